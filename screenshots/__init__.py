@@ -1,0 +1,1 @@
+"""Pictures of the real program in real states, and what makes them."""

@@ -1,0 +1,118 @@
+"""Makes the pictures of this folder: ``python -m screenshots [NAME…]``.
+
+Each is the real program in a real pseudo-terminal, over real processes and a real
+segment, driven by keys, and drawn by Textual itself into an SVG. The PNG beside it
+is what headless Chromium makes of that; without Chromium only the SVGs are made.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.terminal import Terminal
+
+FOLDER: Final = Path(__file__).parent
+_CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
+_CELL_WIDTH, _LINE_HEIGHT, _MARGIN = 12.2, 24.4, 50
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A state worth a picture."""
+
+    name: str
+    arguments: tuple[str, ...]
+    seconds: int
+    """When the picture is taken, after the start."""
+    keys: tuple[tuple[str, str], ...] = ()
+    """(text to wait for, key to press) in turn."""
+    columns: int = 120
+    rows: int = 38
+    env: dict[str, str] = field(default_factory=dict)
+
+
+_FULL: Final = (
+    ("producer 1", "p"),
+    ("producer 2", "+"),
+    ("2 items/s", "+"),
+)
+SCENES: Final = (
+    Scene("default", ("run",), 9),
+    Scene("full", ("run",), 20, _FULL),
+    Scene(
+        "many",
+        ("run", "/jobs", "--slots", "64", "--producers", "8", "--consumers", "8",
+         "--produce-rate", "2000", "--consume-rate", "2000"),
+        25,
+        rows=46,
+    ),
+    Scene(
+        "slots-4096",
+        ("run", "/frames", "--slots", "4096", "--producers", "3", "--consumers", "2",
+         "--produce-rate", "200", "--consume-rate", "200"),
+        20,
+    ),
+    Scene("80x24", ("run",), 20, columns=80, rows=24),
+    Scene("50x20", ("run",), 20, columns=50, rows=20),
+    Scene("light", ("run",), 20, _FULL[:2], env={"TEXTUAL_THEME": "shmtui-light"}),
+)  # fmt: skip
+
+
+def take(scene: Scene) -> Path:
+    """Run a scene to its picture; returns the SVG."""
+    env = {
+        "TEXTUAL_SCREENSHOT": str(scene.seconds),
+        "TEXTUAL_SCREENSHOT_LOCATION": str(FOLDER),
+        "TEXTUAL_SCREENSHOT_FILENAME": f"{scene.name}.svg",
+        "COLORTERM": "truecolor",
+    }
+    with Terminal(
+        *scene.arguments, columns=scene.columns, rows=scene.rows, env=env | scene.env
+    ) as terminal:
+        for text, key in scene.keys:
+            terminal.wait_for(text)
+            terminal.press(key)
+        terminal.wait(scene.seconds + 30)
+    return FOLDER / f"{scene.name}.svg"
+
+
+def to_png(svg: Path, browser: str, columns: int, rows: int) -> None:
+    """Draw an SVG as a browser does."""
+    width = int(columns * _CELL_WIDTH + _MARGIN / 2)
+    height = int(rows * _LINE_HEIGHT + 1.2 * _MARGIN)
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run(
+            [
+                browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                "--hide-scrollbars", "--default-background-color=00000000",
+                f"--user-data-dir={profile}", f"--window-size={width},{height}",
+                f"--screenshot={svg.with_suffix('.png')}", svg.as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )  # fmt: skip
+
+
+def main(names: list[str]) -> int:
+    """Make the pictures named, or all."""
+    browser = next((b for b in _CHROMIUM if shutil.which(b)), None)
+    chosen = [s for s in SCENES if not names or s.name in names]
+    for scene in chosen:
+        svg = take(scene)
+        if browser is not None:
+            to_png(svg, browser, scene.columns, scene.rows)
+        print(f"{os.path.relpath(svg)}{' and .png' if browser else ''}", flush=True)  # noqa: T201
+    if browser is None:
+        print("no Chromium found: only the SVGs were made")  # noqa: T201
+    return 0 if chosen else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""``run --headless``: the workers without a screen, and a balance at the end."""
+
+import asyncio
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from shmtui.attach import SteeredSource
+from shmtui.errors import ExitCode
+from shmtui.observe.sampler import Sampler
+from shmtui.observe.snapshot import Method, Snapshot, Throughput, Totals
+from shmtui.report.json import RunTotals, line, run_json
+from shmtui.report.text import snapshot_lines, totals_lines
+from shmtui.run_options import RunOptions
+from shmtui.session import ENDING_SIGNALS, ignore_signals, note, noted_signal
+from shmtui.workers.supervisor import Supervisor
+
+READY_SECONDS: Final = 15.0
+LOOK_SECONDS: Final = 0.25
+SLOTS_REPORTED: Final = 64
+
+
+def run_headless(
+    options: RunOptions, supervisor: Supervisor, sampler: Sampler, source: SteeredSource
+) -> int:
+    """Run, end the workers, and print what they moved; returns the exit code."""
+    code, seconds = asyncio.run(_headless(options, supervisor, source))
+    supervisor.close()
+    totals = settle(sampler, source.foreign_seen, seconds)
+    for text in _report(options, sampler, totals, source.last):
+        print(text)  # noqa: T201 - the program's output
+    sys.stdout.flush()
+    lost = totals.balanced is False and code == ExitCode.OK
+    return ExitCode.FINDINGS if lost else code
+
+
+async def _headless(
+    options: RunOptions, supervisor: Supervisor, source: SteeredSource
+) -> tuple[int, float]:
+    """Let the workers run; returns the exit code and how many seconds they ran."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+    for number in ENDING_SIGNALS:
+        loop.add_signal_handler(number, _end, ended, number)
+    if (early := noted_signal()) is not None:
+        _end(ended, early)
+    supervisor.watch(loop)
+    supervisor.on_event = None if options.json else lambda event: note(event.text)
+    patience = time.monotonic() + READY_SECONDS
+    while not (supervisor.ready() or ended.done()) and time.monotonic() < patience:
+        await asyncio.sleep(0.002)
+    started = time.monotonic_ns()
+    length = math.inf if options.duration is None else options.duration
+    supervisor.release(0 if math.isinf(length) else started + int(length * 1e9))
+    while not ended.done():
+        left = length - (time.monotonic_ns() - started) / 1e9
+        if left <= 0:
+            break
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(ended), min(left, LOOK_SECONDS))
+        source.sample()
+    seconds = (time.monotonic_ns() - started) / 1e9
+    for number in ENDING_SIGNALS:
+        loop.remove_signal_handler(number)
+    # Here, and not once the loop is closed: there would be a moment with nobody at the door.
+    ignore_signals()
+    return (128 + ended.result() if ended.done() else ExitCode.OK), seconds
+
+
+def _end(ended: "asyncio.Future[int]", number: int) -> None:
+    if not ended.done():
+        ended.set_result(number)
+
+
+def settle(sampler: Sampler, foreign: bool, seconds: float) -> RunTotals:
+    """Count what a run moved, once its workers have ended."""
+    snapshot = sampler.sample()
+    moved = snapshot.totals or Totals(0, 0, 0, 0)
+    if snapshot.occupancy is None:
+        return RunTotals(moved, None, None, foreign, seconds)
+    return RunTotals(moved, snapshot.occupancy, sampler.resident_sum(), foreign, seconds)
+
+
+def averaged(snapshot: Snapshot, totals: RunTotals, last: Snapshot | None) -> Snapshot:
+    """The last snapshot of a run, with the rates of the run as a whole.
+
+    Where others took part, the throughput is what was measured last.
+    """
+    moved, seconds = totals.moved, totals.seconds
+    throughput = Throughput(moved.produced / seconds, moved.consumed / seconds, Method.COUNTERS)
+    if totals.foreign:
+        throughput = Throughput() if last is None else last.throughput
+    return replace(
+        snapshot,
+        throughput=throughput,
+        processes=tuple(
+            p if p.items is None else replace(p, rate=p.items / seconds) for p in snapshot.processes
+        ),
+    )
+
+
+def _report(
+    options: RunOptions, sampler: Sampler, totals: RunTotals, last: Snapshot | None
+) -> Iterator[str]:
+    sampler.slots_shown = SLOTS_REPORTED
+    snapshot = averaged(sampler.sample(), totals, last)
+    if options.json:
+        yield line(run_json(snapshot, totals))
+        return
+    yield from snapshot_lines(snapshot)
+    yield from totals_lines(totals)

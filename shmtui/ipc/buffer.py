@@ -1,0 +1,140 @@
+"""A whole buffer of ours: control block, segment and semaphores, made and removed together."""
+
+import os
+import time
+from dataclasses import dataclass
+
+from shmtui.errors import ControlBlockError, NameInUseError, ShmtuiError
+from shmtui.ipc.control import (
+    HEADER_SIZE,
+    ControlBlock,
+    ControlHeader,
+    Flags,
+    control_name,
+    parse_header,
+    trusted,
+)
+from shmtui.ipc.layout import Layout
+from shmtui.ipc.ring import initialise
+from shmtui.ipc.segment import (
+    FileIdentity,
+    create_segment,
+    identity_at,
+    map_segment,
+    open_readonly,
+    refuse_beyond_memory,
+    segment_path,
+    unlink_segment,
+)
+from shmtui.ipc.semaphore import unlink_named
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBuffer:
+    """A buffer that this process made and answers for."""
+
+    name: str
+    layout: Layout
+    identity: FileIdentity
+    control: ControlBlock
+
+    @classmethod
+    def create(cls, name: str, layout: Layout, creator: tuple[int, int], mode: int) -> "OwnBuffer":
+        """Make control block, segment and semaphores, or none of them.
+
+        ``creator`` is this process's PID and start time. NameInUseError: somebody has the name.
+        """
+        refuse_taken_name(name)
+        refuse_beyond_memory(name, layout.size)
+        control = ControlBlock.create(name, layout, creator, time.time_ns())
+        made_segment = False
+        try:
+            identity = create_segment(name, layout.size, mode)
+            made_segment = True
+            control.bind_segment(identity)
+            initialise(map_segment(name, identity), layout, mode)
+        except BaseException:
+            if made_segment:
+                unlink_segment(name)
+            unlink_segment(control.name)
+            raise
+        return cls(name, layout, identity, control)
+
+    @classmethod
+    def adopt(
+        cls, name: str, layout: Layout, identity: FileIdentity, creator: tuple[int, int]
+    ) -> "OwnBuffer":
+        """Put a control block beside somebody else's segment, so that workers can join it.
+
+        NameInUseError: another shmtui has one there. Removing takes the block away, never
+        the segment.
+        """
+        if not layout.complete:
+            raise ShmtuiError(
+                f"{name} has no semaphores that are known: name them with --mutex --empty --full"
+            )
+        try:
+            control = ControlBlock.create(name, layout, creator, time.time_ns(), Flags.GUEST)
+        except NameInUseError:
+            raise NameInUseError(
+                f"{name} has workers of another shmtui already: add yours there, or end it first"
+            ) from None
+        control.bind_segment(identity)
+        return cls(name, layout, identity, control)
+
+    def remove(self) -> None:
+        """Unlink it all. A segment that took the name since is left alone."""
+        remove_buffer(self.name, self.control.header)
+
+
+def refuse_taken_name(name: str) -> None:
+    """Refuse a name that a segment has: shmtui never touches one it did not make."""
+    if identity_at(segment_path(name)) is not None:
+        raise NameInUseError(
+            f"{name} is in use: look at it with shmtui attach {name}, "
+            "choose another NAME, or remove it with shmtui rm"
+        )
+
+
+def _unlink_semaphores(layout: Layout) -> None:
+    for _role, name in layout.names:
+        unlink_named(name)
+
+
+def remove_buffer(name: str, header: ControlHeader) -> None:
+    """Unlink the segment that ``header`` describes, its semaphores and its control block.
+
+    Where the segment is somebody else's, the control block alone.
+    """
+    if not header.flags & Flags.GUEST:
+        if identity_at(segment_path(name)) == header.segment:
+            unlink_segment(name)
+        _unlink_semaphores(header.layout)
+    unlink_segment(control_name(name))
+
+
+def read_control(name: str) -> bytes:
+    """The bytes of segment ``name``'s control block, header first, if it may be believed.
+
+    ControlBlockError: it is somebody else's, or writable by others.
+    MissingSegmentError: there is none.
+    """
+    fd = open_readonly(segment_path(control_name(name)))
+    try:
+        status = os.fstat(fd)
+        if not trusted(status):
+            raise ControlBlockError(
+                "it belongs to another user or others may write to it, so it is not believed"
+            )
+        return os.pread(fd, min(status.st_size, 1 << 20), 0)
+    finally:
+        os.close(fd)
+
+
+def read_header(name: str) -> ControlHeader | None:
+    """The control block's header of segment ``name``; None where there is none to believe."""
+    try:
+        header = parse_header(read_control(name)[:HEADER_SIZE])
+    except ShmtuiError:
+        return None
+    return header if header.name == name else None

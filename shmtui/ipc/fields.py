@@ -1,0 +1,162 @@
+"""Which struct of a header is the buffer, and what its members make of a layout. Pure."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from shmtui.errors import ShmtuiError
+from shmtui.ipc.header import Member, Struct
+from shmtui.ipc.layout import ITEM_TYPES, SEM_SIZE, ItemType, Layout
+from shmtui.ipc.layout_text import check, layout_text, parse_layout
+from shmtui.ipc.libc import Libc
+from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.ipc.roles import Roles, all_members, assign_roles, listed, title
+from shmtui.ipc.shape import Scalar
+
+__all__ = ["Roles", "assign_roles", "buffer_layout", "choose_struct"]
+
+# -- structs --------------------------------------------------------------------------------------
+
+
+def choose_struct(
+    structs: Sequence[Struct], name: str | None, segment_size: int, given: Mapping[str, str]
+) -> Struct:
+    """The buffer's struct: by its tag or typedef; else the only one in which roles can be
+    assigned; else the one of those that the segment's size fits, an equal size first.
+
+    ShmtuiError: there is none, or more than one is left.
+    """
+    if not structs:
+        raise ShmtuiError("the header declares no struct: is this the buffer's header?")
+    if name is not None:
+        wanted = name.removeprefix("struct ").strip()
+        for struct in reversed(structs):
+            if wanted in struct.names:
+                return struct
+        raise ShmtuiError(f"the header has no struct {wanted}: it has {_names(structs)}")
+    if len(structs) == 1:
+        return structs[0]
+    likely = [struct for struct in structs if _assignable(struct, given)]
+    if not likely:
+        equal = [struct for struct in structs if struct.size == segment_size]
+        if len(equal) == 1:
+            return equal[0]
+        raise ShmtuiError(
+            f"none of the header's structs has the members of a buffer by their names: "
+            f"{_options(structs)}, with --map data=…,in=…,out=…"
+        )
+    return _fitting(likely, segment_size)
+
+
+def _fitting(likely: Sequence[Struct], size: int) -> Struct:
+    if len(likely) == 1:
+        return likely[0]
+    outer = [s for s in likely if not any(_holds(other, s) for other in likely if other is not s)]
+    for group in (
+        [struct for struct in likely if struct.size == size],
+        [struct for struct in outer if struct.size <= size],
+        outer,
+    ):
+        if len(group) == 1:
+            return group[0]
+    raise ShmtuiError(f"more than one struct of the header may be the buffer: {_options(likely)}")
+
+
+def _assignable(struct: Struct, given: Mapping[str, str]) -> bool:
+    try:
+        assign_roles(struct, given)
+    except ShmtuiError:
+        return False
+    return True
+
+
+def _holds(outer: Struct, inner: Struct) -> bool:
+    return any(member.type_name in _spellings(inner) for _, member in all_members(outer.members))
+
+
+def _spellings(struct: Struct) -> set[str]:
+    return {*struct.names, *(f"struct {name}" for name in struct.names)}
+
+
+def _names(structs: Sequence[Struct]) -> str:
+    return listed([f"{struct.names[-1]} ({struct.size} bytes)" for struct in structs])
+
+
+def _options(structs: Sequence[Struct]) -> str:
+    file = structs[0].place.rpartition(":")[0]
+    return f"{_names(structs)}: say which, as --header {file}:{structs[0].names[-1]}"
+
+
+# -- layout ---------------------------------------------------------------------------------------
+
+
+def buffer_layout(
+    struct: Struct,
+    roles: Roles,
+    libc: Libc,
+    names: tuple[tuple[SemaphoreRole, str], ...] = (),
+) -> Layout:
+    """The struct as a layout; a semaphore that is named, or a lock that is none, has no offset.
+
+    ShmtuiError: the indices differ in type, or members overlap, or an item cannot be carried.
+    """
+    in_, out = roles.in_.shape, roles.out.shape
+    assert isinstance(in_, Scalar)
+    if in_ != out:
+        raise ShmtuiError(
+            f"{roles.in_.name} of {title(struct)} is {roles.in_.type_name} and {roles.out.name} is "
+            f"{roles.out.type_name}: in and out have to be of one type"
+        )
+    named = {role for role, _ in names}
+    offsets: dict[str, int | None] = {
+        role.value: None
+        if member is None or member.system != "sem_t" or role in named
+        else member.offset
+        for role, member in (
+            (SemaphoreRole.MUTEX, roles.mutex),
+            (SemaphoreRole.EMPTY, roles.empty),
+            (SemaphoreRole.FULL, roles.full),
+        )
+    }
+    layout = Layout(
+        slots=roles.data.length or 0,
+        item=_item(roles.data),
+        data=roles.data.offset,
+        in_=roles.in_.offset,
+        out=roles.out.offset,
+        size=struct.size,
+        libc=libc,
+        index_code=in_.code,
+        names=names,
+        **offsets,
+    )
+    _require_sound(struct, layout)
+    return layout
+
+
+def _item(data: Member) -> ItemType:
+    assert data.element is not None
+    shape = data.element.shape
+    if isinstance(shape, Scalar):
+        for known in ITEM_TYPES.values():
+            if known.code == shape.code:
+                return known
+    return ItemType(data.element.type_name, "", shape)
+
+
+def _require_sound(struct: Struct, layout: Layout) -> None:
+    spans = [
+        (layout.data, layout.slots * layout.item.size),
+        (layout.in_, layout.index_size),
+        (layout.out, layout.index_size),
+    ]
+    spans += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    spans.sort()
+    if any(at + size > after for (at, size), (after, _) in pairwise(spans)):
+        raise ShmtuiError(f"members of {title(struct)} overlap: a buffer's lie side by side")
+    try:
+        check(layout)
+        parse_layout(layout_text(layout))
+    except ValueError:
+        raise ShmtuiError(
+            f"{title(struct)} cannot be shown: its items or its slots are beyond what is understood"
+        ) from None

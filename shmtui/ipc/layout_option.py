@@ -1,0 +1,105 @@
+"""A layout as the option ``--layout`` writes it, and back. Pure.
+
+``data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96,size=128``: byte
+offsets; the data's slots and item type; the indices' type; semaphores by offset,
+or by name where they are named ones (``mutex=/jobs.mutex``). Every candidate of
+an ambiguous segment is refused with the option that picks it.
+"""
+
+import re
+import struct
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.ipc.layout import ITEM_TYPES, ItemType, Layout
+from shmtui.ipc.layout_text import check
+from shmtui.ipc.libc import Libc
+from shmtui.ipc.protocol import SemaphoreRole
+
+_INDEX_TYPES: Final = {t.code: t.name for t in ITEM_TYPES.values() if not t.is_float}
+_ARRAY: Final = re.compile(r"(char|byte)\[(\d{1,9})\]")
+
+
+def layout_option(layout: Layout) -> str:
+    """The layout as the value of ``--layout``.
+
+    >>> from shmtui.ipc.layout import seed_layout
+    >>> layout_option(seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC))
+    'data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96'
+    """
+    parts = [
+        f"data={layout.data}:{layout.slots}x{layout.item.name}",
+        f"in={layout.in_}:{_INDEX_TYPES[layout.index_code]}",
+        f"out={layout.out}",
+    ]
+    for role in SemaphoreRole:
+        place = layout.semaphore_name(role) or layout.semaphore_offset(role)
+        if place is not None:
+            parts.append(f"{role}={place}")
+    return ",".join(parts)
+
+
+def item_from_text(text: str) -> ItemType:
+    """A scalar's name, ``char[N]`` for text or ``byte[N]`` for bytes.
+
+    >>> item_from_text("char[16]").size
+    16
+    """
+    if text in ITEM_TYPES:
+        return ITEM_TYPES[text]
+    match = _ARRAY.fullmatch(text)
+    if match is None or not 0 < int(match[2]) < 2**31:
+        known = " ".join(ITEM_TYPES)
+        raise ShmtuiError(f"unknown item type {text!r}: use one of {known} char[N] byte[N]")
+    from shmtui.ipc.shape import Array, Scalar, Text  # noqa: PLC0415 - scalars do without
+
+    size = int(match[2])
+    shape = Text(size) if match[1] == "char" else Array(Scalar("B", 1), size)
+    return ItemType(text, "", shape)
+
+
+def parse_layout_option(text: str, libc: Libc) -> Layout:
+    """The layout that ``text`` describes; ShmtuiError where it is not one.
+
+    >>> parse_layout_option("data=0:5xint32,in=20:int32,out=24", Libc.GLIBC).slots
+    5
+    """
+    example = "data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96"
+    try:
+        parts = dict(part.split("=", 1) for part in text.split(","))
+        data, _, array = parts.pop("data").partition(":")
+        count, _, item_name = array.partition("x")
+        in_, _, index = parts.pop("in").partition(":")
+        codes = {name: code for code, name in _INDEX_TYPES.items()}
+        item = item_from_text(item_name)
+        code = codes[index or "int32"]
+        offsets: dict[str, int] = {}
+        names = []
+        out = int(parts.pop("out"))
+        size = int(parts.pop("size", "0"))
+        for role in SemaphoreRole:
+            place = parts.pop(role, None)
+            if place is not None and place.startswith("/"):
+                names.append((role, place))
+            elif place is not None:
+                offsets[role] = int(place)
+        if parts:
+            raise KeyError(next(iter(parts)))
+        slots = int(count)
+        width = struct.calcsize("=" + code)
+        end = max(
+            int(data) + slots * item.size,
+            int(in_) + width,
+            out + width,
+            *(at + 32 for at in offsets.values()),
+        )
+        layout = Layout(
+            slots, item, int(data), int(in_), out,
+            offsets.get("mutex"), offsets.get("empty"), offsets.get("full"), size or end, libc, code, tuple(names),
+        )  # fmt: skip
+        check(layout)
+    except (KeyError, ValueError) as error:
+        raise ShmtuiError(
+            f"--layout {text!r} is not understood ({error}): write it like {example}"
+        ) from None
+    return layout

@@ -1,0 +1,92 @@
+"""A layout as text and back, for the control block. Pure.
+
+Reading believes nothing: whatever does not make a sound layout is refused.
+"""
+
+import json
+import struct
+from typing import Any
+
+from shmtui.ipc.layout import ITEM_TYPES, MAX_SLOTS, SEM_SIZE, ItemType, Layout
+from shmtui.ipc.libc import Libc
+from shmtui.ipc.protocol import SemaphoreRole
+
+_INDEX_CODES = frozenset("bBhHiIqQ")
+
+
+def layout_text(layout: Layout) -> str:
+    """The layout on one line."""
+    item: Any = layout.item.name
+    if layout.item.shape is not None:
+        from shmtui.ipc.shape_text import shape_list  # noqa: PLC0415 - scalars do without
+
+        item = [layout.item.name, shape_list(layout.item.shape)]
+    record = {
+        "slots": layout.slots,
+        "item": item,
+        "at": [layout.data, layout.in_, layout.out, layout.mutex, layout.empty, layout.full],
+        "size": layout.size,
+        "libc": layout.libc,
+        "index": layout.index_code,
+        "names": dict(layout.names),
+    }
+    return json.dumps(record, separators=(",", ":"))
+
+
+def parse_layout(text: str) -> Layout:
+    """The layout in ``text``; ValueError if it is not a sound one."""
+    try:
+        record = json.loads(text)
+        data, in_, out, mutex, empty, full = record["at"]
+        names = tuple((SemaphoreRole(k), str(v)) for k, v in record["names"].items())
+        layout = Layout(
+            slots=_count(record["slots"]),
+            item=_item(record["item"]),
+            data=_count(data),
+            in_=_count(in_),
+            out=_count(out),
+            mutex=None if mutex is None else _count(mutex),
+            empty=None if empty is None else _count(empty),
+            full=None if full is None else _count(full),
+            size=_count(record["size"]),
+            libc=Libc(record["libc"]),
+            index_code=str(record["index"]),
+            names=names,
+        )
+    except (KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
+        raise ValueError(f"not a layout: {error}") from None
+    check(layout)
+    return layout
+
+
+def check(layout: Layout) -> None:
+    """ValueError unless every field lies inside the segment."""
+    if not 1 <= layout.slots <= MAX_SLOTS or layout.index_code not in _INDEX_CODES:
+        raise ValueError("not a layout: slots or indices")
+    if layout.item.size < 1:
+        raise ValueError("not a layout: an item without bytes")
+    ends = [
+        layout.data + layout.slots * layout.item.size,
+        layout.in_ + layout.index_size,
+        layout.out + layout.index_size,
+    ]
+    ends += [at + SEM_SIZE for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    if max(ends) > layout.size:
+        raise ValueError("not a layout: a field lies beyond its end")
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**62:
+        raise ValueError(f"not a layout: {value!r} is no size")
+    return value
+
+
+def _item(value: Any) -> ItemType:
+    if isinstance(value, str):
+        return ITEM_TYPES[value]
+    name, shape = value
+    if not isinstance(name, str):
+        raise TypeError("an item type's name")
+    from shmtui.ipc.shape_text import parse_shape  # noqa: PLC0415 - scalars do without
+
+    return ItemType(name, "", parse_shape(shape, 0))

@@ -1,0 +1,133 @@
+"""The bounded-buffer protocol: roles, steps and rates. Pure.
+
+Producer: ``wait-empty wait-mutex write post-mutex post-full pace``.
+Consumer: ``wait-full wait-mutex read post-mutex post-empty pace``.
+"""
+
+import math
+from enum import IntEnum, StrEnum
+
+
+class Role(StrEnum):
+    """What a process does to the buffer; ``unknown`` until it has been seen doing it."""
+
+    PRODUCER = "producer"
+    CONSUMER = "consumer"
+    OBSERVER = "observer"
+    UNKNOWN = "unknown"
+
+
+class SemaphoreRole(StrEnum):
+    """The three semaphores: the lock, the count of free slots, the count of items."""
+
+    MUTEX = "mutex"
+    EMPTY = "empty"
+    FULL = "full"
+
+
+class Step(IntEnum):
+    """Where a worker stands in the protocol. The numbers are those in the control block."""
+
+    STARTING = 0
+    WAIT_PERMIT = 1
+    WAIT_MUTEX = 2
+    TRANSFER = 3
+    POST_MUTEX = 4
+    POST_PERMIT = 5
+    PACE = 6
+    ENDED = 7
+
+
+PROTOCOL_STEPS = (
+    Step.WAIT_PERMIT,
+    Step.WAIT_MUTEX,
+    Step.TRANSFER,
+    Step.POST_MUTEX,
+    Step.POST_PERMIT,
+    Step.PACE,
+)
+"""The six steps that an item goes through, in order."""
+
+_NAMES: dict[Role, dict[Step, str]] = {
+    Role.PRODUCER: {
+        Step.STARTING: "starting",
+        Step.WAIT_PERMIT: "wait-empty",
+        Step.WAIT_MUTEX: "wait-mutex",
+        Step.TRANSFER: "write",
+        Step.POST_MUTEX: "post-mutex",
+        Step.POST_PERMIT: "post-full",
+        Step.PACE: "pace",
+        Step.ENDED: "ended",
+    },
+    Role.CONSUMER: {
+        Step.STARTING: "starting",
+        Step.WAIT_PERMIT: "wait-full",
+        Step.WAIT_MUTEX: "wait-mutex",
+        Step.TRANSFER: "read",
+        Step.POST_MUTEX: "post-mutex",
+        Step.POST_PERMIT: "post-empty",
+        Step.PACE: "pace",
+        Step.ENDED: "ended",
+    },
+}
+
+
+def step_name(role: Role, step: Step) -> str:
+    """The step in the words of the protocol.
+
+    >>> step_name(Role.CONSUMER, Step.WAIT_PERMIT)
+    'wait-full'
+    """
+    return _NAMES[role][step]
+
+
+def waited_semaphore(role: Role, step: Step) -> SemaphoreRole | None:
+    """The semaphore that ``step`` waits on, or None where it waits on none.
+
+    >>> waited_semaphore(Role.PRODUCER, Step.WAIT_PERMIT)
+    <SemaphoreRole.EMPTY: 'empty'>
+    """
+    if step is Step.WAIT_MUTEX:
+        return SemaphoreRole.MUTEX
+    if step is Step.WAIT_PERMIT:
+        return SemaphoreRole.EMPTY if role is Role.PRODUCER else SemaphoreRole.FULL
+    return None
+
+
+UNTHROTTLED = math.inf
+"""The rate of a worker that never paces."""
+
+RATE_LADDER: tuple[float, ...] = (
+    *tuple(mantissa * 10.0**exponent for exponent in range(-1, 5) for mantissa in (1, 2, 5)),
+    100000.0,
+    UNTHROTTLED,
+)
+"""The rungs that ``+`` and ``-`` climb: 0.1 0.2 0.5 1 2 5 … 100 000, max. Items per second."""
+
+
+def faster(rate: float) -> float:
+    """The next rung above ``rate``; the top rung stays.
+
+    >>> faster(1.0), faster(3.0), faster(100_000.0), faster(UNTHROTTLED)
+    (2.0, 5.0, inf, inf)
+    """
+    return next((rung for rung in RATE_LADDER if rung > rate * (1 + 1e-9)), UNTHROTTLED)
+
+
+def slower(rate: float) -> float:
+    """The next rung below ``rate``; the bottom rung stays.
+
+    >>> slower(1.0), slower(3.0), slower(0.1), slower(UNTHROTTLED)
+    (0.5, 2.0, 0.1, 100000.0)
+    """
+    below = [rung for rung in RATE_LADDER if rung < rate * (1 - 1e-9)]
+    return below[-1] if below else RATE_LADDER[0]
+
+
+def format_rate(rate: float) -> str:
+    """The rate as a person writes it.
+
+    >>> [format_rate(r) for r in (0.5, 1.0, 2500.0, UNTHROTTLED)]
+    ['0.5', '1', '2500', 'max']
+    """
+    return "max" if math.isinf(rate) else f"{rate:.15g}"

@@ -1,0 +1,107 @@
+"""What people call the members of a bounded buffer, in English and Portuguese. Pure.
+
+A name is cut into words; noise such as ``sem`` and ``idx`` is dropped; what is left must be
+words of one role. A name with a further word in it means something else: ``in_use`` is no
+index and ``mutex_prod`` is not the buffer's lock.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+ROLES: Final = ("data", "in", "out", "mutex", "empty", "full")
+"""The members that a bounded buffer has."""
+
+CERTAIN: Final = 3
+"""The name says the role and nothing else."""
+USUAL: Final = 2
+"""The name is used for the role: ``slots`` of a semaphore, for free ones."""
+CONVENTION: Final = 1
+"""Programs differ: ``head`` is where this one writes, by our reading, and not by everybody's."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str]]]] = {
+    "data": (
+        _words("data dado dados buffer buf buff items item itens slots slot queue fila"),
+        _words(
+            "elementos elemento elements element elems vetor vet array messages message mensagens "
+            "mensagem msgs ring cells values valores storage contents conteudo produtos products "
+            "tasks tarefas jobs pedidos orders entries"
+        ),
+        frozenset(),
+    ),
+    "in": (
+        _words("in write put insert entrada escrita inserir insercao prod producer produtor"),
+        _words("writer writing wr w ent enqueue push escrever escritor produce widx wpos wptr"),
+        _words("head rear inicio cabeca tras"),
+    ),
+    "out": (
+        _words("out read get remove saida leitura remover remocao cons consumer consumidor"),
+        _words("reader reading rd r sai dequeue pop ler leitor consume retirada ridx rpos rptr"),
+        _words("tail front fim cauda frente"),
+    ),
+    "mutex": (
+        _words("mutex lock mtx exclusao trava mutua"),
+        _words("excl mut guard critical critica cadeado"),
+        frozenset(),
+    ),
+    "empty": (
+        _words("empty vazio vazios vazia vazias free livre livres empties"),
+        _words("spaces space espaco espacos slots slot vagas vaga room"),
+        frozenset(),
+    ),
+    "full": (
+        _words("full cheio cheios cheia cheias used ocupado ocupados ocupada ocupadas filled"),
+        _words("items item itens occupied fulls prontos ready"),
+        frozenset(),
+    ),
+}
+_NOISE: Final = _words(
+    "sem semaphore semaforo sema semaforos idx index indice ind pos position posicao ptr pointer "
+    "ponteiro next proximo proxima prox current cur atual shm shared compartilhado de do da the "
+    "my i s m"
+)
+_COUNTED: Final = _words("count cnt n num qtd slots slot posicoes buffer buf")
+_COMPANIONS: Final = {
+    "mutex": _words("buffer buf queue fila access acesso region regiao"),
+    "empty": _COUNTED - _words("slots slot"),
+    "full": _COUNTED,
+}
+"""Words that go with a role and do not tell it: ``full_slots``. An integer that is called a
+count is a counter, and no index.
+"""
+
+
+def words_of(name: str) -> list[str]:
+    """A member's name in words, in lower case and without accents.
+
+    >>> words_of("semEmptySlots"), words_of("próximo_livre2")
+    (['sem', 'empty', 'slots'], ['proximo', 'livre'])
+    """
+    flat = unicodedata.normalize("NFKD", name)
+    flat = "".join(c for c in flat if not unicodedata.combining(c))
+    found = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", flat)
+    return [word.lower() for word in found]
+
+
+def fitness(name: str, role: str) -> int:
+    """How surely the name stands for the role; 0: it does not.
+
+    >>> fitness("nextIn", "in"), fitness("head", "in"), fitness("in_use", "in")
+    (3, 1, 0)
+    >>> fitness("slots", "empty"), fitness("empty_slots", "empty"), fitness("items", "full")
+    (2, 3, 2)
+    """
+    certain, usual, convention = _VOCABULARY[role]
+    words = [word for word in words_of(name) if word not in _NOISE]
+    words = [word for word in words if word not in _COMPANIONS.get(role, frozenset())]
+    if not words or any(word not in certain | usual | convention for word in words):
+        return 0
+    for level, vocabulary in ((CERTAIN, certain), (USUAL, usual), (CONVENTION, convention)):
+        if any(word in vocabulary for word in words):
+            return level
+    return 0

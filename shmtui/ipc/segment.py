@@ -1,0 +1,195 @@
+"""POSIX shared-memory segments: names, creation, opening, removal.
+
+Creation is exclusive and reserves the pages, so that a full /dev/shm is an
+error here and not a SIGBUS at the first write. Nothing here opens with O_CREAT
+what it did not mean to make.
+"""
+
+import errno
+import mmap
+import os
+import stat
+from dataclasses import dataclass
+from typing import Final
+
+import posix_ipc
+
+from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
+
+SHM_DIR: Final = "/dev/shm"
+NAME_MAX: Final = 255
+"""Bytes in a file name, the leading slash of a segment's name not counted (limits.h)."""
+
+
+def segment_name(text: str) -> str:
+    """The POSIX name, with exactly one leading slash, or a refusal.
+
+    >>> segment_name("shm_buffer"), segment_name("/shm_buffer")
+    ('/shm_buffer', '/shm_buffer')
+    """
+    bare = text.removeprefix("/")
+    shown = ascii(text)[:80]
+    if not bare or bare in {".", ".."}:
+        raise ShmtuiError(f"{shown} is not a segment name: give one such as /shm_buffer")
+    if "/" in bare:
+        raise ShmtuiError(
+            f"the name {shown} has a slash inside, and POSIX allows one at the front only: "
+            "take it out"
+        )
+    if "\0" in bare:
+        raise ShmtuiError(f"the name {shown} has a NUL byte inside: take it out")
+    length = len(os.fsencode(bare))
+    if length > NAME_MAX:
+        raise ShmtuiError(
+            f"the name is {length} bytes long and the limit is {NAME_MAX}: choose a shorter one"
+        )
+    return "/" + bare
+
+
+def segment_path(name: str, folder: str = SHM_DIR) -> str:
+    """The file behind a name; ``folder`` is another process's view of /dev/shm.
+
+    >>> segment_path("/shm_buffer")
+    '/dev/shm/shm_buffer'
+    """
+    return f"{folder}/{name.removeprefix('/')}"
+
+
+def companion_name(name: str, suffix: str, limit: int = NAME_MAX) -> str:
+    """The name of something that belongs to segment ``name``: ``name`` + ``suffix``.
+
+    Where that would pass ``limit`` bytes, the end of the name gives way to a digest
+    of the whole, so that every legal segment name has a legal companion.
+
+    >>> companion_name("/shm_buffer", ".shmtui")
+    '/shm_buffer.shmtui'
+    >>> len(companion_name("/" + "x" * 255, ".shmtui"))
+    256
+    """
+    bare = os.fsencode(name.removeprefix("/"))
+    room = limit - len(suffix)
+    if len(bare) > room:
+        from hashlib import sha256  # noqa: PLC0415 - slow to load, and few names are that long
+
+        digest = sha256(bare).hexdigest()[:12].encode()
+        bare = bare[: room - 13] + b"~" + digest
+    return "/" + os.fsdecode(bare) + suffix
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """A file is its device and inode; a name is only where it was found."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "FileIdentity":
+        """The identity in a stat result."""
+        return cls(status.st_dev, status.st_ino)
+
+
+def refuse_beyond_memory(name: str, size: int) -> None:
+    """Refuse a segment that /dev/shm has no room for, before a page of it is touched."""
+    space = os.statvfs(SHM_DIR)
+    free = space.f_bavail * space.f_frsize
+    if size > free:
+        raise ShmtuiError(
+            f"{name} would take {size:,} bytes and /dev/shm has {free:,} free: "
+            "ask for fewer slots or a smaller item, or free some with shmtui rm"
+        )
+
+
+def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
+    """Make a zero-filled segment of ``size`` bytes with its pages reserved.
+
+    The mode is exact, whatever the umask. NameInUseError: the name is taken.
+    ShmtuiError: no room, no permission. On any failure nothing is left behind.
+    """
+    refuse_beyond_memory(name, size)
+    try:
+        shared = posix_ipc.SharedMemory(name, posix_ipc.O_CREX, mode=0o600)
+    except posix_ipc.ExistentialError:
+        raise NameInUseError(
+            f"{name} is in use: look at it with shmtui attach {name}, "
+            "choose another NAME, or remove it with shmtui rm"
+        ) from None
+    except (posix_ipc.Error, OSError) as error:
+        raise ShmtuiError(f"cannot create {name}: {error}; is /dev/shm writable?") from None
+    try:
+        os.posix_fallocate(shared.fd, 0, size)
+        os.fchmod(shared.fd, mode)
+        return FileIdentity.of(os.fstat(shared.fd))
+    except BaseException as error:
+        posix_ipc.unlink_shared_memory(name)
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.ENOMEM}:
+            raise ShmtuiError(
+                f"/dev/shm has no room for the {size:,} bytes of {name}: "
+                "ask for fewer slots or a smaller item"
+            ) from None
+        raise
+    finally:
+        shared.close_fd()
+
+
+def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
+    """Map an existing segment to read and write it.
+
+    With ``expected``, refuses a file that has taken the name since.
+    """
+    try:
+        shared = posix_ipc.SharedMemory(name)
+    except posix_ipc.ExistentialError:
+        raise MissingSegmentError(f"no segment named {name}: was it unlinked?") from None
+    except (posix_ipc.Error, OSError) as error:
+        raise ShmtuiError(f"cannot open {name} for writing: {error}") from None
+    try:
+        status = os.fstat(shared.fd)
+        if expected is not None and FileIdentity.of(status) != expected:
+            raise ShmtuiError(f"{name} has been replaced by another segment")
+        if status.st_size == 0:
+            raise ShmtuiError(f"{name} is empty: its creator has not given it a size yet")
+        return mmap.mmap(shared.fd, status.st_size)
+    finally:
+        shared.close_fd()
+
+
+def open_readonly(path: str) -> int:
+    """A read-only descriptor of a regular file under /dev/shm.
+
+    Follows no link and never waits on a FIFO. MissingSegmentError: nothing
+    there. ShmtuiError: not a file, or not readable by this user.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise MissingSegmentError(
+            f"{path} does not exist: is the name right, or is it gone already?"
+        ) from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ShmtuiError(f"{path} is a symbolic link, not a segment") from None
+        raise ShmtuiError(f"cannot read {path}: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ShmtuiError(f"{path} is not a regular file, so it is no segment")
+    return fd
+
+
+def unlink_segment(name: str) -> bool:
+    """Remove the name; who maps the segment keeps it. False if there was none."""
+    try:
+        posix_ipc.unlink_shared_memory(name)
+    except posix_ipc.ExistentialError:
+        return False
+    except (posix_ipc.Error, OSError) as error:
+        raise ShmtuiError(f"cannot remove {name}: {error}") from None
+    return True
+
+
+def identity_at(path: str) -> FileIdentity | None:
+    """Which file has the name now, or None."""
+    try:
+        return FileIdentity.of(os.lstat(path))
+    except FileNotFoundError:
+        return None

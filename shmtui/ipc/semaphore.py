@@ -1,0 +1,186 @@
+"""Semaphores: embedded in a segment, or named. Waiting, posting, and reading their bytes.
+
+``sem_t`` on 64-bit systems (glibc ``nptl/internaltypes.h``, musl ``sem_init.c``):
+
+======  =====================================  ===============================
+libc    +0, 8 bytes                            +8, 4 bytes
+======  =====================================  ===============================
+glibc   low word value, high word waiters      0x80 shared, 0 process-private
+musl    +0 value (bit 31: waited for),         0 shared, 128 process-private
+        +4 waiters
+======  =====================================  ===============================
+
+A semaphore has no owner: nothing in it says who holds it.
+"""
+
+import ctypes
+import os
+import struct
+import time
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import posix_ipc
+
+from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
+from shmtui.ipc import libc as c
+from shmtui.ipc.layout import SEM_SIZE
+from shmtui.ipc.libc import Libc
+
+SEM_VALUE_MAX: Final = 2**31 - 1
+_GLIBC_SHARED: Final = 0x80
+_MUSL_PRIVATE: Final = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class SemaphoreWords:
+    """What the bytes of a ``sem_t`` say."""
+
+    value: int
+    waiters: int
+    shared: bool
+    """False: its waiters sleep where no other process can wake them."""
+
+
+def decode(raw: bytes, libc: Libc) -> SemaphoreWords:
+    """Read a ``sem_t`` from its first 12 bytes.
+
+    >>> decode(struct.pack("=QI", 3 | 2 << 32, 0x80), Libc.GLIBC)
+    SemaphoreWords(value=3, waiters=2, shared=True)
+    """
+    if libc is Libc.GLIBC:
+        both, private = struct.unpack_from("=QI", raw)
+        return SemaphoreWords(both & 0xFFFF_FFFF, both >> 32, private == _GLIBC_SHARED)
+    value, waiters, private = struct.unpack_from("=III", raw)
+    # An older musl stores -1 while somebody waits; a newer one sets bit 31 above the value.
+    value = 0 if value == 0xFFFF_FFFF else value & SEM_VALUE_MAX
+    return SemaphoreWords(value, waiters, private != _MUSL_PRIVATE)
+
+
+class Semaphore(Protocol):
+    """What the protocol does to a semaphore."""
+
+    def try_wait(self) -> bool:
+        """Take a permit if one is there; never sleeps."""
+
+    def wait_until(self, deadline_ns: int) -> bool:
+        """Take a permit, or return False at the deadline (CLOCK_MONOTONIC) or on a signal."""
+
+    def post(self) -> None:
+        """Give a permit; OverflowError at SEM_VALUE_MAX."""
+
+    def words(self) -> SemaphoreWords:
+        """Value, waiters and sharing, as they stand."""
+
+
+class EmbeddedSemaphore:
+    """A ``sem_t`` inside a mapped segment. The mapping must outlive this object."""
+
+    __slots__ = ("_libc", "_memory", "_pointer")
+
+    def __init__(self, mapping: memoryview, offset: int, libc: Libc) -> None:
+        self._memory = (ctypes.c_char * SEM_SIZE).from_buffer(mapping, offset)
+        self._pointer = ctypes.c_void_p(ctypes.addressof(self._memory))
+        self._libc = libc
+
+    def init(self, value: int) -> None:
+        """Set value and sharing between processes; whoever waits on it now is lost."""
+        c.sem_init(self._pointer, value, shared=True)
+
+    def try_wait(self) -> bool:
+        """Take a permit if one is there."""
+        return c.sem_trywait(self._pointer) == 0
+
+    def wait_until(self, deadline_ns: int) -> bool:
+        """Take a permit, or return False at the deadline or on a signal."""
+        return c.sem_wait_until(self._pointer, deadline_ns)
+
+    def post(self) -> None:
+        """Give a permit."""
+        if c.sem_post(self._pointer) != 0:
+            raise OverflowError(f"a semaphore is at its maximum of {SEM_VALUE_MAX}")
+
+    def words(self) -> SemaphoreWords:
+        """Value, waiters and sharing, read from the bytes."""
+        return decode(bytes(self._memory), self._libc)
+
+
+class NamedSemaphore:
+    """A semaphore of its own under /dev/shm, through :mod:`posix_ipc`."""
+
+    __slots__ = ("_semaphore", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        try:
+            self._semaphore = posix_ipc.Semaphore(name)
+        except posix_ipc.ExistentialError:
+            raise MissingSegmentError(f"no semaphore named {name}: was it unlinked?") from None
+
+    @classmethod
+    def create(cls, name: str, value: int, mode: int) -> "NamedSemaphore":
+        """Make it, exclusively; the mode is exact, whatever the umask."""
+        old_umask = os.umask(0)
+        try:
+            posix_ipc.Semaphore(name, posix_ipc.O_CREX, mode=mode, initial_value=value).close()
+        except posix_ipc.ExistentialError:
+            raise NameInUseError(
+                f"a semaphore named {name} exists already: choose another NAME, or remove "
+                f"{named_semaphore_path(name)} if nothing uses it"
+            ) from None
+        except PermissionError as error:
+            raise ShmtuiError(f"cannot create the semaphore {name}: {error.strerror}") from None
+        finally:
+            os.umask(old_umask)
+        return cls(name)
+
+    def close(self) -> None:
+        """Unmap it; the name stays."""
+        self._semaphore.close()
+
+    def try_wait(self) -> bool:
+        """Take a permit if one is there."""
+        try:
+            self._semaphore.acquire(0)
+        except (posix_ipc.BusyError, posix_ipc.SignalError):
+            return False
+        return True
+
+    def wait_until(self, deadline_ns: int) -> bool:
+        """Take a permit, or return False at the deadline or on a signal."""
+        seconds = (deadline_ns - time.monotonic_ns()) / 1e9
+        try:
+            self._semaphore.acquire(max(seconds, 0.0))
+        except (posix_ipc.BusyError, posix_ipc.SignalError):
+            return False
+        return True
+
+    def post(self) -> None:
+        """Give a permit."""
+        try:
+            self._semaphore.release()
+        except ValueError as error:
+            raise OverflowError(str(error)) from None
+
+    def words(self) -> SemaphoreWords:
+        """Value, waiters and sharing, read from the file that holds the semaphore."""
+        with open(named_semaphore_path(self.name), "rb", buffering=0) as file:
+            return decode(file.read(SEM_SIZE), c.running_libc())
+
+
+def named_semaphore_path(name: str, folder: str = "/dev/shm") -> str:
+    """The file that glibc and musl keep a named semaphore in.
+
+    >>> named_semaphore_path("/jobs")
+    '/dev/shm/sem.jobs'
+    """
+    return f"{folder}/sem.{name.removeprefix('/')}"
+
+
+def unlink_named(name: str) -> bool:
+    """Remove the name; False if there was none."""
+    try:
+        posix_ipc.unlink_semaphore(name)
+    except posix_ipc.ExistentialError:
+        return False
+    return True

@@ -1,0 +1,207 @@
+"""The shape of an item: a C scalar, text, array, struct or union, decoded from its bytes. Pure.
+
+A shape says where each part lies; it is what a compiler made of the type, so
+two programs agree on it if they agree on the header.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Any, Final
+
+Value = int | float | str | bool | tuple[Any, ...] | None
+"""A decoded item. A struct is :class:`Fields`, an array a tuple of values."""
+
+_SHOWN_ELEMENTS: Final = 64
+"""Elements of an array inside an item that are decoded, those of arrays inside it counted too;
+an item can be megabytes long."""
+
+
+class Fields(tuple[tuple[str, Any], ...]):
+    """A struct's members as (name, value) pairs, in the order of their offsets."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A number, a truth value or an address; ``code`` is its letter in :mod:`struct`."""
+
+    code: str
+    size: int
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The value at ``at``; an address as hexadecimal text."""
+        value: int | float | bool = struct.unpack_from("=" + self.code, raw, at)[0]
+        return value
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store a counter, cut to the type's width; True: it was stored."""
+        if self.code == "?":
+            return False
+        if self.code in "fd":
+            struct.pack_into("=" + self.code, raw, at, float(value))
+        else:
+            raw[at : at + self.size] = (value % 2 ** (8 * self.size)).to_bytes(
+                self.size, _BYTE_ORDER
+            )
+        return True
+
+
+_BYTE_ORDER: Final = "little" if struct.pack("=H", 1)[0] else "big"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A pointer, shown and never followed: it means something in one process only."""
+
+    size: int = 8
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The address in hexadecimal."""
+        return hex(int.from_bytes(raw[at : at + self.size], _BYTE_ORDER))
+
+    def encode(self, _value: int, _raw: bytearray, _at: int) -> bool:
+        """Nothing is ever stored in a pointer."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An array of char, up to its first NUL."""
+
+    size: int
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The text; bytes that are not UTF-8 become surrogates."""
+        return raw[at : at + self.size].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store the counter in digits, if it fits with its NUL."""
+        digits = str(value).encode()
+        if len(digits) >= self.size:
+            return False
+        raw[at : at + self.size] = digits.ljust(self.size, b"\0")
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """A bit-field of ``width`` bits, ``shift`` bits into the scalar around it."""
+
+    whole: Scalar
+    shift: int
+    width: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the scalar around it."""
+        return self.whole.size
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The bits as a number, with the sign of their type."""
+        word = int.from_bytes(raw[at : at + self.size], _BYTE_ORDER)
+        bits = (word >> self.shift) & ((1 << self.width) - 1)
+        negative = self.whole.code.islower() and bits >> (self.width - 1)
+        return bits - (1 << self.width) if negative else bits
+
+    def encode(self, _value: int, _raw: bytearray, _at: int) -> bool:
+        """Bit-fields carry no counter."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """``length`` elements in a row."""
+
+    element: "Shape"
+    length: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.element.size * self.length
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The first elements, as a tuple."""
+        step = self.element.size
+        count = min(self.length, max(1, _SHOWN_ELEMENTS // _shown_in(self.element)))
+        return tuple(self.element.decode(raw, at + index * step) for index in range(count))
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store the counter in the first element."""
+        return self.length > 0 and self.element.encode(value, raw, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A member of a struct or union."""
+
+    name: str
+    offset: int
+    shape: "Shape"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A struct, or a union, whose members then all start at 0 and are all shown."""
+
+    parts: tuple[Part, ...]
+    size: int
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """Its members as (name, value) pairs."""
+        return Fields((part.name, part.shape.decode(raw, at + part.offset)) for part in self.parts)
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store the counter in the first member that takes one."""
+        return any(part.shape.encode(value, raw, at + part.offset) for part in self.parts)
+
+
+Shape = Scalar | Address | Text | Bits | Array | Record
+
+
+def _shown_in(shape: Shape) -> int:
+    """Array elements that one value of the shape decodes, at least 1."""
+    match shape:
+        case Array(element, length):
+            return max(1, min(length * _shown_in(element), _SHOWN_ELEMENTS))
+        case Record(parts):
+            return max((_shown_in(part.shape) for part in parts), default=1)
+        case _:
+            return 1
+
+
+def value_text(value: Value) -> str:
+    """A value as a person reads it in C. Text from a segment stays hostile: make it inert.
+
+    >>> value_text(Fields((("id", 3), ("name", "ana"), ("xs", (1, 2)))))
+    '{id: 3, name: "ana", xs: [1, 2]}'
+    """
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    if not isinstance(value, tuple):
+        return "?" if value is None else str(value)
+    if isinstance(value, Fields):
+        return "{" + ", ".join(f"{name}: {value_text(part)}" for name, part in value) + "}"
+    return "[" + ", ".join(map(value_text, value)) + "]"
+
+
+def value_json(value: Value) -> Any:
+    """A value for JSON: a struct as an object, an array as a list, NaN and infinities as text.
+
+    >>> value_json(Fields((("id", 3), ("xs", (1, 2)))))
+    {'id': 3, 'xs': [1, 2]}
+    """
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if not isinstance(value, tuple):
+        return value
+    if isinstance(value, Fields):
+        return {name: value_json(part) for name, part in value}
+    return [value_json(part) for part in value]

@@ -1,0 +1,122 @@
+"""``shmtui run``: makes the buffer, starts the workers, shows them, and cleans up after all of it.
+
+Whatever ends a run (a key, a signal, a vanished terminal, a bug in a widget), the
+same ``finally`` ends the workers and unlinks the segment. Only SIGKILL escapes it;
+then the workers follow by themselves and the next start sweeps the rest.
+"""
+
+import contextlib
+
+from shmtui.attach import Attached, SegmentOpener, SteeredSource
+from shmtui.housekeeping import sweep
+from shmtui.ipc.buffer import OwnBuffer, refuse_taken_name
+from shmtui.ipc.layout import Layout, SemaphoreKind, item_type, seed_layout
+from shmtui.ipc.libc import running_libc
+from shmtui.ipc.process import own_identity
+from shmtui.ipc.protocol import Role
+from shmtui.ipc.ring import semaphore_names
+from shmtui.ipc.segment import refuse_beyond_memory
+from shmtui.observe.procfs import command, uses
+from shmtui.observe.sampler import Sampler
+from shmtui.report.inert import inert
+from shmtui.run_options import RunOptions
+from shmtui.session import (
+    ignore_signals,
+    note,
+    note_signals,
+    require_terminal,
+    run_dashboard,
+)
+from shmtui.workers.child import require_command
+from shmtui.workers.supervisor import Supervisor
+
+
+def run(options: RunOptions) -> int:
+    """Carry out ``shmtui run``; returns the exit code. ShmtuiError: nothing was started."""
+    named = options.semaphores is SemaphoreKind.NAMED
+    layout = seed_layout(
+        options.slots,
+        item_type(options.item),
+        running_libc(),
+        semaphore_names(options.name) if named else (),
+    )
+    refuse_beyond_memory(options.name, layout.size)
+    for leftover in sweep():
+        note(f"swept {leftover.name}, left behind by PID {leftover.creator_pid}, which is gone")
+    refuse_taken_name(options.name)
+    for program in (*options.producer_commands, *options.consumer_commands):
+        require_command(program)
+    if not options.headless:
+        require_terminal()
+    note_signals()
+    return _run(options, layout)
+
+
+def _run(options: RunOptions, layout: Layout) -> int:
+    with contextlib.ExitStack() as cleaning:
+        # What is registered last runs first, so signals are ignored while the rest is undone.
+        buffer = OwnBuffer.create(options.name, layout, own_identity(), options.mode)
+        cleaning.callback(_farewell, options, buffer)
+        rates = {Role.PRODUCER: options.produce_rate, Role.CONSUMER: options.consume_rate}
+        supervisor = Supervisor(buffer, rates)
+        cleaning.callback(supervisor.close)
+        sampler = Sampler(options.name, read_only=False)
+        cleaning.callback(sampler.close)
+        cleaning.callback(ignore_signals)
+        source = SteeredSource(sampler, supervisor)
+        if not options.headless:
+            supervisor.plan(lambda: start_crew(supervisor, options))
+            return _dashboard(options, supervisor, source)
+        start_crew(supervisor, options)
+        from shmtui.headless import run_headless  # noqa: PLC0415 - a dashboard has no use for it
+
+        return run_headless(options, supervisor, sampler, source)
+
+
+def start_crew(supervisor: Supervisor, options: RunOptions) -> None:
+    """Start the user's own programs and the first workers. ShmtuiError: one cannot start."""
+    for role, commands in (
+        (Role.PRODUCER, options.producer_commands),
+        (Role.CONSUMER, options.consumer_commands),
+    ):
+        for words in commands:
+            supervisor.start_program(role, words)
+    for role, count in (
+        (Role.PRODUCER, options.producers),
+        (Role.CONSUMER, options.consumers),
+    ):
+        for _ in range(count):
+            supervisor.start(role, hold=options.headless)
+
+
+def _farewell(options: RunOptions, buffer: OwnBuffer) -> None:
+    last_line = clean_up(buffer, keep=options.keep)
+    if last_line:
+        note(last_line)
+
+
+def _dashboard(options: RunOptions, supervisor: Supervisor, source: SteeredSource) -> int:
+    from shmtui.tui.app import DashboardApp  # noqa: PLC0415 - only a dashboard pays for Textual
+
+    with contextlib.closing(SegmentOpener(home=Attached(source, supervisor))) as opener:
+        app = DashboardApp(
+            source,
+            supervisor,
+            refresh_hz=options.refresh_hz,
+            ascii_only=options.ascii_only,
+            opener=opener,
+        )
+        return run_dashboard(app)
+
+
+def clean_up(buffer: OwnBuffer, *, keep: bool) -> str:
+    """Unlink a run's buffer, or leave it as asked; returns what is worth a last line."""
+    if keep:
+        buffer.control.keep()
+        return f"kept {buffer.name}: look at it with shmtui stat, remove it with shmtui rm"
+    users = uses(buffer.identity)
+    buffer.remove()
+    if not users:
+        return ""
+    names = ", ".join(f"{pid} ({inert(command(pid) or '?')})" for pid in users)
+    return f"unlinked {buffer.name}, which is still mapped by PID {names}"

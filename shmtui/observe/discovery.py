@@ -1,0 +1,218 @@
+"""Every POSIX segment and named semaphore of this machine, and who maps each.
+
+One pass over /dev/shm and one over /proc, however many of either there are.
+What this user may not read is listed and marked, not skipped.
+"""
+
+import os
+import stat
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from shmtui.errors import ControlBlockError, ShmtuiError
+from shmtui.ipc.control import (
+    HEADER_SIZE,
+    MAGIC,
+    SUFFIX,
+    Flags,
+    control_name,
+    parse_header,
+    trusted,
+)
+from shmtui.ipc.layout import SEM_SIZE, Layout
+from shmtui.ipc.libc import running_libc
+from shmtui.ipc.segment import SHM_DIR, FileIdentity, open_readonly, segment_path
+from shmtui.ipc.semaphore import decode
+from shmtui.observe.infer import Look, infer, signatures
+from shmtui.observe.procfs import INIT, map_lines, process_name, processes
+from shmtui.observe.reader import user_name
+
+_GUESS_SIZE: Final = 1 << 16
+_GUESS_SECONDS: Final = 0.3
+"""Guessing what unknown segments are takes no longer than this in all."""
+
+
+class Kind(StrEnum):
+    """What an entry of /dev/shm is."""
+
+    BUFFER = "bounded buffer"
+    SEMAPHORE = "named semaphore"
+    CONTROL = "shmtui control block"
+    PYTHON = "python multiprocessing"
+    UNKNOWN = "unknown"
+    NOT_A_FILE = "not a segment"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name under /dev/shm."""
+
+    name: str
+    """As its owner would give it: a semaphore without ``sem.``; undecodable bytes as surrogates."""
+    kind: Kind
+    looks: str
+    """The kind in a few words of detail."""
+    size: int
+    owner: str
+    mode: int
+    age: float
+    """Seconds since the file was made, or last changed in its metadata."""
+    mappers: tuple[tuple[int, str], ...]
+    """(PID, name) of everyone seen to map it."""
+    orphan: bool | None
+    """No live process maps it; None where processes of others could not be looked at."""
+    readable: bool
+
+
+def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
+    """Everything under /dev/shm, by name."""
+    users, hidden = _users_by_file(folder)
+    names: dict[int, str] = {}
+    found = []
+    guess_until = time.monotonic() + _GUESS_SECONDS
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            pids = users.get(FileIdentity.of(status), [])
+            for pid in pids:
+                if pid not in names:
+                    names[pid] = process_name(pid)
+            mappers = tuple((pid, names[pid]) for pid in sorted(pids))
+            guess = time.monotonic() < guess_until
+            found.append(_entry(entry.name, status, mappers, folder, hidden=hidden, guess=guess))
+    return tuple(sorted(found, key=lambda e: (e.kind is Kind.SEMAPHORE, e.name)))
+
+
+def _users_by_file(folder: str) -> tuple[dict[FileIdentity, list[int]], bool]:
+    """PIDs by the file of /dev/shm that they map, and whether a process was hidden from us."""
+    device = Path(folder).stat().st_dev
+    key = b" %02x:%02x " % (os.major(device), os.minor(device))
+    users: dict[FileIdentity, list[int]] = {}
+    hidden = False
+    for pid in processes():
+        lines = map_lines(pid)
+        if lines is None:
+            hidden = hidden or pid != INIT
+            continue
+        inodes = {int(line.split(maxsplit=5)[4]) for line in lines if key in line}
+        for inode in inodes:
+            users.setdefault(FileIdentity(device, inode), []).append(pid)
+    return users, hidden
+
+
+def _entry(
+    file: str,
+    status: os.stat_result,
+    mappers: tuple[tuple[int, str], ...],
+    folder: str,
+    *,
+    hidden: bool,
+    guess: bool,
+) -> Entry:
+    semaphore = file.startswith("sem.")
+    name = "/" + (file.removeprefix("sem.") if semaphore else file)
+    kind, looks, readable = _examine(file, status, folder, guess=guess)
+    born = min(status.st_ctime, status.st_mtime, status.st_atime)
+    return Entry(
+        name=name,
+        kind=kind,
+        looks=looks,
+        size=status.st_size,
+        owner=user_name(status.st_uid),
+        mode=stat.S_IMODE(status.st_mode),
+        age=max(time.time() - born, 0.0),
+        mappers=mappers,
+        orphan=False if mappers else None if hidden else True,
+        readable=readable,
+    )
+
+
+def _examine(
+    file: str, status: os.stat_result, folder: str, *, guess: bool
+) -> tuple[Kind, str, bool]:
+    """Kind, detail, and whether this user may read it."""
+    if not stat.S_ISREG(status.st_mode):
+        return Kind.NOT_A_FILE, _file_type(status.st_mode), False
+    try:
+        fd = open_readonly(f"{folder}/{file}")
+    except ShmtuiError:
+        kind = Kind.SEMAPHORE if file.startswith("sem.") else Kind.UNKNOWN
+        return kind, f"{kind}, not readable by this user", False
+    try:
+        if file.startswith("sem."):
+            return Kind.SEMAPHORE, _semaphore(os.pread(fd, SEM_SIZE, 0)), True
+        if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
+            return Kind.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)), True
+        layout = _layout_by_control("/" + file, FileIdentity.of(status), folder)
+        if layout is not None:
+            return Kind.BUFFER, f"bounded buffer of {layout.slots:,} × {layout.item.name}", True
+        if file.startswith(("psm_", "wnsm_", "pym-")):
+            return Kind.PYTHON, "python multiprocessing.shared_memory", True
+        return *_guess(fd, status.st_size if guess else 0), True
+    finally:
+        os.close(fd)
+
+
+def _file_type(mode: int) -> str:
+    tests = (
+        (stat.S_ISLNK, "a symbolic link"),
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a character device"),
+        (stat.S_ISBLK, "a block device"),
+    )
+    return next((text for test, text in tests if test(mode)), "no regular file")
+
+
+def _semaphore(raw: bytes) -> str:
+    if len(raw) < 12:
+        return "named semaphore, too short: opening it kills the opener (SIGBUS)"
+    words = decode(raw, running_libc())
+    waiting = f", {words.waiters} waiting" if words.waiters else ""
+    return f"named semaphore, value {words.value}{waiting}"
+
+
+def _control(raw: bytes) -> str:
+    try:
+        header = parse_header(raw)
+    except ControlBlockError as error:
+        return f"shmtui control block; {error}"
+    kept = ", kept" if header.flags & Flags.KEEP else ""
+    return f"shmtui control block of {header.name} by PID {header.creator_pid}{kept}"
+
+
+def _layout_by_control(name: str, identity: FileIdentity, folder: str) -> Layout | None:
+    try:
+        fd = open_readonly(segment_path(control_name(name), folder))
+    except ShmtuiError:
+        return None
+    try:
+        if not trusted(os.fstat(fd)):
+            return None
+        header = parse_header(os.pread(fd, HEADER_SIZE, 0))
+    except ControlBlockError:
+        return None
+    finally:
+        os.close(fd)
+    return header.layout if header.segment == identity and header.name == name else None
+
+
+def _guess(fd: int, size: int) -> tuple[Kind, str]:
+    """What one look at an unknown segment tells: three semaphores make it a buffer."""
+    if not 0 < size <= _GUESS_SIZE:
+        return Kind.UNKNOWN, "unknown"
+    raw = os.pread(fd, size, 0)
+    libc = running_libc()
+    if len(signatures(raw, libc)) != 3:
+        return Kind.UNKNOWN, "unknown"
+    layout = infer([Look(raw)], libc, takers=1).layout
+    if layout is None:
+        return Kind.BUFFER, "bounded buffer (three semaphores), layout not sure"
+    return Kind.BUFFER, f"bounded buffer of {layout.slots:,} × {layout.item.size} bytes, inferred"

@@ -1,0 +1,40 @@
+"""A layout in words, for a person who has to choose one. Pure."""
+
+from shmtui.errors import ShmtuiError
+from shmtui.ipc.layout import Layout
+from shmtui.ipc.layout_option import parse_layout_option
+from shmtui.ipc.libc import Libc
+from shmtui.ipc.protocol import SemaphoreRole
+
+
+def layout_words(layout: Layout) -> str:
+    """Where everything lies.
+
+    >>> from shmtui.ipc.layout import ITEM_TYPES, seed_layout
+    >>> layout_words(seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC))
+    '5 × 4-byte items at 0, in at 20, out at 24, mutex 32, empty 64, full 96'
+    """
+    item = layout.item
+    plain = item.shape is None and not item.is_float
+    kind = f"{item.size}-byte items" if plain else f"{item.name} items"
+    parts = [f"{layout.slots:,} × {kind} at {layout.data}"]
+    parts += [f"in at {layout.in_}", f"out at {layout.out}"]
+    for role in SemaphoreRole:
+        place = layout.semaphore_name(role) or layout.semaphore_offset(role)
+        if place is not None:
+            parts.append(f"{role} {place}")
+    if layout.index_size != 4:
+        parts.append(f"{layout.index_size}-byte indices")
+    return ", ".join(parts)
+
+
+def option_words(option: str) -> str:
+    """The value of ``--layout`` in words; the value itself where it is not understood.
+
+    >>> option_words("data=0:7xint32,in=28:int64,out=36,mutex=/m,empty=/e,full=/f")
+    '7 × 4-byte items at 0, in at 28, out at 36, mutex /m, empty /e, full /f, 8-byte indices'
+    """
+    try:
+        return layout_words(parse_layout_option(option, Libc.GLIBC))
+    except ShmtuiError:
+        return option

@@ -1,0 +1,88 @@
+"""Rates from counts. Pure: a history of counts goes in, items per second come out.
+
+A count comes with the time of its last item, which makes slow rates exact: one
+item a second reads as 1.00 and not as 0, 1 or 2, however the looks fall.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+WINDOW_NS: Final = 1_000_000_000
+"""Where items come fast, the rate is that of the last second."""
+SILENCE_NS: Final = 10_000_000_000
+"""After this long without an item, and three times the usual interval, the rate is zero."""
+JITTER_NS: Final = 150_000_000
+"""A look may come this late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many items there had been, and when the last of them came (CLOCK_MONOTONIC ns)."""
+
+    items: int
+    last_ns: int
+
+
+def rate(counts: Sequence[Count], now_ns: int) -> float | None:
+    """Items per second now, from counts with distinct times, the oldest first.
+
+    None where two counts have not been seen yet. Falls towards zero while the
+    next item is overdue.
+
+    >>> second = 1_000_000_000
+    >>> rate([Count(1, 0), Count(2, second)], second + 5)
+    1.0
+    >>> rate([Count(1, 0), Count(2, second)], 5 * second)
+    0.25
+    >>> rate([Count(1, 0), Count(2, second)], 20 * second)
+    0.0
+    """
+    if len(counts) < 2:
+        return None
+    newest = counts[-1]
+    base = counts[-2]
+    for count in reversed(counts):
+        if newest.last_ns - count.last_ns > WINDOW_NS:
+            break
+        if count is not newest:
+            base = count
+    items = newest.items - base.items
+    elapsed = newest.last_ns - base.last_ns
+    if items <= 0 or elapsed <= 0:
+        return None
+    interval = elapsed / items
+    silence = now_ns - newest.last_ns
+    if silence <= 1.5 * interval + JITTER_NS:
+        return items * 1e9 / elapsed
+    if silence > SILENCE_NS and silence > 3 * interval:
+        return 0.0
+    return 1e9 / silence
+
+
+class RateWindow:
+    """The counts that :func:`rate` needs for one process, added as they are seen."""
+
+    __slots__ = ("_counts", "_first_ns")
+
+    def __init__(self, now_ns: int) -> None:
+        self._counts: deque[Count] = deque(maxlen=64)
+        self._first_ns = now_ns
+
+    def add(self, items: int, last_ns: int) -> None:
+        """Note a count; one whose last item is known already changes nothing."""
+        counts = self._counts
+        if counts and (items < counts[-1].items or last_ns < counts[-1].last_ns):
+            counts.clear()
+        if items and (not counts or last_ns > counts[-1].last_ns):
+            counts.append(Count(items, last_ns))
+
+    def rate(self, now_ns: int) -> float | None:
+        """Items per second now; 0.0 once nothing at all has come for a second, None before."""
+        if not self._counts:
+            return 0.0 if now_ns - self._first_ns > WINDOW_NS else None
+        if len(self._counts) == 1:
+            silence = now_ns - max(self._counts[0].last_ns, self._first_ns)
+            return 0.0 if silence > SILENCE_NS else None
+        return rate(tuple(self._counts), now_ns)

@@ -1,0 +1,220 @@
+"""Which layout a segment has, from the surest source down, and from which source that is.
+
+Control block, then the user's header, then options, then inference from the
+bytes; what none of them explains is shown raw. A guess is never shown as a fact:
+where several layouts fit, they are refused with the option that picks each.
+"""
+
+import time
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.ipc.layout import Layout, seed_layout
+from shmtui.ipc.layout_option import item_from_text, layout_option, parse_layout_option
+from shmtui.ipc.libc import Libc, running_libc
+from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.ipc.segment import FileIdentity
+from shmtui.ipc.semaphore import decode, named_semaphore_path
+from shmtui.observe.infer import MAX_SIZE, Elimination, Inference, Look
+from shmtui.observe.layout_choice import AmbiguousLayoutError, LayoutOptions, Resolved
+from shmtui.observe.procfs import Mapping, libc_of, mappers, named_semaphores_of, thread_count
+from shmtui.observe.reader import SegmentReader, read_small
+from shmtui.observe.snapshot import LayoutSource
+
+WATCH_SECONDS: Final = 1.2
+"""How long an ambiguous segment is watched for what tells its layouts apart."""
+LOOK_SECONDS: Final = 0.004
+_SHOWN: Final = 6
+
+
+def resolve(reader: SegmentReader, options: LayoutOptions) -> Resolved:
+    """The layout by the user's word, or by inference.
+
+    AmbiguousLayoutError: several fit. ShmtuiError: what the user said cannot be.
+    """
+    size = reader.look().size
+    if options.raw:
+        return Resolved(None, LayoutSource.RAW)
+    if options.header is not None:
+        return Resolved(_from_header(reader, options, size), LayoutSource.HEADER)
+    if options.layout is not None:
+        layout = parse_layout_option(options.layout, peers_libc(reader.identity))
+        _check_size(reader.name, layout, size)
+        return Resolved(layout, LayoutSource.OPTIONS)
+    if options.slots is not None:
+        return Resolved(_from_slots(reader, options, size), LayoutSource.OPTIONS)
+    return _by_inference(reader, options)
+
+
+def peers_libc(identity: FileIdentity) -> Libc:
+    """The C library of those who map the segment; this interpreter's where nobody does.
+
+    ShmtuiError: they disagree, so that no layout of ``sem_t`` fits both.
+    """
+    found = {libc for pid in mappers(identity) if (libc := libc_of(pid)) is not None}
+    return found.pop() if len(found) == 1 else running_libc()
+
+
+def _from_header(reader: SegmentReader, options: LayoutOptions, size: int) -> Layout:
+    from shmtui.ipc import fields, header  # noqa: PLC0415 - heavy, and only for headers
+
+    assert options.header is not None
+    libc = peers_libc(reader.identity)
+    structs = header.read_structs(options.header, libc, options.include)
+    given = dict(options.mapping)
+    struct = fields.choose_struct(structs, options.struct, size, given)
+    roles = fields.assign_roles(struct, given)
+    layout = fields.buffer_layout(struct, roles, libc, options.names)
+    if size < layout.size:
+        shown = struct.names[0] if struct.names else "the struct"
+        raise ShmtuiError(
+            f"{reader.name} is {size} bytes; {shown} in {options.header} needs {layout.size}: "
+            "is this the header it was built with?"
+        )
+    if not layout.complete and not layout.names:
+        return fields.buffer_layout(struct, roles, libc, _found_names(reader))
+    return layout
+
+
+def _from_slots(reader: SegmentReader, options: LayoutOptions, size: int) -> Layout:
+    assert options.slots is not None
+    item = item_from_text(options.item or "int32")
+    libc = peers_libc(reader.identity)
+    names = options.names
+    layout = seed_layout(options.slots, item, libc, names)
+    if size < layout.size and not names:
+        # Semaphores beside the segment, or those of a libc that the mappers do not show.
+        found = _found_names(reader)
+        others = [seed_layout(options.slots, item, other) for other in Libc]
+        if len(found) == len(SemaphoreRole):
+            others.append(seed_layout(options.slots, item, libc, found))
+        layout = next((other for other in others if other.size == size), layout)
+    _check_size(reader.name, layout, size)
+    return layout
+
+
+def _check_size(name: str, layout: Layout, size: int) -> None:
+    if size < layout.size:
+        raise ShmtuiError(
+            f"{name} is {size} bytes; {layout.slots} slots of {layout.item.name} with "
+            f"{layout.kind} semaphores need {layout.size}: check --slots and --item"
+        )
+
+
+def _found_names(reader: SegmentReader) -> tuple[tuple[SemaphoreRole, str], ...]:
+    """Named semaphores that the segment's mappers map too, with the roles their names tell."""
+    names: set[str] = set()
+    for pid in mappers(reader.identity):
+        names.update(named_semaphores_of(pid))
+    return roles_by_name(sorted(names))
+
+
+_WORDS: Final = {
+    SemaphoreRole.MUTEX: ("mutex", "mtx", "lock", "trava", "exclus"),
+    SemaphoreRole.EMPTY: ("empty", "vazi", "free", "livre", "space", "avail", "espaco"),
+    SemaphoreRole.FULL: ("full", "chei", "item", "iten", "used", "ocupad", "fill"),
+}
+
+
+def roles_by_name(names: list[str]) -> tuple[tuple[SemaphoreRole, str], ...]:
+    """Roles of named semaphores whose names say them, one each.
+
+    >>> roles_by_name(["/app_mutex", "/app_vazio", "/app_cheio"])[1]
+    (<SemaphoreRole.EMPTY: 'empty'>, '/app_vazio')
+    """
+    found = []
+    for role, words in _WORDS.items():
+        matching = [name for name in names if any(word in name.lower() for word in words)]
+        if len(matching) == 1:
+            found.append((role, matching[0]))
+    return tuple(found)
+
+
+# -- inference ----------------------------------------------------------------------------------
+
+
+def _by_inference(reader: SegmentReader, options: LayoutOptions) -> Resolved:
+    maps = mappers(reader.identity)
+    libcs = {libc for pid in maps if (libc := libc_of(pid)) is not None} or {running_libc()}
+    if len(libcs) > 1:
+        raise AmbiguousLayoutError(
+            f"programs of both glibc and musl map {reader.name}, and their sem_t differ: "
+            "say the layout with --header or --layout",
+            (),
+        )
+    libc = libcs.pop()
+    result = _watch(reader, libc, maps, options)
+    if result.layout is not None:
+        return Resolved(result.layout, LayoutSource.INFERRED, result.candidates)
+    if not result.candidates:
+        return Resolved(None, LayoutSource.RAW)
+    raise AmbiguousLayoutError(refusal(reader.name, result.candidates), result.candidates)
+
+
+def refusal(name: str, candidates: tuple[Layout, ...]) -> str:
+    """The one line that refuses a guess and shows how to decide."""
+    shown = [f"--layout {layout_option(layout)}" for layout in candidates[:_SHOWN]]
+    more = len(candidates) - len(shown)
+    rest = f" | … {more} more, all in stat --raw --json" if more > 0 else ""
+    return (
+        f"the layout of {name} is not sure: {len(candidates)} fit so far; "
+        "give --header FILE, --slots N, or one of " + " | ".join(shown) + rest + ", or --raw"
+    )
+
+
+def candidates_of(reader: SegmentReader, options: LayoutOptions) -> tuple[Layout, ...]:
+    """The layouts that fit a segment shown raw."""
+    try:
+        resolved = _by_inference(reader, options)
+    except AmbiguousLayoutError as error:
+        return error.candidates
+    return resolved.candidates
+
+
+def _watch(
+    reader: SegmentReader,
+    libc: Libc,
+    maps: dict[int, tuple[Mapping, ...]],
+    options: LayoutOptions,
+) -> Inference:
+    """Look until one layout is left and sure, or patience ends."""
+    size = reader.look().size
+    if size == 0 or size > MAX_SIZE:
+        return Inference((), sure=False)
+    takers = max(sum(thread_count(pid) for pid in maps), 1)
+    names = _named_candidates(maps, options)
+    last = _look(reader, size, names, libc)
+    elimination = Elimination(last, libc, takers)
+    deadline = time.monotonic() + WATCH_SECONDS
+    while True:
+        result = elimination.result
+        done = not result.candidates or (result.sure and elimination.looks > 1)
+        # Where nobody maps it, nothing will move.
+        if done or not maps or time.monotonic() > deadline:
+            return result
+        time.sleep(LOOK_SECONDS)
+        look = _look(reader, size, names, libc)
+        if look != last:
+            elimination.add(look)
+            last = look
+
+
+def _named_candidates(
+    maps: dict[int, tuple[Mapping, ...]], options: LayoutOptions
+) -> tuple[str, ...]:
+    if options.names:
+        return tuple(name for _, name in options.names)
+    found: set[str] = set()
+    for pid in maps:
+        found.update(named_semaphores_of(pid))
+    return tuple(sorted(found)) if len(found) == 3 else ()
+
+
+def _look(reader: SegmentReader, size: int, names: tuple[str, ...], libc: Libc) -> Look:
+    raw = reader.read_settled(0, size)
+    words = []
+    for name in names:
+        data = read_small(named_semaphore_path(name))
+        if len(data) >= 12:
+            words.append((name, decode(data, libc)))
+    return Look(raw, tuple(words))

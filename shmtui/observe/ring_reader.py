@@ -1,0 +1,165 @@
+"""Reading a ring's fields by its layout: indices, semaphores, slots."""
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from struct import unpack_from
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.ipc.layout import SEM_SIZE, ItemType, Layout
+from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.ipc.segment import SHM_DIR, open_readonly
+from shmtui.ipc.semaphore import SemaphoreWords, decode, named_semaphore_path
+from shmtui.observe.reader import WHOLE, SegmentReader, state_span
+from shmtui.observe.ring_look import RUN, RingLook
+from shmtui.observe.snapshot import Slot, occupancy
+
+DATA_READ: Final = 1 << 16
+"""Up to this many bytes of slots are read at each look to follow what changes."""
+_PATIENCE: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RingState:
+    """The ring's fields as read at one moment; None where the file ends before them."""
+
+    in_: int | None
+    out: int | None
+    semaphores: dict[SemaphoreRole, SemaphoreWords]
+    data: bytes | None
+    """The slots' bytes, as many as were read with the rest."""
+
+    def value(self, role: SemaphoreRole) -> int | None:
+        """That semaphore's value."""
+        words = self.semaphores.get(role)
+        return None if words is None else words.value
+
+
+class RingReader:
+    """Reads one ring through a segment's descriptor and those of its named semaphores."""
+
+    def __init__(self, reader: SegmentReader, layout: Layout, folder: str = SHM_DIR) -> None:
+        self._reader = reader
+        self._layout = layout
+        self._start, self._length = state_span(layout)
+        self._whole = layout.size <= WHOLE
+        self._number = first_integer(layout.item)
+        self._fds: dict[SemaphoreRole, int] = {}
+        for role, name in layout.names:
+            with contextlib.suppress(ShmtuiError):
+                self._fds[role] = open_readonly(named_semaphore_path(name, folder))
+
+    def close(self) -> None:
+        """Give the semaphores' descriptors back."""
+        for fd in self._fds.values():
+            os.close(fd)
+        self._fds.clear()
+
+    def read(self, slots: int) -> RingState:
+        """The state, with the bytes of the first ``slots`` slots."""
+        layout = self._layout
+        shown = min(slots, layout.slots) * layout.item.size
+        if self._whole:
+            raw = self._reader.read_settled(0, layout.size)
+            state, data = raw[self._start :], raw[layout.data : layout.data + shown]
+        else:
+            state = self._reader.read_settled(self._start, self._length)
+            data = self._reader.read(layout.data, shown) if shown else b""
+        return RingState(
+            self._index(state, layout.in_), self._index(state, layout.out), self._words(state), data
+        )
+
+    def _index(self, state: bytes, offset: int) -> int | None:
+        at = offset - self._start
+        if at + self._layout.index_size > len(state):
+            return None
+        return int(unpack_from("=" + self._layout.index_code, state, at)[0])
+
+    def _words(self, state: bytes) -> dict[SemaphoreRole, SemaphoreWords]:
+        words = {}
+        for role in SemaphoreRole:
+            at = self._layout.semaphore_offset(role)
+            if at is not None:
+                raw = state[at - self._start : at - self._start + SEM_SIZE]
+            elif role in self._fds:
+                raw = os.pread(self._fds[role], SEM_SIZE, 0)
+            else:
+                continue
+            if len(raw) == SEM_SIZE:
+                words[role] = decode(raw, self._layout.libc)
+        return words
+
+    def slots(self, data: bytes, out: int | None, full: int | None) -> tuple[Slot, ...]:
+        """The slots in ``data``, decoded."""
+        item, count = self._layout.item, self._layout.slots
+        return tuple(
+            Slot(
+                index,
+                item.decode(data, index * item.size),
+                None if full is None or out is None else (index - out) % count < full,
+            )
+            for index in range(len(data) // item.size)
+        )
+
+    def ring_look(self) -> RingLook | None:
+        """A look for the meter: indices and slots that belong together.
+
+        None where ``in`` would not stand still for the time of two reads.
+        """
+        layout = self._layout
+        room = layout.slots * layout.item.size
+        for _ in range(_PATIENCE):
+            now_ns = time.monotonic_ns()
+            state = self.read(layout.slots if room <= DATA_READ else 0)
+            if state.in_ is None or state.out is None or not 0 <= state.in_ < layout.slots:
+                return None
+            newest = self._newest(state.in_, state.data if room <= DATA_READ else None)
+            if self._whole or self.read(0).in_ == state.in_:
+                data = state.data if room <= DATA_READ and state.data else None
+                empty, full = state.value(SemaphoreRole.EMPTY), state.value(SemaphoreRole.FULL)
+                filled = occupancy(layout.slots, state.in_, state.out, empty, full)
+                return RingLook(now_ns, state.in_, state.out, filled, data, newest)
+        return None
+
+    def _newest(self, in_: int, data: bytes | None) -> tuple[int, ...] | None:
+        layout, item = self._layout, self._layout.item
+        if self._number is None:
+            return None
+        inside, code = self._number
+        values = []
+        for back in range(1, min(RUN, layout.slots) + 1):
+            at = (in_ - back) % layout.slots * item.size
+            raw = (
+                data[at : at + item.size]
+                if data is not None
+                else self._reader.read(layout.data + at, item.size)
+            )
+            if len(raw) < item.size:
+                return None
+            values.append(int(unpack_from("=" + code, raw, inside)[0]))
+        return tuple(values)
+
+
+def first_integer(item: ItemType) -> tuple[int, str] | None:
+    """Where in an item its first integer lies, and its letter in :mod:`struct`.
+
+    It is the one that counts where anything does: ``id``, ``seq``, ``count``.
+    """
+    if item.shape is None:
+        return None if item.is_float else (0, item.code)
+    from shmtui.ipc.shape import Array, Record, Scalar  # noqa: PLC0415 - only for others' items
+
+    def search(shape: object, at: int) -> tuple[int, str] | None:
+        match shape:
+            case Scalar(code, _) if code not in "fd?":
+                return at, code
+            case Array(element, length) if length:
+                return search(element, at)
+            case Record(parts, _):
+                found = (search(part.shape, at + part.offset) for part in parts)
+                return next((place for place in found if place is not None), None)
+        return None
+
+    return search(item.shape, 0)

@@ -1,0 +1,370 @@
+"""The sampler: one look at a segment becomes one frozen snapshot.
+
+It owns a read-only descriptor of the segment, of its control block and of its
+named semaphores, and remembers what rates need. It writes to none of them.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from shmtui.errors import ControlBlockError, ShmtuiError
+from shmtui.ipc.control import ControlHeader, WorkerRecord
+from shmtui.ipc.layout import Layout
+from shmtui.ipc.process import alive
+from shmtui.ipc.protocol import Role, SemaphoreRole
+from shmtui.ipc.ring import counted, sum_of
+from shmtui.ipc.segment import SHM_DIR
+from shmtui.observe.control_reader import ControlReader, in_flight, permits_held, positions, totals
+from shmtui.observe.layout_choice import LayoutOptions, Resolved
+from shmtui.observe.participants import Participants
+from shmtui.observe.reader import Looked, SegmentReader, user_name
+from shmtui.observe.ring_reader import RingReader, RingState
+from shmtui.observe.snapshot import (
+    Health,
+    LayoutInfo,
+    LayoutSource,
+    Method,
+    Offsets,
+    Origin,
+    Process,
+    SegmentInfo,
+    SemaphoreState,
+    Snapshot,
+    Throughput,
+    occupancy,
+)
+
+if TYPE_CHECKING:
+    from shmtui.observe.meter import RingMeter
+
+STALE_NS: Final = 3_000_000_000
+"""Published rates older than this are not believed."""
+DIAGNOSE_NS: Final = 200_000_000
+"""How often the findings are worked out; looks between keep the last ones."""
+_MASK: Final = 2**64 - 1
+
+
+class Sampler:
+    """Looks at one segment, again and again; follows its name to another file that takes it."""
+
+    def __init__(
+        self,
+        name: str,
+        options: LayoutOptions | None = None,
+        *,
+        read_only: bool = True,
+        folder: str = SHM_DIR,
+    ) -> None:
+        """Open ``name`` and settle its layout.
+
+        MissingSegmentError: no such segment. AmbiguousLayoutError: several layouts fit.
+        ShmtuiError: what ``options`` say cannot be.
+        """
+        self.slots_shown = 0
+        self._name = name
+        self._options = options or LayoutOptions()
+        self._read_only = read_only
+        self._folder = folder
+        self._history: deque[Snapshot] = deque()
+        self._health = Health()
+        self._open()
+
+    def _open(self) -> None:
+        self._reader = SegmentReader(self._name, self._folder)
+        self._control: ControlReader | None = None
+        try:
+            self._control = self._open_control()
+            self._resolved = self._resolve()
+        except BaseException:
+            self._reader.close()
+            if self._control is not None:
+                self._control.close()
+            raise
+        layout = self._resolved.layout
+        self._participants = Participants(self._reader.identity, layout)
+        self._ring = None if layout is None else RingReader(self._reader, layout, self._folder)
+        self._meter: RingMeter | None = None
+
+    def _open_control(self) -> ControlReader | None:
+        """The control block, unless there is none to believe or it is another file's."""
+        try:
+            control = ControlReader(self._name, self._folder)
+        except ShmtuiError:
+            return None
+        try:
+            header, _ = control.read()
+        except ControlBlockError:
+            control.close()
+            return None
+        if header.name != self._name or header.segment != self._reader.identity:
+            control.close()
+            return None
+        return control
+
+    def _resolve(self) -> Resolved:
+        if self._control is not None and not self._options.given:
+            header, _ = self._control.read()
+            if self._reader.look().size >= header.layout.size:
+                return Resolved(header.layout, LayoutSource.CONTROL)
+            self._control.close()
+            self._control = None
+        from shmtui.observe.resolve import candidates_of, resolve  # noqa: PLC0415 - heavy
+
+        resolved = resolve(self._reader, self._options)
+        if self._options.raw:
+            return Resolved(None, LayoutSource.RAW, candidates_of(self._reader, LayoutOptions()))
+        return resolved
+
+    @property
+    def name(self) -> str:
+        """The segment's name."""
+        return self._name
+
+    def rejoin(self) -> None:
+        """Take note of a control block that was put beside the segment since it was opened."""
+        if self._control is not None:
+            self._control.close()
+        self._control = self._open_control()
+
+    @property
+    def layout(self) -> Layout | None:
+        """The layout; None for a segment shown raw."""
+        return self._resolved.layout
+
+    @property
+    def source(self) -> LayoutSource:
+        """Where the layout is known from."""
+        return self._resolved.source
+
+    @property
+    def counted(self) -> bool:
+        """Whether workers' counters tell the throughput, so that nothing is missed between looks."""
+        return self._control is not None and not self._participants.foreign
+
+    def watch(self) -> None:
+        """Look at the ring alone, so that what moves between two samples is counted."""
+        if self._ring is not None:
+            self._measure()
+
+    def _measure(self) -> None:
+        assert self._ring is not None
+        look = self._ring.ring_look()
+        if look is not None:
+            self._counter().add(look)
+
+    def _counter(self) -> "RingMeter":
+        """What counts a ring that nobody counts; made when there is a need."""
+        if self._meter is None:
+            from shmtui.observe.meter import RingMeter  # noqa: PLC0415 - only for others' buffers
+
+            layout = self._resolved.layout
+            assert layout is not None
+            self._meter = RingMeter(layout.slots, layout.item)
+        return self._meter
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the segment, for the raw view."""
+        return self._reader.read(offset, length)
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self._reader.close()
+        if self._control is not None:
+            self._control.close()
+        if self._ring is not None:
+            self._ring.close()
+        self._participants.close()
+
+    # -- one look ---------------------------------------------------------------------------
+
+    def sample(self) -> Snapshot:
+        """Look once."""
+        from shmtui.observe.health import HISTORY_NS, diagnose  # noqa: PLC0415 - five milliseconds
+
+        snapshot = self._look()
+        history = self._history
+        if history and snapshot.monotonic_ns - history[-1].monotonic_ns < DIAGNOSE_NS:
+            return replace(snapshot, health=self._health)
+        while history and snapshot.monotonic_ns - history[0].monotonic_ns > HISTORY_NS:
+            history.popleft()
+        if history and history[-1].segment.inode != snapshot.segment.inode:
+            history.clear()
+        history.append(snapshot)
+        self._health = diagnose(history)
+        return replace(snapshot, health=self._health)
+
+    def _look(self) -> Snapshot:
+        looked = self._reader.look()
+        if looked.replaced:
+            looked = self._follow(looked)
+        now_ns = time.monotonic_ns()
+        layout = self._resolved.layout
+        if layout is None or self._ring is None:
+            return self._raw(looked, now_ns)
+        header, records = self._read_control()
+        ring = self._ring.read(self.slots_shown)
+        _, records_after = self._read_control()
+        steady = positions(records) == positions(records_after)
+        processes = self._participants.look(records_after, now_ns)
+        known = steady and self._participants.foreign == 0 and self._control is not None
+        items, room = permits_held(records_after) if known else (None, None)
+        full = _occupancy(layout, ring, items, room)
+        return Snapshot(
+            time=time.time(),
+            monotonic_ns=now_ns,
+            segment=self._segment(looked),
+            layout=self._layout_info(layout),
+            in_=ring.in_,
+            out=ring.out,
+            occupancy=full,
+            in_flight=in_flight(records_after) if known else None,
+            slots=self._ring.slots(ring.data or b"", ring.out, full),
+            semaphores={
+                role: SemaphoreState(words.value, words.waiters, words.shared)
+                for role, words in ring.semaphores.items()
+            },
+            throughput=self._throughput(header, processes, now_ns),
+            processes=processes,
+            limits=self._participants.limits,
+            hidden=self._participants.hidden,
+            supervised=header is not None and alive(header.creator_pid, header.creator_start),
+            totals=None if header is None else totals(header, records_after),
+            uptime=None if header is None else max(time.time() - header.created_ns / 1e9, 0.0),
+        )
+
+    def _follow(self, looked: Looked) -> Looked:
+        """Go on with the file that has the name now; stay with the old one if that cannot be read."""
+        old = (self._reader, self._control, self._ring, self._participants)
+        state = (self._resolved, self._meter)
+        try:
+            self._open()
+        except ShmtuiError:
+            self._reader, self._control, self._ring, self._participants = old
+            self._resolved, self._meter = state
+            return looked
+        reader, control, ring, participants = old
+        reader.close()
+        participants.close()
+        if control is not None:
+            control.close()
+        if ring is not None:
+            ring.close()
+        return self._reader.look()
+
+    def _raw(self, looked: Looked, now_ns: int) -> Snapshot:
+        return Snapshot(
+            time=time.time(),
+            monotonic_ns=now_ns,
+            segment=self._segment(looked),
+            layout=LayoutInfo(
+                LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", self._resolved.candidate_options
+            ),
+            processes=self._participants.look((), now_ns),
+            limits=self._participants.limits,
+            hidden=self._participants.hidden,
+        )
+
+    def _read_control(self) -> tuple[ControlHeader | None, tuple[WorkerRecord, ...]]:
+        return (None, ()) if self._control is None else self._control.read()
+
+    def _throughput(
+        self,
+        header: ControlHeader | None,
+        processes: Sequence[Process],
+        now_ns: int,
+    ) -> Throughput:
+        """From the workers' counters if they are all there is, else from what the ring shows."""
+        if header is not None and not self._participants.foreign:
+            return counted_throughput(header, processes, now_ns)
+        self._measure()
+        return self._counter().throughput()
+
+    def _segment(self, looked: Looked) -> SegmentInfo:
+        return SegmentInfo(
+            name=self._reader.name,
+            size=looked.size,
+            inode=looked.identity.inode,
+            mode=looked.mode,
+            owner=user_name(looked.uid),
+            unlinked=looked.unlinked,
+            replaced=looked.replaced,
+            read_only=self._read_only,
+        )
+
+    def _layout_info(self, layout: Layout) -> LayoutInfo:
+        return LayoutInfo(
+            source=self._resolved.source,
+            slots=layout.slots,
+            item_type=layout.item.name,
+            item_size=layout.item.size,
+            offsets=Offsets(
+                layout.data, layout.in_, layout.out, layout.mutex, layout.empty, layout.full
+            ),
+            semaphores=layout.kind,
+        )
+
+    def resident_sum(self) -> int:
+        """The checksum of the items in the ring; meaningful once nothing moves.
+
+        ShmtuiError: the occupancy cannot be told.
+        """
+        return sum(map(sum_of, self._resident())) & _MASK
+
+    def _resident(self) -> Iterator[int | float]:
+        """What a worker would read, the oldest first."""
+        snapshot, layout = self.sample(), self._resolved.layout
+        if snapshot.occupancy is None or snapshot.out is None or layout is None:
+            raise ShmtuiError("how many items are resident cannot be told: permits are in flight")
+        size = layout.item.size
+        for step in range(snapshot.occupancy):
+            at = (snapshot.out + step) % layout.slots
+            yield counted(layout.item, self._reader.read(layout.data + at * size, size))
+
+
+def _occupancy(
+    layout: Layout,
+    ring: RingState,
+    items: tuple[int, int] | None,
+    room: tuple[int, int] | None,
+) -> int | None:
+    if ring.in_ is None or ring.out is None:
+        return None
+    empty, full = ring.value(SemaphoreRole.EMPTY), ring.value(SemaphoreRole.FULL)
+    return occupancy(layout.slots, ring.in_, ring.out, empty, full, items, room)
+
+
+def counted_throughput(
+    header: ControlHeader, processes: Sequence[Process], now_ns: int
+) -> Throughput:
+    """Both rates from the workers' own counters, exact while nobody else takes part."""
+    produced = _summed(processes, Role.PRODUCER)
+    consumed = _summed(processes, Role.CONSUMER)
+    if header.published_ns and now_ns - header.published_ns < STALE_NS:
+        produced = _finite(header.produced_per_s) if produced is None else produced
+        consumed = _finite(header.consumed_per_s) if consumed is None else consumed
+    return Throughput(produced, consumed, Method.COUNTERS)
+
+
+def _summed(processes: Sequence[Process], role: Role) -> float | None:
+    rates = [p.rate for p in processes if p.role is role and p.origin is Origin.WORKER]
+    known = [rate for rate in rates if rate is not None]
+    return sum(known) if len(known) == len(rates) else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def folder_of(pid: int) -> str:
+    """Another process's /dev/shm, which may be a container's. ShmtuiError: it cannot be seen."""
+    folder = f"/proc/{pid}/root{SHM_DIR}"
+    if not Path(folder).is_dir():
+        raise ShmtuiError(
+            f"cannot see the /dev/shm of PID {pid}: is it running, and may this user look at it?"
+        )
+    return folder

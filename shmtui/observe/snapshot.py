@@ -1,0 +1,312 @@
+"""The snapshot: one frozen record that every reader draws from. Pure.
+
+``None`` means unknown; ``0`` means zero. A snapshot holds no handle and never
+changes. It is immutable, not atomic: the bytes under it were read one region
+after the other while others ran, so a judgement rests on several that agree.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from shmtui.ipc.libc import Libc
+from shmtui.ipc.protocol import Role, SemaphoreRole
+
+SCHEMA = 1
+"""The version of the JSON form; raised when a key changes its meaning."""
+
+SlotValue = int | float | str | bool | tuple[Any, ...] | None
+"""A decoded item; :func:`shmtui.ipc.shape.value_text` writes it out."""
+
+
+class LayoutSource(StrEnum):
+    """Where the layout is known from, the surest first."""
+
+    CONTROL = "control"
+    HEADER = "header"
+    OPTIONS = "options"
+    INFERRED = "inferred"
+    RAW = "raw"
+
+
+class Method(StrEnum):
+    """How a throughput figure is known. Only the first three give a plain number."""
+
+    COUNTERS = "counters"
+    SEQUENCE = "sequence"
+    INDEX = "index"
+    LOWER_BOUND = "lower-bound"
+    UNKNOWN = "unknown"
+
+
+class ProcessState(StrEnum):
+    """What a process that maps the segment is doing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PACING = "pacing"
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+class Origin(StrEnum):
+    """Whose process it is: a worker of ours, a program we supervise, or somebody else's."""
+
+    WORKER = "worker"
+    PROGRAM = "program"
+    FOREIGN = "foreign"
+
+
+class Status(StrEnum):
+    """The verdict on a buffer's health."""
+
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentInfo:
+    """The file under /dev/shm."""
+
+    name: str
+    """With its leading slash; undecodable bytes as surrogates."""
+    size: int
+    """Bytes."""
+    inode: int
+    mode: int
+    """Permission bits only."""
+    owner: str
+    unlinked: bool = False
+    replaced: bool = False
+    """Another file has taken the name."""
+    read_only: bool = True
+    """True where this observer could not write to it even if told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Byte offsets in the segment. A semaphore's is None when it is a named one."""
+
+    data: int
+    in_: int
+    out: int
+    mutex: int | None = None
+    empty: int | None = None
+    full: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutInfo:
+    """What the bytes mean, and how that is known."""
+
+    source: LayoutSource
+    slots: int
+    item_type: str
+    item_size: int
+    """Bytes."""
+    offsets: Offsets
+    semaphores: str = "embedded"
+    """``embedded`` or ``named``."""
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One slot of the ring; ``full`` is None while the occupancy is unknown."""
+
+    index: int
+    value: SlotValue
+    full: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SemaphoreState:
+    """One semaphore as its bytes stand. ``shared`` False: no other process can wake its waiters."""
+
+    value: int | None
+    waiters: int | None
+    shared: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Items per second, and the method that each figure is known by."""
+
+    produced_per_s: float | None = None
+    consumed_per_s: float | None = None
+    method: Method = Method.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that maps the segment, or one that did and whose end is still news."""
+
+    pid: int
+    name: str
+    """Hostile text is possible: it comes from a foreign command line."""
+    role: Role
+    state: ProcessState
+    origin: Origin = Origin.FOREIGN
+    step: str | None = None
+    """The protocol step by its name, for workers."""
+    blocked_on: SemaphoreRole | None = None
+    blocked_for: float | None = None
+    """Seconds since it began to wait."""
+    waits: tuple[SemaphoreRole, ...] = ()
+    """What its threads are blocked on, one entry a thread that is."""
+    wakeable: bool | None = None
+    """False: it sleeps on a process-private futex; None: it is not blocked, or unknown."""
+    target_rate: float | None = None
+    """Items per second; infinite = unthrottled."""
+    rate: float | None = None
+    """Items per second over the last seconds."""
+    items: int | None = None
+    last_item: SlotValue = None
+    cpu: float | None = None
+    """Per cent of one core."""
+    libc: Libc | None = None
+    user: str | None = None
+    threads: int | None = None
+    since: float | None = None
+    """When it started, seconds since the epoch."""
+    ending: str | None = None
+    """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Exact counts, where every participant is a worker of ours. Sums are modulo 2**64."""
+
+    produced: int
+    consumed: int
+    produced_sum: int
+    consumed_sum: int
+
+
+class Certainty(StrEnum):
+    """How sure a finding is."""
+
+    CERTAIN = "certain"
+    LIKELY = "likely"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong: what, what shows it, how sure that is, and what to do."""
+
+    code: str
+    severity: Status
+    """WARNING or CRITICAL."""
+    claim: str
+    evidence: tuple[str, ...]
+    certainty: Certainty
+    remedy: str
+    subject: str = ""
+    """What it is about, where one code can hold of several things: a semaphore, a PID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The verdict and what it rests on."""
+
+    status: Status = Status.UNKNOWN
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one look at a segment told."""
+
+    time: float
+    """Seconds since the epoch."""
+    monotonic_ns: int
+    """CLOCK_MONOTONIC when the segment's bytes were read."""
+    segment: SegmentInfo
+    layout: LayoutInfo
+    in_: int | None = None
+    out: int | None = None
+    occupancy: int | None = None
+    """Full slots. None while it cannot be told, as when ``in == out`` and permits are in flight."""
+    in_flight: int | None = None
+    """Permits taken and not yet posted on, where every holder is a worker of ours."""
+    slots: tuple[Slot, ...] = ()
+    semaphores: dict[SemaphoreRole, SemaphoreState] = field(default_factory=dict)
+    throughput: Throughput = Throughput()
+    processes: tuple[Process, ...] = ()
+    totals: Totals | None = None
+    health: Health = Health()
+    supervised: bool = False
+    """The shmtui that made its control block is alive."""
+    hidden: bool = False
+    """Somebody may map it whom this user cannot look at."""
+    limits: tuple[str, ...] = ()
+    """What this user may not see, and how to get to see it."""
+    uptime: float | None = None
+    """Seconds since the buffer was created, where its control block says so."""
+
+    @property
+    def producers(self) -> tuple[Process, ...]:
+        """Processes known to produce."""
+        return tuple(p for p in self.processes if p.role is Role.PRODUCER)
+
+    @property
+    def consumers(self) -> tuple[Process, ...]:
+        """Processes known to consume."""
+        return tuple(p for p in self.processes if p.role is Role.CONSUMER)
+
+
+EMPTY = Snapshot(
+    time=0.0,
+    monotonic_ns=0,
+    segment=SegmentInfo(name="", size=0, inode=0, mode=0, owner=""),
+    layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0)),
+)
+"""What a reader holds before the first look; it draws as an empty state."""
+
+
+def occupancy(
+    slots: int,
+    in_: int,
+    out: int,
+    empty: int | None,
+    full: int | None,
+    items_held: tuple[int, int] | None = None,
+    room_held: tuple[int, int] | None = None,
+) -> int | None:
+    """Full slots of a ring, or None where the numbers leave it open.
+
+    Indices modulo N cannot tell a full ring from an empty one. A positive
+    ``full`` means items are there, a positive ``empty`` that slots are free,
+    and each holds for any interleaving, since a permit is posted only after
+    the index moved. With both at zero only the permits in workers' hands can
+    tell: ``items_held`` is the fewest and the most that stand for an item,
+    ``room_held`` the same for a free slot. They are given only where every
+    participant is known.
+
+    >>> occupancy(5, 4, 1, 2, 3)
+    3
+    >>> occupancy(5, 2, 2, 0, 5), occupancy(5, 2, 2, 5, 0), occupancy(5, 2, 2, 0, 0)
+    (5, 0, None)
+    >>> occupancy(2, 0, 0, 0, 0, items_held=(2, 2), room_held=(0, 1))
+    2
+    """
+    if slots <= 0 or not (0 <= in_ < slots and 0 <= out < slots):
+        return None
+    if in_ != out:
+        return (in_ - out) % slots
+    has_items = full is not None and full > 0
+    has_room = empty is not None and empty > 0
+    if has_items != has_room:
+        return slots if has_items else 0
+    if empty == full == 0 and items_held is not None and room_held is not None:
+        could_be_full = room_held[0] == 0 and items_held[0] <= slots <= items_held[1]
+        could_be_empty = items_held[0] == 0 and room_held[0] <= slots <= room_held[1]
+        if could_be_full != could_be_empty:
+            return slots if could_be_full else 0
+    return None

@@ -1,0 +1,206 @@
+"""The command line's own types and the options that several commands share."""
+
+import math
+import os
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.ipc.segment import SHM_DIR, segment_name
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class SegmentName(click.ParamType[str]):
+    """A POSIX segment name, with or without its leading slash."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Normalise it, or refuse in one line."""
+        return segment_name(str(value))
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The segments there are; named semaphores and control blocks are no segments."""
+        bare = incomplete.removeprefix("/")
+        slash = incomplete[: len(incomplete) - len(bare)]
+        return [
+            CompletionItem(slash + name)
+            for name in sorted(os.listdir(SHM_DIR))
+            if name.startswith(bare)
+            and not name.startswith("sem.")
+            and not name.endswith(".shmtui")
+            and name.isprintable()
+        ]
+
+
+class Rate(click.ParamType[float]):
+    """Items per second, or ``max``."""
+
+    name = "rate"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it; refuse what no worker can keep to."""
+        if isinstance(value, float):
+            return value
+        if value == "max":
+            return math.inf
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not 0.001 <= rate <= 1e6:
+            self.fail(
+                f"{value!r} is not a rate: give items per second from 0.001 to 1000000, or max"
+            )
+        return rate
+
+
+class Mode(click.ParamType[int]):
+    """Permission bits in octal."""
+
+    name = "mode"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it."""
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"0?[0-7]{3}", value):
+            self.fail(f"{value!r} is not a mode: give octal permission bits, such as 0600")
+        return int(value, 8)
+
+
+class Seconds(click.ParamType[float]):
+    """A positive time in seconds."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not 0.001 <= seconds <= 1e9:
+            self.fail(f"{value!r} is not a time in seconds greater than 0")
+        return seconds
+
+
+class HeaderFile(click.ParamType[tuple[Path, str | None]]):
+    """``FILE`` or ``FILE:STRUCT``."""
+
+    name = "file[:struct]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Path, str | None]:
+        """Split it at the last colon, unless a file has that very name."""
+        if isinstance(value, tuple):
+            return value
+        if not Path(value).exists() and ":" in value:
+            file, _, struct = value.rpartition(":")
+            return Path(file), struct
+        return Path(value), None
+
+
+class FieldMap(click.ParamType[tuple[tuple[str, str], ...]]):
+    """``in=head,out=tail,data=buf``."""
+
+    name = "role=member,..."
+    _roles = ("data", "in", "out", *SemaphoreRole)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[str, str], ...]:
+        """Read the pairs."""
+        if isinstance(value, tuple):
+            return value
+        pairs = []
+        for part in value.split(","):
+            role, equals, member = part.strip().partition("=")
+            if not equals or role not in self._roles or not member:
+                self.fail(
+                    f"{part!r} is not understood: write role=member, with a role of "
+                    + " ".join(self._roles)
+                )
+            pairs.append((str(role), member))
+        return tuple(pairs)
+
+
+_LAYOUT_OPTIONS = (
+    click.option("--header", type=HeaderFile(), metavar="FILE[:STRUCT]",
+                 help="The C header that the segment's struct is declared in."),
+    click.option("-I", "--include", type=click.Path(path_type=Path), multiple=True,
+                 metavar="DIR", help="Another folder for the header's own includes."),
+    click.option("--map", "mapping", type=FieldMap(), metavar="ROLE=MEMBER,...",
+                 help="Which members play data, in, out, mutex, empty, full."),
+    click.option("--slots", type=int, metavar="N",
+                 help="Slots of a segment in the layout of the classical exercise."),
+    click.option("--item", metavar="TYPE",
+                 help="Its item type: int32 (the default) … double, char[N], byte[N]."),
+    click.option("--mutex", type=SegmentName(), metavar="/NAME", help="Named semaphore: the lock."),
+    click.option("--empty", type=SegmentName(), metavar="/NAME",
+                 help="Named semaphore: free slots."),
+    click.option("--full", type=SegmentName(), metavar="/NAME", help="Named semaphore: items."),
+    click.option("--layout", metavar="SPEC",
+                 help="All offsets, as in data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,"
+                      "full=96."),
+    click.option("--raw", is_flag=True, help="As bytes, no bounded buffer."),
+    click.option("--pid", type=click.IntRange(1), metavar="PID",
+                 help="In the /dev/shm of that process, such as one in a container."),
+)  # fmt: skip
+
+
+def layout_options(command: Command) -> Command:
+    """Give ``command`` the options that say what the bytes of a segment mean."""
+    for option in reversed(_LAYOUT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def open_options(given: dict[str, Any]) -> tuple[Any, str]:
+    """The LayoutOptions in a command's arguments, and the folder to look in.
+
+    Takes its own out of ``given``.
+    """
+    from shmtui.observe.layout_choice import LayoutOptions
+    from shmtui.observe.sampler import folder_of
+
+    header, struct = given.pop("header") or (None, None)
+    names = tuple((role, name) for role in SemaphoreRole if (name := given.pop(role)) is not None)
+    pid = given.pop("pid")
+    options = LayoutOptions(
+        header=header,
+        struct=struct,
+        include=given.pop("include"),
+        mapping=given.pop("mapping") or (),
+        slots=given.pop("slots"),
+        item=given.pop("item"),
+        names=names,
+        layout=given.pop("layout"),
+        raw=given.pop("raw"),
+    )
+    return options, SHM_DIR if pid is None else folder_of(pid)
+
+
+def split_command(text: str) -> tuple[str, ...]:
+    """A command as a shell would split it; nothing in it is expanded or run by a shell."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise click.UsageError(f"the command {text!r} cannot be split: {error}") from None
+    if not words:
+        raise click.UsageError("an empty command: name a program, such as ./produtor")
+    return words

@@ -1,0 +1,1 @@
+"""Snapshots as text and as JSON. It reads records; it looks at nothing itself."""

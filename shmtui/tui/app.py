@@ -1,0 +1,177 @@
+"""The dashboard: what its keys do.
+
+It ends by ``q``, by a signal or with its terminal, each with the code that a shell
+expects, and raises nothing on the way.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from shmtui.ipc.protocol import Role
+from shmtui.tui.desk import Desk
+from shmtui.tui.keys import CHANGING_ACTIONS, NEEDS, available, bindings
+from shmtui.tui.orders import Aim, Complaint
+from shmtui.tui.text import inert
+from shmtui.tui.widgets import EventsPanel
+
+
+class DashboardApp(Desk, inherit_bindings=False):
+    """Every key of the table, as an action."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+
+    def action_freeze(self) -> None:
+        """Hold the display, or let it go on."""
+        self._view = replace(self._view, frozen=not self._view.frozen)
+        if self._view.frozen:
+            self._show()
+        else:
+            self._look_soon()
+
+    # Orders.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No action without what it needs; in read-only mode none that changes anything."""
+        del parameters
+        if self._steering is None and action in CHANGING_ACTIONS:
+            return False
+        return NEEDS.get(action) not in self._view.lacks
+
+    def _aim(self) -> Aim:
+        # A worker that has just been started is in the events before it is in the table.
+        self._look_soon()
+        return self._helm.aim(self._table.chosen) if self._helm is not None else Aim("")
+
+    def _answer(self, complaint: Complaint) -> None:
+        if complaint is not None:
+            self._say(complaint)
+        self._look_soon()
+
+    def _say(self, text: str) -> None:
+        said = inert(text, self._view.glyphs.ascii_only)
+        self.notify(said, severity="warning", timeout=4, markup=False)
+
+    def action_add(self, role: str) -> None:
+        """One more worker."""
+        if self._steering is not None:
+            self._steering.add(Role(role))
+            self._look_soon()
+
+    def action_faster(self) -> None:
+        """One rung up."""
+        if self._helm is not None:
+            self._answer(self._helm.faster(self._aim()))
+
+    def action_slower(self) -> None:
+        """One rung down."""
+        if self._helm is not None:
+            self._answer(self._helm.slower(self._aim()))
+
+    def action_unthrottle(self) -> None:
+        """No pacing."""
+        if self._helm is not None:
+            self._answer(self._helm.unthrottle(self._aim()))
+
+    def action_reset_rate(self) -> None:
+        """The rate it started with."""
+        if self._helm is not None:
+            self._answer(self._helm.reset_rate(self._aim()))
+
+    def action_toggle_pause(self) -> None:
+        """Pause or resume."""
+        if self._helm is not None:
+            self._answer(self._helm.toggle_pause(self._aim()))
+
+    def action_terminate(self) -> None:
+        """End it in good order."""
+        if self._helm is not None:
+            self._answer(self._helm.terminate(self._aim()))
+
+    def action_kill(self) -> None:
+        """End it wherever it is; ask first unless it is ours."""
+        helm, aim = self._helm, self._aim()
+        if helm is None:
+            return
+        if aim.ours or not aim.others:
+            helm.kill(aim.ours)
+            self._answer(None if aim.ours else helm.terminate(aim))
+            return
+
+        def kill() -> None:
+            helm.kill(aim.others)
+            self._look_soon()
+
+        self._dialogues.kill(aim.label, self._view, kill)
+
+    # Screens above, palette, end.
+
+    def action_attach(self) -> None:
+        """Choose another segment."""
+        if self._opener is not None:
+            self._dialogues.attach(self._opener, self._view, self._opened)
+
+    def on_bytes_panel_layouts_wanted(self) -> None:
+        """Choose how to read the bytes on show."""
+        snapshot = self._view.snapshot
+        options = tuple(c.removeprefix("--layout ") for c in snapshot.layout.candidates)
+        if self._opener is not None:
+            name = snapshot.segment.name
+            self._dialogues.layouts(self._opener, name, options, self._view, self._opened)
+
+    def on_bytes_panel_moved(self) -> None:
+        """Read what is in view now, in a frozen display too."""
+        self._view = replace(self._view, window=self._read_window(self._view.snapshot))
+        self._panels["bytes"].show(self._view)
+
+    def action_interpret(self) -> None:
+        """Read the bytes as another type."""
+        if self._bytes is not None:
+            self._bytes.interpret()
+
+    def action_go_to(self) -> None:
+        """Ask for an offset and go there."""
+        panel = self._bytes
+        if panel is not None:
+
+            def go(offset: int | None) -> None:
+                if offset is not None:
+                    panel.go_to(offset)
+
+            self._dialogues.offset(self._view, go)
+
+    def action_logs(self) -> None:
+        """What the user's programs print."""
+        if self._steering is not None:
+            self._dialogues.logs(self._steering, self._view)
+
+    def on_events_panel_opened(self, message: EventsPanel.Opened) -> None:
+        """A finding or an event in full."""
+        self._dialogues.detail(message.title, message.text, self._view)
+
+    def action_help(self) -> None:
+        """All keys."""
+        self._dialogues.help(self._view)
+
+    def action_leave(self, code: int) -> None:
+        """Quit."""
+        self.leave(code)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: what the keys do, from the same table, and what has no key."""
+        del screen
+        for key in available(self._view.read_only, self._view.lacks):
+            if key.action != "command_palette":
+                yield SystemCommand(key.help, f"Key: {key.shown}", self._runner(key.action))
+        yield SystemCommand("Theme", "Choose other colours", self.action_change_theme)
+        yield SystemCommand("Screenshot", "Save this screen as SVG", self.deliver_screenshot)
+
+    def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await self.run_action(action)
+
+        return run

@@ -1,0 +1,226 @@
+"""The desk: the segment that is looked at, the interval that looks, and going over to another.
+
+Owns no worker: whoever runs it starts them before and ends them after. A source that was
+opened from here for looking alone is closed again; others belong to who opened them.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from shmtui.events import Event, Tone
+from shmtui.observe.snapshot import EMPTY, LayoutSource, Snapshot
+from shmtui.tui import terminal
+from shmtui.tui.chronicle import Chronicle
+from shmtui.tui.dialogues import Dialogues
+from shmtui.tui.flow import Balance, Steady, Verdict, permits, verdict
+from shmtui.tui.glyphs import choose
+from shmtui.tui.history import History
+from shmtui.tui.keys import BYTES, OPENER, PROGRAMS
+from shmtui.tui.orders import Helm
+from shmtui.tui.ports import Opened, Opener, Source, Steering
+from shmtui.tui.stage import SLOW_HZ, Stage
+from shmtui.tui.view import View
+from shmtui.tui.window import Heat, Window
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+
+HUNG_UP = 128 + signal.SIGHUP
+
+_KNOWN_BY = {
+    LayoutSource.CONTROL: "from its control block",
+    LayoutSource.HEADER: "from the header",
+    LayoutSource.OPTIONS: "as told",
+    LayoutSource.INFERRED: "inferred",
+}
+
+
+class Desk(Stage, inherit_bindings=False):
+    """What ``source`` shows; without ``steering`` it is read-only.
+
+    Without a source it opens with the list of segments, or with the layouts of ``choice``
+    (a name and the ``--layout`` options that fit it), and ends where none is chosen.
+    """
+
+    def __init__(
+        self,
+        source: Source | None,
+        steering: Steering | None,
+        *,
+        refresh_hz: float = 10.0,
+        ascii_only: bool = False,
+        opener: Opener | None = None,
+        choice: tuple[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        super().__init__(
+            View(
+                glyphs=choose(ascii_only),
+                history=History(),
+                read_only=steering is None,
+                refresh_hz=refresh_hz,
+            )
+        )
+        self.early_signal: Callable[[], int | None] | None = None
+        """Asked once the handlers are in place: a signal that came before them, to end by."""
+        self._source = source
+        self._steering = steering
+        self._helm = Helm(steering) if steering is not None else None
+        self._opener = opener
+        self._choice = choice
+        self._dialogues = Dialogues(self)
+        self._chronicle = Chronicle()
+        self._heard: list[Steering] = []
+        self._heat = Heat()
+        self._verdict: Steady[Verdict] = Steady()
+        self._balance: Steady[tuple[Balance, int]] = Steady()
+        self._frames = 0
+        self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
+
+    # Life.
+
+    def on_mount(self) -> None:
+        """Look once before the first frame, then at each interval."""
+        loop = asyncio.get_running_loop()
+        self._handlers_before = {number: signal.getsignal(number) for number in _SIGNALS}
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.leave, 128 + number)
+        if self.early_signal is not None and (early := self.early_signal()) is not None:
+            self.call_next(self.leave, 128 + early)
+        self._hear(self._steering)
+        self._look()
+        self._place()
+        self._show()
+        self.set_interval(1 / self._view.refresh_hz, self.tick)
+        if self._source is None and self._opener is not None:
+            if self._choice is not None:
+                self._dialogues.layouts(self._opener, *self._choice, self._view, self._opened)
+            else:
+                self._dialogues.attach(self._opener, self._view, self._opened)
+
+    def on_unmount(self) -> None:
+        """Let go of signals and events."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            # Not to its default: whoever runs the dashboard still has to clean up.
+            signal.signal(number, self._handlers_before[number])
+        for steering in self._heard:
+            steering.on_event = None
+
+    def _hear(self, steering: Steering | None) -> None:
+        """Take its events in, those from before too; once is enough."""
+        if steering is None or steering in self._heard:
+            return
+        self._heard.append(steering)
+        self._chronicle.extend(sorted(steering.history(), key=lambda event: event.time))
+        steering.on_event = self._chronicle.add
+        steering.watch(asyncio.get_running_loop())
+
+    def _opened(self, opened: Opened | None) -> None:
+        """Go over to another segment, or end where there is none to stay with."""
+        if opened is None:
+            if self._source is None:
+                self.leave(0)
+            return
+        if opened.source is self._source:
+            return
+        # A source that nobody works through was opened for looking, and that is over.
+        if self._source is not None and self._steering is None:
+            self._source.close()
+        self._source, self._steering = opened.source, opened.steering
+        self._helm = Helm(self._steering) if self._steering is not None else None
+        self._hear(self._steering)
+        self._verdict, self._balance = Steady(), Steady()
+        self._chronicle.forget()
+        self._heat = Heat()
+        self._view = replace(
+            self._view,
+            snapshot=EMPTY,
+            history=History(),
+            read_only=self._steering is None,
+            frozen=False,
+            window=None,
+        )
+        self._tell_attached(self._source.sample())
+        self._look_soon()
+        # Only once the panels have their sizes is it known which bytes and values to read.
+        self.call_after_refresh(self._look_soon)
+
+    def _tell_attached(self, snapshot: Snapshot) -> None:
+        source = snapshot.layout.source
+        words = "shown as bytes" if source is LayoutSource.RAW else f"layout {_KNOWN_BY[source]}"
+        text = f"attached to {snapshot.segment.name} ({words})"
+        self._chronicle.add(Event(time.time(), Tone.INFO, text))
+
+    # The one interval.
+
+    def tick(self) -> None:
+        """One frame: what the interval does, for whoever steps the dashboard by hand too."""
+        if terminal.hung_up():
+            self.leave(HUNG_UP)
+        elif not terminal.behind(self._driver):
+            self._frames += 1
+            self._look()
+            self._draw(slow=self._frames % self._slow_every == 0)
+
+    def _look(self) -> None:
+        """One sample, and the view made of it. The graph goes on while the display is frozen."""
+        view = self._view
+        if self._source is None:
+            self._view = replace(view, lacks=self._lacking(EMPTY))
+            return
+        snapshot = self._source.sample()
+        self._chronicle.look(snapshot, workers_too=self._steering is None)
+        rates = snapshot.throughput
+        view.history.add(snapshot.monotonic_ns, rates.produced_per_s, rates.consumed_per_s)
+        sums = permits(snapshot)
+        self._balance.feed((sums.balance, sums.total))
+        seen = self._verdict.feed(verdict(snapshot))
+        if view.frozen:
+            return
+        self._view = replace(
+            view,
+            snapshot=snapshot,
+            history_version=view.history.version,
+            verdict=seen,
+            balance_settled=self._balance.settled,
+            events=self._chronicle.newest(),
+            lacks=self._lacking(snapshot),
+            window=self._read_window(snapshot),
+        )
+
+    def _lacking(self, snapshot: Snapshot) -> frozenset[str]:
+        """What keys could need and there is none of."""
+        there = {
+            OPENER: self._opener is not None,
+            PROGRAMS: self._steering is not None and bool(self._steering.logs()),
+            BYTES: bool(snapshot.segment.name) and snapshot.layout.slots == 0,
+        }
+        return frozenset(need for need, found in there.items() if not found)
+
+    def _read_window(self, snapshot: Snapshot) -> Window | None:
+        """The bytes in view, where bytes are what is shown."""
+        if self._bytes is None or self._source is None or snapshot.layout.slots:
+            return None
+        offset, length = self._bytes.wanted(snapshot.segment.size)
+        data = self._source.read(offset, length)
+        return self._heat.look(offset, data, snapshot.monotonic_ns)
+
+    def _draw(self, slow: bool = True) -> None:
+        if not self._view.frozen:
+            self._place()
+            self._show(slow)
+
+    def _show(self, slow: bool = True) -> None:
+        """Have the panels draw, and ask for the values which they have room for."""
+        super()._show(slow)
+        self._dialogues.show(self._view)
+        if self._source is not None:
+            self._source.slots_shown = self._ring.values_wanted()
+
+    def _look_soon(self) -> None:
+        """Show what an order did, without waiting for the interval."""
+        self._look()
+        self._draw()

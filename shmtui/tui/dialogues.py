@@ -1,0 +1,86 @@
+"""The screens above the dashboard, and what becomes of their answers.
+
+Each is imported when it first opens: the first frame does not wait for any of them.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from shmtui.tui.ports import Opened, Opener, Steering
+from shmtui.tui.view import View
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from shmtui.tui.lines import Line
+    from shmtui.tui.stage import Stage
+
+# ruff: noqa: PLC0415 - see above
+
+
+class Dialogues:
+    """Opens screens for one app."""
+
+    def __init__(self, app: "Stage") -> None:
+        self._app = app
+
+    def show(self, view: View) -> None:
+        """Pass a view on to the screen on top, if it shows more than it was opened with."""
+        screens: list[Screen[object]] = self._app.screen_stack
+        if len(screens) > 1:
+            show = getattr(screens[-1], "show_view", None)
+            if show is not None:
+                show(view)
+
+    def help(self, view: View) -> None:
+        """All keys."""
+        from shmtui.tui.screens.help import HelpScreen
+
+        self._app.push_screen(HelpScreen(view))
+
+    def kill(self, label: str, view: View, kill: Callable[[], None]) -> None:
+        """Ask before a foreign process is killed."""
+        from shmtui.tui.screens.kill_question import KillQuestion
+
+        def answered(sure: bool | None) -> None:
+            if sure:
+                kill()
+
+        self._app.push_screen(KillQuestion(label, view), answered)
+
+    def attach(self, opener: Opener, view: View, done: Callable[[Opened | None], None]) -> None:
+        """The list of all segments."""
+        from shmtui.tui.screens.picker import PickerScreen
+
+        self._app.push_screen(PickerScreen(opener, view), done)
+
+    def layouts(
+        self,
+        opener: Opener,
+        name: str,
+        options: tuple[str, ...],
+        view: View,
+        done: Callable[[Opened | None], None],
+    ) -> None:
+        """The list of the layouts that fit a segment."""
+        from shmtui.tui.screens.layouts import LayoutScreen
+
+        self._app.push_screen(LayoutScreen(opener, name, options, view), done)
+
+    def logs(self, steering: Steering, view: View) -> None:
+        """What the user's programs print."""
+        from shmtui.tui.screens.logs import LogScreen
+
+        self._app.push_screen(LogScreen(steering, view))
+
+    def detail(self, title: str, text: Callable[[int], "list[Line]"], view: View) -> None:
+        """Something in full, in lines for a width."""
+        from shmtui.tui.screens.detail import DetailScreen
+
+        self._app.push_screen(DetailScreen(title, text, view))
+
+    def offset(self, view: View, done: Callable[[int | None], None]) -> None:
+        """Ask for an offset in the segment."""
+        from shmtui.tui.screens.offset import OffsetScreen
+
+        self._app.push_screen(OffsetScreen(view), done)

@@ -1,0 +1,71 @@
+"""Findings: a line each among the events, and one in full. Pure."""
+
+from shmtui.events import Event, Tone
+from shmtui.observe.snapshot import Finding, Health, Status
+from shmtui.tui.draw.wrap import wrap
+from shmtui.tui.figures import format_clock
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.lines import Line, Span, clip_line, line
+from shmtui.tui.text import inert
+
+_ROLES = {Status.CRITICAL: "bad", Status.WARNING: "warn"}
+_TONES = {Status.CRITICAL: Tone.BAD, Status.WARNING: Tone.WARN}
+
+
+def severity_mark(finding: Finding, glyphs: Glyphs) -> Span:
+    """Glyph and colour of its severity."""
+    return Span(glyphs.tones[_TONES[finding.severity]], _ROLES[finding.severity])
+
+
+def finding_line(finding: Finding, width: int, glyphs: Glyphs) -> Line:
+    """Severity, code, certainty, claim; the claim gives way, since enter shows it in full."""
+    mark = severity_mark(finding, glyphs)
+    return clip_line(
+        line(
+            mark,
+            (f" {inert(finding.code, glyphs.ascii_only)}", f"{mark.role}"),
+            (f" {finding.certainty}: ", "muted"),
+            inert(finding.claim, glyphs.ascii_only),
+        ),
+        width,
+        glyphs.ellipsis,
+    )
+
+
+def findings_count(health: Health) -> str:
+    """How many there are, for the edge of a panel.
+
+    >>> findings_count(Health())
+    ''
+    """
+    count = len(health.findings)
+    return f"{count} finding{'s' * (count > 1)}" if count else ""
+
+
+def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
+    """All that a finding says, broken into lines of ``width`` cells."""
+    mark = severity_mark(finding, glyphs)
+    ascii_only = glyphs.ascii_only
+    rows: list[Line] = [
+        line(
+            mark,
+            (f" {inert(finding.code, ascii_only)}", "strong"),
+            (f"  {finding.severity}, {finding.certainty}", mark.role),
+        ),
+        (),
+        *(line((text, "strong")) for text in wrap(inert(finding.claim, ascii_only), width)),
+        (),
+        line(("What shows it", "title")),
+    ]
+    for fact in finding.evidence:
+        for at, text in enumerate(wrap(inert(fact, ascii_only), width - 2)):
+            rows.append(line((f"{glyphs.dot} " if at == 0 else "  ", "muted"), text))
+    rows += [(), line(("What to do", "title"))]
+    rows += [line((text, "good")) for text in wrap(inert(finding.remedy, ascii_only), width)]
+    return rows
+
+
+def event_text(event: Event, width: int, glyphs: Glyphs) -> list[Line]:
+    """An event in full."""
+    head = line((format_clock(event.time), "muted"))
+    return [head, (), *(line(text) for text in wrap(inert(event.text, glyphs.ascii_only), width))]

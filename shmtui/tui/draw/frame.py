@@ -1,0 +1,73 @@
+"""The frame around a panel: its title above, a remark below, a thumb on the right. Pure."""
+
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.lines import Line, Span, clip_line, line, width_of
+from shmtui.tui.text import clip
+
+
+def top(number: str, title: str, remark: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
+    """The upper edge; ``number`` is the key that jumps here, ``remark`` stands on the right.
+
+    >>> from shmtui.tui.glyphs import UNICODE
+    >>> from shmtui.tui.lines import plain
+    >>> plain(top("1", "Ring", "", 16, False, UNICODE))
+    '╭─ 1 Ring ─────╮'
+    """
+    frame = "frame-focus" if focused else "frame"
+    if width < 2:
+        return line((glyphs.horizontal * width, frame))
+    start, end = glyphs.corners[0], glyphs.corners[1]
+    label = line(
+        (f" {number}" if number else "", "faint"),
+        (f" {title} ", "title-focus" if focused else "title"),
+    )
+    label = clip_line(label, max(0, width - 4), glyphs.ellipsis)
+    note = line((f" {remark} ", "muted")) if remark else ()
+    gap = width - 4 - width_of(label) - width_of(note)
+    if gap < 0:
+        note, gap = (), max(0, width - 4 - width_of(label))
+    if width < 4:
+        return line((start + glyphs.horizontal * (width - 2) + end, frame))
+    return line(
+        (start + glyphs.horizontal, frame),
+        *label,
+        (glyphs.horizontal * gap, frame),
+        *note,
+        (glyphs.horizontal + end, frame),
+    )
+
+
+def bottom(remark: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
+    """The lower edge, a remark near its right end.
+
+    >>> from shmtui.tui.glyphs import UNICODE
+    >>> from shmtui.tui.lines import plain
+    >>> plain(bottom("in 4", 12, False, UNICODE))
+    '╰──── in 4 ╯'
+    """
+    frame = "frame-focus" if focused else "frame"
+    if width < 2:
+        return line((glyphs.horizontal * width, frame))
+    start, end = glyphs.corners[2], glyphs.corners[3]
+    text = clip(remark, max(0, width - 6), glyphs.ellipsis)
+    note = line((f" {text} ", "muted")) if text else ()
+    gap = width - 2 - width_of(note)
+    return line((start + glyphs.horizontal * gap, frame), *note, (end, frame))
+
+
+def side(row: int, rows: int, first: int, total: int, focused: bool, glyphs: Glyphs) -> Span:
+    """The right edge beside ``row``: a thumb where only ``rows`` of ``total`` are in view.
+
+    >>> from shmtui.tui.glyphs import UNICODE
+    >>> [side(row, 4, 4, 8, False, UNICODE).text for row in range(4)]
+    ['│', '│', '┃', '┃']
+    """
+    frame = "frame-focus" if focused else "frame"
+    if total <= rows or rows <= 0:
+        return Span(glyphs.vertical, frame)
+    length = max(1, rows * rows // total)
+    travel = rows - length
+    start = round(travel * first / max(1, total - rows))
+    if start <= row < start + length:
+        return Span("#" if glyphs.ascii_only else "┃", "title-focus" if focused else "muted")
+    return Span(glyphs.vertical, frame)

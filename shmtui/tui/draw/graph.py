@@ -1,0 +1,146 @@
+"""Throughput over time: produced rises from the middle, consumed hangs from it. Pure.
+
+Two curves that mostly coincide (in the long run as much comes out as went in)
+would hide each other, and without colour nobody could tell them apart. Back to
+back each keeps its place, and a difference shows as a lack of symmetry.
+"""
+
+from collections.abc import Sequence
+
+from shmtui.tui.figures import format_axis, nice_ceiling
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.history import Pair
+from shmtui.tui.lines import Line, Span, line
+
+AXIS = 7
+"""Cells that the axis and its labels take."""
+
+_LEFT = (0x40, 0x04, 0x02, 0x01)
+"""Braille dots of the left half of a cell, from the bottom up."""
+_RIGHT = (0x80, 0x20, 0x10, 0x08)
+_RISING = tuple((sum(_LEFT[:n]), sum(_RIGHT[:n])) for n in range(5))
+_HANGING = tuple((sum(_LEFT[4 - n :]), sum(_RIGHT[4 - n :])) for n in range(5))
+_ASCII_RISING = " .:|#"
+_ASCII_HANGING = " '\":#"
+
+
+def ceiling(series: Sequence[Pair]) -> float:
+    """The end of the scale for both sides: a round number that nothing on show exceeds.
+
+    >>> ceiling([(7881.0, 6340.0), None]), ceiling([])
+    (8000.0, 1.0)
+    """
+    return nice_ceiling(max((max(pair) for pair in series if pair is not None), default=0.0))
+
+
+def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """``height`` lines of ``width`` cells for the two means a cell that ``series`` holds.
+
+    The middle line is the time axis; above and below it are equally many rows.
+    """
+    cells = width - AXIS
+    half = (height - 1) // 2
+    if half < 1 or cells < 4:
+        return []
+    top = ceiling(series)
+    pairs = [pair or (0.0, 0.0) for pair in series[-2 * cells :]]
+    pairs = [(0.0, 0.0)] * (2 * cells - len(pairs)) + pairs
+    dots = [tuple(_dots(value, top, 4 * half) for value in pair) for pair in pairs]
+    rows: list[Line] = []
+    for level in range(half - 1, -1, -1):
+        label = top * (level + 1) / half
+        body = _row([d[0] for d in dots], level, "producer", _RISING, _ASCII_RISING, glyphs)
+        rows.append(line(*_scale(label, level == half - 1, half, level, glyphs), *body))
+    rows.append(_time_axis(cells, glyphs))
+    for level in range(half):
+        label = top * (level + 1) / half
+        body = _row([d[1] for d in dots], level, "consumer", _HANGING, _ASCII_HANGING, glyphs)
+        rows.append(line(*_scale(label, level == half - 1, half, level, glyphs), *body))
+    return rows
+
+
+def _dots(value: float, top: float, most: int) -> int:
+    """Dots for a value; anything above zero shows at least one."""
+    return 0 if value <= 0 else max(1, min(most, round(value / top * most)))
+
+
+def _scale(label: float, end: bool, half: int, level: int, glyphs: Glyphs) -> Line:
+    """The axis beside a row: labelled at its end, and half-way where rows are many."""
+    middle = half >= 4 and half % 2 == 0 and level == half // 2 - 1
+    if end or middle:
+        return line((f"{format_axis(label):>{AXIS - 1}}", "muted"), (glyphs.tick, "faint"))
+    return line((" " * (AXIS - 1) + glyphs.vertical, "faint"))
+
+
+def _row(
+    dots: Sequence[int],
+    level: int,
+    role: str,
+    braille: tuple[tuple[int, int], ...],
+    ascii_fill: str,
+    glyphs: Glyphs,
+) -> list[Span]:
+    """A row of cells of one side: the edge of the area bright, what it covers dim."""
+    spans: list[Span] = []
+    text, text_role = "", role
+    floor = 4 * level
+    for at in range(0, len(dots), 2):
+        left = max(0, min(4, dots[at] - floor))
+        right = max(0, min(4, dots[at + 1] - floor))
+        edge = dots[at] <= floor + 4 or dots[at + 1] <= floor + 4
+        if not left and not right:
+            char, wanted = " ", text_role
+        else:
+            wanted = role if edge else f"{role}-dim"
+            if glyphs.ascii_only:
+                char = ascii_fill[max(left, right)]
+            else:
+                char = chr(0x2800 | braille[left][0] | braille[right][1])
+        if wanted != text_role and text:
+            spans.append(Span(text, text_role))
+            text = ""
+        text_role = wanted
+        text += char
+    spans.append(Span(text, text_role))
+    return spans
+
+
+def _time_axis(cells: int, glyphs: Glyphs) -> Line:
+    """Zero, and how long ago, on the line that both sides start from.
+
+    >>> from shmtui.tui.glyphs import UNICODE
+    >>> from shmtui.tui.lines import plain
+    >>> plain(_time_axis(30, UNICODE))
+    '     0┤60 s ago ─── 30 s ──────── now'
+    """
+    left, middle, right = "60 s ago ", " 30 s ", " now"
+    if cells < len(left) + len(middle) + len(right) + 2:
+        left, middle, right = "60 s ", "", " now"
+    if cells < len(left) + len(right):
+        left, right = "", ""
+    before = max(0, cells // 2 - len(left) - len(middle) // 2) if middle else 0
+    after = cells - len(left) - before - len(middle) - len(right)
+    return line(
+        (f"{'0':>{AXIS - 1}}", "muted"),
+        (glyphs.tick, "faint"),
+        (left, "muted"),
+        (glyphs.horizontal * before, "faint"),
+        (middle, "muted"),
+        (glyphs.horizontal * after, "faint"),
+        (right, "muted"),
+    )
+
+
+def spark(values: Sequence[float], glyphs: Glyphs) -> str:
+    """A line of bars, each as high as its value; the highest fills its cell.
+
+    >>> from shmtui.tui.glyphs import UNICODE
+    >>> spark([0, 1, 2, 4], UNICODE)
+    ' ▂▄█'
+    """
+    levels = " .:-=+*#" if glyphs.ascii_only else " ▁▂▃▄▅▆▇█"
+    top = max(values, default=0.0)
+    if top <= 0:
+        return levels[0] * len(values)
+    most = len(levels) - 1
+    return "".join(levels[0 if v <= 0 else max(1, round(v / top * most))] for v in values)

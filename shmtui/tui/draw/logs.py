@@ -1,0 +1,73 @@
+"""What the user's programs print: tabs above, lines below. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from shmtui.tui.draw.key_bar import Target
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.lines import Line, Span, clip_line, line
+from shmtui.tui.text import cells, clip, inert
+
+TAB_MOST = 24
+"""Cells of a tab's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A program: its name, its PID, and whether it has ended."""
+
+    name: str
+    pid: int
+    ended: bool
+
+
+def tabs_line(
+    tabs: Sequence[Tab], chosen: int, width: int, glyphs: Glyphs
+) -> tuple[Line, tuple[Target, ...]]:
+    """The tabs in one line, and where each can be clicked; what does not fit is scrolled away.
+
+    A target's action is the number of its tab.
+    """
+    texts = [_tab_text(tab, glyphs) for tab in tabs]
+    first = 0
+    while first < chosen and sum(cells(t) + 1 for t in texts[first : chosen + 1]) > width - 2:
+        first += 1
+    spans = [Span("< " if first else "", "muted")]
+    targets = []
+    x = cells(spans[0].text)
+    for at in range(first, len(tabs)):
+        text = clip(texts[at], max(0, width - x), glyphs.ellipsis)
+        role = "title-focus" if at == chosen else "muted" if tabs[at].ended else "text"
+        spans += [Span(text, role), Span(" ")]
+        if text:
+            targets.append(Target(x, x + cells(text), str(at)))
+        x += cells(text) + 1
+    return clip_line(line(*spans), width, glyphs.ellipsis), tuple(targets)
+
+
+def _tab_text(tab: Tab, glyphs: Glyphs) -> str:
+    mark = glyphs.no if tab.ended else glyphs.pip
+    name = clip(inert(tab.name, glyphs.ascii_only), TAB_MOST, glyphs.ellipsis)
+    return f" {mark} {name} "
+
+
+def visible(lines: Sequence[str], first: int, count: int) -> list[str]:
+    """``count`` lines from ``first`` on, reached from the nearer end: a deque has no shortcut.
+
+    >>> visible("abcdef", 1, 2), visible("abcdef", 4, 5), visible("", 0, 3)
+    (['b', 'c'], ['e', 'f'], [])
+    """
+    total = len(lines)
+    first = max(0, min(first, total))
+    stop = min(total, first + max(0, count))
+    if first < total - stop:
+        return list(islice(lines, first, stop))
+    from_end = list(islice(reversed(lines), total - stop, total - first))
+    return from_end[::-1]
+
+
+def log_line(text: str, width: int, glyphs: Glyphs) -> Line:
+    """A line of a program; its tabs are blanks, its escape sequences pictures."""
+    shown = inert(text.expandtabs(8)[: 4 * max(1, width)], glyphs.ascii_only)
+    return clip_line(line(shown), width, glyphs.ellipsis)

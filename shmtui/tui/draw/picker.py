@@ -1,0 +1,119 @@
+"""The list of segments and semaphores, as rows. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from shmtui.observe.discovery import Entry
+from shmtui.observe.entry_text import age_text, mappers_text, size_text, why_not
+from shmtui.tui.draw.wrap import wrap
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.lines import Line, Span, clip_line, line
+from shmtui.tui.text import fit, inert
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its title, its cells, on which side its text stands, and the text."""
+
+    title: str
+    width: int
+    align: str
+    text: Callable[[Entry], str]
+
+
+NAME = Column("name", 0, "<", lambda entry: entry.name)
+LOOKS = Column("looks like", 0, "<", lambda entry: entry.looks)
+SIZE = Column("size", 8, ">", lambda entry: size_text(entry.size))
+OWNER = Column("owner", 8, "<", lambda entry: entry.owner)
+MODE = Column("mode", 4, "<", lambda entry: f"{entry.mode:04o}")
+AGE = Column("age", 6, ">", lambda entry: age_text(entry.age))
+MAPPED = Column("mapped by", 26, "<", mappers_text)
+MAPPED_NARROW = Column("mapped by", 16, "<", mappers_text)
+
+_NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
+
+
+@lru_cache(maxsize=32)
+def columns_for(width: int) -> tuple[Column, ...]:
+    """The most telling columns that fit; the name and what it looks like share what is left.
+
+    >>> [column.title for column in columns_for(44)]
+    ['name', 'looks like']
+    >>> [column.title for column in columns_for(130)]
+    ['name', 'size', 'owner', 'mode', 'age', 'mapped by', 'looks like']
+    """
+    choices: tuple[tuple[Column, ...], ...] = (
+        (SIZE, OWNER, MODE, AGE, MAPPED),
+        (SIZE, OWNER, MODE, AGE, MAPPED_NARROW),
+        (SIZE, OWNER, AGE, MAPPED_NARROW),
+        (SIZE, MAPPED_NARROW),
+        (SIZE,),
+        (),
+    )
+    for fixed in choices:
+        room = width - sum(column.width + 2 for column in fixed) - 2
+        if room >= _NAME_LEAST + _LOOKS_LEAST or not fixed:
+            name = max(1, min(_NAME_MOST, room - _LOOKS_LEAST, room // 2))
+            looks = max(0, room - name)
+            return (
+                Column(NAME.title, name, NAME.align, NAME.text),
+                *fixed,
+                Column(LOOKS.title, looks, LOOKS.align, LOOKS.text),
+            )
+    raise AssertionError("the last choice always fits")
+
+
+def header_line(width: int, glyphs: Glyphs) -> Line:
+    """The titles."""
+    titles = "  ".join(fit(c.title, c.width, c.align, glyphs.ellipsis) for c in columns_for(width))
+    return clip_line(line((titles, "muted")), width, glyphs.ellipsis)
+
+
+def entry_line(entry: Entry, width: int, glyphs: Glyphs) -> Line:
+    """A row; what nobody can attach to is dim, an orphan is marked."""
+    dim = bool(why_not(entry))
+    spans: list[Span] = []
+    for at, column in enumerate(columns_for(width)):
+        text = inert(column.text(entry), glyphs.ascii_only)
+        role = "faint" if dim else "strong" if at == 0 else "text" if at == 1 else "muted"
+        if column.title == MAPPED.title and not dim:
+            role = "warn" if entry.orphan else "text" if entry.mappers else "muted"
+        if column.title == LOOKS.title and not dim:
+            role = "good" if entry.looks.startswith("bounded buffer") else "text"
+            if entry.orphan and MAPPED.text not in [c.text for c in columns_for(width)]:
+                text = f"orphan: {text}"
+        gap = "  " if at else ""
+        spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), role))
+    return clip_line(tuple(spans), width, glyphs.ellipsis)
+
+
+def entry_detail(entry: Entry, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """The chosen entry in full: what it is, who maps it, and why one cannot attach to it."""
+    ascii_only = glyphs.ascii_only
+    facts = f"{entry.name}: {entry.looks}, {size_text(entry.size)}, {entry.mode:04o}, {entry.owner}"
+    everyone = ", ".join(f"{pid} {name}" for pid, name in entry.mappers[:20])
+    who = f"mapped by {everyone}" if entry.mappers else mappers_text(entry)
+    rows = [line((text, "text")) for text in wrap(inert(facts, ascii_only), width)[:2]]
+    reason = why_not(entry)
+    last = (
+        line((inert(reason, ascii_only), "warn"))
+        if reason
+        else line((inert(who, ascii_only), "muted"))
+    )
+    return [clip_line(row, width, glyphs.ellipsis) for row in (*rows[: height - 1], last)]
+
+
+def filter_line(wanted: str, shown: int, total: int, width: int, glyphs: Glyphs) -> Line:
+    """What has been typed, and how many entries it leaves."""
+    typed = inert(wanted, glyphs.ascii_only)
+    left = line(
+        ("filter ", "muted"), (typed[-max(8, width - 30) :], "strong"), (glyphs.full, "accent")
+    )
+    hint = "" if wanted else "type to filter"
+    count = f"{shown} of {total}" if wanted else f"{total}"
+    return clip_line(
+        line(*left, (f" {hint}  " if hint else "  ", "faint"), (count, "muted")),
+        width,
+        glyphs.ellipsis,
+    )

@@ -1,0 +1,165 @@
+"""The process table: which columns fit, and its rows. Pure."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from shmtui.observe.snapshot import Process, ProcessState
+from shmtui.tui.draw.process_cells import (
+    BLOCKED,
+    BLOCKED_LONG,
+    BLOCKED_NARROW,
+    CPU,
+    DOTS,
+    ITEMS,
+    ITEMS_NARROW,
+    LAST,
+    LIBC,
+    PID,
+    RATE,
+    ROLE_ROLES,
+    SINCE,
+    STATE,
+    STATE_LONG,
+    STATE_NARROW,
+    STEPS,
+    TARGET,
+    THREADS,
+    USER,
+    WHOSE,
+    Column,
+)
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.lines import Line, Span, clip_line
+from shmtui.tui.rows import Group, Row
+from shmtui.tui.text import fit, inert
+
+_INDENT = 2
+"""Cells for the cursor, left of the first column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns that fit a width, in their order; ``name`` takes what is left."""
+
+    before: tuple[Column, ...]
+    name: int
+    after: tuple[Column, ...]
+    gap: int
+
+
+_NAME_LEAST, _NAME_MOST = 12, 34
+
+
+_WIDE = (PID, STATE, BLOCKED, TARGET, RATE, ITEMS, CPU, LAST)
+_CHOICES: tuple[tuple[Column, ...], ...] = (
+    (*_WIDE, USER, THREADS, SINCE, STEPS),
+    (*_WIDE, STEPS),
+    (*_WIDE, DOTS),
+    (PID, STATE, BLOCKED, TARGET, RATE, ITEMS, CPU, DOTS),
+    (PID, STATE, BLOCKED, TARGET, RATE, ITEMS_NARROW, CPU, DOTS),
+    (PID, STATE, BLOCKED_NARROW, TARGET, RATE, ITEMS_NARROW, CPU),
+    (PID, STATE, BLOCKED_NARROW, TARGET, RATE, ITEMS_NARROW),
+    (STATE_NARROW, TARGET, RATE, ITEMS_NARROW),
+    (STATE_NARROW, RATE, ITEMS_NARROW),
+    (STATE_NARROW, RATE),
+    (STATE_NARROW,),
+    (),
+)
+_FOREIGN: tuple[tuple[Column, ...], ...] = (
+    (PID, STATE, BLOCKED_LONG, USER, THREADS, CPU, SINCE, LIBC, WHOSE),
+    (PID, STATE, BLOCKED_LONG, USER, THREADS, CPU, SINCE),
+    (PID, STATE, BLOCKED_LONG, USER, CPU),
+    (PID, STATE, BLOCKED_LONG, USER),
+    (PID, STATE_LONG),
+    (STATE_LONG,),
+    (STATE_NARROW,),
+    (),
+)
+"""For those who keep no record of items: what /proc tells of them instead."""
+
+
+@lru_cache(maxsize=64)
+def table_for(width: int, foreign: bool = False) -> Table:
+    """The most telling columns that fit; ``foreign`` where nobody keeps a record of items.
+
+    >>> [c.title for c in table_for(46).after]
+    ['state', 'rate/s', 'items']
+    >>> [c.title for c in table_for(76).after]
+    ['state', 'blocked on', 'target/s', 'rate/s', 'items']
+    >>> table_for(76).before[0].title, table_for(10).name
+    ('PID', 10)
+    """
+    gap = 2 if width >= 100 else 1
+    for columns in _FOREIGN if foreign else _CHOICES:
+        taken = _INDENT + sum(column.width + gap for column in columns)
+        room = width - taken
+        if room >= _NAME_LEAST or not columns:
+            before = tuple(c for c in columns if c is PID)
+            after = tuple(c for c in columns if c is not PID)
+            name = min(room, _NAME_MOST) if columns else width
+            return Table(before, max(0, name), after, gap)
+    raise AssertionError("the last choice always fits")
+
+
+def header_line(width: int, glyphs: Glyphs, foreign: bool = False) -> Line:
+    """The titles of the columns."""
+    table = table_for(width, foreign)
+    gap = " " * table.gap
+    spans = [Span(" " * _INDENT)]
+    spans += [
+        Span(fit(c.title, c.width, c.align, glyphs.ellipsis) + gap, "muted") for c in table.before
+    ]
+    spans.append(Span(fit("process", table.name, "<", glyphs.ellipsis), "muted"))
+    spans += [
+        Span(gap + fit(c.title, c.width, c.align, glyphs.ellipsis), "muted") for c in table.after
+    ]
+    return clip_line(tuple(spans), width, glyphs.ellipsis)
+
+
+def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool = False) -> Line:
+    """A heading with its totals, or a process; the words of an ending may stick out."""
+    mark = Span(fit(glyphs.cursor if chosen else "", _INDENT), "accent")
+    table = table_for(width, foreign)
+    body = (
+        _group(row, table, glyphs)
+        if isinstance(row, Group)
+        else _member(row.process, row.last, table, glyphs)
+    )
+    return (mark, *body)
+
+
+def _group(group: Group, table: Table, glyphs: Glyphs) -> Line:
+    gap = " " * table.gap
+    known = ROLE_ROLES.get(group.role)
+    role = f"{known}-strong" if known else "strong"
+    spans = [Span(" " * (column.width + table.gap)) for column in table.before]
+    spans.append(
+        Span(fit(f"{group.key} ({len(group.alive)})", table.name, "<", glyphs.ellipsis), role)
+    )
+    for column in table.after:
+        text = column.total(group, glyphs) if column.total and group.members else ""
+        spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), "strong"))
+    return tuple(spans)
+
+
+def _member(process: Process, last: bool, table: Table, glyphs: Glyphs) -> Line:
+    gap = " " * table.gap
+    spans: list[Span] = []
+    for column in table.before:
+        cell = column.cell(process, glyphs)
+        spans.append(
+            Span(fit(cell.text, column.width, column.align, glyphs.ellipsis) + gap, cell.role)
+        )
+    branch = glyphs.last if last else glyphs.tee
+    name = fit(inert(process.name, glyphs.ascii_only), table.name - 2, "<", glyphs.ellipsis)
+    ended = process.state is ProcessState.ENDED
+    role = "muted" if ended else ROLE_ROLES.get(process.role, "text")
+    spans += [Span(branch + " ", "faint"), Span(name, role)]
+    for at, column in enumerate(table.after):
+        cell = column.cell(process, glyphs)
+        if ended and at == 1:
+            spans.append(Span(gap + inert(process.ending or "", glyphs.ascii_only), "bad"))
+            break
+        text = fit(cell.text, column.width, column.align, glyphs.ellipsis)
+        spans.append(Span(gap + text, cell.role))
+    return tuple(spans)

@@ -1,0 +1,185 @@
+"""The three semaphores: value, waiters and who they are, and whether the permits add up. Pure."""
+
+from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.observe.snapshot import Process, ProcessState, SemaphoreState, Snapshot
+from shmtui.tui.draw.ring import bar
+from shmtui.tui.figures import format_count
+from shmtui.tui.flow import Balance, Permits, permits
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.lines import Line, Span, clip_line, fit_line, line, width_of
+from shmtui.tui.text import fit, inert
+
+ROLES = {
+    SemaphoreRole.MUTEX: "good",
+    SemaphoreRole.EMPTY: "warn",
+    SemaphoreRole.FULL: "consumer",
+}
+"""The colour of each semaphore, wherever it is named."""
+
+_UNREAD = SemaphoreState(None, None, None)
+
+
+def semaphore_lines(
+    snapshot: Snapshot, settled: bool, width: int, height: int, glyphs: Glyphs
+) -> list[Line]:
+    """At most ``height`` lines: a line for each semaphore, then the invariant.
+
+    ``settled`` says whether the last samples agree on how the permits add up:
+    a sum that is wrong for one sample is a look in between and no contradiction.
+    """
+    if width <= 0 or height <= 0:
+        return []
+    if height < 3:
+        return [clip_line(_short(snapshot, glyphs), width, glyphs.ellipsis)]
+    rows = [_row(snapshot, role, width, glyphs) for role in SemaphoreRole]
+    if height == 3:
+        return rows
+    sum_line = clip_line(
+        invariant_line(permits(snapshot), settled, width, glyphs), width, glyphs.ellipsis
+    )
+    if height < 7:
+        gap: list[Line] = [()] if height >= 5 else []
+        return [*rows, *gap, sum_line]
+    spaced: list[Line] = []
+    for row in rows:
+        spaced += [row, ()]
+    return [*spaced, sum_line]
+
+
+def remark(snapshot: Snapshot) -> str:
+    """Where the semaphores live, and whether other processes can be woken through them.
+
+    >>> from shmtui.observe.snapshot import EMPTY
+    >>> remark(EMPTY)
+    'embedded'
+    """
+    shared = {state.shared for state in snapshot.semaphores.values()}
+    if False in shared:
+        return snapshot.layout.semaphores + " · process-private!"
+    return snapshot.layout.semaphores + (" · shared" if shared == {True} else "")
+
+
+def _short(snapshot: Snapshot, glyphs: Glyphs) -> Line:
+    spans: list[Span] = []
+    for role in SemaphoreRole:
+        state = snapshot.semaphores.get(role, _UNREAD)
+        spans += [
+            Span(f"{role} ", ROLES[role]),
+            Span(format_count(state.value, glyphs), "strong"),
+            Span(f" ({state.waiters} waiting)  " if state.waiters else "  ", "bad"),
+        ]
+    return line(*spans)
+
+
+def _row(snapshot: Snapshot, role: SemaphoreRole, width: int, glyphs: Glyphs) -> Line:
+    """Name, pips, value of so many, waiters. The waiters take what room is left."""
+    state = snapshot.semaphores.get(role, _UNREAD)
+    top = 1 if role is SemaphoreRole.MUTEX else snapshot.layout.slots
+    figures = _figures(state, top, snapshot.layout.slots, glyphs)
+    room = width - 6 - width_of(figures) - 2
+    # Who waits is worth more than a long gauge, and a gauge more than none.
+    gauge_room = max(0, min(24, max(min(5, room - 14), room - 24)))
+    spaced = 2 * snapshot.layout.slots - 1 <= gauge_room
+    cells = min(gauge_room, max(5, snapshot.layout.slots * (2 if spaced else 1)))
+    gauge = fit_line(
+        _gauge(state.value, top, cells, spaced, ROLES[role], glyphs), cells, glyphs.ellipsis
+    )
+    head = line((fit(role.value, 6), f"{ROLES[role]}-strong"), *gauge, *figures, "  ")
+    waiters = _waiters(snapshot, role, state, width - width_of(head), glyphs)
+    return clip_line(line(*head, *waiters), width, glyphs.ellipsis)
+
+
+def _figures(state: SemaphoreState, top: int, slots: int, glyphs: Glyphs) -> Line:
+    """The value, and what it cannot exceed, in a column as wide as the largest."""
+    room = len(format_count(slots, glyphs))
+    value = format_count(state.value, glyphs)
+    above = state.value is not None and state.value > top
+    return line(
+        (f" {value:>{room}}", "bad" if above else "strong"),
+        (f" of {format_count(top, glyphs):<{room}}", "muted"),
+    )
+
+
+def _gauge(
+    value: int | None, top: int, cells: int, spaced: bool, role: str, glyphs: Glyphs
+) -> Line:
+    """A pip for each permit where they fit, else a bar."""
+    if cells <= 0:
+        return ()
+    if value is None or top <= 0:
+        return line(("?", "warn"))
+    if (2 * top - 1 if spaced else top) <= cells:
+        lit = max(0, min(value, top))
+        gap = " " if spaced else ""
+        return line(
+            (gap.join(glyphs.pip * lit) + (gap if lit else ""), role),
+            (gap.join(glyphs.no_pip * (top - lit)), "faint"),
+        )
+    filled, rest = (*bar(min(value, top), top, cells, glyphs), Span(""))[:2]
+    return line((filled.text, role if value else "faint"), rest)
+
+
+def waiting(snapshot: Snapshot, role: SemaphoreRole) -> tuple[Process, ...]:
+    """The processes known to be blocked on this semaphore."""
+    return tuple(
+        p for p in snapshot.processes if p.blocked_on is role and p.state is not ProcessState.ENDED
+    )
+
+
+def _waiters(
+    snapshot: Snapshot, role: SemaphoreRole, state: SemaphoreState, room: int, glyphs: Glyphs
+) -> Line:
+    """How many wait and who they are, in the longest wording that fits."""
+    names = [inert(p.name, glyphs.ascii_only) for p in waiting(snapshot, role)]
+    count = state.waiters
+    if count is None and not names:
+        return clip_line(line(("waiters unknown", "muted")), room, glyphs.ellipsis)
+    known = max(count or 0, len(names))
+    if known == 0:
+        wording = ["none waiting", "none", ""]
+        return line((next(w for w in wording if len(w) <= max(0, room)), "muted"))
+    tail = line((" (private!)", "bad")) if state.shared is False else ()
+    heads = [f"{known} waiting", f"{known}"]
+    if names:
+        for shown in range(min(len(names), 4), 0, -1):
+            more = known - shown
+            who = ", ".join(names[:shown]) + (f" +{more}" if more else "")
+            for head in heads:
+                text = line((head, "bad"), (f" {glyphs.left} ", "muted"), (who, "accent"), *tail)
+                if width_of(text) <= room:
+                    return text
+    return clip_line(line((heads[0], "bad"), *tail), room, glyphs.ellipsis)
+
+
+def invariant_line(sums: Permits, settled: bool, width: int, glyphs: Glyphs) -> Line:
+    """Whether every permit is accounted for, in figures where there is room for them."""
+    slots = format_count(sums.slots, glyphs)
+    if sums.balance is Balance.UNKNOWN:
+        return line(("permits unknown", "muted"))
+    parts = f"empty {format_count(sums.empty)} + full {format_count(sums.full)}"
+    if sums.in_flight is not None:
+        parts += f" + in flight {format_count(sums.in_flight)}"
+    total = format_count(sums.total, glyphs)
+    if sums.balance is Balance.HOLDS:
+        long = line((f"{glyphs.yes} ", "good"), (f"{parts} = {slots}", "muted"))
+        short = line((f"{glyphs.yes} ", "good"), (f"permits add up to {slots}", "muted"))
+    elif sums.balance is Balance.POSSIBLE:
+        long = line(
+            (f"{glyphs.dot} {parts} {_at_most(glyphs)} {slots}; in flight unknown", "muted")
+        )
+        short = line((f"{glyphs.dot} {total} of {slots} permits seen", "muted"))
+    elif settled:
+        long = line((f"{glyphs.no} {parts} = {total}, not {slots}", "bad"))
+        short = line((f"{glyphs.no} {total} permits, not {slots}", "bad"))
+    else:
+        long = line((f"{glyphs.maybe} {parts} {_nearly(glyphs)} {slots}", "muted"))
+        short = line((f"{glyphs.maybe} permits on the move", "muted"))
+    return long if width_of(long) <= width else short
+
+
+def _at_most(glyphs: Glyphs) -> str:
+    return "<=" if glyphs.ascii_only else "≤"
+
+
+def _nearly(glyphs: Glyphs) -> str:
+    return "~" if glyphs.ascii_only else "≈"

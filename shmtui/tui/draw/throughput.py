@@ -1,0 +1,148 @@
+"""Throughput: the graph of the last minute, and the figures of now beside it. Pure."""
+
+from collections.abc import Callable, Sequence
+
+from shmtui.observe.snapshot import Method, Snapshot
+from shmtui.tui.draw.graph import graph_lines, spark
+from shmtui.tui.figures import format_count, format_rate, known_rate, method_words
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.history import Pair
+from shmtui.tui.lines import Line, Span, clip_line, fit_line, line, width_of
+
+NOW = 26
+"""Cells of the figures beside the graph."""
+
+GRAPH_LEAST = 24
+"""Cells below which a graph tells nothing."""
+
+Series = Callable[[int, int], Sequence[Pair]]
+"""So many columns of the last minute, cut so many at a time."""
+
+
+def throughput_lines(
+    snapshot: Snapshot,
+    series: Series,
+    peak: tuple[float, float],
+    width: int,
+    height: int,
+    glyphs: Glyphs,
+) -> list[Line]:
+    """At most ``height`` lines: graph and figures, or figures with a spark line each."""
+    if width <= 0 or height <= 0:
+        return []
+    graph_width = width - NOW - 3
+    if height < 3 or graph_width < GRAPH_LEAST:
+        return _narrow(snapshot, series, peak, width, height, glyphs)
+    cells = graph_width - 7
+    rows = height if height % 2 else height - 1
+    graph = graph_lines(series(2 * cells, 2), graph_width, rows, glyphs)
+    now = now_lines(snapshot, peak, height, glyphs)
+    out: list[Line] = []
+    for at in range(height):
+        left = fit_line(graph[at] if at < len(graph) else (), graph_width, glyphs.ellipsis)
+        right = fit_line(now[at] if at < len(now) else (), NOW, glyphs.ellipsis)
+        out.append(line(*left, (f" {glyphs.vertical} ", "faint"), *right))
+    return out
+
+
+def now_lines(
+    snapshot: Snapshot, peak: tuple[float, float], height: int, glyphs: Glyphs
+) -> list[Line]:
+    """The figures of both sides in as many lines as there are."""
+    rates = snapshot.throughput
+    sides = _sides(snapshot, peak, glyphs)
+    how = line((method_words(rates.method), "muted"))
+    total = through_line(snapshot, glyphs)
+    if height < 7:
+        short = [
+            line(
+                (f"{mark} ", role), (_per_second(rate), "strong"), _peak(top, rates.method, glyphs)
+            )
+            for mark, _, role, rate, top in sides
+        ]
+        tail = [line(*how, *((" " + glyphs.dot + " ", "muted"), *total) if total else ())]
+        return [*short, *tail][:height]
+    rows: list[Line] = []
+    loose = height >= 9
+    for mark, word, role, rate, top in sides:
+        rows.append(line((f"{mark} {word}", f"{role}-strong")))
+        rows.append(line("  ", (_per_second(rate), "strong"), "  ", *how))
+        rows.append(line(" ", _peak(top, rates.method, glyphs)))
+        if loose:
+            rows.append(())
+    if total and len(rows) < height:
+        rows.append(total)
+    return rows
+
+
+def _per_second(rate: str) -> str:
+    return rate if rate == "unknown" else f"{rate} /s"
+
+
+def _peak(top: float, method: Method, glyphs: Glyphs) -> Span:
+    text = "" if method is Method.UNKNOWN else f" peak {format_rate(top, glyphs)}"
+    return Span(text, "muted")
+
+
+def _sides(
+    snapshot: Snapshot, peak: tuple[float, float], glyphs: Glyphs
+) -> tuple[tuple[str, str, str, str, float], ...]:
+    rates = snapshot.throughput
+    return (
+        (
+            glyphs.up,
+            "produced",
+            "producer",
+            known_rate(rates.produced_per_s, rates.method, glyphs),
+            peak[0],
+        ),
+        (
+            glyphs.down,
+            "consumed",
+            "consumer",
+            known_rate(rates.consumed_per_s, rates.method, glyphs),
+            peak[1],
+        ),
+    )
+
+
+def through_line(snapshot: Snapshot, glyphs: Glyphs) -> Line:
+    """How many items went all the way, where that is known."""
+    if snapshot.totals is None:
+        return ()
+    return line((f"{format_count(snapshot.totals.consumed, glyphs)} through", "muted"))
+
+
+def _narrow(
+    snapshot: Snapshot,
+    series: Series,
+    peak: tuple[float, float],
+    width: int,
+    height: int,
+    glyphs: Glyphs,
+) -> list[Line]:
+    """A line for each side; what room is left shows the last minute as bars."""
+    method = snapshot.throughput.method
+    heads = []
+    for mark, word, role, rate, top in _sides(snapshot, peak, glyphs):
+        label = f"{mark} {word} " if width >= 34 else f"{mark} "
+        figures = line((label, role), (_per_second(rate), "strong"))
+        more = line(*figures, " ", _peak(top, method, glyphs))
+        heads.append(more if width_of(more) <= width - 8 else figures)
+    if height == 1:
+        both = line(*heads[0], "  ", *heads[1])
+        return [clip_line(both, width, glyphs.ellipsis)]
+    start = max(width_of(head) for head in heads) + 2
+    pairs = series(max(0, width - start), 1)
+    rows = []
+    for side, head in enumerate(heads):
+        text = spark([pair[side] if pair else 0.0 for pair in pairs], glyphs)
+        role = ("producer", "consumer")[side]
+        row = line(*fit_line(head, start, glyphs.ellipsis), (text, role))
+        rows.append(clip_line(row, width, glyphs.ellipsis))
+    if height >= 3:
+        total = through_line(snapshot, glyphs)
+        how = line((method_words(method), "muted"))
+        tail = line(*how, *((f" {glyphs.dot} ", "muted"), *total) if total else ())
+        rows.append(clip_line(tail, width, glyphs.ellipsis))
+    return rows

@@ -1,0 +1,91 @@
+"""The title line: what is looked at, how it is, and how often it is looked at. Pure."""
+
+from shmtui.observe.snapshot import LayoutSource
+from shmtui.tui.figures import format_bytes, format_count, format_uptime
+from shmtui.tui.lines import Line, Span, clip_line, fit_line, line, spread, width_of
+from shmtui.tui.text import clip, inert
+from shmtui.tui.view import View
+
+_GLYPHS = {"good": "pip", "warn": "up", "bad": "no", "consumer": "no_pip"}
+FROZEN = " FROZEN "
+
+
+def title_line(view: View, width: int) -> Line:
+    """One line of exactly ``width`` cells; facts drop out from the least telling on."""
+    if width <= 0:
+        return ()
+    glyphs = view.glyphs
+    left = [line((" shmtui ", "brand"))]
+    name = inert(view.snapshot.segment.name, glyphs.ascii_only)
+    if name:
+        left.append(line("  ", (clip(name, max(8, width // 3), glyphs.ellipsis), "strong")))
+    state = line(*_verdict(view), " ")
+    right = [state, *(line("  ", (fact, "muted"), " ") for fact in _times(view))]
+    left += [line(" ", mark) for mark in _marks(view, width)]
+    left += [
+        line(("  " if at == 0 else f" {glyphs.dot} ", "muted"), (fact, "muted"))
+        for at, fact in enumerate(_facts(view))
+    ]
+    order = _keep(left, right)
+    while order and _taken(left, right) > width:
+        side, part = order.pop()
+        side.remove(part)
+    flat_left = line(*(span for part in left for span in part))
+    flat_right = line(*(span for part in right for span in part))
+    if _taken(left, right) > width:
+        return fit_line(clip_line(state, width, glyphs.ellipsis), width, glyphs.ellipsis)
+    return spread(flat_left, flat_right, width, glyphs.ellipsis)
+
+
+def _keep(left: list[Line], right: list[Line]) -> list[tuple[list[Line], Line]]:
+    """Parts in the order in which they are worth their room; the verdict is never given up."""
+    brand, *facts = left
+    times = right[1:]
+    ordered = [(left, part) for part in facts]
+    ordered.insert(min(3, len(ordered)), (left, brand))
+    for at, part in enumerate(times):
+        ordered.insert(min(len(ordered), 5 + 2 * at), (right, part))
+    return ordered
+
+
+def _taken(left: list[Line], right: list[Line]) -> int:
+    return sum(width_of(part) for part in (*left, *right)) + 1
+
+
+def _verdict(view: View) -> tuple[Span, Span]:
+    role = view.verdict.role
+    glyph = getattr(view.glyphs, _GLYPHS.get(role, "dot"))
+    return Span(f"{glyph} ", role), Span(view.verdict.word, role)
+
+
+def _marks(view: View, width: int) -> list[Span]:
+    """What must not be overlooked."""
+    marks = []
+    if view.frozen:
+        more = f"{view.glyphs.dot} z thaws, workers go on " if width >= 72 else ""
+        marks.append(Span(FROZEN + more, "banner"))
+    if view.read_only:
+        marks.append(Span(" read-only", "warn"))
+    if view.snapshot.segment.unlinked:
+        marks.append(Span(" unlinked", "warn"))
+    return marks
+
+
+def _facts(view: View) -> list[str]:
+    segment, layout = view.snapshot.segment, view.snapshot.layout
+    if not segment.name:
+        return []
+    ascii_only = view.glyphs.ascii_only
+    facts = [f"inode {segment.inode}", f"{segment.mode:04o}", format_bytes(segment.size)]
+    if layout.slots > 0:
+        kind = inert(layout.item_type, ascii_only)
+        guess = " (inferred)" if layout.source is LayoutSource.INFERRED else ""
+        facts.append(f"{format_count(layout.slots)} {view.glyphs.times} {kind}{guess}")
+    return facts[::-1]
+
+
+def _times(view: View) -> list[str]:
+    times = [f"{view.refresh_hz:g} Hz"]
+    if view.snapshot.uptime is not None:
+        times.append(f"up {format_uptime(view.snapshot.uptime)}")
+    return times

@@ -1,0 +1,92 @@
+"""Throughput over the last minute, in buckets of fixed length.
+
+The one mutable record of the dashboard. It holds ``SPAN`` seconds in
+``BUCKETS`` buckets, whatever the refresh rate and however long it runs, and a bucket
+keeps its place in time: the graph moves, and never shimmers.
+"""
+
+from dataclasses import dataclass
+
+SPAN = 60.0
+"""Seconds on the graph."""
+
+BUCKETS = 480
+"""Eight a second: two to a dot of the widest graph that shows them all apart."""
+
+_BUCKET_NS = round(SPAN * 1e9 / BUCKETS)
+
+
+@dataclass(slots=True)
+class _Bucket:
+    number: int = -1
+    samples: int = 0
+    produced: float = 0.0
+    consumed: float = 0.0
+
+
+Pair = tuple[float, float] | None
+"""Produced and consumed per second; None where neither is known."""
+
+
+class History:
+    """A ring of buckets, each the mean of the samples that fell into it."""
+
+    def __init__(self) -> None:
+        self._buckets = [_Bucket() for _ in range(BUCKETS)]
+        self.version = 0
+        """Rises with each bucket begun, for whoever draws only when the graph moved."""
+        self._newest = -1
+
+    def add(self, monotonic_ns: int, produced: float | None, consumed: float | None) -> None:
+        """Take one sample in. A sample that knows neither rate leaves a gap."""
+        number = monotonic_ns // _BUCKET_NS
+        if number != self._newest:
+            self._newest = max(self._newest, number)
+            self.version += 1
+        if produced is None and consumed is None:
+            return
+        bucket = self._buckets[number % BUCKETS]
+        if bucket.number != number:
+            bucket.number, bucket.samples = number, 0
+            bucket.produced = bucket.consumed = 0.0
+        bucket.samples += 1
+        bucket.produced += ((produced or 0.0) - bucket.produced) / bucket.samples
+        bucket.consumed += ((consumed or 0.0) - bucket.consumed) / bucket.samples
+
+    def series(self, columns: int, group: int = 1) -> tuple[Pair, ...]:
+        """The last ``SPAN`` seconds as ``columns`` means, the oldest first.
+
+        Columns are cut at whole multiples of their own length and leave on the
+        left ``group`` at a time (a braille cell holds two), so what a cell shows stays
+        the same while it travels. The newest of a group may lie in the future
+        and is None until then.
+        """
+        if columns <= 0 or self._newest < 0:
+            return (None,) * max(0, columns)
+        last = self._newest * columns // BUCKETS
+        last += group - 1 - last % group
+        return tuple(self._mean(last - back, columns) for back in range(columns - 1, -1, -1))
+
+    def _mean(self, column: int, columns: int) -> Pair:
+        start = -(-column * BUCKETS // columns)
+        stop = max(start + 1, -(-(column + 1) * BUCKETS // columns))
+        found = [
+            bucket
+            for number in range(start, stop)
+            if (bucket := self._buckets[number % BUCKETS]).number == number and bucket.samples
+        ]
+        if not found:
+            return None
+        return (
+            sum(bucket.produced for bucket in found) / len(found),
+            sum(bucket.consumed for bucket in found) / len(found),
+        )
+
+    def peak(self) -> tuple[float, float]:
+        """The highest bucket of either side in the last ``SPAN`` seconds."""
+        oldest = self._newest - BUCKETS
+        live = [b for b in self._buckets if b.number > oldest and b.samples]
+        return (
+            max((bucket.produced for bucket in live), default=0.0),
+            max((bucket.consumed for bucket in live), default=0.0),
+        )

@@ -1,0 +1,126 @@
+"""Every key of the dashboard, once: bindings, key bar, help and palette are made from this. Pure."""
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+from shmtui.tui.glyphs import Glyphs
+
+OPENER, PROGRAMS, BYTES = "a way to other segments", "programs of the user's", "bytes on show"
+"""What keys can need; a view names those that it lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, what it does, and how it is spoken of."""
+
+    keys: str
+    """As Textual names them, separated by commas."""
+    shown: str
+    """As people know it, in ASCII."""
+    action: str
+    label: str
+    """One word for the key bar; empty keeps it out of there."""
+    help: str
+    changes: bool = False
+    """Whether it changes anything outside the dashboard: off and not shown in read-only mode."""
+    priority: bool = False
+    """Whether it works above a dialogue too."""
+    rank: int = 0
+    """The lower, the longer it stays in a key bar that runs out of room."""
+    needs: str = ""
+    """What there has to be for it to do anything: `OPENER`, `PROGRAMS` or `BYTES`."""
+
+
+KEYS: tuple[Key, ...] = (
+    Key("p", "p", "add('producer')", "Producer", "Add a producer", True, rank=2),
+    Key("c", "c", "add('consumer')", "Consumer", "Add a consumer", True, rank=2),
+    Key(
+        "plus,equals_sign,right",
+        "+",
+        "faster",
+        "Faster",
+        "Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max",
+        True,
+        rank=1,
+    ),
+    Key("minus,left", "-", "slower", "Slower", "Slower, along the same steps", True, rank=1),
+    Key("m", "m", "unthrottle", "Max", "Unthrottled: as fast as it can", True, rank=6),
+    Key("0", "0", "reset_rate", "Reset", "Back to its starting rate", True, rank=8),
+    Key("space", "space", "toggle_pause", "Pause", "Pause, or resume", True, rank=3),
+    Key(
+        "t", "t", "terminate", "End", "Terminate: it ends after its critical section", True, rank=5
+    ),
+    Key("K", "K", "kill", "Kill", "Kill: it ends wherever it is", True, rank=7),
+    Key("i", "i", "interpret", "Type", "Read the bytes as another type", rank=3, needs=BYTES),
+    Key("g", "g", "go_to", "Go to", "Go to an offset, 0x... or decimal", rank=3, needs=BYTES),
+    Key("o", "o", "attach", "Open", "Attach to another segment, from a list", rank=2, needs=OPENER),
+    Key("l", "l", "logs", "Logs", "What your own programs print", rank=2, needs=PROGRAMS),
+    Key("z", "z", "freeze", "Freeze", "Freeze or thaw the display; workers go on", rank=4),
+    Key("f", "f", "maximise", "Zoom", "Maximise or restore the focused panel", rank=4),
+    Key("escape", "esc", "restore", "", "Restore all panels"),
+    Key("1", "1", "panel('ring')", "", "Go to the ring"),
+    Key("2", "2", "panel('semaphores')", "", "Go to the semaphores"),
+    Key("3", "3", "panel('throughput')", "", "Go to the throughput"),
+    Key("4", "4", "panel('processes')", "", "Go to the processes"),
+    Key("5", "5", "panel('events')", "", "Go to the events"),
+    Key("tab", "tab", "next_panel", "", "Next panel"),
+    Key("shift+tab", "shift+tab", "previous_panel", "", "Previous panel"),
+    Key(
+        "question_mark,h,f1", "?", "help", "Help", "Show all keys and what the glyphs mean", rank=0
+    ),
+    Key(
+        "q,ctrl+q",
+        "q",
+        "leave(0)",
+        "Quit",
+        "Quit: our own workers end, our own segment is unlinked",
+        rank=0,
+    ),
+    Key("ctrl+c", "ctrl+c", "leave(130)", "", "Quit, as an interrupt does", priority=True),
+    Key("ctrl+p", "ctrl+p", "command_palette", "Menu", "Find any command by name", rank=3),
+)
+"""In the order of the key bar and of the help screen."""
+
+ROW_KEYS: tuple[tuple[str, str], ...] = (
+    ("up down", "Choose a row; a group stands for all of its processes"),
+    ("enter", "In the events: the finding's evidence and remedy"),
+    ("pgup pgdn", "A page at a time"),
+    ("home end", "First row, last row"),
+)
+"""What the table itself answers to, for the help screen."""
+
+MOUSE: tuple[tuple[str, str], ...] = (
+    ("click", "Choose a row, go to a panel, or press a key of the bar"),
+    ("double-click", "Maximise or restore a panel"),
+    ("wheel", "Scroll the processes or the events"),
+)
+
+
+def bindings() -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
+    """The table as Textual takes it."""
+    return [
+        Binding(key.keys, key.action, key.label or key.help, show=False, priority=key.priority)
+        for key in KEYS
+    ]
+
+
+def available(read_only: bool, lacks: frozenset[str] = frozenset()) -> tuple[Key, ...]:
+    """The keys that do something here, where there is none of what is in ``lacks``."""
+    return tuple(key for key in KEYS if not (read_only and key.changes) and key.needs not in lacks)
+
+
+CHANGING_ACTIONS = frozenset(key.action.partition("(")[0] for key in KEYS if key.changes)
+NEEDS = {key.action.partition("(")[0]: key.needs for key in KEYS if key.needs}
+
+
+def shown_key(key: Key, glyphs: Glyphs) -> str:
+    """The key as the bar writes it.
+
+    >>> from shmtui.tui.glyphs import ASCII, UNICODE
+    >>> [shown_key(k, UNICODE) for k in KEYS if k.label in ("Pause", "Menu")]
+    ['␣', '^p']
+    """
+    if key.shown == "space":
+        return glyphs.space_key
+    return key.shown.replace("ctrl+", "^")

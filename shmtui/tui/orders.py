@@ -1,0 +1,127 @@
+"""From a chosen row to orders for workers. Knows ``Steering`` and no screen.
+
+An order that cannot be given comes back as a sentence for the user, never as
+silence: a key that does nothing teaches that the program is broken.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shmtui.ipc.protocol import UNTHROTTLED, faster, slower
+from shmtui.observe.snapshot import Origin, Process, ProcessState
+from shmtui.tui.ports import Steering
+from shmtui.tui.rows import Group, Row
+
+Complaint = str | None
+"""Why nothing was ordered; None where something was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The live processes that a key applies to: ours to steer, and not ours."""
+
+    label: str
+    ours: tuple[Process, ...] = ()
+    others: tuple[Process, ...] = ()
+
+
+def aim_at(row: Row | None, owns: Callable[[int], bool]) -> Aim:
+    """All live processes of a row; a group stands for its members."""
+    if row is None:
+        return Aim("")
+    if isinstance(row, Group):
+        label, members = row.key, row.alive
+    else:
+        process = row.process
+        label = f"{process.name} ({process.pid})"
+        members = (process,) if process.state is not ProcessState.ENDED else ()
+    ours = tuple(p for p in members if owns(p.pid))
+    return Aim(label, ours, tuple(p for p in members if p not in ours))
+
+
+class Helm:
+    """Gives orders through ``Steering`` to everything that is aimed at."""
+
+    def __init__(self, steering: Steering) -> None:
+        self._steering = steering
+
+    def aim(self, row: Row | None) -> Aim:
+        """What a row stands for, as ownership is now."""
+        return aim_at(row, self._steering.owns)
+
+    def faster(self, aim: Aim) -> Complaint:
+        """Each one rung up from its own rate."""
+        return self._change_rate(aim, faster)
+
+    def slower(self, aim: Aim) -> Complaint:
+        """Each one rung down from its own rate."""
+        return self._change_rate(aim, slower)
+
+    def unthrottle(self, aim: Aim) -> Complaint:
+        """As fast as they can."""
+        return self._change_rate(aim, lambda _rate: UNTHROTTLED)
+
+    def reset_rate(self, aim: Aim) -> Complaint:
+        """Back to where each started."""
+        paced, complaint = self._paced(aim)
+        for process in paced:
+            self._steering.reset_rate(process.pid)
+        return complaint
+
+    def toggle_pause(self, aim: Aim) -> Complaint:
+        """Pause all unless all are paused already; then resume all."""
+        if complaint := _nobody(aim):
+            return complaint
+        waking = all(p.state is ProcessState.PAUSED for p in aim.ours)
+        for process in aim.ours:
+            if waking:
+                self._steering.resume(process.pid)
+            elif process.state is not ProcessState.PAUSED:
+                self._steering.pause(process.pid)
+        return None
+
+    def terminate(self, aim: Aim) -> Complaint:
+        """SIGTERM to each."""
+        if complaint := _nobody(aim):
+            return complaint
+        for process in aim.ours:
+            self._steering.terminate(process.pid)
+        return None
+
+    def kill(self, processes: tuple[Process, ...]) -> None:
+        """SIGKILL to each; whoever is not ours has been asked about before."""
+        for process in processes:
+            self._steering.kill(process.pid)
+
+    def _change_rate(self, aim: Aim, change: Callable[[float], float]) -> Complaint:
+        paced, complaint = self._paced(aim)
+        for process in paced:
+            if process.target_rate is not None:
+                self._steering.set_rate(process.pid, change(process.target_rate))
+        return complaint
+
+    def _paced(self, aim: Aim) -> tuple[tuple[Process, ...], Complaint]:
+        """Those with a rate to change. Own programs pace themselves."""
+        if complaint := _nobody(aim):
+            return (), complaint
+        paced = tuple(
+            p for p in aim.ours if p.target_rate is not None and p.origin is not Origin.PROGRAM
+        )
+        if paced:
+            return paced, None
+        return (), f"{aim.label}: a program of its own sets its own pace"
+
+
+def _nobody(aim: Aim) -> Complaint:
+    """Why there is nobody to order about, if there is nobody.
+
+    >>> _nobody(Aim("")), _nobody(Aim("producers"))
+    ('choose a row first, with up and down or the mouse', 'producers: no live process there')
+    """
+    if not aim.label:
+        return "choose a row first, with up and down or the mouse"
+    if aim.ours:
+        return None
+    if not aim.others:
+        return f"{aim.label}: no live process there"
+    return f"{aim.label}: not a worker of ours, so it is not ours to steer"

@@ -1,0 +1,120 @@
+"""What the dashboard is handed: something to look through and, unless read-only, something to steer."""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from shmtui.events import Event
+from shmtui.ipc.protocol import Role
+from shmtui.observe.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from shmtui.observe.discovery import Entry
+
+
+class Source(Protocol):
+    """Where snapshots come from."""
+
+    slots_shown: int
+    """How many slots' values the next samples shall carry; the ring panel asks for what fits."""
+
+    def sample(self) -> Snapshot:
+        """Look once. Cheap enough for the frame callback; never blocks."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the segment, for the raw view; fewer where it ends before."""
+
+    def close(self) -> None:
+        """Give all descriptors back; the source is of no use afterwards."""
+
+
+class Log(Protocol):
+    """What a program of the user's printed. Lines are hostile text."""
+
+    @property
+    def name(self) -> str:
+        """Its command."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The last lines, the oldest first, as they came."""
+
+    @property
+    def said(self) -> int:
+        """Lines it has said in all: rises with each, and so tells that there are new ones."""
+
+
+class Opener(Protocol):
+    """The way to other segments: what there is, and attaching to it."""
+
+    def entries(self) -> "tuple[Entry, ...]":
+        """Everything under /dev/shm; takes up to a second on a busy machine."""
+
+    def open(self, name: str, layout: str | None = None) -> "Opened":
+        """Attach to a segment, by a layout as ``--layout`` writes it where one was chosen.
+
+        AmbiguousLayoutError: several layouts fit; its ``options`` are to choose from.
+        ShmtuiError: it cannot be attached to; the text says why.
+        """
+
+    def open_raw(self, name: str) -> "Opened":
+        """Attach to a segment and show its bytes."""
+
+
+class Opened(Protocol):
+    """What attaching gave."""
+
+    @property
+    def source(self) -> Source:
+        """Its snapshots."""
+
+    @property
+    def steering(self) -> "Steering | None":
+        """Its workers, unless it is only looked at."""
+
+
+class Steering(Protocol):
+    """Orders to the workers, by PID. An order for a PID that is not a live worker is ignored."""
+
+    on_event: Callable[[Event], None] | None
+    """Called from the event loop with each thing that happens."""
+
+    def watch(self, loop: AbstractEventLoop) -> None:
+        """Have ``loop`` notice at once when a child dies; called when the dashboard opens."""
+
+    def history(self) -> tuple[Event, ...]:
+        """What happened before the dashboard opened."""
+
+    def add(self, role: Role) -> None:
+        """Start one more worker."""
+
+    def set_rate(self, pid: int, rate: float) -> None:
+        """Items per second; infinite = unthrottled."""
+
+    def reset_rate(self, pid: int) -> None:
+        """Back to the rate that the worker started with."""
+
+    def pause(self, pid: int) -> None:
+        """Hold the worker at its next pause point."""
+
+    def resume(self, pid: int) -> None:
+        """Let a paused worker go on."""
+
+    def terminate(self, pid: int) -> None:
+        """SIGTERM: the worker ends after its critical section."""
+
+    def kill(self, pid: int) -> None:
+        """SIGKILL: the worker ends wherever it is."""
+
+    def restart(self, pid: int) -> None:
+        """End a program of the user's and start it again; a worker is left alone."""
+
+    def logs(self) -> Sequence[Log]:
+        """What each program of the user's printed, those that have ended included."""
+
+    def owns(self, pid: int) -> bool:
+        """Whether ``pid`` is a live worker of ours."""

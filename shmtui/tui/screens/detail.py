@@ -1,0 +1,50 @@
+"""Something in full: a finding with its evidence and remedy, or an event."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from shmtui.tui.lines import Line
+from shmtui.tui.screens.text_panel import TextPanel
+from shmtui.tui.view import View
+
+
+class WrappedPanel(TextPanel):
+    """Lines that are made for the width of the panel."""
+
+    def __init__(
+        self, title: str, text: Callable[[int], list[Line]], remark: str, view: View
+    ) -> None:
+        super().__init__(title, [], remark, view)
+        self._make = text
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The lines in view."""
+        self._text = self._make(width)
+        return super().lines(width, height)
+
+
+class DetailScreen(ModalScreen[None]):
+    """One text that scrolls."""
+
+    AUTO_FOCUS = "WrappedPanel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "dismiss", show=False),
+    ]
+
+    def __init__(self, title: str, text: Callable[[int], list[Line]], view: View) -> None:
+        super().__init__()
+        self._heading = title
+        self._text = text
+        self._view = view
+
+    def compose(self) -> ComposeResult:
+        """One panel."""
+        yield WrappedPanel(self._heading, self._text, "esc closes", self._view)
+
+    def on_click(self) -> None:
+        """A click anywhere closes."""
+        self.dismiss()

@@ -1,0 +1,157 @@
+"""The layouts that fit a segment, where more than one does."""
+
+import asyncio
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from shmtui.errors import ShmtuiError
+from shmtui.observe.layout_words import option_words
+from shmtui.tui.draw.picker import filter_line
+from shmtui.tui.draw.typing import pasted, typed
+from shmtui.tui.draw.wrap import wrap
+from shmtui.tui.lines import Line, clip_line, line
+from shmtui.tui.ports import Opened, Opener
+from shmtui.tui.screens.rows_panel import RowsPanel
+from shmtui.tui.text import inert
+from shmtui.tui.view import View
+
+RAW_WORDS = "show as bytes (raw)"
+
+
+class LayoutsPanel(RowsPanel):
+    """A row for each layout, in words, and one for none of them."""
+
+    title = "Which layout is it?"
+
+    def __init__(self, name: str, options: tuple[str, ...], view: View) -> None:
+        super().__init__(view)
+        self._segment = name
+        self._options = options
+        self.wanted = ""
+        self._shown = options
+        self.said: tuple[str, str] = ("", "muted")
+
+    @property
+    def count(self) -> int:
+        """The layouts that match, and raw."""
+        return len(self._shown) + 1
+
+    @property
+    def chosen(self) -> str | None:
+        """The value of ``--layout``; None for raw."""
+        return self._shown[self.at] if self.at < len(self._shown) else None
+
+    def want(self, text: str) -> None:
+        """Show the layouts whose words have all of these."""
+        self.wanted = text
+        words = text.casefold().split()
+        self._shown = tuple(
+            o for o in self._options if all(word in option_words(o).casefold() for word in words)
+        )
+        self.at = 0
+        self.say("", "muted")
+
+    def say(self, text: str, role: str) -> None:
+        """Put a word below the list."""
+        self.said = (text, role)
+        self.draw_anew()
+
+    def sources(self) -> object:
+        """Drawn whenever something is done to it."""
+        return self.at, self.said, self.wanted
+
+    def _words(self, at: int) -> str:
+        words = RAW_WORDS if at == len(self._shown) else option_words(self._shown[at])
+        return inert(words, self.view.glyphs.ascii_only)
+
+    def above(self, width: int) -> list[Line]:
+        """Whose layout, and why nobody knows it."""
+        glyphs = self.view.glyphs
+        name = inert(self._segment, glyphs.ascii_only)
+        count = len(self._options)
+        if not count:
+            why = f"The programs that map {name} disagree on its layout."
+            return [*(line(text) for text in wrap(why, width)[:3]), ()]
+        why = (
+            f"{count} layout{'s fit' if count > 1 else ' fits'} the bytes of {name} so far. Choose "
+            "the one that its program uses; its header says for sure: shmtui attach --header FILE"
+        )
+        shown = filter_line(self.wanted, len(self._shown), count, width, glyphs)
+        return [*(line(text) for text in wrap(why, width)[:3]), shown]
+
+    def row(self, at: int, width: int) -> Line:
+        """A layout in words."""
+        return clip_line(line(self._words(at)), width, self.view.glyphs.ellipsis)
+
+    def below(self, width: int) -> list[Line]:
+        """The chosen one in full with the option that picks it, then what went wrong."""
+        ascii_only = self.view.glyphs.ascii_only
+        chosen = self.chosen
+        option = "--raw" if chosen is None else f"--layout {chosen}"
+        rows: list[Line] = [()]
+        words = self._words(self.at)
+        if len(words) > width - 2:
+            rows += [line(text) for text in wrap(words, width)[:3]]
+        rows += [line((text, "muted")) for text in wrap(inert(option, ascii_only), width)[:3]]
+        text, role = self.said
+        if text:
+            rows += [line((part, role)) for part in wrap(inert(text, ascii_only), width)[:3]]
+        return rows
+
+    def remark(self, width: int, height: int) -> str:
+        """Its keys."""
+        del width, height
+        return "enter takes it, esc goes back"
+
+
+class LayoutScreen(ModalScreen[Opened | None]):
+    """Gives back what attaching by the chosen layout gave; None where none was chosen."""
+
+    AUTO_FOCUS = "LayoutsPanel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+q", "dismiss(None)", show=False),
+    ]
+
+    def __init__(self, opener: Opener, name: str, options: tuple[str, ...], view: View) -> None:
+        super().__init__()
+        self._opener = opener
+        self._segment = name
+        self._view = view
+        self._panel = LayoutsPanel(name, options, view)
+
+    def compose(self) -> ComposeResult:
+        """One panel."""
+        yield self._panel
+
+    def on_key(self, event: events.Key) -> None:
+        """Type into the filter; here and not in the panel, which has no focus yet when it opens."""
+        text = typed(self._panel.wanted, event.key, event.character)
+        if text is not None:
+            event.stop()
+            event.prevent_default()
+            self._panel.want(text)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Paste into the filter."""
+        event.stop()
+        self._panel.want(pasted(self._panel.wanted, event.text))
+
+    def on_rows_panel_chosen(self) -> None:
+        """Attach by it."""
+        self._panel.say("attaching" + self._view.glyphs.ellipsis, "accent")
+        self.run_worker(self._open(self._panel.chosen), exclusive=True, group="open")
+
+    async def _open(self, layout: str | None) -> None:
+        try:
+            if layout is None:
+                opened = await asyncio.to_thread(self._opener.open_raw, self._segment)
+            else:
+                opened = await asyncio.to_thread(self._opener.open, self._segment, layout)
+        except (ShmtuiError, OSError) as error:
+            self._panel.say(str(error), "bad")
+        else:
+            self.dismiss(opened)

@@ -1,0 +1,96 @@
+"""Asks for an offset in the segment."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from shmtui.tui.draw.raw import parse_offset
+from shmtui.tui.draw.typing import pasted, typed
+from shmtui.tui.lines import Line, line
+from shmtui.tui.text import inert
+from shmtui.tui.view import View
+from shmtui.tui.widgets.panel import Panel
+
+
+class OffsetPanel(Panel, can_focus=True):
+    """What is typed, and what is wrong with it."""
+
+    title = "Go to"
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self.view = view
+        self.text = ""
+        self.wrong = ""
+
+    def sources(self) -> object:
+        """What is typed, and what is wrong with it."""
+        return self.text, self.wrong
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The offset with a cursor; below it the bounds, or what is wrong."""
+        del width, height
+        glyphs, size = self.view.glyphs, self.view.snapshot.segment.size
+        typed_so_far = inert(self.text, glyphs.ascii_only)
+        hint = f"decimal or 0x..., up to {max(0, size - 1)} (0x{max(0, size - 1):x})"
+        return [
+            line(("offset ", "muted"), (typed_so_far, "strong"), (glyphs.full, "accent")),
+            (),
+            line((self.wrong, "bad")) if self.wrong else line((hint, "muted")),
+        ]
+
+    def remark(self, width: int, height: int) -> str:
+        """Its keys."""
+        del width, height
+        return "enter goes there, esc closes"
+
+    def write(self, text: str) -> None:
+        """Have this stand there."""
+        self.text, self.wrong = text, ""
+        self.draw()
+
+
+class OffsetScreen(ModalScreen[int | None]):
+    """Gives back an offset within the segment; None where none was typed."""
+
+    AUTO_FOCUS = "OffsetPanel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+q", "dismiss(None)", show=False),
+        Binding("enter", "go", show=False),
+    ]
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self._length = view.snapshot.segment.size
+        self._panel = OffsetPanel(view)
+
+    def compose(self) -> ComposeResult:
+        """One panel."""
+        yield self._panel
+
+    def on_key(self, event: events.Key) -> None:
+        """Type the offset; here and not in the panel, which has no focus yet when it opens."""
+        text = typed(self._panel.text, event.key, event.character)
+        if text is not None:
+            event.stop()
+            event.prevent_default()
+            self._panel.write(text)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Paste the offset."""
+        event.stop()
+        self._panel.write(pasted(self._panel.text, event.text))
+
+    def action_go(self) -> None:
+        """Leave with the offset, or say what is wrong."""
+        if not self._panel.text.strip():
+            self.dismiss(None)
+            return
+        try:
+            self.dismiss(parse_offset(self._panel.text, self._length))
+        except ValueError as error:
+            self._panel.wrong = str(error)
+            self._panel.draw()

@@ -1,0 +1,204 @@
+"""The list of all segments, to attach to one of them."""
+
+import asyncio
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from shmtui.errors import ShmtuiError
+from shmtui.observe.discovery import Entry
+from shmtui.observe.entry_text import by_interest, matches, why_not
+from shmtui.observe.layout_choice import AmbiguousLayoutError
+from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line
+from shmtui.tui.draw.typing import pasted, typed
+from shmtui.tui.draw.wrap import wrap
+from shmtui.tui.lines import Line, line
+from shmtui.tui.ports import Opened, Opener
+from shmtui.tui.screens.rows_panel import RowsPanel
+from shmtui.tui.text import inert
+from shmtui.tui.view import View
+
+
+class PickerPanel(RowsPanel):
+    """The entries that match what is typed."""
+
+    title = "Attach to a segment"
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self.wanted = ""
+        self.said: tuple[str, str] = ("", "muted")
+        """A word to the user, and its role."""
+        self._entries: tuple[Entry, ...] | None = None
+        self._shown: tuple[Entry, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """The entries that match."""
+        return len(self._shown)
+
+    @property
+    def chosen(self) -> Entry | None:
+        """The entry under the cursor."""
+        return self._shown[self.at] if self.at < len(self._shown) else None
+
+    def take(self, entries: tuple[Entry, ...]) -> None:
+        """Show these; the cursor stays on its name."""
+        self._entries = tuple(sorted(entries, key=by_interest))
+        self._filter()
+
+    def want(self, text: str) -> None:
+        """Show what matches ``text``."""
+        self.wanted = text
+        self.said = ("", "muted")
+        self._filter()
+
+    def say(self, text: str, role: str = "muted") -> None:
+        """Put a word below the list."""
+        self.said = (text, role)
+        self.draw_anew()
+
+    def _filter(self) -> None:
+        name = self.chosen.name if self.chosen is not None else None
+        self._shown = tuple(e for e in self._entries or () if matches(e, self.wanted))
+        names = [entry.name for entry in self._shown]
+        self.at = names.index(name) if name in names else 0
+        self.draw_anew()
+
+    def sources(self) -> object:
+        """Drawn whenever something is done to it."""
+        return self._shown, self.at, self.wanted, self.said
+
+    def above(self, width: int) -> list[Line]:
+        """What is typed, then the titles of the columns."""
+        glyphs = self.view.glyphs
+        total = len(self._entries or ())
+        first = filter_line(self.wanted, self.count, total, width, glyphs)
+        if self._shown:
+            return [first, line("  ", *header_line(width - 2, glyphs))]
+        return [first, (), *(line((text, "muted")) for text in wrap(self._nothing(), width))]
+
+    def _nothing(self) -> str:
+        """Why the list is empty, and what to do about it."""
+        if self._entries is None:
+            return "looking" + self.view.glyphs.ellipsis
+        if self._entries:
+            return "nothing matches: backspace takes a letter back, ctrl+u all of them"
+        return (
+            "There is nothing in /dev/shm: no segment and no named semaphore. Start the program "
+            "whose buffer you want to see, or shmtui run in another terminal; then ctrl+r."
+        )
+
+    def row(self, at: int, width: int) -> Line:
+        """An entry."""
+        return entry_line(self._shown[at], width, self.view.glyphs)
+
+    def below(self, width: int) -> list[Line]:
+        """The chosen entry in full, then what went wrong."""
+        text, role = self.said
+        said = wrap(inert(text, self.view.glyphs.ascii_only), width)[:4] if text else []
+        if self.chosen is None:
+            return [line((part, role)) for part in said]
+        detail = entry_detail(self.chosen, width, 3, self.view.glyphs)
+        return [(), *detail, *(line((part, role)) for part in said)]
+
+    def remark(self, width: int, height: int) -> str:
+        """Its keys."""
+        del height
+        long = "enter attaches, ctrl+r looks again, esc closes"
+        return long if width >= len(long) + 4 else "enter attaches, esc closes"
+
+
+class PickerScreen(ModalScreen[Opened | None]):
+    """Gives back what attaching gave; None where nothing was chosen."""
+
+    AUTO_FOCUS = "PickerPanel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", show=False),
+        Binding("ctrl+q", "dismiss(None)", show=False),
+        Binding("ctrl+r,f5", "look", show=False),
+    ]
+
+    def __init__(self, opener: Opener, view: View) -> None:
+        super().__init__()
+        self._opener = opener
+        self._view = view
+        self._panel = PickerPanel(view)
+
+    def compose(self) -> ComposeResult:
+        """One panel."""
+        yield self._panel
+
+    def on_key(self, event: events.Key) -> None:
+        """Type into the filter; here and not in the panel, which has no focus yet when it opens."""
+        text = typed(self._panel.wanted, event.key, event.character)
+        if text is not None:
+            event.stop()
+            event.prevent_default()
+            self._panel.want(text)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Paste into the filter."""
+        event.stop()
+        self._panel.want(pasted(self._panel.wanted, event.text))
+
+    def on_mount(self) -> None:
+        """Look for segments, once the screen is there."""
+        self.action_look()
+
+    def action_look(self) -> None:
+        """Look again."""
+        self._panel.say("looking" + self._view.glyphs.ellipsis)
+        self.run_worker(self._look(), exclusive=True, group="look")
+
+    async def _look(self) -> None:
+        """In a thread: on a busy machine it takes a second."""
+        try:
+            entries = await asyncio.to_thread(self._opener.entries)
+        except (ShmtuiError, OSError) as error:
+            self._panel.say(str(error), "bad")
+            return
+        self._panel.said = ("", "muted")
+        self._panel.take(entries)
+
+    def action_close(self) -> None:
+        """Take the filter back, then leave."""
+        if self._panel.wanted:
+            self._panel.want("")
+        else:
+            self.dismiss(None)
+
+    def on_rows_panel_chosen(self) -> None:
+        """Attach, or say why not."""
+        entry = self._panel.chosen
+        if entry is None:
+            return
+        if reason := why_not(entry):
+            self._panel.say(f"cannot attach: {reason}", "bad")
+            return
+        self._panel.say(f"attaching to {entry.name}{self._view.glyphs.ellipsis}", "accent")
+        self.run_worker(self._open(entry.name), exclusive=True, group="open")
+
+    async def _open(self, name: str) -> None:
+        """In a thread: telling layouts apart means watching the bytes for a second."""
+        try:
+            opened = await asyncio.to_thread(self._opener.open, name)
+        except AmbiguousLayoutError as error:
+            self._panel.say("")
+            self._choose_layout(name, error.options)
+        except (ShmtuiError, OSError) as error:
+            self._panel.say(str(error), "bad")
+        else:
+            self.dismiss(opened)
+
+    def _choose_layout(self, name: str, options: tuple[str, ...]) -> None:
+        from shmtui.tui.screens.layouts import LayoutScreen  # noqa: PLC0415 - opens rarely
+
+        def chosen(opened: Opened | None) -> None:
+            if opened is not None:
+                self.dismiss(opened)
+
+        self.app.push_screen(LayoutScreen(self._opener, name, options, self._view), chosen)

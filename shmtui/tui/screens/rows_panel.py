@@ -1,0 +1,141 @@
+"""A list to choose from: lines above, rows with a cursor, lines below."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from shmtui.tui.lines import Line, Span
+from shmtui.tui.rows import scroll_to
+from shmtui.tui.text import fit
+from shmtui.tui.view import View
+from shmtui.tui.widgets.panel import Panel
+
+
+class RowsPanel(Panel, can_focus=True):
+    """What the rows say is up to the subclass, and so is what choosing one does."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "edge(0)", show=False),
+        Binding("end", "edge(-1)", show=False),
+        Binding("enter", "choose", show=False),
+    ]
+
+    class Chosen(Message):
+        """Enter was pressed on a row, or the row was clicked twice."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self.view = view
+        self.at = 0
+        self._first = 0
+        self._above = 0
+
+    # What the subclass says.
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        raise NotImplementedError
+
+    def row(self, at: int, width: int) -> Line:
+        """A row, without its cursor."""
+        raise NotImplementedError
+
+    def above(self, width: int) -> list[Line]:
+        """Lines that stay above the rows."""
+        del width
+        return []
+
+    def below(self, width: int) -> list[Line]:
+        """Lines that stay below the rows."""
+        del width
+        return []
+
+    # Drawing.
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """As many rows as the lines above and below leave room for, one at the least."""
+        above = self.above(width)[: max(0, height - 1)]
+        below = self.below(width)[: max(0, height - len(above) - 1)]
+        room = max(0, height - len(above) - len(below))
+        self.at = max(0, min(self.at, self.count - 1))
+        self._above = len(above)
+        self._first = scroll_to(self._first, self.at, room, self.count)
+        shown = range(self._first, min(self.count, self._first + room))
+        rows = [(self._mark(at), *self.row(at, width - 2)) for at in shown]
+        return [*above, *rows, *[()] * (room - len(rows)), *below]
+
+    def _mark(self, at: int) -> Span:
+        return Span(fit(self.view.glyphs.cursor if at == self.at else "", 2), "accent")
+
+    def cursor_line(self) -> int | None:
+        """The chosen row."""
+        return self._above + self.at - self._first if self.count else None
+
+    def scrolled(self) -> tuple[int, int]:
+        """What stands above and below counts as in view, so that the thumb fits the frame."""
+        _, height = self.inner_size
+        width, _ = self.inner_size
+        fixed = len(self.above(width)) + len(self.below(width))
+        return self._first, self.count + min(fixed, height)
+
+    def draw_anew(self) -> None:
+        """Draw although nothing that `sources` names has changed."""
+        self._drawn_from = None
+        self.draw()
+
+    # Choosing.
+
+    def go(self, at: int) -> None:
+        """Put the cursor on a row."""
+        self.at = max(0, min(at, self.count - 1))
+        self.draw_anew()
+
+    def action_move(self, by: int) -> None:
+        """One row up or down."""
+        self.go(self.at + by)
+
+    def action_page(self, by: int) -> None:
+        """A screenful up or down."""
+        self.go(self.at + by * max(1, self.inner_size[1] // 2))
+
+    def action_edge(self, at: int) -> None:
+        """The first row, or the last."""
+        self.go(at if at >= 0 else self.count - 1)
+
+    def action_choose(self) -> None:
+        """Take the row."""
+        if self.count:
+            self.post_message(self.Chosen())
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel moves the cursor, so that it never leaves the view."""
+        event.stop()
+        self.action_move(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel moves the cursor, so that it never leaves the view."""
+        event.stop()
+        self.action_move(-1)
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to a row; take it where it was chosen before."""
+        event.prevent_default()
+        event.stop()
+        top = 1 if self._has_frame else 0
+        line = event.y - top - self._above
+        _, height = self.inner_size
+        width, _ = self.inner_size
+        at = self._first + line
+        if not (0 <= line < height - self._above - len(self.below(width)) and at < self.count):
+            return
+        if at == self.at:
+            self.action_choose()
+        else:
+            self.go(at)

@@ -1,0 +1,66 @@
+"""The two themes of our own, and which theme a terminal starts with. Pure."""
+
+from collections.abc import Mapping
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="shmtui-dark",
+    primary="#8ab0f8",
+    secondary="#74c7ec",
+    accent="#cba6f7",
+    success="#a6da95",
+    warning="#eed49f",
+    error="#f38ba8",
+    foreground="#d6dcf2",
+    background="#1d1f2e",
+    surface="#232638",
+    panel="#34384f",
+    dark=True,
+    variables={
+        "footer-key-foreground": "#f5bde6",
+        "block-cursor-background": "#cba6f7",
+        "block-cursor-foreground": "#1d1f2e",
+        "border": "#cba6f7",
+    },
+)
+
+LIGHT = Theme(
+    name="shmtui-light",
+    primary="#1e5fbf",
+    secondary="#157a96",
+    accent="#7a3fb8",
+    success="#2c7a2c",
+    warning="#9a5b00",
+    error="#b8243f",
+    foreground="#33384a",
+    background="#f7f6f2",
+    surface="#efede6",
+    panel="#dfdcd1",
+    dark=False,
+    variables={
+        "footer-key-foreground": "#a3267f",
+        "block-cursor-background": "#7a3fb8",
+        "block-cursor-foreground": "#ffffff",
+        "border": "#7a3fb8",
+    },
+)
+
+PLAIN = "ansi-dark"
+"""Textual's theme in the terminal's own sixteen colours."""
+
+
+def starting_theme(environ: Mapping[str, str], colours: str | None) -> str:
+    """The theme for a terminal with this environment and this many colours.
+
+    NO_COLOR needs the plain theme: from any other, Textual makes greys, which
+    are colours too. With sixteen colours ours would be rounded to what is nearest.
+
+    >>> starting_theme({}, "truecolor"), starting_theme({"NO_COLOR": "1"}, "truecolor")
+    ('shmtui-dark', 'ansi-dark')
+    >>> starting_theme({}, "standard"), starting_theme({"TEXTUAL_THEME": "nord"}, "truecolor")
+    ('ansi-dark', 'nord')
+    """
+    if "NO_COLOR" in environ or colours in {None, "standard"}:
+        return PLAIN
+    return environ.get("TEXTUAL_THEME") or DARK.name

@@ -1,0 +1,157 @@
+"""The bytes of a segment that is shown raw."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from shmtui.tui.draw.raw import READINGS, form_for, gutter_for, last_first, raw_lines
+from shmtui.tui.figures import format_count
+from shmtui.tui.lines import Line
+from shmtui.tui.view import View
+from shmtui.tui.widgets.panel import Panel
+
+
+class BytesPanel(Panel, can_focus=True):
+    """A window on the segment. Only the bytes in view are ever read."""
+
+    title = "Bytes"
+    number = "1"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "rows(-1)", show=False),
+        Binding("down", "rows(1)", show=False),
+        Binding("left", "shift(-1)", show=False),
+        Binding("right", "shift(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "edge(0)", show=False),
+        Binding("end", "edge(1)", show=False),
+        Binding("enter", "choose_layout", show=False),
+    ]
+
+    class Moved(Message):
+        """Other bytes are in view than those which were read."""
+
+    class LayoutsWanted(Message):
+        """The layouts that fit are to be chosen from."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._first = 0
+        self._reading = 0
+
+    def show(self, view: View) -> None:
+        """Begin at the start of another segment."""
+        if view.snapshot.segment.name != self.view.snapshot.segment.name:
+            self._first = 0
+        super().show(view)
+
+    def sources(self) -> object:
+        """The bytes, where the view stands, how they are read."""
+        segment, layout = self.view.snapshot.segment, self.view.snapshot.layout
+        return self.view.window, segment.size, layout.candidates, self._first, self._reading
+
+    @property
+    def _length(self) -> int:
+        return self.view.snapshot.segment.size
+
+    @property
+    def _per_row(self) -> int:
+        width, _ = self.inner_size
+        return form_for(width, gutter_for(self._length), READINGS[self._reading]).per_row
+
+    def wanted(self, size: int) -> tuple[int, int]:
+        """Offset and length of the bytes to read next; of a shorter segment its end."""
+        _, height = self.inner_size
+        if self._first >= size:
+            self._first = last_first(size, self._per_row, height, 0)
+        return self._first, max(0, min(self._per_row * height, size - self._first))
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """Rows of offset, values and characters."""
+        view, reading = self.view, READINGS[self._reading]
+        return raw_lines(
+            view.window, self._first, self._length, reading, width, height, view.glyphs
+        )
+
+    def scrolled(self) -> tuple[int, int]:
+        """In rows."""
+        per_row = self._per_row
+        return self._first // per_row, -(-self._length // per_row)
+
+    def heading(self) -> str:
+        """How the bytes are read."""
+        return READINGS[self._reading].name
+
+    def remark(self, width: int, height: int) -> str:
+        """Where the view stands, and what else the bytes may be."""
+        glyphs = self.view.glyphs
+        last = max(0, min(self._length, self._first + self._per_row * height) - 1)
+        text = f"{self._first:#x} to {last:#x} of {format_count(self._length)} bytes"
+        fitting = len(self.view.snapshot.layout.candidates)
+        if fitting:
+            layouts = f"{fitting} layout{'s' * (fitting > 1)} fit{'s' * (fitting == 1)}"
+            hint = f"{layouts}: enter chooses, or --layout"
+            if len(text) + len(hint) + 9 > width:
+                return f"{layouts}: enter"
+            text = f"{hint} {glyphs.dot} {text}"
+        return text
+
+    def go_to(self, offset: int) -> None:
+        """Have this byte be the first in view."""
+        self._first = offset
+        self._moved()
+
+    def interpret(self) -> None:
+        """Read the bytes as the next type."""
+        self._reading = (self._reading + 1) % len(READINGS)
+        self._moved()
+
+    def _moved(self) -> None:
+        self.draw()
+        self.post_message(self.Moved())
+
+    def _scroll_by(self, distance: int) -> None:
+        _, height = self.inner_size
+        per_row = self._per_row
+        # Who went to an offset near the end stays there, and nothing scrolls past the end.
+        lowest = max(self._first, last_first(self._length, per_row, height, self._first % per_row))
+        first = max(0, min(self._first + distance, lowest))
+        if first != self._first:
+            self.go_to(first)
+
+    def action_rows(self, by: int) -> None:
+        """So many rows up or down."""
+        self._scroll_by(by * self._per_row)
+
+    def action_shift(self, by: int) -> None:
+        """Begin the rows a byte earlier or later, for values that lie askew."""
+        first = self._first + by
+        if 0 <= first < self._length:
+            self.go_to(first)
+
+    def action_page(self, by: int) -> None:
+        """A screenful up or down."""
+        self.action_rows(by * max(1, self.inner_size[1] - 1))
+
+    def action_edge(self, at: int) -> None:
+        """The first byte, or the last."""
+        end = last_first(self._length, self._per_row, self.inner_size[1], 0)
+        self.go_to(end if at else 0)
+
+    def action_choose_layout(self) -> None:
+        """From those that fit, if any do."""
+        if self.view.snapshot.layout.candidates:
+            self.post_message(self.LayoutsWanted())
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three rows down."""
+        event.stop()
+        self.action_rows(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three rows up."""
+        event.stop()
+        self.action_rows(-3)

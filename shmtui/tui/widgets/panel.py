@@ -1,0 +1,213 @@
+"""What all panels share: a frame, lines by role, and refreshing only the rows that changed."""
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from shmtui.tui.draw import frame
+from shmtui.tui.lines import Line, Span, fit_line, join_blanks
+from shmtui.tui.view import View
+from shmtui.tui.widgets.palette import Palette
+
+
+def runs(rows: list[int]) -> list[tuple[int, int]]:
+    """Neighbouring rows in one piece each, as (first, how many).
+
+    >>> runs([1, 2, 3, 7, 9, 10])
+    [(1, 3), (7, 1), (9, 2)]
+    """
+    out: list[tuple[int, int]] = []
+    for row in rows:
+        if out and sum(out[-1]) == row:
+            out[-1] = (out[-1][0], out[-1][1] + 1)
+        else:
+            out.append((row, 1))
+    return out
+
+
+class Panel(Widget):
+    """A framed box that draws a view, one widget whatever it shows.
+
+    The frame is drawn here and not by CSS, since a remark in it may change
+    with every frame: Textual redraws the whole widget for a changed border title, and
+    one row is all that changed.
+    """
+
+    ALLOW_SELECT = False
+
+    title = ""
+    number = ""
+    framed = True
+
+    class Zoomed(Message):
+        """Its title was clicked twice: maximise or restore it."""
+
+        def __init__(self, panel: "Panel") -> None:
+            super().__init__()
+            self.panel = panel
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self.view = View()
+        self._rows: list[Line] = []
+        self._cursor_row: int | None = None
+        self._drawn_from: object = None
+        self._framed_rows = False
+        self._width = 0
+        self._styles_by_role: dict[tuple[str, bool], Style] = {}
+
+    # What a panel says about itself.
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """At most ``height`` lines for the inside of the frame."""
+        raise NotImplementedError
+
+    def sources(self) -> object:
+        """All that the lines depend on, besides the size. While it is equal nothing is drawn."""
+        return self.view
+
+    def remark(self, width: int, height: int) -> str:
+        """What stands in the lower edge."""
+        del width, height
+        return ""
+
+    def heading(self) -> str:
+        """What stands at the right of the upper edge."""
+        return ""
+
+    def cursor_line(self) -> int | None:
+        """The line inside the frame that is highlighted."""
+        return None
+
+    def scrolled(self) -> tuple[int, int]:
+        """The first line in view and how many there are."""
+        return 0, 0
+
+    # Drawing.
+
+    @property
+    def inner_size(self) -> tuple[int, int]:
+        """Cells inside the frame and its margin; a box too flat for a frame has none."""
+        width, height = self.size
+        if not self._has_frame:
+            return width, height
+        return max(0, width - 4), max(0, height - 2)
+
+    @property
+    def _has_frame(self) -> bool:
+        return self.framed and self.size.height >= 3 and self.size.width >= 8
+
+    def show(self, view: View) -> None:
+        """Draw ``view``, if it differs from what is drawn."""
+        self.view = view
+        self.draw()
+
+    def draw(self) -> None:
+        """Bring the rows up to date and have the changed ones repainted."""
+        source = (self.has_focus, self.sources())
+        if source == self._drawn_from or not (self.is_mounted and self.display and self.size):
+            return
+        old, old_cursor = self._rows, self._cursor_row
+        self._compose_rows()
+        new, cursor = self._rows, self._cursor_row
+        if len(old) != len(new):
+            self.refresh()
+            return
+        moved = {old_cursor, cursor} if old_cursor != cursor else set()
+        changed = [y for y in range(len(new)) if old[y] != new[y] or y in moved]
+        if changed:
+            self.refresh(*(Region(0, y, self._width, rows) for y, rows in runs(changed)))
+
+    def _compose_rows(self) -> None:
+        """Make the rows of this view and size."""
+        self._drawn_from = (self.has_focus, self.sources())
+        width, height = self.inner_size
+        lines = self.lines(width, height)[:height]
+        lines += [()] * (height - len(lines))
+        cursor = self.cursor_line()
+        self._framed_rows, self._width = self._has_frame, self.size.width
+        if not self._framed_rows:
+            mark = self.view.glyphs.ellipsis
+            self._rows = [fit_line(line, width, mark) for line in lines]
+            self._cursor_row = cursor
+            return
+        self._rows = self._framed(lines, width, height)
+        self._cursor_row = None if cursor is None else cursor + 1
+
+    def _framed(self, lines: list[Line], width: int, height: int) -> list[Line]:
+        glyphs, focused, outer = self.view.glyphs, self.has_focus, self.size.width
+        first, total = self.scrolled()
+        left = Span(glyphs.vertical, "frame-focus" if focused else "frame")
+        blank = Span(" ")
+        rows = [frame.top(self.number, self.title, self.heading(), outer, focused, glyphs)]
+        for y, line in enumerate(lines):
+            body = fit_line(line, width, glyphs.ellipsis)
+            right = frame.side(y, height, first, total, focused, glyphs)
+            rows.append((left, blank, *body, blank, right))
+        rows.append(frame.bottom(self.remark(width, height), outer, focused, glyphs))
+        return rows
+
+    def render_line(self, y: int) -> Strip:
+        """Row ``y`` with its styles."""
+        # ``size`` is dear to ask for, and a changed one comes with a Resize that draws anew.
+        if y >= len(self._rows):
+            self._compose_rows()
+            if y >= len(self._rows):
+                return Strip.blank(self.size.width, self.rich_style)
+        row = self._rows[y]
+        chosen = y == self._cursor_row
+        if not chosen:
+            return Strip(
+                [Segment(text, self._style(role, False)) for text, role in join_blanks(row)],
+                self._width,
+            )
+        # The highlight stays inside the frame.
+        inside = range(1, len(row) - 1) if self._framed_rows else range(len(row))
+        return Strip(
+            [Segment(text, self._style(role, at in inside)) for at, (text, role) in enumerate(row)],
+            self._width,
+        )
+
+    def _style(self, role: str, chosen: bool) -> Style:
+        key = (role, chosen)
+        style = self._styles_by_role.get(key)
+        if style is None:
+            palette = self.app.screen_stack[0].query_one(Palette)
+            style = palette.style(role, self.rich_style, chosen)
+            self._styles_by_role[key] = style
+        return style
+
+    def notify_style_update(self) -> None:
+        """Forget styles looked up before the theme changed."""
+        self._styles_by_role.clear()
+        super().notify_style_update()
+
+    # What all panels answer to.
+
+    def on_resize(self) -> None:
+        """Draw for the new size.
+
+        All of it: rows may have been painted for the old size before this came.
+        """
+        self._drawn_from = None
+        self.draw()
+        self.refresh()
+
+    def on_focus(self) -> None:
+        """Light the frame up."""
+        self.draw()
+
+    def on_blur(self) -> None:
+        """Let the frame fade."""
+        self.draw()
+
+    def on_click(self, event: events.Click) -> None:
+        """A double click on the frame, or anywhere without rows to choose, maximises."""
+        on_frame = self._has_frame and event.y in {0, self.size.height - 1}
+        if event.chain == 2 and self.framed and (on_frame or self.cursor_line() is None):
+            event.stop()
+            self.post_message(self.Zoomed(self))

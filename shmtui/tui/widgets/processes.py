@@ -1,0 +1,141 @@
+"""The process table: rows, a cursor that clings to a process, scrolling.
+
+Not Textual's DataTable: that costs several times as much for each frame, and its cursor
+stays on a row number while processes come and go.
+"""
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+
+from shmtui.tui.draw.processes import header_line, row_line
+from shmtui.tui.lines import Line
+from shmtui.tui.rows import (
+    PRODUCERS,
+    Key,
+    Row,
+    follow,
+    scroll_to,
+    table_rows,
+    without_workers,
+)
+from shmtui.tui.view import View
+from shmtui.tui.widgets.panel import Panel
+
+
+class ProcessesPanel(Panel, can_focus=True):
+    """Who maps the segment, and the row that keys apply to."""
+
+    title = "Processes"
+    number = "4"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "edge(0)", show=False),
+        Binding("end", "edge(-1)", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._table: tuple[Row, ...] = table_rows(self.view.snapshot)
+        # The first key a newcomer tries is ``+``; on the producers it shows at once.
+        self._key: Key = PRODUCERS
+        self._at = 0
+        self._first = 0
+
+    @property
+    def chosen(self) -> Row | None:
+        """The row that keys apply to."""
+        return self._table[self._at] if self._at < len(self._table) else None
+
+    @property
+    def row_count(self) -> int:
+        """Rows that there are, in view or not."""
+        return len(self._table)
+
+    def show(self, view: View) -> None:
+        """Take the processes over; the cursor follows its process."""
+        self._table = table_rows(view.snapshot)
+        self._choose(follow(self._table, self._key, self._at))
+        super().show(view)
+
+    def sources(self) -> object:
+        """The processes, and where the cursor and the view stand."""
+        return self._table, self._at, self._first
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The titles, then the rows in view."""
+        if height <= 0:
+            return []
+        visible = height - 1
+        self._first = scroll_to(self._first, self._at, visible, len(self._table))
+        glyphs = self.view.glyphs
+        foreign = self.view.raw or without_workers(self._table)
+        shown = self._table[self._first : self._first + visible]
+        return [
+            header_line(width, glyphs, foreign),
+            *(
+                row_line(row, width, self._first + at == self._at, glyphs, foreign)
+                for at, row in enumerate(shown)
+            ),
+        ]
+
+    def cursor_line(self) -> int | None:
+        """The chosen row, under the line of titles."""
+        return self._at - self._first + 1 if self._table else None
+
+    def scrolled(self) -> tuple[int, int]:
+        """The titles scroll with nothing, so they count as a row in view."""
+        return self._first, len(self._table) + 1
+
+    def remark(self, width: int, height: int) -> str:
+        """How many map the segment."""
+        del width, height
+        count = sum(1 for p in self.view.snapshot.processes if p.ending is None)
+        more = ", and others may" if self.view.snapshot.hidden else ""
+        return f"{count} {'maps' if count == 1 else 'map'} it{more}"
+
+    def _choose(self, at: int) -> None:
+        self._at = max(0, min(at, len(self._table) - 1))
+        if self._table:
+            self._key = self._table[self._at].key
+
+    def action_move(self, by: int) -> None:
+        """One row up or down."""
+        self._choose(self._at + by)
+        self.draw()
+
+    def action_page(self, by: int) -> None:
+        """A screenful up or down."""
+        self._choose(self._at + by * max(1, self.inner_size[1] - 2))
+        self.draw()
+
+    def action_edge(self, at: int) -> None:
+        """The first row, or the last."""
+        self._choose(at if at >= 0 else len(self._table) - 1)
+        self.draw()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel moves the cursor, so that it never leaves the view."""
+        event.stop()
+        self.action_move(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel moves the cursor, so that it never leaves the view."""
+        event.stop()
+        self.action_move(-1)
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the row under the pointer; elsewhere a click does what it does to any panel."""
+        # Textual calls the base class's handler too, unless told not to.
+        top = 2 if self._has_frame else 1
+        at = self._first + event.y - top
+        inside = event.y >= top and event.y < self.size.height - (top - 1)
+        if inside and 0 <= at < len(self._table):
+            event.prevent_default()
+            self._choose(at)
+            self.draw()

@@ -1,0 +1,32 @@
+"""The semaphores panel."""
+
+from shmtui.tui.draw import semaphores
+from shmtui.tui.lines import Line
+from shmtui.tui.widgets.panel import Panel
+
+
+class SemaphoresPanel(Panel, can_focus=True):
+    """Values, waiters, invariant."""
+
+    title = "Semaphores"
+    number = "2"
+
+    def sources(self) -> object:
+        """The semaphores, and those who wait on them."""
+        s = self.view.snapshot
+        waiting = tuple((p.name, p.blocked_on) for p in s.processes if p.blocked_on is not None)
+        return s.layout, s.semaphores, s.in_flight, waiting, self.view.balance_settled
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """A line each, then whether they add up."""
+        return semaphores.semaphore_lines(
+            self.view.snapshot, self.view.balance_settled, width, height, self.view.glyphs
+        )
+
+    def remark(self, width: int, height: int) -> str:
+        """Where they live."""
+        del width, height
+        if self.view.snapshot.layout.slots <= 0:
+            return ""
+        text = semaphores.remark(self.view.snapshot)
+        return text.replace("·", self.view.glyphs.dot)

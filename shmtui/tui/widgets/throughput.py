@@ -1,0 +1,28 @@
+"""The throughput panel."""
+
+from shmtui.tui.draw import throughput
+from shmtui.tui.lines import Line
+from shmtui.tui.widgets.panel import Panel
+
+
+class ThroughputPanel(Panel, can_focus=True):
+    """The last minute, and now."""
+
+    title = "Throughput"
+    number = "3"
+
+    def sources(self) -> object:
+        """The graph moves with the history's buckets; the figures beside it move with the graph."""
+        return self.view.history_version, self.view.snapshot.throughput.method
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """Graph and figures."""
+        history = self.view.history
+        return throughput.throughput_lines(
+            self.view.snapshot, history.series, history.peak(), width, height, self.view.glyphs
+        )
+
+    def remark(self, width: int, height: int) -> str:
+        """What the graph shows."""
+        del width, height
+        return f"items/s {self.view.glyphs.dot} last 60 s"

@@ -1,0 +1,68 @@
+"""The bytes of a raw segment that are in view, and how lately each of them changed.
+
+Only what is on show is read, and only what was on show before can be known to have
+changed: a segment of any size costs the same.
+"""
+
+from dataclasses import dataclass
+
+FADE_NS = (400_000_000, 1_100_000_000, 2_000_000_000)
+"""For how long a changed byte is fresh, recent, and fading."""
+
+FRESH = len(FADE_NS)
+"""The heat of a byte that has just changed; 0 is one that has not for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Bytes from ``offset`` on, and the heat of each."""
+
+    offset: int
+    data: bytes
+    heat: bytes
+    """As many as ``data``, each from 0 to `FRESH`."""
+
+
+class Heat:
+    """Remembers the last window, and when each of its bytes changed."""
+
+    def __init__(self) -> None:
+        self._offset = 0
+        self._data = b""
+        self._changed: dict[int, int] = {}
+        """By offset in the segment: the time of the last change, in ns."""
+
+    def look(self, offset: int, data: bytes, now_ns: int) -> Window:
+        """Take in the bytes from ``offset`` on as they are now."""
+        self._note_changes(offset, data, now_ns)
+        self._offset, self._data = offset, data
+        end = offset + len(data)
+        self._changed = {
+            at: then
+            for at, then in self._changed.items()
+            if offset <= at < end and now_ns - then < FADE_NS[-1]
+        }
+        heat = bytearray(len(data))
+        for at, then in self._changed.items():
+            heat[at - offset] = heat_after(now_ns - then)
+        return Window(offset, data, bytes(heat))
+
+    def _note_changes(self, offset: int, data: bytes, now_ns: int) -> None:
+        start = max(offset, self._offset)
+        stop = min(offset + len(data), self._offset + len(self._data))
+        before = self._data[start - self._offset : stop - self._offset]
+        after = data[start - offset : stop - offset]
+        if start >= stop or before == after:
+            return
+        for at, (old, new) in enumerate(zip(before, after, strict=True), start):
+            if old != new:
+                self._changed[at] = now_ns
+
+
+def heat_after(age_ns: int) -> int:
+    """The heat of a byte that changed so long ago.
+
+    >>> [heat_after(round(s * 1e9)) for s in (0, 0.5, 1.5, 2.5)]
+    [3, 2, 1, 0]
+    """
+    return sum(age_ns < limit for limit in FADE_NS)

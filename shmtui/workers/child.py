@@ -1,0 +1,149 @@
+"""One child process: a worker of ours, or a program of the user's; how it starts and what it says."""
+
+import os
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import shmtui
+from shmtui.errors import ShmtuiError
+from shmtui.ipc.control import ControlRecord
+from shmtui.ipc.protocol import Role
+
+WORKER_LINES: Final = 20
+"""Lines of a worker's stderr that are kept; it has nothing to say unless it fails."""
+PROGRAM_LINES: Final = 10_000
+"""Lines of a program's output that are kept."""
+_CHUNK: Final = 65536
+_LONGEST: Final = 4096
+"""Characters of a line; what comes without a line break is cut there."""
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """A running child and the end of its output that we hold."""
+
+    process: subprocess.Popen[bytes]
+    pidfd: int
+    output: int
+    """Descriptor of what it says; never blocks."""
+    record: ControlRecord
+    role: Role
+    number: int
+    start_rate: float
+    program: tuple[str, ...] = ()
+    """The command, for a program of the user's; empty for a worker."""
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=WORKER_LINES))
+    said: int = 0
+    """Lines it has said in all, those forgotten included."""
+    restart: bool = False
+    """Start it again once it has ended."""
+    _rest: str = ""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.process.pid
+
+    @property
+    def name(self) -> str:
+        """As the dashboard calls it."""
+        return " ".join(self.program) if self.program else f"{self.role} {self.number}"
+
+    def listen(self) -> bool:
+        """Take in what it said, so that it never blocks for a reader; False at the end."""
+        try:
+            said = os.read(self.output, _CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            said = b""  # EIO: nobody holds the other end of the pseudo-terminal any more.
+        if not said:
+            self._keep(self._rest)
+            self._rest = ""
+            return False
+        *whole, rest = (self._rest + said.decode(errors="replace")).split("\n")
+        for line in whole:
+            self._keep(line.rstrip("\r"))
+        self._rest = rest[-_LONGEST:]
+        return True
+
+    def _keep(self, line: str) -> None:
+        if line:
+            self.lines.append(line[:_LONGEST])
+            self.said += 1
+
+    def close(self) -> None:
+        """Give the descriptors back, once it has been reaped."""
+        os.close(self.output)
+        os.close(self.pidfd)
+
+
+def spawn_worker(segment: str, record: ControlRecord) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a worker; returns it and the descriptor of its stderr. OSError: it cannot be started."""
+    arguments = [segment, str(record.index), str(os.getpid())]
+    process = _spawn("shmtui.workers", arguments, subprocess.DEVNULL, subprocess.PIPE)
+    assert process.stderr is not None
+    output = os.dup(process.stderr.fileno())
+    process.stderr.close()
+    os.set_blocking(output, False)
+    return process, output
+
+
+def spawn_program(command: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a program of the user's; returns it and the descriptor of all it prints.
+
+    It prints to a pseudo-terminal, so that the C library sends each line at once and not
+    a page at a time. OSError: it cannot be started.
+    """
+    import tty  # noqa: PLC0415 - only for programs of the user's
+
+    ours, theirs = os.openpty()
+    try:
+        tty.setraw(theirs)
+        process = _spawn("shmtui.workers.program", [str(os.getpid()), *command], theirs, theirs)
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    os.set_blocking(ours, False)
+    return process, ours
+
+
+def _spawn(module: str, arguments: list[str], out: int, err: int) -> subprocess.Popen[bytes]:
+    package = str(Path(shmtui.__file__).parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    paths = [package, inherited] if inherited else [package]
+    # -P keeps modules in the user's working directory from shadowing the library's.
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        process_group=0,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+
+
+def require_command(command: tuple[str, ...]) -> None:
+    """Refuse a command that cannot start, before anything is made for it."""
+    import shutil  # noqa: PLC0415 - only for programs of the user's
+
+    program = command[0] if command else ""
+    if shutil.which(program) is not None:
+        return
+    path = Path(program)
+    why = (
+        "it is a directory"
+        if path.is_dir()
+        else "it may not be executed: chmod +x it"
+        if path.exists()
+        else "there is no such file"
+        if "/" in program
+        else "it is in no folder of PATH: write ./NAME for one here"
+    )
+    raise ShmtuiError(f"cannot start {program!r}: {why}")

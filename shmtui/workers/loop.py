@@ -1,0 +1,206 @@
+"""The loop that a worker runs: the protocol, one item at a time, with orders and telemetry.
+
+What holds, and where it comes from:
+
+* Between items a worker holds nothing. Only there does it pause or change its rate.
+* A wait for a permit is given up for an order or for the end; nothing is held by then.
+* A wait for the mutex holds a permit. At the end it is given up after
+  ``GRACE_NS``, the permit is put back, and the worker goes.
+* Deadlines are absolute, so a late item does not delay those after it. A worker
+  that fell behind by more than ``BACKLOG_NS`` and a period was blocked, not late: it starts anew
+  from now rather than make up for it in a burst.
+"""
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.ipc.control import BLOCKED, MASK, PAUSED, ControlRecord, Field
+from shmtui.ipc.protocol import Role, SemaphoreRole, Step
+from shmtui.ipc.ring import Ring, Value, counter_after, sum_of
+from shmtui.ipc.semaphore import Semaphore
+
+BACKLOG_NS: Final = 250_000_000
+GRACE_NS: Final = 700_000_000
+FIRST_LOOK_NS: Final = 100_000_000
+LAST_LOOK_NS: Final = 5_000_000_000
+"""How long a wait inside the protocol sleeps before it looks at its orders: short at first,
+for a signal that slipped in between the look at the flag and the sleep, then longer and
+longer, since each look costs the waiter its place in the queue."""
+NAP_NS: Final = 400_000_000
+"""How long a sleep on the bell lasts at the most: bounds the end after a signal that
+slipped in between the look at the flag and the sleep."""
+
+_LAST_ITEM = slice(8 * Field.LAST_ITEM, 8 * Field.LAST_ITEM + 8)
+
+
+class Worker:
+    """One producer or consumer."""
+
+    def __init__(self, record: ControlRecord, ring: Ring, role: Role) -> None:
+        self._words = record.words
+        self._doubles = record.doubles
+        self._bell = record.bell
+        self._ring = ring
+        self._item = ring.layout.item
+        self._last: memoryview[Any] = record.raw[_LAST_ITEM].cast(self._item.code or "Q")  # type: ignore[call-overload]
+        self._transfer: Callable[[], Value] = self._write if role is Role.PRODUCER else ring.read
+        self._role = role
+        self._counter: Value = 0
+        self._ending = False
+        self._obeyed = 0
+        self._period_ns = 0
+        self._due_ns = 0
+
+    def end_soon(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Ask the loop to end once nothing is held; a signal handler."""
+        self._ending = True
+
+    def run(self) -> None:
+        """Move items until told to end."""
+        words = self._words
+        take, give = self._ring.permits(self._role)
+        mutex = self._ring.semaphores[SemaphoreRole.MUTEX]
+        self._obey()
+        self._due_ns = time.monotonic_ns()
+        while not self._ending:
+            if words[Field.ORDER] != self._obeyed:
+                self._obey()
+                continue
+            words[Field.STEP] = Step.WAIT_PERMIT
+            if not take.try_wait() and not self._wait_for_permit(take):
+                continue
+            words[Field.STEP] = Step.WAIT_MUTEX
+            if not mutex.try_wait() and not self._wait_for_mutex(mutex):
+                take.post()
+                break
+            words[Field.STEP] = Step.TRANSFER
+            try:
+                value = self._transfer()
+            except ShmtuiError:
+                mutex.post()
+                take.post()
+                raise
+            self._account(value)
+            words[Field.STEP] = Step.POST_MUTEX
+            mutex.post()
+            words[Field.STEP] = Step.POST_PERMIT
+            give.post()
+            words[Field.STEP] = Step.PACE
+            if self._period_ns:
+                self._pace()
+        words[Field.STEP] = Step.ENDED
+
+    def _write(self) -> Value:
+        value = self._counter
+        self._ring.write(value)
+        self._counter = counter_after(value, self._item)
+        return value
+
+    def _account(self, value: Value) -> None:
+        """Count the item while the mutex is held, so that count and ring move together."""
+        words = self._words
+        words[Field.ITEMS] += 1
+        words[Field.SUM] = (words[Field.SUM] + sum_of(value)) & MASK
+        self._last[0] = value
+        words[Field.HEARTBEAT_NS] = time.monotonic_ns()
+
+    def _obey(self, *, pacing: bool = False) -> None:
+        """Take up the newest orders; holds still here for as long as they say so.
+
+        ``pacing``: the next item is not due yet, so a new rate moves its time.
+        """
+        words = self._words
+        while True:
+            self._obeyed = words[Field.ORDER]
+            while self._bell.try_wait():
+                pass
+            rate = self._doubles[Field.TARGET_RATE]
+            self._set_rate(rate, pacing=pacing)
+            words[Field.OBEYED] = self._obeyed
+            if not words[Field.HOLD] or self._ending:
+                break
+            self._hold()
+            pacing = False
+        words[Field.STEP] = Step.PACE
+
+    def _set_rate(self, rate: float, *, pacing: bool) -> None:
+        period = 0 if math.isinf(rate) else round(1e9 / rate)
+        if self._period_ns and period:
+            if pacing:
+                # The item that is waited for was due one old period after the last one.
+                self._due_ns += period - self._period_ns
+        elif period:
+            self._due_ns = time.monotonic_ns()
+        self._period_ns = period
+
+    def _hold(self) -> None:
+        self._words[Field.STEP] = Step.PACE | PAUSED
+        while not self._ending and self._words[Field.ORDER] == self._obeyed:
+            self._bell.wait_until(time.monotonic_ns() + NAP_NS)
+        self._due_ns = time.monotonic_ns()
+
+    def _pace(self) -> None:
+        """Sleep until the next item is due."""
+        words = self._words
+        self._due_ns += self._period_ns
+        now = time.monotonic_ns()
+        if now - self._due_ns > max(BACKLOG_NS, self._period_ns):
+            self._due_ns = now
+        until = words[Field.UNTIL_NS]
+        if until and self._due_ns >= until:
+            self._hold()
+            return
+        while now < self._due_ns and not self._ending:
+            self._bell.wait_until(min(self._due_ns, now + NAP_NS))
+            if words[Field.ORDER] != self._obeyed:
+                self._obey(pacing=True)
+                if not self._period_ns:
+                    return
+            now = time.monotonic_ns()
+
+    def _wait_for_permit(self, semaphore: Semaphore) -> bool:
+        """Sleep for a permit; False where an order or the end came first."""
+        words = self._words
+        words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
+        words[Field.STEP] = Step.WAIT_PERMIT | BLOCKED
+        nap = FIRST_LOOK_NS
+        while not self._ending and words[Field.ORDER] == self._obeyed:
+            if semaphore.wait_until(time.monotonic_ns() + nap):
+                return True
+            nap = min(nap * 10, LAST_LOOK_NS)
+        return False
+
+    def _wait_for_mutex(self, semaphore: Semaphore) -> bool:
+        """Sleep for the mutex with a permit in hand; False where the end came and it did not."""
+        words = self._words
+        words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
+        words[Field.STEP] = Step.WAIT_MUTEX | BLOCKED
+        nap, give_up_ns = FIRST_LOOK_NS, 0
+        while True:
+            now = time.monotonic_ns()
+            if self._ending:
+                give_up_ns = give_up_ns or now + GRACE_NS
+                nap = give_up_ns - now
+                if nap <= 0:
+                    return False
+            if semaphore.wait_until(now + nap):
+                return True
+            nap = min(nap * 10, LAST_LOOK_NS)
+
+
+def run_worker(record: ControlRecord, ring: Ring, role: Role) -> None:
+    """Run a worker in this process until SIGTERM, SIGINT or SIGHUP.
+
+    SIGURG says that there are orders: it ends a wait, and is ignored by a process that has
+    not come this far.
+    """
+    worker = Worker(record, ring, role)
+    signal.signal(signal.SIGURG, lambda _signal, _frame: None)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, worker.end_soon)
+    worker.run()

@@ -1,0 +1,33 @@
+"""Becomes a program of the user's: ``python -m shmtui.workers.program SUPERVISOR-PID COMMAND…``.
+
+Between fork and exec it asks the kernel to end it with its supervisor; the order
+survives the exec. A supervisor that died before is noticed here.
+"""
+
+import os
+import signal
+import sys
+
+from shmtui.ipc import libc
+
+EXIT_CANNOT_START = 127
+
+
+def main(supervisor: int, command: list[str]) -> int:
+    """Turn into ``command``; returns only where that fails."""
+    libc.die_with_parent(signal.SIGTERM)
+    if os.getppid() != supervisor:
+        return 0
+    own, _, inherited = os.environ.pop("PYTHONPATH", "").partition(os.pathsep)
+    del own  # The way to this package; what follows it is the user's.
+    if inherited:
+        os.environ["PYTHONPATH"] = inherited
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
+    return EXIT_CANNOT_START
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))

@@ -1,0 +1,1 @@
+"""The proofs: what shmtui says of itself, tried."""

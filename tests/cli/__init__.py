@@ -1,0 +1,1 @@
+"""Proofs of the command line: refusals, help, headless runs, clean ends."""

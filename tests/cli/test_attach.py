@@ -1,0 +1,65 @@
+"""``attach``: nothing is written without ``--write``; with it, workers join and leave no trace."""
+
+import os
+from pathlib import Path
+
+from shmtui.ipc.control import control_name
+from shmtui.ipc.segment import identity_at, segment_path
+from tests.conftest import MakeBuffer
+from tests.program import run_shmtui, stat_json
+from tests.terminal import Terminal
+
+
+def test_workers_join_a_buffer_that_was_kept(name: str) -> None:
+    """Workers of ours take part in a segment that another run left, and only they go again."""
+    run_shmtui("run", name, "--headless", "--duration", "0.2", "--keep", "--produce-rate", "5")
+    before = stat_json(name)["segment"]["inode"]
+    with Terminal("attach", name, "--write", "--produce-rate", "50") as terminal:
+        terminal.wait_for("Processes")
+        terminal.press("p", "c")
+        terminal.wait_for("producer 1 (PID")
+        terminal.wait_for("consumer 1 (PID")
+        terminal.wait_for(lambda text: "producers (1)" in text and "consumers (1)" in text)
+        terminal.wait_for("exact")
+        terminal.press("q")
+        assert terminal.wait() == 0
+    assert identity_at(segment_path(control_name(name))) is None
+    assert stat_json(name, "--slots", "5")["segment"]["inode"] == before
+    assert run_shmtui("rm", name).returncode == 0
+
+
+def test_read_only_changes_not_a_byte(make_buffer: MakeBuffer) -> None:
+    """Without ``--write`` the keys that change anything do nothing, and nothing is made."""
+    buffer = make_buffer(5)
+    path = Path(segment_path(buffer.name))
+    bytes_before, files_before = path.read_bytes(), sorted(os.listdir("/dev/shm"))
+    with Terminal("attach", buffer.name) as terminal:
+        terminal.wait_for("read-only")
+        terminal.press("p", "c", "+", "m", "space", "t", "K")
+        terminal.press("z")
+        text = terminal.wait_for("frozen" if "frozen" in terminal.text else "Freeze")
+        assert "Producer" not in text.splitlines()[-1]
+        terminal.press("z", "q")
+        assert terminal.wait() == 0
+    assert path.read_bytes() == bytes_before
+    assert sorted(os.listdir("/dev/shm")) == files_before
+
+
+def test_nothing_to_attach_to(name: str) -> None:
+    """A name that nothing has is one line, and the line knows of ``--wait``."""
+    with Terminal("attach", name) as terminal:
+        assert terminal.wait() == 2
+        assert "--wait" in terminal.text
+        assert "Traceback" not in terminal.text
+
+
+def test_waiting_for_a_segment(name: str) -> None:
+    """``--wait`` says what it waits for, and goes on once it is there."""
+    with Terminal("attach", name, "--wait", "--slots", "5") as terminal:
+        terminal.wait_for("waiting for")
+        path = Path(segment_path(name))
+        path.write_bytes(bytes(128))
+        terminal.wait_for("Ring")
+        terminal.press("q")
+        assert terminal.wait() == 0
+        path.unlink()

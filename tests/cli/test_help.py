@@ -1,0 +1,99 @@
+"""Help, version and completion are there for every command, and cost little."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import click
+import pytest
+
+from shmtui import __version__
+from shmtui.cli import main
+from shmtui.ipc.segment import create_segment, unlink_segment
+from tests.program import run_shmtui
+
+COMMANDS = sorted(main.commands)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_has_an_example(command: str) -> None:
+    """Each command shows itself at work."""
+    done = run_shmtui(*command.split(), "--help")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    examples = done.stdout.partition("Example")[2]
+    assert f"shmtui {command}".strip() in examples
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_says_what_it_does(command: str) -> None:
+    """No option stands there without a word."""
+    options = [p for p in main.commands[command].params if isinstance(p, click.Option)]
+    assert not [option.name for option in options if not option.help]
+
+
+def test_version() -> None:
+    """The version, and nothing else to do."""
+    done = run_shmtui("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert __version__ in done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_of_its_shell(shell: str) -> None:
+    """The script is printed, and the shell, where it is installed, can read it."""
+    done = run_shmtui("completion", shell)
+    assert done.returncode == 0
+    assert "_SHMTUI_COMPLETE" in done.stdout
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"{shell} is not installed, so its reading of the script is not tried")
+    subprocess.run([path, "-n"], input=done.stdout, text=True, check=True)
+
+
+def completions(*words: str) -> set[str]:
+    """What bash would offer for the last word."""
+    done = subprocess.run(
+        [sys.executable, "-m", "shmtui"],
+        env=os.environ
+        | {
+            "_SHMTUI_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(["shmtui", *words]),
+            "COMP_CWORD": str(len(words)),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {line.partition(",")[2] for line in done.stdout.splitlines()}
+
+
+def test_commands_and_options_complete() -> None:
+    """What is half typed is finished."""
+    assert completions("st") == {"stat"}
+    assert completions("run", "--pro") >= {"--producers", "--produce-rate"}
+
+
+def test_names_complete_with_what_there_is(name: str) -> None:
+    """Segments are offered; their control blocks and semaphores are not."""
+    for entry in (name, name + ".shmtui", "/sem." + name[1:]):
+        create_segment(entry, 64)
+    assert completions("stat", name) == {name}
+    assert completions("stat", name[1:]) == {name[1:]}
+    for entry in (name, name + ".shmtui", "/sem." + name[1:]):
+        unlink_segment(entry)
+
+
+def test_a_reader_that_has_enough_is_no_error(name: str) -> None:
+    """``shmtui … | head -1`` ends without a traceback."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "shmtui", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""

@@ -1,0 +1,180 @@
+"""What cannot be done is refused with one line and exit 2, and nothing is left of the attempt."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shmtui.ipc.segment import create_segment, segment_path, unlink_segment
+from tests.program import run_shmtui
+from tests.terminal import Terminal
+from tests.traces import shm_entries
+
+RUN = ("run", "--headless", "--duration", "0.1")
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a refusal."""
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("shmtui: ")
+    assert "Traceback" not in line
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((*RUN, "a/b"), "slash"),
+        ((*RUN, "/a/"), "slash"),
+        ((*RUN, ""), "not a segment name"),
+        ((*RUN, ".."), "not a segment name"),
+        ((*RUN, "x" * 256), "255"),
+        ((*RUN, "é" * 128), "256 bytes"),
+        ((*RUN, "--slots", "0"), "0 slots"),
+        ((*RUN, "--slots", "-3"), "-3 slots"),
+        ((*RUN, "--slots", "2147483648"), "2147483647"),
+        ((*RUN, "--slots", "many"), "--slots"),
+        ((*RUN, "--item", "int128"), "int128"),
+        ((*RUN, "--producers", "-1"), "--producers"),
+        ((*RUN, "--producers", "300", "--consumers", "300"), "512"),
+        ((*RUN, "--produce-rate", "0"), "rate"),
+        ((*RUN, "--consume-rate", "nan"), "rate"),
+        ((*RUN, "--consume-rate", "-1"), "rate"),
+        ((*RUN, "--produce-rate", "1e999"), "rate"),
+        ((*RUN, "--semaphores", "sysv"), "sysv"),
+        ((*RUN, "--mode", "0999"), "mode"),
+        ((*RUN, "--mode", "01777"), "mode"),
+        (("run", "--headless", "--duration", "0"), "time"),
+        (("run", "--headless", "--duration", "inf"), "time"),
+        ((*RUN, "--no-such-option"), "--no-such-option"),
+        ((*RUN, "one", "two"), "two"),
+        (("run", "--json"), "--headless"),
+        (("run", "--duration", "1"), "--headless"),
+        (("no-such-command",), "no-such-command"),
+        (("stat",), "NAME"),
+        (("stat", "shmtui-test-missing"), "shmtui-test-missing"),
+        (("stat", "shmtui-test-missing", "--interval", "0"), "time"),
+        (("rm", "shmtui-test-missing"), "shmtui-test-missing"),
+        (("rm", "a/b"), "slash"),
+        (("completion", "tcsh"), "tcsh"),
+    ],
+    ids=lambda value: " ".join(value)[-40:] if isinstance(value, tuple) else "",
+)
+def test_refused_in_one_line(arguments: tuple[str, ...], says: str) -> None:
+    """The line names what is wrong."""
+    before = shm_entries().keys()
+    assert says in refused(run_shmtui(*arguments))
+    assert not {n for n in shm_entries().keys() - before if "shmtui-test-missing" in n}
+
+
+@pytest.mark.parametrize("named", ["embedded", "named"])
+def test_a_name_in_use_is_left_alone(name: str, named: str) -> None:
+    """``run`` never touches a segment that it did not make, and says how to look at it."""
+    create_segment(name, 128)
+    path = Path(segment_path(name))
+    path.write_bytes(b"precious".ljust(128, b"."))
+    before = (path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_mode)
+    line = refused(run_shmtui(*RUN, name, "--semaphores", named))
+    assert f"shmtui attach {name}" in line
+    assert path.read_bytes().startswith(b"precious")
+    assert (path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_mode) == before
+    unlink_segment(name)
+
+
+def test_a_semaphores_name_in_use_is_left_alone(name: str) -> None:
+    """Named semaphores that somebody else made stop the run, and survive it."""
+    stranger = Path(f"/dev/shm/sem.{name[1:]}.full")
+    stranger.write_bytes(bytes(32))
+    line = refused(run_shmtui(*RUN, name, "--semaphores", "named"))
+    assert stranger.name in line
+    assert stranger.read_bytes() == bytes(32)
+    stranger.unlink()
+
+
+@pytest.mark.parametrize("command", [("run",), ()])
+def test_a_dashboard_needs_a_terminal(command: tuple[str, ...]) -> None:
+    """Into a pipe there is nothing to draw; the way out is --headless."""
+    assert "--headless" in refused(run_shmtui(*command))
+
+
+def test_a_dumb_terminal_is_none(name: str) -> None:
+    """A terminal that cannot place text is refused, too."""
+    with Terminal("run", name, env={"TERM": "dumb"}) as terminal:
+        assert terminal.wait() == 2
+        assert "TERM" in terminal.text
+
+
+@pytest.mark.parametrize("command", [("--version",), ("stat", "x"), ("run",)])
+def test_other_platforms_are_refused(command: tuple[str, ...]) -> None:
+    """Where there is no /dev/shm there is one line that says so."""
+    fake = "import sys; sys.platform = 'darwin'"
+    assert "needs Linux" in refused(run_shmtui(*command, code=fake))
+
+
+SMALL = r"""
+mount -t tmpfs -o size=256k tmpfs /dev/shm || exit 77
+"$@"; code=$?
+ls -A /dev/shm
+exit $code
+"""
+
+
+@pytest.mark.parametrize("slots", [1_000_000, 35_000, 60_000])
+def test_more_than_dev_shm_has(name: str, slots: int) -> None:
+    """A full /dev/shm is one clear error, whether buffer or control block does not fit."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        pytest.skip("unshare is not installed, and only it makes a small /dev/shm")
+    private = [unshare, "-m"] if os.geteuid() == 0 else [unshare, "-r", "-m"]
+    done = subprocess.run(
+        [*private, "sh", "-c", SMALL, "sh", sys.executable, "-m", "shmtui", *RUN, name,
+         "--slots", str(slots), "--json"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    if done.returncode in {1, 77} and "shmtui" not in done.stderr:
+        pytest.skip(f"this machine lets nobody mount a /dev/shm: {done.stderr.strip()}")
+    assert "/dev/shm" in refused(done)
+    assert slots == 60_000 or "fewer slots" in done.stderr
+
+
+def test_a_hostile_name_stays_text(name: str) -> None:
+    """An escape sequence in a name reaches the terminal as harmless characters."""
+    line = refused(run_shmtui("rm", name + "\x1b[31mred"))
+    assert "\x1b" not in line
+
+
+def test_stat_refuses_a_layout_that_does_not_fit(name: str) -> None:
+    """Fewer bytes than the options need is an error that says how many are missing."""
+    create_segment(name, 100)
+    line = refused(run_shmtui("stat", name, "--slots", "5"))
+    assert "100" in line
+    assert "128" in line
+    unlink_segment(name)
+
+
+def test_stat_on_a_trap_neither_hangs_nor_follows(name: str) -> None:
+    """A FIFO, a link or a directory under /dev/shm is no segment."""
+    path = Path(segment_path(name))
+    os.mkfifo(path)
+    refused(run_shmtui("stat", name, "--slots", "5", timeout=30))
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+    refused(run_shmtui("stat", name, "--slots", "5"))
+    path.unlink()
+    path.mkdir()
+    refused(run_shmtui("stat", name, "--slots", "5"))
+    path.rmdir()
+
+
+def test_a_refusal_is_plain_with_json_too(name: str) -> None:
+    """Nothing that looks like a record is printed where there is none."""
+    done = run_shmtui("stat", name, "--json")
+    refused(done)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(done.stdout)

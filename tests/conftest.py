@@ -1,0 +1,89 @@
+"""What every test gets: a clean machine afterwards, names of its own, a C compiler."""
+
+import itertools
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from shmtui.ipc.buffer import OwnBuffer
+from shmtui.ipc.layout import ITEM_TYPES, seed_layout
+from shmtui.ipc.libc import running_libc
+from shmtui.ipc.process import own_identity
+from shmtui.ipc.ring import Ring, semaphore_names
+from shmtui.ipc.segment import map_segment, unlink_segment
+from tests.compiling import Compiler
+from tests.traces import MARK, PREFIX, nothing_left
+
+_numbers = itertools.count(1)
+
+# Under nohup, or as a shell's background job, signals come here ignored, and children inherit
+# that; what is proved about signals is proved of programs that get them.
+for _ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_ignored) is signal.SIG_IGN:
+        signal.signal(_ignored, signal.SIG_DFL)
+
+# No deadline: how fast this machine is proves nothing. The autouse fixture is made once a test.
+settings.register_profile(
+    "shmtui",
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("shmtui")
+
+
+@pytest.fixture(autouse=True)
+def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Every test leaves /dev/shm and the process table as it found them."""
+    value = f"{os.getpid()}-{next(_numbers)}"
+    monkeypatch.setenv(MARK, value)
+    with nothing_left(value):
+        yield value
+
+
+@pytest.fixture
+def new_name(mark: str) -> Callable[[], str]:
+    """Makes names that no other segment has."""
+    return lambda: f"/{PREFIX}{next(_numbers)}"
+
+
+@pytest.fixture
+def name(new_name: Callable[[], str]) -> str:
+    """A name that no other segment has."""
+    return new_name()
+
+
+@pytest.fixture
+def gcc(tmp_path: Path) -> Compiler:
+    """gcc, or a skipped test."""
+    return Compiler(tmp_path)
+
+
+MakeBuffer = Callable[..., OwnBuffer]
+
+
+@pytest.fixture
+def make_buffer(new_name: Callable[[], str]) -> Iterator[MakeBuffer]:
+    """Makes buffers with their control blocks; they are gone afterwards."""
+    made: list[OwnBuffer] = []
+
+    def make(slots: int = 5, item: str = "int32", *, named: bool = False) -> OwnBuffer:
+        name = new_name()
+        names = semaphore_names(name) if named else ()
+        layout = seed_layout(slots, ITEM_TYPES[item], running_libc(), names)
+        made.append(OwnBuffer.create(name, layout, own_identity(), 0o600))
+        return made[-1]
+
+    yield make
+    for buffer in made:
+        buffer.remove()
+        unlink_segment(buffer.name)
+
+
+def join(buffer: OwnBuffer) -> Ring:
+    """Take part in a buffer from this process."""
+    return Ring.open(buffer.name, map_segment(buffer.name), buffer.layout)

@@ -1,0 +1,144 @@
+"""The real program, run by a test: once to its end, or beside the test for as long as it looks."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from shmtui.errors import ShmtuiError
+from shmtui.ipc.buffer import read_control
+from shmtui.ipc.control import Condition, WorkerRecord, parse_header, parse_records
+from shmtui.ipc.process import start_time
+from shmtui.ipc.protocol import Step
+from tests.waiting import PATIENCE, poll
+
+
+def run_shmtui(
+    *arguments: str, timeout: float = 90, env: dict[str, str] | None = None, code: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``shmtui`` to its end, away from any terminal. ``code`` runs before it, in Python."""
+    command = [sys.executable, "-m", "shmtui", *arguments]
+    if code is not None:
+        start = f"{code}; from shmtui.__main__ import main; main()"
+        command = [sys.executable, "-c", start, *arguments]
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=os.environ | (env or {}),
+        check=False,
+    )
+
+
+def stat_json(name: str, *arguments: str) -> dict[str, Any]:
+    """``shmtui stat NAME --json``."""
+    done = run_shmtui("stat", name, "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    record: dict[str, Any] = json.loads(done.stdout)
+    return record
+
+
+def worker_records(name: str) -> tuple[WorkerRecord, ...]:
+    """The worker records of a buffer, empty while there is no control block to read."""
+    try:
+        raw = read_control(name)
+        return tuple(parse_records(raw, parse_header(raw)))
+    except ShmtuiError:
+        return ()
+
+
+def running(pids: Iterable[int]) -> list[int]:
+    """Those that still run. A zombie does not: when it is reaped is its new parent's affair."""
+    return [pid for pid in pids if start_time(pid) is not None]
+
+
+class HeadlessRun:
+    """``shmtui run NAME --headless`` beside the test; whatever happens, it is over afterwards."""
+
+    def __init__(
+        self, name: str, *arguments: str, workers: int = 2, command: Sequence[str] | None = None
+    ) -> None:
+        self.name = name
+        self.workers = workers
+        self._out = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the run
+        self._err = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the run
+        self.process = subprocess.Popen(
+            [
+                *(command or (sys.executable, "-m", "shmtui")),
+                *("run", name, "--headless", *arguments),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=self._out,
+            stderr=self._err,
+            # A session of its own, as a terminal's: what becomes of orphans depends on it.
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            poll(self._started, "the run and its workers are up")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _started(self) -> bool:
+        assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.stderr}"
+        records = self.live()
+        return len(records) == self.workers and all(
+            r.pid and not r.paused and r.step is not Step.STARTING for r in records
+        )
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+            if self.process.poll() is None:
+                self.process.kill()
+        self.process.wait()
+        self._out.close()
+        self._err.close()
+
+    def live(self) -> list[WorkerRecord]:
+        """The records of the workers that have not ended."""
+        return [r for r in worker_records(self.name) if r.condition is Condition.LIVE]
+
+    @property
+    def pids(self) -> list[int]:
+        """The live workers."""
+        return [record.pid for record in self.live()]
+
+    def end(self, number: signal.Signals = signal.SIGTERM, timeout: float = PATIENCE) -> int:
+        """Send the signal and wait for the end; returns the exit code."""
+        self.process.send_signal(number)
+        return self.wait(timeout)
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """Wait for the end; returns the exit code."""
+        return self.process.wait(timeout)
+
+    @property
+    def stdout(self) -> str:
+        """What it has printed so far."""
+        self._out.seek(0)
+        return self._out.read()
+
+    @property
+    def stderr(self) -> str:
+        """What it has said on stderr so far."""
+        self._err.seek(0)
+        return self._err.read()

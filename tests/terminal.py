@@ -1,0 +1,193 @@
+"""The real program in a real pseudo-terminal: keys go in, a screen comes out."""
+
+import contextlib
+import fcntl
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+import pyte
+
+from tests.waiting import PATIENCE
+
+_BEYOND_PYTE: Final = re.compile(
+    rb"\x1b\[[<=>][0-9;]*[a-zA-Z]"  # keyboard protocols
+    rb"|\x1b\[\?[0-9;]*\$[a-z]"  # questions about modes
+    rb"|\x1b\[[0-9;]* q"  # the cursor's shape
+    rb"|\x1bP.*?\x1b\\\\|\x1b_.*?\x1b\\\\",  # device and application strings
+    re.DOTALL,
+)
+KEYS: Final = {
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "right": "\x1b[C",
+    "left": "\x1b[D",
+    "home": "\x1b[H",
+    "end": "\x1b[F",
+    "pageup": "\x1b[5~",
+    "pagedown": "\x1b[6~",
+    "enter": "\r",
+    "escape": "\x1b",
+    "tab": "\t",
+    "space": " ",
+    "ctrl+c": "\x03",
+    "ctrl+p": "\x10",
+    "ctrl+z": "\x1a",
+}
+
+
+class Terminal:
+    """A pseudo-terminal with a program in it, which leads a session as a shell's job does."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        columns: int = 120,
+        rows: int = 40,
+        env: dict[str, str] | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "shmtui"),
+    ) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._rest = b""
+        self.raw = b""
+        """Every byte that the program wrote."""
+        self._master, slave = os.openpty()
+        termios.tcsetwinsize(slave, (rows, columns))
+        self.modes_before = termios.tcgetattr(slave)
+        self._slave = slave
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads
+            env=os.environ | {"TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none"} | (env or {}),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(AssertionError):
+                self.wait(5)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.hang_up()
+        if self._slave >= 0:
+            os.close(self._slave)
+            self._slave = -1
+
+    # -- in ---------------------------------------------------------------------------------
+
+    def press(self, *keys: str) -> None:
+        """Press keys, by name or as the character they are."""
+        for key in keys:
+            os.write(self._master, KEYS.get(key, key).encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size; the program gets SIGWINCH."""
+        self.read()
+        self._screen.resize(rows, columns)
+        termios.tcsetwinsize(self._slave, (rows, columns))
+
+    def click(self, column: int, row: int) -> None:
+        """Press and release the left button on a cell, counted from 0."""
+        self.press(f"\x1b[<0;{column + 1};{row + 1}M", f"\x1b[<0;{column + 1};{row + 1}m")
+
+    def hang_up(self) -> None:
+        """Close the terminal under the program."""
+        if self._master >= 0:
+            if self._slave >= 0:
+                os.close(self._slave)
+                self._slave = -1
+            os.close(self._master)
+            self._master = -1
+
+    # -- out --------------------------------------------------------------------------------
+
+    def read(self, seconds: float = 0.0) -> bool:
+        """Take in what the program has drawn, waiting so long for it at the most."""
+        if self._master < 0 or not select.select([self._master], [], [], seconds)[0]:
+            return False
+        try:
+            drawn = os.read(self._master, 1 << 16)
+        except OSError:
+            return False
+        self.raw += drawn
+        whole = self._rest + drawn
+        # A sequence cut in two by the read is kept until its rest has come.
+        cut = whole.rfind(b"\x1b", max(len(whole) - 64, 0))
+        if cut >= 0 and not re.match(rb"\x1b(\[[0-?]*[ -/]*[@-~]|[^\[P_\]])", whole[cut:]):
+            whole, self._rest = whole[:cut], whole[cut:]
+        else:
+            self._rest = b""
+        self._stream.feed(_BEYOND_PYTE.sub(b"", whole))
+        return True
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen as it stands, a string a row."""
+        return list(self._screen.display)
+
+    @property
+    def text(self) -> str:
+        """The screen as it stands."""
+        return "\n".join(line.rstrip() for line in self.lines)
+
+    def wait_for(
+        self,
+        condition: str | Callable[[str], object],
+        what: str = "",
+        deadline: float = PATIENCE,
+    ) -> str:
+        """The screen once it shows a text, or once ``condition`` of it is true."""
+        limit = time.monotonic() + deadline
+        while True:
+            while self.read():
+                pass
+            text = self.text
+            if condition in text if isinstance(condition, str) else condition(text):
+                return text
+            assert time.monotonic() < limit, f"never shown: {what or condition}\n{text}"
+            if not self.read(0.05) and self.process.poll() is not None:
+                self.read()
+                raise AssertionError(
+                    f"ended with {self.process.returncode} before {what or condition}\n{self.text}"
+                )
+
+    def wait(self, deadline: float = PATIENCE) -> int:
+        """Wait for the program to end, reading all it draws; returns its exit code."""
+        limit = time.monotonic() + deadline
+        while self.process.poll() is None:
+            self.read(0.05)
+            assert time.monotonic() < limit, f"still running\n{self.text}"
+        while self.read(0.05):
+            pass
+        return self.process.returncode
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        self.process.send_signal(number)
+
+    @property
+    def modes(self) -> list[object]:
+        """The terminal's modes now (termios): a sane program leaves them as it found them."""
+        return list(termios.tcgetattr(self._slave))

@@ -1,0 +1,88 @@
+"""What is light stays light: only a dashboard loads Textual, and a worker not even the command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shmtui.ipc.control import control_name
+from shmtui.ipc.segment import segment_path
+from tests.conftest import MakeBuffer
+from tests.program import HeadlessRun
+
+HEAVY = {"textual", "rich", "psutil", "cffi", "pcpp", "pycparser"}
+REPORT = """
+import atexit, os, sys
+fd = int(os.environ["REPORT_TO"])
+atexit.register(lambda: os.write(fd, " ".join(sys.modules).encode()))
+from shmtui.__main__ import main
+main()
+"""
+
+
+def loaded(*arguments: str) -> set[str]:
+    """The top-level modules that a command has loaded when it ends."""
+    reader, writer = os.pipe()
+    subprocess.run(
+        [sys.executable, "-c", REPORT, *arguments],
+        pass_fds=[writer], env=os.environ | {"REPORT_TO": str(writer)},
+        stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        modules = file.read().split()
+    assert "shmtui" in modules
+    return {module.partition(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), ("run", "--help"), ("rm", "shmtui-test-missing"), ("ls",)],
+    ids=" ".join,
+)
+def test_commands_without_a_screen_start_light(arguments: tuple[str, ...]) -> None:
+    """Neither the dashboard's libraries nor those for C headers are loaded for these."""
+    assert not loaded(*arguments) & HEAVY
+
+
+def test_stat_starts_light(make_buffer: MakeBuffer) -> None:
+    """Nor for a look at a real segment, by its control block or by options."""
+    buffer = make_buffer()
+    assert not loaded("stat", buffer.name, "--json") & HEAVY
+    assert not loaded("stat", buffer.name, "--slots", "5") & HEAVY
+
+
+def test_a_headless_run_starts_light(name: str) -> None:
+    """Without a screen nothing is loaded to draw on one."""
+    assert not loaded("run", name, "--headless", "--duration", "0.1") & HEAVY
+
+
+def test_a_worker_is_lighter_still() -> None:
+    """A worker loads neither the command line nor anything that looks at processes."""
+    code = (
+        "import sys; sys.argv[1:] = ['x', '0', '0'];"
+        "import shmtui.workers.loop, shmtui.ipc.control, shmtui.ipc.ring, shmtui.ipc.segment;"
+        "import importlib.util as u;"
+        "spec = u.find_spec('shmtui.workers.__main__');"
+        "module = u.module_from_spec(spec); spec.loader.exec_module(module);"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = {module.partition(".")[0] for module in done.stdout.split()}
+    assert "shmtui" in modules
+    assert not modules & (HEAVY | {"click", "asyncio", "subprocess"})
+    assert not {m for m in done.stdout.split() if m.startswith(("shmtui.observe", "shmtui.cli"))}
+
+
+def test_a_worker_keeps_no_terminal_and_no_descriptors(name: str) -> None:
+    """It cannot draw on the screen, and holds nothing of the program's but its own segments."""
+    with HeadlessRun(name) as run:
+        for pid in run.pids:
+            targets = {fd.name: str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+            assert targets["0"] == targets["1"] == "/dev/null"
+            assert targets["2"].startswith("pipe:")
+            others = {target for fd, target in targets.items() if int(fd) > 2}
+            assert others == {segment_path(name), segment_path(control_name(name))}
+            assert os.getpgid(pid) == pid

@@ -1,0 +1,308 @@
+"""What the drawing functions promise at every size, for every buffer and every name."""
+
+import doctest
+import importlib
+import math
+import pkgutil
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import shmtui.tui
+from shmtui.events import Event, Tone
+from shmtui.ipc.protocol import Role, SemaphoreRole
+from shmtui.observe.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
+from shmtui.tui.draw import ring, strip
+from shmtui.tui.draw.events import event_line
+from shmtui.tui.draw.graph import graph_lines
+from shmtui.tui.draw.help import help_lines
+from shmtui.tui.draw.key_bar import key_bar
+from shmtui.tui.draw.marks import mark_line
+from shmtui.tui.draw.processes import header_line, row_line
+from shmtui.tui.draw.semaphores import semaphore_lines
+from shmtui.tui.draw.throughput import now_lines, throughput_lines
+from shmtui.tui.draw.title import title_line
+from shmtui.tui.flow import verdict
+from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
+from shmtui.tui.history import History
+from shmtui.tui.keys import KEYS
+from shmtui.tui.lines import Line, fit_line, plain, width_of
+from shmtui.tui.rows import Member, table_rows
+from shmtui.tui.text import cells, clip, fit, inert
+from shmtui.tui.view import View
+from tests.tui.bench import NOON, process, snapshot
+
+WIDTHS = st.integers(20, 250)
+HEIGHTS = st.integers(1, 60)
+GLYPHS = st.sampled_from([UNICODE, ASCII])
+NAMES = st.text(st.characters(), max_size=40)
+MODULES = [m.name for m in pkgutil.walk_packages(shmtui.tui.__path__, "shmtui.tui.")]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name: str) -> None:
+    """Every example in a docstring of this room holds."""
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def check(lines: list[Line], width: int, height: int, glyphs: Glyphs) -> None:
+    """No line is too wide, none too many, and ASCII means ASCII."""
+    assert len(lines) <= height
+    for drawn in lines:
+        assert width_of(drawn) <= width
+        assert "\n" not in plain(drawn)
+        assert not glyphs.ascii_only or plain(drawn).isascii()
+
+
+Ring = tuple[int, int | None, int | None, int | None]
+
+
+@st.composite
+def rings(draw: st.DrawFn) -> Ring:
+    """Slots, in, out, occupancy: sound, unknown, or out of bounds."""
+    slots = draw(st.integers(1, 10**7) | st.integers(1, 70))
+    out = draw(st.integers(0, slots - 1))
+    occupancy = draw(st.none() | st.integers(0, slots))
+    in_ = (out + (occupancy or 0)) % slots
+    stray = st.none() | st.integers(-(2**31), 2**31 - 1)
+    return slots, draw(st.just(in_) | stray), draw(st.just(out) | stray), occupancy
+
+
+@given(rings(), WIDTHS, HEIGHTS, GLYPHS)
+def test_a_ring_of_any_length_fits_its_panel(
+    facts: Ring, width: int, height: int, glyphs: Glyphs
+) -> None:
+    """Whatever the indices say, the ring draws inside its box and does not raise."""
+    slots, in_, out, occupancy = facts
+    wanted = ring.values_wanted(slots, width, height)
+    assert wanted <= ring.GRID_MOST
+    s = snapshot(slots, in_, out, occupancy, shown=wanted)
+    check(ring.ring_lines(s, width, height, glyphs), width, height, glyphs)
+    assert isinstance(ring.remark(s, width, height, glyphs), str)
+    check(semaphore_lines(s, True, width, height, glyphs), width, height, glyphs)
+
+
+@given(st.integers(1, 3000), st.data())
+def test_groups_count_what_the_slots_hold(slots: int, data: st.DataObject) -> None:
+    """The arithmetic agrees with counting the slots one by one."""
+    out = data.draw(st.integers(0, slots - 1))
+    occupancy = data.draw(st.integers(0, slots))
+    size = data.draw(st.integers(1, slots))
+    full = [(index - out) % slots < occupancy for index in range(slots)]
+    groups = [full[at : at + size] for at in range(0, slots, size)]
+    expected = [sum(group) / len(group) for group in groups]
+    assert strip.group_fill(slots, out, occupancy, size) == pytest.approx(expected)
+
+
+@given(st.integers(1, 10**7), WIDTHS, st.integers(1, 50))
+def test_every_slot_has_a_glyph_and_every_row_fits(slots: int, width: int, rows: int) -> None:
+    """All slots are shown, and no row is longer than the panel is wide."""
+    plan = strip.plan_strip(slots, width, rows)
+    groups = strip.ceil_div(slots, plan.size)
+    assert plan.per_row * plan.pitch <= width
+    assert strip.ceil_div(groups, plan.per_row) <= rows
+
+
+@given(st.integers(0, 79), st.integers(0, 79), st.integers(20, 80), GLYPHS)
+def test_both_marks_are_readable(in_x: int, out_x: int, width: int, glyphs: Glyphs) -> None:
+    """Two arrows, or one where both point at the same cell."""
+    in_x, out_x = in_x % width, out_x % width
+    drawn = plain(mark_line(in_x, out_x, width, glyphs))
+    assert cells(drawn) == width
+    assert drawn[in_x] == drawn[out_x] == glyphs.up
+    assert drawn.count(glyphs.up) == (1 if in_x == out_x else 2)
+
+
+def test_marks_on_one_slot_keep_both_words() -> None:
+    """Where in and out meet is the moment that matters: it is said in words."""
+    drawn = ring.ring_lines(snapshot(5, 2, 2, 5, shown=5), 60, 8, UNICODE)
+    assert any("out ▲ in" in plain(row) for row in drawn)
+
+
+def test_an_unknown_occupancy_is_said_and_not_guessed() -> None:
+    """No figure, no bar, and every slot is a question."""
+    rows = [plain(row) for row in ring.ring_lines(snapshot(9000, 3, 3, None), 60, 8, UNICODE)]
+    assert "occupancy unknown" in rows[-1]
+    assert "?" in rows[0]
+    assert not any("█" in row or "·" in row for row in rows)
+
+
+def test_an_index_out_of_bounds_is_named() -> None:
+    """It points at no slot, so it is written down instead."""
+    text = ring.remark(snapshot(5, 7, 1, None), 60, 8, UNICODE)
+    assert "in 7 is outside 0..4" in text
+
+
+@given(NAMES)
+def test_inert_text_draws_itself_and_nothing_else(name: str) -> None:
+    """No control, no surrogate, no bidirectional control, in either alphabet."""
+    for ascii_only in (False, True):
+        safe = inert(name, ascii_only)
+        codes = [ord(char) for char in safe]
+        assert not any(code < 0x20 or 0x7F <= code < 0xA0 for code in codes)
+        assert not any(0xD800 <= code < 0xE000 for code in codes)
+        assert not any(0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069 for code in codes)
+        assert not any(0x200B <= code <= 0x200F or 0xFE00 <= code <= 0xFE0F for code in codes)
+        assert not ascii_only or safe.isascii()
+        assert safe.encode()[:0] == b""
+
+
+@given(NAMES, st.integers(0, 60), st.sampled_from("<>^"))
+def test_fitted_text_takes_exactly_its_room(name: str, width: int, align: str) -> None:
+    """Wide characters included."""
+    assert cells(fit(inert(name), width, align)) == width
+    assert cells(clip(inert(name), width)) <= width
+
+
+@given(NAMES, WIDTHS, GLYPHS, st.sampled_from(list(ProcessState)))
+def test_hostile_names_keep_the_columns(
+    name: str, width: int, glyphs: Glyphs, state: ProcessState
+) -> None:
+    """Whatever a process calls itself, its row is as wide as the others."""
+    ending = name if state is ProcessState.ENDED else None
+    p = process(
+        7, Role.PRODUCER, name=name, state=state, blocked_on=SemaphoreRole.EMPTY, ending=ending
+    )
+    s = snapshot(processes=(p, process(8, Role.OBSERVER, name=name, target_rate=math.inf)))
+    rows = [fit_line(row_line(row, width, True, glyphs), width) for row in table_rows(s)]
+    rows.append(fit_line(header_line(width, glyphs), width))
+    assert {width_of(row) for row in rows} == {width}
+    check(semaphore_lines(s, False, width, 8, glyphs), width, 8, glyphs)
+    check([event_line(Event(NOON, Tone.BAD, name), width, glyphs)], width, 1, glyphs)
+
+
+@given(st.integers(1, 250), st.booleans(), st.booleans(), GLYPHS, NAMES)
+def test_the_title_is_one_full_line(
+    width: int, frozen: bool, read_only: bool, glyphs: Glyphs, name: str
+) -> None:
+    """At any width, and the verdict is never what gives way."""
+    segment = SegmentInfo(name, 128, 27, 0o600, "me", unlinked=True)
+    view = View(
+        snapshot=snapshot(segment=segment),
+        glyphs=glyphs,
+        frozen=frozen,
+        read_only=read_only,
+        verdict=verdict(snapshot()),
+    )
+    drawn = title_line(view, width)
+    assert width_of(drawn) == width
+    assert width < 12 or "flowing" in plain(drawn)
+
+
+def test_the_title_names_everything_where_there_is_room() -> None:
+    """Name, shape, size, mode, inode, rate of refresh, uptime."""
+    text = plain(title_line(View(snapshot=snapshot(), verdict=verdict(snapshot())), 120))
+    for fact in ("/shm_buffer", "5 × int32", "128 B", "0600", "inode 27", "10 Hz", "00:03:41"):
+        assert fact in text
+    assert "read-only" in plain(title_line(View(snapshot=snapshot(), read_only=True), 120))
+
+
+@given(
+    st.lists(st.none() | st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)), max_size=200),
+    WIDTHS,
+    HEIGHTS,
+    GLYPHS,
+)
+def test_a_graph_fills_its_box(
+    series: list[tuple[float, float] | None], width: int, height: int, glyphs: Glyphs
+) -> None:
+    """Odd heights are used up; every line is exactly as wide as asked."""
+    drawn = graph_lines(series, width, height, glyphs)
+    assert all(width_of(row) == width for row in drawn)
+    assert len(drawn) in {0, height - (height + 1) % 2}
+    check(drawn, width, height, glyphs)
+
+
+@given(WIDTHS, HEIGHTS, GLYPHS, st.sampled_from(list(Method)))
+def test_throughput_fits(width: int, height: int, glyphs: Glyphs, method: Method) -> None:
+    """In every layout of its panel, by every method."""
+    s = snapshot(throughput=Throughput(5214.0, None, method))
+    history = History()
+    history.add(10**12, 5214.0, 5198.0)
+    rows = throughput_lines(s, history.series, history.peak(), width, height, glyphs)
+    check(rows, width, height, glyphs)
+
+
+def test_a_lower_bound_is_never_a_plain_number_and_unknown_no_number() -> None:
+    """How a figure is known decides how it is written."""
+
+    def text(method: Method) -> str:
+        s = snapshot(throughput=Throughput(50.0, 50.0, method), totals=None)
+        return "\n".join(plain(row) for row in now_lines(s, (50.0, 50.0), 9, UNICODE))
+
+    assert "≥ 50 /s" in text(Method.LOWER_BOUND)
+    assert "unknown" in text(Method.UNKNOWN)
+    assert "50" not in text(Method.UNKNOWN)
+    assert "exact" in text(Method.COUNTERS)
+
+
+def test_waiters_are_named() -> None:
+    """A count alone does not tell whom to look at."""
+    waiting = process(
+        9,
+        Role.CONSUMER,
+        name="consumer 2",
+        state=ProcessState.BLOCKED,
+        blocked_on=SemaphoreRole.FULL,
+    )
+    semaphores = {**snapshot().semaphores, SemaphoreRole.FULL: SemaphoreState(0, 2, True)}
+    s = snapshot(processes=(waiting,), semaphores=semaphores)
+    text = "\n".join(plain(row) for row in semaphore_lines(s, True, 60, 8, UNICODE))
+    assert "2 waiting ← consumer 2 +1" in text
+
+
+def permits_text(settled: bool, **changes: Any) -> str:
+    """The semaphores of a buffer that differs by ``changes``."""
+    rows = semaphore_lines(snapshot(**changes), settled, 60, 8, UNICODE)
+    return "\n".join(plain(row) for row in rows)
+
+
+def test_the_invariant_is_claimed_only_where_it_is_known() -> None:
+    """A tick and a cross need every holder known; else a weaker line stands there."""
+    assert "✓ empty 2 + full 3 + in flight 0 = 5" in permits_text(True)
+    assert "✗ empty 2 + full 3 + in flight 1 = 6, not 5" in permits_text(True, in_flight=1)
+    unknown = permits_text(True, in_flight=None)
+    assert "in flight unknown" in unknown
+    assert "✓" not in unknown
+
+
+def test_one_wrong_sample_is_no_contradiction() -> None:
+    """Samples are not atomic: only several that agree make a cross."""
+    text = permits_text(False, in_flight=1)
+    assert "✗" not in text
+    assert "~" in text
+
+
+@given(st.integers(1, 250), st.booleans(), GLYPHS)
+def test_the_key_bar_fits_and_its_buttons_lie_in_it(
+    width: int, read_only: bool, glyphs: Glyphs
+) -> None:
+    """Help and quit are the last to go."""
+    drawn, targets = key_bar(width, read_only, glyphs)
+    assert width_of(drawn) == width
+    assert all(0 <= t.start < t.stop <= width for t in targets)
+    if width >= 20:
+        assert "Help" in plain(drawn)
+        assert "Quit" in plain(drawn)
+
+
+def test_help_lists_every_binding() -> None:
+    """Help is made from the table, so nothing that a key does is left out."""
+    text = "\n".join(plain(row) for row in help_lines(False, UNICODE))
+    for key in KEYS:
+        assert key.help in text
+        assert key.shown in text
+
+
+def test_read_only_help_lists_nothing_that_changes_anything() -> None:
+    """What is off is not shown."""
+    text = "\n".join(plain(row) for row in help_lines(True, UNICODE))
+    assert not [key.help for key in KEYS if key.changes and key.help in text]
+
+
+def test_an_ended_process_says_how() -> None:
+    """In the place of what it no longer does."""
+    dead = process(2, Role.PRODUCER, state=ProcessState.ENDED, ending="killed by SIGKILL")
+    assert "killed by SIGKILL" in plain(row_line(Member(dead, True), 116, False, UNICODE))

@@ -1,0 +1,40 @@
+"""Waiting for something to become true, with a deadline. Nothing here sleeps for luck.
+
+The deadlines are for machines that are busy with something else: a test that passes
+never waits for one.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+PATIENCE: Final = 30.0
+"""Seconds: long enough for a starved machine, since only a failure takes that long."""
+_PAUSE: Final = 0.004
+
+T = TypeVar("T")
+
+
+def poll(predicate: Callable[[], T | None], what: str, deadline: float = PATIENCE) -> T:
+    """What ``predicate`` returns once it is true; AssertionError after ``deadline`` seconds."""
+    limit = time.monotonic() + deadline
+    while True:
+        found = predicate()
+        if found:
+            return found
+        if time.monotonic() > limit:
+            raise AssertionError(f"not within {deadline:g} s: {what} (last: {found!r})")
+        time.sleep(_PAUSE)
+
+
+async def until(predicate: Callable[[], T | None], what: str, deadline: float = PATIENCE) -> T:
+    """As :func:`poll`, and the event loop runs meanwhile."""
+    limit = time.monotonic() + deadline
+    while True:
+        found = predicate()
+        if found:
+            return found
+        if time.monotonic() > limit:
+            raise AssertionError(f"not within {deadline:g} s: {what} (last: {found!r})")
+        await asyncio.sleep(_PAUSE)

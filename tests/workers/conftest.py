@@ -1,0 +1,25 @@
+"""Supervisors whose workers are gone when the test is over."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from shmtui.ipc.buffer import OwnBuffer
+from shmtui.ipc.protocol import Role
+from shmtui.workers.supervisor import Supervisor
+from tests.workers.crew import MAX, Crew
+
+
+@pytest.fixture
+def crew(make_buffer: object) -> Iterator[Crew]:
+    """Makes supervisors. The buffers, asked for first, are removed after the workers."""
+    made: list[Supervisor] = []
+
+    def make(buffer: OwnBuffer, produce_rate: float = MAX, consume_rate: float = MAX) -> Supervisor:
+        rates = {Role.PRODUCER: produce_rate, Role.CONSUMER: consume_rate}
+        made.append(Supervisor(buffer, rates))
+        return made[-1]
+
+    yield make
+    for supervisor in made:
+        supervisor.close()

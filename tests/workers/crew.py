@@ -1,0 +1,70 @@
+"""Real workers over a real buffer, supervised from a test."""
+
+from collections.abc import Callable
+from typing import Final
+
+from shmtui.ipc.buffer import OwnBuffer
+from shmtui.ipc.control import ControlRecord, Field
+from shmtui.ipc.protocol import UNTHROTTLED, Role, SemaphoreRole
+from shmtui.workers.supervisor import Supervisor
+from tests.conftest import join
+from tests.program import worker_records
+from tests.waiting import poll
+
+Crew = Callable[..., Supervisor]
+MAX: Final = UNTHROTTLED
+
+
+def record_of(buffer: OwnBuffer, pid: int) -> ControlRecord:
+    """The mapped record of a live worker."""
+    for record in worker_records(buffer.name):
+        if record.pid == pid:
+            return buffer.control.record(record.index)
+    raise AssertionError(f"no record of PID {pid}")
+
+
+def items(buffer: OwnBuffer, pid: int) -> int:
+    """How many items a worker has moved."""
+    return int(record_of(buffer, pid).words[Field.ITEMS])
+
+
+def wait_items(buffer: OwnBuffer, pid: int, count: int) -> None:
+    """Until the worker has moved that many items."""
+    poll(lambda: items(buffer, pid) >= count, f"{count} items by PID {pid}")
+
+
+def wait_obeyed(buffer: OwnBuffer, pid: int) -> None:
+    """Until the worker has taken up its newest order, which it does between two items."""
+    words = record_of(buffer, pid).words
+    poll(lambda: words[Field.OBEYED] == words[Field.ORDER], "the order is obeyed")
+
+
+def blocked(buffer: OwnBuffer, pid: int) -> bool:
+    """Whether the worker says that it sleeps in a wait."""
+    return any(r.pid == pid and r.blocked for r in worker_records(buffer.name))
+
+
+def moved(buffer: OwnBuffer, role: Role) -> int:
+    """How many items all workers of a role have moved."""
+    return sum(r.items for r in worker_records(buffer.name) if r.role is role)
+
+
+def values(buffer: OwnBuffer) -> tuple[int, int, int]:
+    """The semaphores: mutex, empty, full."""
+    ring = join(buffer)
+    mutex, empty, full = (ring.semaphores[role].words().value for role in SemaphoreRole)
+    return mutex, empty, full
+
+
+def still_works(buffer: OwnBuffer) -> None:
+    """A stranger can put an item in and take one out, so no permit and no lock is missing."""
+    ring = join(buffer)
+    mutex, empty, full = values(buffer)
+    assert mutex == 1
+    assert empty + full == buffer.layout.slots
+    if full:
+        assert ring.get() is not None
+        assert ring.put(1)
+    else:
+        assert ring.put(1)
+        assert ring.get() is not None

@@ -1,0 +1,247 @@
+"""Workers start, end as they are told, and how each one ended is told at once."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from shmtui.errors import ShmtuiError
+from shmtui.events import Tone
+from shmtui.ipc.buffer import read_header
+from shmtui.ipc.control import Condition, Field
+from shmtui.ipc.protocol import Role, SemaphoreRole
+from shmtui.ipc.segment import map_segment
+from shmtui.workers import supervisor as supervisor_module
+from shmtui.workers.supervisor import Supervisor
+from tests.conftest import MakeBuffer, join
+from tests.program import running, worker_records
+from tests.waiting import poll, until
+from tests.workers.crew import (
+    Crew,
+    blocked,
+    items,
+    moved,
+    record_of,
+    still_works,
+    values,
+    wait_items,
+)
+
+
+def watched(supervisor: Supervisor) -> Callable[[], str]:
+    """Have the running loop watch; returns what gives the last thing told."""
+    supervisor.watch(asyncio.get_running_loop())
+    return lambda: supervisor.history()[-1].text
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["embedded", "named"])
+def test_terminated_without_taking_anything_along(
+    make_buffer: MakeBuffer, crew: Crew, named: bool
+) -> None:
+    """Fifty workers ended in full flight: each within two seconds and in order, and no lock and
+    no permit is missing afterwards.
+    """
+    buffer = make_buffer(3, named=named)
+    supervisor = crew(buffer)
+    for _ in range(5):
+        pids = [supervisor.start(role) for role in (Role.PRODUCER, Role.CONSUMER) * 5]
+        poll(supervisor.ready, "all have joined")
+        before = moved(buffer, Role.CONSUMER)
+        poll(lambda count=before: moved(buffer, Role.CONSUMER) > count + 50, "items flow")  # type: ignore[misc]
+        told = time.monotonic()
+        for pid in pids:
+            supervisor.terminate(pid)
+        while supervisor.pids:
+            supervisor._reap_ready(2)
+            assert time.monotonic() - told < 2
+        ends = [r for r in worker_records(buffer.name) if r.pid in pids]
+        assert [(r.condition, r.exit_status) for r in ends] == [(Condition.ENDED, 0)] * 10
+        still_works(buffer)
+
+
+def test_a_worker_blocked_on_the_mutex_ends_too(make_buffer: MakeBuffer, crew: Crew) -> None:
+    """With the mutex gone for good a worker gives its permit back and ends by itself."""
+    buffer = make_buffer(3)
+    ring = join(buffer)
+    assert ring.semaphores[SemaphoreRole.MUTEX].try_wait()
+    supervisor = crew(buffer)
+    pid = supervisor.start(Role.PRODUCER)
+    poll(lambda: values(buffer) == (0, 2, 0), "it holds a permit")
+    supervisor.terminate(pid)
+    supervisor._reap_ready(5)
+    (record,) = worker_records(buffer.name)
+    assert record.exit_status == 0
+    assert values(buffer) == (0, 3, 0)
+
+
+async def test_killed_is_told_at_once_with_its_place(make_buffer: MakeBuffer, crew: Crew) -> None:
+    """SIGKILL is noticed, named, and said where it hit."""
+    buffer = make_buffer(2)
+    supervisor = crew(buffer)
+    last = watched(supervisor)
+    pid = supervisor.start(Role.PRODUCER)
+    await until(lambda: items(buffer, pid) == 2 and blocked(buffer, pid), "the ring is full")
+    supervisor.kill(pid)
+    await until(lambda: not supervisor.owns(pid), "it is noticed")
+    assert last() == (
+        f"producer 1 (PID {pid}) killed by SIGKILL in wait-empty, holding nothing after 2 items"
+    )
+    assert supervisor.history()[-1].tone is Tone.BAD
+    (record,) = worker_records(buffer.name)
+    assert (record.condition, record.exit_status) == (Condition.ENDED, -signal.SIGKILL)
+
+
+async def test_killed_while_paused_held_nothing(make_buffer: MakeBuffer, crew: Crew) -> None:
+    """A pause is between two items, and the words say so."""
+    buffer = make_buffer(2)
+    supervisor = crew(buffer)
+    last = watched(supervisor)
+    pid = supervisor.start(Role.CONSUMER, hold=True)
+    await until(lambda: worker_records(buffer.name)[0].paused, "it is paused")
+    supervisor.kill(pid)
+    await until(lambda: not supervisor.owns(pid), "it is noticed")
+    assert last() == f"consumer 1 (PID {pid}) killed by SIGKILL while paused after 0 items"
+
+
+async def test_killed_with_the_mutex_says_so(make_buffer: MakeBuffer, crew: Crew) -> None:
+    """Who dies waiting for the mutex takes a permit along, and that is the news."""
+    buffer = make_buffer(3)
+    ring = join(buffer)
+    assert ring.semaphores[SemaphoreRole.MUTEX].try_wait()
+    supervisor = crew(buffer)
+    last = watched(supervisor)
+    pid = supervisor.start(Role.PRODUCER)
+    await until(lambda: blocked(buffer, pid), "it waits for the mutex")
+    supervisor.kill(pid)
+    await until(lambda: not supervisor.owns(pid), "it is noticed")
+    assert "killed by SIGKILL in wait-mutex, holding a permit of empty" in last()
+    assert values(buffer) == (0, 2, 0)
+
+
+@pytest.mark.parametrize(("role", "side"), [(Role.PRODUCER, "in"), (Role.CONSUMER, "out")])
+async def test_bad_index_is_the_last_word(
+    make_buffer: MakeBuffer, crew: Crew, role: Role, side: str
+) -> None:
+    """A worker that finds a bad index exits with code 3, one line on stderr, and takes neither
+    lock nor permit along.
+    """
+    buffer = make_buffer(5)
+    assert join(buffer).put(1)
+    at = buffer.layout.in_ if side == "in" else buffer.layout.out
+    map_segment(buffer.name)[at : at + 4] = (99).to_bytes(4, "little")
+    supervisor = crew(buffer)
+    last = watched(supervisor)
+    pid = supervisor.start(role)
+    await until(lambda: not supervisor.owns(pid), "it has ended")
+    assert f"(PID {pid}) exit code 3 after 0 items" in last()
+    assert last().endswith(f": shmtui worker: {side} is 99, outside 0…4")
+    assert values(buffer) == (1, 4, 1)
+
+
+async def test_ended_stays_news_then_makes_room(
+    make_buffer: MakeBuffer, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ended worker is seen for a while; then its record is free and its counts are kept."""
+    monkeypatch.setattr(supervisor_module, "NEWS_SECONDS", 0.2)
+    buffer = make_buffer(2)
+    supervisor = crew(buffer)
+    watched(supervisor)
+    pid = supervisor.start(Role.PRODUCER)
+    await until(lambda: items(buffer, pid) == 2, "two items")
+    supervisor.terminate(pid)
+    await until(lambda: not supervisor.owns(pid), "it has ended")
+    assert [r.condition for r in worker_records(buffer.name)] == [Condition.ENDED]
+    await until(lambda: not worker_records(buffer.name), "its record is free")
+    header = read_header(buffer.name)
+    assert header is not None
+    assert (header.retired_produced, header.retired_produced_sum) == (2, 1)
+
+
+def test_signals_in_a_storm_lose_nothing(make_buffer: MakeBuffer, crew: Crew) -> None:
+    """Waits that are interrupted again and again still take exactly one permit an item."""
+    buffer = make_buffer(2)
+    supervisor = crew(buffer)
+    pids = [supervisor.start(role) for role in (Role.PRODUCER, Role.CONSUMER)]
+    poll(supervisor.ready, "both have joined")
+    for _ in range(400):
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            os.kill(pid, signal.SIGCONT)
+    wait_items(buffer, pids[1], items(buffer, pids[1]) + 100)
+    for pid in pids:
+        supervisor.terminate(pid)
+    while supervisor.pids:
+        supervisor._reap_ready(5)
+    still_works(buffer)
+    made, used = moved(buffer, Role.PRODUCER), moved(buffer, Role.CONSUMER)
+    assert made - used == values(buffer)[2]
+
+
+def test_sixty_four_workers(make_buffer: MakeBuffer, crew: Crew) -> None:
+    """Sixty-four at a time work, and end together within the time of one."""
+    buffer = make_buffer(8)
+    supervisor = crew(buffer, produce_rate=20.0, consume_rate=20.0)
+    pids = [supervisor.start(role) for role in (Role.PRODUCER, Role.CONSUMER) * 32]
+    assert len(set(pids)) == 64
+    poll(supervisor.ready, "all have joined", 60)
+    poll(lambda: all(items(buffer, pid) for pid in pids), "each has moved an item", 60)
+    names = {r.name for r in worker_records(buffer.name)}
+    assert names == {f"{role} {n}" for role in ("producer", "consumer") for n in range(1, 33)}
+    supervisor.close()
+    assert not supervisor.pids
+    assert {r.exit_status for r in worker_records(buffer.name)} == {0}
+    still_works(buffer)
+
+
+def test_close_ends_even_those_that_stand_still(make_buffer: MakeBuffer, crew: Crew) -> None:
+    """Paused, blocked, stopped by a signal, or just born: all are gone when close returns."""
+    buffer = make_buffer(2)
+    supervisor = crew(buffer)
+    stopped = supervisor.start(Role.PRODUCER)
+    wait_items(buffer, stopped, 2)
+    os.kill(stopped, signal.SIGSTOP)
+    supervisor.start(Role.PRODUCER, hold=True)
+    supervisor.start(Role.PRODUCER)
+    poll(supervisor.ready, "all have joined")
+    born = supervisor.start(Role.CONSUMER)
+    started = time.monotonic()
+    supervisor.close()
+    assert time.monotonic() - started < 4
+    assert not supervisor.pids
+    assert not running([born])
+    statuses = {r.exit_status for r in worker_records(buffer.name) if r.pid != born}
+    assert statuses == {0}
+
+
+def test_what_cannot_start_is_said(
+    make_buffer: MakeBuffer, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system gives no process, the reason is told and the record is free again."""
+    buffer = make_buffer()
+    supervisor = crew(buffer)
+    monkeypatch.setattr("sys.executable", "/nonexistent/python")
+    with pytest.raises(ShmtuiError, match="cannot start producer 1"):
+        supervisor.start(Role.PRODUCER)
+    supervisor.add(Role.PRODUCER)
+    assert supervisor.history()[-1].tone is Tone.BAD
+    assert worker_records(buffer.name) == ()
+
+
+def test_orders_to_the_dead_are_nothing(make_buffer: MakeBuffer, crew: Crew) -> None:
+    """A key pressed a moment too late harms nobody."""
+    buffer = make_buffer()
+    supervisor = crew(buffer)
+    pid = supervisor.start(Role.PRODUCER)
+    poll(supervisor.ready, "it has joined")
+    words = record_of(buffer, pid).words
+    supervisor.terminate(pid)
+    supervisor._reap_ready(5)
+    before = supervisor.history(), words[Field.ORDER]
+    for order in (supervisor.pause, supervisor.resume, supervisor.terminate, supervisor.kill):
+        order(pid)
+    supervisor.set_rate(pid, 5.0)
+    supervisor.reset_rate(pid)
+    assert (supervisor.history(), words[Field.ORDER]) == before
