@@ -1,17 +1,28 @@
 """``python -m shmtui``."""
 
 import gc
+import os
+import signal
 import sys
+from types import FrameType
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    os._exit(128 + number)
 
 
 def main() -> None:
     """Run the command line."""
+    # Until a command has handlers of its own, nothing has been made that needs undoing. An
+    # exception would not do: Python drops one that lands in a callback, of an import for
+    # one, and the signal would be lost with it.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
     # Importing makes objects that live for ever: collecting among them costs a twentieth of the start.
     gc.disable()
-    try:
-        from shmtui.cli import run_cli  # noqa: PLC0415 - workers import this package too
-    except KeyboardInterrupt:
-        sys.exit(130)  # Nothing has been made yet, and an early Ctrl+C is no error.
+    from shmtui.cli import run_cli  # noqa: PLC0415 - workers import this package too
+
     sys.exit(run_cli(sys.argv[1:]))
 
 

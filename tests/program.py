@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -60,6 +61,14 @@ def running(pids: Iterable[int]) -> list[int]:
     return [pid for pid in pids if start_time(pid) is not None]
 
 
+def catches(pid: int, number: signal.Signals = signal.SIGTERM) -> bool:
+    """Whether the process has a handler for the signal (proc_pid_status(5), SigCgt)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("SigCgt:"):
+            return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    return False
+
+
 class HeadlessRun:
     """``shmtui run NAME --headless`` beside the test; whatever happens, it is over afterwards."""
 
@@ -81,6 +90,17 @@ class HeadlessRun:
             # A session of its own, as a terminal's: what becomes of orphans depends on it.
             start_new_session=True,
         )
+
+    @classmethod
+    @contextlib.contextmanager
+    def begun(cls, name: str, *arguments: str) -> Iterator[Self]:
+        """A run whose first line of ours has just run: Python itself leaves SIGTERM alone."""
+        run = cls(name, *arguments)
+        try:
+            poll(lambda: run.process.poll() is not None or catches(run.process.pid), "it has begun")
+            yield run
+        finally:
+            run.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
         try:
