@@ -17,7 +17,7 @@ from shmtui.tui.desk import Desk
 from shmtui.tui.keys import CHANGING_ACTIONS, NEEDS, available, bindings
 from shmtui.tui.orders import Aim, Complaint
 from shmtui.tui.text import inert
-from shmtui.tui.widgets import EventsPanel
+from shmtui.tui.widgets import EventsPanel, ProcessesPanel
 
 
 class DashboardApp(Desk, inherit_bindings=False):
@@ -152,6 +152,10 @@ class DashboardApp(Desk, inherit_bindings=False):
     def on_events_panel_opened(self, message: EventsPanel.Opened) -> None:
         """A finding or an event in full."""
         self._dialogues.detail(message.title, message.text, self._view)
+
+    def on_processes_panel_opened(self, message: ProcessesPanel.Opened) -> None:
+        """A process in full."""
+        self._dialogues.process(message.process, self._view)
 
     def action_help(self) -> None:
         """All keys."""

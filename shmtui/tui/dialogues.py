@@ -3,9 +3,12 @@
 Each is imported when it first opens: the first frame does not wait for any of them.
 """
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from shmtui.language import _
+from shmtui.observe.snapshot import Process
 from shmtui.tui.ports import Opened, Opener, Steering
 from shmtui.tui.view import View
 
@@ -78,6 +81,18 @@ class Dialogues:
         from shmtui.tui.screens.detail import DetailScreen
 
         self._app.push_screen(DetailScreen(title, text, view))
+
+    def process(self, process: Process, view: View) -> None:
+        """A process in full, as it is now."""
+        from shmtui.observe.portrait import portrait
+        from shmtui.tui.draw.portrait import portrait_text
+
+        seen, now = portrait(process.pid), time.time()
+        self.detail(
+            _("Process"),
+            lambda width: portrait_text(process, seen, now, width, view.glyphs),
+            view,
+        )
 
     def offset(self, view: View, done: Callable[[int | None], None]) -> None:
         """Ask for an offset in the segment."""

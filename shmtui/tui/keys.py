@@ -84,7 +84,7 @@ KEYS: tuple[Key, ...] = (
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
     ("up down", "Choose a row; a group stands for all of its processes"),
-    ("enter", "In the events: the finding's evidence and remedy"),
+    ("enter", "All of a process; of a finding its evidence and remedy"),
     ("pgup pgdn", "A page at a time"),
     ("home end", "First row, last row"),
 )

@@ -8,12 +8,15 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
+from shmtui.observe.snapshot import Process
 from shmtui.tui.draw.processes import header_line, row_line
 from shmtui.tui.lines import Line
 from shmtui.tui.rows import (
     PRODUCERS,
     Key,
+    Member,
     Row,
     follow,
     scroll_to,
@@ -37,7 +40,15 @@ class ProcessesPanel(Panel, can_focus=True):
         Binding("pagedown", "page(1)", show=False),
         Binding("home", "edge(0)", show=False),
         Binding("end", "edge(-1)", show=False),
+        Binding("enter", "open", show=False),
     ]
+
+    class Opened(Message):
+        """A process is wanted in full."""
+
+        def __init__(self, process: Process) -> None:
+            super().__init__()
+            self.process = process
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
@@ -118,6 +129,11 @@ class ProcessesPanel(Panel, can_focus=True):
         """The first row, or the last."""
         self._choose(at if at >= 0 else len(self._table) - 1)
         self.draw()
+
+    def action_open(self) -> None:
+        """Everything that is known of the chosen process; a group is opened nowhere."""
+        if isinstance(self.chosen, Member):
+            self.post_message(self.Opened(self.chosen.process))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """The wheel moves the cursor, so that it never leaves the view."""

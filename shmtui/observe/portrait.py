@@ -1,0 +1,109 @@
+"""A process in full, looked at once: what a table row has no room for.
+
+Psutil does the reading: this is asked for by a key, not in every frame. What this user
+may not read is None, and is named among what is hidden.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+_ASKED: Final = (
+    "cmdline", "exe", "cwd", "username", "ppid", "create_time", "status",
+    "cpu_times", "memory_info", "nice", "threads",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPortrait:
+    """One thread, by its own number."""
+
+    tid: int
+    name: str
+    """Hostile text is possible, here and in every text below."""
+    wchan: str | None
+    """Where in the kernel it sleeps; empty: it does not; None: hidden from this user."""
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """What is known of a process; None: gone by now, or hidden from this user."""
+
+    pid: int
+    command: tuple[str, ...] | None
+    executable: str | None
+    folder: str | None
+    user: str | None
+    parent_pid: int | None
+    parent: str | None
+    started: float | None
+    """Seconds since the epoch."""
+    status: str | None
+    nice: int | None
+    user_seconds: float | None
+    """CPU time in its own code."""
+    system_seconds: float | None
+    """CPU time in the kernel."""
+    resident: int | None
+    """Bytes of memory in use."""
+    threads: tuple[ThreadPortrait, ...]
+    hidden: tuple[str, ...]
+    """What this user may not read."""
+
+
+def portrait(pid: int) -> Portrait | None:
+    """Look at a process; None where there is none of that number."""
+    try:
+        process = psutil.Process(pid)
+        seen = process.as_dict(_ASKED, ad_value=None)
+        parent = process.parent()
+    except psutil.NoSuchProcess:
+        return None
+    cpu, memory = seen["cpu_times"], seen["memory_info"]
+    return Portrait(
+        pid=pid,
+        command=tuple(seen["cmdline"]) if seen["cmdline"] is not None else None,
+        executable=seen["exe"] or None,
+        folder=seen["cwd"] or None,
+        user=seen["username"],
+        parent_pid=seen["ppid"],
+        parent=_name(parent),
+        started=seen["create_time"],
+        status=seen["status"],
+        nice=seen["nice"],
+        user_seconds=None if cpu is None else cpu.user,
+        system_seconds=None if cpu is None else cpu.system,
+        resident=None if memory is None else memory.rss,
+        threads=tuple(
+            ThreadPortrait(t.id, _comm(pid, t.id), _wchan(pid, t.id), t.user_time + t.system_time)
+            for t in seen["threads"] or ()
+        ),
+        hidden=tuple(sorted(key for key in _ASKED if seen[key] is None)),
+    )
+
+
+def _name(process: psutil.Process | None) -> str | None:
+    try:
+        return None if process is None else process.name()
+    except psutil.Error:
+        return None
+
+
+def _comm(pid: int, tid: int) -> str:
+    return _task_file(pid, tid, "comm") or ""
+
+
+def _wchan(pid: int, tid: int) -> str | None:
+    """The kernel's own word for where a thread waits (proc_pid_wchan(5)); ``0`` means nowhere."""
+    text = _task_file(pid, tid, "wchan")
+    return "" if text == "0" else text
+
+
+def _task_file(pid: int, tid: int, name: str) -> str | None:
+    try:
+        with open(f"/proc/{pid}/task/{tid}/{name}", "rb") as file:
+            return file.read(256).rstrip(b"\n").decode("utf-8", "surrogateescape")
+    except OSError:
+        return None
