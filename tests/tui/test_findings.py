@@ -156,13 +156,13 @@ async def test_the_cursor_stays_with_its_row() -> None:
     async with b.app.run_test(size=(120, 40)) as pilot:
         await pilot.press("5", "end")
         panel = b.app.query_one(EventsPanel)
-        chosen = panel._row(panel._at)
+        chosen = panel._row(panel.at)
         now[0] = health(DEAD, GHOST)
         b.app.tick()
         await pilot.pause()
-        assert panel._row(panel._at) is chosen
+        assert panel._row(panel.at) is chosen
         await pilot.press("home")
-        assert panel._row(panel._at) == DEAD
+        assert panel._row(panel.at) == DEAD
 
 
 async def test_limits_are_told_once() -> None:

@@ -1,30 +1,17 @@
 """A list to choose from: lines above, rows with a cursor, lines below."""
 
-from typing import ClassVar
-
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from shmtui.tui.lines import Line, Span
 from shmtui.tui.rows import scroll_to
 from shmtui.tui.text import fit
 from shmtui.tui.view import View
-from shmtui.tui.widgets.panel import Panel
+from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 
-class RowsPanel(Panel, can_focus=True):
+class RowsPanel(CursorPanel):
     """What the rows say is up to the subclass, and so is what choosing one does."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("home", "edge(0)", show=False),
-        Binding("end", "edge(-1)", show=False),
-        Binding("enter", "choose", show=False),
-    ]
 
     class Chosen(Message):
         """Enter was pressed on a row, or the row was clicked twice."""
@@ -32,16 +19,9 @@ class RowsPanel(Panel, can_focus=True):
     def __init__(self, view: View) -> None:
         super().__init__()
         self.view = view
-        self.at = 0
-        self._first = 0
         self._above = 0
 
     # What the subclass says.
-
-    @property
-    def count(self) -> int:
-        """How many rows there are."""
-        raise NotImplementedError
 
     def row(self, at: int, width: int) -> Line:
         """A row, without its cursor."""
@@ -97,32 +77,15 @@ class RowsPanel(Panel, can_focus=True):
         self.at = max(0, min(at, self.count - 1))
         self.draw_anew()
 
-    def action_move(self, by: int) -> None:
-        """One row up or down."""
-        self.go(self.at + by)
+    @property
+    def page_rows(self) -> int:
+        """Half a screenful: other lines share the panel."""
+        return max(1, self.inner_size[1] // 2)
 
-    def action_page(self, by: int) -> None:
-        """A screenful up or down."""
-        self.go(self.at + by * max(1, self.inner_size[1] // 2))
-
-    def action_edge(self, at: int) -> None:
-        """The first row, or the last."""
-        self.go(at if at >= 0 else self.count - 1)
-
-    def action_choose(self) -> None:
+    def action_open(self) -> None:
         """Take the row."""
         if self.count:
             self.post_message(self.Chosen())
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel moves the cursor, so that it never leaves the view."""
-        event.stop()
-        self.action_move(1)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel moves the cursor, so that it never leaves the view."""
-        event.stop()
-        self.action_move(-1)
 
     def on_click(self, event: events.Click) -> None:
         """Go to a row; take it where it was chosen before."""
@@ -136,6 +99,6 @@ class RowsPanel(Panel, can_focus=True):
         if not (0 <= line < height - self._above - len(self.below(width)) and at < self.count):
             return
         if at == self.at:
-            self.action_choose()
+            self.action_open()
         else:
             self.go(at)

@@ -1,10 +1,8 @@
 """The events panel: what is wrong now, then what happened."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from shmtui.events import Event
@@ -14,26 +12,16 @@ from shmtui.tui.draw.findings import event_text, finding_line, finding_text, fin
 from shmtui.tui.lines import Line, line
 from shmtui.tui.rows import scroll_to
 from shmtui.tui.view import View
-from shmtui.tui.widgets.panel import Panel
+from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 _Row = Finding | Event
 
 
-class EventsPanel(Panel, can_focus=True):
+class EventsPanel(CursorPanel):
     """Findings as long as they hold, and below them the events, newest first."""
 
     title = "Events"
     number = "5"
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("home", "edge(0)", show=False),
-        Binding("end", "edge(1)", show=False),
-        Binding("enter", "open", show=False),
-    ]
 
     class Opened(Message):
         """A row is wanted in full."""
@@ -44,28 +32,24 @@ class EventsPanel(Panel, can_focus=True):
             self.text = text
             """Its lines for a width."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._at = 0
-        self._first = 0
-
     @property
-    def _count(self) -> int:
+    def count(self) -> int:
+        """Findings and events together."""
         return len(self.view.snapshot.health.findings) + len(self.view.events)
 
     def _row(self, at: int) -> _Row | None:
         findings, happened = self.view.snapshot.health.findings, self.view.events
         if at < len(findings):
             return findings[at]
-        return happened[at - len(findings)] if at < self._count else None
+        return happened[at - len(findings)] if at < self.count else None
 
     def show(self, view: View) -> None:
         """Take findings and events over; the cursor stays with its row, or at the top."""
-        row = self._row(self._at)
+        row = self._row(self.at)
         self.view = view
-        if self._at and row is not None:
-            self._at = self._find(row, self._at)
-        self._at = max(0, min(self._at, self._count - 1))
+        if self.at and row is not None:
+            self.at = self._find(row, self.at)
+        self.at = max(0, min(self.at, self.count - 1))
         self.draw()
 
     def _find(self, row: _Row, at: int) -> int:
@@ -80,14 +64,14 @@ class EventsPanel(Panel, can_focus=True):
 
     def sources(self) -> object:
         """The findings, the events, and where the cursor and the view stand."""
-        return self.view.snapshot.health.findings, self.view.events, self._at, self._first
+        return self.view.snapshot.health.findings, self.view.events, self.at, self._first
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The rows in view."""
-        if not self._count:
+        if not self.count:
             return [line(("nothing has happened yet", "muted"))]
-        self._first = scroll_to(self._first, self._at, height, self._count)
-        shown = range(self._first, min(self._count, self._first + max(0, height)))
+        self._first = scroll_to(self._first, self.at, height, self.count)
+        shown = range(self._first, min(self.count, self._first + max(0, height)))
         return [self._line(row, width) for at in shown if (row := self._row(at)) is not None]
 
     def _line(self, row: _Row, width: int) -> Line:
@@ -97,11 +81,11 @@ class EventsPanel(Panel, can_focus=True):
 
     def cursor_line(self) -> int | None:
         """The chosen row, while keys apply to it."""
-        return self._at - self._first if self.has_focus and self._count else None
+        return self.at - self._first if self.has_focus and self.count else None
 
     def scrolled(self) -> tuple[int, int]:
         """The first row in view and how many there are."""
-        return self._first, self._count
+        return self._first, self.count
 
     def heading(self) -> str:
         """How many findings there are."""
@@ -112,25 +96,9 @@ class EventsPanel(Panel, can_focus=True):
         del width, height
         return "enter: what shows it, what to do" if self.view.snapshot.health.findings else ""
 
-    def _go(self, at: int) -> None:
-        self._at = max(0, min(at, self._count - 1))
-        self.draw()
-
-    def action_move(self, by: int) -> None:
-        """One row up or down."""
-        self._go(self._at + by)
-
-    def action_page(self, by: int) -> None:
-        """A screenful up or down."""
-        self._go(self._at + by * max(1, self.inner_size[1] - 1))
-
-    def action_edge(self, at: int) -> None:
-        """The first, or the last."""
-        self._go(at * self._count)
-
     def action_open(self) -> None:
         """The chosen row in full."""
-        row, glyphs = self._row(self._at), self.view.glyphs
+        row, glyphs = self._row(self.at), self.view.glyphs
         if isinstance(row, Finding):
             finding = row
             self.post_message(
@@ -140,24 +108,14 @@ class EventsPanel(Panel, can_focus=True):
             event = row
             self.post_message(self.Opened("Event", lambda width: event_text(event, width, glyphs)))
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Older ones."""
-        event.stop()
-        self.action_move(1)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Newer ones."""
-        event.stop()
-        self.action_move(-1)
-
     def on_click(self, event: events.Click) -> None:
         """A finding opens; an event is chosen, and opens when it was chosen already."""
         top = 1 if self._has_frame else 0
         at = self._first + event.y - top
-        if not (top <= event.y < self.size.height - top and at < self._count):
+        if not (top <= event.y < self.size.height - top and at < self.count):
             return
         event.prevent_default()
-        chosen = at == self._at and event.chain == 2
-        self._go(at)
+        chosen = at == self.at and event.chain == 2
+        self.go(at)
         if chosen or isinstance(self._row(at), Finding):
             self.action_open()

@@ -4,10 +4,7 @@ Not Textual's DataTable: that costs several times as much for each frame, and it
 stays on a row number while processes come and go.
 """
 
-from typing import ClassVar
-
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from shmtui.observe.snapshot import Process
@@ -24,24 +21,14 @@ from shmtui.tui.rows import (
     without_workers,
 )
 from shmtui.tui.view import View
-from shmtui.tui.widgets.panel import Panel
+from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 
-class ProcessesPanel(Panel, can_focus=True):
+class ProcessesPanel(CursorPanel):
     """Who maps the segment, and the row that keys apply to."""
 
     title = "Processes"
     number = "4"
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("home", "edge(0)", show=False),
-        Binding("end", "edge(-1)", show=False),
-        Binding("enter", "open", show=False),
-    ]
 
     class Opened(Message):
         """A process is wanted in full."""
@@ -55,49 +42,47 @@ class ProcessesPanel(Panel, can_focus=True):
         self._table: tuple[Row, ...] = table_rows(self.view.snapshot)
         # The first key a newcomer tries is ``+``; on the producers it shows at once.
         self._key: Key = PRODUCERS
-        self._at = 0
-        self._first = 0
 
     @property
     def chosen(self) -> Row | None:
         """The row that keys apply to."""
-        return self._table[self._at] if self._at < len(self._table) else None
+        return self._table[self.at] if self.at < len(self._table) else None
 
     @property
-    def row_count(self) -> int:
-        """Rows that there are, in view or not."""
+    def count(self) -> int:
+        """Groups and processes."""
         return len(self._table)
 
     def show(self, view: View) -> None:
         """Take the processes over; the cursor follows its process."""
         self._table = table_rows(view.snapshot)
-        self._choose(follow(self._table, self._key, self._at))
+        self._choose(follow(self._table, self._key, self.at))
         super().show(view)
 
     def sources(self) -> object:
         """The processes, and where the cursor and the view stand."""
-        return self._table, self._at, self._first
+        return self._table, self.at, self._first
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The titles, then the rows in view."""
         if height <= 0:
             return []
         visible = height - 1
-        self._first = scroll_to(self._first, self._at, visible, len(self._table))
+        self._first = scroll_to(self._first, self.at, visible, len(self._table))
         glyphs = self.view.glyphs
         foreign = self.view.raw or without_workers(self._table)
         shown = self._table[self._first : self._first + visible]
         return [
             header_line(width, glyphs, foreign),
             *(
-                row_line(row, width, self._first + at == self._at, glyphs, foreign)
+                row_line(row, width, self._first + at == self.at, glyphs, foreign)
                 for at, row in enumerate(shown)
             ),
         ]
 
     def cursor_line(self) -> int | None:
         """The chosen row, under the line of titles."""
-        return self._at - self._first + 1 if self._table else None
+        return self.at - self._first + 1 if self._table else None
 
     def scrolled(self) -> tuple[int, int]:
         """The titles scroll with nothing, so they count as a row in view."""
@@ -110,40 +95,25 @@ class ProcessesPanel(Panel, can_focus=True):
         more = ", and others may" if self.view.snapshot.hidden else ""
         return f"{count} {'maps' if count == 1 else 'map'} it{more}"
 
+    @property
+    def page_rows(self) -> int:
+        """A screenful, less the titles and a row to find one's way by."""
+        return max(1, self.inner_size[1] - 2)
+
     def _choose(self, at: int) -> None:
-        self._at = max(0, min(at, len(self._table) - 1))
+        self.at = max(0, min(at, self.count - 1))
         if self._table:
-            self._key = self._table[self._at].key
+            self._key = self._table[self.at].key
 
-    def action_move(self, by: int) -> None:
-        """One row up or down."""
-        self._choose(self._at + by)
-        self.draw()
-
-    def action_page(self, by: int) -> None:
-        """A screenful up or down."""
-        self._choose(self._at + by * max(1, self.inner_size[1] - 2))
-        self.draw()
-
-    def action_edge(self, at: int) -> None:
-        """The first row, or the last."""
-        self._choose(at if at >= 0 else len(self._table) - 1)
+    def go(self, at: int) -> None:
+        """Put the cursor on a row; it stays with its process from then on."""
+        self._choose(at)
         self.draw()
 
     def action_open(self) -> None:
         """Everything that is known of the chosen process; a group is opened nowhere."""
         if isinstance(self.chosen, Member):
             self.post_message(self.Opened(self.chosen.process))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel moves the cursor, so that it never leaves the view."""
-        event.stop()
-        self.action_move(1)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel moves the cursor, so that it never leaves the view."""
-        event.stop()
-        self.action_move(-1)
 
     def on_click(self, event: events.Click) -> None:
         """Choose the row under the pointer; elsewhere a click does what it does to any panel."""
@@ -153,5 +123,4 @@ class ProcessesPanel(Panel, can_focus=True):
         inside = event.y >= top and event.y < self.size.height - (top - 1)
         if inside and 0 <= at < len(self._table):
             event.prevent_default()
-            self._choose(at)
-            self.draw()
+            self.go(at)
