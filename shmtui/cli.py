@@ -294,6 +294,28 @@ def check(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
     return ExitCode.FINDINGS if snapshot.health.findings else ExitCode.OK
 
 
+@main.command()
+@click.argument("name", type=SegmentName())
+@click.option("--yes", is_flag=True, help="Carry the plan out.")
+@layout_options
+def repair(name: str, yes: bool, **layout: Any) -> int:
+    """Show what it takes to get a stuck segment going again; with --yes, do it.
+
+    The plan says what is wrong, which words change from what to what, who is nudged, and
+    what it rests on. Nothing is changed without --yes, and nothing where the state can be
+    read in two ways. Exit 0: healthy; 1: something is still wrong; 2: refused.
+
+    \b
+    Examples:
+      shmtui repair /shm_buffer
+      shmtui repair /shm_buffer --slots 5 --yes
+    """
+    from shmtui.repair import repair_by_command
+
+    options, folder = open_options(layout)
+    return repair_by_command(name, options, folder, yes=yes, say=click.echo)
+
+
 def watch_until(sampler: "Sampler", due: float) -> None:
     """Wait until ``due``; look meanwhile at what only looks can count."""
     while (left := due - time.monotonic()) > 0:

@@ -57,6 +57,37 @@ def decode(raw: bytes, libc: Libc) -> SemaphoreWords:
     return SemaphoreWords(value, waiters, private != _MUSL_PRIVATE)
 
 
+def encode(words: SemaphoreWords, libc: Libc) -> bytes:
+    """The first 12 bytes of a ``sem_t``. Nobody may be at work on it meanwhile.
+
+    musl marks a value that somebody waits for; it is left unmarked here, and a waiter that
+    looks again, as each does once it is continued, marks it anew.
+
+    >>> decode(encode(SemaphoreWords(3, 2, True), Libc.MUSL), Libc.MUSL)
+    SemaphoreWords(value=3, waiters=2, shared=True)
+    """
+    if libc is Libc.GLIBC:
+        private = _GLIBC_SHARED if words.shared else 0
+        return struct.pack("=QI", words.value | words.waiters << 32, private)
+    private = 0 if words.shared else _MUSL_PRIVATE
+    return struct.pack("=III", words.value, words.waiters, private)
+
+
+def overwrite(path: str, offset: int, words: SemaphoreWords, libc: Libc) -> None:
+    """Set a semaphore's words in its file. Whoever uses it has to be stopped for that long.
+
+    OSError: the file may not be written. ShmtuiError: it ends before the semaphore does.
+    """
+    raw = encode(words, libc)
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if os.fstat(fd).st_size < offset + SEM_SIZE:
+            raise ShmtuiError(f"{path} ends before its semaphore does: was it truncated?")
+        os.pwrite(fd, raw, offset)
+    finally:
+        os.close(fd)
+
+
 class Semaphore(Protocol):
     """What the protocol does to a semaphore."""
 

@@ -132,13 +132,18 @@ class Participants:
         """How many processes that are no workers of ours map the segment."""
         return len(self._foreign)
 
-    def look(self, records: tuple[WorkerRecord, ...], now_ns: int) -> tuple[Process, ...]:
-        """Everyone who takes part, workers first in the order of their birth."""
+    def look(
+        self, records: tuple[WorkerRecord, ...], now_ns: int, *, thorough: bool = False
+    ) -> tuple[Process, ...]:
+        """Everyone who takes part, workers first in the order of their birth.
+
+        ``thorough``: search all of /proc for newcomers now, and not by turns.
+        """
         live = {r.pid for r in records if r.condition is Condition.LIVE}
-        slow = now_ns - self._slow_at_ns >= SLOW_NS
+        slow = thorough or now_ns - self._slow_at_ns >= SLOW_NS
         if slow:
             self._slow_at_ns = now_ns
-            self._watch.look()
+            self._watch.look(all_of_them=thorough)
         ours = {r.pid for r in records if not r.program}
         programs = {r.pid: r for r in records if r.program and r.condition is Condition.LIVE}
         self._limits.clear()

@@ -150,6 +150,34 @@ def futex_waits(pid: int, maps: tuple[Mapping, ...]) -> tuple[FutexWait, ...] | 
     return tuple(found)
 
 
+def in_system_call(pid: int) -> bool | None:
+    """Whether every thread of ``pid`` is in the kernel by a call of its own, asleep or stopped
+    there; None if this user may not know. One that runs, or was stopped while it ran, is not.
+    """
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/syscall", "rb", buffering=0) as file:
+                if not file.read(256).split()[0].isdigit():
+                    return False
+    except PermissionError:
+        return None
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return False
+    return True
+
+
+def stopped(pid: int) -> bool:
+    """Whether every thread of ``pid`` is stopped by a signal, or it has ended."""
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:
+                if parse_stat(file.read(1024)).state not in "TtZX":
+                    return False
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return True
+
+
 def parse_stat(raw: bytes) -> ProcessStat:
     """Read a /proc/PID/stat line; the name in it may hold spaces and parentheses.
 
@@ -324,7 +352,7 @@ class MapperWatch:
         """The mappers found so far."""
         return self._maps
 
-    def look(self) -> None:
+    def look(self, *, all_of_them: bool = False) -> None:
         """Look at a slice; the first look takes in all."""
         self._looks += 1
         present = set(processes())
@@ -335,7 +363,7 @@ class MapperWatch:
         for pid in present:
             age = self._age.get(pid, 0)
             self._age[pid] = age + 1
-            due = age < self.YOUNG or (pid + self._looks) % self.ROUND == 0
+            due = all_of_them or age < self.YOUNG or (pid + self._looks) % self.ROUND == 0
             if due or pid in self._maps:
                 self._examine(pid)
 

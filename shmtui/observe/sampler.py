@@ -18,7 +18,7 @@ from shmtui.ipc.layout import Layout
 from shmtui.ipc.process import alive
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.ipc.ring import counted, sum_of
-from shmtui.ipc.segment import SHM_DIR
+from shmtui.ipc.segment import SHM_DIR, FileIdentity
 from shmtui.observe.control_reader import ControlReader, in_flight, permits_held, positions, totals
 from shmtui.observe.layout_choice import LayoutOptions, Resolved
 from shmtui.observe.participants import Participants
@@ -137,6 +137,11 @@ class Sampler:
         return self._resolved.layout
 
     @property
+    def identity(self) -> FileIdentity:
+        """The file that is looked at."""
+        return self._reader.identity
+
+    @property
     def source(self) -> LayoutSource:
         """Where the layout is known from."""
         return self._resolved.source
@@ -182,11 +187,11 @@ class Sampler:
 
     # -- one look ---------------------------------------------------------------------------
 
-    def sample(self) -> Snapshot:
-        """Look once."""
+    def sample(self, *, thorough: bool = False) -> Snapshot:
+        """Look once; ``thorough`` searches all of /proc for whoever has just come."""
         from shmtui.observe.health import HISTORY_NS, diagnose  # noqa: PLC0415 - five milliseconds
 
-        snapshot = self._look()
+        snapshot = self._look(thorough=thorough)
         history = self._history
         if history and snapshot.monotonic_ns - history[-1].monotonic_ns < DIAGNOSE_NS:
             return replace(snapshot, health=self._health)
@@ -198,7 +203,7 @@ class Sampler:
         self._health = diagnose(history)
         return replace(snapshot, health=self._health)
 
-    def _look(self) -> Snapshot:
+    def _look(self, *, thorough: bool) -> Snapshot:
         looked = self._reader.look()
         if looked.replaced:
             looked = self._follow(looked)
@@ -210,7 +215,7 @@ class Sampler:
         ring = self._ring.read(self.slots_shown)
         _, records_after = self._read_control()
         steady = positions(records) == positions(records_after)
-        processes = self._participants.look(records_after, now_ns)
+        processes = self._participants.look(records_after, now_ns, thorough=thorough)
         known = steady and self._participants.foreign == 0 and self._control is not None
         items, room = permits_held(records_after) if known else (None, None)
         full = _occupancy(layout, ring, items, room)

@@ -1,0 +1,351 @@
+"""Carrying out a repair: stop who takes part, look again, write, let go, and see that it moves.
+
+Nothing is written before everybody is stopped and the plan, made anew from what stands there
+then, still ends the same findings. Whoever was stopped here is continued, whatever happens.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.errors import ExitCode, ShmtuiError
+from shmtui.ipc.layout import Layout
+from shmtui.ipc.layout_option import layout_option
+from shmtui.ipc.segment import SHM_DIR, FileIdentity, identity_at, segment_path
+from shmtui.ipc.semaphore import SemaphoreWords, named_semaphore_path, overwrite
+from shmtui.language import _, ngettext
+from shmtui.observe.layout_choice import LayoutOptions
+from shmtui.observe.participants import named_files
+from shmtui.observe.procfs import stopped
+from shmtui.observe.repair import Change, Plan, Refusal, plan
+from shmtui.observe.sampler import Sampler
+from shmtui.observe.snapshot import Finding, LayoutSource, Snapshot
+from shmtui.observe.standing import Standing, participants, standing
+from shmtui.report.inert import inert
+from shmtui.session import note_signals, noted_signal
+
+WATCH_SECONDS: Final = 2.5
+"""How long a buffer is watched for findings before a plan is made."""
+LOOK_SECONDS: Final = 0.1
+STOP_SECONDS: Final = 1.0
+TRIES: Final = 60
+"""How often everybody is stopped to find them all where they can be told."""
+MOVING_SECONDS: Final = 4.0
+"""How long is watched afterwards: whether it moves, and whether anybody still sleeps privately."""
+NUDGE_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a repair did, and what came of it."""
+
+    plan: Plan
+    stopped: int
+    """Processes that were stopped and continued."""
+    nudges: int
+    """How often a process was stopped and continued to get it off a private futex."""
+    moved: bool
+    """Whether indices or values have changed since."""
+    still_private: tuple[str, ...]
+    """Who still sleeps where nobody can wake it."""
+    remaining: tuple[Finding, ...]
+    """What is found now."""
+
+    @property
+    def text(self) -> str:
+        """One line: before, after, and whether it moves."""
+        ended = ", ".join(finding.code for finding in self.plan.findings)
+        changes = "; ".join(change.text for change in self.plan.changes) or _("no word changed")
+        result = _("items move again") if self.moved else _("nothing has moved yet")
+        return _("repaired {findings}: {changes}; {result}").format(
+            findings=ended, changes=changes, result=result
+        )
+
+
+class Repairer:
+    """Makes and carries out plans for one segment. Every method may block for seconds."""
+
+    def __init__(
+        self, name: str, options: LayoutOptions | None = None, folder: str = SHM_DIR
+    ) -> None:
+        self._name = name
+        self._options = options or LayoutOptions()
+        self._folder = folder
+
+    def propose(self, seconds: float = WATCH_SECONDS) -> Plan | Refusal | None:
+        """Watch, and say what would be done; nothing is touched. None: nothing is wrong."""
+        with self._sampler(self._options) as sampler:
+            findings = watch(sampler, seconds)
+            for attempt in range(TRIES):
+                found = plan(sampler.sample(), findings, self._standings(sampler))
+                if not isinstance(found, Refusal) or not found.passing or attempt == TRIES - 1:
+                    return found
+                time.sleep(LOOK_SECONDS / 4)
+        return None
+
+    def carry_out(self, agreed: Plan) -> Report | Refusal:
+        """Do what was agreed, if it still is what is needed. A refusal has changed no byte."""
+        with self._sampler(self._options) as sampler:
+            layout, control = sampler.layout, sampler.source is LayoutSource.CONTROL
+        if layout is None:
+            return Refusal(_("its layout is not known"), _("say it with --layout"))
+        options = LayoutOptions() if control else LayoutOptions(layout=layout_option(layout))
+        why = Refusal(_("it never stood still"), _("pause who runs, and try again"))
+        for _attempt in range(TRIES):
+            with self._sampler(options) as sampler, Freeze() as freeze:
+                done = self._try(sampler, layout, agreed, freeze)
+            if isinstance(done, Plan):
+                return self._see_through(options, done, freeze.count)
+            why = done
+            if not done.passing:
+                break
+            time.sleep(LOOK_SECONDS / 10)
+        return why
+
+    def _try(
+        self, sampler: Sampler, layout: Layout, agreed: Plan, freeze: "Freeze"
+    ) -> Plan | Refusal:
+        """Stop everybody, look, and write where it may be done."""
+        refusal = freeze.stop(sampler.sample())
+        if refusal is not None:
+            return refusal
+        # A fresh look at all of /proc: somebody may have come meanwhile.
+        snapshot = sampler.sample(thorough=True)
+        if freeze.lacks(snapshot):
+            return Refusal(_("somebody new came"), _("try again"), passing=True)
+        now = plan(snapshot, agreed.findings, self._standings(sampler, snapshot))
+        if now is None:
+            return Refusal(_("nothing is wrong any more"), _("look again"))
+        if isinstance(now, Plan):
+            for change in now.changes:
+                self._write(layout, change, sampler.identity)
+        return now
+
+    def _write(self, layout: Layout, change: Change, identity: FileIdentity) -> None:
+        """Set one semaphore's words."""
+        words = SemaphoreWords(change.after.value or 0, change.after.waiters or 0, True)
+        offset = layout.semaphore_offset(change.semaphore)
+        named = layout.semaphore_name(change.semaphore)
+        path = segment_path(self._name, self._folder)
+        if offset is None:
+            assert named is not None
+            path, offset = named_semaphore_path(named, self._folder), 0
+        elif identity_at(path) != identity:
+            raise ShmtuiError(
+                _("{name} is another file by now, so nothing is written").format(name=self._name)
+            )
+        overwrite(path, offset, words, layout.libc)
+
+    def _see_through(self, options: LayoutOptions, done: Plan, stopped_count: int) -> Report:
+        """Nudge who still sleeps privately, and watch whether it moves."""
+        nudges = 0
+        with self._sampler(options) as sampler:
+            first = _position(sampler.sample())
+            moved = False
+            private: tuple[Standing, ...] = ()
+            end = time.monotonic() + MOVING_SECONDS
+            while time.monotonic() < end:
+                time.sleep(NUDGE_SECONDS)
+                snapshot = sampler.sample(thorough=True)
+                moved = moved or _position(snapshot) != first
+                private = tuple(s for s in self._standings(sampler, snapshot) if s.private)
+                ready = [s for s in private if _has_permit(s, snapshot)]
+                for s in ready:
+                    nudges += nudge(s.process.pid)
+                if moved and not private:
+                    break
+            remaining = watch(sampler, WATCH_SECONDS / 2)
+        names = tuple(f"{s.process.name} (PID {s.process.pid})" for s in private)
+        return Report(done, stopped_count, nudges, moved, names, remaining)
+
+    def _standings(
+        self, sampler: Sampler, snapshot: Snapshot | None = None
+    ) -> tuple[Standing, ...]:
+        layout = sampler.layout
+        if layout is None:
+            return ()
+        named = named_files(layout)
+        processes = participants((snapshot or sampler.sample()).processes)
+        return tuple(standing(p, sampler.identity, layout, named) for p in processes)
+
+    @contextlib.contextmanager
+    def _sampler(self, options: LayoutOptions) -> Iterator[Sampler]:
+        with contextlib.closing(Sampler(self._name, options, folder=self._folder)) as sampler:
+            yield sampler
+
+
+class Freeze:
+    """Processes stopped for as long as the block lasts; those stopped before stay so after."""
+
+    def __init__(self) -> None:
+        self._stopped: dict[int, int] = {}
+        self._others: set[int] = set()
+
+    @property
+    def count(self) -> int:
+        """How many were stopped here."""
+        return len(self._stopped)
+
+    def __enter__(self) -> "Freeze":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for pidfd in self._stopped.values():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGCONT)
+            os.close(pidfd)
+
+    def stop(self, snapshot: Snapshot) -> Refusal | None:
+        """Stop all who take part. A refusal: somebody may not be, or does not stop."""
+        for process in participants(snapshot.processes):
+            try:
+                self.halt(process.pid)
+            except ProcessLookupError:
+                continue
+            except PermissionError:
+                return Refusal(
+                    _("{name} (PID {pid}) may not be stopped by this user").format(
+                        name=process.name, pid=process.pid
+                    ),
+                    _("run shmtui as {user} or as root").format(user=process.user or _("its user")),
+                )
+        if not self.settle():
+            return Refusal(_("a process does not stop"), _("try again"), passing=True)
+        return None
+
+    def halt(self, pid: int) -> None:
+        """Stop one process, unless it is stopped already. ProcessLookupError, PermissionError."""
+        if pid in self._stopped or pid in self._others:
+            return
+        if stopped(pid):
+            self._others.add(pid)
+            return
+        pidfd = os.pidfd_open(pid)
+        try:
+            signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
+        except BaseException:
+            os.close(pidfd)
+            raise
+        self._stopped[pid] = pidfd
+
+    def settle(self) -> bool:
+        """Wait until all stand still; False where one does not within `STOP_SECONDS`."""
+        end = time.monotonic() + STOP_SECONDS
+        while not all(stopped(pid) for pid in self._stopped):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.001)
+        return True
+
+    def lacks(self, snapshot: Snapshot) -> bool:
+        """Whether somebody takes part who is not stopped."""
+        known = self._stopped.keys() | self._others
+        return any(p.pid not in known for p in participants(snapshot.processes))
+
+
+def watch(sampler: Sampler, seconds: float) -> tuple[Finding, ...]:
+    """What is found in ``seconds`` of looking."""
+    end = time.monotonic() + seconds
+    snapshot = sampler.sample()
+    while time.monotonic() < end:
+        time.sleep(LOOK_SECONDS)
+        snapshot = sampler.sample()
+    return snapshot.health.findings
+
+
+def nudge(pid: int) -> int:
+    """Stop and continue a process, so that it looks again at what it waits for; 1 if it could.
+
+    The futex call that a signal interrupts is restarted, and reads the word anew.
+    """
+    with Freeze() as freeze, contextlib.suppress(ProcessLookupError, PermissionError):
+        freeze.halt(pid)
+        freeze.settle()
+    return freeze.count
+
+
+def _has_permit(s: Standing, snapshot: Snapshot) -> bool:
+    """Whether what it privately sleeps on has a permit for it by now."""
+    return any(private and snapshot.semaphores[role].value for role, private in s.asleep)
+
+
+def _position(snapshot: Snapshot) -> tuple[object, ...]:
+    return (snapshot.in_, snapshot.out)
+
+
+def proposal_lines(found: Plan | Refusal | None) -> Iterator[str]:
+    """A plan, or why there is none, in lines."""
+    if found is None:
+        yield _("nothing to repair: no findings")
+        return
+    if isinstance(found, Refusal):
+        yield _("refused: {why}").format(why=found.why)
+        yield "  " + _("what would settle it: {settle}").format(settle=found.settle)
+        return
+    yield _("What is wrong")
+    for finding in found.findings:
+        yield f"  {finding.code} ({finding.certainty}): {finding.claim}"
+    yield _("What changes")
+    for change in found.changes:
+        yield f"  {change.text}"
+    for s in found.nudged:
+        yield "  " + _(
+            "{name} (PID {pid}): stopped and continued until it sleeps where it can be woken"
+        ).format(name=s.process.name, pid=s.process.pid)
+    if not found.changes and not found.nudged:
+        yield "  " + _("nothing")
+    yield _("What it rests on ({certainty})").format(certainty=found.certainty)
+    for ground in found.rests_on:
+        yield f"  {ground}"
+    yield "  " + _("all who map it are stopped for a moment; a shell may call its job stopped")
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """What came of it, in lines."""
+    yield report.text
+    yield "  " + ngettext(
+        "{count} process stopped and continued", "{count} processes stopped and continued",
+        report.stopped,
+    ).format(count=report.stopped) + (
+        _("; {nudges} nudges").format(nudges=report.nudges) if report.nudges else ""
+    )  # fmt: skip
+    for name in report.still_private:
+        yield "  " + _(
+            "{name} still sleeps where nobody can wake it: repair again once there is something "
+            "for it"
+        ).format(name=name)
+    for finding in report.remaining:
+        yield f"  {finding.code}: {finding.claim}"
+
+
+def repair_by_command(
+    name: str, options: LayoutOptions, folder: str, *, yes: bool, say: Callable[[str], None]
+) -> int:
+    """Carry out ``shmtui repair``; returns the exit code."""
+    repairer = Repairer(name, options, folder)
+    found = repairer.propose()
+    for text in proposal_lines(found):
+        say(inert(text))
+    if found is None:
+        return ExitCode.OK
+    if isinstance(found, Refusal):
+        return ExitCode.CANNOT
+    if not yes:
+        say(_("nothing was changed: add --yes to carry it out"))
+        return ExitCode.FINDINGS
+    # While others are stopped, an end in the middle would leave them so.
+    note_signals()
+    done = repairer.carry_out(found)
+    if isinstance(done, Refusal):
+        for text in proposal_lines(done):
+            say(inert(text))
+        return ExitCode.CANNOT
+    for text in report_lines(done):
+        say(inert(text))
+    if (number := noted_signal()) is not None:
+        return 128 + number
+    return ExitCode.FINDINGS if done.remaining or done.still_private else ExitCode.OK
