@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.housekeeping import drop_dead_control
 from shmtui.ipc.buffer import OwnBuffer
+from shmtui.ipc.layout import Layout
+from shmtui.ipc.layout_option import layout_option
 from shmtui.ipc.process import own_identity
 from shmtui.ipc.protocol import Role
 from shmtui.ipc.segment import SHM_DIR, identity_at, segment_path
@@ -31,7 +33,10 @@ from shmtui.session import (
 from shmtui.workers.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shmtui.observe.discovery import Entry
+    from shmtui.repair import Repairer
 
 PUBLISH_NS: Final = 500_000_000
 WAIT_SECONDS: Final = 0.1
@@ -109,6 +114,17 @@ class Attached:
 
     source: "Sampler | SteeredSource"
     steering: Supervisor | None = None
+    mender: "Callable[[], Repairer] | None" = None
+    """Makes what repairs it; absent where nothing may be written."""
+
+
+def repairer(name: str, layout: Layout | None = None) -> "Repairer":
+    """What repairs a segment; of one that this run made, the control block tells the layout."""
+    from shmtui.repair import Repairer  # noqa: PLC0415 - for a key that is pressed rarely
+
+    if layout is None:
+        return Repairer(name)
+    return Repairer(name, LayoutOptions(layout=layout_option(layout)))
 
 
 class SegmentOpener:
@@ -180,7 +196,11 @@ class SegmentOpener:
         supervisor = Supervisor(buffer, rates)
         self._cleaning.callback(supervisor.close)
         sampler.rejoin()
-        joined = self._joined[name] = Attached(SteeredSource(sampler, supervisor), supervisor)
+        joined = self._joined[name] = Attached(
+            SteeredSource(sampler, supervisor),
+            supervisor,
+            lambda: repairer(name, layout),
+        )
         return joined
 
     def close(self) -> None:
@@ -218,6 +238,7 @@ def _dashboard(options: AttachOptions, opener: SegmentOpener) -> int:
         None if opened is None else opened.steering,
         refresh_hz=options.refresh_hz,
         ascii_only=options.ascii_only,
+        mender=None if opened is None else opened.mender,
         opener=opener,
         choice=choice,
     )

@@ -7,7 +7,7 @@ then the workers follow by themselves and the next start sweeps the rest.
 
 import contextlib
 
-from shmtui.attach import Attached, SegmentOpener, SteeredSource
+from shmtui.attach import Attached, SegmentOpener, SteeredSource, repairer
 from shmtui.housekeeping import sweep
 from shmtui.ipc.buffer import OwnBuffer, refuse_taken_name
 from shmtui.ipc.layout import Layout, SemaphoreKind, item_type, seed_layout
@@ -98,10 +98,12 @@ def _farewell(options: RunOptions, buffer: OwnBuffer) -> None:
 def _dashboard(options: RunOptions, supervisor: Supervisor, source: SteeredSource) -> int:
     from shmtui.tui.app import DashboardApp  # noqa: PLC0415 - only a dashboard pays for Textual
 
-    with contextlib.closing(SegmentOpener(home=Attached(source, supervisor))) as opener:
+    home = Attached(source, supervisor, lambda: repairer(options.name))
+    with contextlib.closing(SegmentOpener(home=home)) as opener:
         app = DashboardApp(
             source,
             supervisor,
+            mender=home.mender,
             refresh_hz=options.refresh_hz,
             ascii_only=options.ascii_only,
             opener=opener,

@@ -22,6 +22,7 @@ from shmtui.observe.layout_choice import LayoutOptions
 from shmtui.observe.participants import named_files
 from shmtui.observe.procfs import stopped
 from shmtui.observe.repair import Change, Plan, Refusal, plan
+from shmtui.observe.repair_text import proposal_lines
 from shmtui.observe.sampler import Sampler
 from shmtui.observe.snapshot import Finding, LayoutSource, Snapshot
 from shmtui.observe.standing import Standing, participants, standing
@@ -219,7 +220,7 @@ class Freeze:
 
     def halt(self, pid: int) -> None:
         """Stop one process, unless it is stopped already. ProcessLookupError, PermissionError."""
-        if pid in self._stopped or pid in self._others:
+        if pid in self._stopped or pid in self._others or pid == os.getpid():
             return
         if stopped(pid):
             self._others.add(pid)
@@ -275,33 +276,6 @@ def _has_permit(s: Standing, snapshot: Snapshot) -> bool:
 
 def _position(snapshot: Snapshot) -> tuple[object, ...]:
     return (snapshot.in_, snapshot.out)
-
-
-def proposal_lines(found: Plan | Refusal | None) -> Iterator[str]:
-    """A plan, or why there is none, in lines."""
-    if found is None:
-        yield _("nothing to repair: no findings")
-        return
-    if isinstance(found, Refusal):
-        yield _("refused: {why}").format(why=found.why)
-        yield "  " + _("what would settle it: {settle}").format(settle=found.settle)
-        return
-    yield _("What is wrong")
-    for finding in found.findings:
-        yield f"  {finding.code} ({finding.certainty}): {finding.claim}"
-    yield _("What changes")
-    for change in found.changes:
-        yield f"  {change.text}"
-    for s in found.nudged:
-        yield "  " + _(
-            "{name} (PID {pid}): stopped and continued until it sleeps where it can be woken"
-        ).format(name=s.process.name, pid=s.process.pid)
-    if not found.changes and not found.nudged:
-        yield "  " + _("nothing")
-    yield _("What it rests on ({certainty})").format(certainty=found.certainty)
-    for ground in found.rests_on:
-        yield f"  {ground}"
-    yield "  " + _("all who map it are stopped for a moment; a shell may call its job stopped")
 
 
 def report_lines(report: Report) -> Iterator[str]:

@@ -32,8 +32,10 @@ Record, 256 bytes, four cache lines, so that no two writers share one::
     orders          S   64 sequence  72 target rate, double  80 hold  88 shown rate, double
                         96 until, ns (no item is due from then on; 0 = no end)
                        104 program (1 = the user's own: it writes no telemetry)
+                       112 fault (ipc/faults.py)  120 steps (0 = it runs; else it stops before
+                       each step, and steps - 1 of them have been allowed)
     telemetry       W  128 step  136 items  144 sum  152 last item  160 heartbeat, ns
-                       168 blocked since, ns  176 sequence obeyed
+                       168 blocked since, ns  176 sequence obeyed  184 faults made
     bell        S + W  192 sem_t: posted after each order, so that a sleeper looks
 
 Counters of a worker that has gone are added to ``retired`` before its record is
@@ -52,6 +54,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from shmtui.errors import ControlBlockError
+from shmtui.ipc.faults import Fault
 from shmtui.ipc.layout import Layout
 from shmtui.ipc.layout_text import layout_text, parse_layout
 from shmtui.ipc.libc import Libc
@@ -78,7 +81,7 @@ LAYOUT_ROOM: Final = HEADER_SIZE - 424
 """Bytes that a layout may take."""
 
 _HEADER = struct.Struct(f"=8s10Q2d5QQQ256sQ{LAYOUT_ROOM}s")
-_RECORD = struct.Struct("=5QqQd QdQd4Q 3Q8s3Q")
+_RECORD = struct.Struct("=5QqQd QdQd4Q 3Q8s4Q")
 _VERSION_WORD = 1
 
 
@@ -116,6 +119,8 @@ class Field(IntEnum):
     SHOWN_RATE = 11
     UNTIL_NS = 12
     PROGRAM = 13
+    FAULT = 14
+    STEPS = 15
     STEP = 16
     ITEMS = 17
     SUM = 18
@@ -123,6 +128,7 @@ class Field(IntEnum):
     HEARTBEAT_NS = 20
     BLOCKED_SINCE_NS = 21
     OBEYED = 22
+    FAULTED = 23
 
 
 BELL_OFFSET: Final = 192
@@ -130,7 +136,9 @@ STEP_MASK: Final = 0xFF
 BLOCKED: Final = 0x100
 """Set in the step word while the worker sleeps in that step's wait."""
 PAUSED: Final = 0x200
-"""Set in the step word while the worker holds still by order."""
+"""Set in the step word while the worker holds still by order, between two items."""
+STEPPING: Final = 0x400
+"""Set in the step word while the worker stands before that step and waits to be let on."""
 
 
 class Condition(IntEnum):
@@ -150,6 +158,7 @@ class Flags(IntFlag):
     """The segment is somebody else's: the block goes, the segment stays."""
 
 
+_FAULTS: Final = frozenset(Fault)
 _ROLE_NUMBERS: Final = {Role.PRODUCER: 1, Role.CONSUMER: 2}
 _ROLES: Final = {number: role for role, number in _ROLE_NUMBERS.items()}
 
@@ -208,6 +217,9 @@ class WorkerRecord:
     step: Step
     blocked: bool
     paused: bool
+    stepping: bool
+    """It stands before ``step`` and waits to be let on."""
+    fault: Fault
     items: int
     sum: int
     last_item: bytes
@@ -284,8 +296,8 @@ def parse_records(raw: bytes, header: ControlHeader) -> Iterator[WorkerRecord]:
 
 def _record(index: int, fields: tuple[Any, ...]) -> WorkerRecord | None:
     pid, start, role, number, condition, status, ended, start_rate = fields[:8]
-    _order, target, hold, shown, _until, program = fields[8:14]
-    step, items, total, last, heartbeat, since, _obeyed = fields[16:23]
+    _order, target, hold, shown, _until, program, fault, _steps = fields[8:16]
+    step, items, total, last, heartbeat, since, _obeyed, _faulted = fields[16:24]
     if condition not in {Condition.LIVE, Condition.ENDED} or role not in _ROLES:
         return None
     if step & STEP_MASK > Step.ENDED:
@@ -307,6 +319,8 @@ def _record(index: int, fields: tuple[Any, ...]) -> WorkerRecord | None:
         step=Step(step & STEP_MASK),
         blocked=bool(step & BLOCKED),
         paused=bool(step & PAUSED),
+        stepping=bool(step & STEPPING),
+        fault=Fault(fault) if fault in _FAULTS else Fault.NONE,
         items=items,
         sum=total,
         last_item=last,
@@ -340,7 +354,13 @@ class ControlRecord:
         self.bell = EmbeddedSemaphore(block, start + BELL_OFFSET, libc)
 
     def order(
-        self, *, rate: float | None = None, hold: bool | None = None, until_ns: int | None = None
+        self,
+        *,
+        rate: float | None = None,
+        hold: bool | None = None,
+        until_ns: int | None = None,
+        fault: Fault | None = None,
+        steps: int | None = None,
     ) -> None:
         """Write an order, then ring. The sequence rises after the fields, so that a worker
         that sees it sees them.
@@ -351,6 +371,10 @@ class ControlRecord:
             self.words[Field.HOLD] = int(hold)
         if until_ns is not None:
             self.words[Field.UNTIL_NS] = until_ns
+        if fault is not None:
+            self.words[Field.FAULT] = fault
+        if steps is not None:
+            self.words[Field.STEPS] = steps
         self.words[Field.ORDER] += 1
         self.bell.post()
 

@@ -7,11 +7,12 @@ the certainty; a full or an empty buffer with slow peers is health, not sickness
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import Role, SemaphoreRole, Step, step_name
+from shmtui.language import _
 from shmtui.observe.snapshot import (
     Certainty,
     Finding,
@@ -54,6 +55,8 @@ def diagnose(history: Sequence[Snapshot]) -> Health:
         return Health()
     case = Case(tuple(history))
     findings = [finding for rule in RULES for finding in rule(case)]
+    if history[-1].layout.assumed:
+        findings = [_less_sure(finding) for finding in findings]
     findings.sort(key=lambda f: (f.severity is not Status.CRITICAL, f.code))
     if any(f.severity is Status.CRITICAL for f in findings):
         return Health(Status.CRITICAL, tuple(findings))
@@ -62,6 +65,14 @@ def diagnose(history: Sequence[Snapshot]) -> Health:
     watched = case.now.monotonic_ns - case.history[0].monotonic_ns
     blind = not case.now.semaphores or case.now.in_ is None
     return Health(Status.UNKNOWN if blind or watched < SETTLED_NS else Status.OK)
+
+
+def _less_sure(finding: Finding) -> Finding:
+    """No finding is surer than the layout that it is read by."""
+    if finding.certainty is not Certainty.CERTAIN:
+        return finding
+    fact = _("the layout is taken for the exercise's by name and size; others fit the bytes too")
+    return replace(finding, certainty=Certainty.LIKELY, evidence=(*finding.evidence, fact))
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ class Sampler:
                 self._control.close()
             raise
         layout = self._resolved.layout
+        self._candidates = self._resolved.candidate_options
         self._participants = Participants(self._reader.identity, layout)
         self._ring = None if layout is None else RingReader(self._reader, layout, self._folder)
         self._meter: RingMeter | None = None
@@ -266,9 +267,7 @@ class Sampler:
             time=time.time(),
             monotonic_ns=now_ns,
             segment=self._segment(looked),
-            layout=LayoutInfo(
-                LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", self._resolved.candidate_options
-            ),
+            layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", self._candidates),
             processes=self._participants.look((), now_ns),
             limits=self._participants.limits,
             hidden=self._participants.hidden,
@@ -311,6 +310,7 @@ class Sampler:
                 layout.data, layout.in_, layout.out, layout.mutex, layout.empty, layout.full
             ),
             semaphores=layout.kind,
+            candidates=self._candidates,
         )
 
     def resident_sum(self) -> int:

@@ -114,6 +114,11 @@ class LayoutInfo:
     """``embedded`` or ``named``."""
     candidates: tuple[str, ...] = ()
 
+    @property
+    def assumed(self) -> bool:
+        """Whether it is only the likeliest of several that fit: by the segment's name and size."""
+        return self.source is LayoutSource.INFERRED and len(self.candidates) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:

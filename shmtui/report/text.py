@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from shmtui.ipc.protocol import format_rate
 from shmtui.ipc.shape import value_text
+from shmtui.language import _
 from shmtui.observe.snapshot import Finding, LayoutSource, Method, Process, Snapshot
 from shmtui.report.inert import inert
 from shmtui.report.json import RunTotals
@@ -24,6 +25,11 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
             yield f"  candidate   {candidate}"
     else:
         yield from _buffer_lines(snapshot)
+        if snapshot.layout.assumed:
+            yield "  layout      " + _(
+                "taken for the exercise's by its name and size; {count} others fit too: "
+                "--slots or --header says for sure"
+            ).format(count=len(snapshot.layout.candidates) - 1)
     if not snapshot.processes:
         yield "  processes   none that this user can see maps it"
     else:
@@ -98,9 +104,17 @@ def semaphores_line(snapshot: Snapshot) -> str:
 def throughput_line(snapshot: Snapshot) -> str:
     """Both rates and how they are known."""
     rates = snapshot.throughput
-    bound = "≥ " if rates.method is Method.LOWER_BOUND else ""
-    produced, consumed = (rate_text(r) for r in (rates.produced_per_s, rates.consumed_per_s))
-    return f"produced {bound}{produced}   consumed {bound}{consumed}   method: {rates.method}"
+    produced, consumed = (
+        _bounded(rate, rates.method) for rate in (rates.produced_per_s, rates.consumed_per_s)
+    )
+    return f"produced {produced}   consumed {consumed}   method: {rates.method}"
+
+
+def _bounded(rate: float | None, method: Method) -> str:
+    """A rate, marked where it is a lower bound; at least 0 says nothing."""
+    if method is not Method.LOWER_BOUND:
+        return rate_text(rate)
+    return f"≥ {rate_text(rate)}" if rate else "unknown"
 
 
 def rate_text(rate: float | None) -> str:

@@ -108,6 +108,12 @@ class DashboardApp(Desk, inherit_bindings=False):
 
         self._dialogues.kill(aim.label, self._view, kill)
 
+    def action_repair(self) -> None:
+        """The plan, and its carrying out if the user agrees."""
+        steering, mender = self._steering, self._mender
+        if steering is not None and mender is not None:
+            self._dialogues.repair(mender(), steering, self._view)
+
     # Screens above, palette, end.
 
     def action_attach(self) -> None:

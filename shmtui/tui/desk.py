@@ -20,7 +20,7 @@ from shmtui.tui.glyphs import choose
 from shmtui.tui.history import History
 from shmtui.tui.keys import BYTES, OPENER, PROGRAMS
 from shmtui.tui.orders import Helm
-from shmtui.tui.ports import Opened, Opener, Source, Steering
+from shmtui.tui.ports import Mender, Opened, Opener, Source, Steering
 from shmtui.tui.stage import SLOW_HZ, Stage
 from shmtui.tui.view import View
 from shmtui.tui.window import Heat, Window
@@ -51,6 +51,7 @@ class Desk(Stage, inherit_bindings=False):
         *,
         refresh_hz: float = 10.0,
         ascii_only: bool = False,
+        mender: Callable[[], Mender] | None = None,
         opener: Opener | None = None,
         choice: tuple[str, tuple[str, ...]] | None = None,
     ) -> None:
@@ -67,6 +68,7 @@ class Desk(Stage, inherit_bindings=False):
         self._source = source
         self._steering = steering
         self._helm = Helm(steering) if steering is not None else None
+        self._mender = mender
         self._opener = opener
         self._choice = choice
         self._dialogues = Dialogues(self)
@@ -130,6 +132,7 @@ class Desk(Stage, inherit_bindings=False):
         if self._source is not None and self._steering is None:
             self._source.close()
         self._source, self._steering = opened.source, opened.steering
+        self._mender = opened.mender
         self._helm = Helm(self._steering) if self._steering is not None else None
         self._hear(self._steering)
         self._verdict, self._balance = Steady(), Steady()
@@ -151,6 +154,12 @@ class Desk(Stage, inherit_bindings=False):
     def _tell_attached(self, snapshot: Snapshot) -> None:
         source = snapshot.layout.source
         words = "shown as bytes" if source is LayoutSource.RAW else f"layout {_KNOWN_BY[source]}"
+        if snapshot.layout.assumed:
+            others = len(snapshot.layout.candidates) - 1
+            words = (
+                f"taken for the exercise's 5 × int32 by its name and size; {others} layouts fit "
+                "too: --slots or --header says for sure"
+            )
         text = f"attached to {snapshot.segment.name} ({words})"
         self._chronicle.add(Event(time.time(), Tone.INFO, text))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shmtui.language import _
 from shmtui.observe.snapshot import Process
-from shmtui.tui.ports import Opened, Opener, Steering
+from shmtui.tui.ports import Mender, Opened, Opener, Steering
 from shmtui.tui.view import View
 
 if TYPE_CHECKING:
@@ -81,6 +81,12 @@ class Dialogues:
         from shmtui.tui.screens.detail import DetailScreen
 
         self._app.push_screen(DetailScreen(title, text, view))
+
+    def repair(self, mender: Mender, steering: Steering, view: View) -> None:
+        """The plan of a repair, to agree to."""
+        from shmtui.tui.screens.repair import RepairScreen
+
+        self._app.push_screen(RepairScreen(mender, steering, view))
 
     def process(self, process: Process, view: View) -> None:
         """A process in full, as it is now."""

@@ -189,14 +189,15 @@ def method_words(method: Method) -> str:
 def known_rate(rate: float | None, method: Method, glyphs: Glyphs = UNICODE) -> str:
     """A rate as far as its method vouches for it.
 
-    A lower bound is never a plain number, and an unknown rate no number at all.
+    A lower bound is never a plain number, and an unknown rate no number at all; that it is
+    at least 0 says nothing.
 
     >>> known_rate(12.0, Method.COUNTERS), known_rate(12.0, Method.LOWER_BOUND)
     ('12', '≥ 12')
-    >>> known_rate(12.0, Method.UNKNOWN), known_rate(None, Method.COUNTERS)
+    >>> known_rate(12.0, Method.UNKNOWN), known_rate(0.0, Method.LOWER_BOUND)
     ('unknown', 'unknown')
     """
-    if rate is None or method is Method.UNKNOWN:
+    if rate is None or method is Method.UNKNOWN or (method is Method.LOWER_BOUND and not rate):
         return "unknown"
     text = format_rate(rate, glyphs)
     return f"{glyphs.at_least} {text}" if method is Method.LOWER_BOUND else text

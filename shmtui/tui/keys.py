@@ -52,6 +52,7 @@ KEYS: tuple[Key, ...] = (
         "t", "t", "terminate", "End", "Terminate: it ends after its critical section", True, rank=5
     ),
     Key("K", "K", "kill", "Kill", "Kill: it ends wherever it is", True, rank=7),
+    Key("r", "r", "repair", "Repair", "Repair: the plan first, then it asks", True, rank=3),
     Key("i", "i", "interpret", "Type", "Read the bytes as another type", rank=3, needs=BYTES),
     Key("g", "g", "go_to", "Go to", "Go to an offset, 0x... or decimal", rank=3, needs=BYTES),
     Key("o", "o", "attach", "Open", "Attach to another segment, from a list", rank=2, needs=OPENER),

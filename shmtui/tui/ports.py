@@ -4,12 +4,13 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from shmtui.events import Event
+from shmtui.events import Event, Tone
 from shmtui.ipc.protocol import Role
 from shmtui.observe.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from shmtui.observe.discovery import Entry
+    from shmtui.observe.repair import Plan, Refusal
 
 
 class Source(Protocol):
@@ -65,8 +66,30 @@ class Opener(Protocol):
         """Attach to a segment and show its bytes."""
 
 
+class Mender(Protocol):
+    """Makes and carries out a repair of one segment. Both calls may take seconds."""
+
+    def propose(self) -> "Plan | Refusal | None":
+        """What would be done, or why nothing may be; None: nothing is wrong. Touches nothing."""
+
+    def carry_out(self, agreed: "Plan") -> "Report | Refusal":
+        """Do it, if it is still what is needed. ShmtuiError, OSError: it cannot be done."""
+
+
+class Report(Protocol):
+    """What a repair did."""
+
+    @property
+    def text(self) -> str:
+        """Before, after, and whether it moves: one line."""
+
+
 class Opened(Protocol):
     """What attaching gave."""
+
+    @property
+    def mender(self) -> "Callable[[], Mender] | None":
+        """Makes what repairs it, unless it is only looked at."""
 
     @property
     def source(self) -> Source:
@@ -88,6 +111,9 @@ class Steering(Protocol):
 
     def history(self) -> tuple[Event, ...]:
         """What happened before the dashboard opened."""
+
+    def tell(self, tone: Tone, text: str) -> None:
+        """Put something into the history, and tell whoever listens."""
 
     def add(self, role: Role) -> None:
         """Start one more worker."""

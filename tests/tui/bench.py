@@ -125,6 +125,10 @@ class FakeSteering:
         """One event from before."""
         return (Event(NOON, Tone.GOOD, "created"),)
 
+    def tell(self, tone: Tone, text: str) -> None:
+        """Noted."""
+        self.orders.append(("tell", tone, text))
+
     def add(self, role: Role) -> None:
         """Noted."""
         self.orders.append(("add", role))

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from shmtui.observe.snapshot import (
     Throughput,
 )
 from shmtui.tui.app import DashboardApp
-from shmtui.tui.ports import Steering
+from shmtui.tui.ports import Mender, Steering
 from tests.tui.bench import FakeSource, FakeSteering, snapshot
 from tests.waiting import until
 
@@ -89,6 +90,7 @@ class FakeOpened:
 
     source: FakeSource
     steering: Steering | None = None
+    mender: Callable[[], Mender] | None = None
 
 
 @dataclass

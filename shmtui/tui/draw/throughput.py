@@ -108,7 +108,7 @@ def _sides(
 
 def through_line(snapshot: Snapshot, glyphs: Glyphs) -> Line:
     """How many items went all the way, where that is known."""
-    if snapshot.totals is None:
+    if snapshot.totals is None or snapshot.throughput.method is not Method.COUNTERS:
         return ()
     return line((f"{format_count(snapshot.totals.consumed, glyphs)} through", "muted"))
 

@@ -79,7 +79,8 @@ def _facts(view: View) -> list[str]:
     facts = [f"inode {segment.inode}", f"{segment.mode:04o}", format_bytes(segment.size)]
     if layout.slots > 0:
         kind = inert(layout.item_type, ascii_only)
-        guess = " (inferred)" if layout.source is LayoutSource.INFERRED else ""
+        inferred = layout.source is LayoutSource.INFERRED
+        guess = " (by its name)" if layout.assumed else " (inferred)" if inferred else ""
         facts.append(f"{format_count(layout.slots)} {view.glyphs.times} {kind}{guess}")
     return facts[::-1]
 

@@ -65,11 +65,6 @@ class RowsPanel(CursorPanel):
         fixed = len(self.above(width)) + len(self.below(width))
         return self._first, self.count + min(fixed, height)
 
-    def draw_anew(self) -> None:
-        """Draw although nothing that `sources` names has changed."""
-        self._drawn_from = None
-        self.draw()
-
     # Choosing.
 
     def go(self, at: int) -> None:

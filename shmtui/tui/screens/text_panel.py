@@ -27,7 +27,8 @@ class TextPanel(Panel, can_focus=True):
         self.title = title
         self.view = view
         self._text = text
-        self._remark = remark
+        self.below = remark
+        """What stands on the lower edge: how to leave."""
         self._first = 0
 
     def sources(self) -> object:
@@ -47,7 +48,7 @@ class TextPanel(Panel, can_focus=True):
     def remark(self, width: int, height: int) -> str:
         """How to leave."""
         del width, height
-        return self._remark
+        return self.below
 
     def action_scroll(self, by: int) -> None:
         """Move the view by so many lines."""

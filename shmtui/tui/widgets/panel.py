@@ -106,6 +106,11 @@ class Panel(Widget):
         self.view = view
         self.draw()
 
+    def draw_anew(self) -> None:
+        """Draw although nothing that `sources` names has changed."""
+        self._drawn_from = None
+        self.draw()
+
     def draw(self) -> None:
         """Bring the rows up to date and have the changed ones repainted."""
         source = (self.has_focus, self.sources())

@@ -1,0 +1,105 @@
+"""The plan of a repair, the question whether to do it, and what came of it."""
+
+import asyncio
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from shmtui.errors import ShmtuiError
+from shmtui.events import Tone
+from shmtui.language import _
+from shmtui.observe.repair import Plan, Refusal
+from shmtui.observe.repair_text import proposal_lines
+from shmtui.tui.draw.wrap import wrap
+from shmtui.tui.lines import Line, line
+from shmtui.tui.ports import Mender, Steering
+from shmtui.tui.screens.detail import WrappedPanel
+from shmtui.tui.text import inert
+from shmtui.tui.view import View
+
+
+class RepairScreen(ModalScreen[None]):
+    """Nothing is done before a plain yes, and then only if the plan still holds."""
+
+    AUTO_FOCUS = "WrappedPanel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "carry_out", show=False),
+        Binding("n,escape,q,enter", "dismiss", show=False),
+    ]
+
+    def __init__(self, mender: Mender, steering: Steering, view: View) -> None:
+        super().__init__()
+        self._mender = mender
+        self._steering = steering
+        self._view = view
+        self._plan: Plan | None = None
+        self._said: tuple[str, ...] = (_("looking for what is wrong") + view.glyphs.ellipsis,)
+        self._question = ""
+
+    def compose(self) -> ComposeResult:
+        """One panel."""
+        yield WrappedPanel(_("Repair"), self._lines, _("esc closes"), self._view)
+
+    def on_mount(self) -> None:
+        """Watch the buffer, in a thread: it takes seconds."""
+        self.run_worker(self._propose(), exclusive=True, group="repair")
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the answer is a yes."""
+        panel = self.query_one(WrappedPanel)
+        row = event.screen_y - panel.region.y - 1
+        if self._question and row == len(self._lines(panel.inner_size[0])) - 1:
+            self.action_carry_out()
+
+    def _lines(self, width: int) -> list[Line]:
+        rows: list[Line] = []
+        for text in self._said:
+            inner = inert(text.strip(), self._view.glyphs.ascii_only)
+            indent = text.startswith(" ")
+            for piece in wrap(inner, width - 2 * indent):
+                rows.append(line("  " * indent, (piece, "text" if indent else "strong")))
+        if self._question:
+            rows += [(), line((self._question, "banner"))]
+        return rows
+
+    def _say(self, *texts: str, question: str = "") -> None:
+        self._said, self._question = texts, question
+        panel = self.query_one(WrappedPanel)
+        panel.below = _("y carries it out, esc leaves it") if question else _("esc closes")
+        panel.draw_anew()
+
+    async def _propose(self) -> None:
+        try:
+            found = await asyncio.to_thread(self._mender.propose)
+        except (ShmtuiError, OSError) as error:
+            self._say(str(error))
+            return
+        if isinstance(found, Plan):
+            self._plan = found
+            self._say(*proposal_lines(found), question=_("  y  Carry it out  "))
+        else:
+            self._say(*proposal_lines(found))
+
+    def action_carry_out(self) -> None:
+        """Do it."""
+        plan, self._plan = self._plan, None
+        if plan is not None:
+            self._say(_("repairing") + self._view.glyphs.ellipsis)
+            self.run_worker(self._carry_out(plan), exclusive=True, group="repair")
+
+    async def _carry_out(self, plan: Plan) -> None:
+        try:
+            done = await asyncio.to_thread(self._mender.carry_out, plan)
+        except (ShmtuiError, OSError) as error:
+            self._steering.tell(Tone.BAD, _("the repair failed: {error}").format(error=error))
+            self._say(str(error))
+            return
+        if isinstance(done, Refusal):
+            self._steering.tell(Tone.WARN, _("repair refused: {why}").format(why=done.why))
+            self._say(*proposal_lines(done))
+            return
+        self._steering.tell(Tone.GOOD, done.text)
+        self._say(done.text)
