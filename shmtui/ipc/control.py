@@ -32,10 +32,10 @@ Record, 256 bytes, four cache lines, so that no two writers share one::
     orders          S   64 sequence  72 target rate, double  80 hold  88 shown rate, double
                         96 until, ns (no item is due from then on; 0 = no end)
                        104 program (1 = the user's own: it writes no telemetry)
-                       112 fault (ipc/faults.py)  120 steps (0 = it runs; else it stops before
+                       112 fault, and how many were told (ipc/faults.py)  120 steps (0 = it runs; else it stops before
                        each step, and steps - 1 of them have been allowed)
     telemetry       W  128 step  136 items  144 sum  152 last item  160 heartbeat, ns
-                       168 blocked since, ns  176 sequence obeyed  184 faults made
+                       168 blocked since, ns  176 sequence obeyed  184 the fault word last made
     bell        S + W  192 sem_t: posted after each order, so that a sleeper looks
 
 Counters of a worker that has gone are added to ``retired`` before its record is
@@ -54,7 +54,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from shmtui.errors import ControlBlockError
-from shmtui.ipc.faults import Fault
+from shmtui.ipc.faults import Fault, fault_of, fault_word
 from shmtui.ipc.layout import Layout
 from shmtui.ipc.layout_text import layout_text, parse_layout
 from shmtui.ipc.libc import Libc
@@ -158,7 +158,6 @@ class Flags(IntFlag):
     """The segment is somebody else's: the block goes, the segment stays."""
 
 
-_FAULTS: Final = frozenset(Fault)
 _ROLE_NUMBERS: Final = {Role.PRODUCER: 1, Role.CONSUMER: 2}
 _ROLES: Final = {number: role for role, number in _ROLE_NUMBERS.items()}
 
@@ -220,6 +219,9 @@ class WorkerRecord:
     stepping: bool
     """It stands before ``step`` and waits to be let on."""
     fault: Fault
+    """The mistake that it is told to make."""
+    faulted: bool
+    """It has made it."""
     items: int
     sum: int
     last_item: bytes
@@ -297,7 +299,7 @@ def parse_records(raw: bytes, header: ControlHeader) -> Iterator[WorkerRecord]:
 def _record(index: int, fields: tuple[Any, ...]) -> WorkerRecord | None:
     pid, start, role, number, condition, status, ended, start_rate = fields[:8]
     _order, target, hold, shown, _until, program, fault, _steps = fields[8:16]
-    step, items, total, last, heartbeat, since, _obeyed, _faulted = fields[16:24]
+    step, items, total, last, heartbeat, since, _obeyed, faulted = fields[16:24]
     if condition not in {Condition.LIVE, Condition.ENDED} or role not in _ROLES:
         return None
     if step & STEP_MASK > Step.ENDED:
@@ -320,7 +322,8 @@ def _record(index: int, fields: tuple[Any, ...]) -> WorkerRecord | None:
         blocked=bool(step & BLOCKED),
         paused=bool(step & PAUSED),
         stepping=bool(step & STEPPING),
-        fault=Fault(fault) if fault in _FAULTS else Fault.NONE,
+        fault=fault_of(fault),
+        faulted=faulted == fault != 0,
         items=items,
         sum=total,
         last_item=last,
@@ -372,7 +375,7 @@ class ControlRecord:
         if until_ns is not None:
             self.words[Field.UNTIL_NS] = until_ns
         if fault is not None:
-            self.words[Field.FAULT] = fault
+            self.words[Field.FAULT] = fault_word(fault, self.words[Field.FAULT])
         if steps is not None:
             self.words[Field.STEPS] = steps
         self.words[Field.ORDER] += 1

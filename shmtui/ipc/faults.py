@@ -67,6 +67,28 @@ WORDS: Final = {
 """As ``--fault`` names them; the others are ``die-at=STEP``."""
 
 
+_NUMBERS: Final = {int(fault): fault for fault in Fault}
+_FAULT_BITS: Final = 8
+
+
+def fault_word(fault: Fault, before: int) -> int:
+    """What tells a worker ``fault``; ``before`` is the word that stands there.
+
+    The fault's number is in the low byte, and a count above it, so that the same fault can be
+    told a second time.
+    """
+    return (((before >> _FAULT_BITS) + 1) << _FAULT_BITS | fault) & (2**64 - 1)
+
+
+def fault_of(word: int) -> Fault:
+    """The fault that a word tells; NONE for a number that is none.
+
+    >>> fault_of(fault_word(Fault.SIT, before=0))
+    <Fault.SIT: 7>
+    """
+    return _NUMBERS.get(word & ((1 << _FAULT_BITS) - 1), Fault.NONE)
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """What a fault does, and what has to come of it."""
@@ -189,4 +211,6 @@ def _whose(text: str, whole: str) -> tuple[Role, int | None]:
         number = text.removeprefix(role)
         if text.startswith(role) and (not number or number.isdecimal()):
             return role, int(number) if number else None
-    raise ShmtuiError(f"{whole!r}: a fault is producer's, consumer's, or one's, as in producer2:sit")
+    raise ShmtuiError(
+        f"{whole!r}: a fault is producer's, consumer's, or one's, as in producer2:sit"
+    )

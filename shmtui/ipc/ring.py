@@ -111,6 +111,9 @@ class Ring:
     ) -> None:
         self.layout = layout
         self.semaphores = semaphores
+        self.pause: Callable[[], None] | None = None
+        """Called between reading an index and storing it: where a program without a lock can
+        be preempted."""
         memory = memoryview(mapping)
         item, size = layout.item, layout.index_size
         raw = memory[layout.data : layout.data + layout.slots * item.size]
@@ -147,6 +150,8 @@ class Ring:
         if not 0 <= index < self.layout.slots:
             raise BadIndexError(f"in is {index}, outside 0…{self.layout.slots - 1}")
         self._data[index] = value
+        if self.pause is not None:
+            self.pause()
         self._in[0] = (index + 1) % self.layout.slots
 
     def read(self) -> Value:
@@ -155,6 +160,8 @@ class Ring:
         if not 0 <= index < self.layout.slots:
             raise BadIndexError(f"out is {index}, outside 0…{self.layout.slots - 1}")
         value: Value = self._data[index]
+        if self.pause is not None:
+            self.pause()
         self._out[0] = (index + 1) % self.layout.slots
         return value
 

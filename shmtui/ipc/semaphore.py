@@ -100,6 +100,9 @@ class Semaphore(Protocol):
     def post(self) -> None:
         """Give a permit; OverflowError at SEM_VALUE_MAX."""
 
+    def make_private(self) -> None:
+        """Mark it as ``sem_init`` with pshared 0 does; whoever waits from now on, waits alone."""
+
     def words(self) -> SemaphoreWords:
         """Value, waiters and sharing, as they stand."""
 
@@ -130,6 +133,11 @@ class EmbeddedSemaphore:
         """Give a permit."""
         if c.sem_post(self._pointer) != 0:
             raise OverflowError(f"a semaphore is at its maximum of {SEM_VALUE_MAX}")
+
+    def make_private(self) -> None:
+        """Mark it as ``sem_init`` with pshared 0 does; value and waiters stay."""
+        word = 0 if self._libc is Libc.GLIBC else _MUSL_PRIVATE
+        ctypes.c_uint32.from_buffer(self._memory, 8).value = word
 
     def words(self) -> SemaphoreWords:
         """Value, waiters and sharing, read from the bytes."""
@@ -192,6 +200,9 @@ class NamedSemaphore:
             self._semaphore.release()
         except ValueError as error:
             raise OverflowError(str(error)) from None
+
+    def make_private(self) -> None:
+        """Nothing: sem_open knows no private ones."""
 
     def words(self) -> SemaphoreWords:
         """Value, waiters and sharing, read from the file that holds the semaphore."""

@@ -20,9 +20,11 @@ from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.ipc.control import BLOCKED, MASK, PAUSED, ControlRecord, Field
+from shmtui.ipc.faults import Fault, fault_of
 from shmtui.ipc.protocol import Role, SemaphoreRole, Step
 from shmtui.ipc.ring import Ring, Value, counter_after, sum_of
 from shmtui.ipc.semaphore import Semaphore
+from shmtui.workers.careful import CarefulItem
 
 BACKLOG_NS: Final = 250_000_000
 GRACE_NS: Final = 700_000_000
@@ -31,6 +33,10 @@ LAST_LOOK_NS: Final = 5_000_000_000
 """How long a wait inside the protocol sleeps before it looks at its orders: short at first,
 for a signal that slipped in between the look at the flag and the sleep, then longer and
 longer, since each look costs the waiter its place in the queue."""
+STORM_SECONDS: Final = (0.002, 0.002)
+"""When the first signal of a storm comes, and how long after it the others."""
+PLAIN: Final = frozenset({Fault.NONE, Fault.SIGNALS})
+"""Faults with which every step of the protocol is taken as it should be."""
 NAP_NS: Final = 400_000_000
 """How long a sleep on the bell lasts at the most: bounds the end after a signal that
 slipped in between the look at the flag and the sleep."""
@@ -42,19 +48,49 @@ class Worker:
     """One producer or consumer."""
 
     def __init__(self, record: ControlRecord, ring: Ring, role: Role) -> None:
-        self._words = record.words
+        self.words = self._words = record.words
         self._doubles = record.doubles
-        self._bell = record.bell
-        self._ring = ring
+        self.bell = self._bell = record.bell
+        self.ring = self._ring = ring
+        self.role = role
+        self.fault = Fault.NONE
+        """The fault to make; one that is made once is taken off again here."""
+        self.taken = 0
+        """Steps taken since it was first told to stop before each."""
+        self.told = 0
+        """The fault word that it has taken up."""
+        self._careful = False
         self._item = ring.layout.item
         self._last: memoryview[Any] = record.raw[_LAST_ITEM].cast(self._item.code or "Q")  # type: ignore[call-overload]
         self._transfer: Callable[[], Value] = self._write if role is Role.PRODUCER else ring.read
-        self._role = role
         self._counter: Value = 0
         self._ending = False
         self._obeyed = 0
         self._period_ns = 0
         self._due_ns = 0
+
+    GRACE_NS = GRACE_NS
+
+    @property
+    def ending(self) -> bool:
+        """Whether it was told to end."""
+        return self._ending
+
+    @property
+    def obeyed(self) -> int:
+        """The newest orders that it has taken up."""
+        return self._obeyed
+
+    def newest_fault(self) -> Fault:
+        """The fault that it is told to make, by the newest orders."""
+        told = self._words[Field.FAULT]
+        if told != self.told:
+            self.told, self.fault = told, fault_of(told)
+            storm = self.fault is Fault.SIGNALS
+            signal.setitimer(signal.ITIMER_REAL, *(STORM_SECONDS if storm else (0, 0)))
+            if storm:
+                self._words[Field.FAULTED] = told
+        return self.fault
 
     def end_soon(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Ask the loop to end once nothing is held; a signal handler."""
@@ -63,13 +99,17 @@ class Worker:
     def run(self) -> None:
         """Move items until told to end."""
         words = self._words
-        take, give = self._ring.permits(self._role)
+        take, give = self._ring.permits(self.role)
         mutex = self._ring.semaphores[SemaphoreRole.MUTEX]
         self._obey()
         self._due_ns = time.monotonic_ns()
         while not self._ending:
             if words[Field.ORDER] != self._obeyed:
                 self._obey()
+                continue
+            if self._careful:
+                CarefulItem(self).move()
+                self._look_at_care()
                 continue
             words[Field.STEP] = Step.WAIT_PERMIT
             if not take.try_wait() and not self._wait_for_permit(take):
@@ -78,6 +118,10 @@ class Worker:
             if not mutex.try_wait() and not self._wait_for_mutex(mutex):
                 take.post()
                 break
+            if words[Field.STEPS]:
+                CarefulItem(self).move(Step.TRANSFER, (take, mutex))
+                self._look_at_care()
+                continue
             words[Field.STEP] = Step.TRANSFER
             try:
                 value = self._transfer()
@@ -94,6 +138,26 @@ class Worker:
             if self._period_ns:
                 self._pace()
         words[Field.STEP] = Step.ENDED
+
+    def _look_at_care(self) -> None:
+        """Whether the next item is one that is asked about before each step."""
+        self._careful = bool(
+            self.newest_fault() not in PLAIN or self._words[Field.STEPS] or self.taken
+        )
+
+    def move_item(self, pause: Callable[[], None] | None) -> None:
+        """Move one item; ``pause`` comes between reading the index and storing it."""
+        self._ring.pause = pause
+        try:
+            self._account(self._transfer())
+        finally:
+            self._ring.pause = None
+
+    def pace(self) -> None:
+        """Wait until the next item is due, unless it goes step by step."""
+        self.words[Field.STEP] = Step.PACE
+        if self._period_ns and not self.words[Field.STEPS]:
+            self._pace()
 
     def _write(self) -> Value:
         value = self._counter
@@ -122,6 +186,7 @@ class Worker:
             rate = self._doubles[Field.TARGET_RATE]
             self._set_rate(rate, pacing=pacing)
             words[Field.OBEYED] = self._obeyed
+            self._look_at_care()
             if not words[Field.HOLD] or self._ending:
                 break
             self._hold()
@@ -200,7 +265,8 @@ def run_worker(record: ControlRecord, ring: Ring, role: Role) -> None:
     not come this far.
     """
     worker = Worker(record, ring, role)
-    signal.signal(signal.SIGURG, lambda _signal, _frame: None)
+    for number in (signal.SIGURG, signal.SIGALRM):
+        signal.signal(number, lambda _signal, _frame: None)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, worker.end_soon)
     worker.run()
