@@ -22,6 +22,7 @@ from shmtui.ipc.segment import SHM_DIR, identity_at, segment_path
 from shmtui.observe.layout_choice import AmbiguousLayoutError, LayoutOptions
 from shmtui.observe.sampler import Sampler
 from shmtui.observe.snapshot import Origin, Snapshot
+from shmtui.observe.trials import Trials
 from shmtui.session import (
     ignore_signals,
     note,
@@ -63,6 +64,7 @@ class SteeredSource:
     def __init__(self, sampler: Sampler, supervisor: Supervisor) -> None:
         self._sampler = sampler
         self._supervisor = supervisor
+        self._trials = Trials()
         self._published_ns = 0
         self.foreign_seen = False
         """Whether anybody took part whose items nobody counts."""
@@ -96,6 +98,8 @@ class SteeredSource:
         if any(p.origin is not Origin.WORKER for p in snapshot.processes):
             self.foreign_seen = True
         self.last = snapshot
+        for tone, text in self._trials.look(snapshot):
+            self._supervisor.tell(tone, text)
         if snapshot.monotonic_ns - self._published_ns >= PUBLISH_NS:
             self._published_ns = snapshot.monotonic_ns
             rates = snapshot.throughput

@@ -18,7 +18,9 @@ from shmtui import __version__
 from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.ipc.layout import ITEM_TYPES, SemaphoreKind
 from shmtui.ipc.libc import require_supported_platform
+from shmtui.ipc.protocol import Role
 from shmtui.options import (
+    FaultOption,
     Mode,
     Rate,
     Seconds,
@@ -30,6 +32,7 @@ from shmtui.options import (
 from shmtui.report.inert import inert
 
 if TYPE_CHECKING:
+    from shmtui.ipc.faults import FaultOrder
     from shmtui.observe.sampler import Sampler
 
 DEFAULT_NAME = "/shm_buffer"
@@ -122,6 +125,14 @@ def main() -> None:
 @click.option(
     "--consumer", multiple=True, metavar="CMD", help="A program of your own; can be repeated."
 )
+@click.option(
+    "--fault",
+    "faults",
+    type=FaultOption(),
+    multiple=True,
+    metavar="[ROLE[N]:]FAULT",
+    help="A mistake for workers to make, as no-mutex or consumer2:die-at=read; can be repeated.",
+)
 @click.option("--headless", is_flag=True, help="No screen; a summary at the end.")
 @click.option("--duration", type=Seconds(), help="End after this many seconds.")
 @click.option("--keep", is_flag=True, help="Leave the segment in /dev/shm at the end.")
@@ -161,12 +172,23 @@ def run(**options: Any) -> int:
             options[f"{role}s"] = 0 if commands else 1
     if options["producers"] + options["consumers"] > 512:
         raise click.UsageError("at most 512 workers can live at a time: ask for fewer")
+    _require_faulty(options["faults"], options["producers"], options["consumers"])
     options["json"] = options.pop("as_json")
     options["refresh_hz"] = options.pop("refresh")
     options["semaphores"] = SemaphoreKind(options["semaphores"])
     if options["duration"] is not None and not options["headless"]:
         raise click.UsageError("--duration goes with --headless: end the dashboard with q")
     return launch(RunOptions(**options))
+
+
+def _require_faulty(faults: "Sequence[FaultOrder]", producers: int, consumers: int) -> None:
+    """A fault whose worker is not started would be forgotten in silence."""
+    for role, number, _fault in faults:
+        there = {Role.PRODUCER: producers, Role.CONSUMER: consumers}
+        most = max(there.values()) if role is None else there[role]
+        if not most or (number is not None and not 1 <= number <= most):
+            whose = f"{role or 'worker'}{'' if number is None else f' {number}'}"
+            raise click.UsageError(f"--fault is for {whose}, and there is none to start with")
 
 
 @main.command()

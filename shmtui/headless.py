@@ -11,9 +11,11 @@ from typing import Final
 
 from shmtui.attach import SteeredSource
 from shmtui.errors import ExitCode
+from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.observe.audit import audit_of
 from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import Method, Snapshot, Throughput, Totals
-from shmtui.report.json import RunTotals, line, run_json
+from shmtui.observe.snapshot import Audit, Method, Snapshot, Throughput
+from shmtui.report.json import line, run_json
 from shmtui.report.text import snapshot_lines, totals_lines
 from shmtui.run_options import RunOptions
 from shmtui.session import ENDING_SIGNALS, ignore_signals, note, noted_signal
@@ -22,6 +24,8 @@ from shmtui.workers.supervisor import Supervisor
 READY_SECONDS: Final = 15.0
 LOOK_SECONDS: Final = 0.25
 SLOTS_REPORTED: Final = 64
+REST_SECONDS: Final = 1.3
+"""How long a buffer whose semaphores are not at rest is watched for findings at the end."""
 
 
 def run_headless(
@@ -76,16 +80,29 @@ def _end(ended: "asyncio.Future[int]", number: int) -> None:
         ended.set_result(number)
 
 
-def settle(sampler: Sampler, foreign: bool, seconds: float) -> RunTotals:
-    """Count what a run moved, once its workers have ended."""
+def settle(sampler: Sampler, foreign: bool, seconds: float) -> Audit:
+    """Count what a run moved, once its workers have ended; what is wrong then is found too."""
     snapshot = sampler.sample()
-    moved = snapshot.totals or Totals(0, 0, 0, 0)
-    if snapshot.occupancy is None:
-        return RunTotals(moved, None, None, foreign, seconds)
-    return RunTotals(moved, snapshot.occupancy, sampler.resident_sum(), foreign, seconds)
+    audit = audit_of(snapshot, sampler.resident_sum, foreign=foreign, seconds=seconds)
+    sampler.audit = audit
+    deadline = time.monotonic() + REST_SECONDS
+    suspicious = audit.balanced is False or not at_rest(snapshot)
+    while suspicious and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        snapshot = sampler.sample()
+    return audit
 
 
-def averaged(snapshot: Snapshot, totals: RunTotals, last: Snapshot | None) -> Snapshot:
+def at_rest(snapshot: Snapshot) -> bool:
+    """Whether the semaphores stand as they have to where nobody is at work."""
+    values = {role: state.value for role, state in snapshot.semaphores.items()}
+    if None in values.values():
+        return True
+    permits = sum(v or 0 for v in values.values()) - (values.get(SemaphoreRole.MUTEX) or 0)
+    return values.get(SemaphoreRole.MUTEX) == 1 and permits == snapshot.layout.slots
+
+
+def averaged(snapshot: Snapshot, totals: Audit, last: Snapshot | None) -> Snapshot:
     """The last snapshot of a run, with the rates of the run as a whole.
 
     Where others took part, the throughput is what was measured last.
@@ -104,7 +121,7 @@ def averaged(snapshot: Snapshot, totals: RunTotals, last: Snapshot | None) -> Sn
 
 
 def _report(
-    options: RunOptions, sampler: Sampler, totals: RunTotals, last: Snapshot | None
+    options: RunOptions, sampler: Sampler, totals: Audit, last: Snapshot | None
 ) -> Iterator[str]:
     sampler.slots_shown = SLOTS_REPORTED
     snapshot = averaged(sampler.sample(), totals, last)

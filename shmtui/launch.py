@@ -85,8 +85,11 @@ def start_crew(supervisor: Supervisor, options: RunOptions) -> None:
         (Role.PRODUCER, options.producers),
         (Role.CONSUMER, options.consumers),
     ):
-        for _ in range(count):
-            supervisor.start(role, hold=options.headless)
+        for number in range(1, count + 1):
+            pid = supervisor.start(role, hold=options.headless)
+            for whose, which, fault in options.faults:
+                if whose in {None, role} and which in {None, number}:
+                    supervisor.set_fault(pid, fault)
 
 
 def _farewell(options: RunOptions, buffer: OwnBuffer) -> None:

@@ -6,11 +6,13 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
 
+from shmtui.errors import ShmtuiError
+from shmtui.ipc.faults import FaultOrder, parse_fault
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.segment import SHM_DIR, segment_name
 
@@ -64,6 +66,23 @@ class Rate(click.ParamType[float]):
                 f"{value!r} is not a rate: give items per second from 0.001 to 1000000, or max"
             )
         return rate
+
+
+class FaultOption(click.ParamType[FaultOrder]):
+    """A mistake for workers to make, and whose."""
+
+    name = "fault"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> FaultOrder:
+        """Read it."""
+        if not isinstance(value, str):
+            return cast("FaultOrder", value)
+        try:
+            return parse_fault(value)
+        except ShmtuiError as error:
+            self.fail(str(error))
 
 
 class Mode(click.ParamType[int]):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from shmtui.ipc.faults import FaultOrder
 from shmtui.ipc.layout import SemaphoreKind
 
 
@@ -23,6 +24,8 @@ class RunOptions:
     keep: bool = False
     producer_commands: tuple[tuple[str, ...], ...] = ()
     consumer_commands: tuple[tuple[str, ...], ...] = ()
+    faults: tuple[FaultOrder, ...] = ()
+    """Mistakes that the first workers are told to make."""
     json: bool = False
     refresh_hz: float = 10.0
     ascii_only: bool = False

@@ -186,18 +186,29 @@ def fault_name(fault: Fault, role: Role = Role.PRODUCER) -> str:
     return f"die-at={step_name(role, step)}" if step is not None else WORDS.get(fault, "none")
 
 
-def parse_fault(text: str) -> tuple[Role | None, int | None, Fault]:
+FaultOrder = tuple[Role | None, int | None, Fault]
+"""Whose mistake (None: everybody's; a number: that one's), and which."""
+
+
+def parse_fault(text: str) -> FaultOrder:
     """``[ROLE[NUMBER]:]FAULT``: whose it is (None: everybody's) and which. ShmtuiError: neither.
 
-    >>> parse_fault("sit")[2], parse_fault("consumer2:die-at=post-empty")
-    (<Fault.SIT: 7>, (<Role.CONSUMER: 'consumer'>, 2, <Fault.DIE_AT_POST_PERMIT: 21>))
+    A step that only one role takes says whose it is.
+
+    >>> parse_fault("sit")
+    (None, None, <Fault.SIT: 7>)
+    >>> parse_fault("consumer2:die-at=post-mutex")
+    (<Role.CONSUMER: 'consumer'>, 2, <Fault.DIE_AT_POST_MUTEX: 20>)
+    >>> parse_fault("die-at=read")
+    (<Role.CONSUMER: 'consumer'>, None, <Fault.DIE_AT_TRANSFER: 19>)
     """
     whose, colon, what = text.rpartition(":")
     role, number = _whose(whose, text) if colon else (None, None)
     roles = (role,) if role is not None else (Role.PRODUCER, Role.CONSUMER)
     for fault in Fault:
-        if fault and any(what == fault_name(fault, each) for each in roles):
-            return role, number, fault
+        whose_word = [each for each in roles if fault and what == fault_name(fault, each)]
+        if whose_word:
+            return role if len(whose_word) == len(roles) else whose_word[0], number, fault
     names = ", ".join(WORDS.values())
     steps = ", ".join(step_name(roles[0], step) for step in PROTOCOL_STEPS)
     raise ShmtuiError(

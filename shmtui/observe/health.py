@@ -13,6 +13,7 @@ from typing import Final
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import Role, SemaphoreRole, Step, step_name
 from shmtui.language import _
+from shmtui.observe.audit import items_lost
 from shmtui.observe.snapshot import (
     Certainty,
     Finding,
@@ -555,4 +556,5 @@ RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     bad_index,
     file_events,
     orphan,
+    lambda case: items_lost(case.now),
 )

@@ -43,6 +43,8 @@ def worker_state(record: WorkerRecord, letter: str) -> ProcessState:
         return ProcessState.STOPPED
     if record.paused:
         return ProcessState.PAUSED
+    if record.stepping:
+        return ProcessState.STEPPING
     if record.blocked:
         return ProcessState.BLOCKED
     if record.step is Step.STARTING:
@@ -239,6 +241,8 @@ class Participants:
             user=None if seen is None else seen.user,
             threads=None if seen is None or seen.last is None else seen.last.threads,
             since=None if seen is None else started_at(seen.start_time),
+            fault=record.fault,
+            faulted=record.faulted,
             ending=describe_exit(record.exit_status)
             if record.condition is Condition.ENDED
             else None,

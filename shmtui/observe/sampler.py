@@ -25,6 +25,7 @@ from shmtui.observe.participants import Participants
 from shmtui.observe.reader import Looked, SegmentReader, user_name
 from shmtui.observe.ring_reader import RingReader, RingState
 from shmtui.observe.snapshot import (
+    Audit,
     Health,
     LayoutInfo,
     LayoutSource,
@@ -72,6 +73,8 @@ class Sampler:
         self._folder = folder
         self._history: deque[Snapshot] = deque()
         self._health = Health()
+        self.audit: Audit | None = None
+        """The last audit, which every sample carries from then on."""
         self._open()
 
     def _open(self) -> None:
@@ -240,6 +243,7 @@ class Sampler:
             hidden=self._participants.hidden,
             supervised=header is not None and alive(header.creator_pid, header.creator_start),
             totals=None if header is None else totals(header, records_after),
+            audit=self.audit,
             uptime=None if header is None else max(time.time() - header.created_ns / 1e9, 0.0),
         )
 
@@ -313,20 +317,17 @@ class Sampler:
             candidates=self._candidates,
         )
 
-    def resident_sum(self) -> int:
-        """The checksum of the items in the ring; meaningful once nothing moves.
+    def resident_sum(self, count: int) -> int:
+        """The checksum of ``count`` items from ``out`` on; meaningful once nothing moves."""
+        return sum(map(sum_of, self._resident(count))) & _MASK
 
-        ShmtuiError: the occupancy cannot be told.
-        """
-        return sum(map(sum_of, self._resident())) & _MASK
-
-    def _resident(self) -> Iterator[int | float]:
+    def _resident(self, count: int) -> Iterator[int | float]:
         """What a worker would read, the oldest first."""
         snapshot, layout = self.sample(), self._resolved.layout
-        if snapshot.occupancy is None or snapshot.out is None or layout is None:
-            raise ShmtuiError("how many items are resident cannot be told: permits are in flight")
+        if snapshot.out is None or layout is None:
+            return
         size = layout.item.size
-        for step in range(snapshot.occupancy):
+        for step in range(count):
             at = (snapshot.out + step) % layout.slots
             yield counted(layout.item, self._reader.read(layout.data + at * size, size))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from shmtui.ipc.faults import Fault
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import Role, SemaphoreRole
 
@@ -47,6 +48,8 @@ class ProcessState(StrEnum):
     PACING = "pacing"
     BLOCKED = "blocked"
     PAUSED = "paused"
+    STEPPING = "stepping"
+    """It stands before its step and waits to be let on."""
     STOPPED = "stopped"
     ENDED = "ended"
     UNKNOWN = "unknown"
@@ -179,6 +182,10 @@ class Process:
     threads: int | None = None
     since: float | None = None
     """When it started, seconds since the epoch."""
+    fault: Fault = Fault.NONE
+    """The mistake that a worker is told to make."""
+    faulted: bool = False
+    """It has made it."""
     ending: str | None = None
     """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
 
@@ -191,6 +198,54 @@ class Totals:
     consumed: int
     produced_sum: int
     consumed_sum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What all workers moved beside what is in the ring, once everything stood still."""
+
+    moved: Totals
+    slots: int
+    resident: int | None
+    """Items in the ring; None where nobody can tell."""
+    resident_sum: int | None
+    """Their sum, modulo 2**64."""
+    foreign: bool = False
+    """Others took part, whose items nobody counted."""
+    in_hand: tuple[str, ...] = ()
+    """Workers that would not come to rest: blocked or stopped with something in hand."""
+    permits: int | None = None
+    """``empty`` + ``full``."""
+    seconds: float = 0.0
+    """How long a run was."""
+
+    @property
+    def missing(self) -> int | None:
+        """Items lost, or where negative taken twice; the ring's indices tell it modulo N.
+
+        Nearest to zero, unless that is zero and the counts differ by rounds of the ring.
+        """
+        if self.foreign or self.resident is None:
+            return None
+        missing = self.moved.produced - self.moved.consumed - self.resident
+        return (missing + self.slots // 2) % self.slots - self.slots // 2 or missing
+
+    @property
+    def sum_difference(self) -> int | None:
+        """Sum of what went in, less that of what came out or is there; the sign is the nearer."""
+        if self.foreign or self.resident_sum is None:
+            return None
+        moved = self.moved
+        sums = moved.produced_sum - moved.consumed_sum - self.resident_sum
+        return (sums + 2**63) % 2**64 - 2**63
+
+    @property
+    def balanced(self) -> bool | None:
+        """Whether produced - consumed = resident, in count and in sum; None if it cannot be told."""
+        if self.foreign or self.resident is None or self.resident_sum is None:
+            return None
+        by_count = self.moved.produced - self.moved.consumed == self.resident
+        return by_count and self.sum_difference == 0
 
 
 class Certainty(StrEnum):
@@ -245,6 +300,8 @@ class Snapshot:
     throughput: Throughput = Throughput()
     processes: tuple[Process, ...] = ()
     totals: Totals | None = None
+    audit: Audit | None = None
+    """The last one that was made, from this observer's side."""
     health: Health = Health()
     supervised: bool = False
     """The shmtui that made its control block is alive."""

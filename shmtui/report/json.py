@@ -5,36 +5,15 @@
 
 import json
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shmtui.ipc.faults import fault_name
 from shmtui.ipc.shape import value_json
 from shmtui.observe.discovery import Entry
-from shmtui.observe.snapshot import SCHEMA, Finding, Process, SegmentInfo, Snapshot, Totals
+from shmtui.observe.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RunTotals:
-    """What a run moved, once everything stands still. Sums are modulo 2**64."""
-
-    moved: Totals
-    resident: int | None
-    resident_sum: int | None
-    foreign: bool
-    """Others took part, whose items nobody counted."""
-    seconds: float
-
-    @property
-    def balanced(self) -> bool | None:
-        """Whether produced - consumed = resident, in count and in sum; None if it cannot be told."""
-        if self.foreign or self.resident is None or self.resident_sum is None:
-            return None
-        made, used = self.moved.produced, self.moved.consumed
-        sums = (self.moved.produced_sum - self.moved.consumed_sum - self.resident_sum) % 2**64
-        return made - used == self.resident and sums == 0
 
 
 def snapshot_json(snapshot: Snapshot) -> Json:
@@ -114,6 +93,7 @@ def _process(process: Process) -> Json:
         "target_rate": _target(process.target_rate),
         "rate": number(process.rate),
         "items": process.items,
+        "fault": fault_name(process.fault, process.role) if process.fault else None,
         "last_item": value_json(process.last_item),
         "cpu": number(process.cpu),
         "user": process.user,
@@ -135,7 +115,7 @@ def _finding(finding: Finding) -> Json:
     }
 
 
-def run_json(snapshot: Snapshot, totals: RunTotals) -> Json:
+def run_json(snapshot: Snapshot, totals: Audit) -> Json:
     """What ``run --headless --json`` ends with."""
     moved = totals.moved
     return snapshot_json(snapshot) | {

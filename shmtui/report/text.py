@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from shmtui.ipc.protocol import format_rate
 from shmtui.ipc.shape import value_text
 from shmtui.language import _
-from shmtui.observe.snapshot import Finding, LayoutSource, Method, Process, Snapshot
+from shmtui.observe.audit import verdict
+from shmtui.observe.snapshot import Audit, Finding, LayoutSource, Method, Process, Snapshot
 from shmtui.report.inert import inert
-from shmtui.report.json import RunTotals
 
 _COLUMNS = ("PID", "process", "role", "state", "blocked on", "target/s", "rate/s", "items")
 _WIDTHS = (8, 24, 9, 17, 11, 9, 11, 14)
@@ -155,21 +155,14 @@ def table_row(cells: tuple[str, ...]) -> str:
     return "  ".join(out).rstrip()
 
 
-def totals_lines(totals: RunTotals) -> Iterator[str]:
+def totals_lines(totals: Audit) -> Iterator[str]:
     """What a headless run says at its end."""
     moved, seconds = totals.moved, totals.seconds
     yield f"produced  {moved.produced:>14,}   {rate_text(_per(moved.produced, seconds))}"
     yield f"consumed  {moved.consumed:>14,}   {rate_text(_per(moved.consumed, seconds))}"
     resident = "unknown" if totals.resident is None else f"{totals.resident:,}"
     yield f"resident  {resident:>14}"
-    verdict = {
-        True: "balanced: produced - consumed = resident, in count and in sum",
-        False: "NOT BALANCED: items were lost or duplicated, or another program took part unseen",
-        None: "balance unknown: other programs took part, whose items nobody counted"
-        if totals.foreign
-        else "balance unknown: the ring's occupancy cannot be told",
-    }[totals.balanced]
-    yield f"{seconds:.2f} s, {verdict}"
+    yield f"{seconds:.2f} s, {verdict(totals)}"
 
 
 def _per(count: int, seconds: float) -> float | None:

@@ -21,9 +21,18 @@ from typing import TYPE_CHECKING, Final
 from shmtui.errors import ShmtuiError
 from shmtui.events import Event, Tone
 from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.control import PAUSED, STEP_MASK, Condition, ControlRecord, Field
+from shmtui.ipc.control import (
+    PAUSED,
+    STEP_MASK,
+    STEPPING,
+    Condition,
+    ControlRecord,
+    Field,
+)
+from shmtui.ipc.faults import Fault, fault_name, forecast
+from shmtui.ipc.layout import SemaphoreKind
 from shmtui.ipc.process import describe_exit, start_time
-from shmtui.ipc.protocol import Role, Step, format_rate
+from shmtui.ipc.protocol import Role, Step, format_rate, step_name
 from shmtui.workers.child import (
     PROGRAM_LINES,
     Child,
@@ -51,6 +60,7 @@ class Supervisor:
     def __init__(self, buffer: OwnBuffer, rates: dict[Role, float]) -> None:
         self._control = buffer.control
         self._segment = buffer.name
+        self._kind = buffer.layout.kind
         self._rates = rates
         self._children: dict[int, Child] = {}
         self._logs: dict[int, Child] = {}
@@ -177,14 +187,59 @@ class Supervisor:
 
     def _hold(self, pid: int, *, hold: bool) -> None:
         child = self._children.get(pid)
-        if child is None or bool(child.record.words[Field.HOLD]) == hold:
+        if child is None:
             return
-        self._order(child, hold=hold)
+        words = child.record.words
+        if bool(words[Field.HOLD]) == hold and not words[Field.STEPS]:
+            return
+        self._order(child, hold=hold, steps=0)
         if child.program:
             self._signal(pid, signal.SIGSTOP if hold else signal.SIGCONT)
         self.tell(
             Tone.WARN if hold else Tone.GOOD, f"{child.name} {'paused' if hold else 'resumed'}"
         )
+
+    def step(self, pid: int) -> None:
+        """Stop the worker before its next step; let one that stands there do that step.
+
+        A worker that is blocked in a step, or still in it, does no further one for that.
+        """
+        child = self._children.get(pid)
+        if child is None:
+            return
+        if child.program:
+            self.tell(Tone.WARN, f"{child.name} cannot be stepped: it is no worker of ours")
+            return
+        words = child.record.words
+        steps = words[Field.STEPS]
+        step = words[Field.STEP]
+        if steps and not step & STEPPING:
+            return
+        self._order(child, hold=False, steps=steps + 1)
+        name = step_name(child.role, Step(step & STEP_MASK))
+        if steps:
+            self.tell(Tone.INFO, f"{child.name} does {name}")
+        else:
+            self.tell(Tone.WARN, f"{child.name} stops before its next step")
+
+    def set_fault(self, pid: int, fault: Fault) -> None:
+        """Have the worker make a mistake; NONE takes it off. Tells what ought to come of it."""
+        child = self._children.get(pid)
+        if child is None:
+            return
+        if child.program:
+            self.tell(Tone.WARN, f"{child.name} makes its own mistakes: it is no worker of ours")
+            return
+        if fault is Fault.PRIVATE and self._kind is SemaphoreKind.NAMED:
+            self.tell(Tone.WARN, f"{child.name}: named semaphores cannot be process-private")
+            return
+        self._order(child, fault=fault)
+        name = fault_name(fault, child.role)
+        if fault is Fault.NONE:
+            self.tell(Tone.GOOD, f"{child.name} keeps to the protocol again")
+            return
+        told = forecast(fault, child.role)
+        self.tell(Tone.WARN, f"{child.name}, {name}: it {told.does}; to expect: {told.expect}")
 
     def release(self, until_ns: int = 0) -> None:
         """Let all that were started on hold go at once.
@@ -202,11 +257,13 @@ class Supervisor:
         rate: float | None = None,
         hold: bool | None = None,
         until_ns: int | None = None,
+        fault: Fault | None = None,
+        steps: int | None = None,
     ) -> None:
         """Write an order where the worker looks, and have it look: the bell ends its sleep
         between items, the signal a wait for a permit.
         """
-        child.record.order(rate=rate, hold=hold, until_ns=until_ns)
+        child.record.order(rate=rate, hold=hold, until_ns=until_ns, fault=fault, steps=steps)
         if not child.program:
             self._signal(child.pid, signal.SIGURG)
 

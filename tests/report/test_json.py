@@ -14,6 +14,7 @@ from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.observe.sampler import Sampler
 from shmtui.observe.snapshot import (
     EMPTY,
+    Audit,
     Method,
     Origin,
     Process,
@@ -24,7 +25,7 @@ from shmtui.observe.snapshot import (
     Throughput,
     Totals,
 )
-from shmtui.report.json import RunTotals, line, run_json, snapshot_json
+from shmtui.report.json import line, run_json, snapshot_json
 from tests.conftest import MakeBuffer, join
 from tests.report.contract import check
 
@@ -107,11 +108,11 @@ def test_unthrottled_is_max() -> None:
     assert [p["target_rate"] for p in record["processes"]] == ["max", None]
 
 
-def totals(made: int, used: int, resident: int | None, *, foreign: bool = False) -> RunTotals:
+def totals(made: int, used: int, resident: int | None, *, foreign: bool = False) -> Audit:
     """Totals of counters 0, 1, 2 … of which the oldest have been consumed."""
     moved = Totals(made, used, sum(range(made)), sum(range(used)))
     left = None if resident is None else sum(range(used, used + resident))
-    return RunTotals(moved, resident, left, foreign, 2.0)
+    return Audit(moved, 20, resident, left, foreign, seconds=2.0)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def totals(made: int, used: int, resident: int | None, *, foreign: bool = False)
         (totals(9, 4, 5, foreign=True), None),
     ],
 )
-def test_balance(found: RunTotals, balanced: bool | None) -> None:
+def test_balance(found: Audit, balanced: bool | None) -> None:
     """Balanced means in count and in sum; with others in the game it cannot be told."""
     assert found.balanced is balanced
     record = run_json(SOME, found)
@@ -141,4 +142,4 @@ def test_balance(found: RunTotals, balanced: bool | None) -> None:
 def test_sums_wrap() -> None:
     """Sums are modulo 2**64, so a balance over the edge is a balance."""
     moved = Totals(2, 1, 3, 2**64 - 2)
-    assert RunTotals(moved, 1, 5, foreign=False, seconds=1.0).balanced
+    assert Audit(moved, 5, 1, 5).balanced

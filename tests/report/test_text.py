@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.observe.snapshot import (
     EMPTY,
+    Audit,
     LayoutInfo,
     LayoutSource,
     Method,
@@ -21,7 +22,6 @@ from shmtui.observe.snapshot import (
     Totals,
 )
 from shmtui.report.inert import inert
-from shmtui.report.json import RunTotals
 from shmtui.report.text import snapshot_lines, totals_lines
 
 LAYOUT = LayoutInfo(LayoutSource.OPTIONS, 5, "int32", 4, Offsets(0, 20, 24, 32, 64, 96))
@@ -83,6 +83,6 @@ def test_the_verdict_of_a_run(resident: int | None, foreign: bool, verdict: str)
     """The summary ends with whether anything was lost, or why that cannot be told."""
     left = None if resident is None else sum(range(4, 4 + resident))
     moved = Totals(9, 4, sum(range(9)), sum(range(4)))
-    last = list(totals_lines(RunTotals(moved, resident, left, foreign, 2.0)))[-1]
+    last = list(totals_lines(Audit(moved, 20, resident, left, foreign, seconds=2.0)))[-1]
     assert last.startswith("2.00 s")
     assert verdict in last

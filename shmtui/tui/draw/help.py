@@ -11,6 +11,7 @@ _STATE_WORDS = {
     ProcessState.PACING: "pacing: asleep until its next item is due",
     ProcessState.BLOCKED: "blocked: waits on a semaphore",
     ProcessState.PAUSED: "paused by you",
+    ProcessState.STEPPING: "stands before its step: s lets it do it",
     ProcessState.STOPPED: "stopped by a signal",
     ProcessState.ENDED: "ended",
     ProcessState.UNKNOWN: "not known",
@@ -21,6 +22,7 @@ _STATE_ROLES = {
     ProcessState.PACING: "good",
     ProcessState.BLOCKED: "bad",
     ProcessState.PAUSED: "warn",
+    ProcessState.STEPPING: "accent",
     ProcessState.STOPPED: "warn",
 }
 

@@ -26,6 +26,7 @@ _STATE_ROLES = {
     ProcessState.PACING: "good",
     ProcessState.BLOCKED: "bad",
     ProcessState.PAUSED: "warn",
+    ProcessState.STEPPING: "accent",
     ProcessState.STOPPED: "warn",
     ProcessState.ENDED: "muted",
     ProcessState.UNKNOWN: "muted",
