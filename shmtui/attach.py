@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from shmtui.auditing import Auditor
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.housekeeping import drop_dead_control
 from shmtui.ipc.buffer import OwnBuffer
@@ -65,6 +66,8 @@ class SteeredSource:
         self._sampler = sampler
         self._supervisor = supervisor
         self._trials = Trials()
+        self.auditor = Auditor(sampler, supervisor)
+        """Compares what went in with what came out, when it is asked to."""
         self._published_ns = 0
         self.foreign_seen = False
         """Whether anybody took part whose items nobody counts."""
@@ -98,6 +101,7 @@ class SteeredSource:
         if any(p.origin is not Origin.WORKER for p in snapshot.processes):
             self.foreign_seen = True
         self.last = snapshot
+        self.auditor.look(snapshot, foreign=self.foreign_seen)
         for tone, text in self._trials.look(snapshot):
             self._supervisor.tell(tone, text)
         if snapshot.monotonic_ns - self._published_ns >= PUBLISH_NS:
@@ -120,6 +124,11 @@ class Attached:
     steering: Supervisor | None = None
     mender: "Callable[[], Repairer] | None" = None
     """Makes what repairs it; absent where nothing may be written."""
+
+    @property
+    def auditor(self) -> Auditor | None:
+        """Compares what went in with what came out, where there are workers to count."""
+        return self.source.auditor if isinstance(self.source, SteeredSource) else None
 
 
 def repairer(name: str, layout: Layout | None = None) -> "Repairer":
@@ -243,6 +252,7 @@ def _dashboard(options: AttachOptions, opener: SegmentOpener) -> int:
         refresh_hz=options.refresh_hz,
         ascii_only=options.ascii_only,
         mender=None if opened is None else opened.mender,
+        auditor=None if opened is None else opened.auditor,
         opener=opener,
         choice=choice,
     )

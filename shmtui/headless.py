@@ -34,7 +34,7 @@ def run_headless(
     """Run, end the workers, and print what they moved; returns the exit code."""
     code, seconds = asyncio.run(_headless(options, supervisor, source))
     supervisor.close()
-    totals = settle(sampler, source.foreign_seen, seconds)
+    totals = settle(sampler, source, seconds)
     for text in _report(options, sampler, totals, source.last):
         print(text)  # noqa: T201 - the program's output
     sys.stdout.flush()
@@ -80,16 +80,16 @@ def _end(ended: "asyncio.Future[int]", number: int) -> None:
         ended.set_result(number)
 
 
-def settle(sampler: Sampler, foreign: bool, seconds: float) -> Audit:
+def settle(sampler: Sampler, source: SteeredSource, seconds: float) -> Audit:
     """Count what a run moved, once its workers have ended; what is wrong then is found too."""
-    snapshot = sampler.sample()
-    audit = audit_of(snapshot, sampler.resident_sum, foreign=foreign, seconds=seconds)
+    snapshot = source.sample()
+    audit = audit_of(snapshot, sampler.resident_sum, foreign=source.foreign_seen, seconds=seconds)
     sampler.audit = audit
     deadline = time.monotonic() + REST_SECONDS
     suspicious = audit.balanced is False or not at_rest(snapshot)
     while suspicious and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
-        snapshot = sampler.sample()
+        snapshot = source.sample()
     return audit
 
 

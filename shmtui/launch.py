@@ -107,6 +107,7 @@ def _dashboard(options: RunOptions, supervisor: Supervisor, source: SteeredSourc
             source,
             supervisor,
             mender=home.mender,
+            auditor=home.auditor,
             refresh_hz=options.refresh_hz,
             ascii_only=options.ascii_only,
             opener=opener,

@@ -140,6 +140,9 @@ PAUSED: Final = 0x200
 STEPPING: Final = 0x400
 """Set in the step word while the worker stands before that step and waits to be let on."""
 
+HOLDS: Final = 0x800
+"""Set in the step word while the worker waits with the mutex in hand: in the wrong order."""
+
 
 class Condition(IntEnum):
     """What a record stands for."""
@@ -218,6 +221,8 @@ class WorkerRecord:
     paused: bool
     stepping: bool
     """It stands before ``step`` and waits to be let on."""
+    holds_mutex: bool
+    """It waits with the mutex in hand."""
     fault: Fault
     """The mistake that it is told to make."""
     faulted: bool
@@ -322,6 +327,7 @@ def _record(index: int, fields: tuple[Any, ...]) -> WorkerRecord | None:
         blocked=bool(step & BLOCKED),
         paused=bool(step & PAUSED),
         stepping=bool(step & STEPPING),
+        holds_mutex=bool(step & HOLDS),
         fault=fault_of(fault),
         faulted=faulted == fault != 0,
         items=items,

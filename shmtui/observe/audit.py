@@ -109,8 +109,8 @@ def audit_lines(audit: Audit) -> Iterator[str]:
     yield verdict(audit)
     if audit.in_hand:
         text = ngettext(
-            "{count} permit is in the hands of workers that were not settled: {who}",
-            "{count} permits are in the hands of workers that were not settled: {who}",
+            "{count} worker did not come to rest: {who}",
+            "{count} workers did not come to rest: {who}",
             len(audit.in_hand),
         )
         yield text.format(count=len(audit.in_hand), who=", ".join(audit.in_hand))

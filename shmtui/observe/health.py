@@ -316,7 +316,13 @@ def held_mutex(case: Case) -> Iterator[Finding]:
         return
     lives = living(now)
     waiting = [p for p in lives if p.blocked_on is SemaphoreRole.MUTEX]
-    behind = [p for p in lives if p.blocked_on in {SemaphoreRole.EMPTY, SemaphoreRole.FULL}]
+    behind = [
+        p
+        for p in lives
+        if p.blocked_on in {SemaphoreRole.EMPTY, SemaphoreRole.FULL}
+        # A worker of ours tells whether it has the mutex in hand.
+        and (p.origin is not Origin.WORKER or p.holds_mutex)
+    ]
     holders = [p for p in lives if may_hold_mutex(p)]
     facts = (
         f"mutex 0 in {case.looks(lambda s: _position(s) == _position(now))} looks over "

@@ -241,6 +241,7 @@ class Participants:
             user=None if seen is None else seen.user,
             threads=None if seen is None or seen.last is None else seen.last.threads,
             since=None if seen is None else started_at(seen.start_time),
+            holds_mutex=record.holds_mutex,
             fault=record.fault,
             faulted=record.faulted,
             ending=describe_exit(record.exit_status)

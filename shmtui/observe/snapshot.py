@@ -182,6 +182,8 @@ class Process:
     threads: int | None = None
     since: float | None = None
     """When it started, seconds since the epoch."""
+    holds_mutex: bool = False
+    """A worker says that it waits with the mutex in hand."""
     fault: Fault = Fault.NONE
     """The mistake that a worker is told to make."""
     faulted: bool = False
@@ -213,7 +215,7 @@ class Audit:
     foreign: bool = False
     """Others took part, whose items nobody counted."""
     in_hand: tuple[str, ...] = ()
-    """Workers that would not come to rest: blocked or stopped with something in hand."""
+    """Workers that did not come to rest between two items, and where they stood."""
     permits: int | None = None
     """``empty`` + ``full``."""
     seconds: float = 0.0

@@ -12,6 +12,7 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from shmtui.ipc.faults import Fault
 from shmtui.ipc.protocol import Role
 from shmtui.tui.desk import Desk
 from shmtui.tui.keys import CHANGING_ACTIONS, NEEDS, available, bindings
@@ -107,6 +108,33 @@ class DashboardApp(Desk, inherit_bindings=False):
             self._look_soon()
 
         self._dialogues.kill(aim.label, self._view, kill)
+
+    def action_step(self) -> None:
+        """The next protocol step."""
+        if self._helm is not None:
+            self._answer(self._helm.step(self._aim()))
+
+    def action_faults(self) -> None:
+        """Choose a mistake for them to make."""
+        helm, aim = self._helm, self._aim()
+        if helm is None:
+            return
+        complaint = helm.cannot_err(aim)
+        if complaint is not None:
+            self._answer(complaint)
+            return
+
+        def make(fault: Fault | None) -> None:
+            if fault is not None:
+                self._answer(helm.set_fault(aim, fault))
+
+        self._dialogues.faults(aim, self._view, make)
+
+    def action_audit(self) -> None:
+        """Compare what went in with what came out."""
+        if self._auditor is not None:
+            self._auditor.begin()
+            self._look_soon()
 
     def action_repair(self) -> None:
         """The plan, and its carrying out if the user agrees."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shmtui.events import Event, Tone
-from shmtui.observe.snapshot import EMPTY, LayoutSource, Snapshot
+from shmtui.observe.snapshot import EMPTY, Audit, LayoutSource, Snapshot
 from shmtui.tui import terminal
 from shmtui.tui.chronicle import Chronicle
 from shmtui.tui.dialogues import Dialogues
@@ -20,7 +20,7 @@ from shmtui.tui.glyphs import choose
 from shmtui.tui.history import History
 from shmtui.tui.keys import BYTES, OPENER, PROGRAMS
 from shmtui.tui.orders import Helm
-from shmtui.tui.ports import Mender, Opened, Opener, Source, Steering
+from shmtui.tui.ports import Auditor, Mender, Opened, Opener, Source, Steering
 from shmtui.tui.stage import SLOW_HZ, Stage
 from shmtui.tui.view import View
 from shmtui.tui.window import Heat, Window
@@ -52,6 +52,7 @@ class Desk(Stage, inherit_bindings=False):
         refresh_hz: float = 10.0,
         ascii_only: bool = False,
         mender: Callable[[], Mender] | None = None,
+        auditor: Auditor | None = None,
         opener: Opener | None = None,
         choice: tuple[str, tuple[str, ...]] | None = None,
     ) -> None:
@@ -69,8 +70,10 @@ class Desk(Stage, inherit_bindings=False):
         self._steering = steering
         self._helm = Helm(steering) if steering is not None else None
         self._mender = mender
+        self._auditor = auditor
         self._opener = opener
         self._choice = choice
+        self._audit: Audit | None = None
         self._dialogues = Dialogues(self)
         self._chronicle = Chronicle()
         self._heard: list[Steering] = []
@@ -132,7 +135,7 @@ class Desk(Stage, inherit_bindings=False):
         if self._source is not None and self._steering is None:
             self._source.close()
         self._source, self._steering = opened.source, opened.steering
-        self._mender = opened.mender
+        self._mender, self._auditor = opened.mender, opened.auditor
         self._helm = Helm(self._steering) if self._steering is not None else None
         self._hear(self._steering)
         self._verdict, self._balance = Steady(), Steady()
@@ -187,6 +190,10 @@ class Desk(Stage, inherit_bindings=False):
         sums = permits(snapshot)
         self._balance.feed((sums.balance, sums.total))
         seen = self._verdict.feed(verdict(snapshot))
+        news = snapshot.audit is not None and snapshot.audit is not self._audit
+        if snapshot.audit is not None and news and len(self.screen_stack) == 1:
+            self._dialogues.audit(snapshot.audit, self._view)
+        self._audit = snapshot.audit
         if view.frozen:
             return
         self._view = replace(

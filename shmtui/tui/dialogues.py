@@ -8,14 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from shmtui.language import _
-from shmtui.observe.snapshot import Process
+from shmtui.observe.snapshot import Audit, Process
+from shmtui.tui.lines import line
 from shmtui.tui.ports import Mender, Opened, Opener, Steering
 from shmtui.tui.view import View
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
+    from shmtui.ipc.faults import Fault
     from shmtui.tui.lines import Line
+    from shmtui.tui.orders import Aim
     from shmtui.tui.stage import Stage
 
 # ruff: noqa: PLC0415 - see above
@@ -87,6 +90,23 @@ class Dialogues:
         from shmtui.tui.screens.repair import RepairScreen
 
         self._app.push_screen(RepairScreen(mender, steering, view))
+
+    def faults(self, aim: "Aim", view: View, done: "Callable[[Fault | None], None]") -> None:
+        """The mistakes that workers can be told to make."""
+        from shmtui.tui.screens.faults import FaultScreen
+
+        self._app.push_screen(FaultScreen(aim, view), done)
+
+    def audit(self, audit: Audit, view: View) -> None:
+        """What went in beside what came out."""
+        from shmtui.observe.audit import audit_lines
+        from shmtui.tui.draw.wrap import wrap
+
+        self.detail(
+            _("Audit"),
+            lambda width: [line(row) for text in audit_lines(audit) for row in wrap(text, width)],
+            view,
+        )
 
     def process(self, process: Process, view: View) -> None:
         """A process in full, as it is now."""

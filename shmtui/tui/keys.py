@@ -52,6 +52,11 @@ KEYS: tuple[Key, ...] = (
         "t", "t", "terminate", "End", "Terminate: it ends after its critical section", True, rank=5
     ),
     Key("K", "K", "kill", "Kill", "Kill: it ends wherever it is", True, rank=7),
+    Key("s", "s", "step", "Step", "Step: one protocol step; space lets it run", True, rank=4),
+    Key(
+        "x", "x", "faults", "Faults", "Faults: a mistake to make, and what to expect", True, rank=4
+    ),
+    Key("v", "v", "audit", "Audit", "Audit: bring to rest, and count what is lost", True, rank=4),
     Key("r", "r", "repair", "Repair", "Repair: the plan first, then it asks", True, rank=3),
     Key("i", "i", "interpret", "Type", "Read the bytes as another type", rank=3, needs=BYTES),
     Key("g", "g", "go_to", "Go to", "Go to an offset, 0x... or decimal", rank=3, needs=BYTES),

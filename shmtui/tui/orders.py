@@ -7,10 +7,14 @@ silence: a key that does nothing teaches that the program is broken.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shmtui.ipc.faults import Fault
 from shmtui.ipc.protocol import UNTHROTTLED, faster, slower
+from shmtui.language import _
 from shmtui.observe.snapshot import Origin, Process, ProcessState
 from shmtui.tui.ports import Steering
 from shmtui.tui.rows import Group, Row
+
+_HELD = {ProcessState.PAUSED, ProcessState.STEPPING}
 
 Complaint = str | None
 """Why nothing was ordered; None where something was."""
@@ -72,12 +76,41 @@ class Helm:
         """Pause all unless all are paused already; then resume all."""
         if complaint := _nobody(aim):
             return complaint
-        waking = all(p.state is ProcessState.PAUSED for p in aim.ours)
+        waking = all(p.state in _HELD for p in aim.ours)
         for process in aim.ours:
             if waking:
                 self._steering.resume(process.pid)
-            elif process.state is not ProcessState.PAUSED:
+            elif process.state not in _HELD:
                 self._steering.pause(process.pid)
+        return None
+
+    def step(self, aim: Aim) -> Complaint:
+        """Each one protocol step on; one that runs stops before its next."""
+        if complaint := _nobody(aim):
+            return complaint
+        if complaint := _own_program(aim, _("goes its own way: only our workers can be stepped")):
+            return complaint
+        for process in _workers(aim):
+            self._steering.step(process.pid)
+        stuck = [p for p in _workers(aim) if p.state is ProcessState.BLOCKED]
+        if stuck and len(stuck) == len(_workers(aim)):
+            return _("{who}: blocked in its step; it goes on once it has what it waits for").format(
+                who=aim.label
+            )
+        return None
+
+    def cannot_err(self, aim: Aim) -> Complaint:
+        """Why none of them can be told to make a mistake."""
+        return _nobody(aim) or _own_program(
+            aim, _("makes its own mistakes: only our workers can be told to")
+        )
+
+    def set_fault(self, aim: Aim, fault: Fault) -> Complaint:
+        """Have each make it."""
+        if complaint := self.cannot_err(aim):
+            return complaint
+        for process in _workers(aim):
+            self._steering.set_fault(process.pid, fault)
         return None
 
     def terminate(self, aim: Aim) -> Complaint:
@@ -110,6 +143,14 @@ class Helm:
         if paced:
             return paced, None
         return (), f"{aim.label}: a program of its own sets its own pace"
+
+
+def _workers(aim: Aim) -> tuple[Process, ...]:
+    return tuple(p for p in aim.ours if p.origin is not Origin.PROGRAM)
+
+
+def _own_program(aim: Aim, why: str) -> Complaint:
+    return None if _workers(aim) else f"{aim.label}: {why}"
 
 
 def _nobody(aim: Aim) -> Complaint:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shmtui.events import Event, Tone
+from shmtui.ipc.faults import Fault
 from shmtui.ipc.protocol import Role
 from shmtui.observe.snapshot import Snapshot
 
@@ -76,6 +77,13 @@ class Mender(Protocol):
         """Do it, if it is still what is needed. ShmtuiError, OSError: it cannot be done."""
 
 
+class Auditor(Protocol):
+    """Compares what went in with what came out; the snapshots carry what it found."""
+
+    def begin(self) -> None:
+        """Bring the workers to rest; the audit comes within seconds, and they go on."""
+
+
 class Report(Protocol):
     """What a repair did."""
 
@@ -90,6 +98,10 @@ class Opened(Protocol):
     @property
     def mender(self) -> "Callable[[], Mender] | None":
         """Makes what repairs it, unless it is only looked at."""
+
+    @property
+    def auditor(self) -> "Auditor | None":
+        """What audits it, where there are workers to count."""
 
     @property
     def source(self) -> Source:
@@ -128,7 +140,13 @@ class Steering(Protocol):
         """Hold the worker at its next pause point."""
 
     def resume(self, pid: int) -> None:
-        """Let a paused worker go on."""
+        """Let a paused or stepped worker go on."""
+
+    def step(self, pid: int) -> None:
+        """Stop the worker before its next step, or have it do the step that it stands before."""
+
+    def set_fault(self, pid: int, fault: Fault) -> None:
+        """Have the worker make a mistake; NONE takes it off."""
 
     def terminate(self, pid: int) -> None:
         """SIGTERM: the worker ends after its critical section."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.control import BLOCKED, STEPPING, Field
+from shmtui.ipc.control import BLOCKED, HOLDS, STEPPING, Field
 from shmtui.ipc.faults import ONCE, Fault
 from shmtui.ipc.protocol import SemaphoreRole, Step
 from shmtui.ipc.semaphore import Semaphore
@@ -110,7 +110,7 @@ class CarefulItem:
         words, worker = self._words, self._worker
         if not semaphore.try_wait():
             words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
-            words[Field.STEP] = step | BLOCKED
+            words[Field.STEP] = step | BLOCKED | (HOLDS if self._holds_mutex() else 0)
             give_up_ns = 0
             while not semaphore.wait_until(time.monotonic_ns() + NAP_NS):
                 if worker.ending:
@@ -123,6 +123,9 @@ class CarefulItem:
                     return False
         self._held.append(semaphore)
         return True
+
+    def _holds_mutex(self) -> bool:
+        return self._worker.ring.semaphores[SemaphoreRole.MUTEX] in self._held
 
     def _to_obey(self) -> bool:
         """Whether there are orders for a worker that runs by itself."""

@@ -241,6 +241,26 @@ class Supervisor:
         told = forecast(fault, child.role)
         self.tell(Tone.WARN, f"{child.name}, {name}: it {told.does}; to expect: {told.expect}")
 
+    def settle(self) -> tuple[int, ...]:
+        """Hold those that run by themselves, without a word; returns their PIDs."""
+        running = [
+            child
+            for child in self._children.values()
+            if not (
+                child.program or child.record.words[Field.HOLD] or child.record.words[Field.STEPS]
+            )
+        ]
+        for child in running:
+            self._order(child, hold=True)
+        return tuple(child.pid for child in running)
+
+    def unsettle(self, pids: tuple[int, ...]) -> None:
+        """Let those go on again."""
+        for pid in pids:
+            child = self._children.get(pid)
+            if child is not None:
+                self._order(child, hold=False)
+
     def release(self, until_ns: int = 0) -> None:
         """Let all that were started on hold go at once.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shmtui.events import Event, Tone
+from shmtui.ipc.faults import Fault
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.observe.snapshot import (
     Health,
@@ -148,6 +149,14 @@ class FakeSteering:
     def resume(self, pid: int) -> None:
         """Noted."""
         self.orders.append(("resume", pid))
+
+    def step(self, pid: int) -> None:
+        """Noted."""
+        self.orders.append(("step", pid))
+
+    def set_fault(self, pid: int, fault: Fault) -> None:
+        """Noted."""
+        self.orders.append(("set_fault", pid, fault))
 
     def terminate(self, pid: int) -> None:
         """Noted."""

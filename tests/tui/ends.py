@@ -21,7 +21,7 @@ from shmtui.observe.snapshot import (
     Throughput,
 )
 from shmtui.tui.app import DashboardApp
-from shmtui.tui.ports import Mender, Steering
+from shmtui.tui.ports import Auditor, Mender, Steering
 from tests.tui.bench import FakeSource, FakeSteering, snapshot
 from tests.waiting import until
 
@@ -91,6 +91,7 @@ class FakeOpened:
     source: FakeSource
     steering: Steering | None = None
     mender: Callable[[], Mender] | None = None
+    auditor: Auditor | None = None
 
 
 @dataclass

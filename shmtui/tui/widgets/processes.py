@@ -9,6 +9,7 @@ from textual.message import Message
 
 from shmtui.observe.snapshot import Process
 from shmtui.tui.draw.processes import header_line, row_line
+from shmtui.tui.draw.protocol import protocol_lines
 from shmtui.tui.lines import Line
 from shmtui.tui.rows import (
     PRODUCERS,
@@ -67,18 +68,19 @@ class ProcessesPanel(CursorPanel):
         """The titles, then the rows in view."""
         if height <= 0:
             return []
-        visible = height - 1
+        places = protocol_lines(self.view.snapshot.processes, width, self.view.glyphs)
+        places = places if height > len(places) + 3 else []
+        visible = height - 1 - len(places)
         self._first = scroll_to(self._first, self.at, visible, len(self._table))
         glyphs = self.view.glyphs
         foreign = self.view.raw or without_workers(self._table)
         shown = self._table[self._first : self._first + visible]
-        return [
-            header_line(width, glyphs, foreign),
-            *(
-                row_line(row, width, self._first + at == self.at, glyphs, foreign)
-                for at, row in enumerate(shown)
-            ),
+        rows = [
+            row_line(row, width, self._first + at == self.at, glyphs, foreign)
+            for at, row in enumerate(shown)
         ]
+        gap: list[Line] = [()] * (visible - len(rows)) if places else []
+        return [header_line(width, glyphs, foreign), *rows, *gap, *places]
 
     def cursor_line(self) -> int | None:
         """The chosen row, under the line of titles."""

@@ -1,0 +1,95 @@
+"""The mistakes that workers can be told to make: what each does, and what has to come of it."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from shmtui.ipc.faults import Fault, fault_name, forecast
+from shmtui.ipc.protocol import Role
+from shmtui.language import _
+from shmtui.tui.draw.wrap import wrap
+from shmtui.tui.lines import Line, clip_line, line
+from shmtui.tui.orders import Aim
+from shmtui.tui.screens.rows_panel import RowsPanel
+from shmtui.tui.text import fit, inert
+from shmtui.tui.view import View
+
+_NAME = 24
+"""Cells for the name of a fault."""
+
+
+class FaultsPanel(RowsPanel):
+    """A row for each mistake; below, what happens if the chosen one is made."""
+
+    def __init__(self, aim: Aim, view: View) -> None:
+        super().__init__(view)
+        self.title = _("Faults")
+        self._who = aim.label
+        self._role = aim.ours[0].role if aim.ours else Role.PRODUCER
+        made = {p.fault for p in aim.ours} - {Fault.NONE}
+        self._now = made
+        self.faults = tuple(Fault) if made else tuple(Fault)[1:]
+
+    @property
+    def count(self) -> int:
+        """All that there are; taking it off comes first, where there is one."""
+        return len(self.faults)
+
+    def sources(self) -> object:
+        """Drawn whenever something is done to it."""
+        return self.at, self.faults
+
+    def above(self, width: int) -> list[Line]:
+        """Who is to make it."""
+        who = inert(self._who, self.view.glyphs.ascii_only)
+        text = _("A mistake for {who} to make. These are real ones, by a real process.")
+        return [*(line(row) for row in wrap(text.format(who=who), width)), ()]
+
+    def row(self, at: int, width: int) -> Line:
+        """A mistake by name, and what it does."""
+        fault, glyphs = self.faults[at], self.view.glyphs
+        name = fault_name(fault, self._role)
+        role = "warn-strong" if fault in self._now else "strong"
+        does = (forecast(fault, self._role).does, "muted")
+        return clip_line(line((fit(name, _NAME), role), does), width, glyphs.ellipsis)
+
+    def below(self, width: int) -> list[Line]:
+        """What it does, and what has to come of it."""
+        told = forecast(self.faults[self.at], self._role)
+        rows: list[Line] = [()]
+        finding = f" ({told.finding})" if told.finding else ""
+        for head, text in (
+            (_("It"), told.does),
+            (_("To expect"), told.expect + finding),
+        ):
+            pieces = wrap(f"{head}: {text}", width)
+            rows += [line(piece) for piece in pieces]
+        return rows
+
+    def remark(self, width: int, height: int) -> str:
+        """Its keys."""
+        del width, height
+        return _("enter makes it, esc goes back")
+
+
+class FaultScreen(ModalScreen[Fault | None]):
+    """Gives back the mistake that was chosen; None where none was."""
+
+    AUTO_FOCUS = "FaultsPanel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,x,ctrl+q", "dismiss(None)", show=False),
+    ]
+
+    def __init__(self, aim: Aim, view: View) -> None:
+        super().__init__()
+        self._panel = FaultsPanel(aim, view)
+
+    def compose(self) -> ComposeResult:
+        """One panel."""
+        yield self._panel
+
+    def on_rows_panel_chosen(self) -> None:
+        """Take it."""
+        self.dismiss(self._panel.faults[self._panel.at])
