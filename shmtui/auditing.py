@@ -10,7 +10,7 @@ from shmtui.observe.sampler import Sampler
 from shmtui.observe.snapshot import Origin, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
 
-REST_NS: Final = 1_100_000_000
+REST_NS: Final = 1_600_000_000
 """How long everything has to stand still: as long as a lost permit takes to be found."""
 PATIENCE_NS: Final = 4_000_000_000
 """How long is waited for that."""
