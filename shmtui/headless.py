@@ -11,6 +11,7 @@ from typing import Final
 
 from shmtui.attach import SteeredSource
 from shmtui.errors import ExitCode
+from shmtui.events import Tone
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.observe.audit import audit_of
 from shmtui.observe.sampler import Sampler
@@ -53,7 +54,11 @@ async def _headless(
     if (early := noted_signal()) is not None:
         _end(ended, early)
     supervisor.watch(loop)
-    supervisor.on_event = None if options.json else lambda event: note(event.text)
+    if not options.json:
+        supervisor.on_event = lambda event: note(event.text)
+        for event in supervisor.history():
+            if event.tone is not Tone.GOOD:
+                note(event.text)
     patience = time.monotonic() + READY_SECONDS
     while not (supervisor.ready() or ended.done()) and time.monotonic() < patience:
         await asyncio.sleep(0.002)

@@ -33,7 +33,7 @@ async def test_s_says_why_a_blocked_one_does_not_move() -> None:
     """A key that does nothing would teach that the program is broken."""
     blocked = snapshot(processes=(process(101, Role.PRODUCER, state=ProcessState.BLOCKED),))
     bench = lay_out(lambda _shown: blocked)
-    async with bench.app.run_test(size=(120, 40)) as pilot:
+    async with bench.app.run_test(size=(120, 40), notifications=True) as pilot:
         await pilot.pause()
         await pilot.press("down", "s")
         await shows(bench.app, "blocked in")
@@ -71,7 +71,7 @@ async def test_programs_make_their_own(key: str) -> None:
     """A program of the user's takes neither steps nor mistakes from us, and that is said."""
     program = process(101, Role.PRODUCER, origin=Origin.PROGRAM, name="./produtor")
     bench = lay_out(lambda _shown: snapshot(processes=(program,)))
-    async with bench.app.run_test(size=(120, 40)) as pilot:
+    async with bench.app.run_test(size=(120, 40), notifications=True) as pilot:
         await pilot.pause()
         await pilot.press("down", key)
         await shows(bench.app, "only our")
