@@ -24,10 +24,11 @@ from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.semaphore import SemaphoreWords, decode
 from shmtui.ipc.shape import Array, Scalar
+from shmtui.observe.semaphore_words import roles_by_name
 
 MAX_SIZE: Final = 1 << 20
 """Segments past this size are not guessed at."""
-MAX_CANDIDATES: Final = 200
+MAX_CANDIDATES: Final = 400
 VISITS: Final = 12
 """Looks a slot, after which one that ``in`` was never seen at does not exist: e^-12."""
 _MAX_WAITERS: Final = 4096
@@ -36,6 +37,10 @@ _EDGE: Final = 64
 _SMALL: Final = 1024
 _SLACK: Final = 12
 """Bytes beside the data that may be padding or a member of no role here."""
+_NATURAL: Final = (1, 2, 4, 8)
+_MEMBERS_APART: Final = 512
+"""Where more than the slack is left over, items of up to so many bytes are looked for at the
+two ends of a gap: the rest are members of no role here, such as a ``pthread_mutex_t``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +126,21 @@ def infer(looks: Sequence[Look], libc: Libc, takers: int) -> Inference:
 
 
 def _plainness(layout: Layout) -> tuple[int, ...]:
-    """Sorts the classical layouts first: data at 0, then in, out, mutex, empty, full, int items."""
+    """Sorts the likeliest first: few oddities, then the classical order of fields, int items.
+
+    Odd are an item of a size that no scalar has, one that is no whole number of words even
+    more; indices at odd addresses; members that play no part; fields in another order.
+    """
+    size = layout.item.size
     order = [layout.data, layout.in_, layout.out]
     order += [at for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     disorder = sum(a > b for a, b in pairwise(order))
-    odd_item = layout.item.size not in {4, 8}
-    return (disorder, odd_item, layout.item.size != 4, layout.index_size != 4, layout.slots, *order)
+    odd_item = 0 if size in _NATURAL else 1 if size % 8 == 0 else 2 if size % 4 == 0 else 6
+    packed = 4 * (layout.in_ % layout.index_size != 0)
+    gaps = _gaps(layout.size, _fields(layout))
+    strangers = sum(2 if end - start <= _SLACK else 4 for start, end in gaps if end - start >= 8)
+    oddities = disorder + odd_item + packed + strangers
+    return (oddities, size != 4, layout.index_size != 4, layout.slots, *order)
 
 
 # -- candidates ---------------------------------------------------------------------------------
@@ -134,7 +148,7 @@ def _plainness(layout: Layout) -> tuple[int, ...]:
 
 def _candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
     if len(look.named) == 3:
-        for names in permutations(look.named):
+        for names in _named_orders(look.named):
             values = {role: words for role, (_, words) in zip(SemaphoreRole, names, strict=True)}
             roles = tuple(
                 (role, name) for role, (name, _) in zip(SemaphoreRole, names, strict=True)
@@ -151,6 +165,18 @@ def _candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
             yield from _around(look.raw, libc, offsets, values, takers, ())
         return
     yield from _by_size(len(look.raw), libc)
+
+
+def _named_orders(
+    named: tuple[tuple[str, SemaphoreWords], ...],
+) -> Iterator[tuple[tuple[str, SemaphoreWords], ...]]:
+    """Which of three is mutex, empty and full: as their names say, else in every order."""
+    words = dict(named)
+    told = dict(roles_by_name(sorted(words)))
+    if len(told) == len(set(told.values())) == len(SemaphoreRole):
+        yield tuple((told[role], words[told[role]]) for role in SemaphoreRole)
+    else:
+        yield from permutations(named)
 
 
 def signatures(raw: bytes, libc: Libc) -> tuple[int, ...]:
@@ -188,15 +214,12 @@ def _around(
         for at in _index_places(len(raw), offsets, width):
             first, second = struct.unpack_from(f"={code}{code}", raw, at)
             taken = [(o, SEM_SIZE) for o in offsets] + [(at, 2 * width)]
-            gaps = tuple(_gaps(len(raw), taken))
-            for start, end in gaps:
-                # What holds no data is padding, or a member or two of no role here.
-                if any(e - s > _SLACK for s, e in gaps if s != start):
-                    continue
+            packed = at % width != 0
+            for start, end in _gaps(len(raw), taken):
                 for slots in range(max(total, 1), total + takers + 1):
                     if not (0 <= first < slots and 0 <= second < slots):
                         continue
-                    for data, size in _fits(start, end, slots):
+                    for data, size in _fits(start, end, slots, packed=packed):
                         item = _item(size)
                         for in_, out in ((at, at + width), (at + width, at)):
                             yield Layout(
@@ -206,8 +229,12 @@ def _around(
 
 
 def _index_places(size: int, offsets: tuple[int, ...], width: int) -> Iterator[int]:
+    """Where two indices may stand: at whole words, and in packed structs behind a semaphore."""
     edges = [0, size, *offsets, *(at + SEM_SIZE for at in offsets)]
-    for at in range(0, size - 2 * width + 1, width):
+    behind = {at + SEM_SIZE + more for at in offsets for more in range(width)}
+    for at in range(size - 2 * width + 1):
+        if at % width and at not in behind:
+            continue
         if any(at < o + SEM_SIZE and o < at + 2 * width for o in offsets):
             continue
         if size <= _SMALL or any(abs(at - edge) <= _EDGE for edge in edges):
@@ -222,9 +249,24 @@ def _gaps(size: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         at = max(at, start + length)
 
 
-def _fits(start: int, end: int, slots: int) -> Iterator[tuple[int, int]]:
-    """(data offset, item size) of ``slots`` items that fill start…end but for a little slack."""
+def _fits(start: int, end: int, slots: int, *, packed: bool) -> Iterator[tuple[int, int]]:
+    """(data offset, item size) of ``slots`` items that fill start…end but for a little slack.
+
+    In a packed struct they fill it wholly. Else the rest may also be members of no role:
+    then they lie at one of its ends, and are of a size that scalars or whole words have.
+    """
     length = end - start
+    if packed:
+        if length and length % slots == 0:
+            yield start, length // slots
+        return
+    if slots <= length <= _MEMBERS_APART:
+        sizes = {*_NATURAL, *range(8, 65, 4)}
+        for size in sorted(s for s in sizes if length - slots * s > _SLACK):
+            alignment = min(size & -size, 8)
+            for data in {aligned(start, alignment), (end - slots * size) // alignment * alignment}:
+                if data >= start:
+                    yield data, size
     for size in range(max(1, (length - _SLACK) // slots), length // slots + 1):
         alignment = next(a for a in (8, 4, 2, 1) if size % a == 0)
         slack = length - slots * size
@@ -326,14 +368,20 @@ def _possible(layout: Layout, state: _State, takers: int) -> bool:
     return any(full <= filled <= full + in_hand for filled in {occupied, occupied or slots})
 
 
-def _padding_clear(layout: Layout, raw: bytes) -> bool:
-    """Bytes of no field are zero, but for whole words that may be members of no role here."""
+def _fields(layout: Layout) -> list[tuple[int, int]]:
+    """(offset, size) of everything that plays a part."""
     fields = [
         (layout.data, layout.slots * layout.item.size),
         (layout.in_, layout.index_size),
         (layout.out, layout.index_size),
     ]
     fields += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    return fields
+
+
+def _padding_clear(layout: Layout, raw: bytes) -> bool:
+    """Bytes of no field are zero, but for whole words that may be members of no role here."""
+    fields = _fields(layout)
     tail = max(at + size for at, size in fields)
     for start, end in _gaps(len(raw), fields):
         natural = end - start < 8 and (start == layout.data + layout.slots * layout.item.size)

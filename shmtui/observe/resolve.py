@@ -7,6 +7,7 @@ exercise's own name and size settle it, and then it is said that others fit too.
 """
 
 import time
+from dataclasses import replace
 from typing import Final
 
 from shmtui.errors import ShmtuiError
@@ -20,6 +21,7 @@ from shmtui.observe.infer import MAX_SIZE, Elimination, Inference, Look
 from shmtui.observe.layout_choice import AmbiguousLayoutError, LayoutOptions, Resolved
 from shmtui.observe.procfs import Mapping, libc_of, mappers, named_semaphores_of, thread_count
 from shmtui.observe.reader import SegmentReader, read_small
+from shmtui.observe.semaphore_words import roles_by_name
 from shmtui.observe.snapshot import LayoutSource
 
 WATCH_SECONDS: Final = 1.2
@@ -45,6 +47,8 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> Resolved:
         return Resolved(_from_header(reader, options, size), LayoutSource.HEADER)
     if options.layout is not None:
         layout = parse_layout_option(options.layout, peers_libc(reader.identity))
+        if not layout.complete and not layout.names:
+            layout = replace(layout, names=options.names or _found_names(reader))
         _check_size(reader.name, layout, size)
         return Resolved(layout, LayoutSource.OPTIONS)
     if options.slots is not None:
@@ -113,27 +117,6 @@ def _found_names(reader: SegmentReader) -> tuple[tuple[SemaphoreRole, str], ...]
     for pid in mappers(reader.identity):
         names.update(named_semaphores_of(pid))
     return roles_by_name(sorted(names))
-
-
-_WORDS: Final = {
-    SemaphoreRole.MUTEX: ("mutex", "mtx", "lock", "trava", "exclus"),
-    SemaphoreRole.EMPTY: ("empty", "vazi", "free", "livre", "space", "avail", "espaco"),
-    SemaphoreRole.FULL: ("full", "chei", "item", "iten", "used", "ocupad", "fill"),
-}
-
-
-def roles_by_name(names: list[str]) -> tuple[tuple[SemaphoreRole, str], ...]:
-    """Roles of named semaphores whose names say them, one each.
-
-    >>> roles_by_name(["/app_mutex", "/app_vazio", "/app_cheio"])[1]
-    (<SemaphoreRole.EMPTY: 'empty'>, '/app_vazio')
-    """
-    found = []
-    for role, words in _WORDS.items():
-        matching = [name for name in names if any(word in name.lower() for word in words)]
-        if len(matching) == 1:
-            found.append((role, matching[0]))
-    return tuple(found)
 
 
 # -- inference ----------------------------------------------------------------------------------
