@@ -26,7 +26,8 @@ from shmtui.ipc.layout import SEM_SIZE, Layout
 from shmtui.ipc.libc import running_libc
 from shmtui.ipc.segment import SHM_DIR, FileIdentity, open_readonly, segment_path
 from shmtui.ipc.semaphore import decode
-from shmtui.observe.infer import Look, infer, signatures
+from shmtui.observe.guesses import Look, signatures
+from shmtui.observe.infer import infer
 from shmtui.observe.procfs import INIT, map_lines, process_name, processes
 from shmtui.observe.reader import user_name
 

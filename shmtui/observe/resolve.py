@@ -16,8 +16,9 @@ from shmtui.ipc.layout_option import item_from_text, layout_option, parse_layout
 from shmtui.ipc.libc import Libc, running_libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.segment import FileIdentity
-from shmtui.ipc.semaphore import decode, named_semaphore_path
-from shmtui.observe.infer import MAX_SIZE, Elimination, Inference, Look
+from shmtui.ipc.semaphore import SemaphoreWords, decode, named_semaphore_path
+from shmtui.observe.guesses import Look
+from shmtui.observe.infer import MAX_SIZE, Elimination, Inference
 from shmtui.observe.layout_choice import AmbiguousLayoutError, LayoutOptions, Resolved
 from shmtui.observe.procfs import Mapping, libc_of, mappers, named_semaphores_of, thread_count
 from shmtui.observe.reader import SegmentReader, read_small
@@ -27,6 +28,8 @@ from shmtui.observe.snapshot import LayoutSource
 WATCH_SECONDS: Final = 1.2
 """How long an ambiguous segment is watched for what tells its layouts apart."""
 LOOK_SECONDS: Final = 0.004
+AGREE: Final = 8
+"""Readings of named semaphores before one is taken as it is."""
 _SHOWN: Final = 6
 SEED_NAME: Final = "/shm_buffer"
 SEED_SLOTS: Final = 5
@@ -177,7 +180,8 @@ def _watch(
     takers = max(sum(thread_count(pid) for pid in maps), 1)
     names = _named_candidates(maps, options)
     last = _look(reader, size, names, libc)
-    elimination = Elimination(last, libc, takers)
+    known = options.names if len(options.names) == len(SemaphoreRole) else ()
+    elimination = Elimination(last, libc, takers, known)
     deadline = time.monotonic() + WATCH_SECONDS
     while True:
         result = elimination.result
@@ -204,10 +208,23 @@ def _named_candidates(
 
 
 def _look(reader: SegmentReader, size: int, names: tuple[str, ...], libc: Libc) -> Look:
-    raw = reader.read_settled(0, size)
+    """The segment with its named semaphores, which lie in files of their own: again until
+    those were the same before and after, or patience ends.
+    """
+    before = _named_words(names, libc)
+    for _ in range(AGREE if names else 0):
+        look = Look(reader.read_settled(0, size), before)
+        after = _named_words(names, libc)
+        if after == before:
+            return look
+        before = after
+    return Look(reader.read_settled(0, size), before)
+
+
+def _named_words(names: tuple[str, ...], libc: Libc) -> tuple[tuple[str, SemaphoreWords], ...]:
     words = []
     for name in names:
         data = read_small(named_semaphore_path(name))
         if len(data) >= 12:
             words.append((name, decode(data, libc)))
-    return Look(raw, tuple(words))
+    return tuple(words)

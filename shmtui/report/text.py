@@ -12,6 +12,8 @@ from shmtui.report.inert import inert
 
 _COLUMNS = ("PID", "process", "role", "state", "blocked on", "target/s", "rate/s", "items")
 _WIDTHS = (8, 24, 9, 17, 11, 9, 11, 14)
+_CANDIDATES = 20
+"""Layouts shown of those that fit."""
 _LEFT = 5
 """The first five columns but the PID are text, and stand to the left."""
 
@@ -20,9 +22,15 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     """All that a snapshot says, for a person."""
     yield heading(snapshot)
     if snapshot.layout.source is LayoutSource.RAW:
-        yield "  layout      unknown: no bounded buffer is recognised; give --header or --layout"
-        for candidate in snapshot.layout.candidates:
+        yield "  layout      " + _(
+            "unknown: no bounded buffer is recognised; say it with --header FILE, --slots N "
+            "(--item TYPE) or --layout; attach shows the bytes"
+        )
+        for candidate in snapshot.layout.candidates[:_CANDIDATES]:
             yield f"  candidate   {candidate}"
+        more = len(snapshot.layout.candidates) - _CANDIDATES
+        if more > 0:
+            yield "  candidate   " + _("… {count:,} more in --json").format(count=more)
     else:
         yield from _buffer_lines(snapshot)
         if snapshot.layout.assumed:

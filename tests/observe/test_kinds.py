@@ -1,201 +1,248 @@
-"""Programs of twelve kinds: shown exactly as they say themselves, or refused; never a wrong layout.
-
-Each is asked for its own account (``offsetof``, ``sem_getvalue``, its items); that is what an
-observer, who has nothing but the segment and /proc, has to show.
-"""
+"""Rings of every kind that C programs have, each shown exactly as its program says that it is."""
 
 import json
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from shmtui.ipc.layout import Layout
+from shmtui.ipc.layout_option import layout_option
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.segment import unlink_segment
+from shmtui.ipc.semaphore import unlink_named
+from shmtui.observe import resolve
 from shmtui.observe.layout_choice import AmbiguousLayoutError, LayoutOptions
 from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import LayoutSource, Snapshot
 from shmtui.report.json import snapshot_json
-from tests.compiling import Compiler, require
+from tests.compiling import Compiler
 from tests.peers.kinds import KINDS, Kind
+from tests.program import stat_json
 from tests.waiting import poll
 
-PEER = Path(__file__).parent.parent / "peers" / "kind.c"
-ROLES = (SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL)
-SUFFIXES = ("-mutex", "-vazio", "-cheio")
+PROGRAM: Final = Path(__file__).parent.parent / "peers" / "kind.c"
+Json = dict[str, Any]
 
 
-class Program:
-    """One of them, running."""
+@dataclass(slots=True)
+class Running:
+    """A program of one kind over its segments, and what it has said of each."""
 
-    def __init__(self, kind: Kind, folder: Path, name: str) -> None:
-        require(kind.compiler)
-        self.kind, self.name = kind, name
-        self.header = folder / f"{kind.name}.h"
-        self.header.write_text(kind.header)
-        access = folder / f"{kind.name}_access.h"
-        access.write_text(kind.access)
-        binary = Compiler(folder, kind.compiler).program(
-            PEER,
-            f'-DHEADER="{self.header}"',
-            f'-DACCESS="{access}"',
-            *(["-DNAMED"] if kind.named else []),
-        )
-        binary = binary.rename(folder / kind.name)
-        self.process = subprocess.Popen(
-            [str(binary), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.account = self.ask()
+    kind: Kind
+    process: subprocess.Popen[str]
+    header: Path
+    said: list[Json]
 
-    def ask(self) -> dict[str, Any]:
-        """Its own account of itself."""
-        assert self.process.stdin is not None
+    def said_next(self) -> list[Json]:
+        """A line of JSON a segment."""
         assert self.process.stdout is not None
-        self.process.stdin.write("\n")
+        self.said = [json.loads(self.process.stdout.readline()) for _ in range(self.kind.segments)]
+        return self.said
+
+    def fill(self) -> list[Json]:
+        """Have it fill its rings, so that a producer and a consumer block."""
+        return self._tell("f")
+
+    def go(self) -> list[Json]:
+        """Have a producer and a consumer go on, some hundred items a second."""
+        return self._tell("g")
+
+    def _tell(self, letter: str) -> list[Json]:
+        assert self.process.stdin is not None
+        self.process.stdin.write(letter)
         self.process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return answer
-
-    def end(self) -> None:
-        """Kill it, and its children with it."""
-        self.process.kill()
-        self.process.communicate()
-        unlink_segment(self.name)
-        if self.kind.named:
-            for suffix in SUFFIXES:
-                Path(f"/dev/shm/sem.{self.name[1:]}{suffix}").unlink()
+        return self.said_next()
 
     @property
-    def names(self) -> tuple[tuple[SemaphoreRole, str], ...]:
-        """Its named semaphores, as options name them."""
-        if not self.kind.named:
-            return ()
-        return tuple(zip(ROLES, (self.name + suffix for suffix in SUFFIXES), strict=True))
-
-    @property
-    def by_header(self) -> LayoutOptions:
-        """What a user says who has its header."""
-        return LayoutOptions(header=self.header, mapping=self.kind.mapping, names=self.names)
-
-    @property
-    def layout(self) -> str:
-        """What a user says who knows its layout by heart."""
-        kind, told = self.kind, self.account
-        data, in_, out = told["offsets"]
-        text = f"data={data}:{kind.slots}x{kind.item},in={in_}:{kind.index},out={out}"
-        places = told.get("semaphores") or [name for _, name in self.names]
-        return text + "".join(f",{role}={at}" for role, at in zip(ROLES, places, strict=True))
-
-    @property
-    def by_option(self) -> LayoutOptions:
-        """The same, as options."""
-        offsets, _, _ = self.layout.partition(f",{ROLES[0]}=/")
-        return LayoutOptions(layout=offsets, names=self.names)
+    def header_options(self) -> list[str]:
+        """``--header``, and ``--map`` where the names do not tell."""
+        struct, *mapping = (*self.kind.options, "")[:2]
+        header = f"{self.header}:{struct}" if struct else str(self.header)
+        return ["--header", header, *(["--map", mapping[0]] if mapping and mapping[0] else [])]
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
-def program(request: pytest.FixtureRequest, tmp_path: Path, name: str) -> Iterator[Program]:
-    """Each kind in turn."""
-    running = Program(request.param, tmp_path, name)
-    yield running
-    running.end()
-
-
-def seen(name: str, options: LayoutOptions, waiting: int = 2) -> Snapshot:
-    """What is shown once so many are seen blocked."""
-    sampler = Sampler(name, options)
-    sampler.slots_shown = 64
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.what)
+def running(
+    request: pytest.FixtureRequest, tmp_path: Path, new_name: Callable[[], str]
+) -> Iterator[Running]:
+    """The program of a kind, its rings partly full and at rest."""
+    kind: Kind = request.param
+    (tmp_path / "kind.h").write_text(kind.header)
+    (tmp_path / "use.h").write_text(kind.words)
+    source = shutil.copy(PROGRAM, tmp_path)
+    program = Compiler(tmp_path, kind.compiler).program(Path(source))
+    names = [new_name() for _ in range(kind.segments)]
+    process = subprocess.Popen(
+        [program, *names], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    made = Running(kind, process, tmp_path / "kind.h", [])
     try:
-
-        def settled() -> Snapshot | None:
-            snapshot = sampler.sample()
-            blocked = [p for p in snapshot.processes if p.blocked_on is not None]
-            return snapshot if len(blocked) == waiting else None
-
-        found = poll(settled, "those that wait are seen")
-        assert found is not None
-        return found
+        made.said_next()
+        yield made
     finally:
-        sampler.close()
+        process.kill()
+        process.communicate()
+        for name in names:
+            unlink_segment(name)
+            if kind.named:
+                for word in ("mutex", "vazio", "cheio"):
+                    unlink_named(f"{name}_{word}")
 
 
-def agrees(snapshot: Snapshot, told: dict[str, Any], kind: Kind, *, items: bool) -> None:
-    """Everything that is shown is what the program says of itself."""
-    shown = snapshot_json(snapshot)
-    offsets = shown["layout"]["offsets"]
-    assert shown["segment"]["size"] == told["size"]
-    assert shown["layout"]["slots"] == kind.slots
-    assert shown["layout"]["item_size"] == told["item_size"]
-    assert [offsets["data"], offsets["in"], offsets["out"]] == told["offsets"]
-    assert [offsets[role] for role in ROLES] == told.get("semaphores", [None] * 3)
-    assert (shown["in"], shown["out"]) == (told["in"], told["out"])
-    assert shown["occupancy"] == kind.slots - 1
-    assert [shown["semaphores"][role]["value"] for role in ROLES] == told["values"]
-    assert [shown["semaphores"][role]["waiters"] for role in ROLES] == [1, 1, 0]
-    if items:
-        assert [slot["value"] for slot in shown["slots"]] == told["slots"]
-    full = [slot["index"] for slot in shown["slots"] if slot["full"]]
-    assert sorted(full) == sorted((told["out"] + at) % kind.slots for at in range(kind.slots - 1))
-    blocked = {p["pid"]: (p["blocked_on"], p["wakeable"]) for p in shown["processes"]}
-    assert blocked == {
-        told["pid"]: (None, None),
-        told["at_mutex"]: ("mutex", True),
-        told["at_empty"]: ("empty", True),
+def names_of(kind: Kind, name: str) -> dict[SemaphoreRole, str]:
+    """The names that the program gives its semaphores, where they are named ones."""
+    words = ("mutex", "vazio", "cheio")
+    pairs = zip(SemaphoreRole, words, strict=True) if kind.named else ()
+    return {role: f"{name}_{word}" for role, word in pairs}
+
+
+def option(kind: Kind, said: Json) -> str:
+    """``--layout`` by the compiler's own offsets."""
+    data, in_, out, *semaphores = said["at"]
+    sizes = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
+    item = sizes.get(said["item_size"], f"byte[{said['item_size']}]")
+    parts = [f"data={data}:{said['slots']}x{item}", f"in={in_}:{kind_index(kind)}", f"out={out}"]
+    places = [str(at) for at in semaphores]
+    names = names_of(kind, said["name"])
+    for role, at in zip(SemaphoreRole, places, strict=True):
+        if role in names or at != "-1":
+            parts.append(f"{role}={names.get(role, at)}")
+    return ",".join(parts)
+
+
+def kind_index(kind: Kind) -> str:
+    """The type of the indices, as ``--layout`` has it."""
+    if "size_t out" in kind.header:
+        return "int64"
+    return "int8" if "uint8_t in" in kind.header else "int32"
+
+
+def fields_of(kind: Kind, said: Json) -> dict[str, int | None]:
+    """The offsets as JSON has them: null for what is not in the segment."""
+    roles = ("data", "in", "out", *SemaphoreRole)
+    return {str(role): None if at < 0 else at for role, at in zip(roles, said["at"], strict=True)}
+
+
+def exactly_as_said(kind: Kind, record: Json, said: Json, *, values: bool = True) -> None:
+    """Every fact of a snapshot, beside the program's own word."""
+    assert record["layout"]["offsets"] == fields_of(kind, said)
+    assert record["layout"]["slots"] == said["slots"]
+    assert record["layout"]["item_size"] == said["item_size"]
+    assert record["segment"]["size"] == said["size"]
+    assert (record["in"], record["out"]) == (said["in"], said["out"])
+    if values:
+        assert [slot["value"] for slot in record["slots"]] == said["values"]
+    shown = {role: state["value"] for role, state in record["semaphores"].items()}
+    assert shown == {role: said[role] for role in SemaphoreRole if said[role] >= 0}
+    blocked = said["producer"] > 0
+    assert record["semaphores"]["empty"]["waiters"] == blocked
+    if "mutex" in shown:
+        assert record["semaphores"]["mutex"]["waiters"] == blocked
+        slots = said["slots"]
+        held = 2 if blocked else 0
+        assert said["empty"] + said["full"] == slots - held // 2
+    pids = {said["pid"], said["producer"], said["consumer"]} - {0}
+    assert {process["pid"] for process in record["processes"]} >= pids
+
+
+def as_blocked(record: Json) -> dict[int, tuple[str | None, str, str]]:
+    """Who is blocked, on what, and in which role."""
+    return {
+        p["pid"]: (p["blocked_on"], p["role"], p["state"])
+        for p in record["processes"]
+        if p["blocked_on"] is not None
     }
 
 
-def test_by_its_header(program: Program) -> None:
-    """In the names and types of the user's own struct, unions and text included."""
-    snapshot = seen(program.name, program.by_header)
-    assert snapshot.layout.source is LayoutSource.HEADER
-    agrees(snapshot, program.ask(), program.kind, items=True)
+def blocked_as_said(sampler: Sampler, said: Json) -> Json:
+    """The snapshot once the program's children are seen where it has sent them."""
+    expected = {said["producer"]: ("empty", "producer", "blocked")}
+    if said["mutex"] >= 0:
+        expected[said["consumer"]] = ("mutex", "unknown", "blocked")
+
+    def look() -> Json | None:
+        record = snapshot_json(sampler.sample(thorough=True))
+        return record if as_blocked(record) == expected else None
+
+    return poll(look, f"blocked are {expected}")
 
 
-def test_by_option(program: Program) -> None:
-    """By offsets alone; items that are structs are bytes then."""
-    snapshot = seen(program.name, program.by_option)
-    assert snapshot.layout.source is LayoutSource.OPTIONS
-    plain = not program.kind.item.startswith("byte") and "union" not in program.kind.header
-    agrees(snapshot, program.ask(), program.kind, items=plain)
+def test_shown_as_the_program_says(running: Running) -> None:
+    """By header and by options: offsets, values, indices, semaphores, waiters and the blocked."""
+    kind = running.kind
+    for said in running.said:
+        by_header = stat_json(said["name"], *running.header_options)
+        assert by_header["layout"]["source"] == "header"
+        exactly_as_said(kind, by_header, said)
+        assert not as_blocked(by_header)
+    for said in running.fill():
+        struct, *mapping = (*kind.options, "")[:2]
+        pairs = tuple(tuple(p.split("=")) for p in "".join(mapping).split(",") if p)
+        for options in (
+            LayoutOptions(header=running.header, struct=struct or None, mapping=pairs),  # type: ignore[arg-type]
+            LayoutOptions(layout=option(kind, said)),
+        ):
+            sampler = Sampler(said["name"], options)
+            sampler.slots_shown = said["slots"]
+            record = blocked_as_said(sampler, said)
+            sampler.close()
+            exactly_as_said(kind, record, said, values=options.header is not None)
 
 
-def test_without_a_word(program: Program) -> None:
-    """Right, or refused with what is right among the candidates; nothing wrong is ever sure."""
-    refusal: AmbiguousLayoutError | None = None
+def test_inferred_right_or_refused_with_the_right_one(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word from the user no wrong layout is ever shown as sure; at rest few are sure."""
+    monkeypatch.setattr(resolve, "WATCH_SECONDS", 0.05)  # nothing more comes of looking longer
+    for said in running.said:
+        inferred(running.kind, said)
+    for said in running.fill():
+        inferred(running.kind, said)
+
+
+def test_inferred_from_what_goes_on(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While items flow no wrong layout is shown as sure either, and the classical kinds are."""
+    monkeypatch.setattr(resolve, "WATCH_SECONDS", 0.3)
+    for said in running.go():
+        sure = inferred(running.kind, said)
+        if running.kind.what in CLASSICAL and not sure:
+            poll(lambda told=said: inferred(running.kind, told), "it is sure")  # type: ignore[misc]
+
+
+CLASSICAL: Final = {"another N", "built with musl", "two segments of one program"}
+
+
+def inferred(kind: Kind, said: Json) -> bool:
+    """Whether a layout is shown as sure: then it is the right one; else that is offered."""
     try:
-        Sampler(program.name).close()
+        sampler = Sampler(said["name"])
     except AmbiguousLayoutError as error:
         refusal = error
-    if refusal is not None:
-        assert any(same_places(option, program.layout) for option in refusal.options)
-        return
-    snapshot = seen(program.name, LayoutOptions(), waiting=0 if program.kind.named else 2)
-    if snapshot.layout.source is LayoutSource.RAW:
-        # Without a semaphore in it nothing in the bytes says that it is a buffer.
-        assert program.kind.named
-        return
-    agrees(snapshot, program.ask(), program.kind, items=False)
+    else:
+        layout = sampler.layout
+        sampler.close()
+        assert layout is not None or not kind.inferable
+        assert layout is None or shape(layout) == truth(kind, said)
+        return layout is not None
+    offered = [shape(candidate) for candidate in refusal.candidates]
+    assert truth(kind, said) in offered or not kind.inferable
+    assert layout_option(refusal.candidates[0]) in str(refusal)
+    return False
 
 
-def same_places(option: str, layout: str) -> bool:
-    """Whether two layouts have all parts at the same places, whatever an item is called."""
-
-    def places(text: str) -> dict[str, str]:
-        parts = dict(part.split("=") for part in text.split(","))
-        return {key: value.split(":")[0] for key, value in parts.items()}
-
-    return places(option) == places(layout)
+def shape(layout: Layout) -> tuple[Any, ...]:
+    """What a program's own words tell of a layout."""
+    semaphores = [layout.semaphore_name(r) or layout.semaphore_offset(r) for r in SemaphoreRole]
+    return layout.slots, layout.item.size, layout.data, layout.in_, layout.out, *semaphores
 
 
-def test_two_buffers_at_once(tmp_path: Path, new_name: Any) -> None:
-    """Who waits at one buffer is not shown at the other."""
-    first = Program(KINDS[0], tmp_path, new_name())
-    second = Program(KINDS[3], tmp_path, new_name())
-    try:
-        for program in (first, second):
-            agrees(seen(program.name, program.by_header), program.ask(), program.kind, items=True)
-    finally:
-        first.end()
-        second.end()
+def truth(kind: Kind, said: Json) -> tuple[Any, ...]:
+    """The same from the program's words."""
+    data, in_, out, *semaphores = said["at"]
+    names = names_of(kind, said["name"])
+    places = [names.get(r, at) for r, at in zip(SemaphoreRole, semaphores, strict=True)]
+    return said["slots"], said["item_size"], data, in_, out, *places

@@ -1,164 +1,272 @@
-"""Twelve kinds of program that share a bounded buffer, as headers and the ways to reach them."""
+"""Kinds of ring that C programs have: a header each, and the words that let one program use it."""
 
 from dataclasses import dataclass
+from typing import Final
 
-_INT = """
-#define PUT(i, id) (SLOT(i) = (id))
-#define SHOW(i) printf("%d", (int)SLOT(i))
+_WORDS: Final = """\
+#define T Buffer
+#define N 5
+#define DATA data
+#define IN in
+#define OUT out
+#define MUTEX mutex
+#define EMPTY empty
+#define FULL full
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the user has in a header, and what the C program needs to work with it."""
+    """A header as its author wrote it, and what else it takes to use and to read it."""
 
-    name: str
-    slots: int
+    what: str
     header: str
-    access: str
-    item: str
-    """As ``--layout`` names the type of an item."""
-    index: str = "int32"
-    compiler: str = "gcc"
+    use: str = ""
+    """Words of ``use.h`` that differ from those of the exercise."""
+    options: tuple[str, ...] = ()
+    """What has to be said besides ``--header``."""
     named: bool = False
-    mapping: tuple[tuple[str, str], ...] = ()
-    """What ``--map`` has to say, where the names say nothing."""
+    compiler: str = "gcc"
+    segments: int = 1
+    inferable: bool = True
+    """Whether it is of a shape that inference takes into account at all."""
+
+    @property
+    def words(self) -> str:
+        """All of ``use.h``."""
+        changed = {line.split()[1] for line in self.use.splitlines() if line.startswith("#define")}
+        kept = [line for line in _WORDS.splitlines() if line.split()[1] not in changed]
+        return "\n".join([*kept, self.use, ""])
 
 
-def _access(type_: str, n: str, slot: str, in_: str, out: str, sems: str, rest: str = _INT) -> str:
-    mutex, empty, full = sems.split()
-    return f"""
-#define TYPE {type_}
-#define N {n}
-#define SLOT(i) (ring->{slot}[i])
-#define IN (ring->{in_})
-#define OUT (ring->{out})
-#define MUTEX (&ring->{mutex})
-#define EMPTY (&ring->{empty})
-#define FULL (&ring->{full})
-{rest}
+_BUFFER: Final = """\
+#include <semaphore.h>
+typedef struct {{
+    int data[{slots}];
+    int in, out;
+    sem_t mutex, empty, full;
+}} Buffer;
+"""
+_TEXT: Final = """
+#define PUT(at, n) snprintf(b->DATA[at], sizeof b->DATA[at], "item %d", n)
+#define SHOW(at) printf("\\"%s\\"", b->DATA[at])
 """
 
-
-KINDS = (
+KINDS: Final = (
+    Kind("another N", _BUFFER.format(slots=17), "#define N 17"),
     Kind(
-        "other-n", 12,
-        "#include <semaphore.h>\n#define TAM 12\ntypedef struct {\n  int buffer[TAM];\n"
-        "  int in, out;\n  sem_t mutex, empty, full;\n} Buffer;\n",
-        _access("Buffer", "TAM", "buffer", "in", "out", "mutex empty full"),
-        "int32",
+        "items with text",
+        """\
+#include <semaphore.h>
+struct item { int id; char name[20]; double price; unsigned char flags[3]; };
+typedef struct { struct item data[6]; int in, out; sem_t mutex, empty, full; } Buffer;
+""",
+        """\
+#define N 6
+#define PUT(at, n) (b->data[at] = (struct item){n, "item", (n) / 4.0, {1, 2, n}}, \\
+    b->data[at].name[4] = 'a' + (n) % 26)
+#define SHOW(at) printf("{\\"id\\": %d, \\"name\\": \\"%s\\", \\"price\\": %.2f, \\"flags\\": [%d, %d, %d]}", \\
+    b->data[at].id, b->data[at].name, b->data[at].price, b->data[at].flags[0], \\
+    b->data[at].flags[1], b->data[at].flags[2])
+""",
+        ("Buffer",),
     ),
     Kind(
-        "strings-in-items", 6,
-        "#include <semaphore.h>\nstruct job { long id; char name[20]; float weight; };\n"
-        "struct queue {\n  sem_t lock, free_slots, items;\n  struct job data[6];\n"
-        "  int head, tail;\n};\n",
-        _access(
-            "struct queue", "6", "data", "head", "tail", "lock free_slots items",
-            '#define PUT(i, n) (SLOT(i).id = (n), SLOT(i).weight = (n) / 4.0f, '
-            'snprintf(SLOT(i).name, 20, "job %d", (n)))\n'
-            '#define SHOW(i) printf("{\\"id\\": %ld, \\"name\\": \\"%s\\", \\"weight\\": %.2f}", '
-            "SLOT(i).id, SLOT(i).name, SLOT(i).weight)",
-        ),
-        "byte[32]",
+        "indices and semaphores before the data",
+        """\
+#include <semaphore.h>
+struct ring { int head; int tail; sem_t lock; sem_t free; sem_t used; short queue[9]; };
+""",
+        """\
+#define T struct ring
+#define N 9
+#define DATA queue
+#define IN head
+#define OUT tail
+#define MUTEX lock
+#define EMPTY free
+#define FULL used
+""",
     ),
     Kind(
-        "indices-first", 9,
-        "#include <semaphore.h>\nstruct fila {\n  int entrada, saida;\n  sem_t vazio, cheio, "
-        "exclusao;\n  short dados[9];\n};\n",
-        _access("struct fila", "9", "dados", "entrada", "saida", "exclusao vazio cheio"),
-        "int16",
-        mapping=(("mutex", "exclusao"),),
+        "semaphores the other way round",
+        """\
+#include <semaphore.h>
+typedef struct { int data[5]; int in, out; sem_t full, empty, mutex; } Buffer;
+""",
     ),
     Kind(
-        "other-semaphore-order", 5,
-        "#include <semaphore.h>\ntypedef struct {\n  int buffer[5];\n  int in;\n  int out;\n"
-        "  sem_t full;\n  sem_t mutex;\n  sem_t empty;\n} Buffer;\n",
-        _access("Buffer", "5", "buffer", "in", "out", "mutex empty full"),
-        "int32",
+        "8-byte indices, out first",
+        """\
+#include <semaphore.h>
+#include <stddef.h>
+typedef struct { size_t out, in; sem_t mutex, full, empty; long data[8]; } Buffer;
+""",
+        "#define N 8",
     ),
     Kind(
-        "wide-indices", 8,
-        "#include <semaphore.h>\n#include <stddef.h>\nstruct shared {\n  double values[8];\n"
-        "  size_t write_pos, read_pos;\n  sem_t mutex, empty, full;\n};\n",
-        _access(
-            "struct shared", "8", "values", "write_pos", "read_pos", "mutex empty full",
-            '#define PUT(i, n) (SLOT(i) = (n) / 2.0)\n#define SHOW(i) printf("%.1f", SLOT(i))',
-        ),
-        "double",
-        "int64",
-        mapping=(("data", "values"), ("in", "write_pos"), ("out", "read_pos")),
-    ),
-    Kind(
-        "named-semaphores", 7,
-        "typedef struct {\n  int buffer[7];\n  int in, out;\n} Buffer;\n",
-        "#define TYPE Buffer\n#define N 7\n#define SLOT(i) (ring->buffer[i])\n#define IN ring->in\n"
-        "#define OUT ring->out\n#define MUTEX mutex\n#define EMPTY empty\n#define FULL full\n" + _INT,
-        "int32",
+        "named semaphores",
+        """\
+#define TAM 7
+typedef struct { double dados[TAM]; int entrada, saida; } Fila;
+""",
+        """\
+#define T Fila
+#define N TAM
+#define DATA dados
+#define IN entrada
+#define OUT saida
+#define NAMED
+#define PUT(at, n) (b->dados[at] = (n) + 0.5)
+#define SHOW(at) printf("%.1f", b->dados[at])
+""",
         named=True,
     ),
+    Kind("built with musl", _BUFFER.format(slots=6), "#define N 6", compiler="musl-gcc"),
+    Kind("two segments of one program", _BUFFER.format(slots=5), segments=2),
     Kind(
-        "musl", 5,
-        "#include <semaphore.h>\ntypedef struct {\n  int buffer[5];\n  int in, out;\n"
-        "  sem_t mutex, empty, full;\n} Buffer;\n",
-        _access("Buffer", "5", "buffer", "in", "out", "mutex empty full"),
-        "int32",
-        compiler="musl-gcc",
-    ),
-    Kind(
-        "packed", 4,
-        "#include <semaphore.h>\n#include <stdint.h>\nstruct __attribute__((packed)) ring {\n"
-        "  sem_t mutex, empty, full;\n  char version;\n  uint32_t in, out;\n  uint64_t data[4];\n};\n",
-        _access("struct ring", "4", "data", "in", "out", "mutex empty full"),
-        "uint64",
-    ),
-    Kind(
-        "unions-and-enums", 5,
-        "#include <semaphore.h>\nenum { SLOTS = 4 + 1 };\nunion word { int number; unsigned char "
-        "bytes[4]; };\nstruct ring {\n  union word items_[SLOTS];\n  unsigned in, out;\n"
-        "  sem_t mutex, empty, full;\n};\n",
-        _access(
-            "struct ring", "SLOTS", "items_", "in", "out", "mutex empty full",
-            "#define PUT(i, n) (SLOT(i).number = (n))\n"
-            '#define SHOW(i) printf("{\\"number\\": %d, \\"bytes\\": [%d, %d, %d, %d]}", '
-            "SLOT(i).number, SLOT(i).bytes[0], SLOT(i).bytes[1], SLOT(i).bytes[2], "
-            "SLOT(i).bytes[3])",
+        "two rings in one segment",
+        """\
+#include <semaphore.h>
+struct ring { int data[4]; int in, out; sem_t mutex, empty, full; };
+struct both { struct ring pedidos, respostas; };
+""",
+        """\
+#define T struct both
+#define N 4
+#define DATA respostas.data
+#define IN respostas.in
+#define OUT respostas.out
+#define MUTEX respostas.mutex
+#define EMPTY respostas.empty
+#define FULL respostas.full
+#define PREPARE(b) (sem_init(&(b)->pedidos.mutex, 1, 1), sem_init(&(b)->pedidos.empty, 1, 3), \\
+    sem_init(&(b)->pedidos.full, 1, 1), (b)->pedidos.in = 1, (b)->pedidos.data[0] = 99)
+""",
+        (
+            "both",
+            "data=respostas.data,in=respostas.in,out=respostas.out,mutex=respostas.mutex,"
+            "empty=respostas.empty,full=respostas.full",
         ),
-        "int32",
-        mapping=(("data", "items_"),),
+        inferable=False,
     ),
     Kind(
-        "lines-of-text", 6,
-        "#include <semaphore.h>\n#define LEN 32\nstruct log {\n  int ini, fim;\n"
-        "  char linhas[6][LEN];\n  sem_t mutex, livres, ocupados;\n};\n",
-        _access(
-            "struct log", "6", "linhas", "fim", "ini", "mutex livres ocupados",
-            '#define PUT(i, n) snprintf(SLOT(i), 32, "linha %d", (n))\n'
-            '#define SHOW(i) printf("\\"%s\\"", SLOT(i))',
-        ),
-        "byte[32]",
-        mapping=(("data", "linhas"), ("in", "fim"), ("out", "ini"), ("full", "ocupados")),
+        "packed",
+        """\
+#include <semaphore.h>
+#include <stdint.h>
+#pragma pack(push, 1)
+typedef struct { char version; int16_t data[7]; int32_t in, out; char state;
+                 sem_t mutex, empty, full; } Buffer;
+#pragma pack(pop)
+""",
+        "#define N 7",
+        inferable=False,
     ),
     Kind(
-        "volatile-and-atomic", 10,
-        "#include <semaphore.h>\n#include <stdatomic.h>\n#include <stdbool.h>\nstruct ring {\n"
-        "  _Atomic int head;\n  volatile int tail;\n  bool closed;\n  volatile long buf[10];\n"
-        "  sem_t lock, empty, full;\n};\n",
-        _access("struct ring", "10", "buf", "head", "tail", "lock empty full"),
-        "int64",
+        "items that are unions",
+        """\
+#include <semaphore.h>
+#include <stdint.h>
+typedef union { int32_t number; struct { int16_t low, high; }; uint8_t raw[4]; } Value;
+typedef struct { uint8_t tag; Value value; } Item;
+typedef struct { Item items[5]; struct { int in, out; }; struct { sem_t mutex, empty, full; }; } Buffer;
+""",
+        """\
+#define DATA items
+#define PUT(at, n) (b->items[at].tag = 1, b->items[at].value.number = (n) * 65537)
+#define SHOW(at) printf("{\\"tag\\": 1, \\"value\\": {\\"number\\": %d, \\"low\\": %d, \\"high\\": %d, " \\
+    "\\"raw\\": [%d, %d, %d, %d]}}", b->items[at].value.number, b->items[at].value.low, \\
+    b->items[at].value.high, b->items[at].value.raw[0], b->items[at].value.raw[1], \\
+    b->items[at].value.raw[2], b->items[at].value.raw[3])
+""",
+        ("Buffer",),
     ),
     Kind(
-        "with-pthread-types", 5,
-        "#include <pthread.h>\n#include <semaphore.h>\nstruct ring {\n  pthread_mutex_t stats_lock;\n"
-        "  pthread_cond_t changed;\n  struct { float x, y; } points[5];\n  int in, out;\n"
-        "  sem_t mutex, empty, full;\n};\n",
-        _access(
-            "struct ring", "5", "points", "in", "out", "mutex empty full",
-            "#define PUT(i, n) (SLOT(i).x = (n), SLOT(i).y = -(n) / 2.0f)\n"
-            '#define SHOW(i) printf("{\\"x\\": %.1f, \\"y\\": %.1f}", SLOT(i).x, SLOT(i).y)',
-        ),
-        "byte[8]",
-        mapping=(("data", "points"), ("mutex", "mutex")),
+        "text in two dimensions",
+        """\
+#include <semaphore.h>
+#define LINES 5
+typedef struct { char buffer[LINES][24]; unsigned int in, out; sem_t empty, full, mutex; } Text;
+""",
+        "#define T Text\n#define N LINES\n#define DATA buffer" + _TEXT,
+    ),
+    Kind(
+        "volatile, atomic and bool",
+        """\
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+typedef struct {
+    volatile int data[6]; _Atomic int in; atomic_int out; const bool closed; _Bool done;
+    volatile _Atomic unsigned long produced; sem_t mutex, empty, full;
+} Buffer;
+""",
+        "#define N 6",
+    ),
+    Kind(
+        "a pthread mutex for a lock",
+        """\
+#include <pthread.h>
+#include <semaphore.h>
+typedef struct {
+    pthread_mutex_t mutex; pthread_cond_t changed; int in, out; float data[5]; sem_t empty, full;
+} Buffer;
+""",
+        "#define PTHREAD\n#define SHOW(at) printf(\"%.1f\", b->data[at])",
+        inferable=False,
+    ),
+    Kind(
+        "macros and enums for sizes",
+        """\
+#include <semaphore.h>
+#include <stdint.h>
+#define KB(n) ((n) << 10)
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+enum { SMALL = KB(1) >> 8, LARGE = sizeof(long) * 2, SLOTS = MAX(SMALL, LARGE) + 'c' - 'a' };
+typedef struct { uint8_t data[SLOTS]; uint8_t in, out; sem_t mutex, empty, full; } Buffer;
+""",
+        "#define N SLOTS",
+        inferable=False,
+    ),
+    Kind(
+        "locks and conditions of no role here",
+        """\
+#include <pthread.h>
+#include <semaphore.h>
+struct ring {
+    pthread_mutex_t stats_lock; pthread_cond_t changed; struct { float x, y; } points[5];
+    int in, out; sem_t mutex, empty, full;
+};
+""",
+        """\
+#define T struct ring
+#define DATA points
+#define PUT(at, n) (b->points[at].x = (n), b->points[at].y = -(n) / 2.0f)
+#define SHOW(at) printf("{\\"x\\": %.1f, \\"y\\": %.1f}", b->points[at].x, b->points[at].y)
+""",
+        ("ring", "data=points,mutex=mutex"),
+    ),
+    Kind(
+        "packed behind the semaphores",
+        """\
+#include <semaphore.h>
+#include <stdint.h>
+struct __attribute__((packed)) ring {
+    sem_t mutex, empty, full; char version; uint32_t in, out; uint64_t data[4];
+};
+""",
+        "#define T struct ring\n#define N 4",
+    ),
+    Kind(
+        "lines, the other way round",
+        """\
+#include <semaphore.h>
+#define LEN 32
+struct log { int ini, fim; char linhas[6][LEN]; sem_t mutex, livres, ocupados; };
+""",
+        "#define T struct log\n#define N 6\n#define DATA linhas\n#define IN fim\n"
+        "#define OUT ini\n#define EMPTY livres\n#define FULL ocupados" + _TEXT,
+        ("", "data=linhas,in=fim,out=ini,full=ocupados"),
     ),
 )  # fmt: skip
-"""Two buffers at once are two of these."""

@@ -1,0 +1,296 @@
+"""The layouts that could explain a segment: its size, its semaphores, its indices. Pure.
+
+Semaphores that are recognised, or known by name, leave room for indices and data around
+them; where none is, plain structs of the segment's very size are all there is to try.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise, permutations
+from typing import Final
+
+from shmtui.ipc.layout import ITEM_TYPES, SEM_ALIGNMENT, SEM_SIZE, ItemType, Layout, aligned
+from shmtui.ipc.libc import Libc
+from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.ipc.semaphore import SemaphoreWords, decode
+from shmtui.ipc.shape import Array, Scalar
+from shmtui.observe.semaphore_words import roles_by_name
+
+MAX_WAITERS: Final = 4096
+_EDGE: Final = 64
+"""In a large segment indices are looked for this close to its ends and to the semaphores."""
+_SMALL: Final = 1024
+_SLACK: Final = 16
+"""Bytes beside the data that may be padding, or members of no role here."""
+_NATURAL: Final = (1, 2, 4, 8)
+_MEMBERS_APART: Final = 512
+"""Where more than the slack is left over, items of up to so many bytes are looked for at the
+two ends of a gap: the rest are members of no role here, such as a ``pthread_mutex_t``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One reading of the whole segment, and of the named semaphores it goes with."""
+
+    raw: bytes
+    named: tuple[tuple[str, SemaphoreWords], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What one look says of the ring, read by one layout."""
+
+    in_: int
+    out: int
+    mutex: SemaphoreWords
+    empty: SemaphoreWords
+    full: SemaphoreWords
+
+
+def state_of(layout: Layout, look: Look) -> State:
+    """The indices and semaphores where ``layout`` has them."""
+    named = dict(look.named)
+    words = []
+    for role in SemaphoreRole:
+        at = layout.semaphore_offset(role)
+        name = layout.semaphore_name(role)
+        words.append(
+            decode(look.raw[at : at + SEM_SIZE], layout.libc)
+            if at is not None
+            else named[name or ""]
+        )
+    code = "=" + layout.index_code
+    return State(
+        struct.unpack_from(code, look.raw, layout.in_)[0],
+        struct.unpack_from(code, look.raw, layout.out)[0],
+        *words,
+    )
+
+
+def candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
+    """Everything worth a try for the segment of ``look``."""
+    if len(look.named) == 3:
+        for names in _named_orders(look.named):
+            values = {role: words for role, (_, words) in zip(SemaphoreRole, names, strict=True)}
+            roles = tuple(
+                (role, name) for role, (name, _) in zip(SemaphoreRole, names, strict=True)
+            )
+            yield from _around(look.raw, libc, (), values, takers, roles)
+        return
+    found = signatures(look.raw, libc)
+    if len(found) == 3:
+        for offsets in permutations(found):
+            values = {
+                role: decode(look.raw[at : at + SEM_SIZE], libc)
+                for role, at in zip(SemaphoreRole, offsets, strict=True)
+            }
+            yield from _around(look.raw, libc, offsets, values, takers, ())
+        return
+    yield from _by_size(len(look.raw), libc)
+
+
+def _named_orders(
+    named: tuple[tuple[str, SemaphoreWords], ...],
+) -> Iterator[tuple[tuple[str, SemaphoreWords], ...]]:
+    """Which of three is mutex, empty and full: as their names say, else in every order."""
+    words = dict(named)
+    told = dict(roles_by_name(sorted(words)))
+    if len(told) == len(set(told.values())) == len(SemaphoreRole):
+        yield tuple((told[role], words[told[role]]) for role in SemaphoreRole)
+    else:
+        yield from permutations(named)
+
+
+def signatures(raw: bytes, libc: Libc) -> tuple[int, ...]:
+    """Offsets of what can only be initialised, shared semaphores of glibc.
+
+    Its third word is 0x80 then; musl's is 0, which says nothing.
+    """
+    if libc is not Libc.GLIBC:
+        return ()
+    found: list[int] = []
+    for at in range(0, len(raw) - SEM_SIZE + 1, 8):
+        if raw[at + 8 : at + 16] != b"\x80\0\0\0\0\0\0\0" or any(raw[at + 16 : at + SEM_SIZE]):
+            continue
+        words = decode(raw[at : at + SEM_SIZE], libc)
+        if words.value < 2**31 and words.waiters < MAX_WAITERS:
+            found.append(at)
+    return tuple(found)
+
+
+def _around(
+    raw: bytes,
+    libc: Libc,
+    offsets: tuple[int, ...],
+    values: dict[SemaphoreRole, SemaphoreWords],
+    takers: int,
+    names: tuple[tuple[SemaphoreRole, str], ...],
+) -> Iterator[Layout]:
+    """Layouts whose semaphores are known: indices wherever they fit, data in what remains."""
+    total = values[SemaphoreRole.EMPTY].value + values[SemaphoreRole.FULL].value
+    if values[SemaphoreRole.MUTEX].value > 1 or total > 2**31 - 1:
+        return
+    mutex, empty, full = offsets or (None, None, None)
+    for code in ("i", "q"):
+        width = struct.calcsize(code)
+        for at in _index_places(len(raw), offsets, width):
+            first, second = struct.unpack_from(f"={code}{code}", raw, at)
+            taken = [(o, SEM_SIZE) for o in offsets] + [(at, 2 * width)]
+            packed = at % width != 0
+            for start, end in gaps_between(len(raw), taken):
+                for slots in range(max(total, 1), total + takers + 1):
+                    if not (0 <= first < slots and 0 <= second < slots):
+                        continue
+                    for data, size in _fits(start, end, slots, packed=packed):
+                        item = _item(size)
+                        for in_, out in ((at, at + width), (at + width, at)):
+                            yield Layout(
+                                slots, item, data, in_, out, mutex, empty, full,
+                                len(raw), libc, code, names,
+                            )  # fmt: skip
+
+
+def _index_places(size: int, offsets: tuple[int, ...], width: int) -> Iterator[int]:
+    """Where two indices may stand: at whole words, and in packed structs behind a semaphore."""
+    edges = [0, size, *offsets, *(at + SEM_SIZE for at in offsets)]
+    behind = {at + SEM_SIZE + more for at in offsets for more in range(width)}
+    for at in range(size - 2 * width + 1):
+        if at % width and at not in behind:
+            continue
+        if any(at < o + SEM_SIZE and o < at + 2 * width for o in offsets):
+            continue
+        if size <= _SMALL or any(abs(at - edge) <= _EDGE for edge in edges):
+            yield at
+
+
+def gaps_between(size: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The stretches (start, end) of ``size`` bytes that none of the (start, length) covers.
+
+    >>> list(gaps_between(10, [(4, 2), (0, 3)]))
+    [(3, 4), (6, 10)]
+    """
+    at = 0
+    for start, length in [*sorted(taken), (size, 0)]:
+        if start > at:
+            yield at, start
+        at = max(at, start + length)
+
+
+def _fits(start: int, end: int, slots: int, *, packed: bool) -> Iterator[tuple[int, int]]:
+    """(data offset, item size) of ``slots`` items that fill start…end but for a little slack.
+
+    In a packed struct they fill it wholly. Else the rest may also be members of no role:
+    then they lie at one of its ends, and are of a size that scalars or whole words have.
+    """
+    length = end - start
+    if packed:
+        if length and length % slots == 0:
+            yield start, length // slots
+        return
+    if slots <= length <= _MEMBERS_APART:
+        sizes = {*_NATURAL, *range(8, 65, 4)}
+        for size in sorted(s for s in sizes if length - slots * s > _SLACK):
+            alignment = min(size & -size, 8)
+            for data in {aligned(start, alignment), (end - slots * size) // alignment * alignment}:
+                if data >= start:
+                    yield data, size
+    for size in range(max(1, (length - _SLACK) // slots), length // slots + 1):
+        alignment = next(a for a in (8, 4, 2, 1) if size % a == 0)
+        slack = length - slots * size
+        if slack > _SLACK:
+            continue
+        for lead in range(0, slack + 1, 4):
+            data = start + lead
+            if data == aligned(data, min(alignment, 4)):
+                yield data, size
+
+
+def _by_size(size: int, libc: Libc) -> Iterator[Layout]:
+    """Layouts of plain structs of that very size, where the semaphores cannot be recognised."""
+    alignment = 8 if libc is Libc.GLIBC else 4
+    for code in ("i", "q"):
+        for item in (ITEM_TYPES["int32"], ITEM_TYPES["int64"]):
+            most = (size - 3 * SEM_SIZE) // item.size
+            for slots in range(max(1, most - 6), most + 1):
+                for indices_first in (False, True):
+                    yield from _plain(slots, item, code, size, libc, alignment, indices_first)
+
+
+def _plain(
+    slots: int, item: ItemType, code: str, size: int, libc: Libc, alignment: int, first: bool
+) -> Iterator[Layout]:
+    width = struct.calcsize(code)
+    at = 0 if first else aligned(slots * item.size, width)
+    data = aligned(2 * width, item.size) if first else 0
+    end = max(at + 2 * width, data + slots * item.size)
+    base = aligned(end, alignment)
+    whole = aligned(base + 3 * SEM_SIZE, max(alignment, item.size, width))
+    if whole != size:
+        return
+    for order in permutations(range(3)):
+        mutex, empty, full = (base + SEM_SIZE * place for place in order)
+        for in_, out in ((at, at + width), (at + width, at)):
+            yield Layout(slots, item, data, in_, out, mutex, empty, full, size, libc, code)
+
+
+_INTEGERS: Final = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
+
+
+def _item(size: int) -> ItemType:
+    """An item known by its size alone: an integer where there is one that wide, else bytes."""
+    if size in _INTEGERS:
+        return ITEM_TYPES[_INTEGERS[size]]
+    return ItemType(f"byte[{size}]", "", Array(Scalar("B", 1), size))
+
+
+def plainness(layout: Layout, state: State) -> tuple[int, ...]:
+    """Sorts the likeliest first: few oddities, then the classical order of fields, int items.
+
+    Odd are an item of a size that no scalar has, one that is no whole number of words even
+    more; indices at odd addresses; members that play no part; fields in another order; and
+    permits in hand that no waiter and no holder of the mutex explains.
+    """
+    size = layout.item.size
+    order = [layout.data, layout.in_, layout.out]
+    order += [at for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    disorder = sum(a > b for a, b in pairwise(order))
+    odd_item = 0 if size in _NATURAL else 1 if size % 8 == 0 else 2 if size % 4 == 0 else 6
+    packed = 4 * (layout.in_ % layout.index_size != 0)
+    in_hand = layout.slots - state.empty.value - state.full.value
+    odd_hands = abs(in_hand - state.mutex.waiters - (state.mutex.value == 0))
+    oddities = disorder + odd_item + packed + 2 * odd_hands + _strangers(layout)
+    return (oddities, size != 4, layout.index_size != 4, layout.slots, *order)
+
+
+def _strangers(layout: Layout) -> int:
+    """How odd the bytes are that no field covers and that are no padding as compilers leave it.
+
+    >>> from dataclasses import replace
+    >>> from shmtui.ipc.layout import seed_layout
+    >>> seed = seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC)
+    >>> _strangers(seed), _strangers(replace(seed, slots=4))
+    (0, 2)
+    """
+    item = next(a for a in (8, 4, 2, 1) if layout.item.size % a == 0)
+    semaphore = SEM_ALIGNMENT[layout.libc]
+    found = end = 0
+    alignments = [item, layout.index_size, layout.index_size, semaphore, semaphore, semaphore]
+    spans = zip(fields_of(layout), alignments, strict=False)
+    whole = ((layout.size, 0), max(alignments))
+    for (start, length), alignment in [*sorted(spans), whole]:
+        over = start - aligned(end, alignment)
+        found += 0 if over == 0 else 2 if over <= _SLACK else 4
+        end = start + length
+    return found
+
+
+def fields_of(layout: Layout) -> list[tuple[int, int]]:
+    """(offset, size) of everything that plays a part."""
+    fields = [
+        (layout.data, layout.slots * layout.item.size),
+        (layout.in_, layout.index_size),
+        (layout.out, layout.index_size),
+    ]
+    fields += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    return fields
