@@ -51,10 +51,10 @@ def item_from_text(text: str) -> ItemType:
     if match is None or not 0 < int(match[2]) < 2**31:
         known = " ".join(ITEM_TYPES)
         raise ShmtuiError(f"unknown item type {text!r}: use one of {known} char[N] byte[N]")
-    from shmtui.ipc.shape import Array, Scalar, Text  # noqa: PLC0415 - scalars do without
+    from shmtui.ipc.shape import Bytes, Text  # noqa: PLC0415 - scalars do without
 
     size = int(match[2])
-    shape = Text(size) if match[1] == "char" else Array(Scalar("B", 1), size)
+    shape = Text(size) if match[1] == "char" else Bytes(size)
     return ItemType(text, "", shape)
 
 

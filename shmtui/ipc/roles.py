@@ -42,6 +42,15 @@ class Roles:
     """Roles told by names that other programs use the other way round: ``head``, ``tail``."""
 
     @property
+    def conventions(self) -> tuple[str, ...]:
+        """The same as ``--map`` would say them: ``in=head``."""
+        found = []
+        for role in self.by_convention:
+            member = {"in": self.in_, "out": self.out}[role]
+            found.append(f"{role}={member.name}")
+        return tuple(found)
+
+    @property
     def pthread_mutex(self) -> bool:
         """Whether the lock is a ``pthread_mutex_t``: nothing that ``sem_wait`` could take."""
         return self.mutex is not None and self.mutex.system == "pthread_mutex_t"

@@ -8,8 +8,8 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Final
 
-Value = int | float | str | bool | tuple[Any, ...] | None
-"""A decoded item. A struct is :class:`Fields`, an array a tuple of values."""
+Value = int | float | str | bool | bytes | tuple[Any, ...] | None
+"""A decoded item. A struct is :class:`Fields`, an array a tuple of values, what has no type bytes."""
 
 _SHOWN_ELEMENTS: Final = 64
 """Elements of an array inside an item that are decoded, those of arrays inside it counted too;
@@ -81,6 +81,23 @@ class Text:
         if len(digits) >= self.size:
             return False
         raw[at : at + self.size] = digits.ljust(self.size, b"\0")
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Bytes of which nothing is known but how many they are."""
+
+    size: int
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The first of them."""
+        return raw[at : at + min(self.size, _SHOWN_ELEMENTS)]
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store the counter in the first of them, as an integer as wide as there is room."""
+        width = min(self.size, 8)
+        raw[at : at + width] = (value % 2 ** (8 * width)).to_bytes(width, _BYTE_ORDER)
         return True
 
 
@@ -157,7 +174,7 @@ class Record:
         return any(part.shape.encode(value, raw, at + part.offset) for part in self.parts)
 
 
-Shape = Scalar | Address | Text | Bits | Array | Record
+Shape = Scalar | Address | Text | Bytes | Bits | Array | Record
 
 
 def _shown_in(shape: Shape) -> int:
@@ -176,7 +193,11 @@ def value_text(value: Value) -> str:
 
     >>> value_text(Fields((("id", 3), ("name", "ana"), ("xs", (1, 2)))))
     '{id: 3, name: "ana", xs: [1, 2]}'
+    >>> value_text(bytes([1, 255]))
+    '01 ff'
     """
+    if isinstance(value, bytes):
+        return value.hex(" ")
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, bool):
@@ -191,11 +212,14 @@ def value_text(value: Value) -> str:
 
 
 def value_json(value: Value) -> Any:
-    """A value for JSON: a struct as an object, an array as a list, NaN and infinities as text.
+    """A value for JSON: a struct as an object, an array as a list, NaN and infinities as text,
+    bytes in hexadecimal.
 
     >>> value_json(Fields((("id", 3), ("xs", (1, 2)))))
     {'id': 3, 'xs': [1, 2]}
     """
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, float):
         return value if value - value == 0 else str(value)
     if isinstance(value, str):

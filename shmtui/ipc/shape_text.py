@@ -3,7 +3,7 @@
 import struct
 from typing import Any
 
-from shmtui.ipc.shape import Address, Array, Bits, Part, Record, Scalar, Shape, Text
+from shmtui.ipc.shape import Address, Array, Bits, Bytes, Part, Record, Scalar, Shape, Text
 
 _MAX_DEPTH = 16
 _CODES = frozenset("bBhHiIqQfd?")
@@ -18,6 +18,8 @@ def shape_list(shape: Shape) -> list[Any]:
             return ["address", size]
         case Text(size):
             return ["text", size]
+        case Bytes(size):
+            return ["bytes", size]
         case Bits(whole, shift, width):
             return ["bits", whole.code, whole.size, shift, width]
         case Array(element, length):
@@ -37,6 +39,8 @@ def parse_shape(value: Any, depth: int) -> Shape:
             return Address(size)
         case ["text", int(size)] if size >= 1:
             return Text(size)
+        case ["bytes", int(size)] if size >= 1:
+            return Bytes(size)
         case ["bits", str(code), int(size), int(shift), int(width)] if (
             code in _CODES and struct.calcsize(code) == size and 0 < width <= 8 * size - shift
         ):

@@ -14,7 +14,7 @@ from shmtui.ipc.layout import ITEM_TYPES, SEM_ALIGNMENT, SEM_SIZE, ItemType, Lay
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.semaphore import SemaphoreWords, decode
-from shmtui.ipc.shape import Array, Scalar
+from shmtui.ipc.shape import Bytes
 from shmtui.observe.semaphore_words import roles_by_name
 
 MAX_WAITERS: Final = 4096
@@ -241,7 +241,7 @@ def _item(size: int) -> ItemType:
     """An item known by its size alone: an integer where there is one that wide, else bytes."""
     if size in _INTEGERS:
         return ITEM_TYPES[_INTEGERS[size]]
-    return ItemType(f"byte[{size}]", "", Array(Scalar("B", 1), size))
+    return ItemType(f"byte[{size}]", "", Bytes(size))
 
 
 def plainness(layout: Layout, state: State) -> tuple[int, ...]:

@@ -36,6 +36,8 @@ class Resolved:
     layout: Layout | None
     source: LayoutSource
     candidates: tuple[Layout, ...] = ()
+    by_convention: tuple[str, ...] = ()
+    """What rests on names that programs use both ways, as ``--map`` has it: ``in=head``."""
 
     @property
     def candidate_options(self) -> tuple[str, ...]:

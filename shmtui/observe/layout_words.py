@@ -5,6 +5,7 @@ from shmtui.ipc.layout import Layout
 from shmtui.ipc.layout_option import parse_layout_option
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.language import _
 
 
 def layout_words(layout: Layout) -> str:
@@ -26,6 +27,17 @@ def layout_words(layout: Layout) -> str:
     if layout.index_size != 4:
         parts.append(f"{layout.index_size}-byte indices")
     return ", ".join(parts)
+
+
+def convention_words(by_convention: tuple[str, ...]) -> str:
+    """That some members' parts rest on a convention, and how to say it otherwise.
+
+    >>> convention_words(("in=head", "out=tail"))
+    'in=head and out=tail by convention: programs use these names both ways; --map says it otherwise'
+    """
+    return _(
+        "{members} by convention: programs use these names both ways; --map says it otherwise"
+    ).format(members=_(" and ").join(by_convention))
 
 
 def option_words(option: str) -> str:

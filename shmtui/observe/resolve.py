@@ -47,7 +47,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> Resolved:
     if options.raw:
         return Resolved(None, LayoutSource.RAW)
     if options.header is not None:
-        return Resolved(_from_header(reader, options, size), LayoutSource.HEADER)
+        return _from_header(reader, options, size)
     if options.layout is not None:
         layout = parse_layout_option(options.layout, peers_libc(reader.identity))
         if not layout.complete and not layout.names:
@@ -68,7 +68,7 @@ def peers_libc(identity: FileIdentity) -> Libc:
     return found.pop() if len(found) == 1 else running_libc()
 
 
-def _from_header(reader: SegmentReader, options: LayoutOptions, size: int) -> Layout:
+def _from_header(reader: SegmentReader, options: LayoutOptions, size: int) -> Resolved:
     from shmtui.ipc import fields, header  # noqa: PLC0415 - heavy, and only for headers
 
     assert options.header is not None
@@ -85,8 +85,8 @@ def _from_header(reader: SegmentReader, options: LayoutOptions, size: int) -> La
             "is this the header it was built with?"
         )
     if not layout.complete and not layout.names:
-        return fields.buffer_layout(struct, roles, libc, _found_names(reader))
-    return layout
+        layout = fields.buffer_layout(struct, roles, libc, _found_names(reader))
+    return Resolved(layout, LayoutSource.HEADER, by_convention=roles.conventions)
 
 
 def _from_slots(reader: SegmentReader, options: LayoutOptions, size: int) -> Layout:

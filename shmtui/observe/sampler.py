@@ -315,6 +315,7 @@ class Sampler:
             ),
             semaphores=layout.kind,
             candidates=self._candidates,
+            by_convention=self._resolved.by_convention,
         )
 
     def resident_sum(self, count: int) -> int:

@@ -16,7 +16,7 @@ from shmtui.ipc.protocol import Role, SemaphoreRole
 SCHEMA = 1
 """The version of the JSON form; raised when a key changes its meaning."""
 
-SlotValue = int | float | str | bool | tuple[Any, ...] | None
+SlotValue = int | float | str | bool | bytes | tuple[Any, ...] | None
 """A decoded item; :func:`shmtui.ipc.shape.value_text` writes it out."""
 
 
@@ -116,6 +116,8 @@ class LayoutInfo:
     semaphores: str = "embedded"
     """``embedded`` or ``named``."""
     candidates: tuple[str, ...] = ()
+    by_convention: tuple[str, ...] = ()
+    """Members whose part rests on names that programs use both ways: ``in=head``."""
 
     @property
     def assumed(self) -> bool:

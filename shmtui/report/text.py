@@ -7,6 +7,7 @@ from shmtui.ipc.protocol import format_rate
 from shmtui.ipc.shape import value_text
 from shmtui.language import _
 from shmtui.observe.audit import verdict
+from shmtui.observe.layout_words import convention_words
 from shmtui.observe.snapshot import Audit, Finding, LayoutSource, Method, Process, Snapshot
 from shmtui.report.inert import inert
 
@@ -33,6 +34,8 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
             yield "  candidate   " + _("… {count:,} more in --json").format(count=more)
     else:
         yield from _buffer_lines(snapshot)
+        if snapshot.layout.by_convention:
+            yield "  layout      " + inert(convention_words(snapshot.layout.by_convention))
         if snapshot.layout.assumed:
             yield "  layout      " + _(
                 "taken for the exercise's by its name and size; {count} others fit too: "
@@ -70,7 +73,7 @@ def finding_lines(finding: Finding) -> Iterator[str]:
 def heading(snapshot: Snapshot) -> str:
     """Name, shape, size, mode, inode, owner."""
     segment, layout = snapshot.segment, snapshot.layout
-    gone = " · UNLINKED" if segment.unlinked else ""
+    gone = " · REPLACED" if segment.replaced else " · UNLINKED" if segment.unlinked else ""
     shape = f"{layout.slots:,} × {inert(layout.item_type)} · " if layout.slots else ""
     return (
         f"{inert(segment.name)}  {shape}{segment.size:,} B · "

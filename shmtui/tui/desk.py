@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shmtui.events import Event, Tone
+from shmtui.observe.layout_words import convention_words
 from shmtui.observe.snapshot import EMPTY, Audit, LayoutSource, Snapshot
 from shmtui.tui import terminal
 from shmtui.tui.chronicle import Chronicle
@@ -27,6 +28,8 @@ from shmtui.tui.window import Heat, Window
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
+ASIDE_HZ = 2.0
+"""How often a run is looked at while another segment is on the screen."""
 HUNG_UP = 128 + signal.SIGHUP
 
 _KNOWN_BY = {
@@ -69,6 +72,8 @@ class Desk(Stage, inherit_bindings=False):
         self._source = source
         self._steering = steering
         self._helm = Helm(steering) if steering is not None else None
+        self._aside: list[Source] = []
+        """Those with workers of ours that are not looked at now."""
         self._mender = mender
         self._auditor = auditor
         self._opener = opener
@@ -82,6 +87,7 @@ class Desk(Stage, inherit_bindings=False):
         self._balance: Steady[tuple[Balance, int]] = Steady()
         self._frames = 0
         self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
+        self._aside_every = max(1, round(refresh_hz / ASIDE_HZ))
 
     # Life.
 
@@ -134,6 +140,9 @@ class Desk(Stage, inherit_bindings=False):
         # A source that nobody works through was opened for looking, and that is over.
         if self._source is not None and self._steering is None:
             self._source.close()
+        elif self._source is not None:
+            self._aside.append(self._source)
+        self._aside = [source for source in self._aside if source is not opened.source]
         self._source, self._steering = opened.source, opened.steering
         self._mender, self._auditor = opened.mender, opened.auditor
         self._helm = Helm(self._steering) if self._steering is not None else None
@@ -163,6 +172,8 @@ class Desk(Stage, inherit_bindings=False):
                 f"taken for the exercise's 5 × int32 by its name and size; {others} layouts fit "
                 "too: --slots or --header says for sure"
             )
+        if snapshot.layout.by_convention:
+            words += f"; {convention_words(snapshot.layout.by_convention)}"
         text = f"attached to {snapshot.segment.name} ({words})"
         self._chronicle.add(Event(time.time(), Tone.INFO, text))
 
@@ -174,6 +185,10 @@ class Desk(Stage, inherit_bindings=False):
             self.leave(HUNG_UP)
         elif not terminal.behind(self._driver):
             self._frames += 1
+            if self._frames % self._aside_every == 0:
+                # Looking is what measures their rates, for others to read.
+                for source in self._aside:
+                    source.sample()
             self._look()
             self._draw(slow=self._frames % self._slow_every == 0)
 

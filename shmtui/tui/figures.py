@@ -77,14 +77,20 @@ def format_axis(value: float) -> str:
     return f"{value:g}"
 
 
-def nice_ceiling(value: float) -> float:
-    """The smallest of 1, 2, 4, 5, 8 times a power of ten which is not below ``value``.
+_SLOWEST = 0.001
+"""Items per second; no worker can be slower."""
 
-    >>> [nice_ceiling(v) for v in (0, 0.3, 1, 3, 7.9, 2100, 8001)]
-    [1.0, 0.4, 1.0, 4.0, 8.0, 4000.0, 10000.0]
+
+def nice_ceiling(value: float) -> float:
+    """The smallest of 1, 2, 4, 5, 8 times a power of ten which is not below ``value``, and not
+    below the slowest rate that there is.
+
+    >>> [nice_ceiling(v) for v in (0, 1e-300, 0.3, 1, 3, 7.9, 2100, 8001)]
+    [1.0, 0.001, 0.4, 1.0, 4.0, 8.0, 4000.0, 10000.0]
     """
     if not value > 0 or math.isinf(value):
         return 1.0
+    value = max(value, _SLOWEST)
     power = 10.0 ** math.floor(math.log10(value))
     for step in (1, 2, 4, 5, 8, 10):
         if value <= step * power * (1 + 1e-9):
@@ -165,7 +171,8 @@ def format_value(value: SlotValue, ascii_only: bool = False) -> str:
         return "?"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return inert(value_text(value) if isinstance(value, tuple) else str(value), ascii_only)
+    text = value_text(value) if isinstance(value, tuple | bytes) else str(value)
+    return inert(text, ascii_only)
 
 
 _METHODS = {

@@ -85,6 +85,7 @@ def test_a_name_that_says_it_goes_before_a_convention(tmp_path: Path) -> None:
     assert chosen(assign_roles(both, {}))[1:3] == ("in", "out")
     roles = assign_roles(one(tmp_path, "struct b { int head, tail; int data[4]; };"), {})
     assert roles.by_convention == ("in", "out")
+    assert roles.conventions == ("in=head", "out=tail")
 
 
 def test_inner_structs_members_have_dotted_names(tmp_path: Path) -> None:

@@ -134,6 +134,8 @@ def exactly_as_said(kind: Kind, record: Json, said: Json, *, values: bool = True
     assert record["layout"]["item_size"] == said["item_size"]
     assert record["segment"]["size"] == said["size"]
     assert (record["in"], record["out"]) == (said["in"], said["out"])
+    if record["layout"]["item_type"].startswith("byte"):
+        assert {len(slot["value"]) for slot in record["slots"]} == {2 * said["item_size"]}
     if values:
         assert [slot["value"] for slot in record["slots"]] == said["values"]
     shown = {role: state["value"] for role, state in record["semaphores"].items()}
@@ -177,6 +179,8 @@ def test_shown_as_the_program_says(running: Running) -> None:
     for said in running.said:
         by_header = stat_json(said["name"], *running.header_options)
         assert by_header["layout"]["source"] == "header"
+        convention = ["in=head", "out=tail"] if " head;" in kind.header else []
+        assert by_header["layout"]["by_convention"] == convention
         exactly_as_said(kind, by_header, said)
         assert not as_blocked(by_header)
     for said in running.fill():

@@ -199,6 +199,13 @@ def test_the_title_names_everything_where_there_is_room() -> None:
     assert "read-only" in plain(title_line(View(snapshot=snapshot(), read_only=True), 120))
 
 
+def test_the_title_says_what_became_of_the_name() -> None:
+    """Unlinked is one thing; that another segment has the name now is worse."""
+    for replaced, word in ((False, " unlinked"), (True, " replaced")):
+        segment = SegmentInfo("/x", 128, 27, 0o600, "me", unlinked=True, replaced=replaced)
+        assert word in plain(title_line(View(snapshot=snapshot(segment=segment)), 80))
+
+
 @given(
     st.lists(st.none() | st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)), max_size=200),
     WIDTHS,

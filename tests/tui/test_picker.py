@@ -200,6 +200,9 @@ async def test_going_over_closes_what_was_only_looked_at() -> None:
         await shows(app, "attached to /jobs")
         await pilot.press("p")
         assert not home.closed
+        seen = home.samples
+        app.tick()
+        assert home.samples == seen + 1
         assert steering.orders == []
         assert steering.on_event is not None
 

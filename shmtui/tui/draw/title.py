@@ -1,5 +1,6 @@
 """The title line: what is looked at, how it is, and how often it is looked at. Pure."""
 
+from shmtui.language import _
 from shmtui.observe.snapshot import LayoutSource
 from shmtui.tui.figures import format_bytes, format_count, format_uptime
 from shmtui.tui.lines import Line, Span, clip_line, fit_line, line, spread, width_of
@@ -66,7 +67,10 @@ def _marks(view: View, width: int) -> list[Span]:
         marks.append(Span(FROZEN + more, "banner"))
     if view.read_only:
         marks.append(Span(" read-only", "warn"))
-    if view.snapshot.segment.unlinked:
+    segment = view.snapshot.segment
+    if segment.replaced:
+        marks.append(Span(" " + _("replaced"), "bad"))
+    elif segment.unlinked:
         marks.append(Span(" unlinked", "warn"))
     return marks
 
