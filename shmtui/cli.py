@@ -25,8 +25,10 @@ from shmtui.options import (
     Rate,
     Seconds,
     SegmentName,
+    folder_of,
     layout_options,
     open_options,
+    pid_option,
     split_command,
 )
 from shmtui.report.inert import inert
@@ -193,18 +195,20 @@ def _require_faulty(faults: "Sequence[FaultOrder]", producers: int, consumers: i
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def ls(as_json: bool) -> int:
+@pid_option
+def ls(as_json: bool, pid: int | None) -> int:
     """List every POSIX segment and named semaphore of this machine, and who maps it.
 
     \b
     Examples:
       shmtui ls
       shmtui ls --json | jq 'select(.orphan)'
+      shmtui ls --pid 4711                        what a program in a container sees
     """
     from shmtui.observe.discovery import discover
     from shmtui.report import json, listing
 
-    entries = discover()
+    entries = discover(folder_of(pid))
     if as_json:
         for entry in entries:
             click.echo(json.line(json.entry_json(entry)))

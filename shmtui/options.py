@@ -177,14 +177,18 @@ _LAYOUT_OPTIONS = (
                  help="All offsets, as in data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,"
                       "full=96."),
     click.option("--raw", is_flag=True, help="As bytes, no bounded buffer."),
-    click.option("--pid", type=click.IntRange(1), metavar="PID",
-                 help="In the /dev/shm of that process, such as one in a container."),
+)  # fmt: skip
+
+
+pid_option = click.option(
+    "--pid", type=click.IntRange(1), metavar="PID",
+    help="In the /dev/shm of that process, such as one in a container.",
 )  # fmt: skip
 
 
 def layout_options(command: Command) -> Command:
     """Give ``command`` the options that say what the bytes of a segment mean."""
-    for option in reversed(_LAYOUT_OPTIONS):
+    for option in reversed((*_LAYOUT_OPTIONS, pid_option)):
         command = option(command)
     return command
 
@@ -195,11 +199,10 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
     Takes its own out of ``given``.
     """
     from shmtui.observe.layout_choice import LayoutOptions
-    from shmtui.observe.sampler import folder_of
 
     header, struct = given.pop("header") or (None, None)
     names = tuple((role, name) for role in SemaphoreRole if (name := given.pop(role)) is not None)
-    pid = given.pop("pid")
+    folder = folder_of(given.pop("pid"))
     options = LayoutOptions(
         header=header,
         struct=struct,
@@ -211,7 +214,28 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
         layout=given.pop("layout"),
         raw=given.pop("raw"),
     )
-    return options, SHM_DIR if pid is None else folder_of(pid)
+    return options, folder
+
+
+def folder_of(pid: int | None) -> str:
+    """The /dev/shm to look in: ours, or another process's, which may be a container's.
+
+    ShmtuiError: it cannot be seen.
+    """
+    if pid is None:
+        return SHM_DIR
+    folder = f"/proc/{pid}/root{SHM_DIR}"
+    try:
+        os.stat(folder)
+    except PermissionError:
+        raise ShmtuiError(
+            f"this user may not look into the /dev/shm of PID {pid}: run shmtui as root"
+        ) from None
+    except OSError:
+        raise ShmtuiError(
+            f"cannot see the /dev/shm of PID {pid}: is it running, and has it one?"
+        ) from None
+    return folder
 
 
 def split_command(text: str) -> tuple[str, ...]:

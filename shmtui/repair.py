@@ -169,7 +169,7 @@ class Repairer:
         layout = sampler.layout
         if layout is None:
             return ()
-        named = named_files(layout)
+        named = named_files(layout, self._folder)
         processes = participants((snapshot or sampler.sample()).processes)
         return tuple(standing(p, sampler.identity, layout, named) for p in processes)
 

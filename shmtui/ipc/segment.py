@@ -154,6 +154,23 @@ def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
         shared.close_fd()
 
 
+def _refused(path: str) -> str:
+    """That this user may not read it, and who may."""
+    text = f"this user may not read {path}"
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return f"{text}: run shmtui as root"
+    import pwd  # noqa: PLC0415 - only for a refusal
+
+    try:
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        owner = f"uid {status.st_uid}"
+    way = "root" if status.st_uid == 0 else f"{owner} or as root"
+    return f"{text} (mode {stat.S_IMODE(status.st_mode):04o}, owner {owner}): run shmtui as {way}"
+
+
 def open_readonly(path: str) -> int:
     """A read-only descriptor of a regular file under /dev/shm.
 
@@ -169,6 +186,8 @@ def open_readonly(path: str) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise ShmtuiError(f"{path} is a symbolic link, not a segment") from None
+        if isinstance(error, PermissionError):
+            raise ShmtuiError(_refused(path)) from None
         raise ShmtuiError(f"cannot read {path}: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)

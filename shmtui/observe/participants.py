@@ -11,7 +11,7 @@ from shmtui.ipc.layout import Layout
 from shmtui.ipc.libc import Libc, running_libc
 from shmtui.ipc.process import alive, describe_exit
 from shmtui.ipc.protocol import Role, SemaphoreRole, Step, step_name, waited_semaphore
-from shmtui.ipc.segment import FileIdentity, identity_at
+from shmtui.ipc.segment import SHM_DIR, FileIdentity, identity_at
 from shmtui.ipc.semaphore import named_semaphore_path
 from shmtui.observe.procfs import (
     INIT,
@@ -63,11 +63,11 @@ def foreign_state(letter: str, blocked: bool) -> ProcessState:
     return ProcessState.RUNNING if letter == "R" else ProcessState.PACING
 
 
-def named_files(layout: Layout | None) -> dict[SemaphoreRole, FileIdentity]:
+def named_files(layout: Layout | None, folder: str) -> dict[SemaphoreRole, FileIdentity]:
     """The files of a layout's named semaphores, as far as they exist."""
     found = {}
     for role, name in layout.names if layout is not None else ():
-        identity = identity_at(named_semaphore_path(name))
+        identity = identity_at(named_semaphore_path(name, folder))
         if identity is not None:
             found[role] = identity
     return found
@@ -106,7 +106,9 @@ class _Seen:
 class Participants:
     """Keeps up with the processes of one segment; each look returns frozen records."""
 
-    def __init__(self, identity: FileIdentity, layout: Layout | None) -> None:
+    def __init__(
+        self, identity: FileIdentity, layout: Layout | None, folder: str = SHM_DIR
+    ) -> None:
         self._watch = MapperWatch(identity)
         self._layout = layout
         self._seen: dict[int, _Seen] = {}
@@ -114,7 +116,7 @@ class Participants:
         self._slow_at_ns = 0
         self._foreign: list[int] = []
         self._limits: set[str] = set()
-        self._named = named_files(layout)
+        self._named = named_files(layout, folder)
 
     @property
     def hidden(self) -> bool:

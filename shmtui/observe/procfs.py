@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.ipc.libc import Libc
-from shmtui.ipc.segment import SHM_DIR, FileIdentity
+from shmtui.ipc.segment import FileIdentity
 
 FUTEX_NUMBERS: Final = {
     "x86_64": 202,
@@ -298,17 +298,17 @@ def libc_of(pid: int) -> Libc | None:
     return None
 
 
-def named_semaphores_of(pid: int) -> tuple[str, ...]:
-    """The named semaphores that ``pid`` has open, by the names that they have now.
+def named_semaphores_of(pid: int, folder: str) -> tuple[str, ...]:
+    """The named semaphores in ``folder`` that ``pid`` has open, by the names that they have now.
 
     The name in its maps is of no use: libc makes a semaphore under another name and links
     it to its own, so that its creator seems to map a deleted file. The inode tells.
     """
-    device = Path(SHM_DIR).stat().st_dev
+    device = Path(folder).stat().st_dev
     key = b" %02x:%02x " % (os.major(device), os.minor(device))
     mapped = {int(line.split(maxsplit=5)[4]) for line in map_lines(pid) or () if key in line}
     names = []
-    with os.scandir(SHM_DIR) as entries:
+    with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("sem.") and entry.inode() in mapped:
                 names.append("/" + entry.name.removeprefix("sem."))

@@ -48,6 +48,8 @@ class SegmentReader:
 
     def __init__(self, name: str, folder: str = SHM_DIR) -> None:
         self.name = name
+        self.folder = folder
+        """Where its semaphores are looked for too."""
         self._path = segment_path(name, folder)
         self._fd = open_readonly(self._path)
         self.identity = FileIdentity.of(os.fstat(self._fd))

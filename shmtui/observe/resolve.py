@@ -118,7 +118,7 @@ def _found_names(reader: SegmentReader) -> tuple[tuple[SemaphoreRole, str], ...]
     """Named semaphores that the segment's mappers map too, with the roles their names tell."""
     names: set[str] = set()
     for pid in mappers(reader.identity):
-        names.update(named_semaphores_of(pid))
+        names.update(named_semaphores_of(pid, reader.folder))
     return roles_by_name(sorted(names))
 
 
@@ -178,7 +178,7 @@ def _watch(
     if size == 0 or size > MAX_SIZE:
         return Inference((), sure=False)
     takers = max(sum(thread_count(pid) for pid in maps), 1)
-    names = _named_candidates(maps, options)
+    names = _named_candidates(reader.folder, maps, options)
     last = _look(reader, size, names, libc)
     known = options.names if len(options.names) == len(SemaphoreRole) else ()
     elimination = Elimination(last, libc, takers, known)
@@ -197,13 +197,13 @@ def _watch(
 
 
 def _named_candidates(
-    maps: dict[int, tuple[Mapping, ...]], options: LayoutOptions
+    folder: str, maps: dict[int, tuple[Mapping, ...]], options: LayoutOptions
 ) -> tuple[str, ...]:
     if options.names:
         return tuple(name for _, name in options.names)
     found: set[str] = set()
     for pid in maps:
-        found.update(named_semaphores_of(pid))
+        found.update(named_semaphores_of(pid, folder))
     return tuple(sorted(found)) if len(found) == 3 else ()
 
 
@@ -211,20 +211,22 @@ def _look(reader: SegmentReader, size: int, names: tuple[str, ...], libc: Libc) 
     """The segment with its named semaphores, which lie in files of their own: again until
     those were the same before and after, or patience ends.
     """
-    before = _named_words(names, libc)
+    before = _named_words(names, reader.folder, libc)
     for _ in range(AGREE if names else 0):
         look = Look(reader.read_settled(0, size), before)
-        after = _named_words(names, libc)
+        after = _named_words(names, reader.folder, libc)
         if after == before:
             return look
         before = after
     return Look(reader.read_settled(0, size), before)
 
 
-def _named_words(names: tuple[str, ...], libc: Libc) -> tuple[tuple[str, SemaphoreWords], ...]:
+def _named_words(
+    names: tuple[str, ...], folder: str, libc: Libc
+) -> tuple[tuple[str, SemaphoreWords], ...]:
     words = []
     for name in names:
-        data = read_small(named_semaphore_path(name))
+        data = read_small(named_semaphore_path(name, folder))
         if len(data) >= 12:
             words.append((name, decode(data, libc)))
     return tuple(words)

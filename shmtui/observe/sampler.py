@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError
@@ -90,7 +89,7 @@ class Sampler:
             raise
         layout = self._resolved.layout
         self._candidates = self._resolved.candidate_options
-        self._participants = Participants(self._reader.identity, layout)
+        self._participants = Participants(self._reader.identity, layout, self._folder)
         self._ring = None if layout is None else RingReader(self._reader, layout, self._folder)
         self._meter: RingMeter | None = None
 
@@ -365,13 +364,3 @@ def _summed(processes: Sequence[Process], role: Role) -> float | None:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def folder_of(pid: int) -> str:
-    """Another process's /dev/shm, which may be a container's. ShmtuiError: it cannot be seen."""
-    folder = f"/proc/{pid}/root{SHM_DIR}"
-    if not Path(folder).is_dir():
-        raise ShmtuiError(
-            f"cannot see the /dev/shm of PID {pid}: is it running, and may this user look at it?"
-        )
-    return folder
