@@ -226,7 +226,7 @@ def folder_of(pid: int | None) -> str:
         return SHM_DIR
     folder = f"/proc/{pid}/root{SHM_DIR}"
     try:
-        os.stat(folder)
+        Path(folder).stat()
     except PermissionError:
         raise ShmtuiError(
             f"this user may not look into the /dev/shm of PID {pid}: run shmtui as root"
