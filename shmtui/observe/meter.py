@@ -110,11 +110,14 @@ def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
         still = whole >= WINDOW_NS * 0.8
         return _Estimate(0.0, 0.0, still)
     steps = changes[1:]
-    least = (points[-1][1] - points[0][1]) / ((whole + max(gaps)) / 1e9)
+    least = max(points[-1][1] - points[0][1], 0) / ((whole + max(gaps)) / 1e9)
     if len(steps) == 1:
         return _Estimate(least, min(least, 0.0 if whole == 0 else least), sure=False)
     elapsed = steps[-1][0] - steps[0][0]
     items = steps[-1][1] - steps[0][1]
+    if items <= 0:
+        # What was consumed follows from the occupancy, and a look may have caught that wrong.
+        return _Estimate(least, least, sure=False)
     each = max((b[1] - a[1] for a, b in itertools.pairwise(steps)), default=1)
     value = items / (elapsed / 1e9)
     # Many items a look: the ends are off by an item. Few: by a look.

@@ -124,3 +124,14 @@ def test_two_looks_are_needed() -> None:
     meter = RingMeter(5, INT)
     meter.add(Model(5, "random").look(0))
     assert meter.throughput().produced_per_s is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), min_size=2, max_size=30))
+def test_no_row_of_looks_is_too_odd(seen: list[tuple[int, int]]) -> None:
+    """An occupancy may have been caught in passing: whatever comes out is no negative rate."""
+    meter = RingMeter(5, INT)
+    for tick, (in_, full) in enumerate(seen):
+        meter.add(RingLook(tick * SECOND // 4, in_, 0, full, None, None))
+        rates = meter.throughput()
+        assert (rates.produced_per_s or 0) >= 0
+        assert (rates.consumed_per_s or 0) >= 0

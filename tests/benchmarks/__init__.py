@@ -1,0 +1,1 @@
+"""Measurements: programs of their own, which no test run starts."""

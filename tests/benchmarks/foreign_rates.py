@@ -1,0 +1,142 @@
+"""``python -m tests.benchmarks.foreign_rates``: the throughput shown of a foreign buffer, and the true one.
+
+A C program moves items at a rate, through few slots and through many, with a payload that
+counts and with two that do not. What is shown, sampled as the dashboard samples, stands
+beside what the program counted itself over the same seconds. A plain number has to be within
+1 % of it; a lower bound has to be marked as one, and not to exceed it. Exit code 1: one is not.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from shmtui.ipc.segment import unlink_segment
+from shmtui.observe.layout_choice import LayoutOptions
+from shmtui.observe.meter import PRECISION, WINDOW_NS
+from shmtui.observe.sampler import Sampler
+from shmtui.observe.snapshot import Method, Throughput
+
+PEER: Final = Path(__file__).parent.parent / "peers" / "pace.c"
+RATES: Final = (1, 30, 1_000, 100_000)
+SLOTS: Final = (5, 1024)
+PAYLOADS: Final = ("counting", "scattered", "same")
+ALONE: Final = 10_000
+"""Rates from here on are measured one at a time: two of them would take each other's processor."""
+REFRESH: Final = 0.1
+SECONDS: Final = WINDOW_NS / 1e9 + 2
+
+
+@dataclass(slots=True)
+class Row:
+    """One program, and what is seen of it."""
+
+    rate: int
+    slots: int
+    payload: str
+    process: subprocess.Popen[str]
+    sampler: Sampler
+    counts: list[tuple[int, int]] = field(default_factory=list)
+    """(time, items) by the program's own word."""
+    shown: Throughput = field(default_factory=Throughput)
+
+    def look(self) -> None:
+        """Sample once, and ask the program."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.shown = self.sampler.sample().throughput
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        at, items = self.process.stdout.readline().split()
+        self.counts.append((int(at), int(items)))
+
+    @property
+    def true(self) -> float:
+        """Items a second over the seconds that the shown rate covers."""
+        last_at, last = self.counts[-1]
+        at, items = next(c for c in self.counts if last_at - c[0] <= WINDOW_NS)
+        return (last - items) / ((last_at - at) / 1e9)
+
+    def verdict(self, shown: float | None) -> tuple[str, bool]:
+        """How a figure stands to the truth, and whether that may be."""
+        if shown is None or self.shown.method is Method.UNKNOWN:
+            return "unknown", True
+        true = self.true
+        # An item more or less falls into the window: at one a second that is a twelfth. Where
+        # the program has kept its pace, the pace is the truth.
+        grain = 1 / (SECONDS * true)
+        if abs(self.rate / true - 1) <= grain:
+            true = self.rate
+        if self.shown.method is Method.LOWER_BOUND:
+            return f"≥ {shown:,.2f}" if shown else "unknown", shown <= true * (1 + PRECISION)
+        off = shown / true - 1
+        return f"{shown:,.2f} ({off:+.2%})", abs(off) <= PRECISION
+
+
+def start(program: Path, rate: int, slots: int, payload: str) -> Row:
+    """Start a program, and look at its segment."""
+    name = f"/shmtui-rates-{os.getpid()}-{rate}-{slots}-{payload}"
+    process = subprocess.Popen(
+        [program, name, str(rate), payload],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not Path(f"/dev/shm{name}").exists() or not Path(f"/dev/shm{name}").stat().st_size:
+        time.sleep(0.01)
+    return Row(rate, slots, payload, process, Sampler(name, LayoutOptions(slots=slots)))
+
+
+def measure(rows: Sequence[Row]) -> bool:
+    """Look at them for a window's length, and print what came of it; False: a figure is wrong."""
+    end = time.monotonic() + SECONDS
+    due = time.monotonic()
+    while due < end:
+        for row in rows:
+            row.look()
+        due += REFRESH
+        time.sleep(max(due - time.monotonic(), 0))
+    right = True
+    for row in rows:
+        produced, fine = row.verdict(row.shown.produced_per_s)
+        consumed, fine_too = row.verdict(row.shown.consumed_per_s)
+        right = right and fine and fine_too
+        print(  # noqa: T201 - the table is what this is for
+            f"| {row.rate:,} | {row.slots} | {row.payload} | {row.true:,.1f} | {produced} | "
+            f"{consumed} | {row.shown.method} | {'yes' if fine and fine_too else 'NO'} |",
+            flush=True,
+        )
+        row.sampler.close()
+        row.process.kill()
+        row.process.communicate()
+        unlink_segment(row.sampler.name)
+    return right
+
+
+def main() -> int:
+    """All rates, slots and payloads."""
+    print("| set /s | slots | payload | true /s | produced | consumed | method | right |")  # noqa: T201
+    print("|---|---|---|---|---|---|---|---|")  # noqa: T201
+    right = True
+    with tempfile.TemporaryDirectory() as folder:
+        programs = {}
+        for slots in SLOTS:
+            programs[slots] = Path(folder) / f"pace{slots}"
+            subprocess.run(
+                ["gcc", "-O2", f"-DN={slots}", "-o", programs[slots], PEER, "-lrt", "-pthread"],
+                check=True,
+            )
+        kinds = [(r, s, p) for r in RATES for s in SLOTS for p in PAYLOADS]
+        together = [kind for kind in kinds if kind[0] < ALONE]
+        for group in (together, *([kind] for kind in kinds if kind[0] >= ALONE)):
+            right &= measure([start(programs[s], r, s, p) for r, s, p in group])
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
