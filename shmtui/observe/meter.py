@@ -28,6 +28,7 @@ WINDOW_NS: Final = 12_000_000_000
 DIFFERENT: Final = 3
 """So many slots of different values have to be unchanged to prove that no turn went by."""
 _MIN_WINDOW_NS: Final = 900_000_000
+"""An item or two in less time than this say nothing of a rate, not even of its least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class RingMeter:
     def throughput(self) -> Throughput:
         """Both rates over the last seconds, with the method that covers every step of them."""
         points = [p for p in self._points if self._points[-1].at_ns - p.at_ns <= WINDOW_NS]
-        if len(points) < 2:
+        if len(points) < 2 or points[-1].at_ns - points[0].at_ns < _MIN_WINDOW_NS:
             return Throughput()
         method = _weakest([p.proven for p in points[1:]])
         if method is Method.LOWER_BOUND:
@@ -110,7 +111,8 @@ def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
         still = whole >= WINDOW_NS * 0.8
         return _Estimate(0.0, 0.0, still)
     steps = changes[1:]
-    least = max(points[-1][1] - points[0][1], 0) / ((whole + max(gaps)) / 1e9)
+    # A steady flow of which n items fell into a window may be as slow as n - 1 in it.
+    least = max(points[-1][1] - points[0][1] - 1, 0) / (whole / 1e9)
     if len(steps) == 1:
         return _Estimate(least, min(least, 0.0 if whole == 0 else least), sure=False)
     elapsed = steps[-1][0] - steps[0][0]

@@ -101,6 +101,9 @@ class Desk(Stage, inherit_bindings=False):
             self.call_next(self.leave, 128 + early)
         self._hear(self._steering)
         self._look()
+        if self._source is not None and self._steering is None:
+            self._tell_attached(self._view.snapshot)
+            self._look()
         self._place()
         self._show()
         self.set_interval(1 / self._view.refresh_hz, self.tick)
