@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
-from shmtui.ipc.buffer import read_header, remove_buffer
+from shmtui.ipc.buffer import remove_buffer
 from shmtui.ipc.control import (
     HEADER_SIZE,
     SUFFIX,
@@ -20,14 +20,13 @@ from shmtui.ipc.control import (
     Flags,
     control_name,
     parse_header,
-    trusted,
 )
+from shmtui.ipc.control_file import open_control, read_header
 from shmtui.ipc.process import alive
 from shmtui.ipc.segment import (
     SHM_DIR,
     FileIdentity,
     identity_at,
-    open_readonly,
     segment_path,
     unlink_segment,
 )
@@ -59,11 +58,11 @@ def sweep() -> Iterator[Leftover]:
 
 
 def _sweep_one(control: str) -> Leftover | None:
-    fd = open_readonly(segment_path(control))
+    fd = open_control(control)
     try:
         status = os.fstat(fd)
         identity = FileIdentity.of(status)
-        if not trusted(status) or status.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             return None
         try:
             header = parse_header(os.pread(fd, HEADER_SIZE, 0))

@@ -1,18 +1,14 @@
 """A whole buffer of ours: control block, segment and semaphores, made and removed together."""
 
-import os
 import time
 from dataclasses import dataclass
 
-from shmtui.errors import ControlBlockError, NameInUseError, ShmtuiError
+from shmtui.errors import NameInUseError, ShmtuiError
 from shmtui.ipc.control import (
-    HEADER_SIZE,
     ControlBlock,
     ControlHeader,
     Flags,
     control_name,
-    parse_header,
-    trusted,
 )
 from shmtui.ipc.layout import Layout
 from shmtui.ipc.ring import initialise
@@ -21,7 +17,6 @@ from shmtui.ipc.segment import (
     create_segment,
     identity_at,
     map_segment,
-    open_readonly,
     refuse_beyond_memory,
     segment_path,
     unlink_segment,
@@ -111,30 +106,3 @@ def remove_buffer(name: str, header: ControlHeader) -> None:
             unlink_segment(name)
         _unlink_semaphores(header.layout)
     unlink_segment(control_name(name))
-
-
-def read_control(name: str) -> bytes:
-    """The bytes of segment ``name``'s control block, header first, if it may be believed.
-
-    ControlBlockError: it is somebody else's, or writable by others.
-    MissingSegmentError: there is none.
-    """
-    fd = open_readonly(segment_path(control_name(name)))
-    try:
-        status = os.fstat(fd)
-        if not trusted(status):
-            raise ControlBlockError(
-                "it belongs to another user or others may write to it, so it is not believed"
-            )
-        return os.pread(fd, min(status.st_size, 1 << 20), 0)
-    finally:
-        os.close(fd)
-
-
-def read_header(name: str) -> ControlHeader | None:
-    """The control block's header of segment ``name``; None where there is none to believe."""
-    try:
-        header = parse_header(read_control(name)[:HEADER_SIZE])
-    except ShmtuiError:
-        return None
-    return header if header.name == name else None

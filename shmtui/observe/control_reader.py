@@ -13,10 +13,10 @@ from shmtui.ipc.control import (
     control_name,
     parse_header,
     parse_records,
-    trusted,
 )
+from shmtui.ipc.control_file import open_control
 from shmtui.ipc.protocol import Role, Step
-from shmtui.ipc.segment import SHM_DIR, open_readonly, segment_path
+from shmtui.ipc.segment import SHM_DIR
 from shmtui.observe.snapshot import Totals
 
 _MASK: Final = 2**64 - 1
@@ -30,12 +30,7 @@ class ControlReader:
     """
 
     def __init__(self, name: str, folder: str = SHM_DIR) -> None:
-        self._fd = open_readonly(segment_path(control_name(name), folder))
-        if not trusted(os.fstat(self._fd)):
-            self.close()
-            raise ControlBlockError(
-                "it belongs to another user or others may write to it, so it is not believed"
-            )
+        self._fd = open_control(control_name(name), folder)
 
     def read(self) -> tuple[ControlHeader, tuple[WorkerRecord, ...]]:
         """Header and records; read again while the totals are being written."""

@@ -18,13 +18,12 @@ from shmtui.ipc.control import (
     MAGIC,
     SUFFIX,
     Flags,
-    control_name,
     parse_header,
-    trusted,
 )
-from shmtui.ipc.layout import SEM_SIZE, Layout
+from shmtui.ipc.control_file import read_header
+from shmtui.ipc.layout import SEM_SIZE
 from shmtui.ipc.libc import running_libc
-from shmtui.ipc.segment import SHM_DIR, FileIdentity, open_readonly, segment_path
+from shmtui.ipc.segment import SHM_DIR, FileIdentity, open_readonly
 from shmtui.ipc.semaphore import decode
 from shmtui.observe.guesses import Look, signatures
 from shmtui.observe.infer import infer
@@ -150,12 +149,13 @@ def _examine(
             return Kind.SEMAPHORE, _semaphore(os.pread(fd, SEM_SIZE, 0)), True
         if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
             return Kind.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)), True
-        layout = _layout_by_control("/" + file, FileIdentity.of(status), folder)
-        if layout is not None:
+        header = read_header("/" + file, folder)
+        if header is not None and header.segment == FileIdentity.of(status):
+            layout = header.layout
             return Kind.BUFFER, f"bounded buffer of {layout.slots:,} × {layout.item.name}", True
         if file.startswith(("psm_", "wnsm_", "pym-")):
             return Kind.PYTHON, "python multiprocessing.shared_memory", True
-        return *_guess(fd, status.st_size if guess else 0), True
+        return *_guess(fd, status.st_size, closely=guess), True
     finally:
         os.close(fd)
 
@@ -189,31 +189,18 @@ def _control(raw: bytes) -> str:
     return f"shmtui control block of {header.name} by PID {header.creator_pid}{kept}"
 
 
-def _layout_by_control(name: str, identity: FileIdentity, folder: str) -> Layout | None:
-    try:
-        fd = open_readonly(segment_path(control_name(name), folder))
-    except ShmtuiError:
-        return None
-    try:
-        if not trusted(os.fstat(fd)):
-            return None
-        header = parse_header(os.pread(fd, HEADER_SIZE, 0))
-    except ControlBlockError:
-        return None
-    finally:
-        os.close(fd)
-    return header.layout if header.segment == identity and header.name == name else None
+def _guess(fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
+    """What one look at an unknown segment tells: three semaphores make it a buffer.
 
-
-def _guess(fd: int, size: int) -> tuple[Kind, str]:
-    """What one look at an unknown segment tells: three semaphores make it a buffer."""
+    ``closely``: there is time to find out its layout.
+    """
     if not 0 < size <= _GUESS_SIZE:
         return Kind.UNKNOWN, "unknown"
     raw = os.pread(fd, size, 0)
     libc = running_libc()
     if len(signatures(raw, libc)) != 3:
         return Kind.UNKNOWN, "unknown"
-    layout = infer([Look(raw)], libc, takers=1).layout
+    layout = infer([Look(raw)], libc, takers=1).layout if closely else None
     if layout is None:
         return Kind.BUFFER, "bounded buffer (three semaphores), layout not sure"
     return Kind.BUFFER, f"bounded buffer of {layout.slots:,} × {layout.item.size} bytes, inferred"

@@ -18,6 +18,8 @@ from shmtui.ipc.shape import Bytes
 from shmtui.observe.semaphore_words import roles_by_name
 
 MAX_WAITERS: Final = 4096
+_SHARED: Final = b"\x80" + bytes(SEM_SIZE - 9)
+"""What follows value and waiters in a shared semaphore of glibc."""
 _EDGE: Final = 64
 """In a large segment indices are looked for this close to its ends and to the semaphores."""
 _SMALL: Final = 1024
@@ -110,12 +112,14 @@ def signatures(raw: bytes, libc: Libc) -> tuple[int, ...]:
     if libc is not Libc.GLIBC:
         return ()
     found: list[int] = []
-    for at in range(0, len(raw) - SEM_SIZE + 1, 8):
-        if raw[at + 8 : at + 16] != b"\x80\0\0\0\0\0\0\0" or any(raw[at + 16 : at + SEM_SIZE]):
-            continue
-        words = decode(raw[at : at + SEM_SIZE], libc)
-        if words.value < 2**31 and words.waiters < MAX_WAITERS:
-            found.append(at)
+    shared = raw.find(_SHARED)
+    while shared >= 0:
+        at = shared - 8
+        if at >= 0 and at % 8 == 0:
+            words = decode(raw[at : at + SEM_SIZE], libc)
+            if words.value < 2**31 and words.waiters < MAX_WAITERS:
+                found.append(at)
+        shared = raw.find(_SHARED, shared + 1)
     return tuple(found)
 
 

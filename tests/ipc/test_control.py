@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtui.errors import ControlBlockError, NameInUseError
-from shmtui.ipc.buffer import OwnBuffer, read_control, read_header
+from shmtui.ipc.buffer import OwnBuffer
 from shmtui.ipc.control import (
     CAPACITY,
     HEADER_SIZE,
@@ -28,6 +28,7 @@ from shmtui.ipc.control import (
     parse_records,
     trusted,
 )
+from shmtui.ipc.control_file import read_control, read_header
 from shmtui.ipc.layout import ITEM_TYPES, seed_layout
 from shmtui.ipc.libc import running_libc
 from shmtui.ipc.process import own_identity

@@ -124,7 +124,7 @@ def kill_at(name: str, step: Step) -> None:
 
 TAKE_A_PERMIT = """
 import sys
-from shmtui.ipc.buffer import read_header
+from shmtui.ipc.control_file import read_header
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.ring import Ring
 from shmtui.ipc.segment import map_segment

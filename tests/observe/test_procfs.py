@@ -28,7 +28,7 @@ from tests.waiting import poll
 
 SLEEPER = """
 import sys, time
-from shmtui.ipc.buffer import read_header
+from shmtui.ipc.control_file import read_header
 from shmtui.ipc.ring import Ring
 from shmtui.ipc.segment import map_segment
 name = sys.argv[1]

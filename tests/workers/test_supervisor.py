@@ -10,8 +10,8 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.events import Tone
-from shmtui.ipc.buffer import read_header
 from shmtui.ipc.control import Condition, Field
+from shmtui.ipc.control_file import read_header
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.ipc.segment import map_segment
 from shmtui.workers import supervisor as supervisor_module
