@@ -3,19 +3,17 @@
 import asyncio
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from shmtui.errors import ShmtuiError
 from shmtui.observe.layout_words import option_words
 from shmtui.tui.draw.picker import filter_line
-from shmtui.tui.draw.typing import pasted, typed
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.lines import Line, clip_line, line
 from shmtui.tui.ports import Opened, Opener
 from shmtui.tui.screens.rows_panel import RowsPanel
+from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.text import inert
 from shmtui.tui.view import View
 
@@ -108,7 +106,7 @@ class LayoutsPanel(RowsPanel):
         return "enter takes it, esc goes back"
 
 
-class LayoutScreen(ModalScreen[Opened | None]):
+class LayoutScreen(TypedScreen[Opened | None]):
     """Gives back what attaching by the chosen layout gave; None where none was chosen."""
 
     AUTO_FOCUS = "LayoutsPanel"
@@ -127,18 +125,14 @@ class LayoutScreen(ModalScreen[Opened | None]):
         """One panel."""
         yield self._panel
 
-    def on_key(self, event: events.Key) -> None:
-        """Type into the filter; here and not in the panel, which has no focus yet when it opens."""
-        text = typed(self._panel.wanted, event.key, event.character)
-        if text is not None:
-            event.stop()
-            event.prevent_default()
-            self._panel.want(text)
+    @property
+    def written(self) -> str:
+        """What is typed so far."""
+        return self._panel.wanted
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Paste into the filter."""
-        event.stop()
-        self._panel.want(pasted(self._panel.wanted, event.text))
+    def write(self, text: str) -> None:
+        """Have this stand there."""
+        self._panel.want(text)
 
     def on_rows_panel_chosen(self) -> None:
         """Attach by it."""

@@ -2,14 +2,12 @@
 
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from shmtui.tui.draw.raw import parse_offset
-from shmtui.tui.draw.typing import pasted, typed
 from shmtui.tui.lines import Line, line
+from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.text import inert
 from shmtui.tui.view import View
 from shmtui.tui.widgets.panel import Panel
@@ -53,7 +51,7 @@ class OffsetPanel(Panel, can_focus=True):
         self.draw()
 
 
-class OffsetScreen(ModalScreen[int | None]):
+class OffsetScreen(TypedScreen[int | None]):
     """Gives back an offset within the segment; None where none was typed."""
 
     AUTO_FOCUS = "OffsetPanel"
@@ -71,18 +69,14 @@ class OffsetScreen(ModalScreen[int | None]):
         """One panel."""
         yield self._panel
 
-    def on_key(self, event: events.Key) -> None:
-        """Type the offset; here and not in the panel, which has no focus yet when it opens."""
-        text = typed(self._panel.text, event.key, event.character)
-        if text is not None:
-            event.stop()
-            event.prevent_default()
-            self._panel.write(text)
+    @property
+    def written(self) -> str:
+        """What is typed so far."""
+        return self._panel.text
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Paste the offset."""
-        event.stop()
-        self._panel.write(pasted(self._panel.text, event.text))
+    def write(self, text: str) -> None:
+        """Have this stand there."""
+        self._panel.write(text)
 
     def action_go(self) -> None:
         """Leave with the offset, or say what is wrong."""

@@ -3,21 +3,19 @@
 import asyncio
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from shmtui.errors import ShmtuiError
 from shmtui.observe.discovery import Entry
 from shmtui.observe.entry_text import by_interest, matches, why_not
 from shmtui.observe.layout_choice import AmbiguousLayoutError
 from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line
-from shmtui.tui.draw.typing import pasted, typed
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.lines import Line, line
 from shmtui.tui.ports import Opened, Opener
 from shmtui.tui.screens.rows_panel import RowsPanel
+from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.text import inert
 from shmtui.tui.view import View
 
@@ -112,7 +110,7 @@ class PickerPanel(RowsPanel):
         return long if width >= len(long) + 4 else "enter attaches, esc closes"
 
 
-class PickerScreen(ModalScreen[Opened | None]):
+class PickerScreen(TypedScreen[Opened | None]):
     """Gives back what attaching gave; None where nothing was chosen."""
 
     AUTO_FOCUS = "PickerPanel"
@@ -132,18 +130,14 @@ class PickerScreen(ModalScreen[Opened | None]):
         """One panel."""
         yield self._panel
 
-    def on_key(self, event: events.Key) -> None:
-        """Type into the filter; here and not in the panel, which has no focus yet when it opens."""
-        text = typed(self._panel.wanted, event.key, event.character)
-        if text is not None:
-            event.stop()
-            event.prevent_default()
-            self._panel.want(text)
+    @property
+    def written(self) -> str:
+        """What is typed so far."""
+        return self._panel.wanted
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Paste into the filter."""
-        event.stop()
-        self._panel.want(pasted(self._panel.wanted, event.text))
+    def write(self, text: str) -> None:
+        """Have this stand there."""
+        self._panel.want(text)
 
     def on_mount(self) -> None:
         """Look for segments, once the screen is there."""
