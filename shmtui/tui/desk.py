@@ -100,10 +100,10 @@ class Desk(Stage, inherit_bindings=False):
         if self.early_signal is not None and (early := self.early_signal()) is not None:
             self.call_next(self.leave, 128 + early)
         self._hear(self._steering)
-        self._look()
         if self._source is not None and self._steering is None:
-            self._tell_attached(self._view.snapshot)
-            self._look()
+            # Before the first look, so that what that finds stands above it.
+            self._tell_attached(self._source.sample())
+        self._look()
         self._place()
         self._show()
         self.set_interval(1 / self._view.refresh_hz, self.tick)
