@@ -183,8 +183,8 @@ def _watch(
     known = options.names if len(options.names) == len(SemaphoreRole) else ()
     elimination = Elimination(last, libc, takers, known)
     deadline = time.monotonic() + WATCH_SECONDS
+    result = elimination.result
     while True:
-        result = elimination.result
         done = not result.candidates or (result.sure and elimination.looks > 1)
         # Where nobody maps it, nothing will move.
         if done or not maps or time.monotonic() > deadline:
@@ -193,7 +193,7 @@ def _watch(
         look = _look(reader, size, names, libc)
         if look != last:
             elimination.add(look)
-            last = look
+            last, result = look, elimination.result
 
 
 def _named_candidates(

@@ -65,21 +65,28 @@ class Running:
         return ["--header", header, *(["--map", mapping[0]] if mapping and mapping[0] else [])]
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.what)
-def running(
-    request: pytest.FixtureRequest, tmp_path: Path, new_name: Callable[[], str]
-) -> Iterator[Running]:
-    """The program of a kind, its rings partly full and at rest."""
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.what)
+def built(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Kind, Path]:
+    """A kind and its program, compiled beside its header."""
     kind: Kind = request.param
-    (tmp_path / "kind.h").write_text(kind.header)
-    (tmp_path / "use.h").write_text(kind.words)
-    source = shutil.copy(PROGRAM, tmp_path)
-    program = Compiler(tmp_path, kind.compiler).program(Path(source))
+    folder = tmp_path_factory.mktemp("kind")
+    (folder / "kind.h").write_text(kind.header)
+    (folder / "use.h").write_text(kind.words)
+    source = shutil.copy(PROGRAM, folder)
+    return kind, Compiler(folder, kind.compiler).program(Path(source))
+
+
+@pytest.fixture
+def running(built: tuple[Kind, Path], new_name: Callable[[], str]) -> Iterator[Running]:
+    """The program of a kind, its rings partly full and at rest."""
+    kind, program = built
     names = [new_name() for _ in range(kind.segments)]
     process = subprocess.Popen(
         [program, *names], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    made = Running(kind, process, tmp_path / "kind.h", [])
+    made = Running(kind, process, program.with_name("kind.h"), [])
     try:
         made.said_next()
         yield made
