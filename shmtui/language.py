@@ -2,54 +2,88 @@
 
 Every text for people goes through :func:`_` as a constant, with named fields that
 are filled in afterwards: ``_("{name} paused").format(name=name)``. Keys, codes, names
-of semaphores and of steps are terms of the field and stay as they are.
+of semaphores and of steps are terms of the field and stay as they are. A text that is
+made before the language is known is marked by :func:`N_`, and goes through :func:`_`
+where it is shown.
 """
 
 import os
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
 
 LANGUAGES: Final = ("en", "pt")
 DOMAIN: Final = "shmtui"
+VARIABLE: Final = "SHMTUI_LANG"
+"""Says the language to a shmtui and to its workers, whatever the locale is."""
+LOCALE: Final = os.path.join(os.path.dirname(__file__), "locale")  # noqa: PTH118, PTH120 - light
 
-_one: Callable[[str], str] | None = None
-_some: Callable[[str, str, int], str] | None = None
+_code = "en"
+_catalogue: "NullTranslations | None" = None
 
 
 def use_language(code: str) -> None:
     """Speak ``code``, one of `LANGUAGES`, from now on."""
-    global _one, _some  # noqa: PLW0603 - a program speaks one language at a time
-    if code == "en":
-        _one = _some = None
-        return
-    # Half a dozen modules: only who reads another language waits for them.
-    import gettext  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
-
-    catalogue = gettext.translation(DOMAIN, Path(__file__).parent / "locale", [code])
-    _one, _some = catalogue.gettext, catalogue.ngettext
+    global _code, _catalogue
+    _code, _catalogue = code, None
 
 
-def language_of(environment: "os._Environ[str] | dict[str, str]") -> str:
-    """The language that a locale's variables ask for, as POSIX orders them; English otherwise.
+def language_in_use() -> str:
+    """The code of the language that is spoken."""
+    return _code
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """The language that the environment asks for, else English.
+
+    Ours comes first; then the locale's variables, as POSIX and GNU gettext order them:
+    LANGUAGE is a list, and counts for nothing in the C locale.
 
     >>> language_of({"LANG": "pt_BR.UTF-8"}), language_of({"LANG": "pt_PT", "LC_ALL": "C"})
     ('pt', 'en')
+    >>> language_of({"LANG": "pt_BR", "LANGUAGE": "fr:en"}), language_of({"SHMTUI_LANG": "pt"})
+    ('en', 'pt')
     """
-    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := environment.get(variable):
-            code = value.partition(".")[0].partition("_")[0].lower()
-            return code if code in LANGUAGES else "en"
-    return "en"
+    locale = next(
+        (v for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := environment.get(name))), "C"
+    )
+    asked = [locale]
+    if _short(locale) not in {"c", "posix"}:
+        asked = [*environment.get("LANGUAGE", "").split(":"), locale]
+    wanted = [environment.get(VARIABLE, ""), *asked]
+    return next((code for each in wanted if (code := _short(each)) in LANGUAGES), "en")
+
+
+def _short(locale: str) -> str:
+    """``pt`` of ``pt_BR.UTF-8@euro``."""
+    return locale.partition("@")[0].partition(".")[0].partition("_")[0].lower()
+
+
+def _spoken() -> "NullTranslations":
+    """The catalogue of the language in use, read when the first text is said in it."""
+    global _catalogue  # noqa: PLW0603 - see above
+    if _catalogue is None:
+        # Only who reads another language waits for it.
+        import gettext  # noqa: PLC0415
+
+        _catalogue = gettext.translation(DOMAIN, LOCALE, [_code])
+    return _catalogue
 
 
 def _(text: str) -> str:
     """``text`` in the language in use."""
-    return text if _one is None else _one(text)
+    return text if _code == "en" else _spoken().gettext(text)
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's name for it
+    """``text`` as it is: marked for the catalogue, to go through :func:`_` where it is shown."""
+    return text
 
 
 def ngettext(one: str, several: str, count: int) -> str:
     """The form that goes with ``count``, in the language in use."""
-    if _some is None:
+    if _code == "en":
         return one if count == 1 else several
-    return _some(one, several, count)
+    return _spoken().ngettext(one, several, count)

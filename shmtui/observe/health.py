@@ -12,7 +12,7 @@ from typing import Final
 
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import Role, SemaphoreRole, Step, step_name
-from shmtui.language import _
+from shmtui.language import _, ngettext
 from shmtui.observe.audit import items_lost
 from shmtui.observe.snapshot import (
     Certainty,
@@ -180,17 +180,19 @@ def never_initialised(case: Case) -> Iterator[Finding]:
     if not zero(now) or case.looks(zero) < min(2, len(case.history)):
         return
     waiting = [p for p in living(now) if p.blocked_on is not None]
-    evidence = ["mutex, empty and full are 0 and not marked as shared: sem_init never ran"]
+    evidence = [_("mutex, empty and full are 0 and not marked as shared: sem_init never ran")]
     if waiting:
-        evidence.append(f"blocked since: {_names(waiting)}")
+        evidence.append(_("blocked since: {who}").format(who=_names(waiting)))
     yield Finding(
         "never-initialised",
         Status.CRITICAL,
-        "nobody called sem_init: every sem_wait blocks for ever",
+        _("nobody called sem_init: every sem_wait blocks for ever"),
         tuple(evidence),
         Certainty.CERTAIN,
-        "call sem_init(&s, 1, value) once before anyone waits: mutex 1, empty N, full 0; or let "
-        "shmtui run make the segment first",
+        _(
+            "call sem_init(&s, 1, value) once before anyone waits: mutex 1, empty N, full 0; or "
+            "let shmtui run make the segment first"
+        ),
     )
 
 
@@ -203,13 +205,15 @@ def process_private(case: Case) -> Iterator[Finding]:
         yield Finding(
             "process-private",
             Status.CRITICAL,
-            f"{_names(asleep)} cannot be woken by any other process",
+            _("{who} cannot be woken by any other process").format(who=_names(asleep)),
             (
-                f"blocked on {on} with a PRIVATE futex operation (/proc/PID/syscall)",
-                "a sem_post from another process raises the value and wakes nobody",
+                _(
+                    "blocked on {semaphores} with a PRIVATE futex operation (/proc/PID/syscall)"
+                ).format(semaphores=on),
+                _("a sem_post from another process raises the value and wakes nobody"),
             ),
             Certainty.CERTAIN,
-            "pass 1 as sem_init's second argument, and start the sleepers anew",
+            _("pass 1 as sem_init's second argument, and start the sleepers anew"),
         )
         return
     private = [role for role, s in now.semaphores.items() if s.shared is False]
@@ -218,10 +222,12 @@ def process_private(case: Case) -> Iterator[Finding]:
         yield Finding(
             "process-private",
             Status.WARNING,
-            f"{', '.join(private)} initialised for one process only, and several map them",
-            ("the private word is 0: sem_init was called with pshared 0",),
+            _("{semaphores} initialised for one process only, and several map them").format(
+                semaphores=", ".join(private)
+            ),
+            (_("the private word is 0: sem_init was called with pshared 0"),),
             Certainty.CERTAIN,
-            "in the program, pass 1 as sem_init's second argument",
+            _("in the program, pass 1 as sem_init's second argument"),
         )
 
 
@@ -237,10 +243,16 @@ def mutex_overflow(case: Case) -> Iterator[Finding]:
         yield Finding(
             "mutex-overflow",
             Status.CRITICAL,
-            f"mutex is {value}: that many can be in the critical section at once",
-            (f"value {value} in {case.looks(above)} looks; one permit is all a lock may have",),
+            _("mutex is {value}: that many can be in the critical section at once").format(
+                value=value
+            ),
+            (
+                _("value {value} in {looks} looks; one permit is all a lock may have").format(
+                    value=value, looks=case.looks(above)
+                ),
+            ),
             Certainty.CERTAIN,
-            "look for a sem_post(&mutex) too many; a sem_wait without its post takes one off",
+            _("look for a sem_post(&mutex) too many; a sem_wait without its post takes one off"),
         )
 
 
@@ -269,12 +281,18 @@ def ghost_waiter(case: Case) -> Iterator[Finding]:
                 yield Finding(
                     "ghost-waiter",
                     Status.WARNING,
-                    f"{role} counts {ghosts} waiter{'s' * (ghosts > 1)} that no longer exist",
+                    ngettext(
+                        "{semaphore} counts {ghosts} waiter that no longer exists",
+                        "{semaphore} counts {ghosts} waiters that no longer exist",
+                        ghosts,
+                    ).format(semaphore=role, ghosts=ghosts),
                     (
-                        f"its waiter count is above the threads blocked on it, for {_seconds(lasted)}",
+                        _("its waiter count is above the threads blocked on it, for {time}").format(
+                            time=_seconds(lasted)
+                        ),
                     ),
                     case.sure,
-                    "harmless but for a needless system call at each post",
+                    _("harmless but for a needless system call at each post"),
                     subject=role,
                 )
 
@@ -289,10 +307,10 @@ def mixed_libc(case: Case) -> Iterator[Finding]:
         yield Finding(
             "mixed-libc",
             Status.CRITICAL,
-            "programs of glibc and of musl use the same semaphores",
+            _("programs of glibc and of musl use the same semaphores"),
             tuple(f"{libc}: {_names(ps)}" for libc, ps in sorted(by_libc.items())),
             Certainty.CERTAIN,
-            "build all of them against one C library: their sem_t differ in layout and meaning",
+            _("build all of them against one C library: their sem_t differ in layout and meaning"),
         )
 
 
@@ -325,29 +343,36 @@ def held_mutex(case: Case) -> Iterator[Finding]:
     ]
     holders = [p for p in lives if may_hold_mutex(p)]
     facts = (
-        f"mutex 0 in {case.looks(lambda s: _position(s) == _position(now))} looks over "
-        f"{_seconds(still)}, and nothing moved",
-        f"waiting for it: {_names(waiting) or 'nobody'}",
+        _("mutex 0 in {looks} looks over {time}, and nothing moved").format(
+            looks=case.looks(lambda s: _position(s) == _position(now)), time=_seconds(still)
+        ),
+        _("waiting for it: {who}").format(who=_names(waiting) or _("nobody")),
     )
     if holders:
         if still >= STALLED_NS and waiting:
             yield Finding(
                 "stalled",
                 Status.WARNING,
-                f"mutex is held by {_names(holders)} and nothing moves",
+                _("mutex is held by {who} and nothing moves").format(who=_names(holders)),
                 facts,
                 Certainty.CERTAIN if len(holders) == 1 and not now.hidden else Certainty.LIKELY,
-                "see what it does there: gdb -p PID, or resume it if it is stopped",
+                _("see what it does there: gdb -p PID, or resume it if it is stopped"),
             )
         return
     if behind and deficit <= len(waiting) and waiting:
         yield Finding(
             "wrong-order",
             Status.CRITICAL,
-            f"one of {_names(behind)} took mutex before it waits for a permit: a deadlock",
-            (*facts, f"blocked on a permit: {_names(behind)}", f"permits in hand: {deficit}"),
+            _("one of {who} took mutex before it waits for a permit: a deadlock").format(
+                who=_names(behind)
+            ),
+            (
+                *facts,
+                _("blocked on a permit: {who}").format(who=_names(behind)),
+                _("permits in hand: {count}").format(count=deficit),
+            ),
             case.sure if len(behind) == 1 else Certainty.LIKELY,
-            "wait for empty or full first, for mutex second; then start them all anew",
+            _("wait for empty or full first, for mutex second; then start them all anew"),
         )
         return
     dead = [p for p in now.processes if p.state is ProcessState.ENDED and p.step in _HOLDING]
@@ -358,14 +383,18 @@ def held_mutex(case: Case) -> Iterator[Finding]:
             for p in s.processes
             if p.state is ProcessState.ENDED and p.step in _HOLDING
         ][-1:]
-    who = f"by {_names(dead)}, which died ({dead[-1].ending})" if dead else "by a process that died"
+    claim = _("mutex is held by a process that died: everybody waits for ever")
+    if dead:
+        claim = _("mutex is held by {who}, which died ({how}): everybody waits for ever").format(
+            who=_names(dead), how=dead[-1].ending
+        )
     yield Finding(
         "dead-holder",
         Status.CRITICAL,
-        f"mutex is held {who}: everybody waits for ever",
-        (*facts, "no live process can hold it: each one says or shows where it waits"),
+        claim,
+        (*facts, _("no live process can hold it: each one says or shows where it waits")),
         case.sure if dead or not now.hidden else Certainty.LIKELY,
-        "end all that map it and start anew; the dead one also had a permit in hand",
+        _("end all that map it and start anew; the dead one also had a permit in hand"),
     )
 
 
@@ -382,18 +411,24 @@ def lost_permit(case: Case) -> Iterator[Finding]:
     if still < SETTLED_NS or case.still() < SETTLED_NS:
         return
     known = all(p.origin is Origin.WORKER or p.blocked_on is not None for p in living(now))
-    what = f"{deficit} permit{'s' * (deficit > 1)} lost" if deficit > 0 else f"{-deficit} too many"
+    what = ngettext("{count} permit lost", "{count} permits lost", deficit)
+    if deficit < 0:
+        what = ngettext("{count} permit too many", "{count} permits too many", -deficit)
     slots = now.layout.slots
     yield Finding(
         "lost-permit",
         Status.CRITICAL if deficit < 0 else Status.WARNING,
-        f"{what}: empty + full is {slots - deficit}, and the buffer has {slots} slots",
+        _("{what}: empty + full is {sum}, and the buffer has {slots} slots").format(
+            what=what.format(count=abs(deficit)), sum=slots - deficit, slots=slots
+        ),
         (
-            f"nothing moved for {_seconds(still)}, mutex is free, and nobody has a permit in hand",
-            "a post was left out, done twice, or its process died before it",
+            _("nothing moved for {time}, mutex is free, and nobody has a permit in hand").format(
+                time=_seconds(still)
+            ),
+            _("a post was left out, done twice, or its process died before it"),
         ),
         case.sure if known else Certainty.LIKELY,
-        "look for a wait without its post, or a post too many; start anew to get it back",
+        _("look for a wait without its post, or a post too many; start anew to get it back"),
     )
 
 
@@ -416,10 +451,18 @@ def unwoken(case: Case) -> Iterator[Finding]:
                 yield Finding(
                     "stalled",
                     Status.CRITICAL,
-                    f"{_names(now)} sleeps on {role} although it has permits",
-                    (f"{role} is {case.value(role)}, and nothing moved for {_seconds(lasted)}",),
+                    ngettext(
+                        "{who} sleeps on {semaphore} although it has permits",
+                        "{who} sleep on {semaphore} although it has permits",
+                        len(now),
+                    ).format(who=_names(now), semaphore=role),
+                    (
+                        _("{semaphore} is {value}, and nothing moved for {time}").format(
+                            semaphore=role, value=case.value(role), time=_seconds(lasted)
+                        ),
+                    ),
                     case.sure,
-                    "a wake-up was lost: nudge it with kill -STOP PID; kill -CONT PID",
+                    _("a wake-up was lost: nudge it with kill -STOP PID; kill -CONT PID"),
                     subject=role,
                 )
 
@@ -451,10 +494,14 @@ def starved(case: Case) -> Iterator[Finding]:
                 yield Finding(
                     "starved",
                     Status.WARNING,
-                    f"{process.name} (PID {process.pid}) got nothing in {_seconds(waited)}",
-                    (f"its peers moved {sum(others):,} items meanwhile",),
+                    _("{name} (PID {pid}) got nothing in {time}").format(
+                        name=process.name, pid=process.pid, time=_seconds(waited)
+                    ),
+                    (_("its peers moved {count:,} items meanwhile").format(count=sum(others)),),
                     Certainty.CERTAIN,
-                    "slow its peers down, or give it a semaphore of its own: sem_wait is not fair",
+                    _(
+                        "slow its peers down, or give it a semaphore of its own: sem_wait is not fair"
+                    ),
                     subject=str(process.pid),
                 )
 
@@ -478,10 +525,14 @@ def bad_index(case: Case) -> Iterator[Finding]:
             yield Finding(
                 "bad-index",
                 Status.CRITICAL,
-                f"{name} is {index(case.now)}, outside 0…{slots - 1}",
-                ("whoever uses it next reads or writes beyond the slots",),
+                _("{index} is {value}, outside 0…{last}").format(
+                    index=name, value=index(case.now), last=slots - 1
+                ),
+                (_("whoever uses it next reads or writes beyond the slots"),),
                 Certainty.CERTAIN,
-                "check that the layout is the program's own (--header); if it is, it was overwritten",
+                _(
+                    "check that the layout is the program's own (--header); if it is, it was overwritten"
+                ),
                 subject=name,
             )
 
@@ -507,28 +558,32 @@ def file_events(case: Case) -> Iterator[Finding]:
         yield Finding(
             "truncated",
             Status.CRITICAL,
-            f"the segment is {segment.size} bytes and its layout needs {needed}",
-            ("touching what was cut off kills a process with SIGBUS",),
+            _("the segment is {size} bytes and its layout needs {needed}").format(
+                size=segment.size, needed=needed
+            ),
+            (_("touching what was cut off kills a process with SIGBUS"),),
             Certainty.CERTAIN,
-            "find who calls ftruncate with another size: two programs with different structs?",
+            _("find who calls ftruncate with another size: two programs with different structs?"),
         )
     if segment.replaced:
         yield Finding(
             "replaced",
             Status.WARNING,
-            f"another segment has taken the name {segment.name}",
-            ("those who mapped the old one do not meet those who open the name now",),
+            _("another segment has taken the name {name}").format(name=segment.name),
+            (_("those who mapped the old one do not meet those who open the name now"),),
             Certainty.CERTAIN,
-            "end and restart the programs that map the old one",
+            _("end and restart the programs that map the old one"),
         )
     elif segment.unlinked:
         yield Finding(
             "unlinked",
             Status.WARNING,
-            f"the name {segment.name} is gone; the segment lives while it is mapped",
-            ("st_nlink is 0",),
+            _("the name {name} is gone; the segment lives while it is mapped").format(
+                name=segment.name
+            ),
+            ("st_nlink = 0",),
             Certainty.CERTAIN,
-            "whoever starts now cannot find it: restart all, or unlink last",
+            _("whoever starts now cannot find it: restart all, or unlink last"),
         )
 
 
@@ -542,10 +597,12 @@ def orphan(case: Case) -> Iterator[Finding]:
         yield Finding(
             "orphan",
             Status.WARNING,
-            "no live process maps it",
-            ("no line of /proc/*/maps shows this file",),
+            _("no live process maps it"),
+            (_("no line of /proc/*/maps shows this file"),),
             Certainty.CERTAIN,
-            f"remove it with shmtui rm {case.now.segment.name}, if nobody comes back for it",
+            _("remove it with shmtui rm {name}, if nobody comes back for it").format(
+                name=case.now.segment.name
+            ),
         )
 
 

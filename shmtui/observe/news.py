@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from shmtui.events import Event, Tone
 from shmtui.ipc.protocol import Role
+from shmtui.language import _
 from shmtui.observe.snapshot import (
     Health,
     LayoutSource,
@@ -18,6 +19,7 @@ from shmtui.observe.snapshot import (
     Snapshot,
     Status,
 )
+from shmtui.observe.words import word
 
 
 def news(previous: Snapshot, current: Snapshot, *, workers_too: bool = False) -> tuple[Event, ...]:
@@ -37,11 +39,14 @@ def news(previous: Snapshot, current: Snapshot, *, workers_too: bool = False) ->
 
 def _followed(old: SegmentInfo, current: Snapshot) -> str:
     new = current.segment
-    text = f"another segment took the name {new.name} (inode {old.inode}, now {new.inode})"
+    text = _("another segment took the name {name} (inode {old}, now {new})").format(
+        name=new.name, old=old.inode, new=new.inode
+    )
     if old.size != new.size:
-        text += f", {old.size} bytes, now {new.size}"
-    shown = ", as bytes" if current.layout.source is LayoutSource.RAW else ""
-    return f"{text}: showing the new one{shown}"
+        text += _(", {old} bytes, now {new}").format(old=old.size, new=new.size)
+    if current.layout.source is LayoutSource.RAW:
+        return text + _(": showing the new one, as bytes")
+    return text + _(": showing the new one")
 
 
 def _file_news(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Tone, str]]:
@@ -49,15 +54,30 @@ def _file_news(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Tone, str]]
     if new.replaced and not old.replaced:
         yield (
             Tone.WARN,
-            f"another segment took the name {new.name} and cannot be shown: "
-            f"still showing the old one, inode {new.inode}",
+            _(
+                "another segment took the name {name} and cannot be shown: still showing the old "
+                "one, inode {inode}"
+            ).format(name=new.name, inode=new.inode),
         )
     elif new.unlinked and not old.unlinked:
-        yield Tone.WARN, f"{new.name} was unlinked: it lives on while somebody maps it"
+        yield (
+            Tone.WARN,
+            _("{name} was unlinked: it lives on while somebody maps it").format(name=new.name),
+        )
     if new.size < old.size:
-        yield Tone.BAD, f"{new.name} was truncated from {old.size} to {new.size} bytes"
+        yield (
+            Tone.BAD,
+            _("{name} was truncated from {old} to {new} bytes").format(
+                name=new.name, old=old.size, new=new.size
+            ),
+        )
     elif new.size > old.size:
-        yield Tone.WARN, f"{new.name} grew from {old.size} to {new.size} bytes"
+        yield (
+            Tone.WARN,
+            _("{name} grew from {old} to {new} bytes").format(
+                name=new.name, old=old.size, new=new.size
+            ),
+        )
 
 
 def _process_news(
@@ -69,15 +89,26 @@ def _process_news(
         if process.origin is not Origin.FOREIGN and not workers_too:
             continue
         if pid not in before:
-            yield Tone.INFO, f"{_who(process)} joined{_as_role(process)}"
+            yield Tone.INFO, _joined(process)
         elif before[pid].role is Role.UNKNOWN and process.role in {Role.PRODUCER, Role.CONSUMER}:
-            seen = f": it waits on {process.blocked_on}" if process.blocked_on else ""
-            yield Tone.INFO, f"{_who(process)} is a {process.role}{seen}"
+            text = _("{who} is a {role}")
+            if process.blocked_on:
+                text = _("{who} is a {role}: it waits on {semaphore}")
+            yield (
+                Tone.INFO,
+                text.format(
+                    who=_who(process),
+                    role=word(process.role),
+                    semaphore=process.blocked_on,
+                ),
+            )
     for pid, process in before.items():
         if pid not in after and (process.origin is Origin.FOREIGN or workers_too):
-            yield Tone.WARN, f"{_who(process)} left{_how(current, pid)}"
+            ending = _how(current, pid)
+            text = _("{who} left: {how}") if ending else _("{who} left")
+            yield Tone.WARN, text.format(who=_who(process), how=ending)
     if before and not after and not current.hidden:
-        yield Tone.WARN, f"nobody maps {current.segment.name} any more"
+        yield Tone.WARN, _("nobody maps {name} any more").format(name=current.segment.name)
 
 
 def _living(snapshot: Snapshot) -> dict[int, Process]:
@@ -88,17 +119,17 @@ def _who(process: Process) -> str:
     return f"{process.name} (PID {process.pid})"
 
 
-def _as_role(process: Process) -> str:
-    """The role, with a question mark where it is told from behaviour alone."""
+def _joined(process: Process) -> str:
+    """With the role, and a question mark where that is told from behaviour alone."""
     if process.role is Role.UNKNOWN:
-        return ""
+        return _("{who} joined").format(who=_who(process))
     guessed = process.origin is Origin.FOREIGN and process.role is not Role.OBSERVER
-    return f" as {process.role}{'?' if guessed else ''}"
+    role = word(process.role) + ("?" if guessed else "")
+    return _("{who} joined as {role}").format(who=_who(process), role=role)
 
 
-def _how(current: Snapshot, pid: int) -> str:
-    ending = next((p.ending for p in current.processes if p.pid == pid), None)
-    return f": {ending}" if ending else ""
+def _how(current: Snapshot, pid: int) -> str | None:
+    return next((p.ending for p in current.processes if p.pid == pid), None)
 
 
 def health_news(previous: Health, current: Health, time: float) -> tuple[Event, ...]:
@@ -116,6 +147,7 @@ def health_news(previous: Health, current: Health, time: float) -> tuple[Event, 
     ]
     for key, finding in before.items():
         if key not in after:
-            of = f" of {finding.subject}" if finding.subject else ""
-            found.append(Event(time, Tone.GOOD, f"{finding.code}{of} is over"))
+            text = _("{code} of {subject} is over") if finding.subject else _("{code} is over")
+            text = text.format(code=finding.code, subject=finding.subject)
+            found.append(Event(time, Tone.GOOD, text))
     return tuple(found)

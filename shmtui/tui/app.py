@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from shmtui.ipc.faults import Fault
 from shmtui.ipc.protocol import Role
+from shmtui.language import _
 from shmtui.tui.desk import Desk
 from shmtui.tui.keys import CHANGING_ACTIONS, NEEDS, available, bindings
 from shmtui.tui.orders import Aim, Complaint
@@ -204,9 +205,10 @@ class DashboardApp(Desk, inherit_bindings=False):
         del screen
         for key in available(self._view.read_only, self._view.lacks):
             if key.action != "command_palette":
-                yield SystemCommand(key.help, f"Key: {key.shown}", self._runner(key.action))
-        yield SystemCommand("Theme", "Choose other colours", self.action_change_theme)
-        yield SystemCommand("Screenshot", "Save this screen as SVG", self.deliver_screenshot)
+                keys = _("Key: {key}").format(key=key.shown)
+                yield SystemCommand(_(key.help), keys, self._runner(key.action))
+        yield SystemCommand(_("Theme"), _("Choose other colours"), self.action_change_theme)
+        yield SystemCommand(_("Screenshot"), _("Save this screen as SVG"), self.deliver_screenshot)
 
     def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
         async def run() -> None:

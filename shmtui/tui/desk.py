@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shmtui.events import Event, Tone
+from shmtui.language import N_, _
 from shmtui.observe.layout_words import convention_words
 from shmtui.observe.snapshot import EMPTY, Audit, LayoutSource, Snapshot
 from shmtui.tui import terminal
@@ -33,10 +34,10 @@ ASIDE_HZ = 2.0
 HUNG_UP = 128 + signal.SIGHUP
 
 _KNOWN_BY = {
-    LayoutSource.CONTROL: "from its control block",
-    LayoutSource.HEADER: "from the header",
-    LayoutSource.OPTIONS: "as told",
-    LayoutSource.INFERRED: "inferred",
+    LayoutSource.CONTROL: N_("from its control block"),
+    LayoutSource.HEADER: N_("from the header"),
+    LayoutSource.OPTIONS: N_("as told"),
+    LayoutSource.INFERRED: N_("inferred"),
 }
 
 
@@ -168,16 +169,18 @@ class Desk(Stage, inherit_bindings=False):
 
     def _tell_attached(self, snapshot: Snapshot) -> None:
         source = snapshot.layout.source
-        words = "shown as bytes" if source is LayoutSource.RAW else f"layout {_KNOWN_BY[source]}"
+        words = _("shown as bytes")
+        if source is not LayoutSource.RAW:
+            words = _("layout {known_by}").format(known_by=_(_KNOWN_BY[source]))
         if snapshot.layout.assumed:
             others = len(snapshot.layout.candidates) - 1
-            words = (
-                f"taken for the exercise's 5 × int32 by its name and size; {others} layouts fit "
-                "too: --slots or --header says for sure"
-            )
+            words = _(
+                "taken for the exercise's 5 × int32 by its name and size; {count} layouts fit too: "
+                "--slots or --header says for sure"
+            ).format(count=others)
         if snapshot.layout.by_convention:
             words += f"; {convention_words(snapshot.layout.by_convention)}"
-        text = f"attached to {snapshot.segment.name} ({words})"
+        text = _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)
         self._chronicle.add(Event(time.time(), Tone.INFO, text))
 
     # The one interval.

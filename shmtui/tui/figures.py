@@ -7,6 +7,7 @@ import math
 import time
 
 from shmtui.ipc.shape import value_text
+from shmtui.language import N_, _
 from shmtui.observe.snapshot import Method, SlotValue
 from shmtui.tui.glyphs import UNICODE, Glyphs
 from shmtui.tui.text import inert
@@ -176,11 +177,11 @@ def format_value(value: SlotValue, ascii_only: bool = False) -> str:
 
 
 _METHODS = {
-    Method.COUNTERS: "exact",
-    Method.SEQUENCE: "exact, by sequence",
-    Method.INDEX: "by index",
-    Method.LOWER_BOUND: "at least",
-    Method.UNKNOWN: "unknown",
+    Method.COUNTERS: N_("exact"),
+    Method.SEQUENCE: N_("exact, by sequence"),
+    Method.INDEX: N_("by index"),
+    Method.LOWER_BOUND: N_("at least"),
+    Method.UNKNOWN: N_("unknown"),
 }
 
 
@@ -190,7 +191,7 @@ def method_words(method: Method) -> str:
     >>> method_words(Method.COUNTERS), method_words(Method.LOWER_BOUND)
     ('exact', 'at least')
     """
-    return _METHODS[method]
+    return _(_METHODS[method])
 
 
 def known_rate(rate: float | None, method: Method, glyphs: Glyphs = UNICODE) -> str:
@@ -205,6 +206,6 @@ def known_rate(rate: float | None, method: Method, glyphs: Glyphs = UNICODE) -> 
     ('unknown', 'unknown')
     """
     if rate is None or method is Method.UNKNOWN or (method is Method.LOWER_BOUND and not rate):
-        return "unknown"
+        return _("unknown")
     text = format_rate(rate, glyphs)
     return f"{glyphs.at_least} {text}" if method is Method.LOWER_BOUND else text

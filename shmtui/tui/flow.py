@@ -10,7 +10,9 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.language import N_, _, ngettext
 from shmtui.observe.snapshot import Health, LayoutSource, Method, Snapshot, Status
+from shmtui.observe.words import word
 
 T = TypeVar("T")
 
@@ -36,7 +38,9 @@ class Verdict:
     role: str
 
 
-NOTHING = Verdict("nothing open", "muted")
+def nothing() -> Verdict:
+    """What is said while nothing is looked at."""
+    return Verdict(_("nothing open"), "muted")
 
 
 def flow(snapshot: Snapshot) -> Flow:
@@ -64,8 +68,13 @@ _FLOW_ROLES = {
     Flow.UNKNOWN: "muted",
 }
 
-BYTES = Verdict("raw bytes", "muted")
-"""Whether bytes of no known layout are well cannot be told."""
+_FLOW_WORDS = {
+    Flow.FLOWING: N_("flowing"),
+    Flow.FULL: N_("full"),
+    Flow.EMPTY: N_("empty"),
+    Flow.IDLE: N_("idle"),
+    Flow.UNKNOWN: N_("unknown"),
+}
 
 
 def verdict(snapshot: Snapshot) -> Verdict:
@@ -76,14 +85,15 @@ def verdict(snapshot: Snapshot) -> Verdict:
     'nothing open'
     """
     if not snapshot.segment.name:
-        return NOTHING
+        return nothing()
     judged = judgement(snapshot.health)
     if judged is not None:
         return judged
     if snapshot.layout.source is LayoutSource.RAW:
-        return BYTES
-    word = flow(snapshot)
-    return Verdict(word.value, _FLOW_ROLES[word])
+        # Whether bytes of no known layout are well cannot be told.
+        return Verdict(_("raw bytes"), "muted")
+    seen = flow(snapshot)
+    return Verdict(_(_FLOW_WORDS[seen]), _FLOW_ROLES[seen])
 
 
 def judgement(health: Health) -> Verdict | None:
@@ -93,15 +103,18 @@ def judgement(health: Health) -> Verdict | None:
     (Verdict(word='healthy', role='good'), 'critical')
     """
     if health.status is Status.OK:
-        return Verdict("healthy", "good")
+        return Verdict(_("healthy"), "good")
     codes = [f.code for f in health.findings if f.severity is health.status]
     if health.status is Status.CRITICAL:
         more = f" +{len(health.findings) - 1}" if len(health.findings) > 1 else ""
-        return Verdict(f"critical: {codes[0]}{more}" if codes else "critical", "bad")
+        return Verdict(
+            f"{word(health.status)}: {codes[0]}{more}" if codes else word(health.status), "bad"
+        )
     if health.status is Status.WARNING:
-        several = f"{len(codes)} warnings"
-        one = f"warning: {codes[0]}" if codes else "warning"
-        return Verdict(several if len(codes) > 1 else one, "warn")
+        if len(codes) > 1:
+            text = ngettext("{count} warning", "{count} warnings", len(codes))
+            return Verdict(text.format(count=len(codes)), "warn")
+        return Verdict(": ".join((word(health.status), *codes)), "warn")
     return None
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from shmtui.language import N_
 from shmtui.tui.glyphs import Glyphs
 
 OPENER, PROGRAMS, BYTES = "a way to other segments", "programs of the user's", "bytes on show"
@@ -33,73 +34,114 @@ class Key:
 
 
 KEYS: tuple[Key, ...] = (
-    Key("p", "p", "add('producer')", "Producer", "Add a producer", True, rank=2),
-    Key("c", "c", "add('consumer')", "Consumer", "Add a consumer", True, rank=2),
+    Key("p", "p", "add('producer')", N_("Producer"), N_("Add a producer"), True, rank=2),
+    Key("c", "c", "add('consumer')", N_("Consumer"), N_("Add a consumer"), True, rank=2),
     Key(
         "plus,equals_sign,right",
         "+",
         "faster",
-        "Faster",
-        "Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max",
+        N_("Faster"),
+        N_("Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max"),
         True,
         rank=1,
     ),
-    Key("minus,left", "-", "slower", "Slower", "Slower, along the same steps", True, rank=1),
-    Key("m", "m", "unthrottle", "Max", "Unthrottled: as fast as it can", True, rank=6),
-    Key("0", "0", "reset_rate", "Reset", "Back to its starting rate", True, rank=8),
-    Key("space", "space", "toggle_pause", "Pause", "Pause, or resume", True, rank=3),
     Key(
-        "t", "t", "terminate", "End", "Terminate: it ends after its critical section", True, rank=5
+        "minus,left", "-", "slower", N_("Slower"), N_("Slower, along the same steps"), True, rank=1
     ),
-    Key("K", "K", "kill", "Kill", "Kill: it ends wherever it is", True, rank=7),
-    Key("s", "s", "step", "Step", "Step: one protocol step; space lets it run", True, rank=4),
+    Key("m", "m", "unthrottle", N_("Max"), N_("Unthrottled: as fast as it can"), True, rank=6),
+    Key("0", "0", "reset_rate", N_("Reset"), N_("Back to its starting rate"), True, rank=8),
+    Key("space", "space", "toggle_pause", N_("Pause"), N_("Pause, or resume"), True, rank=3),
     Key(
-        "x", "x", "faults", "Faults", "Faults: a mistake to make, and what to expect", True, rank=4
+        "t",
+        "t",
+        "terminate",
+        N_("End"),
+        N_("Terminate: it ends after its critical section"),
+        True,
+        rank=5,
     ),
-    Key("v", "v", "audit", "Audit", "Audit: bring to rest, and count what is lost", True, rank=4),
-    Key("r", "r", "repair", "Repair", "Repair: the plan first, then it asks", True, rank=3),
-    Key("i", "i", "interpret", "Type", "Read the bytes as another type", rank=3, needs=BYTES),
-    Key("g", "g", "go_to", "Go to", "Go to an offset, 0x... or decimal", rank=3, needs=BYTES),
-    Key("o", "o", "attach", "Open", "Attach to another segment, from a list", rank=2, needs=OPENER),
-    Key("l", "l", "logs", "Logs", "What your own programs print", rank=2, needs=PROGRAMS),
-    Key("z", "z", "freeze", "Freeze", "Freeze or thaw the display; workers go on", rank=4),
-    Key("f", "f", "maximise", "Zoom", "Maximise or restore the focused panel", rank=4),
-    Key("escape", "esc", "restore", "", "Restore all panels"),
-    Key("1", "1", "panel('ring')", "", "Go to the ring"),
-    Key("2", "2", "panel('semaphores')", "", "Go to the semaphores"),
-    Key("3", "3", "panel('throughput')", "", "Go to the throughput"),
-    Key("4", "4", "panel('processes')", "", "Go to the processes"),
-    Key("5", "5", "panel('events')", "", "Go to the events"),
-    Key("tab", "tab", "next_panel", "", "Next panel"),
-    Key("shift+tab", "shift+tab", "previous_panel", "", "Previous panel"),
+    Key("K", "K", "kill", N_("Kill"), N_("Kill: it ends wherever it is"), True, rank=7),
     Key(
-        "question_mark,h,f1", "?", "help", "Help", "Show all keys and what the glyphs mean", rank=0
+        "s", "s", "step", N_("Step"), N_("Step: one protocol step; space lets it run"), True, rank=4
+    ),
+    Key(
+        "x",
+        "x",
+        "faults",
+        N_("Faults"),
+        N_("Faults: a mistake to make, and what to expect"),
+        True,
+        rank=4,
+    ),
+    Key(
+        "v",
+        "v",
+        "audit",
+        N_("Audit"),
+        N_("Audit: bring to rest, and count what is lost"),
+        True,
+        rank=4,
+    ),
+    Key("r", "r", "repair", N_("Repair"), N_("Repair: the plan first, then it asks"), True, rank=3),
+    Key(
+        "i", "i", "interpret", N_("Type"), N_("Read the bytes as another type"), rank=3, needs=BYTES
+    ),
+    Key(
+        "g", "g", "go_to", N_("Go to"), N_("Go to an offset, 0x... or decimal"), rank=3, needs=BYTES
+    ),
+    Key(
+        "o",
+        "o",
+        "attach",
+        N_("Open"),
+        N_("Attach to another segment, from a list"),
+        rank=2,
+        needs=OPENER,
+    ),
+    Key("l", "l", "logs", N_("Logs"), N_("What your own programs print"), rank=2, needs=PROGRAMS),
+    Key("z", "z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), rank=4),
+    Key("f", "f", "maximise", N_("Zoom"), N_("Maximise or restore the focused panel"), rank=4),
+    Key("escape", "esc", "restore", "", N_("Restore all panels")),
+    Key("1", "1", "panel('ring')", "", N_("Go to the ring")),
+    Key("2", "2", "panel('semaphores')", "", N_("Go to the semaphores")),
+    Key("3", "3", "panel('throughput')", "", N_("Go to the throughput")),
+    Key("4", "4", "panel('processes')", "", N_("Go to the processes")),
+    Key("5", "5", "panel('events')", "", N_("Go to the events")),
+    Key("tab", "tab", "next_panel", "", N_("Next panel")),
+    Key("shift+tab", "shift+tab", "previous_panel", "", N_("Previous panel")),
+    Key(
+        "question_mark,h,f1",
+        "?",
+        "help",
+        N_("Help"),
+        N_("Show all keys and what the glyphs mean"),
+        rank=0,
     ),
     Key(
         "q,ctrl+q",
         "q",
         "leave(0)",
-        "Quit",
-        "Quit: our own workers end, our own segment is unlinked",
+        N_("Quit"),
+        N_("Quit: our own workers end, our own segment is unlinked"),
         rank=0,
     ),
-    Key("ctrl+c", "ctrl+c", "leave(130)", "", "Quit, as an interrupt does", priority=True),
-    Key("ctrl+p", "ctrl+p", "command_palette", "Menu", "Find any command by name", rank=3),
+    Key("ctrl+c", "ctrl+c", "leave(130)", "", N_("Quit, as an interrupt does"), priority=True),
+    Key("ctrl+p", "ctrl+p", "command_palette", N_("Menu"), N_("Find any command by name"), rank=3),
 )
 """In the order of the key bar and of the help screen."""
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
-    ("up down", "Choose a row; a group stands for all of its processes"),
-    ("enter", "All of a process; of a finding its evidence and remedy"),
-    ("pgup pgdn", "A page at a time"),
-    ("home end", "First row, last row"),
+    ("up down", N_("Choose a row; a group stands for all of its processes")),
+    ("enter", N_("All of a process; of a finding its evidence and remedy")),
+    ("pgup pgdn", N_("A page at a time")),
+    ("home end", N_("First row, last row")),
 )
 """What the table itself answers to, for the help screen."""
 
 MOUSE: tuple[tuple[str, str], ...] = (
-    ("click", "Choose a row, go to a panel, or press a key of the bar"),
-    ("double-click", "Maximise or restore a panel"),
-    ("wheel", "Scroll the processes or the events"),
+    (N_("click"), N_("Choose a row, go to a panel, or press a key of the bar")),
+    (N_("double-click"), N_("Maximise or restore a panel")),
+    (N_("wheel"), N_("Scroll the processes or the events")),
 )
 
 

@@ -142,7 +142,7 @@ class Helm:
         )
         if paced:
             return paced, None
-        return (), f"{aim.label}: a program of its own sets its own pace"
+        return (), _("{label}: a program of its own sets its own pace").format(label=aim.label)
 
 
 def _workers(aim: Aim) -> tuple[Process, ...]:
@@ -160,9 +160,9 @@ def _nobody(aim: Aim) -> Complaint:
     ('choose a row first, with up and down or the mouse', 'producers: no live process there')
     """
     if not aim.label:
-        return "choose a row first, with up and down or the mouse"
+        return _("choose a row first, with up and down or the mouse")
     if aim.ours:
         return None
     if not aim.others:
-        return f"{aim.label}: no live process there"
-    return f"{aim.label}: not a worker of ours, so it is not ours to steer"
+        return _("{label}: no live process there").format(label=aim.label)
+    return _("{label}: not a worker of ours, so it is not ours to steer").format(label=aim.label)

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shmtui.ipc.protocol import Role
+from shmtui.language import N_
 from shmtui.observe.snapshot import LayoutSource, Origin, Process, ProcessState, Snapshot
 
 Key = str | int
 """What a choice clings to: a group's name, or a PID."""
 
-PRODUCERS, CONSUMERS, OTHERS, EVERYONE = "producers", "consumers", "others", "processes"
+PRODUCERS, CONSUMERS = N_("producers"), N_("consumers")
+OTHERS, EVERYONE = N_("others"), N_("processes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from shmtui.events import Event
 from shmtui.observe.snapshot import EMPTY, LayoutSource, Snapshot
-from shmtui.tui.flow import NOTHING, Verdict
+from shmtui.tui.flow import Verdict, nothing
 from shmtui.tui.glyphs import UNICODE, Glyphs
 from shmtui.tui.history import History
 from shmtui.tui.window import Window
@@ -19,7 +19,7 @@ class View:
     history: History = field(default_factory=History)
     """Shared between frames; panels read it only."""
     history_version: int = 0
-    verdict: Verdict = NOTHING
+    verdict: Verdict = field(default_factory=nothing)
     balance_settled: bool = False
     """Whether the last samples agree on how the permits add up."""
     events: tuple[Event, ...] = ()

@@ -1,7 +1,9 @@
 """Findings: a line each among the events, and one in full. Pure."""
 
 from shmtui.events import Event, Tone
+from shmtui.language import _, ngettext
 from shmtui.observe.snapshot import Finding, Health, Status
+from shmtui.observe.words import word
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.figures import format_clock
 from shmtui.tui.glyphs import Glyphs
@@ -24,7 +26,7 @@ def finding_line(finding: Finding, width: int, glyphs: Glyphs) -> Line:
         line(
             mark,
             (f" {inert(finding.code, glyphs.ascii_only)}", f"{mark.role}"),
-            (f" {finding.certainty}: ", "muted"),
+            (f" {word(finding.certainty)}: ", "muted"),
             inert(finding.claim, glyphs.ascii_only),
         ),
         width,
@@ -39,7 +41,8 @@ def findings_count(health: Health) -> str:
     ''
     """
     count = len(health.findings)
-    return f"{count} finding{'s' * (count > 1)}" if count else ""
+    text = ngettext("{count} finding", "{count} findings", count)
+    return text.format(count=count) if count else ""
 
 
 def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
@@ -50,17 +53,17 @@ def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
         line(
             mark,
             (f" {inert(finding.code, ascii_only)}", "strong"),
-            (f"  {finding.severity}, {finding.certainty}", mark.role),
+            (f"  {word(finding.severity)}, {word(finding.certainty)}", mark.role),
         ),
         (),
         *(line((text, "strong")) for text in wrap(inert(finding.claim, ascii_only), width)),
         (),
-        line(("What shows it", "title")),
+        line((_("What shows it"), "title")),
     ]
     for fact in finding.evidence:
         for at, text in enumerate(wrap(inert(fact, ascii_only), width - 2)):
             rows.append(line((f"{glyphs.dot} " if at == 0 else "  ", "muted"), text))
-    rows += [(), line(("What to do", "title"))]
+    rows += [(), line((_("What to do"), "title"))]
     rows += [line((text, "good")) for text in wrap(inert(finding.remedy, ascii_only), width)]
     return rows
 

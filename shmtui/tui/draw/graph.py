@@ -7,6 +7,7 @@ back each keeps its place, and a difference shows as a lack of symmetry.
 
 from collections.abc import Sequence
 
+from shmtui.language import _
 from shmtui.tui.figures import format_axis, nice_ceiling
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.history import Pair
@@ -113,9 +114,9 @@ def _time_axis(cells: int, glyphs: Glyphs) -> Line:
     >>> plain(_time_axis(30, UNICODE))
     '     0┤60 s ago ─── 30 s ──────── now'
     """
-    left, middle, right = "60 s ago ", " 30 s ", " now"
+    left, middle, right = _("60 s ago") + " ", " 30 s ", " " + _("now")
     if cells < len(left) + len(middle) + len(right) + 2:
-        left, middle, right = "60 s ", "", " now"
+        left, middle, right = "60 s ", "", " " + _("now")
     if cells < len(left) + len(right):
         left, right = "", ""
     before = max(0, cells // 2 - len(left) - len(middle) // 2) if middle else 0

@@ -1,20 +1,21 @@
 """The help screen: every key, the mouse, and what the glyphs mean. Pure."""
 
+from shmtui.language import N_, _
 from shmtui.observe.snapshot import ProcessState
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import MOUSE, ROW_KEYS, available
 from shmtui.tui.lines import Line, line
 
 _STATE_WORDS = {
-    ProcessState.STARTING: "starting",
-    ProcessState.RUNNING: "running: somewhere in the protocol",
-    ProcessState.PACING: "pacing: asleep until its next item is due",
-    ProcessState.BLOCKED: "blocked: waits on a semaphore",
-    ProcessState.PAUSED: "paused by you",
-    ProcessState.STEPPING: "stands before its step: s lets it do it",
-    ProcessState.STOPPED: "stopped by a signal",
-    ProcessState.ENDED: "ended",
-    ProcessState.UNKNOWN: "not known",
+    ProcessState.STARTING: N_("starting"),
+    ProcessState.RUNNING: N_("running: somewhere in the protocol"),
+    ProcessState.PACING: N_("pacing: asleep until its next item is due"),
+    ProcessState.BLOCKED: N_("blocked: waits on a semaphore"),
+    ProcessState.PAUSED: N_("paused by you"),
+    ProcessState.STEPPING: N_("stands before its step: s lets it do it"),
+    ProcessState.STOPPED: N_("stopped by a signal"),
+    ProcessState.ENDED: N_("ended"),
+    ProcessState.UNKNOWN: N_("not known"),
 }
 
 _STATE_ROLES = {
@@ -33,31 +34,38 @@ def help_lines(read_only: bool, glyphs: Glyphs, lacks: frozenset[str] = frozense
     looking = [key for key in available(read_only, lacks) if not key.changes]
     rows: list[Line] = []
     if steering:
-        rows += _section("On the chosen row; a group row stands for all of its processes")
-        rows += [_entry(_names(key.keys, key.shown), key.help) for key in steering]
-    rows += _section("Looking")
-    rows += [_entry(keys, words) for keys, words in ROW_KEYS]
-    rows += [_entry(_names(key.keys, key.shown), key.help) for key in looking]
-    rows += _section("Mouse")
-    rows += [_entry(keys, words) for keys, words in MOUSE]
-    rows += _section("States")
+        rows += _section(_("On the chosen row; a group row stands for all of its processes"))
+        rows += [_entry(_names(key.keys, key.shown), _(key.help)) for key in steering]
+    rows += _section(_("Looking"))
+    rows += [_entry(keys, _(words)) for keys, words in ROW_KEYS]
+    rows += [_entry(_names(key.keys, key.shown), _(key.help)) for key in looking]
+    rows += _section(_("Mouse"))
+    rows += [_entry(_(keys), _(words)) for keys, words in MOUSE]
+    rows += _section(_("States"))
     rows += [
-        _entry(glyphs.states[state], words, _STATE_ROLES.get(state, "muted"))
+        _entry(glyphs.states[state], _(words), _STATE_ROLES.get(state, "muted"))
         for state, words in _STATE_WORDS.items()
     ]
-    rows += _section("Ring and throughput")
+    rows += _section(_("Ring and throughput"))
     rows += [
-        _entry(f"{glyphs.up} in", "the slot that the next item is written to", "producer"),
-        _entry(f"out {glyphs.up}", "the slot that the next item is read from", "consumer"),
-        _entry(glyphs.shades[4], "full; shades between are groups partly full", "good"),
-        _entry(glyphs.pip, "protocol: " + _protocol_words(glyphs), "producer"),
-        _entry(glyphs.at_least, "a lower bound: it may be more", "strong"),
+        _entry(f"{glyphs.up} in", _("the slot that the next item is written to"), "producer"),
+        _entry(f"out {glyphs.up}", _("the slot that the next item is read from"), "consumer"),
+        _entry(glyphs.shades[4], _("full; shades between are groups partly full"), "good"),
+        _entry(glyphs.pip, _("protocol: ") + _protocol_words(glyphs), "producer"),
+        _entry(glyphs.at_least, _("a lower bound: it may be more"), "strong"),
     ]
     return rows[1:]
 
 
 def _protocol_words(glyphs: Glyphs) -> str:
-    words = ("wait permit", "wait mutex", "transfer", "post mutex", "post permit", "pace")
+    words = (
+        _("wait permit"),
+        _("wait mutex"),
+        _("transfer"),
+        _("post mutex"),
+        _("post permit"),
+        _("pace"),
+    )
     return f" {glyphs.dot} ".join(words)
 
 

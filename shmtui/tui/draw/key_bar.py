@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from shmtui.language import _
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import Key, available, shown_key
 from shmtui.tui.lines import Line, Span, fit_line
@@ -36,11 +37,11 @@ def key_bar(
     x = 0
     for key in chosen_keys(width, read_only, glyphs, lacks):
         cells = _cells(key, glyphs)
-        spans += [Span(f" {shown_key(key, glyphs)}", "key"), Span(f" {key.label} ", "text")]
+        spans += [Span(f" {shown_key(key, glyphs)}", "key"), Span(f" {_(key.label)} ", "text")]
         targets.append(Target(x, x + cells, key.action))
         x += cells
     return fit_line(tuple(spans), max(0, width), glyphs.ellipsis), tuple(targets)
 
 
 def _cells(key: Key, glyphs: Glyphs) -> int:
-    return len(shown_key(key, glyphs)) + len(key.label) + 3
+    return len(shown_key(key, glyphs)) + len(_(key.label)) + 3

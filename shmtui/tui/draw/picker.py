@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shmtui.observe.discovery import Entry
+from shmtui.language import N_, _
+from shmtui.observe.discovery import Entry, Kind
 from shmtui.observe.entry_text import age_text, mappers_text, size_text, why_not
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.glyphs import Glyphs
@@ -22,14 +23,14 @@ class Column:
     text: Callable[[Entry], str]
 
 
-NAME = Column("name", 0, "<", lambda entry: entry.name)
-LOOKS = Column("looks like", 0, "<", lambda entry: entry.looks)
-SIZE = Column("size", 8, ">", lambda entry: size_text(entry.size))
-OWNER = Column("owner", 8, "<", lambda entry: entry.owner)
-MODE = Column("mode", 4, "<", lambda entry: f"{entry.mode:04o}")
-AGE = Column("age", 6, ">", lambda entry: age_text(entry.age))
-MAPPED = Column("mapped by", 26, "<", mappers_text)
-MAPPED_NARROW = Column("mapped by", 16, "<", mappers_text)
+NAME = Column(N_("name"), 0, "<", lambda entry: entry.name)
+LOOKS = Column(N_("looks like"), 0, "<", lambda entry: entry.looks)
+SIZE = Column(N_("size"), 8, ">", lambda entry: size_text(entry.size))
+OWNER = Column(N_("owner"), 8, "<", lambda entry: entry.owner)
+MODE = Column(N_("mode"), 4, "<", lambda entry: f"{entry.mode:04o}")
+AGE = Column(N_("age"), 6, ">", lambda entry: age_text(entry.age))
+MAPPED = Column(N_("mapped by"), 26, "<", mappers_text)
+MAPPED_NARROW = Column(N_("mapped by"), 16, "<", mappers_text)
 
 _NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
 
@@ -66,7 +67,9 @@ def columns_for(width: int) -> tuple[Column, ...]:
 
 def header_line(width: int, glyphs: Glyphs) -> Line:
     """The titles."""
-    titles = "  ".join(fit(c.title, c.width, c.align, glyphs.ellipsis) for c in columns_for(width))
+    titles = "  ".join(
+        fit(_(c.title), c.width, c.align, glyphs.ellipsis) for c in columns_for(width)
+    )
     return clip_line(line((titles, "muted")), width, glyphs.ellipsis)
 
 
@@ -80,9 +83,9 @@ def entry_line(entry: Entry, width: int, glyphs: Glyphs) -> Line:
         if column.title == MAPPED.title and not dim:
             role = "warn" if entry.orphan else "text" if entry.mappers else "muted"
         if column.title == LOOKS.title and not dim:
-            role = "good" if entry.looks.startswith("bounded buffer") else "text"
+            role = "good" if entry.kind is Kind.BUFFER else "text"
             if entry.orphan and MAPPED.text not in [c.text for c in columns_for(width)]:
-                text = f"orphan: {text}"
+                text = _("orphan: {what}").format(what=text)
         gap = "  " if at else ""
         spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), role))
     return clip_line(tuple(spans), width, glyphs.ellipsis)
@@ -93,7 +96,7 @@ def entry_detail(entry: Entry, width: int, height: int, glyphs: Glyphs) -> list[
     ascii_only = glyphs.ascii_only
     facts = f"{entry.name}: {entry.looks}, {size_text(entry.size)}, {entry.mode:04o}, {entry.owner}"
     everyone = ", ".join(f"{pid} {name}" for pid, name in entry.mappers[:20])
-    who = f"mapped by {everyone}" if entry.mappers else mappers_text(entry)
+    who = _("mapped by {who}").format(who=everyone) if entry.mappers else mappers_text(entry)
     rows = [line((text, "text")) for text in wrap(inert(facts, ascii_only), width)[:2]]
     reason = why_not(entry)
     last = (
@@ -108,10 +111,12 @@ def filter_line(wanted: str, shown: int, total: int, width: int, glyphs: Glyphs)
     """What has been typed, and how many entries it leaves."""
     typed = inert(wanted, glyphs.ascii_only)
     left = line(
-        ("filter ", "muted"), (typed[-max(8, width - 30) :], "strong"), (glyphs.full, "accent")
+        (_("filter") + " ", "muted"),
+        (typed[-max(8, width - 30) :], "strong"),
+        (glyphs.full, "accent"),
     )
-    hint = "" if wanted else "type to filter"
-    count = f"{shown} of {total}" if wanted else f"{total}"
+    hint = "" if wanted else _("type to filter")
+    count = _("{shown} of {total}").format(shown=shown, total=total) if wanted else f"{total}"
     return clip_line(
         line(*left, (f" {hint}  " if hint else "  ", "faint"), (count, "muted")),
         width,

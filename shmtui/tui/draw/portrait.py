@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from shmtui.language import _
 from shmtui.observe.portrait import Portrait
 from shmtui.observe.snapshot import Process
+from shmtui.observe.words import word
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.figures import format_bytes, format_date, format_uptime, format_wait
 from shmtui.tui.glyphs import Glyphs
@@ -49,8 +50,8 @@ def portrait_text(
 
 def _part(process: Process) -> Iterator[tuple[str, str]]:
     """Its part in the buffer."""
-    yield _("role"), process.role
-    state = str(process.state)
+    yield _("role"), word(process.role)
+    state = word(process.state)
     if process.blocked_on is not None:
         state = _("{state} on {semaphore} for {time}").format(
             state=state, semaphore=process.blocked_on, time=format_wait(process.blocked_for)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from shmtui.events import Tone
 from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, step_name
+from shmtui.language import N_, _
 from shmtui.observe.snapshot import Origin, Process, ProcessState
+from shmtui.observe.words import word
 from shmtui.tui.draw.semaphores import ROLES as SEMAPHORE_ROLES
 from shmtui.tui.figures import (
     format_count,
@@ -57,7 +59,7 @@ def _pid(process: Process, _glyphs: Glyphs) -> Span:
 
 
 def _state(process: Process, glyphs: Glyphs) -> Span:
-    text = f"{glyphs.states[process.state]} {process.state}"
+    text = f"{glyphs.states[process.state]} {word(process.state)}"
     return Span(text, _STATE_ROLES[process.state])
 
 
@@ -87,7 +89,7 @@ def _blocked(process: Process, glyphs: Glyphs) -> Span:
     >>> [cell(p, UNICODE).text for cell in (_blocked_short, _blocked, _blocked_long)]
     ['✗ empty', 'empty ✗stuck', "empty ✗ can't wake"]
     """
-    return _blocked_on(process, "stuck", glyphs)
+    return _blocked_on(process, _("stuck"), glyphs)
 
 
 def _blocked_short(process: Process, glyphs: Glyphs) -> Span:
@@ -97,7 +99,7 @@ def _blocked_short(process: Process, glyphs: Glyphs) -> Span:
 
 
 def _blocked_long(process: Process, glyphs: Glyphs) -> Span:
-    return _blocked_on(process, " can't wake", glyphs)
+    return _blocked_on(process, " " + _("can't wake"), glyphs)
 
 
 def _blocked_on(process: Process, unwakeable: str, glyphs: Glyphs) -> Span:
@@ -141,7 +143,7 @@ def protocol_dots(process: Process, glyphs: Glyphs, spaced: bool = False) -> Spa
     """A pip for each step up to the one it is in; programs without a record say what they are."""
     number = _STEP_NUMBERS.get(process.step or "")
     if number is None:
-        words = {Origin.FOREIGN: "foreign", Origin.PROGRAM: "program"}
+        words = {Origin.FOREIGN: _("foreign"), Origin.PROGRAM: _("program")}
         return Span(process.step or words.get(process.origin, glyphs.dash), "faint")
     pips = glyphs.pip * number + glyphs.no_pip * (len(PROTOCOL_STEPS) - number)
     role = ROLE_ROLES.get(process.role, "text")
@@ -185,26 +187,26 @@ def _libc(process: Process, glyphs: Glyphs) -> Span:
 
 def _whose(process: Process, _glyphs: Glyphs) -> Span:
     """Whether it is a program that we started, or somebody else's."""
-    return Span("yours" if process.origin is Origin.PROGRAM else process.origin, "muted")
+    return Span(_("yours") if process.origin is Origin.PROGRAM else _("foreign"), "muted")
 
 
-STATE = Column("state", 10, "<", _state)
-STATE_NARROW = Column("state", 10, "<", _state_and_cause)
-STATE_LONG = Column("state", 20, "<", _state_long)
-RATE = Column("rate/s", 8, ">", _rate, lambda g, y: format_rate(g.rate, y))
-ITEMS = Column("items", 11, ">", _items, lambda g, y: format_count(g.items, y))
-ITEMS_NARROW = Column("items", 9, ">", _items, lambda g, y: format_count(g.items, y))
-TARGET = Column("target/s", 8, ">", _target)
-BLOCKED = Column("blocked on", 12, "<", _blocked)
-BLOCKED_NARROW = Column("blocked on", 10, "<", _blocked_short)
-BLOCKED_LONG = Column("blocked on", 18, "<", _blocked_long)
+STATE = Column(N_("state"), 11, "<", _state)
+STATE_NARROW = Column(N_("state"), 10, "<", _state_and_cause)
+STATE_LONG = Column(N_("state"), 20, "<", _state_long)
+RATE = Column(N_("rate/s"), 8, ">", _rate, lambda g, y: format_rate(g.rate, y))
+ITEMS = Column(N_("items"), 11, ">", _items, lambda g, y: format_count(g.items, y))
+ITEMS_NARROW = Column(N_("items"), 9, ">", _items, lambda g, y: format_count(g.items, y))
+TARGET = Column(N_("target/s"), 8, ">", _target)
+BLOCKED = Column(N_("blocked on"), 12, "<", _blocked)
+BLOCKED_NARROW = Column(N_("blocked on"), 10, "<", _blocked_short)
+BLOCKED_LONG = Column(N_("blocked on"), 18, "<", _blocked_long)
 PID = Column("PID", 7, ">", _pid)
 CPU = Column("CPU", 6, ">", _cpu, lambda g, y: _cpu_text(g.cpu, y))
-LAST = Column("last item", 11, ">", _last)
-DOTS = Column("protocol", 8, "<", _dots)
-STEPS = Column("protocol", 23, "<", _steps)
-USER = Column("user", 8, "<", _user)
-THREADS = Column("threads", 7, ">", _threads)
-SINCE = Column("since", 11, "<", _since)
+LAST = Column(N_("last item"), 11, ">", _last)
+DOTS = Column(N_("protocol"), 8, "<", _dots)
+STEPS = Column(N_("protocol"), 23, "<", _steps)
+USER = Column(N_("user"), 8, "<", _user)
+THREADS = Column(N_("threads"), 7, ">", _threads)
+SINCE = Column(N_("since"), 11, "<", _since)
 LIBC = Column("libc", 5, "<", _libc)
-WHOSE = Column("whose", 7, "<", _whose)
+WHOSE = Column(N_("whose"), 7, "<", _whose)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from shmtui.language import _
 from shmtui.observe.snapshot import Process, ProcessState
 from shmtui.tui.draw.process_cells import (
     BLOCKED,
@@ -107,11 +108,12 @@ def header_line(width: int, glyphs: Glyphs, foreign: bool = False) -> Line:
     gap = " " * table.gap
     spans = [Span(" " * _INDENT)]
     spans += [
-        Span(fit(c.title, c.width, c.align, glyphs.ellipsis) + gap, "muted") for c in table.before
+        Span(fit(_(c.title), c.width, c.align, glyphs.ellipsis) + gap, "muted")
+        for c in table.before
     ]
-    spans.append(Span(fit("process", table.name, "<", glyphs.ellipsis), "muted"))
+    spans.append(Span(fit(_("process"), table.name, "<", glyphs.ellipsis), "muted"))
     spans += [
-        Span(gap + fit(c.title, c.width, c.align, glyphs.ellipsis), "muted") for c in table.after
+        Span(gap + fit(_(c.title), c.width, c.align, glyphs.ellipsis), "muted") for c in table.after
     ]
     return clip_line(tuple(spans), width, glyphs.ellipsis)
 
@@ -133,9 +135,8 @@ def _group(group: Group, table: Table, glyphs: Glyphs) -> Line:
     known = ROLE_ROLES.get(group.role)
     role = f"{known}-strong" if known else "strong"
     spans = [Span(" " * (column.width + table.gap)) for column in table.before]
-    spans.append(
-        Span(fit(f"{group.key} ({len(group.alive)})", table.name, "<", glyphs.ellipsis), role)
-    )
+    title = f"{_(group.key)} ({len(group.alive)})"
+    spans.append(Span(fit(title, table.name, "<", glyphs.ellipsis), role))
     for column in table.after:
         text = column.total(group, glyphs) if column.total and group.members else ""
         spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), "strong"))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, step_name
 from shmtui.observe.snapshot import Process, ProcessState
+from shmtui.observe.words import word
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.lines import Line, Span, clip_line, width_of
 
@@ -27,7 +28,7 @@ def protocol_lines(processes: Sequence[Process], width: int, glyphs: Glyphs) -> 
 
 
 def _whole(role: Role, standing: Sequence[Process], glyphs: Glyphs) -> Line:
-    spans = [Span(f"  {role}", f"{role}-strong")]
+    spans = [Span(f"  {word(role)}", f"{role}-strong")]
     for step in PROTOCOL_STEPS:
         name = step_name(role, step)
         there = [p.name.rpartition(" ")[2] for p in standing if p.step == name]
@@ -45,7 +46,7 @@ def _short(standing: Sequence[Process], width: int, glyphs: Glyphs) -> Line:
     for process in standing:
         number = process.name.rpartition(" ")[2]
         spans += [
-            Span(f"{process.role} {number}", f"{process.role}-strong"),
+            Span(f"{word(process.role)} {number}", f"{process.role}-strong"),
             Span(f" {mark}", "accent"),
             Span(f"{process.step}  ", "strong"),
         ]

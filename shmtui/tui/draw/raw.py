@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
+from shmtui.language import _
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.lines import Line, Span, clip_line, line
 from shmtui.tui.text import cells
@@ -107,7 +108,9 @@ def raw_lines(
     if width <= 0 or height <= 0:
         return []
     if size <= 0:
-        return [clip_line(line(("the segment is empty: 0 bytes", "muted")), width, glyphs.ellipsis)]
+        return [
+            clip_line(line((_("the segment is empty: 0 bytes"), "muted")), width, glyphs.ellipsis)
+        ]
     if window is None:
         return []
     gutter = gutter_for(size)
@@ -127,7 +130,7 @@ def raw_lines(
         )
         rows.append(_joined([Span(f"{offset:0{gutter}x}  ", "muted"), *body]))
     if rows and not window.data:
-        rows[0] = line(("these bytes cannot be read: cut off, or gone", "warn"))
+        rows[0] = line((_("these bytes cannot be read: cut off, or gone"), "warn"))
     return [clip_line(row, width, glyphs.ellipsis) for row in rows]
 
 
@@ -244,9 +247,11 @@ def parse_offset(text: str, size: int) -> int:
     try:
         offset = int(text.strip().replace("_", ""), 16 if "x" in text.lower() else 10)
     except ValueError:
-        raise ValueError("an offset is a number, such as 4096 or 0x1000") from None
+        raise ValueError(_("an offset is a number, such as 4096 or 0x1000")) from None
     if not 0 <= offset < max(1, size):
-        raise ValueError(f"the segment ends before: it has {size} bytes (0x{size:x})")
+        raise ValueError(
+            _("the segment ends before: it has {size} bytes (0x{size:x})").format(size=size)
+        )
     return offset
 
 

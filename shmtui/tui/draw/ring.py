@@ -9,6 +9,7 @@ a hundred do.
 from enum import Enum
 
 from shmtui.ipc.layout import ITEM_TYPES
+from shmtui.language import _
 from shmtui.observe.snapshot import Slot, Snapshot
 from shmtui.tui.draw.marks import mark_line
 from shmtui.tui.draw.slot_list import full_role, list_columns, list_lines, slot_at
@@ -85,7 +86,7 @@ def ring_lines(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> l
     if width <= 0 or height <= 0:
         return []
     if slots <= 0:
-        return [line(("no buffer seen yet", "muted"))]
+        return [line((_("no buffer seen yet"), "muted"))]
     bar = bar_line(snapshot, width, glyphs)
     style = style_for(slots, width, height, is_compound(snapshot))
     body = _body(snapshot, style, width, height - 1, glyphs)
@@ -114,14 +115,18 @@ def remark(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> str:
     slots = snapshot.layout.slots
     parts = [
         f"{name} {format_count(at, glyphs)}"
-        + ("" if at is None or 0 <= at < slots else f" is outside 0..{slots - 1}")
+        + ("" if at is None or 0 <= at < slots else " " + _outside(slots))
         for name, at in (("out", snapshot.out), ("in", snapshot.in_))
     ]
     if style_for(slots, width, height, is_compound(snapshot)) is Style.STRIP:
         size = plan_strip(slots, width, _strip_rows(height - 1)).size
         if size > 1:
-            parts.append(f"1 glyph = {format_count(size)} slots")
+            parts.append(_("1 glyph = {size} slots").format(size=format_count(size)))
     return f" {glyphs.dot} ".join(parts)
+
+
+def _outside(slots: int) -> str:
+    return _("is outside 0..{last}").format(last=slots - 1)
 
 
 def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
@@ -135,11 +140,11 @@ def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     """
     slots, full = snapshot.layout.slots, snapshot.occupancy
     if full is None or slots <= 0:
-        return line((clip("occupancy unknown", width, glyphs.ellipsis), "warn"))
+        return line((clip(_("occupancy unknown"), width, glyphs.ellipsis), "warn"))
     share = format_percent(full, slots)
     figures = line(
         (format_count(full, glyphs), "strong"),
-        (f" of {format_count(slots, glyphs)} full", "text"),
+        (" " + _("of {slots} full").format(slots=format_count(slots, glyphs)), "text"),
         (f"{share:>7}", "muted"),
     )
     short = line((f"{format_count(full, glyphs)}/{format_count(slots, glyphs)}", "strong"))

@@ -1,6 +1,7 @@
 """The three semaphores: value, waiters and who they are, and whether the permits add up. Pure."""
 
 from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.language import _, ngettext
 from shmtui.observe.snapshot import Process, ProcessState, SemaphoreState, Snapshot
 from shmtui.tui.draw.ring import bar
 from shmtui.tui.figures import format_count
@@ -55,8 +56,8 @@ def remark(snapshot: Snapshot) -> str:
     """
     shared = {state.shared for state in snapshot.semaphores.values()}
     if False in shared:
-        return snapshot.layout.semaphores + " · process-private!"
-    return snapshot.layout.semaphores + (" · shared" if shared == {True} else "")
+        return snapshot.layout.semaphores + _(" · process-private!")
+    return snapshot.layout.semaphores + (_(" · shared") if shared == {True} else "")
 
 
 def _short(snapshot: Snapshot, glyphs: Glyphs) -> Line:
@@ -66,7 +67,7 @@ def _short(snapshot: Snapshot, glyphs: Glyphs) -> Line:
         spans += [
             Span(f"{role} ", ROLES[role]),
             Span(format_count(state.value, glyphs), "strong"),
-            Span(f" ({state.waiters} waiting)  " if state.waiters else "  ", "bad"),
+            Span(_waiting_words(state.waiters) if state.waiters else "  ", "bad"),
         ]
     return line(*spans)
 
@@ -96,7 +97,7 @@ def _figures(state: SemaphoreState, top: int, slots: int, glyphs: Glyphs) -> Lin
     above = state.value is not None and state.value > top
     return line(
         (f" {value:>{room}}", "bad" if above else "strong"),
-        (f" of {format_count(top, glyphs):<{room}}", "muted"),
+        (" " + _("of {most}").format(most=f"{format_count(top, glyphs):<{room}}"), "muted"),
     )
 
 
@@ -133,13 +134,13 @@ def _waiters(
     names = [inert(p.name, glyphs.ascii_only) for p in waiting(snapshot, role)]
     count = state.waiters
     if count is None and not names:
-        return clip_line(line(("waiters unknown", "muted")), room, glyphs.ellipsis)
+        return clip_line(line((_("waiters unknown"), "muted")), room, glyphs.ellipsis)
     known = max(count or 0, len(names))
     if known == 0:
-        wording = ["none waiting", "none", ""]
+        wording = [_("none waiting"), _("none"), ""]
         return line((next(w for w in wording if len(w) <= max(0, room)), "muted"))
-    tail = line((" (private!)", "bad")) if state.shared is False else ()
-    heads = [f"{known} waiting", f"{known}"]
+    tail = line((" " + _("(private!)"), "bad")) if state.shared is False else ()
+    heads = [ngettext("{count} waiting", "{count} waiting", known).format(count=known), f"{known}"]
     if names:
         for shown in range(min(len(names), 4), 0, -1):
             more = known - shown
@@ -155,26 +156,35 @@ def invariant_line(sums: Permits, settled: bool, width: int, glyphs: Glyphs) -> 
     """Whether every permit is accounted for, in figures where there is room for them."""
     slots = format_count(sums.slots, glyphs)
     if sums.balance is Balance.UNKNOWN:
-        return line(("permits unknown", "muted"))
+        return line((_("permits unknown"), "muted"))
     parts = f"empty {format_count(sums.empty)} + full {format_count(sums.full)}"
     if sums.in_flight is not None:
-        parts += f" + in flight {format_count(sums.in_flight)}"
+        parts += " + " + _("in flight {count}").format(count=format_count(sums.in_flight))
     total = format_count(sums.total, glyphs)
     if sums.balance is Balance.HOLDS:
         long = line((f"{glyphs.yes} ", "good"), (f"{parts} = {slots}", "muted"))
-        short = line((f"{glyphs.yes} ", "good"), (f"permits add up to {slots}", "muted"))
+        adds_up = _("permits add up to {slots}").format(slots=slots)
+        short = line((f"{glyphs.yes} ", "good"), (adds_up, "muted"))
     elif sums.balance is Balance.POSSIBLE:
         long = line(
-            (f"{glyphs.dot} {parts} {_at_most(glyphs)} {slots}; in flight unknown", "muted")
+            (f"{glyphs.dot} {parts} {_at_most(glyphs)} {slots}; ", "muted"),
+            (_("in flight unknown"), "muted"),
         )
-        short = line((f"{glyphs.dot} {total} of {slots} permits seen", "muted"))
+        seen = _("{total} of {slots} permits seen").format(total=total, slots=slots)
+        short = line((f"{glyphs.dot} {seen}", "muted"))
     elif settled:
-        long = line((f"{glyphs.no} {parts} = {total}, not {slots}", "bad"))
-        short = line((f"{glyphs.no} {total} permits, not {slots}", "bad"))
+        wrong = _("{parts} = {total}, not {slots}").format(parts=parts, total=total, slots=slots)
+        long = line((f"{glyphs.no} {wrong}", "bad"))
+        wrong = _("{total} permits, not {slots}").format(total=total, slots=slots)
+        short = line((f"{glyphs.no} {wrong}", "bad"))
     else:
         long = line((f"{glyphs.maybe} {parts} {_nearly(glyphs)} {slots}", "muted"))
-        short = line((f"{glyphs.maybe} permits on the move", "muted"))
+        short = line((f"{glyphs.maybe} ", "muted"), (_("permits on the move"), "muted"))
     return long if width_of(long) <= width else short
+
+
+def _waiting_words(count: int) -> str:
+    return " (" + ngettext("{count} waiting", "{count} waiting", count).format(count=count) + ")  "
 
 
 def _at_most(glyphs: Glyphs) -> str:

@@ -3,6 +3,7 @@
 from itertools import groupby
 from typing import NamedTuple
 
+from shmtui.language import _
 from shmtui.tui.draw.marks import mark_line
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.lines import Line, Span, clip_line, line
@@ -150,7 +151,8 @@ def legend(width: int, glyphs: Glyphs) -> Line:
             "   ",
             (f"{glyphs.down} in", "producer"),
             "   ",
-            (f"{glyphs.both} both", "strong"),
+            (f"{glyphs.both} ", "strong"),
+            (_("both"), "strong"),
         ),
         width,
         glyphs.ellipsis,

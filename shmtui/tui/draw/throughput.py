@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from shmtui.language import _
 from shmtui.observe.snapshot import Method, Snapshot
 from shmtui.tui.draw.graph import graph_lines, spark
 from shmtui.tui.figures import format_count, format_rate, known_rate, method_words
@@ -76,12 +77,13 @@ def now_lines(
 
 
 def _per_second(rate: str) -> str:
-    return rate if rate == "unknown" else f"{rate} /s"
+    return rate if rate == _("unknown") else f"{rate} /s"
 
 
 def _peak(top: float, method: Method, glyphs: Glyphs) -> Span:
-    text = "" if method is Method.UNKNOWN else f" peak {format_rate(top, glyphs)}"
-    return Span(text, "muted")
+    if method is Method.UNKNOWN:
+        return Span("", "muted")
+    return Span(" " + _("peak {rate}").format(rate=format_rate(top, glyphs)), "muted")
 
 
 def _sides(
@@ -91,14 +93,14 @@ def _sides(
     return (
         (
             glyphs.up,
-            "produced",
+            _("produced"),
             "producer",
             known_rate(rates.produced_per_s, rates.method, glyphs),
             peak[0],
         ),
         (
             glyphs.down,
-            "consumed",
+            _("consumed"),
             "consumer",
             known_rate(rates.consumed_per_s, rates.method, glyphs),
             peak[1],
@@ -110,7 +112,8 @@ def through_line(snapshot: Snapshot, glyphs: Glyphs) -> Line:
     """How many items went all the way, where that is known."""
     if snapshot.totals is None or snapshot.throughput.method is not Method.COUNTERS:
         return ()
-    return line((f"{format_count(snapshot.totals.consumed, glyphs)} through", "muted"))
+    count = format_count(snapshot.totals.consumed, glyphs)
+    return line((_("{count} through").format(count=count), "muted"))
 
 
 def _narrow(

@@ -8,7 +8,6 @@ from shmtui.tui.text import clip, inert
 from shmtui.tui.view import View
 
 _GLYPHS = {"good": "pip", "warn": "up", "bad": "no", "consumer": "no_pip"}
-FROZEN = " FROZEN "
 
 
 def title_line(view: View, width: int) -> Line:
@@ -63,15 +62,15 @@ def _marks(view: View, width: int) -> list[Span]:
     """What must not be overlooked."""
     marks = []
     if view.frozen:
-        more = f"{view.glyphs.dot} z thaws, workers go on " if width >= 72 else ""
-        marks.append(Span(FROZEN + more, "banner"))
+        more = f"{view.glyphs.dot} {_('z thaws, workers go on')} " if width >= 72 else ""
+        marks.append(Span(f" {_('FROZEN')} {more}", "banner"))
     if view.read_only:
-        marks.append(Span(" read-only", "warn"))
+        marks.append(Span(" " + _("read-only"), "warn"))
     segment = view.snapshot.segment
     if segment.replaced:
         marks.append(Span(" " + _("replaced"), "bad"))
     elif segment.unlinked:
-        marks.append(Span(" unlinked", "warn"))
+        marks.append(Span(" " + _("unlinked"), "warn"))
     return marks
 
 
@@ -84,13 +83,13 @@ def _facts(view: View) -> list[str]:
     if layout.slots > 0:
         kind = inert(layout.item_type, ascii_only)
         inferred = layout.source is LayoutSource.INFERRED
-        guess = " (by its name)" if layout.assumed else " (inferred)" if inferred else ""
-        facts.append(f"{format_count(layout.slots)} {view.glyphs.times} {kind}{guess}")
+        guess = _("(by its name)") if layout.assumed else _("(inferred)") if inferred else ""
+        facts.append(f"{format_count(layout.slots)} {view.glyphs.times} {kind} {guess}".rstrip())
     return facts[::-1]
 
 
 def _times(view: View) -> list[str]:
     times = [f"{view.refresh_hz:g} Hz"]
     if view.snapshot.uptime is not None:
-        times.append(f"up {format_uptime(view.snapshot.uptime)}")
+        times.append(_("up {uptime}").format(uptime=format_uptime(view.snapshot.uptime)))
     return times

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from shmtui.language import _
 from shmtui.tui.lines import Line
 from shmtui.tui.screens.text_panel import TextPanel
 from shmtui.tui.view import View
@@ -43,7 +44,7 @@ class DetailScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One panel."""
-        yield WrappedPanel(self._heading, self._text, "esc closes", self._view)
+        yield WrappedPanel(self._heading, self._text, _("esc closes"), self._view)
 
     def on_click(self) -> None:
         """A click anywhere closes."""

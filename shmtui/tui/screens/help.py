@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from shmtui.language import _
 from shmtui.tui.draw.help import help_lines
 from shmtui.tui.screens.text_panel import TextPanel
 from shmtui.tui.view import View
@@ -26,7 +27,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One panel."""
         text = help_lines(self._view.read_only, self._view.glyphs, self._view.lacks)
-        yield TextPanel("Help", text, "esc closes", self._view)
+        yield TextPanel(_("Help"), text, _("esc closes"), self._view)
 
     def on_click(self) -> None:
         """A click anywhere closes."""

@@ -7,12 +7,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from shmtui.language import N_, _
 from shmtui.tui.lines import Line, line
 from shmtui.tui.screens.text_panel import TextPanel
 from shmtui.tui.text import clip, inert
 from shmtui.tui.view import View
 
-_YES, _NO = "  y  Kill  ", "  n  Leave it  "
+_YES, _NO = N_("  y  Kill  "), N_("  n  Leave it  ")
 
 
 class KillQuestion(ModalScreen[bool]):
@@ -32,20 +33,21 @@ class KillQuestion(ModalScreen[bool]):
         """What it is about, what comes of it, and the two answers."""
         name = clip(inert(self._label, self._view.glyphs.ascii_only), 40)
         text: list[Line] = [
-            line("Kill ", (name, "strong"), "?"),
+            line(_("Kill") + " ", (name, "strong"), "?"),
             (),
-            line(("It is not a worker of ours. If it holds mutex when it dies,", "muted")),
-            line(("the others wait for ever.", "muted")),
+            line((_("It is not a worker of ours. If it holds mutex when it dies,"), "muted")),
+            line((_("the others wait for ever."), "muted")),
             (),
-            line((_YES, "banner"), "   ", (_NO, "key")),
+            line((_(_YES), "banner"), "   ", (_(_NO), "key")),
         ]
-        yield TextPanel("Kill a foreign process", text, "", self._view)
+        yield TextPanel(_("Kill a foreign process"), text, "", self._view)
 
     def on_click(self, event: events.Click) -> None:
         """The answers are buttons."""
         panel = self.query_one(TextPanel)
         x, y = event.screen_x - panel.region.x - 2, event.screen_y - panel.region.y - 1
-        if y == 5 and 0 <= x < len(_YES):
+        yes, no = len(_(_YES)), len(_(_NO))
+        if y == 5 and 0 <= x < yes:
             self.dismiss(True)
-        elif y == 5 and len(_YES) + 3 <= x < len(_YES) + 3 + len(_NO):
+        elif y == 5 and yes + 3 <= x < yes + 3 + no:
             self.dismiss(False)

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from shmtui.errors import ShmtuiError
+from shmtui.language import N_, _, ngettext
 from shmtui.observe.layout_words import option_words
 from shmtui.tui.draw.picker import filter_line
 from shmtui.tui.draw.wrap import wrap
@@ -17,13 +18,13 @@ from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.text import inert
 from shmtui.tui.view import View
 
-RAW_WORDS = "show as bytes (raw)"
+RAW_WORDS = N_("show as bytes (raw)")
 
 
 class LayoutsPanel(RowsPanel):
     """A row for each layout, in words, and one for none of them."""
 
-    title = "Which layout is it?"
+    title = N_("Which layout is it?")
 
     def __init__(self, name: str, options: tuple[str, ...], view: View) -> None:
         super().__init__(view)
@@ -63,7 +64,7 @@ class LayoutsPanel(RowsPanel):
         return self.at, self.said, self.wanted
 
     def _words(self, at: int) -> str:
-        words = RAW_WORDS if at == len(self._shown) else option_words(self._shown[at])
+        words = _(RAW_WORDS) if at == len(self._shown) else option_words(self._shown[at])
         return inert(words, self.view.glyphs.ascii_only)
 
     def above(self, width: int) -> list[Line]:
@@ -72,12 +73,15 @@ class LayoutsPanel(RowsPanel):
         name = inert(self._segment, glyphs.ascii_only)
         count = len(self._options)
         if not count:
-            why = f"The programs that map {name} disagree on its layout."
+            why = _("The programs that map {name} disagree on its layout.").format(name=name)
             return [*(line(text) for text in wrap(why, width)[:3]), ()]
-        why = (
-            f"{count} layout{'s fit' if count > 1 else ' fits'} the bytes of {name} so far. Choose "
-            "the one that its program uses; its header says for sure: shmtui attach --header FILE"
-        )
+        why = ngettext(
+            "{count} layout fits the bytes of {name} so far. Choose the one that its program uses; "
+            "its header says for sure: shmtui attach --header FILE",
+            "{count} layouts fit the bytes of {name} so far. Choose the one that its program uses; "
+            "its header says for sure: shmtui attach --header FILE",
+            count,
+        ).format(count=count, name=name)
         shown = filter_line(self.wanted, len(self._shown), count, width, glyphs)
         return [*(line(text) for text in wrap(why, width)[:3]), shown]
 
@@ -103,7 +107,7 @@ class LayoutsPanel(RowsPanel):
     def remark(self, width: int, height: int) -> str:
         """Its keys."""
         del width, height
-        return "enter takes it, esc goes back"
+        return _("enter takes it, esc goes back")
 
 
 class LayoutScreen(TypedScreen[Opened | None]):
@@ -136,7 +140,7 @@ class LayoutScreen(TypedScreen[Opened | None]):
 
     def on_rows_panel_chosen(self) -> None:
         """Attach by it."""
-        self._panel.say("attaching" + self._view.glyphs.ellipsis, "accent")
+        self._panel.say(_("attaching") + self._view.glyphs.ellipsis, "accent")
         self.run_worker(self._open(self._panel.chosen), exclusive=True, group="open")
 
     async def _open(self, layout: str | None) -> None:

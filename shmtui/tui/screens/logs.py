@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from shmtui.language import N_, _, ngettext
 from shmtui.tui.draw.key_bar import Target
 from shmtui.tui.draw.logs import Tab, log_line, tabs_line, visible
 from shmtui.tui.figures import format_count
@@ -19,7 +20,7 @@ from shmtui.tui.widgets.panel import Panel
 class LogPanel(Panel, can_focus=True):
     """The lines of one program; it follows the newest until it is scrolled away from it."""
 
-    title = "Programs"
+    title = N_("Programs")
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False),
@@ -80,7 +81,7 @@ class LogPanel(Panel, can_focus=True):
         """The tabs, and the lines in view: of ten thousand no more are looked at."""
         log = self._log()
         if log is None:
-            return [line(("no program of yours runs here", "muted"))]
+            return [line((_("no program of yours runs here"), "muted"))]
         glyphs = self.view.glyphs
         tabs = [Tab(lg.name, lg.pid, not self._steering.owns(lg.pid)) for lg in self._logs]
         head, self._targets = tabs_line(tabs, self._at, width, glyphs)
@@ -89,7 +90,7 @@ class LogPanel(Panel, can_focus=True):
         shown = visible(log.lines, first - self._lost(log), room)
         body = [log_line(text, width, glyphs) for text in shown]
         if not log.said:
-            body = [line(("it has printed nothing yet", "muted"))]
+            body = [line((_("it has printed nothing yet"), "muted"))]
         return [head, (), *body]
 
     @staticmethod
@@ -112,20 +113,23 @@ class LogPanel(Panel, can_focus=True):
 
     def heading(self) -> str:
         """Whether it follows."""
-        return "following" if self._top is None else "end follows again"
+        return _("following") if self._top is None else _("end follows again")
 
     def remark(self, width: int, height: int) -> str:
         """How it is, and the keys."""
         del height
         log = self._log()
         if log is None:
-            return "esc closes"
+            return _("esc closes")
         alive = self._steering.owns(log.pid)
-        state = f"PID {log.pid}" if alive else f"PID {log.pid} has ended"
-        said = f"{format_count(log.said)} line{'s' * (log.said != 1)}"
-        short = f"{state}, R restarts, esc closes"
+        state = f"PID {log.pid}" if alive else _("PID {pid} has ended").format(pid=log.pid)
+        said = ngettext("{count} line", "{count} lines", log.said).format(
+            count=format_count(log.said)
+        )
+        short = f"{state}, " + _("R restarts, esc closes")
         many = len(self._logs) > 1
-        long = f"{said} {self.view.glyphs.dot} {short}" + (", tab: next program" if many else "")
+        long = f"{said} {self.view.glyphs.dot} {short}"
+        long += ", " + _("tab: next program") if many else ""
         return long if len(long) + 6 <= width else short
 
     def show(self, view: View) -> None:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from shmtui.language import N_, _
 from shmtui.tui.draw.raw import parse_offset
 from shmtui.tui.lines import Line, line
 from shmtui.tui.screens.typed_screen import TypedScreen
@@ -16,7 +17,7 @@ from shmtui.tui.widgets.panel import Panel
 class OffsetPanel(Panel, can_focus=True):
     """What is typed, and what is wrong with it."""
 
-    title = "Go to"
+    title = N_("Go to")
 
     def __init__(self, view: View) -> None:
         super().__init__()
@@ -33,9 +34,9 @@ class OffsetPanel(Panel, can_focus=True):
         del width, height
         glyphs, size = self.view.glyphs, self.view.snapshot.segment.size
         typed_so_far = inert(self.text, glyphs.ascii_only)
-        hint = f"decimal or 0x..., up to {max(0, size - 1)} (0x{max(0, size - 1):x})"
+        hint = _("decimal or 0x..., up to {last} (0x{last:x})").format(last=max(0, size - 1))
         return [
-            line(("offset ", "muted"), (typed_so_far, "strong"), (glyphs.full, "accent")),
+            line((_("offset") + " ", "muted"), (typed_so_far, "strong"), (glyphs.full, "accent")),
             (),
             line((self.wrong, "bad")) if self.wrong else line((hint, "muted")),
         ]
@@ -43,7 +44,7 @@ class OffsetPanel(Panel, can_focus=True):
     def remark(self, width: int, height: int) -> str:
         """Its keys."""
         del width, height
-        return "enter goes there, esc closes"
+        return _("enter goes there, esc closes")
 
     def write(self, text: str) -> None:
         """Have this stand there."""

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from shmtui.errors import ShmtuiError
+from shmtui.language import N_, _
 from shmtui.observe.discovery import Entry
 from shmtui.observe.entry_text import by_interest, matches, why_not
 from shmtui.observe.layout_choice import AmbiguousLayoutError
@@ -23,7 +24,7 @@ from shmtui.tui.view import View
 class PickerPanel(RowsPanel):
     """The entries that match what is typed."""
 
-    title = "Attach to a segment"
+    title = N_("Attach to a segment")
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
@@ -82,10 +83,10 @@ class PickerPanel(RowsPanel):
     def _nothing(self) -> str:
         """Why the list is empty, and what to do about it."""
         if self._entries is None:
-            return "looking" + self.view.glyphs.ellipsis
+            return _("looking") + self.view.glyphs.ellipsis
         if self._entries:
-            return "nothing matches: backspace takes a letter back, ctrl+u all of them"
-        return (
+            return _("nothing matches: backspace takes a letter back, ctrl+u all of them")
+        return _(
             "There is nothing in /dev/shm: no segment and no named semaphore. Start the program "
             "whose buffer you want to see, or shmtui run in another terminal; then ctrl+r."
         )
@@ -106,8 +107,8 @@ class PickerPanel(RowsPanel):
     def remark(self, width: int, height: int) -> str:
         """Its keys."""
         del height
-        long = "enter attaches, ctrl+r looks again, esc closes"
-        return long if width >= len(long) + 4 else "enter attaches, esc closes"
+        long = _("enter attaches, ctrl+r looks again, esc closes")
+        return long if width >= len(long) + 4 else _("enter attaches, esc closes")
 
 
 class PickerScreen(TypedScreen[Opened | None]):
@@ -145,7 +146,7 @@ class PickerScreen(TypedScreen[Opened | None]):
 
     def action_look(self) -> None:
         """Look again."""
-        self._panel.say("looking" + self._view.glyphs.ellipsis)
+        self._panel.say(_("looking") + self._view.glyphs.ellipsis)
         self.run_worker(self._look(), exclusive=True, group="look")
 
     async def _look(self) -> None:
@@ -171,9 +172,10 @@ class PickerScreen(TypedScreen[Opened | None]):
         if entry is None:
             return
         if reason := why_not(entry):
-            self._panel.say(f"cannot attach: {reason}", "bad")
+            self._panel.say(_("cannot attach: {reason}").format(reason=reason), "bad")
             return
-        self._panel.say(f"attaching to {entry.name}{self._view.glyphs.ellipsis}", "accent")
+        text = _("attaching to {name}").format(name=entry.name)
+        self._panel.say(text + self._view.glyphs.ellipsis, "accent")
         self.run_worker(self._open(entry.name), exclusive=True, group="open")
 
     async def _open(self, name: str) -> None:

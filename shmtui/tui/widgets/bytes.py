@@ -6,6 +6,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from shmtui.language import N_, _, ngettext
 from shmtui.tui.draw.raw import READINGS, form_for, gutter_for, last_first, raw_lines
 from shmtui.tui.figures import format_count
 from shmtui.tui.lines import Line
@@ -16,7 +17,7 @@ from shmtui.tui.widgets.panel import Panel
 class BytesPanel(Panel, can_focus=True):
     """A window on the segment. Only the bytes in view are ever read."""
 
-    title = "Bytes"
+    title = N_("Bytes")
     number = "1"
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -89,11 +90,14 @@ class BytesPanel(Panel, can_focus=True):
         """Where the view stands, and what else the bytes may be."""
         glyphs = self.view.glyphs
         last = max(0, min(self._length, self._first + self._per_row * height) - 1)
-        text = f"{self._first:#x} to {last:#x} of {format_count(self._length)} bytes"
+        text = _("{first:#x} to {last:#x} of {length} bytes").format(
+            first=self._first, last=last, length=format_count(self._length)
+        )
         fitting = len(self.view.snapshot.layout.candidates)
         if fitting:
-            layouts = f"{fitting} layout{'s' * (fitting > 1)} fit{'s' * (fitting == 1)}"
-            hint = f"{layouts}: enter chooses, or --layout"
+            layouts = ngettext("{count} layout fits", "{count} layouts fit", fitting)
+            layouts = layouts.format(count=fitting)
+            hint = _("{layouts}: enter chooses, or --layout").format(layouts=layouts)
             if len(text) + len(hint) + 9 > width:
                 return f"{layouts}: enter"
             text = f"{hint} {glyphs.dot} {text}"

@@ -6,6 +6,7 @@ from textual import events
 from textual.message import Message
 
 from shmtui.events import Event
+from shmtui.language import N_, _
 from shmtui.observe.snapshot import Finding
 from shmtui.tui.draw.events import event_line
 from shmtui.tui.draw.findings import event_text, finding_line, finding_text, findings_count
@@ -20,7 +21,7 @@ _Row = Finding | Event
 class EventsPanel(CursorPanel):
     """Findings as long as they hold, and below them the events, newest first."""
 
-    title = "Events"
+    title = N_("Events")
     number = "5"
 
     class Opened(Message):
@@ -69,7 +70,7 @@ class EventsPanel(CursorPanel):
     def lines(self, width: int, height: int) -> list[Line]:
         """The rows in view."""
         if not self.count:
-            return [line(("nothing has happened yet", "muted"))]
+            return [line((_("nothing has happened yet"), "muted"))]
         self._first = scroll_to(self._first, self.at, height, self.count)
         shown = range(self._first, min(self.count, self._first + max(0, height)))
         return [self._line(row, width) for at in shown if (row := self._row(at)) is not None]
@@ -94,7 +95,7 @@ class EventsPanel(CursorPanel):
     def remark(self, width: int, height: int) -> str:
         """How to see more of a finding."""
         del width, height
-        return "enter: what shows it, what to do" if self.view.snapshot.health.findings else ""
+        return _("enter: what shows it, what to do") if self.view.snapshot.health.findings else ""
 
     def action_open(self) -> None:
         """The chosen row in full."""
@@ -102,11 +103,13 @@ class EventsPanel(CursorPanel):
         if isinstance(row, Finding):
             finding = row
             self.post_message(
-                self.Opened("Finding", lambda width: finding_text(finding, width, glyphs))
+                self.Opened(_("Finding"), lambda width: finding_text(finding, width, glyphs))
             )
         elif row is not None:
             event = row
-            self.post_message(self.Opened("Event", lambda width: event_text(event, width, glyphs)))
+            self.post_message(
+                self.Opened(_("Event"), lambda width: event_text(event, width, glyphs))
+            )
 
     def on_click(self, event: events.Click) -> None:
         """A finding opens; an event is chosen, and opens when it was chosen already."""

@@ -8,6 +8,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from shmtui.language import _
 from shmtui.tui.draw import frame
 from shmtui.tui.lines import Line, Span, fit_line, join_blanks
 from shmtui.tui.view import View
@@ -148,7 +149,7 @@ class Panel(Widget):
         first, total = self.scrolled()
         left = Span(glyphs.vertical, "frame-focus" if focused else "frame")
         blank = Span(" ")
-        rows = [frame.top(self.number, self.title, self.heading(), outer, focused, glyphs)]
+        rows = [frame.top(self.number, _(self.title), self.heading(), outer, focused, glyphs)]
         for y, line in enumerate(lines):
             body = fit_line(line, width, glyphs.ellipsis)
             right = frame.side(y, height, first, total, focused, glyphs)

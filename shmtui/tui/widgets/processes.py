@@ -7,6 +7,7 @@ stays on a row number while processes come and go.
 from textual import events
 from textual.message import Message
 
+from shmtui.language import N_, _, ngettext
 from shmtui.observe.snapshot import Process
 from shmtui.tui.draw.processes import header_line, row_line
 from shmtui.tui.draw.protocol import protocol_lines
@@ -28,7 +29,7 @@ from shmtui.tui.widgets.cursor_panel import CursorPanel
 class ProcessesPanel(CursorPanel):
     """Who maps the segment, and the row that keys apply to."""
 
-    title = "Processes"
+    title = N_("Processes")
     number = "4"
 
     class Opened(Message):
@@ -94,8 +95,8 @@ class ProcessesPanel(CursorPanel):
         """How many map the segment."""
         del width, height
         count = sum(1 for p in self.view.snapshot.processes if p.ending is None)
-        more = ", and others may" if self.view.snapshot.hidden else ""
-        return f"{count} {'maps' if count == 1 else 'map'} it{more}"
+        more = _(", and others may") if self.view.snapshot.hidden else ""
+        return ngettext("{count} maps it", "{count} map it", count).format(count=count) + more
 
     @property
     def page_rows(self) -> int:

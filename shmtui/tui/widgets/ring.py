@@ -1,5 +1,6 @@
 """The ring panel."""
 
+from shmtui.language import N_
 from shmtui.tui.draw import ring
 from shmtui.tui.lines import Line
 from shmtui.tui.widgets.panel import Panel
@@ -8,7 +9,7 @@ from shmtui.tui.widgets.panel import Panel
 class RingPanel(Panel, can_focus=True):
     """Slots, marks, occupancy."""
 
-    title = "Ring"
+    title = N_("Ring")
     number = "1"
 
     def sources(self) -> object:

@@ -1,5 +1,6 @@
 """The semaphores panel."""
 
+from shmtui.language import N_
 from shmtui.tui.draw import semaphores
 from shmtui.tui.lines import Line
 from shmtui.tui.widgets.panel import Panel
@@ -8,7 +9,7 @@ from shmtui.tui.widgets.panel import Panel
 class SemaphoresPanel(Panel, can_focus=True):
     """Values, waiters, invariant."""
 
-    title = "Semaphores"
+    title = N_("Semaphores")
     number = "2"
 
     def sources(self) -> object:

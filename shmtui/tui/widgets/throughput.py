@@ -1,5 +1,6 @@
 """The throughput panel."""
 
+from shmtui.language import N_, _
 from shmtui.tui.draw import throughput
 from shmtui.tui.lines import Line
 from shmtui.tui.widgets.panel import Panel
@@ -8,7 +9,7 @@ from shmtui.tui.widgets.panel import Panel
 class ThroughputPanel(Panel, can_focus=True):
     """The last minute, and now."""
 
-    title = "Throughput"
+    title = N_("Throughput")
     number = "3"
 
     def sources(self) -> object:
@@ -25,4 +26,4 @@ class ThroughputPanel(Panel, can_focus=True):
     def remark(self, width: int, height: int) -> str:
         """What the graph shows."""
         del width, height
-        return f"items/s {self.view.glyphs.dot} last 60 s"
+        return f"{_('items/s')} {self.view.glyphs.dot} {_('last 60 s')}"
