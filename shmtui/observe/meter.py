@@ -25,6 +25,10 @@ from shmtui.observe.snapshot import Method, Throughput
 PRECISION: Final = 0.01
 """A plain number is within this of the truth; anything less sure is shown as a bound."""
 WINDOW_NS: Final = 12_000_000_000
+LONG_WINDOW_NS: Final = 2 * WINDOW_NS
+"""For a flow so slow that a look more or less is too much of the shorter one."""
+STILL_NS: Final = 18_000_000_000
+"""After this long without an item the rate is zero; the slowest worker takes 10 s for one."""
 DIFFERENT: Final = 3
 """So many slots of different values have to be unchanged to prove that no turn went by."""
 _MIN_WINDOW_NS: Final = 900_000_000
@@ -47,7 +51,7 @@ class RingMeter:
         self._slots = slots
         self._item = item
         self._last: RingLook | None = None
-        self._points: deque[_Point] = deque(maxlen=512)
+        self._points: deque[_Point] = deque(maxlen=1024)
         self._produced = 0
         self._consumed: int | None = 0
 
@@ -72,7 +76,14 @@ class RingMeter:
 
     def throughput(self) -> Throughput:
         """Both rates over the last seconds, with the method that covers every step of them."""
-        points = [p for p in self._points if self._points[-1].at_ns - p.at_ns <= WINDOW_NS]
+        rates = self._over(WINDOW_NS)
+        if rates.method is not Method.LOWER_BOUND:
+            return rates
+        longer = self._over(LONG_WINDOW_NS)
+        return rates if longer.method is Method.LOWER_BOUND else longer
+
+    def _over(self, window_ns: int) -> Throughput:
+        points = [p for p in self._points if self._points[-1].at_ns - p.at_ns <= window_ns]
         if len(points) < 2 or points[-1].at_ns - points[0].at_ns < _MIN_WINDOW_NS:
             return Throughput()
         method = _weakest([p.proven for p in points[1:]])
@@ -108,8 +119,7 @@ def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
             gaps.append(after[0] - before[0])
     whole = points[-1][0] - points[0][0]
     if len(changes) == 1:
-        still = whole >= WINDOW_NS * 0.8
-        return _Estimate(0.0, 0.0, still)
+        return _Estimate(0.0, 0.0, sure=whole >= STILL_NS)
     steps = changes[1:]
     # A steady flow of which n items fell into a window may be as slow as n - 1 in it.
     least = max(points[-1][1] - points[0][1] - 1, 0) / (whole / 1e9)

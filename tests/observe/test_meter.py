@@ -2,6 +2,7 @@
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,21 +94,35 @@ def test_what_may_have_gone_round_is_a_bound() -> None:
     assert rates.produced_per_s <= 70
 
 
-def test_slow_flow_becomes_exact_with_time() -> None:
-    """One item a second is a bound at first, and a number once a look more or less is nothing."""
+@pytest.mark.parametrize("seconds_each", [1, 2])
+def test_slow_flow_becomes_exact_with_time(seconds_each: int) -> None:
+    """The course's paces are bounds at first, and numbers once a look more or less is nothing."""
     model, meter = Model(64, "consecutive"), RingMeter(64, INT)
     model.produce(100)
     methods = []
-    for tick in range(200):
+    for tick in range(300):
         meter.add(model.look(tick * SECOND // 10))
-        if tick % 10 == 9:
+        if tick % (10 * seconds_each) == 9:
             model.produce(1)
         methods.append(meter.throughput().method)
     rates = meter.throughput()
     assert Method.LOWER_BOUND in methods
     assert rates.method is Method.SEQUENCE
     assert rates.produced_per_s is not None
-    assert abs(rates.produced_per_s - 1) < 0.01
+    assert abs(rates.produced_per_s * seconds_each - 1) < 0.01
+
+
+def test_zero_is_said_late() -> None:
+    """Ten seconds without an item may be a slow worker's pace; twenty are standstill."""
+    model, meter = Model(64, "consecutive"), RingMeter(64, INT)
+    model.produce(100)
+    shown = []
+    for tick in range(201):
+        meter.add(model.look(tick * SECOND // 10))
+        shown.append(meter.throughput())
+    assert shown[110].method is Method.LOWER_BOUND
+    assert shown[-1].method is Method.SEQUENCE
+    assert shown[-1].produced_per_s == 0
 
 
 def test_a_counter_that_starts_anew_proves_nothing() -> None:
