@@ -20,6 +20,7 @@ from shmtui.ipc.layout_option import layout_option
 from shmtui.ipc.process import own_identity
 from shmtui.ipc.protocol import Role
 from shmtui.ipc.segment import SHM_DIR, identity_at, segment_path
+from shmtui.language import _
 from shmtui.observe.layout_choice import AmbiguousLayoutError, LayoutOptions
 from shmtui.observe.sampler import Sampler
 from shmtui.observe.snapshot import Origin, Snapshot
@@ -190,15 +191,21 @@ class SegmentOpener:
         layout = sampler.layout
         if layout is None:
             raise ShmtuiError(
-                f"{name} is no bounded buffer that is recognised, so no worker can join it: "
-                "say its layout with --header or --layout, or look without --write"
+                _(
+                    "{name} is no bounded buffer that is recognised, so no worker can join it: say its "
+                    "layout with --header or --layout, or look without --write"
+                ).format(name=name)
             )
         path = segment_path(name)
         identity = identity_at(path)
         if identity is None or self._options.folder != SHM_DIR:
-            raise ShmtuiError("--write needs a segment of this /dev/shm: leave out --pid")
+            raise ShmtuiError(_("--write needs a segment of this /dev/shm: leave out --pid"))
         if not os.access(path, os.R_OK | os.W_OK):
-            raise ShmtuiError(f"{name} may not be written by this user: look at it without --write")
+            raise ShmtuiError(
+                _("{name} may not be written by this user: look at it without --write").format(
+                    name=name
+                )
+            )
         drop_dead_control(name)
         buffer = OwnBuffer.adopt(name, layout, identity, own_identity())
         self._cleaning.callback(buffer.remove)
@@ -243,7 +250,9 @@ def _dashboard(options: AttachOptions, opener: SegmentOpener) -> int:
         except AmbiguousLayoutError as error:
             choice = (options.name, error.options)
         except MissingSegmentError as error:
-            raise MissingSegmentError(f"{error}; --wait waits for it") from None
+            raise MissingSegmentError(
+                _("{error}; --wait waits for it").format(error=error)
+            ) from None
     from shmtui.tui.app import DashboardApp  # noqa: PLC0415 - only a dashboard pays for Textual
 
     app = DashboardApp(
@@ -268,7 +277,7 @@ def wait_for(name: str, folder: str) -> bool:
             if Path(path).lstat().st_size:
                 return True
         if not told:
-            note(f"waiting for {name}; Ctrl+C gives up")
+            note(_("waiting for {name}; Ctrl+C gives up").format(name=name))
             told = True
         time.sleep(WAIT_SECONDS)
     return False

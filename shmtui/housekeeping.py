@@ -30,6 +30,7 @@ from shmtui.ipc.segment import (
     segment_path,
     unlink_segment,
 )
+from shmtui.language import _
 from shmtui.observe.procfs import uses
 
 UNREADY_SECONDS: Final = 10.0
@@ -121,19 +122,25 @@ def remove(name: str, *, force: bool = False) -> str:
     header = read_header(name)
     if identity is None and header is None:
         raise MissingSegmentError(
-            f"no segment named {name} in {SHM_DIR}: is the name right, or is it gone already?"
+            _(
+                "no segment named {name} in {folder}: is the name right, or is it gone already?"
+            ).format(name=name, folder=SHM_DIR)
         )
     users = uses(identity) if identity is not None else []
     if header is not None and alive(header.creator_pid, header.creator_start):
         users = sorted({*users, header.creator_pid})
     if users and not force:
         raise ShmtuiError(
-            f"{name} is in use by PID {', '.join(map(str, users))}: "
-            "end them first, or unlink it under them with --force"
+            _(
+                "{name} is in use by PID {pids}: end them first, or unlink it under them with --force"
+            ).format(name=name, pids=", ".join(map(str, users)))
         )
     if header is not None:
         remove_buffer(name, header)
     if identity is not None and identity_at(segment_path(name)) == identity:
         unlink_segment(name)
-    still = f"; PID {', '.join(map(str, users))} keep it mapped until they end" if users else ""
-    return f"removed {name}{still}"
+    text = _("removed {name}").format(name=name)
+    if users:
+        pids = ", ".join(map(str, users))
+        text += _("; PID {pids} keep it mapped until they end").format(pids=pids)
+    return text

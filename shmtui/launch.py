@@ -16,6 +16,7 @@ from shmtui.ipc.process import own_identity
 from shmtui.ipc.protocol import Role
 from shmtui.ipc.ring import semaphore_names
 from shmtui.ipc.segment import refuse_beyond_memory
+from shmtui.language import _
 from shmtui.observe.procfs import command, uses
 from shmtui.observe.sampler import Sampler
 from shmtui.report.inert import inert
@@ -42,7 +43,11 @@ def run(options: RunOptions) -> int:
     )
     refuse_beyond_memory(options.name, layout.size)
     for leftover in sweep():
-        note(f"swept {leftover.name}, left behind by PID {leftover.creator_pid}, which is gone")
+        note(
+            _("swept {name}, left behind by PID {pid}, which is gone").format(
+                name=leftover.name, pid=leftover.creator_pid
+            )
+        )
     refuse_taken_name(options.name)
     for program in (*options.producer_commands, *options.consumer_commands):
         require_command(program)
@@ -119,10 +124,14 @@ def clean_up(buffer: OwnBuffer, *, keep: bool) -> str:
     """Unlink a run's buffer, or leave it as asked; returns what is worth a last line."""
     if keep:
         buffer.control.keep()
-        return f"kept {buffer.name}: look at it with shmtui stat, remove it with shmtui rm"
+        return _("kept {name}: look at it with shmtui stat, remove it with shmtui rm").format(
+            name=buffer.name
+        )
     users = uses(buffer.identity)
     buffer.remove()
     if not users:
         return ""
     names = ", ".join(f"{pid} ({inert(command(pid) or '?')})" for pid in users)
-    return f"unlinked {buffer.name}, which is still mapped by PID {names}"
+    return _("unlinked {name}, which is still mapped by PID {names}").format(
+        name=buffer.name, names=names
+    )

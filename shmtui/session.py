@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.guard import guarded_terminal
+from shmtui.language import _
 from shmtui.report.inert import inert
 
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
@@ -67,16 +68,24 @@ def run_dashboard(app: Dashboard) -> int:
 
 def require_terminal() -> None:
     """Refuse to draw on what is no terminal."""
-    for stream, name in ((sys.stdin, "input"), (sys.stdout, "output"), (sys.stderr, "error")):
+    for stream, name in (
+        (sys.stdin, _("standard input")),
+        (sys.stdout, _("standard output")),
+        (sys.stderr, _("standard error")),
+    ):
         if not stream.isatty():
             raise ShmtuiError(
-                f"standard {name} is not a terminal, and the dashboard needs one: "
-                "run it in a terminal, or add --headless"
+                _(
+                    "{stream} is not a terminal, and the dashboard needs one: run it in a terminal, "
+                    "or add --headless"
+                ).format(stream=name)
             )
     if os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}:
         raise ShmtuiError(
-            "this terminal cannot place text (TERM is unset or dumb): "
-            "set TERM, for example to xterm-256color, or add --headless"
+            _(
+                "this terminal cannot place text (TERM is unset or dumb): set TERM, for example to "
+                "xterm-256color, or add --headless"
+            )
         )
 
 

@@ -22,6 +22,7 @@ from shmtui.ipc.segment import (
     unlink_segment,
 )
 from shmtui.ipc.semaphore import unlink_named
+from shmtui.language import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,17 @@ class OwnBuffer:
         """
         if not layout.complete:
             raise ShmtuiError(
-                f"{name} has no semaphores that are known: name them with --mutex --empty --full"
+                _(
+                    "{name} has no semaphores that are known: name them with --mutex --empty --full"
+                ).format(name=name)
             )
         try:
             control = ControlBlock.create(name, layout, creator, time.time_ns(), Flags.GUEST)
         except NameInUseError:
             raise NameInUseError(
-                f"{name} has workers of another shmtui already: add yours there, or end it first"
+                _(
+                    "{name} has workers of another shmtui already: add yours there, or end it first"
+                ).format(name=name)
             ) from None
         control.bind_segment(identity)
         return cls(name, layout, identity, control)
@@ -86,8 +91,10 @@ def refuse_taken_name(name: str) -> None:
     """Refuse a name that a segment has: shmtui never touches one it did not make."""
     if identity_at(segment_path(name)) is not None:
         raise NameInUseError(
-            f"{name} is in use: look at it with shmtui attach {name}, "
-            "choose another NAME, or remove it with shmtui rm"
+            _(
+                "{name} is in use: look at it with shmtui attach {name}, choose another NAME, or "
+                "remove it with shmtui rm"
+            ).format(name=name)
         )
 
 

@@ -67,6 +67,7 @@ from shmtui.ipc.segment import (
     unlink_segment,
 )
 from shmtui.ipc.semaphore import EmbeddedSemaphore
+from shmtui.language import _
 
 MAGIC: Final = b"shmtui-c"
 VERSION: Final = 1
@@ -247,22 +248,26 @@ def parse_header(raw: bytes) -> ControlHeader:
     Nothing in it is believed that does not agree with itself.
     """
     if len(raw) < HEADER_SIZE:
-        raise ControlBlockError("it is shorter than a control block's header")
+        raise ControlBlockError(_("it is shorter than a control block's header"))
     fields = _HEADER.unpack_from(raw)
     magic, version, record_size, capacity, records = fields[:5]
     if magic != MAGIC:
-        raise ControlBlockError("it does not start with a control block's magic")
+        raise ControlBlockError(_("it does not start with a control block's magic"))
     if version == 0:
-        raise ControlBlockError("it is not ready: its creator has not finished writing it")
+        raise ControlBlockError(_("it is not ready: its creator has not finished writing it"))
     if version != VERSION:
-        raise ControlBlockError(f"it has version {version}, and this shmtui reads {VERSION}")
+        raise ControlBlockError(
+            _("it has version {version}, and this shmtui reads {own}").format(
+                version=version, own=VERSION
+            )
+        )
     if record_size != RECORD_SIZE or capacity > CAPACITY or records > capacity:
-        raise ControlBlockError("its record counts contradict each other")
+        raise ControlBlockError(_("its record counts contradict each other"))
     creator_pid, creator_start, device, inode, created, published, made, used = fields[5:13]
     lock, produced, produced_sum, consumed, consumed_sum, flags = fields[13:19]
     length, name, layout_length, layout_json = fields[19:23]
     if lock % 2:
-        raise ControlBlockError("its totals are being written")
+        raise ControlBlockError(_("its totals are being written"))
     layout = _layout(layout_json[: min(layout_length, LAYOUT_ROOM)])
     return ControlHeader(
         name=os.fsdecode(name[: min(length, 256)]),
@@ -288,7 +293,9 @@ def _layout(raw: bytes) -> Layout:
     try:
         return parse_layout(raw.decode("utf-8", "surrogatepass"))
     except ValueError as error:
-        raise ControlBlockError(f"its layout makes no sense: {error}") from None
+        raise ControlBlockError(
+            _("its layout makes no sense: {error}").format(error=error)
+        ) from None
 
 
 def parse_records(raw: bytes, header: ControlHeader) -> Iterator[WorkerRecord]:
@@ -416,7 +423,9 @@ class ControlBlock:
         text = layout_text(layout).encode("utf-8", "surrogatepass")
         if len(text) > LAYOUT_ROOM:
             raise ControlBlockError(
-                f"an item of type {layout.item.name} has too many members for a control block"
+                _("an item of type {name} has too many members for a control block").format(
+                    name=layout.item.name
+                )
             )
         create_segment(name, HEADER_SIZE + CAPACITY * RECORD_SIZE, 0o600)
         try:
@@ -464,7 +473,11 @@ class ControlBlock:
             if record.words[Field.CONDITION] == Condition.FREE:
                 break
         else:
-            raise ControlBlockError(f"all {CAPACITY} worker records are in use: end a worker first")
+            raise ControlBlockError(
+                _("all {count} worker records are in use: end a worker first").format(
+                    count=CAPACITY
+                )
+            )
         record.raw[:] = bytes(RECORD_SIZE)
         record.bell.init(0)
         record.words[Field.ROLE] = _ROLE_NUMBERS[role]

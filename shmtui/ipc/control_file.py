@@ -9,6 +9,7 @@ import os
 from shmtui.errors import ControlBlockError, ShmtuiError
 from shmtui.ipc.control import HEADER_SIZE, ControlHeader, control_name, parse_header, trusted
 from shmtui.ipc.segment import SHM_DIR, open_readonly, segment_path
+from shmtui.language import _
 
 _MOST = 1 << 20
 """Bytes; a header and all of its records are fewer."""
@@ -24,7 +25,7 @@ def open_control(control: str, folder: str = SHM_DIR) -> int:
     if not trusted(os.fstat(fd)):
         os.close(fd)
         raise ControlBlockError(
-            "it belongs to another user or others may write to it, so it is not believed"
+            _("it belongs to another user or others may write to it, so it is not believed")
         )
     return fd
 

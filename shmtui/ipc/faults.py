@@ -212,8 +212,10 @@ def parse_fault(text: str) -> FaultOrder:
     names = ", ".join(WORDS.values())
     steps = ", ".join(step_name(roles[0], step) for step in PROTOCOL_STEPS)
     raise ShmtuiError(
-        f"{text!r} is no fault: one of {names}, or die-at=STEP with {steps}; "
-        "before it producer: or consumer2: says whose"
+        _(
+            "{text!r} is no fault: one of {names}, or die-at=STEP with {steps}; before it "
+            "producer: or consumer2: says whose"
+        ).format(text=text, names=names, steps=steps)
     )
 
 
@@ -223,5 +225,7 @@ def _whose(text: str, whole: str) -> tuple[Role, int | None]:
         if text.startswith(role) and (not number or number.isdecimal()):
             return role, int(number) if number else None
     raise ShmtuiError(
-        f"{whole!r}: a fault is producer's, consumer's, or one's, as in producer2:sit"
+        _("{whole!r}: a fault is producer's, consumer's, or one's, as in producer2:sit").format(
+            whole=whole
+        )
     )

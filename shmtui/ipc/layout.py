@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from shmtui.errors import ShmtuiError
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.language import _
 
 if TYPE_CHECKING:
     from shmtui.ipc.shape import Shape, Value
@@ -109,7 +110,9 @@ def item_type(name: str) -> ItemType:
         return ITEM_TYPES[name]
     except KeyError:
         known = " ".join(ITEM_TYPES)
-        raise ShmtuiError(f"unknown item type {name!r}: use one of {known}") from None
+        raise ShmtuiError(
+            _("unknown item type {name!r}: use one of {known}").format(name=name, known=known)
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +193,17 @@ def seed_layout(
     (20, 24, 32, 64, 96, 128)
     """
     if slots < 1:
-        raise ShmtuiError(f"a buffer of {slots} slots cannot hold an item: ask for 1 slot or more")
+        raise ShmtuiError(
+            _("a buffer of {slots} slots cannot hold an item: ask for 1 slot or more").format(
+                slots=slots
+            )
+        )
     if slots > MAX_SLOTS:
         raise ShmtuiError(
-            f"{slots} slots are more than the buffer's int indices can count: "
-            f"ask for {MAX_SLOTS} at most"
+            _(
+                "{slots} slots are more than the buffer's int indices can count: ask for {most} "
+                "at most"
+            ).format(slots=slots, most=MAX_SLOTS)
         )
     in_ = aligned(slots * item.size, INDEX_SIZE)
     out = in_ + INDEX_SIZE

@@ -15,6 +15,7 @@ from shmtui.ipc.layout import ITEM_TYPES, ItemType, Layout
 from shmtui.ipc.layout_text import check
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.language import _
 
 _INDEX_TYPES: Final = {t.code: t.name for t in ITEM_TYPES.values() if not t.is_float}
 _ARRAY: Final = re.compile(r"(char|byte)\[(\d{1,9})\]")
@@ -50,7 +51,11 @@ def item_from_text(text: str) -> ItemType:
     match = _ARRAY.fullmatch(text)
     if match is None or not 0 < int(match[2]) < 2**31:
         known = " ".join(ITEM_TYPES)
-        raise ShmtuiError(f"unknown item type {text!r}: use one of {known} char[N] byte[N]")
+        raise ShmtuiError(
+            _("unknown item type {text!r}: use one of {known} char[N] byte[N]").format(
+                text=text, known=known
+            )
+        )
     from shmtui.ipc.shape import Bytes, Text  # noqa: PLC0415 - scalars do without
 
     size = int(match[2])
@@ -100,6 +105,8 @@ def parse_layout_option(text: str, libc: Libc) -> Layout:
         check(layout)
     except (KeyError, ValueError) as error:
         raise ShmtuiError(
-            f"--layout {text!r} is not understood ({error}): write it like {example}"
+            _("--layout {text!r} is not understood ({error}): write it like {example}").format(
+                text=text, error=error, example=example
+            )
         ) from None
     return layout

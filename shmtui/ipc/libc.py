@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from shmtui.errors import ShmtuiError
+from shmtui.language import _
 
 
 class Libc(StrEnum):
@@ -35,13 +36,17 @@ def require_supported_platform() -> None:
     """Refuse what cannot work: /proc, futexes and the layouts below are those of 64-bit Linux."""
     if sys.platform != "linux":
         raise ShmtuiError(
-            f"shmtui needs Linux (/dev/shm, /proc and futexes); this is {sys.platform}: "
-            "run it on a Linux machine, in a container or in a virtual machine"
+            _(
+                "shmtui needs Linux (/dev/shm, /proc and futexes); this is {platform}: run it on a "
+                "Linux machine, in a container or in a virtual machine"
+            ).format(platform=sys.platform)
         )
     if sys.maxsize < 2**32:
         raise ShmtuiError(
-            "shmtui knows the semaphores of 64-bit systems only, and this Python is a 32-bit one: "
-            "use a 64-bit Python"
+            _(
+                "shmtui knows the semaphores of 64-bit systems only, and this Python is a 32-bit "
+                "one: use a 64-bit Python"
+            )
         )
 
 

@@ -3,6 +3,8 @@
 import os
 import signal
 
+from shmtui.language import _
+
 
 def start_time(pid: int) -> int | None:
     """Clock ticks after boot at which ``pid`` started (field 22 of /proc/PID/stat), or None.
@@ -37,11 +39,11 @@ def describe_exit(status: int) -> str:
     ('ended', 'exit code 3', 'killed by SIGKILL')
     """
     if status == 0:
-        return "ended"
+        return _("ended")
     if status > 0:
-        return f"exit code {status}"
+        return _("exit code {status}").format(status=status)
     try:
         name = signal.Signals(-status).name
     except ValueError:
-        name = f"signal {-status}"
-    return f"killed by {name}"
+        name = _("signal {number}").format(number=-status)
+    return _("killed by {name}").format(name=name)

@@ -19,6 +19,7 @@ from shmtui.ipc.layout import ItemType, Layout, SemaphoreKind
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.ipc.segment import companion_name
 from shmtui.ipc.semaphore import EmbeddedSemaphore, NamedSemaphore, Semaphore, unlink_named
+from shmtui.language import _
 
 if TYPE_CHECKING:
     from shmtui.ipc.shape import Shape
@@ -130,8 +131,9 @@ class Ring:
         """Join the ring in ``mapping``, with the semaphores that its layout says."""
         if len(mapping) < layout.size:
             raise ShmtuiError(
-                f"{name} has {len(mapping)} bytes and its layout needs {layout.size}: "
-                "was it truncated?"
+                _(
+                    "{name} has {length} bytes and its layout needs {size}: was it truncated?"
+                ).format(name=name, length=len(mapping), size=layout.size)
             )
         semaphores: dict[SemaphoreRole, Semaphore] = {}
         for role in SemaphoreRole:
@@ -141,14 +143,20 @@ class Ring:
             elif named is not None:
                 semaphores[role] = NamedSemaphore(named)
             else:
-                raise ShmtuiError(f"{name} has no semaphore {role}: name it with --{role}")
+                raise ShmtuiError(
+                    _("{name} has no semaphore {role}: name it with --{role}").format(
+                        name=name, role=role
+                    )
+                )
         return cls(mapping, layout, semaphores)
 
     def write(self, value: Value) -> None:
         """The producer's critical section: store at ``in`` and move it on."""
         index = self._in[0]
         if not 0 <= index < self.layout.slots:
-            raise BadIndexError(f"in is {index}, outside 0…{self.layout.slots - 1}")
+            raise BadIndexError(
+                _("in is {index}, outside 0…{last}").format(index=index, last=self.layout.slots - 1)
+            )
         self._data[index] = value
         if self.pause is not None:
             self.pause()
@@ -158,7 +166,11 @@ class Ring:
         """The consumer's critical section: load from ``out`` and move it on."""
         index = self._out[0]
         if not 0 <= index < self.layout.slots:
-            raise BadIndexError(f"out is {index}, outside 0…{self.layout.slots - 1}")
+            raise BadIndexError(
+                _("out is {index}, outside 0…{last}").format(
+                    index=index, last=self.layout.slots - 1
+                )
+            )
         value: Value = self._data[index]
         if self.pause is not None:
             self.pause()

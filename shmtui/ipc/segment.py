@@ -15,6 +15,7 @@ from typing import Final
 import posix_ipc
 
 from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
+from shmtui.language import _
 
 SHM_DIR: Final = "/dev/shm"
 NAME_MAX: Final = 255
@@ -30,18 +31,26 @@ def segment_name(text: str) -> str:
     bare = text.removeprefix("/")
     shown = ascii(text)[:80]
     if not bare or bare in {".", ".."}:
-        raise ShmtuiError(f"{shown} is not a segment name: give one such as /shm_buffer")
+        raise ShmtuiError(
+            _("{shown} is not a segment name: give one such as /shm_buffer").format(shown=shown)
+        )
     if "/" in bare:
         raise ShmtuiError(
-            f"the name {shown} has a slash inside, and POSIX allows one at the front only: "
-            "take it out"
+            _(
+                "the name {shown} has a slash inside, and POSIX allows one at the front only: take "
+                "it out"
+            ).format(shown=shown)
         )
     if "\0" in bare:
-        raise ShmtuiError(f"the name {shown} has a NUL byte inside: take it out")
+        raise ShmtuiError(
+            _("the name {shown} has a NUL byte inside: take it out").format(shown=shown)
+        )
     length = len(os.fsencode(bare))
     if length > NAME_MAX:
         raise ShmtuiError(
-            f"the name is {length} bytes long and the limit is {NAME_MAX}: choose a shorter one"
+            _(
+                "the name is {length} bytes long and the limit is {most}: choose a shorter one"
+            ).format(length=length, most=NAME_MAX)
         )
     return "/" + bare
 
@@ -95,8 +104,10 @@ def refuse_beyond_memory(name: str, size: int) -> None:
     free = space.f_bavail * space.f_frsize
     if size > free:
         raise ShmtuiError(
-            f"{name} would take {size:,} bytes and /dev/shm has {free:,} free: "
-            "ask for fewer slots or a smaller item, or free some with shmtui rm"
+            _(
+                "{name} would take {size:,} bytes and /dev/shm has {free:,} free: ask for fewer "
+                "slots or a smaller item, or free some with shmtui rm"
+            ).format(name=name, size=size, free=free)
         )
 
 
@@ -111,11 +122,15 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
         shared = posix_ipc.SharedMemory(name, posix_ipc.O_CREX, mode=0o600)
     except posix_ipc.ExistentialError:
         raise NameInUseError(
-            f"{name} is in use: look at it with shmtui attach {name}, "
-            "choose another NAME, or remove it with shmtui rm"
+            _(
+                "{name} is in use: look at it with shmtui attach {name}, choose another NAME, or "
+                "remove it with shmtui rm"
+            ).format(name=name)
         ) from None
     except (posix_ipc.Error, OSError) as error:
-        raise ShmtuiError(f"cannot create {name}: {error}; is /dev/shm writable?") from None
+        raise ShmtuiError(
+            _("cannot create {name}: {error}; is /dev/shm writable?").format(name=name, error=error)
+        ) from None
     try:
         os.posix_fallocate(shared.fd, 0, size)
         os.fchmod(shared.fd, mode)
@@ -124,8 +139,10 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
         posix_ipc.unlink_shared_memory(name)
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.ENOMEM}:
             raise ShmtuiError(
-                f"/dev/shm has no room for the {size:,} bytes of {name}: "
-                "ask for fewer slots or a smaller item"
+                _(
+                    "/dev/shm has no room for the {size:,} bytes of {name}: ask for fewer slots or a "
+                    "smaller item"
+                ).format(size=size, name=name)
             ) from None
         raise
     finally:
@@ -140,15 +157,21 @@ def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
     try:
         shared = posix_ipc.SharedMemory(name)
     except posix_ipc.ExistentialError:
-        raise MissingSegmentError(f"no segment named {name}: was it unlinked?") from None
+        raise MissingSegmentError(
+            _("no segment named {name}: was it unlinked?").format(name=name)
+        ) from None
     except (posix_ipc.Error, OSError) as error:
-        raise ShmtuiError(f"cannot open {name} for writing: {error}") from None
+        raise ShmtuiError(
+            _("cannot open {name} for writing: {error}").format(name=name, error=error)
+        ) from None
     try:
         status = os.fstat(shared.fd)
         if expected is not None and FileIdentity.of(status) != expected:
-            raise ShmtuiError(f"{name} has been replaced by another segment")
+            raise ShmtuiError(_("{name} has been replaced by another segment").format(name=name))
         if status.st_size == 0:
-            raise ShmtuiError(f"{name} is empty: its creator has not given it a size yet")
+            raise ShmtuiError(
+                _("{name} is empty: its creator has not given it a size yet").format(name=name)
+            )
         return mmap.mmap(shared.fd, status.st_size)
     finally:
         shared.close_fd()
@@ -156,19 +179,21 @@ def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
 
 def _refused(path: str) -> str:
     """That this user may not read it, and who may."""
-    text = f"this user may not read {path}"
+    text = _("this user may not read {path}").format(path=path)
     try:
         status = os.lstat(path)
     except OSError:
-        return f"{text}: run shmtui as root"
+        return _("{text}: run shmtui as root").format(text=text)
     import pwd  # noqa: PLC0415 - only for a refusal
 
     try:
         owner = pwd.getpwuid(status.st_uid).pw_name
     except KeyError:
-        owner = f"uid {status.st_uid}"
-    way = "root" if status.st_uid == 0 else f"{owner} or as root"
-    return f"{text} (mode {stat.S_IMODE(status.st_mode):04o}, owner {owner}): run shmtui as {way}"
+        owner = _("uid {number}").format(number=status.st_uid)
+    way = "root" if status.st_uid == 0 else _("{owner} or as root").format(owner=owner)
+    return _("{text} (mode {mode:04o}, owner {owner}): run shmtui as {way}").format(
+        text=text, mode=stat.S_IMODE(status.st_mode), owner=owner, way=way
+    )
 
 
 def open_readonly(path: str) -> int:
@@ -181,17 +206,21 @@ def open_readonly(path: str) -> int:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise MissingSegmentError(
-            f"{path} does not exist: is the name right, or is it gone already?"
+            _("{path} does not exist: is the name right, or is it gone already?").format(path=path)
         ) from None
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise ShmtuiError(f"{path} is a symbolic link, not a segment") from None
+            raise ShmtuiError(
+                _("{path} is a symbolic link, not a segment").format(path=path)
+            ) from None
         if isinstance(error, PermissionError):
             raise ShmtuiError(_refused(path)) from None
-        raise ShmtuiError(f"cannot read {path}: {error.strerror}") from None
+        raise ShmtuiError(
+            _("cannot read {path}: {strerror}").format(path=path, strerror=error.strerror)
+        ) from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise ShmtuiError(f"{path} is not a regular file, so it is no segment")
+        raise ShmtuiError(_("{path} is not a regular file, so it is no segment").format(path=path))
     return fd
 
 
@@ -202,7 +231,9 @@ def unlink_segment(name: str) -> bool:
     except posix_ipc.ExistentialError:
         return False
     except (posix_ipc.Error, OSError) as error:
-        raise ShmtuiError(f"cannot remove {name}: {error}") from None
+        raise ShmtuiError(
+            _("cannot remove {name}: {error}").format(name=name, error=error)
+        ) from None
     return True
 
 

@@ -26,6 +26,7 @@ from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
 from shmtui.ipc import libc as c
 from shmtui.ipc.layout import SEM_SIZE
 from shmtui.ipc.libc import Libc
+from shmtui.language import _
 
 SEM_VALUE_MAX: Final = 2**31 - 1
 _GLIBC_SHARED: Final = 0x80
@@ -82,7 +83,9 @@ def overwrite(path: str, offset: int, words: SemaphoreWords, libc: Libc) -> None
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         if os.fstat(fd).st_size < offset + SEM_SIZE:
-            raise ShmtuiError(f"{path} ends before its semaphore does: was it truncated?")
+            raise ShmtuiError(
+                _("{path} ends before its semaphore does: was it truncated?").format(path=path)
+            )
         os.pwrite(fd, raw, offset)
     finally:
         os.close(fd)
@@ -132,7 +135,9 @@ class EmbeddedSemaphore:
     def post(self) -> None:
         """Give a permit."""
         if c.sem_post(self._pointer) != 0:
-            raise OverflowError(f"a semaphore is at its maximum of {SEM_VALUE_MAX}")
+            raise OverflowError(
+                _("a semaphore is at its maximum of {most}").format(most=SEM_VALUE_MAX)
+            )
 
     def make_private(self) -> None:
         """Mark it as ``sem_init`` with pshared 0 does; value and waiters stay."""
@@ -154,7 +159,9 @@ class NamedSemaphore:
         try:
             self._semaphore = posix_ipc.Semaphore(name)
         except posix_ipc.ExistentialError:
-            raise MissingSegmentError(f"no semaphore named {name}: was it unlinked?") from None
+            raise MissingSegmentError(
+                _("no semaphore named {name}: was it unlinked?").format(name=name)
+            ) from None
 
     @classmethod
     def create(cls, name: str, value: int, mode: int) -> "NamedSemaphore":
@@ -164,11 +171,17 @@ class NamedSemaphore:
             posix_ipc.Semaphore(name, posix_ipc.O_CREX, mode=mode, initial_value=value).close()
         except posix_ipc.ExistentialError:
             raise NameInUseError(
-                f"a semaphore named {name} exists already: choose another NAME, or remove "
-                f"{named_semaphore_path(name)} if nothing uses it"
+                _(
+                    "a semaphore named {name} exists already: choose another NAME, or remove {file} if "
+                    "nothing uses it"
+                ).format(name=name, file=named_semaphore_path(name))
             ) from None
         except PermissionError as error:
-            raise ShmtuiError(f"cannot create the semaphore {name}: {error.strerror}") from None
+            raise ShmtuiError(
+                _("cannot create the semaphore {name}: {strerror}").format(
+                    name=name, strerror=error.strerror
+                )
+            ) from None
         finally:
             os.umask(old_umask)
         return cls(name)

@@ -17,6 +17,7 @@ from shmtui.ipc.control import (
 from shmtui.ipc.control_file import open_control
 from shmtui.ipc.protocol import Role, Step
 from shmtui.ipc.segment import SHM_DIR
+from shmtui.language import _
 from shmtui.observe.snapshot import Totals
 
 _MASK: Final = 2**64 - 1
@@ -34,8 +35,8 @@ class ControlReader:
 
     def read(self) -> tuple[ControlHeader, tuple[WorkerRecord, ...]]:
         """Header and records; read again while the totals are being written."""
-        failure = ControlBlockError("it is empty")
-        for _ in range(_PATIENCE):
+        failure = ControlBlockError(_("it is empty"))
+        for _look in range(_PATIENCE):
             raw = os.pread(self._fd, HEADER_SIZE + 16 * RECORD_SIZE, 0)
             try:
                 header = parse_header(raw)

@@ -25,6 +25,7 @@ from shmtui.ipc.layout import SEM_SIZE
 from shmtui.ipc.libc import running_libc
 from shmtui.ipc.segment import SHM_DIR, FileIdentity, open_readonly
 from shmtui.ipc.semaphore import decode
+from shmtui.language import N_, _
 from shmtui.observe.guesses import Look, signatures
 from shmtui.observe.infer import infer
 from shmtui.observe.procfs import INIT, map_lines, process_name, processes
@@ -38,12 +39,12 @@ _GUESS_SECONDS: Final = 0.3
 class Kind(StrEnum):
     """What an entry of /dev/shm is."""
 
-    BUFFER = "bounded buffer"
-    SEMAPHORE = "named semaphore"
-    CONTROL = "shmtui control block"
-    PYTHON = "python multiprocessing"
+    BUFFER = N_("bounded buffer")
+    SEMAPHORE = N_("named semaphore")
+    CONTROL = N_("shmtui control block")
+    PYTHON = N_("python multiprocessing")
     UNKNOWN = "unknown"
-    NOT_A_FILE = "not a segment"
+    NOT_A_FILE = N_("not a segment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ def _examine(
         fd = open_readonly(f"{folder}/{file}")
     except ShmtuiError:
         kind = Kind.SEMAPHORE if file.startswith("sem.") else Kind.UNKNOWN
-        return kind, f"{kind}, not readable by this user", False
+        text = _("{kind}, not readable by this user").format(kind=_(kind.value))
+        return kind, text, False
     try:
         if file.startswith("sem."):
             return Kind.SEMAPHORE, _semaphore(os.pread(fd, SEM_SIZE, 0)), True
@@ -152,7 +154,9 @@ def _examine(
         header = read_header("/" + file, folder)
         if header is not None and header.segment == FileIdentity.of(status):
             layout = header.layout
-            return Kind.BUFFER, f"bounded buffer of {layout.slots:,} × {layout.item.name}", True
+            text = _("bounded buffer of {slots:,} × {item}")
+            text = text.format(slots=layout.slots, item=layout.item.name)
+            return Kind.BUFFER, text, True
         if file.startswith(("psm_", "wnsm_", "pym-")):
             return Kind.PYTHON, "python multiprocessing.shared_memory", True
         return *_guess(fd, status.st_size, closely=guess), True
@@ -162,31 +166,34 @@ def _examine(
 
 def _file_type(mode: int) -> str:
     tests = (
-        (stat.S_ISLNK, "a symbolic link"),
-        (stat.S_ISDIR, "a directory"),
-        (stat.S_ISFIFO, "a FIFO"),
-        (stat.S_ISSOCK, "a socket"),
-        (stat.S_ISCHR, "a character device"),
-        (stat.S_ISBLK, "a block device"),
+        (stat.S_ISLNK, _("a symbolic link")),
+        (stat.S_ISDIR, _("a directory")),
+        (stat.S_ISFIFO, _("a FIFO")),
+        (stat.S_ISSOCK, _("a socket")),
+        (stat.S_ISCHR, _("a character device")),
+        (stat.S_ISBLK, _("a block device")),
     )
-    return next((text for test, text in tests if test(mode)), "no regular file")
+    return next((text for test, text in tests if test(mode)), _("no regular file"))
 
 
 def _semaphore(raw: bytes) -> str:
     if len(raw) < 12:
-        return "named semaphore, too short: opening it kills the opener (SIGBUS)"
+        return _("named semaphore, too short: opening it kills the opener (SIGBUS)")
     words = decode(raw, running_libc())
-    waiting = f", {words.waiters} waiting" if words.waiters else ""
-    return f"named semaphore, value {words.value}{waiting}"
+    text = _("named semaphore, value {value}").format(value=words.value)
+    if words.waiters:
+        text += _(", {count} waiting").format(count=words.waiters)
+    return text
 
 
 def _control(raw: bytes) -> str:
     try:
         header = parse_header(raw)
     except ControlBlockError as error:
-        return f"shmtui control block; {error}"
-    kept = ", kept" if header.flags & Flags.KEEP else ""
-    return f"shmtui control block of {header.name} by PID {header.creator_pid}{kept}"
+        return _("shmtui control block; {error}").format(error=error)
+    text = _("shmtui control block of {name} by PID {pid}")
+    text = text.format(name=header.name, pid=header.creator_pid)
+    return text + _(", kept") if header.flags & Flags.KEEP else text
 
 
 def _guess(fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
@@ -195,12 +202,14 @@ def _guess(fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
     ``closely``: there is time to find out its layout.
     """
     if not 0 < size <= _GUESS_SIZE:
-        return Kind.UNKNOWN, "unknown"
+        return Kind.UNKNOWN, _("unknown")
     raw = os.pread(fd, size, 0)
     libc = running_libc()
     if len(signatures(raw, libc)) != 3:
-        return Kind.UNKNOWN, "unknown"
+        return Kind.UNKNOWN, _("unknown")
     layout = infer([Look(raw)], libc, takers=1).layout if closely else None
     if layout is None:
-        return Kind.BUFFER, "bounded buffer (three semaphores), layout not sure"
-    return Kind.BUFFER, f"bounded buffer of {layout.slots:,} × {layout.item.size} bytes, inferred"
+        return Kind.BUFFER, _("bounded buffer (three semaphores), layout not sure")
+    return Kind.BUFFER, _("bounded buffer of {slots:,} × {size} bytes, inferred").format(
+        slots=layout.slots, size=layout.item.size
+    )

@@ -3,6 +3,7 @@
 Names in it come from elsewhere: readers make the text inert.
 """
 
+from shmtui.language import _
 from shmtui.observe.discovery import Entry, Kind
 
 
@@ -12,7 +13,7 @@ def mappers_text(entry: Entry) -> str:
         named = [f"{pid} {name}" for pid, name in entry.mappers[:2]]
         more = len(entry.mappers) - len(named)
         return f"{len(entry.mappers)}: " + ", ".join(named) + (f" +{more}" if more > 0 else "")
-    return "nobody: orphan" if entry.orphan else "nobody seen"
+    return _("nobody: orphan") if entry.orphan else _("nobody seen")
 
 
 def size_text(size: int) -> str:
@@ -50,13 +51,15 @@ def age_text(seconds: float) -> str:
 def why_not(entry: Entry) -> str:
     """Why nobody can attach to this entry, and the way out; empty where one can."""
     if entry.kind is Kind.NOT_A_FILE:
-        return f"{entry.looks} is no segment"
+        return _("{looks} is no segment").format(looks=entry.looks)
     if not entry.readable:
-        return f"this user may not read it: run shmtui as {entry.owner}, or as root"
+        return _("this user may not read it: run shmtui as {owner}, or as root").format(
+            owner=entry.owner
+        )
     if entry.kind is Kind.SEMAPHORE:
-        return "a semaphore is no segment: attach to the segment whose programs use it"
+        return _("a semaphore is no segment: attach to the segment whose programs use it")
     if entry.kind is Kind.CONTROL:
-        return "shmtui's own record of a buffer: attach to the buffer itself"
+        return _("shmtui's own record of a buffer: attach to the buffer itself")
     return ""
 
 

@@ -17,15 +17,20 @@ def layout_words(layout: Layout) -> str:
     """
     item = layout.item
     plain = item.shape is None and not item.is_float
-    kind = f"{item.size}-byte items" if plain else f"{item.name} items"
-    parts = [f"{layout.slots:,} × {kind} at {layout.data}"]
-    parts += [f"in at {layout.in_}", f"out at {layout.out}"]
+    text = _("{slots:,} × {size}-byte items at {offset}")
+    if not plain:
+        text = _("{slots:,} × {item} items at {offset}")
+    parts = [
+        text.format(slots=layout.slots, size=item.size, item=item.name, offset=layout.data),
+        _("{index} at {offset}").format(index="in", offset=layout.in_),
+        _("{index} at {offset}").format(index="out", offset=layout.out),
+    ]
     for role in SemaphoreRole:
         place = layout.semaphore_name(role) or layout.semaphore_offset(role)
         if place is not None:
             parts.append(f"{role} {place}")
     if layout.index_size != 4:
-        parts.append(f"{layout.index_size}-byte indices")
+        parts.append(_("{size}-byte indices").format(size=layout.index_size))
     return ", ".join(parts)
 
 

@@ -13,6 +13,7 @@ from shmtui.ipc.process import alive, describe_exit
 from shmtui.ipc.protocol import Role, SemaphoreRole, Step, step_name, waited_semaphore
 from shmtui.ipc.segment import SHM_DIR, FileIdentity, identity_at
 from shmtui.ipc.semaphore import named_semaphore_path
+from shmtui.language import _
 from shmtui.observe.procfs import (
     INIT,
     FutexWait,
@@ -300,8 +301,10 @@ class Participants:
         waits = futex_waits(pid, self._watch.maps.get(pid, ()))
         if waits is None:
             self._limits.add(
-                f"what PID {pid} waits on is hidden: run shmtui as {seen.user or 'its user'} or as "
-                "root, or lower /proc/sys/kernel/yama/ptrace_scope"
+                _(
+                    "what PID {pid} waits on is hidden: run shmtui as {user} or as root, or lower "
+                    "/proc/sys/kernel/yama/ptrace_scope"
+                ).format(pid=pid, user=seen.user or _("its user"))
             )
             return [], bool(sleeps_on_futex(pid))
         found = [(r, w) for w in waits if (r := semaphore_at(self._layout, w.offset)) is not None]
@@ -325,9 +328,15 @@ def hidden_text(pids: Sequence[int]) -> str:
     '2 processes cannot be looked at and may map it too: run shmtui as root'
     """
     if len(pids) == 1:
-        way = "even root may not" if os.geteuid() == 0 else "run shmtui as its user or as root"
-        return f"PID {pids[0]} cannot be looked at and may map it too: {way}"
-    return f"{len(pids)} processes cannot be looked at and may map it too: run shmtui as root"
+        way = (
+            _("even root may not") if os.geteuid() == 0 else _("run shmtui as its user or as root")
+        )
+        return _("PID {pid} cannot be looked at and may map it too: {way}").format(
+            pid=pids[0], way=way
+        )
+    return _("{count} processes cannot be looked at and may map it too: run shmtui as root").format(
+        count=len(pids)
+    )
 
 
 def short_command(text: str) -> str:

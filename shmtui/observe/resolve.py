@@ -17,6 +17,7 @@ from shmtui.ipc.libc import Libc, running_libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.segment import FileIdentity
 from shmtui.ipc.semaphore import SemaphoreWords, decode, named_semaphore_path
+from shmtui.language import _
 from shmtui.observe.guesses import Look
 from shmtui.observe.infer import MAX_SIZE, Elimination, Inference
 from shmtui.observe.layout_choice import AmbiguousLayoutError, LayoutOptions, Resolved
@@ -79,10 +80,18 @@ def _from_header(reader: SegmentReader, options: LayoutOptions, size: int) -> Re
     roles = fields.assign_roles(struct, given)
     layout = fields.buffer_layout(struct, roles, libc, options.names)
     if size < layout.size:
-        shown = struct.names[0] if struct.names else "the struct"
+        shown = struct.names[0] if struct.names else _("the struct")
         raise ShmtuiError(
-            f"{reader.name} is {size} bytes; {shown} in {options.header} needs {layout.size}: "
-            "is this the header it was built with?"
+            _(
+                "{name} is {size} bytes; {struct} in {header} needs {needed}: is this the header it "
+                "was built with?"
+            ).format(
+                name=reader.name,
+                size=size,
+                struct=shown,
+                header=options.header,
+                needed=layout.size,
+            )
         )
     if not layout.complete and not layout.names:
         layout = fields.buffer_layout(struct, roles, libc, _found_names(reader))
@@ -109,8 +118,17 @@ def _from_slots(reader: SegmentReader, options: LayoutOptions, size: int) -> Lay
 def _check_size(name: str, layout: Layout, size: int) -> None:
     if size < layout.size:
         raise ShmtuiError(
-            f"{name} is {size} bytes; {layout.slots} slots of {layout.item.name} with "
-            f"{layout.kind} semaphores need {layout.size}: check --slots and --item"
+            _(
+                "{name} is {size} bytes; {slots} slots of {item} with {kind} semaphores need "
+                "{needed}: check --slots and --item"
+            ).format(
+                name=name,
+                size=size,
+                slots=layout.slots,
+                item=layout.item.name,
+                kind=layout.kind,
+                needed=layout.size,
+            )
         )
 
 
@@ -130,8 +148,10 @@ def _by_inference(reader: SegmentReader, options: LayoutOptions) -> Resolved:
     libcs = {libc for pid in maps if (libc := libc_of(pid)) is not None} or {running_libc()}
     if len(libcs) > 1:
         raise AmbiguousLayoutError(
-            f"programs of both glibc and musl map {reader.name}, and their sem_t differ: "
-            "say the layout with --header or --layout",
+            _(
+                "programs of both glibc and musl map {name}, and their sem_t differ: say the layout "
+                "with --header or --layout"
+            ).format(name=reader.name),
             (),
         )
     libc = libcs.pop()
@@ -151,11 +171,13 @@ def refusal(name: str, candidates: tuple[Layout, ...]) -> str:
     """The one line that refuses a guess and shows how to decide."""
     shown = [f"--layout {layout_option(layout)}" for layout in candidates[:_SHOWN]]
     more = len(candidates) - len(shown)
-    rest = f" | … {more} more, all in stat --raw --json" if more > 0 else ""
-    return (
-        f"the layout of {name} is not sure: {len(candidates)} fit so far; "
-        "give --header FILE, --slots N, or one of " + " | ".join(shown) + rest + ", or --raw"
-    )
+    rest = ""
+    if more > 0:
+        rest = " | … " + _("{count} more, all in stat --raw --json").format(count=more)
+    return _(
+        "the layout of {name} is not sure: {count} fit so far; give --header FILE, --slots N, "
+        "or one of {options}, or --raw"
+    ).format(name=name, count=len(candidates), options=" | ".join(shown) + rest)
 
 
 def candidates_of(reader: SegmentReader, options: LayoutOptions) -> tuple[Layout, ...]:
@@ -212,7 +234,7 @@ def _look(reader: SegmentReader, size: int, names: tuple[str, ...], libc: Libc) 
     those were the same before and after, or patience ends.
     """
     before = _named_words(names, reader.folder, libc)
-    for _ in range(AGREE if names else 0):
+    for _look in range(AGREE if names else 0):
         look = Look(reader.read_settled(0, size), before)
         after = _named_words(names, reader.folder, libc)
         if after == before:

@@ -2,20 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 
+from shmtui.language import N_, _
 from shmtui.observe.discovery import Entry
 from shmtui.observe.entry_text import age_text, mappers_text, size_text
 from shmtui.report.inert import inert
 
-_HEADS = ("NAME", "SIZE", "OWNER", "MODE", "AGE", "MAPPED BY", "WHAT IT LOOKS LIKE")
+_HEADS = (
+    N_("NAME"),
+    N_("SIZE"),
+    N_("OWNER"),
+    N_("MODE"),
+    N_("AGE"),
+    N_("MAPPED BY"),
+    N_("WHAT IT LOOKS LIKE"),
+)
 _RIGHT = (1, 4)
 
 
 def listing_lines(entries: Sequence[Entry], width: int | None = None) -> Iterator[str]:
     """The table, cut to ``width`` columns where that is given; one line where there is nothing."""
     if not entries:
-        yield "nothing in /dev/shm: no segment and no named semaphore exists"
+        yield _("nothing in /dev/shm: no segment and no named semaphore exists")
         return
-    rows = [_HEADS, *(entry_cells(entry) for entry in entries)]
+    rows = [tuple(_(head) for head in _HEADS), *(entry_cells(entry) for entry in entries)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
     widths[0] = min(widths[0], 40)
     widths[5] = min(widths[5], 32)

@@ -5,13 +5,17 @@ from collections.abc import Iterator
 
 from shmtui.ipc.protocol import format_rate
 from shmtui.ipc.shape import value_text
-from shmtui.language import _
+from shmtui.language import N_, _, ngettext
 from shmtui.observe.audit import verdict
 from shmtui.observe.layout_words import convention_words
 from shmtui.observe.snapshot import Audit, Finding, LayoutSource, Method, Process, Snapshot
+from shmtui.observe.words import word
 from shmtui.report.inert import inert
 
-_COLUMNS = ("PID", "process", "role", "state", "blocked on", "target/s", "rate/s", "items")
+_COLUMNS = (
+    N_("PID"), N_("process"), N_("role"), N_("state"), N_("blocked on"), N_("target/s"),
+    N_("rate/s"), N_("items"),
+)  # fmt: skip
 _WIDTHS = (8, 24, 9, 17, 11, 9, 11, 14)
 _CANDIDATES = 20
 """Layouts shown of those that fit."""
@@ -23,48 +27,54 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     """All that a snapshot says, for a person."""
     yield heading(snapshot)
     if snapshot.layout.source is LayoutSource.RAW:
-        yield "  layout      " + _(
+        yield labelled(_("layout")) + _(
             "unknown: no bounded buffer is recognised; say it with --header FILE, --slots N "
             "(--item TYPE) or --layout; attach shows the bytes"
         )
         for candidate in snapshot.layout.candidates[:_CANDIDATES]:
-            yield f"  candidate   {candidate}"
+            yield labelled(_("candidate")) + candidate
         more = len(snapshot.layout.candidates) - _CANDIDATES
         if more > 0:
-            yield "  candidate   " + _("… {count:,} more in --json").format(count=more)
+            yield labelled(_("candidate")) + _("… {count:,} more in --json").format(count=more)
     else:
         yield from _buffer_lines(snapshot)
         if snapshot.layout.by_convention:
-            yield "  layout      " + inert(convention_words(snapshot.layout.by_convention))
+            yield labelled(_("layout")) + inert(convention_words(snapshot.layout.by_convention))
         if snapshot.layout.assumed:
-            yield "  layout      " + _(
+            yield labelled(_("layout")) + _(
                 "taken for the exercise's by its name and size; {count} others fit too: "
                 "--slots or --header says for sure"
             ).format(count=len(snapshot.layout.candidates) - 1)
     if not snapshot.processes:
-        yield "  processes   none that this user can see maps it"
+        yield labelled(_("processes")) + _("none that this user can see maps it")
     else:
-        yield "  " + table_row(_COLUMNS)
+        yield "  " + table_row(tuple(_(title) for title in _COLUMNS))
     for process in snapshot.processes:
         yield "  " + table_row(process_cells(process))
-    yield f"  health      {snapshot.health.status}"
+    yield labelled(_("health")) + word(snapshot.health.status)
     for finding in snapshot.health.findings:
         yield from finding_lines(finding)
     for limit in snapshot.limits:
-        yield f"  hidden      {inert(limit)}"
+        yield labelled(_("hidden")) + inert(limit)
 
 
 def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
-    yield f"  ring        {ring_line(snapshot)}"
+    yield labelled(_("ring")) + ring_line(snapshot)
     if snapshot.slots:
-        yield "  slots       " + slots_line(snapshot)
-    yield f"  semaphores  {semaphores_line(snapshot)}"
-    yield f"  throughput  {throughput_line(snapshot)}"
+        yield labelled(_("slots")) + slots_line(snapshot)
+    yield labelled(_("semaphores")) + semaphores_line(snapshot)
+    yield labelled(_("throughput")) + throughput_line(snapshot)
+
+
+def labelled(label: str) -> str:
+    """The start of a line: what it is about, in a column of its own."""
+    return f"  {label:<11} "
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:
     """A finding: severity and code, claim, evidence, certainty, remedy."""
-    yield f"  {finding.severity:<11} {finding.code} ({finding.certainty}): {inert(finding.claim)}"
+    sure = word(finding.certainty)
+    yield labelled(word(finding.severity)) + f"{finding.code} ({sure}): {inert(finding.claim)}"
     for fact in finding.evidence:
         yield f"{'':14}· {inert(fact)}"
     yield f"{'':14}→ {inert(finding.remedy)}"
@@ -73,13 +83,18 @@ def finding_lines(finding: Finding) -> Iterator[str]:
 def heading(snapshot: Snapshot) -> str:
     """Name, shape, size, mode, inode, owner."""
     segment, layout = snapshot.segment, snapshot.layout
-    gone = " · REPLACED" if segment.replaced else " · UNLINKED" if segment.unlinked else ""
-    shape = f"{layout.slots:,} × {inert(layout.item_type)} · " if layout.slots else ""
-    return (
-        f"{inert(segment.name)}  {shape}{segment.size:,} B · "
-        f"{segment.mode:04o} · inode {segment.inode} · {inert(segment.owner)}{gone} · "
-        f"layout from {layout.source}"
+    gone = _("REPLACED") if segment.replaced else _("UNLINKED") if segment.unlinked else ""
+    shape = f"{layout.slots:,} × {inert(layout.item_type)}" if layout.slots else ""
+    facts = (
+        shape,
+        f"{segment.size:,} B",
+        f"{segment.mode:04o}",
+        f"inode {segment.inode}",
+        inert(segment.owner),
+        gone,
+        _("layout: {source}").format(source=word(layout.source)),
     )
+    return f"{inert(segment.name)}  " + " · ".join(fact for fact in facts if fact)
 
 
 def ring_line(snapshot: Snapshot) -> str:
@@ -87,9 +102,10 @@ def ring_line(snapshot: Snapshot) -> str:
     slots = snapshot.layout.slots
     indices = f"in {_known(snapshot.in_)}   out {_known(snapshot.out)}"
     if snapshot.occupancy is None:
-        return f"occupancy unknown   {indices}"
+        return _("occupancy unknown") + f"   {indices}"
     share = 100 * snapshot.occupancy / slots
-    return f"{snapshot.occupancy:,} of {slots:,} full ({share:.0f} %)   {indices}"
+    text = _("{count:,} of {slots:,} full ({share:.0f} %)")
+    return text.format(count=snapshot.occupancy, slots=slots, share=share) + f"   {indices}"
 
 
 def slots_line(snapshot: Snapshot) -> str:
@@ -99,15 +115,19 @@ def slots_line(snapshot: Snapshot) -> str:
         for s in snapshot.slots
     ]
     rest = snapshot.layout.slots - len(shown)
-    return " ".join(shown) + (f" … {rest:,} more" if rest else "") + "   [full] (empty)"
+    more = " … " + _("{count:,} more").format(count=rest) if rest else ""
+    return " ".join(shown) + more + "   " + _("[full] (empty)")
 
 
 def semaphores_line(snapshot: Snapshot) -> str:
     """Values and waiters."""
     parts = []
     for role, state in snapshot.semaphores.items():
-        waiting = f" ({state.waiters} waiting)" if state.waiters else ""
-        private = " PROCESS-PRIVATE" if state.shared is False else ""
+        waiting = ""
+        if state.waiters:
+            text = ngettext("{count} waiting", "{count} waiting", state.waiters)
+            waiting = f" ({text.format(count=state.waiters)})"
+        private = " " + _("PROCESS-PRIVATE") if state.shared is False else ""
         parts.append(f"{role} {_known(state.value)}{waiting}{private}")
     return " · ".join(parts) + f"   {snapshot.layout.semaphores}"
 
@@ -118,14 +138,16 @@ def throughput_line(snapshot: Snapshot) -> str:
     produced, consumed = (
         _bounded(rate, rates.method) for rate in (rates.produced_per_s, rates.consumed_per_s)
     )
-    return f"produced {produced}   consumed {consumed}   method: {rates.method}"
+    return _("produced {produced}   consumed {consumed}   method: {method}").format(
+        produced=produced, consumed=consumed, method=word(rates.method)
+    )
 
 
 def _bounded(rate: float | None, method: Method) -> str:
     """A rate, marked where it is a lower bound; at least 0 says nothing."""
     if method is not Method.LOWER_BOUND:
         return rate_text(rate)
-    return f"≥ {rate_text(rate)}" if rate else "unknown"
+    return f"≥ {rate_text(rate)}" if rate else _("unknown")
 
 
 def rate_text(rate: float | None) -> str:
@@ -135,7 +157,7 @@ def rate_text(rate: float | None) -> str:
     ('unknown', '0.50/s', '12,346/s')
     """
     if rate is None:
-        return "unknown"
+        return _("unknown")
     return f"{rate:,.0f}/s" if rate >= 1000 else f"{rate:.2f}/s"
 
 
@@ -148,8 +170,8 @@ def process_cells(process: Process) -> tuple[str, ...]:
     return (
         str(process.pid),
         inert(process.name),
-        process.role,
-        process.ending or process.state,
+        word(process.role),
+        process.ending or word(process.state),
         blocked,
         "-" if target is None else format_rate(target),
         "-" if process.rate is None else rate_text(process.rate).removesuffix("/s"),
@@ -169,10 +191,14 @@ def table_row(cells: tuple[str, ...]) -> str:
 def totals_lines(totals: Audit) -> Iterator[str]:
     """What a headless run says at its end."""
     moved, seconds = totals.moved, totals.seconds
-    yield f"produced  {moved.produced:>14,}   {rate_text(_per(moved.produced, seconds))}"
-    yield f"consumed  {moved.consumed:>14,}   {rate_text(_per(moved.consumed, seconds))}"
-    resident = "unknown" if totals.resident is None else f"{totals.resident:,}"
-    yield f"resident  {resident:>14}"
+    made, used = (
+        f"{count:>14,}   {rate_text(_per(count, seconds))}"
+        for count in (moved.produced, moved.consumed)
+    )
+    yield f"{_('produced'):<10}{made}"
+    yield f"{_('consumed'):<10}{used}"
+    resident = _("unknown") if totals.resident is None else f"{totals.resident:,}"
+    yield f"{_('resident'):<10}{resident:>14}"
     yield f"{seconds:.2f} s, {verdict(totals)}"
 
 
@@ -181,4 +207,4 @@ def _per(count: int, seconds: float) -> float | None:
 
 
 def _known(value: int | None) -> str:
-    return "unknown" if value is None else f"{value:,}"
+    return _("unknown") if value is None else f"{value:,}"

@@ -15,6 +15,7 @@ from shmtui.ipc.control import ControlBlock, Field, control_name
 from shmtui.ipc.protocol import Role
 from shmtui.ipc.ring import Ring
 from shmtui.ipc.segment import map_segment
+from shmtui.language import language_of, use_language
 from shmtui.workers.loop import run_worker
 
 EXIT_TROUBLE = 3
@@ -39,6 +40,7 @@ def main(segment: str, index: int, supervisor: int) -> int:
 
 
 if __name__ == "__main__":
+    use_language(language_of(os.environ))
     try:
         code = main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
     except (ShmtuiError, OverflowError) as error:

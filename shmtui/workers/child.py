@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import shmtui
+from shmtui import language
 from shmtui.errors import ShmtuiError
 from shmtui.ipc.control import ControlRecord
 from shmtui.ipc.protocol import Role
+from shmtui.language import _
 
 WORKER_LINES: Final = 20
 """Lines of a worker's stderr that are kept; it has nothing to say unless it fails."""
@@ -125,7 +127,8 @@ def _spawn(module: str, arguments: list[str], out: int, err: int) -> subprocess.
         stdout=out,
         stderr=err,
         process_group=0,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join(paths), language.VARIABLE: language.language_in_use()},
     )
 
 
@@ -138,12 +141,12 @@ def require_command(command: tuple[str, ...]) -> None:
         return
     path = Path(program)
     why = (
-        "it is a directory"
+        _("it is a directory")
         if path.is_dir()
-        else "it may not be executed: chmod +x it"
+        else _("it may not be executed: chmod +x it")
         if path.exists()
-        else "there is no such file"
+        else _("there is no such file")
         if "/" in program
-        else "it is in no folder of PATH: write ./NAME for one here"
+        else _("it is in no folder of PATH: write ./NAME for one here")
     )
-    raise ShmtuiError(f"cannot start {program!r}: {why}")
+    raise ShmtuiError(_("cannot start {program!r}: {why}").format(program=program, why=why))

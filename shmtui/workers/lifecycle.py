@@ -1,6 +1,7 @@
 """What became of a child, in words. Pure."""
 
 from shmtui.ipc.protocol import Role, Step, step_name
+from shmtui.language import _
 
 
 def place_of_death(role: Role, step: Step) -> str:
@@ -14,12 +15,18 @@ def place_of_death(role: Role, step: Step) -> str:
     owed = "full" if role is Role.PRODUCER else "empty"
     match step:
         case Step.WAIT_MUTEX:
-            return f"in {name}, holding a permit of {permit}"
+            return _("in {name}, holding a permit of {permit}").format(name=name, permit=permit)
         case Step.TRANSFER:
-            return f"in {name}, holding mutex and a permit of {permit}"
+            return _("in {name}, holding mutex and a permit of {permit}").format(
+                name=name, permit=permit
+            )
         case Step.POST_MUTEX:
-            return f"in {name}, mutex and a permit of {owed} perhaps not posted"
+            return _("in {name}, mutex and a permit of {owed} perhaps not posted").format(
+                name=name, owed=owed
+            )
         case Step.POST_PERMIT:
-            return f"in {name}, a permit of {owed} perhaps not posted"
+            return _("in {name}, a permit of {owed} perhaps not posted").format(
+                name=name, owed=owed
+            )
         case _:
-            return f"in {name}, holding nothing"
+            return _("in {name}, holding nothing").format(name=name)

@@ -9,6 +9,7 @@ import signal
 import sys
 
 from shmtui.ipc import libc
+from shmtui.language import _, language_of, use_language
 
 EXIT_CANNOT_START = 127
 
@@ -18,14 +19,16 @@ def main(supervisor: int, command: list[str]) -> int:
     libc.die_with_parent(signal.SIGTERM)
     if os.getppid() != supervisor:
         return 0
-    own, _, inherited = os.environ.pop("PYTHONPATH", "").partition(os.pathsep)
+    own, _separator, inherited = os.environ.pop("PYTHONPATH", "").partition(os.pathsep)
     del own  # The way to this package; what follows it is the user's.
     if inherited:
         os.environ["PYTHONPATH"] = inherited
     try:
         os.execvp(command[0], command)
     except OSError as error:
-        print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        use_language(language_of(os.environ))
+        text = _("cannot start {program}: {why}").format(program=command[0], why=error.strerror)
+        print(text, file=sys.stderr)  # noqa: T201 - stderr is its report
     return EXIT_CANNOT_START
 
 

@@ -33,6 +33,7 @@ from shmtui.ipc.faults import Fault, fault_name, forecast
 from shmtui.ipc.layout import SemaphoreKind
 from shmtui.ipc.process import describe_exit, start_time
 from shmtui.ipc.protocol import Role, Step, format_rate, step_name
+from shmtui.language import _, ngettext
 from shmtui.workers.child import (
     PROGRAM_LINES,
     Child,
@@ -81,6 +82,10 @@ class Supervisor:
         if self.on_event is not None:
             self.on_event(event)
 
+    def _tell_of(self, child: Child, tone: Tone, text: str, **fields: object) -> None:
+        """Tell what ``text`` says of a child."""
+        self.tell(tone, text.format(name=child.name, pid=child.pid, **fields))
+
     def owns(self, pid: int) -> bool:
         """Whether ``pid`` is a live worker of ours."""
         return pid in self._children
@@ -107,8 +112,10 @@ class Supervisor:
         child = self._adopt(
             lambda: spawn_worker(self._segment, record), record, role, number, rate, ()
         )
-        pace = "unthrottled" if rate == float("inf") else f"at {format_rate(rate)}/s"
-        self.tell(Tone.GOOD, f"{child.name} (PID {child.pid}) started {pace}")
+        text = _("{name} (PID {pid}) started at {rate}/s")
+        if math.isinf(rate):
+            text = _("{name} (PID {pid}) started unthrottled")
+        self._tell_of(child, Tone.GOOD, text, rate=format_rate(rate))
         return child.pid
 
     def start_program(self, role: Role, command: tuple[str, ...]) -> int:
@@ -120,7 +127,10 @@ class Supervisor:
         child = self._adopt(lambda: spawn_program(command), record, role, number, math.inf, command)
         child.lines = deque(maxlen=PROGRAM_LINES)
         self._logs[child.pid] = child
-        self.tell(Tone.GOOD, f"{child.name} (PID {child.pid}) started as a {role}")
+        text = _("{name} (PID {pid}) started as a producer")
+        if role is Role.CONSUMER:
+            text = _("{name} (PID {pid}) started as a consumer")
+        self._tell_of(child, Tone.GOOD, text)
         return child.pid
 
     def _adopt(
@@ -138,8 +148,10 @@ class Supervisor:
         except OSError as error:
             record.words[Field.CONDITION] = Condition.FREE
             raise ShmtuiError(
-                f"cannot start {' '.join(program) or f'{role} {number}'}: {error.strerror}; "
-                "is a limit on processes or open files reached (ulimit -u, ulimit -n)?"
+                _(
+                    "cannot start {program}: {why}; is a limit on processes or open files reached "
+                    "(ulimit -u, ulimit -n)?"
+                ).format(program=" ".join(program) or f"{role} {number}", why=error.strerror)
             ) from None
         self._numbers[role] = number
         record.words[Field.START_TIME] = start_time(process.pid) or 0
@@ -165,11 +177,12 @@ class Supervisor:
         if child is None or child.record.doubles[Field.TARGET_RATE] == rate:
             return
         if child.program:
-            self.tell(Tone.WARN, f"{child.name} sets its own pace: it is no worker of ours")
+            self._tell_of(child, Tone.WARN, _("{name} sets its own pace: it is no worker of ours"))
             return
         before = format_rate(child.record.doubles[Field.TARGET_RATE])
         self._order(child, rate=rate)
-        self.tell(Tone.INFO, f"{child.name}: {before} → {format_rate(rate)} items/s")
+        text = _("{name}: {before} → {after} items/s")
+        self._tell_of(child, Tone.INFO, text, before=before, after=format_rate(rate))
 
     def reset_rate(self, pid: int) -> None:
         """Back to the rate that the worker started with."""
@@ -195,9 +208,10 @@ class Supervisor:
         self._order(child, hold=hold, steps=0)
         if child.program:
             self._signal(pid, signal.SIGSTOP if hold else signal.SIGCONT)
-        self.tell(
-            Tone.WARN if hold else Tone.GOOD, f"{child.name} {'paused' if hold else 'resumed'}"
-        )
+        if hold:
+            self._tell_of(child, Tone.WARN, _("{name} paused"))
+        else:
+            self._tell_of(child, Tone.GOOD, _("{name} resumed"))
 
     def step(self, pid: int) -> None:
         """Stop the worker before its next step; let one that stands there do that step.
@@ -208,7 +222,7 @@ class Supervisor:
         if child is None:
             return
         if child.program:
-            self.tell(Tone.WARN, f"{child.name} cannot be stepped: it is no worker of ours")
+            self._tell_of(child, Tone.WARN, _("{name} cannot be stepped: it is no worker of ours"))
             return
         words = child.record.words
         steps = words[Field.STEPS]
@@ -218,9 +232,9 @@ class Supervisor:
         self._order(child, hold=False, steps=steps + 1)
         name = step_name(child.role, Step(step & STEP_MASK))
         if steps:
-            self.tell(Tone.INFO, f"{child.name} does {name}")
+            self._tell_of(child, Tone.INFO, _("{name} does {step}"), step=name)
         else:
-            self.tell(Tone.WARN, f"{child.name} stops before its next step")
+            self._tell_of(child, Tone.WARN, _("{name} stops before its next step"))
 
     def set_fault(self, pid: int, fault: Fault) -> None:
         """Have the worker make a mistake; NONE takes it off. Tells what ought to come of it."""
@@ -228,18 +242,22 @@ class Supervisor:
         if child is None:
             return
         if child.program:
-            self.tell(Tone.WARN, f"{child.name} makes its own mistakes: it is no worker of ours")
+            self._tell_of(
+                child, Tone.WARN, _("{name} makes its own mistakes: it is no worker of ours")
+            )
             return
         if fault is Fault.PRIVATE and self._kind is SemaphoreKind.NAMED:
-            self.tell(Tone.WARN, f"{child.name}: named semaphores cannot be process-private")
+            text = _("{name}: named semaphores cannot be process-private")
+            self._tell_of(child, Tone.WARN, text)
             return
         self._order(child, fault=fault)
         name = fault_name(fault, child.role)
         if fault is Fault.NONE:
-            self.tell(Tone.GOOD, f"{child.name} keeps to the protocol again")
+            self._tell_of(child, Tone.GOOD, _("{name} keeps to the protocol again"))
             return
         told = forecast(fault, child.role)
-        self.tell(Tone.WARN, f"{child.name}, {name}: it {told.does}; to expect: {told.expect}")
+        text = _("{name}, {fault}: it {does}; to expect: {expect}")
+        self._tell_of(child, Tone.WARN, text, fault=name, does=told.does, expect=told.expect)
 
     def settle(self) -> tuple[int, ...]:
         """Hold those that run by themselves, without a word; returns their PIDs."""
@@ -291,7 +309,7 @@ class Supervisor:
         """SIGTERM: the worker ends once it holds nothing."""
         child = self._children.get(pid)
         if child is not None:
-            self.tell(Tone.INFO, f"{child.name} told to end")
+            self._tell_of(child, Tone.INFO, _("{name} told to end"))
             self._end(child)
 
     def restart(self, pid: int) -> None:
@@ -407,14 +425,21 @@ class Supervisor:
         how = describe_exit(status)
         step = child.record.words[Field.STEP]
         if status < 0 and not child.program:
-            place = "while paused"
+            place = _("while paused")
             if not step & PAUSED:
                 place = place_of_death(child.role, Step(step & STEP_MASK))
             how = f"{how} {place}"
-        items = "" if child.program else f" after {child.record.words[Field.ITEMS]:,} items"
+        text = "{name} (PID {pid}) {how}{said}"
+        items = child.record.words[Field.ITEMS]
+        if not child.program:
+            text = ngettext(
+                "{name} (PID {pid}) {how} after {items:,} item{said}",
+                "{name} (PID {pid}) {how} after {items:,} items{said}",
+                items,
+            )
         said = f": {child.lines[-1]}" if child.lines and status > 0 else ""
         tone = Tone.INFO if status == 0 else Tone.BAD
-        self.tell(tone, f"{child.name} (PID {child.pid}) {how}{items}{said}")
+        self._tell_of(child, tone, text, how=how, items=items, said=said)
 
     # -- ending -----------------------------------------------------------------------------
 
@@ -441,7 +466,7 @@ class Supervisor:
         poller = select.poll()
         for fd in by_fd:
             poller.register(fd, select.POLLIN)
-        for fd, _ in poller.poll(seconds * 1000):
+        for fd, _event in poller.poll(seconds * 1000):
             self._reap(by_fd[fd])
 
     def __repr__(self) -> str:
