@@ -15,8 +15,6 @@ from shmtui.auditing import Auditor
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.housekeeping import drop_dead_control
 from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.layout import Layout
-from shmtui.ipc.layout_option import layout_option
 from shmtui.ipc.process import own_identity
 from shmtui.ipc.protocol import Role
 from shmtui.ipc.segment import SHM_DIR, identity_at, segment_path
@@ -132,13 +130,11 @@ class Attached:
         return self.source.auditor if isinstance(self.source, SteeredSource) else None
 
 
-def repairer(name: str, layout: Layout | None = None) -> "Repairer":
-    """What repairs a segment; of one that this run made, the control block tells the layout."""
+def repairer(name: str) -> "Repairer":
+    """What repairs a segment that has a control block, which tells the layout."""
     from shmtui.repair import Repairer  # noqa: PLC0415 - for a key that is pressed rarely
 
-    if layout is None:
-        return Repairer(name)
-    return Repairer(name, LayoutOptions(layout=layout_option(layout)))
+    return Repairer(name)
 
 
 class SegmentOpener:
@@ -207,7 +203,7 @@ class SegmentOpener:
                 )
             )
         drop_dead_control(name)
-        buffer = OwnBuffer.adopt(name, layout, identity, own_identity())
+        buffer = OwnBuffer.adopt(name, layout, identity, own_identity(), assumed=sampler.assumed)
         self._cleaning.callback(buffer.remove)
         rates = {
             Role.PRODUCER: self._options.produce_rate,
@@ -219,7 +215,7 @@ class SegmentOpener:
         joined = self._joined[name] = Attached(
             SteeredSource(sampler, supervisor),
             supervisor,
-            lambda: repairer(name, layout),
+            lambda: repairer(name),
         )
         return joined
 

@@ -58,12 +58,18 @@ class OwnBuffer:
 
     @classmethod
     def adopt(
-        cls, name: str, layout: Layout, identity: FileIdentity, creator: tuple[int, int]
+        cls,
+        name: str,
+        layout: Layout,
+        identity: FileIdentity,
+        creator: tuple[int, int],
+        *,
+        assumed: bool = False,
     ) -> "OwnBuffer":
         """Put a control block beside somebody else's segment, so that workers can join it.
 
-        NameInUseError: another shmtui has one there. Removing takes the block away, never
-        the segment.
+        ``assumed``: the layout is only the likeliest of those that fit. NameInUseError: another
+        shmtui has one there. Removing takes the block away, never the segment.
         """
         if not layout.complete:
             raise ShmtuiError(
@@ -71,8 +77,9 @@ class OwnBuffer:
                     "{name} has no semaphores that are known: name them with --mutex --empty --full"
                 ).format(name=name)
             )
+        flags = Flags.GUEST | Flags.ASSUMED if assumed else Flags.GUEST
         try:
-            control = ControlBlock.create(name, layout, creator, time.time_ns(), Flags.GUEST)
+            control = ControlBlock.create(name, layout, creator, time.time_ns(), flags)
         except NameInUseError:
             raise NameInUseError(
                 _(

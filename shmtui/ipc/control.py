@@ -160,6 +160,11 @@ class Flags(IntFlag):
     """Outlive the creator: not a leftover to sweep."""
     GUEST = 2
     """The segment is somebody else's: the block goes, the segment stays."""
+    ASSUMED = 4
+    """Its layout is only the likeliest of those that fit."""
+
+
+_ALL_FLAGS: Final = Flags.KEEP | Flags.GUEST | Flags.ASSUMED
 
 
 _ROLE_NUMBERS: Final = {Role.PRODUCER: 1, Role.CONSUMER: 2}
@@ -284,7 +289,7 @@ def parse_header(raw: bytes) -> ControlHeader:
         retired_produced_sum=produced_sum,
         retired_consumed=consumed,
         retired_consumed_sum=consumed_sum,
-        flags=Flags(flags & (Flags.KEEP | Flags.GUEST)),
+        flags=Flags(flags & _ALL_FLAGS),
     )
 
 

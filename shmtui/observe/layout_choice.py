@@ -38,6 +38,8 @@ class Resolved:
     candidates: tuple[Layout, ...] = ()
     by_convention: tuple[str, ...] = ()
     """What rests on names that programs use both ways, as ``--map`` has it: ``in=head``."""
+    assumed: bool = False
+    """Only the likeliest of several that fit: by the segment's name and size."""
 
     @property
     def candidate_options(self) -> tuple[str, ...]:

@@ -45,6 +45,14 @@ def convention_words(by_convention: tuple[str, ...]) -> str:
     ).format(members=_(" and ").join(by_convention))
 
 
+def assumed_words() -> str:
+    """That the layout is not sure, and what makes it so."""
+    return _(
+        "taken for the exercise's 5 × int32 by its name and size; others fit too: "
+        "--slots or --header says for sure"
+    )
+
+
 def option_words(option: str) -> str:
     """The value of ``--layout`` in words; the value itself where it is not understood.
 

@@ -163,7 +163,7 @@ def _by_inference(reader: SegmentReader, options: LayoutOptions) -> Resolved:
     exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
     if reader.name == SEED_NAME and exercise in result.candidates:
         others = tuple(layout for layout in result.candidates if layout != exercise)
-        return Resolved(exercise, LayoutSource.INFERRED, (exercise, *others))
+        return Resolved(exercise, LayoutSource.INFERRED, (exercise, *others), assumed=True)
     raise AmbiguousLayoutError(refusal(reader.name, result.candidates), result.candidates)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError
-from shmtui.ipc.control import ControlHeader, WorkerRecord
+from shmtui.ipc.control import ControlHeader, Flags, WorkerRecord
 from shmtui.ipc.layout import Layout
 from shmtui.ipc.process import alive
 from shmtui.ipc.protocol import Role, SemaphoreRole
@@ -113,7 +113,8 @@ class Sampler:
         if self._control is not None and not self._options.given:
             header, _ = self._control.read()
             if self._reader.look().size >= header.layout.size:
-                return Resolved(header.layout, LayoutSource.CONTROL)
+                assumed = bool(header.flags & Flags.ASSUMED)
+                return Resolved(header.layout, LayoutSource.CONTROL, assumed=assumed)
             self._control.close()
             self._control = None
         from shmtui.observe.resolve import candidates_of, resolve  # noqa: PLC0415 - heavy
@@ -148,6 +149,11 @@ class Sampler:
     def source(self) -> LayoutSource:
         """Where the layout is known from."""
         return self._resolved.source
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the layout is only the likeliest of several that fit."""
+        return self._resolved.assumed
 
     @property
     def counted(self) -> bool:
@@ -243,7 +249,7 @@ class Sampler:
             supervised=header is not None and alive(header.creator_pid, header.creator_start),
             totals=None if header is None else totals(header, records_after),
             audit=self.audit,
-            uptime=None if header is None else max(time.time() - header.created_ns / 1e9, 0.0),
+            uptime=_uptime(header),
         )
 
     def _follow(self, looked: Looked) -> Looked:
@@ -315,6 +321,7 @@ class Sampler:
             semaphores=layout.kind,
             candidates=self._candidates,
             by_convention=self._resolved.by_convention,
+            assumed=self._resolved.assumed,
         )
 
     def resident_sum(self, count: int) -> int:
@@ -330,6 +337,13 @@ class Sampler:
         for step in range(count):
             at = (snapshot.out + step) % layout.slots
             yield counted(layout.item, self._reader.read(layout.data + at * size, size))
+
+
+def _uptime(header: ControlHeader | None) -> float | None:
+    """Seconds since the buffer was made; a block beside somebody else's does not know."""
+    if header is None or header.flags & Flags.GUEST:
+        return None
+    return max(time.time() - header.created_ns / 1e9, 0.0)
 
 
 def _occupancy(

@@ -118,11 +118,8 @@ class LayoutInfo:
     candidates: tuple[str, ...] = ()
     by_convention: tuple[str, ...] = ()
     """Members whose part rests on names that programs use both ways: ``in=head``."""
-
-    @property
-    def assumed(self) -> bool:
-        """Whether it is only the likeliest of several that fit: by the segment's name and size."""
-        return self.source is LayoutSource.INFERRED and len(self.candidates) > 1
+    assumed: bool = False
+    """Only the likeliest of several that fit: by the segment's name and size."""
 
 
 @dataclass(frozen=True, slots=True)

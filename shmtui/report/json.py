@@ -39,6 +39,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             "semaphores": layout.semaphores,
             "candidates": list(layout.candidates),
             "by_convention": [text(said) for said in layout.by_convention],
+            "assumed": layout.assumed,
         },
         "in": snapshot.in_,
         "out": snapshot.out,

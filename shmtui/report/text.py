@@ -7,7 +7,7 @@ from shmtui.ipc.protocol import format_rate
 from shmtui.ipc.shape import value_text
 from shmtui.language import N_, _, ngettext
 from shmtui.observe.audit import verdict
-from shmtui.observe.layout_words import convention_words
+from shmtui.observe.layout_words import assumed_words, convention_words
 from shmtui.observe.snapshot import Audit, Finding, LayoutSource, Method, Process, Snapshot
 from shmtui.observe.words import word
 from shmtui.report.inert import inert
@@ -41,10 +41,7 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
         if snapshot.layout.by_convention:
             yield labelled(_("layout")) + inert(convention_words(snapshot.layout.by_convention))
         if snapshot.layout.assumed:
-            yield labelled(_("layout")) + _(
-                "taken for the exercise's by its name and size; {count} others fit too: "
-                "--slots or --header says for sure"
-            ).format(count=len(snapshot.layout.candidates) - 1)
+            yield labelled(_("layout")) + assumed_words()
     if not snapshot.processes:
         yield labelled(_("processes")) + _("none that this user can see maps it")
     else:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from shmtui.events import Event, Tone
 from shmtui.language import N_, _
-from shmtui.observe.layout_words import convention_words
+from shmtui.observe.layout_words import assumed_words, convention_words
 from shmtui.observe.snapshot import EMPTY, Audit, LayoutSource, Snapshot
 from shmtui.tui import terminal
 from shmtui.tui.chronicle import Chronicle
@@ -173,11 +173,7 @@ class Desk(Stage, inherit_bindings=False):
         if source is not LayoutSource.RAW:
             words = _("layout {known_by}").format(known_by=_(_KNOWN_BY[source]))
         if snapshot.layout.assumed:
-            others = len(snapshot.layout.candidates) - 1
-            words = _(
-                "taken for the exercise's 5 × int32 by its name and size; {count} layouts fit too: "
-                "--slots or --header says for sure"
-            ).format(count=others)
+            words = assumed_words()
         if snapshot.layout.by_convention:
             words += f"; {convention_words(snapshot.layout.by_convention)}"
         text = _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)

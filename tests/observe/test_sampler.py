@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 
 from shmtui.errors import MissingSegmentError
+from shmtui.ipc.buffer import OwnBuffer
+from shmtui.ipc.layout import ITEM_TYPES, seed_layout
+from shmtui.ipc.libc import running_libc
+from shmtui.ipc.process import own_identity
 from shmtui.ipc.segment import create_segment, segment_path, unlink_segment
 from shmtui.observe.layout_choice import LayoutOptions
 from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import LayoutSource
+from shmtui.observe.snapshot import Certainty, LayoutSource
 from tests.compiling import require
 from tests.conftest import MakeBuffer, join
+from tests.waiting import poll
 
 SEED = LayoutOptions(slots=5)
 _OPENED = re.compile(r'(open|openat|creat)\(.*"(/dev/shm/[^"]*)", ([A-Z_|]+)')
@@ -140,3 +145,24 @@ def test_stat_writes_nothing(make_buffer: MakeBuffer, tmp_path: Path, named: boo
     calls = {match[1] for line in lines if (match := re.search(r"(\w+)\(", line))}
     allowed = {"open", "openat", "close", "fstat", "newfstatat", "lstat", "stat", "statx"}
     assert calls <= allowed | {"pread64", "fcntl", "execve", "readlink", "readlinkat", "lseek"}
+
+
+@pytest.mark.parametrize("assumed", [False, True])
+def test_a_likely_layout_stays_likely(name: str, assumed: bool) -> None:
+    """Workers may join a segment whose layout is only likely; nobody takes it for sure then."""
+    layout = seed_layout(5, ITEM_TYPES["int32"], running_libc())
+    identity = create_segment(name, layout.size, 0o600)
+    buffer = OwnBuffer.adopt(name, layout, identity, own_identity(), assumed=assumed)
+    sampler = Sampler(name)
+    try:
+        poll(lambda: sampler.sample().health.findings, "its zeroed semaphores are found")
+        snapshot = sampler.sample()
+        assert snapshot.layout.source is LayoutSource.CONTROL
+        assert snapshot.layout.assumed is assumed
+        certainties = {finding.certainty for finding in snapshot.health.findings}
+        assert certainties == {Certainty.LIKELY if assumed else Certainty.CERTAIN}
+        assert snapshot.uptime is None
+    finally:
+        sampler.close()
+        buffer.remove()
+        unlink_segment(name)
