@@ -33,6 +33,7 @@ from shmtui.ipc.c.tokens import (
     tokenize,
 )
 from shmtui.ipc.libc import Libc
+from shmtui.language import _
 
 __all__ = ["HeaderError", "preprocess"]
 
@@ -121,7 +122,9 @@ class _Preprocessor:
         self.bytes += len(text)
         if self.bytes > MAX_BYTES:
             raise refusal_at(
-                name, 1, f"with this the header has over {MAX_BYTES:,} bytes: too many"
+                name,
+                1,
+                _("with this the header has over {most:,} bytes: too many").format(most=MAX_BYTES),
             )
         file = _File(path, name, depth)
         for line in tokenize(text, name):
@@ -135,12 +138,12 @@ class _Preprocessor:
                 file.text += line
         self._flush(file, None)
         if file.groups:
-            raise refusal(file.groups[-1].token, "this condition has no #endif")
+            raise refusal(file.groups[-1].token, _("this condition has no #endif"))
 
     def _require_closed_quotes(self, line: list[Token]) -> None:
         for token in line:
             if token.kind == OTHER and token.text[0] in {'"', "'"}:
-                raise refusal(token, f"a {token.text[0]} is not closed")
+                raise refusal(token, _("a {text} is not closed").format(text=token.text[0]))
 
     def _flush(self, file: _File, directive: Token | None) -> None:
         if file.text:
@@ -160,7 +163,7 @@ class _Preprocessor:
                 continue
             form = tokens[at : at + 3]
             if [t.text if t.kind != STRING else "" for t in form] != ["(", "", ")"]:
-                raise refusal(token, "_Pragma needs a string in brackets")
+                raise refusal(token, _("_Pragma needs a string in brackets"))
             at += 3
             content = form[1].text[form[1].text.index('"') + 1 : -1]
             content = content.replace('\\"', '"').replace("\\\\", "\\")
@@ -204,14 +207,14 @@ class _Preprocessor:
                     self.out += self._pragma(rest, name)
             case "error":
                 reason = " ".join(token.text for token in rest)
-                raise refusal(name, f"#error {reason[:200]}".strip())
+                raise refusal(name, _("#error {reason}").format(reason=reason[:200]).strip())
             case "line":
                 if not rest or rest[0].kind != NUMBER:
-                    raise refusal(name, "#line is not understood")
+                    raise refusal(name, _("#line is not understood"))
             case text if text in _IGNORED:
                 pass
             case _:
-                raise refusal(name, f"#{name.text} is not understood")
+                raise refusal(name, _("#{text} is not understood").format(text=name.text))
 
     def _pragma(self, words: list[Token], where: Token) -> list[Token]:
         if not words:
@@ -219,7 +222,7 @@ class _Preprocessor:
         if words[0].text == "GCC" or words[0].text == "STDC":
             words = words[1:] or words
         if words[0].text in _STRANGE_PRAGMAS:
-            raise refusal(where, f"#pragma {words[0].text} is not understood")
+            raise refusal(where, _("#pragma {text} is not understood").format(text=words[0].text))
         if words[0].text != "pack":
             return []
         arguments = " ".join(token.text for token in self.macros.expand(words[1:]))
@@ -227,7 +230,7 @@ class _Preprocessor:
 
     def _only_name(self, name: Token, rest: list[Token]) -> str:
         if len(rest) != 1 or rest[0].kind != ID:
-            raise refusal(name, f"#{name.text} needs one name")
+            raise refusal(name, _("#{text} needs one name").format(text=name.text))
         return rest[0].text
 
     def _condition(self, file: _File, name: Token, rest: list[Token]) -> None:
@@ -235,17 +238,17 @@ class _Preprocessor:
         match name.text:
             case "if" | "ifdef" | "ifndef":
                 if len(groups) >= 200:
-                    raise refusal(name, "conditions are nested too deep")
+                    raise refusal(name, _("conditions are nested too deep"))
                 true = outer and self._holds(name, rest)
                 groups.append(_Group(name, true, true or not outer))
                 return
             case "endif":
                 if not groups:
-                    raise refusal(name, "#endif without #if")
+                    raise refusal(name, _("#endif without #if"))
                 groups.pop()
                 return
         if not groups or groups[-1].last:
-            raise refusal(name, f"#{name.text} without #if")
+            raise refusal(name, _("#{text} without #if").format(text=name.text))
         group = groups[-1]
         if name.text == "else":
             group.last, group.reading = True, not group.done
@@ -258,23 +261,30 @@ class _Preprocessor:
             self._only_name(name, rest)
             return self._defined(rest[0]) == (name.text == "ifdef")
         if not rest:
-            raise refusal(name, f"#{name.text} without an expression")
+            raise refusal(name, _("#{text} without an expression").format(text=name.text))
         tokens = self.macros.expand(self._with_defined(rest))
         for token in tokens:
             if token.kind == ID and (token.text == "defined" or token.text in _QUERIES):
-                raise refusal(name, f"{token.text} is not understood here")
+                raise refusal(name, _("{text} is not understood here").format(text=token.text))
         condition = Condition(tokens, Token("end", "", name.file, name.line))
         value = condition.conditional().value
         if condition.peek() is not condition.end:
-            raise refusal(name, f"{shown(condition.peek())} is not understood in this condition")
+            raise refusal(
+                name,
+                _("{token} is not understood in this condition").format(
+                    token=shown(condition.peek())
+                ),
+            )
         return value != 0
 
     def _defined(self, token: Token) -> bool:
         if token.text in self.loose or token.text in _QUERIES:
             raise refusal(
                 token,
-                f"whether {token.text} is defined depends on what the program includes before: "
-                "include what defines it in the header",
+                _(
+                    "whether {text} is defined depends on what the program includes before: include what "
+                    "defines it in the header"
+                ).format(text=token.text),
             )
         return token.text in self.macros.table or token.text in self.macros.builtin
 
@@ -295,7 +305,7 @@ class _Preprocessor:
             at += 1 + 2 * bracket
             closed = not bracket or (at <= len(tokens) and tokens[at - 1].text == ")")
             if name is token or name.kind != ID or not closed:
-                raise refusal(token, "defined needs a name")
+                raise refusal(token, _("defined needs a name"))
             out.append(Token(NUMBER, str(int(self._defined(name))), token.file, token.line))
         return out
 
@@ -308,14 +318,17 @@ class _Preprocessor:
             self._system_include("".join(token.text for token in rest[1:-1]), name, file.depth)
             return
         if len(rest) != 1 or rest[0].kind != STRING or rest[0].text[0] != '"':
-            raise refusal(name, "this #include is not understood")
+            raise refusal(name, _("this #include is not understood"))
         wanted = rest[0].text[1:-1]
         found = self.folders.quoted(wanted, file.path.parent, name)
         self._nest(found, str(Path(file.name).parent / wanted), file.depth, name)
 
     def _nest(self, path: Path, name: str, depth: int, at: Token) -> None:
         if depth >= _MAX_INCLUDES:
-            raise refusal(at, f"more than {_MAX_INCLUDES} includes inside each other")
+            raise refusal(
+                at,
+                _("more than {most} includes inside each other").format(most=_MAX_INCLUDES),
+            )
         self.read(path, name, depth + 1)
 
     def _system_include(self, wanted: str, at: Token, depth: int) -> None:

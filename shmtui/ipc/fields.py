@@ -11,6 +11,7 @@ from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.roles import Roles, all_members, assign_roles, listed, title
 from shmtui.ipc.shape import Scalar
+from shmtui.language import _
 
 __all__ = ["Roles", "assign_roles", "buffer_layout", "choose_struct"]
 
@@ -26,13 +27,17 @@ def choose_struct(
     ShmtuiError: there is none, or more than one is left.
     """
     if not structs:
-        raise ShmtuiError("the header declares no struct: is this the buffer's header?")
+        raise ShmtuiError(_("the header declares no struct: is this the buffer's header?"))
     if name is not None:
         wanted = name.removeprefix("struct ").strip()
         for struct in reversed(structs):
             if wanted in struct.names:
                 return struct
-        raise ShmtuiError(f"the header has no struct {wanted}: it has {_names(structs)}")
+        raise ShmtuiError(
+            _("the header has no struct {wanted}: it has {structs}").format(
+                wanted=wanted, structs=_names(structs)
+            )
+        )
     if len(structs) == 1:
         return structs[0]
     likely = [struct for struct in structs if _assignable(struct, given)]
@@ -41,8 +46,10 @@ def choose_struct(
         if len(equal) == 1:
             return equal[0]
         raise ShmtuiError(
-            f"none of the header's structs has the members of a buffer by their names: "
-            f"{_options(structs)}, with --map data=…,in=…,out=…"
+            _(
+                "none of the header's structs has the members of a buffer by their names: {structs}, "
+                "with --map data=…,in=…,out=…"
+            ).format(structs=_options(structs))
         )
     return _fitting(likely, segment_size)
 
@@ -58,7 +65,11 @@ def _fitting(likely: Sequence[Struct], size: int) -> Struct:
     ):
         if len(group) == 1:
             return group[0]
-    raise ShmtuiError(f"more than one struct of the header may be the buffer: {_options(likely)}")
+    raise ShmtuiError(
+        _("more than one struct of the header may be the buffer: {structs}").format(
+            structs=_options(likely)
+        )
+    )
 
 
 def _assignable(struct: Struct, given: Mapping[str, str]) -> bool:
@@ -70,7 +81,9 @@ def _assignable(struct: Struct, given: Mapping[str, str]) -> bool:
 
 
 def _holds(outer: Struct, inner: Struct) -> bool:
-    return any(member.type_name in _spellings(inner) for _, member in all_members(outer.members))
+    return any(
+        member.type_name in _spellings(inner) for _name, member in all_members(outer.members)
+    )
 
 
 def _spellings(struct: Struct) -> set[str]:
@@ -78,12 +91,19 @@ def _spellings(struct: Struct) -> set[str]:
 
 
 def _names(structs: Sequence[Struct]) -> str:
-    return listed([f"{struct.names[-1]} ({struct.size} bytes)" for struct in structs])
+    return listed(
+        [
+            _("{name} ({size} bytes)").format(name=struct.names[-1], size=struct.size)
+            for struct in structs
+        ]
+    )
 
 
 def _options(structs: Sequence[Struct]) -> str:
     file = structs[0].place.rpartition(":")[0]
-    return f"{_names(structs)}: say which, as --header {file}:{structs[0].names[-1]}"
+    return _("{structs}: say which, as --header {file}:{name}").format(
+        structs=_names(structs), file=file, name=structs[0].names[-1]
+    )
 
 
 # -- layout ---------------------------------------------------------------------------------------
@@ -103,8 +123,16 @@ def buffer_layout(
     assert isinstance(in_, Scalar)
     if in_ != out:
         raise ShmtuiError(
-            f"{roles.in_.name} of {title(struct)} is {roles.in_.type_name} and {roles.out.name} is "
-            f"{roles.out.type_name}: in and out have to be of one type"
+            _(
+                "{in_} of {struct} is {in_type} and {out} is {out_type}: in and out have to "
+                "be of one type"
+            ).format(
+                in_=roles.in_.name,
+                struct=title(struct),
+                in_type=roles.in_.type_name,
+                out=roles.out.name,
+                out_type=roles.out.type_name,
+            )
         )
     named = {role for role, _ in names}
     offsets: dict[str, int | None] = {
@@ -152,11 +180,17 @@ def _require_sound(struct: Struct, layout: Layout) -> None:
     spans += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     spans.sort()
     if any(at + size > after for (at, size), (after, _) in pairwise(spans)):
-        raise ShmtuiError(f"members of {title(struct)} overlap: a buffer's lie side by side")
+        raise ShmtuiError(
+            _("members of {struct} overlap: a buffer's lie side by side").format(
+                struct=title(struct)
+            )
+        )
     try:
         check(layout)
         parse_layout(layout_text(layout))
     except ValueError:
         raise ShmtuiError(
-            f"{title(struct)} cannot be shown: its items or its slots are beyond what is understood"
+            _(
+                "{struct} cannot be shown: its items or its slots are beyond what is understood"
+            ).format(struct=title(struct))
         ) from None

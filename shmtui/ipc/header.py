@@ -28,6 +28,7 @@ from shmtui.ipc.c.types import (
 from shmtui.ipc.cpp import HeaderError, preprocess
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.shape import Address, Array, Bits, Part, Record, Scalar, Shape, Text
+from shmtui.language import _
 
 __all__ = ["Element", "HeaderError", "Member", "Struct", "read_structs"]
 
@@ -92,7 +93,7 @@ def read_structs(path: Path, libc: Libc, include: Sequence[Path] = ()) -> tuple[
             end.file = tokens[-1].file
         found = tuple(_structs(parse(tokens, end, libc), str(path)))
     except RecursionError:
-        raise refusal_at(str(path), 1, "types are nested too deep") from None
+        raise refusal_at(str(path), 1, _("types are nested too deep")) from None
     return found
 
 
@@ -103,9 +104,11 @@ def _structs(defined: list[Aggregate], file: str) -> Iterator[Struct]:
         if aggregate.union or not names:
             continue
         if shapes.parts(aggregate) > _MAX_PARTS:
-            name, _, line = aggregate.place.rpartition(":")
+            name, _colon, line = aggregate.place.rpartition(":")
             raise refusal_at(
-                name or file, int(line), f"{names[0]} has more than {_MAX_PARTS} members"
+                name or file,
+                int(line),
+                _("{names} has more than {most} members").format(names=names[0], most=_MAX_PARTS),
             )
         c_name = f"struct {aggregate.tag}" if aggregate.tag else names[0]
         members = tuple(shapes.members(aggregate, 0))

@@ -10,6 +10,7 @@ from typing import Any
 from shmtui.ipc.layout import ITEM_TYPES, MAX_SLOTS, SEM_SIZE, ItemType, Layout
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.language import _
 
 _INDEX_CODES = frozenset("bBhHiIqQ")
 
@@ -54,7 +55,7 @@ def parse_layout(text: str) -> Layout:
             names=names,
         )
     except (KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
-        raise ValueError(f"not a layout: {error}") from None
+        raise ValueError(_("not a layout: {error}").format(error=error)) from None
     check(layout)
     return layout
 
@@ -62,9 +63,9 @@ def parse_layout(text: str) -> Layout:
 def check(layout: Layout) -> None:
     """ValueError unless every field lies inside the segment."""
     if not 1 <= layout.slots <= MAX_SLOTS or layout.index_code not in _INDEX_CODES:
-        raise ValueError("not a layout: slots or indices")
+        raise ValueError(_("not a layout: slots or indices"))
     if layout.item.size < 1:
-        raise ValueError("not a layout: an item without bytes")
+        raise ValueError(_("not a layout: an item without bytes"))
     ends = [
         layout.data + layout.slots * layout.item.size,
         layout.in_ + layout.index_size,
@@ -72,12 +73,12 @@ def check(layout: Layout) -> None:
     ]
     ends += [at + SEM_SIZE for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     if max(ends) > layout.size:
-        raise ValueError("not a layout: a field lies beyond its end")
+        raise ValueError(_("not a layout: a field lies beyond its end"))
 
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**62:
-        raise ValueError(f"not a layout: {value!r} is no size")
+        raise ValueError(_("not a layout: {value!r} is no size").format(value=value))
     return value
 
 
@@ -86,7 +87,7 @@ def _item(value: Any) -> ItemType:
         return ITEM_TYPES[value]
     name, shape = value
     if not isinstance(name, str):
-        raise TypeError("an item type's name")
+        raise TypeError(_("an item type's name"))
     from shmtui.ipc.shape_text import parse_shape  # noqa: PLC0415 - scalars do without
 
     return ItemType(name, "", parse_shape(shape, 0))

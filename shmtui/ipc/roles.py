@@ -13,6 +13,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.ipc.header import Member, Struct
 from shmtui.ipc.layout import SEM_SIZE
 from shmtui.ipc.role_names import CONVENTION, ROLES, fitness
+from shmtui.language import N_, _
 
 ABSENT: Final = "-"
 """``--map mutex=-``: the struct has no such semaphore, whatever its members are called."""
@@ -20,8 +21,8 @@ _SEMAPHORES: Final = ("mutex", "empty", "full")
 _MAX_ELEMENTS: Final = 16
 """Semaphores of an array that can be named one by one, as ``sems[2]``."""
 _KINDS: Final = {
-    "data": "an array", "in": "an integer", "out": "an integer",
-    "mutex": "a sem_t or a pthread_mutex_t", "empty": "a sem_t", "full": "a sem_t",
+    "data": N_("an array"), "in": N_("an integer"), "out": N_("an integer"),
+    "mutex": N_("a sem_t or a pthread_mutex_t"), "empty": N_("a sem_t"), "full": N_("a sem_t"),
 }  # fmt: skip
 
 
@@ -127,20 +128,34 @@ def _given_roles(
     found: dict[str, str | None] = {}
     for role, name in given.items():
         if role not in ROLES:
-            raise ShmtuiError(f"--map {role}={name}: there is no role {role}: use {listed(ROLES)}")
+            raise ShmtuiError(
+                _("--map {role}={name}: there is no role {role}: use {roles}").format(
+                    role=role, name=name, roles=listed(ROLES)
+                )
+            )
         if name == ABSENT and role in _SEMAPHORES:
             found[role] = None
             continue
         if name not in members:
             raise ShmtuiError(
-                f"--map {role}={name}: {title(struct)} has no member {name}: "
-                f"it has {listed(members)}"
+                _("--map {role}={name}: {struct} has no member {name}: it has {members}").format(
+                    role=role, name=name, struct=title(struct), members=listed(members)
+                )
             )
         if not _suits(members[name], role):
             fitting = [other for other, member in members.items() if _suits(member, role)]
             raise ShmtuiError(
-                f"--map {role}={name}: {name} is {members[name].type_name}, and {role} has to be "
-                f"{_KINDS[role]}: {title(struct)} has {listed(fitting) or 'none'}"
+                _(
+                    "--map {role}={name}: {name} is {type}, and {role} has to be {kind}: {struct} has "
+                    "{fitting}"
+                ).format(
+                    role=role,
+                    name=name,
+                    type=members[name].type_name,
+                    kind=_(_KINDS[role]),
+                    struct=title(struct),
+                    fitting=listed(fitting) or _("none"),
+                )
             )
         found[role] = name
     return found
@@ -169,8 +184,10 @@ def _could_be_items(member: Member) -> bool:
 
 
 def _ambiguous(struct: Struct, role: str, names: Sequence[str]) -> str:
-    options = " or ".join(f"--map {role}={name}" for name in names)
-    return f"{title(struct)} has {len(names)} members that may be {role}: say {options}"
+    options = _(" or ").join(f"--map {role}={name}" for name in names)
+    return _("{struct} has {count} members that may be {role}: say {options}").format(
+        struct=title(struct), count=len(names), role=role, options=options
+    )
 
 
 def _no_member_twice(struct: Struct, found: Mapping[str, str | None]) -> None:
@@ -181,8 +198,10 @@ def _no_member_twice(struct: Struct, found: Mapping[str, str | None]) -> None:
         if name in by_name:
             other = by_name[name]
             raise ShmtuiError(
-                f"{name} of {title(struct)} may be {other} and {role}: "
-                f"say which member is what, as --map {other}=…,{role}=…"
+                _(
+                    "{name} of {struct} may be {other} and {role}: say which member is what, as --map "
+                    "{other}=…,{role}=…"
+                ).format(name=name, struct=title(struct), other=other, role=role)
             )
         by_name[name] = role
 
@@ -198,9 +217,17 @@ def _none_left_out(
     for role in ("data", "in", "out"):
         if found[role] is None:
             left = [n for n, member in members.items() if n not in used and _suits(member, role)]
-            kind = _KINDS[role]
-            what = f"say --map {role}=… with one of {listed(left)}" if left else f"it needs {kind}"
-            raise ShmtuiError(f"{title(struct)} has no member that is {role} by its name: {what}")
+            kind = _(_KINDS[role])
+            what = (
+                _("say --map {role}=… with one of {left}").format(role=role, left=listed(left))
+                if left
+                else _("it needs {kind}").format(kind=kind)
+            )
+            raise ShmtuiError(
+                _("{struct} has no member that is {role} by its name: {what}").format(
+                    struct=title(struct), role=role, what=what
+                )
+            )
     open_ = [role for role in _SEMAPHORES if found[role] is None and given.get(role) != ABSENT]
     left = [
         name
@@ -210,12 +237,16 @@ def _none_left_out(
     if open_ and left:
         options = ",".join(f"{role}=…" for role in open_)
         raise ShmtuiError(
-            f"{title(struct)} has semaphores whose roles are not told by their names: say "
-            f"--map {options} with {listed(left)}, or {ABSENT} for none"
+            _(
+                "{struct} has semaphores whose roles are not told by their names: say --map "
+                "{options} with {left}, or {absent} for none"
+            ).format(struct=title(struct), options=options, left=listed(left), absent=ABSENT)
         )
 
 
 def listed(names: Sequence[str] | Mapping[str, object]) -> str:
     """Names for an error text, cut where they are many."""
     shown = list(names)
-    return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")
+    return ", ".join(shown[:12]) + (
+        _(" and {count} more").format(count=len(shown) - 12) if len(shown) > 12 else ""
+    )

@@ -4,6 +4,7 @@ import struct
 from typing import Any
 
 from shmtui.ipc.shape import Address, Array, Bits, Bytes, Part, Record, Scalar, Shape, Text
+from shmtui.language import _
 
 _MAX_DEPTH = 16
 _CODES = frozenset("bBhHiIqQfd?")
@@ -31,7 +32,7 @@ def shape_list(shape: Shape) -> list[Any]:
 def parse_shape(value: Any, depth: int) -> Shape:
     """The shape that nested lists describe; ValueError if it is not a sound one."""
     if depth > _MAX_DEPTH:
-        raise ValueError("not a layout: nested too deep")
+        raise ValueError(_("not a layout: nested too deep"))
     match value:
         case ["scalar", str(code), int(size)] if code in _CODES and struct.calcsize(code) == size:
             return Scalar(code, size)
@@ -49,7 +50,7 @@ def parse_shape(value: Any, depth: int) -> Shape:
             return Array(parse_shape(element, depth + 1), length)
         case ["record", list(parts), int(size)]:
             return _record(parts, size, depth)
-    raise ValueError("not a layout: an unknown shape")
+    raise ValueError(_("not a layout: an unknown shape"))
 
 
 def _record(parts: list[Any], size: int, depth: int) -> Record:
@@ -57,6 +58,6 @@ def _record(parts: list[Any], size: int, depth: int) -> Record:
     for name, offset, raw in parts:
         shape = parse_shape(raw, depth + 1)
         if not isinstance(name, str) or not 0 <= offset <= size - shape.size:
-            raise ValueError("not a layout: a member lies beyond its struct")
+            raise ValueError(_("not a layout: a member lies beyond its struct"))
         found.append(Part(name, offset, shape))
     return Record(tuple(found), size)

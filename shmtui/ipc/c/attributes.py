@@ -9,6 +9,7 @@ from typing import Final
 
 from shmtui.ipc.c.expressions import Expressions
 from shmtui.ipc.c.tokens import ID, Token, refusal, shown, words
+from shmtui.language import _
 
 _HARMLESS: Final = words(
     "unused used deprecated unavailable may_alias nonnull pure const visibility noreturn format "
@@ -35,7 +36,7 @@ class Attributes:
     def merged(self, other: "Attributes", where: Token) -> "Attributes":
         """Both; two different alignments are refused."""
         if self.align and other.align and self.align != other.align:
-            raise refusal(where, "is aligned twice")
+            raise refusal(where, _("is aligned twice"))
         return Attributes(
             self.packed or other.packed,
             self.align or other.align,
@@ -46,7 +47,10 @@ class Attributes:
     def known(self) -> "Attributes":
         """The same, once every one of them is understood."""
         if self.strange is not None:
-            raise refusal(self.strange, f"the attribute {shown(self.strange)} is not understood")
+            raise refusal(
+                self.strange,
+                _("the attribute {strange} is not understood").format(strange=shown(self.strange)),
+            )
         return self
 
 
@@ -79,7 +83,7 @@ class AttributeParser(Expressions):
     def _attribute(self) -> Attributes:
         token = self.take()
         if token.kind != ID:
-            raise self.unexpected(token, "an attribute's name")
+            raise self.unexpected(token, _("an attribute's name"))
         name = token.text
         if len(name) > 4 and name.startswith("__") and name.endswith("__"):
             name = name[2:-2]
@@ -99,7 +103,7 @@ class AttributeParser(Expressions):
         """A constant expression that is a power of two."""
         value = self.conditional().value
         if not 0 < value <= _LIMIT or value & (value - 1):
-            raise refusal(where, f"an alignment of {value} is none")
+            raise refusal(where, _("an alignment of {value} is none").format(value=value))
         return value
 
     def skip_brackets(self) -> None:
@@ -110,12 +114,12 @@ class AttributeParser(Expressions):
         while True:
             token = self.take()
             if token is self.end:
-                raise refusal(first, f"{shown(first)} is not closed")
+                raise refusal(first, _("{first} is not closed").format(first=shown(first)))
             if token.kind == "punct" and token.text in closing:
                 open_.append(closing[token.text])
             elif token.kind == "punct" and token.text in {")", "]", "}"}:
                 if token.text != open_.pop():
-                    raise self.unexpected(token, "another bracket")
+                    raise self.unexpected(token, _("another bracket"))
                 if not open_:
                     return
 
@@ -123,7 +127,7 @@ class AttributeParser(Expressions):
         """Obey a ``#pragma pack``."""
         words = token.text.replace(",", " , ").split()
         if words[:1] != ["("] or words[-1:] != [")"]:
-            raise refusal(token, "#pragma pack needs brackets")
+            raise refusal(token, _("#pragma pack needs brackets"))
         parts = [part.strip() for part in " ".join(words[1:-1]).split(",")]
         action = parts.pop(0) if parts[0] in {"push", "pop"} else ""
         label = parts.pop(0) if action and parts and not parts[0][:1].isdigit() else ""
@@ -134,7 +138,10 @@ class AttributeParser(Expressions):
             or (action and value == "")
             or (action == "pop" and value is not None)
         ):
-            raise refusal(token, f"#pragma pack({token.text.strip('() ')}) is not understood")
+            raise refusal(
+                token,
+                _("#pragma pack({strip}) is not understood").format(strip=token.text.strip("() ")),
+            )
         if action == "pop":
             self._pop(token, label)
             return
@@ -143,7 +150,7 @@ class AttributeParser(Expressions):
             if value is None:
                 return
         if value not in {"", "0", "1", "2", "4", "8", "16", None}:
-            raise refusal(token, f"#pragma pack({value}) is not understood")
+            raise refusal(token, _("#pragma pack({value}) is not understood").format(value=value))
         self.pack = int(value or 0)
 
     def _pop(self, token: Token, label: str) -> None:
@@ -151,4 +158,4 @@ class AttributeParser(Expressions):
             name, self.pack = self._packs.pop()
             if not label or name == label:
                 return
-        raise refusal(token, "#pragma pack(pop) without its push")
+        raise refusal(token, _("#pragma pack(pop) without its push"))

@@ -23,6 +23,7 @@ from shmtui.ipc.c.types import (
     type_text,
 )
 from shmtui.ipc.c.typesyntax import Specifiers, TypeParser
+from shmtui.language import _
 
 _MAX_STRUCTS: Final = 20_000
 
@@ -52,13 +53,13 @@ class BodyParser(TypeParser):
         value = self.conditional().value
         if self.accept(","):
             if self.take().kind != STRING:
-                raise refusal(token, "_Static_assert needs a text")
+                raise refusal(token, _("_Static_assert needs a text"))
             while self.peek().kind == STRING:
                 self.take()
         self.expect(")")
         self.expect(";")
         if value == 0:
-            raise refusal(token, "this _Static_assert does not hold")
+            raise refusal(token, _("this _Static_assert does not hold"))
 
     # -- structs --------------------------------------------------------------------------------
 
@@ -68,15 +69,20 @@ class BodyParser(TypeParser):
         tag = self.take().text if self._at_name() else ""
         if self.peek().text != "{" or self.peek().kind != PUNCT:
             if not tag:
-                raise self.unexpected(self.peek(), "a tag or '{'")
+                raise self.unexpected(self.peek(), _("a tag or '{'"))
             if attributes != Attributes():
-                raise refusal(keyword, "an attribute has to stand where the type is defined")
+                raise refusal(keyword, _("an attribute has to stand where the type is defined"))
             return self._by_tag(keyword, tag), False
         if tag in self.open:
-            raise refusal(keyword, f"{keyword.text} {tag} is defined inside itself")
+            raise refusal(
+                keyword,
+                _("{text} {tag} is defined inside itself").format(text=keyword.text, tag=tag),
+            )
         known = self.tags.get(tag)
         if known is not None and (complete(known) or _keyword(known) != keyword.text):
-            raise refusal(keyword, f"{keyword.text} {tag} is defined twice")
+            raise refusal(
+                keyword, _("{text} {tag} is defined twice").format(text=keyword.text, tag=tag)
+            )
         if keyword.text == "enum":
             return self._enum(keyword, tag, attributes), False
         return self._aggregate(keyword, tag, attributes), not tag
@@ -93,7 +99,10 @@ class BodyParser(TypeParser):
             known = self._new(keyword, tag)
         if _keyword(known) != keyword.text:
             raise refusal(
-                keyword, f"{tag} is not a{'n' if keyword.text == 'enum' else ''} {keyword.text}"
+                keyword,
+                _("{tag} is not an enum").format(tag=tag)
+                if keyword.text == "enum"
+                else _("{tag} is not a {kind}").format(tag=tag, kind=keyword.text),
             )
         return known
 
@@ -118,7 +127,9 @@ class BodyParser(TypeParser):
         names: set[str] = set()
         while not self.accept("}"):
             if self.peek() is self.end:
-                raise refusal(keyword, f"this {keyword.text} has no closing bracket")
+                raise refusal(
+                    keyword, _("this {text} has no closing bracket").format(text=keyword.text)
+                )
             if not self.aside(self.peek()):
                 self._members(made, fields, names)
         attributes = attributes.merged(self.attributes(), keyword).known()
@@ -132,19 +143,21 @@ class BodyParser(TypeParser):
         try:
             lay_out(made, fields, Packing(attributes.packed, attributes.align or 1, self.pack))
         except OverflowError:
-            raise refusal(keyword, f"this {keyword.text} is larger than any memory") from None
+            raise refusal(
+                keyword, _("this {text} is larger than any memory").format(text=keyword.text)
+            ) from None
         self.defined.append(made)
         if len(self.defined) > _MAX_STRUCTS:
-            raise refusal(keyword, "too many structs")
+            raise refusal(keyword, _("too many structs"))
 
     def _members(self, made: Aggregate, fields: list[Field], names: set[str]) -> None:
         found = self.specifiers()
         if found.storage or found.inline:
-            raise refusal(found.first, "only members may stand in a struct")
+            raise refusal(found.first, _("only members may stand in a struct"))
         if self.accept(";"):
             if found.anonymous:
                 if found.attributes != Attributes():
-                    raise refusal(found.first, "an attribute is not understood here")
+                    raise refusal(found.first, _("an attribute is not understood here"))
                 self._add(made, fields, names, Field("", found.type), found.first)
             return
         while True:
@@ -168,7 +181,7 @@ class BodyParser(TypeParser):
         if attributes.alignas:
             if width is not None or (complete(ctype) and attributes.alignas < align_of(ctype)):
                 raise refusal(
-                    name, "_Alignas cannot stand here or asks for less than its type needs"
+                    name, _("_Alignas cannot stand here or asks for less than its type needs")
                 )
             align = max(align, attributes.alignas)
         member = Field(text, ctype, width, attributes.packed, align)
@@ -179,29 +192,34 @@ class BodyParser(TypeParser):
         kind = plain(ctype)
         integer = isinstance(kind, Enumeration) or (isinstance(kind, Primitive) and kind.integer)
         if not integer or not complete(kind) or size_of(kind) > 8:
-            raise refusal(name, f"a bit-field of {type_text(ctype)}")
+            raise refusal(name, _("a bit-field of {ctype}").format(ctype=type_text(ctype)))
         limit = 1 if type_text(kind) == "_Bool" else 8 * size_of(kind)
         if not 0 <= value <= limit or (value == 0 and text):
-            raise refusal(name, f"a bit-field of {value} bits of {type_text(ctype)}")
+            raise refusal(
+                name,
+                _("a bit-field of {value} bits of {ctype}").format(
+                    value=value, ctype=type_text(ctype)
+                ),
+            )
         return value
 
     def _add(
         self, made: Aggregate, fields: list[Field], names: set[str], member: Field, token: Token
     ) -> None:
         if fields and isinstance(kind := plain(fields[-1].type), ArrayOf) and kind.length is None:
-            raise refusal(token, "a member after an array without a length")
+            raise refusal(token, _("a member after an array without a length"))
         kind = plain(member.type)
         flexible = isinstance(kind, ArrayOf) and kind.length is None
         if flexible and (made.union or not names):
-            raise refusal(token, "an array without a length stands last, after other members")
+            raise refusal(token, _("an array without a length stands last, after other members"))
         if not flexible and not complete(kind):
-            raise refusal(token, f"{type_text(kind)} is not complete here")
+            raise refusal(token, _("{kind} is not complete here").format(kind=type_text(kind)))
         new = [member.name] if member.name else []
         if not member.name and member.width is None:
             new = member_names(member.type)
         for name in new:
             if name in names:
-                raise refusal(token, f"there are two members '{name[:40]}'")
+                raise refusal(token, _("there are two members '{name}'").format(name=name[:40]))
         names.update(new)
         fields.append(member)
 
@@ -214,7 +232,7 @@ class BodyParser(TypeParser):
         values = self._constants()
         attributes = attributes.merged(self.attributes(), keyword).known()
         if attributes.align:
-            raise refusal(keyword, "an aligned enum is not understood")
+            raise refusal(keyword, _("an aligned enum is not understood"))
         low, high = min(0, *values.values()), max(0, *values.values())
         made.signed = low < 0
         for size in (1, 2, 4, 8) if attributes.packed else (4, 8):
@@ -222,7 +240,7 @@ class BodyParser(TypeParser):
                 made.size = size
                 break
         else:
-            raise refusal(keyword, "no integer type holds all of this enum's values")
+            raise refusal(keyword, _("no integer type holds all of this enum's values"))
         for name, value in values.items():
             if not fits(value, 32, True):  # Those that int holds stay ints, as in gcc.
                 self.constants[name] = Int(value, 8 * made.size, made.signed)
@@ -235,11 +253,11 @@ class BodyParser(TypeParser):
         while True:
             name = self.take()
             if name.kind != ID or name.text in KEYWORDS:
-                raise self.unexpected(name, "a constant's name")
+                raise self.unexpected(name, _("a constant's name"))
             self.attributes()
             value = self.conditional().value if self.accept("=") else value + 1
             if any(name.text in known for known in (self.constants, self.typedefs, self.objects)):
-                raise refusal(name, f"{shown(name)} is declared twice")
+                raise refusal(name, _("{name} is declared twice").format(name=shown(name)))
             if name.text in {"true", "false"}:
                 self.system.pop("bool", None)  # A program with its own has no <stdbool.h>.
             values[name.text] = value
@@ -261,4 +279,4 @@ def _constant(value: int, name: Token) -> Int:
     for bits, signed in ((32, True), (32, False), (64, True), (64, False)):
         if fits(value, bits, signed):
             return Int(value, bits, signed)
-    raise refusal(name, f"the value of {shown(name)} is too large")
+    raise refusal(name, _("the value of {name} is too large").format(name=shown(name)))

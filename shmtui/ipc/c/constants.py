@@ -18,6 +18,7 @@ from shmtui.ipc.c.types import (
     size_of,
     type_text,
 )
+from shmtui.language import _
 
 WORDS: Final = {word: word for words in SPECIFIERS for word in words.split()} | {
     "__signed__": "signed", "__signed": "signed", "__int128_t": "__int128",
@@ -84,7 +85,7 @@ class ConstantParser(AttributeParser):
     def need_complete(self, ctype: CType, token: Token) -> None:
         """Refuse a type that has no size here."""
         if not complete(ctype):
-            raise refusal(token, f"{type_text(ctype)} is not complete here")
+            raise refusal(token, _("{ctype} is not complete here").format(ctype=type_text(ctype)))
 
     def bracketed(self, live: bool) -> Int:
         """A cast, or an expression in brackets."""
@@ -101,7 +102,10 @@ class ConstantParser(AttributeParser):
                 bits, signed = 8 * size_of(target), target.signed
                 return Int(wrapped(value, bits, signed), bits, signed)
         raise refusal(
-            where, f"a cast to {type_text(target)} is not understood in a constant expression"
+            where,
+            _("a cast to {target} is not understood in a constant expression").format(
+                target=type_text(target)
+            ),
         )
 
     def named(self, token: Token, _live: bool) -> Int:
@@ -121,7 +125,9 @@ class ConstantParser(AttributeParser):
                 return self.constants[name]
             case "true" | "false" if token.text not in self.objects:
                 return Int(int(token.text == "true"))
-        raise refusal(token, f"{shown(token)} is not a constant that is known here")
+        raise refusal(
+            token, _("{token} is not a constant that is known here").format(token=shown(token))
+        )
 
     def _sizeof(self, token: Token) -> int:
         if self.peek().text == "(" and self.starts_type(self.peek(1)):
@@ -131,7 +137,7 @@ class ConstantParser(AttributeParser):
             self.need_complete(ctype, token)
             return size_of(ctype)
         if self.peek().kind == STRING:
-            raise refusal(token, "sizeof of a string is not understood")
+            raise refusal(token, _("sizeof of a string is not understood"))
         return self.unary(live=False).bits // 8
 
     def _offsetof(self, token: Token) -> int:
@@ -144,7 +150,9 @@ class ConstantParser(AttributeParser):
             if not first and self.accept("["):
                 array = plain(ctype)
                 if not isinstance(array, ArrayOf):
-                    raise refusal(token, f"{type_text(ctype)} is not an array")
+                    raise refusal(
+                        token, _("{ctype} is not an array").format(ctype=type_text(ctype))
+                    )
                 ctype = array.element
                 bit += 8 * size_of(ctype) * self.conditional().value
                 self.expect("]")
@@ -165,7 +173,9 @@ class ConstantParser(AttributeParser):
                     return bit + member.bit, member.type
                 if not member.name and member.width is None and _has(member.type, name.text):
                     return self._member(member.type, name, bit + member.bit)
-        raise refusal(name, f"{type_text(ctype)} has no member {shown(name)}")
+        raise refusal(
+            name, _("{ctype} has no member {name}").format(ctype=type_text(ctype), name=shown(name))
+        )
 
 
 def _castable(ctype: Primitive | Enumeration) -> bool:

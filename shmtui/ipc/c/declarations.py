@@ -23,6 +23,7 @@ from shmtui.ipc.c.types import (
 )
 from shmtui.ipc.c.typesyntax import Specifiers
 from shmtui.ipc.libc import Libc
+from shmtui.language import _
 
 
 def parse(tokens: list[Token], end: Token, libc: Libc) -> list[Aggregate]:
@@ -55,7 +56,7 @@ class _Declarations(BodyParser):
         found = self.specifiers()
         if self.accept(";"):
             if found.storage == "typedef":
-                raise refusal(found.first, "a typedef without a name")
+                raise refusal(found.first, _("a typedef without a name"))
             return
         while True:
             name, ctype, attributes = self.declarator(found.type)
@@ -98,7 +99,7 @@ class _Declarations(BodyParser):
                 if body:
                     return True
             elif self.take() is self.end:
-                raise refusal(self.end, "';' is missing at the end")
+                raise refusal(self.end, _("';' is missing at the end"))
         return True
 
     def _declare(
@@ -110,16 +111,20 @@ class _Declarations(BodyParser):
             return
         attributes.known()
         if found.inline or attributes.alignas:
-            raise refusal(name, "a typedef of this kind is not understood")
+            raise refusal(name, _("a typedef of this kind is not understood"))
         if attributes.align:
             if not complete(ctype):
-                raise refusal(name, f"{type_text(ctype)} is not complete here")
+                raise refusal(
+                    name, _("{ctype} is not complete here").format(ctype=type_text(ctype))
+                )
             ctype = Aligned(ctype, attributes.align)
         old = self.typedefs.get(text)
         if old is None and (text in self.used or isinstance(self.system.get(text), Opaque)):
             old = self.system[text]
         if text in self.constants or text in self.objects or (old and not same(old, ctype)):
-            raise refusal(name, f"{shown(name)} is declared twice, in different ways")
+            raise refusal(
+                name, _("{name} is declared twice, in different ways").format(name=shown(name))
+            )
         self.typedefs[text] = ctype
         whole = plain(ctype)
         if isinstance(whole, (Aggregate, Enumeration)) and text not in whole.names:
@@ -133,9 +138,11 @@ class _Declarations(BodyParser):
             or not (isinstance(old, (Function, ArrayOf)) or same(old, ctype))
         )
         if text in self.typedefs or text in self.constants or clash:
-            raise refusal(name, f"{shown(name)} is declared twice, in different ways")
+            raise refusal(
+                name, _("{name} is declared twice, in different ways").format(name=shown(name))
+            )
         if ctype == SPECIFIERS["void"]:
-            raise refusal(name, f"{shown(name)} cannot be void")
+            raise refusal(name, _("{name} cannot be void").format(name=shown(name)))
         self.objects[text] = ctype
 
     def _body_or_value(self, name: Token, ctype: CType, found: Specifiers) -> bool:
@@ -148,9 +155,9 @@ class _Declarations(BodyParser):
             return False
         self._fill(name)
         if found.storage == "typedef" or isinstance(ctype, Function):
-            raise refusal(name, f"{shown(name)} cannot have a value")
+            raise refusal(name, _("{name} cannot have a value").format(name=shown(name)))
         if self.peek().text in {",", ";"}:
-            raise self.unexpected(self.peek(), "a value")
+            raise self.unexpected(self.peek(), _("a value"))
         while self.peek().text not in {",", ";"}:
             if self.peek().text in {"(", "{", "["} and self.peek().kind == PUNCT:
                 self.skip_brackets()
@@ -163,5 +170,5 @@ class _Declarations(BodyParser):
     def _fill(self, name: Token) -> None:
         """Note that a function has its body, or a variable its value."""
         if name.text in self.filled:
-            raise refusal(name, f"{shown(name)} is defined twice")
+            raise refusal(name, _("{name} is defined twice").format(name=shown(name)))
         self.filled.add(name.text)

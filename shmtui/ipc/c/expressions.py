@@ -8,6 +8,7 @@ import re
 from typing import Final, NamedTuple
 
 from shmtui.ipc.c.tokens import CHAR, ID, NUMBER, PRAGMA, PUNCT, HeaderError, Token, refusal, shown
+from shmtui.language import _
 
 MAX_DEPTH: Final = 48
 """Brackets inside brackets; far above what people write, far below Python's stack."""
@@ -96,16 +97,18 @@ class Cursor:
     def unexpected(self, token: Token, wanted: str) -> HeaderError:
         """The error that refuses a token where something else has to stand."""
         if token is self.end:
-            return refusal(token, f"{wanted} is missing at the end")
+            return refusal(token, _("{wanted} is missing at the end").format(wanted=wanted))
         if token.kind == PRAGMA:
-            return refusal(token, f"{wanted} is missing before #pragma")
-        return refusal(token, f"{wanted} is missing before {shown(token)}")
+            return refusal(token, _("{wanted} is missing before #pragma").format(wanted=wanted))
+        return refusal(
+            token, _("{wanted} is missing before {token}").format(wanted=wanted, token=shown(token))
+        )
 
     def deeper(self, token: Token) -> None:
         """Count a level of nesting; the caller takes it off again."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise refusal(token, "is nested too deep")
+            raise refusal(token, _("is nested too deep"))
 
 
 class Expressions(Cursor):
@@ -160,7 +163,7 @@ class Expressions(Cursor):
         if operator in {"/", "%"}:
             if b == 0:
                 if live:
-                    raise refusal(token, "division by zero")
+                    raise refusal(token, _("division by zero"))
                 return Int(0, bits, signed)
             quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
             value = quotient if operator == "/" else a - b * quotient
@@ -197,8 +200,11 @@ class Expressions(Cursor):
         if token.kind == PUNCT and token.text == "(":
             return self.bracketed(live)
         if token is self.end:
-            raise refusal(token, "an expression is missing at the end")
-        raise refusal(token, f"{shown(token)} is not understood in a constant expression")
+            raise refusal(token, _("an expression is missing at the end"))
+        raise refusal(
+            token,
+            _("{token} is not understood in a constant expression").format(token=shown(token)),
+        )
 
     def bracketed(self, live: bool) -> Int:
         """What stands after an opening bracket, with its closing one."""
@@ -232,7 +238,7 @@ def _common(left: Int, right: Int) -> tuple[int, bool]:
 
 def _checked(token: Token, value: int, bits: int, signed: bool, live: bool) -> Int:
     if live and signed and not fits(value, bits, signed):
-        raise refusal(token, f"{shown(token)} overflows")
+        raise refusal(token, _("{token} overflows").format(token=shown(token)))
     return Int(wrapped(value, bits, signed), bits, signed)
 
 
@@ -240,13 +246,13 @@ def _shifted(token: Token, left: Int, right: Int, live: bool) -> Int:
     by = right.value
     if not 0 <= by < left.bits:
         if live:
-            raise refusal(token, "a shift by less than 0 or past the width of its type")
+            raise refusal(token, _("a shift by less than 0 or past the width of its type"))
         return left
     half = 1 << (left.bits - 1)
     value = left.value << by if token.text == "<<" else left.value >> by
     sign = left.value == 1 and by == left.bits - 1  # 1 << 31, which gcc lets pass.
     if live and left.signed and token.text == "<<" and not (sign or 0 <= value < half):
-        raise refusal(token, "'<<' overflows")
+        raise refusal(token, _("'<<' overflows"))
     return Int(wrapped(value, left.bits, left.signed), left.bits, left.signed)
 
 
@@ -254,7 +260,7 @@ def _number(token: Token, wide: bool) -> Int:
     match = _INTEGER.fullmatch(token.text) if len(token.text) <= 80 else None
     suffix = match[2].lower() if match else ""
     if match is None or suffix not in _SUFFIXES or "lL" in match[2] or "Ll" in match[2]:
-        raise refusal(token, f"{shown(token)} is not an integer constant")
+        raise refusal(token, _("{token} is not an integer constant").format(token=shown(token)))
     digits = match[1]
     octal = digits[0] == "0" and digits.isdigit()
     value = int(digits, 8) if octal else int(digits, 0)
@@ -265,17 +271,22 @@ def _number(token: Token, wide: bool) -> Int:
             return Int(value, bits)
         if ("u" in suffix or not decimal) and fits(value, bits, False):
             return Int(value, bits, False)
-    raise refusal(token, f"{shown(token)} is too large")
+    raise refusal(token, _("{token} is too large").format(token=shown(token)))
 
 
 def _character(token: Token) -> Int:
     if token.text[0] != "'":
-        raise refusal(token, f"{shown(token)}: only plain character constants are understood")
+        raise refusal(
+            token,
+            _("{token}: only plain character constants are understood").format(token=shown(token)),
+        )
     body, at, codes = token.text[1:-1], 0, []
     while at < len(body):
         match = _ESCAPE.match(body, at)
         if match is None:
-            raise refusal(token, f"{shown(token)} is not a character constant of ASCII")
+            raise refusal(
+                token, _("{token} is not a character constant of ASCII").format(token=shown(token))
+            )
         octal, hexadecimal, letter, plain = match.groups()
         codes.append(
             int(octal, 8) if octal
@@ -285,5 +296,5 @@ def _character(token: Token) -> Int:
         )  # fmt: skip
         at = match.end()
     if len(codes) != 1 or codes[0] > 0xFF:
-        raise refusal(token, f"{shown(token)} is not one character")
+        raise refusal(token, _("{token} is not one character").format(token=shown(token)))
     return Int(wrapped(codes[0], 8, True))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.ipc.c.tokens import Token, refusal, refusal_at
+from shmtui.language import _
 
 MAX_BYTES: Final = 1 << 18
 """A header past this size, with all that it includes, is not one of a bounded buffer."""
@@ -23,20 +24,26 @@ def read_text(path: Path, name: str) -> str:
         descriptor = os.open(os.path.realpath(path), flags)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise refusal_at(name, 1, f"cannot be read: {reason}") from None
+        raise refusal_at(name, 1, _("cannot be read: {reason}").format(reason=reason)) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise refusal_at(name, 1, "cannot be read: it is not a regular file")
+            raise refusal_at(name, 1, _("cannot be read: it is not a regular file"))
         with open(descriptor, "rb", closefd=False) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise refusal_at(name, 1, f"cannot be read: {error.strerror}") from None
+        raise refusal_at(
+            name, 1, _("cannot be read: {reason}").format(reason=error.strerror)
+        ) from None
     finally:
         os.close(descriptor)
     if len(raw) > MAX_BYTES:
-        raise refusal_at(name, 1, f"is over {MAX_BYTES:,} bytes long; that is no buffer's header")
+        raise refusal_at(
+            name,
+            1,
+            _("is over {most:,} bytes long; that is no buffer's header").format(most=MAX_BYTES),
+        )
     if b"\0" in raw:
-        raise refusal_at(name, raw[: raw.index(0)].count(10) + 1, "has a NUL byte in it")
+        raise refusal_at(name, raw[: raw.index(0)].count(10) + 1, _("has a NUL byte in it"))
     return raw.decode("utf-8", "surrogateescape")
 
 
@@ -51,7 +58,10 @@ class Folders:
         """The file of ``#include "wanted"`` in a file that lies in ``near``."""
         if Path(wanted).is_absolute():
             raise refusal(
-                at, f'"{wanted}" is an absolute path: includes are read from the header\'s folder'
+                at,
+                _(
+                    '"{wanted}" is an absolute path: includes are read from the header\'s folder'
+                ).format(wanted=wanted),
             )
         for folder in (near, *self._allowed):
             path = folder / wanted
@@ -59,10 +69,16 @@ class Folders:
                 if self._inside(path):
                     return path
                 raise refusal(
-                    at, f'"{wanted}" lies outside the header\'s folder: give its folder with -I'
+                    at,
+                    _(
+                        '"{wanted}" lies outside the header\'s folder: give its folder with -I'
+                    ).format(wanted=wanted),
                 )
         raise refusal(
-            at, f'"{wanted}" is not in the header\'s folder: if it is elsewhere, give that with -I'
+            at,
+            _(
+                '"{wanted}" is not in the header\'s folder: if it is elsewhere, give that with -I'
+            ).format(wanted=wanted),
         )
 
     def angled(self, wanted: str) -> Path | None:

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Final
 
 from shmtui.ipc.c.tokens import ID, NUMBER, PUNCT, STRING, Token, refusal, shown, tokenize
+from shmtui.language import _
 
 MAX_STEPS: Final = 200_000
 """Tokens read, copied or expanded for one header: half a second's work and 100 MB at most."""
@@ -34,7 +35,7 @@ class Macro:
 def define(words: list[Token], where: Token) -> Macro:
     """The macro of a ``#define`` from its words; HeaderError where it is no macro."""
     if not words or words[0].kind != ID or words[0].text in {"defined", _VARIADIC}:
-        raise refusal(words[0] if words else where, "#define needs a name")
+        raise refusal(words[0] if words else where, _("#define needs a name"))
     name, at = words[0].text, 1
     parameters: list[str] | None = None
     variadic = False
@@ -42,13 +43,13 @@ def define(words: list[Token], where: Token) -> Macro:
         parameters, variadic, at = _parameters(words)
     body = words[at:]
     if body and "##" in {body[0].text, body[-1].text}:
-        raise refusal(words[0], "## stands at the end of a macro")
+        raise refusal(words[0], _("## stands at the end of a macro"))
     for token, after in zip_longest(body, body[1:]):
         if token.text == "#" and token.kind == PUNCT and parameters is not None:
             if after is None or after.text not in parameters:
-                raise refusal(token, "# needs a parameter of the macro after it")
+                raise refusal(token, _("# needs a parameter of the macro after it"))
         elif token.text == "__VA_OPT__" or (token.text == _VARIADIC and not variadic):
-            raise refusal(token, f"{token.text} is not understood here")
+            raise refusal(token, _("{text} is not understood here").format(text=token.text))
     return Macro(name, tuple(body), None if parameters is None else tuple(parameters), variadic)
 
 
@@ -71,7 +72,7 @@ def _parameters(words: list[Token]) -> tuple[list[str], bool, int]:
         if after.text != ",":
             break
         at += 2
-    raise refusal(words[0], "the parameters of this macro are not understood")
+    raise refusal(words[0], _("the parameters of this macro are not understood"))
 
 
 class Expander:
@@ -88,7 +89,7 @@ class Expander:
         """Count work done; HeaderError once it is too much."""
         self._steps += steps
         if self._steps > MAX_STEPS:
-            raise refusal(token, "the header expands to too much text")
+            raise refusal(token, _("the header expands to too much text"))
 
     def expand(self, tokens: list[Token], directive: Token | None = None) -> list[Token]:
         """``tokens`` with all macros replaced. ``directive`` is what cuts the text short: a
@@ -111,7 +112,9 @@ class Expander:
                 self._replace(token, macro, arguments, token.hidden & close.hidden, todo)
             else:
                 if not todo and directive is not None:
-                    raise refusal(token, f"the call of {token.text} is cut by a directive")
+                    raise refusal(
+                        token, _("the call of {text} is cut by a directive").format(text=token.text)
+                    )
                 out.append(token)
         return out
 
@@ -143,7 +146,7 @@ class Expander:
                     found.append([])
                     continue
             found[-1].append(part)
-        raise refusal(token, f"the call of {token.text} has no closing bracket")
+        raise refusal(token, _("the call of {text} has no closing bracket").format(text=token.text))
 
     def _counted(self, token: Token, macro: Macro, found: list[list[Token]]) -> list[list[Token]]:
         assert macro.parameters is not None
@@ -153,7 +156,12 @@ class Expander:
         if macro.variadic and len(found) == wanted - 1:
             found.append([])
         if len(found) != wanted:
-            raise refusal(token, f"{token.text} takes {wanted} arguments, not {len(found)}")
+            raise refusal(
+                token,
+                _("{text} takes {wanted} arguments, not {found}").format(
+                    text=token.text, wanted=wanted, found=len(found)
+                ),
+            )
         return found
 
     def _replace(
@@ -167,7 +175,7 @@ class Expander:
         """Put the macro's body, its parameters filled in, in front of what is left to do."""
         hidden |= {macro.name}
         if len(hidden) > _MAX_DEPTH:
-            raise refusal(token, "macros are nested too deep")
+            raise refusal(token, _("macros are nested too deep"))
         body = self._filled(token, macro, arguments)
         self.spend(token, len(body) + 1)
         if body:
@@ -234,7 +242,7 @@ class Expander:
         if name not in expanded:
             self._depth += 1
             if self._depth > _MAX_DEPTH:
-                raise refusal(token, "macro calls are nested too deep")
+                raise refusal(token, _("macro calls are nested too deep"))
             self.spend(token, len(values[name]))
             expanded[name] = self.expand(values[name])
             self._depth -= 1
@@ -270,7 +278,12 @@ def _pasted(left: Token, right: list[Token], token: Token) -> list[Token]:
     text = left.text + right[0].text
     lines = tokenize(text, token.file)
     if len(lines[0]) != 1 or lines[0][0].text != text:
-        raise refusal(token, f"{shown(left)} ## {shown(right[0])} does not give a token")
+        raise refusal(
+            token,
+            _("{left} ## {right} does not give a token").format(
+                left=shown(left), right=shown(right[0])
+            ),
+        )
     one = lines[0][0]
     hidden = left.hidden & right[0].hidden if left.text else right[0].hidden
     return [Token(one.kind, text, token.file, token.line, left.spaced, hidden), *right[1:]]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.errors import ShmtuiError
+from shmtui.language import _
 
 
 class HeaderError(ShmtuiError):
@@ -111,9 +112,9 @@ def tokenize(text: str, file: str) -> list[list[Token]]:
             lines.append([])
             spaced = False
         elif kind == "open":
-            raise refusal_at(file, here, "a comment is not closed")
+            raise refusal_at(file, here, _("a comment is not closed"))
         elif kind == "raw":
-            raise refusal_at(file, here, "raw strings are not understood")
+            raise refusal_at(file, here, _("raw strings are not understood"))
         else:
             if kind == ID and not found.isascii() and not found.replace("$", "_").isidentifier():
                 kind = OTHER

@@ -29,6 +29,7 @@ from shmtui.ipc.c.types import (
     size_of,
     type_text,
 )
+from shmtui.language import _
 
 _NO_PARAMETER: Final = words("static extern typedef auto inline sizeof if return")
 _THREADED: Final = words("_Thread_local __thread")
@@ -89,7 +90,7 @@ class TypeParser(ConstantParser):
             found.attributes = found.attributes.merged(self.attributes(), token)
             return True
         if text in REFUSED:
-            raise refusal(token, f"{text} is not understood")
+            raise refusal(token, _("{text} is not understood").format(text=text))
         atomic = text == "_Atomic" and self.peek(1).text != "("
         if not (atomic or text == "_Alignas" or text in QUALIFIERS | FUNCTION | STORAGE):
             return False
@@ -100,7 +101,12 @@ class TypeParser(ConstantParser):
             found.attributes.alignas = max(found.attributes.alignas, self._alignas(token))
         if text in STORAGE:
             if found.storage and not {found.storage, text} & _THREADED:
-                raise refusal(token, f"{found.storage} and {text} do not go together")
+                raise refusal(
+                    token,
+                    _("{storage} and {text} do not go together").format(
+                        storage=found.storage, text=text
+                    ),
+                )
             found.storage = found.storage or text
         return True
 
@@ -109,16 +115,19 @@ class TypeParser(ConstantParser):
         text = " ".join(spelled)
         if given is not None:
             if spelled:
-                raise refusal(found.first, f"{text} and {type_text(given)} are two types")
+                raise refusal(
+                    found.first,
+                    _("{text} and {given} are two types").format(text=text, given=type_text(given)),
+                )
             return given
         if spelled:
             key = " ".join(sorted(spelled))
             if key not in SPECIFIERS:
-                raise refusal(found.first, f"'{text}' is not a type")
+                raise refusal(found.first, _("'{text}' is not a type").format(text=text))
             return SPECIFIERS[key]
         if token.kind == ID and token.text not in KEYWORDS:
-            raise refusal(token, f"the type {shown(token)} is not known")
-        raise self.unexpected(token, "a type")
+            raise refusal(token, _("the type {token} is not known").format(token=shown(token)))
+        raise self.unexpected(token, _("a type"))
 
     def _tagged(self, keyword: Token) -> tuple[CType, bool]:
         if keyword.text == "_Atomic":
@@ -138,7 +147,7 @@ class TypeParser(ConstantParser):
     def _atomic(self, ctype: CType, token: Token) -> CType:
         """An atomic type is aligned to its size where the machine has such a unit."""
         if isinstance(plain(ctype), (ArrayOf, Function)):
-            raise refusal(token, "an array or a function cannot be _Atomic")
+            raise refusal(token, _("an array or a function cannot be _Atomic"))
         if complete(ctype) and (size := size_of(ctype)) in {1, 2, 4, 8, 16}:
             return ctype if align_of(ctype) == size else Aligned(ctype, size, atomic=True)
         return ctype
@@ -167,7 +176,7 @@ class TypeParser(ConstantParser):
         start = self.peek()
         name, modifiers, attributes = self._declarator(abstract=False)
         if name is None:
-            raise self.unexpected(start, "a name or ';'")
+            raise self.unexpected(start, _("a name or ';'"))
         ctype = self._applied_to(base, modifiers)
         if self.peek().text in {"asm", "__asm__", "__asm"}:
             self.take()
@@ -178,10 +187,10 @@ class TypeParser(ConstantParser):
         """A type without a name, as ``sizeof`` takes it."""
         found = self.specifiers()
         if found.storage or found.inline or found.attributes.alignas:
-            raise refusal(found.first, "only a type may stand here")
-        _, modifiers, attributes = self._declarator(abstract=True)
+            raise refusal(found.first, _("only a type may stand here"))
+        _name, modifiers, attributes = self._declarator(abstract=True)
         if found.attributes.merged(attributes, found.first) != Attributes():
-            raise refusal(found.first, "an attribute is not understood here")
+            raise refusal(found.first, _("an attribute is not understood here"))
         return self._applied_to(found.type, modifiers)
 
     def _declarator(self, abstract: bool) -> tuple[Token | None, list[_Modifier], Attributes]:
@@ -194,7 +203,7 @@ class TypeParser(ConstantParser):
             while self.peek().text in QUALIFIERS or self.peek().text == "_Atomic":
                 self.take()
             if self.attributes() != Attributes():
-                raise refusal(star, "an attribute of a pointer is not understood")
+                raise refusal(star, _("an attribute of a pointer is not understood"))
         name: Token | None = None
         inner: list[_Modifier] = []
         token = self.peek()
@@ -208,7 +217,7 @@ class TypeParser(ConstantParser):
         modifiers = [*pointers, *reversed(self._suffixes()), *inner]
         self.depth -= 1
         if len(modifiers) > _MAX_DIMENSIONS:
-            raise refusal(token, "has too many dimensions")
+            raise refusal(token, _("has too many dimensions"))
         return name, modifiers, attributes
 
     def _is_nested(self, abstract: bool) -> bool:
@@ -233,7 +242,7 @@ class TypeParser(ConstantParser):
             length = self.conditional()
             self.expect("]")
             if length.value < 0:
-                raise refusal(token, f"an array of {length.value} elements")
+                raise refusal(token, _("an array of {value} elements").format(value=length.value))
             found.append(("[]", length.value, token))
         return found
 
@@ -244,9 +253,9 @@ class TypeParser(ConstantParser):
         level, first = 0, True
         for token in self.tokens[at + 1 : self.at - 1]:
             if first and token.kind != ID and token.text != "...":
-                raise self.unexpected(token, "a parameter")
+                raise self.unexpected(token, _("a parameter"))
             if token.kind == ID and token.text in _NO_PARAMETER and level == 0:
-                raise self.unexpected(token, "a parameter")
+                raise self.unexpected(token, _("a parameter"))
             if token.kind == PUNCT:
                 if token.text in {";", "{"}:
                     raise self.unexpected(token, "')'")
@@ -259,14 +268,19 @@ class TypeParser(ConstantParser):
                 ctype = Pointer(ctype)
             elif kind == "()":
                 if isinstance(plain(ctype), (ArrayOf, Function)):
-                    raise refusal(token, "a function cannot return this")
+                    raise refusal(token, _("a function cannot return this"))
                 ctype = Function(ctype)
             else:
                 self.need_complete(ctype, token)
                 if size_of(ctype) % align_of(ctype):
-                    raise refusal(token, f"{type_text(ctype)} is not a multiple of its alignment")
+                    raise refusal(
+                        token,
+                        _("{ctype} is not a multiple of its alignment").format(
+                            ctype=type_text(ctype)
+                        ),
+                    )
                 if size_of(ctype) * (length or 0) > MAX_SIZE or (length or 0) > MAX_SIZE:
-                    raise refusal(token, "an array larger than any memory")
+                    raise refusal(token, _("an array larger than any memory"))
                 # gcc aligns an array of atomic structs as one of plain ones (tried with 12.2).
                 atomic = isinstance(ctype, Aligned) and ctype.atomic
                 ctype = ArrayOf(plain(ctype) if atomic else ctype, length)
