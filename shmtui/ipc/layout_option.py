@@ -72,9 +72,9 @@ def parse_layout_option(text: str, libc: Libc) -> Layout:
     example = "data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96"
     try:
         parts = dict(part.split("=", 1) for part in text.split(","))
-        data, _, array = parts.pop("data").partition(":")
-        count, _, item_name = array.partition("x")
-        in_, _, index = parts.pop("in").partition(":")
+        data, _mark, array = parts.pop("data").partition(":")
+        count, _mark, item_name = array.partition("x")
+        in_, _mark, index = parts.pop("in").partition(":")
         codes = {name: code for code, name in _INDEX_TYPES.items()}
         item = item_from_text(item_name)
         code = codes[index or "int32"]
