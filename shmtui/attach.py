@@ -226,7 +226,7 @@ class SegmentOpener:
 
 def attach(options: AttachOptions) -> int:
     """Carry out ``shmtui attach``; returns the exit code. ShmtuiError: it cannot be attached to."""
-    require_terminal()
+    require_terminal(_("look with shmtui stat NAME"))
     note_signals()
     if options.name is not None and options.wait and not wait_for(options.name, options.folder):
         return 128 + (noted_signal() or 0)

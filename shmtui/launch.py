@@ -52,7 +52,7 @@ def run(options: RunOptions) -> int:
     for program in (*options.producer_commands, *options.consumer_commands):
         require_command(program)
     if not options.headless:
-        require_terminal()
+        require_terminal(_("add --headless"))
     note_signals()
     return _run(options, layout)
 

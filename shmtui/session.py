@@ -66,8 +66,8 @@ def run_dashboard(app: Dashboard) -> int:
     return int(ExitCode.CANNOT) if code == 1 else code
 
 
-def require_terminal() -> None:
-    """Refuse to draw on what is no terminal."""
+def require_terminal(way_out: str) -> None:
+    """Refuse to draw on what is no terminal; ``way_out`` is what does without one."""
     for stream, name in (
         (sys.stdin, _("standard input")),
         (sys.stdout, _("standard output")),
@@ -77,15 +77,15 @@ def require_terminal() -> None:
             raise ShmtuiError(
                 _(
                     "{stream} is not a terminal, and the dashboard needs one: run it in a terminal, "
-                    "or add --headless"
-                ).format(stream=name)
+                    "or {way_out}"
+                ).format(stream=name, way_out=way_out)
             )
     if os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}:
         raise ShmtuiError(
             _(
                 "this terminal cannot place text (TERM is unset or dumb): set TERM, for example to "
-                "xterm-256color, or add --headless"
-            )
+                "xterm-256color, or {way_out}"
+            ).format(way_out=way_out)
         )
 
 

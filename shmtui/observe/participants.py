@@ -296,7 +296,8 @@ class Participants:
 
     def _waits(self, pid: int, seen: _Seen) -> tuple[list[tuple[SemaphoreRole, FutexWait]], bool]:
         """Its threads' waits on the semaphores; and whether it sleeps on some futex, where the
-        semaphore is hidden. Other futex words of the segment say nothing here.
+        semaphore is hidden or no layout says which words are semaphores. Where one does, other
+        futex words of the segment say nothing here.
         """
         waits = futex_waits(pid, self._watch.maps.get(pid, ()))
         if waits is None:
@@ -311,7 +312,7 @@ class Participants:
         for role, identity in self._named.items():
             maps = mappings(pid, identity)
             found += [(role, wait) for wait in (maps and futex_waits(pid, maps)) or ()]
-        return found, False
+        return found, self._layout is None and bool(waits)
 
 
 def alive_worker(record: WorkerRecord, letter: str) -> bool:

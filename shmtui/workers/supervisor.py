@@ -182,6 +182,8 @@ class Supervisor:
         before = format_rate(child.record.doubles[Field.TARGET_RATE])
         self._order(child, rate=rate)
         text = _("{name}: {before} → {after} items/s")
+        if math.isinf(rate):
+            text = _("{name}: {before} items/s → unthrottled")
         self._tell_of(child, Tone.INFO, text, before=before, after=format_rate(rate))
 
     def reset_rate(self, pid: int) -> None:

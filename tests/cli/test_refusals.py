@@ -103,6 +103,13 @@ def test_a_dashboard_needs_a_terminal(command: tuple[str, ...]) -> None:
     assert "--headless" in refused(run_shmtui(*command))
 
 
+def test_attaching_needs_a_terminal() -> None:
+    """It has no --headless: the way out is a command that it has."""
+    line = refused(run_shmtui("attach"))
+    assert "shmtui stat" in line
+    assert "--headless" not in line
+
+
 def test_a_dumb_terminal_is_none(name: str) -> None:
     """A terminal that cannot place text is refused, too."""
     with Terminal("run", name, env={"TERM": "dumb"}) as terminal:

@@ -101,6 +101,18 @@ def test_who_waits_on_what(ring: Ring) -> None:
     sampler.close()
 
 
+def test_a_waiter_is_blocked_though_no_layout_is_known(ring: Ring) -> None:
+    """Where no word is known for a semaphore, who sleeps on one of the segment is still blocked."""
+    sampler = Sampler(ring.name, LayoutOptions(raw=True))
+
+    def blocked() -> bool:
+        found = {p.pid: p for p in sampler.sample().processes}
+        return found[ring.process.pid].state is ProcessState.BLOCKED
+
+    poll(blocked, "the producer blocks on a full ring")
+    sampler.close()
+
+
 def test_inference_never_lies(ring: Ring) -> None:
     """Without a word from the user the layout is right, or refused with it among the candidates."""
     refusal: AmbiguousLayoutError | None = None
@@ -163,6 +175,16 @@ def test_ls_names_the_mappers(ring: Ring) -> None:
     os.killpg(ring.process.pid, signal.SIGKILL)
     ring.process.wait()
     poll(lambda: all(e.orphan for e in discover() if e.name == ring.name), "an orphan")
+
+
+def test_ls_knows_the_exercise_by_its_name(tmp_path: Path) -> None:
+    """Its semaphores may never have been initialised, so only name and size tell it."""
+    for name, size in (("shm_buffer", 128), ("other", 128)):
+        (tmp_path / name).write_bytes(bytes(size))
+    found = {entry.name: entry for entry in discover(str(tmp_path))}
+    assert found["/shm_buffer"].kind is Kind.BUFFER
+    assert "5 × int32" in found["/shm_buffer"].looks
+    assert found["/other"].kind is Kind.UNKNOWN
 
 
 def test_ls_as_json(ring: Ring) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import shmtui.tui
 from shmtui.events import Event, Tone
+from shmtui.ipc.process import describe_exit
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.observe.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
 from shmtui.tui.draw import ring, strip
@@ -240,7 +241,7 @@ def test_a_lower_bound_is_never_a_plain_number_and_unknown_no_number() -> None:
         return "\n".join(plain(row) for row in now_lines(s, (50.0, 50.0), 9, UNICODE))
 
     assert "≥ 50 /s" in text(Method.LOWER_BOUND)
-    assert "unknown" in text(Method.UNKNOWN)
+    assert text(Method.UNKNOWN).count("unknown") == 2  # once a side
     assert "50" not in text(Method.UNKNOWN)
     assert "exact" in text(Method.COUNTERS)
 
@@ -313,3 +314,7 @@ def test_an_ended_process_says_how() -> None:
     """In the place of what it no longer does."""
     dead = process(2, Role.PRODUCER, state=ProcessState.ENDED, ending="killed by SIGKILL")
     assert "killed by SIGKILL" in plain(row_line(Member(dead, True), 116, False, UNICODE))
+    told = process(2, Role.PRODUCER, state=ProcessState.ENDED, ending=describe_exit(0), items=41)
+    row = plain(row_line(Member(told, True), 116, False, UNICODE))
+    assert row.count("ended") == 1
+    assert "41" in row

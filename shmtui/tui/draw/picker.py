@@ -116,7 +116,7 @@ def filter_line(wanted: str, shown: int, total: int, width: int, glyphs: Glyphs)
         (glyphs.full, "accent"),
     )
     hint = "" if wanted else _("type to filter")
-    count = _("{shown} of {total}").format(shown=shown, total=total) if wanted else f"{total}"
+    count = _("{shown} of {total}").format(shown=shown, total=total)
     return clip_line(
         line(*left, (f" {hint}  " if hint else "  ", "faint"), (count, "muted")),
         width,

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from shmtui.language import _
 from shmtui.observe.snapshot import Process, ProcessState
+from shmtui.observe.words import word
 from shmtui.tui.draw.process_cells import (
     BLOCKED,
     BLOCKED_LONG,
@@ -119,7 +120,7 @@ def header_line(width: int, glyphs: Glyphs, foreign: bool = False) -> Line:
 
 
 def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool = False) -> Line:
-    """A heading with its totals, or a process; the words of an ending may stick out."""
+    """A heading with its totals, or a process; the words of a bad ending may stick out."""
     mark = Span(fit(glyphs.cursor if chosen else "", _INDENT), "accent")
     table = table_for(width, foreign)
     body = (
@@ -158,7 +159,7 @@ def _member(process: Process, last: bool, table: Table, glyphs: Glyphs) -> Line:
     spans += [Span(branch + " ", "faint"), Span(name, role)]
     for at, column in enumerate(table.after):
         cell = column.cell(process, glyphs)
-        if ended and at == 1:
+        if ended and at == 1 and process.ending != word(process.state):
             spans.append(Span(gap + inert(process.ending or "", glyphs.ascii_only), "bad"))
             break
         text = fit(cell.text, column.width, column.align, glyphs.ellipsis)

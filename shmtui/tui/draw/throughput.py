@@ -52,7 +52,9 @@ def now_lines(
     """The figures of both sides in as many lines as there are."""
     rates = snapshot.throughput
     sides = _sides(snapshot, peak, glyphs)
-    how = line((method_words(rates.method), "muted"))
+    how = (
+        () if rates.method is Method.UNKNOWN else line("  ", (method_words(rates.method), "muted"))
+    )
     total = through_line(snapshot, glyphs)
     if height < 7:
         short = [
@@ -61,19 +63,26 @@ def now_lines(
             )
             for mark, _, role, rate, top in sides
         ]
-        tail = [line(*how, *((" " + glyphs.dot + " ", "muted"), *total) if total else ())]
-        return [*short, *tail][:height]
+        return [*short, *_tail(rates.method, total, glyphs)][:height]
     rows: list[Line] = []
     loose = height >= 9
     for mark, word, role, rate, top in sides:
         rows.append(line((f"{mark} {word}", f"{role}-strong")))
-        rows.append(line("  ", (_per_second(rate), "strong"), "  ", *how))
+        rows.append(line("  ", (_per_second(rate), "strong"), *how))
         rows.append(line(" ", _peak(top, rates.method, glyphs)))
         if loose:
             rows.append(())
     if total and len(rows) < height:
         rows.append(total)
     return rows
+
+
+def _tail(method: Method, total: Line, glyphs: Glyphs) -> list[Line]:
+    """How the figures are known, and the total; nothing where they say themselves *unknown*."""
+    if method is Method.UNKNOWN:
+        return []
+    how = line((method_words(method), "muted"))
+    return [line(*how, *((f" {glyphs.dot} ", "muted"), *total) if total else ())]
 
 
 def _per_second(rate: str) -> str:
@@ -145,7 +154,6 @@ def _narrow(
         rows.append(clip_line(row, width, glyphs.ellipsis))
     if height >= 3:
         total = through_line(snapshot, glyphs)
-        how = line((method_words(method), "muted"))
-        tail = line(*how, *((f" {glyphs.dot} ", "muted"), *total) if total else ())
-        rows.append(clip_line(tail, width, glyphs.ellipsis))
+        tail = _tail(method, total, glyphs)
+        rows += [clip_line(each, width, glyphs.ellipsis) for each in tail]
     return rows

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.screen import ModalScreen
 
 from shmtui.language import _
@@ -26,6 +27,11 @@ class WrappedPanel(TextPanel):
         """The lines in view."""
         self._text = self._make(width)
         return super().lines(width, height)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As high as its lines and its frame, where the style leaves it open."""
+        del container, viewport
+        return len(self._make(max(0, width - 4))) + 2
 
 
 class DetailScreen(ModalScreen[None]):

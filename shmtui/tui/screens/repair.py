@@ -69,6 +69,7 @@ class RepairScreen(ModalScreen[None]):
         self._said, self._question = texts, question
         panel = self.query_one(WrappedPanel)
         panel.below = _("y carries it out, esc leaves it") if question else _("esc closes")
+        panel.refresh(layout=True)
         panel.draw_anew()
 
     async def _propose(self) -> None:
