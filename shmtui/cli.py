@@ -19,6 +19,7 @@ from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.ipc.layout import ITEM_TYPES, SemaphoreKind
 from shmtui.ipc.libc import require_supported_platform
 from shmtui.ipc.protocol import Role
+from shmtui.language import _
 from shmtui.options import (
     FaultOption,
     Mode,
@@ -32,6 +33,7 @@ from shmtui.options import (
     split_command,
 )
 from shmtui.report.inert import inert
+from shmtui.spoken import RunByDefault, spoken
 
 if TYPE_CHECKING:
     from shmtui.ipc.faults import FaultOrder
@@ -42,19 +44,6 @@ _SHELLS = ("bash", "zsh", "fish")
 CHECK_SECONDS = 0.1
 WATCH_SECONDS = 0.05
 """How often a stream looks at a buffer whose items nobody counts, between two lines."""
-
-
-class RunByDefault(click.Group):
-    """A group that runs ``run`` where no command is named: ``shmtui --slots 64`` works."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put ``run`` in front of what names no command."""
-        first = args[0] if args else ""
-        # While a shell completes the first word there is none yet: it may become a command.
-        nothing = not args and not ctx.resilient_parsing
-        if nothing or (first.startswith("-") and first not in {"-h", "--help", "--version"}):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
 
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -166,20 +155,20 @@ def run(**options: Any) -> int:
     from shmtui.run_options import RunOptions
 
     if options["as_json"] and not options["headless"]:
-        raise click.UsageError("--json goes with --headless: the dashboard prints nothing")
+        raise click.UsageError(_("--json goes with --headless: the dashboard prints nothing"))
     for role in ("producer", "consumer"):
         commands = tuple(split_command(text) for text in options.pop(role))
         options[f"{role}_commands"] = commands
         if options[f"{role}s"] is None:
             options[f"{role}s"] = 0 if commands else 1
     if options["producers"] + options["consumers"] > 512:
-        raise click.UsageError("at most 512 workers can live at a time: ask for fewer")
+        raise click.UsageError(_("at most 512 workers can live at a time: ask for fewer"))
     _require_faulty(options["faults"], options["producers"], options["consumers"])
     options["json"] = options.pop("as_json")
     options["refresh_hz"] = options.pop("refresh")
     options["semaphores"] = SemaphoreKind(options["semaphores"])
     if options["duration"] is not None and not options["headless"]:
-        raise click.UsageError("--duration goes with --headless: end the dashboard with q")
+        raise click.UsageError(_("--duration goes with --headless: end the dashboard with q"))
     return launch(RunOptions(**options))
 
 
@@ -190,7 +179,9 @@ def _require_faulty(faults: "Sequence[FaultOrder]", producers: int, consumers: i
         most = max(there.values()) if role is None else there[role]
         if not most or (number is not None and not 1 <= number <= most):
             whose = f"{role or 'worker'}{'' if number is None else f' {number}'}"
-            raise click.UsageError(f"--fault is for {whose}, and there is none to start with")
+            raise click.UsageError(
+                _("--fault is for {whose}, and there is none to start with").format(whose=whose)
+            )
 
 
 @main.command()
@@ -298,6 +289,7 @@ def check(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
       shmtui check /jobs --header jobs.h --for 10 || echo stuck
     """
     from shmtui.observe.sampler import Sampler
+    from shmtui.observe.words import word
     from shmtui.report import json, text
 
     options, folder = open_options(layout)
@@ -316,7 +308,8 @@ def check(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
         for finding in snapshot.health.findings:
             click.echo("\n".join(text.finding_lines(finding)))
         if not snapshot.health.findings:
-            click.echo(f"{snapshot.health.status}: no findings in {seconds:g} s")
+            verdict = _("{status}: no findings in {seconds:g} s")
+            click.echo(verdict.format(status=word(snapshot.health.status), seconds=seconds))
     return ExitCode.FINDINGS if snapshot.health.findings else ExitCode.OK
 
 
@@ -430,6 +423,12 @@ def completion(shell: str) -> int:
 
 
 def run_cli(arguments: Sequence[str]) -> int:
+    """Run a command in the reader's language; returns the exit code."""
+    with spoken(main, arguments):
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     """Run a command; the one edge where an error becomes a line on stderr and an exit code."""
     try:
         require_supported_platform()
@@ -461,4 +460,4 @@ def _usage_line(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "shmtui"
     message = error.format_message().rstrip(".")
-    return f"{message} (see {where} --help)"
+    return _("{message} (see {command} --help)").format(message=message, command=where)

@@ -74,7 +74,8 @@ def _spoken() -> "NullTranslations":
 
 def _(text: str) -> str:
     """``text`` in the language in use."""
-    return text if _code == "en" else _spoken().gettext(text)
+    # The empty text is the key of a catalogue's header.
+    return text if _code == "en" or not text else _spoken().gettext(text)
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's name for it

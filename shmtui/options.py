@@ -15,6 +15,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.ipc.faults import FaultOrder, parse_fault
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.segment import SHM_DIR, segment_name
+from shmtui.language import _
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,7 +64,9 @@ class Rate(click.ParamType[float]):
             rate = math.nan
         if not 0.001 <= rate <= 1e6:
             self.fail(
-                f"{value!r} is not a rate: give items per second from 0.001 to 1000000, or max"
+                _(
+                    "{value!r} is not a rate: give items per second from 0.001 to 1000000, or max"
+                ).format(value=value)
             )
         return rate
 
@@ -95,7 +98,11 @@ class Mode(click.ParamType[int]):
         if isinstance(value, int):
             return value
         if not re.fullmatch(r"0?[0-7]{3}", value):
-            self.fail(f"{value!r} is not a mode: give octal permission bits, such as 0600")
+            self.fail(
+                _("{value!r} is not a mode: give octal permission bits, such as 0600").format(
+                    value=value
+                )
+            )
         return int(value, 8)
 
 
@@ -113,7 +120,7 @@ class Seconds(click.ParamType[float]):
         except ValueError:
             seconds = math.nan
         if not 0.001 <= seconds <= 1e9:
-            self.fail(f"{value!r} is not a time in seconds greater than 0")
+            self.fail(_("{value!r} is not a time in seconds greater than 0").format(value=value))
         return seconds
 
 
@@ -151,8 +158,9 @@ class FieldMap(click.ParamType[tuple[tuple[str, str], ...]]):
             role, equals, member = part.strip().partition("=")
             if not equals or role not in self._roles or not member:
                 self.fail(
-                    f"{part!r} is not understood: write role=member, with a role of "
-                    + " ".join(self._roles)
+                    _(
+                        "{part!r} is not understood: write role=member, with a role of {roles}"
+                    ).format(part=part, roles=" ".join(self._roles))
                 )
             pairs.append((str(role), member))
         return tuple(pairs)
@@ -229,11 +237,15 @@ def folder_of(pid: int | None) -> str:
         Path(folder).stat()
     except PermissionError:
         raise ShmtuiError(
-            f"this user may not look into the /dev/shm of PID {pid}: run shmtui as root"
+            _("this user may not look into the /dev/shm of PID {pid}: run shmtui as root").format(
+                pid=pid
+            )
         ) from None
     except OSError:
         raise ShmtuiError(
-            f"cannot see the /dev/shm of PID {pid}: is it running, and has it one?"
+            _("cannot see the /dev/shm of PID {pid}: is it running, and has it one?").format(
+                pid=pid
+            )
         ) from None
     return folder
 
@@ -243,7 +255,9 @@ def split_command(text: str) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
-        raise click.UsageError(f"the command {text!r} cannot be split: {error}") from None
+        raise click.UsageError(
+            _("the command {text!r} cannot be split: {error}").format(text=text, error=error)
+        ) from None
     if not words:
-        raise click.UsageError("an empty command: name a program, such as ./produtor")
+        raise click.UsageError(_("an empty command: name a program, such as ./produtor"))
     return words
