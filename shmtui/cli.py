@@ -65,13 +65,14 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Make a buffer and run workers over it")
 @click.argument("name", type=SegmentName(), default=DEFAULT_NAME)
 @click.option("--slots", type=int, default=5, show_default=True, help="Slots of the ring.")
 @click.option(
     "--item",
     "item",
     metavar="TYPE",
+    shell_complete=lambda _ctx, _param, typed: [t for t in ITEM_TYPES if t.startswith(typed)],
     default="int32",
     show_default=True,
     help="Item type: " + " ".join(ITEM_TYPES) + ".",
@@ -184,7 +185,7 @@ def _require_faulty(faults: "Sequence[FaultOrder]", producers: int, consumers: i
             )
 
 
-@main.command()
+@main.command(short_help="List all segments and named semaphores")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @pid_option
 def ls(as_json: bool, pid: int | None) -> int:
@@ -210,7 +211,7 @@ def ls(as_json: bool, pid: int | None) -> int:
     return ExitCode.OK
 
 
-@main.command()
+@main.command(short_help="Take a look at a segment")
 @click.argument("name", type=SegmentName())
 @click.option("--json", "as_json", is_flag=True, help="The snapshot as one line of JSON.")
 @click.option("--interval", type=Seconds(), help="Look again every so many seconds.")
@@ -268,7 +269,7 @@ def stat(
         sampler.close()
 
 
-@main.command()
+@main.command(short_help="Say what is wrong with a segment")
 @click.argument("name", type=SegmentName())
 @click.option(
     "--for",
@@ -313,7 +314,7 @@ def check(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
     return ExitCode.FINDINGS if snapshot.health.findings else ExitCode.OK
 
 
-@main.command()
+@main.command(short_help="Get a stuck segment going again")
 @click.argument("name", type=SegmentName())
 @click.option("--yes", is_flag=True, help="Carry the plan out.")
 @layout_options
@@ -346,7 +347,7 @@ def watch_until(sampler: "Sampler", due: float) -> None:
             sampler.watch()
 
 
-@main.command()
+@main.command(short_help="Open the dashboard on an existing segment")
 @click.argument("name", type=SegmentName(), required=False)
 @click.option("--write", is_flag=True, help="Let producers and consumers be added to it.")
 @click.option("--wait", is_flag=True, help="Wait for a segment that does not exist yet.")
@@ -387,7 +388,7 @@ def attach(name: str | None, refresh: float, **given: Any) -> int:
     )
 
 
-@main.command()
+@main.command(short_help="Unlink a segment and what belongs to it")
 @click.argument("name", type=SegmentName())
 @click.option("--force", is_flag=True, help="Even while live processes map it.")
 def rm(name: str, force: bool) -> int:
@@ -403,7 +404,7 @@ def rm(name: str, force: bool) -> int:
     return ExitCode.OK
 
 
-@main.command()
+@main.command(short_help="Print the completion script of a shell")
 @click.argument("shell", type=click.Choice(_SHELLS))
 def completion(shell: str) -> int:
     """Print the completion script of a shell.

@@ -12,8 +12,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.faults import FaultOrder, parse_fault
-from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.ipc.faults import Fault, FaultOrder, fault_name, parse_fault
+from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.ipc.segment import SHM_DIR, segment_name
 from shmtui.language import _
 
@@ -87,6 +87,20 @@ class FaultOption(click.ParamType[FaultOrder]):
         except ShmtuiError as error:
             self.fail(str(error))
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The faults, behind what is typed of whose they are."""
+        whose, colon, what = incomplete.rpartition(":")
+        roles = [role for role in (Role.PRODUCER, Role.CONSUMER) if whose.startswith(role)]
+        names = {
+            fault_name(fault, role): None
+            for role in roles or (Role.PRODUCER, Role.CONSUMER)
+            for fault in Fault
+            if fault
+        }
+        return [CompletionItem(whose + colon + name) for name in names if name.startswith(what)]
+
 
 class Mode(click.ParamType[int]):
     """Permission bits in octal."""
@@ -128,6 +142,12 @@ class HeaderFile(click.ParamType[tuple[Path, str | None]]):
     """``FILE`` or ``FILE:STRUCT``."""
 
     name = "file[:struct]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """A file: the shell knows how to find one."""
+        return [CompletionItem(incomplete, type="file")]
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -73,6 +73,17 @@ def test_commands_and_options_complete() -> None:
     """What is half typed is finished."""
     assert completions("st") == {"stat"}
     assert completions("run", "--pro") >= {"--producers", "--produce-rate"}
+    assert completions("run", "--item", "uint3") == {"uint32"}
+    assert completions("run", "--fault", "consumer2:die-at=r") == {"consumer2:die-at=read"}
+    assert "die-at=write" in completions("run", "--fault", "")
+
+
+def test_a_list_of_commands_says_each_in_full() -> None:
+    """Neither cut short by the list, nor at a comma by fish."""
+    assert "..." not in run_shmtui("--help").stdout.partition("Commands:")[2]
+    assert not [
+        name for name, command in main.commands.items() if "," in command.get_short_help_str()
+    ]
 
 
 def test_names_complete_with_what_there_is(name: str) -> None:
