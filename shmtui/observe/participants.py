@@ -243,6 +243,7 @@ class Participants:
             cpu=None if ended or seen is None else seen.cpu,
             user=None if seen is None else seen.user,
             threads=None if seen is None or seen.last is None else seen.last.threads,
+            letter="" if letter == "?" else letter,
             since=None if seen is None else started_at(seen.start_time),
             holds_mutex=record.holds_mutex,
             fault=record.fault,
@@ -291,6 +292,7 @@ class Participants:
             cpu=seen.cpu,
             user=seen.user,
             threads=seen.last.threads,
+            letter=seen.last.state,
             since=started_at(seen.start_time),
         )
 

@@ -198,7 +198,11 @@ class Sampler:
 
     def sample(self, *, thorough: bool = False) -> Snapshot:
         """Look once; ``thorough`` searches all of /proc for whoever has just come."""
-        from shmtui.observe.health import HISTORY_NS, diagnose  # noqa: PLC0415 - five milliseconds
+        from shmtui.observe.health import (  # noqa: PLC0415 - five milliseconds
+            HISTORY_NS,
+            diagnose,
+            to_verify,
+        )
 
         snapshot = self._look(thorough=thorough)
         history = self._history
@@ -209,7 +213,12 @@ class Sampler:
         if history and history[-1].segment.inode != snapshot.segment.inode:
             history.clear()
         history.append(snapshot)
-        self._health = diagnose(history)
+        found = diagnose(history)
+        if not thorough and to_verify(found, self._health):
+            # What rests on nobody's being there is told once all of /proc has been searched.
+            snapshot = history[-1] = self._look(thorough=True)
+            found = diagnose(history)
+        self._health = found
         return replace(snapshot, health=self._health)
 
     def _look(self, *, thorough: bool) -> Snapshot:
@@ -321,6 +330,7 @@ class Sampler:
             semaphores=layout.kind,
             candidates=self._candidates,
             by_convention=self._resolved.by_convention,
+            libc=layout.libc,
             assumed=self._resolved.assumed,
         )
 

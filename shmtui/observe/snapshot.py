@@ -118,6 +118,8 @@ class LayoutInfo:
     candidates: tuple[str, ...] = ()
     by_convention: tuple[str, ...] = ()
     """Members whose part rests on names that programs use both ways: ``in=head``."""
+    libc: Libc | None = None
+    """Whose sem_t the semaphores are."""
     assumed: bool = False
     """Only the likeliest of several that fit: by the segment's name and size."""
 
@@ -179,6 +181,8 @@ class Process:
     libc: Libc | None = None
     user: str | None = None
     threads: int | None = None
+    letter: str = ""
+    """The kernel's word for its state: R runs, S sleeps, T is stopped; empty where unknown."""
     since: float | None = None
     """When it started, seconds since the epoch."""
     holds_mutex: bool = False

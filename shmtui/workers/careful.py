@@ -66,16 +66,17 @@ class CarefulItem:
     def _gate(self, step: Step) -> None:
         """Stand before ``step`` until it is allowed; die here if that is the fault."""
         words, worker = self._words, self._worker
-        words[Field.STEP] = step
+        holds = HOLDS if step is Step.WAIT_PERMIT and self._holds_mutex() else 0
+        words[Field.STEP] = step | holds
         while (allowed := words[Field.STEPS]) and not worker.ending:
             if allowed > worker.taken + 1:
                 worker.taken += 1
                 break
-            words[Field.STEP] = step | STEPPING
+            words[Field.STEP] = step | STEPPING | holds
             worker.bell.wait_until(time.monotonic_ns() + NAP_NS)
         if not allowed:
             worker.taken = 0
-        words[Field.STEP] = step
+        words[Field.STEP] = step | holds
         fault = worker.newest_fault()
         if fault.dies_at is step:
             words[Field.FAULTED] = worker.told
