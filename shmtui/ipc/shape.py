@@ -177,6 +177,28 @@ class Record:
 Shape = Scalar | Address | Text | Bytes | Bits | Array | Record
 
 
+def clipped(shape: Shape, room: int) -> Shape:
+    """The shape of as much of an item's beginning as lies in ``room`` bytes.
+
+    >>> clipped(Record((Part("id", 0, Scalar("i", 4)), Part("pixels", 8, Bytes(10**9))), 10**9), 64)
+    Record(parts=(Part(name='id', offset=0, shape=Scalar(code='i', size=4)), Part(name='pixels', \
+offset=8, shape=Bytes(size=56))), size=64)
+    """
+    if shape.size <= room:
+        return shape
+    match shape:
+        case Record(parts):
+            inside = (part for part in parts if part.offset < room)
+            kept = (Part(p.name, p.offset, clipped(p.shape, room - p.offset)) for p in inside)
+            return Record(tuple(part for part in kept if part.shape.size), room)
+        case Array(element):
+            return Array(element, room // element.size)
+        case Text():
+            return Text(room)
+        case _:
+            return Bytes(room)
+
+
 def _shown_in(shape: Shape) -> int:
     """Array elements that one value of the shape decodes, at least 1."""
     match shape:

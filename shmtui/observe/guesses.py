@@ -7,7 +7,7 @@ them; where none is, plain structs of the segment's very size are all there is t
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise, permutations
+from itertools import pairwise, permutations, zip_longest
 from typing import Final
 
 from shmtui.ipc.layout import ITEM_TYPES, SEM_ALIGNMENT, SEM_SIZE, ItemType, Layout, aligned
@@ -71,25 +71,29 @@ def state_of(layout: Layout, look: Look) -> State:
 
 
 def candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
-    """Everything worth a try for the segment of ``look``."""
+    """Everything worth a try for the segment of ``look``, the likely ones early: bytes that are
+    mostly zero allow hundreds of thousands, more than there is time for.
+    """
+    found = signatures(look.raw, libc)
+    tries = []
     if len(look.named) == 3:
         for names in _named_orders(look.named):
             values = {role: words for role, (_, words) in zip(SemaphoreRole, names, strict=True)}
             roles = tuple(
                 (role, name) for role, (name, _) in zip(SemaphoreRole, names, strict=True)
             )
-            yield from _around(look.raw, libc, (), values, takers, roles)
-        return
-    found = signatures(look.raw, libc)
-    if len(found) == 3:
+            tries.append(_around(look.raw, libc, (), values, takers, roles))
+    elif len(found) == 3:
         for offsets in permutations(found):
             values = {
                 role: decode(look.raw[at : at + SEM_SIZE], libc)
                 for role, at in zip(SemaphoreRole, offsets, strict=True)
             }
-            yield from _around(look.raw, libc, offsets, values, takers, ())
-        return
-    yield from _by_size(len(look.raw), libc)
+            tries.append(_around(look.raw, libc, offsets, values, takers, ()))
+    else:
+        tries.append(_by_size(len(look.raw), libc))
+    for turn in zip_longest(*tries):
+        yield from (layout for layout in turn if layout is not None)
 
 
 def _named_orders(
@@ -136,36 +140,43 @@ def _around(
     if values[SemaphoreRole.MUTEX].value > 1 or total > 2**31 - 1:
         return
     mutex, empty, full = offsets or (None, None, None)
+    for at, code in _index_places(len(raw), offsets):
+        width = struct.calcsize(code)
+        first, second = struct.unpack_from(f"={code}{code}", raw, at)
+        taken = [(o, SEM_SIZE) for o in offsets] + [(at, 2 * width)]
+        packed = at % width != 0
+        for start, end in gaps_between(len(raw), taken):
+            least = max(total, 1, first + 1, second + 1)
+            for slots in range(least, total + takers + 1 if min(first, second) >= 0 else 0):
+                for data, size in _fits(start, end, slots, packed=packed):
+                    item = _item(size)
+                    for in_, out in ((at, at + width), (at + width, at)):
+                        yield Layout(
+                            slots, item, data, in_, out, mutex, empty, full,
+                            len(raw), libc, code, names,
+                        )  # fmt: skip
+
+
+def _index_places(size: int, offsets: tuple[int, ...]) -> list[tuple[int, str]]:
+    """Where two indices of which type may stand: at whole words, and in packed structs behind a
+    semaphore. Those next to another field, or at an end of the segment, come first.
+    """
+    edges = [0, size, *offsets, *(at + SEM_SIZE for at in offsets)]
+    near = range(size) if size <= _SMALL else sorted(
+        {at for edge in edges for at in range(max(edge - _EDGE, 0), min(edge + _EDGE + 1, size))}
+    )  # fmt: skip
+    places = []
     for code in ("i", "q"):
         width = struct.calcsize(code)
-        for at in _index_places(len(raw), offsets, width):
-            first, second = struct.unpack_from(f"={code}{code}", raw, at)
-            taken = [(o, SEM_SIZE) for o in offsets] + [(at, 2 * width)]
-            packed = at % width != 0
-            for start, end in gaps_between(len(raw), taken):
-                for slots in range(max(total, 1), total + takers + 1):
-                    if not (0 <= first < slots and 0 <= second < slots):
-                        continue
-                    for data, size in _fits(start, end, slots, packed=packed):
-                        item = _item(size)
-                        for in_, out in ((at, at + width), (at + width, at)):
-                            yield Layout(
-                                slots, item, data, in_, out, mutex, empty, full,
-                                len(raw), libc, code, names,
-                            )  # fmt: skip
-
-
-def _index_places(size: int, offsets: tuple[int, ...], width: int) -> Iterator[int]:
-    """Where two indices may stand: at whole words, and in packed structs behind a semaphore."""
-    edges = [0, size, *offsets, *(at + SEM_SIZE for at in offsets)]
-    behind = {at + SEM_SIZE + more for at in offsets for more in range(width)}
-    for at in range(size - 2 * width + 1):
-        if at % width and at not in behind:
-            continue
-        if any(at < o + SEM_SIZE and o < at + 2 * width for o in offsets):
-            continue
-        if size <= _SMALL or any(abs(at - edge) <= _EDGE for edge in edges):
-            yield at
+        behind = {at + SEM_SIZE + more for at in offsets for more in range(width)}
+        for at in near:
+            if at + 2 * width > size or (at % width and at not in behind):
+                continue
+            if any(at < o + SEM_SIZE and o < at + 2 * width for o in offsets):
+                continue
+            apart = min(min(abs(at - edge), abs(at + 2 * width - edge)) for edge in edges)
+            places.append((apart, at, code))
+    return [(at, code) for _apart, at, code in sorted(places)]
 
 
 def gaps_between(size: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ What speaks against a candidate:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from shmtui.ipc.layout import Layout
@@ -35,6 +35,8 @@ from shmtui.observe.guesses import (
 MAX_SIZE: Final = 1 << 20
 """Segments past this size are not guessed at."""
 MAX_CANDIDATES: Final = 400
+MAX_TRIED: Final = 10_000
+"""Where there are more to try, those that were not leave every result unsure."""
 VISITS: Final = 12
 """Looks a slot, after which one that ``in`` was never seen at does not exist: e^-12."""
 CHANGES: Final = 5
@@ -75,10 +77,13 @@ class Elimination:
         self._takers = takers
         self._looks = [first]
         self._left: list[Layout] = []
+        self._all_tried = True
         if len(first.raw) <= MAX_SIZE:
+            tried = list(islice(candidates(first, libc, takers), MAX_TRIED + 1))
+            self._all_tried = len(tried) <= MAX_TRIED
             self._left = [
                 c
-                for c in set(candidates(first, libc, takers))
+                for c in set(tried)
                 if (not roles or c.names == roles) and _holds(c, first, takers)
             ]
 
@@ -144,7 +149,7 @@ class Elimination:
         if len(left) <= _FEW:
             left = [layout for layout in left if not self._outdone(layout)]
         left.sort(key=lambda layout: plainness(layout, state_of(layout, last)))
-        sure = len(left) == 1 and _telling(left[0], self._looks)
+        sure = self._all_tried and len(left) == 1 and _telling(left[0], self._looks)
         return Inference(tuple(left[:MAX_CANDIDATES]), sure)
 
 

@@ -7,6 +7,7 @@ SIGBUS, and nothing here can make, change or post anything.
 import os
 import pwd
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -17,6 +18,8 @@ from shmtui.ipc.segment import SHM_DIR, FileIdentity, identity_at, open_readonly
 
 WHOLE: Final = 4096
 """Up to this size the whole segment is read at once, which keeps values and indices together."""
+Span = tuple[int, int]
+"""A stretch of a file: offset and length."""
 _AGREE: Final = 4
 """Reads, at the most, until two in a row are the same."""
 
@@ -72,14 +75,14 @@ class SegmentReader:
         """Up to ``length`` bytes; fewer where the file ends before."""
         return os.pread(self._fd, length, offset)
 
-    def read_settled(self, offset: int, length: int) -> bytes:
-        """Like :meth:`read`, again until two in a row agree or patience ends.
+    def read_settled(self, spans: Sequence[Span]) -> list[bytes]:
+        """Like :meth:`read` for several stretches, again until two rounds agree or patience ends.
 
         One pread copies faster than a protocol step takes, and is still not atomic.
         """
-        previous = self.read(offset, length)
+        previous = [self.read(*span) for span in spans]
         for _ in range(_AGREE):
-            current = self.read(offset, length)
+            current = [self.read(*span) for span in spans]
             if current == previous:
                 break
             previous = current
@@ -104,9 +107,22 @@ def read_small(path: str) -> bytes:
         os.close(fd)
 
 
-def state_span(layout: Layout) -> tuple[int, int]:
-    """The stretch (offset, length) that holds both indices and the embedded semaphores."""
-    ends = [(layout.in_, layout.index_size), (layout.out, layout.index_size)]
-    ends += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
-    start = min(at for at, _ in ends)
-    return start, max(at + size for at, size in ends) - start
+def state_spans(layout: Layout) -> list[Span]:
+    """The stretches that hold both indices and the embedded semaphores. Fields that lie close
+    share one; data between them, however long, is in none.
+
+    >>> from shmtui.ipc.layout import ITEM_TYPES, seed_layout
+    >>> from shmtui.ipc.libc import Libc
+    >>> state_spans(seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC))
+    [(20, 108)]
+    """
+    fields = [(layout.in_, layout.index_size), (layout.out, layout.index_size)]
+    fields += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    spans: list[Span] = []
+    for at, size in sorted(fields):
+        start, length = spans[-1] if spans else (at, 0)
+        if at + size - start <= WHOLE:
+            spans[-1:] = [(start, max(length, at + size - start))]
+        else:
+            spans.append((at, size))
+    return spans

@@ -203,8 +203,8 @@ def _watch(
     names = _named_candidates(reader.folder, maps, options)
     last = _look(reader, size, names, libc)
     known = options.names if len(options.names) == len(SemaphoreRole) else ()
-    elimination = Elimination(last, libc, takers, known)
     deadline = time.monotonic() + WATCH_SECONDS
+    elimination = Elimination(last, libc, takers, known)
     result = elimination.result
     while True:
         done = not result.candidates or (result.sure and elimination.looks > 1)
@@ -235,12 +235,12 @@ def _look(reader: SegmentReader, size: int, names: tuple[str, ...], libc: Libc) 
     """
     before = _named_words(names, reader.folder, libc)
     for _look in range(AGREE if names else 0):
-        look = Look(reader.read_settled(0, size), before)
+        look = Look(reader.read_settled([(0, size)])[0], before)
         after = _named_words(names, reader.folder, libc)
         if after == before:
             return look
         before = after
-    return Look(reader.read_settled(0, size), before)
+    return Look(reader.read_settled([(0, size)])[0], before)
 
 
 def _named_words(

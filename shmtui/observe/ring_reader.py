@@ -3,8 +3,8 @@
 import contextlib
 import os
 import time
-from dataclasses import dataclass
-from struct import unpack_from
+from dataclasses import dataclass, replace
+from struct import calcsize, unpack_from
 from typing import Final
 
 from shmtui.errors import ShmtuiError
@@ -12,12 +12,14 @@ from shmtui.ipc.layout import SEM_SIZE, ItemType, Layout
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.segment import SHM_DIR, open_readonly
 from shmtui.ipc.semaphore import SemaphoreWords, decode, named_semaphore_path
-from shmtui.observe.reader import WHOLE, SegmentReader, state_span
+from shmtui.observe.reader import WHOLE, SegmentReader, state_spans
 from shmtui.observe.ring_look import RUN, RingLook
 from shmtui.observe.snapshot import Slot, occupancy
 
 DATA_READ: Final = 1 << 16
 """Up to this many bytes of slots are read at each look to follow what changes."""
+ITEM_READ: Final = 4096
+"""Of an item so many bytes are read, whatever its type claims: the screen has no room for more."""
 _PATIENCE: Final = 6
 
 
@@ -43,9 +45,10 @@ class RingReader:
     def __init__(self, reader: SegmentReader, layout: Layout, folder: str = SHM_DIR) -> None:
         self._reader = reader
         self._layout = layout
-        self._start, self._length = state_span(layout)
         self._whole = layout.size <= WHOLE
+        self._spans = [(0, layout.size)] if self._whole else state_spans(layout)
         self._number = first_integer(layout.item)
+        self._item = shown_item(layout.item)
         self._fds: dict[SemaphoreRole, int] = {}
         for role, name in layout.names:
             with contextlib.suppress(ShmtuiError):
@@ -57,32 +60,42 @@ class RingReader:
             os.close(fd)
         self._fds.clear()
 
-    def read(self, slots: int) -> RingState:
-        """The state, with the bytes of the first ``slots`` slots."""
-        layout = self._layout
-        shown = min(slots, layout.slots) * layout.item.size
+    def read(self, slots: int, *, in_full: bool = False) -> RingState:
+        """The state, with the first ``slots`` slots: as many bytes of each as are shown, or all."""
+        raws = self._reader.read_settled(self._spans)
+        in_, out = self._index(raws, self._layout.in_), self._index(raws, self._layout.out)
+        shown = self._layout.item.size if in_full else self._item.size
+        return RingState(in_, out, self._words(raws), self._items(raws[0], slots, shown))
+
+    def _items(self, whole: bytes, slots: int, shown: int) -> bytes:
+        start, size = self._layout.data, self._layout.item.size
+        count = min(slots, self._layout.slots)
         if self._whole:
-            raw = self._reader.read_settled(0, layout.size)
-            state, data = raw[self._start :], raw[layout.data : layout.data + shown]
-        else:
-            state = self._reader.read_settled(self._start, self._length)
-            data = self._reader.read(layout.data, shown) if shown else b""
-        return RingState(
-            self._index(state, layout.in_), self._index(state, layout.out), self._words(state), data
-        )
+            return whole[start : start + count * size]
+        if shown == size:
+            return self._reader.read(start, count * size) if count else b""
+        parts = (self._reader.read(start + index * size, shown) for index in range(count))
+        return b"".join(part for part in parts if len(part) == shown)
 
-    def _index(self, state: bytes, offset: int) -> int | None:
-        at = offset - self._start
-        if at + self._layout.index_size > len(state):
+    def _field(self, raws: list[bytes], offset: int, size: int) -> bytes:
+        """The bytes of a field, fewer where the file ends before."""
+        for (start, length), raw in zip(self._spans, raws, strict=True):
+            if start <= offset < start + length:
+                return raw[offset - start : offset - start + size]
+        return b""
+
+    def _index(self, raws: list[bytes], offset: int) -> int | None:
+        raw = self._field(raws, offset, self._layout.index_size)
+        if len(raw) < self._layout.index_size:
             return None
-        return int(unpack_from("=" + self._layout.index_code, state, at)[0])
+        return int(unpack_from("=" + self._layout.index_code, raw)[0])
 
-    def _words(self, state: bytes) -> dict[SemaphoreRole, SemaphoreWords]:
+    def _words(self, raws: list[bytes]) -> dict[SemaphoreRole, SemaphoreWords]:
         words = {}
         for role in SemaphoreRole:
             at = self._layout.semaphore_offset(role)
             if at is not None:
-                raw = state[at - self._start : at - self._start + SEM_SIZE]
+                raw = self._field(raws, at, SEM_SIZE)
             elif role in self._fds:
                 raw = os.pread(self._fds[role], SEM_SIZE, 0)
             else:
@@ -93,7 +106,7 @@ class RingReader:
 
     def slots(self, data: bytes, out: int | None, full: int | None) -> tuple[Slot, ...]:
         """The slots in ``data``, decoded."""
-        item, count = self._layout.item, self._layout.slots
+        item, count = self._item, self._layout.slots
         return tuple(
             Slot(
                 index,
@@ -112,7 +125,7 @@ class RingReader:
         room = layout.slots * layout.item.size
         for _ in range(_PATIENCE):
             now_ns = time.monotonic_ns()
-            state = self.read(layout.slots if room <= DATA_READ else 0)
+            state = self.read(layout.slots if room <= DATA_READ else 0, in_full=True)
             if state.in_ is None or state.out is None or not 0 <= state.in_ < layout.slots:
                 return None
             newest = self._newest(state.in_, state.data if room <= DATA_READ else None)
@@ -128,18 +141,28 @@ class RingReader:
         if self._number is None:
             return None
         inside, code = self._number
+        width = calcsize("=" + code)
         values = []
         for back in range(1, min(RUN, layout.slots) + 1):
-            at = (in_ - back) % layout.slots * item.size
+            at = (in_ - back) % layout.slots * item.size + inside
             raw = (
-                data[at : at + item.size]
+                data[at : at + width]
                 if data is not None
-                else self._reader.read(layout.data + at, item.size)
+                else self._reader.read(layout.data + at, width)
             )
-            if len(raw) < item.size:
+            if len(raw) < width:
                 return None
-            values.append(int(unpack_from("=" + code, raw, inside)[0]))
+            values.append(int(unpack_from("=" + code, raw)[0]))
         return tuple(values)
+
+
+def shown_item(item: ItemType) -> ItemType:
+    """The item, or as much of its beginning as is read where it is too long for that."""
+    if item.shape is None or item.size <= ITEM_READ:
+        return item
+    from shmtui.ipc.shape import clipped  # noqa: PLC0415 - only for others' items
+
+    return replace(item, shape=clipped(item.shape, ITEM_READ))
 
 
 def first_integer(item: ItemType) -> tuple[int, str] | None:
