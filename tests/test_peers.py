@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,30 @@ def test_a_role_is_learned_when_it_is_seen_waiting(
             assert record["blocked_on"] == semaphore
             assert record["wakeable"] is True
             assert record["state"] == "blocked"
+
+
+def test_a_role_is_learned_from_what_it_alone_can_have_done(gcc: Compiler, name: str) -> None:
+    """In a ring that is never full and never empty nobody waits; who ran while it moved tells."""
+    # Rates that never keep step with a second or two, and room for more than the test will make.
+    ours = ("--slots", "1024", "--produce-rate", "3.7", "--consume-rate", "0.3")
+    producer = build(gcc, "produtor", name, slots=1024)
+    consumer = build(gcc, "consumidor", name, slots=1024)
+    with HeadlessRun(name, *ours, workers=2) as run:
+        poll(lambda: run.live()[0].items > 4, "there are items")
+        with Peer(producer) as made, Peer(consumer) as taken:
+            sampler = Sampler(name)
+            waited: set[int] = set()
+
+            def roles() -> dict[int, str]:
+                time.sleep(0.02)
+                processes = sampler.sample().processes
+                waited.update(p.pid for p in processes if p.blocked_on in {"empty", "full"})
+                return {p.pid: p.role for p in processes}
+
+            wanted = {made.pid: "producer", taken.pid: "consumer"}
+            poll(lambda: wanted.items() <= roles().items(), "both have shown what they are")
+            assert not waited & wanted.keys()
+            sampler.close()
 
 
 def waiting(name: str, pid: int) -> dict[str, Any] | None:

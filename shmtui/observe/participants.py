@@ -14,6 +14,7 @@ from shmtui.ipc.protocol import Role, SemaphoreRole, Step, step_name, waited_sem
 from shmtui.ipc.segment import SHM_DIR, FileIdentity, identity_at
 from shmtui.ipc.semaphore import named_semaphore_path
 from shmtui.language import _
+from shmtui.observe.deeds import Moment, Stamp, Witness
 from shmtui.observe.procfs import (
     INIT,
     FutexWait,
@@ -27,6 +28,7 @@ from shmtui.observe.procfs import (
     owner_of,
     sleeps_on_futex,
     started_at,
+    turns,
 )
 from shmtui.observe.rates import RateWindow
 from shmtui.observe.reader import user_name
@@ -118,6 +120,7 @@ class Participants:
         self._foreign: list[int] = []
         self._limits: set[str] = set()
         self._named = named_files(layout, folder)
+        self._witness = Witness()
 
     @property
     def hidden(self) -> bool:
@@ -155,6 +158,9 @@ class Participants:
         self._foreign = [pid for pid in {*self._watch.maps, *programs} if pid not in ours]
         for pid in (*live, *self._foreign):
             self._measure(pid, now_ns, slow=slow)
+        for record in records:
+            if record.pid in self._seen and record.pid in live:
+                self._seen[record.pid].role = record.role
         wanted = live | set(self._foreign)
         for pid in self._seen.keys() - wanted:
             self._seen.pop(pid).stat.close()
@@ -171,6 +177,32 @@ class Participants:
             if (p := self._outsider(pid, programs.get(pid), now_ns)) is not None
         ]
         return tuple(found)
+
+    def stamps(self) -> dict[int, Stamp]:
+        """Who has been on a processor how often; nothing while nobody's role is open.
+
+        Of several threads any could have run: there is no stamp.
+        """
+        if self.hidden or not any(self._open_role(pid) for pid in self._foreign):
+            return {}
+        return {
+            pid: turns(pid) if seen.last is not None and seen.last.threads == 1 else None
+            for pid, seen in self._seen.items()
+        }
+
+    def witness(self, before: dict[int, Stamp], in_: int | None, out: int | None) -> None:
+        """Learn roles from who ran while the indices moved; the next look shows them."""
+        after = self.stamps() if before else {}
+        if not after:
+            self._witness.forget()
+            return
+        roles = {pid: seen.role for pid, seen in self._seen.items()}
+        for pid, role in self._witness.see(Moment(before, in_, out, after), roles).items():
+            self._seen[pid].role = role
+
+    def _open_role(self, pid: int) -> bool:
+        seen = self._seen.get(pid)
+        return seen is not None and seen.role is Role.UNKNOWN
 
     def close(self) -> None:
         """Give all descriptors back."""

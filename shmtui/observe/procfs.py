@@ -248,6 +248,17 @@ class StatFile:
             self._fd = None
 
 
+def turns(pid: int) -> bytes | None:
+    """Something that changes with each turn that ``pid``'s main thread gets on a processor; None
+    where the kernel does not count them, or it is gone.
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb", buffering=0) as file:
+            return file.read(128) or None
+    except OSError:
+        return None
+
+
 def command(pid: int) -> str | None:
     """The command line, as typed; hostile bytes are possible. None if it is gone or hidden."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:

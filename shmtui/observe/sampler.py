@@ -229,10 +229,12 @@ class Sampler:
         layout = self._resolved.layout
         if layout is None or self._ring is None:
             return self._raw(looked, now_ns)
+        stamps = self._participants.stamps()
         header, records = self._read_control()
         ring = self._ring.read(self.slots_shown)
         _, records_after = self._read_control()
         steady = positions(records) == positions(records_after)
+        self._participants.witness(stamps, ring.in_, ring.out)
         processes = self._participants.look(records_after, now_ns, thorough=thorough)
         known = steady and self._participants.foreign == 0 and self._control is not None
         items, room = permits_held(records_after) if known else (None, None)
