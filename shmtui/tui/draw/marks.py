@@ -25,6 +25,8 @@ def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -
     '  out ▲ in    '
     >>> plain(mark_line(1, 3, 10, UNICODE))
     ' ▲ ▲ out  '
+    >>> plain(mark_line(2, 2, 14, UNICODE)), plain(mark_line(11, 11, 14, UNICODE))
+    ('  ▲ out in    ', '    out in ▲  ')
     """
     canvas = Canvas(width)
     marks = [
@@ -47,6 +49,11 @@ def _labels(marks: list[tuple[int, str, str]], width: int) -> list[tuple[int, st
     for index, (x, word, _) in enumerate(marks):
         left, right, bare = (x - len(word) - 1, word), (x + 2, word), (x, "")
         options.append([left, right, bare] if index == 0 else [right, left, bare])
+    if len(marks) == 2 and marks[0][0] == marks[1][0]:
+        # At an edge both words share the side that has room.
+        (x, first, _), (_, second, _) = marks
+        options[0].append((x - len(f"{first} {second} "), first))
+        options[1].append((x + len(f"  {first} "), second))
     for placing in sorted(product(*options), key=lambda p: sum(not text for _, text in p)):
         taken = [range(x, x + 1) for x, _, _ in marks]
         taken = taken[:1] if len({x for x, _, _ in marks}) == 1 else taken
