@@ -4,6 +4,7 @@ Commands import what they need when they run, so that ``--help`` and ``stat`` st
 and only a dashboard loads Textual.
 """
 
+import contextlib
 import os
 import random
 import shutil
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shmtui import __version__
-from shmtui.errors import ExitCode, ShmtuiError
+from shmtui.errors import ExitCode, ShmtuiError, shortage
 from shmtui.ipc.layout import ITEM_TYPES, SemaphoreKind
 from shmtui.ipc.libc import require_supported_platform
 from shmtui.ipc.protocol import Role
@@ -450,10 +451,23 @@ def _run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ShmtuiError, click.ClickException) as error:
-        text = str(error) if isinstance(error, ShmtuiError) else _usage_line(error)
-        click.echo(f"shmtui: {inert(' '.join(text.split()))}", err=True)
+        _complain(str(error) if isinstance(error, ShmtuiError) else _usage_line(error))
+        return ExitCode.CANNOT
+    except (OSError, MemoryError) as error:
+        lacking = shortage(error)
+        if lacking is None:
+            raise
+        # What could not be written shall not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _complain(lacking)
         return ExitCode.CANNOT
     return int(result or 0)
+
+
+def _complain(text: str) -> None:
+    """One line on stderr; where there is none, the exit code has to do."""
+    with contextlib.suppress(OSError):
+        click.echo(f"shmtui: {inert(' '.join(text.split()))}", err=True)
 
 
 def _usage_line(error: click.ClickException) -> str:

@@ -37,13 +37,15 @@ def guarded_terminal() -> Iterator[None]:
     guards: list[subprocess.Popen[bytes]] = []
 
     def post() -> None:
-        guards.append(
-            subprocess.Popen(
-                [sys.executable, "-P", "-S", "-m", "shmtui.guard", str(os.getpid()), modes],
-                process_group=0,
-                env=os.environ | {"PYTHONPATH": str(Path(shmtui.__file__).parent.parent)},
+        # Where no process may be started, the terminal goes unguarded: no reason to say so on it.
+        with contextlib.suppress(OSError):
+            guards.append(
+                subprocess.Popen(
+                    [sys.executable, "-P", "-S", "-m", "shmtui.guard", str(os.getpid()), modes],
+                    process_group=0,
+                    env=os.environ | {"PYTHONPATH": str(Path(shmtui.__file__).parent.parent)},
+                )
             )
-        )
 
     timer = threading.Timer(DELAY_SECONDS, post)
     timer.start()

@@ -252,8 +252,11 @@ def folder_of(pid: int | None) -> str:
     """
     if pid is None:
         return SHM_DIR
-    folder = f"/proc/{pid}/root{SHM_DIR}"
+    root = f"/proc/{pid}/root"
+    folder = root + SHM_DIR
     try:
+        # Where it is a link, it would be followed in our files and not in its own.
+        astray = any(map(os.path.islink, (f"{root}/dev", folder)))
         Path(folder).stat()
     except PermissionError:
         raise ShmtuiError(
@@ -267,6 +270,12 @@ def folder_of(pid: int | None) -> str:
                 pid=pid
             )
         ) from None
+    if astray:
+        raise ShmtuiError(
+            _("the /dev/shm of PID {pid} is a symbolic link, and those are not followed").format(
+                pid=pid
+            )
+        )
     return folder
 
 

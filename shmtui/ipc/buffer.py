@@ -11,7 +11,7 @@ from shmtui.ipc.control import (
     control_name,
 )
 from shmtui.ipc.layout import Layout
-from shmtui.ipc.ring import initialise
+from shmtui.ipc.ring import initialise, semaphore_names
 from shmtui.ipc.segment import (
     FileIdentity,
     create_segment,
@@ -33,6 +33,8 @@ class OwnBuffer:
     layout: Layout
     identity: FileIdentity
     control: ControlBlock
+    guest: bool = False
+    """The segment is somebody else's, and stays."""
 
     @classmethod
     def create(cls, name: str, layout: Layout, creator: tuple[int, int], mode: int) -> "OwnBuffer":
@@ -87,11 +89,16 @@ class OwnBuffer:
                 ).format(name=name)
             ) from None
         control.bind_segment(identity)
-        return cls(name, layout, identity, control)
+        return cls(name, layout, identity, control, guest=True)
 
     def remove(self) -> None:
-        """Unlink it all. A segment that took the name since is left alone."""
-        remove_buffer(self.name, self.control.header)
+        """Unlink it all. A segment that took the name since is left alone.
+
+        What stands in the control block by now is not asked: others may have written to it.
+        """
+        if not self.guest:
+            _unlink_buffer(self.name, self.identity, self.layout)
+        unlink_segment(self.control.name)
 
 
 def refuse_taken_name(name: str) -> None:
@@ -105,9 +112,15 @@ def refuse_taken_name(name: str) -> None:
         )
 
 
-def _unlink_semaphores(layout: Layout) -> None:
-    for _role, name in layout.names:
-        unlink_named(name)
+def _unlink_buffer(name: str, identity: FileIdentity, layout: Layout) -> None:
+    """Unlink a segment that a shmtui made, with its semaphores.
+
+    Those have names made from the segment's; whatever others a layout names are somebody else's.
+    """
+    if identity_at(segment_path(name)) == identity:
+        unlink_segment(name)
+    for _role, semaphore in set(layout.names) & set(semaphore_names(name)):
+        unlink_named(semaphore)
 
 
 def remove_buffer(name: str, header: ControlHeader) -> None:
@@ -116,7 +129,5 @@ def remove_buffer(name: str, header: ControlHeader) -> None:
     Where the segment is somebody else's, the control block alone.
     """
     if not header.flags & Flags.GUEST:
-        if identity_at(segment_path(name)) == header.segment:
-            unlink_segment(name)
-        _unlink_semaphores(header.layout)
+        _unlink_buffer(name, header.segment, header.layout)
     unlink_segment(control_name(name))

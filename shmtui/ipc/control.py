@@ -352,10 +352,12 @@ def _record(index: int, fields: tuple[Any, ...]) -> WorkerRecord | None:
 
 def trusted(status: os.stat_result) -> bool:
     """Whether a control block may be believed: a plain file of this user or root that nobody
-    else can write.
+    else can write, under one name at the most. A second name is somebody's who could not write
+    a block of his own.
     """
     return (
         stat.S_ISREG(status.st_mode)
+        and status.st_nlink <= 1
         and status.st_uid in {os.geteuid(), 0}
         and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     )

@@ -7,9 +7,11 @@ import json
 import struct
 from typing import Any
 
+from shmtui.errors import ShmtuiError
 from shmtui.ipc.layout import ITEM_TYPES, MAX_SLOTS, SEM_SIZE, ItemType, Layout
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
+from shmtui.ipc.segment import segment_name
 from shmtui.language import _
 
 _INDEX_CODES = frozenset("bBhHiIqQ")
@@ -61,7 +63,7 @@ def parse_layout(text: str) -> Layout:
 
 
 def check(layout: Layout) -> None:
-    """ValueError unless every field lies inside the segment."""
+    """ValueError unless every field lies inside the segment and every name is a semaphore's."""
     if not 1 <= layout.slots <= MAX_SLOTS or layout.index_code not in _INDEX_CODES:
         raise ValueError(_("not a layout: slots or indices"))
     if layout.item.size < 1:
@@ -74,6 +76,18 @@ def check(layout: Layout) -> None:
     ends += [at + SEM_SIZE for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     if max(ends) > layout.size:
         raise ValueError(_("not a layout: a field lies beyond its end"))
+    for _role, name in layout.names:
+        _check_name(name)
+
+
+def _check_name(name: str) -> None:
+    """A name becomes a path: one that leads out of /dev/shm is none."""
+    try:
+        sound = segment_name(name) == name
+    except (ShmtuiError, UnicodeError):
+        sound = False
+    if not sound:
+        raise ValueError(_("not a layout: {name!a} is no semaphore's name").format(name=name))
 
 
 def _count(value: Any) -> int:

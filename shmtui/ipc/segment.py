@@ -14,7 +14,7 @@ from typing import Final
 
 import posix_ipc
 
-from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
+from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError, shortage
 from shmtui.language import _
 
 SHM_DIR: Final = "/dev/shm"
@@ -199,29 +199,33 @@ def _refused(path: str) -> str:
 def open_readonly(path: str) -> int:
     """A read-only descriptor of a regular file under /dev/shm.
 
-    Follows no link and never waits on a FIFO. MissingSegmentError: nothing
-    there. ShmtuiError: not a file, or not readable by this user.
+    Follows no link, and opens nothing before it is known to be a file: a FIFO would be waited
+    for, a device might act on being opened. MissingSegmentError: nothing there. ShmtuiError:
+    not a file, or not readable by this user.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            mode = os.fstat(handle).st_mode
+            if stat.S_ISLNK(mode):
+                raise ShmtuiError(_("{path} is a symbolic link, not a segment").format(path=path))
+            if not stat.S_ISREG(mode):
+                raise ShmtuiError(
+                    _("{path} is not a regular file, so it is no segment").format(path=path)
+                )
+            return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(handle)
     except FileNotFoundError:
         raise MissingSegmentError(
             _("{path} does not exist: is the name right, or is it gone already?").format(path=path)
         ) from None
+    except PermissionError:
+        raise ShmtuiError(_refused(path)) from None
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ShmtuiError(
-                _("{path} is a symbolic link, not a segment").format(path=path)
-            ) from None
-        if isinstance(error, PermissionError):
-            raise ShmtuiError(_refused(path)) from None
         raise ShmtuiError(
-            _("cannot read {path}: {strerror}").format(path=path, strerror=error.strerror)
+            _("cannot read {path}: {why}").format(path=path, why=shortage(error) or error.strerror)
         ) from None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise ShmtuiError(_("{path} is not a regular file, so it is no segment").format(path=path))
-    return fd
 
 
 def unlink_segment(name: str) -> bool:

@@ -238,4 +238,8 @@ def unlink_named(name: str) -> bool:
         posix_ipc.unlink_semaphore(name)
     except posix_ipc.ExistentialError:
         return False
+    except (posix_ipc.Error, OSError) as error:
+        raise ShmtuiError(
+            _("cannot remove the semaphore {name}: {error}").format(name=name, error=error)
+        ) from None
     return True

@@ -43,12 +43,15 @@ def parse_shape(value: Any, depth: int) -> Shape:
         case ["bytes", int(size)] if size >= 1:
             return Bytes(size)
         case ["bits", str(code), int(size), int(shift), int(width)] if (
-            code in _CODES and struct.calcsize(code) == size and 0 < width <= 8 * size - shift
+            code in _CODES
+            and struct.calcsize(code) == size
+            and shift >= 0
+            and 0 < width <= 8 * size - shift
         ):
             return Bits(Scalar(code, size), shift, width)
         case ["array", element, int(length)] if length >= 0:
             return Array(parse_shape(element, depth + 1), length)
-        case ["record", list(parts), int(size)]:
+        case ["record", list(parts), int(size)] if size >= 0:
             return _record(parts, size, depth)
     raise ValueError(_("not a layout: an unknown shape"))
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from shmtui.errors import ControlBlockError
+from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
 from shmtui.ipc.control import (
     HEADER_SIZE,
     RECORD_SIZE,
@@ -16,7 +16,7 @@ from shmtui.ipc.control import (
 )
 from shmtui.ipc.control_file import open_control
 from shmtui.ipc.protocol import Role, Step
-from shmtui.ipc.segment import SHM_DIR
+from shmtui.ipc.segment import SHM_DIR, FileIdentity
 from shmtui.language import _
 from shmtui.observe.snapshot import Totals
 
@@ -54,6 +54,54 @@ class ControlReader:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class Companion:
+    """The control block beside one segment, for as long as it is to be believed.
+
+    Where it is not, there is none, and ``doubt`` says why. Nothing raises here: what a file
+    holds is no reason to stop looking at another.
+    """
+
+    def __init__(self, name: str, segment: FileIdentity, folder: str = SHM_DIR) -> None:
+        self.doubt = ""
+        """Why there is one that is not believed; empty where there is none, or it is."""
+        self.header: ControlHeader | None = None
+        """As it stood when it was opened."""
+        self._reader: ControlReader | None = None
+        try:
+            self._reader = ControlReader(name, folder)
+            self.header, _records = self._reader.read()
+        except MissingSegmentError:
+            return
+        except ShmtuiError as error:
+            self.reject(str(error))
+            return
+        if self.header.name != name or self.header.segment != segment:
+            self.reject(_("it is another segment's"))
+
+    def reject(self, why: str) -> None:
+        """Believe it no more."""
+        self.close()
+        self._reader = self.header = None
+        self.doubt = why
+
+    def read(self) -> tuple[ControlHeader | None, tuple[WorkerRecord, ...]]:
+        """Header and records as they stand; nothing while they make no sense."""
+        if self._reader is None:
+            return None, ()
+        try:
+            found = self._reader.read()
+        except ControlBlockError as error:
+            self.doubt = str(error)
+            return None, ()
+        self.doubt = ""
+        return found
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._reader is not None:
+            self._reader.close()
 
 
 def positions(records: Sequence[WorkerRecord]) -> list[tuple[int, int, Step]]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from shmtui.errors import ControlBlockError, ShmtuiError
+from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
 from shmtui.ipc.control import (
     HEADER_SIZE,
     MAGIC,
@@ -70,6 +70,7 @@ class Entry:
     readable: bool
 
 
+@shortages_told()
 def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
     """Everything under /dev/shm, by name."""
     users, hidden = _users_by_file(folder)

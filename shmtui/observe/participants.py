@@ -251,7 +251,8 @@ class Participants:
         seen = self._seen.get(record.pid)
         letter = seen.last.state if seen is not None and seen.last is not None else "?"
         state = worker_state(record, letter)
-        if state is not ProcessState.ENDED and not alive_worker(record, letter):
+        started = None if seen is None else seen.start_time
+        if state is not ProcessState.ENDED and not alive_worker(record, letter, started):
             state = ProcessState.ENDED
         blocked = state is ProcessState.BLOCKED
         waited = waited_semaphore(record.role, record.step)
@@ -349,11 +350,13 @@ class Participants:
         return found, self._layout is None and bool(waits)
 
 
-def alive_worker(record: WorkerRecord, letter: str) -> bool:
-    """Whether a record's process still runs; its letter in /proc, where known, saves a look."""
+def alive_worker(record: WorkerRecord, letter: str, started: int | None) -> bool:
+    """Whether a record's process still runs; what is known from /proc, its letter and its start
+    time, saves a look. The PID of one that died may be somebody else's by now.
+    """
     if letter in "?ZX":
         return alive(record.pid, record.start_time)
-    return True
+    return started == record.start_time
 
 
 def hidden_text(pids: Sequence[int]) -> str:

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from shmtui.errors import ControlBlockError, ShmtuiError
-from shmtui.ipc.control import ControlHeader, Flags, WorkerRecord
+from shmtui.errors import ShmtuiError, shortages_told
+from shmtui.ipc.control import ControlHeader, Flags, control_name
 from shmtui.ipc.layout import Layout
 from shmtui.ipc.process import alive
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.ipc.ring import counted, sum_of
 from shmtui.ipc.segment import SHM_DIR, FileIdentity
-from shmtui.observe.control_reader import ControlReader, in_flight, permits_held, positions, totals
+from shmtui.language import _
+from shmtui.observe.control_reader import Companion, in_flight, permits_held, positions, totals
 from shmtui.observe.layout_choice import LayoutOptions, Resolved
 from shmtui.observe.participants import Participants
 from shmtui.observe.reader import Looked, SegmentReader, user_name
@@ -46,6 +47,8 @@ STALE_NS: Final = 3_000_000_000
 """Published rates older than this are not believed."""
 DIAGNOSE_NS: Final = 200_000_000
 """How often the findings are worked out; looks between keep the last ones."""
+FOLLOW_NS: Final = 1_000_000_000
+"""How long a file that took the name and cannot be read is left alone before it is tried again."""
 _MASK: Final = 2**64 - 1
 
 
@@ -63,7 +66,8 @@ class Sampler:
         """Open ``name`` and settle its layout.
 
         MissingSegmentError: no such segment. AmbiguousLayoutError: several layouts fit.
-        ShmtuiError: what ``options`` say cannot be.
+        ShmtuiError: what ``options`` say cannot be. ShortageError, here and at each look: no
+        descriptor or no memory is left for it.
         """
         self.slots_shown = 0
         self._name = name
@@ -74,18 +78,18 @@ class Sampler:
         self._health = Health()
         self.audit: Audit | None = None
         """The last audit, which every sample carries from then on."""
-        self._open()
+        self._follow_after_ns = 0
+        with shortages_told():
+            self._open()
 
     def _open(self) -> None:
         self._reader = SegmentReader(self._name, self._folder)
-        self._control: ControlReader | None = None
+        self._control = Companion(self._name, self._reader.identity, self._folder)
         try:
-            self._control = self._open_control()
             self._resolved = self._resolve()
         except BaseException:
             self._reader.close()
-            if self._control is not None:
-                self._control.close()
+            self._control.close()
             raise
         layout = self._resolved.layout
         self._candidates = self._resolved.candidate_options
@@ -93,30 +97,13 @@ class Sampler:
         self._ring = None if layout is None else RingReader(self._reader, layout, self._folder)
         self._meter: RingMeter | None = None
 
-    def _open_control(self) -> ControlReader | None:
-        """The control block, unless there is none to believe or it is another file's."""
-        try:
-            control = ControlReader(self._name, self._folder)
-        except ShmtuiError:
-            return None
-        try:
-            header, _ = control.read()
-        except ControlBlockError:
-            control.close()
-            return None
-        if header.name != self._name or header.segment != self._reader.identity:
-            control.close()
-            return None
-        return control
-
     def _resolve(self) -> Resolved:
-        if self._control is not None and not self._options.given:
-            header, _ = self._control.read()
+        header = self._control.header
+        if header is not None and not self._options.given:
             if self._reader.look().size >= header.layout.size:
                 assumed = bool(header.flags & Flags.ASSUMED)
                 return Resolved(header.layout, LayoutSource.CONTROL, assumed=assumed)
-            self._control.close()
-            self._control = None
+            self._control.reject(_("the segment is shorter than the layout in it"))
         from shmtui.observe.resolve import candidates_of, resolve  # noqa: PLC0415 - heavy
 
         resolved = resolve(self._reader, self._options)
@@ -131,9 +118,8 @@ class Sampler:
 
     def rejoin(self) -> None:
         """Take note of a control block that was put beside the segment since it was opened."""
-        if self._control is not None:
-            self._control.close()
-        self._control = self._open_control()
+        self._control.close()
+        self._control = Companion(self._name, self._reader.identity, self._folder)
 
     @property
     def layout(self) -> Layout | None:
@@ -158,8 +144,9 @@ class Sampler:
     @property
     def counted(self) -> bool:
         """Whether workers' counters tell the throughput, so that nothing is missed between looks."""
-        return self._control is not None and not self._participants.foreign
+        return self._control.header is not None and not self._participants.foreign
 
+    @shortages_told()
     def watch(self) -> None:
         """Look at the ring alone, so that what moves between two samples is counted."""
         if self._ring is not None:
@@ -188,14 +175,14 @@ class Sampler:
     def close(self) -> None:
         """Give all descriptors back."""
         self._reader.close()
-        if self._control is not None:
-            self._control.close()
+        self._control.close()
         if self._ring is not None:
             self._ring.close()
         self._participants.close()
 
     # -- one look ---------------------------------------------------------------------------
 
+    @shortages_told()
     def sample(self, *, thorough: bool = False) -> Snapshot:
         """Look once; ``thorough`` searches all of /proc for whoever has just come."""
         from shmtui.observe.health import (  # noqa: PLC0415 - five milliseconds
@@ -223,20 +210,20 @@ class Sampler:
 
     def _look(self, *, thorough: bool) -> Snapshot:
         looked = self._reader.look()
-        if looked.replaced:
+        if looked.replaced and time.monotonic_ns() >= self._follow_after_ns:
             looked = self._follow(looked)
         now_ns = time.monotonic_ns()
         layout = self._resolved.layout
         if layout is None or self._ring is None:
             return self._raw(looked, now_ns)
         stamps = self._participants.stamps()
-        header, records = self._read_control()
+        header, records = self._control.read()
         ring = self._ring.read(self.slots_shown)
-        _, records_after = self._read_control()
+        records_after = self._control.read()[1]
         steady = positions(records) == positions(records_after)
         self._participants.witness(stamps, ring.in_, ring.out)
         processes = self._participants.look(records_after, now_ns, thorough=thorough)
-        known = steady and self._participants.foreign == 0 and self._control is not None
+        known = steady and self._participants.foreign == 0 and header is not None
         items, room = permits_held(records_after) if known else (None, None)
         full = _occupancy(layout, ring, items, room)
         return Snapshot(
@@ -255,7 +242,7 @@ class Sampler:
             },
             throughput=self._throughput(header, processes, now_ns),
             processes=processes,
-            limits=self._participants.limits,
+            limits=self._limits,
             hidden=self._participants.hidden,
             supervised=header is not None and alive(header.creator_pid, header.creator_start),
             totals=None if header is None else totals(header, records_after),
@@ -272,12 +259,12 @@ class Sampler:
         except ShmtuiError:
             self._reader, self._control, self._ring, self._participants = old
             self._resolved, self._meter = state
+            self._follow_after_ns = time.monotonic_ns() + FOLLOW_NS
             return looked
         reader, control, ring, participants = old
         reader.close()
         participants.close()
-        if control is not None:
-            control.close()
+        control.close()
         if ring is not None:
             ring.close()
         return self._reader.look()
@@ -289,12 +276,18 @@ class Sampler:
             segment=self._segment(looked),
             layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", self._candidates),
             processes=self._participants.look((), now_ns),
-            limits=self._participants.limits,
+            limits=self._limits,
             hidden=self._participants.hidden,
         )
 
-    def _read_control(self) -> tuple[ControlHeader | None, tuple[WorkerRecord, ...]]:
-        return (None, ()) if self._control is None else self._control.read()
+    @property
+    def _limits(self) -> tuple[str, ...]:
+        limits = self._participants.limits
+        if not self._control.doubt:
+            return limits
+        told = _("its control block {control} is not used: {why}")
+        control = control_name(self._name)
+        return (*limits, told.format(control=control, why=self._control.doubt))
 
     def _throughput(
         self,
@@ -376,7 +369,7 @@ def counted_throughput(
     """Both rates from the workers' own counters, exact while nobody else takes part."""
     produced = _summed(processes, Role.PRODUCER)
     consumed = _summed(processes, Role.CONSUMER)
-    if header.published_ns and now_ns - header.published_ns < STALE_NS:
+    if header.published_ns and 0 <= now_ns - header.published_ns < STALE_NS:
         produced = _finite(header.produced_per_s) if produced is None else produced
         consumed = _finite(header.consumed_per_s) if consumed is None else consumed
     return Throughput(produced, consumed, Method.COUNTERS)

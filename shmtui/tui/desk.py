@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from shmtui.errors import ShortageError
 from shmtui.events import Event, Tone
 from shmtui.language import N_, _
 from shmtui.observe.layout_words import assumed_words, convention_words
@@ -87,6 +88,7 @@ class Desk(Stage, inherit_bindings=False):
         self._verdict: Steady[Verdict] = Steady()
         self._balance: Steady[tuple[Balance, int]] = Steady()
         self._frames = 0
+        self._lacking_told = ""
         self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
         self._aside_every = max(1, round(refresh_hz / ASIDE_HZ))
 
@@ -103,7 +105,7 @@ class Desk(Stage, inherit_bindings=False):
         self._hear(self._steering)
         if self._source is not None and self._steering is None:
             # Before the first look, so that what that finds stands above it.
-            self._tell_attached(self._source.sample())
+            self._tell_attached(self._source)
         self._look()
         self._place()
         self._show()
@@ -162,12 +164,15 @@ class Desk(Stage, inherit_bindings=False):
             frozen=False,
             window=None,
         )
-        self._tell_attached(self._source.sample())
+        self._tell_attached(self._source)
         self._look_soon()
         # Only once the panels have their sizes is it known which bytes and values to read.
         self.call_after_refresh(self._look_soon)
 
-    def _tell_attached(self, snapshot: Snapshot) -> None:
+    def _tell_attached(self, opened: Source) -> None:
+        snapshot = self._sample(opened)
+        if snapshot is None:
+            return
         source = snapshot.layout.source
         words = _("shown as bytes")
         if source is not LayoutSource.RAW:
@@ -190,9 +195,21 @@ class Desk(Stage, inherit_bindings=False):
             if self._frames % self._aside_every == 0:
                 # Looking is what measures their rates, for others to read.
                 for source in self._aside:
-                    source.sample()
+                    self._sample(source)
             self._look()
             self._draw(slow=self._frames % self._slow_every == 0)
+
+    def _sample(self, source: Source) -> Snapshot | None:
+        """Look once; None where there was no descriptor or no memory for it, which is told."""
+        try:
+            snapshot = source.sample()
+        except ShortageError as error:
+            if self._lacking_told != str(error):
+                self._lacking_told = str(error)
+                self._chronicle.add(Event(time.time(), Tone.BAD, str(error)))
+            return None
+        self._lacking_told = ""
+        return snapshot
 
     def _look(self) -> None:
         """One sample, and the view made of it. The graph goes on while the display is frozen."""
@@ -200,7 +217,10 @@ class Desk(Stage, inherit_bindings=False):
         if self._source is None:
             self._view = replace(view, lacks=self._lacking(EMPTY))
             return
-        snapshot = self._source.sample()
+        snapshot = self._sample(self._source)
+        if snapshot is None:
+            self._view = replace(view, events=self._chronicle.newest())
+            return
         self._chronicle.look(snapshot, workers_too=self._steering is None)
         rates = snapshot.throughput
         view.history.add(snapshot.monotonic_ns, rates.produced_per_s, rates.consumed_per_s)

@@ -89,10 +89,21 @@ def spawn_worker(segment: str, record: ControlRecord) -> tuple[subprocess.Popen[
     arguments = [segment, str(record.index), str(os.getpid())]
     process = _spawn("shmtui.workers", arguments, subprocess.DEVNULL, subprocess.PIPE)
     assert process.stderr is not None
-    output = os.dup(process.stderr.fileno())
-    process.stderr.close()
+    try:
+        output = os.dup(process.stderr.fileno())
+    except OSError:
+        abandon(process)
+        raise
+    finally:
+        process.stderr.close()
     os.set_blocking(output, False)
     return process, output
+
+
+def abandon(process: subprocess.Popen[bytes]) -> None:
+    """End a child that has just been started and cannot be looked after."""
+    process.kill()
+    process.wait()
 
 
 def spawn_program(command: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], int]:

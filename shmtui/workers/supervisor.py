@@ -37,6 +37,7 @@ from shmtui.language import _, ngettext
 from shmtui.workers.child import (
     PROGRAM_LINES,
     Child,
+    abandon,
     require_command,
     spawn_program,
     spawn_worker,
@@ -144,7 +145,12 @@ class Supervisor:
     ) -> Child:
         try:
             process, output = spawn()
-            pidfd = os.pidfd_open(process.pid)
+            try:
+                pidfd = os.pidfd_open(process.pid)
+            except OSError:
+                abandon(process)
+                os.close(output)
+                raise
         except OSError as error:
             record.words[Field.CONDITION] = Condition.FREE
             raise ShmtuiError(
