@@ -15,6 +15,7 @@ from zlib import crc32
 
 from shmtui.errors import ShmtuiError
 from shmtui.ipc.control import MASK
+from shmtui.ipc.indices import counted_on
 from shmtui.ipc.layout import ItemType, Layout, SemaphoreKind
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.ipc.segment import companion_name
@@ -152,30 +153,45 @@ class Ring:
 
     def write(self, value: Value) -> None:
         """The producer's critical section: store at ``in`` and move it on."""
-        index = self._in[0]
-        if not 0 <= index < self.layout.slots:
-            raise BadIndexError(
-                _("in is {index}, outside 0…{last}").format(index=index, last=self.layout.slots - 1)
-            )
-        self._data[index] = value
+        slot, after = self._step(self._in[0], "in")
+        self._data[slot] = value
         if self.pause is not None:
             self.pause()
-        self._in[0] = (index + 1) % self.layout.slots
+        self._in[0] = after
 
     def read(self) -> Value:
         """The consumer's critical section: load from ``out`` and move it on."""
-        index = self._out[0]
-        if not 0 <= index < self.layout.slots:
-            raise BadIndexError(
-                _("out is {index}, outside 0…{last}").format(
-                    index=index, last=self.layout.slots - 1
-                )
-            )
-        value: Value = self._data[index]
+        slot, after = self._step(self._out[0], "out")
+        value: Value = self._data[slot]
         if self.pause is not None:
             self.pause()
-        self._out[0] = (index + 1) % self.layout.slots
+        self._out[0] = after
         return value
+
+    def _step(self, index: int, name: str) -> tuple[int, int]:
+        """The slot that an index stands for, and the index to store after it.
+
+        That is reduced, but where both count on, as a program leaves them that reduces where
+        it touches a slot.
+        """
+        slots = self.layout.slots
+        if 0 <= index < slots - 1:
+            return index, index + 1
+        if max(self._in[0], self._out[0]) >= slots and self._counts_on():
+            return index % slots, index + 1
+        if index != slots - 1:
+            raise BadIndexError(
+                _("{name} is {index}, outside 0…{last}").format(
+                    name=name, index=index, last=slots - 1
+                )
+            )
+        return index, 0
+
+    def _counts_on(self) -> bool:
+        empty, full = (semaphore.words().value for semaphore in self.permits(Role.PRODUCER))
+        layout = self.layout
+        items = counted_on(layout.slots, self._in[0], self._out[0], empty, full, layout.index_size)
+        return items is not None
 
     def permits(self, role: Role) -> tuple[Semaphore, Semaphore]:
         """The semaphore that ``role`` waits on for a permit, and the one it posts."""

@@ -66,11 +66,14 @@ _NOISE: Final = _words(
     "my i s m"
 )
 _COUNTED: Final = _words("count cnt n num qtd slots slot posicoes buffer buf")
+_THERE: Final = _words("available avail disponivel disponiveis")
 _COMPANIONS: Final = {
     "mutex": _words("buffer buf queue fila access acesso region regiao"),
-    "empty": _COUNTED - _words("slots slot"),
-    "full": _COUNTED,
+    "empty": (_COUNTED | _THERE) - _words("slots slot"),
+    "full": _COUNTED | _THERE,
 }
+_NOT: Final = _words("not non nao")
+_OPPOSITE: Final = {"empty": "full", "full": "empty"}
 """Words that go with a role and do not tell it: ``full_slots``. An integer that is called a
 count is a counter, and no index.
 """
@@ -95,9 +98,18 @@ def fitness(name: str, role: str) -> int:
     (3, 1, 0)
     >>> fitness("slots", "empty"), fitness("empty_slots", "empty"), fitness("items", "full")
     (2, 3, 2)
+    >>> fitness("notEmpty", "full"), fitness("not_empty", "empty"), fitness("space_available", "empty")
+    (3, 0, 2)
     """
-    certain, usual, convention = _VOCABULARY[role]
     words = [word for word in words_of(name) if word not in _NOISE]
+    if role in _OPPOSITE and words[:1] and words[0] in _NOT:
+        # What waits until the ring is not full takes a free slot.
+        return _fitness(words[1:], _OPPOSITE[role])
+    return _fitness(words, role)
+
+
+def _fitness(words: list[str], role: str) -> int:
+    certain, usual, convention = _VOCABULARY[role]
     words = [word for word in words if word not in _COMPANIONS.get(role, frozenset())]
     if not words or any(word not in certain | usual | convention for word in words):
         return 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise, permutations, zip_longest
 from typing import Final
 
+from shmtui.ipc.indices import counted_on
 from shmtui.ipc.layout import ITEM_TYPES, SEM_ALIGNMENT, SEM_SIZE, ItemType, Layout, aligned
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
@@ -44,7 +45,10 @@ class State:
     """What one look says of the ring, read by one layout."""
 
     in_: int
+    """The slot that is written next; beyond the ring where the index is no slot's."""
     out: int
+    counts: bool
+    """The indices are never reduced: they count on."""
     mutex: SemaphoreWords
     empty: SemaphoreWords
     full: SemaphoreWords
@@ -63,11 +67,13 @@ def state_of(layout: Layout, look: Look) -> State:
             else named[name or ""]
         )
     code = "=" + layout.index_code
-    return State(
-        struct.unpack_from(code, look.raw, layout.in_)[0],
-        struct.unpack_from(code, look.raw, layout.out)[0],
-        *words,
-    )
+    in_ = struct.unpack_from(code, look.raw, layout.in_)[0]
+    out = struct.unpack_from(code, look.raw, layout.out)[0]
+    _mutex, empty, full = words
+    items = counted_on(layout.slots, in_, out, empty.value, full.value, layout.index_size)
+    if items is not None:
+        return State(in_ % layout.slots, out % layout.slots, True, *words)
+    return State(in_, out, False, *words)
 
 
 def candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
@@ -146,11 +152,11 @@ def _around(
         taken = [(o, SEM_SIZE) for o in offsets] + [(at, 2 * width)]
         packed = at % width != 0
         for start, end in gaps_between(len(raw), taken):
-            least = max(total, 1, first + 1, second + 1)
-            for slots in range(least, total + takers + 1 if min(first, second) >= 0 else 0):
+            for slots, counts in _lengths((first, second), values, takers, width):
                 for data, size in _fits(start, end, slots, packed=packed):
                     item = _item(size)
-                    for in_, out in ((at, at + width), (at + width, at)):
+                    for swapped in (False, True) if counts is None else (counts,):
+                        in_, out = (at + width, at) if swapped else (at, at + width)
                         yield Layout(
                             slots, item, data, in_, out, mutex, empty, full,
                             len(raw), libc, code, names,
@@ -177,6 +183,28 @@ def _index_places(size: int, offsets: tuple[int, ...]) -> list[tuple[int, str]]:
             apart = min(min(abs(at - edge), abs(at + 2 * width - edge)) for edge in edges)
             places.append((apart, at, code))
     return [(at, code) for _apart, at, code in sorted(places)]
+
+
+def _lengths(
+    indices: tuple[int, int],
+    values: dict[SemaphoreRole, SemaphoreWords],
+    takers: int,
+    width: int,
+) -> Iterator[tuple[int, bool | None]]:
+    """How many slots a ring of two such indices may have, each with which of them is ``in``:
+    None where either may be, else whether it is the second, as of counters.
+    """
+    if min(indices) < 0:
+        return
+    empty, full = values[SemaphoreRole.EMPTY].value, values[SemaphoreRole.FULL].value
+    least, most = max(empty + full, 1), empty + full + takers
+    for slots in range(max(least, *(index + 1 for index in indices)), most + 1):
+        yield slots, None
+    for swapped, (in_, out) in ((False, indices), (True, indices[::-1])):
+        if full <= (in_ - out) % 2 ** (8 * width) <= most - empty:
+            for slots in range(least, min(most, max(indices)) + 1):
+                if counted_on(slots, in_, out, empty, full, width) is not None:
+                    yield slots, swapped
 
 
 def gaps_between(size: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -263,7 +291,7 @@ def plainness(layout: Layout, state: State) -> tuple[int, ...]:
     """Sorts the likeliest first: few oddities, then the classical order of fields, int items.
 
     Odd are an item of a size that no scalar has, one that is no whole number of words even
-    more; indices at odd addresses; members that play no part; fields in another order; and
+    more; indices at odd addresses, or that are never reduced; members that play no part; fields in another order; and
     permits in hand that no waiter and no holder of the mutex explains.
     """
     size = layout.item.size
@@ -274,7 +302,7 @@ def plainness(layout: Layout, state: State) -> tuple[int, ...]:
     packed = 4 * (layout.in_ % layout.index_size != 0)
     in_hand = layout.slots - state.empty.value - state.full.value
     odd_hands = abs(in_hand - state.mutex.waiters - (state.mutex.value == 0))
-    oddities = disorder + odd_item + packed + 2 * odd_hands + _strangers(layout)
+    oddities = disorder + odd_item + packed + 2 * odd_hands + _strangers(layout) + state.counts
     return (oddities, size != 4, layout.index_size != 4, layout.slots, *order)
 
 

@@ -1,10 +1,11 @@
 """Throughput of a buffer that nobody counts: what its bytes prove, and no more. Pure.
 
 ``in`` modulo N says how far a producer moved only if it did not go round
-meanwhile. Two things tell that it did not, or how often it did:
+meanwhile. Three things tell that it did not, or how often it did:
 
 * the payload, where the newest items are consecutive numbers: the newest plus one
   is how many were produced, at any speed (*sequence*);
+* an ``in`` that is never reduced: it counts the items itself (*index*);
 * the slots that changed: a full turn writes every slot, so slots that ``in`` did
   not pass and that kept their values, all of them different, saw no turn (*index*).
 
@@ -151,6 +152,8 @@ def _weakest(methods: Sequence[Method]) -> Method:
 
 def moved(old: RingLook, new: RingLook, slots: int, item: ItemType) -> tuple[int, Method]:
     """How many items were produced between two looks, at least, and how that is known."""
+    if old.made is not None and new.made is not None:
+        return (new.made - old.made) % 2**32, Method.INDEX
     step = (new.in_ - old.in_) % slots
     if (
         consecutive(old.newest)

@@ -18,6 +18,7 @@ from typing import Final
 
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.segment import FileIdentity
+from shmtui.observe.elf import static_libc
 
 FUTEX_NUMBERS: Final = {
     "x86_64": 202,
@@ -296,7 +297,8 @@ def map_lines(pid: int) -> list[bytes] | None:
 
 
 def libc_of(pid: int) -> Libc | None:
-    """The C library that ``pid`` runs on, by the files it maps; None if it cannot be told.
+    """The C library that ``pid`` runs on, by the files it maps or, where it maps none, by its
+    own; None if it cannot be told.
 
     musl's loader is its libc: one file, ``ld-musl-*.so.1`` or ``libc.musl-*``.
     """
@@ -306,7 +308,7 @@ def libc_of(pid: int) -> Libc | None:
             return Libc.MUSL
         if name.startswith((b"libc.so.6", b"libc-2.", b"ld-linux")):
             return Libc.GLIBC
-    return None
+    return static_libc(f"/proc/{pid}/exe")
 
 
 def named_semaphores_of(pid: int, folder: str) -> tuple[str, ...]:

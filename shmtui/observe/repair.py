@@ -163,8 +163,12 @@ def _unreadable(snapshot: Snapshot) -> Refusal | None:
             _("its layout is not known, or a semaphore is missing"),
             _("say the layout with --header, --slots or --layout"),
         )
-    for name, index in (("in", snapshot.in_), ("out", snapshot.out)):
-        if index is None or not 0 <= index < slots:
+    indices = (
+        ("in", snapshot.in_, snapshot.slot_in),
+        ("out", snapshot.out, snapshot.slot_out),
+    )
+    for name, index, slot in indices:
+        if slot is None:
             return Refusal(
                 _("{name} is {index}, outside 0…{last}").format(
                     name=name, index=index, last=slots - 1

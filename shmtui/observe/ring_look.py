@@ -13,9 +13,12 @@ class RingLook:
 
     at_ns: int
     in_: int
+    """The slot that is written next."""
     out: int
     occupancy: int | None
     data: bytes | None
     """All slots, or None where they are too many to read each time."""
     newest: tuple[int, ...] | None
     """The last items written, the newest first; None where items are no integers."""
+    made: int | None = None
+    """Items ever put in, modulo 2**32, where ``in`` counts on; None where it is reduced."""

@@ -8,6 +8,7 @@ from struct import calcsize, unpack_from
 from typing import Final
 
 from shmtui.errors import ShmtuiError
+from shmtui.ipc.indices import counted_on, slot_of
 from shmtui.ipc.layout import SEM_SIZE, ItemType, Layout
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.segment import SHM_DIR, open_readonly
@@ -21,6 +22,9 @@ DATA_READ: Final = 1 << 16
 ITEM_READ: Final = 4096
 """Of an item so many bytes are read, whatever its type claims: the screen has no room for more."""
 _PATIENCE: Final = 6
+_WIDE: Final = 4
+"""Counters of fewer bytes may go round between two looks."""
+_COUNTED: Final = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +130,22 @@ class RingReader:
         for _ in range(_PATIENCE):
             now_ns = time.monotonic_ns()
             state = self.read(layout.slots if room <= DATA_READ else 0, in_full=True)
-            if state.in_ is None or state.out is None or not 0 <= state.in_ < layout.slots:
+            if state.in_ is None or state.out is None:
                 return None
-            newest = self._newest(state.in_, state.data if room <= DATA_READ else None)
+            empty, full = state.value(SemaphoreRole.EMPTY), state.value(SemaphoreRole.FULL)
+            width = layout.index_size
+            items = counted_on(layout.slots, state.in_, state.out, empty, full, width)
+            counts = items is not None
+            in_ = slot_of(state.in_, layout.slots, counts=counts)
+            out = slot_of(state.out, layout.slots, counts=counts)
+            if in_ is None or out is None:
+                return None
+            newest = self._newest(in_, state.data if room <= DATA_READ else None)
             if self._whole or self.read(0).in_ == state.in_:
                 data = state.data if room <= DATA_READ and state.data else None
-                empty, full = state.value(SemaphoreRole.EMPTY), state.value(SemaphoreRole.FULL)
-                filled = occupancy(layout.slots, state.in_, state.out, empty, full)
-                return RingLook(now_ns, state.in_, state.out, filled, data, newest)
+                filled = items if counts else occupancy(layout.slots, in_, out, empty, full)
+                made = state.in_ % _COUNTED if counts and width >= _WIDE else None
+                return RingLook(now_ns, in_, out, filled, data, newest, made)
         return None
 
     def _newest(self, in_: int, data: bytes | None) -> tuple[int, ...] | None:

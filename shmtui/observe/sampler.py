@@ -326,6 +326,7 @@ class Sampler:
             candidates=self._candidates,
             by_convention=self._resolved.by_convention,
             libc=layout.libc,
+            index_size=layout.index_size,
             assumed=self._resolved.assumed,
         )
 
@@ -360,7 +361,7 @@ def _occupancy(
     if ring.in_ is None or ring.out is None:
         return None
     empty, full = ring.value(SemaphoreRole.EMPTY), ring.value(SemaphoreRole.FULL)
-    return occupancy(layout.slots, ring.in_, ring.out, empty, full, items, room)
+    return occupancy(layout.slots, ring.in_, ring.out, empty, full, items, room, layout.index_size)
 
 
 def counted_throughput(

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from shmtui.ipc.faults import Fault
+from shmtui.ipc.indices import counted_on, slot_of
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import Role, SemaphoreRole
 
@@ -122,6 +123,8 @@ class LayoutInfo:
     """Whose sem_t the semaphores are."""
     assumed: bool = False
     """Only the likeliest of several that fit: by the segment's name and size."""
+    index_size: int = 4
+    """Bytes of ``in`` and of ``out``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +298,7 @@ class Snapshot:
     segment: SegmentInfo
     layout: LayoutInfo
     in_: int | None = None
+    """As the program stores it: an index that is never reduced may be past the slots."""
     out: int | None = None
     occupancy: int | None = None
     """Full slots. None while it cannot be told, as when ``in == out`` and permits are in flight."""
@@ -316,6 +320,30 @@ class Snapshot:
     """What this user may not see, and how to get to see it."""
     uptime: float | None = None
     """Seconds since the buffer was created, where its control block says so."""
+
+    @property
+    def counts_on(self) -> bool:
+        """Whether the program never reduces the indices that it stores."""
+        if self.in_ is None or self.out is None:
+            return False
+        empty, full = (self._value(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
+        layout = self.layout
+        items = counted_on(layout.slots, self.in_, self.out, empty, full, layout.index_size)
+        return items is not None
+
+    @property
+    def slot_in(self) -> int | None:
+        """The slot that is written next; None where ``in`` stands for none."""
+        return slot_of(self.in_, self.layout.slots, counts=self.counts_on)
+
+    @property
+    def slot_out(self) -> int | None:
+        """The slot that is read next; None where ``out`` stands for none."""
+        return slot_of(self.out, self.layout.slots, counts=self.counts_on)
+
+    def _value(self, role: SemaphoreRole) -> int | None:
+        state = self.semaphores.get(role)
+        return None if state is None else state.value
 
     @property
     def producers(self) -> tuple[Process, ...]:
@@ -345,6 +373,7 @@ def occupancy(
     full: int | None,
     items_held: tuple[int, int] | None = None,
     room_held: tuple[int, int] | None = None,
+    index_size: int = 4,
 ) -> int | None:
     """Full slots of a ring, or None where the numbers leave it open.
 
@@ -356,15 +385,18 @@ def occupancy(
     ``room_held`` the same for a free slot. They are given only where every
     participant is known.
 
-    >>> occupancy(5, 4, 1, 2, 3)
-    3
+    >>> occupancy(5, 4, 1, 2, 3), occupancy(5, 14, 9, 0, 4)
+    (3, 5)
     >>> occupancy(5, 2, 2, 0, 5), occupancy(5, 2, 2, 5, 0), occupancy(5, 2, 2, 0, 0)
     (5, 0, None)
     >>> occupancy(2, 0, 0, 0, 0, items_held=(2, 2), room_held=(0, 1))
     2
     """
-    if slots <= 0 or not (0 <= in_ < slots and 0 <= out < slots):
+    if slots <= 0:
         return None
+    items = counted_on(slots, in_, out, empty, full, index_size)
+    if items is not None or not (0 <= in_ < slots and 0 <= out < slots):
+        return items
     if in_ != out:
         return (in_ - out) % slots
     has_items = full is not None and full > 0

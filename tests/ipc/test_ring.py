@@ -1,5 +1,6 @@
 """The ring gives back what was put in, in order, and keeps its permits."""
 
+import struct
 from collections import deque
 from collections.abc import Callable
 
@@ -112,6 +113,22 @@ def test_sums_are_modulo_2_64(items: list[int]) -> None:
 def test_what_has_no_integer_part_adds_nothing(value: float) -> None:
     """NaN and the infinities cannot spoil a sum."""
     assert sum_of(value) == 0
+
+
+@pytest.mark.parametrize("start", [5, 8, 2**20 + 3])
+def test_indices_that_count_on_go_on_counting(make_buffer: MakeBuffer, start: int) -> None:
+    """A ring whose program never reduces its indices is the same queue, and they stay counters."""
+    buffer = make_buffer(5)
+    ring = join(buffer)
+    spoil(buffer, "in", start)
+    spoil(buffer, "out", start)
+    for value in range(12):
+        assert ring.put(value)
+        assert ring.put(-value)
+        assert (ring.get(), ring.get()) == (value, -value)
+    with map_segment(buffer.name) as mapping:
+        raw = mapping[buffer.layout.in_ : buffer.layout.out + 4]
+    assert struct.unpack("=ii", raw) == (start + 24, start + 24)
 
 
 @pytest.mark.parametrize("index", [-1, 5, 2**31 - 1, -(2**31)])

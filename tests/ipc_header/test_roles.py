@@ -47,6 +47,9 @@ NAMES = [
     ("array", "prod_idx", "cons_idx", "mutex", "emptyCount", "fullCount"),
     ("shared_buffer", "in_", "out_", "the_mutex", "count_empty", "count_full"),
     ("m_data", "in", "out", "mutex", "empty", "full"),
+    ("samples", "write_pos", "read_pos", "access_lock", "space_available", "items_available"),
+    ("values", "put_idx", "get_idx", "lock", "not_full", "not_empty"),
+    ("dados", "entrada", "saida", "trava", "naoCheio", "naoVazio"),
 ]
 
 

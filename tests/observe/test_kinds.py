@@ -75,7 +75,7 @@ def built(
     (folder / "kind.h").write_text(kind.header)
     (folder / "use.h").write_text(kind.words)
     source = shutil.copy(PROGRAM, folder)
-    return kind, Compiler(folder, kind.compiler).program(Path(source))
+    return kind, Compiler(folder, kind.compiler).program(Path(source), *kind.flags)
 
 
 @pytest.fixture
@@ -156,6 +156,7 @@ def exactly_as_said(kind: Kind, record: Json, said: Json, *, values: bool = True
         assert said["empty"] + said["full"] == slots - held // 2
     pids = {said["pid"], said["producer"], said["consumer"]} - {0}
     assert {process["pid"] for process in record["processes"]} >= pids
+    assert not record["health"]["findings"]
 
 
 def as_blocked(record: Json) -> dict[int, tuple[str | None, str, str]]:

@@ -1,6 +1,7 @@
 """The meter: what looks at a ring prove of the flow, and nothing more."""
 
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -80,6 +81,17 @@ def test_consecutive_numbers_prove_any_speed() -> None:
     assert rates.method is Method.SEQUENCE
     assert rates.produced_per_s == 100_000
     assert rates.consumed_per_s == 100_000
+
+
+def test_an_index_that_counts_on_is_exact() -> None:
+    """Where ``in`` is never reduced it is the number of items, whatever the payload."""
+    model, meter = Model(5, "constant"), RingMeter(5, INT)
+    model.produced = 2**32 - 40_000
+    for tick in range(31):
+        meter.add(replace(model.look(tick * SECOND // 10), made=model.produced % 2**32))
+        model.produce(5_000)
+    rates = meter.throughput()
+    assert (rates.produced_per_s, rates.method) == (50_000, Method.INDEX)
 
 
 def test_what_may_have_gone_round_is_a_bound() -> None:

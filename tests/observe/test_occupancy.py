@@ -134,5 +134,5 @@ def test_any_numbers_give_an_occupancy_or_none(
     """Whatever a broken segment holds, what is told fits into the ring."""
     told = occupancy(slots, in_, out, empty, full)
     assert told is None or 0 <= told <= slots
-    if slots < 1 or not (0 <= in_ < slots and 0 <= out < slots):
+    if slots < 1 or min(in_, out) < 0 or abs(in_ - out) > slots:
         assert told is None

@@ -22,6 +22,10 @@
 #ifndef SHOW
 #define SHOW(at) printf("%lld", (long long)b->DATA[at])
 #endif
+#ifndef AT
+#define AT(index) (index)
+#define AFTER(index) (((index) + 1) % N)
+#endif
 #ifdef NAMED
 #define MUTEX_AT -1L
 #define EMPTY_AT -1L
@@ -100,8 +104,8 @@ static void put(struct held *r) {
     T *b = r->b;
     sem_wait(r->empty);
     take_lock(r);
-    PUT(b->IN, r->made);
-    b->IN = (b->IN + 1) % N;
+    PUT(AT(b->IN), r->made);
+    b->IN = AFTER(b->IN);
     r->made++;
     give_lock(r);
     sem_post(r->full);
@@ -111,7 +115,7 @@ static void take(struct held *r) {
     T *b = r->b;
     sem_wait(r->full);
     take_lock(r);
-    b->OUT = (b->OUT + 1) % N;
+    b->OUT = AFTER(b->OUT);
     r->taken++;
     give_lock(r);
     sem_post(r->empty);

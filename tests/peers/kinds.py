@@ -27,6 +27,7 @@ class Kind:
     """What has to be said besides ``--header``."""
     named: bool = False
     compiler: str = "gcc"
+    flags: tuple[str, ...] = ()
     segments: int = 1
     inferable: bool = True
     """Whether it is of a shape that inference takes into account at all."""
@@ -122,7 +123,26 @@ typedef struct { double dados[TAM]; int entrada, saida; } Fila;
 """,
         named=True,
     ),
+    Kind(
+        "indices that count on",
+        """\
+#include <semaphore.h>
+#include <stdint.h>
+/* reduced where a slot is touched: cells[write_pos++ % CELLS] */
+enum { CELLS = 6 };
+typedef struct { int64_t cells[CELLS]; uint32_t write_pos, read_pos; sem_t mutex, empty, full; } Ring;
+""",
+        "#define T Ring\n#define N CELLS\n#define DATA cells\n#define IN write_pos\n"
+        "#define OUT read_pos\n#define AT(index) ((index) % N)\n#define AFTER(index) ((index) + 1)\n",
+    ),
     Kind("built with musl", _BUFFER.format(slots=6), "#define N 6", compiler="musl-gcc"),
+    Kind(
+        "linked statically, with musl", _BUFFER.format(slots=6), "#define N 6",
+        compiler="musl-gcc", flags=("-static",),
+    ),
+    Kind(
+        "linked statically, with glibc", _BUFFER.format(slots=6), "#define N 6", flags=("-static",)
+    ),
     Kind("two segments of one program", _BUFFER.format(slots=5), segments=2),
     Kind(
         "two rings in one segment",

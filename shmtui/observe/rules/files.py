@@ -1,6 +1,7 @@
 """Findings about the file, its name and the ring's indices. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from shmtui.language import _
 from shmtui.observe.case import SETTLED_NS, Case, living
@@ -15,9 +16,16 @@ def bad_index(case: Case) -> Iterator[Finding]:
         def index(s: Snapshot, name: str = name) -> int | None:
             return s.in_ if name == "in" else s.out
 
-        def outside(s: Snapshot, index: Callable[[Snapshot], int | None] = index) -> bool:
+        came_back = _came_back([index(s) for s in case.history], slots)
+
+        def outside(
+            s: Snapshot,
+            index: Callable[[Snapshot], int | None] = index,
+            came_back: bool = came_back,
+        ) -> bool:
             value = index(s)
-            return value is not None and not 0 <= value < slots
+            is_slot = value is None or 0 <= value < slots
+            return not is_slot and (came_back or not s.counts_on)
 
         if outside(case.now) and case.looks(outside) >= min(2, len(case.history)):
             yield Finding(
@@ -33,6 +41,18 @@ def bad_index(case: Case) -> Iterator[Finding]:
                 ),
                 subject=name,
             )
+
+
+def _came_back(values: Sequence[int | None], slots: int) -> bool:
+    """Whether an index was past the slots and then among them: it is reduced, but too late.
+
+    >>> _came_back([3, 5, 0], 5), _came_back([3, 5, 6], 5), _came_back([2**32 - 1, 0], 5)
+    (True, False, False)
+    """
+    return any(
+        a is not None and b is not None and slots <= a < 2 * slots and 0 <= b < slots
+        for a, b in pairwise(values)
+    )
 
 
 def file_events(case: Case) -> Iterator[Finding]:

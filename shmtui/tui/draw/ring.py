@@ -113,10 +113,13 @@ def _body(snapshot: Snapshot, style: Style, width: int, room: int, glyphs: Glyph
 def remark(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> str:
     """The indices in figures, and how many slots a glyph stands for."""
     slots = snapshot.layout.slots
+    indices = (
+        ("out", snapshot.out, snapshot.slot_out),
+        ("in", snapshot.in_, snapshot.slot_in),
+    )
     parts = [
-        f"{name} {format_count(at, glyphs)}"
-        + ("" if at is None or 0 <= at < slots else " " + _outside(slots))
-        for name, at in (("out", snapshot.out), ("in", snapshot.in_))
+        f"{name} {format_count(at, glyphs)}" + _stands_for(at, slot, slots)
+        for name, at, slot in indices
     ]
     if style_for(slots, width, height, is_compound(snapshot)) is Style.STRIP:
         size = plan_strip(slots, width, _strip_rows(height - 1)).size
@@ -125,8 +128,13 @@ def remark(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> str:
     return f" {glyphs.dot} ".join(parts)
 
 
-def _outside(slots: int) -> str:
-    return _("is outside 0..{last}").format(last=slots - 1)
+def _stands_for(index: int | None, slot: int | None, slots: int) -> str:
+    """What has to be said of an index that is no slot's number."""
+    if index == slot:
+        return ""
+    if slot is None:
+        return " " + _("is outside 0..{last}").format(last=slots - 1)
+    return " " + _("= slot {slot}").format(slot=slot)
 
 
 def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
@@ -215,7 +223,9 @@ def _boxes(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
             Span(sides + gap, outline),
         ]
         rows[3].append(Span(bottom[0] + edge * (wide - 2) + bottom[1] + gap, outline))
-    at_in, at_out = (_centre(at, slots, pitch, wide) for at in (snapshot.in_, snapshot.out))
+    at_in, at_out = (
+        _centre(at, slots, pitch, wide) for at in (snapshot.slot_in, snapshot.slot_out)
+    )
     return [*(line(*row) for row in rows), mark_line(at_in, at_out, width, glyphs)]
 
 
@@ -236,7 +246,9 @@ def _values(snapshot: Snapshot, width: int, room: int, glyphs: Glyphs) -> list[L
         slot = slot_at(snapshot, index)
         cells.append(_bracketed(slot, pitch, glyphs))
         head.append(Span(fit(str(index), pitch - 1, "^") + " ", "faint"))
-    at_in, at_out = (_centre(at, slots, pitch, pitch - 1) for at in (snapshot.in_, snapshot.out))
+    at_in, at_out = (
+        _centre(at, slots, pitch, pitch - 1) for at in (snapshot.slot_in, snapshot.slot_out)
+    )
     rows = [line(*cells), mark_line(at_in, at_out, width, glyphs)]
     return [line(*head), *rows] if room >= 3 else rows
 
@@ -266,7 +278,7 @@ def _grid(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _grid_mark(snapshot: Snapshot, index: int, glyphs: Glyphs) -> Span:
-    is_in, is_out = snapshot.in_ == index, snapshot.out == index
+    is_in, is_out = snapshot.slot_in == index, snapshot.slot_out == index
     if is_in and is_out:
         return Span(glyphs.both, "strong")
     if is_in:
@@ -282,8 +294,8 @@ def _strip_rows(room: int) -> int:
 def _strip(snapshot: Snapshot, width: int, room: int, glyphs: Glyphs) -> list[Line]:
     rows = strip_lines(
         snapshot.layout.slots,
-        snapshot.in_,
-        snapshot.out,
+        snapshot.slot_in,
+        snapshot.slot_out,
         snapshot.occupancy,
         width,
         _strip_rows(room),

@@ -57,9 +57,9 @@ def _slot_line(snapshot: Snapshot, index: int, width: int, glyphs: Glyphs) -> Li
 
 def _marks(snapshot: Snapshot, index: int, glyphs: Glyphs) -> Line:
     spans: list[Span] = []
-    if snapshot.out == index:
+    if snapshot.slot_out == index:
         spans.append(Span(f" {glyphs.left} out", "consumer"))
-    if snapshot.in_ == index:
+    if snapshot.slot_in == index:
         spans.append(Span(f" {glyphs.left} in", "producer"))
     return tuple(spans)
 
