@@ -188,7 +188,8 @@ class FieldMap(click.ParamType[tuple[tuple[str, str], ...]]):
 
 _LAYOUT_OPTIONS = (
     click.option("--header", type=HeaderFile(), metavar="FILE[:STRUCT]",
-                 help="The C header that the segment's struct is declared in."),
+                 help="The C header that the segment's struct is declared in; STRUCT may be a "
+                      "path to a member of it, such as Segment.rings[1]."),
     click.option("-I", "--include", type=click.Path(path_type=Path), multiple=True,
                  metavar="DIR", help="Another folder for the header's own includes."),
     click.option("--map", "mapping", type=FieldMap(), metavar="ROLE=MEMBER,...",

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from shmtui.errors import ShmtuiError
 from shmtui.ipc.header import Member, Struct
+from shmtui.ipc.inner import at_path, paths_to, spellings
 from shmtui.ipc.layout import ITEM_TYPES, SEM_SIZE, ItemType, Layout
 from shmtui.ipc.layout_text import check, layout_text, parse_layout
 from shmtui.ipc.libc import Libc
@@ -21,7 +22,7 @@ __all__ = ["Roles", "assign_roles", "buffer_layout", "choose_struct"]
 def choose_struct(
     structs: Sequence[Struct], name: str | None, segment_size: int, given: Mapping[str, str]
 ) -> Struct:
-    """The buffer's struct: by its tag or typedef; else the only one in which roles can be
+    """The buffer's struct: by its tag or typedef, and the path from it to a member; else the only one in which roles can be
     assigned; else the one of those that the segment's size fits, an equal size first.
 
     ShmtuiError: there is none, or more than one is left.
@@ -29,10 +30,10 @@ def choose_struct(
     if not structs:
         raise ShmtuiError(_("the header declares no struct: is this the buffer's header?"))
     if name is not None:
-        wanted = name.removeprefix("struct ").strip()
+        wanted, *path = name.removeprefix("struct ").strip().split(".")
         for struct in reversed(structs):
             if wanted in struct.names:
-                return struct
+                return at_path(struct, path, structs)
         raise ShmtuiError(
             _("the header has no struct {wanted}: it has {structs}").format(
                 wanted=wanted, structs=_names(structs)
@@ -51,7 +52,32 @@ def choose_struct(
                 "with --map data=…,in=…,out=…"
             ).format(structs=_options(structs))
         )
-    return _fitting(likely, segment_size)
+    chosen = _fitting(likely, segment_size)
+    for ring in likely:
+        # A struct of several rings is none: its members' names would tell one by chance.
+        if len(list(paths_to(ring, [chosen]))) > 1:
+            chosen = ring
+    return chosen if chosen.size == segment_size else _where(chosen, structs, segment_size)
+
+
+def _where(struct: Struct, structs: Sequence[Struct], segment_size: int) -> Struct:
+    """The struct as the segment holds it: by itself, or inside one of the header's others."""
+    paths = [(s, path) for s, path in paths_to(struct, structs) if s.size <= segment_size]
+    if not paths:
+        return struct
+    whole = [(s, path) for s, path in paths if s.size == segment_size]
+    if len(whole) == 1:
+        outer, path = whole[0]
+        return at_path(outer, path.split(".")[1:], structs)
+    file = struct.place.rpartition(":")[0]
+    options = [f"{file}:{path}" for _outer, path in whole or paths]
+    if not whole:
+        options.append(f"{file}:{struct.names[-1]}")
+    raise ShmtuiError(
+        _("{struct} is part of another struct: say which, as --header {options}").format(
+            struct=title(struct), options=listed(options)
+        )
+    )
 
 
 def _fitting(likely: Sequence[Struct], size: int) -> Struct:
@@ -81,13 +107,7 @@ def _assignable(struct: Struct, given: Mapping[str, str]) -> bool:
 
 
 def _holds(outer: Struct, inner: Struct) -> bool:
-    return any(
-        member.type_name in _spellings(inner) for _name, member in all_members(outer.members)
-    )
-
-
-def _spellings(struct: Struct) -> set[str]:
-    return {*struct.names, *(f"struct {name}" for name in struct.names)}
+    return any(member.type_name in spellings(inner) for _name, member in all_members(outer.members))
 
 
 def _names(structs: Sequence[Struct]) -> str:

@@ -70,14 +70,17 @@ def peers_libc(identity: FileIdentity) -> Libc:
 
 
 def _from_header(reader: SegmentReader, options: LayoutOptions, size: int) -> Resolved:
-    from shmtui.ipc import fields, header  # noqa: PLC0415 - heavy, and only for headers
+    from shmtui.ipc import fields, header, inner  # noqa: PLC0415 - heavy, and only for headers
 
     assert options.header is not None
     libc = peers_libc(reader.identity)
     structs = header.read_structs(options.header, libc, options.include)
     given = dict(options.mapping)
-    struct = fields.choose_struct(structs, options.struct, size, given)
+    whole = [inner.with_length(s, options.slots or inner.room_for(s, size)) for s in structs]
+    struct = fields.choose_struct(whole, options.struct, size, given)
     roles = fields.assign_roles(struct, given)
+    declared = next((s for s in structs if s.place == struct.place), struct)
+    inner.check_length(declared, roles.data, options.slots, reader.name, size)
     layout = fields.buffer_layout(struct, roles, libc, options.names)
     if size < layout.size:
         shown = struct.names[0] if struct.names else _("the struct")

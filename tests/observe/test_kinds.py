@@ -123,7 +123,7 @@ def option(kind: Kind, said: Json) -> str:
 
 def kind_index(kind: Kind) -> str:
     """The type of the indices, as ``--layout`` has it."""
-    if "size_t out" in kind.header:
+    if "size_t out" in kind.header or "long in" in kind.header:
         return "int64"
     return "int8" if "uint8_t in" in kind.header else "int32"
 

@@ -171,6 +171,26 @@ struct both { struct ring pedidos, respostas; };
         inferable=False,
     ),
     Kind(
+        "rings in an array",
+        """\
+#include <semaphore.h>
+typedef struct { short cells[4]; sem_t full, mutex, empty; long in, out; } Channel;
+struct all { char magic[4]; Channel channels[3]; };
+""",
+        """\
+#define T struct all
+#define N 4
+#define DATA channels[2].cells
+#define IN channels[2].in
+#define OUT channels[2].out
+#define MUTEX channels[2].mutex
+#define EMPTY channels[2].empty
+#define FULL channels[2].full
+""",
+        ("all.channels[2]",),
+        inferable=False,
+    ),
+    Kind(
         "packed",
         """\
 #include <semaphore.h>
