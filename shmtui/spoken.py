@@ -110,6 +110,8 @@ def spoken(group: click.Group, arguments: Sequence[str]) -> Iterator[None]:
 def _translate(command: click.Command) -> None:
     if command.help:
         command.help = _(command.help)
+    if command.short_help:
+        command.short_help = _(command.short_help)
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.help:
             parameter.help = _(parameter.help)

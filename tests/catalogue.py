@@ -53,7 +53,8 @@ def in_source() -> Iterator[tuple[Text, str]]:
 def in_commands() -> Iterator[tuple[Text, str]]:
     """The help of every command and option; it is translated where it is shown."""
     for command in (main, *main.commands.values()):
-        for text in (command.help, *(getattr(p, "help", None) for p in command.params)):
+        helps = (command.help, command.short_help)
+        for text in (*helps, *(getattr(p, "help", None) for p in command.params)):
             if text:
                 yield text, "shmtui/cli.py"
 
