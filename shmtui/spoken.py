@@ -6,6 +6,7 @@ ours while click reads the arguments, and as it was again when a command runs.
 """
 
 import contextlib
+import inspect
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -109,7 +110,8 @@ def spoken(group: click.Group, arguments: Sequence[str]) -> Iterator[None]:
 
 def _translate(command: click.Command) -> None:
     if command.help:
-        command.help = _(command.help)
+        # Whether a docstring keeps its indentation depends on the Python.
+        command.help = _(inspect.cleandoc(command.help))
     if command.short_help:
         command.short_help = _(command.short_help)
     for parameter in command.params:

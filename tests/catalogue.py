@@ -5,6 +5,7 @@ translated anew, and compiles ``shmtui.mo``, which is what a running shmtui read
 compiled file stands in the repository, so that installing needs no tool for it.
 """
 
+import ast
 import inspect
 import io
 import sys
@@ -12,9 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import click
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -23,20 +22,31 @@ from shmtui.language import DOMAIN, LANGUAGES, LOCALE
 
 PACKAGE: Final = Path(LOCALE).parent
 TRANSLATED: Final = tuple(code for code in LANGUAGES if code != "en")
-KEYWORDS: Final = {"_": None, "N_": None, "ngettext": (1, 2)}
-_OF_CLICK: Final = ("core.py", "decorators.py", "exceptions.py", "formatting.py", "parser.py",
-                    "types.py")  # fmt: skip
-_UNSEEN: Final = frozenset(
-    {
-        "Aborted!",
-        "Confirm the action without prompting.",
-        "DeprecationWarning: The command {name!r} is deprecated.{extra_message}",
-        "DeprecationWarning: The {param_type} {name!r} is deprecated.{extra_message}",
-        "Do you want to continue?",
-        "deprecated",
-    }
+KEYWORDS: Final = {"_": 1, "N_": 1, "ngettext": 2}
+"""What is called with texts, and with how many."""
+OF_CLICK: Final = (
+    "Usage:",
+    "Options",
+    "Commands",
+    "default: {default}",
+    "required",
+    "Show this message and exit.",
+    "Missing argument",
+    "Missing option",
+    "No such option {name!r}.",
+    "No such command {name!r}.",
+    ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
+    ("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
+    "Invalid value: {message}",
+    "Invalid value for {param_hint}: {message}",
+    "Option {name!r} does not take a value.",
+    ("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments."),
+    "Choose from:\n\t{choices}",
+    ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
+    "{value!r} is not a valid {number_type}.",
+    "{value} is not in the range {range}.",
 )
-"""What click has words for and no command of ours can make it say."""
+"""What click says of itself in the help and of wrong usage, as far as ours can be used wrongly."""
 
 _HEADER: Final = "# Made by python -m tests.catalogue; the translations are edited by hand."
 
@@ -44,32 +54,28 @@ Text = str | tuple[str, str]
 
 
 def in_source() -> Iterator[tuple[Text, str]]:
-    """Every text that goes through the catalogue in the package, and where it stands."""
-    found = extract_from_dir(PACKAGE, [("**.py", "python")], keywords=KEYWORDS)
-    for file, _line, message, _comments, _context in found:
-        yield _message(message), f"shmtui/{file}"
+    """Every text that goes through the catalogue in the package, and where it stands.
+
+    By the syntax tree: what reads tokens misses those within an f-string.
+    """
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+                match KEYWORDS.get(node.func.id), texts:
+                    case 1, [str(text), *_]:
+                        yield text, str(file.relative_to(PACKAGE.parent))
+                    case 2, [str(one), str(several), *_]:
+                        yield (one, several), str(file.relative_to(PACKAGE.parent))
 
 
 def in_commands() -> Iterator[tuple[Text, str]]:
     """The help of every command and option; it is translated where it is shown."""
     for command in (main, *main.commands.values()):
-        helps = (command.help, command.short_help)
-        for text in (*helps, *(getattr(p, "help", None) for p in command.params)):
+        options = (getattr(parameter, "help", None) for parameter in command.params)
+        for text in (command.help, command.short_help, *options):
             if text:
-                yield text, "shmtui/cli.py"
-
-
-def in_click() -> Iterator[tuple[Text, str]]:
-    """What click says of itself in the help and of wrong usage."""
-    folder = Path(inspect.getfile(click)).parent
-    for name in _OF_CLICK:
-        for _line, message, _comments, _context in extract_from_file("python", folder / name):
-            if message not in _UNSEEN:
-                yield _message(message), f"click/{name}"
-
-
-def _message(found: str | tuple[str, ...]) -> Text:
-    return found if isinstance(found, str) else (found[0], found[1])
+                yield inspect.cleandoc(text), "shmtui/cli.py"
 
 
 def path(code: str, suffix: str) -> Path:
@@ -119,7 +125,8 @@ def written(catalogue: Catalog) -> bytes:
 def template() -> Catalog:
     """All texts, none translated."""
     catalogue = Catalog(project=DOMAIN, charset="utf-8")
-    for message, place in (*in_source(), *in_commands(), *in_click()):
+    of_click = ((text, "click") for text in OF_CLICK)
+    for message, place in (*in_source(), *in_commands(), *of_click):
         catalogue.add(message, locations=[(place, 0)])
     return catalogue
 

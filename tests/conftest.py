@@ -26,6 +26,9 @@ for _ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
     if signal.getsignal(_ignored) is signal.SIG_IGN:
         signal.signal(_ignored, signal.SIG_DFL)
 
+# Whatever language its developer reads, what a test expects is English.
+os.environ["SHMTUI_LANG"] = "en"
+
 # No deadline: how fast this machine is proves nothing. The autouse fixture is made once a test.
 settings.register_profile(
     "shmtui",

@@ -314,13 +314,26 @@ def _grounds(
     )
     if _untouched(snapshot):
         yield _("all three semaphores are zero: nobody has ever got past one of them")
-    for role in (Role.PRODUCER, Role.CONSUMER):
-        if held[role]:
-            yield ngettext(
-                "{count} {role} sleeps on mutex with a permit in hand",
-                "{count} {role}s sleep on mutex with a permit in hand",
-                held[role],
-            ).format(count=held[role], role=role)
+    for count, text in (
+        (
+            held[Role.PRODUCER],
+            ngettext(
+                "{count} producer sleeps on mutex with a permit in hand",
+                "{count} producers sleep on mutex with a permit in hand",
+                held[Role.PRODUCER],
+            ),
+        ),
+        (
+            held[Role.CONSUMER],
+            ngettext(
+                "{count} consumer sleeps on mutex with a permit in hand",
+                "{count} consumers sleep on mutex with a permit in hand",
+                held[Role.CONSUMER],
+            ),
+        ),
+    ):
+        if count:
+            yield text.format(count=count)
     if not standings:
         yield _("no live process maps it")
     guessed = [s for s in standings if held[side(s)] and s.process.role is Role.UNKNOWN]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from shmtui.language import _
 from shmtui.observe.repair import Plan, Refusal
+from shmtui.observe.words import word
 
 
 def proposal_lines(found: Plan | Refusal | None) -> Iterator[str]:
@@ -27,7 +28,7 @@ def proposal_lines(found: Plan | Refusal | None) -> Iterator[str]:
         ).format(name=s.process.name, pid=s.process.pid)
     if not found.changes and not found.nudged:
         yield "  " + _("nothing")
-    yield _("What it rests on ({certainty})").format(certainty=found.certainty)
+    yield _("What it rests on ({certainty})").format(certainty=word(found.certainty))
     for ground in found.rests_on:
         yield f"  {ground}"
     yield "  " + _("all who map it are stopped for a moment; a shell may call its job stopped")

@@ -210,6 +210,22 @@ class DashboardApp(Desk, inherit_bindings=False):
         yield SystemCommand(_("Theme"), _("Choose other colours"), self.action_change_theme)
         yield SystemCommand(_("Screenshot"), _("Save this screen as SVG"), self.deliver_screenshot)
 
+    def action_command_palette(self) -> None:
+        """The palette, which asks in the reader's language."""
+        from textual.command import CommandPalette  # noqa: PLC0415 - opens rarely
+
+        if not isinstance(self.screen, CommandPalette):
+            asks = _("Search for commands") + self._view.glyphs.ellipsis
+            self.push_screen(CommandPalette(placeholder=asks, id="--command-palette"))
+
+    def search_themes(self) -> None:
+        """The themes, to choose one."""
+        from textual.command import CommandPalette  # noqa: PLC0415 - opens rarely
+        from textual.theme import ThemeProvider  # noqa: PLC0415
+
+        asks = _("Search for themes") + self._view.glyphs.ellipsis
+        self.push_screen(CommandPalette(providers=[ThemeProvider], placeholder=asks))
+
     def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
         async def run() -> None:
             await self.run_action(action)

@@ -34,7 +34,7 @@ def aim_at(row: Row | None, owns: Callable[[int], bool]) -> Aim:
     if row is None:
         return Aim("")
     if isinstance(row, Group):
-        label, members = row.key, row.alive
+        label, members = _(row.key), row.alive
     else:
         process = row.process
         label = f"{process.name} ({process.pid})"

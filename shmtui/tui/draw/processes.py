@@ -137,8 +137,12 @@ def _group(group: Group, table: Table, glyphs: Glyphs) -> Line:
     role = f"{known}-strong" if known else "strong"
     spans = [Span(" " * (column.width + table.gap)) for column in table.before]
     title = f"{_(group.key)} ({len(group.alive)})"
-    spans.append(Span(fit(title, table.name, "<", glyphs.ellipsis), role))
-    for column in table.after:
+    room, columns = table.name, table.after
+    if columns and columns[0].total is None:
+        # Nothing stands there in a heading's row, and some languages' words are long.
+        room, columns = room + table.gap + columns[0].width, columns[1:]
+    spans.append(Span(fit(title, room, "<", glyphs.ellipsis), role))
+    for column in columns:
         text = column.total(group, glyphs) if column.total and group.members else ""
         spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), "strong"))
     return tuple(spans)

@@ -62,7 +62,9 @@ def _marks(view: View, width: int) -> list[Span]:
     """What must not be overlooked."""
     marks = []
     if view.frozen:
-        more = f"{view.glyphs.dot} {_('z thaws, workers go on')} " if width >= 72 else ""
+        more = f"{view.glyphs.dot} {_('z thaws, workers go on')} "
+        # The hint goes before it crowds the banner itself out.
+        more = more if 3 * len(more) <= width + 3 else ""
         marks.append(Span(f" {_('FROZEN')} {more}", "banner"))
     if view.read_only:
         marks.append(Span(" " + _("read-only"), "warn"))
