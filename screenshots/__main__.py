@@ -5,19 +5,29 @@ segment, driven by keys, and drawn by Textual itself into an SVG. The PNG beside
 is what headless Chromium makes of that; without Chromium only the SVGs are made.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from shmtui.errors import MissingSegmentError
+from shmtui.housekeeping import remove
+from shmtui.ipc.segment import segment_path
+from tests.compiling import Compiler
+from tests.peers import build
 from tests.terminal import Terminal
 
 FOLDER: Final = Path(__file__).parent
 _CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
+_APART_SECONDS: Final = 0.7
+"""The course's programs are started by hand, one after the other."""
 _CELL_WIDTH, _LINE_HEIGHT, _MARGIN = 12.2, 24.4, 50
 
 
@@ -34,6 +44,12 @@ class Scene:
     columns: int = 120
     rows: int = 38
     env: dict[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    """The course's programs that run before it, untouched; they hang, for nobody calls sem_init."""
+    running: tuple[tuple[str, ...], ...] = ()
+    """What ``run --headless`` makes beside it."""
+    joining: tuple[str, ...] = ()
+    """Those that join once the dashboard is open."""
 
 
 _FULL: Final = (
@@ -41,6 +57,7 @@ _FULL: Final = (
     ("producer 2", "+"),
     ("2 items/s", "+"),
 )
+_COURSE: Final = ("produtor", "consumidor")
 SCENES: Final = (
     Scene("default", ("run",), 9),
     Scene("full", ("run",), 20, _FULL),
@@ -49,7 +66,7 @@ SCENES: Final = (
         ("run", "/jobs", "--slots", "64", "--producers", "8", "--consumers", "8",
          "--produce-rate", "2000", "--consume-rate", "2000"),
         25,
-        rows=46,
+        rows=47,
     ),
     Scene(
         "slots-4096",
@@ -59,6 +76,31 @@ SCENES: Final = (
     ),
     Scene("80x24", ("run",), 20, columns=80, rows=24),
     Scene("50x20", ("run",), 20, columns=50, rows=20),
+    Scene("peers", ("run",), 24, joining=_COURSE),
+    Scene("attach", ("attach", "/shm_buffer"), 9, beside=_COURSE),
+    Scene(
+        "repair",
+        ("attach", "/shm_buffer", "--write"),
+        14,
+        (("2 findings", "r"),),
+        beside=_COURSE,
+    ),
+    Scene(
+        "picker",
+        ("attach",),
+        12,
+        beside=_COURSE,
+        running=(
+            ("/jobs", "--slots", "64", "--semaphores", "named"),
+            ("/frames", "--slots", "4096", "--item", "double", "--producers", "3"),
+        ),
+    ),
+    Scene(
+        "step",
+        ("run", "/jobs", "--producers", "2", "--consumers", "2"),
+        16,
+        (("consumer 2", "s"), ("1,2▶wait-empty", "s"), ("1,2▶wait-mutex", "s")),
+    ),
     Scene("light", ("run",), 20, _FULL[:2], env={"TEXTUAL_THEME": "shmtui-light"}),
 )  # fmt: skip
 
@@ -71,14 +113,56 @@ def take(scene: Scene) -> Path:
         "TEXTUAL_SCREENSHOT_FILENAME": f"{scene.name}.svg",
         "COLORTERM": "truecolor",
     }
-    with Terminal(
-        *scene.arguments, columns=scene.columns, rows=scene.rows, env=env | scene.env
-    ) as terminal:
+    with (
+        course(scene.beside),
+        runs(scene.running),
+        Terminal(
+            *scene.arguments, columns=scene.columns, rows=scene.rows, env=env | scene.env
+        ) as terminal,
+        contextlib.ExitStack() as later,
+    ):
         for text, key in scene.keys:
             terminal.wait_for(text)
             terminal.press(key)
+        if scene.joining:
+            terminal.wait_for("consumer 1")
+            later.enter_context(course(scene.joining))
         terminal.wait(scene.seconds + 30)
     return FOLDER / f"{scene.name}.svg"
+
+
+@contextlib.contextmanager
+def course(programs: tuple[str, ...]) -> Iterator[None]:
+    """The course's programs, compiled and running; the segment that they leave goes with them."""
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as ends:
+        for name in programs:
+            binary = build(Compiler(Path(directory)), name)
+            running = subprocess.Popen([binary], stdout=subprocess.DEVNULL)
+            ends.callback(running.wait)
+            ends.callback(running.kill)
+            time.sleep(_APART_SECONDS)
+        yield
+    if programs:
+        with contextlib.suppress(MissingSegmentError):
+            remove("/shm_buffer")
+
+
+@contextlib.contextmanager
+def runs(commands: tuple[tuple[str, ...], ...]) -> Iterator[None]:
+    """Buffers of shmtui without a screen, and their workers."""
+    with contextlib.ExitStack() as ends:
+        for command in commands:
+            running = subprocess.Popen(
+                [sys.executable, "-m", "shmtui", "run", *command, "--headless"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            ends.callback(running.wait)
+            ends.callback(running.terminate)
+        while not all(Path(segment_path(command[0])).exists() for command in commands):
+            time.sleep(0.05)
+        time.sleep(3 * bool(commands))
+        yield
 
 
 def to_png(svg: Path, browser: str, columns: int, rows: int) -> None:

@@ -5,7 +5,7 @@ them; where none is, plain structs of the segment's very size are all there is t
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations, zip_longest
 from typing import Final
@@ -69,19 +69,44 @@ def state_of(layout: Layout, look: Look) -> State:
     code = "=" + layout.index_code
     in_ = struct.unpack_from(code, look.raw, layout.in_)[0]
     out = struct.unpack_from(code, look.raw, layout.out)[0]
+    return _state(layout.slots, in_, out, layout.index_size, words)
+
+
+def _state(slots: int, in_: int, out: int, width: int, words: Sequence[SemaphoreWords]) -> State:
+    """The state of a ring with those indices, ``width`` bytes each: reduced, or counters."""
     _mutex, empty, full = words
-    items = counted_on(layout.slots, in_, out, empty.value, full.value, layout.index_size)
-    if items is not None:
-        return State(in_ % layout.slots, out % layout.slots, True, *words)
+    if counted_on(slots, in_, out, empty.value, full.value, width) is not None:
+        return State(in_ % slots, out % slots, True, *words)
     return State(in_, out, False, *words)
 
 
+def possible(slots: int, state: State, takers: int) -> bool:
+    """Whether a ring of so many slots can be in that state, with a permit in each taker's hand
+    at the most.
+    """
+    in_, out = state.in_, state.out
+    empty, full, mutex = state.empty.value, state.full.value, state.mutex.value
+    if not (0 <= in_ < slots and 0 <= out < slots) or mutex > 1 or empty + full > slots:
+        return False
+    if max(state.mutex.waiters, state.empty.waiters, state.full.waiters) >= MAX_WAITERS:
+        return False
+    if empty == full == mutex == 0 and in_ == out == 0:
+        return True  # Never initialised: nothing to contradict, and nothing to be sure of.
+    in_hand = slots - empty - full
+    if in_hand > takers:
+        return False
+    occupied = (in_ - out) % slots
+    # ``full`` permits are items that nobody claimed; each permit in hand is an item more or less.
+    return any(full <= filled <= full + in_hand for filled in {occupied, occupied or slots})
+
+
 def candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
-    """Everything worth a try for the segment of ``look``, the likely ones early: bytes that are
-    mostly zero allow hundreds of thousands, more than there is time for.
+    """Everything worth a try for the segment of ``look``, and not impossible by its indices and
+    semaphores; the likely ones early, for bytes that are mostly zero allow more than there is
+    time for.
     """
     found = signatures(look.raw, libc)
-    tries = []
+    tries: list[Iterator[Layout]] = []
     if len(look.named) == 3:
         for names in _named_orders(look.named):
             values = {role: words for role, (_, words) in zip(SemaphoreRole, names, strict=True)}
@@ -97,7 +122,8 @@ def candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
             }
             tries.append(_around(look.raw, libc, offsets, values, takers, ()))
     else:
-        tries.append(_by_size(len(look.raw), libc))
+        sized = _by_size(len(look.raw), libc)
+        tries.append(c for c in sized if possible(c.slots, state_of(c, look), takers))
     for turn in zip_longest(*tries):
         yield from (layout for layout in turn if layout is not None)
 
@@ -145,18 +171,25 @@ def _around(
     total = values[SemaphoreRole.EMPTY].value + values[SemaphoreRole.FULL].value
     if values[SemaphoreRole.MUTEX].value > 1 or total > 2**31 - 1:
         return
+    words = [values[role] for role in SemaphoreRole]
     mutex, empty, full = offsets or (None, None, None)
     for at, code in _index_places(len(raw), offsets):
         width = struct.calcsize(code)
         first, second = struct.unpack_from(f"={code}{code}", raw, at)
         taken = [(o, SEM_SIZE) for o in offsets] + [(at, 2 * width)]
+        gaps = list(gaps_between(len(raw), taken))
         packed = at % width != 0
-        for start, end in gaps_between(len(raw), taken):
-            for slots, counts in _lengths((first, second), values, takers, width):
+        orders = ((at, at + width, first, second), (at + width, at, second, first))
+        for slots in range(max(total, 1), total + takers + 1):
+            either = [
+                (in_, out)
+                for in_, out, one, two in orders
+                if possible(slots, _state(slots, one, two, width, words), takers)
+            ]
+            for start, end in gaps if either else ():
                 for data, size in _fits(start, end, slots, packed=packed):
                     item = _item(size)
-                    for swapped in (False, True) if counts is None else (counts,):
-                        in_, out = (at + width, at) if swapped else (at, at + width)
+                    for in_, out in either:
                         yield Layout(
                             slots, item, data, in_, out, mutex, empty, full,
                             len(raw), libc, code, names,
@@ -183,28 +216,6 @@ def _index_places(size: int, offsets: tuple[int, ...]) -> list[tuple[int, str]]:
             apart = min(min(abs(at - edge), abs(at + 2 * width - edge)) for edge in edges)
             places.append((apart, at, code))
     return [(at, code) for _apart, at, code in sorted(places)]
-
-
-def _lengths(
-    indices: tuple[int, int],
-    values: dict[SemaphoreRole, SemaphoreWords],
-    takers: int,
-    width: int,
-) -> Iterator[tuple[int, bool | None]]:
-    """How many slots a ring of two such indices may have, each with which of them is ``in``:
-    None where either may be, else whether it is the second, as of counters.
-    """
-    if min(indices) < 0:
-        return
-    empty, full = values[SemaphoreRole.EMPTY].value, values[SemaphoreRole.FULL].value
-    least, most = max(empty + full, 1), empty + full + takers
-    for slots in range(max(least, *(index + 1 for index in indices)), most + 1):
-        yield slots, None
-    for swapped, (in_, out) in ((False, indices), (True, indices[::-1])):
-        if full <= (in_ - out) % 2 ** (8 * width) <= most - empty:
-            for slots in range(least, min(most, max(indices)) + 1):
-                if counted_on(slots, in_, out, empty, full, width) is not None:
-                    yield slots, swapped
 
 
 def gaps_between(size: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:

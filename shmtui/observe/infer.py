@@ -22,20 +22,20 @@ from shmtui.ipc.layout import Layout
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.observe.guesses import (
-    MAX_WAITERS,
     Look,
     State,
     candidates,
     fields_of,
     gaps_between,
     plainness,
+    possible,
     state_of,
 )
 
 MAX_SIZE: Final = 1 << 20
 """Segments past this size are not guessed at."""
 MAX_CANDIDATES: Final = 400
-MAX_TRIED: Final = 10_000
+MAX_TRIED: Final = 50_000
 """Where there are more to try, those that were not leave every result unsure."""
 VISITS: Final = 12
 """Looks a slot, after which one that ``in`` was never seen at does not exist: e^-12."""
@@ -43,6 +43,8 @@ CHANGES: Final = 5
 """So often bytes have to change as a larger item's would, before they are part of one."""
 _FEW: Final = 16
 """Only so few of those left are compared with each other."""
+_WEIGHED: Final = 10_000
+"""Where more are left, those that were tried late are not weighed: none of them is sure."""
 _LAP: Final = 4
 """In a ring of fewer slots any change may be part of any item."""
 
@@ -83,8 +85,8 @@ class Elimination:
             self._all_tried = len(tried) <= MAX_TRIED
             self._left = [
                 c
-                for c in set(tried)
-                if (not roles or c.names == roles) and _holds(c, first, takers)
+                for c in dict.fromkeys(tried)
+                if (not roles or c.names == roles) and _padding_clear(c, first.raw)
             ]
 
     def add(self, look: Look) -> None:
@@ -148,6 +150,7 @@ class Elimination:
         left = [layout for layout in self._left if self._visited(layout)]
         if len(left) <= _FEW:
             left = [layout for layout in left if not self._outdone(layout)]
+        left = left[:_WEIGHED]
         left.sort(key=lambda layout: plainness(layout, state_of(layout, last)))
         sure = self._all_tried and len(left) == 1 and _telling(left[0], self._looks)
         return Inference(tuple(left[:MAX_CANDIDATES]), sure)
@@ -165,24 +168,9 @@ def infer(looks: Sequence[Look], libc: Libc, takers: int) -> Inference:
 
 
 def _holds(layout: Layout, look: Look, takers: int) -> bool:
-    return _possible(layout, state_of(layout, look), takers) and _padding_clear(layout, look.raw)
-
-
-def _possible(layout: Layout, state: State, takers: int) -> bool:
-    slots, in_, out = layout.slots, state.in_, state.out
-    empty, full, mutex = state.empty.value, state.full.value, state.mutex.value
-    if not (0 <= in_ < slots and 0 <= out < slots) or mutex > 1 or empty + full > slots:
-        return False
-    if max(state.mutex.waiters, state.empty.waiters, state.full.waiters) >= MAX_WAITERS:
-        return False
-    if empty == full == mutex == 0 and in_ == out == 0:
-        return True  # Never initialised: nothing to contradict, and nothing to be sure of.
-    in_hand = slots - empty - full
-    if in_hand > takers:
-        return False
-    occupied = (in_ - out) % slots
-    # ``full`` permits are items that nobody claimed; each permit in hand is an item more or less.
-    return any(full <= filled <= full + in_hand for filled in {occupied, occupied or slots})
+    return possible(layout.slots, state_of(layout, look), takers) and _padding_clear(
+        layout, look.raw
+    )
 
 
 def _padding_clear(layout: Layout, raw: bytes) -> bool:

@@ -33,6 +33,8 @@ MAPPED = Column(N_("mapped by"), 26, "<", mappers_text)
 MAPPED_NARROW = Column(N_("mapped by"), 16, "<", mappers_text)
 
 _NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
+_LOOKS_WANTED = 33
+"""*bounded buffer of 4,096 × double*, and a little: rather that than more names of mappers."""
 
 
 @lru_cache(maxsize=32)
@@ -54,8 +56,10 @@ def columns_for(width: int) -> tuple[Column, ...]:
     )
     for fixed in choices:
         room = width - sum(column.width + 2 for column in fixed) - 2
-        if room >= _NAME_LEAST + _LOOKS_LEAST or not fixed:
+        least = _LOOKS_WANTED if MAPPED in fixed else _LOOKS_LEAST
+        if room >= _NAME_LEAST + least or not fixed:
             name = max(1, min(_NAME_MOST, room - _LOOKS_LEAST, room // 2))
+            name = max(min(name, _NAME_LEAST), min(name, room - _LOOKS_WANTED))
             looks = max(0, room - name)
             return (
                 Column(NAME.title, name, NAME.align, NAME.text),

@@ -1,0 +1,154 @@
+"""Everything that looks at a segment, in one process: each reader, each text, each drawing."""
+
+import contextlib
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.observe.discovery import Entry, discover
+from shmtui.observe.layout_choice import LayoutOptions
+from shmtui.observe.sampler import Sampler
+from shmtui.observe.snapshot import Snapshot
+from shmtui.report import json, listing, text
+from shmtui.tui.draw import picker, raw, ring, semaphores, throughput
+from shmtui.tui.draw.findings import finding_line, finding_text
+from shmtui.tui.draw.processes import row_line
+from shmtui.tui.draw.title import title_line
+from shmtui.tui.flow import verdict
+from shmtui.tui.glyphs import ASCII, UNICODE
+from shmtui.tui.history import History
+from shmtui.tui.lines import Line, width_of
+from shmtui.tui.rows import table_rows
+from shmtui.tui.view import View
+from shmtui.tui.window import Heat
+
+CPU_SECONDS: Final = 2.0
+"""The most that one look may compute."""
+HANGS_SECONDS: Final = 60
+"""The most that it may take on a machine that is busy with something else."""
+SIZES: Final = ((120, 12), (50, 5))
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the looks came to."""
+
+    looks: int = 0
+    refused: int = 0
+    longest: float = 0.0
+    """Seconds of processor time of the longest look."""
+
+
+@contextlib.contextmanager
+def soon(tally: Tally) -> Iterator[None]:
+    """AssertionError where the block computes or waits for longer than a look may."""
+
+    def hangs(_number: int, _frame: FrameType | None) -> None:
+        raise AssertionError(f"it hangs: {HANGS_SECONDS} s and no end")
+
+    before = signal.signal(signal.SIGALRM, hangs)
+    signal.alarm(HANGS_SECONDS)
+    started = time.process_time()
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    spent = time.process_time() - started
+    tally.looks += 1
+    tally.longest = max(tally.longest, spent)
+    assert spent < CPU_SECONDS, f"a look took {spent:.1f} s of processor time"
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had at a time."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def listed(folder: Path) -> tuple[Entry, ...]:
+    """``ls`` of a folder in all of its forms."""
+    entries = discover(str(folder))
+    lines = [
+        *listing.listing_lines(entries),
+        *listing.listing_lines(entries, 80),
+        *(json.line(json.entry_json(entry)) for entry in entries),
+    ]
+    sane(lines)
+    for entry in entries:
+        fits([picker.entry_line(entry, 80, UNICODE)], 80)
+        fits(picker.entry_detail(entry, 80, 6, ASCII), 80)
+    return entries
+
+
+def look(name: str, options: LayoutOptions, folder: Path, tally: Tally) -> Snapshot | None:
+    """``stat``, ``check`` and ``attach`` on one segment; None where it is refused."""
+    try:
+        with (
+            soon(tally),
+            contextlib.closing(Sampler(name, options, folder=str(folder))) as sampler,
+        ):
+            sampler.sample()
+            sampler.slots_shown = 64
+            sampler.watch()
+            snapshot = sampler.sample()
+            told(snapshot)
+            drawn(snapshot, sampler)
+            return snapshot
+    except ShmtuiError as error:
+        tally.refused += 1
+        sane([str(error)])
+        return None
+
+
+def told(snapshot: Snapshot) -> None:
+    """A snapshot as text and as JSON."""
+    sane([json.line(json.snapshot_json(snapshot)), *text.snapshot_lines(snapshot)])
+
+
+def sane(lines: list[str]) -> None:
+    """AssertionError where a line is several, cannot be written, or could move a cursor."""
+    for line in lines:
+        assert "\n" not in line
+        assert "\x1b" not in line
+        line.encode("utf-8")
+
+
+def drawn(snapshot: Snapshot, sampler: Sampler) -> None:
+    """A snapshot in every panel, wide and narrow."""
+    history = History()
+    rates = snapshot.throughput
+    history.add(snapshot.monotonic_ns, rates.produced_per_s, rates.consumed_per_s)
+    view = View(snapshot=snapshot, history=history, verdict=verdict(snapshot), read_only=True)
+    rows = table_rows(snapshot)
+    at = max(snapshot.segment.size - 200, 0)
+    window = Heat().look(at, sampler.read(at, 256), 1)
+    for glyphs in (UNICODE, ASCII):
+        for width, height in SIZES:
+            box = (width, height, glyphs)
+            fits([title_line(replace(view, glyphs=glyphs), width)], width)
+            for finding in snapshot.health.findings:
+                fits(
+                    [finding_line(finding, width, glyphs), *finding_text(finding, width, glyphs)],
+                    width,
+                )
+            fits([row_line(row, width, False, glyphs) for row in rows], width)
+            for reading in raw.READINGS if view.raw else ():
+                fits(raw.raw_lines(window, at, snapshot.segment.size, reading, *box), width)
+            if not view.raw:
+                fits(ring.ring_lines(snapshot, *box), width)
+                fits(semaphores.semaphore_lines(snapshot, True, *box), width)
+                fits(
+                    throughput.throughput_lines(snapshot, history.series, history.peak(), *box),
+                    width,
+                )
+
+
+def fits(lines: list[Line], width: int) -> None:
+    """AssertionError where a line is wider than its panel."""
+    assert all(width_of(line) <= width for line in lines)
