@@ -1,5 +1,6 @@
 """One child process: a worker of ours, or a program of the user's; how it starts and what it says."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -41,6 +42,8 @@ class Child:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=WORKER_LINES))
     said: int = 0
     """Lines it has said in all, those forgotten included."""
+    told_to_end: float | None = None
+    """When it was, by the monotonic clock."""
     restart: bool = False
     """Start it again once it has ended."""
     _rest: str = ""
@@ -98,6 +101,17 @@ def spawn_worker(segment: str, record: ControlRecord) -> tuple[subprocess.Popen[
         process.stderr.close()
     os.set_blocking(output, False)
     return process, output
+
+
+def led_by(leader: int) -> tuple[int, ...]:
+    """Who else is in the process group of a program: what a script of the user's started."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal() and int(entry) != leader:
+            with contextlib.suppress(OSError):
+                if os.getpgid(int(entry)) == leader:
+                    found.append(int(entry))
+    return tuple(found)
 
 
 def abandon(process: subprocess.Popen[bytes]) -> None:

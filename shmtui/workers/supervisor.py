@@ -38,6 +38,7 @@ from shmtui.workers.child import (
     PROGRAM_LINES,
     Child,
     abandon,
+    led_by,
     require_command,
     spawn_program,
     spawn_worker,
@@ -52,6 +53,7 @@ NEWS_SECONDS: Final = 5.0
 FIRST_FRAME_SECONDS: Final = 0.08
 """How long a dashboard takes from its first event to its first frame, about."""
 END_SECONDS: Final = 1.8
+LOOK_SECONDS: Final = 0.05
 """How long the last ones have between SIGTERM and SIGKILL."""
 HISTORY: Final = 200
 
@@ -340,15 +342,24 @@ class Supervisor:
         self._signal(pid, signal.SIGKILL)
 
     def _end(self, child: Child) -> None:
+        child.told_to_end = time.monotonic()
         self._signal(child.pid, signal.SIGTERM)
         self._signal(child.pid, signal.SIGCONT)
         child.record.bell.post()
 
     def _signal(self, pid: int, number: signal.Signals) -> None:
-        """Send it through the pidfd: a PID that has been used again is never hit."""
+        """Send it through the pidfd: a PID that has been used again is never hit.
+
+        A program of the user's may be a script that started others: they get it too. Their
+        group has its PID, which is nobody else's until it is reaped.
+        """
         child = self._children.get(pid)
-        if child is not None:
-            with contextlib.suppress(ProcessLookupError):
+        if child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if child.program:
+                os.killpg(pid, number)
+            else:
                 signal.pidfd_send_signal(child.pidfd, number)
 
     def publish(
@@ -400,7 +411,24 @@ class Supervisor:
         if not child.listen() and self._loop is not None:
             self._loop.remove_reader(child.output)
 
+    def _waits_for_others(self, child: Child) -> bool:
+        """Whether what a script started still ends, which it is given the same time for."""
+        told = child.told_to_end
+        if not child.program or told is None or not led_by(child.pid):
+            return False
+        if time.monotonic() - told > END_SECONDS:
+            self._signal(child.pid, signal.SIGKILL)
+            return False
+        if self._loop is None:
+            time.sleep(LOOK_SECONDS)
+        else:
+            self._loop.remove_reader(child.pidfd)
+            self._loop.call_later(LOOK_SECONDS, self._reap, child)
+        return True
+
     def _reap(self, child: Child) -> None:
+        if child.pid not in self._children or self._waits_for_others(child):
+            return
         status = child.process.wait()
         while select.select([child.output], [], [], 0)[0] and child.listen():
             pass

@@ -1,0 +1,110 @@
+"""Programs of the user's that are scripts: what they started is paused and ended with them."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from shmtui.ipc.process import start_time
+from shmtui.ipc.protocol import Role
+from shmtui.workers import supervisor as supervisor_module
+from shmtui.workers.child import led_by
+from shmtui.workers.supervisor import Supervisor
+from tests.conftest import MakeBuffer
+from tests.waiting import poll, until
+from tests.workers.crew import Crew
+
+SCRIPT: Final = """\
+#!/bin/sh
+sh -c '{trap} echo child $$; while :; do sleep 0.02; done' &
+echo script $$
+wait
+"""
+TIDY: Final = 'trap "sleep 0.2; echo tidied up; exit 0" TERM;'
+STUBBORN: Final = 'trap "" TERM;'
+
+
+def script(folder: Path, trap: str) -> tuple[str, ...]:
+    """A script that starts a child and waits for it."""
+    path = folder / "both.sh"
+    path.write_text(SCRIPT.replace("{trap}", trap))
+    path.chmod(0o755)
+    return (str(path),)
+
+
+def said(supervisor: Supervisor, pid: int) -> list[str]:
+    """What the program of that PID, and those that it started, have printed."""
+    return [line for child in supervisor.logs() if child.pid == pid for line in child.lines]
+
+
+def child_of(supervisor: Supervisor, pid: int) -> int | None:
+    """The PID that the script's child has said."""
+    words = [line.split() for line in said(supervisor, pid)]
+    return next((int(word) for kind, word in words if kind == "child"), None)
+
+
+async def started(supervisor: Supervisor, command: tuple[str, ...]) -> tuple[int, int]:
+    """The script's PID and its child's, once that has set its trap."""
+    supervisor.watch(asyncio.get_running_loop())
+    pid = supervisor.start_program(Role.PRODUCER, command)
+    await until(lambda: child_of(supervisor, pid) is not None, "its child runs")
+    child = child_of(supervisor, pid)
+    assert child is not None
+    assert child in led_by(pid)
+    return pid, child
+
+
+async def test_what_a_script_started_ends_with_it_in_its_own_time(
+    make_buffer: MakeBuffer, crew: Crew, tmp_path: Path
+) -> None:
+    """The child gets the signal too, and is not killed while it tidies up."""
+    supervisor = crew(make_buffer(2))
+    pid, child = await started(supervisor, script(tmp_path, TIDY))
+    supervisor.terminate(pid)
+    await until(lambda: not supervisor.owns(pid), "the script is gone")
+    assert start_time(child) is None
+    assert "tidied up" in said(supervisor, pid)
+
+
+async def test_what_will_not_end_is_killed(
+    make_buffer: MakeBuffer, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that ignores the signal does not outlive its script."""
+    monkeypatch.setattr(supervisor_module, "END_SECONDS", 0.3)
+    supervisor = crew(make_buffer(2))
+    pid, child = await started(supervisor, script(tmp_path, STUBBORN))
+    supervisor.terminate(pid)
+    await until(lambda: not supervisor.owns(pid), "the script is gone")
+    poll(lambda: start_time(child) is None, "so is its child")
+
+
+@pytest.mark.parametrize("trap", ["", TIDY, STUBBORN], ids=["plain", "tidy", "stubborn"])
+async def test_nothing_is_left_when_all_end(
+    make_buffer: MakeBuffer, crew: Crew, tmp_path: Path, trap: str
+) -> None:
+    """Leaving ends the scripts with all that they started, without the loop."""
+    supervisor = crew(make_buffer(2))
+    pid, child = await started(supervisor, script(tmp_path, trap))
+    supervisor.close()
+    assert not supervisor.owns(pid)
+    poll(lambda: start_time(child) is None, "its child is gone")
+
+
+async def test_a_pause_is_for_all_of_them(
+    make_buffer: MakeBuffer, crew: Crew, tmp_path: Path
+) -> None:
+    """A paused script's child stands still too, and goes on with it."""
+    supervisor = crew(make_buffer(2))
+    pid, child = await started(supervisor, script(tmp_path, TIDY))
+
+    def states() -> set[str]:
+        stats = [Path(f"/proc/{one}/stat").read_text() for one in (pid, child)]
+        return {stat.rpartition(") ")[2][0] for stat in stats}
+
+    supervisor.pause(pid)
+    await until(lambda: states() == {"T"}, "both are stopped")
+    supervisor.resume(pid)
+    await until(lambda: "T" not in states(), "both go on")
+    assert os.getpgid(child) == pid
