@@ -73,11 +73,13 @@ class OwnBuffer:
         ``assumed``: the layout is only the likeliest of those that fit. NameInUseError: another
         shmtui has one there. Removing takes the block away, never the segment.
         """
-        if not layout.complete:
+        missing = layout.missing
+        if missing:
             raise ShmtuiError(
                 _(
-                    "{name} has no semaphores that are known: name them with --mutex --empty --full"
-                ).format(name=name)
+                    "no worker can join {name} without the semaphores that it takes: name {options}; "
+                    "a pthread_mutex_t is none"
+                ).format(name=name, options=" ".join(f"--{role} /NAME" for role in missing))
             )
         flags = Flags.GUEST | Flags.ASSUMED if assumed else Flags.GUEST
         try:

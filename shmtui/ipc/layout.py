@@ -153,12 +153,18 @@ class Layout:
         return dict(self.names).get(role)
 
     @property
-    def complete(self) -> bool:
-        """Whether all three semaphores are known, so that one can take part."""
-        return all(
-            self.semaphore_offset(role) is not None or self.semaphore_name(role) is not None
+    def missing(self) -> tuple[SemaphoreRole, ...]:
+        """The semaphores that are not known; with one missing nobody of ours can take part."""
+        return tuple(
+            role
             for role in SemaphoreRole
+            if self.semaphore_offset(role) is None and self.semaphore_name(role) is None
         )
+
+    @property
+    def complete(self) -> bool:
+        """Whether all three semaphores are known."""
+        return not self.missing
 
     def semaphore_offset(self, role: SemaphoreRole) -> int | None:
         """Offset of that semaphore, or None where it is a named one."""

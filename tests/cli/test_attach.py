@@ -45,6 +45,17 @@ def test_read_only_changes_not_a_byte(make_buffer: MakeBuffer) -> None:
     assert sorted(os.listdir("/dev/shm")) == files_before
 
 
+def test_no_worker_joins_without_the_semaphores(make_buffer: MakeBuffer) -> None:
+    """A ring whose lock is no semaphore can be looked at, and what is missing is named."""
+    buffer = make_buffer(5)
+    layout = "data=0:5xint32,in=20:int32,out=24,empty=64,full=96"
+    with Terminal("attach", buffer.name, "--layout", layout, "--write") as terminal:
+        assert terminal.wait() == 2
+        assert "name --mutex /NAME; a pthread_mutex_t is none" in " ".join(terminal.text.split())
+    record = stat_json(buffer.name, "--layout", layout)
+    assert record["semaphores"].keys() == {"empty", "full"}
+
+
 def test_nothing_to_attach_to(name: str) -> None:
     """A name that nothing has is one line, and the line knows of ``--wait``."""
     with Terminal("attach", name) as terminal:
