@@ -60,9 +60,9 @@ def soon(tally: Tally) -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-    spent = time.process_time() - started
-    tally.looks += 1
-    tally.longest = max(tally.longest, spent)
+        spent = time.process_time() - started
+        tally.looks += 1
+        tally.longest = max(tally.longest, spent)
     assert spent < CPU_SECONDS, f"a look took {spent:.1f} s of processor time"
 
 

@@ -7,7 +7,7 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -93,18 +93,16 @@ def survive(home: Path, seed: int, numbers: range) -> Tally:
 def test_whatever_lies_there(home: Path) -> None:
     """80 of them in the ordinary run."""
     tally = survive(home, 1, range(80))
-    assert tally.looks > 200
+    assert tally.looks > 100
     assert 0 < tally.refused < tally.looks
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-def test_ten_thousand_of_them(home: Path, seed: int, record_property: Callable[..., None]) -> None:
+def test_ten_thousand_of_them(home: Path, seed: int) -> None:
     """The same, 1 000 for each seed; noise and zeros of every size from 0 to 4096 are among them."""
     tally = survive(home, seed, range(1000 * seed, 1000 * (seed + 1)))
-    record_property("looks", tally.looks)
-    record_property("longest", tally.longest)
-    record_property("peak", peak_bytes())
+    print(f"{tally}, peak {peak_bytes() >> 20} MiB")  # noqa: T201 - the figures, with -rP
 
 
 # -- while it is read -----------------------------------------------------------------------------
