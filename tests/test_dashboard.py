@@ -8,6 +8,8 @@ import pytest
 
 from shmtui.ipc.control import Condition, control_name
 from shmtui.ipc.segment import segment_path
+from tests.compiling import Compiler
+from tests.peers import build
 from tests.program import run_shmtui, running, worker_records
 from tests.terminal import Terminal
 from tests.waiting import poll
@@ -148,3 +150,31 @@ def test_poor_terminals(name: str, setting: dict[str, str]) -> None:
         assert terminal.text.isascii()
         terminal.press("q")
         assert terminal.wait() == 0
+
+
+def test_programs_of_ones_own_are_steered_like_workers(name: str, gcc: Compiler) -> None:
+    """They are shown, paused, let go on, started anew and ended with it."""
+    produtor, consumidor = build(gcc, "produtor", name), build(gcc, "consumidor", name)
+    commands = ("--producer", str(produtor), "--consumer", str(consumidor))
+
+    def producers(text: str) -> list[tuple[str, str]]:
+        """PID and state of each row of one."""
+        return re.findall(r"(\d+) +└ produtor +\S+ (\w+)", text)
+
+    with Terminal("run", name, *commands, columns=130, rows=44) as terminal:
+        terminal.wait_for(lambda text: producers(text) and "consumers (1)" in text)
+        first = producers(terminal.text)[0][0]
+        terminal.press("down", "space")
+        terminal.wait_for(lambda text: producers(text) == [(first, "paused")], "it is paused")
+        terminal.press("space")
+        terminal.wait_for("resumed")
+        terminal.wait_for(lambda text: producers(text)[0][1] in {"pacing", "blocked", "running"})
+        terminal.press("l")
+        terminal.wait_for("Produzindo:")
+        terminal.press("R")
+        terminal.wait_for(lambda text: f"PID {first}" not in text, "another takes its place")
+        terminal.press("escape")
+        terminal.wait_for(lambda text: "R restarts" not in text, "the panel is closed")
+        terminal.press("q")
+        assert terminal.wait() == 0
+    assert gone(name)

@@ -55,10 +55,12 @@ def worker_state(record: WorkerRecord, letter: str) -> ProcessState:
     return ProcessState.PACING if record.step is Step.PACE else ProcessState.RUNNING
 
 
-def foreign_state(letter: str, blocked: bool) -> ProcessState:
-    """What a foreign process is doing, as far as /proc tells."""
+def foreign_state(letter: str, blocked: bool, *, held: bool = False) -> ProcessState:
+    """What a process that is no worker is doing, as far as /proc tells; ``held``: it is a program
+    that its supervisor has stopped.
+    """
     if letter in {"T", "t"}:
-        return ProcessState.STOPPED
+        return ProcessState.PAUSED if held else ProcessState.STOPPED
     if letter in {"Z", "X"}:
         return ProcessState.ENDED
     if blocked:
@@ -315,7 +317,9 @@ class Participants:
             pid=pid,
             name=seen.name,
             role=seen.role if program is None else program.role,
-            state=foreign_state(seen.last.state, blocked),
+            state=foreign_state(
+                seen.last.state, blocked, held=program is not None and program.hold
+            ),
             origin=Origin.FOREIGN if program is None else Origin.PROGRAM,
             blocked_on=blocked_on,
             blocked_for=(now_ns - seen.blocked_since_ns) / 1e9 if blocked else None,
