@@ -1,0 +1,121 @@
+"""The real program under orders in no order: it lives, loses nothing unsaid, and leaves nothing."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from shmtui.ipc.control import control_name
+from shmtui.ipc.segment import segment_path
+from shmtui.observe.audit import audit_of
+from shmtui.observe.sampler import Sampler
+from tests.chaos import Chaos, Resources, resources_of
+from tests.program import run_shmtui, running
+from tests.terminal import Terminal
+from tests.waiting import poll
+
+PER_WORKER: Final = 3
+"""Descriptors that a live worker takes: its pidfd, what it says, its line in /proc."""
+POOL: Final = 8
+"""Threads that Python keeps for what may block, once there was something: no more, and none else."""
+
+
+def beside_workers(held: Resources, workers: int) -> int:
+    """Descriptors that a dashboard has beside those for its workers."""
+    return held.descriptors - PER_WORKER * workers
+
+
+def at_rest(chaos: Chaos) -> Resources:
+    """Nobody stopped, no dialogue open, no news of the dead: what it holds then."""
+    terminal = chaos.terminal
+    terminal.resize(120, 40)
+    for pid in chaos.workers:
+        os.kill(pid, signal.SIGCONT)
+    for _dialogue in range(6):
+        terminal.press("escape")
+        chaos.watch(0.3)
+    if "FROZEN" in terminal.text.upper():
+        terminal.press("z")
+    chaos.watch(6.0)
+    return resources_of(terminal.process.pid)
+
+
+def run_chaos(name: str, seed: int, seconds: float, *, faults: bool) -> Chaos:
+    """Give orders for so long; AssertionError for what is amiss then."""
+    pace = ("--produce-rate", "200", "--consume-rate", "200", "--producers", "2")
+    with Terminal("run", name, *pace, "--consumers", "2", "--keep") as terminal:
+        terminal.wait_for("consumer 2 ")
+        chaos = Chaos(name, terminal, seed, faults=faults)
+        try:
+            chaos.watch(1.0)
+            before = resources_of(terminal.process.pid)
+            workers_before = len(chaos.workers)
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                chaos.give()
+            chaos.close()
+            after = at_rest(chaos)
+            workers = chaos.workers
+            assert beside_workers(after, len(workers)) <= beside_workers(before, workers_before) + 2
+            assert after.threads <= before.threads + POOL
+            assert len(after.children - set(workers)) <= 1, "children beside workers and guard"
+            terminal.press("?")
+            terminal.wait_for("esc closes", "it listens")
+            terminal.press("escape")
+            chaos.watch(0.3)
+            pids = chaos.workers
+            terminal.press("q")
+            assert terminal.wait() == 0
+            assert terminal.modes == terminal.modes_before
+            assert b"Traceback" not in terminal.raw
+            assert not running(pids)
+        except BaseException:
+            chaos.close()
+            print(f"seed {seed}, after {chaos.given}, last {chaos.last}")  # noqa: T201 - to replay
+            raise
+    return chaos
+
+
+def balance(name: str) -> int:
+    """Items that went in and neither came out nor are there, once nobody moves any more."""
+    sampler = Sampler(name)
+    try:
+        audit = audit_of(sampler.sample(), sampler.resident_sum)
+    finally:
+        sampler.close()
+    assert audit.resident is not None
+    return audit.moved.produced - audit.moved.consumed - audit.resident
+
+
+def gone(name: str) -> bool:
+    """Whether segment and control block have no name any more."""
+    return not any(Path(segment_path(n)).exists() for n in (name, control_name(name)))
+
+
+def check(name: str, seed: int, seconds: float, *, faults: bool) -> None:
+    """Chaos, and then the books."""
+    chaos = run_chaos(name, seed, seconds, faults=faults)
+    try:
+        missing = balance(name)
+        told = f"{chaos.given.total()} orders, {missing} missing, {chaos.half_done} half done"
+        print(f"{told}, {chaos.given}")  # noqa: T201 - the figures, with -rP
+        assert chaos.lossy or abs(missing) <= chaos.half_done, told
+    finally:
+        assert run_shmtui("rm", name).returncode == 0
+    poll(lambda: gone(name), "the names are gone")
+
+
+@pytest.mark.parametrize(("seed", "faults"), [(1, False), (2, True)])
+def test_a_few_seconds(name: str, seed: int, faults: bool) -> None:
+    """A few with workers killed, stopped and hurried, and a few with mistakes and repairs."""
+    check(name, seed, 6, faults=faults)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "faults"), [(3, False), (4, True)])
+def test_ten_minutes(name: str, seed: int, faults: bool) -> None:
+    """The same for ten minutes."""
+    check(name, seed, 600, faults=faults)
