@@ -19,7 +19,7 @@ from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.lines import Line, Span, fit_line, line, width_of
 from shmtui.tui.text import clip, fit
 
-BOX_MIN, BOX_MAX = 6, 16
+BOX_MIN, BOX_MAX = 6, 24
 """Cells from one box to the next: three for a value, two sides, a gap."""
 
 CELL_MIN, CELL_MAX = 5, 9
@@ -161,7 +161,7 @@ def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
         figures, room = short, width - width_of(short) - 2
     if room < 4:
         return fit_line(short, width, glyphs.ellipsis)
-    return line(*bar(full, slots, min(room, 48), glyphs), "  ", *figures)
+    return line(*bar(full, slots, min(room, 98), glyphs), "  ", *figures)
 
 
 def bar(full: int, slots: int, width: int, glyphs: Glyphs) -> Line:
