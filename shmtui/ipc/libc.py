@@ -61,9 +61,24 @@ _quick: Final = ctypes.PyDLL(None)
 
 CLOCK_MONOTONIC: Final = time.CLOCK_MONOTONIC if sys.platform == "linux" else 1
 _NS: Final = 1_000_000_000
+SEM_VALUE_MAX: Final = 2**31 - 1
 
 sem_trywait: Callable[[ctypes.c_void_p], int] = _quick["sem_trywait"]
 sem_post: Callable[[ctypes.c_void_p], int] = _quick["sem_post"]
+
+_sem_open = _blocking["sem_open"]
+_sem_open.restype = ctypes.c_void_p
+_SEM_FAILED: Final = {None, ctypes.c_void_p(-1).value}
+
+
+def sem_open(name: str) -> int:
+    """The address of a named semaphore that exists. OSError: it does not, or is not ours to use."""
+    address: int | None = _sem_open(os.fsencode(name), 0)
+    if address is None or address in _SEM_FAILED:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
+    return address
+
 
 _clockwait = getattr(_blocking, "sem_clockwait", None)
 

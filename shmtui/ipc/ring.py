@@ -19,7 +19,13 @@ from shmtui.ipc.indices import counted_on
 from shmtui.ipc.layout import ItemType, Layout, SemaphoreKind
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.ipc.segment import companion_name
-from shmtui.ipc.semaphore import EmbeddedSemaphore, NamedSemaphore, Semaphore, unlink_named
+from shmtui.ipc.semaphore import (
+    EmbeddedSemaphore,
+    NamedSemaphore,
+    Semaphore,
+    create_named,
+    unlink_named,
+)
 from shmtui.language import _
 
 if TYPE_CHECKING:
@@ -119,11 +125,12 @@ class Ring:
         memory = memoryview(mapping)
         item, size = layout.item, layout.index_size
         raw = memory[layout.data : layout.data + layout.slots * item.size]
-        self._data: memoryview[Any] | _Records = (
+        self.data: memoryview[Any] | _Records = (
             raw.cast(item.code)  # type: ignore[call-overload]
             if item.shape is None
             else _Records(raw, item.shape)
         )
+        """The slots."""
         self._in: memoryview[int] = memory[layout.in_ : layout.in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
         self._out: memoryview[int] = memory[layout.out : layout.out + size].cast(layout.index_code)  # type: ignore[call-overload]
 
@@ -153,28 +160,32 @@ class Ring:
 
     def write(self, value: Value) -> None:
         """The producer's critical section: store at ``in`` and move it on."""
-        slot, after = self._step(self._in[0], "in")
-        self._data[slot] = value
+        slot, after = self.step(Role.PRODUCER)
+        self.data[slot] = value
         if self.pause is not None:
             self.pause()
         self._in[0] = after
 
     def read(self) -> Value:
         """The consumer's critical section: load from ``out`` and move it on."""
-        slot, after = self._step(self._out[0], "out")
-        value: Value = self._data[slot]
+        slot, after = self.step(Role.CONSUMER)
+        value: Value = self.data[slot]
         if self.pause is not None:
             self.pause()
         self._out[0] = after
         return value
 
-    def _step(self, index: int, name: str) -> tuple[int, int]:
-        """The slot that an index stands for, and the index to store after it.
+    def index(self, role: Role) -> "memoryview[int]":
+        """The one word that ``role`` moves on: ``in`` or ``out``."""
+        return self._in if role is Role.PRODUCER else self._out
+
+    def step(self, role: Role) -> tuple[int, int]:
+        """The slot that the index of ``role`` stands for, and the index to store after it.
 
         That is reduced, but where both count on, as a program leaves them that reduces where
         it touches a slot.
         """
-        slots = self.layout.slots
+        index, slots = self.index(role)[0], self.layout.slots
         if 0 <= index < slots - 1:
             return index, index + 1
         if max(self._in[0], self._out[0]) >= slots and self._counts_on():
@@ -182,7 +193,7 @@ class Ring:
         if index != slots - 1:
             raise BadIndexError(
                 _("{name} is {index}, outside 0…{last}").format(
-                    name=name, index=index, last=slots - 1
+                    name="in" if role is Role.PRODUCER else "out", index=index, last=slots - 1
                 )
             )
         return index, 0
@@ -257,7 +268,7 @@ def initialise(mapping: mmap.mmap, layout: Layout, mode: int) -> None:
     made = []
     try:
         for role, semaphore in layout.names:
-            NamedSemaphore.create(semaphore, values[role], mode).close()
+            create_named(semaphore, values[role], mode)
             made.append(semaphore)
     except BaseException:
         for semaphore in made:

@@ -16,19 +16,18 @@ A semaphore has no owner: nothing in it says who holds it.
 import ctypes
 import os
 import struct
-import time
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import posix_ipc
 
 from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
 from shmtui.ipc import libc as c
+from shmtui.ipc import quick
 from shmtui.ipc.layout import SEM_SIZE
-from shmtui.ipc.libc import Libc
+from shmtui.ipc.libc import SEM_VALUE_MAX, Libc
 from shmtui.language import _
 
-SEM_VALUE_MAX: Final = 2**31 - 1
 _GLIBC_SHARED: Final = 0x80
 _MUSL_PRIVATE: Final = 0x80
 
@@ -91,136 +90,115 @@ def overwrite(path: str, offset: int, words: SemaphoreWords, libc: Libc) -> None
         os.close(fd)
 
 
-class Semaphore(Protocol):
-    """What the protocol does to a semaphore."""
+def at_maximum() -> OverflowError:
+    """That a permit was given where no more can be."""
+    return OverflowError(_("a semaphore is at its maximum of {most}").format(most=SEM_VALUE_MAX))
+
+
+class Semaphore:
+    """A ``sem_t`` at an address that stays valid for as long as this object lives."""
+
+    __slots__ = ("_pointer", "acquire", "release")
+
+    def __init__(self, address: int) -> None:
+        self._pointer = ctypes.c_void_p(address)
+        self.acquire, self.release = quick.calls(address)
+        """``acquire(False)`` takes a permit if one is there, ``release()`` gives one (ValueError at
+        SEM_VALUE_MAX): for a loop that counts nanoseconds. Others use the methods."""
 
     def try_wait(self) -> bool:
         """Take a permit if one is there; never sleeps."""
+        return self.acquire(False)
 
     def wait_until(self, deadline_ns: int) -> bool:
         """Take a permit, or return False at the deadline (CLOCK_MONOTONIC) or on a signal."""
+        return c.sem_wait_until(self._pointer, deadline_ns)
 
     def post(self) -> None:
         """Give a permit; OverflowError at SEM_VALUE_MAX."""
+        try:
+            self.release()
+        except ValueError:
+            raise at_maximum() from None
 
     def make_private(self) -> None:
         """Mark it as ``sem_init`` with pshared 0 does; whoever waits from now on, waits alone."""
 
     def words(self) -> SemaphoreWords:
         """Value, waiters and sharing, as they stand."""
+        raise NotImplementedError
 
 
-class EmbeddedSemaphore:
-    """A ``sem_t`` inside a mapped segment. The mapping must outlive this object."""
+class EmbeddedSemaphore(Semaphore):
+    """A ``sem_t`` inside a mapped segment, which stays mapped for as long as this object lives."""
 
-    __slots__ = ("_libc", "_memory", "_pointer")
+    __slots__ = ("_libc", "_memory")
 
     def __init__(self, mapping: memoryview, offset: int, libc: Libc) -> None:
         self._memory = (ctypes.c_char * SEM_SIZE).from_buffer(mapping, offset)
-        self._pointer = ctypes.c_void_p(ctypes.addressof(self._memory))
         self._libc = libc
+        super().__init__(ctypes.addressof(self._memory))
 
     def init(self, value: int) -> None:
         """Set value and sharing between processes; whoever waits on it now is lost."""
         c.sem_init(self._pointer, value, shared=True)
 
-    def try_wait(self) -> bool:
-        """Take a permit if one is there."""
-        return c.sem_trywait(self._pointer) == 0
-
-    def wait_until(self, deadline_ns: int) -> bool:
-        """Take a permit, or return False at the deadline or on a signal."""
-        return c.sem_wait_until(self._pointer, deadline_ns)
-
-    def post(self) -> None:
-        """Give a permit."""
-        if c.sem_post(self._pointer) != 0:
-            raise OverflowError(
-                _("a semaphore is at its maximum of {most}").format(most=SEM_VALUE_MAX)
-            )
-
     def make_private(self) -> None:
-        """Mark it as ``sem_init`` with pshared 0 does; value and waiters stay."""
+        """As above; value and waiters stay."""
         word = 0 if self._libc is Libc.GLIBC else _MUSL_PRIVATE
         ctypes.c_uint32.from_buffer(self._memory, 8).value = word
 
     def words(self) -> SemaphoreWords:
-        """Value, waiters and sharing, read from the bytes."""
+        """Read from the bytes."""
         return decode(bytes(self._memory), self._libc)
 
 
-class NamedSemaphore:
-    """A semaphore of its own under /dev/shm, through :mod:`posix_ipc`."""
+class NamedSemaphore(Semaphore):
+    """A semaphore of its own under /dev/shm. ``sem_open`` knows no private ones."""
 
-    __slots__ = ("_semaphore", "name")
+    __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
         try:
-            self._semaphore = posix_ipc.Semaphore(name)
-        except posix_ipc.ExistentialError:
+            super().__init__(c.sem_open(name))
+        except FileNotFoundError:
             raise MissingSegmentError(
                 _("no semaphore named {name}: was it unlinked?").format(name=name)
             ) from None
-
-    @classmethod
-    def create(cls, name: str, value: int, mode: int) -> "NamedSemaphore":
-        """Make it, exclusively; the mode is exact, whatever the umask."""
-        old_umask = os.umask(0)
-        try:
-            posix_ipc.Semaphore(name, posix_ipc.O_CREX, mode=mode, initial_value=value).close()
-        except posix_ipc.ExistentialError:
-            raise NameInUseError(
-                _(
-                    "a semaphore named {name} exists already: choose another NAME, or remove {file} if "
-                    "nothing uses it"
-                ).format(name=name, file=named_semaphore_path(name))
-            ) from None
-        except PermissionError as error:
+        except OSError as error:
             raise ShmtuiError(
-                _("cannot create the semaphore {name}: {strerror}").format(
+                _("cannot open the semaphore {name}: {strerror}").format(
                     name=name, strerror=error.strerror
                 )
             ) from None
-        finally:
-            os.umask(old_umask)
-        return cls(name)
-
-    def close(self) -> None:
-        """Unmap it; the name stays."""
-        self._semaphore.close()
-
-    def try_wait(self) -> bool:
-        """Take a permit if one is there."""
-        try:
-            self._semaphore.acquire(0)
-        except (posix_ipc.BusyError, posix_ipc.SignalError):
-            return False
-        return True
-
-    def wait_until(self, deadline_ns: int) -> bool:
-        """Take a permit, or return False at the deadline or on a signal."""
-        seconds = (deadline_ns - time.monotonic_ns()) / 1e9
-        try:
-            self._semaphore.acquire(max(seconds, 0.0))
-        except (posix_ipc.BusyError, posix_ipc.SignalError):
-            return False
-        return True
-
-    def post(self) -> None:
-        """Give a permit."""
-        try:
-            self._semaphore.release()
-        except ValueError as error:
-            raise OverflowError(str(error)) from None
-
-    def make_private(self) -> None:
-        """Nothing: sem_open knows no private ones."""
 
     def words(self) -> SemaphoreWords:
-        """Value, waiters and sharing, read from the file that holds the semaphore."""
+        """Read from the file that holds the semaphore."""
         with open(named_semaphore_path(self.name), "rb", buffering=0) as file:
             return decode(file.read(SEM_SIZE), c.running_libc())
+
+
+def create_named(name: str, value: int, mode: int) -> None:
+    """Make a named semaphore, exclusively; the mode is exact, whatever the umask."""
+    old_umask = os.umask(0)
+    try:
+        posix_ipc.Semaphore(name, posix_ipc.O_CREX, mode=mode, initial_value=value).close()
+    except posix_ipc.ExistentialError:
+        raise NameInUseError(
+            _(
+                "a semaphore named {name} exists already: choose another NAME, or remove {file} if "
+                "nothing uses it"
+            ).format(name=name, file=named_semaphore_path(name))
+        ) from None
+    except PermissionError as error:
+        raise ShmtuiError(
+            _("cannot create the semaphore {name}: {strerror}").format(
+                name=name, strerror=error.strerror
+            )
+        ) from None
+    finally:
+        os.umask(old_umask)
 
 
 def named_semaphore_path(name: str, folder: str = "/dev/shm") -> str:

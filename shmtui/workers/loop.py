@@ -21,9 +21,9 @@ from typing import Any, Final
 from shmtui.errors import ShmtuiError
 from shmtui.ipc.control import BLOCKED, MASK, PAUSED, ControlRecord, Field
 from shmtui.ipc.faults import Fault, fault_of
-from shmtui.ipc.protocol import Role, SemaphoreRole, Step
+from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step
 from shmtui.ipc.ring import Ring, Value, counter_after, sum_of
-from shmtui.ipc.semaphore import Semaphore
+from shmtui.ipc.semaphore import Semaphore, at_maximum
 from shmtui.workers.careful import CarefulItem
 
 BACKLOG_NS: Final = 250_000_000
@@ -42,6 +42,22 @@ NAP_NS: Final = 400_000_000
 slipped in between the look at the flag and the sleep."""
 
 _LAST_ITEM = slice(8 * Field.LAST_ITEM, 8 * Field.LAST_ITEM + 8)
+_NEVER: Final = -1
+"""No order word has this value."""
+_SPINS: Final = range(40)
+"""How often a wait looks again before it sleeps: about as long as it takes to fall asleep and be
+woken, in which a peer on another processor moves an item or two."""
+_SELDOM: Final = 31
+"""Of an unthrottled worker's items every 32nd is timed, and the last before it waits."""
+
+# As plain numbers: in the loop a look-up in an enum would cost more than what it is for.
+_WAIT_PERMIT, _WAIT_MUTEX, _TRANSFER, _POST_MUTEX, _POST_PERMIT, _PACE = map(int, PROTOCOL_STEPS)
+_ORDER: Final = Field.ORDER
+_STEPS: Final = Field.STEPS
+_STEP: Final = Field.STEP
+_ITEMS: Final = Field.ITEMS
+_SUM: Final = Field.SUM
+_HEARTBEAT_NS: Final = Field.HEARTBEAT_NS
 
 
 class Worker:
@@ -65,6 +81,10 @@ class Worker:
         self._transfer: Callable[[], Value] = self._write if role is Role.PRODUCER else ring.read
         self._counter: Value = 0
         self._ending = False
+        self._undisturbed = _NEVER
+        """The order word for as long as items may simply flow."""
+        self._timed = 0
+        """How many items there were when the heartbeat was last that of the last item."""
         self._obeyed = 0
         self._period_ns = 0
         self._due_ns = 0
@@ -95,55 +115,103 @@ class Worker:
     def end_soon(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Ask the loop to end once nothing is held; a signal handler."""
         self._ending = True
+        self._undisturbed = _NEVER
 
     def run(self) -> None:
         """Move items until told to end."""
         words = self._words
-        take, give = self._ring.permits(self.role)
-        mutex = self._ring.semaphores[SemaphoreRole.MUTEX]
         self._obey()
         self._due_ns = time.monotonic_ns()
         while not self._ending:
             if words[Field.ORDER] != self._obeyed:
                 self._obey()
-                continue
-            if self._careful:
+            elif self._careful:
                 CarefulItem(self).move()
                 self._look_at_care()
-                continue
-            words[Field.STEP] = Step.WAIT_PERMIT
-            if not take.try_wait() and not self._wait_for_permit(take):
-                continue
-            words[Field.STEP] = Step.WAIT_MUTEX
-            if not mutex.try_wait() and not self._wait_for_mutex(mutex):
-                take.post()
-                break
-            if words[Field.STEPS]:
-                CarefulItem(self).move(Step.TRANSFER, (take, mutex))
-                self._look_at_care()
-                continue
-            words[Field.STEP] = Step.TRANSFER
-            try:
-                value = self._transfer()
-            except ShmtuiError:
-                mutex.post()
-                take.post()
-                raise
-            self._account(value)
-            words[Field.STEP] = Step.POST_MUTEX
-            mutex.post()
-            words[Field.STEP] = Step.POST_PERMIT
-            give.post()
-            words[Field.STEP] = Step.PACE
-            if self._period_ns:
-                self._pace()
+            else:
+                try:
+                    self._flow()
+                except ValueError:
+                    raise at_maximum() from None
+        self._time_last_item()
         words[Field.STEP] = Step.ENDED
+
+    def _flow(self) -> None:  # noqa: PLR0915 - a loop that calls nothing of ours is long
+        """Move items by the plain protocol until there is an order or the end.
+
+        Most of what a worker does in its life is in this loop, so it is written for speed:
+        names are local, what is known here is not read back, and the time of an item that no
+        pace depends on is taken now and then.
+        """
+        words, last, ring = self._words, self._last, self._ring
+        data, index, last_slot = ring.data, ring.index(self.role), ring.layout.slots - 1
+        take, give = ring.permits(self.role)
+        mutex = ring.semaphores[SemaphoreRole.MUTEX]
+        take_permit, give_permit = take.acquire, give.release
+        lock, unlock = mutex.acquire, mutex.release
+        producing, whole = self.role is Role.PRODUCER, not self._item.is_float
+        bottom, top = self._item.counter_range
+        clock, paced, value = time.monotonic_ns, self._period_ns, self._counter
+        items, total = words[_ITEMS], words[_SUM]
+        self._timed = items
+        while words[_ORDER] == self._undisturbed:
+            words[_STEP] = _WAIT_PERMIT
+            if not take_permit(False) and not self._wait_for_permit(take):
+                break
+            words[_STEP] = _WAIT_MUTEX
+            if not lock(False):
+                if not self._wait_for_mutex(mutex):
+                    take.post()
+                    break
+                if words[_STEPS]:
+                    self._counter = value
+                    CarefulItem(self).move(Step.TRANSFER, (take, mutex))
+                    self._look_at_care()
+                    return
+            words[_STEP] = _TRANSFER
+            at = index[0]
+            after = at + 1
+            if not 0 <= at < last_slot:
+                try:
+                    at, after = ring.step(self.role)
+                except ShmtuiError:
+                    mutex.post()
+                    take.post()
+                    raise
+            if producing:
+                data[at] = value
+            else:
+                value = data[at]
+            index[0] = after
+            # Counted while the mutex is held, so that count and ring move together.
+            items += 1
+            words[_ITEMS] = items
+            total = (total + (value if whole else sum_of(value))) & MASK  # type: ignore[operator]
+            words[_SUM] = total
+            last[0] = value
+            if paced or not items & _SELDOM:
+                words[_HEARTBEAT_NS] = clock()
+            words[_STEP] = _POST_MUTEX
+            unlock()
+            words[_STEP] = _POST_PERMIT
+            give_permit()
+            if producing:
+                value = value + 1 if value < top else bottom
+            if paced:
+                self._timed, self._counter = items, value
+                words[_STEP] = _PACE
+                self._pace()
+                paced = self._period_ns
+        self._counter = value
 
     def _look_at_care(self) -> None:
         """Whether the next item is one that is asked about before each step."""
         self._careful = bool(
             self.newest_fault() not in PLAIN or self._words[Field.STEPS] or self.taken
         )
+        self._undisturbed = _NEVER if self._careful else self._obeyed
+        if self._ending:
+            self._undisturbed = _NEVER
 
     def move_item(self, pause: Callable[[], None] | None) -> None:
         """Move one item; ``pause`` comes between reading the index and storing it."""
@@ -172,6 +240,13 @@ class Worker:
         words[Field.SUM] = (words[Field.SUM] + sum_of(value)) & MASK
         self._last[0] = value
         words[Field.HEARTBEAT_NS] = time.monotonic_ns()
+        self._timed = words[Field.ITEMS]
+
+    def _time_last_item(self) -> None:
+        """Note when the last item was, before anything that takes time: it was just now."""
+        if self._words[Field.ITEMS] != self._timed:
+            self._timed = self._words[Field.ITEMS]
+            self._words[Field.HEARTBEAT_NS] = time.monotonic_ns()
 
     def _obey(self, *, pacing: bool = False) -> None:
         """Take up the newest orders; holds still here for as long as they say so.
@@ -179,6 +254,7 @@ class Worker:
         ``pacing``: the next item is not due yet, so a new rate moves its time.
         """
         words = self._words
+        self._time_last_item()
         while True:
             self._obeyed = words[Field.ORDER]
             while self._bell.try_wait():
@@ -231,6 +307,10 @@ class Worker:
     def _wait_for_permit(self, semaphore: Semaphore) -> bool:
         """Sleep for a permit; False where an order or the end came first."""
         words = self._words
+        for _ in _SPINS:
+            if semaphore.acquire(False):
+                return True
+        self._time_last_item()
         words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
         words[Field.STEP] = Step.WAIT_PERMIT | BLOCKED
         nap = FIRST_LOOK_NS
@@ -243,6 +323,10 @@ class Worker:
     def _wait_for_mutex(self, semaphore: Semaphore) -> bool:
         """Sleep for the mutex with a permit in hand; False where the end came and it did not."""
         words = self._words
+        for _ in _SPINS:
+            if semaphore.acquire(False):
+                return True
+        self._time_last_item()
         words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
         words[Field.STEP] = Step.WAIT_MUTEX | BLOCKED
         nap, give_up_ns = FIRST_LOOK_NS, 0

@@ -10,12 +10,12 @@ import pytest
 
 from shmtui.errors import MissingSegmentError, NameInUseError
 from shmtui.ipc.layout import SEM_SIZE
-from shmtui.ipc.libc import Libc, running_libc
+from shmtui.ipc.libc import SEM_VALUE_MAX, Libc, running_libc
 from shmtui.ipc.semaphore import (
-    SEM_VALUE_MAX,
     EmbeddedSemaphore,
     NamedSemaphore,
     SemaphoreWords,
+    create_named,
     decode,
     named_semaphore_path,
     unlink_named,
@@ -157,12 +157,13 @@ def test_a_wait_ends_at_a_signal() -> None:
 
 def test_named_is_exclusive_and_exact(name: str) -> None:
     """A named semaphore is made once, with the mode asked for, and its bytes are read."""
-    semaphore = NamedSemaphore.create(name, 3, 0o666)
+    create_named(name, 3, 0o666)
     try:
+        semaphore = NamedSemaphore(name)
         path = Path(named_semaphore_path(name))
         assert path.stat().st_mode & 0o777 == 0o666
         with pytest.raises(NameInUseError):
-            NamedSemaphore.create(name, 1, 0o600)
+            create_named(name, 1, 0o600)
         assert semaphore.words() == SemaphoreWords(3, 0, shared=True)
         assert semaphore.try_wait()
         semaphore.post()

@@ -230,7 +230,7 @@ def test_a_fault_that_is_made_once_can_be_told_again(scene: MakeScene) -> None:
 
 def test_taken_off_again(scene: MakeScene) -> None:
     """Who sits in the critical section leaves it once the fault is taken off."""
-    at, pids = scene(each=1)
+    at, pids = scene(each=1, slots=1000)  # The producer waits for mutex, never for a slot.
     pid = pids[Role.CONSUMER][0]
     at.supervisor.set_fault(pid, Fault.SIT)
     at.found("stalled")
