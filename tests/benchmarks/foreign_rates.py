@@ -6,12 +6,12 @@ beside what the program counted itself over the same seconds. A plain number has
 1 % of it; a lower bound has to be marked as one, and not to exceed it. Exit code 1: one is not.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,8 @@ from shmtui.observe.layout_choice import LayoutOptions
 from shmtui.observe.meter import PRECISION, WINDOW_NS
 from shmtui.observe.sampler import Sampler
 from shmtui.observe.snapshot import Method, Throughput
+from tests.benchmarks.programs import compiled
+from tests.benchmarks.tables import row as markdown_row
 
 PEER: Final = Path(__file__).parent.parent / "peers" / "pace.c"
 RATES: Final = (1, 30, 1_000, 100_000)
@@ -36,7 +38,7 @@ SECONDS: Final = WINDOW_NS / 1e9 + 2
 class Row:
     """One program, and what is seen of it."""
 
-    rate: int
+    rate: float
     slots: int
     payload: str
     process: subprocess.Popen[str]
@@ -62,6 +64,13 @@ class Row:
         at, items = next(c for c in self.counts if last_at - c[0] <= WINDOW_NS)
         return (last - items) / ((last_at - at) / 1e9)
 
+    def close(self) -> None:
+        """End the program, and remove its segment."""
+        self.sampler.close()
+        self.process.kill()
+        self.process.communicate()
+        unlink_segment(self.sampler.name)
+
     def verdict(self, shown: float | None) -> tuple[str, bool]:
         """How a figure stands to the truth, and whether that may be."""
         if shown is None or self.shown.method is Method.UNKNOWN:
@@ -78,7 +87,7 @@ class Row:
         return f"{shown:,.2f} ({off:+.2%})", abs(off) <= PRECISION
 
 
-def start(program: Path, rate: int, slots: int, payload: str) -> Row:
+def start(program: Path, rate: float, slots: int, payload: str) -> Row:
     """Start a program, and look at its segment."""
     name = f"/shmtui-rates-{os.getpid()}-{rate}-{slots}-{payload}"
     process = subprocess.Popen(
@@ -92,8 +101,8 @@ def start(program: Path, rate: int, slots: int, payload: str) -> Row:
     return Row(rate, slots, payload, process, Sampler(name, LayoutOptions(slots=slots)))
 
 
-def measure(rows: Sequence[Row]) -> bool:
-    """Look at them for a window's length, and print what came of it; False: a figure is wrong."""
+def measure(rows: Sequence[Row]) -> tuple[list[tuple[str, ...]], bool]:
+    """Look at them for a window's length; a line of the table each, and whether all are right."""
     end = time.monotonic() + SECONDS
     due = time.monotonic()
     while due < end:
@@ -102,39 +111,63 @@ def measure(rows: Sequence[Row]) -> bool:
         due += REFRESH
         time.sleep(max(due - time.monotonic(), 0))
     right = True
+    lines: list[tuple[str, ...]] = []
     for row in rows:
         produced, fine = row.verdict(row.shown.produced_per_s)
         consumed, fine_too = row.verdict(row.shown.consumed_per_s)
         right = right and fine and fine_too
-        print(  # noqa: T201 - the table is what this is for
-            f"| {row.rate:,} | {row.slots} | {row.payload} | {row.true:,.1f} | {produced} | "
-            f"{consumed} | {row.shown.method} | {'yes' if fine and fine_too else 'NO'} |",
-            flush=True,
+        row.close()
+        lines.append(
+            (
+                f"{row.rate:,}",
+                str(row.slots),
+                row.payload,
+                f"{row.true:,.1f}",
+                produced,
+                consumed,
+                str(row.shown.method),
+                "yes" if fine and fine_too else "NO",
+            )
         )
-        row.sampler.close()
-        row.process.kill()
-        row.process.communicate()
-        unlink_segment(row.sampler.name)
-    return right
+    return lines, right
+
+
+def every_kind(
+    rates: Sequence[float] = RATES,
+    slots: Sequence[int] = SLOTS,
+    payloads: Sequence[str] = PAYLOADS,
+) -> Iterator[tuple[list[tuple[str, ...]], bool]]:
+    """Measure them, the slow ones all at once."""
+    with contextlib.ExitStack() as cleaning:
+        programs = {n: cleaning.enter_context(compiled(PEER, f"-DN={n}")) for n in slots}
+        kinds = [(r, s, p) for r in rates for s in slots for p in payloads]
+        together = [kind for kind in kinds if kind[0] < ALONE]
+        for group in (together, *([kind] for kind in kinds if kind[0] >= ALONE)):
+            if group:
+                yield measure([start(programs[s], r, s, p) for r, s, p in group])
+
+
+COLUMNS: Final = (
+    "set /s",
+    "slots",
+    "payload",
+    "true /s",
+    "produced",
+    "consumed",
+    "method",
+    "right",
+)
 
 
 def main() -> int:
     """All rates, slots and payloads."""
-    print("| set /s | slots | payload | true /s | produced | consumed | method | right |")  # noqa: T201
-    print("|---|---|---|---|---|---|---|---|")  # noqa: T201
+    print(markdown_row(COLUMNS))  # noqa: T201 - the table is what this is for
+    print("|---" * len(COLUMNS) + "|")  # noqa: T201
     right = True
-    with tempfile.TemporaryDirectory() as folder:
-        programs = {}
-        for slots in SLOTS:
-            programs[slots] = Path(folder) / f"pace{slots}"
-            subprocess.run(
-                ["gcc", "-O2", f"-DN={slots}", "-o", programs[slots], PEER, "-lrt", "-pthread"],
-                check=True,
-            )
-        kinds = [(r, s, p) for r in RATES for s in SLOTS for p in PAYLOADS]
-        together = [kind for kind in kinds if kind[0] < ALONE]
-        for group in (together, *([kind] for kind in kinds if kind[0] >= ALONE)):
-            right &= measure([start(programs[s], r, s, p) for r, s, p in group])
+    for lines, fine in every_kind():
+        right &= fine
+        for line in lines:
+            print(markdown_row(line), flush=True)  # noqa: T201
     return 0 if right else 1
 
 

@@ -1,0 +1,104 @@
+"""What the dashboard costs, beside the monitors that everybody knows."""
+
+import functools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from tests.benchmarks.effort import Effort, interleaved, progress
+from tests.benchmarks.programs import SHMTUI, Cost, Screen, crew, find
+from tests.benchmarks.tables import Figures, Table
+
+_SETTLE: Final = 2.5
+"""Seconds before a measurement begins: a program's start is not its running."""
+_BTOP: Final = "update_ms = {ms}\n"
+
+
+def commands(hz: float) -> dict[str, tuple[str, ...]]:
+    """Who is measured at so many frames a second."""
+    attach = ("attach", "--refresh", f"{hz:g}")
+    found: dict[str, tuple[str, ...]] = {
+        "shmtui, 5 slots": (*SHMTUI, *attach, "/bench-5"),
+        "shmtui, 64 slots": (*SHMTUI, *attach, "/bench-64"),
+    }
+    tools = {
+        f"htop -d {10 / hz:g}": ("htop", "-d", f"{10 / hz:g}"),
+        f"top -d {1 / hz:g}": ("top", "-d", f"{1 / hz:g}"),
+        f"btop, {1000 / hz:g} ms": ("btop",),
+        f"glances -t {1 / hz:g}": ("glances", "-t", f"{1 / hz:g}", "--disable-check-update"),
+    }
+    for name, (tool, *options) in tools.items():
+        path = find(tool)
+        found[name] = (path, *options) if path else ()
+    return found
+
+
+def measure(
+    command: tuple[str, ...], seconds: float, env: dict[str, str], costs: list[Cost]
+) -> float | None:
+    """Per cent of a core; the whole cost goes to ``costs`` too."""
+    if not command:
+        return None
+    with Screen(command, env=env) as screen:
+        screen.cost(_SETTLE)
+        cost = screen.cost(seconds)
+    if cost is None:
+        return None
+    costs.append(cost)
+    return cost.cpu
+
+
+def at_rate(effort: Effort, hz: float, seconds: float, rounds: int) -> Table:
+    """Everybody at so many frames a second."""
+    everybody = commands(hz)
+    written: dict[str, list[Cost]] = {name: [] for name in everybody}
+    with tempfile.TemporaryDirectory() as home:
+        settings = Path(home) / "btop" / "btop.conf"
+        settings.parent.mkdir()
+        settings.write_text(_BTOP.format(ms=int(1000 / hz)))
+        env = {"XDG_CONFIG_HOME": home}
+        used = interleaved(
+            effort.rounds(rounds),
+            {
+                name: functools.partial(
+                    measure, command, effort.seconds(seconds), env, written[name]
+                )
+                for name, command in everybody.items()
+            },
+        )
+    htop = next(figures for name, figures in used.items() if name.startswith("htop"))
+    rows = [
+        (
+            name if everybody[name] else f"{name} (not installed)",
+            figures.text(),
+            figures.over(htop).text(),
+            Figures(tuple(cost.bytes_per_s / hz for cost in written[name])).text(),
+        )
+        for name, figures in used.items()
+    ]
+    return Table(
+        f"Cost of the dashboard at {hz:g} frames a second, 120×40, 10 workers",
+        ("program", "CPU, % of a core", "× htop", "bytes a frame"),
+        tuple(rows),
+        ("5 producers and 5 consumers at 50 items/s each move items all the while. Goals: at most "
+         "1.2 times htop, less than btop and glances.",),
+    )  # fmt: skip
+
+
+def run(effort: Effort) -> Iterator[Table]:
+    """At ten frames a second and at one."""
+    options = (
+        "--producers",
+        "5",
+        "--consumers",
+        "5",
+        "--produce-rate",
+        "50",
+        "--consume-rate",
+        "50",
+    )
+    with crew("/bench-5", "--slots", "5", *options), crew("/bench-64", "--slots", "64", *options):
+        for hz, seconds, rounds in ((10.0, 6.0, 3), (1.0, 12.0, 2)):
+            progress(f"dashboard at {hz:g} frames a second")
+            yield at_rate(effort, hz, seconds, rounds)

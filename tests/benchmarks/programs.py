@@ -1,0 +1,194 @@
+"""Programs to measure: in a pseudo-terminal that counts and forgets what they draw, or plain."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from shmtui.ipc.segment import segment_path
+
+SHMTUI: Final = (sys.executable, "-m", "shmtui")
+GLANCES: Final = Path(__file__).parent.parent.parent / ".venv-glances"
+"""A virtual environment of its own: it is nothing that the project needs."""
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_PATIENCE: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a program took over a while."""
+
+    cpu: float
+    """Of one core, in per cent."""
+    bytes_per_s: float
+    """Written to its terminal."""
+
+
+class Screen:
+    """A program in a pseudo-terminal; a thread takes in what it writes."""
+
+    def __init__(
+        self, command: Sequence[str], *, env: dict[str, str] | None = None, answer: bytes = b""
+    ) -> None:
+        """``answer`` is what is looked for in the output, for :meth:`first`."""
+        self._answer = answer
+        self._head = b""
+        self._answered = threading.Event()
+        self.answered_at = 0.0
+        self.bytes = 0
+        self._master, slave = os.openpty()
+        termios.tcsetwinsize(slave, (40, 120))
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            list(command),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - before any thread
+            env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | (env or {}),
+        )
+        os.close(slave)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := os.read(self._master, 65536):
+                self.bytes += len(data)
+                if self._answer and not self._answered.is_set():
+                    self._head += data
+                    if self._answer in self._head:
+                        self.answered_at = time.monotonic()
+                        self._answered.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(1)
+        os.close(self._master)
+
+    def first(self) -> float | None:
+        """Seconds from the start to what was looked for; None if it never came."""
+        if not self._answered.wait(_PATIENCE):
+            return None
+        return self.answered_at - self.started
+
+    def cost(self, seconds: float) -> Cost | None:
+        """What it takes over a while from now on; None where it has ended."""
+        at, cpu, written = time.monotonic(), cpu_seconds(self.process.pid), self.bytes
+        time.sleep(seconds)
+        if self.process.poll() is not None:
+            return None
+        elapsed = time.monotonic() - at
+        used = cpu_seconds(self.process.pid) - cpu
+        return Cost(100 * used / elapsed, (self.bytes - written) / elapsed)
+
+
+def own_memory(pid: int) -> int:
+    """Bytes of memory that are a process's own: what it shares with others is not counted."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Private_Dirty:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of the processors, its threads that have ended included.
+
+    schedstat counts nanoseconds, but only of threads that live; stat counts all, in hundredths.
+    """
+    living = 0.0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError):
+            living += int(Path(f"/proc/{pid}/task/{thread}/schedstat").read_text().split()[0]) / 1e9
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    counted = (int(fields[11]) + int(fields[12])) / _TICKS
+    return living if counted - living < 2 / _TICKS else counted
+
+
+def spent(command: Sequence[str]) -> tuple[float, float]:
+    """Run a command to its end; returns seconds by the clock and seconds of processor.
+
+    CalledProcessError: it failed.
+    """
+    started = time.monotonic()
+    process = subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    elapsed = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, list(command))
+    return elapsed, usage.ru_utime + usage.ru_stime
+
+
+@contextmanager
+def crew(name: str, *options: str) -> Iterator[int]:
+    """Workers over a buffer, with nobody looking; gives their supervisor's PID."""
+    process = subprocess.Popen(
+        [*SHMTUI, "run", name, "--headless", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 4 * _PATIENCE
+        while not Path(segment_path(name)).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def compiled(source: Path, *flags: str) -> Iterator[Path]:
+    """A C program, compiled for as long as it is needed. CalledProcessError: it cannot be."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / source.stem
+        command = ["gcc", "-O2", *flags, "-o", str(program), str(source), "-lrt", "-pthread"]
+        subprocess.run(command, check=True)
+        yield program
+
+
+def find(tool: str) -> str | None:
+    """Where a tool is; None where it is not installed. glances is installed if it can be."""
+    path = shutil.which(tool)
+    if path is not None or tool != "glances":
+        return path
+    program = GLANCES / "bin" / "glances"
+    if not program.exists():
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            subprocess.run([sys.executable, "-m", "venv", GLANCES], check=True)
+            pip = [str(GLANCES / "bin" / "pip"), "install", "-q", "glances"]
+            subprocess.run(pip, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return str(program) if program.exists() else None
