@@ -21,6 +21,9 @@ from shmtui.observe.semaphore_words import roles_by_name
 MAX_WAITERS: Final = 4096
 _SHARED: Final = b"\x80" + bytes(SEM_SIZE - 9)
 """What follows value and waiters in a shared semaphore of glibc."""
+RING: Final = len(SemaphoreRole)
+"""Semaphores that a ring has."""
+_MOST_SEMAPHORES: Final = 16 * RING
 _EDGE: Final = 64
 """In a large segment indices are looked for this close to its ends and to the semaphores."""
 _SMALL: Final = 1024
@@ -113,19 +116,28 @@ def candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
             roles = tuple(
                 (role, name) for role, (name, _) in zip(SemaphoreRole, names, strict=True)
             )
-            tries.append(_around(look.raw, libc, (), values, takers, roles))
-    elif len(found) == 3:
-        for offsets in permutations(found):
+            tries.append(_around(look.raw, libc, (), (), values, takers, roles))
+    elif found:
+        for offsets in _rings(found):
             values = {
                 role: decode(look.raw[at : at + SEM_SIZE], libc)
                 for role, at in zip(SemaphoreRole, offsets, strict=True)
             }
-            tries.append(_around(look.raw, libc, offsets, values, takers, ()))
+            tries.append(_around(look.raw, libc, offsets, found, values, takers, ()))
     else:
         sized = _by_size(len(look.raw), libc)
         tries.append(c for c in sized if possible(c.slots, state_of(c, look), takers))
     for turn in zip_longest(*tries):
         yield from (layout for layout in turn if layout is not None)
+
+
+def _rings(found: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Which semaphores of a segment may be mutex, empty and full of one ring: three that follow
+    each other. Where they are not three for each ring nothing is told from them.
+    """
+    if len(found) % RING == 0:
+        for first in range(0, min(len(found), _MOST_SEMAPHORES), RING):
+            yield from permutations(found[first : first + RING])
 
 
 def _named_orders(
@@ -163,20 +175,24 @@ def _around(
     raw: bytes,
     libc: Libc,
     offsets: tuple[int, ...],
+    found: tuple[int, ...],
     values: dict[SemaphoreRole, SemaphoreWords],
     takers: int,
     names: tuple[tuple[SemaphoreRole, str], ...],
 ) -> Iterator[Layout]:
-    """Layouts whose semaphores are known: indices wherever they fit, data in what remains."""
+    """Layouts whose semaphores are known: indices wherever they fit, data in what remains.
+
+    ``found`` are all semaphores of the segment, those of other rings too.
+    """
     total = values[SemaphoreRole.EMPTY].value + values[SemaphoreRole.FULL].value
     if values[SemaphoreRole.MUTEX].value > 1 or total > 2**31 - 1:
         return
     words = [values[role] for role in SemaphoreRole]
     mutex, empty, full = offsets or (None, None, None)
-    for at, code in _index_places(len(raw), offsets):
+    for at, code in _index_places(len(raw), found):
         width = struct.calcsize(code)
         first, second = struct.unpack_from(f"={code}{code}", raw, at)
-        taken = [(o, SEM_SIZE) for o in offsets] + [(at, 2 * width)]
+        taken = [(o, SEM_SIZE) for o in found] + [(at, 2 * width)]
         gaps = list(gaps_between(len(raw), taken))
         packed = at % width != 0
         orders = ((at, at + width, first, second), (at + width, at, second, first))

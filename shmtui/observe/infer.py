@@ -22,6 +22,7 @@ from shmtui.ipc.layout import Layout
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.observe.guesses import (
+    RING,
     Look,
     State,
     candidates,
@@ -29,6 +30,7 @@ from shmtui.observe.guesses import (
     gaps_between,
     plainness,
     possible,
+    signatures,
     state_of,
 )
 
@@ -82,7 +84,9 @@ class Elimination:
         self._all_tried = True
         if len(first.raw) <= MAX_SIZE:
             tried = list(islice(candidates(first, libc, takers), MAX_TRIED + 1))
-            self._all_tried = len(tried) <= MAX_TRIED
+            # Of several rings in a segment none is the segment's, however well it is known.
+            several = len(signatures(first.raw, libc)) > RING
+            self._all_tried = len(tried) <= MAX_TRIED and not several
             self._left = [
                 c
                 for c in dict.fromkeys(tried)

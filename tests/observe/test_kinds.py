@@ -256,5 +256,8 @@ def truth(kind: Kind, said: Json) -> tuple[Any, ...]:
     """The same from the program's words."""
     data, in_, out, *semaphores = said["at"]
     names = names_of(kind, said["name"])
-    places = [names.get(r, at) for r, at in zip(SemaphoreRole, semaphores, strict=True)]
+    places = [
+        names.get(r, None if at < 0 else at)
+        for r, at in zip(SemaphoreRole, semaphores, strict=True)
+    ]
     return said["slots"], said["item_size"], data, in_, out, *places

@@ -168,7 +168,6 @@ struct both { struct ring pedidos, respostas; };
             "data=respostas.data,in=respostas.in,out=respostas.out,mutex=respostas.mutex,"
             "empty=respostas.empty,full=respostas.full",
         ),
-        inferable=False,
     ),
     Kind(
         "rings in an array",
@@ -188,7 +187,6 @@ struct all { char magic[4]; Channel channels[3]; };
 #define FULL channels[2].full
 """,
         ("all.channels[2]",),
-        inferable=False,
     ),
     Kind(
         "packed",
