@@ -120,7 +120,7 @@ def header_line(width: int, glyphs: Glyphs, foreign: bool = False) -> Line:
 
 
 def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool = False) -> Line:
-    """A heading with its totals, or a process; the words of a bad ending may stick out."""
+    """A heading with its totals, or a process; the words of a bad ending take the rest of the line."""
     mark = Span(fit(glyphs.cursor if chosen else "", _INDENT), "accent")
     table = table_for(width, foreign)
     body = (
@@ -128,7 +128,7 @@ def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool =
         if isinstance(row, Group)
         else _member(row.process, row.last, table, glyphs)
     )
-    return (mark, *body)
+    return clip_line((mark, *body), width, glyphs.ellipsis)
 
 
 def _group(group: Group, table: Table, glyphs: Glyphs) -> Line:
