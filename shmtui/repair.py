@@ -5,14 +5,13 @@ then, still ends the same findings. Whoever was stopped here is continued, whate
 """
 
 import contextlib
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from shmtui.errors import ExitCode, ShmtuiError
+from shmtui.freeze import Freeze, Guard, nudge
 from shmtui.ipc.layout import Layout
 from shmtui.ipc.layout_option import layout_option
 from shmtui.ipc.segment import SHM_DIR, FileIdentity, identity_at, segment_path
@@ -20,7 +19,6 @@ from shmtui.ipc.semaphore import SemaphoreWords, named_semaphore_path, overwrite
 from shmtui.language import _, ngettext
 from shmtui.observe.layout_choice import LayoutOptions
 from shmtui.observe.participants import named_files
-from shmtui.observe.procfs import stopped
 from shmtui.observe.repair import Change, Plan, Refusal, plan
 from shmtui.observe.repair_text import proposal_lines
 from shmtui.observe.sampler import Sampler
@@ -32,7 +30,6 @@ from shmtui.session import note_signals, noted_signal
 WATCH_SECONDS: Final = 2.5
 """How long a buffer is watched for findings before a plan is made."""
 LOOK_SECONDS: Final = 0.1
-STOP_SECONDS: Final = 1.0
 TRIES: Final = 60
 """How often everybody is stopped to find them all where they can be told."""
 MOVING_SECONDS: Final = 4.0
@@ -95,12 +92,19 @@ class Repairer:
         if layout is None:
             return Refusal(_("its layout is not known"), _("say it with --layout"))
         options = LayoutOptions() if control else LayoutOptions(layout=layout_option(layout))
+        with Guard() as guard:
+            return self._attempt(options, layout, agreed, guard)
+
+    def _attempt(
+        self, options: LayoutOptions, layout: Layout, agreed: Plan, guard: Guard
+    ) -> Report | Refusal:
+        """Try again and again to find everybody where they can be told."""
         why = Refusal(_("it never stood still"), _("pause who runs, and try again"))
         for _attempt in range(TRIES):
-            with self._sampler(options) as sampler, Freeze() as freeze:
+            with self._sampler(options) as sampler, Freeze(guard) as freeze:
                 done = self._try(sampler, layout, agreed, freeze)
             if isinstance(done, Plan):
-                return self._see_through(options, done, freeze.count)
+                return self._see_through(options, done, freeze.count, guard)
             why = done
             if not done.passing:
                 break
@@ -108,7 +112,7 @@ class Repairer:
         return why
 
     def _try(
-        self, sampler: Sampler, layout: Layout, agreed: Plan, freeze: "Freeze"
+        self, sampler: Sampler, layout: Layout, agreed: Plan, freeze: Freeze
     ) -> Plan | Refusal:
         """Stop everybody, look, and write where it may be done."""
         refusal = freeze.stop(sampler.sample())
@@ -141,7 +145,9 @@ class Repairer:
             )
         overwrite(path, offset, words, layout.libc)
 
-    def _see_through(self, options: LayoutOptions, done: Plan, stopped_count: int) -> Report:
+    def _see_through(
+        self, options: LayoutOptions, done: Plan, stopped_count: int, guard: Guard
+    ) -> Report:
         """Nudge who still sleeps privately, and watch whether it moves."""
         nudges = 0
         with self._sampler(options) as sampler:
@@ -156,7 +162,7 @@ class Repairer:
                 private = tuple(s for s in self._standings(sampler, snapshot) if s.private)
                 ready = [s for s in private if _has_permit(s, snapshot)]
                 for s in ready:
-                    nudges += nudge(s.process.pid)
+                    nudges += nudge(s.process.pid, guard)
                 if moved and not private:
                     break
             remaining = watch(sampler, WATCH_SECONDS / 2)
@@ -179,75 +185,6 @@ class Repairer:
             yield sampler
 
 
-class Freeze:
-    """Processes stopped for as long as the block lasts; those stopped before stay so after."""
-
-    def __init__(self) -> None:
-        self._stopped: dict[int, int] = {}
-        self._others: set[int] = set()
-
-    @property
-    def count(self) -> int:
-        """How many were stopped here."""
-        return len(self._stopped)
-
-    def __enter__(self) -> "Freeze":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        for pidfd in self._stopped.values():
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(pidfd, signal.SIGCONT)
-            os.close(pidfd)
-
-    def stop(self, snapshot: Snapshot) -> Refusal | None:
-        """Stop all who take part. A refusal: somebody may not be, or does not stop."""
-        for process in participants(snapshot.processes):
-            try:
-                self.halt(process.pid)
-            except ProcessLookupError:
-                continue
-            except PermissionError:
-                return Refusal(
-                    _("{name} (PID {pid}) may not be stopped by this user").format(
-                        name=process.name, pid=process.pid
-                    ),
-                    _("run shmtui as {user} or as root").format(user=process.user or _("its user")),
-                )
-        if not self.settle():
-            return Refusal(_("a process does not stop"), _("try again"), passing=True)
-        return None
-
-    def halt(self, pid: int) -> None:
-        """Stop one process, unless it is stopped already. ProcessLookupError, PermissionError."""
-        if pid in self._stopped or pid in self._others or pid == os.getpid():
-            return
-        if stopped(pid):
-            self._others.add(pid)
-            return
-        pidfd = os.pidfd_open(pid)
-        try:
-            signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
-        except BaseException:
-            os.close(pidfd)
-            raise
-        self._stopped[pid] = pidfd
-
-    def settle(self) -> bool:
-        """Wait until all stand still; False where one does not within `STOP_SECONDS`."""
-        end = time.monotonic() + STOP_SECONDS
-        while not all(stopped(pid) for pid in self._stopped):
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.001)
-        return True
-
-    def lacks(self, snapshot: Snapshot) -> bool:
-        """Whether somebody takes part who is not stopped."""
-        known = self._stopped.keys() | self._others
-        return any(p.pid not in known for p in participants(snapshot.processes))
-
-
 def watch(sampler: Sampler, seconds: float) -> tuple[Finding, ...]:
     """What is found in ``seconds`` of looking."""
     end = time.monotonic() + seconds
@@ -256,17 +193,6 @@ def watch(sampler: Sampler, seconds: float) -> tuple[Finding, ...]:
         time.sleep(LOOK_SECONDS)
         snapshot = sampler.sample()
     return snapshot.health.findings
-
-
-def nudge(pid: int) -> int:
-    """Stop and continue a process, so that it looks again at what it waits for; 1 if it could.
-
-    The futex call that a signal interrupts is restarted, and reads the word anew.
-    """
-    with Freeze() as freeze, contextlib.suppress(ProcessLookupError, PermissionError):
-        freeze.halt(pid)
-        freeze.settle()
-    return freeze.count
 
 
 def _has_permit(s: Standing, snapshot: Snapshot) -> bool:

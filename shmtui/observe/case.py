@@ -59,13 +59,6 @@ class Case:
             count += 1
         return count
 
-    def last(self, nanoseconds: int) -> tuple[Snapshot, ...]:
-        """The looks of so long a time; none where it was not watched for that long."""
-        since = self.now.monotonic_ns - nanoseconds
-        if self.history[0].monotonic_ns > since:
-            return ()
-        return tuple(s for s in self.history if s.monotonic_ns >= since)
-
     def still(self) -> int:
         """For how many ns nobody has moved: no index, value, step or place of a sleeper."""
         mark = position(self.now)

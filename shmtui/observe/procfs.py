@@ -153,13 +153,17 @@ def futex_waits(pid: int, maps: tuple[Mapping, ...]) -> tuple[FutexWait, ...] | 
 
 def in_system_call(pid: int) -> bool | None:
     """Whether every thread of ``pid`` is in the kernel by a call of its own, asleep or stopped
-    there; None if this user may not know. One that runs, or was stopped while it ran, is not.
+    there; None if this user may not know. One that runs, or was stopped while it ran, is not;
+    nor is one that wakes others, since it is stopped on its way out of a post.
     """
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/syscall", "rb", buffering=0) as file:
-                if not file.read(256).split()[0].isdigit():
-                    return False
+                fields = file.read(256).split()
+            if not fields[0].isdigit():
+                return False
+            if int(fields[0]) == _FUTEX and int(fields[2], 16) & _FUTEX_COMMANDS not in _WAITS:
+                return False
     except PermissionError:
         return None
     except (FileNotFoundError, ProcessLookupError, IndexError):

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
+from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import Role, SemaphoreRole
 from shmtui.language import _, ngettext
+from shmtui.observe.case import untouched
 from shmtui.observe.snapshot import (
     Certainty,
     Finding,
@@ -192,13 +194,13 @@ def _unsettled(snapshot: Snapshot, standings: Sequence[Standing]) -> Refusal | N
         )
     mutex = snapshot.semaphores[SemaphoreRole.MUTEX]
     elsewhere = [s for s in standings if s.place is Place.ELSEWHERE]
-    if elsewhere and not mutex.value and not _untouched(snapshot):
+    if elsewhere and not mutex.value and not untouched(snapshot):
         return Refusal(
             _("{who} sleeps in no semaphore and may hold mutex").format(who=_names(elsewhere)),
             _("wait until it blocks, or end it: then mutex has no holder"),
             passing=True,
         )
-    sideless = [s for s in standings if s.place is Place.MUTEX and side(s) is Role.UNKNOWN]
+    sideless = [s for s in standings if _on_mutex(s) and side(s) is Role.UNKNOWN]
     if sideless:
         return Refusal(
             _("{who} waits for mutex, and whether it produces or consumes is not known").format(
@@ -209,9 +211,9 @@ def _unsettled(snapshot: Snapshot, standings: Sequence[Standing]) -> Refusal | N
     return None
 
 
-def _untouched(snapshot: Snapshot) -> bool:
-    """Whether the semaphores are as ftruncate left them: then nobody has got past one."""
-    return all(not s.value and s.shared is False for s in snapshot.semaphores.values())
+def _on_mutex(s: Standing) -> bool:
+    """Whether a thread of it sleeps on mutex with a permit in hand."""
+    return any(role is SemaphoreRole.MUTEX for role, _private in s.asleep)
 
 
 def side(s: Standing) -> Role:
@@ -249,9 +251,10 @@ def _resident(snapshot: Snapshot, standings: Sequence[Standing], codes: set[str]
     assert snapshot.in_ is not None
     assert snapshot.out is not None
     between = (snapshot.in_ - snapshot.out) % slots
-    if _untouched(snapshot):
+    told = snapshot.layout.libc is not Libc.MUSL or slots >= SMALLEST
+    if untouched(snapshot) and told:
         return between
-    if slots < SMALLEST and codes & _DEATHS:
+    if slots < SMALLEST and (codes & _DEATHS or not told):
         return Refusal(
             _("with {slots} slots a death leaves more than one reading of the ring").format(
                 slots=slots
@@ -312,7 +315,7 @@ def _grounds(
     yield _("in {in_}, out {out}: {resident} of {slots} slots hold an item").format(
         in_=snapshot.in_, out=snapshot.out, resident=resident, slots=slots
     )
-    if _untouched(snapshot):
+    if untouched(snapshot):
         yield _("all three semaphores are zero: nobody has ever got past one of them")
     for count, text in (
         (
@@ -349,11 +352,15 @@ def _grounds(
 def _certainty(standings: Sequence[Standing], codes: set[str], snapshot: Snapshot) -> Certainty:
     """Certain where everybody's place is known and the permits agree with the indices."""
     if any(
-        s.place is Place.ELSEWHERE or (s.place is Place.MUTEX and s.process.role is Role.UNKNOWN)
+        s.place is Place.ELSEWHERE or (_on_mutex(s) and s.process.role is Role.UNKNOWN)
         for s in standings
     ):
         return Certainty.LIKELY
-    if _untouched(snapshot) or not codes & _DEATHS:
+    if snapshot.layout.assumed:
+        return Certainty.LIKELY
+    if untouched(snapshot):
+        return Certainty.LIKELY if snapshot.layout.libc is Libc.MUSL else Certainty.CERTAIN
+    if not codes & _DEATHS:
         return Certainty.CERTAIN
     low, high = _bounds(snapshot, standings)
     assert snapshot.in_ is not None

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError, shortages_told
-from shmtui.ipc.control import ControlHeader, Flags, control_name
+from shmtui.ipc.control import ControlHeader, Flags, WorkerRecord, control_name
 from shmtui.ipc.layout import Layout
 from shmtui.ipc.process import alive
 from shmtui.ipc.protocol import Role, SemaphoreRole
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 STALE_NS: Final = 3_000_000_000
 """Published rates older than this are not believed."""
+STEADY_TRIES: Final = 4
+"""How often the ring is read until no worker moved meanwhile; each costs some 0.1 ms."""
 DIAGNOSE_NS: Final = 200_000_000
 """How often the findings are worked out; looks between keep the last ones."""
 FOLLOW_NS: Final = 1_000_000_000
@@ -217,10 +219,7 @@ class Sampler:
         if layout is None or self._ring is None:
             return self._raw(looked, now_ns)
         stamps = self._participants.stamps()
-        header, records = self._control.read()
-        ring = self._ring.read(self.slots_shown)
-        records_after = self._control.read()[1]
-        steady = positions(records) == positions(records_after)
+        header, ring, records_after, steady = self._read_steadily(self._ring)
         self._participants.witness(stamps, ring.in_, ring.out)
         processes = self._participants.look(records_after, now_ns, thorough=thorough)
         known = steady and self._participants.foreign == 0 and header is not None
@@ -288,6 +287,19 @@ class Sampler:
         told = _("its control block {control} is not used: {why}")
         control = control_name(self._name)
         return (*limits, told.format(control=control, why=self._control.doubt))
+
+    def _read_steadily(
+        self, ring: RingReader
+    ) -> tuple[ControlHeader | None, RingState, tuple[WorkerRecord, ...], bool]:
+        """Control block and ring, again until no worker moved meanwhile, or patience ends."""
+        header, records = self._control.read()
+        for _attempt in range(STEADY_TRIES):
+            state = ring.read(self.slots_shown)
+            header, after = self._control.read()
+            if positions(records) == positions(after):
+                return header, state, after, True
+            records = after
+        return header, state, after, False
 
     def _throughput(
         self,

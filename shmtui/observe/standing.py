@@ -13,8 +13,9 @@ from typing import Final
 from shmtui.ipc.layout import Layout
 from shmtui.ipc.protocol import Role, SemaphoreRole, Step, step_name
 from shmtui.ipc.segment import FileIdentity
+from shmtui.observe.case import WAIT_PERMIT
 from shmtui.observe.participants import semaphore_at
-from shmtui.observe.procfs import FutexWait, futex_waits, in_system_call, mappings
+from shmtui.observe.procfs import FutexWait, futex_waits, in_system_call, mappings, thread_count
 from shmtui.observe.snapshot import Origin, Process, ProcessState
 
 _OUTSIDE: Final = {
@@ -36,7 +37,8 @@ class Place(StrEnum):
     MUTEX = "mutex"
     """Asleep on ``mutex`` with a permit in hand."""
     ELSEWHERE = "elsewhere"
-    """A foreign process asleep in a system call: outside, unless the mutex is taken."""
+    """A foreign process with a thread asleep in some other call: outside, unless the mutex is
+    taken."""
     UNKNOWN = "unknown"
     """It runs, or is somewhere that it cannot stay."""
 
@@ -73,13 +75,15 @@ def standing(
     asleep = _asleep(process.pid, identity, layout, named)
     if asleep is None:
         return Standing(process, Place.UNKNOWN)
-    if asleep:
+    if asleep and thread_count(process.pid) <= len(asleep):
         return Standing(process, _AT[asleep[0][0]], asleep)
-    if process.origin is Origin.WORKER:
-        outside = process.step in _OUTSIDE
-        return Standing(process, Place.OUTSIDE if outside else Place.UNKNOWN)
     still = in_system_call(process.pid)
-    return Standing(process, Place.ELSEWHERE if still else Place.UNKNOWN)
+    if process.origin is Origin.WORKER:
+        # Asleep in that step and on no semaphore, it waits to be let on: step by step.
+        steps = still and process.step in WAIT_PERMIT and not process.holds_mutex
+        outside = process.step in _OUTSIDE or steps
+        return Standing(process, Place.OUTSIDE if outside else Place.UNKNOWN)
+    return Standing(process, Place.ELSEWHERE if still else Place.UNKNOWN, asleep)
 
 
 def participants(processes: Iterable[Process]) -> tuple[Process, ...]:

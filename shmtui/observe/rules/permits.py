@@ -1,6 +1,6 @@
 """Findings about the lock and the permits: who holds the mutex, and what is missing. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -215,22 +215,38 @@ def _at_rest(case: Case) -> tuple[int, Certainty, str] | None:
 
 def _in_flow(case: Case) -> tuple[int, Certainty, str] | None:
     """What is missing while workers move: at each look more than they can have in hand."""
-    looks = []
-    for s in case.last(SETTLED_NS):
-        deficit, held = deficit_of(s), permits_in_hand(s)
-        if deficit is not None and held is not None:
-            looks.append((deficit, held))
-    strangers = any(p.origin is not Origin.WORKER for p in living(case.now))
-    if len(looks) < FLOW_LOOKS or strangers or case.lasted(mutex_taken) >= SETTLED_NS:
+    if any(p.origin is not Origin.WORKER for p in living(case.now)):
         return None
-    lost = min(deficit - held for deficit, held in looks)
-    spare = max(deficit for deficit, _held in looks)
-    if lost <= 0 <= spare:
+    if case.lasted(mutex_taken) >= SETTLED_NS:
         return None
+    lost = _agreed(case, lambda deficit, held: deficit - held)
+    # Whatever is in hand, above N is above N.
+    spare = _agreed(case, lambda deficit, _held: -deficit)
+    found = lost or spare
+    if found is None:
+        return None
+    missing, looks = (found[0] if lost else -found[0]), found[1]
     fact = _("in {looks} looks, empty + full and what is in hand made up {sum} of {slots} permits")
-    missing = lost if lost > 0 else spare
     slots = case.now.layout.slots
-    return missing, case.sure, fact.format(looks=len(looks), sum=slots - missing, slots=slots)
+    return missing, case.sure, fact.format(looks=looks, sum=slots - missing, slots=slots)
+
+
+def _agreed(case: Case, count: Callable[[int, int], int]) -> tuple[int, int] | None:
+    """The least that all the last looks at which nobody moved find above 0, and how many looks
+    those are; None where they are too few, or watched for too short a time.
+    """
+    least, looks, since = 0, 0, case.now.monotonic_ns
+    for s in reversed(case.history):
+        deficit, held = deficit_of(s), permits_in_hand(s)
+        if deficit is None or held is None:
+            continue
+        found = count(deficit, held)
+        if found <= 0:
+            break
+        least = min(least, found) if looks else found
+        looks, since = looks + 1, s.monotonic_ns
+    enough = looks >= FLOW_LOOKS and case.now.monotonic_ns - since >= SETTLED_NS
+    return (least, looks) if enough else None
 
 
 def _causes(case: Case, missing: int) -> Iterator[str]:

@@ -1,0 +1,283 @@
+"""Deaths by SIGKILL at every step of the protocol: ``python -m tests.repair.deaths --help``.
+
+One crew works on; each time one of it dies, is found, the buffer is repaired, another takes its
+place, and all items are accounted for. What came of it is counted in a table.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.attach import SteeredSource
+from shmtui.ipc.buffer import OwnBuffer
+from shmtui.ipc.faults import DIE_AT, Fault
+from shmtui.ipc.layout import ITEM_TYPES, seed_layout
+from shmtui.ipc.libc import running_libc
+from shmtui.ipc.process import own_identity
+from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, Step, step_name
+from shmtui.ipc.ring import semaphore_names
+from shmtui.ipc.segment import unlink_segment
+from shmtui.observe.repair import Refusal
+from shmtui.observe.sampler import Sampler
+from shmtui.observe.snapshot import Certainty, Finding, Process, ProcessState, Snapshot
+from shmtui.repair import Repairer
+from shmtui.workers.supervisor import Supervisor
+from tests.waiting import poll
+
+ROLES: Final = (Role.PRODUCER, Role.CONSUMER)
+WAYS: Final = ("fault", "kill")
+"""It dies by its fault; or it is stepped there and killed from outside."""
+RATE: Final = 50.0
+QUIET_SECONDS: Final = 1.3
+"""How long nothing is to be found after a death that takes nothing along."""
+OUTSIDE: Final = {Step.WAIT_PERMIT: None, Step.PACE: None}
+EXPECTED: Final = OUTSIDE | {
+    Step.WAIT_MUTEX: "lost-permit",
+    Step.TRANSFER: "dead-holder",
+    Step.POST_MUTEX: "dead-holder",
+    Step.POST_PERMIT: "lost-permit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one death."""
+
+    role: Role
+    step: Step
+    way: str
+    codes: tuple[str, ...]
+    """What was found."""
+    named: bool
+    """The finding says who died, and where."""
+    certain: bool
+    repaired: bool
+    """A plan was made and carried out; or nothing was wrong, and that was said."""
+    moved: bool
+    healthy: bool
+    """Nothing is found afterwards."""
+    balanced: bool
+    """No item was lost or taken twice."""
+    note: str = ""
+
+    @property
+    def good(self) -> bool:
+        """All is as it has to be."""
+        expected = EXPECTED[self.step]
+        found = self.codes == (() if expected is None else (expected,))
+        return (
+            found and self.named and self.repaired and self.moved and self.healthy and self.balanced
+        )
+
+
+class Crew:
+    """Workers over a buffer, of which one dies at a time."""
+
+    def __init__(
+        self, name: str, slots: int, each: int, *, named: bool = False, rate: float = RATE
+    ) -> None:
+        names = semaphore_names(name) if named else ()
+        layout = seed_layout(slots, ITEM_TYPES["int32"], running_libc(), names)
+        self._closing = contextlib.ExitStack()
+        self.buffer = OwnBuffer.create(name, layout, own_identity(), 0o600)
+        self._closing.callback(unlink_segment, name)
+        self._closing.callback(self.buffer.remove)
+        self.supervisor = Supervisor(self.buffer, dict.fromkeys(ROLES, rate))
+        self._closing.callback(self.supervisor.close)
+        self.sampler = Sampler(name)
+        self._closing.callback(self.sampler.close)
+        self.source = SteeredSource(self.sampler, self.supervisor)
+        self.pids = {role: [self.supervisor.start(role) for _ in range(each)] for role in ROLES}
+        poll(self.supervisor.ready, "all have joined")
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._closing.close()
+
+    def process(self, pid: int) -> Process | None:
+        """A worker, as it is seen now."""
+        return next((p for p in self.source.sample().processes if p.pid == pid), None)
+
+    def die(self, role: Role, step: Step, way: str) -> str:
+        """Have one of a role die before ``step``; returns its name. Another takes its place."""
+        pid = self.pids[role].pop(0)
+        name = next(p.name for p in self.source.sample().processes if p.pid == pid)
+        if way == "fault":
+            self.supervisor.set_fault(pid, Fault(DIE_AT + step))
+        else:
+            self._step_to(pid, step_name(role, step))
+            os.kill(pid, signal.SIGKILL)
+
+        def gone() -> bool:
+            self.supervisor._reap_ready(0.05)
+            return pid not in self.supervisor.pids
+
+        poll(gone, f"{name} dies at {step.name}")
+        return name
+
+    def replace(self, role: Role) -> None:
+        """A new one of that role; the records of the dead are put away."""
+        self.pids[role].append(self.supervisor.start(role))
+        poll(self.supervisor.ready, "it has joined")
+
+    def _step_to(self, pid: int, step: str) -> None:
+        def stands() -> bool:
+            p = self.process(pid)
+            return p is not None and p.state is ProcessState.STEPPING and p.step == step
+
+        def pressed() -> bool:
+            if stands():
+                return True
+            self.supervisor.step(pid)
+            return False
+
+        poll(pressed, f"it stands before {step}")
+
+    def look(self, seconds: float, enough: str | None) -> Snapshot:
+        """Look on for so long, or until a finding is there."""
+        end = time.monotonic() + seconds
+        while True:
+            snapshot = self.source.sample()
+            codes = {f.code for f in snapshot.health.findings}
+            if enough in codes or time.monotonic() > end:
+                return snapshot
+            time.sleep(0.05)
+
+    def audit(self) -> bool | None:
+        """Bring all to rest, and compare."""
+        self.sampler.audit = None
+        self.source.auditor.begin()
+        audit = poll(lambda: self.source.sample().audit, "the audit")
+        self.sampler.audit = None
+        return audit.balanced
+
+    def death(self, role: Role, step: Step, way: str) -> Outcome:
+        """One death with all that follows."""
+        expected = EXPECTED[step]
+        who = self.die(role, step, way)
+        snapshot = self.look(QUIET_SECONDS if expected is None else 12, expected)
+        findings = snapshot.health.findings
+        named, certain, note = expected is None, expected is None, ""
+        for finding in findings:
+            if finding.code == expected:
+                named = names_death(finding, who, step_name(role, step))
+                if not named:
+                    note = "; ".join((finding.claim, *finding.evidence))
+                certain = finding.certainty is Certainty.CERTAIN
+        repaired, healthy = False, False
+        repairer = Repairer(self.buffer.name)
+        plan = repairer.propose()
+        if plan is None:
+            repaired = expected is None
+            healthy = not self.source.sample().health.findings
+        elif isinstance(plan, Refusal):
+            note += f"refused: {plan.why}"
+        else:
+            done = repairer.carry_out(plan)
+            if isinstance(done, Refusal):
+                note += f"refused: {done.why}"
+            else:
+                repaired = expected is not None
+                healthy = not done.remaining
+                note += "; ".join(f"{f.code}: {f.claim}" for f in done.remaining)
+        self.replace(role)
+        moved = self.moves()
+        balanced = self.audit()
+        self.retire()
+        # The next death is another case: what led to this one's finding is forgotten.
+        self.sampler._history.clear()
+        codes = tuple(f.code for f in findings)
+        return Outcome(
+            role, step, way, codes, named, certain, repaired, moved, healthy, balanced is True, note
+        )
+
+    def moves(self) -> bool:
+        """Whether items are moved on both sides."""
+        before = self.source.sample().totals
+        assert before is not None
+
+        def moved() -> bool:
+            now = self.source.sample().totals
+            assert now is not None
+            return now.produced > before.produced + 3 and now.consumed > before.consumed + 3
+
+        with contextlib.suppress(AssertionError):
+            return poll(moved, "items move")
+        return False
+
+    def retire(self) -> None:
+        """Put the records of the dead away, as an event loop does after a while."""
+        control = self.buffer.control
+        for p in self.source.sample().processes:
+            if p.state is ProcessState.ENDED:
+                for index in range(control.words[4]):
+                    record = control.record(index)
+                    if record.words[0] == p.pid:
+                        control.retire(record)
+
+
+def names_death(finding: Finding, who: str, step: str) -> bool:
+    """Whether a finding says who died and in which step."""
+    said = " ".join((finding.claim, *finding.evidence))
+    return f"{who} (PID" in said and step in said
+
+
+def deaths(name: str, slots: int, each: int, times: int, seed: int) -> Iterator[Outcome]:
+    """Each role at each step so many times, in an order that ``seed`` makes; half each way."""
+    wanted = [
+        (role, step, WAYS[n % 2]) for role in ROLES for step in PROTOCOL_STEPS for n in range(times)
+    ]
+    random.Random(seed).shuffle(wanted)
+    with Crew(name, slots, each) as crew:
+        for role, step, way in wanted:
+            yield crew.death(role, step, way)
+
+
+def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """The counts, as Markdown."""
+    yield "| role | died before | deaths | found | certain | named | repaired | moves | healthy | balanced |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for role in ROLES:
+        for step in PROTOCOL_STEPS:
+            rows = [o for o in outcomes if (o.role, o.step) == (role, step)]
+            found = Counter(" + ".join(o.codes) or "nothing" for o in rows)
+            text = ", ".join(f"{code} {count}" for code, count in found.most_common())
+            sums = [
+                sum(getattr(o, field) for o in rows)
+                for field in ("certain", "named", "repaired", "moved", "healthy", "balanced")
+            ]
+            cells = (role, step_name(role, step), len(rows), text, *sums)
+            yield "| " + " | ".join(map(str, cells)) + " |"
+
+
+def main() -> int:
+    """Run one combination; the table and whatever was not as it has to be go to stdout."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--slots", type=int, default=5)
+    parser.add_argument("--each", type=int, default=1, help="producers, and as many consumers")
+    parser.add_argument("--times", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    outcomes: list[Outcome] = []
+    name = f"/shmtui-deaths-{os.getpid()}"
+    for outcome in deaths(name, given.slots, given.each, given.times, given.seed):
+        outcomes.append(outcome)
+        if not outcome.good:
+            print(outcome)  # noqa: T201 - its report
+        sys.stdout.flush()
+    print("\n".join(table(outcomes)))  # noqa: T201 - its report
+    return 0 if all(o.good for o in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
