@@ -180,8 +180,7 @@ def permits_in_hand(snapshot: Snapshot) -> int | None:
     if snapshot.in_flight is None:
         return None
     return sum(
-        p.step in BETWEEN or (p.step in WAIT_PERMIT and p.state is not ProcessState.BLOCKED)
-        for p in living(snapshot)
+        p.step in BETWEEN or (p.step in WAIT_PERMIT and not asleep(p)) for p in living(snapshot)
     )
 
 

@@ -143,11 +143,16 @@ class Participants:
         return len(self._foreign)
 
     def look(
-        self, records: tuple[WorkerRecord, ...], now_ns: int, *, thorough: bool = False
+        self,
+        records: tuple[WorkerRecord, ...],
+        now_ns: int,
+        letters: dict[int, str] | None = None,
+        *,
+        thorough: bool = False,
     ) -> tuple[Process, ...]:
         """Everyone who takes part, workers first in the order of their birth.
 
-        ``thorough``: search all of /proc for newcomers now, and not by turns.
+        ``letters``: what the kernel has just said of some. ``thorough``: search all of /proc for newcomers now, and not by turns.
         """
         live = {r.pid for r in records if r.condition is Condition.LIVE}
         slow = thorough or now_ns - self._slow_at_ns >= SLOW_NS
@@ -169,7 +174,7 @@ class Participants:
         for pid in self._rates.keys() - ours:
             del self._rates[pid]
         found = [
-            self._worker(record, now_ns)
+            self._worker(record, now_ns, (letters or {}).get(record.pid))
             for record in sorted(records, key=lambda r: (r.role is Role.CONSUMER, r.number))
             if record.pid and not record.program
         ]
@@ -205,6 +210,16 @@ class Participants:
     def _open_role(self, pid: int) -> bool:
         seen = self._seen.get(pid)
         return seen is not None and seen.role is Role.UNKNOWN
+
+    def letters(self, records: tuple[WorkerRecord, ...]) -> dict[int, str]:
+        """The kernel's word now on the workers that say they are blocked, where they are known."""
+        found = {}
+        for record in records:
+            seen = self._seen.get(record.pid)
+            if record.blocked and record.condition is Condition.LIVE and seen is not None:
+                now = seen.stat.read()
+                found[record.pid] = "X" if now is None else now.state
+        return found
 
     def close(self) -> None:
         """Give all descriptors back."""
@@ -245,13 +260,13 @@ class Participants:
             seen.cpu = 100 * (now.cpu_seconds - seen.cpu_seconds) / elapsed
             seen.cpu_seconds, seen.cpu_at_ns = now.cpu_seconds, now_ns
 
-    def _worker(self, record: WorkerRecord, now_ns: int) -> Process:
+    def _worker(self, record: WorkerRecord, now_ns: int, fresh: str | None) -> Process:
         window = self._rates.get(record.pid)
         if window is None:
             window = self._rates[record.pid] = RateWindow(now_ns)
         window.add(record.items, record.heartbeat_ns)
         seen = self._seen.get(record.pid)
-        letter = seen.last.state if seen is not None and seen.last is not None else "?"
+        letter = fresh or (seen.last.state if seen is not None and seen.last is not None else "?")
         state = worker_state(record, letter)
         started = None if seen is None else seen.start_time
         if state is not ProcessState.ENDED and not alive_worker(record, letter, started):

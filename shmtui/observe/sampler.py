@@ -219,10 +219,10 @@ class Sampler:
         if layout is None or self._ring is None:
             return self._raw(looked, now_ns)
         stamps = self._participants.stamps()
-        header, ring, records_after, steady = self._read_steadily(self._ring)
+        header, ring, records_after, letters = self._read_steadily(self._ring)
         self._participants.witness(stamps, ring.in_, ring.out)
-        processes = self._participants.look(records_after, now_ns, thorough=thorough)
-        known = steady and self._participants.foreign == 0 and header is not None
+        processes = self._participants.look(records_after, now_ns, letters or {}, thorough=thorough)
+        known = letters is not None and self._participants.foreign == 0 and header is not None
         items, room = permits_held(records_after) if known else (None, None)
         full = _occupancy(layout, ring, items, room)
         return Snapshot(
@@ -290,16 +290,22 @@ class Sampler:
 
     def _read_steadily(
         self, ring: RingReader
-    ) -> tuple[ControlHeader | None, RingState, tuple[WorkerRecord, ...], bool]:
-        """Control block and ring, again until no worker moved meanwhile, or patience ends."""
+    ) -> tuple[ControlHeader | None, RingState, tuple[WorkerRecord, ...], dict[int, str] | None]:
+        """Control block and ring, again until no worker moved meanwhile, or patience ends.
+
+        With them the kernel's word on those that say they are blocked, of a moment at which
+        their records were the same: who is asleep then was so when the ring was read. None
+        where they never stood still.
+        """
         header, records = self._control.read()
         for _attempt in range(STEADY_TRIES):
             state = ring.read(self.slots_shown)
+            letters = self._participants.letters(records)
             header, after = self._control.read()
             if positions(records) == positions(after):
-                return header, state, after, True
+                return header, state, after, letters
             records = after
-        return header, state, after, False
+        return header, state, after, None
 
     def _throughput(
         self,

@@ -31,8 +31,8 @@ from shmtui.observe.snapshot import Certainty, Finding, Origin, Process, Process
 
 STALLED_NS: Final = 3_000_000_000
 """How long somebody may sit in the critical section while others wait for it."""
-FLOW_LOOKS: Final = 4
-"""How many looks at a moving buffer have to agree on what is missing."""
+FLOW_LOOKS: Final = 3
+"""How many looks at a moving buffer have to find something missing."""
 
 MUTEX, EMPTY, FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL
 
@@ -219,9 +219,9 @@ def _in_flow(case: Case) -> tuple[int, Certainty, str] | None:
         return None
     if case.lasted(mutex_taken) >= SETTLED_NS:
         return None
-    lost = _agreed(case, lambda deficit, held: deficit - held)
+    lost = _shown(case, lambda deficit: deficit, lambda deficit, held: deficit - held)
     # Whatever is in hand, above N is above N.
-    spare = _agreed(case, lambda deficit, _held: -deficit)
+    spare = _shown(case, lambda deficit: len(case.now.processes) - deficit, lambda d, _held: -d)
     found = lost or spare
     if found is None:
         return None
@@ -231,22 +231,27 @@ def _in_flow(case: Case) -> tuple[int, Certainty, str] | None:
     return missing, case.sure, fact.format(looks=looks, sum=slots - missing, slots=slots)
 
 
-def _agreed(case: Case, count: Callable[[int, int], int]) -> tuple[int, int] | None:
-    """The least that all the last looks at which nobody moved find above 0, and how many looks
-    those are; None where they are too few, or watched for too short a time.
+def _shown(
+    case: Case, most: Callable[[int], int], least: Callable[[int, int], int]
+) -> tuple[int, int] | None:
+    """What is missing at least, and how many looks show it; None where those are too few.
+
+    A look at which workers stand in the middle of it may leave it open. One at which ``most``
+    of what can be missing is nothing says that nothing was.
     """
-    least, looks, since = 0, 0, case.now.monotonic_ns
+    found, looks, since = 0, 0, case.now.monotonic_ns
     for s in reversed(case.history):
         deficit, held = deficit_of(s), permits_in_hand(s)
         if deficit is None or held is None:
             continue
-        found = count(deficit, held)
-        if found <= 0:
+        if most(deficit) <= 0:
             break
-        least = min(least, found) if looks else found
-        looks, since = looks + 1, s.monotonic_ns
+        at_least = least(deficit, held)
+        if at_least > 0:
+            found = min(found, at_least) if looks else at_least
+            looks, since = looks + 1, s.monotonic_ns
     enough = looks >= FLOW_LOOKS and case.now.monotonic_ns - since >= SETTLED_NS
-    return (least, looks) if enough else None
+    return (found, looks) if enough else None
 
 
 def _causes(case: Case, missing: int) -> Iterator[str]:
