@@ -29,6 +29,8 @@ from shmtui.session import note_signals, noted_signal
 
 WATCH_SECONDS: Final = 2.5
 """How long a buffer is watched for findings before a plan is made."""
+PATIENT_SECONDS: Final = 6.0
+"""How long where nothing was found by then: in a busy buffer few looks tell."""
 LOOK_SECONDS: Final = 0.1
 TRIES: Final = 60
 """How often everybody is stopped to find them all where they can be told."""
@@ -77,7 +79,7 @@ class Repairer:
     def propose(self, seconds: float = WATCH_SECONDS) -> Plan | Refusal | None:
         """Watch, and say what would be done; nothing is touched. None: nothing is wrong."""
         with self._sampler(self._options) as sampler:
-            findings = watch(sampler, seconds)
+            findings = watch(sampler, seconds) or watch(sampler, PATIENT_SECONDS - seconds, 1)
             for attempt in range(TRIES):
                 found = plan(sampler.sample(), findings, self._standings(sampler))
                 if not isinstance(found, Refusal) or not found.passing or attempt == TRIES - 1:
@@ -185,11 +187,13 @@ class Repairer:
             yield sampler
 
 
-def watch(sampler: Sampler, seconds: float) -> tuple[Finding, ...]:
-    """What is found in ``seconds`` of looking."""
+def watch(sampler: Sampler, seconds: float, enough: int | None = None) -> tuple[Finding, ...]:
+    """What is found in ``seconds`` of looking; ``enough`` findings end it sooner."""
     end = time.monotonic() + seconds
     snapshot = sampler.sample()
     while time.monotonic() < end:
+        if enough is not None and len(snapshot.health.findings) >= enough:
+            break
         time.sleep(LOOK_SECONDS)
         snapshot = sampler.sample()
     return snapshot.health.findings

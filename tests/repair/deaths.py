@@ -272,8 +272,7 @@ def main() -> int:
     name = f"/shmtui-deaths-{os.getpid()}"
     for outcome in deaths(name, given.slots, given.each, given.times, given.seed):
         outcomes.append(outcome)
-        if not outcome.good:
-            print(outcome)  # noqa: T201 - its report
+        print("." if outcome.good else outcome)  # noqa: T201 - its report
         sys.stdout.flush()
     print("\n".join(table(outcomes)))  # noqa: T201 - its report
     return 0 if all(o.good for o in outcomes) else 1
