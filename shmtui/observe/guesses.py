@@ -7,7 +7,7 @@ them; where none is, plain structs of the segment's very size are all there is t
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, permutations, zip_longest
+from itertools import combinations, pairwise, permutations, zip_longest
 from typing import Final
 
 from shmtui.ipc.indices import counted_on
@@ -26,6 +26,10 @@ RING: Final = len(SemaphoreRole)
 _MOST_SEMAPHORES: Final = 16 * RING
 _EDGE: Final = 64
 """In a large segment indices are looked for this close to its ends and to the semaphores."""
+_LINE: Final = 64
+"""Bytes of a cache line."""
+_LINES: Final = 4
+"""So many of them at the start of a segment may hold an index each."""
 _SMALL: Final = 1024
 _SLACK: Final = 16
 """Bytes beside the data that may be padding, or members of no role here."""
@@ -189,13 +193,13 @@ def _around(
         return
     words = [values[role] for role in SemaphoreRole]
     mutex, empty, full = offsets or (None, None, None)
-    for at, code in _index_places(len(raw), found):
+    for low, high, code in (*_index_places(len(raw), found), *_apart(len(raw), found)):
         width = struct.calcsize(code)
-        first, second = struct.unpack_from(f"={code}{code}", raw, at)
-        taken = [(o, SEM_SIZE) for o in found] + [(at, 2 * width)]
+        first, second = (struct.unpack_from(f"={code}", raw, at)[0] for at in (low, high))
+        taken = [(o, SEM_SIZE) for o in found] + [(low, width), (high, width)]
         gaps = list(gaps_between(len(raw), taken))
-        packed = at % width != 0
-        orders = ((at, at + width, first, second), (at + width, at, second, first))
+        packed = low % width != 0
+        orders = ((low, high, first, second), (high, low, second, first))
         for slots in range(max(total, 1), total + takers + 1):
             either = [
                 (in_, out)
@@ -212,7 +216,26 @@ def _around(
                         )  # fmt: skip
 
 
-def _index_places(size: int, offsets: tuple[int, ...]) -> list[tuple[int, str]]:
+def _apart(size: int, offsets: tuple[int, ...]) -> Iterator[tuple[int, int, str]]:
+    """Where two indices of which type may stand that do not lie together: at the ends of what
+    lies between semaphores, as when the data lie between them, and in cache lines of their own.
+    """
+    gaps = list(gaps_between(size, [(at, SEM_SIZE) for at in offsets]))
+    lines = range(0, _LINES * _LINE, _LINE)
+    for code in ("i", "q"):
+        width = struct.calcsize(code)
+        places = {
+            at
+            for start, end in gaps
+            for at in (start, start + width, end - 2 * width, end - width, *lines)
+            if start <= at <= end - width and at % width == 0
+        }
+        for low, high in combinations(sorted(places), 2):
+            if high - low > width:
+                yield low, high, code
+
+
+def _index_places(size: int, offsets: tuple[int, ...]) -> list[tuple[int, int, str]]:
     """Where two indices of which type may stand: at whole words, and in packed structs behind a
     semaphore. Those next to another field, or at an end of the segment, come first.
     """
@@ -231,7 +254,7 @@ def _index_places(size: int, offsets: tuple[int, ...]) -> list[tuple[int, str]]:
                 continue
             apart = min(min(abs(at - edge), abs(at + 2 * width - edge)) for edge in edges)
             places.append((apart, at, code))
-    return [(at, code) for _apart, at, code in sorted(places)]
+    return [(at, at + struct.calcsize(code), code) for _away, at, code in sorted(places)]
 
 
 def gaps_between(size: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -318,8 +341,9 @@ def plainness(layout: Layout, state: State) -> tuple[int, ...]:
     """Sorts the likeliest first: few oddities, then the classical order of fields, int items.
 
     Odd are an item of a size that no scalar has, one that is no whole number of words even
-    more; indices at odd addresses, or that are never reduced; members that play no part; fields in another order; and
-    permits in hand that no waiter and no holder of the mutex explains.
+    more; indices at odd addresses, apart from each other, or never reduced; members that play no
+    part; fields in another order; and permits in hand that no waiter and no holder of the mutex
+    explains.
     """
     size = layout.item.size
     order = [layout.data, layout.in_, layout.out]
@@ -329,7 +353,10 @@ def plainness(layout: Layout, state: State) -> tuple[int, ...]:
     packed = 4 * (layout.in_ % layout.index_size != 0)
     in_hand = layout.slots - state.empty.value - state.full.value
     odd_hands = abs(in_hand - state.mutex.waiters - (state.mutex.value == 0))
-    oddities = disorder + odd_item + packed + 2 * odd_hands + _strangers(layout) + state.counts
+    apart = 2 * (abs(layout.in_ - layout.out) != layout.index_size)
+    oddities = (
+        apart + disorder + odd_item + packed + 2 * odd_hands + _strangers(layout) + state.counts
+    )
     return (oddities, size != 4, layout.index_size != 4, layout.slots, *order)
 
 

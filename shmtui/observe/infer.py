@@ -214,6 +214,9 @@ def _telling(layout: Layout, looks: Sequence[Look]) -> bool:
     states = [state_of(layout, look) for look in looks]
     if any(s.empty.value + s.full.value == 0 for s in states):
         return False
+    if not any(s.mutex.value == 1 or s.mutex.waiters for s in states):
+        # A shared pthread_mutex_t has bytes like those of a semaphore that is never posted.
+        return False
     moved = len({(s.in_, s.out) for s in states}) > 1
     part_full = any(s.in_ != s.out and s.full.value > 0 for s in states)
     return moved or part_full

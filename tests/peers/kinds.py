@@ -189,6 +189,27 @@ struct all { char magic[4]; Channel channels[3]; };
         ("all.channels[2]",),
     ),
     Kind(
+        "the data between the indices",
+        """\
+#include <semaphore.h>
+#define MAX_NOME 24
+typedef struct { unsigned int id; char cliente[MAX_NOME]; double total; } Pedido;
+typedef struct { int head; sem_t mutex, vazio, cheio; Pedido pedidos[12]; int tail; int count; } Fila;
+""",
+        """\
+#define T Fila
+#define N 12
+#define DATA pedidos
+#define IN head
+#define OUT tail
+#define EMPTY vazio
+#define FULL cheio
+#define PUT(at, n) (b->pedidos[at] = (Pedido){n, "Cliente", (n) * 1.5}, b->count++)
+#define SHOW(at) printf("{\\"id\\": %u, \\"cliente\\": \\"%s\\", \\"total\\": %.2f}", b->pedidos[at].id, \\
+    b->pedidos[at].cliente, b->pedidos[at].total)
+""",
+    ),
+    Kind(
         "packed",
         """\
 #include <semaphore.h>
