@@ -5,6 +5,7 @@ and only a dashboard loads Textual.
 """
 
 import contextlib
+import io
 import os
 import random
 import shutil
@@ -426,8 +427,20 @@ def completion(shell: str) -> int:
 
 def run_cli(arguments: Sequence[str]) -> int:
     """Run a command in the reader's language; returns the exit code."""
+    _make_streams_writable()
     with spoken(main, arguments):
         return _run(arguments)
+
+
+def _make_streams_writable() -> None:
+    """A closed stream takes whatever is written, and one of few characters takes all of them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Descriptors are given out from the lowest: this takes the place of the closed one.
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - for as long as we run
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -128,6 +128,12 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
             ).format(name=name)
         ) from None
     except (posix_ipc.Error, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise ShmtuiError(
+                _(
+                    "/dev/shm has no room for one more file, {name}: free some with shmtui rm"
+                ).format(name=name)
+            ) from None
         raise ShmtuiError(
             _("cannot create {name}: {error}; is /dev/shm writable?").format(name=name, error=error)
         ) from None

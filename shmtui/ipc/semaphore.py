@@ -14,6 +14,7 @@ A semaphore has no owner: nothing in it says who holds it.
 """
 
 import ctypes
+import errno
 import os
 import struct
 from dataclasses import dataclass
@@ -191,10 +192,16 @@ def create_named(name: str, value: int, mode: int) -> None:
                 "nothing uses it"
             ).format(name=name, file=named_semaphore_path(name))
         ) from None
-    except PermissionError as error:
+    except (posix_ipc.Error, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise ShmtuiError(
+                _("/dev/shm has no room for the semaphore {name}: free some with shmtui rm").format(
+                    name=name
+                )
+            ) from None
         raise ShmtuiError(
-            _("cannot create the semaphore {name}: {strerror}").format(
-                name=name, strerror=error.strerror
+            _("cannot create the semaphore {name}: {error}; is /dev/shm writable?").format(
+                name=name, error=error
             )
         ) from None
     finally:

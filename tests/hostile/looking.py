@@ -23,7 +23,7 @@ from shmtui.tui.draw.title import title_line
 from shmtui.tui.flow import verdict
 from shmtui.tui.glyphs import ASCII, UNICODE
 from shmtui.tui.history import History
-from shmtui.tui.lines import Line, width_of
+from shmtui.tui.lines import Line, clip_line, width_of
 from shmtui.tui.rows import table_rows
 from shmtui.tui.view import View
 from shmtui.tui.window import Heat
@@ -137,7 +137,9 @@ def drawn(snapshot: Snapshot, sampler: Sampler) -> None:
                     [finding_line(finding, width, glyphs), *finding_text(finding, width, glyphs)],
                     width,
                 )
-            fits([row_line(row, width, False, glyphs) for row in rows], width)
+            # The words of a bad ending stick out, and the panel cuts them.
+            cut = (clip_line(row_line(row, width, False, glyphs), width) for row in rows)
+            fits([*cut], width)
             for reading in raw.READINGS if view.raw else ():
                 fits(raw.raw_lines(window, at, snapshot.segment.size, reading, *box), width)
             if not view.raw:
