@@ -1,7 +1,6 @@
 """Attaching for real: the program in a terminal, the course's C programs, segments of bytes."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from tests.terminal import Terminal
 from tests.waiting import poll
 
 SEED = "data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96"
-needs_stdbuf = pytest.mark.skipif(not shutil.which("stdbuf"), reason="stdbuf is not installed")
 
 MakeSegment = Callable[[bytes], str]
 
@@ -38,7 +36,6 @@ def make_segment(new_name: Callable[[], str]) -> Iterator[MakeSegment]:
         Path(segment_path(name)).unlink(missing_ok=True)
 
 
-@needs_stdbuf
 @pytest.mark.parametrize(("columns", "rows"), [(120, 38), (50, 20)])
 def test_the_courses_producer_is_shown_as_it_hangs(
     gcc: Compiler, name: str, columns: int, rows: int

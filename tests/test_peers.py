@@ -1,7 +1,6 @@
 """The course's two programs, compiled and untouched, take part in our buffer on either side."""
 
 import json
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -18,8 +17,6 @@ from tests.conftest import MakeBuffer, join
 from tests.peers import Peer, build
 from tests.program import HeadlessRun, run_shmtui, stat_json
 from tests.waiting import poll
-
-pytestmark = pytest.mark.skipif(not shutil.which("stdbuf"), reason="stdbuf is not installed")
 
 NOBODY = ("--producers", "0", "--consumers", "0")
 PRODUCER = ("--producers", "1", "--consumers", "0", "--produce-rate", "max")

@@ -1,13 +1,18 @@
 """The course's C programs, untouched, and one that counts: they join our buffer as peers."""
 
+import os
 import re
+import select
 import shutil
 import subprocess
+import tty
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from tests.compiling import Compiler
+from tests.waiting import poll
 
 HERE: Final = Path(__file__).parent
 
@@ -24,26 +29,45 @@ def build(compiler: Compiler, program: str, name: str | None = None, slots: int 
 
 
 class Peer:
-    """A C program that runs beside the test."""
+    """A C program that runs beside the test, its output on a terminal: C then writes by lines."""
 
-    def __init__(self, program: Path, *arguments: str) -> None:
+    def __init__(self, program: Path, *arguments: str, within: Sequence[str] = ()) -> None:
+        self._master, slave = os.openpty()
+        tty.setraw(slave)
         self.process = subprocess.Popen(
-            # Line by line, so that the test sees at once what it has done.
-            ["stdbuf", "-oL", str(program), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
+            [*within, str(program), *arguments], stdin=subprocess.DEVNULL, stdout=slave
         )
+        os.close(slave)
+        self._text = ""
 
     @property
     def pid(self) -> int:
-        """Its process: stdbuf turns into the program."""
+        """Its process: whatever it is started within turns into it."""
         return self.process.pid
+
+    def _read(self, seconds: float) -> bool:
+        """Take in what it has printed; False where there is nothing, or it has ended."""
+        if not select.select([self._master], [], [], seconds)[0]:
+            return False
+        try:
+            self._text += os.read(self._master, 1 << 16).decode()
+        except OSError:  # EIO: it has ended
+            return False
+        return True
 
     def line(self) -> str:
         """The next line that it prints."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().rstrip("\n")
+        while "\n" not in self._text:
+            poll(lambda: self._read(0.1), "it prints a line")
+        line, _newline, self._text = self._text.partition("\n")
+        return line
+
+    def lines(self) -> list[str]:
+        """All whole lines that it has printed and that nobody has asked for yet."""
+        while self._read(0):
+            pass
+        *whole, self._text = self._text.split("\n")
+        return whole
 
     def __enter__(self) -> Self:
         return self
@@ -56,5 +80,4 @@ class Peer:
     ) -> None:
         self.process.kill()
         self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        os.close(self._master)

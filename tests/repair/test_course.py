@@ -1,0 +1,193 @@
+"""The course's two programs, untouched: they hang, are found, come to life, and exchange items."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.compiling import Compiler, require
+from tests.peers import Peer, build
+from tests.terminal import Terminal
+from tests.waiting import poll
+
+NAME = "/shm_buffer"
+PRODUCER, CONSUMER = "produtor", "consumidor"
+HANGING = {"never-initialised", "process-private"}
+
+Within = tuple[str, ...]
+
+
+@pytest.fixture
+def within() -> Iterator[Within]:
+    """What starts a command in a /dev/shm that nobody else uses: the programs' own name is taken."""
+    unshare, nsenter = require("unshare"), require("nsenter")
+    script = "mount -t tmpfs tmpfs /dev/shm && echo ready && exec sleep 600"
+    with subprocess.Popen(
+        [unshare, "--mount", "sh", "-c", script], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        try:
+            if holder.stdout.readline() != "ready\n":
+                pytest.skip("this user may not mount a /dev/shm of its own")
+            yield (nsenter, "--mount", f"--target={holder.pid}", f"--wd={Path.cwd()}")
+        finally:
+            holder.kill()
+
+
+@pytest.fixture(params=["gcc", "musl-gcc"])
+def programs(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Path]:
+    """Both, compiled against one C library."""
+    compiler = Compiler(tmp_path, request.param)
+    return {name: build(compiler, name) for name in (PRODUCER, CONSUMER)}
+
+
+def shmtui(within: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program, in that /dev/shm."""
+    return subprocess.run(
+        [*within, sys.executable, "-m", "shmtui", *arguments],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+
+
+def is_there(within: Sequence[str]) -> bool:
+    """Whether the segment has its size."""
+    shm = f"/proc/{within[2].removeprefix('--target=')}/root/dev/shm"
+    with contextlib.suppress(OSError):
+        return Path(shm, NAME.removeprefix("/")).stat().st_size > 0
+    return False
+
+
+def numbers(lines: Sequence[str]) -> list[int]:
+    """The numbers that it printed."""
+    return [int(found[1]) for line in lines if (found := re.search(r": (\d+)$", line))]
+
+
+def asleep(peer: Peer) -> bool:
+    """Whether it sleeps in a futex call."""
+    fields = Path(f"/proc/{peer.pid}/syscall").read_text().split()
+    return fields[0] == "202"
+
+
+def start(
+    programs: dict[str, Path], within: Within, order: Sequence[str], stack: contextlib.ExitStack
+) -> list[Peer]:
+    """Start them one after another; each hangs before the next one comes."""
+    peers = []
+    if order[0] == CONSUMER:
+        # The segment is the producer's to make; one that was killed leaves it as it was.
+        with Peer(programs[PRODUCER], within=within) as first:
+            poll(lambda: is_there(within) and asleep(first), "it has made the segment")
+    for program in order:
+        peer = stack.enter_context(Peer(programs[program], within=within))
+        poll(lambda peer=peer: is_there(within) and asleep(peer), f"{program} hangs")  # type: ignore[misc]
+        peers.append(peer)
+    return peers
+
+
+def checked(within: Within) -> tuple[int, set[str]]:
+    """What ``check`` says: its exit code and the codes of what it found."""
+    done = shmtui(within, "check", NAME, "--for", "1.5")
+    assert not done.stderr
+    return done.returncode, set(re.findall(r"^ *\w+ +([a-z]+-[a-z]+) \(", done.stdout, re.M))
+
+
+def exchange(peers: Sequence[Peer], order: Sequence[str]) -> None:
+    """Each goes on by itself; with one of each, consumed is what was produced, one after another."""
+    said: list[list[int]] = [[] for _ in peers]
+
+    def enough() -> bool:
+        for at, peer in enumerate(peers):
+            said[at] += numbers(peer.lines())
+        return all(len(found) >= 3 for found in said)
+
+    poll(enough, "all of them move items", 60)
+    for program, found in zip(order, said, strict=True):
+        if program == PRODUCER or len(peers) == 2:
+            assert found == list(range(len(found)))
+
+
+ORDERS = (
+    (PRODUCER, CONSUMER),
+    (CONSUMER, PRODUCER),
+    (PRODUCER, PRODUCER, CONSUMER, CONSUMER),
+)
+
+
+@pytest.mark.parametrize(
+    "order", [ORDERS[0], *(pytest.param(o, marks=pytest.mark.slow) for o in ORDERS[1:])], ids=str
+)
+def test_repaired_by_command(
+    programs: dict[str, Path], within: Within, order: Sequence[str], request: pytest.FixtureRequest
+) -> None:
+    """``check`` names both findings; ``repair --yes`` ends them; ``check`` is healthy after."""
+    musl = "musl-gcc" in request.node.name
+    with contextlib.ExitStack() as stack:
+        peers = start(programs, within, order, stack)
+        code, found = checked(within)
+        # In musl a zero word means shared between processes: nobody sleeps privately.
+        assert (code, found - {"ghost-waiter"}) == (1, {"never-initialised"} if musl else HANGING)
+        planned = shmtui(within, "repair", NAME)
+        assert planned.returncode == 1
+        assert "nothing was changed" in planned.stdout
+        assert all(not numbers(peer.lines()) for peer in peers)
+        done = shmtui(within, "repair", NAME, "--yes")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert "items move again" in done.stdout
+        exchange(peers, order)
+        assert checked(within) == (0, set())
+
+
+def test_a_consumer_that_comes_late(programs: dict[str, Path], within: Within) -> None:
+    """The producer alone is brought to life; whoever comes then needs no repair."""
+    with contextlib.ExitStack() as stack:
+        peers = start(programs, within, (PRODUCER,), stack)
+        assert shmtui(within, "repair", NAME, "--yes").returncode == 0
+        late = stack.enter_context(Peer(programs[CONSUMER], within=within))
+        exchange([*peers, late], (PRODUCER, CONSUMER))
+        assert checked(within) == (0, set())
+
+
+def test_repaired_by_key(gcc: Compiler, within: Within) -> None:
+    """The same by ``r`` and a yes in the dashboard, which tells of it."""
+    made = {name: build(gcc, name) for name in (PRODUCER, CONSUMER)}
+    command = (*within, sys.executable, "-m", "shmtui")
+    with contextlib.ExitStack() as stack:
+        peers = start(made, within, (PRODUCER, CONSUMER), stack)
+        with Terminal("attach", NAME, "--write", command=command) as terminal:
+            terminal.wait_for("never-initialised")
+            terminal.press("r")
+            terminal.wait_for("Carry it out")
+            terminal.press("y")
+            terminal.wait_for("items move again")
+            terminal.press("escape")
+            terminal.wait_for("never-initialised is over")
+            exchange(peers, (PRODUCER, CONSUMER))
+            terminal.press("q")
+            assert terminal.wait() == 0
+        assert checked(within) == (0, set())
+
+
+def test_stopped_by_somebody_else_it_stays_stopped(gcc: Compiler, within: Within) -> None:
+    """Whoever was stopped beforehand is not continued; the others come to life without it."""
+    made = {name: build(gcc, name) for name in (PRODUCER, CONSUMER)}
+    with contextlib.ExitStack() as stack:
+        order = (PRODUCER, CONSUMER, CONSUMER)
+        peers = start(made, within, order, stack)
+        stopped = peers.pop()
+        os.kill(stopped.pid, signal.SIGSTOP)
+        done = shmtui(within, "repair", NAME, "--yes")
+        assert "items move again" in done.stdout, done.stdout
+        exchange(peers, order[:2])
+        assert letter(stopped.pid) == "T"
+        assert not numbers(stopped.lines())
+
+
+def letter(pid: int) -> str:
+    """The kernel's word for a process's state."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
