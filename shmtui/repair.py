@@ -90,10 +90,13 @@ class Repairer:
     def carry_out(self, agreed: Plan) -> Report | Refusal:
         """Do what was agreed, if it still is what is needed. A refusal has changed no byte."""
         with self._sampler(self._options) as sampler:
-            layout, control = sampler.layout, sampler.source is LayoutSource.CONTROL
+            layout, source = sampler.layout, sampler.source
         if layout is None:
             return Refusal(_("its layout is not known"), _("say it with --layout"))
-        options = LayoutOptions() if control else LayoutOptions(layout=layout_option(layout))
+        options = self._options
+        if source is LayoutSource.INFERRED:
+            # What was told from the bytes once is not asked of them again: they are to change.
+            options = LayoutOptions(layout=layout_option(layout))
         with Guard() as guard:
             return self._attempt(options, layout, agreed, guard)
 

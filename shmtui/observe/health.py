@@ -25,7 +25,7 @@ from shmtui.observe.rules.semaphores import (
 )
 from shmtui.observe.snapshot import Certainty, Finding, Health, LayoutSource, Snapshot, Status
 
-HISTORY_NS: Final = 7_000_000_000
+HISTORY_NS: Final = 12_000_000_000
 """How much history the rules look back on."""
 ABSENCES: Final = frozenset(
     {"dead-holder", "wrong-order", "lost-permit", "ghost-waiter", "stalled", "orphan"}

@@ -25,6 +25,7 @@ from shmtui.ipc.process import own_identity
 from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, Step, step_name
 from shmtui.ipc.ring import semaphore_names
 from shmtui.ipc.segment import unlink_segment
+from shmtui.observe.case import living, position
 from shmtui.observe.repair import Refusal
 from shmtui.observe.sampler import Sampler
 from shmtui.observe.snapshot import Certainty, Finding, Process, ProcessState, Snapshot
@@ -131,17 +132,25 @@ class Crew:
         poll(self.supervisor.ready, "it has joined")
 
     def _step_to(self, pid: int, step: str) -> None:
+        """Press until it stands before ``step``; not again before it has moved."""
+        pressed: list[str | None] = []
+
         def stands() -> bool:
             p = self.process(pid)
-            return p is not None and p.state is ProcessState.STEPPING and p.step == step
-
-        def pressed() -> bool:
-            if stands():
+            assert p is not None
+            if p.state is not ProcessState.STEPPING:
+                if not pressed:
+                    self.supervisor.step(pid)
+                    pressed.append(None)
+                return False
+            if p.step == step and p.step != pressed[-1]:
                 return True
-            self.supervisor.step(pid)
+            if p.step != pressed[-1]:
+                self.supervisor.step(pid)
+                pressed.append(p.step)
             return False
 
-        poll(pressed, f"it stands before {step}")
+        poll(stands, f"it stands before {step}")
 
     def look(self, seconds: float, enough: str | None) -> Snapshot:
         """Look on for so long, or until a finding is there."""
@@ -179,6 +188,7 @@ class Crew:
         plan = repairer.propose()
         if plan is None:
             repaired = expected is None
+            note += "" if repaired else what_is_seen(self.buffer.name)
             healthy = not self.source.sample().health.findings
         elif isinstance(plan, Refusal):
             note += f"refused: {plan.why}"
@@ -226,6 +236,13 @@ class Crew:
                         control.retire(record)
 
 
+def what_is_seen(name: str) -> str:
+    """Where everything stands, for who reads of a plan that was not made."""
+    with contextlib.closing(Sampler(name)) as sampler:
+        seen = sampler.sample(thorough=True)
+    return f"{position(seen)} {[(p.name, p.state, p.step, p.letter) for p in living(seen)]}"
+
+
 def names_death(finding: Finding, who: str, step: str) -> bool:
     """Whether a finding says who died and in which step."""
     said = " ".join((finding.claim, *finding.evidence))
@@ -238,9 +255,17 @@ def deaths(name: str, slots: int, each: int, times: int, seed: int) -> Iterator[
         (role, step, WAYS[n % 2]) for role in ROLES for step in PROTOCOL_STEPS for n in range(times)
     ]
     random.Random(seed).shuffle(wanted)
-    with Crew(name, slots, each) as crew:
-        for role, step, way in wanted:
-            yield crew.death(role, step, way)
+    while wanted:
+        with Crew(name, slots, each) as crew:
+            while wanted:
+                role, step, way = wanted.pop()
+                try:
+                    yield crew.death(role, step, way)
+                except AssertionError as error:
+                    # Not in time, or worse: told, and gone on with another crew.
+                    none = (False,) * 6
+                    yield Outcome(role, step, way, (), *none, str(error))
+                    break
 
 
 def table(outcomes: Sequence[Outcome]) -> Iterator[str]:

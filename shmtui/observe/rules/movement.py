@@ -9,8 +9,12 @@ from shmtui.observe.case import SETTLED_NS, Case, living, names, seconds
 from shmtui.observe.case import asleep as sleeping
 from shmtui.observe.snapshot import Certainty, Finding, Process, ProcessState, Snapshot, Status
 
-STARVED_NS: Final = 5_000_000_000
-STARVED_ITEMS: Final = 20
+STARVED_NS: Final = 10_000_000_000
+"""Longer than a worker's longest sleep between two looks at its orders, which cost it its place
+in the queue."""
+STARVED_ITEMS: Final = 50
+FLOWING_NS: Final = 2_000_000_000
+"""The others have to have moved items within so long: else nobody gets any."""
 
 
 def unwoken(case: Case) -> Iterator[Finding]:
@@ -54,6 +58,8 @@ def starved(case: Case) -> Iterator[Finding]:
     if case.now.monotonic_ns - first.monotonic_ns < STARVED_NS:
         return
     before = {p.pid: p for p in first.processes}
+    recent = next(s for s in case.history if case.now.monotonic_ns - s.monotonic_ns <= FLOWING_NS)
+    lately = {p.pid: p.items or 0 for p in recent.processes}
     for role in (Role.PRODUCER, Role.CONSUMER):
         peers = [
             p
@@ -61,7 +67,11 @@ def starved(case: Case) -> Iterator[Finding]:
             if p.role is role and p.items is not None and p.pid in before
         ]
         gains = {p.pid: (p.items or 0) - (before[p.pid].items or 0) for p in peers}
-        others = [g for g in gains.values() if g >= STARVED_ITEMS]
+        others = [
+            gains[p.pid]
+            for p in peers
+            if gains[p.pid] >= STARVED_ITEMS and (p.items or 0) > lately.get(p.pid, 0)
+        ]
         for process in peers:
             waited = case.lasted(
                 lambda s, pid=process.pid: any(  # type: ignore[misc]

@@ -1,0 +1,233 @@
+"""A repair that is refused has changed no byte; one that is cut off leaves nobody stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shmtui.ipc.faults import Fault
+from shmtui.ipc.protocol import Role, SemaphoreRole, Step
+from shmtui.ipc.segment import map_segment, segment_path
+from shmtui.observe.layout_choice import LayoutOptions
+from shmtui.observe.procfs import stopped
+from shmtui.observe.repair import Plan, Refusal
+from shmtui.observe.snapshot import ProcessState
+from shmtui.repair import Repairer
+from tests.compiling import Compiler
+from tests.conftest import MakeBuffer, join
+from tests.peers import Peer, build
+from tests.program import run_shmtui
+from tests.repair.deaths import Crew
+from tests.test_other_users import Somebody
+from tests.waiting import poll
+
+
+def words(name: str) -> bytes:
+    """Every byte of a segment and of its named semaphores."""
+    own = Path(segment_path(name))
+    named = sorted(own.parent.glob(f"sem.{own.name}*"))
+    return b"".join(path.read_bytes() for path in (own, *named))
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("named", [False, True])
+def test_too_few_slots_after_a_death(name: str, slots: int, named: bool) -> None:
+    """With one or two slots a death leaves more than one reading: it is refused, in words."""
+    with Crew(name, slots, 1, named=named) as crew:
+        crew.die(Role.PRODUCER, Step.TRANSFER, "fault")
+        crew.look(12, "dead-holder")
+        poll(lambda: crew.sampler.sample().processes[-1].state is ProcessState.BLOCKED, "at rest")
+        before = words(name)
+        done = run_shmtui("repair", name, "--yes")
+        assert (done.returncode, done.stderr) == (2, "")
+        assert "more than one reading" in done.stdout
+        assert "what would settle it" in done.stdout
+        assert words(name) == before
+
+
+def test_somebody_in_the_critical_section(name: str) -> None:
+    """A permit is lost and somebody sits in the critical section: nothing is done meanwhile."""
+    with Crew(name, 5, 2) as crew:
+        crew.die(Role.PRODUCER, Step.POST_PERMIT, "fault")
+        crew.look(12, "lost-permit")
+        agreed = Repairer(name).propose()
+        assert isinstance(agreed, Plan)
+        sitter = crew.pids[Role.CONSUMER][0]
+        crew.supervisor.set_fault(sitter, Fault.SIT)
+        poll(lambda: (p := crew.process(sitter)) is not None and p.faulted, "it sits")
+        poll(lambda: crew.sampler.sample().semaphores[SemaphoreRole.MUTEX].value == 0, "inside")
+        crew.look(6, "stalled")
+        before = words(name)
+        done = Repairer(name).carry_out(agreed)
+        assert isinstance(done, Refusal)
+        assert "may be in the critical section" in done.why
+        assert words(name) == before
+        assert not any(stopped(pid) for pid in crew.supervisor.pids)
+
+
+def test_a_participant_of_another_user(gcc: Compiler, name: str) -> None:
+    """Who may not be looked at may be anywhere: refused, with who may."""
+    somebody = Somebody()
+    with Peer(build(gcc, "produtor", name)) as peer:
+        path = Path(segment_path(name))
+        poll(lambda: path.exists() and path.stat().st_size, "its segment")
+        path.chmod(0o666)
+        poll(lambda: Path(f"/proc/{peer.pid}/syscall").read_text().startswith("202"), "it hangs")
+        before = words(name)
+        done = somebody.shmtui("repair", name, "--slots", "5", "--yes")
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "root" in done.stdout
+        assert words(name) == before
+    path.unlink()
+
+
+def test_no_layout(name: str) -> None:
+    """Bytes that are no ring are left alone."""
+    path = Path(segment_path(name))
+    path.write_bytes(os.urandom(333))
+    before = words(name)
+    done = run_shmtui("repair", name, "--yes")
+    assert done.returncode == 2 or "nothing to repair" in done.stdout
+    assert words(name) == before
+    path.unlink()
+
+
+def test_an_index_outside(make_buffer: MakeBuffer) -> None:
+    """A ring that was overwritten is no ring to mend."""
+    buffer = make_buffer(5)
+    join(buffer).semaphores[SemaphoreRole.MUTEX].post()
+    memoryview(map_segment(buffer.name))[20:24] = (9).to_bytes(4, "little")
+    before = words(buffer.name)
+    done = run_shmtui("repair", buffer.name, "--yes")
+    assert done.returncode == 2
+    assert "outside 0…4" in done.stdout
+    assert words(buffer.name) == before
+
+
+@pytest.fixture
+def hanging(gcc: Compiler, name: str) -> Iterator[Peer]:
+    """The course's producer, which nobody has called sem_init for."""
+    with Peer(build(gcc, "produtor", name)) as peer:
+        poll(lambda: Path(segment_path(name)).exists(), "its segment")
+        poll(lambda: Path(f"/proc/{peer.pid}/syscall").read_text().startswith("202"), "it hangs")
+        yield peer
+    Path(segment_path(name)).unlink()
+
+
+CUT_OFF = """
+import os, signal, sys, time
+from shmtui import repair
+from shmtui.observe.layout_choice import LayoutOptions
+def overwrite(*_words):
+    print("stopped", flush=True)
+    time.sleep(60)
+repair.overwrite = overwrite
+repairer = repair.Repairer(sys.argv[1], LayoutOptions(slots=5))
+repairer.carry_out(repairer.propose())
+"""
+
+
+@pytest.mark.parametrize("beforehand", [False, True])
+def test_killed_in_the_middle(hanging: Peer, name: str, beforehand: bool) -> None:
+    """SIGKILL of a repair that has just stopped everybody: they go on; who was stopped, is."""
+    if beforehand:
+        os.kill(hanging.pid, signal.SIGSTOP)
+        poll(lambda: stopped(hanging.pid), "it is stopped")
+    before = words(name)
+    with subprocess.Popen(
+        [sys.executable, "-c", CUT_OFF, name], stdout=subprocess.PIPE, text=True
+    ) as repairing:
+        assert repairing.stdout is not None
+        assert repairing.stdout.readline() == "stopped\n"
+        assert stopped(hanging.pid)
+        repairing.kill()
+    if beforehand:
+        assert stopped(hanging.pid)
+        os.kill(hanging.pid, signal.SIGCONT)
+    poll(lambda: not stopped(hanging.pid), "it goes on")
+    assert words(name) == before
+    done = run_shmtui("repair", name, "--slots", "5", "--yes")
+    assert "repaired" in done.stdout
+    poll(hanging.lines, "it produces")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(hanging: Peer, name: str, number: signal.Signals) -> None:
+    """A signal in the middle waits for its end: nobody is left stopped, and the exit code says so."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "shmtui", "repair", name, "--slots", "5", "--yes"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    ) as repairing:  # fmt: skip
+        poll(lambda: words(name)[64:68] != bytes(4), "it is being repaired")
+        repairing.send_signal(number)
+        assert repairing.stdout is not None
+        assert "repaired" in repairing.stdout.read()
+    assert repairing.returncode == 128 + number
+    assert not stopped(hanging.pid)
+    poll(hanging.lines, "it produces")
+
+
+RING_H = """
+#include <semaphore.h>
+struct job { long id; char text[24]; };
+typedef struct { sem_t full, empty; struct job jobs[6]; long head, tail; sem_t lock; } Queue;
+"""
+RING_C = """
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "queue.h"
+int main(int argc, char **argv) {
+    int fd = shm_open(argv[1], O_CREAT | O_RDWR, 0600);
+    ftruncate(fd, sizeof(Queue));
+    Queue *q = mmap(NULL, sizeof(Queue), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fork() == 0) {
+        for (;;) {
+            sem_wait(&q->full);
+            sem_wait(&q->lock);
+            printf("took %s\\n", q->jobs[q->tail].text);
+            q->tail = (q->tail + 1) % 6;
+            sem_post(&q->lock);
+            sem_post(&q->empty);
+        }
+    }
+    for (long n = 0;; n++) {
+        sem_wait(&q->empty);
+        sem_wait(&q->lock);
+        q->jobs[q->head].id = n;
+        sprintf(q->jobs[q->head].text, "job %ld", n);
+        q->head = (q->head + 1) % 6;
+        sem_post(&q->lock);
+        sem_post(&q->full);
+        usleep(200000);
+    }
+}
+"""
+
+
+def test_items_of_a_struct_by_their_header(gcc: Compiler, name: str) -> None:
+    """A layout that only a header tells is mended in its own places."""
+    header = gcc.directory / "queue.h"
+    header.write_text(RING_H)
+    with Peer(gcc.source("queue", RING_C), name) as peer:
+        poll(lambda: Path(segment_path(name)).exists(), "its segment")
+        poll(lambda: Path(f"/proc/{peer.pid}/syscall").read_text().startswith("202"), "it hangs")
+        options = LayoutOptions(header=header, struct="Queue")
+        agreed = Repairer(name, options).propose()
+        assert isinstance(agreed, Plan)
+        done = Repairer(name, options).carry_out(agreed)
+        assert not isinstance(done, Refusal)
+        assert done.moved
+        assert not done.remaining
+        said = [peer.line() for _n in range(4)]
+        assert said == [f"took job {n}" for n in range(4)]
+        children = Path(f"/proc/{peer.pid}/task/{peer.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+    Path(segment_path(name)).unlink()
