@@ -57,7 +57,10 @@ class Auditor:
             for p in snapshot.processes
             if p.origin is Origin.WORKER and p.state not in _AT_REST
         )
-        audit = audit_of(snapshot, self._sampler.resident_sum, foreign=foreign, in_hand=in_hand)
+        audit = audit_of(
+            snapshot, self._sampler.resident_sum, foreign=foreign, in_hand=in_hand,
+            dead_hands=self._supervisor.dead_hands,
+        )  # fmt: skip
         self._sampler.audit = audit
         tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.WARN}[audit.balanced]
         self._supervisor.tell(tone, _("audit: {verdict}").format(verdict=verdict(audit)))

@@ -35,7 +35,7 @@ def run_headless(
     """Run, end the workers, and print what they moved; returns the exit code."""
     code, seconds = asyncio.run(_headless(options, supervisor, source))
     supervisor.close()
-    totals = settle(sampler, source, seconds)
+    totals = settle(sampler, source, seconds, supervisor.dead_hands)
     for text in _report(options, sampler, totals, source.last):
         print(text)  # noqa: T201 - the program's output
     sys.stdout.flush()
@@ -85,10 +85,15 @@ def _end(ended: "asyncio.Future[int]", number: int) -> None:
         ended.set_result(number)
 
 
-def settle(sampler: Sampler, source: SteeredSource, seconds: float) -> Audit:
+def settle(
+    sampler: Sampler, source: SteeredSource, seconds: float, dead_hands: tuple[str, ...] = ()
+) -> Audit:
     """Count what a run moved, once its workers have ended; what is wrong then is found too."""
     snapshot = source.sample()
-    audit = audit_of(snapshot, sampler.resident_sum, foreign=source.foreign_seen, seconds=seconds)
+    audit = audit_of(
+        snapshot, sampler.resident_sum, foreign=source.foreign_seen, seconds=seconds,
+        dead_hands=dead_hands,
+    )  # fmt: skip
     sampler.audit = audit
     deadline = time.monotonic() + REST_SECONDS
     suspicious = audit.balanced is False or not at_rest(snapshot)

@@ -224,6 +224,8 @@ class Audit:
     """Workers that did not come to rest between two items, and where they stood."""
     permits: int | None = None
     """``empty`` + ``full``."""
+    dead_hands: tuple[str, ...] = ()
+    """Workers that were killed in the middle of moving an item: it may be uncounted, or gone."""
     seconds: float = 0.0
     """How long a run was."""
 
@@ -237,6 +239,16 @@ class Audit:
             return None
         missing = self.moved.produced - self.moved.consumed - self.resident
         return (missing + self.slots // 2) % self.slots - self.slots // 2 or missing
+
+    @property
+    def in_dead_hands(self) -> bool:
+        """Whether what does not balance is what the dead had in their hands."""
+        missing = self.missing
+        return (
+            self.balanced is False
+            and missing is not None
+            and (abs(missing) <= len(self.dead_hands) > 0)
+        )
 
     @property
     def sum_difference(self) -> int | None:

@@ -29,7 +29,7 @@ from shmtui.ipc.control import (
     ControlRecord,
     Field,
 )
-from shmtui.ipc.faults import Fault, fault_name, forecast
+from shmtui.ipc.faults import Fault, fault_name, fault_of, forecast
 from shmtui.ipc.layout import SemaphoreKind
 from shmtui.ipc.process import describe_exit, start_time
 from shmtui.ipc.protocol import Role, Step, format_rate, step_name
@@ -70,6 +70,7 @@ class Supervisor:
         self._logs: dict[int, Child] = {}
         self._planned: Callable[[], None] | None = None
         self._numbers = dict.fromkeys(Role, 0)
+        self._dead_hands: list[str] = []
         self._history: deque[Event] = deque(maxlen=HISTORY)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_event: Callable[[Event], None] | None = None
@@ -77,6 +78,11 @@ class Supervisor:
     def history(self) -> tuple[Event, ...]:
         """What has happened so far, the oldest first."""
         return tuple(self._history)
+
+    @property
+    def dead_hands(self) -> tuple[str, ...]:
+        """Workers that were killed in the middle of moving an item."""
+        return tuple(self._dead_hands)
 
     def tell(self, tone: Tone, text: str) -> None:
         """Put something into the history and tell whoever listens."""
@@ -442,6 +448,8 @@ class Supervisor:
         words[Field.ENDED_NS] = time.monotonic_ns()
         words[Field.CONDITION] = Condition.ENDED
         self._tell_end(child, status)
+        if status < 0 and _was_moving(child):
+            self._dead_hands.append(child.name)
         if self._loop is None:
             return
         self._loop.call_later(NEWS_SECONDS, self._control.retire, child.record)
@@ -507,3 +515,11 @@ class Supervisor:
 
     def __repr__(self) -> str:
         return f"<Supervisor of {self._segment}: {len(self._children)} workers>"
+
+
+def _was_moving(child: Child) -> bool:
+    """Whether a worker was in the middle of moving an item, and not before it by order."""
+    words = child.record.words
+    if child.program or words[Field.STEP] & (STEP_MASK | STEPPING) != Step.TRANSFER:
+        return False
+    return fault_of(words[Field.FAULTED]).dies_at is not Step.TRANSFER
