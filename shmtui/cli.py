@@ -24,6 +24,7 @@ from shmtui.ipc.protocol import Role
 from shmtui.language import _
 from shmtui.options import (
     FaultOption,
+    LessonName,
     Mode,
     Rate,
     Seconds,
@@ -388,6 +389,30 @@ def attach(name: str | None, refresh: float, **given: Any) -> int:
     return carry_out(
         AttachOptions(name=name, layout=layout, folder=folder, refresh_hz=refresh, **given)
     )
+
+
+@main.command(short_help="Start a prepared lesson")
+@click.argument("name", type=LessonName(), required=False)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+def lab(name: str | None, ascii_only: bool) -> int:
+    """Start a prepared scene with a text beside it: what you see, why, what to press.
+
+    Without NAME, the list of lessons. A lesson has a segment of its own, runs real
+    processes over it, and takes all of it away at the end.
+
+    \b
+    Examples:
+      shmtui lab                the lessons
+      shmtui lab hang           the course's two programs hang, and are rescued
+      shmtui lab no-mutex --lang pt
+    """
+    from shmtui.lab import listing, start
+
+    if name is None:
+        for text in listing():
+            click.echo(text)
+        return ExitCode.OK
+    return start(name, ascii_only=ascii_only)
 
 
 @main.command(short_help="Unlink a segment and what belongs to it")

@@ -116,6 +116,7 @@ def _dashboard(options: RunOptions, supervisor: Supervisor, source: SteeredSourc
             refresh_hz=options.refresh_hz,
             ascii_only=options.ascii_only,
             opener=opener,
+            lesson=options.lesson,
         )
         return run_dashboard(app)
 

@@ -45,6 +45,33 @@ class SegmentName(click.ParamType[str]):
         ]
 
 
+class LessonName(click.ParamType[str]):
+    """A lesson by its name; the lessons are read when one is asked for."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what is none, and say which there are."""
+        from shmtui.lessons.scenes import BY_NAME
+
+        if value not in BY_NAME:
+            text = _("there is no lesson {name!r}: one of {names}")
+            self.fail(text.format(name=value, names=", ".join(BY_NAME)))
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The lessons, with what each is about."""
+        from shmtui.lessons.scenes import LESSONS
+
+        return [
+            CompletionItem(lesson.name, help=_(lesson.title))
+            for lesson in LESSONS
+            if lesson.name.startswith(incomplete)
+        ]
+
+
 class Rate(click.ParamType[float]):
     """Items per second, or ``max``."""
 

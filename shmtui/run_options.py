@@ -1,9 +1,13 @@
 """What ``run`` was asked for."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shmtui.ipc.faults import FaultOrder
 from shmtui.ipc.layout import SemaphoreKind
+
+if TYPE_CHECKING:
+    from shmtui.lessons.lesson import Lesson
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +33,5 @@ class RunOptions:
     json: bool = False
     refresh_hz: float = 10.0
     ascii_only: bool = False
+    lesson: "Lesson | None" = None
+    """What is told beside the panels."""

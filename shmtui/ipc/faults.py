@@ -29,6 +29,7 @@ class Fault(IntEnum):
     SIT = 7
     SIGNALS = 8
     PRIVATE = 9
+    SHORT_TIMEOUT = 10
     DIE_AT_WAIT_PERMIT = DIE_AT + Step.WAIT_PERMIT
     DIE_AT_WAIT_MUTEX = DIE_AT + Step.WAIT_MUTEX
     DIE_AT_TRANSFER = DIE_AT + Step.TRANSFER
@@ -63,6 +64,7 @@ WORDS: Final = {
     Fault.SIT: "sit",
     Fault.SIGNALS: "signals",
     Fault.PRIVATE: "private",
+    Fault.SHORT_TIMEOUT: "short-timeout",
 }
 """As ``--fault`` names them; the others are ``die-at=STEP``."""
 
@@ -153,6 +155,12 @@ def forecast(fault: Fault, role: Role) -> Forecast:
                 _("initialises the semaphores as sem_init(&s, 0, value) does, with pshared 0"),
                 _("whoever sleeps on one from then on is never woken by another process"),
                 "process-private",
+            )
+        case Fault.SHORT_TIMEOUT:
+            return Forecast(
+                _("waits 0.1 s at a time and tries again, as sem_timedwait in a loop does"),
+                _("each time it goes to the end of the queue: where others wait, it gets nothing"),
+                "starved",
             )
         case Fault.SIGNALS:
             return Forecast(

@@ -9,7 +9,10 @@ PANELS = ("ring", "semaphores", "throughput", "processes", "events")
 RAW_PANELS = ("bytes", "processes", "events")
 """What is on show where there is no ring to show; the bytes answer to the keys 1 to 3."""
 
-TITLE, KEY_BAR = "title", "keys"
+TITLE, KEY_BAR, LESSON = "title", "keys", "lesson"
+
+LESSON_LEAST, LESSON_MOST = 42, 60
+"""Columns of a lesson beside the panels."""
 
 SIDE_BY_SIDE = 72
 """Columns from which ring and semaphores share a row."""
@@ -68,6 +71,27 @@ def arrange(
     else:
         _place_narrow(boxes, width, body)
     return boxes
+
+
+def lesson_width(width: int) -> int:
+    """The columns that a lesson takes beside the panels; 0 where it has to lie over them.
+
+    >>> [lesson_width(columns) for columns in (80, 120, 200)]
+    [0, 42, 60]
+    """
+    taken = min(LESSON_MOST, max(LESSON_LEAST, width * 35 // 100))
+    return taken if width - taken >= SIDE_BY_SIDE else 0
+
+
+def beside_lesson(
+    boxes: Mapping[str, Box], width: int, height: int, taken: int
+) -> Mapping[str, Box]:
+    """The boxes of panels that were given ``width - taken`` columns, with the lesson beside them.
+
+    The title and the keys keep the whole width.
+    """
+    bars = {name: boxes[name]._replace(width=width) for name in (TITLE, KEY_BAR) if name in boxes}
+    return {**boxes, **bars, LESSON: Box(width - taken, 1, taken, max(0, height - 2))}
 
 
 def _place_raw(boxes: dict[str, Box], width: int, body: int, rows: int) -> None:

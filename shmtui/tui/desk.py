@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from shmtui.errors import ShortageError
 from shmtui.events import Event, Tone
@@ -21,12 +22,15 @@ from shmtui.tui.dialogues import Dialogues
 from shmtui.tui.flow import Balance, Steady, Verdict, permits, verdict
 from shmtui.tui.glyphs import choose
 from shmtui.tui.history import History
-from shmtui.tui.keys import BYTES, OPENER, PROGRAMS
+from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
 from shmtui.tui.orders import Helm
 from shmtui.tui.ports import Auditor, Mender, Opened, Opener, Source, Steering
 from shmtui.tui.stage import SLOW_HZ, Stage
 from shmtui.tui.view import View
 from shmtui.tui.window import Heat, Window
+
+if TYPE_CHECKING:
+    from shmtui.lessons.lesson import Lesson
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
@@ -60,6 +64,7 @@ class Desk(Stage, inherit_bindings=False):
         auditor: Auditor | None = None,
         opener: Opener | None = None,
         choice: tuple[str, tuple[str, ...]] | None = None,
+        lesson: "Lesson | None" = None,
     ) -> None:
         super().__init__(
             View(
@@ -67,8 +72,10 @@ class Desk(Stage, inherit_bindings=False):
                 history=History(),
                 read_only=steering is None,
                 refresh_hz=refresh_hz,
-            )
+            ),
+            lesson,
         )
+        self._has_lesson = lesson is not None
         self.early_signal: Callable[[], int | None] | None = None
         """Asked once the handlers are in place: a signal that came before them, to end by."""
         self._source = source
@@ -250,6 +257,7 @@ class Desk(Stage, inherit_bindings=False):
             OPENER: self._opener is not None,
             PROGRAMS: self._steering is not None and bool(self._steering.logs()),
             BYTES: bool(snapshot.segment.name) and snapshot.layout.slots == 0,
+            LESSON: self._has_lesson,
         }
         return frozenset(need for need, found in there.items() if not found)
 

@@ -8,6 +8,7 @@ from shmtui.language import N_
 from shmtui.tui.glyphs import Glyphs
 
 OPENER, PROGRAMS, BYTES = "a way to other segments", "programs of the user's", "bytes on show"
+LESSON = "a lesson"
 """What keys can need; a view names those that it lacks."""
 
 
@@ -30,7 +31,7 @@ class Key:
     rank: int = 0
     """The lower, the longer it stays in a key bar that runs out of room."""
     needs: str = ""
-    """What there has to be for it to do anything: `OPENER`, `PROGRAMS` or `BYTES`."""
+    """What there has to be for it to do anything: `OPENER`, `PROGRAMS`, `BYTES` or `LESSON`."""
 
 
 KEYS: tuple[Key, ...] = (
@@ -99,6 +100,7 @@ KEYS: tuple[Key, ...] = (
         needs=OPENER,
     ),
     Key("l", "l", "logs", N_("Logs"), N_("What your own programs print"), rank=2, needs=PROGRAMS),
+    Key("n", "n", "lesson", N_("Lesson"), N_("Show or hide the lesson"), rank=0, needs=LESSON),
     Key("z", "z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), rank=4),
     Key("f", "f", "maximise", N_("Zoom"), N_("Maximise or restore the focused panel"), rank=4),
     Key("escape", "esc", "restore", "", N_("Restore all panels")),

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from textual.app import App, ComposeResult
 
 from shmtui.tui import terminal
-from shmtui.tui.arrange import KEY_BAR, PANELS, RAW_PANELS, TITLE, arrange
+from shmtui.tui.arrange import (
+    KEY_BAR,
+    LESSON,
+    PANELS,
+    RAW_PANELS,
+    TITLE,
+    arrange,
+    beside_lesson,
+    lesson_width,
+)
 from shmtui.tui.themes import DARK, LIGHT, starting_theme
 from shmtui.tui.view import View
 from shmtui.tui.widgets import (
@@ -23,6 +32,7 @@ from shmtui.tui.widgets import (
 )
 
 if TYPE_CHECKING:
+    from shmtui.lessons.lesson import Lesson
     from shmtui.tui.widgets.bytes import BytesPanel
 
 SLOW = frozenset({"processes", "throughput"})
@@ -40,7 +50,7 @@ class Stage(App[int], inherit_bindings=False):
     AUTO_FOCUS = "#processes"
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, lesson: "Lesson | None" = None) -> None:
         # Read before Textual looks: only with ANSI colours does it drop colour altogether.
         plain = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if plain else None)
@@ -60,6 +70,13 @@ class Stage(App[int], inherit_bindings=False):
             "events": EventsPanel(id="events"),
             KEY_BAR: KeyBar(id=KEY_BAR),
         }
+        self._lesson_shown = lesson is not None
+        self._covered = False
+        if lesson is not None:
+            from shmtui.tui.widgets.lesson import LessonPanel  # noqa: PLC0415 - for lessons alone
+
+            self._panels[LESSON] = LessonPanel(lesson, view)
+            self._panels[LESSON].id = LESSON
         self.set_class(view.glyphs.ascii_only, "-ascii-only")
         self._adopt_theme()
 
@@ -105,11 +122,19 @@ class Stage(App[int], inherit_bindings=False):
         raw = self._view.raw
         if raw != self._raw:
             self._change_scene(raw)
-        arranged = (self.size, self._maximised, rows, findings, raw)
+        covered = self._lesson_covers
+        maximised = LESSON if covered else self._maximised
+        beside = 0
+        if self._lesson_shown and maximised is None:
+            beside = lesson_width(self.size.width)
+        arranged = (self.size, maximised, rows, findings, raw, beside)
         if arranged == self._arranged:
             return
         self._arranged = arranged
-        boxes = arrange(*self.size, self._maximised, rows, findings=findings, raw=raw)
+        width, height = self.size
+        boxes = arrange(width - beside, height, maximised, rows, findings=findings, raw=raw)
+        if beside:
+            boxes = beside_lesson(boxes, width, height, beside)
         for name, panel in self._panels.items():
             box = boxes.get(name)
             panel.display = box is not None
@@ -117,6 +142,26 @@ class Stage(App[int], inherit_bindings=False):
                 panel.styles.offset = (box.x, box.y)
                 panel.styles.width = box.width
                 panel.styles.height = box.height
+        if covered != self._covered:
+            # Whoever is on show hears the keys that scroll.
+            self._covered = covered
+            self.call_after_refresh(self._focus, LESSON if covered else "processes")
+
+    @property
+    def _lesson_covers(self) -> bool:
+        """Whether the lesson is on show and has no room beside the panels."""
+        return self._lesson_shown and not lesson_width(self.size.width)
+
+    def action_lesson(self) -> None:
+        """Show the lesson's text, or send it away."""
+        if LESSON not in self._panels:
+            return
+        self._lesson_shown = not self._lesson_shown
+        self._maximised = None
+        self._place()
+        if not self._lesson_shown:
+            self._focus("processes")
+        self.call_after_refresh(self._show)
 
     def _change_scene(self, raw: bool) -> None:
         """Bytes in the place of the ring, or the ring again."""
@@ -133,7 +178,8 @@ class Stage(App[int], inherit_bindings=False):
     @property
     def _scene(self) -> tuple[str, ...]:
         """The panels that there are now."""
-        return RAW_PANELS if self._raw else PANELS
+        panels = RAW_PANELS if self._raw else PANELS
+        return (*panels, LESSON) if self._lesson_shown else panels
 
     def _focused_panel(self) -> str | None:
         name = self.focused.id if self.focused is not None else None
@@ -156,7 +202,9 @@ class Stage(App[int], inherit_bindings=False):
 
     def action_restore(self) -> None:
         """All panels."""
-        if self._maximised:
+        if self._lesson_covers:
+            self.action_lesson()
+        elif self._maximised:
             self._maximise(None)
 
     def action_panel(self, name: str) -> None:

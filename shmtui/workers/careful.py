@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NAP_NS: Final = 50_000_000
 """How long a wait sleeps before it looks whether it is to end."""
+SHORT_TIMEOUT_NS: Final = 100_000_000
+"""How long one waits who goes to the end of the queue again and again."""
 PREEMPTED: Final = 0.003
 """Seconds between reading an index and storing it where mutex is left out: as long as a
 scheduler's time slice, which is what a program without a lock has to fear."""
@@ -113,7 +115,11 @@ class CarefulItem:
             words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
             words[Field.STEP] = step | BLOCKED | (HOLDS if self._holds_mutex() else 0)
             give_up_ns = 0
-            while not semaphore.wait_until(time.monotonic_ns() + NAP_NS):
+            hasty = self._fault is Fault.SHORT_TIMEOUT
+            nap_ns = SHORT_TIMEOUT_NS if hasty else NAP_NS
+            while not semaphore.wait_until(time.monotonic_ns() + nap_ns):
+                if hasty:
+                    self._made()
                 if worker.ending:
                     # Whoever holds something lets others finish first, for a moment.
                     grace = worker.GRACE_NS if self._held else 0

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.language import N_, _, ngettext
+from shmtui.observe.participants import short_command
 from shmtui.tui.draw.key_bar import Target
 from shmtui.tui.draw.logs import Tab, log_line, tabs_line, visible
 from shmtui.tui.figures import format_count
@@ -83,7 +84,10 @@ class LogPanel(Panel, can_focus=True):
         if log is None:
             return [line((_("no program of yours runs here"), "muted"))]
         glyphs = self.view.glyphs
-        tabs = [Tab(lg.name, lg.pid, not self._steering.owns(lg.pid)) for lg in self._logs]
+        tabs = [
+            Tab(short_command(lg.name), lg.pid, not self._steering.owns(lg.pid))
+            for lg in self._logs
+        ]
         head, self._targets = tabs_line(tabs, self._at, width, glyphs)
         room = max(0, height - 2)
         first = self._first(log, room)

@@ -1,0 +1,42 @@
+"""What a lesson is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Who takes part. Rates are items per second; faults are written as ``--fault`` has them."""
+
+    slots: int = 5
+    producers: int = 1
+    consumers: int = 1
+    produce_rate: float = 1.0
+    consume_rate: float = 0.5
+    faults: tuple[str, ...] = ()
+    programs: bool = False
+    """The course's two programs over a segment that nobody initialised, in place of workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Keys, by the names that Textual has for them, and what comes of pressing them."""
+
+    keys: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A scene and its text. The texts are marked for the catalogue: translate where shown."""
+
+    name: str
+    title: str
+    see: str
+    """What stands on the screen."""
+    why: str
+    press: tuple[Press, ...]
+    theory: str
+    """What it is called, and what is known of it."""
+    scene: Scene
+    findings: tuple[str, ...] = ()
+    """Codes of what the doctor has to find; empty where all is well."""

@@ -1,0 +1,237 @@
+"""The lessons, in the order of a course."""
+
+import math
+from typing import Final
+
+from shmtui.language import N_
+from shmtui.lessons.lesson import Lesson, Press, Scene
+
+LESSONS: Final = (
+    Lesson(
+        "hang",
+        N_("The course's two programs hang, and are rescued"),
+        N_(
+            "Both programs are blocked: produtor on empty, consumidor on full. All three "
+            "semaphores are 0. Nothing moves, and nothing ever will."
+        ),
+        N_(
+            "Neither program calls sem_init. ftruncate fills the segment with zeros, and a "
+            "semaphore of zeros has no permit. Its private word is 0 too: even a sem_post would "
+            "wake nobody in another process."
+        ),
+        (
+            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(("r",), N_("the plan of a repair")),
+            Press(("y",), N_("carry it out: both wake, and items pass; q closes")),
+            Press(("l",), N_("what they print; tab: the other; q closes")),
+        ),
+        N_(
+            "Initialisation. Whoever makes a shared object sets it up once, before anybody uses "
+            "it: sem_init(&s, 1, value). The 1 shares it between processes; the value is 1 for "
+            "mutex, N for empty, 0 for full."
+        ),
+        Scene(producers=0, consumers=0, programs=True),
+        ("never-initialised", "process-private"),
+    ),
+    Lesson(
+        "full",
+        N_("The buffer is full: the producer waits"),
+        N_(
+            "The producer is ten times as fast as the consumer. Soon all slots are full, empty "
+            "is 0, and the producer is blocked on empty. There is no finding: this is health."
+        ),
+        N_(
+            "wait(empty) takes a permit for a free slot. While there is none the producer sleeps "
+            "and costs no CPU. It goes on when the consumer posts empty: at the consumer's pace."
+        ),
+        (
+            Press(("c",), N_("one more consumer: twice the flow")),
+            Press(("-", "-", "-", "-"), N_("slower producers: the buffer drains")),
+            Press(("0",), N_("back to their starting rate: it is full again")),
+        ),
+        N_(
+            "The bounded buffer. A full buffer slows the faster side down (back-pressure). "
+            "in = out both when it is full and when it is empty: only the semaphores tell which."
+        ),
+        Scene(produce_rate=5.0, consume_rate=0.5),
+    ),
+    Lesson(
+        "empty",
+        N_("The buffer is empty: the consumers wait"),
+        N_(
+            "Two consumers share what one slow producer makes. full is 0, and both are blocked "
+            "on full. There is no finding: this is health."
+        ),
+        N_(
+            "wait(full) takes a permit for an item. Each item wakes one of those who wait, and "
+            "they come up in turn."
+        ),
+        (
+            Press(("p",), N_("one more producer: twice the flow")),
+            Press(("m",), N_("producers without pacing: now the buffer is full")),
+            Press(("0",), N_("back to their starting rate: it is empty again")),
+        ),
+        N_(
+            "Blocking in place of busy waiting: who has nothing to do sleeps in the kernel until "
+            "a sem_post wakes it."
+        ),
+        Scene(consumers=2, produce_rate=0.5, consume_rate=5.0),
+    ),
+    Lesson(
+        "no-mutex",
+        N_("Without mutex, items are lost"),
+        N_(
+            "Two producers write without mutex. The flow looks healthy, and yet items get lost: "
+            "an audit counts them."
+        ),
+        N_(
+            "Each producer reads in, writes its item there, and stores in + 1. If it is preempted "
+            "between the two, the other uses the same slot: one item is overwritten."
+        ),
+        (
+            Press(("v",), N_("after some seconds, the audit: how many were lost; q closes")),
+            Press(("x", "enter"), N_("the producers keep to the protocol again")),
+        ),
+        N_(
+            "A race condition: the result depends on who is faster. The code between wait(mutex) "
+            "and post(mutex) is the critical section; mutual exclusion lets one process at a time "
+            "into it."
+        ),
+        Scene(
+            slots=16,
+            producers=2,
+            produce_rate=50.0,
+            consume_rate=math.inf,
+            faults=("producer:no-mutex",),
+        ),
+        ("items-lost",),
+    ),
+    Lesson(
+        "swapped-waits",
+        N_("Waits in the wrong order: a deadlock"),
+        N_(
+            "The producer waits on empty and holds mutex. The consumer waits on mutex. Neither "
+            "can ever go on."
+        ),
+        N_(
+            "The producer waits for mutex first and for its permit second. When the buffer was "
+            "full it fell asleep with mutex in hand, and the consumer that could free a slot "
+            "cannot get in."
+        ),
+        (
+            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(("4", "t"), N_("end the producers: mutex comes back, the consumer goes on")),
+            Press(("p",), N_("a new producer, with the waits in the right order")),
+        ),
+        N_(
+            "Deadlock: each holds what the other waits for, in a circle (hold and wait). The cure "
+            "is an order: first the permit (empty or full), last mutex."
+        ),
+        Scene(produce_rate=5.0, consume_rate=0.5, faults=("producer:swapped-waits",)),
+        ("wrong-order",),
+    ),
+    Lesson(
+        "killed",
+        N_("Killed in the critical section"),
+        N_(
+            "producer 1 was killed by SIGKILL just before it wrote its item. mutex is 0, and "
+            "everybody else waits, for ever."
+        ),
+        N_(
+            "A semaphore has no owner: when a process dies, the kernel gives nothing back. The "
+            "dead one had mutex in hand, and a permit of empty."
+        ),
+        (
+            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(("r",), N_("the plan: which words change, and what it rests on")),
+            Press(("y",), N_("carry it out: the others go on; q closes")),
+            Press(("v",), N_("the audit: nothing is lost; q closes")),
+        ),
+        N_(
+            "A critical section has to be short and safe. A robust pthread mutex knows its owner "
+            "and tells the next one that it died (EOWNERDEAD); a semaphore cannot."
+        ),
+        Scene(producers=2, faults=("producer1:die-at=write",)),
+        ("dead-holder",),
+    ),
+    Lesson(
+        "lost-permit",
+        N_("A forgotten post: a permit is lost"),
+        N_(
+            "The producer once left out post(full). Its item lies in a slot, and no consumer was "
+            "told: empty + full stays at 4, and the buffer has 5 slots."
+        ),
+        N_(
+            "Each item is a permit that goes from empty to full and back. Where a post is "
+            "forgotten, the permit is gone, and with it a slot: five such mistakes, and "
+            "everybody waits for ever."
+        ),
+        (
+            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(("r",), N_("the plan: full is raised by 1")),
+            Press(("y",), N_("carry it out: the permits add up again; q closes")),
+        ),
+        N_(
+            "An invariant: empty + full + permits in hand = N, at every moment. What a program "
+            "keeps true at each step can be checked from outside."
+        ),
+        Scene(produce_rate=2.0, consume_rate=1.0, faults=("producer:skip-post-permit",)),
+        ("lost-permit",),
+    ),
+    Lesson(
+        "starvation",
+        N_("Starvation: one consumer gets nothing"),
+        N_(
+            "Items flow, and consumer 1 takes them. consumer 2 is blocked on full all the time, "
+            "and its count stands still."
+        ),
+        N_(
+            "consumer 2 waits 0.1 s at a time and tries again, as sem_timedwait in a loop does. "
+            "Each time it goes to the end of the queue, behind consumer 1."
+        ),
+        (
+            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(
+                ("4", "end", "x", "enter"),
+                N_("consumer 2 waits as it should: it gets its share"),
+            ),
+        ),
+        N_(
+            "Starvation: the system goes on, and one process never does. No deadlock. Bounded "
+            "waiting is the third demand on a critical section, after mutual exclusion and "
+            "progress; POSIX semaphores do not promise it."
+        ),
+        Scene(
+            consumers=2,
+            produce_rate=4.5,
+            consume_rate=math.inf,
+            faults=("consumer2:short-timeout",),
+        ),
+        ("starved",),
+    ),
+    Lesson(
+        "many",
+        N_("Many producers, many consumers"),
+        N_(
+            "Four producers and four consumers share a buffer of 16 slots. There is no finding, "
+            "and all get their share."
+        ),
+        N_(
+            "empty and full keep the two sides apart; mutex keeps those of one side apart, who "
+            "move the same index. No program has to know how many others there are."
+        ),
+        (
+            Press(("v",), N_("the audit: count and sum agree; q closes")),
+            Press(("c",), N_("one more consumer joins in the middle of it")),
+            Press(("m",), N_("producers without pacing: the buffer fills")),
+            Press(("4", "t"), N_("end all producers: the buffer drains")),
+        ),
+        N_(
+            "The general solution with three semaphores (Dijkstra): two that count, one that "
+            "excludes. One producer and one consumer alone could do without mutex."
+        ),
+        Scene(slots=16, producers=4, consumers=4, produce_rate=20.0, consume_rate=20.0),
+    ),
+)
+
+BY_NAME: Final = {lesson.name: lesson for lesson in LESSONS}

@@ -1,0 +1,29 @@
+"""The lesson beside the panels, or over them where there is no room beside."""
+
+from shmtui.language import N_, _
+from shmtui.lessons.lesson import Lesson
+from shmtui.tui.draw.lesson import lesson_lines
+from shmtui.tui.lines import Line
+from shmtui.tui.screens.text_panel import TextPanel
+from shmtui.tui.view import View
+
+
+class LessonPanel(TextPanel):
+    """Its text, which scrolls."""
+
+    number = "n"
+
+    def __init__(self, lesson: Lesson, view: View) -> None:
+        super().__init__(N_("Lesson"), [], "", view)
+        self._lesson = lesson
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The lines in view."""
+        self._text = lesson_lines(self._lesson, width, self.view.glyphs)
+        return super().lines(width, height)
+
+    def remark(self, width: int, height: int) -> str:
+        """How to send it away, and that there is more of it."""
+        del width
+        more = len(self._text) > height
+        return _("n hides it, arrows scroll") if more else _("n hides it")
