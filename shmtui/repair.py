@@ -31,6 +31,8 @@ WATCH_SECONDS: Final = 2.5
 """How long a buffer is watched for findings before a plan is made."""
 PATIENT_SECONDS: Final = 6.0
 """How long where nothing was found by then: in a busy buffer few looks tell."""
+PATIENT_LOOKS: Final = 30
+"""How many looks have to be taken by then, however long that takes on a busy machine."""
 LOOK_SECONDS: Final = 0.1
 TRIES: Final = 60
 """How often everybody is stopped to find them all where they can be told."""
@@ -79,7 +81,9 @@ class Repairer:
     def propose(self, seconds: float = WATCH_SECONDS) -> Plan | Refusal | None:
         """Watch, and say what would be done; nothing is touched. None: nothing is wrong."""
         with self._sampler(self._options) as sampler:
-            findings = watch(sampler, seconds) or watch(sampler, PATIENT_SECONDS - seconds, 1)
+            findings = watch(sampler, seconds) or watch(
+                sampler, PATIENT_SECONDS - seconds, 1, PATIENT_LOOKS
+            )
             for attempt in range(TRIES):
                 found = plan(sampler.sample(), findings, self._standings(sampler))
                 if not isinstance(found, Refusal) or not found.passing or attempt == TRIES - 1:
@@ -190,15 +194,19 @@ class Repairer:
             yield sampler
 
 
-def watch(sampler: Sampler, seconds: float, enough: int | None = None) -> tuple[Finding, ...]:
-    """What is found in ``seconds`` of looking; ``enough`` findings end it sooner."""
-    end = time.monotonic() + seconds
+def watch(
+    sampler: Sampler, seconds: float, enough: int | None = None, looks: int = 0
+) -> tuple[Finding, ...]:
+    """What is found in ``seconds`` of looking, and in so many looks; ``enough`` findings end it
+    sooner.
+    """
+    end, taken = time.monotonic() + seconds, 1
     snapshot = sampler.sample()
-    while time.monotonic() < end:
+    while time.monotonic() < end or taken < looks:
         if enough is not None and len(snapshot.health.findings) >= enough:
             break
         time.sleep(LOOK_SECONDS)
-        snapshot = sampler.sample()
+        snapshot, taken = sampler.sample(), taken + 1
     return snapshot.health.findings
 
 
