@@ -101,6 +101,7 @@ SCENES: Final = (
         16,
         (("consumer 2", "s"), ("1,2▶wait-empty", "s"), ("1,2▶wait-mutex", "s")),
     ),
+    Scene("lesson", ("lab", "swapped-waits"), 16, rows=40),
     Scene("light", ("run",), 20, _FULL[:2], env={"TEXTUAL_THEME": "shmtui-light"}),
 )  # fmt: skip
 

@@ -21,6 +21,7 @@ VARIABLE: Final = "SHMTUI_LANG"
 LOCALE: Final = os.path.join(os.path.dirname(__file__), "locale")  # noqa: PTH118, PTH120 - light
 
 _code = "en"
+_plain = False
 _catalogue: "NullTranslations | None" = None
 
 
@@ -28,6 +29,22 @@ def use_language(code: str) -> None:
     """Speak ``code``, one of `LANGUAGES`, from now on."""
     global _code, _catalogue
     _code, _catalogue = code, None
+
+
+def speak_plainly() -> None:
+    """Leave accents out from now on: the terminal has no characters but those of ASCII."""
+    global _plain  # noqa: PLW0603 - see above
+    _plain = True
+
+
+def _said(text: str) -> str:
+    """A translation as it can be shown."""
+    if not _plain or text.isascii():
+        return text
+    import unicodedata  # noqa: PLC0415 - only here
+
+    pieces = unicodedata.normalize("NFD", text)
+    return "".join(char for char in pieces if not unicodedata.combining(char))
 
 
 def language_in_use() -> str:
@@ -75,7 +92,7 @@ def _spoken() -> "NullTranslations":
 def _(text: str) -> str:
     """``text`` in the language in use."""
     # The empty text is the key of a catalogue's header.
-    return text if _code == "en" or not text else _spoken().gettext(text)
+    return text if _code == "en" or not text else _said(_spoken().gettext(text))
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's name for it
@@ -87,4 +104,4 @@ def ngettext(one: str, several: str, count: int) -> str:
     """The form that goes with ``count``, in the language in use."""
     if _code == "en":
         return one if count == 1 else several
-    return _spoken().ngettext(one, several, count)
+    return _said(_spoken().ngettext(one, several, count))

@@ -257,3 +257,14 @@ def test_a_language_that_there_is_none_of_is_english() -> None:
     assert language_of({"LANG": "C", "LANGUAGE": "pt"}) == "en"
     assert language_of({"LANG": "en_US.UTF-8", "LANGUAGE": "pt_BR:en"}) == "pt"
     assert language_of({}) == "en"
+
+
+def test_an_ascii_terminal_gets_it_without_accents(name: str) -> None:
+    """No character that it cannot draw, and none that stands for one."""
+    with Terminal("run", name, "--ascii", "--lang", "pt") as terminal:
+        text = terminal.wait_for("saudavel")
+        assert text.isascii()
+        assert "Vazao" in text
+        assert "Semaforos" in text
+        terminal.press("q")
+        assert terminal.wait() == 0

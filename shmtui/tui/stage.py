@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult
 
+from shmtui.language import speak_plainly
 from shmtui.tui import terminal
 from shmtui.tui.arrange import (
     KEY_BAR,
@@ -78,6 +79,8 @@ class Stage(App[int], inherit_bindings=False):
             self._panels[LESSON] = LessonPanel(lesson, view)
             self._panels[LESSON].id = LESSON
         self.set_class(view.glyphs.ascii_only, "-ascii-only")
+        if view.glyphs.ascii_only:
+            speak_plainly()
         self._adopt_theme()
 
     def _adopt_theme(self) -> None:
