@@ -192,10 +192,13 @@ def died_last(case: Case, steps: frozenset[str]) -> Process | None:
     for snapshot in case.history:
         since = case.now.monotonic_ns - snapshot.monotonic_ns
         for p in snapshot.processes:
-            if p.state is ProcessState.ENDED and p.pid not in seen:
-                seen.add(p.pid)
-                if p.step in steps and since <= still:
-                    found = p
+            if p.state is not ProcessState.ENDED or p.step not in steps:
+                continue
+            if p.pid not in seen and since <= still:
+                found = p
+            elif found is not None and found.pid == p.pid:
+                found = p  # How it ended is known a moment later than that it did.
+            seen.add(p.pid)
     return found
 
 

@@ -137,7 +137,7 @@ def _without_holder(held: _Held) -> Finding:
     claim = _("mutex is 0 and no live process holds it: everybody waits for ever")
     if dead is not None:
         claim = _("mutex is held by {who}, which died ({how}): everybody waits for ever").format(
-            who=names([dead]), how=dead.ending
+            who=names([dead]), how=dead.ending or _("it is gone")
         )
         facts = (*facts, _("it died in {step}").format(step=dead.step))
     elif gone:
