@@ -41,6 +41,7 @@ from shmtui.spoken import RunByDefault, spoken
 if TYPE_CHECKING:
     from shmtui.ipc.faults import FaultOrder
     from shmtui.observe.sampler import Sampler
+    from shmtui.observe.snapshot import Snapshot
 
 DEFAULT_NAME = "/shm_buffer"
 _SHELLS = ("bash", "zsh", "fish")
@@ -249,20 +250,16 @@ def stat(
       shmtui stat /jobs --header jobs.h:Queue --interval 1 --count 10
     """
     from shmtui.observe.sampler import Sampler
-    from shmtui.report import json, text
 
     options, folder = open_options(layout)
     sampler = Sampler(name, options, folder=folder)
     sampler.slots_shown = slots_shown
+    say = _say_json if as_json else _say_text
     looks = count or (1 if interval is None else None)
     due = time.monotonic()
     try:
         while True:
-            snapshot = sampler.sample()
-            if as_json:
-                click.echo(json.line(json.snapshot_json(snapshot)))
-            else:
-                click.echo("\n".join(text.snapshot_lines(snapshot)))
+            say(sampler.sample())
             looks = None if looks is None else looks - 1
             if looks == 0:
                 return ExitCode.OK
@@ -270,6 +267,18 @@ def stat(
             watch_until(sampler, due)
     finally:
         sampler.close()
+
+
+def _say_json(snapshot: "Snapshot") -> None:
+    from shmtui.report import json
+
+    click.echo(json.line(json.snapshot_json(snapshot)))
+
+
+def _say_text(snapshot: "Snapshot") -> None:
+    from shmtui.report import text
+
+    click.echo("\n".join(text.snapshot_lines(snapshot)))
 
 
 @main.command(short_help="Say what is wrong with a segment")

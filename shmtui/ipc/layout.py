@@ -24,7 +24,8 @@ from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.language import _
 
 if TYPE_CHECKING:
-    from shmtui.ipc.shape import Shape, Value
+    from shmtui.ipc.shape import Shape
+    from shmtui.ipc.value import Value
 
 SEM_SIZE: Final = 32
 """``sizeof(sem_t)`` on 64-bit glibc and musl."""

@@ -6,12 +6,14 @@
 import json
 import math
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shmtui.ipc.faults import fault_name
-from shmtui.ipc.shape import value_json
-from shmtui.observe.discovery import Entry
+from shmtui.ipc.value import value_json
 from shmtui.observe.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot
+
+if TYPE_CHECKING:
+    from shmtui.observe.discovery import Entry
 
 Json = dict[str, Any]
 
@@ -139,7 +141,7 @@ def line(record: Json) -> str:
     return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
 
-def entry_json(entry: Entry) -> Json:
+def entry_json(entry: "Entry") -> Json:
     """One name under /dev/shm, as ``ls`` lists it."""
     return {
         "name": text(entry.name),

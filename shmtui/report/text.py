@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from shmtui.ipc.protocol import format_rate
-from shmtui.ipc.shape import value_text
+from shmtui.ipc.value import value_text
 from shmtui.language import N_, _, ngettext
 from shmtui.observe.audit import verdict
 from shmtui.observe.layout_words import assumed_words, convention_words

@@ -6,7 +6,7 @@ None is unknown and never looks like a number; zero is zero.
 import math
 import time
 
-from shmtui.ipc.shape import value_text
+from shmtui.ipc.value import value_text
 from shmtui.language import N_, _
 from shmtui.observe.snapshot import Method, SlotValue
 from shmtui.tui.glyphs import UNICODE, Glyphs

@@ -61,6 +61,8 @@ def main() -> int:
     unknown = [name for name in options.names if name not in NAMES]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}: choose from {' '.join(NAMES)}")
+    # As after an installation: nobody who starts a program waits for it to be compiled again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     move_apart()
     load, started = os.getloadavg()[0], time.monotonic()
     names = options.names or list(NAMES)

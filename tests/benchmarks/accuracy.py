@@ -84,7 +84,7 @@ def paced(effort: Effort) -> Table:
     slow = [rate for rate in RATES if rate < ALONE]
     rows: list[tuple[str, ...]] = []
     for group in (slow, *([rate] for rate in RATES if rate >= ALONE)):
-        seconds = 30.0 if group is slow else effort.seconds(6.0)
+        seconds = 30.0 if group is slow else max(effort.seconds(6.0), 4.0)
         progress(f"accuracy: workers at {', '.join(f'{rate:g}' for rate in group)} items/s")
         runs = [start(rate, seconds) for rate in group]
         watch(runs)

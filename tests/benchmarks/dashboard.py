@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.effort import Effort, interleaved, progress
-from tests.benchmarks.programs import SHMTUI, Cost, Screen, crew, find
+from tests.benchmarks.programs import SHMTUI, Cost, Screen, crew, find, install_glances
 from tests.benchmarks.tables import Figures, Table
 
 _SETTLE: Final = 2.5
@@ -88,6 +88,7 @@ def at_rate(effort: Effort, hz: float, seconds: float, rounds: int) -> Table:
 
 def run(effort: Effort) -> Iterator[Table]:
     """At ten frames a second and at one."""
+    install_glances()
     options = (
         "--producers",
         "5",

@@ -18,6 +18,7 @@ from tests.benchmarks.tables import Figures, Table
 PACE: Final = Path(__file__).parent.parent / "peers" / "pace.c"
 SLOTS: Final = 1024
 SETTLE: Final = 1.0
+GET_READY: Final = 15.0
 UNTHROTTLED: Final = 1e12
 
 
@@ -55,6 +56,19 @@ class Pair:
         """The two processes that move items."""
         tasks = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in tasks.read_text().split()]
+
+    def wait_until_running(self) -> None:
+        """Until a debugger that is getting ready lets them go on, or has had its time.
+
+        One that stops them at each system call is seen running too, now and then.
+        """
+        deadline = time.monotonic() + GET_READY
+        for pid in self.workers:
+            while time.monotonic() < deadline:
+                status = Path(f"/proc/{pid}/status").read_text()
+                if "State:\tt" not in status:
+                    break
+                time.sleep(0.01)
 
     def close(self) -> None:
         """End them."""
@@ -145,6 +159,7 @@ def disturbed(effort: Effort, pair: Pair, watch: Watch, seconds: float) -> Figur
             if not there:
                 return Figures()
             time.sleep(SETTLE)
+            pair.wait_until_running()
             during = pair.rate(seconds)
         # Whoever stopped them by leaving is made up for.
         for pid in pair.workers:

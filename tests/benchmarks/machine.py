@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -42,13 +43,13 @@ def package(name: str) -> str:
 
 
 def tool(name: str, option: str) -> str:
-    """The first number in what it says of its version; that it is missing, else."""
+    """The first number with a point in what it says of its version; that it is missing, else."""
     path = find(name)
     if path is None:
         return "not installed"
     done = subprocess.run([path, option], capture_output=True, text=True, check=False)
-    words = (done.stdout + done.stderr).replace("(", " ").split()
-    return next((word for word in words if word[0].isdigit()), "?")
+    found = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
+    return found.group() if found else "?"
 
 
 def table(load_before: float) -> Table:

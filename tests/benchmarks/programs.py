@@ -181,14 +181,18 @@ def compiled(source: Path, *flags: str) -> Iterator[Path]:
 
 
 def find(tool: str) -> str | None:
-    """Where a tool is; None where it is not installed. glances is installed if it can be."""
+    """Where a tool is; None where it is not installed."""
     path = shutil.which(tool)
-    if path is not None or tool != "glances":
-        return path
-    program = GLANCES / "bin" / "glances"
-    if not program.exists():
-        with contextlib.suppress(OSError, subprocess.CalledProcessError):
-            subprocess.run([sys.executable, "-m", "venv", GLANCES], check=True)
-            pip = [str(GLANCES / "bin" / "pip"), "install", "-q", "glances"]
-            subprocess.run(pip, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return str(program) if program.exists() else None
+    if path is None and tool == "glances":
+        return shutil.which(GLANCES / "bin" / tool)
+    return path
+
+
+def install_glances() -> None:
+    """Have glances, from PyPI, unless it is there or cannot be had."""
+    if find("glances") is not None:
+        return
+    pip = [str(GLANCES / "bin" / "pip"), "install", "-q", "glances"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        subprocess.run([sys.executable, "-m", "venv", str(GLANCES)], check=True)
+        subprocess.run(pip, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

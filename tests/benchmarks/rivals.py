@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
 from types import FrameType
 from typing import Any, Final
@@ -38,6 +39,7 @@ class Stopwatch:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     raise StopError
 
 
@@ -154,6 +156,15 @@ def work(loop: Loop, report: Connection) -> None:
     os._exit(0)
 
 
+def stop(process: BaseProcess, report: Connection) -> tuple[int, float]:
+    """Have it report. Told again and again: a signal may come just before it falls asleep."""
+    assert process.pid is not None
+    while not report.poll(0.02):
+        os.kill(process.pid, signal.SIGUSR1)
+    items, seconds = report.recv()
+    return items, seconds
+
+
 def contest(kind: str, slots: int, producers: int, consumers: int, seconds: float) -> float:
     """Items a second that all consumers got."""
     with rival(kind, slots) as (produce, consume):
@@ -165,10 +176,7 @@ def contest(kind: str, slots: int, producers: int, consumers: int, seconds: floa
             theirs.close()
             reports.append(mine)
         time.sleep(WARM_UP + seconds)
-        for process in processes[:consumers]:
-            assert process.pid is not None
-            os.kill(process.pid, signal.SIGUSR1)
-        counts = [report.recv() for report in reports[:consumers]]
+        counts = [stop(*each) for each in zip(processes[:consumers], reports, strict=False)]
         for process in processes:
             process.kill()
             process.join()

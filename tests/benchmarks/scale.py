@@ -18,7 +18,7 @@ from tests.benchmarks.tables import Figures, Table
 SLOTS: Final = (5, 1_000, 100_000, 4_000_000)
 WORKERS: Final = (2, 16, 64, 256)
 SEGMENTS: Final = (10, 1_000, 10_000)
-LOOKS: Final = 100
+LOOKS: Final = 400
 HZ: Final = 10.0
 _SETTLE: Final = 2.5
 _PATIENCE: Final = 120.0

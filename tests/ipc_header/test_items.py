@@ -12,15 +12,13 @@ from shmtui.ipc.libc import Libc
 from shmtui.ipc.shape import (
     Array,
     Bits,
-    Fields,
     Part,
     Record,
     Scalar,
     Shape,
     Text,
-    value_json,
-    value_text,
 )
+from shmtui.ipc.value import Fields, value_json, value_text
 from tests.compiling import Compiler, output
 
 HEADER = """\

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shmtui.events import Event, Tone
 from shmtui.ipc.protocol import Role, SemaphoreRole
-from shmtui.ipc.shape import Fields
+from shmtui.ipc.value import Fields
 from shmtui.observe.snapshot import (
     Certainty,
     Finding,

@@ -1,6 +1,6 @@
 """The slots of a ring whose items are structs, arrays or text: a line each. Pure."""
 
-from shmtui.ipc.shape import value_text
+from shmtui.ipc.value import value_text
 from shmtui.observe.snapshot import Slot, Snapshot
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.lines import Line, Span, fit_line, line, width_of

@@ -1,0 +1,55 @@
+"""Decoded items, and how they are written. Pure, and light: every report loads this."""
+
+from typing import Any
+
+Value = int | float | str | bool | bytes | tuple[Any, ...] | None
+"""A decoded item. A struct is :class:`Fields`, an array a tuple of values, what has no type bytes."""
+
+
+class Fields(tuple[tuple[str, Any], ...]):
+    """A struct's members as (name, value) pairs, in the order of their offsets."""
+
+    __slots__ = ()
+
+
+def value_text(value: Value) -> str:
+    """A value as a person reads it in C. Text from a segment stays hostile: make it inert.
+
+    >>> value_text(Fields((("id", 3), ("name", "ana"), ("xs", (1, 2)))))
+    '{id: 3, name: "ana", xs: [1, 2]}'
+    >>> value_text(bytes([1, 255]))
+    '01 ff'
+    """
+    if isinstance(value, bytes):
+        return value.hex(" ")
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    if not isinstance(value, tuple):
+        return "?" if value is None else str(value)
+    if isinstance(value, Fields):
+        return "{" + ", ".join(f"{name}: {value_text(part)}" for name, part in value) + "}"
+    return "[" + ", ".join(map(value_text, value)) + "]"
+
+
+def value_json(value: Value) -> Any:
+    """A value for JSON: a struct as an object, an array as a list, NaN and infinities as text,
+    bytes in hexadecimal.
+
+    >>> value_json(Fields((("id", 3), ("xs", (1, 2)))))
+    {'id': 3, 'xs': [1, 2]}
+    """
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if not isinstance(value, tuple):
+        return value
+    if isinstance(value, Fields):
+        return {name: value_json(part) for name, part in value}
+    return [value_json(part) for part in value]
