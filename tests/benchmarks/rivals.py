@@ -143,9 +143,10 @@ def rival(kind: str, slots: int) -> Iterator[tuple[Loop, Loop]]:
 
 
 def work(loop: Loop, report: Connection) -> None:
-    """Run a loop in this process until a signal comes; report items and seconds."""
+    """Say that it begins, run a loop until a signal comes, and report items and seconds."""
     watch = Stopwatch()
     signal.signal(signal.SIGUSR1, _stop)
+    report.send(None)
     started = time.monotonic()
     with contextlib.suppress(StopError):
         try:
@@ -171,10 +172,12 @@ def contest(kind: str, slots: int, producers: int, consumers: int, seconds: floa
         processes, reports = [], []
         for loop in (*[consume] * consumers, *[produce] * producers):
             mine, theirs = _FORK.Pipe(duplex=False)
-            processes.append(_FORK.Process(target=work, args=(loop, theirs)))
+            processes.append(_FORK.Process(target=work, args=(loop, theirs), daemon=True))
             processes[-1].start()
             theirs.close()
             reports.append(mine)
+        for report in reports:
+            report.recv()
         time.sleep(WARM_UP + seconds)
         counts = [stop(*each) for each in zip(processes[:consumers], reports, strict=False)]
         for process in processes:

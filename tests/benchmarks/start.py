@@ -97,15 +97,15 @@ def memory(effort: Effort) -> Table:
         file = Path(folder) / "memory"
         hurried = (sys.executable, "-m", "tests.benchmarks.frames", NAME, str(frames), str(file))
         with Screen((*SHMTUI, "attach", NAME)) as calm, Screen(hurried) as many:
-            time.sleep(minute / 10)
+            time.sleep(minute / 4)
             early = own_memory(calm.process.pid)
-            time.sleep(minute * 9 / 10)
+            time.sleep(minute * 3 / 4)
             late = own_memory(calm.process.pid)
             deadline = time.monotonic() + _PATIENCE
             while many.process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.1)
         seen = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
-    rows = [row_of(f"{minute:g} s at 10 frames/s", f"{minute / 10:g} s", early, late)]
+    rows = [row_of(f"{minute:g} s at 10 frames/s", f"{minute / 4:g} s", early, late)]
     if len(seen) == 10:
         first, last = int(seen[0][1]), int(seen[-1][1])
         rows.append(row_of(f"{frames:,} frames", f"{int(seen[0][0]):,} frames", first, last))

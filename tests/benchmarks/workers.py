@@ -54,6 +54,7 @@ def theirs(kind: str, slots: int, each: int, seconds: float) -> float | None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
+        timeout=60,
     )
     return float(done.stdout) if done.returncode == 0 else None
 
