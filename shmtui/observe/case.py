@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shmtui.ipc.faults import Fault
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import Role, SemaphoreRole, Step, step_name
 from shmtui.observe.snapshot import (
@@ -27,6 +28,8 @@ WAIT_PERMIT: Final = _steps(Step.WAIT_PERMIT)
 WAIT_MUTEX: Final = _steps(Step.WAIT_MUTEX)
 TRANSFER: Final = _steps(Step.TRANSFER)
 HOLDING: Final = _steps(Step.TRANSFER, Step.POST_MUTEX)
+CERTAINLY: Final = _steps(Step.WAIT_MUTEX, Step.TRANSFER, Step.POST_MUTEX)
+"""Steps at which a permit is in hand, whether the step is begun or done."""
 BETWEEN: Final = _steps(Step.WAIT_MUTEX, Step.TRANSFER, Step.POST_MUTEX, Step.POST_PERMIT)
 
 
@@ -173,15 +176,22 @@ def idle_elsewhere(snapshot: Snapshot) -> list[Process]:
     return [p for p in living(snapshot) if p.origin is not Origin.WORKER and loose(p) > 0]
 
 
-def permits_in_hand(snapshot: Snapshot) -> int | None:
-    """The most permits that live workers have in hand; None unless all take part by record, and
-    none moved while the look was taken.
+def permits_in_hand(snapshot: Snapshot) -> tuple[int, int] | None:
+    """The fewest and the most permits that live workers have in hand.
+
+    None unless all take part by record, each by the right order, and none moved while the look
+    was taken. A step is told before it is done: waiting for its permit a worker may have it
+    already, unless it is asleep; posting it, it may have given it.
     """
-    if snapshot.in_flight is None:
+    crew = living(snapshot)
+    if snapshot.in_flight is None or any(p.fault is Fault.SWAPPED_WAITS for p in crew):
         return None
-    return sum(
-        p.step in BETWEEN or (p.step in WAIT_PERMIT and not asleep(p)) for p in living(snapshot)
+    sure = sum(p.step in CERTAINLY for p in crew)
+    maybe = sum(
+        (p.step in BETWEEN and p.step not in CERTAINLY) or (p.step in WAIT_PERMIT and not asleep(p))
+        for p in crew
     )
+    return sure, sure + maybe
 
 
 def died_last(case: Case, steps: frozenset[str]) -> Process | None:

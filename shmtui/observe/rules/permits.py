@@ -33,6 +33,8 @@ STALLED_NS: Final = 3_000_000_000
 """How long somebody may sit in the critical section while others wait for it."""
 FLOW_LOOKS: Final = 3
 """How many looks at a moving buffer have to find something missing."""
+FRESH_NS: Final = 3_000_000_000
+"""How old the last of them may be."""
 
 MUTEX, EMPTY, FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL
 
@@ -219,9 +221,8 @@ def _in_flow(case: Case) -> tuple[int, Certainty, str] | None:
         return None
     if case.lasted(mutex_taken) >= SETTLED_NS:
         return None
-    lost = _shown(case, lambda deficit: deficit, lambda deficit, held: deficit - held)
-    # Whatever is in hand, above N is above N.
-    spare = _shown(case, lambda deficit: len(case.now.processes) - deficit, lambda d, _held: -d)
+    lost = _shown(case, lambda deficit, held: (deficit - held[1], deficit - held[0]))
+    spare = _shown(case, lambda deficit, held: (held[0] - deficit, held[1] - deficit))
     found = lost or spare
     if found is None:
         return None
@@ -232,25 +233,26 @@ def _in_flow(case: Case) -> tuple[int, Certainty, str] | None:
 
 
 def _shown(
-    case: Case, most: Callable[[int], int], least: Callable[[int, int], int]
+    case: Case, bounds: Callable[[int, tuple[int, int]], tuple[int, int]]
 ) -> tuple[int, int] | None:
     """What is missing at least, and how many looks show it; None where those are too few.
 
-    A look at which workers stand in the middle of it may leave it open. One at which ``most``
-    of what can be missing is nothing says that nothing was.
+    A look at which workers stand in the middle of it may leave it open. One at which nothing
+    can be missing ends it: whatever was seen before is mended.
     """
-    found, looks, since = 0, 0, case.now.monotonic_ns
+    found, looks, newest, oldest = 0, 0, 0, 0
     for s in reversed(case.history):
         deficit, held = deficit_of(s), permits_in_hand(s)
         if deficit is None or held is None:
             continue
-        if most(deficit) <= 0:
+        least, most = bounds(deficit, held)
+        if most <= 0:
             break
-        at_least = least(deficit, held)
-        if at_least > 0:
-            found = min(found, at_least) if looks else at_least
-            looks, since = looks + 1, s.monotonic_ns
-    enough = looks >= FLOW_LOOKS and case.now.monotonic_ns - since >= SETTLED_NS
+        if least > 0:
+            age = case.now.monotonic_ns - s.monotonic_ns
+            newest, oldest = (newest if looks else age), age
+            found, looks = (min(found, least) if looks else least), looks + 1
+    enough = looks >= FLOW_LOOKS and oldest >= SETTLED_NS and newest <= FRESH_NS
     return (found, looks) if enough else None
 
 
