@@ -179,6 +179,10 @@ def contest(kind: str, slots: int, producers: int, consumers: int, seconds: floa
         for report in reports:
             report.recv()
         time.sleep(WARM_UP + seconds)
+        # All at once: one that ends in the middle of an item leaves the rest of it to the others.
+        for process in processes[:consumers]:
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGUSR1)
         counts = [stop(*each) for each in zip(processes[:consumers], reports, strict=False)]
         for process in processes:
             process.kill()
