@@ -34,6 +34,7 @@ from shmtui.session import ignore_signals, note_signals, require_terminal, run_d
 from shmtui.workers.supervisor import Supervisor
 
 PREFIX: Final = "shm_lab_"
+FOLDER: Final = "shmtui-lab-"
 COMPILERS: Final = ("cc", "gcc", "clang")
 COMPILE_SECONDS: Final = 30
 
@@ -81,7 +82,9 @@ def _start_programs(lesson: Lesson, segment: str, *, ascii_only: bool) -> int:
         ascii_only=ascii_only,
     )
     with contextlib.ExitStack() as cleaning:
-        folder = cleaning.enter_context(tempfile.TemporaryDirectory(prefix="shmtui-lab-"))
+        folder = cleaning.enter_context(
+            tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-")
+        )
         produce, consume = course_programs(segment, Path(folder))
         create_segment(segment, layout.size)
         cleaning.callback(unlink_segment, segment)
@@ -148,7 +151,15 @@ def _compile(source: Path, binary: Path, segment: str) -> bool:
 
 
 def sweep_lessons() -> None:
-    """Remove what lessons left that were killed: a segment of zeros has nobody else to do it."""
+    """Remove what lessons left that were killed: segments of zeros, and compiled programs.
+
+    Nobody else would: a segment that no shmtui made is not its to sweep.
+    """
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*-*"):
+        pid = folder.name.removeprefix(FOLDER).partition("-")[0]
+        ours = folder.lstat().st_uid == os.geteuid() and not folder.is_symlink()
+        if pid.isdecimal() and ours and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
     for entry in os.listdir(SHM_DIR):
         found = re.fullmatch(PREFIX + r"(\d+)", entry)
         if found is None or Path(f"/proc/{found[1]}").exists():

@@ -71,7 +71,6 @@ def test_the_table_is_whole() -> None:
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_a_lesson_is_as_its_text_says(lesson: Lesson) -> None:
     """The predicted finding is there, or none; each row of keys does what stands beside it."""
-    before = lessons_left()
     with Terminal("lab", lesson.name, columns=160, rows=50) as terminal:
         terminal.wait_for(lesson.title[:30])
         text = terminal.wait_for(AT_FIRST[lesson.name], lesson.name, LONG)
@@ -94,17 +93,13 @@ def test_a_lesson_is_as_its_text_says(lesson: Lesson) -> None:
                 terminal.wait_for(lambda text: "esc closes" not in text, "it closes")
         terminal.press("q")
         assert terminal.wait() == 0
-    assert lessons_left() == before
+    own = f"{PREFIX}{terminal.process.pid}"
+    assert [entry for entry in os.listdir(SHM_DIR) if entry.startswith(own)] == []
 
 
 def moved(segment: str) -> int:
     """Items of all workers together."""
     return sum(record.items for record in worker_records(segment))
-
-
-def lessons_left() -> list[str]:
-    """Segments of lessons."""
-    return sorted(entry for entry in os.listdir(SHM_DIR) if entry.startswith(PREFIX))
 
 
 @pytest.mark.parametrize("code", ["en", "pt"])
@@ -163,14 +158,22 @@ def test_without_a_compiler_the_programs_are_python(
         assert consume[-2:] == ("consumer", "/shmtui-test-none")
 
 
-def test_what_a_killed_lesson_left_is_swept() -> None:
+def test_what_a_killed_lesson_left_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The segment of a PID that is gone goes; that of one who lives stays, and other names do."""
     with subprocess.Popen(["true"]) as gone:
         pass
     names = [f"/{PREFIX}{gone.pid}", f"/{PREFIX}{os.getpid()}", f"/{PREFIX}{gone.pid}x"]
     for name in names:
         create_segment(name, 128)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folders = [tmp_path / f"shmtui-lab-{pid}-x" for pid in (gone.pid, os.getpid())]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "produtor").touch()
     sweep_lessons()
+    assert [folder.exists() for folder in folders] == [False, True]
     assert [name[1:] in os.listdir(SHM_DIR) for name in names] == [False, True, True]
     for name in names[1:]:
         unlink_segment(name)
