@@ -58,8 +58,7 @@ class Terminal:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._rest = b""
-        self.raw = b""
-        """Every byte that the program wrote."""
+        self._drawn: list[bytes] = []
         self._master, slave = os.openpty()
         termios.tcsetwinsize(slave, (rows, columns))
         self.modes_before = termios.tcgetattr(slave)
@@ -123,15 +122,29 @@ class Terminal:
 
     # -- out --------------------------------------------------------------------------------
 
+    def _take(self, seconds: float) -> bytes:
+        """The bytes that the program has written; empty where there are none in that time."""
+        if self._master < 0 or not select.select([self._master], [], [], seconds)[0]:
+            return b""
+        try:
+            return os.read(self._master, 1 << 16)
+        except OSError:
+            return b""
+
+    def skip(self) -> bool:
+        """Take in what the program has drawn without looking at it, which is a hundred times as
+        fast. The screen is right again once it has been drawn anew, after a change of size.
+        """
+        skipped = self._take(0.0)
+        self._drawn.append(skipped)
+        return bool(skipped)
+
     def read(self, seconds: float = 0.0) -> bool:
         """Take in what the program has drawn, waiting so long for it at the most."""
-        if self._master < 0 or not select.select([self._master], [], [], seconds)[0]:
+        drawn = self._take(seconds)
+        if not drawn:
             return False
-        try:
-            drawn = os.read(self._master, 1 << 16)
-        except OSError:
-            return False
-        self.raw += drawn
+        self._drawn.append(drawn)
         whole = self._rest + drawn
         # A sequence cut in two by the read is kept until its rest has come.
         cut = whole.rfind(b"\x1b", max(len(whole) - 64, 0))
@@ -141,6 +154,11 @@ class Terminal:
             self._rest = b""
         self._stream.feed(_BEYOND_PYTE.sub(b"", whole))
         return True
+
+    @property
+    def raw(self) -> bytes:
+        """Every byte that the program wrote."""
+        return b"".join(self._drawn)
 
     @property
     def lines(self) -> list[str]:

@@ -8,14 +8,14 @@ from typing import Final
 
 import pytest
 
-from shmtui.ipc.control import control_name
+from shmtui.ipc.control import Condition, control_name
 from shmtui.ipc.segment import segment_path
 from shmtui.observe.audit import audit_of
 from shmtui.observe.sampler import Sampler
 from tests.chaos import Chaos, Resources, resources_of
-from tests.program import run_shmtui, running
+from tests.program import run_shmtui, running, worker_records
 from tests.terminal import Terminal
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 PER_WORKER: Final = 3
 """Descriptors that a live worker takes: its pidfd, what it says, its line in /proc."""
@@ -31,16 +31,23 @@ def beside_workers(held: Resources, workers: int) -> int:
 def at_rest(chaos: Chaos) -> Resources:
     """Nobody stopped, no dialogue open, no news of the dead: what it holds then."""
     terminal = chaos.terminal
+    terminal.resize(100, 30)
+    chaos.watch(1.0)
     terminal.resize(120, 40)
     for pid in chaos.workers:
         os.kill(pid, signal.SIGCONT)
     for _dialogue in range(6):
         terminal.press("escape")
         chaos.watch(0.3)
-    if "FROZEN" in terminal.text.upper():
-        terminal.press("z")
-    chaos.watch(6.0)
+    end = time.monotonic() + PATIENCE
+    while ended(chaos.name) and time.monotonic() < end:
+        chaos.watch(0.1)
     return resources_of(terminal.process.pid)
+
+
+def ended(name: str) -> list[int]:
+    """Those whose end is still shown."""
+    return [r.pid for r in worker_records(name) if r.condition is Condition.ENDED]
 
 
 def run_chaos(name: str, seed: int, seconds: float, *, faults: bool) -> Chaos:

@@ -4,6 +4,7 @@ import json
 import os
 import struct
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -115,7 +116,7 @@ def _change(random: Random, value: Any) -> None:
     elif random.random() < 0.1:
         del value[key]
     else:
-        value[key] = random.choice(_LEAVES)
+        value[key] = deepcopy(random.choice(_LEAVES))
 
 
 # -- another block --------------------------------------------------------------------------------
