@@ -60,12 +60,39 @@ class Report:
     @property
     def text(self) -> str:
         """One line: before, after, and whether it moves."""
-        ended = ", ".join(finding.code for finding in self.plan.findings)
         changes = "; ".join(change.text for change in self.plan.changes) or _("no word changed")
-        result = _("items move again") if self.moved else _("nothing has moved yet")
         return _("repaired {findings}: {changes}; {result}").format(
-            findings=ended, changes=changes, result=result
+            findings=self._ended, changes=changes, result=self._result
         )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The same in lines, with who was stopped and what is left to do."""
+        title = _("repaired {findings}; {result}").format(findings=self._ended, result=self._result)
+        changes = [change.text for change in self.plan.changes] or [_("no word changed")]
+        stopped = ngettext(
+            "{count} process stopped and continued",
+            "{count} processes stopped and continued",
+            self.stopped,
+        ).format(count=self.stopped)
+        nudged = _("; {nudges} nudges").format(nudges=self.nudges) if self.nudges else ""
+        asleep = [
+            _(
+                "{name} still sleeps where nobody can wake it: repair again once there is "
+                "something for it"
+            ).format(name=name)
+            for name in self.still_private
+        ]
+        found = [f"{finding.code}: {finding.claim}" for finding in self.remaining]
+        return (title, *(f"  {said}" for said in (*changes, stopped + nudged, *asleep, *found)))
+
+    @property
+    def _ended(self) -> str:
+        return ", ".join(finding.code for finding in self.plan.findings)
+
+    @property
+    def _result(self) -> str:
+        return _("items move again") if self.moved else _("nothing has moved yet")
 
 
 class Repairer:
@@ -219,24 +246,6 @@ def _position(snapshot: Snapshot) -> tuple[object, ...]:
     return (snapshot.in_, snapshot.out)
 
 
-def report_lines(report: Report) -> Iterator[str]:
-    """What came of it, in lines."""
-    yield report.text
-    yield "  " + ngettext(
-        "{count} process stopped and continued", "{count} processes stopped and continued",
-        report.stopped,
-    ).format(count=report.stopped) + (
-        _("; {nudges} nudges").format(nudges=report.nudges) if report.nudges else ""
-    )  # fmt: skip
-    for name in report.still_private:
-        yield "  " + _(
-            "{name} still sleeps where nobody can wake it: repair again once there is something "
-            "for it"
-        ).format(name=name)
-    for finding in report.remaining:
-        yield f"  {finding.code}: {finding.claim}"
-
-
 def repair_by_command(
     name: str, options: LayoutOptions, folder: str, *, yes: bool, say: Callable[[str], None]
 ) -> int:
@@ -259,7 +268,7 @@ def repair_by_command(
         for text in proposal_lines(done):
             say(inert(text))
         return ExitCode.CANNOT
-    for text in report_lines(done):
+    for text in done.lines:
         say(inert(text))
     if (number := noted_signal()) is not None:
         return 128 + number

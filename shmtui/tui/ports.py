@@ -91,6 +91,10 @@ class Report(Protocol):
     def text(self) -> str:
         """Before, after, and whether it moves: one line."""
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The same in lines, with who was stopped and what is left to do."""
+
 
 class Opened(Protocol):
     """What attaching gave."""

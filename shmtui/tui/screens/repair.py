@@ -103,4 +103,4 @@ class RepairScreen(ModalScreen[None]):
             self._say(*proposal_lines(done))
             return
         self._steering.tell(Tone.GOOD, done.text)
-        self._say(done.text)
+        self._say(*done.lines)
