@@ -5,10 +5,10 @@ them; where none is, plain structs of the segment's very size are all there is t
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise, permutations, zip_longest
-from typing import Final
+from typing import Final, TypeVar
 
 from shmtui.ipc.indices import counted_on
 from shmtui.ipc.layout import ITEM_TYPES, SEM_ALIGNMENT, SEM_SIZE, ItemType, Layout, aligned
@@ -17,6 +17,8 @@ from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.semaphore import SemaphoreWords, decode
 from shmtui.ipc.shape import Bytes
 from shmtui.observe.semaphore_words import roles_by_name
+
+_T = TypeVar("_T")
 
 MAX_WAITERS: Final = 4096
 _SHARED: Final = b"\x80" + bytes(SEM_SIZE - 9)
@@ -131,8 +133,13 @@ def candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
     else:
         sized = _by_size(len(look.raw), libc)
         tries.append(c for c in sized if possible(c.slots, state_of(c, look), takers))
-    for turn in zip_longest(*tries):
-        yield from (layout for layout in turn if layout is not None)
+    yield from _in_turns(*tries)
+
+
+def _in_turns(*rows: Iterable[_T]) -> Iterator[_T]:
+    """One of each in turn, so that none waits for the end of another."""
+    for turn in zip_longest(*rows):
+        yield from (each for each in turn if each is not None)
 
 
 def _rings(found: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -193,7 +200,7 @@ def _around(
         return
     words = [values[role] for role in SemaphoreRole]
     mutex, empty, full = offsets or (None, None, None)
-    for low, high, code in (*_index_places(len(raw), found), *_apart(len(raw), found)):
+    for low, high, code in _in_turns(_index_places(len(raw), found), _apart(len(raw), found)):
         width = struct.calcsize(code)
         first, second = (struct.unpack_from(f"={code}", raw, at)[0] for at in (low, high))
         taken = [(o, SEM_SIZE) for o in found] + [(low, width), (high, width)]
