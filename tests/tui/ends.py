@@ -104,10 +104,14 @@ class FakeOpener:
     sources: list[FakeSource] = field(default_factory=list)
     looked: int = 0
     threads: set[int] = field(default_factory=set)
+    held: threading.Event | None = None
+    """Until this is set, looking takes its time."""
 
     def entries(self) -> tuple[Entry, ...]:
         """What is there."""
         self.looked += 1
+        if self.held is not None:
+            assert self.held.wait(60)
         self.threads.add(threading.get_ident())
         return self.there
 

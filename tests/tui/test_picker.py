@@ -1,5 +1,7 @@
 """Attaching from the dashboard: the list of segments, the layouts to choose from, going over."""
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +103,22 @@ async def test_enter_attaches_and_the_events_say_so() -> None:
         assert opener.opened == [("/jobs", None)]
         assert "read-only" in text
         assert "3 of 5 full" in text
+
+
+async def test_enter_before_the_list_is_there_is_kept() -> None:
+    """Who knows the name types it and goes on: no key is lost to a look that takes a second."""
+    held = threading.Event()
+    opener = FakeOpener(THERE, held=held)
+    app = picker(opener)
+    async with app.run_test(size=(120, 38)) as pilot:
+        try:
+            await shows(app, "looking")
+            await pilot.press(*"jobs", "enter")
+            assert not opener.opened
+        finally:
+            held.set()
+        await shows(app, "attached to /jobs")
+        assert opener.opened == [("/jobs", None)]
 
 
 async def test_the_mouse_chooses_and_attaches() -> None:

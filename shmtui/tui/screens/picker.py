@@ -33,6 +33,8 @@ class PickerPanel(RowsPanel):
         """A word to the user, and its role."""
         self._entries: tuple[Entry, ...] | None = None
         self._shown: tuple[Entry, ...] = ()
+        self._eager = False
+        """Enter was pressed before there was a list."""
 
     @property
     def count(self) -> int:
@@ -48,17 +50,25 @@ class PickerPanel(RowsPanel):
         """Show these; the cursor stays on its name."""
         self._entries = tuple(sorted(entries, key=by_interest))
         self._filter()
+        if self._eager:
+            self.action_open()
 
     def want(self, text: str) -> None:
         """Show what matches ``text``."""
         self.wanted = text
         self.said = ("", "muted")
+        self._eager = False
         self._filter()
 
     def say(self, text: str, role: str = "muted") -> None:
         """Put a word below the list."""
         self.said = (text, role)
         self.draw_anew()
+
+    def action_open(self) -> None:
+        """Take the row; where there is no list yet, the first one that matches once there is."""
+        self._eager = self._entries is None
+        super().action_open()
 
     def _filter(self) -> None:
         name = self.chosen.name if self.chosen is not None else None
