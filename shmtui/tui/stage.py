@@ -148,7 +148,7 @@ class Stage(App[int], inherit_bindings=False):
         if covered != self._covered:
             # Whoever is on show hears the keys that scroll.
             self._covered = covered
-            self.call_after_refresh(self._focus, LESSON if covered else "processes")
+            self._focus(LESSON if covered else "processes")
 
     @property
     def _lesson_covers(self) -> bool:
