@@ -18,7 +18,7 @@ from typing import Final
 
 from shmtui.ipc.segment import unlink_segment
 from shmtui.observe.layout_choice import LayoutOptions
-from shmtui.observe.meter import PRECISION, WINDOW_NS
+from shmtui.observe.meter import LONG_WINDOW_NS, PRECISION, WINDOW_NS
 from shmtui.observe.sampler import Sampler
 from shmtui.observe.snapshot import Method, Throughput
 from tests.benchmarks.programs import compiled
@@ -31,7 +31,7 @@ PAYLOADS: Final = ("counting", "scattered", "same")
 ALONE: Final = 10_000
 """Rates from here on are measured one at a time: two of them would take each other's processor."""
 REFRESH: Final = 0.1
-SECONDS: Final = WINDOW_NS / 1e9 + 2
+SECONDS: Final = LONG_WINDOW_NS / 1e9 + 2
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Row:
 
     @property
     def true(self) -> float:
-        """Items a second over the seconds that the shown rate covers."""
+        """Items a second over the seconds that the shown rate covers, where it is no slow one."""
         last_at, last = self.counts[-1]
         at, items = next(c for c in self.counts if last_at - c[0] <= WINDOW_NS)
         return (last - items) / ((last_at - at) / 1e9)
@@ -78,7 +78,7 @@ class Row:
         true = self.true
         # An item more or less falls into the window: at one a second that is a twelfth. Where
         # the program has kept its pace, the pace is the truth.
-        grain = 1 / (SECONDS * true)
+        grain = 1 / (WINDOW_NS / 1e9 * true)
         if abs(self.rate / true - 1) <= grain:
             true = self.rate
         if self.shown.method is Method.LOWER_BOUND:
