@@ -212,19 +212,20 @@ class DashboardApp(Desk, inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         """The palette, which asks in the reader's language."""
-        from textual.command import CommandPalette  # noqa: PLC0415 - opens rarely
+        from shmtui.tui.screens.commands import Commands  # noqa: PLC0415 - opens rarely
 
-        if not isinstance(self.screen, CommandPalette):
+        if not isinstance(self.screen, Commands):
             asks = _("Search for commands") + self._view.glyphs.ellipsis
-            self.push_screen(CommandPalette(placeholder=asks, id="--command-palette"))
+            self.push_screen(Commands(placeholder=asks, id="--command-palette"))
 
     def search_themes(self) -> None:
         """The themes, to choose one."""
-        from textual.command import CommandPalette  # noqa: PLC0415 - opens rarely
         from textual.theme import ThemeProvider  # noqa: PLC0415
 
+        from shmtui.tui.screens.commands import Commands  # noqa: PLC0415
+
         asks = _("Search for themes") + self._view.glyphs.ellipsis
-        self.push_screen(CommandPalette(providers=[ThemeProvider], placeholder=asks))
+        self.push_screen(Commands(providers=[ThemeProvider], placeholder=asks))
 
     def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
         async def run() -> None:

@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 import pytest
+from textual.command import CommandList, CommandPalette
 
 from shmtui.events import Event, Tone
 from shmtui.ipc.protocol import Role, SemaphoreRole
@@ -18,6 +19,7 @@ from shmtui.tui.screens.kill_question import KillQuestion
 from shmtui.tui.screens.text_panel import TextPanel
 from shmtui.tui.widgets import KeyBar, ProcessesPanel
 from tests.tui.bench import NOON, Bench, lay_out, process, snapshot
+from tests.waiting import until
 
 SIZES = [(50, 20), (80, 24), (120, 40), (200, 60)]
 
@@ -164,6 +166,20 @@ async def test_read_only_has_no_key_that_changes_anything() -> None:
                 assert key.help not in offered
 
 
+@pytest.mark.parametrize("size", [(1, 1), (10, 3), (20, 6)])
+async def test_the_palette_where_there_is_no_room_for_it(size: tuple[int, int]) -> None:
+    """Its keys do nothing that could be seen, and end nothing."""
+    b = lay_out()
+    async with b.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+p")
+        await until(lambda: bool(b.app.screen.query(CommandList)), "the palette is open")
+        await pilot.press("down", "down")
+        await pilot.resize_terminal(*size)
+        await pilot.pause()
+        await pilot.press("pagedown", "pageup", "down", "home", "end", "escape")
+        await until(lambda: len(b.app.screen_stack) == 1, "it is closed")
+
+
 async def test_palette_offers_everything_that_a_key_does() -> None:
     """And runs the same action."""
     b = lay_out()
@@ -176,7 +192,7 @@ async def test_palette_offers_everything_that_a_key_does() -> None:
         assert b.steering.orders == [("add", Role.PRODUCER)]
         await pilot.press("ctrl+p")
         await pilot.pause()
-        assert "CommandPalette" in type(b.app.screen).__name__
+        assert isinstance(b.app.screen, CommandPalette)
 
 
 async def test_freeze_holds_the_picture_and_says_so() -> None:
