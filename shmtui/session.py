@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Final, Protocol
@@ -17,6 +18,7 @@ from shmtui.report.inert import inert
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
+_THREADS: Final = 3
 _noted: list[int] = []
 
 
@@ -61,9 +63,34 @@ def run_dashboard(app: Dashboard) -> int:
     gc.freeze()
     gc.enable()
     app.early_signal = noted_signal
+    _require_threads()
     with guarded_terminal():
         code = app.run() or app.return_code or 0
     return int(ExitCode.CANNOT) if code == 1 else code
+
+
+def _require_threads() -> None:
+    """Refuse to draw where Textual's two threads and the guard's cannot be had: without the
+    first of them there is no screen to say so on.
+    """
+    over = threading.Event()
+    tried = [threading.Thread(target=over.wait) for _thread in range(_THREADS)]
+    started = []
+    try:
+        for thread in tried:
+            thread.start()
+            started.append(thread)
+    except RuntimeError:
+        raise ShmtuiError(
+            _(
+                "no thread may be started, and the dashboard needs {count}: raise the limit "
+                "(ulimit -u)"
+            ).format(count=_THREADS)
+        ) from None
+    finally:
+        over.set()
+        for thread in started:
+            thread.join()
 
 
 def require_terminal(way_out: str) -> None:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from shmtui.errors import ShortageError
@@ -32,6 +33,7 @@ from shmtui.tui.window import Heat, Window
 if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson
 
+Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 ASIDE_HZ = 2.0
@@ -94,6 +96,7 @@ class Desk(Stage, inherit_bindings=False):
         self._heat = Heat()
         self._verdict: Steady[Verdict] = Steady()
         self._balance: Steady[tuple[Balance, int]] = Steady()
+        self._handlers_before: dict[signal.Signals, Handler] = {}
         self._frames = 0
         self._lacking_told = ""
         self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
@@ -126,10 +129,10 @@ class Desk(Stage, inherit_bindings=False):
     def on_unmount(self) -> None:
         """Let go of signals and events."""
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        for number, before in self._handlers_before.items():
             loop.remove_signal_handler(number)
             # Not to its default: whoever runs the dashboard still has to clean up.
-            signal.signal(number, self._handlers_before[number])
+            signal.signal(number, before)
         for steering in self._heard:
             steering.on_event = None
 
