@@ -43,6 +43,31 @@ def test_nothing_outside_is_read(tmp_path: Path, way: str) -> None:
         read_structs(own / "buffer.h", Libc.GLIBC)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('#define WHERE "../other/a.h"\n#include WHERE\n', "outside the header's folder"),
+        ("#define Q(x) #x\n#define WHERE Q(../other/a.h)\n#include WHERE\n", "outside|not under"),
+        ('#include_next "a.h"\n', "include_next"),
+        ('#import "../other/a.h"\n', "import"),
+        ('#if __has_include("../other/a.h")\nint x;\n#endif\n', "__has_include"),
+        ('#embed "../other/a.h"\n', "embed"),
+    ],
+)
+def test_no_other_way_leads_out(tmp_path: Path, text: str, says: str) -> None:
+    """Nor by a macro, nor by a directive of another compiler; nothing is even asked whether it is
+    there.
+    """
+    own, other = tmp_path / "own", tmp_path / "other"
+    own.mkdir()
+    other.mkdir()
+    (other / "a.h").write_text(STRUCT)
+    (own / "buffer.h").write_text(text)
+    with pytest.raises(HeaderError, match=says) as refused:
+        read_structs(own / "buffer.h", Libc.GLIBC)
+    assert str(refused.value).startswith(f"{own / 'buffer.h'}:")
+
+
 def test_a_folder_that_is_given_is_read(tmp_path: Path) -> None:
     """Quoted and angled includes both look there; other angled ones are the system's."""
     own, given = tmp_path / "own", tmp_path / "given"
