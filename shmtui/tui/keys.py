@@ -100,7 +100,7 @@ KEYS: tuple[Key, ...] = (
         needs=OPENER,
     ),
     Key("l", "l", "logs", N_("Logs"), N_("What your own programs print"), rank=2, needs=PROGRAMS),
-    Key("n", "n", "lesson", N_("Lesson"), N_("Show or hide the lesson"), rank=0, needs=LESSON),
+    Key("n", "n", "lesson", N_("Lesson"), N_("Show or hide the lesson"), rank=1, needs=LESSON),
     Key("z", "z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), rank=4),
     Key("f", "f", "maximise", N_("Zoom"), N_("Maximise or restore the focused panel"), rank=4),
     Key("escape", "esc", "restore", "", N_("Restore all panels")),
