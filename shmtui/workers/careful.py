@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
@@ -23,9 +24,10 @@ NAP_NS: Final = 50_000_000
 """How long a wait sleeps before it looks whether it is to end."""
 SHORT_TIMEOUT_NS: Final = 100_000_000
 """How long one waits who goes to the end of the queue again and again."""
-PREEMPTED: Final = 0.003
-"""Seconds between reading an index and storing it where mutex is left out: as long as a
-scheduler's time slice, which is what a program without a lock has to fear."""
+PREEMPTED: Final = (0.003, 0.05)
+"""Seconds that may pass between reading an index and storing it where mutex is left out. At the
+least a scheduler's time slice, which is what a program without a lock has to fear; where there is
+a pace, up to a period of it: two who are paced alike keep their distance, and would never meet."""
 
 _ORDER: Final = (
     Step.WAIT_PERMIT,
@@ -148,7 +150,7 @@ class CarefulItem:
             self._made()
         pause: Callable[[], None] | None = None
         if self._fault is Fault.NO_MUTEX:
-            pause = _preempted
+            pause = partial(_preempted, worker.period)
             self._made()
         try:
             worker.move_item(pause)
@@ -179,7 +181,10 @@ class CarefulItem:
             self._worker.fault = Fault.NONE
 
 
-def _preempted() -> None:
-    """Every other time: where two are preempted in step, what one loses the other makes up for."""
-    if os.urandom(1)[0] % 2:
-        time.sleep(PREEMPTED)
+def _preempted(period: float) -> None:
+    """For a time left to chance: what two who are preempted in step lose, each other makes up for.
+
+    ``period``: seconds from item to item, 0 for as fast as it can.
+    """
+    shortest, longest = PREEMPTED
+    time.sleep(os.urandom(1)[0] / 256 * min(max(shortest, period), longest))

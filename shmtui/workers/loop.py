@@ -101,6 +101,11 @@ class Worker:
         """The newest orders that it has taken up."""
         return self._obeyed
 
+    @property
+    def period(self) -> float:
+        """Seconds from item to item, 0 for as fast as it can."""
+        return self._period_ns / 1e9
+
     def newest_fault(self) -> Fault:
         """The fault that it is told to make, by the newest orders."""
         told = self._words[Field.FAULT]

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from shmtui.observe.discovery import Kind
 from shmtui.observe.layout_words import option_words
 from shmtui.tui.app import DashboardApp
-from shmtui.tui.draw.picker import columns_for, entry_detail, entry_line, filter_line, header_line
+from shmtui.tui.draw.picker import (
+    columns_for,
+    entry_detail,
+    entry_line,
+    filter_line,
+    header_line,
+    name_width,
+)
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.lines import plain, width_of
@@ -264,12 +271,22 @@ NAMES = st.text(st.characters(), max_size=60)
 def test_every_row_fits(name: str, owner: str, width: int, glyphs: Glyphs, kind: Kind) -> None:
     """Whatever things are called."""
     e = entry(name, kind, owner=owner, looks=name, mappers=((7, owner),))
-    rows = [entry_line(e, width, glyphs), header_line(width, glyphs)]
+    longest = name_width([e], glyphs)
+    rows = [entry_line(e, width, glyphs, longest), header_line(width, glyphs, longest)]
     rows += [*entry_detail(e, width, 3, glyphs), filter_line(name, 3, 5, width, glyphs)]
     for drawn in rows:
         assert width_of(drawn) <= max(2, width)
         assert not glyphs.ascii_only or plain(drawn).isascii()
-    assert sum(c.width for c in columns_for(width)) <= max(2, width)
+    assert sum(c.width for c in columns_for(width, longest)) <= max(2, width)
+
+
+@pytest.mark.parametrize("width", [48, 78, 118])
+def test_names_that_are_alike_at_the_start_are_told_apart(width: int) -> None:
+    """Another column goes before the end of a name does."""
+    alike = [entry(f"/acme-queue-10234-{at}-buffer") for at in (1, 2)]
+    longest = name_width(alike, UNICODE)
+    for e in alike:
+        assert e.name in plain(entry_line(e, width, UNICODE, longest))
 
 
 @given(NAMES, st.integers(2, 80))

@@ -1,6 +1,6 @@
 """The list of segments and semaphores, as rows. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ from shmtui.observe.entry_text import age_text, mappers_text, size_text, why_not
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.lines import Line, Span, clip_line, line
-from shmtui.tui.text import fit, inert
+from shmtui.tui.text import cells, fit, inert
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,17 @@ _LOOKS_WANTED = 33
 
 
 @lru_cache(maxsize=32)
-def columns_for(width: int) -> tuple[Column, ...]:
+def columns_for(width: int, longest: int = _NAME_LEAST) -> tuple[Column, ...]:
     """The most telling columns that fit; the name and what it looks like share what is left.
+
+    ``longest``: how wide the longest name is. Names are often alike at the start, so one is cut
+    only where no other column is left to go.
 
     >>> [column.title for column in columns_for(44)]
     ['name', 'looks like']
     >>> [column.title for column in columns_for(130)]
+    ['name', 'size', 'owner', 'mode', 'age', 'mapped by', 'looks like']
+    >>> [column.title for column in columns_for(110, 28)]
     ['name', 'size', 'owner', 'mode', 'age', 'mapped by', 'looks like']
     """
     choices: tuple[tuple[Column, ...], ...] = (
@@ -54,12 +59,12 @@ def columns_for(width: int) -> tuple[Column, ...]:
         (SIZE,),
         (),
     )
+    wanted = min(max(longest, _NAME_LEAST), _NAME_MOST)
     for fixed in choices:
         room = width - sum(column.width + 2 for column in fixed) - 2
         least = _LOOKS_WANTED if MAPPED in fixed else _LOOKS_LEAST
-        if room >= _NAME_LEAST + least or not fixed:
-            name = max(1, min(_NAME_MOST, room - _LOOKS_LEAST, room // 2))
-            name = max(min(name, _NAME_LEAST), min(name, room - _LOOKS_WANTED))
+        if room >= wanted + least or not fixed:
+            name = max(1, min(wanted, max(room - _LOOKS_LEAST, room // 2)))
             looks = max(0, room - name)
             return (
                 Column(NAME.title, name, NAME.align, NAME.text),
@@ -69,26 +74,32 @@ def columns_for(width: int) -> tuple[Column, ...]:
     raise AssertionError("the last choice always fits")
 
 
-def header_line(width: int, glyphs: Glyphs) -> Line:
+def name_width(entries: Iterable[Entry], glyphs: Glyphs) -> int:
+    """How wide the longest of their names is, as it is shown."""
+    return max((cells(inert(e.name, glyphs.ascii_only)) for e in entries), default=0)
+
+
+def header_line(width: int, glyphs: Glyphs, longest: int = _NAME_LEAST) -> Line:
     """The titles."""
     titles = "  ".join(
-        fit(_(c.title), c.width, c.align, glyphs.ellipsis) for c in columns_for(width)
+        fit(_(c.title), c.width, c.align, glyphs.ellipsis) for c in columns_for(width, longest)
     )
     return clip_line(line((titles, "muted")), width, glyphs.ellipsis)
 
 
-def entry_line(entry: Entry, width: int, glyphs: Glyphs) -> Line:
+def entry_line(entry: Entry, width: int, glyphs: Glyphs, longest: int = _NAME_LEAST) -> Line:
     """A row; what nobody can attach to is dim, an orphan is marked."""
+    columns = columns_for(width, longest)
     dim = bool(why_not(entry))
     spans: list[Span] = []
-    for at, column in enumerate(columns_for(width)):
+    for at, column in enumerate(columns):
         text = inert(column.text(entry), glyphs.ascii_only)
         role = "faint" if dim else "strong" if at == 0 else "text" if at == 1 else "muted"
         if column.title == MAPPED.title and not dim:
             role = "warn" if entry.orphan else "text" if entry.mappers else "muted"
         if column.title == LOOKS.title and not dim:
             role = "good" if entry.kind is Kind.BUFFER else "text"
-            if entry.orphan and MAPPED.text not in [c.text for c in columns_for(width)]:
+            if entry.orphan and MAPPED.text not in [c.text for c in columns]:
                 text = _("orphan: {what}").format(what=text)
         gap = "  " if at else ""
         spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), role))

@@ -11,7 +11,7 @@ from shmtui.language import N_, _
 from shmtui.observe.discovery import Entry
 from shmtui.observe.entry_text import by_interest, matches, why_not
 from shmtui.observe.layout_choice import AmbiguousLayoutError
-from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line
+from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.lines import Line, line
 from shmtui.tui.ports import Opened, Opener
@@ -33,6 +33,7 @@ class PickerPanel(RowsPanel):
         """A word to the user, and its role."""
         self._entries: tuple[Entry, ...] | None = None
         self._shown: tuple[Entry, ...] = ()
+        self._longest = 0
         self._eager = False
         """Enter was pressed before there was a list."""
 
@@ -73,6 +74,7 @@ class PickerPanel(RowsPanel):
     def _filter(self) -> None:
         name = self.chosen.name if self.chosen is not None else None
         self._shown = tuple(e for e in self._entries or () if matches(e, self.wanted))
+        self._longest = name_width(self._shown, self.view.glyphs)
         names = [entry.name for entry in self._shown]
         self.at = names.index(name) if name in names else 0
         self.draw_anew()
@@ -87,7 +89,7 @@ class PickerPanel(RowsPanel):
         total = len(self._entries or ())
         first = filter_line(self.wanted, self.count, total, width, glyphs)
         if self._shown:
-            return [first, line("  ", *header_line(width - 2, glyphs))]
+            return [first, line("  ", *header_line(width - 2, glyphs, self._longest))]
         return [first, (), *(line((text, "muted")) for text in wrap(self._nothing(), width))]
 
     def _nothing(self) -> str:
@@ -103,7 +105,7 @@ class PickerPanel(RowsPanel):
 
     def row(self, at: int, width: int) -> Line:
         """An entry."""
-        return entry_line(self._shown[at], width, self.view.glyphs)
+        return entry_line(self._shown[at], width, self.view.glyphs, self._longest)
 
     def below(self, width: int) -> list[Line]:
         """The chosen entry in full, then what went wrong."""
