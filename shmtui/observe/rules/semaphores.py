@@ -33,8 +33,8 @@ def never_initialised(case: Case) -> Iterator[Finding]:
     """All three semaphores are as ftruncate left them."""
     now = case.now
     waiting = [p for p in living(now) if p.blocked_on is not None]
-    # Where nobody waits yet, its maker may be about to call sem_init.
-    enough = SETTLED_NS if living(now) and not waiting else 0
+    # Where nobody waits yet, its maker may be about to map it, or to call sem_init.
+    enough = 0 if waiting else SETTLED_NS
     if case.lasted(untouched) < enough or case.looks(untouched) < min(2, len(case.history)):
         return
     going = sum(loose(p) for p in living(now))
