@@ -33,8 +33,9 @@ def never_initialised(case: Case) -> Iterator[Finding]:
     """All three semaphores are as ftruncate left them."""
     now = case.now
     waiting = [p for p in living(now) if p.blocked_on is not None]
-    # Where nobody waits yet, its maker may be about to map it, or to call sem_init.
-    enough = 0 if waiting else SETTLED_NS
+    # Where nobody waits yet, its maker may be about to map it, or to call sem_init. Whether
+    # anybody waits who may not be looked at is not to be known.
+    enough = 0 if waiting or now.hidden else SETTLED_NS
     if case.lasted(untouched) < enough or case.looks(untouched) < min(2, len(case.history)):
         return
     going = sum(loose(p) for p in living(now))
