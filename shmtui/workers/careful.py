@@ -25,9 +25,10 @@ NAP_NS: Final = 50_000_000
 SHORT_TIMEOUT_NS: Final = 100_000_000
 """How long one waits who goes to the end of the queue again and again."""
 PREEMPTED: Final = (0.003, 0.05)
-"""Seconds that may pass between reading an index and storing it where mutex is left out. At the
-least a scheduler's time slice, which is what a program without a lock has to fear; where there is
-a pace, up to a period of it: two who are paced alike keep their distance, and would never meet."""
+"""Bounds, in seconds, of the longest pause between reading an index and storing it where mutex is
+left out. The first is a scheduler's time slice, which is what a program without a lock has to fear.
+Between the two it is the period of the pace: two who are paced alike keep their distance, and with
+a shorter pause might never meet. At less than 20 items/s they still may not."""
 
 _ORDER: Final = (
     Step.WAIT_PERMIT,
@@ -182,7 +183,7 @@ class CarefulItem:
 
 
 def _preempted(period: float) -> None:
-    """For a time left to chance: what two who are preempted in step lose, each other makes up for.
+    """Pause for a time left to chance: where two do so in step, what one loses the other makes up for.
 
     ``period``: seconds from item to item, 0 for as fast as it can.
     """

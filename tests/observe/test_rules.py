@@ -148,6 +148,24 @@ def test_never_initialised_on_either_libc(libc: Libc) -> None:
     assert "dead-holder" not in codes(diagnose(looks(one)))
 
 
+def test_where_nobody_waits_yet_it_is_given_a_moment() -> None:
+    """Before its maker has mapped it or called sem_init, it looks like one that nobody set up."""
+    going = replace(peer(1, Role.PRODUCER, EMPTY_), state=ProcessState.RUNNING, blocked_on=None)
+    going = replace(going, waits=())
+    for one in (zeroed(Libc.GLIBC), zeroed(Libc.GLIBC, going)):
+        assert not found(one, "never-initialised", 0.6)
+        assert found(one, "never-initialised", 2.0)
+    waiting = zeroed(Libc.GLIBC, peer(1, Role.PRODUCER, EMPTY_))
+    assert found(waiting, "never-initialised", 0.6)
+
+
+def test_whether_the_hidden_wait_is_not_to_be_known() -> None:
+    """One look at the segment of somebody else says it, and says that it may be wrong."""
+    finding = found(replace(zeroed(Libc.GLIBC), hidden=True), "never-initialised", 0.4)
+    assert finding is not None
+    assert finding.certainty is Certainty.LIKELY
+
+
 def test_all_permits_in_hand_is_not_never_initialised() -> None:
     """One slot, private semaphores, a thread inside: all words are zero, and all is well."""
     busy = replace(peer(1, Role.CONSUMER, FULL), threads=2, wakeable=False)

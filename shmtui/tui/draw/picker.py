@@ -38,11 +38,11 @@ _LOOKS_WANTED = 33
 
 
 @lru_cache(maxsize=32)
-def columns_for(width: int, longest: int = _NAME_LEAST) -> tuple[Column, ...]:
+def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
     """The most telling columns that fit; the name and what it looks like share what is left.
 
-    ``longest``: how wide the longest name is. Names are often alike at the start, so one is cut
-    only where no other column is left to go.
+    ``longest``: how wide the longest name is. Names are often alike at the start, so other columns
+    go before one of up to ``_NAME_MOST`` is cut.
 
     >>> [column.title for column in columns_for(44)]
     ['name', 'looks like']
@@ -79,7 +79,7 @@ def name_width(entries: Iterable[Entry], glyphs: Glyphs) -> int:
     return max((cells(inert(e.name, glyphs.ascii_only)) for e in entries), default=0)
 
 
-def header_line(width: int, glyphs: Glyphs, longest: int = _NAME_LEAST) -> Line:
+def header_line(width: int, glyphs: Glyphs, longest: int = 0) -> Line:
     """The titles."""
     titles = "  ".join(
         fit(_(c.title), c.width, c.align, glyphs.ellipsis) for c in columns_for(width, longest)
@@ -87,7 +87,7 @@ def header_line(width: int, glyphs: Glyphs, longest: int = _NAME_LEAST) -> Line:
     return clip_line(line((titles, "muted")), width, glyphs.ellipsis)
 
 
-def entry_line(entry: Entry, width: int, glyphs: Glyphs, longest: int = _NAME_LEAST) -> Line:
+def entry_line(entry: Entry, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
     """A row; what nobody can attach to is dim, an orphan is marked."""
     columns = columns_for(width, longest)
     dim = bool(why_not(entry))
