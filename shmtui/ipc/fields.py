@@ -6,7 +6,7 @@ from itertools import pairwise
 from shmtui.errors import ShmtuiError
 from shmtui.ipc.header import Member, Struct
 from shmtui.ipc.inner import at_path, paths_to, spellings
-from shmtui.ipc.layout import ITEM_TYPES, SEM_SIZE, ItemType, Layout
+from shmtui.ipc.layout import ITEM_TYPES, ItemType, Layout
 from shmtui.ipc.layout_text import check, layout_text, parse_layout
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
@@ -175,6 +175,7 @@ def buffer_layout(
         libc=libc,
         index_code=in_.code,
         names=names,
+        lock=roles.mutex.offset if roles.mutex is not None and roles.pthread_mutex else None,
         **offsets,
     )
     _require_sound(struct, layout)
@@ -197,7 +198,7 @@ def _require_sound(struct: Struct, layout: Layout) -> None:
         (layout.in_, layout.index_size),
         (layout.out, layout.index_size),
     ]
-    spans += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    spans += layout.system_spans
     spans.sort()
     if any(at + size > after for (at, size), (after, _) in pairwise(spans)):
         raise ShmtuiError(

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SEM_SIZE: Final = 32
 """``sizeof(sem_t)`` on 64-bit glibc and musl."""
 SEM_ALIGNMENT: Final = {Libc.GLIBC: 8, Libc.MUSL: 4}
+LOCK_SIZE: Final = 40
+"""``sizeof(pthread_mutex_t)`` on 64-bit glibc and musl."""
 INDEX_SIZE: Final = 4
 """``sizeof(int)``."""
 MAX_SLOTS: Final = 2**31 - 1
@@ -138,6 +140,8 @@ class Layout:
     """The indices' letter in :mod:`struct`."""
     names: tuple[tuple[SemaphoreRole, str], ...] = ()
     """The named semaphores, by role."""
+    lock: int | None = None
+    """A ``pthread_mutex_t`` in the mutex's place: nothing that ``sem_wait`` could take."""
 
     @property
     def kind(self) -> SemaphoreKind:
@@ -166,6 +170,13 @@ class Layout:
     def complete(self) -> bool:
         """Whether all three semaphores are known."""
         return not self.missing
+
+    @property
+    def system_spans(self) -> list[tuple[int, int]]:
+        """(offset, size) of the semaphores that lie in the segment, and of its lock."""
+        embedded = (self.mutex, self.empty, self.full)
+        spans = [(at, SEM_SIZE) for at in embedded if at is not None]
+        return spans if self.lock is None else [*spans, (self.lock, LOCK_SIZE)]
 
     def semaphore_offset(self, role: SemaphoreRole) -> int | None:
         """Offset of that semaphore, or None where it is a named one."""

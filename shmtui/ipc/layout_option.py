@@ -2,12 +2,14 @@
 
 ``data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96,size=128``: byte
 offsets; the data's slots and item type; the indices' type; semaphores by offset,
-or by name where they are named ones (``mutex=/jobs.mutex``). Every candidate of
+or by name where they are named ones (``mutex=/jobs.mutex``); ``lock=40`` is a
+``pthread_mutex_t`` in the mutex's place. Every candidate of
 an ambiguous segment is refused with the option that picks it.
 """
 
 import re
 import struct
+from dataclasses import replace
 from typing import Final
 
 from shmtui.errors import ShmtuiError
@@ -37,6 +39,8 @@ def layout_option(layout: Layout) -> str:
         place = layout.semaphore_name(role) or layout.semaphore_offset(role)
         if place is not None:
             parts.append(f"{role}={place}")
+    if layout.lock is not None:
+        parts.append(f"lock={layout.lock}")
     return ",".join(parts)
 
 
@@ -82,6 +86,7 @@ def parse_layout_option(text: str, libc: Libc) -> Layout:
         names = []
         out = int(parts.pop("out"))
         size = int(parts.pop("size", "0"))
+        lock = int(parts.pop("lock")) if "lock" in parts else None
         for role in SemaphoreRole:
             place = parts.pop(role, None)
             if place is not None and place.startswith("/"):
@@ -92,16 +97,14 @@ def parse_layout_option(text: str, libc: Libc) -> Layout:
             raise KeyError(next(iter(parts)))
         slots = int(count)
         width = struct.calcsize("=" + code)
-        end = max(
-            int(data) + slots * item.size,
-            int(in_) + width,
-            out + width,
-            *(at + 32 for at in offsets.values()),
-        )
+        end = max(int(data) + slots * item.size, int(in_) + width, out + width)
         layout = Layout(
             slots, item, int(data), int(in_), out,
-            offsets.get("mutex"), offsets.get("empty"), offsets.get("full"), size or end, libc, code, tuple(names),
+            offsets.get("mutex"), offsets.get("empty"), offsets.get("full"), size, libc, code, tuple(names), lock,
         )  # fmt: skip
+        if not size:
+            end = max(end, *(at + length for at, length in [*layout.system_spans, (0, 0)]))
+            layout = replace(layout, size=end)
         check(layout)
     except (KeyError, ValueError) as error:
         raise ShmtuiError(

@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.layout import ITEM_TYPES, MAX_SLOTS, SEM_SIZE, ItemType, Layout
+from shmtui.ipc.layout import ITEM_TYPES, MAX_SLOTS, ItemType, Layout
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.segment import segment_name
@@ -32,6 +32,7 @@ def layout_text(layout: Layout) -> str:
         "libc": layout.libc,
         "index": layout.index_code,
         "names": dict(layout.names),
+        "lock": layout.lock,
     }
     return json.dumps(record, separators=(",", ":"))
 
@@ -55,6 +56,7 @@ def parse_layout(text: str) -> Layout:
             libc=Libc(record["libc"]),
             index_code=str(record["index"]),
             names=names,
+            lock=None if record.get("lock") is None else _count(record["lock"]),
         )
     except (KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
         raise ValueError(_("not a layout: {error}").format(error=error)) from None
@@ -73,7 +75,7 @@ def check(layout: Layout) -> None:
         layout.in_ + layout.index_size,
         layout.out + layout.index_size,
     ]
-    ends += [at + SEM_SIZE for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    ends += [at + size for at, size in layout.system_spans]
     if max(ends) > layout.size:
         raise ValueError(_("not a layout: a field lies beyond its end"))
     for _role, name in layout.names:

@@ -27,8 +27,9 @@ from shmtui.ipc.libc import running_libc
 from shmtui.ipc.segment import SHM_DIR, FileIdentity, open_readonly
 from shmtui.ipc.semaphore import decode
 from shmtui.language import N_, _
-from shmtui.observe.guesses import Look, signatures
+from shmtui.observe.guesses import Look
 from shmtui.observe.infer import infer
+from shmtui.observe.marks import signatures
 from shmtui.observe.procfs import INIT, map_lines, process_name, processes
 from shmtui.observe.reader import user_name
 from shmtui.observe.resolve import SEED_NAME, SEED_SLOTS

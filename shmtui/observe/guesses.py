@@ -7,22 +7,20 @@ them; where none is, plain structs of the segment's very size are all there is t
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise, permutations, zip_longest
+from itertools import combinations, permutations, zip_longest
 from typing import Final, TypeVar
 
 from shmtui.ipc.indices import counted_on
-from shmtui.ipc.layout import ITEM_TYPES, SEM_ALIGNMENT, SEM_SIZE, ItemType, Layout, aligned
+from shmtui.ipc.layout import ITEM_TYPES, SEM_SIZE, ItemType, Layout, aligned
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.ipc.semaphore import SemaphoreWords, decode
 from shmtui.ipc.shape import Bytes
+from shmtui.observe.marks import MAX_WAITERS, signatures
 from shmtui.observe.semaphore_words import roles_by_name
 
 _T = TypeVar("_T")
 
-MAX_WAITERS: Final = 4096
-_SHARED: Final = b"\x80" + bytes(SEM_SIZE - 9)
-"""What follows value and waiters in a shared semaphore of glibc."""
 RING: Final = len(SemaphoreRole)
 """Semaphores that a ring has."""
 _MOST_SEMAPHORES: Final = 16 * RING
@@ -70,15 +68,21 @@ def state_of(layout: Layout, look: Look) -> State:
     for role in SemaphoreRole:
         at = layout.semaphore_offset(role)
         name = layout.semaphore_name(role)
-        words.append(
-            decode(look.raw[at : at + SEM_SIZE], layout.libc)
-            if at is not None
-            else named[name or ""]
-        )
+        if at is not None:
+            words.append(decode(look.raw[at : at + SEM_SIZE], layout.libc))
+        elif name is not None:
+            words.append(named[name])
+        else:
+            words.append(SemaphoreWords(int(not _held(layout, look.raw)), 0, shared=True))
     code = "=" + layout.index_code
     in_ = struct.unpack_from(code, look.raw, layout.in_)[0]
     out = struct.unpack_from(code, look.raw, layout.out)[0]
     return _state(layout.slots, in_, out, layout.index_size, words)
+
+
+def _held(layout: Layout, raw: bytes) -> bool:
+    """Whether the lock in the mutex's place is held, where it is known: its word is 0 if not."""
+    return layout.lock is not None and any(raw[layout.lock : layout.lock + 4])
 
 
 def _state(slots: int, in_: int, out: int, width: int, words: Sequence[SemaphoreWords]) -> State:
@@ -117,14 +121,14 @@ def candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
     found = signatures(look.raw, libc)
     tries: list[Iterator[Layout]] = []
     if len(look.named) == 3:
-        for names in _named_orders(look.named):
+        for names in named_orders(look.named):
             values = {role: words for role, (_, words) in zip(SemaphoreRole, names, strict=True)}
             roles = tuple(
                 (role, name) for role, (name, _) in zip(SemaphoreRole, names, strict=True)
             )
             tries.append(_around(look.raw, libc, (), (), values, takers, roles))
     elif found:
-        for offsets in _rings(found):
+        for offsets in rings(found):
             values = {
                 role: decode(look.raw[at : at + SEM_SIZE], libc)
                 for role, at in zip(SemaphoreRole, offsets, strict=True)
@@ -133,16 +137,16 @@ def candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
     else:
         sized = _by_size(len(look.raw), libc)
         tries.append(c for c in sized if possible(c.slots, state_of(c, look), takers))
-    yield from _in_turns(*tries)
+    yield from in_turns(*tries)
 
 
-def _in_turns(*rows: Iterable[_T]) -> Iterator[_T]:
+def in_turns(*rows: Iterable[_T]) -> Iterator[_T]:
     """One of each in turn, so that none waits for the end of another."""
     for turn in zip_longest(*rows):
         yield from (each for each in turn if each is not None)
 
 
-def _rings(found: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+def rings(found: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     """Which semaphores of a segment may be mutex, empty and full of one ring: three that follow
     each other. Where they are not three for each ring nothing is told from them.
     """
@@ -151,7 +155,7 @@ def _rings(found: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
             yield from permutations(found[first : first + RING])
 
 
-def _named_orders(
+def named_orders(
     named: tuple[tuple[str, SemaphoreWords], ...],
 ) -> Iterator[tuple[tuple[str, SemaphoreWords], ...]]:
     """Which of three is mutex, empty and full: as their names say, else in every order."""
@@ -161,25 +165,6 @@ def _named_orders(
         yield tuple((told[role], words[told[role]]) for role in SemaphoreRole)
     else:
         yield from permutations(named)
-
-
-def signatures(raw: bytes, libc: Libc) -> tuple[int, ...]:
-    """Offsets of what can only be initialised, shared semaphores of glibc.
-
-    Its third word is 0x80 then; musl's is 0, which says nothing.
-    """
-    if libc is not Libc.GLIBC:
-        return ()
-    found: list[int] = []
-    shared = raw.find(_SHARED)
-    while shared >= 0:
-        at = shared - 8
-        if at >= 0 and at % 8 == 0:
-            words = decode(raw[at : at + SEM_SIZE], libc)
-            if words.value < 2**31 and words.waiters < MAX_WAITERS:
-                found.append(at)
-        shared = raw.find(_SHARED, shared + 1)
-    return tuple(found)
 
 
 def _around(
@@ -200,7 +185,7 @@ def _around(
         return
     words = [values[role] for role in SemaphoreRole]
     mutex, empty, full = offsets or (None, None, None)
-    for low, high, code in _in_turns(_index_places(len(raw), found), _apart(len(raw), found)):
+    for low, high, code in in_turns(_index_places(len(raw), found), _apart(len(raw), found)):
         width = struct.calcsize(code)
         first, second = (struct.unpack_from(f"={code}", raw, at)[0] for at in (low, high))
         taken = [(o, SEM_SIZE) for o in found] + [(low, width), (high, width)]
@@ -215,7 +200,7 @@ def _around(
             ]
             for start, end in gaps if either else ():
                 for data, size in _fits(start, end, slots, packed=packed):
-                    item = _item(size)
+                    item = item_of(size)
                     for in_, out in either:
                         yield Layout(
                             slots, item, data, in_, out, mutex, empty, full,
@@ -337,56 +322,11 @@ def _plain(
 _INTEGERS: Final = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
 
 
-def _item(size: int) -> ItemType:
+def item_of(size: int) -> ItemType:
     """An item known by its size alone: an integer where there is one that wide, else bytes."""
     if size in _INTEGERS:
         return ITEM_TYPES[_INTEGERS[size]]
     return ItemType(f"byte[{size}]", "", Bytes(size))
-
-
-def plainness(layout: Layout, state: State) -> tuple[int, ...]:
-    """Sorts the likeliest first: few oddities, then the classical order of fields, int items.
-
-    Odd are an item of a size that no scalar has, one that is no whole number of words even
-    more; indices at odd addresses, apart from each other, or never reduced; members that play no
-    part; fields in another order; and permits in hand that no waiter and no holder of the mutex
-    explains.
-    """
-    size = layout.item.size
-    order = [layout.data, layout.in_, layout.out]
-    order += [at for at in (layout.mutex, layout.empty, layout.full) if at is not None]
-    disorder = sum(a > b for a, b in pairwise(order))
-    odd_item = 0 if size in _NATURAL else 1 if size % 8 == 0 else 2 if size % 4 == 0 else 6
-    packed = 4 * (layout.in_ % layout.index_size != 0)
-    in_hand = layout.slots - state.empty.value - state.full.value
-    odd_hands = abs(in_hand - state.mutex.waiters - (state.mutex.value == 0))
-    apart = 2 * (abs(layout.in_ - layout.out) != layout.index_size)
-    oddities = (
-        apart + disorder + odd_item + packed + 2 * odd_hands + _strangers(layout) + state.counts
-    )
-    return (oddities, size != 4, layout.index_size != 4, layout.slots, *order)
-
-
-def _strangers(layout: Layout) -> int:
-    """How odd the bytes are that no field covers and that are no padding as compilers leave it.
-
-    >>> from dataclasses import replace
-    >>> from shmtui.ipc.layout import seed_layout
-    >>> seed = seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC)
-    >>> _strangers(seed), _strangers(replace(seed, slots=4))
-    (0, 2)
-    """
-    item = next(a for a in (8, 4, 2, 1) if layout.item.size % a == 0)
-    semaphore = SEM_ALIGNMENT[layout.libc]
-    found = end = 0
-    alignments = [item, layout.index_size, layout.index_size, semaphore, semaphore, semaphore]
-    spans = zip(fields_of(layout), alignments, strict=False)
-    whole = ((layout.size, 0), max(alignments))
-    for (start, length), alignment in [*sorted(spans), whole]:
-        over = start - aligned(end, alignment)
-        found += 0 if over == 0 else 2 if over <= _SLACK else 4
-        end = start + length
-    return found
 
 
 def fields_of(layout: Layout) -> list[tuple[int, int]]:
@@ -396,5 +336,4 @@ def fields_of(layout: Layout) -> list[tuple[int, int]]:
         (layout.in_, layout.index_size),
         (layout.out, layout.index_size),
     ]
-    fields += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
-    return fields
+    return fields + layout.system_spans

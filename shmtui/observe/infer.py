@@ -13,7 +13,7 @@ What speaks against a candidate:
 * a change, between two looks, in a slot that ``in`` did not pass over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from typing import Final
@@ -28,15 +28,18 @@ from shmtui.observe.guesses import (
     candidates,
     fields_of,
     gaps_between,
-    plainness,
+    in_turns,
     possible,
-    signatures,
     state_of,
 )
+from shmtui.observe.marks import signatures
+from shmtui.observe.odd_guesses import MAX_ODD, odd_candidates
+from shmtui.observe.plainness import plainness
 
 MAX_SIZE: Final = 1 << 20
 """Segments past this size are not guessed at."""
-MAX_CANDIDATES: Final = 400
+MAX_CANDIDATES: Final = 600
+"""Of the usual, and of the others."""
 MAX_TRIED: Final = 50_000
 """Where there are more to try, those that were not leave every result unsure."""
 VISITS: Final = 12
@@ -68,7 +71,8 @@ class Elimination:
     """The candidates that no look so far contradicts; each look can only drop some.
 
     ``takers``: how many threads map the segment; each can have one permit in hand.
-    ``roles``: what each named semaphore is, where that is known.
+    ``roles``: what each named semaphore is, where that is known. ``odd``: the less usual are
+    tried too, and listed behind the others; they never make one sure, nor keep one from it.
     """
 
     def __init__(
@@ -77,35 +81,42 @@ class Elimination:
         libc: Libc,
         takers: int,
         roles: tuple[tuple[SemaphoreRole, str], ...] = (),
+        *,
+        odd: bool = False,
     ) -> None:
         self._takers = takers
         self._looks = [first]
         self._left: list[Layout] = []
+        self._odd: list[Layout] = []
         self._all_tried = True
+        # Of several rings in a segment none is the segment's, however well it is known.
+        self._semaphores = signatures(first.raw, libc)
         if len(first.raw) <= MAX_SIZE:
-            tried = list(islice(candidates(first, libc, takers), MAX_TRIED + 1))
-            # Of several rings in a segment none is the segment's, however well it is known.
-            several = len(signatures(first.raw, libc)) > RING
-            self._all_tried = len(tried) <= MAX_TRIED and not several
-            self._left = [
-                c
-                for c in dict.fromkeys(tried)
-                if (not roles or c.names == roles) and _padding_clear(c, first.raw)
-            ]
+            several = len(self._semaphores) > RING
+            most = _WEIGHED if several else MAX_TRIED
+            tried = list(islice(candidates(first, libc, takers), most + 1))
+            self._all_tried = len(tried) <= most and not several
+            self._left = _clear(tried, first, roles)
+        if odd and len(first.raw) <= MAX_SIZE:
+            others = islice(odd_candidates(first, libc, takers), MAX_ODD)
+            self._odd = _clear(others, first, roles)
 
     def add(self, look: Look) -> None:
         """Drop what ``look``, after those before it, speaks against."""
         last = self._looks[-1]
         if len(look.raw) != len(last.raw):
-            self._left = []
+            self._left = self._odd = []
             return
         self._looks.append(look)
-        self._left = [
-            c
-            for c in self._left
-            if _holds(c, look, self._takers)
-            and _change_explained(c, last.raw, look.raw, state_of(c, last), state_of(c, look))
-        ]
+        self._left, self._odd = (
+            [
+                c
+                for c in some
+                if _holds(c, look, self._takers)
+                and _change_explained(c, last.raw, look.raw, state_of(c, last), state_of(c, look))
+            ]
+            for some in (self._left, self._odd)
+        )
 
     def _visited(self, layout: Layout) -> bool:
         """Whether the top slots have been seen in use, if they would have been by now.
@@ -142,6 +153,12 @@ class Elimination:
                     return True
         return False
 
+    def _plainness(self, layout: Layout) -> tuple[int, ...]:
+        state = state_of(layout, self._looks[-1])
+        own = {layout.mutex, layout.empty, layout.full}
+        others = tuple(at for at in self._semaphores if at not in own)
+        return plainness(layout, state, others if len(self._semaphores) > RING else ())
+
     @property
     def looks(self) -> int:
         """How many looks it rests on."""
@@ -150,14 +167,15 @@ class Elimination:
     @property
     def result(self) -> Inference:
         """What is left, the likeliest first."""
-        last = self._looks[-1]
         left = [layout for layout in self._left if self._visited(layout)]
         if len(left) <= _FEW:
             left = [layout for layout in left if not self._outdone(layout)]
         left = left[:_WEIGHED]
-        left.sort(key=lambda layout: plainness(layout, state_of(layout, last)))
         sure = self._all_tried and len(left) == 1 and _telling(left[0], self._looks)
-        return Inference(tuple(left[:MAX_CANDIDATES]), sure)
+        usual, odd = (
+            varied(sorted(row, key=self._plainness)) for row in (left, [] if sure else self._odd)
+        )
+        return Inference(tuple(dict.fromkeys((*usual, *odd))), sure)
 
 
 def infer(looks: Sequence[Look], libc: Libc, takers: int) -> Inference:
@@ -168,7 +186,32 @@ def infer(looks: Sequence[Look], libc: Libc, takers: int) -> Inference:
     return elimination.result
 
 
+def varied(layouts: Sequence[Layout], most: int = MAX_CANDIDATES) -> list[Layout]:
+    """So many of ``layouts``, those first that come first; but half of them in turns from those
+    of each set of indices and semaphores, so that no set is left out for its many data.
+    """
+    if len(layouts) <= most:
+        return list(layouts)
+    alike: dict[Layout, list[Layout]] = {}
+    for layout in layouts[most // 2 :]:
+        bare = replace(layout, data=0, item=layouts[0].item)
+        alike.setdefault(bare, []).append(layout)
+    others = islice(in_turns(*alike.values()), most - most // 2)
+    return [*layouts[: most // 2], *others]
+
+
 # -- contradictions -----------------------------------------------------------------------------
+
+
+def _clear(
+    tried: Iterable[Layout], first: Look, roles: tuple[tuple[SemaphoreRole, str], ...]
+) -> list[Layout]:
+    """Each once, but for those whose padding is not clear and those of other named semaphores."""
+    return [
+        c
+        for c in dict.fromkeys(tried)
+        if (not roles or c.names == roles) and _padding_clear(c, first.raw)
+    ]
 
 
 def _holds(layout: Layout, look: Look, takers: int) -> bool:

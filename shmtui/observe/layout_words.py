@@ -29,6 +29,8 @@ def layout_words(layout: Layout) -> str:
         place = layout.semaphore_name(role) or layout.semaphore_offset(role)
         if place is not None:
             parts.append(f"{role} {place}")
+    if layout.lock is not None:
+        parts.append(f"pthread_mutex_t {layout.lock}")
     if layout.index_size != 4:
         parts.append(_("{size}-byte indices").format(size=layout.index_size))
     return ", ".join(parts)

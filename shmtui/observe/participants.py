@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Final
 
 from shmtui.ipc.control import Condition, WorkerRecord
-from shmtui.ipc.layout import Layout
+from shmtui.ipc.layout import LOCK_SIZE, SEM_SIZE, Layout
 from shmtui.ipc.libc import Libc, running_libc
 from shmtui.ipc.process import alive, describe_exit
 from shmtui.ipc.protocol import Role, SemaphoreRole, Step, step_name, waited_semaphore
@@ -79,13 +79,15 @@ def named_files(layout: Layout | None, folder: str) -> dict[SemaphoreRole, FileI
 
 
 def semaphore_at(layout: Layout | None, offset: int) -> SemaphoreRole | None:
-    """Which embedded semaphore a futex word at ``offset`` belongs to."""
+    """Which embedded semaphore, or lock in the mutex's place, a futex word at ``offset`` belongs to."""
     if layout is None:
         return None
     for role in SemaphoreRole:
         at = layout.semaphore_offset(role)
-        if at is not None and at <= offset < at + 32:
+        if at is not None and at <= offset < at + SEM_SIZE:
             return role
+    if layout.lock is not None and layout.lock <= offset < layout.lock + LOCK_SIZE:
+        return SemaphoreRole.MUTEX
     return None
 
 

@@ -207,7 +207,7 @@ def _watch(
     last = _look(reader, size, names, libc)
     known = options.names if len(options.names) == len(SemaphoreRole) else ()
     deadline = time.monotonic() + WATCH_SECONDS
-    elimination = Elimination(last, libc, takers, known)
+    elimination = Elimination(last, libc, takers, known, odd=True)
     result = elimination.result
     while True:
         done = not result.candidates or (result.sure and elimination.looks > 1)

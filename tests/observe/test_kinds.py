@@ -111,21 +111,17 @@ def option(kind: Kind, said: Json) -> str:
     """``--layout`` by the compiler's own offsets."""
     data, in_, out, *semaphores = said["at"]
     sizes = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
+    index = sizes[said["index_size"]]
     item = sizes.get(said["item_size"], f"byte[{said['item_size']}]")
-    parts = [f"data={data}:{said['slots']}x{item}", f"in={in_}:{kind_index(kind)}", f"out={out}"]
+    parts = [f"data={data}:{said['slots']}x{item}", f"in={in_}:{index}", f"out={out}"]
     places = [str(at) for at in semaphores]
     names = names_of(kind, said["name"])
     for role, at in zip(SemaphoreRole, places, strict=True):
         if role in names or at != "-1":
             parts.append(f"{role}={names.get(role, at)}")
+    if said["lock"] >= 0:
+        parts.append(f"lock={said['lock']}")
     return ",".join(parts)
-
-
-def kind_index(kind: Kind) -> str:
-    """The type of the indices, as ``--layout`` has it."""
-    if "size_t out" in kind.header or "long in" in kind.header:
-        return "int64"
-    return "int8" if "uint8_t in" in kind.header else "int32"
 
 
 def fields_of(kind: Kind, said: Json) -> dict[str, int | None]:
@@ -170,9 +166,10 @@ def as_blocked(record: Json) -> dict[int, tuple[str | None, str, str]]:
 
 def blocked_as_said(sampler: Sampler, said: Json) -> Json:
     """The snapshot once the program's children are seen where it has sent them."""
-    expected = {said["producer"]: ("empty", "producer", "blocked")}
-    if said["mutex"] >= 0:
-        expected[said["consumer"]] = ("mutex", "unknown", "blocked")
+    expected = {
+        said["producer"]: ("empty", "producer", "blocked"),
+        said["consumer"]: ("mutex", "unknown", "blocked"),
+    }
 
     def look() -> Json | None:
         record = snapshot_json(sampler.sample(thorough=True))
@@ -242,6 +239,8 @@ def inferred(kind: Kind, said: Json) -> bool:
         return layout is not None
     offered = [shape(candidate) for candidate in refusal.candidates]
     assert truth(kind, said) in offered or not kind.inferable
+    if kind.inferable and said["lock"] >= 0:
+        assert said["lock"] in {candidate.lock for candidate in refusal.candidates}
     assert layout_option(refusal.candidates[0]) in str(refusal)
     return False
 

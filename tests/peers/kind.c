@@ -35,9 +35,13 @@
 #define FULL_AT ((long)offsetof(T, FULL))
 #ifdef PTHREAD
 #define MUTEX_AT -1L
+#define LOCK_AT ((long)offsetof(T, MUTEX))
 #else
 #define MUTEX_AT ((long)offsetof(T, MUTEX))
 #endif
+#endif
+#ifndef LOCK_AT
+#define LOCK_AT -1L
 #endif
 
 struct held {
@@ -132,8 +136,8 @@ static void say(struct held *r, const char *name) {
     printf("{\"name\": \"%s\", \"size\": %zu, \"slots\": %d, \"at\": [%zu, %zu, %zu, %ld, %ld, %ld], ",
            name, sizeof(T), (int)(N), offsetof(T, DATA), offsetof(T, IN), offsetof(T, OUT),
            MUTEX_AT, EMPTY_AT, FULL_AT);
-    printf("\"item_size\": %zu, \"in\": %d, \"out\": %d, \"values\": [", sizeof b->DATA[0],
-           (int)b->IN, (int)b->OUT);
+    printf("\"lock\": %ld, \"item_size\": %zu, \"index_size\": %zu, \"in\": %d, \"out\": %d, \"values\": [", LOCK_AT, sizeof b->DATA[0],
+           sizeof b->IN, (int)b->IN, (int)b->OUT);
     for (int at = 0; at < N; at++) {
         if (at) printf(", ");
         SHOW(at);

@@ -273,7 +273,6 @@ typedef struct {
 } Buffer;
 """,
         "#define PTHREAD\n#define SHOW(at) printf(\"%.1f\", b->data[at])",
-        inferable=False,
     ),
     Kind(
         "macros and enums for sizes",
@@ -286,7 +285,6 @@ enum { SMALL = KB(1) >> 8, LARGE = sizeof(long) * 2, SLOTS = MAX(SMALL, LARGE) +
 typedef struct { uint8_t data[SLOTS]; uint8_t in, out; sem_t mutex, empty, full; } Buffer;
 """,
         "#define N SLOTS",
-        inferable=False,
     ),
     Kind(
         "locks and conditions of no role here",
@@ -327,5 +325,119 @@ struct log { int ini, fim; char linhas[6][LEN]; sem_t mutex, livres, ocupados; }
         "#define T struct log\n#define N 6\n#define DATA linhas\n#define IN fim\n"
         "#define OUT ini\n#define EMPTY livres\n#define FULL ocupados" + _TEXT,
         ("", "data=linhas,in=fim,out=ini,full=ocupados"),
+    ),
+    Kind(
+        "a lock among the semaphores",
+        """\
+#include <pthread.h>
+#include <semaphore.h>
+#define CAP 10
+struct msg { int id; char body[28]; };
+struct queue { sem_t free_slots, used_slots; pthread_mutex_t lock; unsigned head; unsigned tail; struct msg slot[CAP]; };
+""",
+        """\
+#define T struct queue
+#define N CAP
+#define PTHREAD
+#define DATA slot
+#define IN head
+#define OUT tail
+#define MUTEX lock
+#define EMPTY free_slots
+#define FULL used_slots
+#define PUT(at, n) (b->slot[at] = (struct msg){n, "msg"})
+#define SHOW(at) printf("{\\"id\\": %d, \\"body\\": \\"%s\\"}", b->slot[at].id, b->slot[at].body)
+""",
+        ("queue",),
+    ),
+    Kind(
+        "magic, statistics and cache lines",
+        """\
+#include <semaphore.h>
+#include <stdalign.h>
+#include <stdint.h>
+struct ring {
+    uint32_t magic, version;
+    alignas(64) uint64_t write_index;
+    alignas(64) uint64_t read_index;
+    alignas(64) sem_t mutex; sem_t empty; sem_t full;
+    uint64_t produced, consumed;
+    alignas(64) double samples[60];
+};
+""",
+        """\
+#define T struct ring
+#define N 60
+#define DATA samples
+#define IN write_index
+#define OUT read_index
+#define PREPARE(b) ((b)->magic = 0x52494e47, (b)->version = 3)
+#define PUT(at, n) (b->samples[at] = (n) * 0.5, b->produced++)
+#define SHOW(at) printf("%.1f", b->samples[at])
+""",
+        ("", "data=samples,in=write_index,out=read_index"),
+    ),
+    Kind(
+        "rings of structs in an array",
+        """\
+#include <semaphore.h>
+typedef struct { int op; double arg; } Call;
+typedef struct { Call calls[8]; int first, next; sem_t items, spaces, mutex; } Channel;
+struct all { int count; Channel channels[3]; };
+""",
+        """\
+#define T struct all
+#define N 8
+#define DATA channels[1].calls
+#define IN channels[1].next
+#define OUT channels[1].first
+#define MUTEX channels[1].mutex
+#define EMPTY channels[1].spaces
+#define FULL channels[1].items
+#define OTHER(c) (sem_init(&(c).items, 1, 0), sem_init(&(c).spaces, 1, 8), sem_init(&(c).mutex, 1, 1))
+#define PREPARE(b) ((b)->count = 3, OTHER((b)->channels[0]), OTHER((b)->channels[2]))
+#define PUT(at, n) (b->DATA[at] = (Call){n, (n) / 2.0})
+#define SHOW(at) printf("{\\"op\\": %d, \\"arg\\": %.1f}", b->DATA[at].op, b->DATA[at].arg)
+""",
+        ("all.channels[1]", "data=calls,in=next,out=first,mutex=mutex,empty=spaces,full=items"),
+    ),
+    Kind(
+        "indices of two bytes, padded to a page",
+        """\
+#include <semaphore.h>
+#include <stdint.h>
+typedef struct {
+    union {
+        struct { uint16_t in, out; sem_t mutex, empty, full; int64_t data[20]; };
+        char page[4096];
+    };
+} Buffer;
+""",
+        "#define N 20",
+        ("Buffer", "data=data,in=in,out=out,mutex=mutex,empty=empty,full=full"),
+    ),
+    Kind(
+        "fields on pages of their own",
+        """\
+#include <semaphore.h>
+#include <stdalign.h>
+typedef struct {
+    struct { sem_t mutex, empty, full; } sync;
+    alignas(4096) int in; int out;
+    alignas(4096) float data[48];
+} Buffer;
+""",
+        "#define N 48\n#define MUTEX sync.mutex\n#define EMPTY sync.empty\n"
+        "#define FULL sync.full\n#define SHOW(at) printf(\"%.1f\", b->data[at])",
+        ("Buffer",),
+    ),
+    Kind(
+        "semaphores first, with musl",
+        """\
+#include <semaphore.h>
+typedef struct { sem_t mutex, empty, full; short in, out; long data[9]; } Buffer;
+""",
+        "#define N 9",
+        compiler="musl-gcc",
     ),
 )  # fmt: skip
