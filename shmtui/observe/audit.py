@@ -97,6 +97,9 @@ def items_lost(snapshot: Snapshot) -> Iterator[Finding]:
             _("sums modulo 2**64: produced {made}, consumed {used}, in the ring {resident}").format(
                 made=moved.produced_sum, used=moved.consumed_sum, resident=audit.resident_sum
             ),
+            _(
+                "that it does not balance is certain; how many, the indices tell modulo {slots}"
+            ).format(slots=audit.slots),
         ),
         Certainty.LIKELY if snapshot.hidden else Certainty.CERTAIN,
         _("look for who moves an index without mutex; what is lost stays lost, so start anew"),

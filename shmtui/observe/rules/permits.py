@@ -30,7 +30,9 @@ from shmtui.observe.case import (
 from shmtui.observe.snapshot import Certainty, Finding, Origin, Process, ProcessState, Status
 
 STALLED_NS: Final = 3_000_000_000
-"""How long somebody may sit in the critical section while others wait for it."""
+"""How long somebody who may be in the critical section may let others wait for it."""
+SAT_NS: Final = 1_500_000_000
+"""The same for a worker that says that it is there, where it has nothing long to do."""
 FLOW_LOOKS: Final = 3
 """How many looks at a moving buffer have to find something missing."""
 FRESH_NS: Final = 3_000_000_000
@@ -78,17 +80,17 @@ def held_mutex(case: Case) -> Iterator[Finding]:
     if swapped:
         yield _wrong_order(held, swapped, Certainty.CERTAIN)
     elif holders:
-        if still >= STALLED_NS and waiting:
-            yield _sat_on(held, holders)
+        told = [p for p in holders if p.origin is Origin.WORKER and p.step in HOLDING]
+        if still >= (SAT_NS if told else STALLED_NS) and waiting:
+            yield _sat_on(held, holders, told)
     elif behind and waiting and deficit <= threads:
         yield _wrong_order(held, behind, Certainty.LIKELY)
     else:
         yield _without_holder(held)
 
 
-def _sat_on(held: _Held, holders: list[Process]) -> Finding:
-    """Somebody has the mutex, or may have it, and keeps it."""
-    told = [p for p in holders if p.origin is Origin.WORKER and p.step in HOLDING]
+def _sat_on(held: _Held, holders: list[Process], told: list[Process]) -> Finding:
+    """Somebody has the mutex, or may have it, and keeps it; ``told`` say that they have."""
     facts = held.facts
     if told:
         claim = _("mutex is held by {who} and nothing moves").format(who=names(told))
