@@ -157,11 +157,11 @@ class Participants:
         ``letters``: what the kernel has just said of some. ``thorough``: search all of /proc for newcomers now, and not by turns.
         """
         live = {r.pid for r in records if r.condition is Condition.LIVE}
+        ours = {r.pid for r in records if not r.program}
         slow = thorough or now_ns - self._slow_at_ns >= SLOW_NS
         if slow:
             self._slow_at_ns = now_ns
-            self._watch.look(all_of_them=thorough)
-        ours = {r.pid for r in records if not r.program}
+            self._watch.look(all_of_them=thorough, but=ours)
         programs = {r.pid: r for r in records if r.program and r.condition is Condition.LIVE}
         self._limits.clear()
         self._foreign = [pid for pid in {*self._watch.maps, *programs} if pid not in ours]

@@ -11,7 +11,7 @@ answer is None: unknown, not zero.
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -369,10 +369,12 @@ class MapperWatch:
         """The mappers found so far."""
         return self._maps
 
-    def look(self, *, all_of_them: bool = False) -> None:
-        """Look at a slice; the first look takes in all."""
+    def look(self, *, all_of_them: bool = False, but: Set[int] = frozenset()) -> None:
+        """Look at a slice; the first look takes in all. ``but`` are left out: those of whom it
+        is known otherwise what they have to do with the file.
+        """
         self._looks += 1
-        present = set(processes())
+        present = set(processes()) - but
         self.hidden &= present
         for gone in self._age.keys() - present:
             del self._age[gone]

@@ -52,6 +52,8 @@ DIAGNOSE_NS: Final = 200_000_000
 FOLLOW_NS: Final = 1_000_000_000
 """How long a file that took the name and cannot be read is left alone before it is tried again."""
 _MASK: Final = 2**64 - 1
+_AT_A_TIME: Final = 1 << 16
+"""Bytes of items that are read at a time for a sum."""
 
 
 class Sampler:
@@ -353,14 +355,20 @@ class Sampler:
         return sum(map(sum_of, self._resident(count))) & _MASK
 
     def _resident(self, count: int) -> Iterator[int | float]:
-        """What a worker would read, the oldest first."""
+        """What a worker would read, the oldest first; as far as the file goes."""
         snapshot, layout = self.sample(), self._resolved.layout
         if snapshot.out is None or layout is None:
             return
-        size = layout.item.size
-        for step in range(count):
-            at = (snapshot.out + step) % layout.slots
-            yield counted(layout.item, self._reader.read(layout.data + at * size, size))
+        item, size = layout.item, layout.item.size
+        at, end = snapshot.out, snapshot.out + count
+        while at < end:
+            slot = at % layout.slots
+            wanted = min(end - at, layout.slots - slot, max(_AT_A_TIME // size, 1))
+            raw = self._reader.read(layout.data + slot * size, wanted * size)
+            if len(raw) < wanted * size:
+                return
+            yield from (counted(item, raw[n : n + size]) for n in range(0, len(raw), size))
+            at += wanted
 
 
 def _uptime(header: ControlHeader | None) -> float | None:

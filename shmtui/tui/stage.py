@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from shmtui.tui.widgets.bytes import BytesPanel
 
 SLOW = frozenset({"processes", "throughput"})
-SLOW_HZ = 5.0
+SLOW_HZ = 2.0
 """How often figures and graph are drawn, whatever the rest does: no eye reads them faster, they
-cost the most, and the frames in between repaint the top of the screen only."""
+cost the most, and the frames in between repaint the top of the screen only. What a key does is
+drawn at once."""
 
 
 class Stage(App[int], inherit_bindings=False):
