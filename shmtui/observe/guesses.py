@@ -7,6 +7,7 @@ them; where none is, plain structs of the segment's very size are all there is t
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, permutations, zip_longest
 from typing import Final, TypeVar
 
@@ -185,7 +186,10 @@ def _around(
         return
     words = [values[role] for role in SemaphoreRole]
     mutex, empty, full = offsets or (None, None, None)
-    for low, high, code in in_turns(_index_places(len(raw), found), _apart(len(raw), found)):
+    places = [*in_turns(_index_places(len(raw), found), _apart(len(raw), found))]
+    # Zeros are everywhere: two words that are none are likelier to be indices.
+    places.sort(key=lambda place: zeros(raw, *place))
+    for low, high, code in places:
         width = struct.calcsize(code)
         first, second = (struct.unpack_from(f"={code}", raw, at)[0] for at in (low, high))
         taken = [(o, SEM_SIZE) for o in found] + [(low, width), (high, width)]
@@ -206,6 +210,12 @@ def _around(
                             slots, item, data, in_, out, mutex, empty, full,
                             len(raw), libc, code, names,
                         )  # fmt: skip
+
+
+def zeros(raw: bytes, low: int, high: int, code: str) -> bool:
+    """Whether both words are 0."""
+    width = struct.calcsize("=" + code)
+    return not any(raw[low : low + width]) and not any(raw[high : high + width])
 
 
 def _apart(size: int, offsets: tuple[int, ...]) -> Iterator[tuple[int, int, str]]:
@@ -322,6 +332,7 @@ def _plain(
 _INTEGERS: Final = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
 
 
+@cache
 def item_of(size: int) -> ItemType:
     """An item known by its size alone: an integer where there is one that wide, else bytes."""
     if size in _INTEGERS:

@@ -38,9 +38,9 @@ from shmtui.observe.plainness import plainness
 
 MAX_SIZE: Final = 1 << 20
 """Segments past this size are not guessed at."""
-MAX_CANDIDATES: Final = 600
+MAX_CANDIDATES: Final = 1000
 """Of the usual, and of the others."""
-MAX_TRIED: Final = 50_000
+MAX_TRIED: Final = 30_000
 """Where there are more to try, those that were not leave every result unsure."""
 VISITS: Final = 12
 """Looks a slot, after which one that ``in`` was never seen at does not exist: e^-12."""
@@ -48,8 +48,8 @@ CHANGES: Final = 5
 """So often bytes have to change as a larger item's would, before they are part of one."""
 _FEW: Final = 16
 """Only so few of those left are compared with each other."""
-_WEIGHED: Final = 10_000
-"""Where more are left, those that were tried late are not weighed: none of them is sure."""
+_OF_SEVERAL: Final = 10_000
+"""So many are tried where a segment has several rings: none of them is sure."""
 _LAP: Final = 4
 """In a ring of fewer slots any change may be part of any item."""
 
@@ -93,7 +93,7 @@ class Elimination:
         self._semaphores = signatures(first.raw, libc)
         if len(first.raw) <= MAX_SIZE:
             several = len(self._semaphores) > RING
-            most = _WEIGHED if several else MAX_TRIED
+            most = _OF_SEVERAL if several else MAX_TRIED
             tried = list(islice(candidates(first, libc, takers), most + 1))
             self._all_tried = len(tried) <= most and not several
             self._left = _clear(tried, first, roles)
@@ -164,14 +164,26 @@ class Elimination:
         """How many looks it rests on."""
         return len(self._looks)
 
-    @property
-    def result(self) -> Inference:
-        """What is left, the likeliest first."""
+    def _remaining(self) -> list[Layout]:
+        """The usual ones that are left, but for those that another outdoes."""
         left = [layout for layout in self._left if self._visited(layout)]
         if len(left) <= _FEW:
             left = [layout for layout in left if not self._outdone(layout)]
-        left = left[:_WEIGHED]
-        sure = self._all_tried and len(left) == 1 and _telling(left[0], self._looks)
+        return left
+
+    def _sure(self, left: Sequence[Layout]) -> bool:
+        return self._all_tried and len(left) == 1 and _telling(left[0], self._looks)
+
+    @property
+    def settled(self) -> bool:
+        """Whether more looks can tell nothing more: one is sure, or none is left."""
+        return self._sure(self._remaining()) or not (self._left or self._odd)
+
+    @property
+    def result(self) -> Inference:
+        """What is left, the likeliest first."""
+        left = self._remaining()
+        sure = self._sure(left)
         usual, odd = (
             varied(sorted(row, key=self._plainness)) for row in (left, [] if sure else self._odd)
         )

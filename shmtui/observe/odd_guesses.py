@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Final
 
-from shmtui.ipc.layout import ITEM_TYPES, LOCK_SIZE, SEM_ALIGNMENT, SEM_SIZE, Layout, aligned
+from shmtui.ipc.layout import LOCK_SIZE, SEM_ALIGNMENT, SEM_SIZE, Layout, aligned
 from shmtui.ipc.libc import Libc
 from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.observe.guesses import (
@@ -25,6 +25,7 @@ from shmtui.observe.guesses import (
     possible,
     rings,
     state_of,
+    zeros,
 )
 from shmtui.observe.marks import LOCK_TO_MARK, locks, signatures
 from shmtui.observe.plainness import unexplained_permits
@@ -32,13 +33,17 @@ from shmtui.observe.plainness import unexplained_permits
 MAX_ODD: Final = 20_000
 _CODES: Final = ("i", "q", "h", "b")
 _ITEM_SIZES: Final = (4, 8, 1, 2, 16, 12, 24, 32, 40, 48, 64)
-_LEADS: Final = (0, 4, 8, 16)
+_LEADS: Final = (0, 4, 8, 16, 1)
 """Bytes of members of no role before the first field that plays one."""
 _LINES: Final = (64, 128, 4096)
 """Fields are kept apart by these alignments: cache lines, pairs of them, pages."""
+_WORD: Final = 8
+"""Bytes of the widest scalar."""
 _PADDING: Final = 16
 """Behind items of another size no more than this is left over."""
 _MOST_RINGS: Final = 16
+_PARTS: Final = ("data", "indices", "semaphores")
+_WIDEST: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def odd_candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
     """Layouts of the less usual rings that the indices and semaphores of ``look`` allow."""
     raw = look.raw
     if not look.named and not signatures(raw, libc):
-        for layout in _structs(len(raw), libc):
+        for layout in _structs(raw, libc):
             if possible(layout.slots, state_of(layout, look), takers):
                 yield layout
         return
@@ -144,6 +149,7 @@ def _ring(ring: _Hypothesis, look: Look, libc: Libc, takers: int) -> Iterator[La
         edges = {edge for at, length in ring.spans for edge in (at, at + length)}
         gaps = [gap for gap in gaps if edges & set(gap)]
     allowed: dict[tuple[int, int, int, str], bool] = {}
+    later: list[tuple[int, _Place, int, int]] = []
     counts = range(max(total, 1), total + takers + 1)
     for slots in sorted(counts, key=lambda slots: unexplained_permits(slots, state)):
         for place in _places(gaps, slots):
@@ -152,49 +158,72 @@ def _ring(ring: _Hypothesis, look: Look, libc: Libc, takers: int) -> Iterator[La
                 if key not in allowed:
                     bare = layout(slots, _Place(0, 0, place.code, 0, 1), in_, out)
                     allowed[key] = possible(slots, state_of(bare, look), takers)
-                if allowed[key]:
+                if allowed[key] and zeros(look.raw, in_, out, place.code):
+                    if len(later) < MAX_ODD:
+                        later.append((slots, place, in_, out))
+                elif allowed[key]:
                     yield layout(slots, place, in_, out)
+    # Zeros are everywhere: two words that are none are likelier to be indices.
+    yield from (layout(*each) for each in later)
 
 
 def _places(gaps: list[tuple[int, int]], slots: int) -> Iterator[_Place]:
-    """Indices before the data or behind them, in one gap between semaphores or in two."""
-    for start, end in gaps:
-        for code in _CODES:
-            width = struct.calcsize("=" + code)
-            for low, high in _indices(_starts(start, width), width, end):
-                for data, item in _data(_starts(high + width, 1), slots, end):
-                    yield _Place(low, high, code, data, item)
-            for data, item in _data(_starts(start, 1), slots, end - 2 * width):
-                behind = data + slots * item
-                lines = (aligned(behind, line) for line in _LINES[:1])
-                for low, high in _indices([aligned(behind, width), *lines], width, end):
-                    yield _Place(low, high, code, data, item)
-            # Against the end, behind members of no role.
-            for item in _ITEM_SIZES:
-                yield from _from_the_end(start, end, slots, item, code)
-    for (start, end), (other, other_end) in permutations(gaps, 2):
-        for code in _CODES:
-            width = struct.calcsize("=" + code)
-            last = (end - back - 2 * width for back in (0, 4, 8, 16))
-            lows = [*_starts(start, width), *(at for at in last if at >= start and at % width == 0)]
-            for low, high in _indices(lows, width, end):
-                for data, item in _data(_starts(other, 1), slots, other_end):
-                    yield _Place(low, high, code, data, item)
+    """Indices before the data or behind them, in one gap between semaphores or in two; those
+    with the least between them early.
+    """
+    ways: list[Iterator[_Place]] = []
+    for code in _CODES:
+        for gap in gaps:
+            ways += [_indices_first(*gap, slots, code), _data_first(*gap, slots, code)]
+        ways += [_in_two(one, other, slots, code) for one, other in permutations(gaps, 2)]
+        ways += [_from_the_end(*gap, slots, code) for gap in gaps]
+    yield from in_turns(*ways)
 
 
-def _from_the_end(start: int, end: int, slots: int, item: int, code: str) -> Iterator[_Place]:
-    """Indices and data, in both orders, with nothing but padding behind them."""
+def _indices_first(start: int, end: int, slots: int, code: str) -> Iterator[_Place]:
     width = struct.calcsize("=" + code)
-    data_width = min(item & -item, 8)
-    for slack in range(0, 8, min(width, data_width)):
-        data = end - slack - slots * item
-        low = (data - 2 * width) // width * width
-        if data % data_width == 0 and low >= start:
-            yield _Place(low, low + width, code, data, item)
-        low = end - slack - 2 * width
-        data = (low - slots * item) // data_width * data_width
-        if low % width == 0 and data >= start:
-            yield _Place(low, low + width, code, data, item)
+    for low, high in _indices(_starts(start, width), width, end):
+        for data, item in _data(_starts(high + width, 1), slots, end):
+            yield _Place(low, high, code, data, item)
+
+
+def _data_first(start: int, end: int, slots: int, code: str) -> Iterator[_Place]:
+    width = struct.calcsize("=" + code)
+    for data, item in _data(_starts(start, 1), slots, end - 2 * width):
+        behind = data + slots * item
+        lows = [aligned(behind, width), *(aligned(behind, line) for line in _LINES[:2])]
+        for low, high in _indices(lows, width, end):
+            yield _Place(low, high, code, data, item)
+
+
+def _in_two(
+    one: tuple[int, int], other: tuple[int, int], slots: int, code: str
+) -> Iterator[_Place]:
+    """Indices at the start or at the end of one gap, data in the other."""
+    (start, end), width = one, struct.calcsize("=" + code)
+    last = (end - back - 2 * width for back in (0, 4, 8, 16))
+    lows = [*_starts(start, width), *(at for at in last if at >= start and at % width == 0)]
+    for low, high in _indices(lows, width, end):
+        for data, item in _data(_starts(other[0], 1), slots, other[1]):
+            yield _Place(low, high, code, data, item)
+
+
+def _from_the_end(start: int, end: int, slots: int, code: str) -> Iterator[_Place]:
+    """Indices and data, in both orders, behind members of no role and with nothing but padding
+    behind them.
+    """
+    width = struct.calcsize("=" + code)
+    for item in _ITEM_SIZES:
+        data_width = min(item & -item, 8)
+        for slack in range(0, 8, min(width, data_width)):
+            data = end - slack - slots * item
+            low = (data - 2 * width) // width * width
+            if data % data_width == 0 and low >= start:
+                yield _Place(low, low + width, code, data, item)
+            low = end - slack - 2 * width
+            data = (low - slots * item) // data_width * data_width
+            if low % width == 0 and data >= start:
+                yield _Place(low, low + width, code, data, item)
 
 
 def _indices(lows: Iterable[int], width: int, end: int) -> Iterator[tuple[int, int]]:
@@ -207,9 +236,10 @@ def _indices(lows: Iterable[int], width: int, end: int) -> Iterator[tuple[int, i
 
 
 def _starts(start: int, alignment: int) -> list[int]:
-    """Where the first field behind ``start`` may begin."""
+    """Where the first field behind ``start`` may begin: there, on a line, behind other members."""
+    lines = [aligned(start + 1, line) for line in _LINES]
     near = [aligned(start + lead, alignment) for lead in _LEADS]
-    return list(dict.fromkeys([*near, *(aligned(start + 1, line) for line in _LINES)]))
+    return list(dict.fromkeys([near[0], *lines, *near]))
 
 
 def _data(starts: list[int], slots: int, end: int) -> Iterator[tuple[int, int]]:
@@ -221,20 +251,24 @@ def _data(starts: list[int], slots: int, end: int) -> Iterator[tuple[int, int]]:
         least = max((end - data - _PADDING) // slots, most - 8, 1)
         usual = [s for s in _ITEM_SIZES if s <= most]
         for item in dict.fromkeys([*usual, *range(most, least - 1, -1)] if most > 0 else ()):
-            if data % min(item & -item, 8) == 0:
+            # Text lies at any address; of what else is wide nobody knows what it is made of.
+            if item > _WORD or data % min(item & -item, 8) == 0:
                 yield data, item
 
 
 # -- where no semaphore can be recognised -------------------------------------------------------
 
 
-def _structs(size: int, libc: Libc) -> Iterator[Layout]:
-    """Structs of that very size out of data, indices and semaphores, in any order of the three."""
-    for parts in permutations(("data", "indices", "semaphores")):
-        for code, item_size in product(_CODES, (4, 8, 1, 2)):
-            most = (size - RING * SEM_SIZE) // item_size
-            for slots in range(max(1, most - 16 // item_size), most + 1):
-                yield from _struct(slots, item_size, code, size, libc, parts)
+def _structs(raw: bytes, libc: Libc) -> Iterator[Layout]:
+    """Structs of that very size out of data, indices and semaphores, in any order of the three;
+    of items wider than a scalar where there is a value that could speak against some.
+    """
+    size, wide = len(raw), range(12, _WIDEST + 1, 4) if any(raw) else ()
+    kinds = [*product(_CODES, (4, 8, 1, 2)), *product(_CODES[:2], wide)]
+    for parts, (code, item_size) in product(permutations(_PARTS), kinds):
+        room = size - RING * SEM_SIZE - 2 * struct.calcsize("=" + code)
+        for slots in range(max(1, (room - 2 * _WORD) // item_size), room // item_size + 1):
+            yield from _struct(slots, item_size, code, size, libc, parts)
 
 
 def _struct(
@@ -243,7 +277,7 @@ def _struct(
     width = struct.calcsize("=" + code)
     alignment = SEM_ALIGNMENT[libc]
     room = {
-        "data": (item_size, slots * item_size),
+        "data": (min(item_size & -item_size, _WORD), slots * item_size),
         "indices": (width, 2 * width),
         "semaphores": (alignment, RING * SEM_SIZE),
     }
@@ -254,7 +288,7 @@ def _struct(
         end = at[part] + length
     if aligned(end, max(align for align, _length in room.values())) != size:
         return
-    item = next(t for t in ITEM_TYPES.values() if t.size == item_size)
+    item = item_of(item_size)
     low, base = at["indices"], at["semaphores"]
     for order in permutations(range(RING)):
         mutex, empty, full = (base + SEM_SIZE * place for place in order)

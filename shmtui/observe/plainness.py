@@ -9,9 +9,8 @@ from shmtui.observe.guesses import State, fields_of
 _NATURAL: Final = (1, 2, 4, 8)
 _SLACK: Final = 16
 """More bytes than this between two fields are no padding."""
-_LINE: Final = 64
-"""Bytes of a cache line."""
-_PAGE: Final = 4096
+_LINES: Final = (64, 128, 4096)
+"""Bytes of a cache line, of a pair of them, of a page."""
 
 
 def unexplained_permits(slots: int, state: State) -> int:
@@ -27,7 +26,7 @@ def plainness(layout: Layout, state: State, others: tuple[int, ...] = ()) -> tup
     ``others``: semaphores of other rings in the segment; what lies beyond them is not looked at.
 
     Odd are an item of a size that no scalar has, one that is no whole number of words even
-    more; indices at odd addresses, apart from each other, or never reduced; members that play no
+    more; indices at odd addresses, apart from each other, both 0, or never reduced; members that play no
     part; fields in another order; and permits in hand that no waiter and no holder of the mutex
     explains.
     """
@@ -38,7 +37,7 @@ def plainness(layout: Layout, state: State, others: tuple[int, ...] = ()) -> tup
     odd_item = 0 if size in _NATURAL else 1 if size % 8 == 0 else 2 if size % 4 == 0 else 6
     packed = 4 * (layout.in_ % layout.index_size != 0)
     odd_hands = unexplained_permits(layout.slots, state)
-    lined = layout.in_ % _LINE == layout.out % _LINE == 0
+    lined = layout.in_ % _LINES[0] == layout.out % _LINES[0] == 0
     apart = (2 - lined) * (abs(layout.in_ - layout.out) != layout.index_size)
     oddities = (
         apart
@@ -48,6 +47,7 @@ def plainness(layout: Layout, state: State, others: tuple[int, ...] = ()) -> tup
         + 2 * odd_hands
         + _strangers(layout, others)
         + state.counts
+        + (state.in_ == state.out == 0)
     )
     return (oddities, size != 4, layout.index_size != 4, layout.slots, *order)
 
@@ -80,7 +80,7 @@ def _strangers(layout: Layout, others: tuple[int, ...] = ()) -> int:
         whole = ((over, 0), max(alignments))
     for (start, length), alignment in [*spans, whole]:
         over = start - aligned(end, alignment)
-        lined = any(start % line == 0 and over <= line for line in (_LINE, _PAGE))
+        lined = any(start % line == 0 and over <= line for line in _LINES)
         found += 0 if over == 0 else 1 if lined else 2 if over <= _SLACK else 4
         end = start + length
     return found

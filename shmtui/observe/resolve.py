@@ -208,17 +208,16 @@ def _watch(
     known = options.names if len(options.names) == len(SemaphoreRole) else ()
     deadline = time.monotonic() + WATCH_SECONDS
     elimination = Elimination(last, libc, takers, known, odd=True)
-    result = elimination.result
-    while True:
-        done = not result.candidates or (result.sure and elimination.looks > 1)
-        # Where nobody maps it, nothing will move.
-        if done or not maps or time.monotonic() > deadline:
-            return result
+    # Where nobody maps it, nothing will move; a single look makes nothing sure.
+    while maps and time.monotonic() < deadline:
+        if elimination.settled and elimination.looks > 1:
+            break
         time.sleep(LOOK_SECONDS)
         look = _look(reader, size, names, libc)
         if look != last:
             elimination.add(look)
-            last, result = look, elimination.result
+            last = look
+    return elimination.result
 
 
 def _named_candidates(

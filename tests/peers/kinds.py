@@ -440,4 +440,72 @@ typedef struct { sem_t mutex, empty, full; short in, out; long data[9]; } Buffer
         "#define N 9",
         compiler="musl-gcc",
     ),
+    Kind(
+        "flags and counters between the fields",
+        """\
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+typedef struct {
+    uint64_t made, used; bool closed; sem_t mutex; bool done; sem_t empty; int in; sem_t full; int out;
+    struct { char name[32]; double v; int64_t when; } data[10];
+} Buffer;
+""",
+        """\
+#define N 10
+#define PUT(at, n) (b->data[at].when = (n), b->data[at].v = (n) / 2.0, b->made++, \\
+    snprintf(b->data[at].name, 32, "n%d", n))
+#define SHOW(at) printf("{\\"name\\": \\"%s\\", \\"v\\": %.1f, \\"when\\": %ld}", b->data[at].name, \\
+    b->data[at].v, (long)b->data[at].when)
+""",
+        ("Buffer",),
+    ),
+    Kind(
+        "indices of a byte before text",
+        """\
+#include <semaphore.h>
+#include <stdint.h>
+typedef struct { uint8_t in, out, closed; char data[32][16]; sem_t full, empty, mutex; } Buffer;
+""",
+        "#define N 32" + _TEXT,
+    ),
+    Kind(
+        "pairs of cache lines",
+        """\
+#include <semaphore.h>
+#include <stdalign.h>
+typedef struct {
+    alignas(128) sem_t mutex; alignas(128) sem_t empty; alignas(128) sem_t full;
+    alignas(128) unsigned in; alignas(128) unsigned out; alignas(128) int data[48];
+} Buffer;
+""",
+        "#define N 48",
+    ),
+    Kind(
+        "rings with locks in an array",
+        """\
+#include <pthread.h>
+#include <semaphore.h>
+typedef struct {
+    pthread_mutex_t lock; sem_t empty, full; unsigned long in, out; double data[16];
+} Lane;
+struct all { int lanes; Lane lane[3]; };
+""",
+        """\
+#define T struct all
+#define N 16
+#define PTHREAD
+#define DATA lane[2].data
+#define IN lane[2].in
+#define OUT lane[2].out
+#define MUTEX lane[2].lock
+#define EMPTY lane[2].empty
+#define FULL lane[2].full
+#define OTHER(c) (pthread_mutex_init(&(c).lock, &shared), sem_init(&(c).empty, 1, 16), \\
+    sem_init(&(c).full, 1, 0))
+#define PREPARE(b) ((b)->lanes = 3, OTHER((b)->lane[0]), OTHER((b)->lane[1]))
+#define SHOW(at) printf("%.1f", b->DATA[at])
+""",
+        ("all.lane[2]",),
+    ),
 )  # fmt: skip
