@@ -40,7 +40,7 @@ MAX_SIZE: Final = 1 << 20
 """Segments past this size are not guessed at."""
 MAX_CANDIDATES: Final = 1000
 """Of the usual, and of the others."""
-MAX_TRIED: Final = 30_000
+MAX_TRIED: Final = 20_000
 """Where there are more to try, those that were not leave every result unsure."""
 VISITS: Final = 12
 """Looks a slot, after which one that ``in`` was never seen at does not exist: e^-12."""

@@ -9,7 +9,7 @@ many that none is ever taken for sure; nor do they speak against one of the usua
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import islice, permutations, product
 from typing import Final
 
 from shmtui.ipc.layout import LOCK_SIZE, SEM_ALIGNMENT, SEM_SIZE, Layout, aligned
@@ -30,7 +30,9 @@ from shmtui.observe.guesses import (
 from shmtui.observe.marks import LOCK_TO_MARK, locks, signatures
 from shmtui.observe.plainness import unexplained_permits
 
-MAX_ODD: Final = 20_000
+MAX_ODD: Final = 10_000
+_MOST_PLACES: Final = 150_000
+"""So many are looked at, over all rings: what takes longer than a second is not worth a list."""
 _CODES: Final = ("i", "q", "h", "b")
 _ITEM_SIZES: Final = (4, 8, 1, 2, 16, 12, 24, 32, 40, 48, 64)
 _LEADS: Final = (0, 4, 8, 16, 1)
@@ -71,7 +73,9 @@ def odd_candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
             if possible(layout.slots, state_of(layout, look), takers):
                 yield layout
         return
-    yield from in_turns(*(_ring(ring, look, libc, takers) for ring in _hypotheses(look, libc)))
+    found = list(_hypotheses(look, libc))
+    most = _MOST_PLACES // max(len(found), 1)
+    yield from in_turns(*(_ring(ring, look, libc, takers, most) for ring in found))
 
 
 # -- which semaphores ---------------------------------------------------------------------------
@@ -128,8 +132,8 @@ class _Place:
     """Bytes of an item."""
 
 
-def _ring(ring: _Hypothesis, look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
-    """Layouts of one ring that its values allow."""
+def _ring(ring: _Hypothesis, look: Look, libc: Libc, takers: int, most: int) -> Iterator[Layout]:
+    """Layouts of one ring that its values allow, of the first ``most`` places for its fields."""
     size = len(look.raw)
 
     def layout(slots: int, place: _Place, in_: int, out: int) -> Layout:
@@ -148,21 +152,25 @@ def _ring(ring: _Hypothesis, look: Look, libc: Libc, takers: int) -> Iterator[La
         # One of several: its indices and its data are next to its semaphores.
         edges = {edge for at, length in ring.spans for edge in (at, at + length)}
         gaps = [gap for gap in gaps if edges & set(gap)]
-    allowed: dict[tuple[int, int, int, str], bool] = {}
+    allowed: dict[tuple[int, int, int, str], tuple[bool, bool]] = {}
     later: list[tuple[int, _Place, int, int]] = []
     counts = range(max(total, 1), total + takers + 1)
-    for slots in sorted(counts, key=lambda slots: unexplained_permits(slots, state)):
-        for place in _places(gaps, slots):
-            for in_, out in ((place.low, place.high), (place.high, place.low)):
-                key = (slots, in_, out, place.code)
-                if key not in allowed:
-                    bare = layout(slots, _Place(0, 0, place.code, 0, 1), in_, out)
-                    allowed[key] = possible(slots, state_of(bare, look), takers)
-                if allowed[key] and zeros(look.raw, in_, out, place.code):
-                    if len(later) < MAX_ODD:
-                        later.append((slots, place, in_, out))
-                elif allowed[key]:
-                    yield layout(slots, place, in_, out)
+    likely = sorted(counts, key=lambda slots: unexplained_permits(slots, state))
+    tries = ((slots, place) for slots in likely for place in _places(gaps, slots))
+    for slots, place in islice(tries, most):
+        for in_, out in ((place.low, place.high), (place.high, place.low)):
+            key = (slots, in_, out, place.code)
+            known = allowed.get(key)
+            if known is None:
+                bare = layout(slots, _Place(0, 0, place.code, 0, 1), in_, out)
+                known = allowed[key] = (
+                    possible(slots, state_of(bare, look), takers),
+                    zeros(look.raw, in_, out, place.code),
+                )
+            if known == (True, True):
+                later.append((slots, place, in_, out))
+            elif known == (True, False):
+                yield layout(slots, place, in_, out)
     # Zeros are everywhere: two words that are none are likelier to be indices.
     yield from (layout(*each) for each in later)
 
