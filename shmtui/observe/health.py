@@ -14,7 +14,7 @@ from shmtui.language import _
 from shmtui.observe.audit import items_lost
 from shmtui.observe.case import SETTLED_NS, Case
 from shmtui.observe.rules.files import bad_index, file_events, orphan
-from shmtui.observe.rules.movement import starved, unwoken
+from shmtui.observe.rules.movement import kept_lock, starved, unwoken
 from shmtui.observe.rules.permits import held_mutex, lost_permit
 from shmtui.observe.rules.semaphores import (
     ghost_waiter,
@@ -41,6 +41,7 @@ RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     ghost_waiter,
     mixed_libc,
     unwoken,
+    kept_lock,
     starved,
     bad_index,
     file_events,

@@ -243,6 +243,21 @@ def test_swapped_waits_are_told_from_a_dead_holder() -> None:
     assert codes(diagnose(dead)) == {"dead-holder"}
 
 
+def test_a_lock_that_is_no_semaphore_and_is_kept() -> None:
+    """Who waits for it while nothing moves is told of, and only then."""
+
+    def looks(*processes: Process) -> list[Snapshot]:
+        bare = {EMPTY_: SemaphoreState(2, 0, True), FULL: SemaphoreState(2, 0, True)}
+        seen = [shown(t / 4, 1, 2, 2, *processes) for t in range(14)]
+        return [replace(s, semaphores=bare) for s in seen]
+
+    waits = peer(1, Role.PRODUCER, MUTEX)
+    assert "stalled" in codes(diagnose(looks(waits, peer(2, Role.CONSUMER, None))))
+    assert "stalled" not in codes(diagnose(looks(peer(1, Role.PRODUCER, None))))
+    moving = [replace(s, in_=n % 5) for n, s in enumerate(looks(waits))]
+    assert "stalled" not in codes(diagnose(moving))
+
+
 def test_somebody_who_might_hold_it_is_not_called_dead() -> None:
     """While one process cannot be accounted for, nobody is declared dead."""
     busy = peer(3, Role.UNKNOWN, None)

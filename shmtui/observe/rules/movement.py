@@ -13,6 +13,8 @@ STARVED_NS: Final = 10_000_000_000
 """Longer than a worker's longest sleep between two looks at its orders, which cost it its place
 in the queue."""
 STARVED_ITEMS: Final = 50
+KEPT_NS: Final = 2_500_000_000
+"""How long a lock whose state is not known may be kept while others wait for it."""
 FLOWING_NS: Final = 2_000_000_000
 """The others have to have moved items within so long: else nobody gets any."""
 
@@ -47,6 +49,37 @@ def unwoken(case: Case) -> Iterator[Finding]:
                     _("a wake-up was lost: nudge it with kill -STOP PID; kill -CONT PID"),
                     subject=role,
                 )
+
+
+def kept_lock(case: Case) -> Iterator[Finding]:
+    """Somebody waits for a lock that is no semaphore, and nothing moves."""
+    if SemaphoreRole.MUTEX in case.now.semaphores:
+        return
+
+    def waiting(s: Snapshot) -> list[Process]:
+        return [p for p in living(s) if SemaphoreRole.MUTEX in p.waits]
+
+    now, lasted = waiting(case.now), min(case.still(), case.lasted(lambda s: bool(waiting(s))))
+    if now and lasted >= KEPT_NS:
+        yield Finding(
+            "stalled",
+            Status.WARNING,
+            ngettext(
+                "{who} waits for mutex, and nothing moves: whoever has it keeps it, or died",
+                "{who} wait for mutex, and nothing moves: whoever has it keeps it, or died",
+                len(now),
+            ).format(who=names(now)),
+            (
+                _("nothing moved for {time}").format(time=seconds(lasted)),
+                _("the lock is a pthread_mutex_t, which no repair of shmtui touches"),
+            ),
+            Certainty.LIKELY,
+            _(
+                "gdb -p PID shows the holder in mutex.__data.__owner; a robust mutex "
+                "(pthread_mutexattr_setrobust) is given on when its holder dies"
+            ),
+            subject=SemaphoreRole.MUTEX,
+        )
 
 
 def starved(case: Case) -> Iterator[Finding]:
