@@ -53,7 +53,7 @@ def unwoken(case: Case) -> Iterator[Finding]:
 
 def kept_lock(case: Case) -> Iterator[Finding]:
     """Somebody waits for a lock that is no semaphore, and nothing moves."""
-    if SemaphoreRole.MUTEX in case.now.semaphores:
+    if SemaphoreRole.MUTEX in case.now.semaphores or case.now.layout.semaphores != "embedded":
         return
 
     def waiting(s: Snapshot) -> list[Process]:
