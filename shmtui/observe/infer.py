@@ -40,7 +40,7 @@ MAX_SIZE: Final = 1 << 20
 """Segments past this size are not guessed at."""
 MAX_CANDIDATES: Final = 1000
 """Of the usual, and of the others."""
-MAX_TRIED: Final = 20_000
+MAX_TRIED: Final = 12_000
 """Where there are more to try, those that were not leave every result unsure."""
 VISITS: Final = 12
 """Looks a slot, after which one that ``in`` was never seen at does not exist: e^-12."""
@@ -48,7 +48,7 @@ CHANGES: Final = 5
 """So often bytes have to change as a larger item's would, before they are part of one."""
 _FEW: Final = 16
 """Only so few of those left are compared with each other."""
-_OF_SEVERAL: Final = 10_000
+_OF_SEVERAL: Final = 8_000
 """So many are tried where a segment has several rings: none of them is sure."""
 _LAP: Final = 4
 """In a ring of fewer slots any change may be part of any item."""
@@ -88,6 +88,7 @@ class Elimination:
         self._looks = [first]
         self._left: list[Layout] = []
         self._odd: list[Layout] = []
+        self._states: dict[Skeleton, State] = {}
         self._all_tried = True
         # Of several rings in a segment none is the segment's, however well it is known.
         self._semaphores = signatures(first.raw, libc)
@@ -154,7 +155,10 @@ class Elimination:
         return False
 
     def _plainness(self, layout: Layout) -> tuple[int, ...]:
-        state = state_of(layout, self._looks[-1])
+        key = skeleton(layout)
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = state_of(layout, self._looks[-1])
         own = {layout.mutex, layout.empty, layout.full}
         others = tuple(at for at in self._semaphores if at not in own)
         return plainness(layout, state, others if len(self._semaphores) > RING else ())
@@ -184,6 +188,7 @@ class Elimination:
         """What is left, the likeliest first."""
         left = self._remaining()
         sure = self._sure(left)
+        self._states.clear()
         usual, odd = (
             varied(sorted(row, key=self._plainness)) for row in (left, [] if sure else self._odd)
         )
@@ -198,16 +203,24 @@ def infer(looks: Sequence[Look], libc: Libc, takers: int) -> Inference:
     return elimination.result
 
 
+Skeleton = tuple[object, ...]
+
+
+def skeleton(layout: Layout) -> Skeleton:
+    """All that a ring's state is read by: what layouts that differ in the data alone share."""
+    semaphores = (layout.mutex, layout.empty, layout.full, layout.lock, layout.names)
+    return (layout.slots, layout.in_, layout.out, layout.index_code, *semaphores)
+
+
 def varied(layouts: Sequence[Layout], most: int = MAX_CANDIDATES) -> list[Layout]:
     """So many of ``layouts``, those first that come first; but half of them in turns from those
     of each set of indices and semaphores, so that no set is left out for its many data.
     """
     if len(layouts) <= most:
         return list(layouts)
-    alike: dict[Layout, list[Layout]] = {}
+    alike: dict[Skeleton, list[Layout]] = {}
     for layout in layouts[most // 2 :]:
-        bare = replace(layout, data=0, item=layouts[0].item)
-        alike.setdefault(bare, []).append(layout)
+        alike.setdefault(skeleton(layout), []).append(layout)
     others = islice(in_turns(*alike.values()), most - most // 2)
     return [*layouts[: most // 2], *others]
 

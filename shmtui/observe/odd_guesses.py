@@ -18,6 +18,7 @@ from shmtui.ipc.protocol import SemaphoreRole
 from shmtui.observe.guesses import (
     RING,
     Look,
+    State,
     gaps_between,
     in_turns,
     item_of,
@@ -30,8 +31,8 @@ from shmtui.observe.guesses import (
 from shmtui.observe.marks import LOCK_TO_MARK, locks, signatures
 from shmtui.observe.plainness import unexplained_permits
 
-MAX_ODD: Final = 10_000
-_MOST_PLACES: Final = 150_000
+MAX_ODD: Final = 6_000
+_MOST_PLACES: Final = 90_000
 """So many are looked at, over all rings: what takes longer than a second is not worth a list."""
 _CODES: Final = ("i", "q", "h", "b")
 _ITEM_SIZES: Final = (4, 8, 1, 2, 16, 12, 24, 32, 40, 48, 64)
@@ -73,7 +74,7 @@ def odd_candidates(look: Look, libc: Libc, takers: int) -> Iterator[Layout]:
             if possible(layout.slots, state_of(layout, look), takers):
                 yield layout
         return
-    found = list(_hypotheses(look, libc))
+    found = [ring for ring in _hypotheses(look, libc) if _sound(ring, look, libc)]
     most = _MOST_PLACES // max(len(found), 1)
     yield from in_turns(*(_ring(ring, look, libc, takers, most) for ring in found))
 
@@ -132,20 +133,34 @@ class _Place:
     """Bytes of an item."""
 
 
+def _layout(
+    ring: _Hypothesis, slots: int, place: _Place, in_: int, out: int, size: int, libc: Libc
+) -> Layout:
+    return Layout(
+        slots, item_of(place.item), place.data, in_, out, ring.mutex, ring.empty, ring.full,
+        size, libc, place.code, ring.names, ring.lock,
+    )  # fmt: skip
+
+
+def _state(ring: _Hypothesis, look: Look, libc: Libc) -> State:
+    """What the ring's semaphores say; its indices are nowhere yet."""
+    return state_of(_layout(ring, 1, _Place(0, 0, "i", 0, 1), 0, 0, len(look.raw), libc), look)
+
+
+def _sound(ring: _Hypothesis, look: Look, libc: Libc) -> bool:
+    """Whether these can be the semaphores of a ring, and one that fits the segment."""
+    state = _state(ring, look, libc)
+    return state.mutex.value <= 1 and state.empty.value + state.full.value <= len(look.raw)
+
+
 def _ring(ring: _Hypothesis, look: Look, libc: Libc, takers: int, most: int) -> Iterator[Layout]:
     """Layouts of one ring that its values allow, of the first ``most`` places for its fields."""
-    size = len(look.raw)
+    size, state = len(look.raw), _state(ring, look, libc)
+    total = state.empty.value + state.full.value
 
     def layout(slots: int, place: _Place, in_: int, out: int) -> Layout:
-        return Layout(
-            slots, item_of(place.item), place.data, in_, out, ring.mutex, ring.empty, ring.full,
-            size, libc, place.code, ring.names, ring.lock,
-        )  # fmt: skip
+        return _layout(ring, slots, place, in_, out, size, libc)
 
-    state = state_of(layout(1, _Place(0, 0, "i", 0, 1), 0, 0), look)
-    total = state.empty.value + state.full.value
-    if state.mutex.value > 1 or total > size:
-        return
     marks = [at for at in signatures(look.raw, libc) if at - LOCK_TO_MARK != ring.lock]
     gaps = list(gaps_between(size, [*ring.spans, *((at, SEM_SIZE) for at in marks)]))
     if len(marks) > RING:
