@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult
+from textual.screen import Screen
 
 from shmtui.language import speak_plainly
 from shmtui.tui import terminal
@@ -41,6 +42,12 @@ SLOW_HZ = 2.0
 """How often figures and graph are drawn, whatever the rest does: no eye reads them faster, they
 cost the most, and the frames in between repaint the top of the screen only. What a key does is
 drawn at once."""
+
+
+class Ground(Screen[None]):
+    """What lies beneath the panels: nothing to draw, and Textual need not look for it."""
+
+    BLANK = True
 
 
 class Stage(App[int], inherit_bindings=False):
@@ -96,6 +103,10 @@ class Stage(App[int], inherit_bindings=False):
             wanted = DARK.name
         self.theme = wanted
         self.stylesheet.set_variables(self.get_css_variables())
+
+    def get_default_screen(self) -> Screen[None]:
+        """The ground that the panels stand on."""
+        return Ground(id="_default")
 
     def compose(self) -> ComposeResult:
         """All panels, hidden ones included."""

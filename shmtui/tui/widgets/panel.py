@@ -55,6 +55,8 @@ class Panel(Widget):
         super().__init__(id=id)
         self.view = View()
         self._rows: list[Line] = []
+        self._strips: dict[int, Strip] = {}
+        """Rows as they were last painted, while they stay the same."""
         self._cursor_row: int | None = None
         self._drawn_from: object = None
         self._framed_rows = False
@@ -93,14 +95,16 @@ class Panel(Widget):
     @property
     def inner_size(self) -> tuple[int, int]:
         """Cells inside the frame and its margin; a box too flat for a frame has none."""
-        width, height = self.size
+        width, height = self.outer_size
         if not self._has_frame:
             return width, height
         return max(0, width - 4), max(0, height - 2)
 
     @property
     def _has_frame(self) -> bool:
-        return self.framed and self.size.height >= 3 and self.size.width >= 8
+        # CSS gives no panel a border, so it is as large inside as outside; ``size`` works that out.
+        width, height = self.outer_size
+        return self.framed and height >= 3 and width >= 8
 
     def show(self, view: View) -> None:
         """Draw ``view``, if it differs from what is drawn."""
@@ -115,17 +119,20 @@ class Panel(Widget):
     def draw(self) -> None:
         """Bring the rows up to date and have the changed ones repainted."""
         source = (self.has_focus, self.sources())
-        if source == self._drawn_from or not (self.is_mounted and self.display and self.size):
+        if source == self._drawn_from or not (self.is_mounted and self.display and self.outer_size):
             return
         old, old_cursor = self._rows, self._cursor_row
         self._compose_rows()
         new, cursor = self._rows, self._cursor_row
         if len(old) != len(new):
+            self._strips.clear()
             self.refresh()
             return
         moved = {old_cursor, cursor} if old_cursor != cursor else set()
         changed = [y for y in range(len(new)) if old[y] != new[y] or y in moved]
         if changed:
+            for y in changed:
+                self._strips.pop(y, None)
             self.refresh(*(Region(0, y, self._width, rows) for y, rows in runs(changed)))
 
     def _compose_rows(self) -> None:
@@ -135,7 +142,7 @@ class Panel(Widget):
         lines = self.lines(width, height)[:height]
         lines += [()] * (height - len(lines))
         cursor = self.cursor_line()
-        self._framed_rows, self._width = self._has_frame, self.size.width
+        self._framed_rows, self._width = self._has_frame, self.outer_size.width
         if not self._framed_rows:
             mark = self.view.glyphs.ellipsis
             self._rows = [fit_line(line, width, mark) for line in lines]
@@ -145,7 +152,7 @@ class Panel(Widget):
         self._cursor_row = None if cursor is None else cursor + 1
 
     def _framed(self, lines: list[Line], width: int, height: int) -> list[Line]:
-        glyphs, focused, outer = self.view.glyphs, self.has_focus, self.size.width
+        glyphs, focused, outer = self.view.glyphs, self.has_focus, self.outer_size.width
         first, total = self.scrolled()
         left = Span(glyphs.vertical, "frame-focus" if focused else "frame")
         blank = Span(" ")
@@ -157,13 +164,32 @@ class Panel(Widget):
         rows.append(frame.bottom(self.remark(width, height), outer, focused, glyphs))
         return rows
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows in view, each made once for as long as it stays the same.
+
+        Textual asks every panel for all of its rows though only one of them changed anywhere. Its
+        own way there adds borders, padding and opacity, which CSS gives no panel, and costs as
+        much as the rest of a frame.
+        """
+        strips = [self._strip(y) for y in crop.line_range]
+        if crop.x or crop.width != self._width:
+            strips = [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips
+
+    def _strip(self, y: int) -> Strip:
+        strip = self._strips.get(y)
+        if strip is None:
+            strip = self._strips[y] = self.render_line(y)
+        return strip
+
     def render_line(self, y: int) -> Strip:
         """Row ``y`` with its styles."""
         # ``size`` is dear to ask for, and a changed one comes with a Resize that draws anew.
         if y >= len(self._rows):
+            self._strips.clear()
             self._compose_rows()
             if y >= len(self._rows):
-                return Strip.blank(self.size.width, self.rich_style)
+                return Strip.blank(self.size.width, self._filtered(self.rich_style))
         row = self._rows[y]
         chosen = y == self._cursor_row
         if not chosen:
@@ -184,12 +210,22 @@ class Panel(Widget):
         if style is None:
             palette = self.app.screen_stack[0].query_one(Palette)
             style = palette.style(role, self.rich_style, chosen)
-            self._styles_by_role[key] = style
+            self._styles_by_role[key] = style = self._filtered(style)
         return style
+
+    def _filtered(self, style: Style) -> Style:
+        """As the terminal gets it: without colour, or in a truer one. Filters look at styles
+        alone, so each style goes through them once, and not each text at each frame.
+        """
+        segments, background = [Segment(" ", style)], self.background_colors[1]
+        for one in self.get_line_filters():
+            segments = one.apply(segments, background)
+        return segments[0].style or style
 
     def notify_style_update(self) -> None:
         """Forget styles looked up before the theme changed."""
         self._styles_by_role.clear()
+        self._strips.clear()
         super().notify_style_update()
 
     # What all panels answer to.
@@ -200,6 +236,7 @@ class Panel(Widget):
         All of it: rows may have been painted for the old size before this came.
         """
         self._drawn_from = None
+        self._strips.clear()
         self.draw()
         self.refresh()
 
