@@ -51,7 +51,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from shmtui.errors import ControlBlockError
 from shmtui.ipc.faults import Fault, fault_of, fault_word
@@ -309,13 +309,16 @@ def parse_records(raw: bytes, header: ControlHeader) -> Iterator[WorkerRecord]:
     """The live and ended records in ``raw``, which starts with the header. Bad ones are skipped."""
     available = (len(raw) - HEADER_SIZE) // RECORD_SIZE
     for index in range(min(header.records, available)):
-        fields = _RECORD.unpack_from(raw, HEADER_SIZE + index * RECORD_SIZE)
-        record = _record(index, fields)
+        start = HEADER_SIZE + index * RECORD_SIZE
+        record = _record(index, raw[start : start + RECORD_SIZE])
         if record is not None:
             yield record
 
 
-def _record(index: int, fields: tuple[Any, ...]) -> WorkerRecord | None:
+@lru_cache(maxsize=512)
+def _record(index: int, raw: bytes) -> WorkerRecord | None:
+    """One record. An observer reads all of them twice a look, and few have changed between."""
+    fields = _RECORD.unpack_from(raw)
     pid, start, role, number, condition, status, ended, start_rate = fields[:8]
     _order, target, hold, shown, _until, program, fault, _steps = fields[8:16]
     step, items, total, last, heartbeat, since, _obeyed, faulted = fields[16:24]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
@@ -24,6 +25,10 @@ _MASK: Final = 2**64 - 1
 _PATIENCE: Final = 100
 
 
+_header: Final = lru_cache(maxsize=4)(parse_header)
+"""It changes a few times a second and is read at each look twice."""
+
+
 class ControlReader:
     """A read-only look at the control block of a segment.
 
@@ -39,7 +44,7 @@ class ControlReader:
         for _look in range(_PATIENCE):
             raw = os.pread(self._fd, HEADER_SIZE + 16 * RECORD_SIZE, 0)
             try:
-                header = parse_header(raw)
+                header = _header(raw[:HEADER_SIZE])
             except ControlBlockError as error:
                 failure = error
                 continue
