@@ -36,6 +36,9 @@ class History:
         self.version = 0
         """Rises with each bucket begun, for whoever draws only when the graph moved."""
         self._newest = -1
+        self._past: dict[int, Pair] = {}
+        """Means of columns that are over, by number; of as many columns as were asked for last."""
+        self._columns = 0
 
     def add(self, monotonic_ns: int, produced: float | None, consumed: float | None) -> None:
         """Take one sample in. A sample that knows neither rate leaves a gap."""
@@ -65,11 +68,23 @@ class History:
             return (None,) * max(0, columns)
         last = self._newest * columns // BUCKETS
         last += group - 1 - last % group
-        return tuple(self._mean(last - back, columns) for back in range(columns - 1, -1, -1))
+        if columns != self._columns:
+            self._columns, self._past = columns, {}
+        first = last - columns + 1
+        self._past = {at: mean for at, mean in self._past.items() if at >= first}
+        return tuple([self._mean(at, columns) for at in range(first, last + 1)])
 
     def _mean(self, column: int, columns: int) -> Pair:
+        if column in self._past:
+            return self._past[column]
         start = -(-column * BUCKETS // columns)
         stop = max(start + 1, -(-(column + 1) * BUCKETS // columns))
+        mean = self._mean_of(start, stop)
+        if stop <= self._newest:
+            self._past[column] = mean
+        return mean
+
+    def _mean_of(self, start: int, stop: int) -> Pair:
         found = [
             bucket
             for number in range(start, stop)

@@ -57,8 +57,10 @@ def line(*spans: Span | tuple[str, str] | str) -> Line:
     >>> line("a", ("b", "muted"), "")
     (Span(text='a', role='text'), Span(text='b', role='muted'))
     """
-    made = (Span(s) if isinstance(s, str) else Span(*s) for s in spans)
-    return tuple(span for span in made if span.text)
+    made = [
+        s if isinstance(s, Span) else Span(s) if isinstance(s, str) else Span(*s) for s in spans
+    ]
+    return tuple([span for span in made if span.text])
 
 
 def plain(spans: Iterable[Span]) -> str:
@@ -137,8 +139,8 @@ def join_blanks(spans: Iterable[Span]) -> list[Span]:
     for span in spans:
         if out:
             text, role = out[-1]
-            blank = span.text.isspace() and role not in _SHOWS_BLANKS | {span.role}
-            if span.role == role or (blank and span.role not in _SHOWS_BLANKS):
+            plain_both = role not in _SHOWS_BLANKS and span.role not in _SHOWS_BLANKS
+            if span.role == role or (plain_both and span.text.isspace()):
                 out[-1] = Span(text + span.text, role)
                 continue
         out.append(span)

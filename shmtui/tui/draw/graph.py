@@ -6,6 +6,7 @@ back each keeps its place, and a difference shows as a lack of symmetry.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from shmtui.language import _
 from shmtui.tui.figures import format_axis, nice_ceiling
@@ -46,17 +47,20 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
     top = ceiling(series)
     pairs = [pair or (0.0, 0.0) for pair in series[-2 * cells :]]
     pairs = [(0.0, 0.0)] * (2 * cells - len(pairs)) + pairs
-    dots = [tuple(_dots(value, top, 4 * half) for value in pair) for pair in pairs]
     rows: list[Line] = []
-    for level in range(half - 1, -1, -1):
-        label = top * (level + 1) / half
-        body = _row([d[0] for d in dots], level, "producer", _RISING, _ASCII_RISING, glyphs)
-        rows.append(line(*_scale(label, level == half - 1, half, level, glyphs), *body))
-    rows.append(_time_axis(cells, glyphs))
-    for level in range(half):
-        label = top * (level + 1) / half
-        body = _row([d[1] for d in dots], level, "consumer", _HANGING, _ASCII_HANGING, glyphs)
-        rows.append(line(*_scale(label, level == half - 1, half, level, glyphs), *body))
+    for side, role in enumerate(("producer", "consumer")):
+        dots = [_dots(pair[side], top, 4 * half) for pair in pairs]
+        columns = [
+            _column(dots[at], dots[at + 1], half, side == 1, glyphs.ascii_only)
+            for at in range(0, len(dots), 2)
+        ]
+        for level in range(half):
+            label = top * (level + 1) / half
+            body = _row([column[level] for column in columns], role)
+            row = line(*_scale(label, level == half - 1, half, level, glyphs), *body)
+            rows.insert(len(rows) if side else 0, row)
+        if not side:
+            rows.append(_time_axis(cells, glyphs))
     return rows
 
 
@@ -73,36 +77,39 @@ def _scale(label: float, end: bool, half: int, level: int, glyphs: Glyphs) -> Li
     return line((" " * (AXIS - 1) + glyphs.vertical, "faint"))
 
 
-def _row(
-    dots: Sequence[int],
-    level: int,
-    role: str,
-    braille: tuple[tuple[int, int], ...],
-    ascii_fill: str,
-    glyphs: Glyphs,
-) -> list[Span]:
+@lru_cache(maxsize=4096)
+def _column(
+    left: int, right: int, half: int, hanging: bool, ascii_only: bool
+) -> tuple[tuple[str, bool], ...]:
+    """A column's cells from the middle outwards: each its glyph, and whether it is within the
+    area and not at its edge. Kept, since most columns look like one that was drawn before.
+    """
+    cells = []
+    for floor in range(0, 4 * half, 4):
+        low, high = max(0, min(4, left - floor)), max(0, min(4, right - floor))
+        inside = left > floor + 4 and right > floor + 4
+        if not low and not high:
+            char = " "
+        elif ascii_only:
+            char = (_ASCII_HANGING if hanging else _ASCII_RISING)[max(low, high)]
+        else:
+            dots = _HANGING if hanging else _RISING
+            char = chr(0x2800 | dots[low][0] | dots[high][1])
+        cells.append((char, inside))
+    return tuple(cells)
+
+
+def _row(cells: Sequence[tuple[str, bool]], role: str) -> list[Span]:
     """A row of cells of one side: the edge of the area bright, what it covers dim."""
     spans: list[Span] = []
-    text, text_role = "", role
-    floor = 4 * level
-    for at in range(0, len(dots), 2):
-        left = max(0, min(4, dots[at] - floor))
-        right = max(0, min(4, dots[at + 1] - floor))
-        edge = dots[at] <= floor + 4 or dots[at + 1] <= floor + 4
-        if not left and not right:
-            char, wanted = " ", text_role
-        else:
-            wanted = role if edge else f"{role}-dim"
-            if glyphs.ascii_only:
-                char = ascii_fill[max(left, right)]
-            else:
-                char = chr(0x2800 | braille[left][0] | braille[right][1])
-        if wanted != text_role and text:
-            spans.append(Span(text, text_role))
-            text = ""
-        text_role = wanted
+    text, dim = "", False
+    for char, inside in cells:
+        if inside != dim and char != " ":
+            if text:
+                spans.append(Span(text, f"{role}-dim" if dim else role))
+            text, dim = "", inside
         text += char
-    spans.append(Span(text, text_role))
+    spans.append(Span(text, f"{role}-dim" if dim else role))
     return spans
 
 
