@@ -17,7 +17,7 @@ from shmtui.ipc.control import Condition, WorkerRecord, parse_header, parse_reco
 from shmtui.ipc.control_file import read_control
 from shmtui.ipc.process import start_time
 from shmtui.ipc.protocol import Step
-from tests.waiting import PATIENCE, poll
+from tests.waiting import PATIENCE, end, poll
 
 
 def run_shmtui(
@@ -123,13 +123,7 @@ class HeadlessRun:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(10)
-            if self.process.poll() is None:
-                self.process.kill()
-        self.process.wait()
+        end(self.process, 10)
         self._out.close()
         self._err.close()
 

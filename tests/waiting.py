@@ -5,6 +5,8 @@ never waits for one.
 """
 
 import asyncio
+import contextlib
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -26,6 +28,17 @@ def poll(predicate: Callable[[], T | None], what: str, deadline: float = PATIENC
         if time.monotonic() > limit:
             raise AssertionError(f"not within {deadline:g} s: {what} (last: {found!r})")
         time.sleep(_PAUSE)
+
+
+def end(process: subprocess.Popen[bytes], patience: float) -> None:
+    """Have a program end in good order, and end it where it does not within so many seconds."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+    if process.poll() is None:
+        process.kill()
+    process.wait()
 
 
 async def until(predicate: Callable[[], T | None], what: str, deadline: float = PATIENCE) -> T:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from shmtui.ipc.segment import segment_path
+from tests.waiting import end
 
 SHMTUI: Final = (sys.executable, "-m", "shmtui")
 GLANCES: Final = Path(__file__).parent.parent.parent / ".venv-glances"
@@ -83,12 +84,7 @@ class Screen:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process, 5)
         self._reader.join(1)
         os.close(self._master)
 

@@ -26,14 +26,13 @@ from shmtui.ipc.process import own_identity
 from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, Step
 from shmtui.ipc.segment import unlink_segment
 from shmtui.observe.layout_choice import LayoutOptions
-from shmtui.observe.repair import Refusal
 from shmtui.observe.sampler import Sampler
 from shmtui.observe.snapshot import Certainty, Snapshot
 from shmtui.repair import Repairer
 from shmtui.workers.supervisor import Supervisor
 from tests.compiling import Compiler
 from tests.peers import HERE
-from tests.repair.deaths import EXPECTED, QUIET_SECONDS, RATE, ROLES, Outcome, table
+from tests.repair.deaths import EXPECTED, QUIET_SECONDS, RATE, ROLES, Outcome, mend, moves, table
 from tests.waiting import poll
 
 PACE_US: Final = 20_000
@@ -203,40 +202,14 @@ class CCrew:
                 note = "" if named else "; ".join((finding.claim, *finding.evidence))
         codes = tuple(f.code for f in snapshot.health.findings)
         repairer = Repairer(self.name, self._options)
-        plan = repairer.propose()
-        repaired, healthy = False, False
-        if isinstance(plan, Refusal):
-            note += f"refused: {plan.why}"
-        elif plan is None:
-            repaired = expected is None
-            healthy = not self.sampler.sample().health.findings
-        else:
-            done = repairer.carry_out(plan)
-            if isinstance(done, Refusal):
-                note += f"refused: {done.why}"
-            else:
-                repaired = expected is not None
-                healthy = not done.remaining
-                note += "; ".join(f"{f.code}: {f.claim}" for f in done.remaining)
+        repaired, healthy, said = mend(repairer, expected, self.sampler.sample)
         self.go_on(held)
-        moved = self.moves()
+        moved = moves(self.moved)
         balanced = self.balanced()
         self.sampler._history.clear()
         return Outcome(
-            role, step, "C", codes, named, certain, repaired, moved, healthy, balanced, note
+            role, step, "C", codes, named, certain, repaired, moved, healthy, balanced, note + said
         )
-
-    def moves(self) -> bool:
-        """Whether items are moved on both sides."""
-        before = self.moved()
-
-        def moved() -> bool:
-            now = self.moved()
-            return now[0] > before[0] + 3 and now[1] > before[1] + 3
-
-        with contextlib.suppress(AssertionError):
-            return poll(moved, "items move")
-        return False
 
 
 def c_deaths(

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -183,47 +183,33 @@ class Crew:
                 if not named:
                     note = "; ".join((finding.claim, *finding.evidence))
                 certain = finding.certainty is Certainty.CERTAIN
-        repaired, healthy = False, False
-        repairer = Repairer(self.buffer.name)
-        plan = repairer.propose()
-        if plan is None:
-            repaired = expected is None
-            note += "" if repaired else what_is_seen(self.buffer.name)
-            healthy = not self.source.sample().health.findings
-        elif isinstance(plan, Refusal):
-            note += f"refused: {plan.why}"
-        else:
-            done = repairer.carry_out(plan)
-            if isinstance(done, Refusal):
-                note += f"refused: {done.why}"
-            else:
-                repaired = expected is not None
-                healthy = not done.remaining
-                note += "; ".join(f"{f.code}: {f.claim}" for f in done.remaining)
+        repaired, healthy, said = mend(Repairer(self.buffer.name), expected, self.source.sample)
         self.replace(role)
-        moved = self.moves()
+        moved = moves(self.moved)
         balanced = self.audit()
         self.retire()
         # The next death is another case: what led to this one's finding is forgotten.
         self.sampler._history.clear()
         codes = tuple(f.code for f in findings)
         return Outcome(
-            role, step, way, codes, named, certain, repaired, moved, healthy, balanced is True, note
+            role,
+            step,
+            way,
+            codes,
+            named,
+            certain,
+            repaired,
+            moved,
+            healthy,
+            balanced is True,
+            note + said,
         )
 
-    def moves(self) -> bool:
-        """Whether items are moved on both sides."""
-        before = self.source.sample().totals
-        assert before is not None
-
-        def moved() -> bool:
-            now = self.source.sample().totals
-            assert now is not None
-            return now.produced > before.produced + 3 and now.consumed > before.consumed + 3
-
-        with contextlib.suppress(AssertionError):
-            return poll(moved, "items move")
-        return False
+    def moved(self) -> tuple[int, int]:
+        """Produced and consumed by all."""
+        totals = self.source.sample().totals
+        assert totals is not None
+        return totals.produced, totals.consumed
 
     def retire(self) -> None:
         """Put the records of the dead away, as an event loop does after a while."""
@@ -236,11 +222,34 @@ class Crew:
                         control.retire(record)
 
 
-def what_is_seen(name: str) -> str:
-    """Where everything stands, for who reads of a plan that was not made."""
-    with contextlib.closing(Sampler(name)) as sampler:
-        seen = sampler.sample(thorough=True)
-    return f"{position(seen)} {[(p.name, p.state, p.step, p.letter) for p in living(seen)]}"
+def mend(
+    repairer: Repairer, expected: str | None, look: Callable[[], Snapshot]
+) -> tuple[bool, bool, str]:
+    """Repair what a death left. Whether it came as it has to, whether nothing is found any more,
+    and what has to be said of it; where nothing was expected no plan is right.
+    """
+    plan = repairer.propose()
+    if plan is None:
+        seen = look()
+        stand = [(p.name, p.state, p.step, p.letter) for p in living(seen)]
+        said = "" if expected is None else f"no plan: {position(seen)} {stand}"
+        return expected is None, not seen.health.findings, said
+    done = plan if isinstance(plan, Refusal) else repairer.carry_out(plan)
+    if isinstance(done, Refusal):
+        return False, False, f"refused: {done.why}"
+    left = "; ".join(f"{f.code}: {f.claim}" for f in done.remaining)
+    return expected is not None, not left, left
+
+
+def moves(moved: Callable[[], Sequence[int]]) -> bool:
+    """Whether items go in and come out, by the counts of both."""
+    before = moved()
+    with contextlib.suppress(AssertionError):
+        return poll(
+            lambda: all(now > then + 3 for now, then in zip(moved()[:2], before[:2], strict=True)),
+            "items move",
+        )
+    return False
 
 
 def names_death(finding: Finding, who: str, step: str) -> bool:
