@@ -9,9 +9,12 @@ from shmtui.events import Tone
 from shmtui.observe.snapshot import ProcessState
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Glyphs:
-    """Every character outside ASCII which a panel may draw. Each is one cell wide."""
+    """Every character outside ASCII which a panel may draw. Each is one cell wide.
+
+    There are two tables and no equal ones, so what is drawn can be kept by them.
+    """
 
     ascii_only: bool
     corners: str

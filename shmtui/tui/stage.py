@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult
-from textual.screen import Screen
 
 from shmtui.language import speak_plainly
 from shmtui.tui import terminal
@@ -23,6 +22,7 @@ from shmtui.tui.themes import DARK, LIGHT, starting_theme
 from shmtui.tui.view import View
 from shmtui.tui.widgets import (
     EventsPanel,
+    Ground,
     KeyBar,
     Palette,
     Panel,
@@ -44,12 +44,6 @@ cost the most, and the frames in between repaint the top of the screen only. Wha
 drawn at once."""
 
 
-class Ground(Screen[None]):
-    """What lies beneath the panels: nothing to draw, and Textual need not look for it."""
-
-    BLANK = True
-
-
 class Stage(App[int], inherit_bindings=False):
     """A screen of panels that draw the view they are shown."""
 
@@ -68,6 +62,7 @@ class Stage(App[int], inherit_bindings=False):
         self._arranged: object = None
         self._raw = False
         self._bytes: BytesPanel | None = None
+        self._ground = Ground(id="_default")
         self._ring = RingPanel(id="ring")
         self._table = ProcessesPanel(id="processes")
         self._panels: dict[str, Panel] = {
@@ -104,9 +99,9 @@ class Stage(App[int], inherit_bindings=False):
         self.theme = wanted
         self.stylesheet.set_variables(self.get_css_variables())
 
-    def get_default_screen(self) -> Screen[None]:
+    def get_default_screen(self) -> Ground:
         """The ground that the panels stand on."""
-        return Ground(id="_default")
+        return self._ground
 
     def compose(self) -> ComposeResult:
         """All panels, hidden ones included."""
@@ -121,9 +116,10 @@ class Stage(App[int], inherit_bindings=False):
 
     def _show(self, slow: bool = True) -> None:
         """Have the panels draw; the slow ones only where that is asked for."""
-        for name, panel in self._panels.items():
-            if slow or name not in SLOW:
-                panel.show(self._view)
+        with self._ground.at_once():
+            for name, panel in self._panels.items():
+                if slow or name not in SLOW:
+                    panel.show(self._view)
 
     def on_resize(self) -> None:
         """Find new places."""

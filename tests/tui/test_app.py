@@ -1,13 +1,16 @@
 """The dashboard as a person meets it: keys, mouse, sizes, and what it orders."""
 
 import asyncio
+import itertools
 import math
 import os
+import random
 import signal
 from typing import Any
 
 import pytest
 from textual.command import CommandList, CommandPalette
+from textual.geometry import Region
 
 from shmtui.events import Event, Tone
 from shmtui.ipc.protocol import Role, SemaphoreRole
@@ -17,7 +20,7 @@ from shmtui.tui.keys import KEYS
 from shmtui.tui.screens.help import HelpScreen
 from shmtui.tui.screens.kill_question import KillQuestion
 from shmtui.tui.screens.text_panel import TextPanel
-from shmtui.tui.widgets import KeyBar, ProcessesPanel
+from shmtui.tui.widgets import KeyBar, Panel, ProcessesPanel
 from tests.tui.bench import NOON, Bench, lay_out, process, snapshot
 from tests.waiting import until
 
@@ -244,6 +247,27 @@ async def test_tab_walks_the_panels() -> None:
         assert b.app.focused.id == "throughput"
 
 
+async def test_the_light_goes_where_the_focus_is() -> None:
+    """At once, and in a frozen display too."""
+    b = lay_out()
+
+    def lit() -> list[str]:
+        panels = b.app.query(Panel)
+        return [
+            p.id or "" for p in panels if any(r == "frame-focus" for _, r in (p._rows or [()])[0])
+        ]
+
+    async with b.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("z")
+        assert lit() == ["processes"]
+        await pilot.press("tab")
+        await pilot.pause()
+        assert lit() == ["events"]
+        await pilot.press("2")
+        await pilot.pause()
+        assert lit() == ["semaphores"]
+
+
 async def test_a_panel_without_room_is_still_reachable() -> None:
     """At 50×20 the semaphores come up maximised."""
     b = lay_out()
@@ -403,6 +427,79 @@ async def test_sixteen_colours_are_the_terminals_own(monkeypatch: pytest.MonkeyP
         await pilot.pause()
         assert b.app.theme == "ansi-dark"
         assert not [name for name in _colours(b) if name.startswith("#")]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_painted_in_parts_is_painted_whole(seed: int) -> None:
+    """Whatever came about, in whatever order: what is on the screen, colours included, is what a
+    screen painted from nothing has.
+    """
+    chance = random.Random(seed)
+    times = itertools.count(10**12, 150_000_000)
+
+    def make(shown: int) -> Snapshot:
+        full = chance.randint(0, 5)
+        pids = range(1, chance.randint(2, 12))
+        crew = tuple(
+            process(p, chance.choice(list(Role)), items=chance.randint(0, 10**6)) for p in pids
+        )
+        return snapshot(
+            in_=chance.randint(0, 4), occupancy=full, shown=shown, processes=crew,
+            monotonic_ns=next(times),
+        )  # fmt: skip
+
+    b = lay_out(make)
+    b.app._slow_every = 1
+
+    keys = ["down", "end", "tab", "2", "f", "escape", "question_mark", "escape"]
+    themes = ["shmtui-light", "shmtui-dark", "ansi-dark", "nord"]
+    async with b.app.run_test(size=(120, 40)) as pilot:
+        for _ in range(30):
+            match chance.randrange(5):
+                case 0:
+                    await pilot.press(chance.choice(keys))
+                case 1:
+                    await pilot.resize_terminal(*chance.choice(SIZES))
+                case 2:
+                    b.app.theme = chance.choice(themes)
+                case _:
+                    b.app.tick()
+            await pilot.pause()
+            # As the interval does; a key's own drawing may still be on its way.
+            b.app._show()
+            b.app._show()
+            await pilot.pause()
+            painted = [list(row) for row in b.app.screen._compositor.render_strips()]
+            for panel in b.app.screen_stack[0].query(Panel):
+                panel.notify_style_update()
+                panel._rows.clear()
+            whole = [list(row) for row in b.app.screen._compositor.render_strips()]
+            assert painted == whole
+
+
+async def test_who_waits_to_be_painted_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that comes before Textual's own painting takes along what waits for that."""
+    full = [2]
+    b = lay_out(lambda shown: snapshot(occupancy=full[0], shown=shown))
+    async with b.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        events = b.app.query_one("#events", Panel)
+        ground = b.app.screen
+        painted: list[Region] = []
+        shown = ground._compositor.render_partial_update
+
+        def render() -> object:
+            painted.extend(ground._compositor._dirty_regions)
+            return shown()
+
+        monkeypatch.setattr(ground._compositor, "render_partial_update", render)
+        events._set_dirty()
+        ground._dirty_widgets.add(events)
+        full[0] = 3
+        b.app.tick()
+        assert events.region in painted
+        ring = b.app.query_one("#ring", Panel).region
+        assert any(ring.contains_region(region) for region in painted)
 
 
 async def test_nothing_new_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 """The frame around a panel: its title above, a remark below, a thumb on the right. Pure."""
 
+from functools import lru_cache
+
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.lines import Line, Span, clip_line, line, width_of
 from shmtui.tui.text import clip
 
 
+@lru_cache(maxsize=64)
 def top(number: str, title: str, remark: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
     """The upper edge; ``number`` is the key that jumps here, ``remark`` stands on the right.
 
@@ -55,6 +58,7 @@ def bottom(remark: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
     return line((start + glyphs.horizontal * gap, frame), *note, (end, frame))
 
 
+@lru_cache(maxsize=1024)
 def side(row: int, rows: int, first: int, total: int, focused: bool, glyphs: Glyphs) -> Span:
     """The right edge beside ``row``: a thumb where only ``rows`` of ``total`` are in view.
 

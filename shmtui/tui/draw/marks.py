@@ -1,5 +1,6 @@
 """The ``in`` and ``out`` marks under a row of slots. Pure."""
 
+from functools import lru_cache
 from itertools import product
 
 from shmtui.tui.glyphs import Glyphs
@@ -11,6 +12,7 @@ IN_ROLE = "producer"
 OUT_ROLE = "consumer"
 
 
+@lru_cache(maxsize=256)
 def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -> Line:
     """Arrows under the cells ``in_x`` and ``out_x``, each with its word where there is room.
 

@@ -1,6 +1,7 @@
 """The panels: each draws a view in one line-API widget, and knows nothing else."""
 
 from shmtui.tui.widgets.events import EventsPanel
+from shmtui.tui.widgets.ground import Ground
 from shmtui.tui.widgets.key_bar import KeyBar
 from shmtui.tui.widgets.palette import Palette
 from shmtui.tui.widgets.panel import Panel
@@ -12,6 +13,7 @@ from shmtui.tui.widgets.title_bar import TitleBar
 
 __all__ = [
     "EventsPanel",
+    "Ground",
     "KeyBar",
     "Palette",
     "Panel",

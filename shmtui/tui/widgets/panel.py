@@ -12,7 +12,11 @@ from shmtui.language import _
 from shmtui.tui.draw import frame
 from shmtui.tui.lines import Line, Span, fit_line, join_blanks
 from shmtui.tui.view import View
+from shmtui.tui.widgets.ground import Ground
 from shmtui.tui.widgets.palette import Palette
+
+PAINTED_MOST = 64
+"""Rows that a panel keeps as they were painted; of each the screen has some kilobytes."""
 
 
 def runs(rows: list[int]) -> list[tuple[int, int]]:
@@ -57,6 +61,8 @@ class Panel(Widget):
         self._rows: list[Line] = []
         self._strips: dict[int, Strip] = {}
         """Rows as they were last painted, while they stay the same."""
+        self._painted: dict[tuple[Line, bool], Strip] = {}
+        """Rows that were painted before: many come back, the terminal's sequences with them."""
         self._cursor_row: int | None = None
         self._drawn_from: object = None
         self._framed_rows = False
@@ -133,7 +139,11 @@ class Panel(Widget):
         if changed:
             for y in changed:
                 self._strips.pop(y, None)
-            self.refresh(*(Region(0, y, self._width, rows) for y, rows in runs(changed)))
+            regions = [Region(0, y, self._width, rows) for y, rows in runs(changed)]
+            if isinstance(self.screen, Ground):
+                self.screen.repaint(self, regions)
+            else:
+                self.refresh(*regions)
 
     def _compose_rows(self) -> None:
         """Make the rows of this view and size."""
@@ -190,19 +200,22 @@ class Panel(Widget):
             self._compose_rows()
             if y >= len(self._rows):
                 return Strip.blank(self.size.width, self._filtered(self.rich_style))
-        row = self._rows[y]
-        chosen = y == self._cursor_row
+        key = self._rows[y], y == self._cursor_row
+        strip = self._painted.get(key)
+        if strip is None:
+            if len(self._painted) >= PAINTED_MOST:
+                self._painted.clear()
+            strip = self._painted[key] = Strip(self._segments(*key), self._width)
+        return strip
+
+    def _segments(self, row: Line, chosen: bool) -> list[Segment]:
         if not chosen:
-            return Strip(
-                [Segment(text, self._style(role, False)) for text, role in join_blanks(row)],
-                self._width,
-            )
+            return [Segment(text, self._style(role, False)) for text, role in join_blanks(row)]
         # The highlight stays inside the frame.
         inside = range(1, len(row) - 1) if self._framed_rows else range(len(row))
-        return Strip(
-            [Segment(text, self._style(role, at in inside)) for at, (text, role) in enumerate(row)],
-            self._width,
-        )
+        return [
+            Segment(text, self._style(role, at in inside)) for at, (text, role) in enumerate(row)
+        ]
 
     def _style(self, role: str, chosen: bool) -> Style:
         key = (role, chosen)
@@ -222,10 +235,14 @@ class Panel(Widget):
             segments = one.apply(segments, background)
         return segments[0].style or style
 
+    def _forget_painted(self) -> None:
+        self._strips.clear()
+        self._painted.clear()
+
     def notify_style_update(self) -> None:
         """Forget styles looked up before the theme changed."""
         self._styles_by_role.clear()
-        self._strips.clear()
+        self._forget_painted()
         super().notify_style_update()
 
     # What all panels answer to.
@@ -236,16 +253,16 @@ class Panel(Widget):
         All of it: rows may have been painted for the old size before this came.
         """
         self._drawn_from = None
-        self._strips.clear()
+        self._forget_painted()
         self.draw()
         self.refresh()
 
-    def on_focus(self) -> None:
-        """Light the frame up."""
-        self.draw()
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Light the frame up, or let it fade.
 
-    def on_blur(self) -> None:
-        """Let the frame fade."""
+        Not where the events come in: a subclass hears of them before the focus has changed.
+        """
+        super().watch_has_focus(_has_focus)
         self.draw()
 
     def on_click(self, event: events.Click) -> None:
