@@ -97,6 +97,8 @@ class _Seen:
 
     stat: StatFile
     start_time: int
+    since: float
+    """When it started, seconds since the epoch."""
     name: str
     user: str
     libc: Libc | None
@@ -244,7 +246,13 @@ class Participants:
             uid = owner_of(pid)
             user = "" if uid is None else user_name(uid)
             seen = self._seen[pid] = _Seen(
-                stat, first.start_time, name, user, libc_of(pid), last=first
+                stat=stat,
+                start_time=first.start_time,
+                since=started_at(first.start_time),
+                name=name,
+                user=user,
+                libc=libc_of(pid),
+                last=first,
             )
             seen.cpu_seconds, seen.cpu_at_ns = first.cpu_seconds, now_ns
             return
@@ -296,7 +304,7 @@ class Participants:
             user=None if seen is None else seen.user,
             threads=None if seen is None or seen.last is None else seen.last.threads,
             letter="" if letter == "?" else letter,
-            since=None if seen is None else started_at(seen.start_time),
+            since=None if seen is None else seen.since,
             holds_mutex=record.holds_mutex,
             fault=record.fault,
             faulted=record.faulted,
@@ -347,7 +355,7 @@ class Participants:
             user=seen.user,
             threads=seen.last.threads,
             letter=seen.last.state,
-            since=started_at(seen.start_time),
+            since=seen.since,
         )
 
     def _waits(self, pid: int, seen: _Seen) -> tuple[list[tuple[SemaphoreRole, FutexWait]], bool]:

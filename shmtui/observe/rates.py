@@ -26,7 +26,8 @@ class Count:
 
 
 def rate(counts: Sequence[Count], now_ns: int) -> float | None:
-    """Items per second now, from counts with distinct times, the oldest first.
+    """Items per second now, from counts with distinct times, the oldest first: from the first to
+    the last of them.
 
     None where two counts have not been seen yet. Falls towards zero while the
     next item is overdue.
@@ -41,13 +42,7 @@ def rate(counts: Sequence[Count], now_ns: int) -> float | None:
     """
     if len(counts) < 2:
         return None
-    newest = counts[-1]
-    base = counts[-2]
-    for count in reversed(counts):
-        if newest.last_ns - count.last_ns > WINDOW_NS:
-            break
-        if count is not newest:
-            base = count
+    newest, base = counts[-1], counts[0]
     items = newest.items - base.items
     elapsed = newest.last_ns - base.last_ns
     if items <= 0 or elapsed <= 0:
@@ -77,6 +72,9 @@ class RateWindow:
             counts.clear()
         if items and (not counts or last_ns > counts[-1].last_ns):
             counts.append(Count(items, last_ns))
+            # However slow items come, the last two stay.
+            while len(counts) > 2 and last_ns - counts[0].last_ns > WINDOW_NS:
+                counts.popleft()
 
     def rate(self, now_ns: int) -> float | None:
         """Items per second now; 0.0 once nothing at all has come for a second, None before."""
@@ -85,4 +83,4 @@ class RateWindow:
         if len(self._counts) == 1:
             silence = now_ns - max(self._counts[0].last_ns, self._first_ns)
             return 0.0 if silence > SILENCE_NS else None
-        return rate(tuple(self._counts), now_ns)
+        return rate(self._counts, now_ns)

@@ -60,15 +60,15 @@ class SegmentReader:
     def look(self) -> Looked:
         """Size, mode and what became of the name."""
         status = os.fstat(self._fd)
-        at_name = identity_at(self._path)
         unlinked = status.st_nlink == 0
+        at_name = identity_at(self._path) if unlinked else None
         return Looked(
             identity=self.identity,
             size=status.st_size,
             mode=stat.S_IMODE(status.st_mode),
             uid=status.st_uid,
             unlinked=unlinked,
-            replaced=unlinked and at_name is not None and at_name != self.identity,
+            replaced=at_name is not None and at_name != self.identity,
         )
 
     def read(self, offset: int, length: int) -> bytes:

@@ -83,6 +83,8 @@ class Sampler:
         self.audit: Audit | None = None
         """The last audit, which every sample carries from then on."""
         self._follow_after_ns = 0
+        self._creator_seen_ns = 0
+        self._creator_runs = False
         with shortages_told():
             self._open()
 
@@ -245,7 +247,7 @@ class Sampler:
             processes=processes,
             limits=self._limits,
             hidden=self._participants.hidden,
-            supervised=header is not None and alive(header.creator_pid, header.creator_start),
+            supervised=self._supervised(header, now_ns),
             totals=None if header is None else totals(header, records_after),
             audit=self.audit,
             uptime=_uptime(header),
@@ -308,6 +310,17 @@ class Sampler:
                 return header, state, after, letters
             records = after
         return header, state, after, None
+
+    def _supervised(self, header: ControlHeader | None, now_ns: int) -> bool:
+        """Whether who made the buffer runs still; asked now and then, since it costs a look at
+        /proc and nobody has to know sooner.
+        """
+        if header is None:
+            return False
+        if now_ns - self._creator_seen_ns >= DIAGNOSE_NS:
+            self._creator_seen_ns = now_ns
+            self._creator_runs = alive(header.creator_pid, header.creator_start)
+        return self._creator_runs
 
     def _throughput(
         self,

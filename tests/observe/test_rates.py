@@ -64,6 +64,17 @@ def test_never_negative_nor_an_error(steps: list[tuple[int, int, int]]) -> None:
         assert found is None or found >= 0
 
 
+@given(st.floats(0.2, 500), st.floats(0.2, 500))
+def test_a_window_forgets_the_rate_before(before: float, now: float) -> None:
+    """Three items and a second after a change the rate is the new one, whatever it was before."""
+    window, at, items = RateWindow(0), 0, 0
+    for per_second, moved in ((before, 10), (now, max(4, int(1.2 * now) + 1))):
+        for _ in range(moved):
+            at, items = at + round(SECOND / per_second), items + 1
+            window.add(items, at)
+    assert window.rate(at) == pytest.approx(now, rel=1e-3)
+
+
 def test_a_window_starts_anew_with_a_new_worker() -> None:
     """A count that goes back belongs to another worker: its rate is not the old one's."""
     window = RateWindow(0)
