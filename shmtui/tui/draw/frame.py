@@ -58,7 +58,7 @@ def bottom(remark: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
     return line((start + glyphs.horizontal * gap, frame), *note, (end, frame))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def side(row: int, rows: int, first: int, total: int, focused: bool, glyphs: Glyphs) -> Span:
     """The right edge beside ``row``: a thumb where only ``rows`` of ``total`` are in view.
 

@@ -77,7 +77,7 @@ def _scale(label: float, end: bool, half: int, level: int, glyphs: Glyphs) -> Li
     return line((" " * (AXIS - 1) + glyphs.vertical, "faint"))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _column(
     left: int, right: int, half: int, hanging: bool, ascii_only: bool
 ) -> tuple[tuple[str, bool], ...]:

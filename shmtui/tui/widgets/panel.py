@@ -15,9 +15,6 @@ from shmtui.tui.view import View
 from shmtui.tui.widgets.ground import Ground
 from shmtui.tui.widgets.palette import Palette
 
-PAINTED_MOST = 64
-"""Rows that a panel keeps as they were painted; of each the screen has some kilobytes."""
-
 
 def runs(rows: list[int]) -> list[tuple[int, int]]:
     """Neighbouring rows in one piece each, as (first, how many).
@@ -61,8 +58,6 @@ class Panel(Widget):
         self._rows: list[Line] = []
         self._strips: dict[int, Strip] = {}
         """Rows as they were last painted, while they stay the same."""
-        self._painted: dict[tuple[Line, bool], Strip] = {}
-        """Rows that were painted before: many come back, the terminal's sequences with them."""
         self._cursor_row: int | None = None
         self._drawn_from: object = None
         self._framed_rows = False
@@ -200,22 +195,16 @@ class Panel(Widget):
             self._compose_rows()
             if y >= len(self._rows):
                 return Strip.blank(self.size.width, self._filtered(self.rich_style))
-        key = self._rows[y], y == self._cursor_row
-        strip = self._painted.get(key)
-        if strip is None:
-            if len(self._painted) >= PAINTED_MOST:
-                self._painted.clear()
-            strip = self._painted[key] = Strip(self._segments(*key), self._width)
-        return strip
-
-    def _segments(self, row: Line, chosen: bool) -> list[Segment]:
-        if not chosen:
-            return [Segment(text, self._style(role, False)) for text, role in join_blanks(row)]
+        row = self._rows[y]
+        if y != self._cursor_row:
+            segments = [Segment(text, self._style(role, False)) for text, role in join_blanks(row)]
+            return Strip(segments, self._width)
         # The highlight stays inside the frame.
         inside = range(1, len(row) - 1) if self._framed_rows else range(len(row))
-        return [
-            Segment(text, self._style(role, at in inside)) for at, (text, role) in enumerate(row)
-        ]
+        return Strip(
+            [Segment(text, self._style(role, at in inside)) for at, (text, role) in enumerate(row)],
+            self._width,
+        )
 
     def _style(self, role: str, chosen: bool) -> Style:
         key = (role, chosen)
@@ -235,14 +224,10 @@ class Panel(Widget):
             segments = one.apply(segments, background)
         return segments[0].style or style
 
-    def _forget_painted(self) -> None:
-        self._strips.clear()
-        self._painted.clear()
-
     def notify_style_update(self) -> None:
         """Forget styles looked up before the theme changed."""
         self._styles_by_role.clear()
-        self._forget_painted()
+        self._strips.clear()
         super().notify_style_update()
 
     # What all panels answer to.
@@ -253,7 +238,7 @@ class Panel(Widget):
         All of it: rows may have been painted for the old size before this came.
         """
         self._drawn_from = None
-        self._forget_painted()
+        self._strips.clear()
         self.draw()
         self.refresh()
 
