@@ -512,7 +512,8 @@ async def test_nothing_new_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         painted: list[str] = []
         for name in ("title", "keys", *PANELS):
             panel = b.app.query_one(f"#{name}")
-            monkeypatch.setattr(panel, "refresh", lambda *_, name=name, **__: painted.append(name))
+            for way in ("refresh", "_set_dirty"):
+                monkeypatch.setattr(panel, way, lambda *_, name=name, **__: painted.append(name))
         b.app.tick()
         b.app.tick()
         monkeypatch.undo()

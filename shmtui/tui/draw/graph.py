@@ -47,21 +47,21 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
     top = ceiling(series)
     pairs = [pair or (0.0, 0.0) for pair in series[-2 * cells :]]
     pairs = [(0.0, 0.0)] * (2 * cells - len(pairs)) + pairs
-    rows: list[Line] = []
-    for side, role in enumerate(("producer", "consumer")):
+
+    def outwards(side: int, role: str) -> list[Line]:
         dots = [_dots(pair[side], top, 4 * half) for pair in pairs]
         columns = [
             _column(dots[at], dots[at + 1], half, side == 1, glyphs.ascii_only)
             for at in range(0, len(dots), 2)
         ]
+        rows = []
         for level in range(half):
-            label = top * (level + 1) / half
-            body = _row([column[level] for column in columns], role)
-            row = line(*_scale(label, level == half - 1, half, level, glyphs), *body)
-            rows.insert(len(rows) if side else 0, row)
-        if not side:
-            rows.append(_time_axis(cells, glyphs))
-    return rows
+            scale = _scale(top * (level + 1) / half, level == half - 1, half, level, glyphs)
+            rows.append(line(*scale, *_row([column[level] for column in columns], role)))
+        return rows
+
+    above, below = outwards(0, "producer"), outwards(1, "consumer")
+    return [*reversed(above), _time_axis(cells, glyphs), *below]
 
 
 def _dots(value: float, top: float, most: int) -> int:
