@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.errors import MissingSegmentError
-from shmtui.housekeeping import remove
-from shmtui.ipc.segment import segment_path
+from shmtui.session.cleanup import remove
+from shmtui.shm.segment import segment_path
 from tests.compiling import Compiler
 from tests.peers import build
 from tests.terminal import Terminal

@@ -21,7 +21,7 @@ def main() -> None:
             signal.signal(number, _leave)
     # Importing makes objects that live for ever: collecting among them costs a twentieth of the start.
     gc.disable()
-    from shmtui.cli import run_cli  # noqa: PLC0415 - workers import this package too
+    from shmtui.cli.main import run_cli  # noqa: PLC0415 - workers import this package too
 
     sys.exit(run_cli(sys.argv[1:]))
 

@@ -1,7 +1,7 @@
 """Errors that a user sees, and the exit codes of the program.
 
 Every refusal is one sentence: what is wrong, why, and the way out. The edge
-in :mod:`shmtui.cli` prints it on one line of stderr and exits with ``code``.
+in :mod:`shmtui.cli.main` prints it on one line of stderr and exits with ``code``.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import errno
 from collections.abc import Iterator
 from enum import IntEnum
 
-from shmtui.language import _
+from shmtui.i18n import _
 
 
 class ExitCode(IntEnum):

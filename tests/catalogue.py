@@ -17,8 +17,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from shmtui.cli import main
-from shmtui.language import DOMAIN, LANGUAGES, LOCALE
+from shmtui.cli.main import main
+from shmtui.i18n import DOMAIN, LANGUAGES, LOCALE
 
 PACKAGE: Final = Path(LOCALE).parent
 TRANSLATED: Final = tuple(code for code in LANGUAGES if code != "en")
@@ -75,7 +75,7 @@ def in_commands() -> Iterator[tuple[Text, str]]:
         options = (getattr(parameter, "help", None) for parameter in command.params)
         for text in (command.help, command.short_help, *options):
             if text:
-                yield inspect.cleandoc(text), "shmtui/cli.py"
+                yield inspect.cleandoc(text), "shmtui/cli/main.py"
 
 
 def path(code: str, suffix: str) -> Path:
@@ -87,7 +87,7 @@ class TimelessCatalog(Catalog):
     """A catalogue whose header says nothing that changes when nothing has changed."""
 
     @property
-    def mime_headers(self) -> list[tuple[str, str]]:
+    def mime_headers(self) -> list[tuple[str, str]]:  # type: ignore[misc]  # babel's can be set too
         """What a reader needs."""
         return [
             ("Language", str(self.locale)),

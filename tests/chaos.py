@@ -14,9 +14,9 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from shmtui.ipc.control import Condition
-from shmtui.ipc.faults import Fault
-from shmtui.ipc.protocol import Step
+from shmtui.shm.control_block import Condition
+from shmtui.shm.faults import Fault
+from shmtui.shm.protocol import Step
 from tests.program import run_shmtui, worker_records
 from tests.terminal import Terminal
 from tests.waiting import poll

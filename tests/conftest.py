@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.layout import ITEM_TYPES, seed_layout
-from shmtui.ipc.libc import running_libc
-from shmtui.ipc.process import own_identity
-from shmtui.ipc.ring import Ring, semaphore_names
-from shmtui.ipc.segment import map_segment, unlink_segment
+from shmtui.procfs.identity import own_identity
+from shmtui.shm.layout import ITEM_TYPES, seed_layout
+from shmtui.shm.libc import running_libc
+from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.ring import Ring, semaphore_names
+from shmtui.shm.segment import map_segment, unlink_segment
 from tests.compiling import Compiler
 from tests.traces import MARK, PREFIX, nothing_left
 

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.control import Condition, WorkerRecord, parse_header, parse_records
-from shmtui.ipc.control_file import read_control
-from shmtui.ipc.process import start_time
-from shmtui.ipc.protocol import Step
+from shmtui.procfs.identity import start_time
+from shmtui.shm.control_block import Condition, WorkerRecord, parse_header, parse_records
+from shmtui.shm.control_file import read_control
+from shmtui.shm.protocol import Step
 from tests.waiting import PATIENCE, end, poll
 
 

@@ -8,10 +8,10 @@ from typing import Final
 
 import pytest
 
-from shmtui.ipc.control import Condition, control_name
-from shmtui.ipc.segment import segment_path
-from shmtui.observe.audit import audit_of
-from shmtui.observe.sampler import Sampler
+from shmtui.diagnosis.audit import audit_of
+from shmtui.monitor.sampler import Sampler
+from shmtui.shm.control_block import Condition, control_name
+from shmtui.shm.segment import segment_path
 from tests.chaos import Chaos, Resources, resources_of
 from tests.program import run_shmtui, running, worker_records
 from tests.terminal import Terminal

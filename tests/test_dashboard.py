@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.ipc.control import Condition, control_name
-from shmtui.ipc.segment import segment_path
+from shmtui.shm.control_block import Condition, control_name
+from shmtui.shm.segment import segment_path
 from tests.compiling import Compiler
 from tests.peers import build
 from tests.program import run_shmtui, running, worker_records

@@ -25,5 +25,5 @@ def test_examples(module: str) -> None:
 def test_there_are_examples() -> None:
     """The search above finds modules and examples at all."""
     finder = doctest.DocTestFinder()
-    found = finder.find(importlib.import_module("shmtui.ipc.protocol"))
+    found = finder.find(importlib.import_module("shmtui.shm.protocol"))
     assert sum(len(test.examples) for test in found) >= 5

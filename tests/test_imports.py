@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.ipc.control import control_name
-from shmtui.ipc.segment import segment_path
+from shmtui.shm.control_block import control_name
+from shmtui.shm.segment import segment_path
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun
 
@@ -63,7 +63,7 @@ def test_a_worker_is_lighter_still() -> None:
     """A worker loads neither the command line nor anything that looks at processes."""
     code = (
         "import sys; sys.argv[1:] = ['x', '0', '0'];"
-        "import shmtui.workers.loop, shmtui.ipc.control, shmtui.ipc.ring, shmtui.ipc.segment;"
+        "import shmtui.workers.worker, shmtui.shm.control_block, shmtui.shm.ring, shmtui.shm.segment;"
         "import importlib.util as u;"
         "spec = u.find_spec('shmtui.workers.__main__');"
         "module = u.module_from_spec(spec); spec.loader.exec_module(module);"
@@ -73,7 +73,9 @@ def test_a_worker_is_lighter_still() -> None:
     modules = {module.partition(".")[0] for module in done.stdout.split()}
     assert "shmtui" in modules
     assert not modules & (HEAVY | {"click", "asyncio", "subprocess"})
-    assert not {m for m in done.stdout.split() if m.startswith(("shmtui.observe", "shmtui.cli"))}
+    assert not {
+        m for m in done.stdout.split() if m.startswith(("shmtui.observe", "shmtui.cli.main"))
+    }
 
 
 def test_a_worker_keeps_no_terminal_and_no_descriptors(name: str) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog
 
-from shmtui.cli import main
-from shmtui.ipc.segment import create_segment, unlink_segment
-from shmtui.language import language_of
+from shmtui.cli.main import main
+from shmtui.i18n import language_of
+from shmtui.shm.segment import create_segment, unlink_segment
 from tests import catalogue
 from tests.program import run_shmtui
 from tests.terminal import Terminal

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.ipc.segment import segment_path, unlink_segment
+from shmtui.shm.segment import segment_path, unlink_segment
 from tests.compiling import Compiler, require
 from tests.peers import build
 from tests.program import run_shmtui, stat_json

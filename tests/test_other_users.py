@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 import shmtui
-from shmtui.ipc.segment import segment_path, unlink_segment
+from shmtui.shm.segment import segment_path, unlink_segment
 from tests.compiling import Compiler, require
 from tests.peers import build
 from tests.terminal import Terminal

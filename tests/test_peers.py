@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from shmtui.ipc.segment import segment_path
-from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import Snapshot
+from shmtui.monitor.sampler import Sampler
+from shmtui.shm.segment import segment_path
+from shmtui.snapshot import Snapshot
 from tests.compiling import Compiler, output
 from tests.conftest import MakeBuffer, join
 from tests.peers import Peer, build

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from shmtui.ipc.segment import segment_path
+from shmtui.shm.segment import segment_path
 from tests.compiling import require
 from tests.conftest import MakeBuffer
 from tests.terminal import Terminal

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from shmtui.ipc.segment import FileIdentity, identity_at
-from shmtui.observe.procfs import uses
+from shmtui.procfs.maps import uses
+from shmtui.shm.segment import FileIdentity, identity_at
 from tests.waiting import poll
 
 MARK: Final = "SHMTUI_TEST_MARK"

@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from shmtui.language import N_
+from shmtui.i18n import N_
 from shmtui.lessons.lesson import Lesson, Press, Scene
 
 LESSONS: Final = (

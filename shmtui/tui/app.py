@@ -12,14 +12,14 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from shmtui.ipc.faults import Fault
-from shmtui.ipc.protocol import Role
-from shmtui.language import _
+from shmtui.i18n import _
+from shmtui.shm.faults import Fault
+from shmtui.shm.protocol import Role
 from shmtui.tui.desk import Desk
 from shmtui.tui.keys import CHANGING_ACTIONS, NEEDS, available, bindings
-from shmtui.tui.orders import Aim, Complaint
 from shmtui.tui.text import inert
 from shmtui.tui.widgets import EventsPanel, ProcessesPanel
+from shmtui.tui.worker_commands import Aim, Complaint
 
 
 class DashboardApp(Desk, inherit_bindings=False):

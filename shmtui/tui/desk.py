@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 
 from shmtui.errors import ShortageError
 from shmtui.events import Event, Tone
-from shmtui.language import N_, _
-from shmtui.observe.layout_words import assumed_words, convention_words
-from shmtui.observe.snapshot import EMPTY, Audit, LayoutSource, Snapshot
-from shmtui.tui import terminal
-from shmtui.tui.chronicle import Chronicle
-from shmtui.tui.dialogues import Dialogues
-from shmtui.tui.flow import Balance, Steady, Verdict, permits, verdict
+from shmtui.i18n import N_, _
+from shmtui.layouts.describe import assumed_words, convention_words
+from shmtui.snapshot import EMPTY, Audit, LayoutSource, Snapshot
+from shmtui.tui import tty as terminal
+from shmtui.tui.byte_window import Heat, Window
+from shmtui.tui.dialogs import Dialogues
+from shmtui.tui.event_log import Chronicle
 from shmtui.tui.glyphs import choose
-from shmtui.tui.history import History
 from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
-from shmtui.tui.orders import Helm
 from shmtui.tui.ports import Auditor, Mender, Opened, Opener, Source, Steering
+from shmtui.tui.rate_history import History
 from shmtui.tui.stage import SLOW_HZ, Stage
-from shmtui.tui.view import View
-from shmtui.tui.window import Heat, Window
+from shmtui.tui.status_line import Balance, Steady, Verdict, permits, verdict
+from shmtui.tui.view_model import View
+from shmtui.tui.worker_commands import Helm
 
 if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shmtui.events import Tone
-from shmtui.observe.snapshot import ProcessState
+from shmtui.snapshot import ProcessState
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

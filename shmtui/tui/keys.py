@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from shmtui.language import N_
+from shmtui.i18n import N_
 from shmtui.tui.glyphs import Glyphs
 
 OPENER, PROGRAMS, BYTES = "a way to other segments", "programs of the user's", "bytes on show"

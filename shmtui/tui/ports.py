@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shmtui.events import Event, Tone
-from shmtui.ipc.faults import Fault
-from shmtui.ipc.protocol import Role
-from shmtui.observe.snapshot import Snapshot
+from shmtui.shm.faults import Fault
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from shmtui.observe.discovery import Entry
-    from shmtui.observe.repair import Plan, Refusal
+    from shmtui.monitor.discovery import Entry
+    from shmtui.repair.plan import Plan, Refusal
 
 
 class Source(Protocol):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult
 
-from shmtui.language import speak_plainly
-from shmtui.tui import terminal
-from shmtui.tui.arrange import (
+from shmtui.i18n import speak_plainly
+from shmtui.tui import tty as terminal
+from shmtui.tui.panel_layout import (
     KEY_BAR,
     LESSON,
     PANELS,
@@ -19,7 +19,7 @@ from shmtui.tui.arrange import (
     lesson_width,
 )
 from shmtui.tui.themes import DARK, LIGHT, starting_theme
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
 from shmtui.tui.widgets import (
     EventsPanel,
     Ground,

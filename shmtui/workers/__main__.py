@@ -10,13 +10,13 @@ import signal
 import sys
 
 from shmtui.errors import ShmtuiError
-from shmtui.ipc import libc
-from shmtui.ipc.control import ControlBlock, Field, control_name
-from shmtui.ipc.protocol import Role
-from shmtui.ipc.ring import Ring
-from shmtui.ipc.segment import map_segment
-from shmtui.language import language_of, use_language
-from shmtui.workers.loop import run_worker
+from shmtui.i18n import language_of, use_language
+from shmtui.shm import libc
+from shmtui.shm.control_block import ControlBlock, Field, control_name
+from shmtui.shm.protocol import Role
+from shmtui.shm.ring import Ring
+from shmtui.shm.segment import map_segment
+from shmtui.workers.worker import run_worker
 
 EXIT_TROUBLE = 3
 

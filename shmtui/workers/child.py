@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 import shmtui
-from shmtui import language
+from shmtui import i18n as language
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.control import ControlRecord
-from shmtui.ipc.protocol import Role
-from shmtui.language import _
+from shmtui.i18n import _
+from shmtui.shm.control_block import ControlRecord
+from shmtui.shm.protocol import Role
 
 WORKER_LINES: Final = 20
 """Lines of a worker's stderr that are kept; it has nothing to say unless it fails."""
@@ -131,7 +131,9 @@ def spawn_program(command: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], in
     ours, theirs = os.openpty()
     try:
         tty.setraw(theirs)
-        process = _spawn("shmtui.workers.program", [str(os.getpid()), *command], theirs, theirs)
+        process = _spawn(
+            "shmtui.workers.exec_program", [str(os.getpid()), *command], theirs, theirs
+        )
     except BaseException:
         os.close(ours)
         raise

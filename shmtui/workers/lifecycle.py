@@ -1,7 +1,7 @@
 """What became of a child, in words. Pure."""
 
-from shmtui.ipc.protocol import Role, Step, step_name
-from shmtui.language import _
+from shmtui.i18n import _
+from shmtui.shm.protocol import Role, Step, step_name
 
 
 def place_of_death(role: Role, step: Step) -> str:

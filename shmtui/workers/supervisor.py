@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.events import Event, Tone
-from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.control import (
+from shmtui.i18n import _, ngettext
+from shmtui.procfs.identity import describe_exit, start_time
+from shmtui.shm.control_block import (
     PAUSED,
     STEP_MASK,
     STEPPING,
@@ -29,11 +30,10 @@ from shmtui.ipc.control import (
     ControlRecord,
     Field,
 )
-from shmtui.ipc.faults import Fault, fault_name, fault_of, forecast
-from shmtui.ipc.layout import SemaphoreKind
-from shmtui.ipc.process import describe_exit, start_time
-from shmtui.ipc.protocol import Role, Step, format_rate, step_name
-from shmtui.language import _, ngettext
+from shmtui.shm.faults import Fault, fault_name, fault_of, forecast
+from shmtui.shm.layout import SemaphoreKind
+from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.protocol import Role, Step, format_rate, step_name
 from shmtui.workers.child import (
     PROGRAM_LINES,
     Child,

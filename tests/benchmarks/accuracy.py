@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.errors import MissingSegmentError
-from shmtui.observe.sampler import Sampler
+from shmtui.monitor.sampler import Sampler
 from tests.benchmarks import foreign_rates
 from tests.benchmarks.effort import Effort, progress
 from tests.benchmarks.programs import SHMTUI

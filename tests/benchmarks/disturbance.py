@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from shmtui.ipc.segment import unlink_segment
+from shmtui.shm.segment import unlink_segment
 from tests.benchmarks.effort import Effort, progress
 from tests.benchmarks.programs import SHMTUI, Screen, compiled, find
 from tests.benchmarks.tables import Figures, Table

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from shmtui.ipc.segment import unlink_segment
-from shmtui.observe.layout_choice import LayoutOptions
-from shmtui.observe.meter import LONG_WINDOW_NS, PRECISION, WINDOW_NS
-from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import Method, Throughput
+from shmtui.layouts.options import LayoutOptions
+from shmtui.monitor.ring_throughput import LONG_WINDOW_NS, PRECISION, WINDOW_NS
+from shmtui.monitor.sampler import Sampler
+from shmtui.shm.segment import unlink_segment
+from shmtui.snapshot import Method, Throughput
 from tests.benchmarks.programs import compiled
 from tests.benchmarks.tables import row as markdown_row
 

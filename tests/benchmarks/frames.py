@@ -11,7 +11,7 @@ from pathlib import Path
 
 os.environ["TEXTUAL_FPS"] = "1000"  # Read when Textual is imported: it paints no oftener than that.
 
-from shmtui.observe.sampler import Sampler
+from shmtui.monitor.sampler import Sampler
 from shmtui.tui.app import DashboardApp
 from tests.benchmarks.programs import own_memory
 

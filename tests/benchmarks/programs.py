@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from shmtui.ipc.segment import segment_path
+from shmtui.shm.segment import segment_path
 from tests.waiting import end
 
 SHMTUI: Final = (sys.executable, "-m", "shmtui")

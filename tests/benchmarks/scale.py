@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.segment import SHM_DIR
-from shmtui.observe.sampler import Sampler
+from shmtui.monitor.sampler import Sampler
+from shmtui.shm.segment import SHM_DIR
 from tests.benchmarks.effort import Effort, interleaved, progress
 from tests.benchmarks.programs import SHMTUI, Screen, crew, spent
 from tests.benchmarks.tables import Figures, Table

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from shmtui.ipc.control import control_name
-from shmtui.ipc.segment import identity_at, segment_path
+from shmtui.shm.control_block import control_name
+from shmtui.shm.segment import identity_at, segment_path
 from tests.conftest import MakeBuffer
 from tests.program import run_shmtui, stat_json
 from tests.terminal import Terminal

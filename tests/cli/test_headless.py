@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.ipc.control import control_name
-from shmtui.ipc.segment import NAME_MAX, segment_path
+from shmtui.shm.control_block import control_name
+from shmtui.shm.segment import NAME_MAX, segment_path
 from tests.program import HeadlessRun, run_shmtui, running, stat_json
 from tests.report.contract import check
 

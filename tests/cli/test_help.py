@@ -9,8 +9,8 @@ import click
 import pytest
 
 from shmtui import __version__
-from shmtui.cli import main
-from shmtui.ipc.segment import create_segment, unlink_segment
+from shmtui.cli.main import main
+from shmtui.shm.segment import create_segment, unlink_segment
 from tests.program import run_shmtui
 
 COMMANDS = sorted(main.commands)

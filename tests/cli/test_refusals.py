@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.ipc.segment import create_segment, segment_path, unlink_segment
+from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from tests.program import run_shmtui
 from tests.terminal import Terminal
 from tests.traces import shm_entries

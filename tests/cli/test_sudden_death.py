@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.housekeeping import UNREADY_SECONDS, sweep
-from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.control import MAGIC, ControlBlock, control_name
-from shmtui.ipc.layout import ITEM_TYPES, seed_layout
-from shmtui.ipc.libc import running_libc
-from shmtui.ipc.segment import map_segment, segment_path
+from shmtui.session.cleanup import UNREADY_SECONDS, sweep
+from shmtui.shm.control_block import MAGIC, ControlBlock, control_name
+from shmtui.shm.layout import ITEM_TYPES, seed_layout
+from shmtui.shm.libc import running_libc
+from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.segment import map_segment, segment_path
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun, run_shmtui, running, worker_records
 from tests.waiting import poll

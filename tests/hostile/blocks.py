@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from shmtui.ipc.control import (
+from shmtui.shm.control_block import (
     CAPACITY,
     HEADER_SIZE,
     LAYOUT_ROOM,
@@ -20,12 +20,12 @@ from shmtui.ipc.control import (
     Condition,
     Flags,
 )
-from shmtui.ipc.layout import ITEM_TYPES, ItemType, Layout, seed_layout
-from shmtui.ipc.layout_text import layout_text
-from shmtui.ipc.libc import running_libc
-from shmtui.ipc.protocol import SemaphoreRole
-from shmtui.ipc.segment import FileIdentity
-from shmtui.ipc.shape import Array, Bits, Part, Record, Scalar, Shape, Text
+from shmtui.shm.item_shape import Array, Bits, Part, Record, Scalar, Shape, Text
+from shmtui.shm.layout import ITEM_TYPES, ItemType, Layout, seed_layout
+from shmtui.shm.layout_text import layout_text
+from shmtui.shm.libc import running_libc
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import FileIdentity
 
 DEAD: Final = (2**22 - 1, 1)
 """PID and start time of nobody."""

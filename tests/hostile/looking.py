@@ -11,22 +11,25 @@ from types import FrameType
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.observe.discovery import Entry, discover
-from shmtui.observe.layout_choice import LayoutOptions
-from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import Snapshot
-from shmtui.report import json, listing, text
-from shmtui.tui.draw import picker, raw, ring, semaphores, throughput
+from shmtui.layouts.options import LayoutOptions
+from shmtui.monitor.discovery import Entry, discover
+from shmtui.monitor.sampler import Sampler
+from shmtui.report import segment_table as listing
+from shmtui.report import snapshot_json as json
+from shmtui.report import snapshot_text as text
+from shmtui.snapshot import Snapshot
+from shmtui.tui.byte_window import Heat
+from shmtui.tui.draw import bytes as raw
+from shmtui.tui.draw import picker, ring, semaphores, throughput
 from shmtui.tui.draw.findings import finding_line, finding_text
 from shmtui.tui.draw.processes import row_line
 from shmtui.tui.draw.title import title_line
-from shmtui.tui.flow import verdict
 from shmtui.tui.glyphs import ASCII, UNICODE
-from shmtui.tui.history import History
-from shmtui.tui.lines import Line, clip_line, width_of
-from shmtui.tui.rows import table_rows
-from shmtui.tui.view import View
-from shmtui.tui.window import Heat
+from shmtui.tui.process_rows import table_rows
+from shmtui.tui.rate_history import History
+from shmtui.tui.spans import Line, clip_line, width_of
+from shmtui.tui.status_line import verdict
+from shmtui.tui.view_model import View
 
 CPU_SECONDS: Final = 2.0
 """The most that one look may compute."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from shmtui.ipc.layout import ITEM_TYPES, Layout, seed_layout
-from shmtui.ipc.layout_option import layout_option
-from shmtui.ipc.libc import Libc
-from shmtui.ipc.protocol import SemaphoreRole
-from shmtui.ipc.semaphore import SemaphoreWords, encode
+from shmtui.shm.layout import ITEM_TYPES, Layout, seed_layout
+from shmtui.shm.layout_spec import layout_option
+from shmtui.shm.libc import Libc
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.semaphore import SemaphoreWords, encode
 
 EDGES: Final = (0, 1, 2, 5, 127, 128, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1)
 """32-bit words at which something ends."""

@@ -11,17 +11,17 @@ from random import Random
 import pytest
 
 from shmtui.errors import MissingSegmentError
-from shmtui.housekeeping import remove, sweep
-from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.control import Field, control_name
-from shmtui.ipc.layout import Layout
-from shmtui.ipc.layout_text import layout_text
-from shmtui.ipc.process import own_identity
-from shmtui.ipc.protocol import Role, SemaphoreRole
-from shmtui.ipc.segment import FileIdentity, segment_path
-from shmtui.observe.layout_choice import LayoutOptions
-from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import LayoutSource, ProcessState
+from shmtui.layouts.options import LayoutOptions
+from shmtui.monitor.sampler import Sampler
+from shmtui.procfs.identity import own_identity
+from shmtui.session.cleanup import remove, sweep
+from shmtui.shm.control_block import Field, control_name
+from shmtui.shm.layout import Layout
+from shmtui.shm.layout_text import layout_text
+from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.segment import FileIdentity, segment_path
+from shmtui.snapshot import LayoutSource, ProcessState
 from tests.conftest import MakeBuffer
 from tests.hostile import blocks
 from tests.hostile.looking import Tally, listed, look

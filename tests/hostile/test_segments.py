@@ -15,11 +15,11 @@ from typing import Final
 import pytest
 
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.layout import ITEM_TYPES, seed_layout
-from shmtui.ipc.libc import running_libc
-from shmtui.observe.discovery import Kind
-from shmtui.observe.layout_choice import LayoutOptions
-from shmtui.observe.sampler import Sampler
+from shmtui.layouts.options import LayoutOptions
+from shmtui.monitor.discovery import Kind
+from shmtui.monitor.sampler import Sampler
+from shmtui.shm.layout import ITEM_TYPES, seed_layout
+from shmtui.shm.libc import running_libc
 from tests.hostile import segments
 from tests.hostile.looking import HANGS_SECONDS, Tally, drawn, listed, look, peak_bytes, told
 from tests.hostile.segments import GIANT, Hostile

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 import shmtui
-from shmtui.ipc.segment import create_segment, unlink_segment
+from shmtui.shm.segment import create_segment, unlink_segment
 from tests.compiling import Compiler, require
 from tests.program import HeadlessRun, run_shmtui
 from tests.terminal import Terminal
@@ -159,7 +159,7 @@ def test_a_dashboard_where_no_process_may_be_started(
 def test_no_memory_left(name: str, command: tuple[str, ...], megabytes: int) -> None:
     """Once Python itself has come up, what it cannot get any more is a line, not a traceback."""
     limit = f"as={megabytes << 20}:{megabytes << 20}"
-    python = ended(limited(limit, sys.executable, "-c", "import shmtui.cli, shmtui.launch"))
+    python = ended(limited(limit, sys.executable, "-c", "import shmtui.cli.main, shmtui.cli.run"))
     words = [name if word == "NAME" else word for word in command]
     done = ended(limited(limit, *PROGRAM, *words))
     if python.returncode:

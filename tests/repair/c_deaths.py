@@ -19,16 +19,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.layout import ITEM_TYPES, seed_layout
-from shmtui.ipc.libc import running_libc
-from shmtui.ipc.process import own_identity
-from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, Step
-from shmtui.ipc.segment import unlink_segment
-from shmtui.observe.layout_choice import LayoutOptions
-from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import Certainty, Snapshot
-from shmtui.repair import Repairer
+from shmtui.layouts.options import LayoutOptions
+from shmtui.monitor.sampler import Sampler
+from shmtui.procfs.identity import own_identity
+from shmtui.repair.executor import Repairer
+from shmtui.shm.layout import ITEM_TYPES, seed_layout
+from shmtui.shm.libc import running_libc
+from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, Step
+from shmtui.shm.segment import unlink_segment
+from shmtui.snapshot import Certainty, Snapshot
 from shmtui.workers.supervisor import Supervisor
 from tests.compiling import Compiler
 from tests.peers import HERE

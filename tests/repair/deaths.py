@@ -16,20 +16,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.attach import SteeredSource
-from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.faults import DIE_AT, Fault
-from shmtui.ipc.layout import ITEM_TYPES, seed_layout
-from shmtui.ipc.libc import running_libc
-from shmtui.ipc.process import own_identity
-from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, Step, step_name
-from shmtui.ipc.ring import semaphore_names
-from shmtui.ipc.segment import unlink_segment
-from shmtui.observe.case import living, position
-from shmtui.observe.repair import Refusal
-from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import Certainty, Finding, Process, ProcessState, Snapshot
-from shmtui.repair import Repairer
+from shmtui.diagnosis.history import living, position
+from shmtui.monitor.sampler import Sampler
+from shmtui.procfs.identity import own_identity
+from shmtui.repair.executor import Repairer
+from shmtui.repair.plan import Refusal
+from shmtui.session.opener import SteeredSource
+from shmtui.shm.faults import DIE_AT, Fault
+from shmtui.shm.layout import ITEM_TYPES, seed_layout
+from shmtui.shm.libc import running_libc
+from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, Step, step_name
+from shmtui.shm.ring import semaphore_names
+from shmtui.shm.segment import unlink_segment
+from shmtui.snapshot import Certainty, Finding, Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
 from tests.waiting import poll
 

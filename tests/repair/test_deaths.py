@@ -2,7 +2,7 @@
 
 import pytest
 
-from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, Step
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, Step
 from tests.compiling import require
 from tests.repair.c_deaths import CCrew, c_deaths
 from tests.repair.deaths import ROLES, WAYS, Crew, Outcome, deaths

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.ipc.faults import Fault
-from shmtui.ipc.protocol import Role, SemaphoreRole, Step
-from shmtui.ipc.segment import map_segment, segment_path
-from shmtui.observe.layout_choice import LayoutOptions
-from shmtui.observe.procfs import stopped
-from shmtui.observe.repair import Plan, Refusal
-from shmtui.observe.snapshot import ProcessState
-from shmtui.repair import Repairer
+from shmtui.layouts.options import LayoutOptions
+from shmtui.procfs.maps import stopped
+from shmtui.repair.executor import Repairer
+from shmtui.repair.plan import Plan, Refusal
+from shmtui.shm.faults import Fault
+from shmtui.shm.protocol import Role, SemaphoreRole, Step
+from shmtui.shm.segment import map_segment, segment_path
+from shmtui.snapshot import ProcessState
 from tests.compiling import Compiler
 from tests.conftest import MakeBuffer, join
 from tests.peers import Peer, build
@@ -120,8 +120,8 @@ def hanging(gcc: Compiler, name: str) -> Iterator[Peer]:
 
 CUT_OFF = """
 import os, signal, sys, time
-from shmtui import repair
-from shmtui.observe.layout_choice import LayoutOptions
+from shmtui.repair import executor as repair
+from shmtui.layouts.options import LayoutOptions
 def overwrite(*_words):
     print("stopped", flush=True)
     time.sleep(60)

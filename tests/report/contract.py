@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shmtui.observe.snapshot import LayoutSource, Method, ProcessState, Status
+from shmtui.snapshot import LayoutSource, Method, ProcessState, Status
 
 NUMBER = (int, float)
 NONE = type(None)

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.ipc.protocol import Role, SemaphoreRole
-from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import (
+from shmtui.monitor.sampler import Sampler
+from shmtui.report.snapshot_json import line, run_json, snapshot_json
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import (
     EMPTY,
     Audit,
     Method,
@@ -25,7 +26,6 @@ from shmtui.observe.snapshot import (
     Throughput,
     Totals,
 )
-from shmtui.report.json import line, run_json, snapshot_json
 from tests.conftest import MakeBuffer, join
 from tests.report.contract import check
 

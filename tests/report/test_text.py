@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.ipc.protocol import Role, SemaphoreRole
-from shmtui.observe.snapshot import (
+from shmtui.report.snapshot_text import snapshot_lines, totals_lines
+from shmtui.sanitize import inert
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import (
     EMPTY,
     Audit,
     LayoutInfo,
@@ -21,8 +23,6 @@ from shmtui.observe.snapshot import (
     Throughput,
     Totals,
 )
-from shmtui.report.inert import inert
-from shmtui.report.text import snapshot_lines, totals_lines
 
 LAYOUT = LayoutInfo(LayoutSource.OPTIONS, 5, "int32", 4, Offsets(0, 20, 24, 32, 64, 96))
 BASE = replace(EMPTY, layout=LAYOUT, in_=3, out=1, occupancy=2)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shmtui.events import Event, Tone
-from shmtui.ipc.faults import Fault
-from shmtui.ipc.protocol import Role, SemaphoreRole
-from shmtui.observe.snapshot import (
+from shmtui.shm.faults import Fault
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import (
     Health,
     LayoutInfo,
     LayoutSource,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.layout import ITEM_TYPES, seed_layout
-from shmtui.ipc.libc import Libc
-from shmtui.observe.discovery import Entry, Kind
-from shmtui.observe.layout_choice import AmbiguousLayoutError
-from shmtui.observe.snapshot import (
+from shmtui.layouts.options import AmbiguousLayoutError
+from shmtui.monitor.discovery import Entry, Kind
+from shmtui.shm.layout import ITEM_TYPES, seed_layout
+from shmtui.shm.libc import Libc
+from shmtui.snapshot import (
     LayoutInfo,
     LayoutSource,
     Method,

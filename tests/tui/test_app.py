@@ -13,10 +13,10 @@ from textual.command import CommandList, CommandPalette
 from textual.geometry import Region
 
 from shmtui.events import Event, Tone
-from shmtui.ipc.protocol import Role, SemaphoreRole
-from shmtui.observe.snapshot import Origin, ProcessState, SegmentInfo, Snapshot
-from shmtui.tui.arrange import PANELS
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import Origin, ProcessState, SegmentInfo, Snapshot
 from shmtui.tui.keys import KEYS
+from shmtui.tui.panel_layout import PANELS
 from shmtui.tui.screens.help import HelpScreen
 from shmtui.tui.screens.kill_question import KillQuestion
 from shmtui.tui.screens.text_panel import TextPanel
@@ -550,7 +550,7 @@ async def test_a_vanished_terminal_ends_it(monkeypatch: pytest.MonkeyPatch) -> N
     """Instead of spinning on end of file."""
     b = lay_out()
     async with b.app.run_test(size=(80, 24)):
-        monkeypatch.setattr("shmtui.tui.terminal.hung_up", lambda: True)
+        monkeypatch.setattr("shmtui.tui.tty.hung_up", lambda: True)
         b.app.tick()
     assert b.app.return_code == 129
 

@@ -12,27 +12,28 @@ from hypothesis import strategies as st
 
 import shmtui.tui
 from shmtui.events import Event, Tone
-from shmtui.ipc.process import describe_exit
-from shmtui.ipc.protocol import Role, SemaphoreRole
-from shmtui.observe.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
-from shmtui.tui.draw import ring, strip
+from shmtui.procfs.identity import describe_exit
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
+from shmtui.tui.draw import ring
+from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.events import event_line
 from shmtui.tui.draw.graph import graph_lines
 from shmtui.tui.draw.help import help_lines
+from shmtui.tui.draw.index_markers import mark_line
 from shmtui.tui.draw.key_bar import key_bar
-from shmtui.tui.draw.marks import mark_line
 from shmtui.tui.draw.processes import header_line, row_line
 from shmtui.tui.draw.semaphores import semaphore_lines
 from shmtui.tui.draw.throughput import now_lines, throughput_lines
 from shmtui.tui.draw.title import title_line
-from shmtui.tui.flow import verdict
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.history import History
 from shmtui.tui.keys import KEYS
-from shmtui.tui.lines import Line, fit_line, plain, width_of
-from shmtui.tui.rows import Member, table_rows
+from shmtui.tui.process_rows import Member, table_rows
+from shmtui.tui.rate_history import History
+from shmtui.tui.spans import Line, fit_line, plain, width_of
+from shmtui.tui.status_line import verdict
 from shmtui.tui.text import cells, clip, fit, inert
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
 from tests.tui.bench import NOON, process, snapshot
 
 WIDTHS = st.integers(20, 250)

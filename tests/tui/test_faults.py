@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from shmtui.ipc.faults import Fault
-from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, step_name
-from shmtui.observe.snapshot import Audit, Origin, ProcessState, Totals
+from shmtui.shm.faults import Fault
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
+from shmtui.snapshot import Audit, Origin, ProcessState, Totals
 from shmtui.tui.draw.protocol import protocol_lines
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.lines import plain, width_of
 from shmtui.tui.screens.detail import DetailScreen
 from shmtui.tui.screens.faults import FaultScreen
+from shmtui.tui.spans import plain, width_of
 from tests.tui.bench import lay_out, process, snapshot
 from tests.tui.ends import screen_text, shows
 

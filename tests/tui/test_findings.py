@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtui.events import Event, Tone
-from shmtui.ipc.protocol import Role, SemaphoreRole
-from shmtui.ipc.value import Fields
-from shmtui.observe.snapshot import (
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.value import Fields
+from shmtui.snapshot import (
     Certainty,
     Finding,
     Health,
@@ -25,11 +25,11 @@ from shmtui.observe.snapshot import (
 from shmtui.tui.draw.findings import event_text, finding_line, finding_text
 from shmtui.tui.draw.processes import header_line, row_line
 from shmtui.tui.draw.ring import ring_lines, values_wanted
-from shmtui.tui.flow import AGREEING, verdict
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.lines import fit_line, plain, width_of
-from shmtui.tui.rows import table_rows, without_workers
+from shmtui.tui.process_rows import table_rows, without_workers
 from shmtui.tui.screens.detail import DetailScreen
+from shmtui.tui.spans import fit_line, plain, width_of
+from shmtui.tui.status_line import AGREEING, verdict
 from shmtui.tui.widgets import EventsPanel
 from tests.tui.bench import NOON, lay_out, process, snapshot
 from tests.tui.ends import screen_text

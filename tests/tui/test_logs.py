@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.draw.logs import Tab, log_line, tabs_line, visible
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.lines import plain, width_of
 from shmtui.tui.screens.logs import LogPanel, LogScreen
+from shmtui.tui.spans import plain, width_of
 from tests.tui.bench import FakeSource, snapshot
 from tests.tui.ends import FakeLog, ProgramSteering, screen_text
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.observe.discovery import Kind
-from shmtui.observe.layout_words import option_words
+from shmtui.layouts.describe import option_words
+from shmtui.monitor.discovery import Kind
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.draw.picker import (
     columns_for,
@@ -19,9 +19,9 @@ from shmtui.tui.draw.picker import (
 )
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.lines import plain, width_of
 from shmtui.tui.screens.layouts import LayoutScreen
 from shmtui.tui.screens.picker import PickerPanel, PickerScreen
+from shmtui.tui.spans import plain, width_of
 from shmtui.tui.text import cells, inert
 from tests.tui.bench import FakeSource, FakeSteering, snapshot
 from tests.tui.ends import FIVE, SIX, BytesSource, FakeOpener, entry, screen_text, shows

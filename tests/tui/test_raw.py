@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.ipc.protocol import Role
-from shmtui.observe.snapshot import LayoutInfo, LayoutSource, Offsets, Origin
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import LayoutInfo, LayoutSource, Offsets, Origin
 from shmtui.tui.app import DashboardApp
-from shmtui.tui.arrange import RAW_PANELS, arrange
-from shmtui.tui.draw.raw import (
+from shmtui.tui.byte_window import FRESH, Heat, Window
+from shmtui.tui.draw.bytes import (
     READINGS,
     form_for,
     gutter_for,
@@ -21,11 +21,11 @@ from shmtui.tui.draw.raw import (
     value_text,
 )
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.lines import plain, width_of
+from shmtui.tui.panel_layout import RAW_PANELS, arrange
 from shmtui.tui.screens.layouts import LayoutScreen
 from shmtui.tui.screens.offset import OffsetScreen
+from shmtui.tui.spans import plain, width_of
 from shmtui.tui.widgets import Panel
-from shmtui.tui.window import FRESH, Heat, Window
 from tests.tui.bench import process
 from tests.tui.ends import FIVE, BytesSource, FakeOpener, entry, screen_text, shows
 

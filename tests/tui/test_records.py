@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.ipc.protocol import Role
-from shmtui.observe.snapshot import Health, Method, ProcessState, Status, Throughput
-from shmtui.tui.arrange import PANELS, Box, arrange
-from shmtui.tui.flow import AGREEING, Flow, Steady, flow, verdict
-from shmtui.tui.history import History
-from shmtui.tui.rows import Group, follow, table_rows
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import Health, Method, ProcessState, Status, Throughput
+from shmtui.tui.panel_layout import PANELS, Box, arrange
+from shmtui.tui.process_rows import Group, follow, table_rows
+from shmtui.tui.rate_history import History
+from shmtui.tui.status_line import AGREEING, Flow, Steady, flow, verdict
 from tests.tui.bench import process, snapshot
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shmtui.tui import terminal
+from shmtui.tui import tty as terminal
 
 
 def test_a_closed_terminal_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.protocol import Role
+from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.protocol import Role
 from shmtui.workers.supervisor import Supervisor
 from tests.workers.crew import MAX, Crew
 

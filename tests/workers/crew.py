@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.control import ControlRecord, Field
-from shmtui.ipc.protocol import UNTHROTTLED, Role, SemaphoreRole
+from shmtui.shm.control_block import ControlRecord, Field
+from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.protocol import UNTHROTTLED, Role, SemaphoreRole
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import join
 from tests.program import worker_records

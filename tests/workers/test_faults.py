@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.attach import SteeredSource
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.buffer import OwnBuffer
-from shmtui.ipc.control import Field
-from shmtui.ipc.faults import Fault, fault_name, fault_of, fault_word, forecast, parse_fault
-from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step, step_name
-from shmtui.observe.sampler import Sampler
-from shmtui.observe.snapshot import Process, ProcessState, Snapshot
+from shmtui.monitor.sampler import Sampler
+from shmtui.session.opener import SteeredSource
+from shmtui.shm.control_block import Field
+from shmtui.shm.faults import Fault, fault_name, fault_of, fault_word, forecast, parse_fault
+from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step, step_name
+from shmtui.snapshot import Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import MakeBuffer
 from tests.waiting import poll

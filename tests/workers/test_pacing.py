@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from shmtui.ipc.control import Field
-from shmtui.ipc.protocol import Role
+from shmtui.shm.control_block import Field
+from shmtui.shm.protocol import Role
 from tests.conftest import MakeBuffer, join
 from tests.waiting import poll
 from tests.workers.crew import Crew, blocked, items, record_of, still_works, wait_items, wait_obeyed

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from shmtui.ipc.process import start_time
-from shmtui.ipc.protocol import Role
+from shmtui.procfs.identity import start_time
+from shmtui.shm.protocol import Role
 from shmtui.workers import supervisor as supervisor_module
 from shmtui.workers.child import led_by
 from shmtui.workers.supervisor import Supervisor

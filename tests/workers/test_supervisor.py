@@ -10,10 +10,10 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.events import Tone
-from shmtui.ipc.control import Condition, Field
-from shmtui.ipc.control_file import read_header
-from shmtui.ipc.protocol import Role, SemaphoreRole
-from shmtui.ipc.segment import map_segment
+from shmtui.shm.control_block import Condition, Field
+from shmtui.shm.control_file import read_header
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.segment import map_segment
 from shmtui.workers import supervisor as supervisor_module
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import MakeBuffer, join

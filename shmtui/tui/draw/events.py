@@ -1,9 +1,9 @@
 """What happened, newest first. Pure."""
 
 from shmtui.events import Event, Tone
-from shmtui.tui.figures import format_clock
+from shmtui.tui.formatting import format_clock
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, clip_line, line
+from shmtui.tui.spans import Line, clip_line, line
 from shmtui.tui.text import inert
 
 _ROLES = {Tone.INFO: "accent", Tone.GOOD: "good", Tone.WARN: "warn", Tone.BAD: "bad"}

@@ -1,13 +1,12 @@
 """Findings: a line each among the events, and one in full. Pure."""
 
 from shmtui.events import Event, Tone
-from shmtui.language import _, ngettext
-from shmtui.observe.snapshot import Finding, Health, Status
-from shmtui.observe.words import word
+from shmtui.i18n import _, ngettext
+from shmtui.snapshot import Finding, Health, Status, word
 from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.figures import format_clock
+from shmtui.tui.formatting import format_clock
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, Span, clip_line, line
+from shmtui.tui.spans import Line, Span, clip_line, line
 from shmtui.tui.text import inert
 
 _ROLES = {Status.CRITICAL: "bad", Status.WARNING: "warn"}

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, Span, clip_line, line, width_of
+from shmtui.tui.spans import Line, Span, clip_line, line, width_of
 from shmtui.tui.text import clip
 
 
@@ -12,7 +12,7 @@ def top(number: str, title: str, remark: str, width: int, focused: bool, glyphs:
     """The upper edge; ``number`` is the key that jumps here, ``remark`` stands on the right.
 
     >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.lines import plain
+    >>> from shmtui.tui.spans import plain
     >>> plain(top("1", "Ring", "", 16, False, UNICODE))
     '╭─ 1 Ring ─────╮'
     """
@@ -44,7 +44,7 @@ def bottom(remark: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
     """The lower edge, a remark near its right end.
 
     >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.lines import plain
+    >>> from shmtui.tui.spans import plain
     >>> plain(bottom("in 4", 12, False, UNICODE))
     '╰──── in 4 ╯'
     """

@@ -8,11 +8,11 @@ back each keeps its place, and a difference shows as a lack of symmetry.
 from collections.abc import Sequence
 from functools import lru_cache
 
-from shmtui.language import _
-from shmtui.tui.figures import format_axis, nice_ceiling
+from shmtui.i18n import _
+from shmtui.tui.formatting import format_axis, nice_ceiling
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.history import Pair
-from shmtui.tui.lines import Line, Span, line
+from shmtui.tui.rate_history import Pair
+from shmtui.tui.spans import Line, Span, line
 
 AXIS = 7
 """Cells that the axis and its labels take."""
@@ -117,7 +117,7 @@ def _time_axis(cells: int, glyphs: Glyphs) -> Line:
     """Zero, and how long ago, on the line that both sides start from.
 
     >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.lines import plain
+    >>> from shmtui.tui.spans import plain
     >>> plain(_time_axis(30, UNICODE))
     '     0┤60 s ago ─── 30 s ──────── now'
     """

@@ -1,10 +1,10 @@
 """The help screen: every key, the mouse, and what the glyphs mean. Pure."""
 
-from shmtui.language import N_, _
-from shmtui.observe.snapshot import ProcessState
+from shmtui.i18n import N_, _
+from shmtui.snapshot import ProcessState
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import MOUSE, ROW_KEYS, available
-from shmtui.tui.lines import Line, line
+from shmtui.tui.spans import Line, line
 
 _STATE_WORDS = {
     ProcessState.STARTING: N_("starting"),

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from shmtui.language import _
+from shmtui.i18n import _
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import Key, available, shown_key
-from shmtui.tui.lines import Line, Span, fit_line
+from shmtui.tui.spans import Line, Span, fit_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """A lesson's text, as lines for a width. Pure."""
 
-from shmtui.language import _
+from shmtui.i18n import _
 from shmtui.lessons.lesson import Lesson, Press
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, line
+from shmtui.tui.spans import Line, line
 from shmtui.tui.text import inert
 
 _SHOWN = {"escape": "esc", "plus": "+", "minus": "-"}

@@ -6,7 +6,7 @@ from itertools import islice
 
 from shmtui.tui.draw.key_bar import Target
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, Span, clip_line, line
+from shmtui.tui.spans import Line, Span, clip_line, line
 from shmtui.tui.text import cells, clip, inert
 
 TAB_MOST = 24

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shmtui.language import N_, _
-from shmtui.observe.discovery import Entry, Kind
-from shmtui.observe.entry_text import age_text, mappers_text, size_text, why_not
+from shmtui.i18n import N_, _
+from shmtui.monitor.discovery import Entry, Kind
+from shmtui.report.segment_rows import age_text, mappers_text, size_text, why_not
 from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, Span, clip_line, line
+from shmtui.tui.spans import Line, Span, clip_line, line
 from shmtui.tui.text import cells, fit, inert
 
 

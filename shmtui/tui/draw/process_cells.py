@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shmtui.events import Tone
-from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, step_name
-from shmtui.language import N_, _
-from shmtui.observe.snapshot import Origin, Process, ProcessState
-from shmtui.observe.words import word
+from shmtui.i18n import N_, _
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
+from shmtui.snapshot import Origin, Process, ProcessState, word
 from shmtui.tui.draw.semaphores import ROLES as SEMAPHORE_ROLES
-from shmtui.tui.figures import (
+from shmtui.tui.formatting import (
     format_count,
     format_date,
     format_rate,
@@ -18,8 +17,8 @@ from shmtui.tui.figures import (
     format_wait,
 )
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Span
-from shmtui.tui.rows import Group
+from shmtui.tui.process_rows import Group
+from shmtui.tui.spans import Span
 from shmtui.tui.text import inert
 
 _STATE_ROLES = {
@@ -83,7 +82,7 @@ def _blocked(process: Process, glyphs: Glyphs) -> Span:
     """The semaphore, and that nobody can wake it or for how long it has waited.
 
     >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.ipc.protocol import SemaphoreRole
+    >>> from shmtui.shm.protocol import SemaphoreRole
     >>> p = Process(1, "produtor", Role.PRODUCER, ProcessState.BLOCKED, wakeable=False,
     ...     blocked_on=SemaphoreRole.EMPTY)
     >>> [cell(p, UNICODE).text for cell in (_blocked_short, _blocked, _blocked_long)]

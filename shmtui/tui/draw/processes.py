@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shmtui.language import _
-from shmtui.observe.snapshot import Process, ProcessState
-from shmtui.observe.words import word
+from shmtui.i18n import _
+from shmtui.snapshot import Process, ProcessState, word
 from shmtui.tui.draw.process_cells import (
     BLOCKED,
     BLOCKED_LONG,
@@ -31,8 +30,8 @@ from shmtui.tui.draw.process_cells import (
     Column,
 )
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, Span, clip_line
-from shmtui.tui.rows import Group, Row
+from shmtui.tui.process_rows import Group, Row
+from shmtui.tui.spans import Line, Span, clip_line
 from shmtui.tui.text import fit, inert
 
 _INDENT = 2

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from shmtui.ipc.protocol import PROTOCOL_STEPS, Role, step_name
-from shmtui.observe.snapshot import Process, ProcessState
-from shmtui.observe.words import word
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
+from shmtui.snapshot import Process, ProcessState, word
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, Span, clip_line, width_of
+from shmtui.tui.spans import Line, Span, clip_line, width_of
 
 _ROLES = (Role.PRODUCER, Role.CONSUMER)
 

@@ -8,15 +8,15 @@ a hundred do.
 
 from enum import Enum
 
-from shmtui.ipc.layout import ITEM_TYPES
-from shmtui.language import _
-from shmtui.observe.snapshot import Slot, Snapshot
-from shmtui.tui.draw.marks import mark_line
+from shmtui.i18n import _
+from shmtui.shm.layout import ITEM_TYPES
+from shmtui.snapshot import Slot, Snapshot
+from shmtui.tui.draw.index_markers import mark_line
+from shmtui.tui.draw.ring_strip import legend, plan_strip, strip_lines
 from shmtui.tui.draw.slot_list import full_role, list_columns, list_lines, slot_at
-from shmtui.tui.draw.strip import legend, plan_strip, strip_lines
-from shmtui.tui.figures import format_count, format_percent, format_value
+from shmtui.tui.formatting import format_count, format_percent, format_value
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, Span, fit_line, line, width_of
+from shmtui.tui.spans import Line, Span, fit_line, line, width_of
 from shmtui.tui.text import clip, fit
 
 BOX_MIN, BOX_MAX = 6, 24
@@ -140,9 +140,9 @@ def _stands_for(index: int | None, slot: int | None, slots: int) -> str:
 def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     """How full the ring is, as a bar and in figures.
 
-    >>> from shmtui.observe.snapshot import EMPTY
+    >>> from shmtui.snapshot import EMPTY
     >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.lines import plain
+    >>> from shmtui.tui.spans import plain
     >>> plain(bar_line(EMPTY, 30, UNICODE))
     'occupancy unknown'
     """
@@ -168,7 +168,7 @@ def bar(full: int, slots: int, width: int, glyphs: Glyphs) -> Line:
     """A bar of ``width`` cells; anything at all shows, and only full is full.
 
     >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.lines import plain
+    >>> from shmtui.tui.spans import plain
     >>> plain(bar(3, 5, 10, UNICODE)), plain(bar(1, 1000, 4, UNICODE))
     ('██████────', '▏───')
     """

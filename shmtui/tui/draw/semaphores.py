@@ -1,13 +1,13 @@
 """The three semaphores: value, waiters and who they are, and whether the permits add up. Pure."""
 
-from shmtui.ipc.protocol import SemaphoreRole
-from shmtui.language import _, ngettext
-from shmtui.observe.snapshot import Process, ProcessState, SemaphoreState, Snapshot
+from shmtui.i18n import _, ngettext
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import Process, ProcessState, SemaphoreState, Snapshot
 from shmtui.tui.draw.ring import bar
-from shmtui.tui.figures import format_count
-from shmtui.tui.flow import Balance, Permits, permits
+from shmtui.tui.formatting import format_count
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, Span, clip_line, fit_line, line, width_of
+from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, width_of
+from shmtui.tui.status_line import Balance, Permits, permits
 from shmtui.tui.text import fit, inert
 
 ROLES = {
@@ -50,7 +50,7 @@ def semaphore_lines(
 def remark(snapshot: Snapshot) -> str:
     """Where the semaphores live, and whether other processes can be woken through them.
 
-    >>> from shmtui.observe.snapshot import EMPTY
+    >>> from shmtui.snapshot import EMPTY
     >>> remark(EMPTY)
     'embedded'
     """

@@ -1,9 +1,9 @@
 """The slots of a ring whose items are structs, arrays or text: a line each. Pure."""
 
-from shmtui.ipc.value import value_text
-from shmtui.observe.snapshot import Slot, Snapshot
+from shmtui.shm.value import value_text
+from shmtui.snapshot import Slot, Snapshot
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.lines import Line, Span, fit_line, line, width_of
+from shmtui.tui.spans import Line, Span, fit_line, line, width_of
 from shmtui.tui.text import clip, inert
 
 COLUMN_LEAST = 30

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from shmtui.language import _
-from shmtui.observe.snapshot import Method, Snapshot
+from shmtui.i18n import _
+from shmtui.snapshot import Method, Snapshot
 from shmtui.tui.draw.graph import graph_lines, spark
-from shmtui.tui.figures import format_count, format_rate, known_rate, method_words
+from shmtui.tui.formatting import format_count, format_rate, known_rate, method_words
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.history import Pair
-from shmtui.tui.lines import Line, Span, clip_line, fit_line, line, width_of
+from shmtui.tui.rate_history import Pair
+from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, width_of
 
 NOW = 26
 """Cells of the figures beside the graph."""

@@ -1,11 +1,11 @@
 """The title line: what is looked at, how it is, and how often it is looked at. Pure."""
 
-from shmtui.language import _
-from shmtui.observe.snapshot import LayoutSource
-from shmtui.tui.figures import format_bytes, format_count, format_uptime
-from shmtui.tui.lines import Line, Span, clip_line, fit_line, line, spread, width_of
+from shmtui.i18n import _
+from shmtui.snapshot import LayoutSource
+from shmtui.tui.formatting import format_bytes, format_count, format_uptime
+from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, spread, width_of
 from shmtui.tui.text import clip, inert
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
 
 _GLYPHS = {"good": "pip", "warn": "up", "bad": "no", "consumer": "no_pip"}
 

@@ -8,10 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
-from shmtui.language import _
-from shmtui.tui.lines import Line
+from shmtui.i18n import _
 from shmtui.tui.screens.text_panel import TextPanel
-from shmtui.tui.view import View
+from shmtui.tui.spans import Line
+from shmtui.tui.view_model import View
 
 
 class WrappedPanel(TextPanel):

@@ -6,15 +6,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from shmtui.ipc.faults import Fault, fault_name, forecast
-from shmtui.ipc.protocol import Role
-from shmtui.language import _
+from shmtui.i18n import _
+from shmtui.shm.faults import Fault, fault_name, forecast
+from shmtui.shm.protocol import Role
 from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.lines import Line, clip_line, line
-from shmtui.tui.orders import Aim
 from shmtui.tui.screens.rows_panel import RowsPanel
+from shmtui.tui.spans import Line, clip_line, line
 from shmtui.tui.text import fit, inert
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
+from shmtui.tui.worker_commands import Aim
 
 _NAME = 24
 """Cells for the name of a fault."""

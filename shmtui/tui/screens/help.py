@@ -6,10 +6,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from shmtui.language import _
+from shmtui.i18n import _
 from shmtui.tui.draw.help import help_lines
 from shmtui.tui.screens.text_panel import TextPanel
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
 
 
 class HelpScreen(ModalScreen[None]):

@@ -7,11 +7,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from shmtui.language import N_, _
-from shmtui.tui.lines import Line, line
+from shmtui.i18n import N_, _
 from shmtui.tui.screens.text_panel import TextPanel
+from shmtui.tui.spans import Line, line
 from shmtui.tui.text import clip, inert
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
 
 _YES, _NO = N_("  y  Kill  "), N_("  n  Leave it  ")
 

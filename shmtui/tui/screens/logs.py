@@ -7,14 +7,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from shmtui.language import N_, _, ngettext
-from shmtui.observe.participants import short_command
+from shmtui.i18n import N_, _, ngettext
+from shmtui.monitor.process_table import short_command
 from shmtui.tui.draw.key_bar import Target
 from shmtui.tui.draw.logs import Tab, log_line, tabs_line, visible
-from shmtui.tui.figures import format_count
-from shmtui.tui.lines import Line, line
+from shmtui.tui.formatting import format_count
 from shmtui.tui.ports import Log, Steering
-from shmtui.tui.view import View
+from shmtui.tui.spans import Line, line
+from shmtui.tui.view_model import View
 from shmtui.tui.widgets.panel import Panel
 
 

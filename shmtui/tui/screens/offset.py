@@ -5,12 +5,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from shmtui.language import N_, _
-from shmtui.tui.draw.raw import parse_offset
-from shmtui.tui.lines import Line, line
+from shmtui.i18n import N_, _
+from shmtui.tui.draw.bytes import parse_offset
 from shmtui.tui.screens.typed_screen import TypedScreen
+from shmtui.tui.spans import Line, line
 from shmtui.tui.text import inert
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
 from shmtui.tui.widgets.panel import Panel
 
 

@@ -7,18 +7,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from shmtui.errors import ShmtuiError
-from shmtui.language import N_, _
-from shmtui.observe.discovery import Entry
-from shmtui.observe.entry_text import by_interest, matches, why_not
-from shmtui.observe.layout_choice import AmbiguousLayoutError
+from shmtui.i18n import N_, _
+from shmtui.layouts.options import AmbiguousLayoutError
+from shmtui.monitor.discovery import Entry
+from shmtui.report.segment_rows import by_interest, matches, why_not
 from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
 from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.lines import Line, line
 from shmtui.tui.ports import Opened, Opener
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
+from shmtui.tui.spans import Line, line
 from shmtui.tui.text import inert
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
 
 
 class PickerPanel(RowsPanel):

@@ -10,15 +10,15 @@ from textual.screen import ModalScreen
 
 from shmtui.errors import ShmtuiError
 from shmtui.events import Tone
-from shmtui.language import _
-from shmtui.observe.repair import Plan, Refusal
-from shmtui.observe.repair_text import proposal_lines
+from shmtui.i18n import _
+from shmtui.repair.describe import proposal_lines
+from shmtui.repair.plan import Plan, Refusal
 from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.lines import Line, line
 from shmtui.tui.ports import Mender, Steering
 from shmtui.tui.screens.detail import WrappedPanel
+from shmtui.tui.spans import Line, line
 from shmtui.tui.text import inert
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
 
 
 class RepairScreen(ModalScreen[None]):

@@ -3,10 +3,10 @@
 from textual import events
 from textual.message import Message
 
-from shmtui.tui.lines import Line, Span
-from shmtui.tui.rows import scroll_to
+from shmtui.tui.process_rows import scroll_to
+from shmtui.tui.spans import Line, Span
 from shmtui.tui.text import fit
-from shmtui.tui.view import View
+from shmtui.tui.view_model import View
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 
-from shmtui.tui.lines import Line
-from shmtui.tui.view import View
+from shmtui.tui.spans import Line
+from shmtui.tui.view_model import View
 from shmtui.tui.widgets.panel import Panel
 
 

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 from textual import events
 from textual.screen import ModalScreen
 
-from shmtui.tui.draw.typing import pasted, typed
+from shmtui.tui.draw.line_edit import pasted, typed
 
 Answer = TypeVar("Answer")
 

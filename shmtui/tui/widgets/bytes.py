@@ -6,11 +6,11 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from shmtui.language import N_, _, ngettext
-from shmtui.tui.draw.raw import READINGS, form_for, gutter_for, last_first, raw_lines
-from shmtui.tui.figures import format_count
-from shmtui.tui.lines import Line
-from shmtui.tui.view import View
+from shmtui.i18n import N_, _, ngettext
+from shmtui.tui.draw.bytes import READINGS, form_for, gutter_for, last_first, raw_lines
+from shmtui.tui.formatting import format_count
+from shmtui.tui.spans import Line
+from shmtui.tui.view_model import View
 from shmtui.tui.widgets.panel import Panel
 
 

@@ -6,13 +6,13 @@ from textual import events
 from textual.message import Message
 
 from shmtui.events import Event
-from shmtui.language import N_, _
-from shmtui.observe.snapshot import Finding
+from shmtui.i18n import N_, _
+from shmtui.snapshot import Finding
 from shmtui.tui.draw.events import event_line
 from shmtui.tui.draw.findings import event_text, finding_line, finding_text, findings_count
-from shmtui.tui.lines import Line, line
-from shmtui.tui.rows import scroll_to
-from shmtui.tui.view import View
+from shmtui.tui.process_rows import scroll_to
+from shmtui.tui.spans import Line, line
+from shmtui.tui.view_model import View
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 _Row = Finding | Event

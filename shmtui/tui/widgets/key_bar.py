@@ -3,7 +3,7 @@
 from textual import events
 
 from shmtui.tui.draw.key_bar import Target, key_bar
-from shmtui.tui.lines import Line
+from shmtui.tui.spans import Line
 from shmtui.tui.widgets.panel import Panel
 
 

@@ -1,11 +1,11 @@
 """The lesson beside the panels, or over them where there is no room beside."""
 
-from shmtui.language import N_, _
+from shmtui.i18n import N_, _
 from shmtui.lessons.lesson import Lesson
 from shmtui.tui.draw.lesson import lesson_lines
-from shmtui.tui.lines import Line
 from shmtui.tui.screens.text_panel import TextPanel
-from shmtui.tui.view import View
+from shmtui.tui.spans import Line
+from shmtui.tui.view_model import View
 
 
 class LessonPanel(TextPanel):

@@ -5,7 +5,7 @@ from typing import ClassVar
 from rich.style import Style
 from textual.widget import Widget
 
-from shmtui.tui.lines import OWN_BACKGROUND, ROLES
+from shmtui.tui.spans import OWN_BACKGROUND, ROLES
 
 
 class Palette(Widget):

@@ -8,12 +8,12 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from shmtui.language import _
+from shmtui.i18n import _
 from shmtui.tui.draw import frame
-from shmtui.tui.lines import Line, Span, fit_line, join_blanks
-from shmtui.tui.view import View
-from shmtui.tui.widgets.ground import Ground
+from shmtui.tui.spans import Line, Span, fit_line, join_blanks
+from shmtui.tui.view_model import View
 from shmtui.tui.widgets.palette import Palette
+from shmtui.tui.widgets.repaint import Ground
 
 
 def runs(rows: list[int]) -> list[tuple[int, int]]:

@@ -7,12 +7,11 @@ stays on a row number while processes come and go.
 from textual import events
 from textual.message import Message
 
-from shmtui.language import N_, _, ngettext
-from shmtui.observe.snapshot import Process
+from shmtui.i18n import N_, _, ngettext
+from shmtui.snapshot import Process
 from shmtui.tui.draw.processes import header_line, row_line
 from shmtui.tui.draw.protocol import protocol_lines
-from shmtui.tui.lines import Line
-from shmtui.tui.rows import (
+from shmtui.tui.process_rows import (
     PRODUCERS,
     Key,
     Member,
@@ -22,7 +21,8 @@ from shmtui.tui.rows import (
     table_rows,
     without_workers,
 )
-from shmtui.tui.view import View
+from shmtui.tui.spans import Line
+from shmtui.tui.view_model import View
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 

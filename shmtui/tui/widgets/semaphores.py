@@ -1,8 +1,8 @@
 """The semaphores panel."""
 
-from shmtui.language import N_
+from shmtui.i18n import N_
 from shmtui.tui.draw import semaphores
-from shmtui.tui.lines import Line
+from shmtui.tui.spans import Line
 from shmtui.tui.widgets.panel import Panel
 
 

@@ -1,8 +1,8 @@
 """The throughput panel."""
 
-from shmtui.language import N_, _
+from shmtui.i18n import N_, _
 from shmtui.tui.draw import throughput
-from shmtui.tui.lines import Line
+from shmtui.tui.spans import Line
 from shmtui.tui.widgets.panel import Panel
 
 

@@ -1,7 +1,7 @@
 """The title line."""
 
 from shmtui.tui.draw.title import title_line
-from shmtui.tui.lines import Line
+from shmtui.tui.spans import Line
 from shmtui.tui.widgets.panel import Panel
 
 

@@ -1,0 +1,142 @@
+"""``run --headless``: the workers without a screen, and a balance at the end."""
+
+import asyncio
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from shmtui.diagnosis.audit import audit_of
+from shmtui.errors import ExitCode
+from shmtui.events import Tone
+from shmtui.monitor.sampler import Sampler
+from shmtui.report.snapshot_json import line, run_json
+from shmtui.report.snapshot_text import snapshot_lines, totals_lines
+from shmtui.session.opener import SteeredSource
+from shmtui.session.run_options import RunOptions
+from shmtui.session.terminal import ENDING_SIGNALS, ignore_signals, note, noted_signal
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import Audit, Method, Snapshot, Throughput
+from shmtui.workers.supervisor import Supervisor
+
+READY_SECONDS: Final = 15.0
+LOOK_SECONDS: Final = 0.25
+SLOTS_REPORTED: Final = 64
+REST_SECONDS: Final = 1.3
+"""How long a buffer whose semaphores are not at rest is watched for findings at the end."""
+
+
+def run_headless(
+    options: RunOptions, supervisor: Supervisor, sampler: Sampler, source: SteeredSource
+) -> int:
+    """Run, end the workers, and print what they moved; returns the exit code."""
+    code, seconds = asyncio.run(_headless(options, supervisor, source))
+    supervisor.close()
+    totals = settle(sampler, source, seconds, supervisor.dead_hands)
+    for text in _report(options, sampler, totals, source.last):
+        print(text)  # noqa: T201 - the program's output
+    sys.stdout.flush()
+    lost = totals.balanced is False and code == ExitCode.OK
+    return ExitCode.FINDINGS if lost else code
+
+
+async def _headless(
+    options: RunOptions, supervisor: Supervisor, source: SteeredSource
+) -> tuple[int, float]:
+    """Let the workers run; returns the exit code and how many seconds they ran."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+    for number in ENDING_SIGNALS:
+        loop.add_signal_handler(number, _end, ended, number)
+    if (early := noted_signal()) is not None:
+        _end(ended, early)
+    supervisor.watch(loop)
+    if not options.json:
+        supervisor.on_event = lambda event: note(event.text)
+        for event in supervisor.history():
+            if event.tone is not Tone.GOOD:
+                note(event.text)
+    patience = time.monotonic() + READY_SECONDS
+    while not (supervisor.ready() or ended.done()) and time.monotonic() < patience:
+        await asyncio.sleep(0.002)
+    started = time.monotonic_ns()
+    length = math.inf if options.duration is None else options.duration
+    supervisor.release(0 if math.isinf(length) else started + int(length * 1e9))
+    while not ended.done():
+        left = length - (time.monotonic_ns() - started) / 1e9
+        if left <= 0:
+            break
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(ended), min(left, LOOK_SECONDS))
+        source.sample()
+    seconds = (time.monotonic_ns() - started) / 1e9
+    for number in ENDING_SIGNALS:
+        loop.remove_signal_handler(number)
+    # Here, and not once the loop is closed: there would be a moment with nobody at the door.
+    ignore_signals()
+    return (128 + ended.result() if ended.done() else ExitCode.OK), seconds
+
+
+def _end(ended: "asyncio.Future[int]", number: int) -> None:
+    if not ended.done():
+        ended.set_result(number)
+
+
+def settle(
+    sampler: Sampler, source: SteeredSource, seconds: float, dead_hands: tuple[str, ...] = ()
+) -> Audit:
+    """Count what a run moved, once its workers have ended; what is wrong then is found too."""
+    snapshot = source.sample()
+    audit = audit_of(
+        snapshot, sampler.resident_sum, foreign=source.foreign_seen, seconds=seconds,
+        dead_hands=dead_hands,
+    )  # fmt: skip
+    sampler.audit = audit
+    deadline = time.monotonic() + REST_SECONDS
+    suspicious = audit.balanced is False or not at_rest(snapshot)
+    while suspicious and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        snapshot = source.sample()
+    return audit
+
+
+def at_rest(snapshot: Snapshot) -> bool:
+    """Whether the semaphores stand as they have to where nobody is at work."""
+    values = {role: state.value for role, state in snapshot.semaphores.items()}
+    if None in values.values():
+        return True
+    permits = sum(v or 0 for v in values.values()) - (values.get(SemaphoreRole.MUTEX) or 0)
+    return values.get(SemaphoreRole.MUTEX) == 1 and permits == snapshot.layout.slots
+
+
+def averaged(snapshot: Snapshot, totals: Audit, last: Snapshot | None) -> Snapshot:
+    """The last snapshot of a run, with the rates of the run as a whole.
+
+    Where others took part, the throughput is what was measured last.
+    """
+    moved, seconds = totals.moved, totals.seconds
+    throughput = Throughput(moved.produced / seconds, moved.consumed / seconds, Method.COUNTERS)
+    if totals.foreign:
+        throughput = Throughput() if last is None else last.throughput
+    return replace(
+        snapshot,
+        throughput=throughput,
+        processes=tuple(
+            p if p.items is None else replace(p, rate=p.items / seconds) for p in snapshot.processes
+        ),
+    )
+
+
+def _report(
+    options: RunOptions, sampler: Sampler, totals: Audit, last: Snapshot | None
+) -> Iterator[str]:
+    sampler.slots_shown = SLOTS_REPORTED
+    snapshot = averaged(sampler.sample(), totals, last)
+    if options.json:
+        yield line(run_json(snapshot, totals))
+        return
+    yield from snapshot_lines(snapshot)
+    yield from totals_lines(totals)

@@ -1,0 +1,133 @@
+"""The command line in the reader's language: its help, its usage errors, the option that chooses.
+
+Help is written in English where the commands are declared, and translated once the language is
+known. What click says of itself it asks gettext for, which looks at LANGUAGE: that variable is
+ours while click reads the arguments, and as it was again when a command runs.
+"""
+
+import contextlib
+import inspect
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import click
+
+from shmtui.i18n import DOMAIN, LANGUAGES, LOCALE, N_, _, language_in_use, use_language
+from shmtui.i18n import language_of as language_of_environment
+
+_OPTION: Final = "--lang"
+_CLICK_ASKS: Final = "LANGUAGE"
+_before: str | None = None
+
+
+class SpokenCommand(click.Command):
+    """A command that can be told the language."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.params.append(_lang_option())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, in the environment that the user gave."""
+        with _language_variable(_before):
+            return super().invoke(ctx)
+
+
+class RunByDefault(click.Group):
+    """A group that runs ``run`` where no command is named: ``shmtui --slots 64`` works."""
+
+    command_class = SpokenCommand
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.params.append(_lang_option())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``run`` in front of what names no command; the language may stand before it."""
+        own = _leading_language(args)
+        first = args[own] if len(args) > own else ""
+        # While a shell completes the first word there is none yet: it may become a command.
+        nothing = len(args) == own and not ctx.resilient_parsing
+        if nothing or (first.startswith("-") and first not in {"-h", "--help", "--version"}):
+            args = [*args[:own], "run", *args[own:]]
+        return super().parse_args(ctx, args)
+
+
+def _lang_option() -> click.Option:
+    return click.Option(
+        [_OPTION],
+        type=click.Choice(LANGUAGES),
+        expose_value=False,
+        help=N_("Language of every text; otherwise that of $SHMTUI_LANG or of the locale."),
+    )
+
+
+def _leading_language(args: Sequence[str]) -> int:
+    """How many of the first words say the language."""
+    if args and args[0] == _OPTION:
+        return min(2, len(args))
+    return 1 if args and args[0].startswith(_OPTION + "=") else 0
+
+
+def language_asked(arguments: Sequence[str]) -> str | None:
+    """The language that the arguments ask for, the last word on it; None where they do not.
+
+    >>> language_asked(["run", "--lang", "pt"]), language_asked(["--lang=en", "ls"])
+    ('pt', 'en')
+    """
+    asked = None
+    for at, word in enumerate(arguments):
+        if word == "--":
+            break
+        value = word.removeprefix(_OPTION + "=")
+        if word == _OPTION:
+            value = arguments[at + 1] if at + 1 < len(arguments) else ""
+        elif value == word:
+            continue
+        asked = value if value in LANGUAGES else asked
+    return asked
+
+
+@contextlib.contextmanager
+def spoken(group: click.Group, arguments: Sequence[str]) -> Iterator[None]:
+    """Have ``group``, and click itself, speak the language that is asked for."""
+    global _before  # noqa: PLW0603 - a program reads its arguments once
+    _before = os.environ.get(_CLICK_ASKS)
+    use_language(language_asked(arguments) or language_of_environment(os.environ))
+    if language_in_use() == "en":
+        yield
+        return
+    import gettext
+
+    gettext.bindtextdomain(DOMAIN, LOCALE)
+    gettext.textdomain(DOMAIN)
+    for command in (group, *group.commands.values()):
+        _translate(command)
+    with _language_variable(language_in_use()):
+        yield
+
+
+def _translate(command: click.Command) -> None:
+    if command.help:
+        # Whether a docstring keeps its indentation depends on the Python.
+        command.help = _(inspect.cleandoc(command.help))
+    if command.short_help:
+        command.short_help = _(command.short_help)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.help:
+            parameter.help = _(parameter.help)
+
+
+@contextlib.contextmanager
+def _language_variable(value: str | None) -> Iterator[None]:
+    """LANGUAGE with this value, or absent, for a while."""
+    before = os.environ.pop(_CLICK_ASKS, None)
+    if value is not None:
+        os.environ[_CLICK_ASKS] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(_CLICK_ASKS, None)
+        if before is not None:
+            os.environ[_CLICK_ASKS] = before

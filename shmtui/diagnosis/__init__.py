@@ -1,0 +1,1 @@
+"""What a history of snapshots proves: findings, their evidence and certainty."""

@@ -1,0 +1,132 @@
+"""What went in beside what came out: the balance of a buffer at rest. Pure."""
+
+from collections.abc import Callable, Iterator
+
+from shmtui.i18n import _, ngettext
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import Audit, Certainty, Finding, Snapshot, Status, Totals
+
+
+def audit_of(
+    snapshot: Snapshot,
+    resident_sum: Callable[[int], int],
+    *,
+    foreign: bool = False,
+    in_hand: tuple[str, ...] = (),
+    seconds: float = 0.0,
+    dead_hands: tuple[str, ...] = (),
+) -> Audit:
+    """The balance of what ``snapshot`` shows; ``resident_sum`` sums so many items of the ring.
+
+    Where the indices meet and the semaphores leave it open, the counts tell whether the ring
+    is full or empty.
+    """
+    slots, moved = snapshot.layout.slots, snapshot.totals or Totals(0, 0, 0, 0)
+    in_, out, resident = snapshot.in_, snapshot.out, snapshot.occupancy
+    if resident is None and in_ is not None and in_ == out and 0 <= in_ < slots:
+        resident = slots if moved.produced - moved.consumed == slots else 0
+    values = [s.value for r, s in snapshot.semaphores.items() if r is not SemaphoreRole.MUTEX]
+    return Audit(
+        moved,
+        slots,
+        resident,
+        None if resident is None else resident_sum(resident),
+        foreign,
+        in_hand,
+        sum(v for v in values if v is not None) if None not in values else None,
+        dead_hands=dead_hands,
+        seconds=seconds,
+    )
+
+
+def verdict(audit: Audit) -> str:
+    """Whether it balances, else what was lost or taken twice, in items."""
+    if audit.foreign:
+        return _("balance unknown: other programs took part, whose items nobody counted")
+    if audit.resident is None:
+        return _("balance unknown: the ring's indices make no sense")
+    if audit.in_dead_hands:
+        return ngettext(
+            "balanced but for the item in the hands of {who}, killed while moving it",
+            "balanced but for the items in the hands of {who}, killed while moving them",
+            len(audit.dead_hands),
+        ).format(who=", ".join(audit.dead_hands))
+    if audit.balanced:
+        return _("balanced: produced - consumed = resident, in count and in sum")
+    return _("NOT BALANCED: {what}").format(what=damage(audit))
+
+
+def damage(audit: Audit) -> str:
+    """What happened to items, where it does not balance.
+
+    >>> from shmtui.snapshot import Totals
+    >>> damage(Audit(Totals(9, 4, 36, 6), slots=5, resident=4, resident_sum=15))
+    '1 item lost (by the indices, which count modulo 5)'
+    """
+    modulo = _("by the indices, which count modulo {slots}").format(slots=audit.slots)
+    missing = audit.missing or 0
+    if missing > 0:
+        text = ngettext("{count} item lost ({how})", "{count} items lost ({how})", missing)
+        return text.format(count=f"{missing:,}", how=modulo)
+    if missing < 0:
+        text = ngettext(
+            "{count} item taken twice ({how})", "{count} items taken twice ({how})", -missing
+        )
+        return text.format(count=f"{-missing:,}", how=modulo)
+    return _(
+        "as many items lost as taken twice: the counts agree and the sums differ by {difference}"
+    ).format(difference=f"{audit.sum_difference:,}")
+
+
+def items_lost(snapshot: Snapshot) -> Iterator[Finding]:
+    """What the last audit found missing, or too much."""
+    audit = snapshot.audit
+    if audit is None or audit.balanced is not False or audit.in_dead_hands:
+        return
+    moved = audit.moved
+    yield Finding(
+        "items-lost",
+        Status.CRITICAL,
+        damage(audit),
+        (
+            _("produced {made}, consumed {used}, in the ring {resident}").format(
+                made=f"{moved.produced:,}",
+                used=f"{moved.consumed:,}",
+                resident=f"{audit.resident:,}",
+            ),
+            _("sums modulo 2**64: produced {made}, consumed {used}, in the ring {resident}").format(
+                made=moved.produced_sum, used=moved.consumed_sum, resident=audit.resident_sum
+            ),
+            _(
+                "that it does not balance is certain; how many, the indices tell modulo {slots}"
+            ).format(slots=audit.slots),
+        ),
+        Certainty.LIKELY if snapshot.hidden else Certainty.CERTAIN,
+        _("look for who moves an index without mutex; what is lost stays lost, so start anew"),
+    )
+
+
+def audit_lines(audit: Audit) -> Iterator[str]:
+    """The balance, for a dialogue."""
+    moved = audit.moved
+    resident = _("unknown") if audit.resident is None else f"{audit.resident:,}"
+    for word, count in (
+        (_("produced"), f"{moved.produced:,}"),
+        (_("consumed"), f"{moved.consumed:,}"),
+        (_("resident"), resident),
+    ):
+        yield f"{word:<12}{count:>16}"
+    yield ""
+    yield verdict(audit)
+    if audit.in_hand:
+        text = ngettext(
+            "{count} worker did not come to rest: {who}",
+            "{count} workers did not come to rest: {who}",
+            len(audit.in_hand),
+        )
+        yield text.format(count=len(audit.in_hand), who=", ".join(audit.in_hand))
+    if audit.permits is not None and audit.permits != audit.slots:
+        text = _("empty + full = {permits} of {slots}").format(
+            permits=audit.permits, slots=audit.slots
+        )
+        yield text

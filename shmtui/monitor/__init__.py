@@ -1,0 +1,1 @@
+"""One look at a segment and its processes, as one snapshot."""

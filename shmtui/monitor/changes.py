@@ -1,0 +1,153 @@
+"""What changed between two looks at a segment, as events. Pure.
+
+A worker that a supervisor of ours runs is no news here: the supervisor tells of it, and
+knows more. Names are hostile text; whoever shows an event makes it inert.
+"""
+
+from collections.abc import Iterator
+
+from shmtui.events import Event, Tone
+from shmtui.i18n import _
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import (
+    Health,
+    LayoutSource,
+    Origin,
+    Process,
+    ProcessState,
+    SegmentInfo,
+    Snapshot,
+    Status,
+    word,
+)
+
+
+def news(previous: Snapshot, current: Snapshot, *, workers_too: bool = False) -> tuple[Event, ...]:
+    """What happened between two looks at one segment; nothing between looks at two.
+
+    ``workers_too``: nobody else tells of workers, as where another shmtui runs them.
+    """
+    if not previous.segment.name or previous.segment.name != current.segment.name:
+        return ()
+    if previous.segment.inode != current.segment.inode:
+        # Those who mapped the old file still do; that they are gone from the list is no end.
+        return (Event(current.time, Tone.WARN, _followed(previous.segment, current)),)
+    found = [*_file_news(previous.segment, current.segment)]
+    found += _process_news(previous, current, workers_too=workers_too)
+    return tuple(Event(current.time, tone, text) for tone, text in found)
+
+
+def _followed(old: SegmentInfo, current: Snapshot) -> str:
+    new = current.segment
+    text = _("another segment took the name {name} (inode {old}, now {new})").format(
+        name=new.name, old=old.inode, new=new.inode
+    )
+    if old.size != new.size:
+        text += _(", {old} bytes, now {new}").format(old=old.size, new=new.size)
+    if current.layout.source is LayoutSource.RAW:
+        return text + _(": showing the new one, as bytes")
+    return text + _(": showing the new one")
+
+
+def _file_news(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Tone, str]]:
+    """What became of the name and the size."""
+    if new.replaced and not old.replaced:
+        yield (
+            Tone.WARN,
+            _(
+                "another segment took the name {name} and cannot be shown: still showing the old "
+                "one, inode {inode}"
+            ).format(name=new.name, inode=new.inode),
+        )
+    elif new.unlinked and not old.unlinked:
+        yield (
+            Tone.WARN,
+            _("{name} was unlinked: it lives on while somebody maps it").format(name=new.name),
+        )
+    if new.size < old.size:
+        yield (
+            Tone.BAD,
+            _("{name} was truncated from {old} to {new} bytes").format(
+                name=new.name, old=old.size, new=new.size
+            ),
+        )
+    elif new.size > old.size:
+        yield (
+            Tone.WARN,
+            _("{name} grew from {old} to {new} bytes").format(
+                name=new.name, old=old.size, new=new.size
+            ),
+        )
+
+
+def _process_news(
+    previous: Snapshot, current: Snapshot, *, workers_too: bool
+) -> Iterator[tuple[Tone, str]]:
+    """Who came, who went, and who turned out to be what."""
+    before, after = _living(previous), _living(current)
+    for pid, process in after.items():
+        if process.origin is not Origin.FOREIGN and not workers_too:
+            continue
+        if pid not in before:
+            yield Tone.INFO, _joined(process)
+        elif before[pid].role is Role.UNKNOWN and process.role in {Role.PRODUCER, Role.CONSUMER}:
+            text = _("{who} is a {role}")
+            if process.blocked_on:
+                text = _("{who} is a {role}: it waits on {semaphore}")
+            yield (
+                Tone.INFO,
+                text.format(
+                    who=_who(process),
+                    role=word(process.role),
+                    semaphore=process.blocked_on,
+                ),
+            )
+    for pid, process in before.items():
+        if pid not in after and (process.origin is Origin.FOREIGN or workers_too):
+            ending = _how(current, pid)
+            text = _("{who} left: {how}") if ending else _("{who} left")
+            yield Tone.WARN, text.format(who=_who(process), how=ending)
+    if before and not after and not current.hidden:
+        yield Tone.WARN, _("nobody maps {name} any more").format(name=current.segment.name)
+
+
+def _living(snapshot: Snapshot) -> dict[int, Process]:
+    return {p.pid: p for p in snapshot.processes if p.state is not ProcessState.ENDED}
+
+
+def _who(process: Process) -> str:
+    return f"{process.name} (PID {process.pid})"
+
+
+def _joined(process: Process) -> str:
+    """With the role, and a question mark where that is told from behaviour alone."""
+    if process.role is Role.UNKNOWN:
+        return _("{who} joined").format(who=_who(process))
+    guessed = process.origin is Origin.FOREIGN and process.role is not Role.OBSERVER
+    role = word(process.role) + ("?" if guessed else "")
+    return _("{who} joined as {role}").format(who=_who(process), role=role)
+
+
+def _how(current: Snapshot, pid: int) -> str | None:
+    return next((p.ending for p in current.processes if p.pid == pid), None)
+
+
+def health_news(previous: Health, current: Health, time: float) -> tuple[Event, ...]:
+    """An event for each finding that appeared, and for each that is over."""
+    before = {(f.code, f.subject): f for f in previous.findings}
+    after = {(f.code, f.subject): f for f in current.findings}
+    found = [
+        Event(
+            time,
+            Tone.BAD if finding.severity is Status.CRITICAL else Tone.WARN,
+            f"{finding.code}: {finding.claim}",
+        )
+        for key, finding in after.items()
+        if key not in before
+    ]
+    for key, finding in before.items():
+        if key not in after:
+            text = _("{code} of {subject} is over") if finding.subject else _("{code} is over")
+            text = text.format(code=finding.code, subject=finding.subject)
+            found.append(Event(time, Tone.GOOD, text))
+    return tuple(found)

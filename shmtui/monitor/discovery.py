@@ -1,0 +1,226 @@
+"""Every POSIX segment and named semaphore of this machine, and who maps each.
+
+One pass over /dev/shm and one over /proc, however many of either there are.
+What this user may not read is listed and marked, not skipped.
+"""
+
+import os
+import stat
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
+from shmtui.i18n import N_, _
+from shmtui.layouts.guesses import Look
+from shmtui.layouts.inference import infer
+from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
+from shmtui.layouts.signatures import signatures
+from shmtui.procfs.maps import INIT, map_lines, process_name, processes
+from shmtui.shm.control_block import (
+    HEADER_SIZE,
+    MAGIC,
+    SUFFIX,
+    Flags,
+    parse_header,
+)
+from shmtui.shm.control_file import read_header
+from shmtui.shm.layout import SEM_SIZE, seed_layout
+from shmtui.shm.layout_spec import item_from_text
+from shmtui.shm.libc import running_libc
+from shmtui.shm.segment import SHM_DIR, FileIdentity, open_readonly
+from shmtui.shm.segment_reader import user_name
+from shmtui.shm.semaphore import decode
+
+_GUESS_SIZE: Final = 1 << 16
+_GUESS_SECONDS: Final = 0.3
+"""Guessing what unknown segments are takes no longer than this in all."""
+
+
+class Kind(StrEnum):
+    """What an entry of /dev/shm is."""
+
+    BUFFER = N_("bounded buffer")
+    SEMAPHORE = N_("named semaphore")
+    CONTROL = N_("shmtui control block")
+    PYTHON = N_("python multiprocessing")
+    UNKNOWN = "unknown"
+    NOT_A_FILE = N_("not a segment")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name under /dev/shm."""
+
+    name: str
+    """As its owner would give it: a semaphore without ``sem.``; undecodable bytes as surrogates."""
+    kind: Kind
+    looks: str
+    """The kind in a few words of detail."""
+    size: int
+    owner: str
+    mode: int
+    age: float
+    """Seconds since the file was made, or last changed in its metadata."""
+    mappers: tuple[tuple[int, str], ...]
+    """(PID, name) of everyone seen to map it."""
+    orphan: bool | None
+    """No live process maps it; None where processes of others could not be looked at."""
+    readable: bool
+
+
+@shortages_told()
+def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
+    """Everything under /dev/shm, by name."""
+    users, hidden = _users_by_file(folder)
+    names: dict[int, str] = {}
+    found = []
+    guess_until = time.monotonic() + _GUESS_SECONDS
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            pids = users.get(FileIdentity.of(status), [])
+            for pid in pids:
+                if pid not in names:
+                    names[pid] = process_name(pid)
+            mappers = tuple((pid, names[pid]) for pid in sorted(pids))
+            guess = time.monotonic() < guess_until
+            found.append(_entry(entry.name, status, mappers, folder, hidden=hidden, guess=guess))
+    return tuple(sorted(found, key=lambda e: (e.kind is Kind.SEMAPHORE, e.name)))
+
+
+def _users_by_file(folder: str) -> tuple[dict[FileIdentity, list[int]], bool]:
+    """PIDs by the file of /dev/shm that they map, and whether a process was hidden from us."""
+    device = Path(folder).stat().st_dev
+    key = b" %02x:%02x " % (os.major(device), os.minor(device))
+    users: dict[FileIdentity, list[int]] = {}
+    hidden = False
+    for pid in processes():
+        lines = map_lines(pid)
+        if lines is None:
+            hidden = hidden or pid != INIT
+            continue
+        inodes = {int(line.split(maxsplit=5)[4]) for line in lines if key in line}
+        for inode in inodes:
+            users.setdefault(FileIdentity(device, inode), []).append(pid)
+    return users, hidden
+
+
+def _entry(
+    file: str,
+    status: os.stat_result,
+    mappers: tuple[tuple[int, str], ...],
+    folder: str,
+    *,
+    hidden: bool,
+    guess: bool,
+) -> Entry:
+    semaphore = file.startswith("sem.")
+    name = "/" + (file.removeprefix("sem.") if semaphore else file)
+    kind, looks, readable = _examine(file, status, folder, guess=guess)
+    born = min(status.st_ctime, status.st_mtime, status.st_atime)
+    return Entry(
+        name=name,
+        kind=kind,
+        looks=looks,
+        size=status.st_size,
+        owner=user_name(status.st_uid),
+        mode=stat.S_IMODE(status.st_mode),
+        age=max(time.time() - born, 0.0),
+        mappers=mappers,
+        orphan=False if mappers else None if hidden else True,
+        readable=readable,
+    )
+
+
+def _examine(
+    file: str, status: os.stat_result, folder: str, *, guess: bool
+) -> tuple[Kind, str, bool]:
+    """Kind, detail, and whether this user may read it."""
+    if not stat.S_ISREG(status.st_mode):
+        return Kind.NOT_A_FILE, _file_type(status.st_mode), False
+    try:
+        fd = open_readonly(f"{folder}/{file}")
+    except ShmtuiError:
+        kind = Kind.SEMAPHORE if file.startswith("sem.") else Kind.UNKNOWN
+        text = _("{kind}, not readable by this user").format(kind=_(kind.value))
+        return kind, text, False
+    try:
+        if file.startswith("sem."):
+            return Kind.SEMAPHORE, _semaphore(os.pread(fd, SEM_SIZE, 0)), True
+        if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
+            return Kind.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)), True
+        header = read_header("/" + file, folder)
+        if header is not None and header.segment == FileIdentity.of(status):
+            layout = header.layout
+            text = _("bounded buffer of {slots:,} × {item}")
+            text = text.format(slots=layout.slots, item=layout.item.name)
+            return Kind.BUFFER, text, True
+        if file.startswith(("psm_", "wnsm_", "pym-")):
+            return Kind.PYTHON, "python multiprocessing.shared_memory", True
+        return *_guess(file, fd, status.st_size, closely=guess), True
+    finally:
+        os.close(fd)
+
+
+def _file_type(mode: int) -> str:
+    tests = (
+        (stat.S_ISLNK, _("a symbolic link")),
+        (stat.S_ISDIR, _("a directory")),
+        (stat.S_ISFIFO, _("a FIFO")),
+        (stat.S_ISSOCK, _("a socket")),
+        (stat.S_ISCHR, _("a character device")),
+        (stat.S_ISBLK, _("a block device")),
+    )
+    return next((text for test, text in tests if test(mode)), _("no regular file"))
+
+
+def _semaphore(raw: bytes) -> str:
+    if len(raw) < 12:
+        return _("named semaphore, too short: opening it kills the opener (SIGBUS)")
+    words = decode(raw, running_libc())
+    text = _("named semaphore, value {value}").format(value=words.value)
+    if words.waiters:
+        text += _(", {count} waiting").format(count=words.waiters)
+    return text
+
+
+def _control(raw: bytes) -> str:
+    try:
+        header = parse_header(raw)
+    except ControlBlockError as error:
+        return _("shmtui control block; {error}").format(error=error)
+    text = _("shmtui control block of {name} by PID {pid}")
+    text = text.format(name=header.name, pid=header.creator_pid)
+    return text + _(", kept") if header.flags & Flags.KEEP else text
+
+
+def _guess(file: str, fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
+    """What one look at an unknown segment tells: three semaphores make it a buffer, and so does
+    the name of the course's exercise, whose semaphores nobody may have initialised.
+
+    ``closely``: there is time to find out its layout.
+    """
+    if not 0 < size <= _GUESS_SIZE:
+        return Kind.UNKNOWN, _("unknown")
+    raw = os.pread(fd, size, 0)
+    libc = running_libc()
+    told = len(signatures(raw, libc)) == 3
+    layout = infer([Look(raw)], libc, takers=1).layout if closely and told else None
+    exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
+    if layout is None and "/" + file == SEED_NAME and size == exercise.size:
+        return Kind.BUFFER, _("bounded buffer of {slots:,} × {item}, by its name").format(
+            slots=exercise.slots, item=exercise.item.name
+        )
+    if not told:
+        return Kind.UNKNOWN, _("unknown")
+    if layout is None:
+        return Kind.BUFFER, _("bounded buffer (three semaphores), layout not sure")
+    return Kind.BUFFER, _("bounded buffer of {slots:,} × {size} bytes, inferred").format(
+        slots=layout.slots, size=layout.item.size
+    )

@@ -1,0 +1,200 @@
+"""Reading a ring's fields by its layout: indices, semaphores, slots."""
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, replace
+from struct import calcsize, unpack_from
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.monitor.ring_sample import RUN, RingLook
+from shmtui.shm.indices import counted_on, slot_of
+from shmtui.shm.layout import SEM_SIZE, ItemType, Layout
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import SHM_DIR, open_readonly
+from shmtui.shm.segment_reader import WHOLE, SegmentReader, state_spans
+from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
+from shmtui.snapshot import Slot, occupancy
+
+DATA_READ: Final = 1 << 16
+"""Up to this many bytes of slots are read at each look to follow what changes."""
+ITEM_READ: Final = 4096
+"""Of an item so many bytes are read, whatever its type claims: the screen has no room for more."""
+_PATIENCE: Final = 6
+_WIDE: Final = 4
+"""Counters of fewer bytes may go round between two looks."""
+_COUNTED: Final = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class RingState:
+    """The ring's fields as read at one moment; None where the file ends before them."""
+
+    in_: int | None
+    out: int | None
+    semaphores: dict[SemaphoreRole, SemaphoreWords]
+    data: bytes | None
+    """The slots' bytes, as many as were read with the rest."""
+
+    def value(self, role: SemaphoreRole) -> int | None:
+        """That semaphore's value."""
+        words = self.semaphores.get(role)
+        return None if words is None else words.value
+
+
+class RingReader:
+    """Reads one ring through a segment's descriptor and those of its named semaphores."""
+
+    def __init__(self, reader: SegmentReader, layout: Layout, folder: str = SHM_DIR) -> None:
+        self._reader = reader
+        self._layout = layout
+        self._whole = layout.size <= WHOLE
+        self._spans = [(0, layout.size)] if self._whole else state_spans(layout)
+        self._number = first_integer(layout.item)
+        self._item = shown_item(layout.item)
+        self._fds: dict[SemaphoreRole, int] = {}
+        for role, name in layout.names:
+            with contextlib.suppress(ShmtuiError):
+                self._fds[role] = open_readonly(named_semaphore_path(name, folder))
+
+    def close(self) -> None:
+        """Give the semaphores' descriptors back."""
+        for fd in self._fds.values():
+            os.close(fd)
+        self._fds.clear()
+
+    def read(self, slots: int, *, in_full: bool = False) -> RingState:
+        """The state, with the first ``slots`` slots: as many bytes of each as are shown, or all."""
+        raws = self._reader.read_settled(self._spans)
+        in_, out = self._index(raws, self._layout.in_), self._index(raws, self._layout.out)
+        shown = self._layout.item.size if in_full else self._item.size
+        return RingState(in_, out, self._words(raws), self._items(raws[0], slots, shown))
+
+    def _items(self, whole: bytes, slots: int, shown: int) -> bytes:
+        start, size = self._layout.data, self._layout.item.size
+        count = min(slots, self._layout.slots)
+        if self._whole:
+            return whole[start : start + count * size]
+        if shown == size:
+            return self._reader.read(start, count * size) if count else b""
+        parts = (self._reader.read(start + index * size, shown) for index in range(count))
+        return b"".join(part for part in parts if len(part) == shown)
+
+    def _field(self, raws: list[bytes], offset: int, size: int) -> bytes:
+        """The bytes of a field, fewer where the file ends before."""
+        for (start, length), raw in zip(self._spans, raws, strict=True):
+            if start <= offset < start + length:
+                return raw[offset - start : offset - start + size]
+        return b""
+
+    def _index(self, raws: list[bytes], offset: int) -> int | None:
+        raw = self._field(raws, offset, self._layout.index_size)
+        if len(raw) < self._layout.index_size:
+            return None
+        return int(unpack_from("=" + self._layout.index_code, raw)[0])
+
+    def _words(self, raws: list[bytes]) -> dict[SemaphoreRole, SemaphoreWords]:
+        words = {}
+        for role in SemaphoreRole:
+            at = self._layout.semaphore_offset(role)
+            if at is not None:
+                raw = self._field(raws, at, SEM_SIZE)
+            elif role in self._fds:
+                raw = os.pread(self._fds[role], SEM_SIZE, 0)
+            else:
+                continue
+            if len(raw) == SEM_SIZE:
+                words[role] = decode(raw, self._layout.libc)
+        return words
+
+    def slots(self, data: bytes, out: int | None, full: int | None) -> tuple[Slot, ...]:
+        """The slots in ``data``, decoded."""
+        item, count = self._item, self._layout.slots
+        return tuple(
+            Slot(
+                index,
+                item.decode(data, index * item.size),
+                None if full is None or out is None else (index - out) % count < full,
+            )
+            for index in range(len(data) // item.size)
+        )
+
+    def ring_look(self) -> RingLook | None:
+        """A look for the meter: indices and slots that belong together.
+
+        None where ``in`` would not stand still for the time of two reads.
+        """
+        layout = self._layout
+        room = layout.slots * layout.item.size
+        for _ in range(_PATIENCE):
+            now_ns = time.monotonic_ns()
+            state = self.read(layout.slots if room <= DATA_READ else 0, in_full=True)
+            if state.in_ is None or state.out is None:
+                return None
+            empty, full = state.value(SemaphoreRole.EMPTY), state.value(SemaphoreRole.FULL)
+            width = layout.index_size
+            items = counted_on(layout.slots, state.in_, state.out, empty, full, width)
+            counts = items is not None
+            in_ = slot_of(state.in_, layout.slots, counts=counts)
+            out = slot_of(state.out, layout.slots, counts=counts)
+            if in_ is None or out is None:
+                return None
+            newest = self._newest(in_, state.data if room <= DATA_READ else None)
+            if self._whole or self.read(0).in_ == state.in_:
+                data = state.data if room <= DATA_READ and state.data else None
+                filled = items if counts else occupancy(layout.slots, in_, out, empty, full)
+                made = state.in_ % _COUNTED if counts and width >= _WIDE else None
+                return RingLook(now_ns, in_, out, filled, data, newest, made)
+        return None
+
+    def _newest(self, in_: int, data: bytes | None) -> tuple[int, ...] | None:
+        layout, item = self._layout, self._layout.item
+        if self._number is None:
+            return None
+        inside, code = self._number
+        width = calcsize("=" + code)
+        values = []
+        for back in range(1, min(RUN, layout.slots) + 1):
+            at = (in_ - back) % layout.slots * item.size + inside
+            raw = (
+                data[at : at + width]
+                if data is not None
+                else self._reader.read(layout.data + at, width)
+            )
+            if len(raw) < width:
+                return None
+            values.append(int(unpack_from("=" + code, raw)[0]))
+        return tuple(values)
+
+
+def shown_item(item: ItemType) -> ItemType:
+    """The item, or as much of its beginning as is read where it is too long for that."""
+    if item.shape is None or item.size <= ITEM_READ:
+        return item
+    from shmtui.shm.item_shape import clipped  # noqa: PLC0415 - only for others' items
+
+    return replace(item, shape=clipped(item.shape, ITEM_READ))
+
+
+def first_integer(item: ItemType) -> tuple[int, str] | None:
+    """Where in an item its first integer lies, and its letter in :mod:`struct`.
+
+    It is the one that counts where anything does: ``id``, ``seq``, ``count``.
+    """
+    if item.shape is None:
+        return None if item.is_float else (0, item.code)
+    from shmtui.shm.item_shape import Array, Record, Scalar  # noqa: PLC0415 - only for others' items
+
+    def search(shape: object, at: int) -> tuple[int, str] | None:
+        match shape:
+            case Scalar(code, _) if code not in "fd?":
+                return at, code
+            case Array(element, length) if length:
+                return search(element, at)
+            case Record(parts, _):
+                found = (search(part.shape, at + part.offset) for part in parts)
+                return next((place for place in found if place is not None), None)
+        return None
+
+    return search(item.shape, 0)

@@ -1,0 +1,215 @@
+"""Throughput of a buffer that nobody counts: what its bytes prove, and no more. Pure.
+
+``in`` modulo N says how far a producer moved only if it did not go round
+meanwhile. Three things tell that it did not, or how often it did:
+
+* the payload, where the newest items are consecutive numbers: the newest plus one
+  is how many were produced, at any speed (*sequence*);
+* an ``in`` that is never reduced: it counts the items itself (*index*);
+* the slots that changed: a full turn writes every slot, so slots that ``in`` did
+  not pass and that kept their values, all of them different, saw no turn (*index*).
+
+Otherwise the movement seen is a lower bound. What was consumed follows from what
+was produced and the change in occupancy.
+"""
+
+import itertools
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.monitor.ring_sample import RingLook
+from shmtui.shm.layout import ItemType
+from shmtui.snapshot import Method, Throughput
+
+PRECISION: Final = 0.01
+"""A plain number is within this of the truth; anything less sure is shown as a bound."""
+WINDOW_NS: Final = 12_000_000_000
+LONG_WINDOW_NS: Final = 2 * WINDOW_NS
+"""For a flow so slow that a look more or less is too much of the shorter one."""
+STILL_NS: Final = 18_000_000_000
+"""After this long without an item the rate is zero; the slowest worker takes 10 s for one."""
+DIFFERENT: Final = 3
+"""So many slots of different values have to be unchanged to prove that no turn went by."""
+_MIN_WINDOW_NS: Final = 900_000_000
+"""An item or two in less time than this say nothing of a rate, not even of its least."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    at_ns: int
+    produced: int
+    consumed: int | None
+    proven: Method
+    """SEQUENCE or INDEX where every step so far is proven, else LOWER_BOUND."""
+
+
+class RingMeter:
+    """Counts what moves through a ring, look by look."""
+
+    def __init__(self, slots: int, item: ItemType) -> None:
+        self._slots = slots
+        self._item = item
+        self._last: RingLook | None = None
+        self._points: deque[_Point] = deque(maxlen=1024)
+        self._produced = 0
+        self._consumed: int | None = 0
+
+    def add(self, look: RingLook) -> None:
+        """Take in a look."""
+        last, self._last = self._last, look
+        if last is None:
+            self._points.append(_Point(look.at_ns, 0, 0, Method.SEQUENCE))
+            return
+        step, method = moved(last, look, self._slots, self._item)
+        self._produced += step
+        if self._consumed is not None and None not in (last.occupancy, look.occupancy):
+            assert last.occupancy is not None
+            assert look.occupancy is not None
+            self._consumed += step - (look.occupancy - last.occupancy)
+        else:
+            self._consumed = None
+        self._points.append(_Point(look.at_ns, self._produced, self._consumed, method))
+        if self._consumed is None:
+            self._consumed = 0
+            self._points.clear()
+
+    def throughput(self) -> Throughput:
+        """Both rates over the last seconds, with the method that covers every step of them."""
+        rates = self._over(WINDOW_NS)
+        if rates.method is not Method.LOWER_BOUND:
+            return rates
+        longer = self._over(LONG_WINDOW_NS)
+        return rates if longer.method is Method.LOWER_BOUND else longer
+
+    def _over(self, window_ns: int) -> Throughput:
+        points = [p for p in self._points if self._points[-1].at_ns - p.at_ns <= window_ns]
+        if len(points) < 2 or points[-1].at_ns - points[0].at_ns < _MIN_WINDOW_NS:
+            return Throughput()
+        method = _weakest([p.proven for p in points[1:]])
+        if method is Method.LOWER_BOUND:
+            recent = [p for p in points if points[-1].at_ns - p.at_ns <= 2_000_000_000]
+            points = recent if len(recent) > 1 else points
+            method = _weakest([p.proven for p in points[1:]])
+        produced = _estimate([(p.at_ns, p.produced) for p in points])
+        consumed = _estimate([(p.at_ns, p.consumed or 0) for p in points])
+        if method is Method.LOWER_BOUND or not (produced.sure and consumed.sure):
+            return Throughput(produced.least, consumed.least, Method.LOWER_BOUND)
+        return Throughput(produced.value, consumed.value, method)
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    value: float
+    least: float
+    sure: bool
+
+
+def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
+    """Items per second from (time, count) points, and whether it is within PRECISION.
+
+    The window runs from one change of the count to another, so that each end is off by
+    one look at the most; what comes between two looks is off by less than that.
+    """
+    changes = [points[0]]
+    gaps = [0]
+    for before, after in itertools.pairwise(points):
+        if after[1] != before[1]:
+            changes.append(after)
+            gaps.append(after[0] - before[0])
+    whole = points[-1][0] - points[0][0]
+    if len(changes) == 1:
+        return _Estimate(0.0, 0.0, sure=whole >= STILL_NS)
+    steps = changes[1:]
+    # A steady flow of which n items fell into a window may be as slow as n - 1 in it.
+    least = max(points[-1][1] - points[0][1] - 1, 0) / (whole / 1e9)
+    if len(steps) == 1:
+        return _Estimate(least, min(least, 0.0 if whole == 0 else least), sure=False)
+    elapsed = steps[-1][0] - steps[0][0]
+    items = steps[-1][1] - steps[0][1]
+    if items <= 0:
+        # What was consumed follows from the occupancy, and a look may have caught that wrong.
+        return _Estimate(least, least, sure=False)
+    each = max((b[1] - a[1] for a, b in itertools.pairwise(steps)), default=1)
+    value = items / (elapsed / 1e9)
+    # Many items a look: the ends are off by an item. Few: by a look.
+    error = min(2 / items if each > 1 else 1.0, max(gaps[1:]) / elapsed)
+    tail = points[-1][0] - steps[-1][0]
+    usual = elapsed / max(len(steps) - 1, 1)
+    overdue = tail > 2 * usual + max(gaps[1:])
+    return _Estimate(
+        value, least, sure=error <= PRECISION and not overdue and elapsed >= _MIN_WINDOW_NS
+    )
+
+
+def _weakest(methods: Sequence[Method]) -> Method:
+    for method in (Method.LOWER_BOUND, Method.INDEX):
+        if method in methods:
+            return method
+    return Method.SEQUENCE
+
+
+def moved(old: RingLook, new: RingLook, slots: int, item: ItemType) -> tuple[int, Method]:
+    """How many items were produced between two looks, at least, and how that is known."""
+    if old.made is not None and new.made is not None:
+        return (new.made - old.made) % 2**32, Method.INDEX
+    step = (new.in_ - old.in_) % slots
+    if (
+        consecutive(old.newest)
+        and consecutive(new.newest)
+        and old.newest is not None
+        and new.newest is not None
+    ):
+        grown = (new.newest[0] - old.newest[0]) % 2 ** (8 * item.size)
+        if grown < 2 ** (8 * item.size - 1) and grown % slots == step:
+            return grown, Method.SEQUENCE
+        # It counts, and not from one end to the other: a counter that starts anew can
+        # write the same values into the same slots, so that nothing seems to have changed.
+        return step, Method.LOWER_BOUND
+    if old.data is None or new.data is None or restarts(old.newest) or restarts(new.newest):
+        return step, Method.LOWER_BOUND
+    changed = changed_slots(old.data, new.data, item.size)
+    passed = {(old.in_ + n) % slots for n in range(step)}
+    if changed - passed - {new.in_}:
+        return step + slots, Method.LOWER_BOUND
+    kept = slots - step - 1
+    values = {
+        new.data[n * item.size : (n + 1) * item.size]
+        for n in range(slots)
+        if n not in passed and n != new.in_
+    }
+    # Slots that kept their values prove that no turn went by, if a turn would have shown:
+    # several different values cannot all have been written again by chance.
+    if kept >= DIFFERENT and len(values) >= DIFFERENT:
+        return step, Method.INDEX
+    return step, Method.LOWER_BOUND
+
+
+def consecutive(newest: tuple[int, ...] | None) -> bool:
+    """Whether the newest items count up by one; three at least, or it could be chance."""
+    return (
+        newest is not None
+        and len(newest) >= 3
+        and all(a - b == 1 for a, b in itertools.pairwise(newest))
+    )
+
+
+def restarts(newest: tuple[int, ...] | None) -> bool:
+    """Whether the newest items count up by one but for one place, where they start anew.
+
+    Such a payload repeats, and a turn of the ring can write what stood there already.
+    """
+    if newest is None or len(newest) < 3:
+        return False
+    breaks = [a - b for a, b in itertools.pairwise(newest) if a - b != 1]
+    return len(breaks) == 1 and breaks[0] < 0
+
+
+def changed_slots(old: bytes, new: bytes, size: int) -> set[int]:
+    """The slots whose bytes differ."""
+    if old == new:
+        return set()
+    return {
+        at // size for at in range(0, len(new), size) if old[at : at + size] != new[at : at + size]
+    }

@@ -1,0 +1,1 @@
+"""Repair of a stuck segment: plan, proof, execution."""

@@ -1,0 +1,184 @@
+"""The snapshot as JSON: the contract that scripts rely on. Pure.
+
+``null`` means unknown; ``0`` means zero. An unthrottled target rate is ``"max"``.
+"""
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from shmtui.shm.faults import fault_name
+from shmtui.shm.value import value_json
+from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot
+
+if TYPE_CHECKING:
+    from shmtui.monitor.discovery import Entry
+
+Json = dict[str, Any]
+
+
+def snapshot_json(snapshot: Snapshot) -> Json:
+    """The snapshot by the keys of the contract."""
+    layout, offsets = snapshot.layout, snapshot.layout.offsets
+    return {
+        "schema": SCHEMA,
+        "time": rfc3339(snapshot.time),
+        "segment": _segment(snapshot.segment),
+        "layout": {
+            "source": layout.source,
+            "slots": layout.slots,
+            "item_type": layout.item_type,
+            "item_size": layout.item_size,
+            "offsets": {
+                "data": offsets.data,
+                "in": offsets.in_,
+                "out": offsets.out,
+                "mutex": offsets.mutex,
+                "empty": offsets.empty,
+                "full": offsets.full,
+            },
+            "semaphores": layout.semaphores,
+            "candidates": list(layout.candidates),
+            "by_convention": [text(said) for said in layout.by_convention],
+            "assumed": layout.assumed,
+        },
+        "in": snapshot.in_,
+        "out": snapshot.out,
+        "occupancy": snapshot.occupancy,
+        "in_flight": snapshot.in_flight,
+        "slots": [
+            {"index": s.index, "value": value_json(s.value), "full": s.full} for s in snapshot.slots
+        ],
+        "semaphores": {
+            role: {"value": s.value, "waiters": s.waiters, "shared": s.shared}
+            for role, s in snapshot.semaphores.items()
+        },
+        "throughput": {
+            "produced_per_s": number(snapshot.throughput.produced_per_s),
+            "consumed_per_s": number(snapshot.throughput.consumed_per_s),
+            "method": snapshot.throughput.method,
+        },
+        "processes": [_process(p) for p in snapshot.processes],
+        "health": {
+            "status": snapshot.health.status,
+            "findings": [_finding(f) for f in snapshot.health.findings],
+        },
+        "limits": [text(limit) for limit in snapshot.limits],
+        "uptime": number(snapshot.uptime),
+    }
+
+
+def _segment(segment: SegmentInfo) -> Json:
+    return {
+        "name": text(segment.name),
+        "size": segment.size,
+        "inode": segment.inode,
+        "mode": f"{segment.mode:04o}",
+        "owner": segment.owner,
+        "unlinked": segment.unlinked,
+        "replaced": segment.replaced,
+        "read_only": segment.read_only,
+    }
+
+
+def _process(process: Process) -> Json:
+    return {
+        "pid": process.pid,
+        "name": text(process.name),
+        "role": process.role,
+        "origin": process.origin,
+        "state": process.state,
+        "step": process.step,
+        "blocked_on": process.blocked_on,
+        "blocked_for": number(process.blocked_for),
+        "wakeable": process.wakeable,
+        "libc": process.libc,
+        "target_rate": _target(process.target_rate),
+        "rate": number(process.rate),
+        "items": process.items,
+        "fault": fault_name(process.fault, process.role) if process.fault else None,
+        "last_item": value_json(process.last_item),
+        "cpu": number(process.cpu),
+        "user": process.user,
+        "threads": process.threads,
+        "since": None if process.since is None else rfc3339(process.since),
+        "ending": process.ending,
+    }
+
+
+def _finding(finding: Finding) -> Json:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "claim": text(finding.claim),
+        "evidence": [text(e) for e in finding.evidence],
+        "certainty": finding.certainty,
+        "remedy": text(finding.remedy),
+        "subject": text(finding.subject),
+    }
+
+
+def run_json(snapshot: Snapshot, totals: Audit) -> Json:
+    """What ``run --headless --json`` ends with."""
+    moved = totals.moved
+    return snapshot_json(snapshot) | {
+        "totals": {
+            "produced": moved.produced,
+            "consumed": moved.consumed,
+            "resident": totals.resident,
+            "produced_sum": moved.produced_sum,
+            "consumed_sum": moved.consumed_sum,
+            "resident_sum": totals.resident_sum,
+            "balanced": totals.balanced,
+            "seconds": totals.seconds,
+        }
+    }
+
+
+def line(record: Json) -> str:
+    """One line of JSON."""
+    return json.dumps(record, ensure_ascii=False, allow_nan=False)
+
+
+def entry_json(entry: "Entry") -> Json:
+    """One name under /dev/shm, as ``ls`` lists it."""
+    return {
+        "name": text(entry.name),
+        "kind": entry.kind,
+        "looks": text(entry.looks),
+        "size": entry.size,
+        "owner": entry.owner,
+        "mode": f"{entry.mode:04o}",
+        "age": entry.age,
+        "mappers": [{"pid": pid, "name": text(name)} for pid, name in entry.mappers],
+        "orphan": entry.orphan,
+        "readable": entry.readable,
+    }
+
+
+def rfc3339(seconds: float) -> str:
+    """The time in UTC, to the microsecond.
+
+    >>> rfc3339(0.5)
+    '1970-01-01T00:00:00.500000Z'
+    """
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def text(raw: str) -> str:
+    r"""A name that JSON and any reader can hold: bytes that are not UTF-8 as ``\xNN``.
+
+    >>> text("caf\udce9")
+    'caf\\xe9'
+    """
+    return raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def number(value: float | None) -> float | None:
+    """``value``, or None where JSON has no number for it."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _target(rate: float | None) -> float | str | None:
+    return "max" if rate is not None and math.isinf(rate) else number(rate)

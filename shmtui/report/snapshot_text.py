@@ -1,0 +1,206 @@
+"""The snapshot as lines of text for ``stat``, and the summary of a headless run. Pure."""
+
+import math
+from collections.abc import Iterator
+
+from shmtui.diagnosis.audit import verdict
+from shmtui.i18n import N_, _, ngettext
+from shmtui.layouts.describe import assumed_words, convention_words
+from shmtui.sanitize import inert
+from shmtui.shm.protocol import format_rate
+from shmtui.shm.value import value_text
+from shmtui.snapshot import Audit, Finding, LayoutSource, Method, Process, Snapshot, word
+
+_COLUMNS = (
+    N_("PID"), N_("process"), N_("role"), N_("state"), N_("blocked on"), N_("target/s"),
+    N_("rate/s"), N_("items"),
+)  # fmt: skip
+_WIDTHS = (8, 24, 9, 17, 11, 9, 11, 14)
+_CANDIDATES = 20
+"""Layouts shown of those that fit."""
+_LEFT = 5
+"""The first five columns but the PID are text, and stand to the left."""
+
+
+def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
+    """All that a snapshot says, for a person."""
+    yield heading(snapshot)
+    if snapshot.layout.source is LayoutSource.RAW:
+        yield labelled(_("layout")) + _(
+            "unknown: no bounded buffer is recognised; say it with --header FILE, --slots N "
+            "(--item TYPE) or --layout; attach shows the bytes"
+        )
+        for candidate in snapshot.layout.candidates[:_CANDIDATES]:
+            yield labelled(_("candidate")) + candidate
+        more = len(snapshot.layout.candidates) - _CANDIDATES
+        if more > 0:
+            yield labelled(_("candidate")) + _("… {count:,} more in --json").format(count=more)
+    else:
+        yield from _buffer_lines(snapshot)
+        if snapshot.layout.by_convention:
+            yield labelled(_("layout")) + inert(convention_words(snapshot.layout.by_convention))
+        if snapshot.layout.assumed:
+            yield labelled(_("layout")) + assumed_words()
+    if not snapshot.processes:
+        yield labelled(_("processes")) + _("none that this user can see maps it")
+    else:
+        yield "  " + table_row(tuple(_(title) for title in _COLUMNS))
+    for process in snapshot.processes:
+        yield "  " + table_row(process_cells(process))
+    yield labelled(_("health")) + word(snapshot.health.status)
+    for finding in snapshot.health.findings:
+        yield from finding_lines(finding)
+    for limit in snapshot.limits:
+        yield labelled(_("hidden")) + inert(limit)
+
+
+def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
+    yield labelled(_("ring")) + ring_line(snapshot)
+    if snapshot.slots:
+        yield labelled(_("slots")) + slots_line(snapshot)
+    yield labelled(_("semaphores")) + semaphores_line(snapshot)
+    yield labelled(_("throughput")) + throughput_line(snapshot)
+
+
+def labelled(label: str) -> str:
+    """The start of a line: what it is about, in a column of its own."""
+    return f"  {label:<11} "
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """A finding: severity and code, claim, evidence, certainty, remedy."""
+    sure = word(finding.certainty)
+    yield labelled(word(finding.severity)) + f"{finding.code} ({sure}): {inert(finding.claim)}"
+    for fact in finding.evidence:
+        yield f"{'':14}· {inert(fact)}"
+    yield f"{'':14}→ {inert(finding.remedy)}"
+
+
+def heading(snapshot: Snapshot) -> str:
+    """Name, shape, size, mode, inode, owner."""
+    segment, layout = snapshot.segment, snapshot.layout
+    gone = _("REPLACED") if segment.replaced else _("UNLINKED") if segment.unlinked else ""
+    shape = f"{layout.slots:,} × {inert(layout.item_type)}" if layout.slots else ""
+    facts = (
+        shape,
+        f"{segment.size:,} B",
+        f"{segment.mode:04o}",
+        f"inode {segment.inode}",
+        inert(segment.owner),
+        gone,
+        _("layout: {source}").format(source=word(layout.source)),
+    )
+    return f"{inert(segment.name)}  " + " · ".join(fact for fact in facts if fact)
+
+
+def ring_line(snapshot: Snapshot) -> str:
+    """Occupancy and indices."""
+    slots = snapshot.layout.slots
+    indices = f"in {_known(snapshot.in_)}   out {_known(snapshot.out)}"
+    if snapshot.occupancy is None:
+        return _("occupancy unknown") + f"   {indices}"
+    share = 100 * snapshot.occupancy / slots
+    text = _("{count:,} of {slots:,} full ({share:.0f} %)")
+    return text.format(count=snapshot.occupancy, slots=slots, share=share) + f"   {indices}"
+
+
+def slots_line(snapshot: Snapshot) -> str:
+    """The slots' values; an empty one in brackets of its own kind."""
+    shown = [
+        f"[{inert(value_text(s.value))}]" if s.full else f"({inert(value_text(s.value))})"
+        for s in snapshot.slots
+    ]
+    rest = snapshot.layout.slots - len(shown)
+    more = " … " + _("{count:,} more").format(count=rest) if rest else ""
+    return " ".join(shown) + more + "   " + _("[full] (empty)")
+
+
+def semaphores_line(snapshot: Snapshot) -> str:
+    """Values and waiters."""
+    parts = []
+    for role, state in snapshot.semaphores.items():
+        waiting = ""
+        if state.waiters:
+            text = ngettext("{count} waiting", "{count} waiting", state.waiters)
+            waiting = f" ({text.format(count=state.waiters)})"
+        private = " " + _("PROCESS-PRIVATE") if state.shared is False else ""
+        parts.append(f"{role} {_known(state.value)}{waiting}{private}")
+    return " · ".join(parts) + f"   {snapshot.layout.semaphores}"
+
+
+def throughput_line(snapshot: Snapshot) -> str:
+    """Both rates and how they are known."""
+    rates = snapshot.throughput
+    produced, consumed = (
+        _bounded(rate, rates.method) for rate in (rates.produced_per_s, rates.consumed_per_s)
+    )
+    return _("produced {produced}   consumed {consumed}   method: {method}").format(
+        produced=produced, consumed=consumed, method=word(rates.method)
+    )
+
+
+def _bounded(rate: float | None, method: Method) -> str:
+    """A rate, marked where it is a lower bound; at least 0 says nothing."""
+    if method is not Method.LOWER_BOUND:
+        return rate_text(rate)
+    return f"≥ {rate_text(rate)}" if rate else _("unknown")
+
+
+def rate_text(rate: float | None) -> str:
+    """A measured rate.
+
+    >>> rate_text(None), rate_text(0.5), rate_text(12345.6)
+    ('unknown', '0.50/s', '12,346/s')
+    """
+    if rate is None:
+        return _("unknown")
+    return f"{rate:,.0f}/s" if rate >= 1000 else f"{rate:.2f}/s"
+
+
+def process_cells(process: Process) -> tuple[str, ...]:
+    """A process's row."""
+    target = process.target_rate
+    blocked = process.blocked_on or "-"
+    if process.blocked_on and process.wakeable is False:
+        blocked += " !"
+    return (
+        str(process.pid),
+        inert(process.name),
+        word(process.role),
+        process.ending or word(process.state),
+        blocked,
+        "-" if target is None else format_rate(target),
+        "-" if process.rate is None else rate_text(process.rate).removesuffix("/s"),
+        "-" if process.items is None else f"{process.items:,}",
+    )
+
+
+def table_row(cells: tuple[str, ...]) -> str:
+    """Cells in their columns: the PID and numbers to the right, words to the left."""
+    out = []
+    for index, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True)):
+        text = cell if len(cell) <= width else cell[: width - 1] + "…"
+        out.append(text.ljust(width) if 0 < index < _LEFT else text.rjust(width))
+    return "  ".join(out).rstrip()
+
+
+def totals_lines(totals: Audit) -> Iterator[str]:
+    """What a headless run says at its end."""
+    moved, seconds = totals.moved, totals.seconds
+    made, used = (
+        f"{count:>14,}   {rate_text(_per(count, seconds))}"
+        for count in (moved.produced, moved.consumed)
+    )
+    yield f"{_('produced'):<10}{made}"
+    yield f"{_('consumed'):<10}{used}"
+    resident = _("unknown") if totals.resident is None else f"{totals.resident:,}"
+    yield f"{_('resident'):<10}{resident:>14}"
+    yield f"{seconds:.2f} s, {verdict(totals)}"
+
+
+def _per(count: int, seconds: float) -> float | None:
+    return count / seconds if seconds > 0 and math.isfinite(seconds) else None
+
+
+def _known(value: int | None) -> str:
+    return _("unknown") if value is None else f"{value:,}"

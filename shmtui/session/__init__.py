@@ -1,0 +1,1 @@
+"""A run or an attachment: opens it, closes it, cleans up after it."""

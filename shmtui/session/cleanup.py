@@ -1,0 +1,146 @@
+"""Removing segments: what a dead shmtui left behind, and what the user names.
+
+Both ask first whether a live process maps the file; a segment in use is nobody's
+litter.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
+from shmtui.i18n import _
+from shmtui.procfs.identity import alive
+from shmtui.procfs.maps import uses
+from shmtui.shm.control_block import (
+    HEADER_SIZE,
+    SUFFIX,
+    ControlHeader,
+    Flags,
+    control_name,
+    parse_header,
+)
+from shmtui.shm.control_file import open_control, read_header
+from shmtui.shm.owned_buffer import remove_buffer
+from shmtui.shm.segment import (
+    SHM_DIR,
+    FileIdentity,
+    identity_at,
+    segment_path,
+    unlink_segment,
+)
+
+UNREADY_SECONDS: Final = 10.0
+"""A control block whose creator has not finished it for this long never will be finished."""
+LINGER_SECONDS: Final = 2.0
+"""How long the workers of a dead shmtui may take to follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What a dead shmtui left in /dev/shm."""
+
+    name: str
+    creator_pid: int
+
+
+def sweep() -> Iterator[Leftover]:
+    """Remove what dead shmtuis of this user left and nobody maps; yields each as it goes."""
+    with os.scandir(SHM_DIR) as entries:
+        names = ["/" + entry.name for entry in entries if entry.name.endswith(SUFFIX)]
+    for control in names:
+        with contextlib.suppress(ShmtuiError):
+            leftover = _sweep_one(control)
+            if leftover is not None:
+                yield leftover
+
+
+def _sweep_one(control: str) -> Leftover | None:
+    fd = open_control(control)
+    try:
+        status = os.fstat(fd)
+        identity = FileIdentity.of(status)
+        if status.st_uid != os.geteuid():
+            return None
+        try:
+            header = parse_header(os.pread(fd, HEADER_SIZE, 0))
+        except ControlBlockError:
+            if _unready(os.pread(fd, 16, 0)) and time.time() - status.st_mtime > UNREADY_SECONDS:
+                _remove_if_unused(control, identity)
+            return None
+    finally:
+        os.close(fd)
+    if control_name(header.name) != control or header.flags & Flags.KEEP:
+        return None
+    if alive(header.creator_pid, header.creator_start) or not _deserted(header, identity):
+        return None
+    remove_buffer(header.name, header)
+    return Leftover(header.name, header.creator_pid)
+
+
+def _unready(start: bytes) -> bool:
+    """Whether a header was made by us and its version never written."""
+    return start == bytes(16) or (start[:8] == b"shmtui-c" and start[8:16] == bytes(8))
+
+
+def _remove_if_unused(control: str, identity: FileIdentity) -> None:
+    if not uses(identity):
+        unlink_segment(control)
+
+
+def _deserted(header: ControlHeader, control: FileIdentity) -> bool:
+    """Whether nobody maps the buffer; its orphaned workers get a moment to end."""
+    deadline = time.monotonic() + LINGER_SECONDS
+    while uses(control):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    # Inode 0 is no file: its creator died before there was a segment to name.
+    return header.segment.inode == 0 or not uses(header.segment)
+
+
+def drop_dead_control(name: str) -> None:
+    """Remove the control block of a shmtui that is gone, so that another can take its place."""
+    header = read_header(name)
+    if header is None or alive(header.creator_pid, header.creator_start):
+        return
+    control = identity_at(segment_path(control_name(name)))
+    if control is not None and not uses(control):
+        unlink_segment(control_name(name))
+
+
+def remove(name: str, *, force: bool = False) -> str:
+    """Unlink a segment with its control block and semaphores; returns what was done.
+
+    Refuses while a live process maps it, or while the shmtui that made it lives, unless
+    ``force``. MissingSegmentError: there is none.
+    """
+    identity = identity_at(segment_path(name))
+    header = read_header(name)
+    if identity is None and header is None:
+        raise MissingSegmentError(
+            _(
+                "no segment named {name} in {folder}: is the name right, or is it gone already?"
+            ).format(name=name, folder=SHM_DIR)
+        )
+    users = uses(identity) if identity is not None else []
+    if header is not None and alive(header.creator_pid, header.creator_start):
+        users = sorted({*users, header.creator_pid})
+    if users and not force:
+        raise ShmtuiError(
+            _(
+                "{name} is in use by PID {pids}: end them first, or unlink it under them with --force"
+            ).format(name=name, pids=", ".join(map(str, users)))
+        )
+    if header is not None:
+        remove_buffer(name, header)
+    if identity is not None and identity_at(segment_path(name)) == identity:
+        unlink_segment(name)
+    text = _("removed {name}").format(name=name)
+    if users:
+        pids = ", ".join(map(str, users))
+        text += _("; PID {pids} keep it mapped until they end").format(pids=pids)
+    return text

@@ -1,0 +1,203 @@
+"""The shape of an item: a C scalar, text, array, struct or union, decoded from its bytes. Pure.
+
+A shape says where each part lies; it is what a compiler made of the type, so
+two programs agree on it if they agree on the header.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.shm.value import Fields, Value
+
+_SHOWN_ELEMENTS: Final = 64
+"""Elements of an array inside an item that are decoded, those of arrays inside it counted too;
+an item can be megabytes long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A number, a truth value or an address; ``code`` is its letter in :mod:`struct`."""
+
+    code: str
+    size: int
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The value at ``at``; an address as hexadecimal text."""
+        value: int | float | bool = struct.unpack_from("=" + self.code, raw, at)[0]
+        return value
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store a counter, cut to the type's width; True: it was stored."""
+        if self.code == "?":
+            return False
+        if self.code in "fd":
+            struct.pack_into("=" + self.code, raw, at, float(value))
+        else:
+            raw[at : at + self.size] = (value % 2 ** (8 * self.size)).to_bytes(
+                self.size, _BYTE_ORDER
+            )
+        return True
+
+
+_BYTE_ORDER: Final = "little" if struct.pack("=H", 1)[0] else "big"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A pointer, shown and never followed: it means something in one process only."""
+
+    size: int = 8
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The address in hexadecimal."""
+        return hex(int.from_bytes(raw[at : at + self.size], _BYTE_ORDER))
+
+    def encode(self, _value: int, _raw: bytearray, _at: int) -> bool:
+        """Nothing is ever stored in a pointer."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An array of char, up to its first NUL."""
+
+    size: int
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The text; bytes that are not UTF-8 become surrogates."""
+        return raw[at : at + self.size].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store the counter in digits, if it fits with its NUL."""
+        digits = str(value).encode()
+        if len(digits) >= self.size:
+            return False
+        raw[at : at + self.size] = digits.ljust(self.size, b"\0")
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Bytes of which nothing is known but how many they are."""
+
+    size: int
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The first of them."""
+        return raw[at : at + min(self.size, _SHOWN_ELEMENTS)]
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store the counter in the first of them, as an integer as wide as there is room."""
+        width = min(self.size, 8)
+        raw[at : at + width] = (value % 2 ** (8 * width)).to_bytes(width, _BYTE_ORDER)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """A bit-field of ``width`` bits, ``shift`` bits into the scalar around it."""
+
+    whole: Scalar
+    shift: int
+    width: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the scalar around it."""
+        return self.whole.size
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The bits as a number, with the sign of their type."""
+        word = int.from_bytes(raw[at : at + self.size], _BYTE_ORDER)
+        bits = (word >> self.shift) & ((1 << self.width) - 1)
+        negative = self.whole.code.islower() and bits >> (self.width - 1)
+        return bits - (1 << self.width) if negative else bits
+
+    def encode(self, _value: int, _raw: bytearray, _at: int) -> bool:
+        """Bit-fields carry no counter."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """``length`` elements in a row."""
+
+    element: "Shape"
+    length: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.element.size * self.length
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """The first elements, as a tuple."""
+        step = self.element.size
+        count = min(self.length, max(1, _SHOWN_ELEMENTS // _shown_in(self.element)))
+        return tuple(self.element.decode(raw, at + index * step) for index in range(count))
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store the counter in the first element."""
+        return self.length > 0 and self.element.encode(value, raw, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A member of a struct or union."""
+
+    name: str
+    offset: int
+    shape: "Shape"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A struct, or a union, whose members then all start at 0 and are all shown."""
+
+    parts: tuple[Part, ...]
+    size: int
+
+    def decode(self, raw: bytes, at: int) -> Value:
+        """Its members as (name, value) pairs."""
+        return Fields((part.name, part.shape.decode(raw, at + part.offset)) for part in self.parts)
+
+    def encode(self, value: int, raw: bytearray, at: int) -> bool:
+        """Store the counter in the first member that takes one."""
+        return any(part.shape.encode(value, raw, at + part.offset) for part in self.parts)
+
+
+Shape = Scalar | Address | Text | Bytes | Bits | Array | Record
+
+
+def clipped(shape: Shape, room: int) -> Shape:
+    """The shape of as much of an item's beginning as lies in ``room`` bytes.
+
+    >>> clipped(Record((Part("id", 0, Scalar("i", 4)), Part("pixels", 8, Bytes(10**9))), 10**9), 64)
+    Record(parts=(Part(name='id', offset=0, shape=Scalar(code='i', size=4)), Part(name='pixels', \
+offset=8, shape=Bytes(size=56))), size=64)
+    """
+    if shape.size <= room:
+        return shape
+    match shape:
+        case Record(parts):
+            inside = (part for part in parts if part.offset < room)
+            kept = (Part(p.name, p.offset, clipped(p.shape, room - p.offset)) for p in inside)
+            return Record(tuple(part for part in kept if part.shape.size), room)
+        case Array(element):
+            return Array(element, room // element.size)
+        case Text():
+            return Text(room)
+        case _:
+            return Bytes(room)
+
+
+def _shown_in(shape: Shape) -> int:
+    """Array elements that one value of the shape decodes, at least 1."""
+    match shape:
+        case Array(element, length):
+            return max(1, min(length * _shown_in(element), _SHOWN_ELEMENTS))
+        case Record(parts):
+            return max((_shown_in(part.shape) for part in parts), default=1)
+        case _:
+            return 1

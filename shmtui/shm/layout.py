@@ -1,0 +1,237 @@
+"""Where each field of a bounded buffer lies, in bytes. Pure.
+
+The seed's struct, for N slots of one item type::
+
+    typedef struct {
+        item  data[N];
+        int   in, out;
+        sem_t mutex, empty, full;     (absent where the semaphores are named)
+    } Buffer;
+
+``sem_t`` is 32 bytes on 64-bit glibc and musl alike, aligned to 8 on glibc (a
+union with a ``long``) and to 4 on musl (an array of ``int``), so the same
+header gives two layouts.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.shm.libc import Libc
+from shmtui.shm.protocol import SemaphoreRole
+
+if TYPE_CHECKING:
+    from shmtui.shm.item_shape import Shape
+    from shmtui.shm.value import Value
+
+SEM_SIZE: Final = 32
+"""``sizeof(sem_t)`` on 64-bit glibc and musl."""
+SEM_ALIGNMENT: Final = {Libc.GLIBC: 8, Libc.MUSL: 4}
+LOCK_SIZE: Final = 40
+"""``sizeof(pthread_mutex_t)`` on 64-bit glibc and musl."""
+INDEX_SIZE: Final = 4
+"""``sizeof(int)``."""
+MAX_SLOTS: Final = 2**31 - 1
+"""``INT_MAX``: ``in`` and ``out`` are ints; ``SEM_VALUE_MAX`` is the same."""
+
+
+class SemaphoreKind(StrEnum):
+    """Semaphores inside the segment (``sem_init``) or beside it (``sem_open``)."""
+
+    EMBEDDED = "embedded"
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemType:
+    """What a slot holds: a C scalar, or a shape read from a header.
+
+    ``code`` is a scalar's letter in :mod:`struct` and :meth:`memoryview.cast`, empty for others.
+    """
+
+    name: str
+    code: str
+    shape: "Shape | None" = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of a slot."""
+        return struct.calcsize("=" + self.code) if self.shape is None else self.shape.size
+
+    @property
+    def is_float(self) -> bool:
+        """Whether values are binary floating point."""
+        return self.code in {"f", "d"}
+
+    @property
+    def counter_range(self) -> tuple[int, int]:
+        """Smallest and largest value of a counter that every one of its values survives storing.
+
+        A producer counts 0, 1, 2 … as the seed's does and goes on from the
+        smallest after the largest. Floats count up to the last integer before gaps appear.
+        """
+        if self.is_float:
+            return (0, 2 ** (24 if self.code == "f" else 53))
+        if not self.code:
+            return (0, 2**31 - 1)
+        bits = 8 * self.size
+        return (
+            (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if self.code.islower() else (0, 2**bits - 1)
+        )
+
+    def decode(self, raw: bytes, at: int = 0) -> "Value":
+        """The item whose bytes start at ``at``."""
+        if self.shape is not None:
+            return self.shape.decode(raw, at)
+        value: int | float = struct.unpack_from("=" + self.code, raw, at)[0]
+        return value
+
+
+ITEM_TYPES: Final[dict[str, ItemType]] = {
+    name: ItemType(name, code)
+    for name, code in (
+        ("int8", "b"),
+        ("int16", "h"),
+        ("int32", "i"),
+        ("int64", "q"),
+        ("uint8", "B"),
+        ("uint16", "H"),
+        ("uint32", "I"),
+        ("uint64", "Q"),
+        ("float", "f"),
+        ("double", "d"),
+    )
+}
+
+
+def item_type(name: str) -> ItemType:
+    """The item type of that name."""
+    try:
+        return ITEM_TYPES[name]
+    except KeyError:
+        known = " ".join(ITEM_TYPES)
+        raise ShmtuiError(
+            _("unknown item type {name!r}: use one of {known}").format(name=name, known=known)
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A bounded buffer's fields: byte offsets from the start of the segment.
+
+    Invariants: every field lies inside ``size``, and fields do not overlap.
+    A semaphore's offset is None where it is a named one, or where there is none.
+    """
+
+    slots: int
+    item: ItemType
+    data: int
+    in_: int
+    out: int
+    mutex: int | None
+    empty: int | None
+    full: int | None
+    size: int
+    libc: Libc
+    index_code: str = "i"
+    """The indices' letter in :mod:`struct`."""
+    names: tuple[tuple[SemaphoreRole, str], ...] = ()
+    """The named semaphores, by role."""
+    lock: int | None = None
+    """A ``pthread_mutex_t`` in the mutex's place: nothing that ``sem_wait`` could take."""
+
+    @property
+    def kind(self) -> SemaphoreKind:
+        """Where the semaphores live."""
+        return SemaphoreKind.NAMED if self.names else SemaphoreKind.EMBEDDED
+
+    @property
+    def index_size(self) -> int:
+        """Bytes of ``in`` and of ``out``."""
+        return struct.calcsize("=" + self.index_code)
+
+    def semaphore_name(self, role: SemaphoreRole) -> str | None:
+        """Name of that semaphore, or None where it is embedded or absent."""
+        return dict(self.names).get(role)
+
+    @property
+    def missing(self) -> tuple[SemaphoreRole, ...]:
+        """The semaphores that are not known; with one missing nobody of ours can take part."""
+        return tuple(
+            role
+            for role in SemaphoreRole
+            if self.semaphore_offset(role) is None and self.semaphore_name(role) is None
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether all three semaphores are known."""
+        return not self.missing
+
+    @property
+    def system_spans(self) -> list[tuple[int, int]]:
+        """(offset, size) of the semaphores that lie in the segment, and of its lock."""
+        embedded = (self.mutex, self.empty, self.full)
+        spans = [(at, SEM_SIZE) for at in embedded if at is not None]
+        return spans if self.lock is None else [*spans, (self.lock, LOCK_SIZE)]
+
+    def semaphore_offset(self, role: SemaphoreRole) -> int | None:
+        """Offset of that semaphore, or None where it is a named one."""
+        match role:
+            case SemaphoreRole.MUTEX:
+                return self.mutex
+            case SemaphoreRole.EMPTY:
+                return self.empty
+            case SemaphoreRole.FULL:
+                return self.full
+
+
+def aligned(offset: int, alignment: int) -> int:
+    """The first multiple of ``alignment`` at or after ``offset``.
+
+    >>> aligned(28, 8), aligned(32, 8)
+    (32, 32)
+    """
+    return -(-offset // alignment) * alignment
+
+
+def seed_layout(
+    slots: int,
+    item: ItemType,
+    libc: Libc,
+    names: tuple[tuple[SemaphoreRole, str], ...] = (),
+) -> Layout:
+    """The layout that a C compiler gives the seed's ``Buffer``; with ``names``, without its ``sem_t``.
+
+    >>> seed = seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC)
+    >>> seed.in_, seed.out, seed.mutex, seed.empty, seed.full, seed.size
+    (20, 24, 32, 64, 96, 128)
+    """
+    if slots < 1:
+        raise ShmtuiError(
+            _("a buffer of {slots} slots cannot hold an item: ask for 1 slot or more").format(
+                slots=slots
+            )
+        )
+    if slots > MAX_SLOTS:
+        raise ShmtuiError(
+            _(
+                "{slots} slots are more than the buffer's int indices can count: ask for {most} "
+                "at most"
+            ).format(slots=slots, most=MAX_SLOTS)
+        )
+    in_ = aligned(slots * item.size, INDEX_SIZE)
+    out = in_ + INDEX_SIZE
+    if names:
+        size = aligned(out + INDEX_SIZE, max(item.size, INDEX_SIZE))
+        return Layout(slots, item, 0, in_, out, None, None, None, size, libc, names=names)
+    alignment = SEM_ALIGNMENT[libc]
+    mutex = aligned(out + INDEX_SIZE, alignment)
+    end = mutex + 3 * SEM_SIZE
+    size = aligned(end, max(item.size, alignment))
+    return Layout(
+        slots, item, 0, in_, out, mutex, mutex + SEM_SIZE, mutex + 2 * SEM_SIZE, size, libc
+    )

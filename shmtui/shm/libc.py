@@ -1,0 +1,128 @@
+"""The C library underneath: which one it is, and its semaphore calls.
+
+glibc and musl lay out ``sem_t`` differently, so the library that *this*
+interpreter runs on decides the layout of the buffers that we create.
+"""
+
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+
+
+class Libc(StrEnum):
+    """The C libraries whose ``sem_t`` is known byte by byte."""
+
+    GLIBC = "glibc"
+    MUSL = "musl"
+
+
+def running_libc() -> Libc:
+    """The C library of this interpreter. glibc answers CS_GNU_LIBC_VERSION; musl does not."""
+    try:
+        version = os.confstr("CS_GNU_LIBC_VERSION")
+    except (ValueError, OSError):
+        version = None
+    return Libc.GLIBC if version else Libc.MUSL
+
+
+def require_supported_platform() -> None:
+    """Refuse what cannot work: /proc, futexes and the layouts below are those of 64-bit Linux."""
+    if sys.platform != "linux":
+        raise ShmtuiError(
+            _(
+                "shmtui needs Linux (/dev/shm, /proc and futexes); this is {platform}: run it on a "
+                "Linux machine, in a container or in a virtual machine"
+            ).format(platform=sys.platform)
+        )
+    if sys.maxsize < 2**32:
+        raise ShmtuiError(
+            _(
+                "shmtui knows the semaphores of 64-bit systems only, and this Python is a 32-bit "
+                "one: use a 64-bit Python"
+            )
+        )
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = (("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long))
+
+
+_blocking: Final = ctypes.CDLL(None, use_errno=True)
+"""Releases the interpreter lock during a call: for those that may sleep, or whose errno matters."""
+_quick: Final = ctypes.PyDLL(None)
+"""Keeps the interpreter lock, which halves the cost: for calls that never sleep."""
+
+CLOCK_MONOTONIC: Final = time.CLOCK_MONOTONIC if sys.platform == "linux" else 1
+_NS: Final = 1_000_000_000
+SEM_VALUE_MAX: Final = 2**31 - 1
+
+sem_trywait: Callable[[ctypes.c_void_p], int] = _quick["sem_trywait"]
+sem_post: Callable[[ctypes.c_void_p], int] = _quick["sem_post"]
+
+_sem_open = _blocking["sem_open"]
+_sem_open.restype = ctypes.c_void_p
+_SEM_FAILED: Final = {None, ctypes.c_void_p(-1).value}
+
+
+def sem_open(name: str) -> int:
+    """The address of a named semaphore that exists. OSError: it does not, or is not ours to use."""
+    address: int | None = _sem_open(os.fsencode(name), 0)
+    if address is None or address in _SEM_FAILED:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
+    return address
+
+
+_clockwait = getattr(_blocking, "sem_clockwait", None)
+
+
+def sem_wait_until(semaphore: ctypes.c_void_p, deadline_ns: int) -> bool:
+    """Take a permit, sleeping until ``deadline_ns`` (CLOCK_MONOTONIC) at the most.
+
+    False: the deadline passed or a signal came; the caller looks at the clock
+    and at its flags, and waits again. The monotonic clock is used where libc
+    offers it (``sem_clockwait``, glibc 2.30), so that a clock set back does not
+    turn a short wait into a long one.
+    """
+    if _clockwait is not None:
+        limit = _Timespec(*divmod(deadline_ns, _NS))
+        return bool(_clockwait(semaphore, CLOCK_MONOTONIC, ctypes.byref(limit)) == 0)
+    remaining = max(deadline_ns - time.monotonic_ns(), 0)
+    limit = _Timespec(*divmod(time.time_ns() + remaining, _NS))
+    return bool(_blocking.sem_timedwait(semaphore, ctypes.byref(limit)) == 0)
+
+
+def sem_init(semaphore: ctypes.c_void_p, value: int, *, shared: bool = True) -> None:
+    """Initialise a semaphore in place; ``shared`` is ``pshared``."""
+    if _blocking.sem_init(semaphore, int(shared), ctypes.c_uint(value)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_PR_SET_TIMERSLACK = 29
+
+
+def die_with_parent(signal_number: int) -> None:
+    """Have the kernel send this process ``signal_number`` when the thread that spawned it ends."""
+    _blocking.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
+
+
+def name_process(name: str) -> None:
+    """What ``ps``, ``top`` and ``/proc/PID/comm`` call this process; 15 bytes are kept."""
+    _blocking.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+def sharpen_timers() -> None:
+    """Let sleeps end within a nanosecond of the timer: the default slack of 50 µs is half a
+    period at 10 000 items/s.
+    """
+    _blocking.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)

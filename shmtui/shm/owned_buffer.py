@@ -1,0 +1,135 @@
+"""A whole buffer of ours: control block, segment and semaphores, made and removed together."""
+
+import time
+from dataclasses import dataclass
+
+from shmtui.errors import NameInUseError, ShmtuiError
+from shmtui.i18n import _
+from shmtui.shm.control_block import (
+    ControlBlock,
+    ControlHeader,
+    Flags,
+    control_name,
+)
+from shmtui.shm.layout import Layout
+from shmtui.shm.ring import initialise, semaphore_names
+from shmtui.shm.segment import (
+    FileIdentity,
+    create_segment,
+    identity_at,
+    map_segment,
+    refuse_beyond_memory,
+    segment_path,
+    unlink_segment,
+)
+from shmtui.shm.semaphore import unlink_named
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBuffer:
+    """A buffer that this process made and answers for."""
+
+    name: str
+    layout: Layout
+    identity: FileIdentity
+    control: ControlBlock
+    guest: bool = False
+    """The segment is somebody else's, and stays."""
+
+    @classmethod
+    def create(cls, name: str, layout: Layout, creator: tuple[int, int], mode: int) -> "OwnBuffer":
+        """Make control block, segment and semaphores, or none of them.
+
+        ``creator`` is this process's PID and start time. NameInUseError: somebody has the name.
+        """
+        refuse_taken_name(name)
+        refuse_beyond_memory(name, layout.size)
+        control = ControlBlock.create(name, layout, creator, time.time_ns())
+        made_segment = False
+        try:
+            identity = create_segment(name, layout.size, mode)
+            made_segment = True
+            control.bind_segment(identity)
+            initialise(map_segment(name, identity), layout, mode)
+        except BaseException:
+            if made_segment:
+                unlink_segment(name)
+            unlink_segment(control.name)
+            raise
+        return cls(name, layout, identity, control)
+
+    @classmethod
+    def adopt(
+        cls,
+        name: str,
+        layout: Layout,
+        identity: FileIdentity,
+        creator: tuple[int, int],
+        *,
+        assumed: bool = False,
+    ) -> "OwnBuffer":
+        """Put a control block beside somebody else's segment, so that workers can join it.
+
+        ``assumed``: the layout is only the likeliest of those that fit. NameInUseError: another
+        shmtui has one there. Removing takes the block away, never the segment.
+        """
+        missing = layout.missing
+        if missing:
+            raise ShmtuiError(
+                _(
+                    "no worker can join {name} without the semaphores that it takes: name {options}; "
+                    "a pthread_mutex_t is none"
+                ).format(name=name, options=" ".join(f"--{role} /NAME" for role in missing))
+            )
+        flags = Flags.GUEST | Flags.ASSUMED if assumed else Flags.GUEST
+        try:
+            control = ControlBlock.create(name, layout, creator, time.time_ns(), flags)
+        except NameInUseError:
+            raise NameInUseError(
+                _(
+                    "{name} has workers of another shmtui already: add yours there, or end it first"
+                ).format(name=name)
+            ) from None
+        control.bind_segment(identity)
+        return cls(name, layout, identity, control, guest=True)
+
+    def remove(self) -> None:
+        """Unlink it all. A segment that took the name since is left alone.
+
+        What stands in the control block by now is not asked: others may have written to it.
+        """
+        if not self.guest:
+            _unlink_buffer(self.name, self.identity, self.layout)
+        unlink_segment(self.control.name)
+
+
+def refuse_taken_name(name: str) -> None:
+    """Refuse a name that a segment has: shmtui never touches one it did not make."""
+    if identity_at(segment_path(name)) is not None:
+        raise NameInUseError(
+            _(
+                "{name} is in use: look at it with shmtui attach {name}, choose another NAME, or "
+                "remove it with shmtui rm"
+            ).format(name=name)
+        )
+
+
+def _unlink_buffer(name: str, identity: FileIdentity, layout: Layout) -> None:
+    """Unlink a segment that a shmtui made, with its semaphores.
+
+    Those have names made from the segment's; whatever others a layout names are somebody else's.
+    """
+    if identity_at(segment_path(name)) == identity:
+        unlink_segment(name)
+    for _role, semaphore in set(layout.names) & set(semaphore_names(name)):
+        unlink_named(semaphore)
+
+
+def remove_buffer(name: str, header: ControlHeader) -> None:
+    """Unlink the segment that ``header`` describes, its semaphores and its control block.
+
+    Where the segment is somebody else's, the control block alone.
+    """
+    if not header.flags & Flags.GUEST:
+        _unlink_buffer(name, header.segment, header.layout)
+    unlink_segment(control_name(name))

@@ -1,0 +1,276 @@
+"""The ring: moving one item in or out by the protocol.
+
+The seed's order, which is the one that cannot deadlock: a permit first, the
+mutex second. Invariants while nobody is in the middle of it: ``empty + full ==
+slots``, ``mutex == 1``, and ``full == (in - out) mod slots`` unless the ring is
+full.
+"""
+
+import mmap
+import time
+from collections.abc import Callable
+from struct import unpack_from
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.shm.control_block import MASK
+from shmtui.shm.indices import counted_on
+from shmtui.shm.layout import ItemType, Layout, SemaphoreKind
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.segment import companion_name
+from shmtui.shm.semaphore import (
+    EmbeddedSemaphore,
+    NamedSemaphore,
+    Semaphore,
+    create_named,
+    unlink_named,
+)
+
+if TYPE_CHECKING:
+    from shmtui.shm.item_shape import Shape
+
+Value = int | float
+_NAMED_LIMIT = 251
+"""NAME_MAX less the ``sem.`` that libc puts in front."""
+
+
+class BadIndexError(ShmtuiError):
+    """``in`` or ``out`` lies outside the ring, so no slot can be touched."""
+
+
+def semaphore_names(segment: str) -> tuple[tuple[SemaphoreRole, str], ...]:
+    """The named semaphores of a segment of ours."""
+    return tuple((role, semaphore_name(segment, role)) for role in SemaphoreRole)
+
+
+def semaphore_name(segment: str, role: SemaphoreRole) -> str:
+    """The named semaphore that plays ``role`` for a segment of ours.
+
+    >>> semaphore_name("/shm_buffer", SemaphoreRole.EMPTY)
+    '/shm_buffer.empty'
+    """
+    return companion_name(segment, f".{role}", _NAMED_LIMIT)
+
+
+def initial_values(slots: int) -> dict[SemaphoreRole, int]:
+    """What the semaphores of an empty ring hold."""
+    return {SemaphoreRole.MUTEX: 1, SemaphoreRole.EMPTY: slots, SemaphoreRole.FULL: 0}
+
+
+def sum_of(value: Value) -> int:
+    """What ``value`` adds to a checksum: its integer part modulo 2**64, 0 if it has none.
+
+    >>> sum_of(-1) == 2**64 - 1, sum_of(2.9), sum_of(float("nan"))
+    (True, 2, 0)
+    """
+    try:
+        return int(value) & MASK
+    except (ValueError, OverflowError):
+        return 0
+
+
+def counter_after(value: Value, item: ItemType) -> Value:
+    """The number that follows ``value`` in a producer's count; past the largest comes the smallest.
+
+    >>> from shmtui.shm.layout import ITEM_TYPES
+    >>> counter_after(127, ITEM_TYPES["int8"]), counter_after(255, ITEM_TYPES["uint8"])
+    (-128, 0)
+    """
+    bottom, top = item.counter_range
+    return value + 1 if value < top else bottom
+
+
+class _Records:
+    """Slots of a compound item, by index. A stored counter goes into the first number or text
+    in it that takes one; the rest is zero. What is loaded is the checksum of the bytes.
+    """
+
+    __slots__ = ("_raw", "_shape")
+
+    def __init__(self, raw: memoryview, shape: "Shape") -> None:
+        self._raw = raw
+        self._shape = shape
+
+    def __setitem__(self, index: int, value: Value) -> None:
+        record = bytearray(self._shape.size)
+        self._shape.encode(int(value), record, 0)
+        self._raw[index * len(record) : (index + 1) * len(record)] = record
+
+    def __getitem__(self, index: int) -> int:
+        size = self._shape.size
+        return crc32(self._raw[index * size : (index + 1) * size])
+
+
+def counted(item: ItemType, raw: bytes) -> Value:
+    """What a worker counts for the item in ``raw``: its number, or the checksum of its bytes."""
+    if item.shape is not None:
+        return crc32(raw)
+    value: Value = unpack_from("=" + item.code, raw)[0]
+    return value
+
+
+class Ring:
+    """A buffer mapped for taking part in it. Keep it for as long as its semaphores are used."""
+
+    def __init__(
+        self, mapping: mmap.mmap, layout: Layout, semaphores: dict[SemaphoreRole, Semaphore]
+    ) -> None:
+        self.layout = layout
+        self.semaphores = semaphores
+        self.pause: Callable[[], None] | None = None
+        """Called between reading an index and storing it: where a program without a lock can
+        be preempted."""
+        memory = memoryview(mapping)
+        item, size = layout.item, layout.index_size
+        raw = memory[layout.data : layout.data + layout.slots * item.size]
+        self.data: memoryview[Any] | _Records = (
+            raw.cast(item.code)  # type: ignore[call-overload]
+            if item.shape is None
+            else _Records(raw, item.shape)
+        )
+        """The slots."""
+        self._in: memoryview[int] = memory[layout.in_ : layout.in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
+        self._out: memoryview[int] = memory[layout.out : layout.out + size].cast(layout.index_code)  # type: ignore[call-overload]
+
+    @classmethod
+    def open(cls, name: str, mapping: mmap.mmap, layout: Layout) -> "Ring":
+        """Join the ring in ``mapping``, with the semaphores that its layout says."""
+        if len(mapping) < layout.size:
+            raise ShmtuiError(
+                _(
+                    "{name} has {length} bytes and its layout needs {size}: was it truncated?"
+                ).format(name=name, length=len(mapping), size=layout.size)
+            )
+        semaphores: dict[SemaphoreRole, Semaphore] = {}
+        for role in SemaphoreRole:
+            offset, named = layout.semaphore_offset(role), layout.semaphore_name(role)
+            if offset is not None:
+                semaphores[role] = EmbeddedSemaphore(memoryview(mapping), offset, layout.libc)
+            elif named is not None:
+                semaphores[role] = NamedSemaphore(named)
+            else:
+                raise ShmtuiError(
+                    _("{name} has no semaphore {role}: name it with --{role}").format(
+                        name=name, role=role
+                    )
+                )
+        return cls(mapping, layout, semaphores)
+
+    def write(self, value: Value) -> None:
+        """The producer's critical section: store at ``in`` and move it on."""
+        slot, after = self.step(Role.PRODUCER)
+        self.data[slot] = value
+        if self.pause is not None:
+            self.pause()
+        self._in[0] = after
+
+    def read(self) -> Value:
+        """The consumer's critical section: load from ``out`` and move it on."""
+        slot, after = self.step(Role.CONSUMER)
+        value: Value = self.data[slot]
+        if self.pause is not None:
+            self.pause()
+        self._out[0] = after
+        return value
+
+    def index(self, role: Role) -> "memoryview[int]":
+        """The one word that ``role`` moves on: ``in`` or ``out``."""
+        return self._in if role is Role.PRODUCER else self._out
+
+    def step(self, role: Role) -> tuple[int, int]:
+        """The slot that the index of ``role`` stands for, and the index to store after it.
+
+        That is reduced, but where both count on, as a program leaves them that reduces where
+        it touches a slot.
+        """
+        index, slots = self.index(role)[0], self.layout.slots
+        if 0 <= index < slots - 1:
+            return index, index + 1
+        if max(self._in[0], self._out[0]) >= slots and self._counts_on():
+            return index % slots, index + 1
+        if index != slots - 1:
+            raise BadIndexError(
+                _("{name} is {index}, outside 0…{last}").format(
+                    name="in" if role is Role.PRODUCER else "out", index=index, last=slots - 1
+                )
+            )
+        return index, 0
+
+    def _counts_on(self) -> bool:
+        empty, full = (semaphore.words().value for semaphore in self.permits(Role.PRODUCER))
+        layout = self.layout
+        items = counted_on(layout.slots, self._in[0], self._out[0], empty, full, layout.index_size)
+        return items is not None
+
+    def permits(self, role: Role) -> tuple[Semaphore, Semaphore]:
+        """The semaphore that ``role`` waits on for a permit, and the one it posts."""
+        empty = self.semaphores[SemaphoreRole.EMPTY]
+        full = self.semaphores[SemaphoreRole.FULL]
+        return (empty, full) if role is Role.PRODUCER else (full, empty)
+
+    def put(self, value: Value, timeout: float = 10.0) -> bool:
+        """Produce one item by the whole protocol; False if no slot came free within ``timeout`` s."""
+
+        def store() -> Value:
+            self.write(value)
+            return value
+
+        return self._transact(Role.PRODUCER, store, timeout) is not None
+
+    def get(self, timeout: float = 10.0) -> Value | None:
+        """Consume one item by the whole protocol; None if none came within ``timeout`` s."""
+        return self._transact(Role.CONSUMER, self.read, timeout)
+
+    def _transact(self, role: Role, transfer: Callable[[], Value], timeout: float) -> Value | None:
+        take, give = self.permits(role)
+        mutex = self.semaphores[SemaphoreRole.MUTEX]
+        deadline = time.monotonic_ns() + int(timeout * 1e9)
+        if not wait(take, deadline):
+            return None
+        if not wait(mutex, deadline):
+            take.post()
+            return None
+        try:
+            value = transfer()
+        except BaseException:
+            mutex.post()
+            take.post()
+            raise
+        mutex.post()
+        give.post()
+        return value
+
+
+def wait(semaphore: Semaphore, deadline_ns: int) -> bool:
+    """Take a permit, going on after signals, until ``deadline_ns`` (CLOCK_MONOTONIC)."""
+    while not semaphore.try_wait():
+        if time.monotonic_ns() >= deadline_ns:
+            return False
+        if semaphore.wait_until(deadline_ns):
+            return True
+    return True
+
+
+def initialise(mapping: mmap.mmap, layout: Layout, mode: int) -> None:
+    """Give the semaphores of a new, zero-filled buffer their first values.
+
+    Named ones are created, exclusively; if one cannot be, those made before it are removed.
+    """
+    values = initial_values(layout.slots)
+    if layout.kind is SemaphoreKind.EMBEDDED:
+        for role, value in values.items():
+            offset = layout.semaphore_offset(role)
+            assert offset is not None
+            EmbeddedSemaphore(memoryview(mapping), offset, layout.libc).init(value)
+        return
+    made = []
+    try:
+        for role, semaphore in layout.names:
+            create_named(semaphore, values[role], mode)
+            made.append(semaphore)
+    except BaseException:
+        for semaphore in made:
+            unlink_named(semaphore)
+        raise

@@ -1,0 +1,255 @@
+"""POSIX shared-memory segments: names, creation, opening, removal.
+
+Creation is exclusive and reserves the pages, so that a full /dev/shm is an
+error here and not a SIGBUS at the first write. Nothing here opens with O_CREAT
+what it did not mean to make.
+"""
+
+import errno
+import mmap
+import os
+import stat
+from dataclasses import dataclass
+from typing import Final
+
+import posix_ipc
+
+from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError, shortage
+from shmtui.i18n import _
+
+SHM_DIR: Final = "/dev/shm"
+NAME_MAX: Final = 255
+"""Bytes in a file name, the leading slash of a segment's name not counted (limits.h)."""
+
+
+def segment_name(text: str) -> str:
+    """The POSIX name, with exactly one leading slash, or a refusal.
+
+    >>> segment_name("shm_buffer"), segment_name("/shm_buffer")
+    ('/shm_buffer', '/shm_buffer')
+    """
+    bare = text.removeprefix("/")
+    shown = ascii(text)[:80]
+    if not bare or bare in {".", ".."}:
+        raise ShmtuiError(
+            _("{shown} is not a segment name: give one such as /shm_buffer").format(shown=shown)
+        )
+    if "/" in bare:
+        raise ShmtuiError(
+            _(
+                "the name {shown} has a slash inside, and POSIX allows one at the front only: take "
+                "it out"
+            ).format(shown=shown)
+        )
+    if "\0" in bare:
+        raise ShmtuiError(
+            _("the name {shown} has a NUL byte inside: take it out").format(shown=shown)
+        )
+    length = len(os.fsencode(bare))
+    if length > NAME_MAX:
+        raise ShmtuiError(
+            _(
+                "the name is {length} bytes long and the limit is {most}: choose a shorter one"
+            ).format(length=length, most=NAME_MAX)
+        )
+    return "/" + bare
+
+
+def segment_path(name: str, folder: str = SHM_DIR) -> str:
+    """The file behind a name; ``folder`` is another process's view of /dev/shm.
+
+    >>> segment_path("/shm_buffer")
+    '/dev/shm/shm_buffer'
+    """
+    return f"{folder}/{name.removeprefix('/')}"
+
+
+def companion_name(name: str, suffix: str, limit: int = NAME_MAX) -> str:
+    """The name of something that belongs to segment ``name``: ``name`` + ``suffix``.
+
+    Where that would pass ``limit`` bytes, the end of the name gives way to a digest
+    of the whole, so that every legal segment name has a legal companion.
+
+    >>> companion_name("/shm_buffer", ".shmtui")
+    '/shm_buffer.shmtui'
+    >>> len(companion_name("/" + "x" * 255, ".shmtui"))
+    256
+    """
+    bare = os.fsencode(name.removeprefix("/"))
+    room = limit - len(suffix)
+    if len(bare) > room:
+        from hashlib import sha256  # noqa: PLC0415 - slow to load, and few names are that long
+
+        digest = sha256(bare).hexdigest()[:12].encode()
+        bare = bare[: room - 13] + b"~" + digest
+    return "/" + os.fsdecode(bare) + suffix
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """A file is its device and inode; a name is only where it was found."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "FileIdentity":
+        """The identity in a stat result."""
+        return cls(status.st_dev, status.st_ino)
+
+
+def refuse_beyond_memory(name: str, size: int) -> None:
+    """Refuse a segment that /dev/shm has no room for, before a page of it is touched."""
+    space = os.statvfs(SHM_DIR)
+    free = space.f_bavail * space.f_frsize
+    if size > free:
+        raise ShmtuiError(
+            _(
+                "{name} would take {size:,} bytes and /dev/shm has {free:,} free: ask for fewer "
+                "slots or a smaller item, or free some with shmtui rm"
+            ).format(name=name, size=size, free=free)
+        )
+
+
+def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
+    """Make a zero-filled segment of ``size`` bytes with its pages reserved.
+
+    The mode is exact, whatever the umask. NameInUseError: the name is taken.
+    ShmtuiError: no room, no permission. On any failure nothing is left behind.
+    """
+    refuse_beyond_memory(name, size)
+    try:
+        shared = posix_ipc.SharedMemory(name, posix_ipc.O_CREX, mode=0o600)
+    except posix_ipc.ExistentialError:
+        raise NameInUseError(
+            _(
+                "{name} is in use: look at it with shmtui attach {name}, choose another NAME, or "
+                "remove it with shmtui rm"
+            ).format(name=name)
+        ) from None
+    except (posix_ipc.Error, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise ShmtuiError(
+                _(
+                    "/dev/shm has no room for one more file, {name}: free some with shmtui rm"
+                ).format(name=name)
+            ) from None
+        raise ShmtuiError(
+            _("cannot create {name}: {error}; is /dev/shm writable?").format(name=name, error=error)
+        ) from None
+    try:
+        os.posix_fallocate(shared.fd, 0, size)
+        os.fchmod(shared.fd, mode)
+        return FileIdentity.of(os.fstat(shared.fd))
+    except BaseException as error:
+        posix_ipc.unlink_shared_memory(name)
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.ENOMEM}:
+            raise ShmtuiError(
+                _(
+                    "/dev/shm has no room for the {size:,} bytes of {name}: ask for fewer slots or a "
+                    "smaller item"
+                ).format(size=size, name=name)
+            ) from None
+        raise
+    finally:
+        shared.close_fd()
+
+
+def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
+    """Map an existing segment to read and write it.
+
+    With ``expected``, refuses a file that has taken the name since.
+    """
+    try:
+        shared = posix_ipc.SharedMemory(name)
+    except posix_ipc.ExistentialError:
+        raise MissingSegmentError(
+            _("no segment named {name}: was it unlinked?").format(name=name)
+        ) from None
+    except (posix_ipc.Error, OSError) as error:
+        raise ShmtuiError(
+            _("cannot open {name} for writing: {error}").format(name=name, error=error)
+        ) from None
+    try:
+        status = os.fstat(shared.fd)
+        if expected is not None and FileIdentity.of(status) != expected:
+            raise ShmtuiError(_("{name} has been replaced by another segment").format(name=name))
+        if status.st_size == 0:
+            raise ShmtuiError(
+                _("{name} is empty: its creator has not given it a size yet").format(name=name)
+            )
+        return mmap.mmap(shared.fd, status.st_size)
+    finally:
+        shared.close_fd()
+
+
+def _refused(path: str) -> str:
+    """That this user may not read it, and who may."""
+    text = _("this user may not read {path}").format(path=path)
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return _("{text}: run shmtui as root").format(text=text)
+    import pwd  # noqa: PLC0415 - only for a refusal
+
+    try:
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        owner = _("uid {number}").format(number=status.st_uid)
+    way = "root" if status.st_uid == 0 else _("{owner} or as root").format(owner=owner)
+    return _("{text} (mode {mode:04o}, owner {owner}): run shmtui as {way}").format(
+        text=text, mode=stat.S_IMODE(status.st_mode), owner=owner, way=way
+    )
+
+
+def open_readonly(path: str) -> int:
+    """A read-only descriptor of a regular file under /dev/shm.
+
+    Follows no link, and opens nothing before it is known to be a file: a FIFO would be waited
+    for, a device might act on being opened. MissingSegmentError: nothing there. ShmtuiError:
+    not a file, or not readable by this user.
+    """
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            mode = os.fstat(handle).st_mode
+            if stat.S_ISLNK(mode):
+                raise ShmtuiError(_("{path} is a symbolic link, not a segment").format(path=path))
+            if not stat.S_ISREG(mode):
+                raise ShmtuiError(
+                    _("{path} is not a regular file, so it is no segment").format(path=path)
+                )
+            return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(handle)
+    except FileNotFoundError:
+        raise MissingSegmentError(
+            _("{path} does not exist: is the name right, or is it gone already?").format(path=path)
+        ) from None
+    except PermissionError:
+        raise ShmtuiError(_refused(path)) from None
+    except OSError as error:
+        raise ShmtuiError(
+            _("cannot read {path}: {why}").format(path=path, why=shortage(error) or error.strerror)
+        ) from None
+
+
+def unlink_segment(name: str) -> bool:
+    """Remove the name; who maps the segment keeps it. False if there was none."""
+    try:
+        posix_ipc.unlink_shared_memory(name)
+    except posix_ipc.ExistentialError:
+        return False
+    except (posix_ipc.Error, OSError) as error:
+        raise ShmtuiError(
+            _("cannot remove {name}: {error}").format(name=name, error=error)
+        ) from None
+    return True
+
+
+def identity_at(path: str) -> FileIdentity | None:
+    """Which file has the name now, or None."""
+    try:
+        return FileIdentity.of(os.lstat(path))
+    except FileNotFoundError:
+        return None

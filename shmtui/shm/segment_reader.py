@@ -1,0 +1,128 @@
+"""Reading a segment's bytes without disturbing it: O_RDONLY, pread, no mapping.
+
+A read past a truncated end comes back short instead of killing the reader with
+SIGBUS, and nothing here can make, change or post anything.
+"""
+
+import os
+import pwd
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.shm.layout import SEM_SIZE, Layout
+from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, open_readonly, segment_path
+
+WHOLE: Final = 4096
+"""Up to this size the whole segment is read at once, which keeps values and indices together."""
+Span = tuple[int, int]
+"""A stretch of a file: offset and length."""
+_AGREE: Final = 4
+"""Reads, at the most, until two in a row are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The file behind the segment, as fstat has it now."""
+
+    identity: FileIdentity
+    size: int
+    mode: int
+    uid: int
+    unlinked: bool
+    replaced: bool
+    """Another file has taken the name."""
+
+
+@cache
+def user_name(uid: int) -> str:
+    """The login name, or the number where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+class SegmentReader:
+    """An open, read-only look at one segment. MissingSegmentError: there is none of that name."""
+
+    def __init__(self, name: str, folder: str = SHM_DIR) -> None:
+        self.name = name
+        self.folder = folder
+        """Where its semaphores are looked for too."""
+        self._path = segment_path(name, folder)
+        self._fd = open_readonly(self._path)
+        self.identity = FileIdentity.of(os.fstat(self._fd))
+
+    def look(self) -> Looked:
+        """Size, mode and what became of the name."""
+        status = os.fstat(self._fd)
+        unlinked = status.st_nlink == 0
+        at_name = identity_at(self._path) if unlinked else None
+        return Looked(
+            identity=self.identity,
+            size=status.st_size,
+            mode=stat.S_IMODE(status.st_mode),
+            uid=status.st_uid,
+            unlinked=unlinked,
+            replaced=at_name is not None and at_name != self.identity,
+        )
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to ``length`` bytes; fewer where the file ends before."""
+        return os.pread(self._fd, length, offset)
+
+    def read_settled(self, spans: Sequence[Span]) -> list[bytes]:
+        """Like :meth:`read` for several stretches, again until two rounds agree or patience ends.
+
+        One pread copies faster than a protocol step takes, and is still not atomic.
+        """
+        previous = [self.read(*span) for span in spans]
+        for _ in range(_AGREE):
+            current = [self.read(*span) for span in spans]
+            if current == previous:
+                break
+            previous = current
+        return previous
+
+    def close(self) -> None:
+        """Give the descriptor back, once: by a second time the number may be another file's."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def read_small(path: str) -> bytes:
+    """The first bytes of a file under /dev/shm, as many as a semaphore has; empty if unreadable."""
+    try:
+        fd = open_readonly(path)
+    except ShmtuiError:
+        return b""
+    try:
+        return os.pread(fd, SEM_SIZE, 0)
+    finally:
+        os.close(fd)
+
+
+def state_spans(layout: Layout) -> list[Span]:
+    """The stretches that hold both indices and the embedded semaphores. Fields that lie close
+    share one; data between them, however long, is in none.
+
+    >>> from shmtui.shm.layout import ITEM_TYPES, seed_layout
+    >>> from shmtui.shm.libc import Libc
+    >>> state_spans(seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC))
+    [(20, 108)]
+    """
+    fields = [(layout.in_, layout.index_size), (layout.out, layout.index_size)]
+    fields += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    spans: list[Span] = []
+    for at, size in sorted(fields):
+        start, length = spans[-1] if spans else (at, 0)
+        if at + size - start <= WHOLE:
+            spans[-1:] = [(start, max(length, at + size - start))]
+        else:
+            spans.append((at, size))
+    return spans

@@ -1,0 +1,230 @@
+"""Semaphores: embedded in a segment, or named. Waiting, posting, and reading their bytes.
+
+``sem_t`` on 64-bit systems (glibc ``nptl/internaltypes.h``, musl ``sem_init.c``):
+
+======  =====================================  ===============================
+libc    +0, 8 bytes                            +8, 4 bytes
+======  =====================================  ===============================
+glibc   low word value, high word waiters      0x80 shared, 0 process-private
+musl    +0 value (bit 31: waited for),         0 shared, 128 process-private
+        +4 waiters
+======  =====================================  ===============================
+
+A semaphore has no owner: nothing in it says who holds it.
+"""
+
+import ctypes
+import errno
+import os
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import posix_ipc
+
+from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
+from shmtui.i18n import _
+from shmtui.shm import libc as c
+from shmtui.shm import semlock as quick
+from shmtui.shm.layout import SEM_SIZE
+from shmtui.shm.libc import SEM_VALUE_MAX, Libc
+
+_GLIBC_SHARED: Final = 0x80
+_MUSL_PRIVATE: Final = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class SemaphoreWords:
+    """What the bytes of a ``sem_t`` say."""
+
+    value: int
+    waiters: int
+    shared: bool
+    """False: its waiters sleep where no other process can wake them."""
+
+
+def decode(raw: bytes, libc: Libc) -> SemaphoreWords:
+    """Read a ``sem_t`` from its first 12 bytes.
+
+    >>> decode(struct.pack("=QI", 3 | 2 << 32, 0x80), Libc.GLIBC)
+    SemaphoreWords(value=3, waiters=2, shared=True)
+    """
+    if libc is Libc.GLIBC:
+        both, private = struct.unpack_from("=QI", raw)
+        return SemaphoreWords(both & 0xFFFF_FFFF, both >> 32, private == _GLIBC_SHARED)
+    value, waiters, private = struct.unpack_from("=III", raw)
+    # An older musl stores -1 while somebody waits; a newer one sets bit 31 above the value.
+    value = 0 if value == 0xFFFF_FFFF else value & SEM_VALUE_MAX
+    return SemaphoreWords(value, waiters, private != _MUSL_PRIVATE)
+
+
+def encode(words: SemaphoreWords, libc: Libc) -> bytes:
+    """The first 12 bytes of a ``sem_t``. Nobody may be at work on it meanwhile.
+
+    musl marks a value that somebody waits for; it is left unmarked here, and a waiter that
+    looks again, as each does once it is continued, marks it anew.
+
+    >>> decode(encode(SemaphoreWords(3, 2, True), Libc.MUSL), Libc.MUSL)
+    SemaphoreWords(value=3, waiters=2, shared=True)
+    """
+    if libc is Libc.GLIBC:
+        private = _GLIBC_SHARED if words.shared else 0
+        return struct.pack("=QI", words.value | words.waiters << 32, private)
+    private = 0 if words.shared else _MUSL_PRIVATE
+    return struct.pack("=III", words.value, words.waiters, private)
+
+
+def overwrite(path: str, offset: int, words: SemaphoreWords, libc: Libc) -> None:
+    """Set a semaphore's words in its file. Whoever uses it has to be stopped for that long.
+
+    OSError: the file may not be written. ShmtuiError: it ends before the semaphore does.
+    """
+    raw = encode(words, libc)
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if os.fstat(fd).st_size < offset + SEM_SIZE:
+            raise ShmtuiError(
+                _("{path} ends before its semaphore does: was it truncated?").format(path=path)
+            )
+        os.pwrite(fd, raw, offset)
+    finally:
+        os.close(fd)
+
+
+def at_maximum() -> OverflowError:
+    """That a permit was given where no more can be."""
+    return OverflowError(_("a semaphore is at its maximum of {most}").format(most=SEM_VALUE_MAX))
+
+
+class Semaphore:
+    """A ``sem_t`` at an address that stays valid for as long as this object lives."""
+
+    __slots__ = ("_pointer", "acquire", "release")
+
+    def __init__(self, address: int) -> None:
+        self._pointer = ctypes.c_void_p(address)
+        self.acquire, self.release = quick.calls(address)
+        """``acquire(False)`` takes a permit if one is there, ``release()`` gives one (ValueError at
+        SEM_VALUE_MAX): for a loop that counts nanoseconds. Others use the methods."""
+
+    def try_wait(self) -> bool:
+        """Take a permit if one is there; never sleeps."""
+        return self.acquire(False)
+
+    def wait_until(self, deadline_ns: int) -> bool:
+        """Take a permit, or return False at the deadline (CLOCK_MONOTONIC) or on a signal."""
+        return c.sem_wait_until(self._pointer, deadline_ns)
+
+    def post(self) -> None:
+        """Give a permit; OverflowError at SEM_VALUE_MAX."""
+        try:
+            self.release()
+        except ValueError:
+            raise at_maximum() from None
+
+    def make_private(self) -> None:
+        """Mark it as ``sem_init`` with pshared 0 does; whoever waits from now on, waits alone."""
+
+    def words(self) -> SemaphoreWords:
+        """Value, waiters and sharing, as they stand."""
+        raise NotImplementedError
+
+
+class EmbeddedSemaphore(Semaphore):
+    """A ``sem_t`` inside a mapped segment, which stays mapped for as long as this object lives."""
+
+    __slots__ = ("_libc", "_memory")
+
+    def __init__(self, mapping: memoryview, offset: int, libc: Libc) -> None:
+        self._memory = (ctypes.c_char * SEM_SIZE).from_buffer(mapping, offset)
+        self._libc = libc
+        super().__init__(ctypes.addressof(self._memory))
+
+    def init(self, value: int) -> None:
+        """Set value and sharing between processes; whoever waits on it now is lost."""
+        c.sem_init(self._pointer, value, shared=True)
+
+    def make_private(self) -> None:
+        """As above; value and waiters stay."""
+        word = 0 if self._libc is Libc.GLIBC else _MUSL_PRIVATE
+        ctypes.c_uint32.from_buffer(self._memory, 8).value = word
+
+    def words(self) -> SemaphoreWords:
+        """Read from the bytes."""
+        return decode(bytes(self._memory), self._libc)
+
+
+class NamedSemaphore(Semaphore):
+    """A semaphore of its own under /dev/shm. ``sem_open`` knows no private ones."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        try:
+            super().__init__(c.sem_open(name))
+        except FileNotFoundError:
+            raise MissingSegmentError(
+                _("no semaphore named {name}: was it unlinked?").format(name=name)
+            ) from None
+        except OSError as error:
+            raise ShmtuiError(
+                _("cannot open the semaphore {name}: {strerror}").format(
+                    name=name, strerror=error.strerror
+                )
+            ) from None
+
+    def words(self) -> SemaphoreWords:
+        """Read from the file that holds the semaphore."""
+        with open(named_semaphore_path(self.name), "rb", buffering=0) as file:
+            return decode(file.read(SEM_SIZE), c.running_libc())
+
+
+def create_named(name: str, value: int, mode: int) -> None:
+    """Make a named semaphore, exclusively; the mode is exact, whatever the umask."""
+    old_umask = os.umask(0)
+    try:
+        posix_ipc.Semaphore(name, posix_ipc.O_CREX, mode=mode, initial_value=value).close()
+    except posix_ipc.ExistentialError:
+        raise NameInUseError(
+            _(
+                "a semaphore named {name} exists already: choose another NAME, or remove {file} if "
+                "nothing uses it"
+            ).format(name=name, file=named_semaphore_path(name))
+        ) from None
+    except (posix_ipc.Error, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise ShmtuiError(
+                _("/dev/shm has no room for the semaphore {name}: free some with shmtui rm").format(
+                    name=name
+                )
+            ) from None
+        raise ShmtuiError(
+            _("cannot create the semaphore {name}: {error}; is /dev/shm writable?").format(
+                name=name, error=error
+            )
+        ) from None
+    finally:
+        os.umask(old_umask)
+
+
+def named_semaphore_path(name: str, folder: str = "/dev/shm") -> str:
+    """The file that glibc and musl keep a named semaphore in.
+
+    >>> named_semaphore_path("/jobs")
+    '/dev/shm/sem.jobs'
+    """
+    return f"{folder}/sem.{name.removeprefix('/')}"
+
+
+def unlink_named(name: str) -> bool:
+    """Remove the name; False if there was none."""
+    try:
+        posix_ipc.unlink_semaphore(name)
+    except posix_ipc.ExistentialError:
+        return False
+    except (posix_ipc.Error, OSError) as error:
+        raise ShmtuiError(
+            _("cannot remove the semaphore {name}: {error}").format(name=name, error=error)
+        ) from None
+    return True

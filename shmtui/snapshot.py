@@ -1,0 +1,451 @@
+"""The snapshot: one frozen record that every reader draws from. Pure.
+
+``None`` means unknown; ``0`` means zero. A snapshot holds no handle and never
+changes. It is immutable, not atomic: the bytes under it were read one region
+after the other while others ran, so a judgement rests on several that agree.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from shmtui.i18n import N_, _
+from shmtui.shm.faults import Fault
+from shmtui.shm.indices import counted_on, slot_of
+from shmtui.shm.libc import Libc
+from shmtui.shm.protocol import Role, SemaphoreRole
+
+SCHEMA = 1
+"""The version of the JSON form; raised when a key changes its meaning."""
+
+SlotValue = int | float | str | bool | bytes | tuple[Any, ...] | None
+"""A decoded item; :func:`shmtui.shm.item_shape.value_text` writes it out."""
+
+
+class LayoutSource(StrEnum):
+    """Where the layout is known from, the surest first."""
+
+    CONTROL = "control"
+    HEADER = "header"
+    OPTIONS = "options"
+    INFERRED = "inferred"
+    RAW = "raw"
+
+
+class Method(StrEnum):
+    """How a throughput figure is known. Only the first three give a plain number."""
+
+    COUNTERS = "counters"
+    SEQUENCE = "sequence"
+    INDEX = "index"
+    LOWER_BOUND = "lower-bound"
+    UNKNOWN = "unknown"
+
+
+class ProcessState(StrEnum):
+    """What a process that maps the segment is doing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PACING = "pacing"
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+    STEPPING = "stepping"
+    """It stands before its step and waits to be let on."""
+    STOPPED = "stopped"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+class Origin(StrEnum):
+    """Whose process it is: a worker of ours, a program we supervise, or somebody else's."""
+
+    WORKER = "worker"
+    PROGRAM = "program"
+    FOREIGN = "foreign"
+
+
+class Status(StrEnum):
+    """The verdict on a buffer's health."""
+
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentInfo:
+    """The file under /dev/shm."""
+
+    name: str
+    """With its leading slash; undecodable bytes as surrogates."""
+    size: int
+    """Bytes."""
+    inode: int
+    mode: int
+    """Permission bits only."""
+    owner: str
+    unlinked: bool = False
+    replaced: bool = False
+    """Another file has taken the name."""
+    read_only: bool = True
+    """True where this observer could not write to it even if told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Byte offsets in the segment. A semaphore's is None when it is a named one."""
+
+    data: int
+    in_: int
+    out: int
+    mutex: int | None = None
+    empty: int | None = None
+    full: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutInfo:
+    """What the bytes mean, and how that is known."""
+
+    source: LayoutSource
+    slots: int
+    item_type: str
+    item_size: int
+    """Bytes."""
+    offsets: Offsets
+    semaphores: str = "embedded"
+    """``embedded`` or ``named``."""
+    candidates: tuple[str, ...] = ()
+    by_convention: tuple[str, ...] = ()
+    """Members whose part rests on names that programs use both ways: ``in=head``."""
+    libc: Libc | None = None
+    """Whose sem_t the semaphores are."""
+    assumed: bool = False
+    """Only the likeliest of several that fit: by the segment's name and size."""
+    index_size: int = 4
+    """Bytes of ``in`` and of ``out``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One slot of the ring; ``full`` is None while the occupancy is unknown."""
+
+    index: int
+    value: SlotValue
+    full: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SemaphoreState:
+    """One semaphore as its bytes stand. ``shared`` False: no other process can wake its waiters."""
+
+    value: int | None
+    waiters: int | None
+    shared: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Items per second, and the method that each figure is known by."""
+
+    produced_per_s: float | None = None
+    consumed_per_s: float | None = None
+    method: Method = Method.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that maps the segment, or one that did and whose end is still news."""
+
+    pid: int
+    name: str
+    """Hostile text is possible: it comes from a foreign command line."""
+    role: Role
+    state: ProcessState
+    origin: Origin = Origin.FOREIGN
+    step: str | None = None
+    """The protocol step by its name, for workers."""
+    blocked_on: SemaphoreRole | None = None
+    blocked_for: float | None = None
+    """Seconds since it began to wait."""
+    waits: tuple[SemaphoreRole, ...] = ()
+    """What its threads are blocked on, one entry a thread that is."""
+    wakeable: bool | None = None
+    """False: it sleeps on a process-private futex; None: it is not blocked, or unknown."""
+    target_rate: float | None = None
+    """Items per second; infinite = unthrottled."""
+    rate: float | None = None
+    """Items per second over the last seconds."""
+    items: int | None = None
+    last_item: SlotValue = None
+    cpu: float | None = None
+    """Per cent of one core."""
+    libc: Libc | None = None
+    user: str | None = None
+    threads: int | None = None
+    letter: str = ""
+    """The kernel's word for its state: R runs, S sleeps, T is stopped; empty where unknown."""
+    since: float | None = None
+    """When it started, seconds since the epoch."""
+    holds_mutex: bool = False
+    """A worker says that it waits with the mutex in hand."""
+    fault: Fault = Fault.NONE
+    """The mistake that a worker is told to make."""
+    faulted: bool = False
+    """It has made it."""
+    ending: str | None = None
+    """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Exact counts, where every participant is a worker of ours. Sums are modulo 2**64."""
+
+    produced: int
+    consumed: int
+    produced_sum: int
+    consumed_sum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What all workers moved beside what is in the ring, once everything stood still."""
+
+    moved: Totals
+    slots: int
+    resident: int | None
+    """Items in the ring; None where nobody can tell."""
+    resident_sum: int | None
+    """Their sum, modulo 2**64."""
+    foreign: bool = False
+    """Others took part, whose items nobody counted."""
+    in_hand: tuple[str, ...] = ()
+    """Workers that did not come to rest between two items, and where they stood."""
+    permits: int | None = None
+    """``empty`` + ``full``."""
+    dead_hands: tuple[str, ...] = ()
+    """Workers that were killed in the middle of moving an item: it may be uncounted, or gone."""
+    seconds: float = 0.0
+    """How long a run was."""
+
+    @property
+    def missing(self) -> int | None:
+        """Items lost, or where negative taken twice; the ring's indices tell it modulo N.
+
+        Nearest to zero, unless that is zero and the counts differ by rounds of the ring.
+        """
+        if self.foreign or self.resident is None:
+            return None
+        missing = self.moved.produced - self.moved.consumed - self.resident
+        return (missing + self.slots // 2) % self.slots - self.slots // 2 or missing
+
+    @property
+    def in_dead_hands(self) -> bool:
+        """Whether what does not balance is what the dead had in their hands."""
+        missing = self.missing
+        return (
+            self.balanced is False
+            and missing is not None
+            and (abs(missing) <= len(self.dead_hands) > 0)
+        )
+
+    @property
+    def sum_difference(self) -> int | None:
+        """Sum of what went in, less that of what came out or is there; the sign is the nearer."""
+        if self.foreign or self.resident_sum is None:
+            return None
+        moved = self.moved
+        sums = moved.produced_sum - moved.consumed_sum - self.resident_sum
+        return (sums + 2**63) % 2**64 - 2**63
+
+    @property
+    def balanced(self) -> bool | None:
+        """Whether produced - consumed = resident, in count and in sum; None if it cannot be told."""
+        if self.foreign or self.resident is None or self.resident_sum is None:
+            return None
+        by_count = self.moved.produced - self.moved.consumed == self.resident
+        return by_count and self.sum_difference == 0
+
+
+class Certainty(StrEnum):
+    """How sure a finding is."""
+
+    CERTAIN = "certain"
+    LIKELY = "likely"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong: what, what shows it, how sure that is, and what to do."""
+
+    code: str
+    severity: Status
+    """WARNING or CRITICAL."""
+    claim: str
+    evidence: tuple[str, ...]
+    certainty: Certainty
+    remedy: str
+    subject: str = ""
+    """What it is about, where one code can hold of several things: a semaphore, a PID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The verdict and what it rests on."""
+
+    status: Status = Status.UNKNOWN
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one look at a segment told."""
+
+    time: float
+    """Seconds since the epoch."""
+    monotonic_ns: int
+    """CLOCK_MONOTONIC when the segment's bytes were read."""
+    segment: SegmentInfo
+    layout: LayoutInfo
+    in_: int | None = None
+    """As the program stores it: an index that is never reduced may be past the slots."""
+    out: int | None = None
+    occupancy: int | None = None
+    """Full slots. None while it cannot be told, as when ``in == out`` and permits are in flight."""
+    in_flight: int | None = None
+    """Permits taken and not yet posted on, where every holder is a worker of ours."""
+    slots: tuple[Slot, ...] = ()
+    semaphores: dict[SemaphoreRole, SemaphoreState] = field(default_factory=dict)
+    throughput: Throughput = Throughput()
+    processes: tuple[Process, ...] = ()
+    totals: Totals | None = None
+    audit: Audit | None = None
+    """The last one that was made, from this observer's side."""
+    health: Health = Health()
+    supervised: bool = False
+    """The shmtui that made its control block is alive."""
+    hidden: bool = False
+    """Somebody may map it whom this user cannot look at."""
+    limits: tuple[str, ...] = ()
+    """What this user may not see, and how to get to see it."""
+    uptime: float | None = None
+    """Seconds since the buffer was created, where its control block says so."""
+
+    @property
+    def counts_on(self) -> bool:
+        """Whether the program never reduces the indices that it stores."""
+        if self.in_ is None or self.out is None:
+            return False
+        empty, full = (self._value(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
+        layout = self.layout
+        items = counted_on(layout.slots, self.in_, self.out, empty, full, layout.index_size)
+        return items is not None
+
+    @property
+    def slot_in(self) -> int | None:
+        """The slot that is written next; None where ``in`` stands for none."""
+        return slot_of(self.in_, self.layout.slots, counts=self.counts_on)
+
+    @property
+    def slot_out(self) -> int | None:
+        """The slot that is read next; None where ``out`` stands for none."""
+        return slot_of(self.out, self.layout.slots, counts=self.counts_on)
+
+    def _value(self, role: SemaphoreRole) -> int | None:
+        state = self.semaphores.get(role)
+        return None if state is None else state.value
+
+    @property
+    def producers(self) -> tuple[Process, ...]:
+        """Processes known to produce."""
+        return tuple(p for p in self.processes if p.role is Role.PRODUCER)
+
+    @property
+    def consumers(self) -> tuple[Process, ...]:
+        """Processes known to consume."""
+        return tuple(p for p in self.processes if p.role is Role.CONSUMER)
+
+
+EMPTY = Snapshot(
+    time=0.0,
+    monotonic_ns=0,
+    segment=SegmentInfo(name="", size=0, inode=0, mode=0, owner=""),
+    layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0)),
+)
+"""What a reader holds before the first look; it draws as an empty state."""
+
+
+def occupancy(
+    slots: int,
+    in_: int,
+    out: int,
+    empty: int | None,
+    full: int | None,
+    items_held: tuple[int, int] | None = None,
+    room_held: tuple[int, int] | None = None,
+    index_size: int = 4,
+) -> int | None:
+    """Full slots of a ring, or None where the numbers leave it open.
+
+    Indices modulo N cannot tell a full ring from an empty one. A positive
+    ``full`` means items are there, a positive ``empty`` that slots are free,
+    and each holds for any interleaving, since a permit is posted only after
+    the index moved. With both at zero only the permits in workers' hands can
+    tell: ``items_held`` is the fewest and the most that stand for an item,
+    ``room_held`` the same for a free slot. They are given only where every
+    participant is known.
+
+    >>> occupancy(5, 4, 1, 2, 3), occupancy(5, 14, 9, 0, 4)
+    (3, 5)
+    >>> occupancy(5, 2, 2, 0, 5), occupancy(5, 2, 2, 5, 0), occupancy(5, 2, 2, 0, 0)
+    (5, 0, None)
+    >>> occupancy(2, 0, 0, 0, 0, items_held=(2, 2), room_held=(0, 1))
+    2
+    """
+    if slots <= 0:
+        return None
+    items = counted_on(slots, in_, out, empty, full, index_size)
+    if items is not None or not (0 <= in_ < slots and 0 <= out < slots):
+        return items
+    if in_ != out:
+        return (in_ - out) % slots
+    has_items = full is not None and full > 0
+    has_room = empty is not None and empty > 0
+    if has_items != has_room:
+        return slots if has_items else 0
+    if empty == full == 0 and items_held is not None and room_held is not None:
+        could_be_full = room_held[0] == 0 and items_held[0] <= slots <= items_held[1]
+        could_be_empty = items_held[0] == 0 and room_held[0] <= slots <= room_held[1]
+        if could_be_full != could_be_empty:
+            return slots if could_be_full else 0
+    return None
+
+
+_WORDS: Final = (
+    # States of a process.
+    N_("starting"), N_("running"), N_("pacing"), N_("blocked"), N_("paused"), N_("stepping"),
+    N_("stopped"), N_("ended"),
+    # Roles.
+    N_("producer"), N_("consumer"), N_("observer"),
+    # Health.
+    N_("ok"), N_("warning"), N_("critical"),
+    # Certainty.
+    N_("certain"), N_("likely"), N_("unknown"),
+    # Where a layout is known from.
+    N_("control"), N_("header"), N_("options"), N_("inferred"), N_("raw"),
+    # How throughput is known.
+    N_("counters"), N_("sequence"), N_("index"), N_("lower-bound"),
+)  # fmt: skip
+"""Every value that :func:`word` is asked for: a catalogue is made from what stands here."""
+
+
+def word(value: Role | ProcessState | Status | Certainty | LayoutSource | Method) -> str:
+    """The value in the language in use.
+
+    >>> all(v in _WORDS for kind in (Role, ProcessState, Status, Certainty, Method) for v in kind)
+    True
+    """
+    return _(value.value)

@@ -1,0 +1,76 @@
+"""The ``in`` and ``out`` marks under a row of slots. Pure."""
+
+from functools import lru_cache
+from itertools import product
+
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.spans import Canvas, Line
+
+IN_ROLE = "producer"
+"""Producers write at ``in``, so it wears their colour."""
+
+OUT_ROLE = "consumer"
+
+
+@lru_cache(maxsize=256)
+def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -> Line:
+    """Arrows under the cells ``in_x`` and ``out_x``, each with its word where there is room.
+
+    The words stand on the sides that face away from each other if they can, so
+    that neighbours, and one slot which both point at, stay readable.
+
+    >>> from shmtui.tui.glyphs import UNICODE
+    >>> from shmtui.tui.spans import plain
+    >>> plain(mark_line(12, 4, 18, UNICODE))
+    'out ▲       ▲ in  '
+    >>> plain(mark_line(6, 6, 14, UNICODE))
+    '  out ▲ in    '
+    >>> plain(mark_line(1, 3, 10, UNICODE))
+    ' ▲ ▲ out  '
+    >>> plain(mark_line(2, 2, 14, UNICODE)), plain(mark_line(11, 11, 14, UNICODE))
+    ('  ▲ out in    ', '    out in ▲  ')
+    """
+    canvas = Canvas(width)
+    marks = [
+        (x, word, role)
+        for x, word, role in ((out_x, "out", OUT_ROLE), (in_x, "in", IN_ROLE))
+        if x is not None and 0 <= x < width
+    ]
+    marks.sort(key=lambda mark: mark[0])
+    for (x, _, role), (start, text) in zip(marks, _labels(marks, width), strict=True):
+        canvas.put(start, text, role)
+        canvas.put(x, glyphs.up, role)
+    if len(marks) == 2 and marks[0][0] == marks[1][0]:
+        canvas.put(marks[0][0], glyphs.up, "strong")
+    return canvas.line()
+
+
+def _labels(marks: list[tuple[int, str, str]], width: int) -> list[tuple[int, str]]:
+    """Where each word goes: the first placing in which nothing collides or falls off."""
+    options = []
+    for index, (x, word, _) in enumerate(marks):
+        left, right, bare = (x - len(word) - 1, word), (x + 2, word), (x, "")
+        options.append([left, right, bare] if index == 0 else [right, left, bare])
+    if len(marks) == 2 and marks[0][0] == marks[1][0]:
+        # At an edge both words share the side that has room.
+        (x, first, _), (_, second, _) = marks
+        options[0].append((x - len(f"{first} {second} "), first))
+        options[1].append((x + len(f"  {first} "), second))
+    for placing in sorted(product(*options), key=lambda p: sum(not text for _, text in p)):
+        taken = [range(x, x + 1) for x, _, _ in marks]
+        taken = taken[:1] if len({x for x, _, _ in marks}) == 1 else taken
+        words = [range(start, start + len(text)) for start, text in placing if text]
+        if _apart([*taken, *words], width):
+            return list(placing)
+    return [(x, "") for x, _, _ in marks]
+
+
+def _apart(spans: list[range], width: int) -> bool:
+    """Whether all spans lie inside ``width`` and no two touch each other's cells."""
+    seen: set[int] = set()
+    for span in spans:
+        cells = set(span)
+        if cells & seen or not all(0 <= cell < width for cell in cells):
+            return False
+        seen |= cells
+    return True

@@ -1,0 +1,211 @@
+"""Numbers as people read them. Pure.
+
+None is unknown and never looks like a number; zero is zero.
+"""
+
+import math
+import time
+
+from shmtui.i18n import N_, _
+from shmtui.shm.value import value_text
+from shmtui.snapshot import Method, SlotValue
+from shmtui.tui.glyphs import UNICODE, Glyphs
+from shmtui.tui.text import inert
+
+_PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+
+
+def format_count(count: int | None, glyphs: Glyphs = UNICODE) -> str:
+    """A whole number with its thousands apart; from a billion on, four digits and a prefix.
+
+    >>> format_count(0), format_count(1204331), format_count(None), format_count(12_340_000_000)
+    ('0', '1 204 331', '—', '12.34 G')
+    """
+    if count is None:
+        return glyphs.dash
+    if abs(count) >= 1_000_000_000:
+        unit, prefix = next((u, p) for u, p in _PREFIXES if abs(count) >= u)
+        if abs(count) / unit < 100_000:
+            return f"{count / unit:.2f} {prefix}"
+        return f"{float(count):.3g}" if abs(count) < 1e300 else "huge"
+    return f"{count:,}".replace(",", " ")
+
+
+def format_rate(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
+    """Items per second in as many digits as mean something.
+
+    >>> [format_rate(r) for r in (None, 0.0, 0.5, 4.25, 42.04, 4998.4, 1_234_567.0, math.inf)]
+    ['—', '0', '0.50', '4.2', '42', '4 998', '1.23 M', 'max']
+    """
+    if rate is None or math.isnan(rate):
+        return glyphs.dash
+    if math.isinf(rate):
+        return "max"
+    if rate == 0:
+        return "0"
+    for unit, prefix in _PREFIXES:
+        if rate >= unit:
+            return f"{rate / unit:.2f} {prefix}"
+    if rate < 0.995:
+        return f"{rate:.2f}"
+    if rate < 9.95:
+        return f"{rate:.1f}"
+    return f"{round(rate):,}".replace(",", " ")
+
+
+def format_target(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
+    """A rate that somebody set: its digits are exact.
+
+    >>> [format_target(r) for r in (None, 0.1, 5.0, 2500.0, math.inf)]
+    ['—', '0.1', '5', '2 500', 'max']
+    """
+    if rate is None or math.isinf(rate) or math.isnan(rate):
+        return format_rate(rate, glyphs)
+    if rate == int(rate):
+        return format_count(int(rate), glyphs)
+    return f"{rate:.3g}"
+
+
+def format_axis(value: float) -> str:
+    """A label on the axis of the graph.
+
+    >>> [format_axis(v) for v in (0, 0.5, 8, 2500, 8000, 2_000_000)]
+    ['0', '0.5', '8', '2.5 k', '8 k', '2 M']
+    """
+    for unit, prefix in (*_PREFIXES, (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:g} {prefix}"
+    return f"{value:g}"
+
+
+_SLOWEST = 0.001
+"""Items per second; no worker can be slower."""
+
+
+def nice_ceiling(value: float) -> float:
+    """The smallest of 1, 2, 4, 5, 8 times a power of ten which is not below ``value``, and not
+    below the slowest rate that there is.
+
+    >>> [nice_ceiling(v) for v in (0, 1e-300, 0.3, 1, 3, 7.9, 2100, 8001)]
+    [1.0, 0.001, 0.4, 1.0, 4.0, 8.0, 4000.0, 10000.0]
+    """
+    if not value > 0 or math.isinf(value):
+        return 1.0
+    value = max(value, _SLOWEST)
+    power = 10.0 ** math.floor(math.log10(value))
+    for step in (1, 2, 4, 5, 8, 10):
+        if value <= step * power * (1 + 1e-9):
+            return float(f"{step * power:.1g}")
+    return 10 * power
+
+
+def format_bytes(size: int) -> str:
+    """A size in binary units.
+
+    >>> format_bytes(128), format_bytes(4096), format_bytes(16_777_216)
+    ('128 B', '4.0 KiB', '16.0 MiB')
+    """
+    if size < 4096:
+        return f"{size} B"
+    scaled = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if scaled < 1024:
+            return f"{scaled:.1f} {unit}"
+        scaled /= 1024
+    return f"{scaled:.1f} TiB"
+
+
+def format_uptime(seconds: float) -> str:
+    """Hours, minutes and seconds; days where there are any.
+
+    >>> format_uptime(221.9), format_uptime(90061)
+    ('00:03:41', '1d 01:01:01')
+    """
+    whole = max(0, int(seconds))
+    days, rest = divmod(whole, 86_400)
+    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{days}d {clock}" if days else clock
+
+
+def format_clock(epoch: float) -> str:
+    """Local time of day."""
+    return time.strftime("%H:%M:%S", time.localtime(epoch))
+
+
+def format_date(epoch: float) -> str:
+    """Local day and time of day, without the year."""
+    return time.strftime("%m-%d %H:%M", time.localtime(epoch))
+
+
+def format_wait(seconds: float | None) -> str:
+    """How long something has waited; nothing for the first second, which is no news.
+
+    >>> format_wait(None), format_wait(0.4), format_wait(3.6), format_wait(190)
+    ('', '', '3 s', '3 min')
+    """
+    if seconds is None or seconds < 1:
+        return ""
+    return f"{int(seconds)} s" if seconds < 120 else f"{int(seconds // 60)} min"
+
+
+def format_percent(part: int, whole: int) -> str:
+    """A share that says 0 % only for nothing and 100 % only for all of it.
+
+    >>> format_percent(3, 5), format_percent(1, 10_000), format_percent(9_999, 10_000)
+    ('60 %', '<1 %', '>99 %')
+    """
+    if whole <= 0:
+        return "0 %"
+    share = 100 * part / whole
+    if 0 < share < 1:
+        return "<1 %"
+    return ">99 %" if 99 < share < 100 else f"{share:.0f} %"
+
+
+def format_value(value: SlotValue, ascii_only: bool = False) -> str:
+    r"""What a slot holds, in as few characters as tell it.
+
+    >>> format_value(41), format_value(0.1 + 0.2), format_value(None), format_value("a\n")
+    ('41', '0.3', '?', 'a␊')
+    """
+    if value is None:
+        return "?"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = value_text(value) if isinstance(value, tuple | bytes) else str(value)
+    return inert(text, ascii_only)
+
+
+_METHODS = {
+    Method.COUNTERS: N_("exact"),
+    Method.SEQUENCE: N_("exact, by sequence"),
+    Method.INDEX: N_("by index"),
+    Method.LOWER_BOUND: N_("at least"),
+    Method.UNKNOWN: N_("unknown"),
+}
+
+
+def method_words(method: Method) -> str:
+    """How a figure is known.
+
+    >>> method_words(Method.COUNTERS), method_words(Method.LOWER_BOUND)
+    ('exact', 'at least')
+    """
+    return _(_METHODS[method])
+
+
+def known_rate(rate: float | None, method: Method, glyphs: Glyphs = UNICODE) -> str:
+    """A rate as far as its method vouches for it.
+
+    A lower bound is never a plain number, and an unknown rate no number at all; that it is
+    at least 0 says nothing.
+
+    >>> known_rate(12.0, Method.COUNTERS), known_rate(12.0, Method.LOWER_BOUND)
+    ('12', '≥ 12')
+    >>> known_rate(12.0, Method.UNKNOWN), known_rate(0.0, Method.LOWER_BOUND)
+    ('unknown', 'unknown')
+    """
+    if rate is None or method is Method.UNKNOWN or (method is Method.LOWER_BOUND and not rate):
+        return _("unknown")
+    text = format_rate(rate, glyphs)
+    return f"{glyphs.at_least} {text}" if method is Method.LOWER_BOUND else text

@@ -1,0 +1,125 @@
+"""The rows of the process table, and which of them is chosen. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shmtui.i18n import N_
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import LayoutSource, Origin, Process, ProcessState, Snapshot
+
+Key = str | int
+"""What a choice clings to: a group's name, or a PID."""
+
+PRODUCERS, CONSUMERS = N_("producers"), N_("consumers")
+OTHERS, EVERYONE = N_("others"), N_("processes")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A heading that stands for all the processes under it."""
+
+    key: str
+    role: Role
+    members: tuple[Process, ...]
+
+    @property
+    def alive(self) -> tuple[Process, ...]:
+        """The members that have not ended."""
+        return tuple(p for p in self.members if p.state is not ProcessState.ENDED)
+
+    @property
+    def rate(self) -> float | None:
+        """What the living do together; None where none of them is known."""
+        known = [p.rate for p in self.alive if p.rate is not None]
+        return sum(known) if known else None
+
+    @property
+    def items(self) -> int | None:
+        """Items of all members, the ended included; None where none is known."""
+        known = [p.items for p in self.members if p.items is not None]
+        return sum(known) if known else None
+
+    @property
+    def cpu(self) -> float | None:
+        """Per cent of a core, all members together."""
+        known = [p.cpu for p in self.alive if p.cpu is not None]
+        return sum(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A process under its group; ``last`` of it or not."""
+
+    process: Process
+    last: bool
+
+    @property
+    def key(self) -> int:
+        """Its PID."""
+        return self.process.pid
+
+
+Row = Group | Member
+
+
+def table_rows(snapshot: Snapshot) -> tuple[Row, ...]:
+    """Producers and consumers with their headings always, others only where there are any.
+
+    Bytes of no known layout have no sides: all processes stand under one heading.
+    """
+    if snapshot.segment.name and snapshot.layout.source is LayoutSource.RAW:
+        return _under_headings([Group(EVERYONE, Role.UNKNOWN, snapshot.processes)])
+    groups = [
+        Group(PRODUCERS, Role.PRODUCER, snapshot.producers),
+        Group(CONSUMERS, Role.CONSUMER, snapshot.consumers),
+    ]
+    taken = {Role.PRODUCER, Role.CONSUMER}
+    others = tuple(p for p in snapshot.processes if p.role not in taken)
+    if others:
+        groups.append(Group(OTHERS, Role.UNKNOWN, others))
+    return _under_headings(groups)
+
+
+def _under_headings(groups: Iterable[Group]) -> tuple[Row, ...]:
+    rows: list[Row] = []
+    for group in groups:
+        rows.append(group)
+        final = len(group.members) - 1
+        rows += [Member(p, at == final) for at, p in enumerate(group.members)]
+    return tuple(rows)
+
+
+def without_workers(rows: tuple[Row, ...]) -> bool:
+    """Whether there are processes, and none keeps a record of what it does."""
+    origins = [row.process.origin for row in rows if isinstance(row, Member)]
+    return bool(origins) and Origin.WORKER not in origins
+
+
+def index_of(rows: tuple[Row, ...], key: Key | None) -> int | None:
+    """Where the row with this key stands."""
+    return next((at for at, row in enumerate(rows) if row.key == key), None)
+
+
+def follow(rows: tuple[Row, ...], key: Key | None, last_index: int) -> int:
+    """The chosen row after an update: the same key, else whatever moved into its place.
+
+    A process that ends must not hand its keys to an unrelated one far away, so
+    the choice stays where the eye is.
+    """
+    found = index_of(rows, key)
+    if found is not None:
+        return found
+    return max(0, min(last_index, len(rows) - 1))
+
+
+def scroll_to(first: int, chosen: int, visible: int, total: int) -> int:
+    """The first row in view so that the chosen one is in view and no row is wasted.
+
+    >>> scroll_to(0, 7, 5, 20), scroll_to(6, 3, 5, 20), scroll_to(18, 19, 5, 20)
+    (3, 3, 15)
+    """
+    if visible <= 0:
+        return 0
+    first = min(first, chosen)
+    first = max(first, chosen - visible + 1)
+    return max(0, min(first, total - visible))

@@ -1,0 +1,185 @@
+"""What a snapshot says at a glance, while no finding says more. Pure, but for ``Steady``.
+
+A sample is not atomic: one that disagrees with its neighbours is a look at
+a moment in between, not a fact. So a word or a doubt reaches the screen only
+when several samples agree.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from shmtui.i18n import N_, _, ngettext
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import Health, LayoutSource, Method, Snapshot, Status, word
+
+T = TypeVar("T")
+
+AGREEING = 4
+"""Samples that must agree before a change of verdict is shown."""
+
+
+class Flow(StrEnum):
+    """What the buffer is doing."""
+
+    FLOWING = "flowing"
+    FULL = "full"
+    EMPTY = "empty"
+    IDLE = "idle"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A word for the title line, and the role that colours it."""
+
+    word: str
+    role: str
+
+
+def nothing() -> Verdict:
+    """What is said while nothing is looked at."""
+    return Verdict(_("nothing open"), "muted")
+
+
+def flow(snapshot: Snapshot) -> Flow:
+    """Full and empty come first, since they say who waits; then whether anything moves."""
+    slots = snapshot.layout.slots
+    if slots > 0 and snapshot.occupancy is not None:
+        if snapshot.occupancy >= slots:
+            return Flow.FULL
+        if snapshot.occupancy <= 0:
+            return Flow.EMPTY
+    rates = snapshot.throughput
+    if rates.method is Method.UNKNOWN:
+        return Flow.UNKNOWN
+    known = [r for r in (rates.produced_per_s, rates.consumed_per_s) if r is not None]
+    if any(rate > 0 for rate in known):
+        return Flow.FLOWING
+    return Flow.IDLE if known else Flow.UNKNOWN
+
+
+_FLOW_ROLES = {
+    Flow.FLOWING: "good",
+    Flow.FULL: "warn",
+    Flow.EMPTY: "consumer",
+    Flow.IDLE: "muted",
+    Flow.UNKNOWN: "muted",
+}
+
+_FLOW_WORDS = {
+    Flow.FLOWING: N_("flowing"),
+    Flow.FULL: N_("full"),
+    Flow.EMPTY: N_("empty"),
+    Flow.IDLE: N_("idle"),
+    Flow.UNKNOWN: N_("unknown"),
+}
+
+
+def verdict(snapshot: Snapshot) -> Verdict:
+    """Health where it has been judged, else the flow.
+
+    >>> from shmtui.snapshot import EMPTY
+    >>> verdict(EMPTY).word
+    'nothing open'
+    """
+    if not snapshot.segment.name:
+        return nothing()
+    judged = judgement(snapshot.health)
+    if judged is not None:
+        return judged
+    if snapshot.layout.source is LayoutSource.RAW:
+        # Whether bytes of no known layout are well cannot be told.
+        return Verdict(_("raw bytes"), "muted")
+    seen = flow(snapshot)
+    return Verdict(_(_FLOW_WORDS[seen]), _FLOW_ROLES[seen])
+
+
+def judgement(health: Health) -> Verdict | None:
+    """Health in a few words; None where it has not been judged.
+
+    >>> judgement(Health(Status.OK)), judgement(Health(Status.CRITICAL)).word
+    (Verdict(word='healthy', role='good'), 'critical')
+    """
+    if health.status is Status.OK:
+        return Verdict(_("healthy"), "good")
+    codes = [f.code for f in health.findings if f.severity is health.status]
+    if health.status is Status.CRITICAL:
+        more = f" +{len(health.findings) - 1}" if len(health.findings) > 1 else ""
+        return Verdict(
+            f"{word(health.status)}: {codes[0]}{more}" if codes else word(health.status), "bad"
+        )
+    if health.status is Status.WARNING:
+        if len(codes) > 1:
+            text = ngettext("{count} warning", "{count} warnings", len(codes))
+            return Verdict(text.format(count=len(codes)), "warn")
+        return Verdict(": ".join((word(health.status), *codes)), "warn")
+    return None
+
+
+class Balance(StrEnum):
+    """How the permits add up."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    POSSIBLE = "possible"
+    """No more permits than slots; those in flight are not known."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """``empty + full + in flight = slots``, as one sample has it."""
+
+    empty: int | None
+    full: int | None
+    in_flight: int | None
+    slots: int
+    balance: Balance
+
+    @property
+    def total(self) -> int:
+        """The permits that are accounted for."""
+        return (self.empty or 0) + (self.full or 0) + (self.in_flight or 0)
+
+
+def permits(snapshot: Snapshot) -> Permits:
+    """Add the permits up.
+
+    Every permit is in ``empty``, in ``full``, or with a process between its
+    wait and its post. Where holders are unknown only the excess is a contradiction.
+    """
+    empty_state = snapshot.semaphores.get(SemaphoreRole.EMPTY)
+    full_state = snapshot.semaphores.get(SemaphoreRole.FULL)
+    empty = empty_state.value if empty_state else None
+    full = full_state.value if full_state else None
+    slots, in_flight = snapshot.layout.slots, snapshot.in_flight
+    if empty is None or full is None or slots <= 0:
+        balance = Balance.UNKNOWN
+    elif in_flight is not None:
+        balance = Balance.HOLDS if empty + full + in_flight == slots else Balance.BROKEN
+    else:
+        balance = Balance.POSSIBLE if empty + full <= slots else Balance.BROKEN
+    return Permits(empty, full, in_flight, slots, balance)
+
+
+class Steady(Generic[T]):
+    """The last value that held for ``AGREEING`` samples in a row."""
+
+    def __init__(self) -> None:
+        self.value: T | None = None
+        self._candidate: T | None = None
+        self._seen = 0
+
+    def feed(self, value: T) -> T:
+        """Take one sample in; the first counts at once."""
+        self._seen = self._seen + 1 if value == self._candidate else 1
+        self._candidate = value
+        if self.value is None or self._seen >= AGREEING:
+            self.value = value
+        return self.value
+
+    @property
+    def settled(self) -> bool:
+        """Whether the newest samples agree."""
+        return self._seen >= AGREEING

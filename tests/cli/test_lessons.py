@@ -1,0 +1,206 @@
+"""Every lesson, in a real terminal: the scene is as its text says, and so is what its keys do."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shmtui.cli.lab import PREFIX, course_programs, sweep_lessons
+from shmtui.lessons.lesson import Lesson
+from shmtui.lessons.scenes import LESSONS
+from shmtui.shm.segment import SHM_DIR, create_segment, unlink_segment
+from tests.cli.test_help import completions
+from tests.program import run_shmtui, worker_records
+from tests.terminal import Terminal
+from tests.waiting import poll
+
+LONG = 90.0
+"""Seconds: a finding that rests on chance may have to wait for it."""
+
+Shown = str | Callable[[str], bool]
+
+
+# What stands on the screen at first, and what comes of each row of keys, in the text's order.
+FULL, EMPTY = "5 of 5 full", "0 of 5 full"
+AT_FIRST: dict[str, Shown] = {
+    "hang": "critical: never-initialised",
+    "full": FULL,
+    "empty": lambda text: text.count("■ blocked") == 2 and EMPTY in text,
+    "no-mutex": "producers (2)",
+    "swapped-waits": "critical: wrong-order",
+    "killed": "critical: dead-holder",
+    "lost-permit": "lost-permit certain",
+    "starvation": "starved certain",
+    "many": lambda text: "producers (4)" in text and "consumers (4)" in text,
+}
+AFTER: dict[str, tuple[Shown, ...]] = {
+    "hang": ("What to do", "Carry it out", "items move again", "Produzindo: "),
+    "full": (
+        "consumers (2)",
+        lambda text: FULL not in text,
+        FULL,
+    ),
+    "empty": ("producers (2)", FULL, EMPTY),
+    "no-mutex": ("NOT BALANCED", "keeps to the protocol again"),
+    "swapped-waits": (
+        "What to do",
+        lambda text: "producers (0)" in text and "wrong-order is over" in text,
+        "producers (1)",
+    ),
+    "killed": ("What to do", "Carry it out", "items move again", "balanced"),
+    "lost-permit": ("What to do", "full: value", "items move again"),
+    "starvation": ("What to do", "keeps to the protocol again"),
+    "many": (
+        "balanced",
+        "consumers (5)",
+        lambda text: "16 of 16 full" in text or "15 of 16 full" in text,
+        lambda text: "producers (0)" in text and "0 of 16 full" in text,
+    ),
+}
+
+
+def test_the_table_is_whole() -> None:
+    """No lesson and no row of keys goes untried."""
+    assert list(AT_FIRST) == list(AFTER) == [lesson.name for lesson in LESSONS]
+    assert [len(AFTER[lesson.name]) for lesson in LESSONS] == [len(x.press) for x in LESSONS]
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_a_lesson_is_as_its_text_says(lesson: Lesson) -> None:
+    """The predicted finding is there, or none; each row of keys does what stands beside it."""
+    with Terminal("lab", lesson.name, columns=160, rows=50) as terminal:
+        terminal.wait_for(lesson.title[:30])
+        text = terminal.wait_for(AT_FIRST[lesson.name], lesson.name, LONG)
+        assert "What it is called" in text
+        if lesson.name == "no-mutex":
+            segment = f"/{PREFIX}{terminal.process.pid}"
+            poll(lambda: terminal.text and moved(segment) > 500, "some may be lost", LONG)
+        for code in lesson.findings:
+            if code != "items-lost":
+                terminal.wait_for(code, deadline=LONG)
+        if not lesson.findings:
+            terminal.wait_for("healthy")
+            assert "findings" not in terminal.text.replace("no findings", "")
+        for press, shown in zip(lesson.press, AFTER[lesson.name], strict=True):
+            terminal.press(*press.keys)
+            terminal.wait_for(shown, f"{press.keys}: {press.text}", LONG)
+            if "q closes" in press.text:
+                terminal.wait_for("esc closes")
+                terminal.press("q")
+                terminal.wait_for(lambda text: "esc closes" not in text, "it closes")
+        terminal.press("q")
+        assert terminal.wait() == 0
+    own = f"{PREFIX}{terminal.process.pid}"
+    assert [entry for entry in os.listdir(SHM_DIR) if entry.startswith(own)] == []
+
+
+def moved(segment: str) -> int:
+    """Items of all workers together."""
+    return sum(record.items for record in worker_records(segment))
+
+
+@pytest.mark.parametrize("code", ["en", "pt"])
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (50, 20)])
+def test_a_narrow_terminal_shows_the_text_first(code: str, columns: int, rows: int) -> None:
+    """It lies over the panels, scrolls to its end, and comes and goes with a key."""
+    lesson, away = {"en": "Lesson", "pt": "Lição"}[code], {"en": "flow", "pt": "vazão"}[code]
+    arguments = ("lab", "many", "--lang", code)
+    with Terminal(*arguments, columns=columns, rows=rows) as terminal:
+        text = terminal.wait_for(lambda text: f"n {lesson} ──" in text, "the text is there")
+        assert "mutex ●" not in text
+        terminal.press("end")
+        terminal.wait_for("mutex.")
+        terminal.press("n")
+        terminal.wait_for(lambda text: f"n {lesson} ──" not in text, "the text goes")
+        terminal.wait_for(lambda text: "▲" in text and "▼" in text, away)
+        terminal.press("n")
+        terminal.wait_for(lambda text: f"n {lesson} ──" in text, "the text comes back")
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+def test_the_two_programs_hang_in_python_too(tmp_path: Path) -> None:
+    """Where no compiler is: the same findings, and the same way out."""
+    path = f"{tmp_path}:/usr/bin/nothing"
+    command = (sys.executable, "-m", "shmtui")
+    with Terminal("lab", "hang", columns=160, rows=50, env={"PATH": path}, command=command) as seen:
+        text = seen.wait_for("critical: never-initialised", deadline=LONG)
+        assert "can't wake" in seen.wait_for(lambda text: text.count("can't wake") == 2, text)
+        seen.press("r")
+        seen.wait_for("Carry it out", deadline=LONG)
+        seen.press("y")
+        seen.wait_for("items move again", deadline=LONG)
+        seen.press("q")
+        seen.wait_for(lambda text: "esc closes" not in text)
+        seen.press("l")
+        seen.wait_for("Produzindo: ")
+        seen.press("q")
+        seen.wait_for(lambda text: "esc closes" not in text)
+        seen.press("q")
+        assert seen.wait() == 0
+
+
+def test_without_a_compiler_the_programs_are_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compiler that fails is none."""
+    for path, made in ((str(tmp_path), None), (os.environ["PATH"], "cc")):
+        monkeypatch.setenv("PATH", path)
+        if made is not None:
+            (tmp_path / made).write_text("#!/bin/sh\nexit 1\n")
+            (tmp_path / made).chmod(0o755)
+            monkeypatch.setenv("PATH", f"{tmp_path}:{path}")
+        produce, consume = course_programs("/shmtui-test-none", tmp_path)
+        assert produce[1:] == (
+            "-P",
+            "-m",
+            "shmtui.workers.sample_peer",
+            "producer",
+            "/shmtui-test-none",
+        )
+        assert consume[-2:] == ("consumer", "/shmtui-test-none")
+
+
+def test_what_a_killed_lesson_left_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The segment of a PID that is gone goes; that of one who lives stays, and other names do."""
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    names = [f"/{PREFIX}{gone.pid}", f"/{PREFIX}{os.getpid()}", f"/{PREFIX}{gone.pid}x"]
+    for name in names:
+        create_segment(name, 128)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folders = [tmp_path / f"shmtui-lab-{pid}-x" for pid in (gone.pid, os.getpid())]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "produtor").touch()
+    sweep_lessons()
+    assert [folder.exists() for folder in folders] == [False, True]
+    assert [name[1:] in os.listdir(SHM_DIR) for name in names] == [False, True, True]
+    for name in names[1:]:
+        unlink_segment(name)
+
+
+def test_the_list_and_a_lesson_that_there_is_none_of() -> None:
+    """A line each; an unknown name is refused with those that there are."""
+    done = run_shmtui("lab")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()[: len(LESSONS)]] == [
+        lesson.name for lesson in LESSONS
+    ]
+    refused = run_shmtui("lab", "nope")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert len(refused.stderr.splitlines()) == 1
+    assert all(lesson.name in refused.stderr for lesson in LESSONS)
+    outside = run_shmtui("lab", "full")
+    assert outside.returncode == 2
+    assert "is not a terminal" in outside.stderr
+
+
+def test_names_of_lessons_complete() -> None:
+    """As commands and segments do."""
+    assert completions("lab", "s") == {"swapped-waits", "starvation"}

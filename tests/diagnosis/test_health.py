@@ -1,0 +1,298 @@
+"""The doctor: each sickness is named on real processes, and health is left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shmtui.diagnosis.health import diagnose
+from shmtui.layouts.options import LayoutOptions
+from shmtui.monitor.sampler import Sampler
+from shmtui.shm.control_block import Condition
+from shmtui.shm.protocol import Role, SemaphoreRole, Step
+from shmtui.shm.ring import Ring
+from shmtui.shm.segment import identity_at, map_segment, segment_path, unlink_segment
+from shmtui.snapshot import (
+    EMPTY,
+    Certainty,
+    Health,
+    LayoutInfo,
+    LayoutSource,
+    Offsets,
+    Process,
+    ProcessState,
+    SemaphoreState,
+    Snapshot,
+    Status,
+)
+from tests.compiling import Compiler
+from tests.conftest import MakeBuffer, join
+from tests.peers import Peer, build
+from tests.program import HeadlessRun, run_shmtui, worker_records
+from tests.waiting import poll
+
+MUTEX, EMPTY_, FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL
+SECOND = 1_000_000_000
+
+
+def codes(health: Health) -> set[str]:
+    """The findings by their codes."""
+    return {finding.code for finding in health.findings}
+
+
+def found(sampler: Sampler, code: str) -> Health:
+    """Look until the finding is there."""
+
+    def health() -> Health | None:
+        now = sampler.sample().health
+        return now if code in codes(now) else None
+
+    return poll(health, f"{code} is found")
+
+
+@pytest.fixture
+def open_sampler() -> Iterator[Callable[..., Sampler]]:
+    """Opens samplers; they are closed afterwards."""
+    made: list[Sampler] = []
+
+    def make(name: str, options: LayoutOptions | None = None) -> Sampler:
+        made.append(Sampler(name, options))
+        return made[-1]
+
+    yield make
+    for sampler in made:
+        sampler.close()
+
+
+# -- real processes -----------------------------------------------------------------------------
+
+
+def test_the_courses_programs(
+    gcc: Compiler, name: str, open_sampler: Callable[..., Sampler]
+) -> None:
+    """The unmodified producer hangs: nobody called sem_init, and nobody could wake it."""
+    with Peer(build(gcc, "produtor", name)) as peer:
+        poll(lambda: identity_at(segment_path(name)), "it has made its segment")
+        sampler = open_sampler(name, LayoutOptions(slots=5))
+        health = found(sampler, "process-private")
+        assert {"never-initialised", "process-private"} <= codes(health)
+        assert health.status is Status.CRITICAL
+        (seen,) = sampler.sample().processes
+        assert (seen.pid, seen.blocked_on, seen.wakeable) == (peer.pid, EMPTY_, False)
+        done = run_shmtui("check", name, "--slots", "5", "--for", "1")
+        assert done.returncode == 1
+        assert "never-initialised" in done.stdout
+    unlink_segment(name)
+
+
+def test_a_holder_that_died(name: str) -> None:
+    """Killed with the mutex in hand: the finding names it, and what became of it."""
+    arguments = ("--producers", "2", "--produce-rate", "max", "--consume-rate", "max")
+    with HeadlessRun(name, *arguments, workers=3):
+        kill_at(name, Step.TRANSFER)
+        sampler = Sampler(name)
+        health = found(sampler, "dead-holder")
+        sampler.close()
+        (finding,) = [f for f in health.findings if f.code == "dead-holder"]
+        assert finding.certainty is Certainty.CERTAIN
+        assert "which died" in finding.claim
+
+
+def kill_at(name: str, step: Step) -> None:
+    """Stop workers here and there until one stands at ``step``; kill that one."""
+
+    def caught() -> bool:
+        for record in worker_records(name):
+            if record.condition is not Condition.LIVE:
+                continue
+            os.kill(record.pid, signal.SIGSTOP)
+            now = next(r for r in worker_records(name) if r.pid == record.pid)
+            if now.step is step and not now.blocked:
+                os.kill(record.pid, signal.SIGKILL)
+                return True
+            os.kill(record.pid, signal.SIGCONT)
+        return False
+
+    poll(caught, f"a worker stands at {step.name}")
+
+
+TAKE_A_PERMIT = """
+import sys
+from shmtui.shm.control_file import read_header
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.ring import Ring
+from shmtui.shm.segment import map_segment
+name = sys.argv[1]
+ring = Ring.open(name, map_segment(name), read_header(name).layout)
+ring.semaphores[SemaphoreRole(sys.argv[2])].try_wait() or sys.exit(1)
+import os; os._exit(0)
+"""
+
+
+def test_a_permit_that_was_never_posted(
+    make_buffer: MakeBuffer, open_sampler: Callable[..., Sampler]
+) -> None:
+    """A permit taken by a process that is gone is missed once everything stands still."""
+    buffer = make_buffer(5)
+    subprocess.run([sys.executable, "-c", TAKE_A_PERMIT, buffer.name, "empty"], check=True)
+    health = found(open_sampler(buffer.name), "lost-permit")
+    assert "1 permit lost" in health.findings[0].claim
+
+
+def test_a_lock_with_two_permits(
+    make_buffer: MakeBuffer, open_sampler: Callable[..., Sampler]
+) -> None:
+    """A mutex above 1 lets two in at once."""
+    buffer = make_buffer(5)
+    join(buffer).semaphores[MUTEX].post()
+    health = found(open_sampler(buffer.name), "mutex-overflow")
+    assert health.status is Status.CRITICAL
+
+
+def test_an_index_outside(make_buffer: MakeBuffer, open_sampler: Callable[..., Sampler]) -> None:
+    """An index beyond the ring is found, and named."""
+    buffer = make_buffer(5)
+    mapping = map_segment(buffer.name)
+    Ring.open(buffer.name, mapping, buffer.layout)
+    memoryview(mapping)[20:24] = (7).to_bytes(4, "little")
+    health = found(open_sampler(buffer.name), "bad-index")
+    assert "in is 7" in health.findings[0].claim
+
+
+def test_truncated_and_unlinked(
+    make_buffer: MakeBuffer, open_sampler: Callable[..., Sampler]
+) -> None:
+    """What happens to the file is told, and does not kill the one who looks."""
+    buffer = make_buffer(5)
+    sampler = open_sampler(buffer.name)
+    os.truncate(f"/dev/shm{buffer.name}", 40)
+    assert "truncated" in codes(found(sampler, "truncated"))
+    unlink_segment(buffer.name)
+    found(sampler, "unlinked")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--produce-rate", "1", "--consume-rate", "0.5"),
+        ("--produce-rate", "max", "--consume-rate", "max", "--slots", "1"),
+        ("--producers", "3", "--consumers", "2", "--produce-rate", "max", "--consume-rate", "3"),
+        ("--produce-rate", "0.5", "--consume-rate", "max", "--consumers", "3"),
+    ],
+)
+def test_health_is_left_alone(name: str, arguments: tuple[str, ...]) -> None:
+    """A full or an empty ring with slow peers is no finding, at any look."""
+    workers = sum(
+        int(arguments[arguments.index(o) + 1]) if o in arguments else 1
+        for o in ("--producers", "--consumers")
+    )
+    with HeadlessRun(name, *arguments, workers=workers):
+        sampler = Sampler(name)
+        seen: list[Health] = []
+
+        def enough() -> bool:
+            seen.append(sampler.sample().health)
+            return seen[-1].status is Status.OK and len(seen) > 500
+
+        poll(enough, "healthy for five hundred looks")
+        sampler.close()
+        assert not set().union(*map(codes, seen))
+
+
+# -- invented histories -------------------------------------------------------------------------
+
+
+def shown(at: float, mutex: int, empty: int, full: int, *processes: Process) -> Snapshot:
+    """A look at a ring of five slots."""
+    layout = LayoutInfo(LayoutSource.OPTIONS, 5, "int32", 4, Offsets(0, 20, 24, 32, 64, 96))
+    values = {MUTEX: mutex, EMPTY_: empty, FULL: full}
+    return replace(
+        EMPTY,
+        time=at,
+        monotonic_ns=int(at * SECOND),
+        segment=replace(EMPTY.segment, name="/x", size=128),
+        layout=layout,
+        in_=2,
+        out=2,
+        semaphores={r: SemaphoreState(v, 0, True) for r, v in values.items()},
+        processes=processes,
+    )
+
+
+def peer(pid: int, role: Role, on: SemaphoreRole | None) -> Process:
+    """A foreign process, blocked or not."""
+    state = ProcessState.BLOCKED if on else ProcessState.PACING
+    return Process(
+        pid, f"p{pid}", role, state, blocked_on=on, waits=(on,) if on else (), wakeable=True
+    )
+
+
+def test_swapped_waits_are_told_from_a_dead_holder() -> None:
+    """The permits in hand tell: a dead holder took one with it, a swapped wait none."""
+    right = peer(1, Role.PRODUCER, MUTEX)
+    waiting = peer(2, Role.CONSUMER, FULL)
+    swapped = [shown(t / 4, 0, 4, 0, right, waiting) for t in range(8)]
+    assert codes(diagnose(swapped)) == {"wrong-order"}
+    dead = [shown(t / 4, 0, 3, 0, right, waiting) for t in range(8)]
+    assert codes(diagnose(dead)) == {"dead-holder"}
+
+
+def test_a_lock_that_is_no_semaphore_and_is_kept() -> None:
+    """Who waits for it while nothing moves is told of, and only then."""
+
+    def looks(*processes: Process) -> list[Snapshot]:
+        bare = {EMPTY_: SemaphoreState(2, 0, True), FULL: SemaphoreState(2, 0, True)}
+        seen = [shown(t / 4, 1, 2, 2, *processes) for t in range(14)]
+        return [replace(s, semaphores=bare) for s in seen]
+
+    waits = peer(1, Role.PRODUCER, MUTEX)
+    assert "stalled" in codes(diagnose(looks(waits, peer(2, Role.CONSUMER, None))))
+    assert "stalled" not in codes(diagnose(looks(peer(1, Role.PRODUCER, None))))
+    moving = [replace(s, in_=n % 5) for n, s in enumerate(looks(waits))]
+    assert "stalled" not in codes(diagnose(moving))
+
+
+def test_somebody_who_might_hold_it_is_not_called_dead() -> None:
+    """While one process cannot be accounted for, nobody is declared dead."""
+    busy = peer(3, Role.UNKNOWN, None)
+    looks = [shown(t / 4, 0, 4, 0, peer(1, Role.PRODUCER, MUTEX), busy) for t in range(8)]
+    assert "dead-holder" not in codes(diagnose(looks))
+
+
+def test_what_is_hidden_lowers_the_certainty() -> None:
+    """A process that cannot be looked at makes a finding likely, not certain."""
+    looks = [
+        replace(shown(t / 4, 1, 3, 0, peer(2, Role.CONSUMER, FULL)), hidden=True) for t in range(8)
+    ]
+    (finding,) = diagnose(looks).findings
+    assert (finding.code, finding.certainty) == ("lost-permit", Certainty.LIKELY)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3), st.integers(0, 9), st.integers(0, 9),
+            st.sampled_from([None, MUTEX, EMPTY_, FULL]),
+        ),
+        max_size=30,
+    )
+)  # fmt: skip
+def test_any_history_has_a_diagnosis(
+    looks: list[tuple[int, int, int, SemaphoreRole | None]],
+) -> None:
+    """No history breaks the doctor, and its verdict agrees with its findings."""
+    history = [
+        shown(n / 4, m, e, f, peer(1, Role.UNKNOWN, on)) for n, (m, e, f, on) in enumerate(looks)
+    ]
+    health = diagnose(history)
+    assert bool(health.findings) == (health.status in {Status.WARNING, Status.CRITICAL})
+    for finding in health.findings:
+        assert finding.claim
+        assert finding.evidence
+        assert finding.remedy

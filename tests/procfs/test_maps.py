@@ -1,0 +1,128 @@
+"""What /proc tells: its lines are read as proc(5) says, and as this kernel writes them."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shmtui.procfs.identity import alive, own_identity, start_time
+from shmtui.procfs.maps import (
+    FutexWait,
+    MapperWatch,
+    Mapping,
+    StatFile,
+    command,
+    futex_waits,
+    mappings,
+    parse_maps,
+    parse_stat,
+    parse_syscall,
+    uses,
+)
+from shmtui.shm.segment import FileIdentity, create_segment, map_segment, unlink_segment
+from tests.conftest import MakeBuffer
+from tests.waiting import poll
+
+SLEEPER = """
+import sys, time
+from shmtui.shm.control_file import read_header
+from shmtui.shm.ring import Ring
+from shmtui.shm.segment import map_segment
+name = sys.argv[1]
+ring = Ring.open(name, map_segment(name), read_header(name).layout)
+print("joined", flush=True)
+ring.get(timeout=600)
+"""
+
+
+@given(st.text(st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]), max_size=15))
+def test_a_process_may_be_called_anything(name: str) -> None:
+    """Spaces and parentheses in a name do not shift the fields after it."""
+    line = f"7 ({name}) S 1 7 7 0 -1 0 0 0 0 0 30 10 0 0 20 0 2 0 99 0".encode()
+    stat = parse_stat(line)
+    ticks = os.sysconf("SC_CLK_TCK")
+    assert (stat.name, stat.state, stat.threads, stat.start_time) == (name, "S", 2, 99)
+    assert stat.cpu_seconds == 40 / ticks
+
+
+def test_only_the_very_file_counts() -> None:
+    """A mapping is the segment's by device and inode, whatever its name looks like."""
+    lines = (
+        b"1000-2000 rw-s 00000000 00:1b 42 /dev/shm/x\n"
+        b"2000-3000 r--s 00001000 00:1b 42 /dev/shm/x (deleted)\n"
+        b"3000-4000 rw-s 00000000 00:1b 421 /dev/shm/x\n"
+        b"4000-5000 rw-s 00000000 00:1c 42 /dev/shm/x\n"
+        b"5000-6000 rw-p 00000000 00:00 0 [heap]\n"
+    )
+    found = parse_maps(lines.splitlines(), FileIdentity(os.makedev(0, 0x1B), 42))
+    assert found == (Mapping(0x1000, 0x2000, 0), Mapping(0x2000, 0x3000, 0x1000))
+    assert found[1].offset_of(0x2010) == 0x1010
+    assert found[1].offset_of(0x3000) is None
+
+
+@given(st.binary(max_size=80) | st.sampled_from([b"running", b"-1 0x0 0x0", b""]))
+def test_other_syscalls_are_no_waits(raw: bytes) -> None:
+    """A process that runs, or sleeps elsewhere, waits on no semaphore."""
+    line = b"999999 " + raw.replace(b"202", b"").replace(b"98", b"")
+    assert parse_syscall(line, (Mapping(0, 2**47, 0),), 1) is None
+    assert parse_syscall(b"running\n", (Mapping(0, 2**47, 0),), 1) is None
+
+
+def test_this_process_is_read_right() -> None:
+    """This very process, as the kernel describes it."""
+    pid, started = own_identity()
+    assert alive(pid, started)
+    assert not alive(pid, started + 1)
+    stat = StatFile(pid)
+    first = stat.read()
+    assert first is not None
+    assert first.start_time == started == start_time(pid)
+    assert first.state == "R"
+    stat.close()
+    line = command(pid)
+    assert line is not None
+    assert line.split()[0] == sys.orig_argv[0]
+
+
+def test_a_mapping_is_found_even_unlinked(name: str) -> None:
+    """Who maps the segment shows, also after its name has gone."""
+    identity = create_segment(name, 8192)
+    assert uses(identity) == []
+    mapping = map_segment(name, identity)
+    watch = MapperWatch(identity)
+    watch.look()
+    assert list(watch.maps) == uses(identity) == [os.getpid()]
+    unlink_segment(name)
+    found = mappings(os.getpid(), identity)
+    assert found is not None
+    assert [m.end - m.start for m in found] == [8192]
+    mapping.close()
+    watch.look()
+    assert not watch.maps
+    assert uses(identity) == []
+
+
+def test_a_blocked_process_shows_its_semaphore(make_buffer: MakeBuffer) -> None:
+    """The word that a real process sleeps on is the semaphore's, and wakeable from outside."""
+    buffer = make_buffer()
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEPER, buffer.name], stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"joined\n"
+        maps = mappings(child.pid, buffer.identity)
+        assert maps
+        waits = poll(lambda: futex_waits(child.pid, maps), "it sleeps in the segment")
+        assert waits is not None
+        (wait,) = waits
+        assert isinstance(wait, FutexWait)
+        assert buffer.layout.full is not None
+        assert buffer.layout.full <= wait.offset < buffer.layout.full + 32
+        assert not wait.private
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        assert not futex_waits(child.pid, maps)
+        assert mappings(child.pid, buffer.identity) == ()
