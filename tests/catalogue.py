@@ -86,8 +86,8 @@ def path(code: str, suffix: str) -> Path:
 class TimelessCatalog(Catalog):
     """A catalogue whose header says nothing that changes when nothing has changed."""
 
-    @property
-    def mime_headers(self) -> list[tuple[str, str]]:  # type: ignore[misc]  # babel's can be set too
+    @property  # type: ignore[misc]  # that of babel has a setter, which nothing here uses
+    def mime_headers(self) -> list[tuple[str, str]]:
         """What a reader needs."""
         return [
             ("Language", str(self.locale)),
