@@ -172,11 +172,13 @@ class Repairer:
         if offset is None:
             assert named is not None
             path, offset = named_semaphore_path(named, self._folder), 0
-        elif identity_at(path) != identity:
-            raise ShmtuiError(
-                _("{name} is another file by now, so nothing is written").format(name=self._name)
-            )
-        overwrite(path, offset, words, layout.libc)
+            at_name = identity_at(path)
+            if at_name is None:
+                raise ShmtuiError(
+                    _("no semaphore named {name}: was it unlinked?").format(name=named)
+                )
+            identity = at_name
+        overwrite(path, offset, words, layout.libc, identity)
 
     def _see_through(
         self, options: LayoutOptions, done: Plan, stopped_count: int, guard: Guard
