@@ -106,7 +106,7 @@ def _start_programs(lesson: Lesson, segment: str, *, ascii_only: bool) -> int:
             opened.source,
             steering,
             ascii_only=ascii_only,
-            mender=opened.mender,
+            make_repairer=opened.make_repairer,
             auditor=opened.auditor,
             opener=opener,
             lesson=lesson,

@@ -15,9 +15,11 @@ from shmtui.i18n import _, ngettext
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.process_table import named_files
 from shmtui.monitor.sampler import Sampler
-from shmtui.repair.plan import Change, Plan, Refusal, plan
-from shmtui.repair.positions import Standing, participants, standing
-from shmtui.repair.stop_processes import Freeze, Guard, nudge
+from shmtui.repair.plan import Change, Plan, Refusal
+from shmtui.repair.planner import make_plan
+from shmtui.repair.positions import ProtocolPosition, locate, participants
+from shmtui.repair.resume_guard import ResumeGuard
+from shmtui.repair.stop_processes import ProcessStopper, interrupt_futex_wait
 from shmtui.shm.layout import Layout
 from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, segment_path
@@ -45,7 +47,7 @@ class Report:
     plan: Plan
     stopped: int
     """Processes that were stopped and continued."""
-    nudges: int
+    interruptions: int
     """How often a process was stopped and continued to get it off a private futex."""
     moved: bool
     """Whether indices or values have changed since."""
@@ -72,7 +74,11 @@ class Report:
             "{count} processes stopped and continued",
             self.stopped,
         ).format(count=self.stopped)
-        nudged = _("; {nudges} nudges").format(nudges=self.nudges) if self.nudges else ""
+        private_sleepers = (
+            _("; {interruptions} interruptions").format(interruptions=self.interruptions)
+            if self.interruptions
+            else ""
+        )
         asleep = [
             _(
                 "{name} still sleeps where nobody can wake it: repair again once there is "
@@ -81,7 +87,10 @@ class Report:
             for name in self.still_private
         ]
         found = [f"{finding.code}: {finding.claim}" for finding in self.remaining]
-        return (title, *(f"  {said}" for said in (*changes, stopped + nudged, *asleep, *found)))
+        return (
+            title,
+            *(f"  {said}" for said in (*changes, stopped + private_sleepers, *asleep, *found)),
+        )
 
     @property
     def _ended(self) -> str:
@@ -109,8 +118,8 @@ class Repairer:
                 sampler, PATIENT_SECONDS - seconds, 1, PATIENT_LOOKS
             )
             for attempt in range(TRIES):
-                found = plan(sampler.sample(), findings, self._standings(sampler))
-                if not isinstance(found, Refusal) or not found.passing or attempt == TRIES - 1:
+                found = make_plan(sampler.sample(), findings, self._positions(sampler))
+                if not isinstance(found, Refusal) or not found.transient or attempt == TRIES - 1:
                     return found
                 time.sleep(LOOK_SECONDS / 4)
         return None
@@ -125,37 +134,37 @@ class Repairer:
         if source is LayoutSource.INFERRED:
             # What was told from the bytes once is not asked of them again: they are to change.
             options = LayoutOptions(layout=layout_option(layout))
-        with Guard() as guard:
+        with ResumeGuard() as guard:
             return self._attempt(options, layout, agreed, guard)
 
     def _attempt(
-        self, options: LayoutOptions, layout: Layout, agreed: Plan, guard: Guard
+        self, options: LayoutOptions, layout: Layout, agreed: Plan, guard: ResumeGuard
     ) -> Report | Refusal:
         """Try again and again to find everybody where they can be told."""
         why = Refusal(_("it never stood still"), _("pause who runs, and try again"))
         for _attempt in range(TRIES):
-            with self._sampler(options) as sampler, Freeze(guard) as freeze:
-                done = self._try(sampler, layout, agreed, freeze)
+            with self._sampler(options) as sampler, ProcessStopper(guard) as stopper:
+                done = self._try(sampler, layout, agreed, stopper)
             if isinstance(done, Plan):
-                return self._see_through(options, done, freeze.count, guard)
+                return self._see_through(options, done, stopper.count, guard)
             why = done
-            if not done.passing:
+            if not done.transient:
                 break
             time.sleep(LOOK_SECONDS / 10)
         return why
 
     def _try(
-        self, sampler: Sampler, layout: Layout, agreed: Plan, freeze: Freeze
+        self, sampler: Sampler, layout: Layout, agreed: Plan, stopper: ProcessStopper
     ) -> Plan | Refusal:
         """Stop everybody, look, and write where it may be done."""
-        refusal = freeze.stop(sampler.sample())
+        refusal = stopper.stop_participants(sampler.sample())
         if refusal is not None:
             return refusal
         # A fresh look at all of /proc: somebody may have come meanwhile.
         snapshot = sampler.sample(thorough=True)
-        if freeze.lacks(snapshot):
-            return Refusal(_("somebody new came"), _("try again"), passing=True)
-        now = plan(snapshot, agreed.findings, self._standings(sampler, snapshot))
+        if stopper.misses_somebody(snapshot):
+            return Refusal(_("somebody new came"), _("try again"), transient=True)
+        now = make_plan(snapshot, agreed.findings, self._positions(sampler, snapshot))
         if now is None:
             return Refusal(_("nothing is wrong any more"), _("look again"))
         if isinstance(now, Plan):
@@ -181,38 +190,38 @@ class Repairer:
         overwrite(path, offset, words, layout.libc, identity)
 
     def _see_through(
-        self, options: LayoutOptions, done: Plan, stopped_count: int, guard: Guard
+        self, options: LayoutOptions, done: Plan, stopped_count: int, guard: ResumeGuard
     ) -> Report:
         """Nudge who still sleeps privately, and watch whether it moves."""
-        nudges = 0
+        interruptions = 0
         with self._sampler(options) as sampler:
             first = _position(sampler.sample())
             moved = False
-            private: tuple[Standing, ...] = ()
+            private: tuple[ProtocolPosition, ...] = ()
             end = time.monotonic() + MOVING_SECONDS
             while time.monotonic() < end:
                 time.sleep(NUDGE_SECONDS)
                 snapshot = sampler.sample(thorough=True)
                 moved = moved or _position(snapshot) != first
-                private = tuple(s for s in self._standings(sampler, snapshot) if s.private)
+                private = tuple(s for s in self._positions(sampler, snapshot) if s.private)
                 ready = [s for s in private if _has_permit(s, snapshot)]
                 for s in ready:
-                    nudges += nudge(s.process.pid, guard)
+                    interruptions += interrupt_futex_wait(s.process.pid, guard)
                 if moved and not private:
                     break
             remaining = watch(sampler, WATCH_SECONDS / 2)
         names = tuple(f"{s.process.name} (PID {s.process.pid})" for s in private)
-        return Report(done, stopped_count, nudges, moved, names, remaining)
+        return Report(done, stopped_count, interruptions, moved, names, remaining)
 
-    def _standings(
+    def _positions(
         self, sampler: Sampler, snapshot: Snapshot | None = None
-    ) -> tuple[Standing, ...]:
+    ) -> tuple[ProtocolPosition, ...]:
         layout = sampler.layout
         if layout is None:
             return ()
         named = named_files(layout, self._folder)
         processes = participants((snapshot or sampler.sample()).processes)
-        return tuple(standing(p, sampler.identity, layout, named) for p in processes)
+        return tuple(locate(p, sampler.identity, layout, named) for p in processes)
 
     @contextlib.contextmanager
     def _sampler(self, options: LayoutOptions) -> Iterator[Sampler]:
@@ -236,7 +245,7 @@ def watch(
     return snapshot.health.findings
 
 
-def _has_permit(s: Standing, snapshot: Snapshot) -> bool:
+def _has_permit(s: ProtocolPosition, snapshot: Snapshot) -> bool:
     """Whether what it privately sleeps on has a permit for it by now."""
     return any(private and snapshot.semaphores[role].value for role, private in s.asleep)
 

@@ -51,7 +51,7 @@ _AT: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProtocolPosition:
     """One participant."""
 
     process: Process
@@ -65,25 +65,25 @@ class Standing:
         return any(private for _, private in self.asleep)
 
 
-def standing(
+def locate(
     process: Process,
     identity: FileIdentity,
     layout: Layout,
     named: dict[SemaphoreRole, FileIdentity],
-) -> Standing:
+) -> ProtocolPosition:
     """Where ``process`` stands now; ``named`` are the files of its named semaphores."""
     asleep = _asleep(process.pid, identity, layout, named)
     if asleep is None:
-        return Standing(process, Place.UNKNOWN)
+        return ProtocolPosition(process, Place.UNKNOWN)
     if asleep and thread_count(process.pid) <= len(asleep):
-        return Standing(process, _AT[asleep[0][0]], asleep)
+        return ProtocolPosition(process, _AT[asleep[0][0]], asleep)
     still = in_system_call(process.pid)
     if process.origin is Origin.WORKER:
         # Asleep in that step and on no semaphore, it waits to be let on: step by step.
         steps = still and process.step in WAIT_PERMIT and not process.holds_mutex
         outside = process.step in _OUTSIDE or steps
-        return Standing(process, Place.OUTSIDE if outside else Place.UNKNOWN)
-    return Standing(process, Place.ELSEWHERE if still else Place.UNKNOWN, asleep)
+        return ProtocolPosition(process, Place.OUTSIDE if outside else Place.UNKNOWN)
+    return ProtocolPosition(process, Place.ELSEWHERE if still else Place.UNKNOWN, asleep)
 
 
 def participants(processes: Iterable[Process]) -> tuple[Process, ...]:

@@ -1,47 +1,50 @@
-"""Continues processes that were left stopped: ``python -m shmtui.repair.resume_guard``, told of them by a pipe.
-
-A line ``PID START-TIME`` tells of one that is about to be stopped, a line ``-`` that all have
-been continued. When the pipe ends, whoever wrote into it is gone: those that are left get
-SIGCONT. It loads nothing but Python's own, so that it is there at once.
-"""
+"""The guard of a repair: stopped processes are continued even where the repair is killed."""
 
 import contextlib
 import os
-import signal
+import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
-READY: Final = b"."
-_START_TIME: Final = 19
-"""Its place in /proc/PID/stat after the name (proc_pid_stat(5), field 22)."""
+import shmtui
+from shmtui.procfs.identity import start_time
 
 
-def thaw(lines: Iterable[str]) -> None:
-    """Keep in mind who is stopped until the lines end, and continue those."""
-    noted: dict[int, str] = {}
-    for line in lines:
-        if line.startswith("-"):
-            noted.clear()
-        else:
-            pid, started = line.split()
-            noted[int(pid)] = started
-    for number, since in noted.items():
-        with contextlib.suppress(OSError):
-            pidfd = os.pidfd_open(number)
-            # The PID may be another's by now; from here on the descriptor is one process's.
-            if _started(number) == since:
-                signal.pidfd_send_signal(pidfd, signal.SIGCONT)
-            os.close(pidfd)
+class ResumeGuard:
+    """A process that continues whom it was told of, once whoever told it is gone."""
 
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-S", "-m", "shmtui.repair.resume_helper"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            # In a session of its own: what kills a terminal's or a shell's job misses it.
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": str(Path(shmtui.__file__).parent.parent)},
+        )
+        assert self._process.stdout is not None
+        self._process.stdout.read(1)
 
-def _started(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[_START_TIME]
+    def note(self, pid: int) -> None:
+        """Tell it of a process that is about to be stopped."""
+        self._say(f"{pid} {start_time(pid) or 0}\n")
 
+    def forget(self) -> None:
+        """All that it was told of have been continued."""
+        self._say("-\n")
 
-if __name__ == "__main__":
-    for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(_number, signal.SIG_IGN)
-    os.write(1, READY)
-    thaw(sys.stdin)
+    def _say(self, text: str) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(text.encode())
+
+    def __enter__(self) -> "ResumeGuard":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from shmtui.repair.resume_guard import ResumeGuard
 
 from shmtui.procfs.identity import start_time
 from shmtui.procfs.maps import stopped
-from shmtui.repair.resume_guard import thaw
-from shmtui.repair.stop_processes import Freeze, Guard, nudge
+from shmtui.repair.resume_helper import resume_registered
+from shmtui.repair.stop_processes import ProcessStopper, interrupt_futex_wait
 from tests.traces import marked_processes
 from tests.waiting import poll
 
@@ -20,12 +21,13 @@ SLEEPER = (sys.executable, "-S", "-c", "import time; print(flush=True); time.sle
 
 LEAVES_IT = """
 import os, signal, sys
-from shmtui.repair.stop_processes import Freeze, Guard
-with Guard() as guard, Freeze(guard) as freeze:
-    freeze.halt(int(sys.argv[1]))
-    assert freeze.settle()
+from shmtui.repair.resume_guard import ResumeGuard
+from shmtui.repair.stop_processes import ProcessStopper
+with ResumeGuard() as guard, ProcessStopper(guard) as stopper:
+    stopper.stop(int(sys.argv[1]))
+    assert stopper.wait_until_stopped()
     if len(sys.argv) > 2:
-        freeze.__exit__()
+        stopper.__exit__()
         os.kill(int(sys.argv[1]), signal.SIGSTOP)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -47,11 +49,11 @@ def sleeper() -> Iterator[int]:
 def test_stopped_for_as_long_as_the_block_lasts() -> None:
     """And not a second time within it."""
     with sleeper() as pid:
-        with Freeze() as freeze:
-            freeze.halt(pid)
-            freeze.halt(pid)
-            assert freeze.settle()
-            assert freeze.count == 1
+        with ProcessStopper() as stopper:
+            stopper.stop(pid)
+            stopper.stop(pid)
+            assert stopper.wait_until_stopped()
+            assert stopper.count == 1
             assert stopped(pid)
         poll(lambda: not stopped(pid), "it goes on")
 
@@ -61,10 +63,10 @@ def test_who_was_stopped_before_stays_so() -> None:
     with sleeper() as pid:
         os.kill(pid, signal.SIGSTOP)
         poll(lambda: stopped(pid), "it has stopped")
-        with Guard() as guard, Freeze(guard) as freeze:
-            freeze.halt(pid)
-            assert freeze.count == 0
-        assert nudge(pid) == 0
+        with ResumeGuard() as guard, ProcessStopper(guard) as stopper:
+            stopper.stop(pid)
+            assert stopper.count == 0
+        assert interrupt_futex_wait(pid) == 0
         assert stopped(pid)
 
 
@@ -73,20 +75,20 @@ def test_the_dead_stand_still() -> None:
     with sleeper() as pid:
         pass
     before = len(os.listdir("/proc/self/fd"))
-    with Freeze() as freeze:
-        freeze.halt(pid)
-        assert freeze.settle()
-        assert freeze.count == 0
-    assert nudge(pid) == 0
+    with ProcessStopper() as stopper:
+        stopper.stop(pid)
+        assert stopper.wait_until_stopped()
+        assert stopper.count == 0
+    assert interrupt_futex_wait(pid) == 0
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_nudge_lets_go() -> None:
     """Stopped and continued, with a guard and without."""
     with sleeper() as pid:
-        assert nudge(pid) == 1
-        with Guard() as guard:
-            assert nudge(pid, guard) == 1
+        assert interrupt_futex_wait(pid) == 1
+        with ResumeGuard() as guard:
+            assert interrupt_futex_wait(pid, guard) == 1
         poll(lambda: not stopped(pid), "it goes on")
 
 
@@ -115,7 +117,7 @@ def test_a_number_that_is_anothers_by_now(whose: str) -> None:
         poll(lambda: stopped(pid), "it has stopped")
         started = start_time(pid)
         assert started is not None
-        thaw([f"{pid} {started if whose == 'its own' else started + 1}\n"])
+        resume_registered([f"{pid} {started if whose == 'its own' else started + 1}\n"])
         if whose == "its own":
             poll(lambda: not stopped(pid), "it goes on")
         else:
@@ -127,7 +129,7 @@ def test_all_have_been_continued() -> None:
     with sleeper() as pid:
         os.kill(pid, signal.SIGSTOP)
         poll(lambda: stopped(pid), "it has stopped")
-        thaw([f"{pid} {start_time(pid)}\n", "-\n"])
+        resume_registered([f"{pid} {start_time(pid)}\n", "-\n"])
         assert stopped(pid)
 
 
@@ -138,5 +140,5 @@ def test_the_dead_are_passed_over() -> None:
     with sleeper() as pid:
         os.kill(pid, signal.SIGSTOP)
         poll(lambda: stopped(pid), "it has stopped")
-        thaw([f"{gone} {since}\n", f"{pid} {start_time(pid)}\n"])
+        resume_registered([f"{gone} {since}\n", f"{pid} {start_time(pid)}\n"])
         poll(lambda: not stopped(pid), "it goes on")
