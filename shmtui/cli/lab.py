@@ -22,7 +22,7 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.lessons import programs
 from shmtui.lessons.lesson import Lesson
 from shmtui.lessons.scenes import BY_NAME, LESSONS
-from shmtui.procfs.maps import uses
+from shmtui.procfs.maps import mapped_by
 from shmtui.session.opener import AttachOptions, SegmentOpener
 from shmtui.session.run_options import RunOptions
 from shmtui.session.terminal import ignore_signals, note_signals, require_terminal, run_dashboard
@@ -165,6 +165,6 @@ def sweep_lessons() -> None:
         if found is None or Path(f"/proc/{found[1]}").exists():
             continue
         identity = identity_at(segment_path(f"/{entry}"))
-        if identity is not None and not uses(identity):
+        if identity is not None and not mapped_by(identity):
             with contextlib.suppress(ShmtuiError):
                 unlink_segment(f"/{entry}")

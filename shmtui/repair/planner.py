@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Final
 
-from shmtui.diagnosis.history import untouched
+from shmtui.diagnosis.history import uninitialised
 from shmtui.i18n import _, ngettext
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.positions import Place, ProtocolPosition
@@ -145,7 +145,7 @@ def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Re
         )
     mutex = snapshot.semaphores[SemaphoreRole.MUTEX]
     elsewhere = [s for s in positions if s.place is Place.ELSEWHERE]
-    if elsewhere and not mutex.value and not untouched(snapshot):
+    if elsewhere and not mutex.value and not uninitialised(snapshot):
         return Refusal(
             _("{who} sleeps in no semaphore and may hold mutex").format(who=_names(elsewhere)),
             _("wait until it blocks, or end it: then mutex has no holder"),
@@ -205,7 +205,7 @@ def _resident(
     assert snapshot.out is not None
     between = (snapshot.in_ - snapshot.out) % slots
     told = snapshot.layout.libc is not Libc.MUSL or slots >= SMALLEST
-    if untouched(snapshot) and told:
+    if uninitialised(snapshot) and told:
         return between
     if slots < SMALLEST and (codes & _DEATHS or not told):
         return Refusal(
@@ -268,7 +268,7 @@ def _grounds(
     yield _("in {in_}, out {out}: {resident} of {slots} slots hold an item").format(
         in_=snapshot.in_, out=snapshot.out, resident=resident, slots=slots
     )
-    if untouched(snapshot):
+    if uninitialised(snapshot):
         yield _("all three semaphores are zero: nobody has ever got past one of them")
     for count, text in (
         (
@@ -313,7 +313,7 @@ def _certainty(
         return Certainty.LIKELY
     if snapshot.layout.assumed:
         return Certainty.LIKELY
-    if untouched(snapshot):
+    if uninitialised(snapshot):
         return Certainty.LIKELY if snapshot.layout.libc is Libc.MUSL else Certainty.CERTAIN
     if not codes & _DEATHS:
         return Certainty.CERTAIN

@@ -11,7 +11,7 @@ import time
 from typing import Final
 
 from shmtui.i18n import _
-from shmtui.procfs.maps import stopped
+from shmtui.procfs.process import stopped
 from shmtui.repair.plan import Refusal
 from shmtui.repair.positions import participants
 from shmtui.repair.resume_guard import ResumeGuard

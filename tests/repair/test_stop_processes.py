@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from shmtui.repair.resume_guard import ResumeGuard
 
 from shmtui.procfs.identity import start_time
-from shmtui.procfs.maps import stopped
+from shmtui.procfs.process import stopped
+from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.resume_helper import resume_registered
 from shmtui.repair.stop_processes import ProcessStopper, interrupt_futex_wait
 from tests.traces import marked_processes
