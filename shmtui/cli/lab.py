@@ -99,7 +99,7 @@ def _start_programs(lesson: Lesson, segment: str, *, ascii_only: bool) -> int:
             steering.start_program(Role.PRODUCER, produce)
             steering.start_program(Role.CONSUMER, consume)
 
-        steering.plan(begin)
+        steering.start_later(begin)
         from shmtui.tui.app import DashboardApp
 
         app = DashboardApp(

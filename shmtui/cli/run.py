@@ -24,10 +24,10 @@ from shmtui.session.terminal import (
 )
 from shmtui.shm.layout import Layout, SemaphoreKind, item_type, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer, refuse_taken_name
+from shmtui.shm.owned_buffer import OwnedBuffer, require_free_name
 from shmtui.shm.protocol import Role
 from shmtui.shm.ring import semaphore_names
-from shmtui.shm.segment import refuse_beyond_memory
+from shmtui.shm.segment import require_free_space
 from shmtui.workers.child import require_command
 from shmtui.workers.supervisor import Supervisor
 
@@ -41,14 +41,14 @@ def run(options: RunOptions) -> int:
         running_libc(),
         semaphore_names(options.name) if named else (),
     )
-    refuse_beyond_memory(options.name, layout.size)
+    require_free_space(options.name, layout.size)
     for leftover in sweep():
         note(
             _("swept {name}, left behind by PID {pid}, which is gone").format(
                 name=leftover.name, pid=leftover.creator_pid
             )
         )
-    refuse_taken_name(options.name)
+    require_free_name(options.name)
     for program in (*options.producer_commands, *options.consumer_commands):
         require_command(program)
     if not options.headless:
@@ -60,7 +60,7 @@ def run(options: RunOptions) -> int:
 def _run(options: RunOptions, layout: Layout) -> int:
     with contextlib.ExitStack() as cleaning:
         # What is registered last runs first, so signals are ignored while the rest is undone.
-        buffer = OwnBuffer.create(options.name, layout, own_identity(), options.mode)
+        buffer = OwnedBuffer.create(options.name, layout, own_identity(), options.mode)
         cleaning.callback(_farewell, options, buffer)
         rates = {Role.PRODUCER: options.produce_rate, Role.CONSUMER: options.consume_rate}
         supervisor = Supervisor(buffer, rates)
@@ -70,7 +70,7 @@ def _run(options: RunOptions, layout: Layout) -> int:
         cleaning.callback(ignore_signals)
         source = SteeredSource(sampler, supervisor)
         if not options.headless:
-            supervisor.plan(lambda: start_crew(supervisor, options))
+            supervisor.start_later(lambda: start_crew(supervisor, options))
             return _dashboard(options, supervisor, source)
         start_crew(supervisor, options)
         from shmtui.cli.headless import run_headless
@@ -97,7 +97,7 @@ def start_crew(supervisor: Supervisor, options: RunOptions) -> None:
                     supervisor.set_fault(pid, fault)
 
 
-def _farewell(options: RunOptions, buffer: OwnBuffer) -> None:
+def _farewell(options: RunOptions, buffer: OwnedBuffer) -> None:
     last_line = clean_up(buffer, keep=options.keep)
     if last_line:
         note(last_line)
@@ -121,7 +121,7 @@ def _dashboard(options: RunOptions, supervisor: Supervisor, source: SteeredSourc
         return run_dashboard(app)
 
 
-def clean_up(buffer: OwnBuffer, *, keep: bool) -> str:
+def clean_up(buffer: OwnedBuffer, *, keep: bool) -> str:
     """Unlink a run's buffer, or leave it as asked; returns what is worth a last line."""
     if keep:
         buffer.control.keep()

@@ -17,7 +17,7 @@ from shmtui.procfs.identity import own_identity
 from shmtui.session.auditor import Auditor
 from shmtui.session.cleanup import drop_dead_control
 from shmtui.session.fault_outcomes import Trials
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR, identity_at, segment_path
 from shmtui.snapshot import Origin, Snapshot
@@ -90,8 +90,8 @@ class SteeredSource:
             self.foreign_seen = True
         self.last = snapshot
         self.auditor.look(snapshot, foreign=self.foreign_seen)
-        for tone, text in self._trials.look(snapshot):
-            self._supervisor.tell(tone, text)
+        for severity, text in self._trials.look(snapshot):
+            self._supervisor.emit(severity, text)
         if snapshot.monotonic_ns - self._published_ns >= PUBLISH_NS:
             self._published_ns = snapshot.monotonic_ns
             rates = snapshot.throughput
@@ -192,7 +192,7 @@ class SegmentOpener:
                 )
             )
         drop_dead_control(name)
-        buffer = OwnBuffer.adopt(name, layout, identity, own_identity(), assumed=sampler.assumed)
+        buffer = OwnedBuffer.adopt(name, layout, identity, own_identity(), assumed=sampler.assumed)
         self._cleaning.callback(buffer.remove)
         rates = {
             Role.PRODUCER: self._options.produce_rate,

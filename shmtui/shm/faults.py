@@ -92,7 +92,7 @@ def fault_of(word: int) -> Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class ExpectedOutcome:
     """What a fault does, and what has to come of it."""
 
     does: str
@@ -101,7 +101,7 @@ class Forecast:
     """The code that the doctor has to find; None: nothing."""
 
 
-def forecast(fault: Fault, role: Role) -> Forecast:
+def expected_outcome(fault: Fault, role: Role) -> ExpectedOutcome:
     """What ``fault`` does when a worker of ``role`` makes it."""
     step = fault.dies_at
     if step is not None:
@@ -109,79 +109,81 @@ def forecast(fault: Fault, role: Role) -> Forecast:
     other = step_name(role, Step.POST_PERMIT)
     match fault:
         case Fault.NO_MUTEX:
-            return Forecast(
+            return ExpectedOutcome(
                 _("leaves out mutex, and is preempted between reading the index and storing it"),
                 _("with a second one at it, items are lost or taken twice: v tells how many"),
                 "items-lost",
             )
         case Fault.SWAPPED_WAITS:
-            return Forecast(
+            return ExpectedOutcome(
                 _("waits for mutex first and for its permit second"),
                 _("as soon as it has to wait for a permit, everybody waits for ever"),
                 "wrong-order",
             )
         case Fault.SKIP_POST_MUTEX:
-            return Forecast(
+            return ExpectedOutcome(
                 _("leaves the critical section once without post-mutex"),
                 _("mutex stays 0, and everybody waits for ever"),
                 "dead-holder",
             )
         case Fault.SKIP_POST_PERMIT:
-            return Forecast(
+            return ExpectedOutcome(
                 _("leaves out one {step}").format(step=other),
                 _("one slot can be used no more"),
                 "lost-permit",
             )
         case Fault.DOUBLE_POST_MUTEX:
-            return Forecast(
+            return ExpectedOutcome(
                 _("posts mutex twice, once"),
                 _("two can be in the critical section at a time"),
                 "mutex-overflow",
             )
         case Fault.DOUBLE_POST_PERMIT:
-            return Forecast(
+            return ExpectedOutcome(
                 _("does one {step} twice").format(step=other),
                 _("one permit too many: a slot is used that is not free, or not full"),
                 "lost-permit",
             )
         case Fault.SIT:
-            return Forecast(
+            return ExpectedOutcome(
                 _("stays in the critical section until the fault is taken off"),
                 _("everybody else waits for mutex meanwhile"),
                 "stalled",
             )
         case Fault.PRIVATE:
-            return Forecast(
+            return ExpectedOutcome(
                 _("initialises the semaphores as sem_init(&s, 0, value) does, with pshared 0"),
                 _("whoever sleeps on one from then on is never woken by another process"),
                 "process-private",
             )
         case Fault.SHORT_TIMEOUT:
-            return Forecast(
+            return ExpectedOutcome(
                 _("waits 0.1 s at a time and tries again, as sem_timedwait in a loop does"),
                 _("each time it goes to the end of the queue: where others wait, it gets nothing"),
                 "starved",
             )
         case Fault.SIGNALS:
-            return Forecast(
+            return ExpectedOutcome(
                 _("gets a signal every few milliseconds, so that its waits end with EINTR"),
                 _("nothing: an interrupted wait is begun again"),
                 None,
             )
         case _:
-            return Forecast(_("keeps to the protocol"), _("nothing"), None)
+            return ExpectedOutcome(_("keeps to the protocol"), _("nothing"), None)
 
 
-def _death(step: Step, role: Role) -> Forecast:
+def _death(step: Step, role: Role) -> ExpectedOutcome:
     """What a SIGKILL before ``step`` leaves behind."""
     does = _("dies by SIGKILL before {step}").format(step=step_name(role, step))
     if step in {Step.TRANSFER, Step.POST_MUTEX}:
-        return Forecast(
+        return ExpectedOutcome(
             does, _("mutex goes with it, and so does a permit: everybody waits"), "dead-holder"
         )
     if step in {Step.WAIT_MUTEX, Step.POST_PERMIT}:
-        return Forecast(does, _("the permit in its hand is lost: a slot less"), "lost-permit")
-    return Forecast(does, _("nothing is lost: it holds nothing there"), None)
+        return ExpectedOutcome(
+            does, _("the permit in its hand is lost: a slot less"), "lost-permit"
+        )
+    return ExpectedOutcome(does, _("nothing is lost: it holds nothing there"), None)
 
 
 def fault_name(fault: Fault, role: Role = Role.PRODUCER) -> str:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from shmtui.errors import ShortageError
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import assumed_words, convention_words
 from shmtui.snapshot import EMPTY, Audit, LayoutSource, Snapshot
@@ -192,7 +192,7 @@ class Desk(Stage, inherit_bindings=False):
         if snapshot.layout.by_convention:
             words += f"; {convention_words(snapshot.layout.by_convention)}"
         text = _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)
-        self._chronicle.add(Event(time.time(), Tone.INFO, text))
+        self._chronicle.add(Event(time.time(), Severity.INFO, text))
 
     # The one interval.
 
@@ -216,7 +216,7 @@ class Desk(Stage, inherit_bindings=False):
         except ShortageError as error:
             if self._lacking_told != str(error):
                 self._lacking_told = str(error)
-                self._chronicle.add(Event(time.time(), Tone.BAD, str(error)))
+                self._chronicle.add(Event(time.time(), Severity.BAD, str(error)))
             return None
         self._lacking_told = ""
         return snapshot

@@ -40,9 +40,9 @@ class Child:
     program: tuple[str, ...] = ()
     """The command, for a program of the user's; empty for a worker."""
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=WORKER_LINES))
-    said: int = 0
+    lines_read: int = 0
     """Lines it has said in all, those forgotten included."""
-    told_to_end: float | None = None
+    term_sent_at: float | None = None
     """When it was, by the monotonic clock."""
     restart: bool = False
     """Start it again once it has ended."""
@@ -58,7 +58,7 @@ class Child:
         """As the dashboard calls it."""
         return " ".join(self.program) if self.program else f"{self.role} {self.number}"
 
-    def listen(self) -> bool:
+    def read_output(self) -> bool:
         """Take in what it said, so that it never blocks for a reader; False at the end."""
         try:
             said = os.read(self.output, _CHUNK)
@@ -79,7 +79,7 @@ class Child:
     def _keep(self, line: str) -> None:
         if line:
             self.lines.append(line[:_LONGEST])
-            self.said += 1
+            self.lines_read += 1
 
     def close(self) -> None:
         """Give the descriptors back, once it has been reaped."""
@@ -95,7 +95,7 @@ def spawn_worker(segment: str, record: ControlRecord) -> tuple[subprocess.Popen[
     try:
         output = os.dup(process.stderr.fileno())
     except OSError:
-        abandon(process)
+        kill_and_reap(process)
         raise
     finally:
         process.stderr.close()
@@ -103,7 +103,7 @@ def spawn_worker(segment: str, record: ControlRecord) -> tuple[subprocess.Popen[
     return process, output
 
 
-def led_by(leader: int) -> tuple[int, ...]:
+def group_members(leader: int) -> tuple[int, ...]:
     """Who else is in the process group of a program: what a script of the user's started."""
     found = []
     for entry in os.listdir("/proc"):
@@ -114,7 +114,7 @@ def led_by(leader: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def abandon(process: subprocess.Popen[bytes]) -> None:
+def kill_and_reap(process: subprocess.Popen[bytes]) -> None:
     """End a child that has just been started and cannot be looked after."""
     process.kill()
     process.wait()

@@ -19,26 +19,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.identity import describe_exit, start_time
-from shmtui.shm.control_block import (
-    PAUSED,
-    STEP_MASK,
-    STEPPING,
-    Condition,
-    ControlRecord,
-    Field,
-)
-from shmtui.shm.faults import Fault, fault_name, fault_of, forecast
+from shmtui.shm.control_block import ControlRecord
+from shmtui.shm.control_format import PAUSED, STEP_MASK, STEPPING, Field, RecordState
+from shmtui.shm.faults import Fault, expected_outcome, fault_name, fault_of
 from shmtui.shm.layout import SemaphoreKind
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, Step, format_rate, step_name
 from shmtui.workers.child import (
     PROGRAM_LINES,
     Child,
-    abandon,
-    led_by,
+    group_members,
+    kill_and_reap,
     require_command,
     spawn_program,
     spawn_worker,
@@ -61,16 +55,16 @@ HISTORY: Final = 200
 class Supervisor:
     """Runs the workers of one buffer. Not thread-safe: call it from the main thread."""
 
-    def __init__(self, buffer: OwnBuffer, rates: dict[Role, float]) -> None:
+    def __init__(self, buffer: OwnedBuffer, rates: dict[Role, float]) -> None:
         self._control = buffer.control
         self._segment = buffer.name
         self._kind = buffer.layout.kind
         self._rates = rates
         self._children: dict[int, Child] = {}
         self._logs: dict[int, Child] = {}
-        self._planned: Callable[[], None] | None = None
+        self._start_later: Callable[[], None] | None = None
         self._numbers = dict.fromkeys(Role, 0)
-        self._dead_hands: list[str] = []
+        self._died_mid_transfer: list[str] = []
         self._history: deque[Event] = deque(maxlen=HISTORY)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_event: Callable[[Event], None] | None = None
@@ -80,20 +74,20 @@ class Supervisor:
         return tuple(self._history)
 
     @property
-    def dead_hands(self) -> tuple[str, ...]:
+    def died_mid_transfer(self) -> tuple[str, ...]:
         """Workers that were killed in the middle of moving an item."""
-        return tuple(self._dead_hands)
+        return tuple(self._died_mid_transfer)
 
-    def tell(self, tone: Tone, text: str) -> None:
+    def emit(self, severity: Severity, text: str) -> None:
         """Put something into the history and tell whoever listens."""
-        event = Event(time.time(), tone, text)
+        event = Event(time.time(), severity, text)
         self._history.append(event)
         if self.on_event is not None:
             self.on_event(event)
 
-    def _tell_of(self, child: Child, tone: Tone, text: str, **fields: object) -> None:
+    def _emit_about(self, child: Child, severity: Severity, text: str, **fields: object) -> None:
         """Tell what ``text`` says of a child."""
-        self.tell(tone, text.format(name=child.name, pid=child.pid, **fields))
+        self.emit(severity, text.format(name=child.name, pid=child.pid, **fields))
 
     def owns(self, pid: int) -> bool:
         """Whether ``pid`` is a live worker of ours."""
@@ -111,27 +105,27 @@ class Supervisor:
         try:
             self.start(role)
         except ShmtuiError as error:
-            self.tell(Tone.BAD, str(error))
+            self.emit(Severity.BAD, str(error))
 
     def start(self, role: Role, *, hold: bool = False) -> int:
         """Start a worker at its role's rate, held still if asked; returns its PID."""
         number = self._numbers[role] + 1
         rate = self._rates[role]
-        record = self._control.enlist(role, number, rate, hold=hold)
+        record = self._control.claim_record(role, number, rate, hold=hold)
         child = self._adopt(
             lambda: spawn_worker(self._segment, record), record, role, number, rate, ()
         )
         text = _("{name} (PID {pid}) started at {rate}/s")
         if math.isinf(rate):
             text = _("{name} (PID {pid}) started unthrottled")
-        self._tell_of(child, Tone.GOOD, text, rate=format_rate(rate))
+        self._emit_about(child, Severity.GOOD, text, rate=format_rate(rate))
         return child.pid
 
     def start_program(self, role: Role, command: tuple[str, ...]) -> int:
         """Start a program of the user's as a producer or consumer; returns its PID."""
         require_command(command)
         number = self._numbers[role] + 1
-        record = self._control.enlist(role, number, math.inf, hold=False)
+        record = self._control.claim_record(role, number, math.inf, hold=False)
         record.words[Field.PROGRAM] = 1
         child = self._adopt(lambda: spawn_program(command), record, role, number, math.inf, command)
         child.lines = deque(maxlen=PROGRAM_LINES)
@@ -139,7 +133,7 @@ class Supervisor:
         text = _("{name} (PID {pid}) started as a producer")
         if role is Role.CONSUMER:
             text = _("{name} (PID {pid}) started as a consumer")
-        self._tell_of(child, Tone.GOOD, text)
+        self._emit_about(child, Severity.GOOD, text)
         return child.pid
 
     def _adopt(
@@ -156,11 +150,11 @@ class Supervisor:
             try:
                 pidfd = os.pidfd_open(process.pid)
             except OSError:
-                abandon(process)
+                kill_and_reap(process)
                 os.close(output)
                 raise
         except OSError as error:
-            record.words[Field.CONDITION] = Condition.FREE
+            record.words[Field.STATE] = RecordState.FREE
             raise ShmtuiError(
                 _(
                     "cannot start {program}: {why}; is a limit on processes or open files reached "
@@ -191,14 +185,16 @@ class Supervisor:
         if child is None or child.record.doubles[Field.TARGET_RATE] == rate:
             return
         if child.program:
-            self._tell_of(child, Tone.WARN, _("{name} sets its own pace: it is no worker of ours"))
+            self._emit_about(
+                child, Severity.WARN, _("{name} sets its own pace: it is no worker of ours")
+            )
             return
         before = format_rate(child.record.doubles[Field.TARGET_RATE])
         self._order(child, rate=rate)
         text = _("{name}: {before} → {after} items/s")
         if math.isinf(rate):
             text = _("{name}: {before} items/s → unthrottled")
-        self._tell_of(child, Tone.INFO, text, before=before, after=format_rate(rate))
+        self._emit_about(child, Severity.INFO, text, before=before, after=format_rate(rate))
 
     def reset_rate(self, pid: int) -> None:
         """Back to the rate that the worker started with."""
@@ -225,9 +221,9 @@ class Supervisor:
         if child.program:
             self._signal(pid, signal.SIGSTOP if hold else signal.SIGCONT)
         if hold:
-            self._tell_of(child, Tone.WARN, _("{name} paused"))
+            self._emit_about(child, Severity.WARN, _("{name} paused"))
         else:
-            self._tell_of(child, Tone.GOOD, _("{name} resumed"))
+            self._emit_about(child, Severity.GOOD, _("{name} resumed"))
 
     def step(self, pid: int) -> None:
         """Stop the worker before its next step; let one that stands there do that step.
@@ -238,7 +234,9 @@ class Supervisor:
         if child is None:
             return
         if child.program:
-            self._tell_of(child, Tone.WARN, _("{name} cannot be stepped: it is no worker of ours"))
+            self._emit_about(
+                child, Severity.WARN, _("{name} cannot be stepped: it is no worker of ours")
+            )
             return
         words = child.record.words
         steps = words[Field.STEPS]
@@ -248,9 +246,9 @@ class Supervisor:
         self._order(child, hold=False, steps=steps + 1)
         name = step_name(child.role, Step(step & STEP_MASK))
         if steps:
-            self._tell_of(child, Tone.INFO, _("{name} does {step}"), step=name)
+            self._emit_about(child, Severity.INFO, _("{name} does {step}"), step=name)
         else:
-            self._tell_of(child, Tone.WARN, _("{name} stops before its next step"))
+            self._emit_about(child, Severity.WARN, _("{name} stops before its next step"))
 
     def set_fault(self, pid: int, fault: Fault) -> None:
         """Have the worker make a mistake; NONE takes it off. Tells what ought to come of it."""
@@ -258,24 +256,24 @@ class Supervisor:
         if child is None:
             return
         if child.program:
-            self._tell_of(
-                child, Tone.WARN, _("{name} makes its own mistakes: it is no worker of ours")
+            self._emit_about(
+                child, Severity.WARN, _("{name} makes its own mistakes: it is no worker of ours")
             )
             return
         if fault is Fault.PRIVATE and self._kind is SemaphoreKind.NAMED:
             text = _("{name}: named semaphores cannot be process-private")
-            self._tell_of(child, Tone.WARN, text)
+            self._emit_about(child, Severity.WARN, text)
             return
         self._order(child, fault=fault)
         name = fault_name(fault, child.role)
         if fault is Fault.NONE:
-            self._tell_of(child, Tone.GOOD, _("{name} keeps to the protocol again"))
+            self._emit_about(child, Severity.GOOD, _("{name} keeps to the protocol again"))
             return
-        told = forecast(fault, child.role)
+        told = expected_outcome(fault, child.role)
         text = _("{name}, {fault}: it {does}; to expect: {expect}")
-        self._tell_of(child, Tone.WARN, text, fault=name, does=told.does, expect=told.expect)
+        self._emit_about(child, Severity.WARN, text, fault=name, does=told.does, expect=told.expect)
 
-    def settle(self) -> tuple[int, ...]:
+    def hold_running(self) -> tuple[int, ...]:
         """Hold those that run by themselves, without a word; returns their PIDs."""
         running = [
             child
@@ -288,14 +286,14 @@ class Supervisor:
             self._order(child, hold=True)
         return tuple(child.pid for child in running)
 
-    def unsettle(self, pids: tuple[int, ...]) -> None:
+    def release_held(self, pids: tuple[int, ...]) -> None:
         """Let those go on again."""
         for pid in pids:
             child = self._children.get(pid)
             if child is not None:
                 self._order(child, hold=False)
 
-    def release(self, until_ns: int = 0) -> None:
+    def release_all(self, until_ns: int = 0) -> None:
         """Let all that were started on hold go at once.
 
         With ``until_ns`` (CLOCK_MONOTONIC), paced workers begin no item that is due then or
@@ -314,7 +312,7 @@ class Supervisor:
         fault: Fault | None = None,
         steps: int | None = None,
     ) -> None:
-        """Write an order where the worker looks, and have it look: the bell ends its sleep
+        """Write an order where the worker looks, and have it look: the wakeup ends its sleep
         between items, the signal a wait for a permit.
         """
         child.record.order(rate=rate, hold=hold, until_ns=until_ns, fault=fault, steps=steps)
@@ -325,7 +323,7 @@ class Supervisor:
         """SIGTERM: the worker ends once it holds nothing."""
         child = self._children.get(pid)
         if child is not None:
-            self._tell_of(child, Tone.INFO, _("{name} told to end"))
+            self._emit_about(child, Severity.INFO, _("{name} told to end"))
             self._end(child)
 
     def restart(self, pid: int) -> None:
@@ -348,10 +346,10 @@ class Supervisor:
         self._signal(pid, signal.SIGKILL)
 
     def _end(self, child: Child) -> None:
-        child.told_to_end = time.monotonic()
+        child.term_sent_at = time.monotonic()
         self._signal(child.pid, signal.SIGTERM)
         self._signal(child.pid, signal.SIGCONT)
-        child.record.bell.post()
+        child.record.wakeup.post()
 
     def _signal(self, pid: int, number: signal.Signals) -> None:
         """Send it through the pidfd: a PID that has been used again is never hit.
@@ -390,37 +388,37 @@ class Supervisor:
         self._loop = loop
         for child in tuple(self._children.values()):
             self._watch_child(child)
-        if self._planned is not None:
-            loop.call_later(FIRST_FRAME_SECONDS, self._start_planned)
+        if self._start_later is not None:
+            loop.call_later(FIRST_FRAME_SECONDS, self._start_now)
 
-    def plan(self, start: Callable[[], None]) -> None:
+    def start_later(self, start: Callable[[], None]) -> None:
         """Have ``start`` called a moment after the loop runs: on a small machine, starting the
         first workers beside the dashboard would make both late.
         """
-        self._planned = start
+        self._start_later = start
 
-    def _start_planned(self) -> None:
-        start, self._planned = self._planned, None
+    def _start_now(self) -> None:
+        start, self._start_later = self._start_later, None
         if start is None:
             return
         try:
             start()
         except ShmtuiError as error:
-            self.tell(Tone.BAD, str(error))
+            self.emit(Severity.BAD, str(error))
 
     def _watch_child(self, child: Child) -> None:
         assert self._loop is not None
         self._loop.add_reader(child.pidfd, self._reap, child)
-        self._loop.add_reader(child.output, self._listen, child)
+        self._loop.add_reader(child.output, self._read_output, child)
 
-    def _listen(self, child: Child) -> None:
-        if not child.listen() and self._loop is not None:
+    def _read_output(self, child: Child) -> None:
+        if not child.read_output() and self._loop is not None:
             self._loop.remove_reader(child.output)
 
     def _waits_for_others(self, child: Child) -> bool:
         """Whether what a script started still ends, which it is given the same time for."""
-        told = child.told_to_end
-        if not child.program or told is None or not led_by(child.pid):
+        told = child.term_sent_at
+        if not child.program or told is None or not group_members(child.pid):
             return False
         if time.monotonic() - told > END_SECONDS:
             self._signal(child.pid, signal.SIGKILL)
@@ -436,7 +434,7 @@ class Supervisor:
         if child.pid not in self._children or self._waits_for_others(child):
             return
         status = child.process.wait()
-        while select.select([child.output], [], [], 0)[0] and child.listen():
+        while select.select([child.output], [], [], 0)[0] and child.read_output():
             pass
         if self._loop is not None:
             self._loop.remove_reader(child.pidfd)
@@ -446,10 +444,10 @@ class Supervisor:
         words = child.record.words
         child.record.raw.cast("q")[Field.EXIT_STATUS] = status
         words[Field.ENDED_NS] = time.monotonic_ns()
-        words[Field.CONDITION] = Condition.ENDED
-        self._tell_end(child, status)
+        words[Field.STATE] = RecordState.ENDED
+        self._emit_end(child, status)
         if status < 0 and _was_moving(child):
-            self._dead_hands.append(child.name)
+            self._died_mid_transfer.append(child.name)
         if self._loop is None:
             return
         self._loop.call_later(NEWS_SECONDS, self._control.retire, child.record)
@@ -461,11 +459,11 @@ class Supervisor:
         try:
             self.start_program(ended.role, ended.program)
         except ShmtuiError as error:
-            self.tell(Tone.BAD, str(error))
+            self.emit(Severity.BAD, str(error))
         else:
             self._logs.pop(ended.pid, None)
 
-    def _tell_end(self, child: Child, status: int) -> None:
+    def _emit_end(self, child: Child, status: int) -> None:
         how = describe_exit(status)
         step = child.record.words[Field.STEP]
         if status < 0 and not child.program:
@@ -482,8 +480,8 @@ class Supervisor:
                 items,
             )
         said = f": {child.lines[-1]}" if child.lines and status > 0 else ""
-        tone = Tone.INFO if status == 0 else Tone.BAD
-        self._tell_of(child, tone, text, how=how, items=items, said=said)
+        severity = Severity.INFO if status == 0 else Severity.BAD
+        self._emit_about(child, severity, text, how=how, items=items, said=said)
 
     # -- ending -----------------------------------------------------------------------------
 
@@ -522,4 +520,4 @@ def _was_moving(child: Child) -> bool:
     words = child.record.words
     if child.program or words[Field.STEP] & (STEP_MASK | STEPPING) != Step.TRANSFER:
         return False
-    return fault_of(words[Field.FAULTED]).dies_at is not Step.TRANSFER
+    return fault_of(words[Field.FAULT_MADE]).dies_at is not Step.TRANSFER

@@ -146,12 +146,12 @@ class FakeLog:
     name: str
     pid: int
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=10_000))
-    said: int = 0
+    lines_read: int = 0
 
     def say(self, *lines: str) -> None:
         """Print more."""
         self.lines.extend(lines)
-        self.said += len(lines)
+        self.lines_read += len(lines)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.errors import ShmtuiError
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.i18n import _
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.tui.draw.wrap import wrap
@@ -94,12 +94,12 @@ class RepairScreen(ModalScreen[None]):
         try:
             done = await asyncio.to_thread(self._repairer.carry_out, plan)
         except (ShmtuiError, OSError) as error:
-            self._steering.tell(Tone.BAD, _("the repair failed: {error}").format(error=error))
+            self._steering.emit(Severity.BAD, _("the repair failed: {error}").format(error=error))
             self._say(str(error))
             return
         if isinstance(done, Refusal):
-            self._steering.tell(Tone.WARN, _("repair refused: {why}").format(why=done.why))
+            self._steering.emit(Severity.WARN, _("repair refused: {why}").format(why=done.why))
             self._say(*proposal_lines(done))
             return
-        self._steering.tell(Tone.GOOD, done.text)
+        self._steering.emit(Severity.GOOD, done.text)
         self._say(*done.lines)
