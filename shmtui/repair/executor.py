@@ -227,7 +227,7 @@ class Repairer:
                 moved = moved or _indices(snapshot) != _indices(first)
                 sleepers.update(self._positions(sampler, snapshot), snapshot)
                 for process in sleepers.wakeable(snapshot):
-                    interruptions += interrupt_futex_wait(process, guard)
+                    interruptions += interrupt_futex_wait(process.pid, process.start_time, guard)
                 if moved and not sleepers.pending:
                     break
             remaining = self._watch(sampler, WATCH_SECONDS / 2)

@@ -92,9 +92,12 @@ class ProcessStopper:
         self._stopped[pid] = pidfd
 
     def wait_until_stopped(self) -> bool:
-        """Wait until every thread has stopped; False where one runs after `STOP_SECONDS`."""
+        """Wait until every thread has stopped; False where one still runs after `STOP_SECONDS`.
+
+        It may be one that was stopped before, and that somebody else has continued since.
+        """
         end = time.monotonic() + STOP_SECONDS
-        while not all(stopped(pid) for pid in self._stopped):
+        while not all(stopped(pid) for pid in (*self._stopped, *self._stopped_before)):
             if time.monotonic() > end:
                 return False
             time.sleep(0.001)
@@ -115,7 +118,7 @@ def _not_permitted(process: Process) -> Refusal:
     )
 
 
-def interrupt_futex_wait(process: Process, guard: ResumeGuard) -> bool:
+def interrupt_futex_wait(pid: int, start_time: int, guard: ResumeGuard) -> bool:
     """Stop and continue a process, so that its threads read their futex words anew.
 
     The kernel restarts a futex wait that a signal interrupts. False: it is gone, was stopped
@@ -125,6 +128,6 @@ def interrupt_futex_wait(process: Process, guard: ResumeGuard) -> bool:
         ProcessStopper(guard) as stopper,
         contextlib.suppress(ProcessLookupError, PermissionError),
     ):
-        stopper.stop(process.pid, process.start_time)
+        stopper.stop(pid, start_time)
         stopper.wait_until_stopped()
     return stopper.count > 0
