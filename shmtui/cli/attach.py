@@ -54,7 +54,7 @@ def _dashboard(options: AttachOptions, opener: SegmentOpener) -> int:
         None if opened is None else opened.steering,
         refresh_hz=options.refresh_hz,
         ascii_only=options.ascii_only,
-        mender=None if opened is None else opened.mender,
+        make_repairer=None if opened is None else opened.make_repairer,
         auditor=None if opened is None else opened.auditor,
         opener=opener,
         choice=choice,

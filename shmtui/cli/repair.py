@@ -5,9 +5,8 @@ from collections.abc import Callable
 from shmtui.errors import ExitCode
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
-from shmtui.repair.describe import proposal_lines
 from shmtui.repair.executor import Repairer
-from shmtui.repair.plan import Refusal
+from shmtui.repair.plan import Refusal, proposal_lines
 from shmtui.sanitize import inert
 from shmtui.session.terminal import note_signals, noted_signal
 

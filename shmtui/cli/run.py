@@ -111,7 +111,7 @@ def _dashboard(options: RunOptions, supervisor: Supervisor, source: SteeredSourc
         app = DashboardApp(
             source,
             supervisor,
-            mender=home.mender,
+            make_repairer=home.make_repairer,
             auditor=home.auditor,
             refresh_hz=options.refresh_hz,
             ascii_only=options.ascii_only,

@@ -306,6 +306,7 @@ class Participants:
             threads=None if seen is None or seen.last is None else seen.last.threads,
             letter="" if letter == "?" else letter,
             since=None if seen is None else seen.since,
+            start_time=record.start_time,
             holds_mutex=record.holds_mutex,
             fault=record.fault,
             faulted=record.faulted,
@@ -355,6 +356,7 @@ class Participants:
             threads=seen.last.threads,
             letter=seen.last.state,
             since=seen.since,
+            start_time=seen.start_time,
         )
 
     def _waits(self, pid: int, seen: _Seen) -> tuple[list[tuple[SemaphoreRole, FutexWait]], bool]:

@@ -110,7 +110,7 @@ class Attached:
 
     source: "Sampler | SteeredSource"
     steering: Supervisor | None = None
-    mender: "Callable[[], Repairer] | None" = None
+    make_repairer: "Callable[[], Repairer] | None" = None
     """Makes what repairs it; absent where nothing may be written."""
 
     @property

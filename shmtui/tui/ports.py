@@ -67,7 +67,7 @@ class Opener(Protocol):
         """Attach to a segment and show its bytes."""
 
 
-class Mender(Protocol):
+class Repairer(Protocol):
     """Makes and carries out a repair of one segment. Both calls may take seconds."""
 
     def propose(self) -> "Plan | Refusal | None":
@@ -100,7 +100,7 @@ class Opened(Protocol):
     """What attaching gave."""
 
     @property
-    def mender(self) -> "Callable[[], Mender] | None":
+    def make_repairer(self) -> "Callable[[], Repairer] | None":
         """Makes what repairs it, unless it is only looked at."""
 
     @property
