@@ -189,6 +189,8 @@ class Process:
     """The kernel's word for its state: R runs, S sleeps, T is stopped; empty where unknown."""
     since: float | None = None
     """When it started, seconds since the epoch."""
+    start_time: int = 0
+    """The same in clock ticks after boot: with the PID it names one process. 0 if unknown."""
     holds_mutex: bool = False
     """A worker says that it waits with the mutex in hand."""
     fault: Fault = Fault.NONE

@@ -305,6 +305,7 @@ class ProcessTable:
             threads=None if seen is None or seen.last is None else seen.last.threads,
             letter="" if letter == "?" else letter,
             since=None if seen is None else seen.since,
+            start_time=record.start_time,
             holds_mutex=record.holds_mutex,
             fault=record.fault,
             faulted=record.faulted,
@@ -354,6 +355,7 @@ class ProcessTable:
             threads=seen.last.threads,
             letter=seen.last.state,
             since=seen.since,
+            start_time=seen.start_time,
         )
 
     def _waits(self, pid: int, seen: _Seen) -> tuple[list[tuple[SemaphoreRole, FutexWait]], bool]:

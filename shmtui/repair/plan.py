@@ -42,8 +42,9 @@ class Plan:
     """What it ends."""
     changes: tuple[Change, ...]
     private_sleepers: tuple[ProtocolPosition, ...]
-    """Asleep where nobody can wake them: stopped and continued until they are not."""
+    """Processes asleep where no other can wake them: stopped and continued until they wake."""
     rests_on: tuple[str, ...]
+    """A sentence each."""
     certainty: Certainty
 
 
@@ -53,9 +54,9 @@ class Refusal:
 
     why: str
     remedy: str
-    """What would settle it."""
+    """What to do, so that it is known what may be changed."""
     transient: bool = False
-    """Whether another look may find everybody where they can be told."""
+    """Whether another sample may find every process at a place that is known."""
 
 
 def proposal_lines(found: Plan | Refusal | None) -> Iterator[str]:
@@ -65,7 +66,7 @@ def proposal_lines(found: Plan | Refusal | None) -> Iterator[str]:
         return
     if isinstance(found, Refusal):
         yield _("refused: {why}").format(why=found.why)
-        yield "  " + _("what would settle it: {remedy}").format(remedy=found.remedy)
+        yield "  " + _("to settle it: {remedy}").format(remedy=found.remedy)
         return
     yield _("What is wrong")
     for finding in found.findings:
@@ -73,13 +74,16 @@ def proposal_lines(found: Plan | Refusal | None) -> Iterator[str]:
     yield _("What changes")
     for change in found.changes:
         yield f"  {change.text}"
-    for s in found.private_sleepers:
-        yield "  " + _(
-            "{name} (PID {pid}): stopped and continued until it sleeps where it can be woken"
-        ).format(name=s.process.name, pid=s.process.pid)
+    for position in found.private_sleepers:
+        yield "  " + _("{name} (PID {pid}): stopped and continued until it wakes").format(
+            name=position.process.name, pid=position.process.pid
+        )
     if not found.changes and not found.private_sleepers:
         yield "  " + _("nothing")
     yield _("What it rests on ({certainty})").format(certainty=word(found.certainty))
     for ground in found.rests_on:
         yield f"  {ground}"
-    yield "  " + _("all who map it are stopped for a moment; a shell may call its job stopped")
+    yield "  " + _(
+        "every process that maps it is stopped for a moment: its shell may report a stopped job, "
+        "and epoll_wait, semop or sigwaitinfo in it may return EINTR"
+    )

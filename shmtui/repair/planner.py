@@ -1,30 +1,29 @@
-"""What it takes to get a stuck buffer going again: a plan, or why there can be none. Pure.
+"""Makes the plan that gets a stuck buffer going again, or says why there is none. Pure.
 
-With every participant blocked, stopped or between two items, the ring's indices and who holds
-a permit decide what the semaphores have to be. With ``k`` items in the ring, ``P`` producers
-and ``C`` consumers asleep on ``mutex`` with a permit in hand::
+While every process that takes part is blocked, stopped or between two items, the ring's indices
+and the permits in hand decide what the semaphores have to be. With ``k`` items in the ring, ``P``
+producers and ``C`` consumers asleep on ``mutex`` with a permit in hand::
 
     mutex = 1    full = k - C    empty = N - k - P
 
-``k`` is ``in - out`` modulo N; where ``in == out`` it is 0 or N, and the permits that are left
-have to tell which. Whoever runs stands nowhere, so nothing can be said until it stops.
+``k`` is ``in - out`` modulo N. Where ``in == out`` it is 0 or N, and the permits that are left
+tell which. A process that runs may be anywhere, so there is no plan until it stops.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
 from typing import Final
 
 from shmtui.diagnosis.history import uninitialised
 from shmtui.i18n import _, ngettext
+from shmtui.repair.item_count import DEATHS, held_permits, item_bounds, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
-from shmtui.repair.positions import Place, ProtocolPosition
+from shmtui.repair.positions import Place, ProtocolPosition, eliminate
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     Certainty,
     Finding,
     LayoutSource,
-    Origin,
     SemaphoreState,
     Snapshot,
 )
@@ -40,14 +39,6 @@ COVERED: Final = frozenset(
     }
 )
 """The findings that a repair ends."""
-SMALLEST: Final = 3
-"""Slots below which a death leaves more than one reading of the ring."""
-_DEATHS: Final = frozenset({"dead-holder", "lost-permit"})
-
-
-def repairable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Those that a repair ends."""
-    return tuple(f for f in findings if f.code in COVERED)
 
 
 def make_plan(
@@ -57,17 +48,20 @@ def make_plan(
 
     ``snapshot`` and ``positions`` are of the moment at which it is to be done.
     """
-    wanted = repairable(findings)
+    wanted = tuple(finding for finding in findings if finding.code in COVERED)
     if not wanted:
         return _nothing_for(findings)
-    refusal = _unreadable(snapshot) or _unfinished(snapshot, positions)
+    placed = eliminate(positions, snapshot)
+    refusal = _unreadable(snapshot) or _unfinished(snapshot, placed or positions)
     if refusal is not None:
         return refusal
+    if placed is None:
+        return _ambiguous_waits(positions)
     codes = {finding.code for finding in wanted}
-    resident = _resident(snapshot, positions, codes)
+    resident = resident_items(snapshot, placed, codes)
     if isinstance(resident, Refusal):
         return resident
-    held = _held(positions)
+    held = held_permits(placed)
     values = {
         SemaphoreRole.MUTEX: 1,
         SemaphoreRole.EMPTY: snapshot.layout.slots - resident - held[Role.PRODUCER],
@@ -78,38 +72,38 @@ def make_plan(
             _("the indices say {resident} items, and more permits than that are in hand").format(
                 resident=resident
             ),
-            _("end all that map it and start anew"),
+            _("end every process that maps it, and start them again"),
         )
-    changes = tuple(_changes(snapshot, positions, values))
-    private_sleepers = tuple(s for s in positions if s.private)
-    if not changes and not private_sleepers:
+    changes = tuple(_changes(snapshot, placed, values))
+    private = tuple(p for p in placed if p.private)
+    if not changes and not private:
         return Refusal(
-            _("every word is as it has to be: what was found is transient"),
+            _("every semaphore already has the right value: what was found is passing"),
             _("look again in a moment"),
             transient=True,
         )
     return Plan(
         wanted,
         changes,
-        private_sleepers,
-        tuple(_grounds(snapshot, positions, resident, held)),
-        _certainty(positions, codes, snapshot),
+        private,
+        tuple(_grounds(snapshot, placed, resident, held)),
+        _certainty(placed, codes, snapshot),
     )
 
 
 def _nothing_for(findings: Sequence[Finding]) -> Refusal | None:
-    """What to say where no finding is one that words can mend."""
+    """The refusal where setting semaphores ends none of the findings."""
     if not findings:
         return None
     names = ", ".join(finding.code for finding in findings)
     return Refusal(
-        _("no change of a semaphore mends {findings}").format(findings=names),
+        _("setting semaphores does not end this: {findings}").format(findings=names),
         findings[0].remedy,
     )
 
 
 def _unreadable(snapshot: Snapshot) -> Refusal | None:
-    """What cannot be read cannot be repaired."""
+    """The refusal where the layout, an index or a process cannot be read."""
     slots, layout = snapshot.layout.slots, snapshot.layout
     if layout.source is LayoutSource.RAW or len(snapshot.semaphores) != len(SemaphoreRole):
         return Refusal(
@@ -126,17 +120,23 @@ def _unreadable(snapshot: Snapshot) -> Refusal | None:
                 _("{name} is {index}, outside 0…{last}").format(
                     name=name, index=index, last=slots - 1
                 ),
-                _("check the layout; if it is right, the segment was overwritten: start anew"),
+                _(
+                    "check the layout; if it is right, something wrote over the segment: start the "
+                    "programs again"
+                ),
             )
     if snapshot.hidden:
-        limits = "; ".join(snapshot.limits) or _("somebody who may take part cannot be read")
+        limits = "; ".join(snapshot.limits) or _("a process that may take part cannot be read")
         return Refusal(limits, _("run shmtui as root"))
     return None
 
 
 def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Refusal | None:
-    """Somebody may be in the middle of it, or nobody knows on which side somebody is."""
-    running = [s for s in positions if s.place is Place.UNKNOWN]
+    """The refusal where a process may be in the middle of an item, or its side is not known."""
+    running = [p for p in positions if p.place is Place.UNKNOWN]
+    blind = [p for p in running if not p.readable]
+    if blind:
+        return _ambiguous_waits(blind, transient=True)
     if running:
         return Refusal(
             _("{who} runs, and may be in the critical section").format(who=_names(running)),
@@ -144,124 +144,63 @@ def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Re
             transient=True,
         )
     mutex = snapshot.semaphores[SemaphoreRole.MUTEX]
-    elsewhere = [s for s in positions if s.place is Place.ELSEWHERE]
+    elsewhere = [p for p in positions if p.place is Place.ELSEWHERE]
     if elsewhere and not mutex.value and not uninitialised(snapshot):
         return Refusal(
-            _("{who} sleeps in no semaphore and may hold mutex").format(who=_names(elsewhere)),
-            _("wait until it blocks, or end it: then mutex has no holder"),
+            _("{who} does not sleep on a semaphore and may hold mutex").format(
+                who=_names(elsewhere)
+            ),
+            _("wait until it blocks, or end it: a process that is gone holds nothing"),
             transient=True,
         )
-    sideless = [s for s in positions if _on_mutex(s) and side(s) is Role.UNKNOWN]
+    sideless = [p for p in positions if p.on_mutex and p.side is Role.UNKNOWN]
     if sideless:
         return Refusal(
-            _("{who} waits for mutex, and whether it produces or consumes is not known").format(
+            _("{who} waits for mutex, and may be a producer or a consumer").format(
                 who=_names(sideless)
             ),
-            _("end it: whoever maps it then is known by what it waits on"),
+            _(
+                "stop PID {pid} for good, run shmtui repair, and start it again: which permit it "
+                "waits for then tells its side"
+            ).format(pid=sideless[0].process.pid),
         )
     return None
 
 
-def _on_mutex(s: ProtocolPosition) -> bool:
-    """Whether a thread of it sleeps on mutex with a permit in hand."""
-    return any(role is SemaphoreRole.MUTEX for role, _private in s.asleep)
-
-
-def side(s: ProtocolPosition) -> Role:
-    """On which side it works: as seen, else as its name says; unknown where it works on both."""
-    on = {role for role, _private in s.asleep}
-    if {SemaphoreRole.EMPTY, SemaphoreRole.FULL} <= on:
-        return Role.UNKNOWN
-    return s.process.role if s.process.role is not Role.UNKNOWN else named_side(s.process.name)
-
-
-def named_side(name: str) -> Role:
-    """The side that a command's name speaks of, in English or Portuguese.
-
-    >>> named_side("./produtor 5"), named_side("consumer"), named_side("a.out")
-    (<Role.PRODUCER: 'producer'>, <Role.CONSUMER: 'consumer'>, <Role.UNKNOWN: 'unknown'>)
-    """
-    word = PurePath(name.split(" ", 1)[0]).name.lower()
-    makes, takes = "prod" in word or "writer" in word, "cons" in word or "reader" in word
-    if makes == takes:
-        return Role.UNKNOWN
-    return Role.PRODUCER if makes else Role.CONSUMER
-
-
-def _held(positions: Sequence[ProtocolPosition]) -> dict[Role, int]:
-    """Permits in hand, by the side of who holds them: each thread asleep on mutex has one."""
-    held = dict.fromkeys(Role, 0)
-    for s in positions:
-        held[side(s)] += sum(role is SemaphoreRole.MUTEX for role, _private in s.asleep)
-    return held
-
-
-def _resident(
-    snapshot: Snapshot, positions: Sequence[ProtocolPosition], codes: set[str]
-) -> int | Refusal:
-    """How many items the ring holds."""
-    slots = snapshot.layout.slots
-    assert snapshot.in_ is not None
-    assert snapshot.out is not None
-    between = (snapshot.in_ - snapshot.out) % slots
-    told = snapshot.layout.libc is not Libc.MUSL or slots >= SMALLEST
-    if uninitialised(snapshot) and told:
-        return between
-    if slots < SMALLEST and (codes & _DEATHS or not told):
-        return Refusal(
-            _("with {slots} slots a death leaves more than one reading of the ring").format(
-                slots=slots
-            ),
-            _("end all that map it and start anew"),
-        )
-    low, high = _bounds(snapshot, positions)
-    possible = [k for k in ({between} if between else {0, slots}) if low <= k <= high]
-    if len(possible) == 1:
-        return possible[0]
-    counted = _counted(snapshot, positions)
-    near = [k for k in possible if counted is not None and abs(k - counted) <= 1]
-    if len(near) == 1:
-        return near[0]
-    if between:
-        # Permits say something else than the indices: the slots are what the next one uses.
-        return between
+def _ambiguous_waits(positions: Sequence[ProtocolPosition], *, transient: bool = False) -> Refusal:
+    """The refusal where what processes wait on is hidden, and the waiter counts leave it open."""
+    hidden = [p for p in positions if not p.readable]
     return Refusal(
-        _("in == out, and the permits do not tell whether the ring is empty or full"),
-        _("end all that map it and start anew; or let one side run until it blocks"),
+        _("what {who} waits on cannot be read by this user (/proc/PID/syscall)").format(
+            who=_names(hidden)
+        ),
+        _(
+            "run shmtui repair as root (sudo), or first: sudo sysctl kernel.yama.ptrace_scope=0, "
+            "where it is 1"
+        ),
+        transient,
     )
 
 
-def _counted(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> int | None:
-    """Items in the ring by the workers' own counts; a dead one may have missed its last item."""
-    if snapshot.totals is None or any(s.process.origin is not Origin.WORKER for s in positions):
-        return None
-    return snapshot.totals.produced - snapshot.totals.consumed
-
-
-def _bounds(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> tuple[int, int]:
-    """The fewest and the most items that the permits allow: each lost one may have been either."""
-    empty = snapshot.semaphores[SemaphoreRole.EMPTY].value or 0
-    full = snapshot.semaphores[SemaphoreRole.FULL].value or 0
-    held = _held(positions)
-    least = full + held[Role.CONSUMER]
-    lost = snapshot.layout.slots - empty - held[Role.PRODUCER] - least
-    return min(least, least + lost), max(least, least + lost)
-
-
 def _changes(
-    snapshot: Snapshot, positions: Sequence[ProtocolPosition], values: dict[SemaphoreRole, int]
+    snapshot: Snapshot,
+    positions: Sequence[ProtocolPosition],
+    values: dict[SemaphoreRole, int],
 ) -> Iterator[Change]:
-    """Each semaphore that is not as it has to be."""
+    """Each semaphore whose words are not what they have to be."""
     for role, value in values.items():
         before = snapshot.semaphores[role]
-        asleep = sum(at is role for s in positions for at, _private in s.asleep)
+        asleep = sum(at is role for p in positions for at, _private in p.asleep)
         after = SemaphoreState(value, asleep, True)
         if after != before:
             yield Change(role, before, after)
 
 
 def _grounds(
-    snapshot: Snapshot, positions: Sequence[ProtocolPosition], resident: int, held: dict[Role, int]
+    snapshot: Snapshot,
+    positions: Sequence[ProtocolPosition],
+    resident: int,
+    held: dict[Role, int],
 ) -> Iterator[str]:
     """What the plan rests on, a sentence each."""
     slots = snapshot.layout.slots
@@ -269,7 +208,7 @@ def _grounds(
         in_=snapshot.in_, out=snapshot.out, resident=resident, slots=slots
     )
     if uninitialised(snapshot):
-        yield _("all three semaphores are zero: nobody has ever got past one of them")
+        yield _("all three semaphores are zero: no process has ever passed one of them")
     for count, text in (
         (
             held[Role.PRODUCER],
@@ -292,38 +231,48 @@ def _grounds(
             yield text.format(count=count)
     if not positions:
         yield _("no live process maps it")
-    guessed = [s for s in positions if held[side(s)] and s.process.role is Role.UNKNOWN]
-    if guessed:
-        yield _("producer or consumer by its name alone: {who}").format(who=_names(guessed))
-    elsewhere = [s for s in positions if s.place is Place.ELSEWHERE]
-    if elsewhere:
-        yield _("asleep in a system call and not on a semaphore: {who}").format(
-            who=_names(elsewhere)
-        )
+    for chosen, text in (
+        (
+            [p for p in positions if p.on_mutex and p.process.role is Role.UNKNOWN],
+            _("producer or consumer by its name alone: {who}"),
+        ),
+        (
+            [p for p in positions if p.place is Place.ELSEWHERE],
+            _("asleep in a system call and not on a semaphore: {who}"),
+        ),
+        (
+            [p for p in positions if not p.readable and p.asleep],
+            _("on which semaphore it sleeps follows from the waiter counts alone: {who}"),
+        ),
+    ):
+        if chosen:
+            yield text.format(who=_names(chosen))
 
 
 def _certainty(
     positions: Sequence[ProtocolPosition], codes: set[str], snapshot: Snapshot
 ) -> Certainty:
-    """Certain where everybody's place is known and the permits agree with the indices."""
+    """Certain where every position is read and the permits agree with the indices."""
     if any(
-        s.place is Place.ELSEWHERE or (_on_mutex(s) and s.process.role is Role.UNKNOWN)
-        for s in positions
+        p.place is Place.ELSEWHERE
+        or not p.readable
+        or (p.on_mutex and p.process.role is Role.UNKNOWN)
+        for p in positions
     ):
         return Certainty.LIKELY
     if snapshot.layout.assumed:
         return Certainty.LIKELY
     if uninitialised(snapshot):
         return Certainty.LIKELY if snapshot.layout.libc is Libc.MUSL else Certainty.CERTAIN
-    if not codes & _DEATHS:
+    if not codes & DEATHS:
         return Certainty.CERTAIN
-    low, high = _bounds(snapshot, positions)
+    low, high = item_bounds(snapshot, positions)
     assert snapshot.in_ is not None
     assert snapshot.out is not None
     between = (snapshot.in_ - snapshot.out) % snapshot.layout.slots
-    settled = not between or low <= between <= high
-    return Certainty.CERTAIN if settled and high - low <= 1 else Certainty.LIKELY
+    agree = not between or low <= between <= high
+    return Certainty.CERTAIN if agree and high - low <= 1 else Certainty.LIKELY
 
 
 def _names(positions: Sequence[ProtocolPosition]) -> str:
-    return ", ".join(f"{s.process.name} (PID {s.process.pid})" for s in positions)
+    return ", ".join(f"{p.process.name} (PID {p.process.pid})" for p in positions)

@@ -1,43 +1,71 @@
-"""The guard of a repair: stopped processes are continued even where the repair is killed."""
+"""The guard of a repair: continues stopped processes if the repair is killed."""
 
-import contextlib
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import shmtui
-from shmtui.procfs.identity import start_time
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.repair.resume_helper import READY
+
+START_SECONDS: Final = 20.0
+"""How long the helper may take to start, on a busy machine too."""
 
 
 class ResumeGuard:
-    """A process that continues whom it was told of, once whoever told it is gone."""
+    """Runs the helper process of :mod:`shmtui.repair.resume_helper` for as long as the block lasts.
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-S", "-m", "shmtui.repair.resume_helper"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            # In a session of its own: what kills a terminal's or a shell's job misses it.
-            start_new_session=True,
-            env=os.environ | {"PYTHONPATH": str(Path(shmtui.__file__).parent.parent)},
-        )
+    ShmtuiError, here and at each registration: the helper does not run, so nothing may be
+    stopped.
+    """
+
+    def __init__(self, command: tuple[str, ...] | None = None) -> None:
+        helper = (sys.executable, "-P", "-S", "-m", "shmtui.repair.resume_helper")
+        try:
+            self._process = subprocess.Popen(
+                command or helper,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                # In a session of its own: a signal to the terminal's or the shell's job misses it.
+                start_new_session=True,
+                env=os.environ | {"PYTHONPATH": str(Path(shmtui.__file__).parent.parent)},
+            )
+        except OSError as error:
+            raise _absent(str(error.strerror)) from None
+        if self._first_byte() != READY:
+            self.__exit__()
+            raise _absent(_("it ended at once, or did not start in time"))
+
+    def _first_byte(self) -> bytes:
+        """What the helper writes first; empty if it ends, or writes nothing in time."""
         assert self._process.stdout is not None
-        self._process.stdout.read(1)
+        poller = select.poll()
+        poller.register(self._process.stdout, select.POLLIN)
+        if not poller.poll(START_SECONDS * 1000):
+            return b""
+        return self._process.stdout.read(1)
 
-    def note(self, pid: int) -> None:
-        """Tell it of a process that is about to be stopped."""
-        self._say(f"{pid} {start_time(pid) or 0}\n")
+    def register(self, pid: int, start_time: int) -> None:
+        """Name a process that is about to be stopped, with its start time in clock ticks."""
+        self._write(f"{pid} {start_time}\n")
 
-    def forget(self) -> None:
-        """All that it was told of have been continued."""
-        self._say("-\n")
+    def clear(self) -> None:
+        """Tell the helper that every registered process runs again."""
+        self._write("-\n")
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
+        try:
+            if self._process.poll() is not None:
+                raise BrokenPipeError
             self._process.stdin.write(text.encode())
+        except BrokenPipeError:
+            raise _absent(_("it was ended")) from None
 
     def __enter__(self) -> "ResumeGuard":
         return self
@@ -48,3 +76,13 @@ class ResumeGuard:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _absent(why: str) -> ShmtuiError:
+    """Why nothing is stopped."""
+    return ShmtuiError(
+        _(
+            "no process is stopped, because the helper that would continue it if this repair were "
+            "killed does not run ({why}): try again"
+        ).format(why=why)
+    )

@@ -1,8 +1,9 @@
-"""Continues processes that were left stopped: ``python -m shmtui.repair.resume_helper``, told of them by a pipe.
+"""Helper process: sends SIGCONT to every registered process when its parent dies.
 
-A line ``PID START-TIME`` tells of one that is about to be stopped, a line ``-`` that all have
-been continued. When the pipe ends, whoever wrote into it is gone: those that are left get
-SIGCONT. It loads nothing but Python's own, so that it is there at once.
+``python -m shmtui.repair.resume_helper`` reads lines from a pipe that its parent writes. A line
+``PID START-TIME`` registers a process that is about to be stopped; a line ``-`` clears the list,
+because all of them run again. The pipe ends when the parent is gone. It imports the standard
+library alone, so that it starts at once.
 """
 
 import contextlib
@@ -14,29 +15,30 @@ from pathlib import Path
 from typing import Final
 
 READY: Final = b"."
+"""Written once it listens."""
 _START_TIME: Final = 19
-"""Its place in /proc/PID/stat after the name (proc_pid_stat(5), field 22)."""
+"""The field's place in /proc/PID/stat after the name (proc_pid_stat(5), field 22)."""
 
 
 def resume_registered(lines: Iterable[str]) -> None:
-    """Keep in mind who is stopped until the lines end, and continue those."""
-    noted: dict[int, str] = {}
+    """Read registrations until the lines end, then continue the processes that are registered."""
+    registered: dict[int, str] = {}
     for line in lines:
         if line.startswith("-"):
-            noted.clear()
+            registered.clear()
         else:
-            pid, started = line.split()
-            noted[int(pid)] = started
-    for number, since in noted.items():
+            number, started = line.split()
+            registered[int(number)] = started
+    for pid, start_time in registered.items():
         with contextlib.suppress(OSError):
-            pidfd = os.pidfd_open(number)
-            # The PID may be another's by now; from here on the descriptor is one process's.
-            if _started(number) == since:
+            pidfd = os.pidfd_open(pid)
+            # The PID may be another process's by now; what the descriptor names cannot change.
+            if _start_time(pid) == start_time:
                 signal.pidfd_send_signal(pidfd, signal.SIGCONT)
             os.close(pidfd)
 
 
-def _started(pid: int) -> str:
+def _start_time(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[_START_TIME]
 
 
