@@ -10,7 +10,8 @@ import contextlib
 from shmtui.i18n import _
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
-from shmtui.procfs.maps import command, uses
+from shmtui.procfs.maps import mapped_by
+from shmtui.procfs.process import command
 from shmtui.sanitize import inert
 from shmtui.session.cleanup import sweep
 from shmtui.session.opener import Attached, SegmentOpener, SteeredSource, repairer
@@ -128,7 +129,7 @@ def clean_up(buffer: OwnedBuffer, *, keep: bool) -> str:
         return _("kept {name}: look at it with shmtui stat, remove it with shmtui rm").format(
             name=buffer.name
         )
-    users = uses(buffer.identity)
+    users = mapped_by(buffer.identity)
     buffer.remove()
     if not users:
         return ""

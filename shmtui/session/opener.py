@@ -200,7 +200,7 @@ class SegmentOpener:
         }
         supervisor = Supervisor(buffer, rates)
         self._cleaning.callback(supervisor.close)
-        sampler.rejoin()
+        sampler.reopen_control_block()
         joined = self._joined[name] = Attached(
             SteeredSource(sampler, supervisor),
             supervisor,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shmtui.layouts.options import LayoutOptions
-from shmtui.procfs.maps import stopped
+from shmtui.procfs.process import stopped
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.shm.faults import Fault
