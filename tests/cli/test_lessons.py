@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.cli.lab import PREFIX, course_programs, sweep_lessons
 from shmtui.lessons.lesson import Lesson
 from shmtui.lessons.scenes import LESSONS
+from shmtui.session.lesson import PREFIX, course_programs, sweep_lessons
 from shmtui.shm.segment import SHM_DIR, create_segment, unlink_segment
 from tests.cli.test_help import completions
 from tests.program import run_shmtui, worker_records

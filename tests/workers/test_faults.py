@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shmtui.errors import ShmtuiError
 from shmtui.monitor.sampler import Sampler
-from shmtui.session.opener import SteeredSource
+from shmtui.session.live_source import LiveSource
 from shmtui.shm.control_block import Field
 from shmtui.shm.faults import Fault, fault_name, fault_of, fault_word, forecast, parse_fault
 from shmtui.shm.owned_buffer import OwnBuffer
@@ -30,7 +30,7 @@ class Scene:
     def __init__(self, buffer: OwnBuffer, supervisor: Supervisor) -> None:
         self.buffer, self.supervisor = buffer, supervisor
         self.sampler = Sampler(buffer.name, read_only=False)
-        self.source = SteeredSource(self.sampler, supervisor)
+        self.source = LiveSource(self.sampler, supervisor)
 
     def until(self, holds: Callable[[Snapshot], object], what: str) -> Snapshot:
         """The first look that ``holds``."""
