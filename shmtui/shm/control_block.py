@@ -1,4 +1,8 @@
-"""The control block mapped for writing: by the supervisor that made it, or by a worker."""
+"""The control block mapped for writing: by the supervisor that made it, or by a worker.
+
+Every method that publishes something stores the publishing word last, after a fence, as
+:mod:`shmtui.shm.control_format` says.
+"""
 
 import math
 import mmap
@@ -16,7 +20,6 @@ from shmtui.shm.control_format import (
     RECORD_SIZE,
     ROLE_NUMBERS,
     VERSION,
-    VERSION_WORD,
     WAKEUP_OFFSET,
     Field,
     Flags,
@@ -26,6 +29,7 @@ from shmtui.shm.control_format import (
 )
 from shmtui.shm.control_records import ControlHeader, parse_header
 from shmtui.shm.faults import Fault, fault_word
+from shmtui.shm.fence import fence
 from shmtui.shm.layout import Layout
 from shmtui.shm.layout_text import layout_text
 from shmtui.shm.libc import Libc
@@ -35,7 +39,7 @@ from shmtui.shm.semaphore import EmbeddedSemaphore
 
 
 class ControlRecord:
-    """One record, mapped: ``words`` and ``doubles`` are its 8-byte fields by :class:`Field`."""
+    """One mapped record: ``words`` and ``doubles`` are its 8-byte fields by :class:`Field`."""
 
     __slots__ = ("doubles", "index", "raw", "wakeup", "words")
 
@@ -56,9 +60,7 @@ class ControlRecord:
         fault: Fault | None = None,
         steps: int | None = None,
     ) -> None:
-        """Write an order, then ring. The sequence rises after the fields, so that a worker
-        that sees it sees them.
-        """
+        """Write an order, raise the sequence, and wake a worker that sleeps between two items."""
         if rate is not None:
             self.doubles[Field.TARGET_RATE] = rate
         if hold is not None:
@@ -69,12 +71,30 @@ class ControlRecord:
             self.words[Field.FAULT] = fault_word(fault, self.words[Field.FAULT])
         if steps is not None:
             self.words[Field.STEPS] = steps
+        fence()
         self.words[Field.ORDER] += 1
         self.wakeup.post()
 
+    def set_process(self, pid: int, start_time: int) -> None:
+        """Say which process the worker is; ``start_time`` in clock ticks after boot."""
+        self.words[Field.START_TIME] = start_time
+        fence()
+        self.words[Field.PID] = pid
+
+    def set_ended(self, status: int, ended_ns: int) -> None:
+        """Say that the worker has ended: ``status`` as Popen.returncode, time CLOCK_MONOTONIC."""
+        self.raw.cast("q")[Field.EXIT_STATUS] = status
+        self.words[Field.ENDED_NS] = ended_ns
+        fence()
+        self.words[Field.STATE] = RecordState.ENDED
+
+    def free(self) -> None:
+        """Give the record back: its worker never started."""
+        self.words[Field.STATE] = RecordState.FREE
+
 
 class ControlBlock:
-    """A control block mapped for writing: by the supervisor that made it, or by a worker."""
+    """A mapped control block."""
 
     def __init__(self, name: str, mapping: mmap.mmap, libc: Libc) -> None:
         self.name = name
@@ -92,10 +112,11 @@ class ControlBlock:
         created_ns: int,
         flags: "Flags | None" = None,
     ) -> "ControlBlock":
-        """Make the block for ``segment``; ``creator`` is PID and start time.
+        """Make the block for ``segment``; ``creator`` is PID and start time in clock ticks.
 
-        It exists before the segment does, so that whatever a dead creator leaves
-        behind has a note beside it that says whose it was.
+        It is made before the segment is, so that a creator that dies at any point leaves no
+        segment without a block that says whose it was. NameInUseError: there is a block already.
+        ControlBlockError: the layout is too long for it.
         """
         name = control_name(segment)
         text = layout_text(layout).encode("utf-8", "surrogatepass")
@@ -119,23 +140,28 @@ class ControlBlock:
             created_ns, 0, math.nan, math.nan, 0, 0, 0, 0, 0, int(flags or 0),
             len(bare), bare, len(text), text,
         )  # fmt: skip
-        block.words[VERSION_WORD] = VERSION
+        fence()
+        block.words[Header.VERSION] = VERSION
         return block
 
     @classmethod
     def open(cls, name: str, expected: FileIdentity | None = None) -> "ControlBlock":
-        """Map an existing block to take part in it, as a worker."""
+        """Map the existing block ``name`` to write into it, as a worker does.
+
+        MissingSegmentError: there is none. ShmtuiError: another file has the name, or it cannot
+        be opened for writing. ControlBlockError: its header cannot be used.
+        """
         mapping = map_segment(name, expected)
         header = parse_header(mapping[:HEADER_SIZE])
         return cls(name, mapping, header.layout.libc)
 
     @property
     def header(self) -> ControlHeader:
-        """The header as it stands."""
+        """The header's fields now."""
         return parse_header(bytes(self.memory[:HEADER_SIZE]))
 
     def bind_segment(self, identity: FileIdentity) -> None:
-        """Say which file the segment is, once it exists: only that one is ever swept."""
+        """Say which file the segment is, once it exists: only that file is ever removed."""
         self.words[Header.SEGMENT_DEVICE] = identity.device
         self.words[Header.SEGMENT_INODE] = identity.inode
 
@@ -144,18 +170,12 @@ class ControlBlock:
         return ControlRecord(self.memory, index, self._libc)
 
     def claim_record(self, role: Role, number: int, rate: float, *, hold: bool) -> ControlRecord:
-        """Take a free record for a worker about to start. ControlBlockError: all are taken."""
+        """Take a free record for a worker about to start; ``rate`` in items per second.
+
+        ControlBlockError: all are taken.
+        """
         used = self.words[Header.RECORDS]
-        for index in range(min(used + 1, CAPACITY)):
-            record = self.record(index)
-            if record.words[Field.STATE] == RecordState.FREE:
-                break
-        else:
-            raise ControlBlockError(
-                _("all {count} worker records are in use: end a worker first").format(
-                    count=CAPACITY
-                )
-            )
+        record = self._free_record(min(used + 1, CAPACITY))
         record.raw[:] = bytes(RECORD_SIZE)
         record.wakeup.init(0)
         record.words[Field.ROLE] = ROLE_NUMBERS[role]
@@ -164,26 +184,44 @@ class ControlBlock:
         record.doubles[Field.TARGET_RATE] = rate
         record.doubles[Field.SHOWN_RATE] = math.nan
         record.words[Field.HOLD] = int(hold)
+        fence()
         record.words[Field.STATE] = RecordState.LIVE
-        self.words[Header.RECORDS] = max(used, index + 1)
+        fence()
+        self.words[Header.RECORDS] = max(used, record.index + 1)
         return record
 
+    def _free_record(self, count: int) -> ControlRecord:
+        """The first free one of the first ``count`` records."""
+        for index in range(count):
+            record = self.record(index)
+            if record.words[Field.STATE] == RecordState.FREE:
+                return record
+        raise ControlBlockError(
+            _("all {count} worker records are in use: end a worker first").format(count=CAPACITY)
+        )
+
     def retire(self, record: ControlRecord) -> None:
-        """Add a dead worker's counts to the totals and free its record, in one seen step."""
-        words, mine = self.words, record.words
-        produced = mine[Field.ROLE] == ROLE_NUMBERS[Role.PRODUCER]
+        """Add the counts of a worker that has ended to the totals, and free its record.
+
+        To a reader that follows the sequence both happen at once, so the totals never go back.
+        """
+        words, ended = self.words, record.words
+        produced = ended[Field.ROLE] == ROLE_NUMBERS[Role.PRODUCER]
         count = Header.RETIRED_PRODUCED if produced else Header.RETIRED_CONSUMED
         total = Header.RETIRED_PRODUCED_SUM if produced else Header.RETIRED_CONSUMED_SUM
         words[Header.RETIRED_SEQUENCE] += 1
-        words[count] = (words[count] + mine[Field.ITEMS]) & MASK
-        words[total] = (words[total] + mine[Field.SUM]) & MASK
-        mine[Field.STATE] = RecordState.FREE
+        fence()
+        words[count] = (words[count] + ended[Field.ITEMS]) & MASK
+        words[total] = (words[total] + ended[Field.SUM]) & MASK
+        ended[Field.STATE] = RecordState.FREE
+        fence()
         words[Header.RETIRED_SEQUENCE] += 1
 
     def publish(self, now_ns: int, produced_per_s: float, consumed_per_s: float) -> None:
-        """Write the rates that the supervisor measured, for those who look only once."""
+        """Store the rates measured at ``now_ns`` (CLOCK_MONOTONIC), for one-shot readers."""
         self.doubles[Header.PRODUCED_PER_S] = produced_per_s
         self.doubles[Header.CONSUMED_PER_S] = consumed_per_s
+        fence()
         self.words[Header.PUBLISHED_NS] = now_ns
 
     def keep(self) -> None:

@@ -1,12 +1,11 @@
-"""The control block: a second segment, ``NAME.shmtui``, beside the buffer.
+"""The bytes of a control block: a second segment, ``NAME.shmtui``, beside the buffer.
 
-It carries what the buffer's own bytes cannot: who the workers are, where each
-stands, exact counts, and the orders to them. The buffer itself keeps the
-layout that foreign programs expect.
+It holds what the buffer's own bytes cannot say: which workers there are, the step of each, exact
+counts, and the orders to them. The buffer itself keeps the layout that other programs expect.
 
-Every field is 8 bytes, little or big as the machine is, and has **one writer**:
-S = the supervisor, W = the worker of that record. An 8-byte aligned store is
-seen whole or not at all on the 64-bit machines that are supported.
+Every field is a word of 8 bytes in the machine's byte order and has **one writer**: S is the
+supervisor, W is the worker of that record. The supported machines are 64-bit: another process
+sees an aligned word as it was before a store or after it, never half of each.
 
 Header, 4096 bytes::
 
@@ -14,32 +13,41 @@ Header, 4096 bytes::
       8  version             S     80  rates published at, ns   S  (CLOCK_MONOTONIC)
      16  record size         S     88  produced per s, double   S
      24  capacity, records   S     96  consumed per s, double   S
-     32  records in use      S    104  retired: seqlock         S  (odd = being written)
+     32  records in use      S    104  retired: sequence        S  (odd = being written)
      40  creator PID         S    112  retired: produced        S
      48  creator start time  S    120  retired: produced sum    S
      56  segment device      S    128  retired: consumed        S
      64  segment inode       S    136  retired: consumed sum    S
-    144  flags (1 = keep, 2 = the segment is somebody else's)   S
+    144  flags (1 = keep, 2 = the segment is somebody else's, 4 = the layout is assumed)  S
     152  name length         S    160  name, 256 bytes          S
     416  layout length       S    424  layout, as JSON          S
 
-The version is written last: a header with version 0 is not ready to be read.
-
 Record, 256 bytes, four cache lines, so that no two writers share one::
 
-    identity        S    0 pid  8 start time  16 role  24 number  32 state
-                        40 exit status  48 ended at, ns  56 starting rate, double
-    orders          S   64 sequence  72 target rate, double  80 hold  88 shown rate, double
-                        96 until, ns (no item is due from then on; 0 = no end)
-                       104 program (1 = the user's own: it writes no telemetry)
-                       112 fault, and how many were told (ipc/faults.py)  120 steps (0 = it runs; else it stops before
-                       each step, and steps - 1 of them have been allowed)
-    telemetry       W  128 step  136 items  144 sum  152 last item  160 heartbeat, ns
-                       168 blocked since, ns  176 sequence obeyed  184 the fault word last made
-    wakeup        S + W  192 sem_t: posted after each order, so that a sleeper looks
+    identity   S    0 pid  8 start time  16 role  24 number  32 state
+                   40 exit status  48 ended at, ns  56 starting rate, double
+    orders     S   64 sequence  72 target rate, double  80 hold  88 shown rate, double
+                   96 until, ns (no item is due from then on; 0 = no end)
+                  104 program (1 = the user's own: it writes no telemetry)
+                  112 fault, and how many faults were ordered (faults.py)
+                  120 steps (0 = it runs; else it stops before each step, and steps - 1 of
+                      them have been allowed)
+    telemetry  W  128 step  136 items  144 sum  152 last item  160 heartbeat, ns
+                  168 blocked since, ns  176 sequence of the orders taken up
+                  184 the fault word last carried out
+    wakeup   S+W  192 sem_t: posted after each order, so that a worker that sleeps between two
+                      items wakes up
 
-Counters of a worker that has gone are added to ``retired`` before its record is
-used again, so the totals never go back.
+**Order of stores.** A word that publishes others is stored last, with a fence before it
+(:mod:`shmtui.shm.fence`): the version publishes the header, a record's state publishes its
+identity, the sequence publishes the orders. A reader loads that word, fences, and loads the rest.
+The totals of workers that have ended are under a sequence lock: the count at 104 is odd while they
+are written, and a reader that finds it odd, or changed after it has read, reads again.
+
+**What is not ordered.** The telemetry has no fences, since each would cost a worker a tenth of
+its speed. Each word is right by itself; two of them, read while the worker runs, may belong to
+two moments. A worker that stands still, or has died, has stored all of them. So whoever compares
+them takes two equal samples, or holds the workers first.
 """
 
 import struct
@@ -57,18 +65,19 @@ CAPACITY: Final = 512
 """Records: how many workers can live at a time."""
 SUFFIX: Final = ".shmtui"
 MASK: Final = 2**64 - 1
+"""Counts and sums are modulo 2**64."""
 
 LAYOUT_ROOM: Final = HEADER_SIZE - 424
 """Bytes that a layout may take."""
 
-HEADER = struct.Struct(f"=8s10Q2d5QQQ256sQ{LAYOUT_ROOM}s")
-RECORD = struct.Struct("=5QqQd QdQd4Q 3Q8s4Q")
-VERSION_WORD = 1
+HEADER: Final = struct.Struct(f"=8s10Q2d5QQQ256sQ{LAYOUT_ROOM}s")
+RECORD: Final = struct.Struct("=5QqQd QdQd4Q 3Q8s4Q")
 
 
 class Header(IntEnum):
     """Words (8 bytes each) of the header."""
 
+    VERSION = 1
     RECORDS = 4
     SEGMENT_DEVICE = 7
     SEGMENT_INODE = 8
@@ -84,8 +93,9 @@ class Header(IntEnum):
 
 
 class Field:
-    """Words (8 bytes each) of a record. Plain numbers: looking an enum's up costs a worker more
-    than writing the word does.
+    """Words (8 bytes each) of a record.
+
+    They are plain numbers: to look up an enum's member costs a worker more than the store does.
     """
 
     PID: Final = 0
@@ -115,20 +125,22 @@ class Field:
 
 
 WAKEUP_OFFSET: Final = 192
-STEP_MASK: Final = 0xFF
-BLOCKED: Final = 0x100
-"""Set in the step word while the worker sleeps in that step's wait."""
-PAUSED: Final = 0x200
-"""Set in the step word while the worker holds still by order, between two items."""
-STEPPING: Final = 0x400
-"""Set in the step word while the worker stands before that step and waits to be let on."""
+"""Bytes from the start of a record to its wakeup semaphore."""
 
+STEP_MASK: Final = 0xFF
+"""The bits of the step word that hold the step; those above it are flags."""
+BLOCKED: Final = 0x100
+"""Flag of the step word: the worker sleeps in that step's wait."""
+PAUSED: Final = 0x200
+"""Flag of the step word: the worker holds still by order, between two items."""
+STEPPING: Final = 0x400
+"""Flag of the step word: the worker stands before that step until it is allowed."""
 HOLDS: Final = 0x800
-"""Set in the step word while the worker waits with the mutex in hand: in the wrong order."""
+"""Flag of the step word: the worker waits for a permit while it holds the mutex (wrong order)."""
 
 
 class RecordState(IntEnum):
-    """What a record stands for."""
+    """What a record is in use for."""
 
     FREE = 0
     LIVE = 1
@@ -139,11 +151,11 @@ class Flags(IntFlag):
     """Header flags."""
 
     KEEP = 1
-    """Outlive the creator: not a leftover to sweep."""
+    """The block outlives its creator: it is no leftover."""
     FOREIGN = 2
-    """The segment is somebody else's: the block goes, the segment stays."""
+    """The segment is somebody else's: the block is removed at the end, the segment stays."""
     ASSUMED = 4
-    """Its layout is only the likeliest of those that fit."""
+    """The layout is only the likeliest of those that fit."""
 
 
 ALL_FLAGS: Final = Flags.KEEP | Flags.FOREIGN | Flags.ASSUMED

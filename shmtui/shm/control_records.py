@@ -1,10 +1,16 @@
-"""What a reader gets from a control block: its header and the workers' records, checked."""
+"""A control block as others read it: header and workers' records, checked before they are used.
+
+The block is used only where it belongs to this user or to root and nobody else can write to it,
+since orders and PIDs stand in it. :mod:`shmtui.shm.control_format` describes the bytes.
+"""
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError
 from shmtui.i18n import _
@@ -24,20 +30,28 @@ from shmtui.shm.control_format import (
     STEP_MASK,
     STEPPING,
     VERSION,
+    Field,
     Flags,
+    Header,
     RecordState,
     control_name,
 )
 from shmtui.shm.faults import Fault, fault_of
+from shmtui.shm.fence import fence
 from shmtui.shm.layout import Layout
 from shmtui.shm.layout_text import parse_layout
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import SHM_DIR, FileIdentity, open_readonly, segment_path
 
+_FEW: Final = 16
+"""Records that the first read takes in; few runs have more workers."""
+_ATTEMPTS: Final = 100
+"""Reads, at the most, until one is whole. A retirement takes microseconds, 5 s after an end."""
+
 
 @dataclass(frozen=True, slots=True)
 class ControlHeader:
-    """The header, as read."""
+    """The header's fields."""
 
     name: str
     creator_pid: int
@@ -46,11 +60,16 @@ class ControlHeader:
     segment: FileIdentity
     layout: Layout
     records: int
+    """Records in use, free ones among them included."""
     created_ns: int
+    """Nanoseconds since the epoch."""
     published_ns: int
+    """CLOCK_MONOTONIC when the two rates below were stored; 0 before the first time."""
     produced_per_s: float
+    """Items per second, as the supervisor measured it; NaN before."""
     consumed_per_s: float
     retired_produced: int
+    """Items of the producers that have ended and whose records are free again."""
     retired_produced_sum: int
     retired_consumed: int
     retired_consumed_sum: int
@@ -59,7 +78,7 @@ class ControlHeader:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """One worker's record, as read."""
+    """The fields of one worker's record."""
 
     index: int
     pid: int
@@ -70,6 +89,7 @@ class WorkerRecord:
     exit_status: int
     """As Popen.returncode: exit code, or minus the signal."""
     ended_ns: int
+    """CLOCK_MONOTONIC."""
     start_rate: float
     target_rate: float
     hold: bool
@@ -81,13 +101,13 @@ class WorkerRecord:
     blocked: bool
     paused: bool
     stepping: bool
-    """It stands before ``step`` and waits to be let on."""
+    """It stands before ``step`` until it is allowed to take it."""
     holds_mutex: bool
-    """It waits with the mutex in hand."""
+    """It waits for a permit while it holds the mutex."""
     fault: Fault
-    """The mistake that it is told to make."""
+    """The fault that it is ordered to make."""
     faulted: bool
-    """It has made it."""
+    """It has made the fault."""
     items: int
     sum: int
     last_item: bytes
@@ -98,14 +118,14 @@ class WorkerRecord:
 
     @property
     def name(self) -> str:
-        """As the dashboard calls it."""
+        """Its name in the dashboard: ``producer 1``."""
         return f"{self.role} {self.number}"
 
 
 def parse_header(raw: bytes) -> ControlHeader:
-    """Read a header. ControlBlockError says what is wrong with one that cannot be used.
+    """The header in ``raw``. ControlBlockError: it cannot be used; the text says why.
 
-    Nothing in it is believed that does not agree with itself.
+    Sizes, counts and layout are checked against each other before any of them is used.
     """
     if len(raw) < HEADER_SIZE:
         raise ControlBlockError(_("it is shorter than a control block's header"))
@@ -159,7 +179,10 @@ def _layout(raw: bytes) -> Layout:
 
 
 def parse_records(raw: bytes, header: ControlHeader) -> Iterator[WorkerRecord]:
-    """The live and ended records in ``raw``, which starts with the header. Bad ones are skipped."""
+    """The live and ended records in ``raw``, which starts with the header.
+
+    Records with a role, state or step that does not exist are left out.
+    """
     available = (len(raw) - HEADER_SIZE) // RECORD_SIZE
     for index in range(min(header.records, available)):
         start = HEADER_SIZE + index * RECORD_SIZE
@@ -170,11 +193,14 @@ def parse_records(raw: bytes, header: ControlHeader) -> Iterator[WorkerRecord]:
 
 @lru_cache(maxsize=512)
 def _record(index: int, raw: bytes) -> WorkerRecord | None:
-    """One record. An observer reads all of them twice a look, and few have changed between."""
+    """One record, None where it is free or makes no sense.
+
+    Cached: an observer reads all records twice a sample, and few have changed between.
+    """
     fields = RECORD.unpack_from(raw)
     pid, start, role, number, state, status, ended, start_rate = fields[:8]
     _order, target, hold, shown, _until, program, fault, _steps = fields[8:16]
-    step, items, total, last, heartbeat, since, _obeyed, faulted = fields[16:24]
+    step, items, total, last, heartbeat, since, _taken, faulted = fields[16:24]
     if state not in {RecordState.LIVE, RecordState.ENDED} or role not in ROLES:
         return None
     if step & STEP_MASK > Step.ENDED:
@@ -209,9 +235,10 @@ def _record(index: int, raw: bytes) -> WorkerRecord | None:
 
 
 def trusted(status: os.stat_result) -> bool:
-    """Whether a control block may be believed: a plain file of this user or root that nobody
-    else can write, under one name at the most. A second name is somebody's who could not write
-    a block of his own.
+    """Whether a control block with this status may be used.
+
+    It has to be a plain file of this user or of root that nobody else can write, with one name at
+    the most: a user who cannot write a block of his own could give it a second name with a link.
     """
     return (
         stat.S_ISREG(status.st_mode)
@@ -221,14 +248,10 @@ def trusted(status: os.stat_result) -> bool:
     )
 
 
-_MOST = 1 << 20
-"""Bytes; a header and all of its records are fewer."""
-
-
 def open_control(control: str, folder: str = SHM_DIR) -> int:
-    """A read-only descriptor of the control block of that name (the segment's has another).
+    """A read-only descriptor of the control block with the name ``control``.
 
-    ControlBlockError: it is somebody else's, or writable by others.
+    ControlBlockError: it belongs to somebody else, or others can write to it.
     MissingSegmentError: there is none.
     """
     fd = open_readonly(segment_path(control, folder))
@@ -240,23 +263,73 @@ def open_control(control: str, folder: str = SHM_DIR) -> int:
     return fd
 
 
+def read_block(fd: int) -> bytes:
+    """Header and records in use, all as of one moment but for the telemetry of running workers.
+
+    Reads twice, with a fence between, until the words that publish the others are the same in
+    both, and the totals were not being written meanwhile. A file that is too short comes back as
+    it is, for :func:`parse_header` to refuse. ControlBlockError: it changed at each of many tries.
+    """
+    for _attempt in range(_ATTEMPTS):
+        published = _published(_read(fd))
+        fence()
+        raw = _read(fd)
+        fence()
+        after = os.pread(fd, 8, 8 * Header.RETIRED_SEQUENCE)
+        if _published(raw) == published and after == published[2] and not _is_odd(after):
+            return raw
+    raise ControlBlockError(_("its totals are being written"))
+
+
+def _read(fd: int) -> bytes:
+    """Header and records in use, by one read where there are few workers."""
+    raw = os.pread(fd, HEADER_SIZE + _FEW * RECORD_SIZE, 0)
+    records = int.from_bytes(_word(raw, Header.RECORDS), sys.byteorder)
+    wanted = HEADER_SIZE + min(records, CAPACITY) * RECORD_SIZE
+    if records > _FEW and len(raw) < wanted:
+        raw += os.pread(fd, wanted - len(raw), len(raw))
+    return raw
+
+
+def _published(raw: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """The words that publish others: version, records in use, sequence of the totals, states."""
+    low_byte = 0 if sys.byteorder == "little" else 7
+    return (
+        _word(raw, Header.VERSION),
+        _word(raw, Header.RECORDS),
+        _word(raw, Header.RETIRED_SEQUENCE),
+        raw[HEADER_SIZE + 8 * Field.STATE + low_byte :: RECORD_SIZE],
+    )
+
+
+def _word(raw: bytes, index: int) -> bytes:
+    return raw[8 * index : 8 * index + 8]
+
+
+def _is_odd(word: bytes) -> bool:
+    return int.from_bytes(word, sys.byteorder) % 2 == 1
+
+
 def read_control(name: str) -> bytes:
-    """The bytes of segment ``name``'s control block, header first; fails as :func:`open_control`."""
+    """The bytes of segment ``name``'s control block, as :func:`read_block` has them.
+
+    Fails as :func:`open_control` and :func:`read_block` do.
+    """
     fd = open_control(control_name(name))
     try:
-        return os.pread(fd, _MOST, 0)
+        return read_block(fd)
     finally:
         os.close(fd)
 
 
 def read_header(name: str, folder: str = SHM_DIR) -> ControlHeader | None:
-    """The control block's header of segment ``name``; None where there is none to believe."""
+    """The header of segment ``name``'s control block; None where no block may be used."""
     try:
         fd = open_control(control_name(name), folder)
     except ShmtuiError:
         return None
     try:
-        header = parse_header(os.pread(fd, HEADER_SIZE, 0))
+        header = parse_header(read_block(fd))
     except ControlBlockError:
         return None
     finally:

@@ -22,6 +22,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.shm.control_block import ControlRecord
 from shmtui.shm.control_format import BLOCKED, MASK, PAUSED, Field
 from shmtui.shm.faults import Fault, fault_of
+from shmtui.shm.fence import fence
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step
 from shmtui.shm.ring import Ring, Value, checksum_of, counter_after
 from shmtui.shm.semaphore import Semaphore, at_maximum
@@ -263,6 +264,7 @@ class Worker:
         self._time_last_item()
         while True:
             self._obeyed = words[Field.ORDER]
+            fence()
             while self._wakeup.try_wait():
                 pass
             rate = self._doubles[Field.TARGET_RATE]
