@@ -30,7 +30,7 @@ def show_dashboard(
         None if attachment is None else attachment.steering,
         refresh_hz=refresh_hz,
         ascii_only=ascii_only,
-        mender=None if attachment is None else attachment.mender,
+        make_repairer=None if attachment is None else attachment.make_repairer,
         auditor=None if attachment is None else attachment.auditor,
         opener=opener,
         choice=choice,

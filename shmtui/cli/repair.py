@@ -36,9 +36,8 @@ def command(name: str, yes: bool, **layout: Any) -> int:
 
 def repair(name: str, options: "LayoutOptions", folder: str, *, yes: bool) -> int:
     """Print the plan and, with ``yes``, carry it out; returns the exit code."""
-    from shmtui.repair.describe import proposal_lines
     from shmtui.repair.executor import Repairer
-    from shmtui.repair.plan import Refusal
+    from shmtui.repair.plan import Refusal, proposal_lines
     from shmtui.session.terminal import note_signals, noted_signal
 
     repairer = Repairer(name, options, folder)

@@ -14,7 +14,7 @@ def audit_of(
     foreign: bool = False,
     in_hand: tuple[str, ...] = (),
     seconds: float = 0.0,
-    dead_hands: tuple[str, ...] = (),
+    died_mid_transfer: tuple[str, ...] = (),
 ) -> Audit:
     """The balance of what ``snapshot`` shows; ``resident_sum`` sums so many items of the ring.
 
@@ -34,7 +34,7 @@ def audit_of(
         foreign,
         in_hand,
         sum(v for v in values if v is not None) if None not in values else None,
-        dead_hands=dead_hands,
+        died_mid_transfer=died_mid_transfer,
         seconds=seconds,
     )
 
@@ -45,12 +45,12 @@ def verdict(audit: Audit) -> str:
         return _("balance unknown: other programs took part, whose items nobody counted")
     if audit.resident is None:
         return _("balance unknown: the ring's indices make no sense")
-    if audit.in_dead_hands:
+    if audit.lost_to_deaths:
         return ngettext(
             "balanced but for the item in the hands of {who}, killed while moving it",
             "balanced but for the items in the hands of {who}, killed while moving them",
-            len(audit.dead_hands),
-        ).format(who=", ".join(audit.dead_hands))
+            len(audit.died_mid_transfer),
+        ).format(who=", ".join(audit.died_mid_transfer))
     if audit.balanced:
         return _("balanced: produced - consumed = resident, in count and in sum")
     return _("NOT BALANCED: {what}").format(what=damage(audit))
@@ -81,7 +81,7 @@ def damage(audit: Audit) -> str:
 def items_lost(snapshot: Snapshot) -> Iterator[Finding]:
     """What the last audit found missing, or too much."""
     audit = snapshot.audit
-    if audit is None or audit.balanced is not False or audit.in_dead_hands:
+    if audit is None or audit.balanced is not False or audit.lost_to_deaths:
         return
     moved = audit.moved
     yield Finding(

@@ -22,7 +22,7 @@ from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_o
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
-from shmtui.shm.segment_reader import SegmentReader, read_small
+from shmtui.shm.segment_reader import SegmentReader, read_semaphore_file
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
 from shmtui.snapshot import LayoutSource
 
@@ -44,7 +44,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> Resolved:
 
     AmbiguousLayoutError: several fit. ShmtuiError: what the user said cannot be.
     """
-    size = reader.look().size
+    size = reader.status().size
     if options.raw:
         return Resolved(None, LayoutSource.RAW)
     if options.header is not None:
@@ -201,7 +201,7 @@ def _watch(
     options: LayoutOptions,
 ) -> Inference:
     """Look until one layout is left and sure, or patience ends."""
-    size = reader.look().size
+    size = reader.status().size
     if size == 0 or size > MAX_SIZE:
         return Inference((), sure=False)
     takers = max(sum(thread_count(pid) for pid in maps), 1)
@@ -239,12 +239,12 @@ def _look(reader: SegmentReader, size: int, names: tuple[str, ...], libc: Libc) 
     """
     before = _named_words(names, reader.folder, libc)
     for _look in range(AGREE if names else 0):
-        look = Look(reader.read_settled([(0, size)])[0], before)
+        look = Look(reader.read_stable([(0, size)])[0], before)
         after = _named_words(names, reader.folder, libc)
         if after == before:
             return look
         before = after
-    return Look(reader.read_settled([(0, size)])[0], before)
+    return Look(reader.read_stable([(0, size)])[0], before)
 
 
 def _named_words(
@@ -252,7 +252,7 @@ def _named_words(
 ) -> tuple[tuple[str, SemaphoreWords], ...]:
     words = []
     for name in names:
-        data = read_small(named_semaphore_path(name, folder))
+        data = read_semaphore_file(named_semaphore_path(name, folder))
         if len(data) >= 12:
             words.append((name, decode(data, libc)))
     return tuple(words)

@@ -25,7 +25,8 @@ from shmtui.procfs.maps import (
     started_at,
     turns,
 )
-from shmtui.shm.control_block import Condition, WorkerRecord
+from shmtui.shm.control_format import RecordState
+from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import LOCK_SIZE, SEM_SIZE, Layout
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import Role, SemaphoreRole, Step, step_name, waited_semaphore
@@ -40,7 +41,7 @@ SLOW_NS: Final = 500_000_000
 
 def worker_state(record: WorkerRecord, letter: str) -> ProcessState:
     """What a worker is doing, from its record and its letter in /proc."""
-    if record.condition is Condition.ENDED:
+    if record.state is RecordState.ENDED:
         return ProcessState.ENDED
     if letter in {"T", "t"}:
         return ProcessState.STOPPED
@@ -158,13 +159,13 @@ class Participants:
 
         ``letters``: what the kernel has just said of some. ``thorough``: search all of /proc for newcomers now, and not by turns.
         """
-        live = {r.pid for r in records if r.condition is Condition.LIVE}
+        live = {r.pid for r in records if r.state is RecordState.LIVE}
         ours = {r.pid for r in records if not r.program}
         slow = thorough or now_ns - self._slow_at_ns >= SLOW_NS
         if slow:
             self._slow_at_ns = now_ns
             self._watch.look(all_of_them=thorough, but=ours)
-        programs = {r.pid: r for r in records if r.program and r.condition is Condition.LIVE}
+        programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._limits.clear()
         self._foreign = [pid for pid in {*self._watch.maps, *programs} if pid not in ours]
         for pid in (*live, *self._foreign):
@@ -220,7 +221,7 @@ class Participants:
         found = {}
         for record in records:
             seen = self._seen.get(record.pid)
-            if record.blocked and record.condition is Condition.LIVE and seen is not None:
+            if record.blocked and record.state is RecordState.LIVE and seen is not None:
                 now = seen.stat.read()
                 found[record.pid] = "X" if now is None else now.state
         return found
@@ -305,12 +306,11 @@ class Participants:
             threads=None if seen is None or seen.last is None else seen.last.threads,
             letter="" if letter == "?" else letter,
             since=None if seen is None else seen.since,
+            start_time=record.start_time,
             holds_mutex=record.holds_mutex,
             fault=record.fault,
             faulted=record.faulted,
-            ending=describe_exit(record.exit_status)
-            if record.condition is Condition.ENDED
-            else None,
+            ending=describe_exit(record.exit_status) if record.state is RecordState.ENDED else None,
         )
 
     @staticmethod
@@ -356,6 +356,7 @@ class Participants:
             threads=seen.last.threads,
             letter=seen.last.state,
             since=seen.since,
+            start_time=seen.start_time,
         )
 
     def _waits(self, pid: int, seen: _Seen) -> tuple[list[tuple[SemaphoreRole, FutexWait]], bool]:

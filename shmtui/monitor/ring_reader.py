@@ -66,7 +66,7 @@ class RingReader:
 
     def read(self, slots: int, *, in_full: bool = False) -> RingState:
         """The state, with the first ``slots`` slots: as many bytes of each as are shown, or all."""
-        raws = self._reader.read_settled(self._spans)
+        raws = self._reader.read_stable(self._spans)
         in_, out = self._index(raws, self._layout.in_), self._index(raws, self._layout.out)
         shown = self._layout.item.size if in_full else self._item.size
         return RingState(in_, out, self._words(raws), self._items(raws[0], slots, shown))

@@ -18,12 +18,13 @@ from shmtui.monitor.control_reader import Companion, in_flight, permits_held, po
 from shmtui.monitor.process_table import Participants
 from shmtui.monitor.ring_reader import RingReader, RingState
 from shmtui.procfs.identity import alive
-from shmtui.shm.control_block import ControlHeader, Flags, WorkerRecord, control_name
+from shmtui.shm.control_format import Flags, control_name
+from shmtui.shm.control_records import ControlHeader, WorkerRecord
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.shm.ring import counted, sum_of
+from shmtui.shm.ring import checksum_of, counted
 from shmtui.shm.segment import SHM_DIR, FileIdentity
-from shmtui.shm.segment_reader import Looked, SegmentReader, user_name
+from shmtui.shm.segment_reader import SegmentReader, SegmentStatus, user_name
 from shmtui.snapshot import (
     Audit,
     Health,
@@ -106,7 +107,7 @@ class Sampler:
     def _resolve(self) -> Resolved:
         header = self._control.header
         if header is not None and not self._options.given:
-            if self._reader.look().size >= header.layout.size:
+            if self._reader.status().size >= header.layout.size:
                 assumed = bool(header.flags & Flags.ASSUMED)
                 return Resolved(header.layout, LayoutSource.CONTROL, assumed=assumed)
             self._control.reject(_("the segment is shorter than the layout in it"))
@@ -215,7 +216,7 @@ class Sampler:
         return replace(snapshot, health=self._health)
 
     def _look(self, *, thorough: bool) -> Snapshot:
-        looked = self._reader.look()
+        looked = self._reader.status()
         if looked.replaced and time.monotonic_ns() >= self._follow_after_ns:
             looked = self._follow(looked)
         now_ns = time.monotonic_ns()
@@ -253,7 +254,7 @@ class Sampler:
             uptime=_uptime(header),
         )
 
-    def _follow(self, looked: Looked) -> Looked:
+    def _follow(self, looked: SegmentStatus) -> SegmentStatus:
         """Go on with the file that has the name now; stay with the old one if that cannot be read."""
         old = (self._reader, self._control, self._ring, self._participants)
         state = (self._resolved, self._meter)
@@ -270,9 +271,9 @@ class Sampler:
         control.close()
         if ring is not None:
             ring.close()
-        return self._reader.look()
+        return self._reader.status()
 
-    def _raw(self, looked: Looked, now_ns: int) -> Snapshot:
+    def _raw(self, looked: SegmentStatus, now_ns: int) -> Snapshot:
         return Snapshot(
             time=time.time(),
             monotonic_ns=now_ns,
@@ -334,7 +335,7 @@ class Sampler:
         self._measure()
         return self._counter().throughput()
 
-    def _segment(self, looked: Looked) -> SegmentInfo:
+    def _segment(self, looked: SegmentStatus) -> SegmentInfo:
         return SegmentInfo(
             name=self._reader.name,
             size=looked.size,
@@ -365,7 +366,7 @@ class Sampler:
 
     def resident_sum(self, count: int) -> int:
         """The checksum of ``count`` items from ``out`` on; meaningful once nothing moves."""
-        return sum(map(sum_of, self._resident(count))) & _MASK
+        return sum(map(checksum_of, self._resident(count))) & _MASK
 
     def _resident(self, count: int) -> Iterator[int | float]:
         """What a worker would read, the oldest first; as far as the file goes."""
@@ -386,7 +387,7 @@ class Sampler:
 
 def _uptime(header: ControlHeader | None) -> float | None:
     """Seconds since the buffer was made; a block beside somebody else's does not know."""
-    if header is None or header.flags & Flags.GUEST:
+    if header is None or header.flags & Flags.FOREIGN:
         return None
     return max(time.time() - header.created_ns / 1e9, 0.0)
 

@@ -4,7 +4,7 @@ import time
 from typing import Final
 
 from shmtui.diagnosis.audit import audit_of, verdict
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.i18n import _
 from shmtui.monitor.sampler import Sampler
 from shmtui.snapshot import Origin, ProcessState, Snapshot
@@ -32,10 +32,10 @@ class Auditor:
     def begin(self) -> None:
         """Have the workers come to rest. While one audit is on, another is the same one."""
         if not self._begun_ns:
-            self._held = self._supervisor.settle()
+            self._held = self._supervisor.hold_running()
             self._begun_ns = time.monotonic_ns()
             self._still = (None, 0)
-            self._supervisor.tell(Tone.INFO, _("audit: the workers are brought to rest"))
+            self._supervisor.emit(Severity.INFO, _("audit: the workers are brought to rest"))
 
     def look(self, snapshot: Snapshot, *, foreign: bool) -> None:
         """Take a sample in; the audit is made once nothing has moved for a second."""
@@ -59,9 +59,9 @@ class Auditor:
         )
         audit = audit_of(
             snapshot, self._sampler.resident_sum, foreign=foreign, in_hand=in_hand,
-            dead_hands=self._supervisor.dead_hands,
+            died_mid_transfer=self._supervisor.died_mid_transfer,
         )  # fmt: skip
         self._sampler.audit = audit
-        tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.WARN}[audit.balanced]
-        self._supervisor.tell(tone, _("audit: {verdict}").format(verdict=verdict(audit)))
-        self._supervisor.unsettle(self._held)
+        severity = {True: Severity.GOOD, False: Severity.BAD, None: Severity.WARN}[audit.balanced]
+        self._supervisor.emit(severity, _("audit: {verdict}").format(verdict=verdict(audit)))
+        self._supervisor.release_held(self._held)

@@ -15,15 +15,8 @@ from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.identity import alive
 from shmtui.procfs.maps import uses
-from shmtui.shm.control_block import (
-    HEADER_SIZE,
-    SUFFIX,
-    ControlHeader,
-    Flags,
-    control_name,
-    parse_header,
-)
-from shmtui.shm.control_file import open_control, read_header
+from shmtui.shm.control_format import HEADER_SIZE, SUFFIX, Flags, control_name
+from shmtui.shm.control_records import ControlHeader, open_control, parse_header, read_header
 from shmtui.shm.owned_buffer import remove_buffer
 from shmtui.shm.segment import (
     SHM_DIR,

@@ -9,7 +9,7 @@ from typing import Final
 
 from shmtui.diagnosis.audit import audit_of
 from shmtui.errors import ExitCode
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.monitor.sampler import Sampler
 from shmtui.session.live_source import LiveSource
 from shmtui.session.run import Run, RunOptions
@@ -41,7 +41,7 @@ def run_headless(run: Run) -> Outcome:
     code, seconds = asyncio.run(_headless(run.options, run.supervisor, run.source))
     run.supervisor.close()
     sampler = run.sampler
-    totals = settle(sampler, run.source, seconds, run.supervisor.dead_hands)
+    totals = settle(sampler, run.source, seconds, run.supervisor.died_mid_transfer)
     sampler.slots_shown = SLOTS_REPORTED
     snapshot = averaged(sampler.sample(), totals, run.source.last)
     lost = totals.balanced is False and code == ExitCode.OK
@@ -62,14 +62,14 @@ async def _headless(
     if not options.json:
         supervisor.on_event = lambda event: note(event.text)
         for event in supervisor.history():
-            if event.tone is not Tone.GOOD:
+            if event.severity is not Severity.GOOD:
                 note(event.text)
     patience = time.monotonic() + READY_SECONDS
     while not (supervisor.ready() or ended.done()) and time.monotonic() < patience:
         await asyncio.sleep(0.002)
     started = time.monotonic_ns()
     length = math.inf if options.duration is None else options.duration
-    supervisor.release(0 if math.isinf(length) else started + int(length * 1e9))
+    supervisor.release_all(0 if math.isinf(length) else started + int(length * 1e9))
     while not ended.done():
         left = length - (time.monotonic_ns() - started) / 1e9
         if left <= 0:
@@ -91,13 +91,13 @@ def _end(ended: "asyncio.Future[int]", number: int) -> None:
 
 
 def settle(
-    sampler: Sampler, source: LiveSource, seconds: float, dead_hands: tuple[str, ...] = ()
+    sampler: Sampler, source: LiveSource, seconds: float, died_mid_transfer: tuple[str, ...] = ()
 ) -> Audit:
     """Count what a run moved, once its workers have ended; what is wrong then is found too."""
     snapshot = source.sample()
     audit = audit_of(
         snapshot, sampler.resident_sum, foreign=source.foreign_seen, seconds=seconds,
-        dead_hands=dead_hands,
+        died_mid_transfer=died_mid_transfer,
     )  # fmt: skip
     sampler.audit = audit
     deadline = time.monotonic() + REST_SECONDS

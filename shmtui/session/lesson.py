@@ -1,26 +1,17 @@
 """A lesson's run: its segment, its workers or programs, and the end of all of them.
 
-A lesson's segment bears this process's PID, so that no two lessons meet and none takes a
-name that somebody's program wants. Programs are compiled into a folder that goes with them.
+A lesson runs on a segment of its own, with this process's PID in its name.
 """
 
 import contextlib
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final
 
-from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
-from shmtui.lessons import programs
+from shmtui.lessons.course_programs import course_programs
 from shmtui.lessons.lesson import Lesson
-from shmtui.procfs.maps import uses
+from shmtui.lessons.workspace import lesson_segment, lesson_workspace, sweep_workspaces
+from shmtui.session.cleanup import sweep
 from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 from shmtui.session.run import Run, RunOptions, run
 from shmtui.session.terminal import ignore_signals, note_signals, require_terminal
@@ -28,14 +19,6 @@ from shmtui.shm.faults import parse_fault
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import Role
-from shmtui.shm.segment import SHM_DIR, create_segment, identity_at, segment_path, unlink_segment
-from shmtui.workers.supervisor import Supervisor
-
-PREFIX: Final = "shm_lab_"
-FOLDER: Final = "shmtui-lab-"
-COMPILERS: Final = ("cc", "gcc", "clang")
-COMPILE_SECONDS: Final = 30
-
 
 Show = Callable[[Attachment, SegmentOpener], int]
 """Shows an attachment until the user ends it; returns the exit code."""
@@ -44,8 +27,8 @@ Show = Callable[[Attachment, SegmentOpener], int]
 def start(lesson: Lesson, show: Show, *, ascii_only: bool) -> int:
     """Start a lesson and have it shown; returns the exit code. ShmtuiError: nothing was started."""
     require_terminal(_("read the lessons with shmtui lab"))
-    sweep_lessons()
-    segment = f"/{PREFIX}{os.getpid()}"
+    sweep_workspaces()
+    segment = lesson_segment()
     if lesson.scene.programs:
         return _start_programs(lesson, segment, show, ascii_only=ascii_only)
     scene = lesson.scene
@@ -69,8 +52,10 @@ def start(lesson: Lesson, show: Show, *, ascii_only: bool) -> int:
 
 
 def _start_programs(lesson: Lesson, segment: str, show: Show, *, ascii_only: bool) -> int:
-    """The course's two programs over a segment that is nothing but zeros, as they make it."""
+    """The course's two programs over a segment of zeros, as the programs make it."""
     note_signals()
+    for _leftover in sweep():
+        pass  # A lesson that was killed leaves a control block beside its segment.
     layout = seed_layout(lesson.scene.slots, ITEM_TYPES["int32"], running_libc())
     options = AttachOptions(
         name=segment,
@@ -79,78 +64,18 @@ def _start_programs(lesson: Lesson, segment: str, show: Show, *, ascii_only: boo
         ascii_only=ascii_only,
     )
     with contextlib.ExitStack() as cleaning:
-        folder = cleaning.enter_context(
-            tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-")
-        )
-        produce, consume = course_programs(segment, Path(folder))
-        create_segment(segment, layout.size)
-        cleaning.callback(unlink_segment, segment)
+        folder = cleaning.enter_context(lesson_workspace(segment, layout.size))
+        produce, consume = course_programs(segment, folder)
         opener = SegmentOpener(options)
         cleaning.callback(opener.close)
-        opened = opener.open(segment)
+        attachment = opener.open(segment)
         cleaning.callback(ignore_signals)
-        steering = opened.steering
-        assert isinstance(steering, Supervisor)
+        supervisor = attachment.steering
+        assert supervisor is not None
 
         def begin() -> None:
-            steering.start_program(Role.PRODUCER, produce)
-            steering.start_program(Role.CONSUMER, consume)
+            supervisor.start_program(Role.PRODUCER, produce)
+            supervisor.start_program(Role.CONSUMER, consume)
 
-        steering.plan(begin)
-        return show(opened, opener)
-
-
-def course_programs(segment: str, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Commands of a producer and a consumer that never call sem_init.
-
-    They are C programs, compiled here into ``folder``; where there is no compiler, or what
-    it makes may not run, they are of the same layout and the same steps in Python.
-    """
-    sources = Path(programs.__file__).parent
-    binaries = []
-    for stem in ("produtor", "consumidor"):
-        binary = folder / stem
-        if not _compile(sources / f"{stem}.c", binary, segment):
-            peer = (sys.executable, "-P", "-m", "shmtui.workers.sample_peer")
-            return (*peer, Role.PRODUCER, segment), (*peer, Role.CONSUMER, segment)
-        binaries.append((str(binary),))
-    return binaries[0], binaries[1]
-
-
-def _compile(source: Path, binary: Path, segment: str) -> bool:
-    """Whether there is a program at ``binary`` now that can be started."""
-    compiler = next((path for name in COMPILERS if (path := shutil.which(name))), None)
-    if compiler is None:
-        return False
-    command = [compiler, "-O1", f'-DSEGMENT="{segment}"', "-o", str(binary), str(source)]
-    try:
-        done = subprocess.run(
-            [*command, "-lrt", "-pthread"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=COMPILE_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0 and os.access(binary, os.X_OK)
-
-
-def sweep_lessons() -> None:
-    """Remove what lessons left that were killed: segments of zeros, and compiled programs.
-
-    Nobody else would: a segment that no shmtui made is not its to sweep.
-    """
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*-*"):
-        pid = folder.name.removeprefix(FOLDER).partition("-")[0]
-        ours = folder.lstat().st_uid == os.geteuid() and not folder.is_symlink()
-        if pid.isdecimal() and ours and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-    for entry in os.listdir(SHM_DIR):
-        found = re.fullmatch(PREFIX + r"(\d+)", entry)
-        if found is None or Path(f"/proc/{found[1]}").exists():
-            continue
-        identity = identity_at(segment_path(f"/{entry}"))
-        if identity is not None and not uses(identity):
-            with contextlib.suppress(ShmtuiError):
-                unlink_segment(f"/{entry}")
+        supervisor.start_later(begin)
+        return show(attachment, opener)

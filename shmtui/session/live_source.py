@@ -54,8 +54,8 @@ class LiveSource:
             self.foreign_seen = True
         self.last = snapshot
         self.auditor.look(snapshot, foreign=self.foreign_seen)
-        for tone, text in self._trials.look(snapshot):
-            self._supervisor.tell(tone, text)
+        for severity, text in self._trials.look(snapshot):
+            self._supervisor.emit(severity, text)
         if snapshot.monotonic_ns - self._published_ns >= PUBLISH_NS:
             self._published_ns = snapshot.monotonic_ns
             rates = snapshot.throughput

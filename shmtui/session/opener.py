@@ -17,7 +17,7 @@ from shmtui.procfs.identity import own_identity
 from shmtui.session.auditor import Auditor
 from shmtui.session.cleanup import drop_dead_control
 from shmtui.session.live_source import LiveSource
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR, identity_at, segment_path
 from shmtui.workers.supervisor import Supervisor
@@ -50,7 +50,7 @@ class Attachment:
 
     source: "Sampler | LiveSource"
     steering: Supervisor | None = None
-    mender: "Callable[[], Repairer] | None" = None
+    make_repairer: "Callable[[], Repairer] | None" = None
     """Makes what repairs it; absent where nothing may be written."""
 
     @property
@@ -134,7 +134,7 @@ class SegmentOpener:
                 )
             )
         drop_dead_control(name)
-        buffer = OwnBuffer.adopt(name, layout, identity, own_identity(), assumed=sampler.assumed)
+        buffer = OwnedBuffer.adopt(name, layout, identity, own_identity(), assumed=sampler.assumed)
         self._cleaning.callback(buffer.remove)
         rates = {
             Role.PRODUCER: self._options.produce_rate,

@@ -22,10 +22,10 @@ from shmtui.session.terminal import ignore_signals, note, note_signals, require_
 from shmtui.shm.faults import FaultOrder
 from shmtui.shm.layout import Layout, SemaphoreKind, item_type, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer, refuse_taken_name
+from shmtui.shm.owned_buffer import OwnedBuffer, require_free_name
 from shmtui.shm.protocol import Role
 from shmtui.shm.ring import semaphore_names
-from shmtui.shm.segment import refuse_beyond_memory
+from shmtui.shm.segment import require_free_space
 from shmtui.workers.child import require_command
 from shmtui.workers.supervisor import Supervisor
 
@@ -89,14 +89,14 @@ def run(options: RunOptions, show: Callable[[Run], int]) -> int:
         running_libc(),
         semaphore_names(options.name) if named else (),
     )
-    refuse_beyond_memory(options.name, layout.size)
+    require_free_space(options.name, layout.size)
     for leftover in sweep():
         note(
             _("swept {name}, left behind by PID {pid}, which is gone").format(
                 name=leftover.name, pid=leftover.creator_pid
             )
         )
-    refuse_taken_name(options.name)
+    require_free_name(options.name)
     for program in (*options.producer_commands, *options.consumer_commands):
         require_command(program)
     if not options.headless:
@@ -108,7 +108,7 @@ def run(options: RunOptions, show: Callable[[Run], int]) -> int:
 def _run(options: RunOptions, layout: Layout, show: Callable[[Run], int]) -> int:
     with contextlib.ExitStack() as cleaning:
         # What is registered last runs first, so signals are ignored while the rest is undone.
-        buffer = OwnBuffer.create(options.name, layout, own_identity(), options.mode)
+        buffer = OwnedBuffer.create(options.name, layout, own_identity(), options.mode)
         cleaning.callback(_farewell, options, buffer)
         rates = {Role.PRODUCER: options.produce_rate, Role.CONSUMER: options.consume_rate}
         supervisor = Supervisor(buffer, rates)
@@ -120,7 +120,7 @@ def _run(options: RunOptions, layout: Layout, show: Callable[[Run], int]) -> int
         if options.headless:
             start_workers(supervisor, options)
         else:
-            supervisor.plan(lambda: start_workers(supervisor, options))
+            supervisor.start_later(lambda: start_workers(supervisor, options))
         return show(Run(options, supervisor, sampler, source))
 
 
@@ -143,13 +143,13 @@ def start_workers(supervisor: Supervisor, options: RunOptions) -> None:
                     supervisor.set_fault(pid, fault)
 
 
-def _farewell(options: RunOptions, buffer: OwnBuffer) -> None:
+def _farewell(options: RunOptions, buffer: OwnedBuffer) -> None:
     last_line = clean_up(buffer, keep=options.keep)
     if last_line:
         note(last_line)
 
 
-def clean_up(buffer: OwnBuffer, *, keep: bool) -> str:
+def clean_up(buffer: OwnedBuffer, *, keep: bool) -> str:
     """Unlink a run's buffer, or leave it as asked; returns what is worth a last line."""
     if keep:
         buffer.control.keep()

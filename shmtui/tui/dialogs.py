@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shmtui.i18n import _
 from shmtui.snapshot import Audit, Process
-from shmtui.tui.ports import Mender, Opened, Opener, Steering
+from shmtui.tui.ports import Opened, Opener, Repairer, Steering
 from shmtui.tui.spans import line
 from shmtui.tui.view_model import View
 
@@ -85,11 +85,11 @@ class Dialogues:
 
         self._app.push_screen(DetailScreen(title, text, view))
 
-    def repair(self, mender: Mender, steering: Steering, view: View) -> None:
+    def repair(self, repairer: Repairer, steering: Steering, view: View) -> None:
         """The plan of a repair, to agree to."""
         from shmtui.tui.screens.repair import RepairScreen
 
-        self._app.push_screen(RepairScreen(mender, steering, view))
+        self._app.push_screen(RepairScreen(repairer, steering, view))
 
     def faults(self, aim: "Aim", view: View, done: "Callable[[Fault | None], None]") -> None:
         """The mistakes that workers can be told to make."""

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.monitor.changes import health_news, news
 from shmtui.snapshot import Health, Snapshot
 
@@ -46,7 +46,7 @@ class Chronicle:
         for limit in snapshot.limits:
             if limit not in self._limits_told:
                 self._limits_told.add(limit)
-                self.add(Event(snapshot.time, Tone.WARN, limit))
+                self.add(Event(snapshot.time, Severity.WARN, limit))
 
     def newest(self) -> tuple[Event, ...]:
         """All events, the newest first; the same tuple while nothing happened."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.shm.control_block import control_name
+from shmtui.shm.control_format import control_name
 from shmtui.shm.segment import NAME_MAX, segment_path
 from tests.program import HeadlessRun, run_shmtui, running, stat_json
 from tests.report.contract import check

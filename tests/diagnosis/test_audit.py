@@ -25,7 +25,7 @@ ONE_GONE = Audit(Totals(9, 4, 36, 6), 5, 4, 22)
 )
 def test_an_item_in_the_hands_of_the_dead(dead: tuple[str, ...], said: str, finding: bool) -> None:
     """One item less is lost, unless somebody was killed with one in hand; two less are lost."""
-    audit = replace(ONE_GONE, dead_hands=dead)
+    audit = replace(ONE_GONE, died_mid_transfer=dead)
     assert said in verdict(audit)
     assert bool(list(items_lost(replace(EMPTY, audit=audit)))) is finding
     more = replace(audit, resident=3)
@@ -42,11 +42,11 @@ def test_killed_anywhere_in_the_transfer(name: str) -> None:
         kill_at(name, Step.TRANSFER)
 
         def one_gone() -> bool:
-            crew.supervisor._reap_ready(0.05)
+            crew.supervisor.reap(0.05)
             return len(crew.supervisor.pids) == 3
 
         poll(one_gone, "it is gone")
-        (who,) = crew.supervisor.dead_hands
+        (who,) = crew.supervisor.died_mid_transfer
         crew.source.auditor.begin()
         audit = poll(lambda: crew.source.sample().audit, "the audit")
         assert abs(audit.missing or 0) <= 1

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.monitor.changes import health_news, news
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
@@ -154,16 +154,16 @@ def test_findings_come_and_go_as_events() -> None:
     ghosts = [finding("ghost-waiter", Status.WARNING, of) for of in ("empty", "full")]
     none, all_three = Health(Status.OK), Health(Status.CRITICAL, (dead, *ghosts))
     came = health_news(none, all_three, 2.0)
-    assert [(e.tone, e.text) for e in came] == [
-        (Tone.BAD, "dead-holder: it is so"),
-        (Tone.WARN, "ghost-waiter: it is so"),
-        (Tone.WARN, "ghost-waiter: it is so"),
+    assert [(e.severity, e.text) for e in came] == [
+        (Severity.BAD, "dead-holder: it is so"),
+        (Severity.WARN, "ghost-waiter: it is so"),
+        (Severity.WARN, "ghost-waiter: it is so"),
     ]
     assert health_news(all_three, all_three, 2.0) == ()
     went = health_news(all_three, Health(Status.WARNING, (ghosts[0],)), 2.0)
-    assert [(e.tone, e.text) for e in went] == [
-        (Tone.GOOD, "dead-holder is over"),
-        (Tone.GOOD, "ghost-waiter of full is over"),
+    assert [(e.severity, e.text) for e in went] == [
+        (Severity.GOOD, "dead-holder is over"),
+        (Severity.GOOD, "ghost-waiter of full is over"),
     ]
     longer = replace(dead, claim="it is so, and worse")
     assert (
