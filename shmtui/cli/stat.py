@@ -87,9 +87,9 @@ def _say_text(snapshot: "Snapshot") -> None:
 def watch_until(sampler: "Sampler", due: float) -> None:
     """Wait until ``due``; look meanwhile at what only looks can count."""
     while (left := due - time.monotonic()) > 0:
-        if sampler.counted:
+        if sampler.counts_exactly:
             time.sleep(left)
         else:
             # Uneven, so that no pace of the buffer's can keep step with it.
             time.sleep(min(left, WATCH_SECONDS * random.uniform(0.5, 1.5)))
-            sampler.watch()
+            sampler.sample_ring()

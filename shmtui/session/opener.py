@@ -142,7 +142,7 @@ class SegmentOpener:
         }
         supervisor = Supervisor(buffer, rates)
         self._cleaning.callback(supervisor.close)
-        sampler.rejoin()
+        sampler.reopen_control_block()
         joined = self._joined[name] = Attachment(
             LiveSource(sampler, supervisor),
             supervisor,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from shmtui.i18n import _
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
-from shmtui.procfs.maps import command, uses
+from shmtui.procfs.maps import mapped_by
+from shmtui.procfs.process import command
 from shmtui.sanitize import inert
 from shmtui.session.cleanup import sweep
 from shmtui.session.live_source import LiveSource
@@ -156,7 +157,7 @@ def clean_up(buffer: OwnedBuffer, *, keep: bool) -> str:
         return _("kept {name}: look at it with shmtui stat, remove it with shmtui rm").format(
             name=buffer.name
         )
-    users = uses(buffer.identity)
+    users = mapped_by(buffer.identity)
     buffer.remove()
     if not users:
         return ""

@@ -285,7 +285,7 @@ def test_what_is_hidden_lowers_the_certainty() -> None:
 def test_any_history_has_a_diagnosis(
     looks: list[tuple[int, int, int, SemaphoreRole | None]],
 ) -> None:
-    """No history breaks the doctor, and its verdict agrees with its findings."""
+    """No history breaks the doctor, and its balance_text agrees with its findings."""
     history = [
         shown(n / 4, m, e, f, peer(1, Role.UNKNOWN, on)) for n, (m, e, f, on) in enumerate(looks)
     ]
