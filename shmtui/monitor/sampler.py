@@ -178,10 +178,10 @@ class Sampler:
         thorough: bool,
     ) -> Snapshot:
         segment, table = self._segment, self._segment.processes
-        stamps = table.run_stamps()
+        run_stamps = table.run_stamps()
         reading = segment.read_steadily(ring_reader, self.slots_shown)
         header, ring, records = reading.header, reading.ring, reading.records
-        table.infer_roles(stamps, ring.in_, ring.out)
+        table.infer_roles(run_stamps, ring.in_, ring.out)
         processes = table.read(records, now_ns, reading.states or {}, thorough=thorough)
         known = reading.states is not None and segment.counted and header is not None
         items, room = permits_held(records) if known else (None, None)
