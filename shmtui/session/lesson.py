@@ -1,4 +1,7 @@
-"""A lesson's run: its segment, its workers or programs, and the end of all of them."""
+"""A lesson's run: its segment, its workers or programs, and the end of all of them.
+
+A lesson runs on a segment of its own, with this process's PID in its name.
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -16,7 +19,6 @@ from shmtui.shm.faults import parse_fault
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import Role
-from shmtui.workers.supervisor import Supervisor
 
 Show = Callable[[Attachment, SegmentOpener], int]
 """Shows an attachment until the user ends it; returns the exit code."""
@@ -66,14 +68,14 @@ def _start_programs(lesson: Lesson, segment: str, show: Show, *, ascii_only: boo
         produce, consume = course_programs(segment, folder)
         opener = SegmentOpener(options)
         cleaning.callback(opener.close)
-        opened = opener.open(segment)
+        attachment = opener.open(segment)
         cleaning.callback(ignore_signals)
-        steering = opened.steering
-        assert isinstance(steering, Supervisor)
+        supervisor = attachment.steering
+        assert supervisor is not None
 
         def begin() -> None:
-            steering.start_program(Role.PRODUCER, produce)
-            steering.start_program(Role.CONSUMER, consume)
+            supervisor.start_program(Role.PRODUCER, produce)
+            supervisor.start_program(Role.CONSUMER, consume)
 
-        steering.start_later(begin)
-        return show(opened, opener)
+        supervisor.start_later(begin)
+        return show(attachment, opener)

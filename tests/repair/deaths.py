@@ -120,7 +120,7 @@ class Crew:
             os.kill(pid, signal.SIGKILL)
 
         def gone() -> bool:
-            self.supervisor._reap_ready(0.05)
+            self.supervisor.reap(0.05)
             return pid not in self.supervisor.pids
 
         poll(gone, f"{name} dies at {step.name}")

@@ -55,7 +55,7 @@ def test_terminated_without_taking_anything_along(
         for pid in pids:
             supervisor.terminate(pid)
         while supervisor.pids:
-            supervisor._reap_ready(2)
+            supervisor.reap(2)
             assert time.monotonic() - told < 2
         ends = [r for r in worker_records(buffer.name) if r.pid in pids]
         assert [(r.state, r.exit_status) for r in ends] == [(RecordState.ENDED, 0)] * 10
@@ -71,7 +71,7 @@ def test_a_worker_blocked_on_the_mutex_ends_too(make_buffer: MakeBuffer, crew: C
     pid = supervisor.start(Role.PRODUCER)
     poll(lambda: values(buffer) == (0, 2, 0), "it holds a permit")
     supervisor.terminate(pid)
-    supervisor._reap_ready(5)
+    supervisor.reap(5)
     (record,) = worker_records(buffer.name)
     assert record.exit_status == 0
     assert values(buffer) == (0, 3, 0)
@@ -145,7 +145,7 @@ async def test_ended_stays_news_then_makes_room(
     make_buffer: MakeBuffer, crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ended worker is seen for a while; then its record is free and its counts are kept."""
-    monkeypatch.setattr(supervisor_module, "NEWS_SECONDS", 0.2)
+    monkeypatch.setattr(supervisor_module, "RETIRE_SECONDS", 0.2)
     buffer = make_buffer(2)
     supervisor = crew(buffer)
     watched(supervisor)
@@ -174,7 +174,7 @@ def test_signals_in_a_storm_lose_nothing(make_buffer: MakeBuffer, crew: Crew) ->
     for pid in pids:
         supervisor.terminate(pid)
     while supervisor.pids:
-        supervisor._reap_ready(5)
+        supervisor.reap(5)
     still_works(buffer)
     made, used = moved(buffer, Role.PRODUCER), moved(buffer, Role.CONSUMER)
     assert made - used == values(buffer)[2]
@@ -238,7 +238,7 @@ def test_orders_to_the_dead_are_nothing(make_buffer: MakeBuffer, crew: Crew) -> 
     poll(supervisor.ready, "it has joined")
     words = record_of(buffer, pid).words
     supervisor.terminate(pid)
-    supervisor._reap_ready(5)
+    supervisor.reap(5)
     before = supervisor.history(), words[Field.ORDER]
     for order in (supervisor.pause, supervisor.resume, supervisor.terminate, supervisor.kill):
         order(pid)
