@@ -125,7 +125,7 @@ def _unreadable(snapshot: Snapshot) -> Refusal | None:
                     "programs again"
                 ),
             )
-    if snapshot.hidden:
+    if snapshot.unseen:
         limits = "; ".join(snapshot.limits) or _("a process that may take part cannot be read")
         return Refusal(limits, _("run shmtui as root"))
     return None
