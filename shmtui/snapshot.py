@@ -189,6 +189,8 @@ class Process:
     """The kernel's word for its state: R runs, S sleeps, T is stopped; empty where unknown."""
     since: float | None = None
     """When it started, seconds since the epoch."""
+    start_time: int = 0
+    """The same in clock ticks after boot: with the PID it names one process. 0 if unknown."""
     holds_mutex: bool = False
     """A worker says that it waits with the mutex in hand."""
     fault: Fault = Fault.NONE
@@ -225,7 +227,7 @@ class Audit:
     """Workers that did not come to rest between two items, and where they stood."""
     permits: int | None = None
     """``empty`` + ``full``."""
-    dead_hands: tuple[str, ...] = ()
+    died_mid_transfer: tuple[str, ...] = ()
     """Workers that were killed in the middle of moving an item: it may be uncounted, or gone."""
     seconds: float = 0.0
     """How long a run was."""
@@ -242,13 +244,13 @@ class Audit:
         return (missing + self.slots // 2) % self.slots - self.slots // 2 or missing
 
     @property
-    def in_dead_hands(self) -> bool:
+    def lost_to_deaths(self) -> bool:
         """Whether what does not balance is what the dead had in their hands."""
         missing = self.missing
         return (
             self.balanced is False
             and missing is not None
-            and (abs(missing) <= len(self.dead_hands) > 0)
+            and (abs(missing) <= len(self.died_mid_transfer) > 0)
         )
 
     @property

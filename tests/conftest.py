@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from shmtui.procfs.identity import own_identity
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.ring import Ring, semaphore_names
 from shmtui.shm.segment import map_segment, unlink_segment
 from tests.compiling import Compiler
@@ -70,19 +70,19 @@ def gcc(tmp_path: Path) -> Compiler:
     return Compiler(tmp_path)
 
 
-MakeBuffer = Callable[..., OwnBuffer]
+MakeBuffer = Callable[..., OwnedBuffer]
 
 
 @pytest.fixture
 def make_buffer(new_name: Callable[[], str]) -> Iterator[MakeBuffer]:
     """Makes buffers with their control blocks; they are gone afterwards."""
-    made: list[OwnBuffer] = []
+    made: list[OwnedBuffer] = []
 
-    def make(slots: int = 5, item: str = "int32", *, named: bool = False) -> OwnBuffer:
+    def make(slots: int = 5, item: str = "int32", *, named: bool = False) -> OwnedBuffer:
         name = new_name()
         names = semaphore_names(name) if named else ()
         layout = seed_layout(slots, ITEM_TYPES[item], running_libc(), names)
-        made.append(OwnBuffer.create(name, layout, own_identity(), 0o600))
+        made.append(OwnedBuffer.create(name, layout, own_identity(), 0o600))
         return made[-1]
 
     yield make
@@ -91,6 +91,6 @@ def make_buffer(new_name: Callable[[], str]) -> Iterator[MakeBuffer]:
         unlink_segment(buffer.name)
 
 
-def join(buffer: OwnBuffer) -> Ring:
+def join(buffer: OwnedBuffer) -> Ring:
     """Take part in a buffer from this process."""
     return Ring.open(buffer.name, map_segment(buffer.name), buffer.layout)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.shm.control_block import Condition, control_name
+from shmtui.shm.control_format import RecordState, control_name
 from shmtui.shm.segment import segment_path
 from tests.compiling import Compiler
 from tests.peers import build
@@ -20,7 +20,7 @@ LEFT = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?25h")
 
 def workers(name: str) -> list[int]:
     """The workers that have not ended, by PID."""
-    return [r.pid for r in worker_records(name) if r.condition is Condition.LIVE]
+    return [r.pid for r in worker_records(name) if r.state is RecordState.LIVE]
 
 
 def gone(name: str) -> bool:

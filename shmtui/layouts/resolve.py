@@ -16,13 +16,15 @@ from shmtui.layouts.guesses import Look
 from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, Resolved
 from shmtui.layouts.semaphore_names import roles_by_name
-from shmtui.procfs.maps import Mapping, libc_of, mappers, named_semaphores_of, thread_count
+from shmtui.procfs.maps import Mapping, mappers, named_semaphores_of
+from shmtui.procfs.process import thread_count
+from shmtui.procfs.process_libc import libc_of
 from shmtui.shm.layout import Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
-from shmtui.shm.segment_reader import SegmentReader, read_small
+from shmtui.shm.segment_reader import SegmentReader, read_semaphore_file
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
 from shmtui.snapshot import LayoutSource
 
@@ -44,7 +46,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> Resolved:
 
     AmbiguousLayoutError: several fit. ShmtuiError: what the user said cannot be.
     """
-    size = reader.look().size
+    size = reader.status().size
     if options.raw:
         return Resolved(None, LayoutSource.RAW)
     if options.header is not None:
@@ -201,7 +203,7 @@ def _watch(
     options: LayoutOptions,
 ) -> Inference:
     """Look until one layout is left and sure, or patience ends."""
-    size = reader.look().size
+    size = reader.status().size
     if size == 0 or size > MAX_SIZE:
         return Inference((), sure=False)
     takers = max(sum(thread_count(pid) for pid in maps), 1)
@@ -239,12 +241,12 @@ def _look(reader: SegmentReader, size: int, names: tuple[str, ...], libc: Libc) 
     """
     before = _named_words(names, reader.folder, libc)
     for _look in range(AGREE if names else 0):
-        look = Look(reader.read_settled([(0, size)])[0], before)
+        look = Look(reader.read_stable([(0, size)])[0], before)
         after = _named_words(names, reader.folder, libc)
         if after == before:
             return look
         before = after
-    return Look(reader.read_settled([(0, size)])[0], before)
+    return Look(reader.read_stable([(0, size)])[0], before)
 
 
 def _named_words(
@@ -252,7 +254,7 @@ def _named_words(
 ) -> tuple[tuple[str, SemaphoreWords], ...]:
     words = []
     for name in names:
-        data = read_small(named_semaphore_path(name, folder))
+        data = read_semaphore_file(named_semaphore_path(name, folder))
         if len(data) >= 12:
             words.append((name, decode(data, libc)))
     return tuple(words)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.i18n import _
-from shmtui.shm.faults import Fault, fault_name, forecast
+from shmtui.shm.faults import Fault, expected_outcome, fault_name
 from shmtui.snapshot import Finding, Process, Snapshot
 
 PATIENCE_NS: Final = 10_000_000_000
@@ -34,7 +34,7 @@ class Trials:
     _open: dict[tuple[int, Fault], _Trial] = field(default_factory=dict)
     _made: set[tuple[int, Fault]] = field(default_factory=set)
 
-    def look(self, snapshot: Snapshot) -> Iterator[tuple[Tone, str]]:
+    def look(self, snapshot: Snapshot) -> Iterator[tuple[Severity, str]]:
         """What has to be told by now."""
         for process in snapshot.processes:
             if process.fault is not Fault.NONE:
@@ -45,7 +45,7 @@ class Trials:
             if outcome is None:
                 continue
             trial.reminded = True
-            if outcome[0] is Tone.GOOD or trial.expected is None:
+            if outcome[0] is Severity.GOOD or trial.expected is None:
                 del self._open[key]
             yield outcome
 
@@ -57,26 +57,26 @@ class Trials:
         elif key not in self._made:
             self._made.add(key)
             who = f"{process.name}, {fault_name(process.fault, process.role)}"
-            expected = forecast(process.fault, process.role).finding
+            expected = expected_outcome(process.fault, process.role).finding
             codes = frozenset(f.code for f in snapshot.health.findings) - {expected or ""}
             self._open[key] = _Trial(who, expected, snapshot.monotonic_ns, codes)
 
 
-def _outcome(trial: _Trial, found: dict[str, Finding], age_ns: int) -> tuple[Tone, str] | None:
+def _outcome(trial: _Trial, found: dict[str, Finding], age_ns: int) -> tuple[Severity, str] | None:
     """What to tell of a trial now, if anything."""
     if trial.expected is None:
         others = sorted(found.keys() - trial.before)
         if others:
             text = _("{who}: nothing was expected, but there is {codes}")
-            return Tone.WARN, text.format(who=trial.who, codes=", ".join(others))
+            return Severity.WARN, text.format(who=trial.who, codes=", ".join(others))
         if age_ns >= QUIET_NS:
-            return Tone.GOOD, _("{who}: nothing came of it, as expected").format(who=trial.who)
+            return Severity.GOOD, _("{who}: nothing came of it, as expected").format(who=trial.who)
         return None
     finding = found.get(trial.expected)
     if finding is not None:
         text = _("{who}: {code} came of it, as expected: {claim}")
-        return Tone.GOOD, text.format(who=trial.who, code=finding.code, claim=finding.claim)
+        return Severity.GOOD, text.format(who=trial.who, code=finding.code, claim=finding.claim)
     if age_ns >= PATIENCE_NS and not trial.reminded:
         text = _("{who}: {code} is not to be seen yet; v settles the workers and compares")
-        return Tone.WARN, text.format(who=trial.who, code=trial.expected)
+        return Severity.WARN, text.format(who=trial.who, code=trial.expected)
     return None

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.shm.control_block import BLOCKED, HOLDS, STEPPING, Field
+from shmtui.shm.control_format import BLOCKED, HOLDS, STEPPING, Field
 from shmtui.shm.faults import ONCE, Fault
 from shmtui.shm.protocol import SemaphoreRole, Step
 from shmtui.shm.semaphore import Semaphore
@@ -41,7 +41,7 @@ _ORDER: Final = (
 _SWAPPED: Final = (Step.WAIT_MUTEX, Step.WAIT_PERMIT, *_ORDER[2:])
 
 
-class CarefulItem:
+class SteppedItem:
     """One pass through the protocol."""
 
     def __init__(self, worker: "Worker") -> None:
@@ -78,13 +78,13 @@ class CarefulItem:
                 worker.taken += 1
                 break
             words[Field.STEP] = step | STEPPING | holds
-            worker.bell.wait_until(time.monotonic_ns() + NAP_NS)
+            worker.wakeup.wait_until(time.monotonic_ns() + NAP_NS)
         if not allowed:
             worker.taken = 0
         words[Field.STEP] = step | holds
         fault = worker.newest_fault()
         if fault.dies_at is step:
-            words[Field.FAULTED] = worker.told
+            words[Field.FAULT_MADE] = worker.told
             os.kill(os.getpid(), signal.SIGKILL)
         if step is Step.WAIT_PERMIT:
             self._fault = fault
@@ -162,7 +162,7 @@ class CarefulItem:
         if self._fault is Fault.SIT:
             self._made()
             while worker.newest_fault() is Fault.SIT and not worker.ending:
-                worker.bell.wait_until(time.monotonic_ns() + NAP_NS)
+                worker.wakeup.wait_until(time.monotonic_ns() + NAP_NS)
         return True
 
     def _post(self, semaphore: Semaphore, skip: Fault, double: Fault) -> None:
@@ -177,7 +177,7 @@ class CarefulItem:
 
     def _made(self) -> None:
         """Tell that the fault was made; one that is made once is over."""
-        self._words[Field.FAULTED] = self._worker.told
+        self._words[Field.FAULT_MADE] = self._worker.told
         if self._fault in ONCE:
             self._worker.fault = Fault.NONE
 

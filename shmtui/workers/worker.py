@@ -19,12 +19,14 @@ from types import FrameType
 from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.shm.control_block import BLOCKED, MASK, PAUSED, ControlRecord, Field
+from shmtui.shm.control_block import ControlRecord
+from shmtui.shm.control_format import BLOCKED, MASK, PAUSED, Field
 from shmtui.shm.faults import Fault, fault_of
+from shmtui.shm.fence import fence
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step
-from shmtui.shm.ring import Ring, Value, counter_after, sum_of
+from shmtui.shm.ring import Ring, Value, checksum_of, counter_after
 from shmtui.shm.semaphore import Semaphore, at_maximum
-from shmtui.workers.stepping import CarefulItem
+from shmtui.workers.stepping import SteppedItem
 
 BACKLOG_NS: Final = 250_000_000
 GRACE_NS: Final = 700_000_000
@@ -38,7 +40,7 @@ STORM_SECONDS: Final = (0.002, 0.002)
 PLAIN: Final = frozenset({Fault.NONE, Fault.SIGNALS})
 """Faults with which every step of the protocol is taken as it should be."""
 NAP_NS: Final = 400_000_000
-"""How long a sleep on the bell lasts at the most: bounds the end after a signal that
+"""How long a sleep on the wakeup lasts at the most: bounds the end after a signal that
 slipped in between the look at the flag and the sleep."""
 
 _LAST_ITEM = slice(8 * Field.LAST_ITEM, 8 * Field.LAST_ITEM + 8)
@@ -66,7 +68,7 @@ class Worker:
     def __init__(self, record: ControlRecord, ring: Ring, role: Role) -> None:
         self.words = self._words = record.words
         self._doubles = record.doubles
-        self.bell = self._bell = record.bell
+        self.wakeup = self._wakeup = record.wakeup
         self.ring = self._ring = ring
         self.role = role
         self.fault = Fault.NONE
@@ -114,7 +116,7 @@ class Worker:
             storm = self.fault is Fault.SIGNALS
             signal.setitimer(signal.ITIMER_REAL, *(STORM_SECONDS if storm else (0, 0)))
             if storm:
-                self._words[Field.FAULTED] = told
+                self._words[Field.FAULT_MADE] = told
         return self.fault
 
     def end_soon(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
@@ -131,7 +133,7 @@ class Worker:
             if words[Field.ORDER] != self._obeyed:
                 self._obey()
             elif self._careful:
-                CarefulItem(self).move()
+                SteppedItem(self).move()
                 self._look_at_care()
             else:
                 try:
@@ -170,7 +172,7 @@ class Worker:
                     break
                 if words[_STEPS]:
                     self._counter = value
-                    CarefulItem(self).move(Step.TRANSFER, (take, mutex))
+                    SteppedItem(self).move(Step.TRANSFER, (take, mutex))
                     self._look_at_care()
                     return
             words[_STEP] = _TRANSFER
@@ -191,7 +193,7 @@ class Worker:
             # Counted while the mutex is held, so that count and ring move together.
             items += 1
             words[_ITEMS] = items
-            total = (total + (value if whole else sum_of(value))) & MASK  # type: ignore[operator]
+            total = (total + (value if whole else checksum_of(value))) & MASK  # type: ignore[operator]
             words[_SUM] = total
             last[0] = value
             if paced or not items & _SELDOM:
@@ -242,7 +244,7 @@ class Worker:
         """Count the item while the mutex is held, so that count and ring move together."""
         words = self._words
         words[Field.ITEMS] += 1
-        words[Field.SUM] = (words[Field.SUM] + sum_of(value)) & MASK
+        words[Field.SUM] = (words[Field.SUM] + checksum_of(value)) & MASK
         self._last[0] = value
         words[Field.HEARTBEAT_NS] = time.monotonic_ns()
         self._timed = words[Field.ITEMS]
@@ -262,11 +264,12 @@ class Worker:
         self._time_last_item()
         while True:
             self._obeyed = words[Field.ORDER]
-            while self._bell.try_wait():
+            fence()
+            while self._wakeup.try_wait():
                 pass
             rate = self._doubles[Field.TARGET_RATE]
             self._set_rate(rate, pacing=pacing)
-            words[Field.OBEYED] = self._obeyed
+            words[Field.ORDER_TAKEN] = self._obeyed
             self._look_at_care()
             if not words[Field.HOLD] or self._ending:
                 break
@@ -287,7 +290,7 @@ class Worker:
     def _hold(self) -> None:
         self._words[Field.STEP] = Step.PACE | PAUSED
         while not self._ending and self._words[Field.ORDER] == self._obeyed:
-            self._bell.wait_until(time.monotonic_ns() + NAP_NS)
+            self._wakeup.wait_until(time.monotonic_ns() + NAP_NS)
         self._due_ns = time.monotonic_ns()
 
     def _pace(self) -> None:
@@ -302,7 +305,7 @@ class Worker:
             self._hold()
             return
         while now < self._due_ns and not self._ending:
-            self._bell.wait_until(min(self._due_ns, now + NAP_NS))
+            self._wakeup.wait_until(min(self._due_ns, now + NAP_NS))
             if words[Field.ORDER] != self._obeyed:
                 self._obey(pacing=True)
                 if not self._period_ns:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from shmtui.session.cleanup import UNREADY_SECONDS, sweep
-from shmtui.shm.control_block import MAGIC, ControlBlock, control_name
+from shmtui.shm.control_block import ControlBlock
+from shmtui.shm.control_format import MAGIC, control_name
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.segment import map_segment, segment_path
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun, run_shmtui, running, worker_records
@@ -154,7 +155,7 @@ def test_a_strangers_file_is_not_swept(name: str, content: bytes) -> None:
 def test_a_block_of_another_name_is_not_obeyed(make_buffer: MakeBuffer, name: str) -> None:
     """A dead block copied beside another segment's name removes nothing of it."""
     path = orphaned(name)
-    victim: OwnBuffer = make_buffer()
+    victim: OwnedBuffer = make_buffer()
     target = Path(segment_path(control_name(victim.name)))
     target.write_bytes(path.read_bytes())
     path.unlink()
