@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from shmtui.procfs.maps import uses
+from shmtui.procfs.maps import mapped_by
 from shmtui.shm.segment import FileIdentity, identity_at
 from tests.waiting import poll
 
@@ -60,7 +60,7 @@ def _of_others(name: str, identity: FileIdentity, mark: str) -> bool:
     if test is not None:
         return int(test[1]) != os.getpid()
     ours = {os.getpid(), *marked_processes(mark)}
-    return any(pid not in ours for pid in uses(identity))
+    return any(pid not in ours for pid in mapped_by(identity))
 
 
 def leftovers(before: dict[str, FileIdentity], mark: str) -> list[str]:

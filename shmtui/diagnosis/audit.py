@@ -39,7 +39,7 @@ def audit_of(
     )
 
 
-def verdict(audit: Audit) -> str:
+def balance_text(audit: Audit) -> str:
     """Whether it balances, else what was lost or taken twice, in items."""
     if audit.foreign:
         return _("balance unknown: other programs took part, whose items nobody counted")
@@ -53,14 +53,14 @@ def verdict(audit: Audit) -> str:
         ).format(who=", ".join(audit.died_mid_transfer))
     if audit.balanced:
         return _("balanced: produced - consumed = resident, in count and in sum")
-    return _("NOT BALANCED: {what}").format(what=damage(audit))
+    return _("NOT BALANCED: {what}").format(what=imbalance_text(audit))
 
 
-def damage(audit: Audit) -> str:
+def imbalance_text(audit: Audit) -> str:
     """What happened to items, where it does not balance.
 
     >>> from shmtui.snapshot import Totals
-    >>> damage(Audit(Totals(9, 4, 36, 6), slots=5, resident=4, resident_sum=15))
+    >>> imbalance_text(Audit(Totals(9, 4, 36, 6), slots=5, resident=4, resident_sum=15))
     '1 item lost (by the indices, which count modulo 5)'
     """
     modulo = _("by the indices, which count modulo {slots}").format(slots=audit.slots)
@@ -87,7 +87,7 @@ def items_lost(snapshot: Snapshot) -> Iterator[Finding]:
     yield Finding(
         "items-lost",
         Status.CRITICAL,
-        damage(audit),
+        imbalance_text(audit),
         (
             _("produced {made}, consumed {used}, in the ring {resident}").format(
                 made=f"{moved.produced:,}",
@@ -106,7 +106,7 @@ def items_lost(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
-def audit_lines(audit: Audit) -> Iterator[str]:
+def audit_report(audit: Audit) -> Iterator[str]:
     """The balance, for a dialogue."""
     moved = audit.moved
     resident = _("unknown") if audit.resident is None else f"{audit.resident:,}"
@@ -117,7 +117,7 @@ def audit_lines(audit: Audit) -> Iterator[str]:
     ):
         yield f"{word:<12}{count:>16}"
     yield ""
-    yield verdict(audit)
+    yield balance_text(audit)
     if audit.in_hand:
         text = ngettext(
             "{count} worker did not come to rest: {who}",

@@ -16,7 +16,9 @@ from shmtui.layouts.guesses import Look
 from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, Resolved
 from shmtui.layouts.semaphore_names import roles_by_name
-from shmtui.procfs.maps import Mapping, libc_of, mappers, named_semaphores_of, thread_count
+from shmtui.procfs.maps import Mapping, mappers, named_semaphores_of
+from shmtui.procfs.process import thread_count
+from shmtui.procfs.process_libc import libc_of
 from shmtui.shm.layout import Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.libc import Libc, running_libc

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.procfs.maps import uses
+from shmtui.procfs.maps import mapped_by
 from shmtui.shm.segment import FileIdentity, create_segment, segment_path, unlink_segment
 
 PREFIX: Final = "shm_lab_"
@@ -94,7 +94,7 @@ def _remove_segment(name: str, identity: FileIdentity) -> bool:
         return True
     if FileIdentity.of(status) != identity or not _is_ours(status, stat.S_ISREG):
         return True
-    if uses(identity):
+    if mapped_by(identity):
         return False
     with contextlib.suppress(ShmtuiError):
         unlink_segment(name)

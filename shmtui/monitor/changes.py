@@ -1,6 +1,6 @@
 """What changed between two looks at a segment, as events. Pure.
 
-A worker that a supervisor of ours runs is no news here: the supervisor tells of it, and
+A worker that a supervisor of ours runs is no segment_events here: the supervisor tells of it, and
 knows more. Names are hostile text; whoever shows an event makes it inert.
 """
 
@@ -22,7 +22,9 @@ from shmtui.snapshot import (
 )
 
 
-def news(previous: Snapshot, current: Snapshot, *, workers_too: bool = False) -> tuple[Event, ...]:
+def segment_events(
+    previous: Snapshot, current: Snapshot, *, workers_too: bool = False
+) -> tuple[Event, ...]:
     """What happened between two looks at one segment; nothing between looks at two.
 
     ``workers_too``: nobody else tells of workers, as where another shmtui runs them.
@@ -32,8 +34,8 @@ def news(previous: Snapshot, current: Snapshot, *, workers_too: bool = False) ->
     if previous.segment.inode != current.segment.inode:
         # Those who mapped the old file still do; that they are gone from the list is no end.
         return (Event(current.time, Severity.WARN, _followed(previous.segment, current)),)
-    found = [*_file_news(previous.segment, current.segment)]
-    found += _process_news(previous, current, workers_too=workers_too)
+    found = [*_file_events(previous.segment, current.segment)]
+    found += _process_events(previous, current, workers_too=workers_too)
     return tuple(Event(current.time, severity, text) for severity, text in found)
 
 
@@ -49,7 +51,7 @@ def _followed(old: SegmentInfo, current: Snapshot) -> str:
     return text + _(": showing the new one")
 
 
-def _file_news(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Severity, str]]:
+def _file_events(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Severity, str]]:
     """What became of the name and the size."""
     if new.replaced and not old.replaced:
         yield (
@@ -80,7 +82,7 @@ def _file_news(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Severity, s
         )
 
 
-def _process_news(
+def _process_events(
     previous: Snapshot, current: Snapshot, *, workers_too: bool
 ) -> Iterator[tuple[Severity, str]]:
     """Who came, who went, and who turned out to be what."""
@@ -132,7 +134,7 @@ def _how(current: Snapshot, pid: int) -> str | None:
     return next((p.ending for p in current.processes if p.pid == pid), None)
 
 
-def health_news(previous: Health, current: Health, time: float) -> tuple[Event, ...]:
+def health_events(previous: Health, current: Health, time: float) -> tuple[Event, ...]:
     """An event for each finding that appeared, and for each that is over."""
     before = {(f.code, f.subject): f for f in previous.findings}
     after = {(f.code, f.subject): f for f in current.findings}

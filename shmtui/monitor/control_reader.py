@@ -59,7 +59,7 @@ class ControlReader:
             self._fd = -1
 
 
-class Companion:
+class ControlBlockWatcher:
     """The control block beside one segment, for as long as it is to be believed.
 
     Where it is not, there is none, and ``doubt`` says why. Nothing raises here: what a file

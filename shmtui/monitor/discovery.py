@@ -18,7 +18,8 @@ from shmtui.layouts.guesses import Look
 from shmtui.layouts.inference import infer
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.signatures import signatures
-from shmtui.procfs.maps import INIT, map_lines, process_name, processes
+from shmtui.procfs.maps import map_lines
+from shmtui.procfs.process import INIT, process_name, processes
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
 from shmtui.shm.control_records import parse_header, read_header
 from shmtui.shm.layout import SEM_SIZE, seed_layout

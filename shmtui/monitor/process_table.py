@@ -8,23 +8,20 @@ from typing import Final
 
 from shmtui.i18n import _
 from shmtui.monitor.rates import RateWindow
-from shmtui.monitor.role_inference import Moment, Stamp, Witness
+from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
+from shmtui.procfs.futex import FutexWait, futex_waits, sleeps_on_futex
 from shmtui.procfs.identity import alive, describe_exit
-from shmtui.procfs.maps import (
+from shmtui.procfs.maps import MapperWatch, mappings
+from shmtui.procfs.process import (
     INIT,
-    FutexWait,
-    MapperWatch,
     ProcessStat,
     StatFile,
     command,
-    futex_waits,
-    libc_of,
-    mappings,
     owner_of,
-    sleeps_on_futex,
+    run_stamp,
     started_at,
-    turns,
 )
+from shmtui.procfs.process_libc import libc_of
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import LOCK_SIZE, SEM_SIZE, Layout
@@ -113,7 +110,7 @@ class _Seen:
     """Looks for which name and libc are read again."""
 
 
-class Participants:
+class ProcessTable:
     """Keeps up with the processes of one segment; each look returns frozen records."""
 
     def __init__(
@@ -127,19 +124,19 @@ class Participants:
         self._foreign: list[int] = []
         self._limits: set[str] = set()
         self._named = named_files(layout, folder)
-        self._witness = Witness()
+        self._roles = RoleInference()
 
     @property
     def hidden(self) -> bool:
         """Whether somebody may map it, or wait, whom this user cannot look at."""
-        return bool(self._watch.hidden - {INIT} or self._limits)
+        return bool(self._watch.unreadable - {INIT} or self._limits)
 
     @property
     def limits(self) -> tuple[str, ...]:
         """What this user may not see, and how to get to see it."""
         found = sorted(self._limits)
-        if self._watch.hidden - {INIT}:
-            found.append(hidden_text(sorted(self._watch.hidden - {INIT})))
+        if self._watch.unreadable - {INIT}:
+            found.append(hidden_text(sorted(self._watch.unreadable - {INIT})))
         return tuple(found)
 
     @property
@@ -147,24 +144,24 @@ class Participants:
         """How many processes that are no workers of ours map the segment."""
         return len(self._foreign)
 
-    def look(
+    def read(
         self,
         records: tuple[WorkerRecord, ...],
         now_ns: int,
-        letters: dict[int, str] | None = None,
+        states: dict[int, str] | None = None,
         *,
         thorough: bool = False,
     ) -> tuple[Process, ...]:
         """Everyone who takes part, workers first in the order of their birth.
 
-        ``letters``: what the kernel has just said of some. ``thorough``: search all of /proc for newcomers now, and not by turns.
+        ``states``: state letters that were just read, by PID. ``thorough``: search all of /proc for newcomers now, and not by turns.
         """
         live = {r.pid for r in records if r.state is RecordState.LIVE}
         ours = {r.pid for r in records if not r.program}
         slow = thorough or now_ns - self._slow_at_ns >= SLOW_NS
         if slow:
             self._slow_at_ns = now_ns
-            self._watch.look(all_of_them=thorough, but=ours)
+            self._watch.scan(everybody=thorough, but=ours)
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._limits.clear()
         self._foreign = [pid for pid in {*self._watch.maps, *programs} if pid not in ours]
@@ -179,7 +176,7 @@ class Participants:
         for pid in self._rates.keys() - ours:
             del self._rates[pid]
         found = [
-            self._worker(record, now_ns, (letters or {}).get(record.pid))
+            self._worker(record, now_ns, (states or {}).get(record.pid))
             for record in sorted(records, key=lambda r: (r.role is Role.CONSUMER, r.number))
             if record.pid and not record.program
         ]
@@ -190,7 +187,7 @@ class Participants:
         ]
         return tuple(found)
 
-    def stamps(self) -> dict[int, Stamp]:
+    def run_stamps(self) -> dict[int, RunStamp]:
         """Who has been on a processor how often; nothing while nobody's role is open.
 
         Of several threads any could have run: there is no stamp.
@@ -198,25 +195,27 @@ class Participants:
         if self.hidden or not any(self._open_role(pid) for pid in self._foreign):
             return {}
         return {
-            pid: turns(pid) if seen.last is not None and seen.last.threads == 1 else None
+            pid: run_stamp(pid) if seen.last is not None and seen.last.threads == 1 else None
             for pid, seen in self._seen.items()
         }
 
-    def witness(self, before: dict[int, Stamp], in_: int | None, out: int | None) -> None:
+    def infer_roles(self, before: dict[int, RunStamp], in_: int | None, out: int | None) -> None:
         """Learn roles from who ran while the indices moved; the next look shows them."""
-        after = self.stamps() if before else {}
+        after = self.run_stamps() if before else {}
         if not after:
-            self._witness.forget()
+            self._roles.forget()
             return
         roles = {pid: seen.role for pid, seen in self._seen.items()}
-        for pid, role in self._witness.see(Moment(before, in_, out, after), roles).items():
+        for pid, role in self._roles.see(
+            ContextSwitchSample(before, in_, out, after), roles
+        ).items():
             self._seen[pid].role = role
 
     def _open_role(self, pid: int) -> bool:
         seen = self._seen.get(pid)
         return seen is not None and seen.role is Role.UNKNOWN
 
-    def letters(self, records: tuple[WorkerRecord, ...]) -> dict[int, str]:
+    def states_of_blocked(self, records: tuple[WorkerRecord, ...]) -> dict[int, str]:
         """The kernel's word now on the workers that say they are blocked, where they are known."""
         found = {}
         for record in records:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from shmtui.diagnosis.history import untouched
+from shmtui.diagnosis.history import uninitialised
 from shmtui.i18n import _
 from shmtui.repair.plan import Refusal
 from shmtui.repair.positions import ProtocolPosition
@@ -35,7 +35,7 @@ def resident_items(
     between = (snapshot.in_ - snapshot.out) % slots
     # All zero in musl is also what a ring of one or two slots looks like after a death.
     told = snapshot.layout.libc is not Libc.MUSL or slots >= SMALLEST
-    if untouched(snapshot) and told:
+    if uninitialised(snapshot) and told:
         return between
     if slots < SMALLEST and (codes & DEATHS or not told):
         return Refusal(

@@ -13,7 +13,7 @@ tell which. A process that runs may be anywhere, so there is no plan until it st
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from shmtui.diagnosis.history import untouched
+from shmtui.diagnosis.history import uninitialised
 from shmtui.i18n import _, ngettext
 from shmtui.repair.item_count import DEATHS, held_permits, item_bounds, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
@@ -145,7 +145,7 @@ def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Re
         )
     mutex = snapshot.semaphores[SemaphoreRole.MUTEX]
     elsewhere = [p for p in positions if p.place is Place.ELSEWHERE]
-    if elsewhere and not mutex.value and not untouched(snapshot):
+    if elsewhere and not mutex.value and not uninitialised(snapshot):
         return Refusal(
             _("{who} does not sleep on a semaphore and may hold mutex").format(
                 who=_names(elsewhere)
@@ -207,7 +207,7 @@ def _grounds(
     yield _("in {in_}, out {out}: {resident} of {slots} slots hold an item").format(
         in_=snapshot.in_, out=snapshot.out, resident=resident, slots=slots
     )
-    if untouched(snapshot):
+    if uninitialised(snapshot):
         yield _("all three semaphores are zero: no process has ever passed one of them")
     for count, text in (
         (
@@ -262,7 +262,7 @@ def _certainty(
         return Certainty.LIKELY
     if snapshot.layout.assumed:
         return Certainty.LIKELY
-    if untouched(snapshot):
+    if uninitialised(snapshot):
         return Certainty.LIKELY if snapshot.layout.libc is Libc.MUSL else Certainty.CERTAIN
     if not codes & DEATHS:
         return Certainty.CERTAIN

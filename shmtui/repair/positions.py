@@ -18,7 +18,9 @@ from typing import Final
 
 from shmtui.diagnosis.history import WAIT_PERMIT
 from shmtui.monitor.process_table import semaphore_at
-from shmtui.procfs.maps import FutexWait, futex_waits, in_system_call, mappings, thread_count
+from shmtui.procfs.futex import FutexWait, futex_waits, in_system_call
+from shmtui.procfs.maps import mappings
+from shmtui.procfs.process import thread_count
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role, SemaphoreRole, Step, step_name
 from shmtui.shm.segment import FileIdentity

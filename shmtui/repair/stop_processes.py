@@ -13,7 +13,7 @@ from typing import Final, Self
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.identity import alive
-from shmtui.procfs.maps import stopped
+from shmtui.procfs.process import stopped
 from shmtui.repair.plan import Refusal
 from shmtui.repair.positions import participants
 from shmtui.repair.resume_guard import ResumeGuard

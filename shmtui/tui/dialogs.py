@@ -99,21 +99,21 @@ class Dialogues:
 
     def audit(self, audit: Audit, view: View) -> None:
         """What went in beside what came out."""
-        from shmtui.diagnosis.audit import audit_lines
+        from shmtui.diagnosis.audit import audit_report
         from shmtui.tui.draw.wrap import wrap
 
         self.detail(
             _("Audit"),
-            lambda width: [line(row) for text in audit_lines(audit) for row in wrap(text, width)],
+            lambda width: [line(row) for text in audit_report(audit) for row in wrap(text, width)],
             view,
         )
 
     def process(self, process: Process, view: View) -> None:
         """A process in full, as it is now."""
-        from shmtui.procfs.details import portrait
+        from shmtui.procfs.details import process_details
         from shmtui.tui.draw.process_details import portrait_text
 
-        seen, now = portrait(process.pid), time.time()
+        seen, now = process_details(process.pid), time.time()
         self.detail(
             _("Process"),
             lambda width: portrait_text(process, seen, now, width, view.glyphs),

@@ -124,6 +124,7 @@ def kill_at(name: str, step: Step) -> None:
 
 TAKE_A_PERMIT = """
 import sys
+from shmtui.shm.control_records import read_header
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import map_segment
@@ -285,7 +286,7 @@ def test_what_is_hidden_lowers_the_certainty() -> None:
 def test_any_history_has_a_diagnosis(
     looks: list[tuple[int, int, int, SemaphoreRole | None]],
 ) -> None:
-    """No history breaks the doctor, and its verdict agrees with its findings."""
+    """No history breaks the doctor, and its status agrees with its findings."""
     history = [
         shown(n / 4, m, e, f, peer(1, Role.UNKNOWN, on)) for n, (m, e, f, on) in enumerate(looks)
     ]

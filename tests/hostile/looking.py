@@ -98,7 +98,7 @@ def look(name: str, options: LayoutOptions, folder: Path, tally: Tally) -> Snaps
         ):
             sampler.sample()
             sampler.slots_shown = 64
-            sampler.watch()
+            sampler.sample_ring()
             snapshot = sampler.sample()
             told(snapshot)
             drawn(snapshot, sampler)

@@ -11,7 +11,7 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
-from shmtui.procfs.maps import stopped
+from shmtui.procfs.process import stopped
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.resume_helper import resume_registered
 from shmtui.repair.stop_processes import ProcessStopper, interrupt_futex_wait

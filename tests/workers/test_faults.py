@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shmtui.errors import ShmtuiError
 from shmtui.monitor.sampler import Sampler
-from shmtui.session.opener import SteeredSource
+from shmtui.session.live_source import LiveSource
 from shmtui.shm.control_format import Field
 from shmtui.shm.faults import Fault, expected_outcome, fault_name, fault_of, fault_word, parse_fault
 from shmtui.shm.owned_buffer import OwnedBuffer
@@ -30,7 +30,7 @@ class Scene:
     def __init__(self, buffer: OwnedBuffer, supervisor: Supervisor) -> None:
         self.buffer, self.supervisor = buffer, supervisor
         self.sampler = Sampler(buffer.name, read_only=False)
-        self.source = SteeredSource(self.sampler, supervisor)
+        self.source = LiveSource(self.sampler, supervisor)
 
     def until(self, holds: Callable[[Snapshot], object], what: str) -> Snapshot:
         """The first look that ``holds``."""
