@@ -1,97 +1,56 @@
-"""``shmtui lab``: lists the lessons, and starts one with its text beside it.
+"""``shmtui lab``: lists the lessons, and starts one with its text beside it."""
 
-A lesson runs on a segment of its own, with this process's PID in its name.
-"""
+import functools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import contextlib
-from collections.abc import Iterator
+import click
 
-from shmtui.cli.run import run
+from shmtui.cli.parameters import LessonName
+from shmtui.cli.translation import TranslatedCommand
+from shmtui.errors import ExitCode
 from shmtui.i18n import _
-from shmtui.layouts.options import LayoutOptions
-from shmtui.lessons.course_programs import course_programs
-from shmtui.lessons.lesson import Lesson
-from shmtui.lessons.scenes import BY_NAME, LESSONS
-from shmtui.lessons.workspace import lesson_segment, lesson_workspace, sweep_workspaces
-from shmtui.session.cleanup import sweep
-from shmtui.session.opener import AttachOptions, SegmentOpener
-from shmtui.session.run_options import RunOptions
-from shmtui.session.terminal import ignore_signals, note_signals, require_terminal, run_dashboard
-from shmtui.shm.faults import parse_fault
-from shmtui.shm.layout import ITEM_TYPES, seed_layout
-from shmtui.shm.libc import running_libc
-from shmtui.shm.protocol import Role
-from shmtui.workers.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from shmtui.lessons.lesson import Lesson
 
 
-def listing() -> Iterator[str]:
-    """The lessons, a line each."""
-    width = max(len(lesson.name) for lesson in LESSONS)
-    for lesson in LESSONS:
+@click.command("lab", cls=TranslatedCommand, short_help="Start a prepared lesson")
+@click.argument("name", type=LessonName(), required=False)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+def command(name: str | None, ascii_only: bool) -> int:
+    """Start a prepared scene with a text beside it: what you see, why, what to press.
+
+    Without NAME, the list of lessons. A lesson has a segment of its own, runs real
+    processes over it, and takes all of it away at the end.
+
+    \b
+    Examples:
+      shmtui lab                the lessons
+      shmtui lab hang           the course's two programs hang, and are rescued
+      shmtui lab no-mutex --lang pt
+    """
+    from shmtui.lessons.scenes import BY_NAME, LESSONS
+
+    if name is None:
+        for text in lesson_lines(LESSONS):
+            click.echo(text)
+        return ExitCode.OK
+    return _start(BY_NAME[name], ascii_only=ascii_only)
+
+
+def lesson_lines(lessons: "Sequence[Lesson]") -> Iterator[str]:
+    """The lessons, a line each, and how to start one."""
+    width = max(len(lesson.name) for lesson in lessons)
+    for lesson in lessons:
         yield f"{lesson.name:<{width}}  {_(lesson.title)}"
     yield ""
     yield _("shmtui lab NAME starts one; its text tells what to press")
 
 
-def start(name: str, *, ascii_only: bool) -> int:
-    """Start a lesson; returns the exit code. ShmtuiError: nothing was started."""
-    lesson = BY_NAME[name]
-    require_terminal(_("read the lessons with shmtui lab"))
-    sweep_workspaces()
-    segment = lesson_segment()
-    if lesson.scene.programs:
-        return _start_programs(lesson, segment, ascii_only=ascii_only)
-    scene = lesson.scene
-    options = RunOptions(
-        segment,
-        slots=scene.slots,
-        producers=scene.producers,
-        consumers=scene.consumers,
-        produce_rate=scene.produce_rate,
-        consume_rate=scene.consume_rate,
-        faults=tuple(parse_fault(fault) for fault in scene.faults),
-        ascii_only=ascii_only,
-        lesson=lesson,
-    )
-    return run(options)
+def _start(lesson: "Lesson", *, ascii_only: bool) -> int:
+    from shmtui.cli.dashboard import show_dashboard
+    from shmtui.session.lesson import start
 
-
-def _start_programs(lesson: Lesson, segment: str, *, ascii_only: bool) -> int:
-    """The course's two programs over a segment of zeros, as the programs make it."""
-    note_signals()
-    for _leftover in sweep():
-        pass  # A lesson that was killed leaves a control block beside its segment.
-    layout = seed_layout(lesson.scene.slots, ITEM_TYPES["int32"], running_libc())
-    options = AttachOptions(
-        name=segment,
-        layout=LayoutOptions(slots=lesson.scene.slots),
-        write=True,
-        ascii_only=ascii_only,
-    )
-    with contextlib.ExitStack() as cleaning:
-        folder = cleaning.enter_context(lesson_workspace(segment, layout.size))
-        produce, consume = course_programs(segment, folder)
-        opener = SegmentOpener(options)
-        cleaning.callback(opener.close)
-        opened = opener.open(segment)
-        cleaning.callback(ignore_signals)
-        steering = opened.steering
-        assert isinstance(steering, Supervisor)
-
-        def begin() -> None:
-            steering.start_program(Role.PRODUCER, produce)
-            steering.start_program(Role.CONSUMER, consume)
-
-        steering.start_later(begin)
-        from shmtui.tui.app import DashboardApp
-
-        app = DashboardApp(
-            opened.source,
-            steering,
-            ascii_only=ascii_only,
-            make_repairer=opened.make_repairer,
-            auditor=opened.auditor,
-            opener=opener,
-            lesson=lesson,
-        )
-        return run_dashboard(app)
+    show = functools.partial(show_dashboard, ascii_only=ascii_only, lesson=lesson)
+    return start(lesson, show, ascii_only=ascii_only)

@@ -5,7 +5,6 @@ then, still ends the same findings. Every process that was stopped is continued,
 """
 
 import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +14,7 @@ from shmtui.i18n import _, ngettext
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.process_states import named_files
 from shmtui.monitor.sampler import Sampler
+from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.planner import make_plan
 from shmtui.repair.positions import ProtocolPosition, locate, participants, with_earlier
@@ -109,10 +109,13 @@ class Repairer:
         name: str,
         options: LayoutOptions | None = None,
         folder: str = SHM_DIR,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._name = name
         self._options = options or LayoutOptions()
         self._folder = folder
+        self._clock = clock
 
     def propose(self, seconds: float = WATCH_SECONDS) -> Plan | Refusal | None:
         """Watch, and say what would be done; nothing is touched. None: nothing is wrong."""
@@ -125,7 +128,7 @@ class Repairer:
                 found = make_plan(snapshot, findings, self._positions(sampler, snapshot))
                 if not isinstance(found, Refusal) or not found.transient or attempt == TRIES - 1:
                     return found
-                time.sleep(SAMPLE_SECONDS / 4)
+                self._clock.sleep(SAMPLE_SECONDS / 4)
         return None
 
     def carry_out(self, agreed: Plan) -> Report | Refusal:
@@ -160,7 +163,7 @@ class Repairer:
             refusal = done
             if not done.transient:
                 break
-            time.sleep(SAMPLE_SECONDS / 10)
+            self._clock.sleep(SAMPLE_SECONDS / 10)
         return refusal
 
     def _try(self, sampler: Sampler, agreed: Plan, stopper: ProcessStopper) -> Plan | Refusal:
@@ -220,9 +223,9 @@ class Repairer:
         interruptions, moved = 0, False
         with self._sampler(options) as sampler:
             first = sampler.sample()
-            end = time.monotonic() + MOVING_SECONDS
-            while time.monotonic() < end:
-                time.sleep(INTERRUPT_SECONDS)
+            end = self._clock.monotonic() + MOVING_SECONDS
+            while self._clock.monotonic() < end:
+                self._clock.sleep(INTERRUPT_SECONDS)
                 snapshot = sampler.sample(thorough=True)
                 moved = moved or _indices(snapshot) != _indices(first)
                 sleepers.update(self._positions(sampler, snapshot), snapshot)
@@ -240,12 +243,12 @@ class Repairer:
         """The findings after ``seconds`` and at least ``samples`` samples; or as soon as there
         are ``enough``.
         """
-        end, taken = time.monotonic() + seconds, 1
+        end, taken = self._clock.monotonic() + seconds, 1
         snapshot = sampler.sample()
-        while time.monotonic() < end or taken < samples:
+        while self._clock.monotonic() < end or taken < samples:
             if enough is not None and len(snapshot.health.findings) >= enough:
                 break
-            time.sleep(SAMPLE_SECONDS)
+            self._clock.sleep(SAMPLE_SECONDS)
             snapshot, taken = sampler.sample(), taken + 1
         return snapshot.health.findings
 
@@ -259,7 +262,9 @@ class Repairer:
 
     @contextlib.contextmanager
     def _sampler(self, options: LayoutOptions) -> Iterator[Sampler]:
-        with contextlib.closing(Sampler(self._name, options, folder=self._folder)) as sampler:
+        with contextlib.closing(
+            Sampler(self._name, options, folder=self._folder, clock=self._clock)
+        ) as sampler:
             yield sampler
 
 

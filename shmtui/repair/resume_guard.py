@@ -1,15 +1,12 @@
 """The guard of a repair: continues stopped processes if the repair is killed."""
 
-import os
 import select
 import subprocess
-import sys
-from pathlib import Path
 from typing import Final
 
-import shmtui
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.procfs.interpreter import module_command, module_environment
 from shmtui.repair.resume_helper import READY
 
 START_SECONDS: Final = 20.0
@@ -24,7 +21,7 @@ class ResumeGuard:
     """
 
     def __init__(self, command: tuple[str, ...] | None = None) -> None:
-        helper = (sys.executable, "-P", "-S", "-m", "shmtui.repair.resume_helper")
+        helper = module_command("shmtui.repair.resume_helper", site=False)
         try:
             self._process = subprocess.Popen(
                 command or helper,
@@ -33,7 +30,7 @@ class ResumeGuard:
                 bufsize=0,
                 # In a session of its own: a signal to the terminal's or the shell's job misses it.
                 start_new_session=True,
-                env=os.environ | {"PYTHONPATH": str(Path(shmtui.__file__).parent.parent)},
+                env=module_environment(),
             )
         except OSError as error:
             raise _absent(str(error.strerror)) from None

@@ -112,7 +112,7 @@ class Mix:
         """Do one thing that may be done to a healthy buffer."""
         supervisor, rng = self._supervisor, self._rng
         role = rng.choice(ROLES)
-        supervisor._reap_ready(0)
+        supervisor.reap(0)
         crew = self._pids[role] = [pid for pid in self._pids[role] if pid in supervisor.pids]
         what = rng.choice(("rate", "rate", "rate", "pause", "resume", "add", "end", "program"))
         if what == "add" and len(crew) < MOST:

@@ -50,7 +50,7 @@ def test_killed_anywhere_in_the_transfer(name: str) -> None:
         kill_at(name, Step.TRANSFER)
 
         def one_gone() -> bool:
-            crew.supervisor._reap_ready(0.05)
+            crew.supervisor.reap(0.05)
             return len(crew.supervisor.pids) == 3
 
         poll(one_gone, "it is gone")

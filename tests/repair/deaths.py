@@ -21,7 +21,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Refusal
-from shmtui.session.opener import SteeredSource
+from shmtui.session.live_source import LiveSource
 from shmtui.shm.faults import DIE_AT, Fault
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
@@ -95,7 +95,7 @@ class Crew:
         self._closing.callback(self.supervisor.close)
         self.sampler = Sampler(name)
         self._closing.callback(self.sampler.close)
-        self.source = SteeredSource(self.sampler, self.supervisor)
+        self.source = LiveSource(self.sampler, self.supervisor)
         self.pids = {role: [self.supervisor.start(role) for _ in range(each)] for role in ROLES}
         poll(self.supervisor.ready, "all have joined")
 
@@ -120,7 +120,7 @@ class Crew:
             os.kill(pid, signal.SIGKILL)
 
         def gone() -> bool:
-            self.supervisor._reap_ready(0.05)
+            self.supervisor.reap(0.05)
             return pid not in self.supervisor.pids
 
         poll(gone, f"{name} dies at {step.name}")

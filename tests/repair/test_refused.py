@@ -45,7 +45,7 @@ def test_too_few_slots_after_a_death(name: str, slots: int, named: bool) -> None
         done = run_shmtui("repair", name, "--yes")
         assert (done.returncode, done.stderr) == (2, "")
         assert "more than one reading" in done.stdout
-        assert "what would settle it" in done.stdout
+        assert "to settle it: " in done.stdout
         assert words(name) == before
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shmtui.errors import ShmtuiError
 from shmtui.monitor.sampler import Sampler
-from shmtui.session.opener import SteeredSource
+from shmtui.session.live_source import LiveSource
 from shmtui.shm.control_format import Field
 from shmtui.shm.faults import Fault, expected_outcome, fault_name, fault_of, fault_word, parse_fault
 from shmtui.shm.owned_buffer import OwnedBuffer
@@ -30,7 +30,7 @@ class Scene:
     def __init__(self, buffer: OwnedBuffer, supervisor: Supervisor) -> None:
         self.buffer, self.supervisor = buffer, supervisor
         self.sampler = Sampler(buffer.name, read_only=False)
-        self.source = SteeredSource(self.sampler, supervisor)
+        self.source = LiveSource(self.sampler, supervisor)
 
     def until(self, holds: Callable[[Snapshot], object], what: str) -> Snapshot:
         """The first look that ``holds``."""
@@ -95,7 +95,7 @@ def test_each_fault_gives_what_was_said(scene: MakeScene, fault: Fault, role: Ro
     made = pids[role] if fault in {Fault.NO_MUTEX, Fault.SWAPPED_WAITS} else [pid]
     for each in made:
         at.supervisor.set_fault(each, fault)
-    assert f"to expect: {expected_outcome(fault, role).expect}" in at.told()
+    assert f"to expect: {expected_outcome(fault, role).effect}" in at.told()
     other = Role.CONSUMER if role is Role.PRODUCER else Role.PRODUCER
     if fault is Fault.SWAPPED_WAITS:
         # Whoever makes it has to find no permit, once.
@@ -111,7 +111,7 @@ def test_each_fault_gives_what_was_said(scene: MakeScene, fault: Fault, role: Ro
         assert not at.source.sample().health.findings
         return
     at.found(expected, audited=expected in {"lost-permit", "items-lost"})
-    assert f"{expected} came of it, as expected" in at.told()
+    assert f"{expected}, as expected" in at.told()
 
 
 def made_or_gone(at: Scene, pid: int) -> bool:
@@ -183,10 +183,10 @@ def test_ended_in_the_middle_of_a_step_it_gives_all_back(scene: MakeScene) -> No
         press(at, pid)
     assert values(at.buffer)[0] == 0
     at.supervisor.terminate(pid)
-    at.supervisor._reap_ready(5)
+    at.supervisor.reap(5)
     assert pid not in at.supervisor.pids
     at.supervisor.terminate(pids[Role.CONSUMER][0])
-    at.supervisor._reap_ready(5)
+    at.supervisor.reap(5)
     mutex, empty, full = values(at.buffer)
     assert (mutex, empty + full) == (1, 5)
 
@@ -268,7 +268,18 @@ def test_names_are_read_back(fault: Fault, role: Role, number: int | None) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "none", "nonsense", "producer:die-at=read", "x:sit", "producer:", "sit:producer"]
+    "text",
+    [
+        "producer" + "9" * 5000 + ":sit",
+        "producer²:sit",
+        "",
+        "none",
+        "nonsense",
+        "producer:die-at=read",
+        "x:sit",
+        "producer:",
+        "sit:producer",
+    ],
 )
 def test_refused_with_the_way_out(text: str) -> None:
     """What is no fault is refused, with those that are."""
@@ -281,8 +292,8 @@ def test_every_fault_says_what_to_expect() -> None:
     for role in ROLES:
         for fault in FAULTS:
             told = expected_outcome(fault, role)
-            assert told.does
-            assert told.expect
+            assert told.action
+            assert told.effect
         for step in PROTOCOL_STEPS:
-            assert step_name(role, step) in expected_outcome(Fault(16 + step), role).does
-    assert SemaphoreRole.MUTEX in expected_outcome(Fault.NO_MUTEX, Role.PRODUCER).does
+            assert step_name(role, step) in expected_outcome(Fault(16 + step), role).action
+    assert SemaphoreRole.MUTEX in expected_outcome(Fault.NO_MUTEX, Role.PRODUCER).action

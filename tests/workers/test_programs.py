@@ -9,7 +9,7 @@ import pytest
 
 from shmtui.procfs.identity import start_time
 from shmtui.shm.protocol import Role
-from shmtui.workers import supervisor as supervisor_module
+from shmtui.workers import children as children_module
 from shmtui.workers.child import group_members
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import MakeBuffer
@@ -72,7 +72,7 @@ async def test_what_will_not_end_is_killed(
     make_buffer: MakeBuffer, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A child that ignores the signal does not outlive its script."""
-    monkeypatch.setattr(supervisor_module, "END_SECONDS", 0.3)
+    monkeypatch.setattr(children_module, "END_SECONDS", 0.3)
     supervisor = crew(make_buffer(2))
     pid, child = await started(supervisor, script(tmp_path, STUBBORN))
     supervisor.terminate(pid)

@@ -52,7 +52,7 @@ class FaultsPanel(RowsPanel):
         fault, glyphs = self.faults[at], self.view.glyphs
         name = fault_name(fault, self._role)
         role = "warn-strong" if fault in self._now else "strong"
-        does = (expected_outcome(fault, self._role).does, "muted")
+        does = (expected_outcome(fault, self._role).action, "muted")
         return clip_line(line((fit(name, _NAME), role), does), width, glyphs.ellipsis)
 
     def below(self, width: int) -> list[Line]:
@@ -61,8 +61,8 @@ class FaultsPanel(RowsPanel):
         rows: list[Line] = [()]
         finding = f" ({told.finding})" if told.finding else ""
         for head, text in (
-            (_("It"), told.does),
-            (_("To expect"), told.expect + finding),
+            (_("It"), told.action),
+            (_("To expect"), told.effect + finding),
         ):
             pieces = wrap(f"{head}: {text}", width)
             rows += [line(piece) for piece in pieces]
