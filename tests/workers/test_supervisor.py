@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import pytest
 
@@ -18,7 +20,7 @@ from shmtui.workers import supervisor as supervisor_module
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import MakeBuffer, join
 from tests.program import running, worker_records
-from tests.waiting import poll, until
+from tests.waiting import PATIENCE, poll, until
 from tests.workers.crew import (
     Crew,
     blocked,
@@ -29,6 +31,9 @@ from tests.workers.crew import (
     values,
     wait_items,
 )
+
+FD_SETSIZE: Final = 1024
+"""Descriptors that select(2) can name."""
 
 
 def watched(supervisor: Supervisor) -> Callable[[], str]:
@@ -245,3 +250,40 @@ def test_orders_to_the_dead_are_nothing(make_buffer: MakeBuffer, crew: Crew) -> 
     supervisor.set_rate(pid, 5.0)
     supervisor.reset_rate(pid)
     assert (supervisor.history(), words[Field.ORDER]) == before
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """This process has more than 1024 open files, so that every new descriptor is above that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < FD_SETSIZE + 100:
+        pytest.skip("this user may not open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, FD_SETSIZE + 100), hard))
+    opened: list[int] = []
+    try:
+        while not opened or opened[-1] < FD_SETSIZE:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for fd in opened:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("with_loop", [True, False])
+async def test_descriptors_above_the_limit_of_select(
+    make_buffer: MakeBuffer, crew: Crew, many_descriptors: None, with_loop: bool
+) -> None:
+    """With 1024 files open a child's last words and its end are noticed as ever."""
+    buffer = make_buffer(5)
+    map_segment(buffer.name)[buffer.layout.in_ : buffer.layout.in_ + 4] = b"\x63\0\0\0"
+    supervisor = crew(buffer)
+    if with_loop:
+        watched(supervisor)
+    pid = supervisor.start(Role.PRODUCER)
+    if with_loop:
+        await until(lambda: not supervisor.owns(pid), "it has ended")
+    else:
+        while supervisor.owns(pid):
+            supervisor.reap(PATIENCE)
+    assert supervisor.history()[-1].text.endswith(": shmtui worker: in is 99, outside 0…4")
