@@ -47,6 +47,9 @@ def mark(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Ite
     """Every test leaves /dev/shm and the process table as it found them."""
     value = f"{os.getpid()}-{next(_numbers)}"
     monkeypatch.setenv(MARK, value)
+    # pytest-xdist sets them for its own lines; a program would take them for its terminal's size.
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("LINES", raising=False)
     alone = request.node.get_closest_marker("alone") is not None
     with turn(alone=alone), nothing_left(value):
         yield value
