@@ -329,12 +329,25 @@ class Snapshot:
     health: Health = Health()
     supervised: bool = False
     """The shmtui that made its control block is alive."""
-    hidden: bool = False
-    """Somebody may map it whom this user cannot look at."""
+    unseen: bool = False
+    """A process that this user cannot read may take part: it could open the segment for writing.
+    Root's processes count only where the segment is root's; see ``assumptions``.
+    """
+    waits_hidden: tuple[int, ...] = ()
+    """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
+    assumptions: tuple[str, ...] = ()
+    """What is assumed of processes that this user cannot read, in words: it holds for nearly
+    every program, and is no proof. A finding that rests on it is at most likely and names it.
+    """
     limits: tuple[str, ...] = ()
     """What this user may not see, and how to get to see it."""
     uptime: float | None = None
     """Seconds since the buffer was created, where its control block says so."""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether this user cannot see all that may take part: a process, or what one waits on."""
+        return self.unseen or bool(self.waits_hidden)
 
     @property
     def counts_on(self) -> bool:

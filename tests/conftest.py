@@ -16,7 +16,7 @@ from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.ring import Ring, semaphore_names
 from shmtui.shm.segment import map_segment, unlink_segment
 from tests.compiling import Compiler
-from tests.traces import MARK, PREFIX, nothing_left
+from tests.traces import MARK, PREFIX, nothing_left, turn
 
 _numbers = itertools.count(1)
 
@@ -30,9 +30,12 @@ for _ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
 os.environ["SHMTUI_LANG"] = "en"
 
 # No deadline: how fast this machine is proves nothing. The autouse fixture is made once a test.
+# The same examples in every run: what one run proved, the next one proves too.
 settings.register_profile(
     "shmtui",
     deadline=None,
+    derandomize=True,
+    database=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -40,11 +43,12 @@ settings.load_profile("shmtui")
 
 
 @pytest.fixture(autouse=True)
-def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def mark(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
     """Every test leaves /dev/shm and the process table as it found them."""
     value = f"{os.getpid()}-{next(_numbers)}"
     monkeypatch.setenv(MARK, value)
-    with nothing_left(value):
+    alone = request.node.get_closest_marker("alone") is not None
+    with turn(alone=alone), nothing_left(value):
         yield value
 
 

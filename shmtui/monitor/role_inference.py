@@ -74,7 +74,7 @@ class RoleInference:
         """Let nothing be concluded across a gap in what was seen."""
         self._last = None
 
-    def see(self, now: ContextSwitchSample, roles: Mapping[int, Role]) -> dict[int, Role]:
+    def add(self, now: ContextSwitchSample, roles: Mapping[int, Role]) -> dict[int, Role]:
         """Take a look in; returns the roles that have just become plain, by PID."""
         last, self._last = self._last, now
         if last is None:

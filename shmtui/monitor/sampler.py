@@ -13,6 +13,7 @@ from shmtui.monitor.control_reader import in_flight, permits_held, totals
 from shmtui.monitor.open_segment import OpenSegment
 from shmtui.monitor.ring_reader import RingReader, RingState
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
+from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.identity import alive
 from shmtui.shm.control_format import Flags, control_name
 from shmtui.shm.control_records import ControlHeader
@@ -182,7 +183,9 @@ class Sampler:
         reading = segment.read_steadily(ring_reader, self.slots_shown)
         header, ring, records = reading.header, reading.ring, reading.records
         table.infer_roles(run_stamps, ring.in_, ring.out)
-        processes = table.read(records, now_ns, reading.states or {}, thorough=thorough)
+        processes = table.read(
+            records, now_ns, _access(status), reading.states or {}, thorough=thorough
+        )
         known = reading.states is not None and segment.counted and header is not None
         items, room = permits_held(records) if known else (None, None)
         full = _occupancy(layout, ring, items, room)
@@ -203,7 +206,9 @@ class Sampler:
             throughput=self._throughput(header, processes, now_ns),
             processes=processes,
             limits=self._limits(),
-            hidden=table.hidden,
+            unseen=table.unseen.may_take_part,
+            waits_hidden=table.waits_hidden,
+            assumptions=table.unseen.assumptions,
             supervised=self._supervised(header, now_ns),
             totals=None if header is None else totals(header, records),
             audit=self.audit,
@@ -211,15 +216,17 @@ class Sampler:
         )
 
     def _raw(self, status: SegmentStatus, now_ns: int) -> Snapshot:
-        candidates = self._segment.resolved.candidate_options
+        candidates, table = self._segment.resolved.candidate_options, self._segment.processes
         return Snapshot(
             time=self._clock.time(),
             monotonic_ns=now_ns,
             segment=self._segment_info(status),
             layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", candidates),
-            processes=self._segment.processes.read((), now_ns),
+            processes=table.read((), now_ns, _access(status)),
             limits=self._limits(),
-            hidden=self._segment.processes.hidden,
+            unseen=table.unseen.may_take_part,
+            waits_hidden=table.waits_hidden,
+            assumptions=table.unseen.assumptions,
         )
 
     def _follow(self, status: SegmentStatus) -> SegmentStatus:
@@ -299,6 +306,10 @@ class Sampler:
         if snapshot.out is None or ring is None:
             return 0
         return sum(map(checksum_of, ring.resident(snapshot.out, count))) & _MASK
+
+
+def _access(status: SegmentStatus) -> FileAccess:
+    return FileAccess(status.uid, status.gid, status.mode)
 
 
 def _occupancy(

@@ -12,7 +12,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
 from shmtui.layouts.options import LayoutOptions
-from shmtui.monitor.process_table import named_files
+from shmtui.monitor.process_states import named_files
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.repair.plan import Change, Plan, Refusal

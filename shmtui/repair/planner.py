@@ -56,7 +56,7 @@ def make_plan(
     if refusal is not None:
         return refusal
     if placed is None:
-        return _ambiguous_waits(positions)
+        return _hidden_waits(snapshot, positions)
     codes = {finding.code for finding in wanted}
     resident = resident_items(snapshot, placed, codes)
     if isinstance(resident, Refusal):
@@ -125,9 +125,15 @@ def _unreadable(snapshot: Snapshot) -> Refusal | None:
                     "programs again"
                 ),
             )
-    if snapshot.hidden:
-        limits = "; ".join(snapshot.limits) or _("a process that may take part cannot be read")
-        return Refusal(limits, _("run shmtui as root"))
+    if snapshot.unseen:
+        return Refusal(
+            _("a process that this user cannot read may take part: {limits}").format(
+                limits="; ".join(snapshot.limits)
+            ),
+            _("sudo shmtui repair {name}, with the same options").format(
+                name=snapshot.segment.name
+            ),
+        )
     return None
 
 
@@ -136,7 +142,7 @@ def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Re
     running = [p for p in positions if p.place is Place.UNKNOWN]
     blind = [p for p in running if not p.readable]
     if blind:
-        return _ambiguous_waits(blind, transient=True)
+        return _hidden_waits(snapshot, blind, transient=True)
     if running:
         return Refusal(
             _("{who} runs, and may be in the critical section").format(who=_names(running)),
@@ -159,25 +165,26 @@ def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Re
             _("{who} waits for mutex, and may be a producer or a consumer").format(
                 who=_names(sideless)
             ),
-            _(
-                "stop PID {pid} for good, run shmtui repair, and start it again: which permit it "
-                "waits for then tells its side"
-            ).format(pid=sideless[0].process.pid),
+            _("end PID {pid}, run shmtui repair {name}, and start it again").format(
+                pid=sideless[0].process.pid, name=snapshot.segment.name
+            ),
         )
     return None
 
 
-def _ambiguous_waits(positions: Sequence[ProtocolPosition], *, transient: bool = False) -> Refusal:
-    """The refusal where what processes wait on is hidden, and the waiter counts leave it open."""
+def _hidden_waits(
+    snapshot: Snapshot, positions: Sequence[ProtocolPosition], *, transient: bool = False
+) -> Refusal:
+    """The refusal where waits cannot be read, and the waiter counts do not tell them."""
     hidden = [p for p in positions if not p.readable]
     return Refusal(
-        _("what {who} waits on cannot be read by this user (/proc/PID/syscall)").format(
+        _("this user may not read what {who} waits on, and the waiter counts leave it open").format(
             who=_names(hidden)
         ),
         _(
-            "run shmtui repair as root (sudo), or first: sudo sysctl kernel.yama.ptrace_scope=0, "
-            "where it is 1"
-        ),
+            "sudo shmtui repair {name}, with the same options; or, where Yama forbids it: sudo "
+            "sysctl kernel.yama.ptrace_scope=0, and again"
+        ).format(name=snapshot.segment.name),
         transient,
     )
 
@@ -231,6 +238,8 @@ def _grounds(
             yield text.format(count=count)
     if not positions:
         yield _("no live process maps it")
+    for assumption in snapshot.assumptions:
+        yield _("assumed: {assumption}").format(assumption=assumption)
     for chosen, text in (
         (
             [p for p in positions if p.on_mutex and p.process.role is Role.UNKNOWN],
@@ -260,7 +269,7 @@ def _certainty(
         for p in positions
     ):
         return Certainty.LIKELY
-    if snapshot.layout.assumed:
+    if snapshot.layout.assumed or snapshot.assumptions:
         return Certainty.LIKELY
     if uninitialised(snapshot):
         return Certainty.LIKELY if snapshot.layout.libc is Libc.MUSL else Certainty.CERTAIN

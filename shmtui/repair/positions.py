@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from shmtui.diagnosis.history import WAIT_PERMIT
-from shmtui.monitor.process_table import semaphore_at
+from shmtui.monitor.process_states import semaphore_at
 from shmtui.procfs.futex import FutexWait, futex_waits, in_system_call
 from shmtui.procfs.maps import mappings
 from shmtui.procfs.process import thread_count

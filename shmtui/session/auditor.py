@@ -1,4 +1,4 @@
-"""An audit while the workers live: they are brought to rest, counted, and let go."""
+"""An audit of a live run: the workers are paused, the items counted, the workers resumed."""
 
 from typing import Final
 
@@ -10,16 +10,16 @@ from shmtui.snapshot import Origin, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
 
 REST_NS: Final = 1_600_000_000
-"""How long everything has to stand still: as long as a lost permit takes to be found."""
+"""Nanoseconds without any change before the audit counts: as long as lost-permit takes."""
 PATIENCE_NS: Final = 4_000_000_000
-"""How long is waited for that."""
+"""Nanoseconds after which the audit counts although something still moves."""
 
 _BUSY: Final = {ProcessState.STARTING, ProcessState.RUNNING, ProcessState.PACING}
 _AT_REST: Final = {ProcessState.PAUSED, ProcessState.ENDED}
 
 
 class Auditor:
-    """Driven by the samples that are taken anyway, and by their times; nothing here waits."""
+    """Carries out an audit over the snapshots it is given; never blocks, never samples by itself."""
 
     def __init__(self, sampler: Sampler, supervisor: Supervisor) -> None:
         self._sampler = sampler
@@ -30,15 +30,15 @@ class Auditor:
         self._still: tuple[object, int] = (None, 0)
 
     def begin(self) -> None:
-        """Have the workers come to rest. While one audit is on, another is the same one."""
+        """Pause the workers and start an audit; has no effect while one is under way."""
         if not self._running:
             self._held = self._supervisor.hold_running()
             self._running, self._begun_ns = True, 0
             self._still = (None, 0)
-            self._supervisor.emit(Severity.INFO, _("audit: the workers are brought to rest"))
+            self._supervisor.emit(Severity.INFO, _("audit: the workers are being paused"))
 
-    def look(self, snapshot: Snapshot, *, foreign: bool) -> None:
-        """Take a sample in; the audit is made once nothing has moved for a second."""
+    def update(self, snapshot: Snapshot, *, foreign: bool) -> None:
+        """Continue a started audit; it ends once nothing has moved for `REST_NS`."""
         if not self._running:
             return
         now = snapshot.monotonic_ns

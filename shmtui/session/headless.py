@@ -80,7 +80,7 @@ async def _headless(
     seconds = (time.monotonic_ns() - started) / 1e9
     for number in ENDING_SIGNALS:
         loop.remove_signal_handler(number)
-    # Here, and not once the loop is closed: there would be a moment with nobody at the door.
+    # Before the loop closes: no moment without a handler.
     ignore_signals()
     return (128 + ended.result() if ended.done() else ExitCode.OK), seconds
 
@@ -93,7 +93,7 @@ def _end(ended: "asyncio.Future[int]", number: int) -> None:
 def settle(
     sampler: Sampler, source: LiveSource, seconds: float, died_mid_transfer: tuple[str, ...] = ()
 ) -> Audit:
-    """Count what a run moved, once its workers have ended; what is wrong then is found too."""
+    """Count what a run moved after its workers ended, and let the findings about it appear."""
     snapshot = source.sample()
     audit = audit_of(
         snapshot, sampler.resident_sum, foreign=source.foreign_seen, seconds=seconds,
@@ -109,7 +109,7 @@ def settle(
 
 
 def at_rest(snapshot: Snapshot) -> bool:
-    """Whether the semaphores stand as they have to where nobody is at work."""
+    """Whether the semaphores have the values of a buffer that nobody is inside of."""
     values = {role: state.value for role, state in snapshot.semaphores.items()}
     if None in values.values():
         return True

@@ -4,11 +4,12 @@ from typing import Final
 
 from shmtui.monitor.sampler import Sampler
 from shmtui.session.auditor import Auditor
-from shmtui.session.fault_outcomes import Trials
+from shmtui.session.fault_outcomes import FaultOutcomes
 from shmtui.snapshot import Origin, Snapshot
 from shmtui.workers.supervisor import Supervisor
 
 PUBLISH_NS: Final = 500_000_000
+"""Nanoseconds between two publications of the measured rates."""
 
 
 class LiveSource:
@@ -17,17 +18,17 @@ class LiveSource:
     def __init__(self, sampler: Sampler, supervisor: Supervisor) -> None:
         self._sampler = sampler
         self._supervisor = supervisor
-        self._trials = Trials()
+        self._fault_outcomes = FaultOutcomes()
         self.auditor = Auditor(sampler, supervisor)
-        """Compares what went in with what came out, when it is asked to."""
+        """Compares what was produced with what was consumed, on request."""
         self._published_ns = 0
         self.foreign_seen = False
-        """Whether anybody took part whose items nobody counts."""
+        """Whether a process took part whose items are not counted."""
         self.last: Snapshot | None = None
 
     @property
     def name(self) -> str:
-        """The segment's."""
+        """The segment's name."""
         return self._sampler.name
 
     def read(self, offset: int, length: int) -> bytes:
@@ -35,12 +36,12 @@ class LiveSource:
         return self._sampler.read(offset, length)
 
     def close(self) -> None:
-        """Give the descriptors back; the workers go on."""
+        """Close the descriptors; the workers go on."""
         self._sampler.close()
 
     @property
     def slots_shown(self) -> int:
-        """How many slots' values the samples carry."""
+        """How many slots' values a snapshot holds."""
         return self._sampler.slots_shown
 
     @slots_shown.setter
@@ -48,13 +49,13 @@ class LiveSource:
         self._sampler.slots_shown = count
 
     def sample(self) -> Snapshot:
-        """Look once."""
+        """Sample once, and pass the snapshot to the auditor and the fault outcomes."""
         snapshot = self._sampler.sample()
         if any(p.origin is not Origin.WORKER for p in snapshot.processes):
             self.foreign_seen = True
         self.last = snapshot
-        self.auditor.look(snapshot, foreign=self.foreign_seen)
-        for severity, text in self._trials.look(snapshot):
+        self.auditor.update(snapshot, foreign=self.foreign_seen)
+        for severity, text in self._fault_outcomes.update(snapshot):
             self._supervisor.emit(severity, text)
         if snapshot.monotonic_ns - self._published_ns >= PUBLISH_NS:
             self._published_ns = snapshot.monotonic_ns

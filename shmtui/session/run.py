@@ -53,12 +53,12 @@ class RunOptions:
     producer_commands: tuple[tuple[str, ...], ...] = ()
     consumer_commands: tuple[tuple[str, ...], ...] = ()
     faults: tuple[FaultOrder, ...] = ()
-    """Mistakes that the first workers are told to make."""
+    """Faults that the first workers are ordered to make."""
     json: bool = False
     refresh_hz: float = 10.0
     ascii_only: bool = False
     lesson: "Lesson | None" = None
-    """What is told beside the panels."""
+    """The lesson whose text stands beside the panels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def run(options: RunOptions, show: Callable[[Run], int]) -> int:
 
 def _run(options: RunOptions, layout: Layout, show: Callable[[Run], int]) -> int:
     with contextlib.ExitStack() as cleaning:
-        # What is registered last runs first, so signals are ignored while the rest is undone.
+        # Registered last, run first: signals are ignored while the rest is undone.
         buffer = OwnedBuffer.create(options.name, layout, own_identity(), options.mode)
         cleaning.callback(_farewell, options, buffer)
         rates = {Role.PRODUCER: options.produce_rate, Role.CONSUMER: options.consume_rate}
@@ -151,7 +151,7 @@ def _farewell(options: RunOptions, buffer: OwnedBuffer) -> None:
 
 
 def clean_up(buffer: OwnedBuffer, *, keep: bool) -> str:
-    """Unlink a run's buffer, or leave it as asked; returns what is worth a last line."""
+    """Unlink a run's buffer, or keep it if asked to; returns the last line for the user, or ''."""
     if keep:
         buffer.control.keep()
         return _("kept {name}: look at it with shmtui stat, remove it with shmtui rm").format(

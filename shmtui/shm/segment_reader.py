@@ -32,6 +32,7 @@ class SegmentStatus:
     size: int
     mode: int
     uid: int
+    gid: int
     unlinked: bool
     replaced: bool
     """Another file has the name now."""
@@ -70,6 +71,7 @@ class SegmentReader:
             size=status.st_size,
             mode=stat.S_IMODE(status.st_mode),
             uid=status.st_uid,
+            gid=status.st_gid,
             unlinked=unlinked,
             replaced=at_name is not None and at_name != self.identity,
         )

@@ -268,7 +268,7 @@ def test_somebody_who_might_hold_it_is_not_called_dead() -> None:
 def test_what_is_hidden_lowers_the_certainty() -> None:
     """A process that cannot be looked at makes a finding likely, not certain."""
     looks = [
-        replace(shown(t / 4, 1, 3, 0, peer(2, Role.CONSUMER, FULL)), hidden=True) for t in range(8)
+        replace(shown(t / 4, 1, 3, 0, peer(2, Role.CONSUMER, FULL)), unseen=True) for t in range(8)
     ]
     (finding,) = diagnose(looks).findings
     assert (finding.code, finding.certainty) == ("lost-permit", Certainty.LIKELY)

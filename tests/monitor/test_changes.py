@@ -80,7 +80,7 @@ def test_the_last_to_leave_is_told() -> None:
     """Unless somebody may map it whom this user cannot see."""
     before = look(foreign(1))
     assert texts(before, look())[-1] == "nobody maps /jobs any more"
-    assert texts(before, look(hidden=True)) == ["./p1 (PID 1) left"]
+    assert texts(before, look(unseen=True)) == ["./p1 (PID 1) left"]
 
 
 def test_an_end_that_is_still_news_says_how() -> None:

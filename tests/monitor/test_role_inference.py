@@ -55,18 +55,18 @@ def test_one_who_left_may_have_done_it() -> None:
 def test_a_role_takes_several_deeds_of_one_kind() -> None:
     """Once is chance, and who does both is of neither kind."""
     infer_roles, roles = RoleInference(), {1: Role.UNKNOWN}
-    learned = [infer_roles.see(moment({1: n}, n, 0), roles) for n in range(ENOUGH + 1)]
+    learned = [infer_roles.add(moment({1: n}, n, 0), roles) for n in range(ENOUGH + 1)]
     assert learned == [{}] * ENOUGH + [{1: Role.PRODUCER}]
 
     both = RoleInference()
-    assert not any(both.see(moment({1: n}, n, n), roles) for n in range(9))
+    assert not any(both.add(moment({1: n}, n, n), roles) for n in range(9))
 
 
 def test_a_gap_is_no_evidence() -> None:
     """What ran while nobody looked is not known."""
     infer_roles, roles = RoleInference(), {1: Role.UNKNOWN}
     for n in range(9):
-        assert not infer_roles.see(moment({1: n}, n, 0), roles)
+        assert not infer_roles.add(moment({1: n}, n, 0), roles)
         infer_roles.forget()
 
 
@@ -74,7 +74,7 @@ def test_deeds_of_a_process_that_is_gone_are_not_its_successors() -> None:
     """A PID is used again."""
     infer_roles = RoleInference()
     for n in range(ENOUGH):
-        infer_roles.see(moment({1: n}, n, 0), {1: Role.UNKNOWN})
-    infer_roles.see(moment({}, ENOUGH, 0), {})
-    infer_roles.see(moment({1: 0}, ENOUGH, 0), {1: Role.UNKNOWN})
-    assert not infer_roles.see(moment({1: 1}, ENOUGH + 1, 0), {1: Role.UNKNOWN})
+        infer_roles.add(moment({1: n}, n, 0), {1: Role.UNKNOWN})
+    infer_roles.add(moment({}, ENOUGH, 0), {})
+    infer_roles.add(moment({1: 0}, ENOUGH, 0), {1: Role.UNKNOWN})
+    assert not infer_roles.add(moment({1: 1}, ENOUGH + 1, 0), {1: Role.UNKNOWN})

@@ -168,7 +168,7 @@ async def test_the_cursor_stays_with_its_row() -> None:
 async def test_limits_are_told_once() -> None:
     """What this user may not see is an event, and the table says that there may be more."""
     limit = "what PID 9 waits on is hidden: run shmtui as root"
-    b = lay_out(lambda _s: snapshot(limits=(limit,), hidden=True))
+    b = lay_out(lambda _s: snapshot(limits=(limit,), unseen=True))
     async with b.app.run_test(size=(120, 40)) as pilot:
         for _ in range(5):
             b.app.tick()

@@ -111,7 +111,7 @@ def test_each_fault_gives_what_was_said(scene: MakeScene, fault: Fault, role: Ro
         assert not at.source.sample().health.findings
         return
     at.found(expected, audited=expected in {"lost-permit", "items-lost"})
-    assert f"{expected} came of it, as expected" in at.told()
+    assert f"{expected}, as expected" in at.told()
 
 
 def made_or_gone(at: Scene, pid: int) -> bool:

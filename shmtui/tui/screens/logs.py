@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.i18n import N_, _, ngettext
-from shmtui.monitor.process_table import short_command
+from shmtui.monitor.process_states import short_command
 from shmtui.tui.draw.key_bar import Target
 from shmtui.tui.draw.logs import Tab, log_line, tabs_line, visible
 from shmtui.tui.formatting import format_count
