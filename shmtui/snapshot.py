@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from shmtui.i18n import N_, _
 from shmtui.shm.faults import Fault
-from shmtui.shm.indices import counted_on, slot_of
+from shmtui.shm.layout import counted_on, slot_of
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 

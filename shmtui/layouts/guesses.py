@@ -13,9 +13,8 @@ from typing import Final, TypeVar
 
 from shmtui.layouts.semaphore_names import roles_by_name
 from shmtui.layouts.signatures import MAX_WAITERS, signatures
-from shmtui.shm.indices import counted_on
 from shmtui.shm.item_shape import Bytes
-from shmtui.shm.layout import ITEM_TYPES, SEM_SIZE, ItemType, Layout, aligned
+from shmtui.shm.layout import ITEM_TYPES, SEM_SIZE, ItemType, Layout, aligned, counted_on
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.semaphore import SemaphoreWords, decode

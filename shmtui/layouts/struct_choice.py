@@ -10,7 +10,7 @@ from shmtui.layouts.member_paths import at_path, paths_to, spellings
 from shmtui.layouts.member_roles import Roles, all_members, assign_roles, listed, title
 from shmtui.shm.item_shape import Scalar
 from shmtui.shm.layout import ITEM_TYPES, ItemType, Layout
-from shmtui.shm.layout_text import check, layout_text, parse_layout
+from shmtui.shm.layout_spec import check, layout_text, parse_layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 

@@ -9,8 +9,7 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.monitor.ring_sample import RUN, RingLook
-from shmtui.shm.indices import counted_on, slot_of
-from shmtui.shm.layout import SEM_SIZE, ItemType, Layout
+from shmtui.shm.layout import SEM_SIZE, ItemType, Layout, counted_on, slot_of
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import SHM_DIR, open_readonly
 from shmtui.shm.segment_reader import WHOLE, SegmentReader, state_spans

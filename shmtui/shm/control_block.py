@@ -57,7 +57,7 @@ from shmtui.errors import ControlBlockError
 from shmtui.i18n import _
 from shmtui.shm.faults import Fault, fault_of, fault_word
 from shmtui.shm.layout import Layout
-from shmtui.shm.layout_text import layout_text, parse_layout
+from shmtui.shm.layout_spec import layout_text, parse_layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import (

@@ -16,8 +16,7 @@ from zlib import crc32
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.control_block import MASK
-from shmtui.shm.indices import counted_on
-from shmtui.shm.layout import ItemType, Layout, SemaphoreKind
+from shmtui.shm.layout import ItemType, Layout, SemaphoreKind, counted_on
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import companion_name
 from shmtui.shm.semaphore import (

@@ -8,7 +8,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.layouts.header import Struct
 from shmtui.layouts.struct_choice import assign_roles, buffer_layout, choose_struct
 from shmtui.shm.layout import ITEM_TYPES, Layout, SemaphoreKind, seed_layout
-from shmtui.shm.layout_text import layout_text, parse_layout
+from shmtui.shm.layout_spec import layout_text, parse_layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from tests.layouts.corpus import SHAPES

@@ -17,7 +17,7 @@ from shmtui.shm.layout import (
     item_type,
     seed_layout,
 )
-from shmtui.shm.layout_text import layout_text, parse_layout
+from shmtui.shm.layout_spec import layout_text, parse_layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.ring import semaphore_names
 from tests.compiling import Compiler, output
