@@ -60,7 +60,8 @@ def diagnose(history: Sequence[Snapshot]) -> Health:
     case = Case(tuple(history))
     findings = [finding for rule in RULES for finding in rule(case)]
     if history[-1].layout.assumed:
-        findings = [_less_sure(finding) for finding in findings]
+        reasons = history[-1].layout.assumptions
+        findings = [_less_sure(finding, reasons) for finding in findings]
     findings.sort(key=lambda f: (f.severity is not Status.CRITICAL, f.code))
     if any(f.severity is Status.CRITICAL for f in findings):
         return Health(Status.CRITICAL, tuple(findings))
@@ -77,9 +78,9 @@ def to_verify(found: Health, told: Health) -> bool:
     return any(f.code in ABSENCES and (f.code, f.subject) not in before for f in found.findings)
 
 
-def _less_sure(finding: Finding) -> Finding:
+def _less_sure(finding: Finding, reasons: tuple[str, ...]) -> Finding:
     """No finding is surer than the layout that it is read by."""
     if finding.certainty is not Certainty.CERTAIN:
         return finding
-    fact = _("the layout is taken for the exercise's by name and size; others fit the bytes too")
-    return replace(finding, certainty=Certainty.LIKELY, evidence=(*finding.evidence, fact))
+    facts = [_("the layout is likely only: {reason}").format(reason=reason) for reason in reasons]
+    return replace(finding, certainty=Certainty.LIKELY, evidence=(*finding.evidence, *facts))

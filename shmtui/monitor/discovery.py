@@ -14,10 +14,9 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
 from shmtui.i18n import N_, _
-from shmtui.layouts.guesses import Look
-from shmtui.layouts.inference import infer
+from shmtui.layouts.inference import infer, signatures
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
-from shmtui.layouts.signatures import signatures
+from shmtui.layouts.role_evidence import Reading
 from shmtui.procfs.maps import INIT, map_lines, process_name, processes
 from shmtui.shm.control_block import (
     HEADER_SIZE,
@@ -211,7 +210,7 @@ def _guess(file: str, fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
     raw = os.pread(fd, size, 0)
     libc = running_libc()
     told = len(signatures(raw, libc)) == 3
-    layout = infer([Look(raw)], libc, takers=1).layout if closely and told else None
+    layout = infer([Reading.whole(raw)], libc, takers=1).layout if closely and told else None
     exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
     if layout is None and "/" + file == SEED_NAME and size == exercise.size:
         return Kind.BUFFER, _("bounded buffer of {slots:,} × {item}, by its name").format(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError, shortages_told
 from shmtui.i18n import _
-from shmtui.layouts.options import LayoutOptions, Resolved
+from shmtui.layouts.options import LayoutOptions, ResolvedLayout
 from shmtui.monitor.control_reader import Companion, in_flight, permits_held, positions, totals
 from shmtui.monitor.process_table import Participants
 from shmtui.monitor.ring_reader import RingReader, RingState
@@ -103,18 +103,20 @@ class Sampler:
         self._ring = None if layout is None else RingReader(self._reader, layout, self._folder)
         self._meter: RingMeter | None = None
 
-    def _resolve(self) -> Resolved:
+    def _resolve(self) -> ResolvedLayout:
         header = self._control.header
         if header is not None and not self._options.given:
             if self._reader.look().size >= header.layout.size:
-                assumed = bool(header.flags & Flags.ASSUMED)
-                return Resolved(header.layout, LayoutSource.CONTROL, assumed=assumed)
+                assumed = (_("the layout in its control block is only likely"),)
+                assumptions = assumed if header.flags & Flags.ASSUMED else ()
+                return ResolvedLayout(header.layout, LayoutSource.CONTROL, assumptions=assumptions)
             self._control.reject(_("the segment is shorter than the layout in it"))
         from shmtui.layouts.resolve import candidates_of, resolve  # noqa: PLC0415 - heavy
 
         resolved = resolve(self._reader, self._options)
         if self._options.raw:
-            return Resolved(None, LayoutSource.RAW, candidates_of(self._reader, LayoutOptions()))
+            candidates = candidates_of(self._reader, LayoutOptions())
+            return ResolvedLayout(None, LayoutSource.RAW, candidates=candidates)
         return resolved
 
     @property
@@ -144,8 +146,13 @@ class Sampler:
 
     @property
     def assumed(self) -> bool:
-        """Whether the layout is only the likeliest of several that fit."""
+        """Whether the layout is likely at most."""
         return self._resolved.assumed
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Roles that rest on names which programs use both ways; nothing may be built on them."""
+        return self._resolved.by_convention
 
     @property
     def counted(self) -> bool:
@@ -360,7 +367,9 @@ class Sampler:
             by_convention=self._resolved.by_convention,
             libc=layout.libc,
             index_size=layout.index_size,
-            assumed=self._resolved.assumed,
+            assumptions=self._resolved.assumptions,
+            origin=self._resolved.origin,
+            index_segment=layout.index_segment,
         )
 
     def resident_sum(self, count: int) -> int:

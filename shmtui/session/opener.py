@@ -161,6 +161,9 @@ class SegmentOpener:
             name, options, read_only=not self._options.write, folder=self._options.folder
         )
         self._cleaning.callback(sampler.close)
+        # From here on the dashboard has the screen.
+        told = replace(self._options.layout, progress=None)
+        self._options = replace(self._options, layout=told)
         if not self._options.write:
             return Attached(sampler)
         return self._join(name, sampler)
@@ -180,6 +183,13 @@ class SegmentOpener:
                     "{name} is no bounded buffer that is recognised, so no worker can join it: say its "
                     "layout with --header or --layout, or look without --write"
                 ).format(name=name)
+            )
+        if sampler.undecided:
+            raise ShmtuiError(
+                _(
+                    "{name}: {roles} is by name alone, and the values fit the other way, too, so that "
+                    "no worker can join it: say which way it is with --map, or look without --write"
+                ).format(name=name, roles=",".join(sampler.undecided))
             )
         path = segment_path(name)
         identity = identity_at(path)

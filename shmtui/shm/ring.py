@@ -122,7 +122,9 @@ class Ring:
         """Called between reading an index and storing it: where a program without a lock can
         be preempted."""
         memory = memoryview(mapping)
-        item, size = layout.item, layout.index_size
+        item, size, in_, out = layout.item, layout.index_size, layout.in_, layout.out
+        assert in_ is not None
+        assert out is not None
         raw = memory[layout.data : layout.data + layout.slots * item.size]
         self.data: memoryview[Any] | _Records = (
             raw.cast(item.code)  # type: ignore[call-overload]
@@ -130,12 +132,19 @@ class Ring:
             else _Records(raw, item.shape)
         )
         """The slots."""
-        self._in: memoryview[int] = memory[layout.in_ : layout.in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
-        self._out: memoryview[int] = memory[layout.out : layout.out + size].cast(layout.index_code)  # type: ignore[call-overload]
+        self._in: memoryview[int] = memory[in_ : in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
+        self._out: memoryview[int] = memory[out : out + size].cast(layout.index_code)  # type: ignore[call-overload]
 
     @classmethod
     def open(cls, name: str, mapping: mmap.mmap, layout: Layout) -> "Ring":
         """Join the ring in ``mapping``, with the semaphores that its layout says."""
+        if not layout.has_indices or layout.index_segment or layout.last:
+            raise ShmtuiError(
+                _(
+                    "no worker can join {name}: a worker needs in and out in the segment, and the "
+                    "slot that each uses next in it"
+                ).format(name=name)
+            )
         if len(mapping) < layout.size:
             raise ShmtuiError(
                 _(

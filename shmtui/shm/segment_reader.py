@@ -108,15 +108,15 @@ def read_small(path: str) -> bytes:
 
 
 def state_spans(layout: Layout) -> list[Span]:
-    """The stretches that hold both indices and the embedded semaphores. Fields that lie close
-    share one; data between them, however long, is in none.
+    """The stretches of this segment that hold indices and semaphores, at least one. Fields that
+    lie close share one; data between them, however long, is in none.
 
     >>> from shmtui.shm.layout import ITEM_TYPES, seed_layout
     >>> from shmtui.shm.libc import Libc
     >>> state_spans(seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC))
     [(20, 108)]
     """
-    fields = [(layout.in_, layout.index_size), (layout.out, layout.index_size)]
+    fields = layout.index_spans
     fields += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     spans: list[Span] = []
     for at, size in sorted(fields):
@@ -125,4 +125,4 @@ def state_spans(layout: Layout) -> list[Span]:
             spans[-1:] = [(start, max(length, at + size - start))]
         else:
             spans.append((at, size))
-    return spans
+    return spans or [(0, 0)]
