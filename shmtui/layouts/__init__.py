@@ -1,1 +1,1 @@
-"""What the bytes of a segment mean: struct layouts, member roles, inference from live bytes."""
+"""What the bytes of a segment mean: the structs that a compiler laid out, and their members."""
