@@ -1,1 +1,1 @@
-"""What the bytes of a segment mean: the structs that a compiler laid out, and their members."""
+"""What the bytes of a segment mean: structs, the roles of their members, the live values."""

@@ -184,7 +184,7 @@ def _bases(size: int, libc: Libc) -> tuple[int, ...]:
     """Where three semaphores in a row may start, in a struct that has them first or last."""
     alignment = SEM_ALIGNMENT[libc]
     last = (size - RING * SEM_SIZE) // alignment * alignment
-    return tuple(sorted({at for at in (0, last) if at >= 0}))
+    return tuple(sorted({0, last})) if last >= 0 else ()
 
 
 def _orders(named: tuple[tuple[str, SemaphoreWords], ...]) -> Iterator[tuple[str, ...]]:
@@ -267,7 +267,8 @@ def _arrays(room: int, counts: range | None) -> Iterator[tuple[int, int]]:
     for slots in counts:
         most = room // slots
         for size in range(max((room - _PADDING) // slots + 1, 1), most + 1):
-            yield slots, size
+            if size == 1 or size % 2 == 0:
+                yield slots, size
 
 
 def _alignment(size: int) -> int:

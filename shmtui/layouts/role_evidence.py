@@ -238,15 +238,17 @@ def judge_capacity(layout: Layout, capacity: int, readings: Iterable[Reading]) -
 
 
 def contradiction(layout: Layout, readings: Sequence[Reading], takers: int) -> Layout | None:
-    """Another order of the same semaphores, where the values allow that and never ``layout``'s.
+    """Another order of the same semaphores that the values always fit, where they do not fit
+    ``layout``'s: in several states of a ring that moves, or in the only one of a ring at rest.
 
-    None where ``layout`` fits once, or no other order fits always: then a value may be wrong
-    for another reason, and that is for the findings to say.
+    None where no other order always fits: a value may be wrong for another reason, and that is
+    for the findings to say.
     """
     offsets = (layout.mutex, layout.empty, layout.full)
     if None in offsets or layout.lock is not None:
         return None
-    if any(possible(layout, values_of(layout, reading), takers) for reading in readings):
+    fits = [possible(layout, values_of(layout, reading), takers) for reading in readings]
+    if all(fits) or (any(fits) and len(readings) < _STATES):
         return None
     for mutex, empty, full in _orders(*offsets):
         other = replace(layout, mutex=mutex, empty=empty, full=full)

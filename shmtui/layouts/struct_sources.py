@@ -34,7 +34,7 @@ from shmtui.snapshot import LayoutSource
 
 EVIDENCE_SECONDS: Final = 0.3
 """How long the values are watched for what tells ``head`` from ``tail``."""
-SLOW_SECONDS: Final = 0.5
+SLOW_SECONDS: Final = 1.0
 STATES: Final = 3
 """So many different states contradict a name before it is doubted."""
 
@@ -152,7 +152,7 @@ def _integer(reader: SegmentReader, member: Member) -> int | None:
 
 @contextmanager
 def said_when_slow(progress: Callable[[str], None] | None, text: str) -> Iterator[None]:
-    """Say what is waited for, once it has taken half a second."""
+    """Say what is waited for, once it has taken a second."""
     if progress is None:
         yield
         return
