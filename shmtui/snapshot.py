@@ -126,12 +126,14 @@ class LayoutInfo:
     """``embedded`` or ``named``."""
     candidates: tuple[str, ...] = ()
     by_convention: tuple[str, ...] = ()
-    """Roles that rest on names alone, which programs use both ways: ``in=head``. Nothing may be
-    built on them."""
+    """Roles that rest on names alone, which programs use both ways: ``in=head``."""
     libc: Libc | None = None
     """Whose sem_t the semaphores are."""
     assumptions: tuple[str, ...] = ()
     """What has to be true for the layout to be right, in words."""
+    disputed: bool = False
+    """Whether values or programs fit another layout as well: nothing may be built on this one,
+    and nothing repaired by it. The assumptions say why."""
     index_size: int = 4
     """Bytes of ``in`` and of ``out``."""
     origin: str = ""

@@ -18,9 +18,9 @@ from shmtui.layouts.role_evidence import (
     MAX_WAITERS,
     Reading,
     RingValues,
-    items_between,
     possible,
     values_of,
+    written,
 )
 from shmtui.layouts.vocabulary import roles_by_name
 from shmtui.shm.item_shape import Bytes
@@ -104,7 +104,7 @@ class Elimination:
             for layout in self._left
             if possible(layout, values_of(layout, reading), self._takers)
             and _padding_clear(layout, reading.raw)
-            and _written(layout, reading)
+            and written(layout, reading)
             and _change_explained(layout, last, reading)
         ]
 
@@ -155,7 +155,7 @@ def plain_layouts(reading: Reading, libc: Libc, takers: int) -> Iterator[Layout]
         if (
             possible(layout, values_of(layout, reading), takers)
             and _padding_clear(layout, reading.raw)
-            and _written(layout, reading)
+            and written(layout, reading)
         ):
             yield layout
 
@@ -321,23 +321,6 @@ def plainness(layout: Layout, values: RingValues) -> tuple[int, ...]:
 def _padding_clear(layout: Layout, raw: bytes) -> bool:
     """Whether all bytes of no field are zero."""
     return not any(any(raw[start:end]) for start, end in _gaps(len(raw), layout.spans))
-
-
-def _written(layout: Layout, reading: Reading) -> bool:
-    """Whether no slot that is full is all zeros while a free one is not: such slots were never
-    written, and others were.
-    """
-    values = values_of(layout, reading)
-    items = items_between(layout, values)
-    if values.out is None or not items or len(items) > 1:
-        return True
-    (count,) = items
-    size, slots = layout.item.size, layout.slots
-    full = {(values.out + step) % slots for step in range(count)}
-    used = [any(reading.at(layout.data + slot * size, size)) for slot in range(slots)]
-    # The first item of a program that counts from 0 is all zeros, too.
-    zeros = sum(not used[slot] for slot in full)
-    return zeros <= 1 or not any(used[slot] for slot in range(slots) if slot not in full)
 
 
 def _change_explained(layout: Layout, before: Reading, after: Reading) -> bool:

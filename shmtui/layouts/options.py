@@ -58,6 +58,9 @@ class ResolvedLayout:
     names both ways, and no value has told yet which way this one does."""
     assumptions: tuple[str, ...] = ()
     """What has to be true for the layout to be right, in words."""
+    disputed: bool = False
+    """Whether values or programs fit another layout as well: nothing may be built on this one,
+    and nothing repaired by it. The assumptions say why."""
 
     @property
     def assumed(self) -> bool:

@@ -54,7 +54,9 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
             found = _by_inference(reader, options, peers)
     else:
         found = _from_slots(reader, options, peers)
-    return replace(found, assumptions=(*assumptions, *found.assumptions))
+    if not assumptions:
+        return found
+    return replace(found, assumptions=(*assumptions, *found.assumptions), disputed=True)
 
 
 def _from_option(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
@@ -64,7 +66,13 @@ def _from_option(reader: SegmentReader, options: LayoutOptions, peers: Peers) ->
         layout = replace(layout, names=options.names or peers.semaphore_roles)
     if options.index_segment and layout.has_indices:
         layout = replace(layout, index_segment=options.index_segment)
-    _require_room(reader, layout)
+    size = reader.look().size
+    if size < layout.size:
+        raise ShmtuiError(
+            _("{name} is {size} bytes, and the fields of --layout end at {end}").format(
+                name=reader.name, size=size, end=layout.size
+            )
+        )
     return ResolvedLayout(layout, LayoutSource.OPTIONS)
 
 

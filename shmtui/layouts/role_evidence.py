@@ -166,6 +166,26 @@ def possible(layout: Layout, values: RingValues, takers: int) -> bool:
     return 0 <= layout.slots - empty - full <= takers and excess(layout, values) == 0
 
 
+def written(layout: Layout, reading: Reading) -> bool:
+    """Whether no full slot is all zeros while a free one is not: the full ones were never
+    written, and others were. True where the slots were not read, or the items are not known.
+    """
+    values = values_of(layout, reading)
+    items = items_between(layout, values)
+    if values.out is None or not items or len(items) > 1:
+        return True
+    (count,) = items
+    size, slots = layout.item.size, layout.slots
+    data = reading.at(layout.data, slots * size)
+    if len(data) < slots * size:
+        return True
+    full = {(values.out + step) % slots for step in range(count)}
+    used = [any(data[slot * size : (slot + 1) * size]) for slot in range(slots)]
+    # The first item of a program that counts from 0 is all zeros, too.
+    zeros = sum(not used[slot] for slot in full)
+    return zeros <= 1 or not any(used[slot] for slot in range(slots) if slot not in full)
+
+
 # -- which reading ------------------------------------------------------------------------------
 
 
@@ -192,7 +212,10 @@ def judge_direction(layout: Layout, readings: Sequence[Reading]) -> Verdict:
     missed = [[excess(way, values_of(way, reading)) for reading in readings] for way in ways]
     holds = [not any(row) for row in missed]
     if all(holds):
-        return Verdict(layout, (ways[1],))
+        # Where slots are full that were never written, the other reading is shown first.
+        odd = [any(not written(way, reading) for reading in readings) for way in ways]
+        first = ways[odd.index(False)] if any(odd) and not all(odd) else layout
+        return Verdict(first, (swapped(first),))
     if any(holds):
         return Verdict(ways[holds.index(True)])
     # The program moves its indices outside of its posts. A difference of more than N is still

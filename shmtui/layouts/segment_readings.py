@@ -17,6 +17,8 @@ INTERVAL: Final = 0.004
 """Seconds between two readings."""
 _AGREE: Final = 8
 """Readings of the semaphores beside the segment, until two in a row are the same."""
+_WHOLE: Final = 1 << 16
+"""Up to this size, in bytes, the slots are read, too."""
 _INDICES: Final = 4096
 """Bytes that are read of a segment that holds the indices."""
 
@@ -40,9 +42,9 @@ class SegmentReadings:
 
     @classmethod
     def of_layout(cls, reader: SegmentReader, layout: Layout) -> "SegmentReadings":
-        """Readings of the stretches that hold indices and semaphores of ``layout``."""
+        """Readings of all that ``layout`` covers; of a large one without its slots."""
         names = [name for _role, name in layout.names]
-        spans = state_spans(layout)
+        spans = [(0, layout.size)] if layout.size <= _WHOLE else state_spans(layout)
         return cls(reader, layout.libc, spans, names, layout.index_segment)
 
     def read(self) -> Reading:

@@ -297,7 +297,13 @@ def judge(
     if not named:
         return replace(resolved, layout=shown)
     words = direction_words(named, other if named == by_name else by_name)
-    return replace(resolved, layout=shown, by_convention=named, assumptions=(*assumptions, words))
+    return replace(
+        resolved,
+        layout=shown,
+        by_convention=named,
+        assumptions=(*assumptions, words),
+        disputed=True,
+    )
 
 
 def _states(readings: Sequence[Reading], found: StructLayout) -> int:

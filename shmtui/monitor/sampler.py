@@ -150,9 +150,10 @@ class Sampler:
         return self._resolved.assumed
 
     @property
-    def undecided(self) -> tuple[str, ...]:
-        """Roles that rest on names which programs use both ways; nothing may be built on them."""
-        return self._resolved.by_convention
+    def dispute(self) -> str:
+        """Why nothing may be built on the layout; empty where something may."""
+        resolved = self._resolved
+        return "; ".join(resolved.assumptions) if resolved.disputed else ""
 
     @property
     def counted(self) -> bool:
@@ -368,6 +369,7 @@ class Sampler:
             libc=layout.libc,
             index_size=layout.index_size,
             assumptions=self._resolved.assumptions,
+            disputed=self._resolved.disputed,
             origin=self._resolved.origin,
             index_segment=layout.index_segment,
         )

@@ -118,16 +118,9 @@ class Repairer:
     def carry_out(self, agreed: Plan) -> Report | Refusal:
         """Do what was agreed, if it still is what is needed. A refusal has changed no byte."""
         with self._sampler(self._options) as sampler:
-            layout, source, undecided = sampler.layout, sampler.source, sampler.undecided
+            layout, source = sampler.layout, sampler.source
         if layout is None:
             return Refusal(_("its layout is not known"), _("say it with --layout"))
-        if undecided:
-            return Refusal(
-                _("{roles} is by name alone, and the values fit the other way, too").format(
-                    roles=",".join(undecided)
-                ),
-                _("say which way it is with --map"),
-            )
         options = self._options
         if source is LayoutSource.INFERRED:
             # What was told from the bytes once is not asked of them again: they are to change.

@@ -184,12 +184,12 @@ class SegmentOpener:
                     "layout with --header or --layout, or look without --write"
                 ).format(name=name)
             )
-        if sampler.undecided:
+        if sampler.dispute:
             raise ShmtuiError(
                 _(
-                    "{name}: {roles} is by name alone, and the values fit the other way, too, so that "
-                    "no worker can join it: say which way it is with --map, or look without --write"
-                ).format(name=name, roles=",".join(sampler.undecided))
+                    "no worker can join {name}: {why}; say the layout with --map or --layout, or look "
+                    "without --write"
+                ).format(name=name, why=sampler.dispute)
             )
         path = segment_path(name)
         identity = identity_at(path)

@@ -5,7 +5,8 @@ import struct
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shmtui.layouts.inference import MAX_CANDIDATES, infer, signatures
 from shmtui.layouts.role_evidence import Reading, swapped

@@ -4,7 +4,8 @@ import struct
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shmtui.layouts.role_evidence import (
     Reading,
