@@ -4,15 +4,17 @@ The compiler makes an object file with debug information of a file that only inc
 :mod:`shmtui.layouts.debug_info` reads it. Nothing is linked or run.
 """
 
+import contextlib
 import os
 import re
+import select
 import shlex
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +25,9 @@ from shmtui.layouts.debug_info import compiled_structs, is_elf, read_structs
 from shmtui.layouts.struct_members import Struct
 
 SECONDS: Final = 10
-"""What the compiler may take."""
+"""Processor time that the compiler may take."""
+_WAIT_SECONDS: Final = 60
+"""What it may take on a busy machine, or where it waits for something that never comes."""
 MEMORY_KB: Final = 1 << 20
 _OUTPUT_KB: Final = 256 << 10
 _SHOWN: Final = 65_536
@@ -31,18 +35,22 @@ _SHOWN: Final = 65_536
 _C: Final = frozenset((".c", ".h"))
 _CPP: Final = frozenset((".hpp", ".hh", ".hxx", ".h++", ".cpp", ".cc", ".cxx", ".c++", ".C", ".H"))
 _FLAGS: Final = ("-g", "-c", "-w", "-O0")
-_ALL_TYPES: Final = "-fno-eliminate-unused-debug-types"
-"""Without it gcc leaves out structs that no code of the file uses, as all of a header."""
+_ALL_TYPES: Final = ("-fno-eliminate-unused-debug-types", "-femit-class-debug-always")
+"""Without these gcc leaves out structs that no code of the file uses, as all of a header, and
+classes whose virtual functions stand in another file.
+"""
 _PRELUDE: Final = (
     "semaphore.h", "pthread.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h",
     "stdio.h", "stdlib.h", "string.h", "time.h", "unistd.h", "sys/types.h",
 )  # fmt: skip
 """What a program often includes before a header that relies on it."""
-_TEMPLATE: Final = re.compile(r"[\w:<>,.&*' \-]{1,200}")
+_NAME: Final = re.compile(r"[\w:<>,.&*' \-]{1,200}")
+_ALIAS: Final = "shmtui_name_"
 _ERROR: Final = re.compile(r"^(.+?):(\d+):(?:\d+:)? (?:fatal )?error: (.+)$", re.MULTILINE)
 _NO_MEMORY: Final = re.compile(
     "out of memory|memory exhausted|cannot allocate memory|bad_alloc", re.IGNORECASE
 )
+_NO_TIME: Final = re.compile("CPU time limit exceeded|Killed signal terminated program")
 _NO_OPTION: Final = re.compile("unrecognized|unknown argument|unsupported option|unknown option")
 
 
@@ -79,15 +87,15 @@ def compile_types(
 ) -> CompiledTypes:
     """Structs that the file and what it includes of the user's own files declare.
 
-    ``names`` with template arguments, such as ``Ring<int, 8>``, are made, for nothing else tells
-    their layout. ShmtuiError: no compiler is at hand, or it refuses the file (``file:line: reason``
+    ``names`` of C++ that nothing in the file makes, such as ``Ring<int, 8>``, are made, for nothing
+    else tells their layout. ShmtuiError: no compiler is at hand, or it refuses the file (``file:line: reason``
     in its words), or it takes more than `SECONDS` or `MEMORY_KB`.
     """
     if is_elf(path):
         wanted = list(names) or None
         return CompiledTypes(read_structs(path, names=wanted), libc)
     _require_text_file(path)
-    asked = _Request(path, tuple(include), tuple(define), tuple(n for n in names if "<" in n))
+    asked = _Request(path, tuple(include), tuple(define), tuple(names))
     first: ShmtuiError | None = None
     for cpp, prelude in _ways(path):
         command, found_libc = _command(libc, cpp=cpp, given=compiler)
@@ -112,7 +120,7 @@ class _Request:
     path: Path
     include: tuple[Path, ...]
     define: tuple[str, ...]
-    templates: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def absolute(self) -> str:
@@ -215,13 +223,13 @@ def _compiled(
     with tempfile.TemporaryDirectory(prefix="shmtui-") as name:
         folder = Path(name)
         run = _Run(asked, tuple(command), folder, cpp=cpp, prelude=prelude)
-        structs, open_ = run.structs(asked.templates)
-        if open_ and cpp:
-            # A typedef of a template that no code makes: made now, so that it has a layout.
-            try:
-                structs, _rest = run.structs((*asked.templates, *open_))
-            except _RefusedError:
-                pass
+        structs, open_ = run.structs(())
+        known = {each for struct in structs for each in struct.names}
+        missing = [each for each in asked.names if each not in known]
+        if cpp and (missing or open_):
+            # Templates that no code makes: they are made now, so that they have a layout.
+            with contextlib.suppress(_RefusedError):
+                structs, _rest = run.structs((*missing, *open_))
     return structs
 
 
@@ -237,27 +245,32 @@ class _Run:
         self.messages = folder / "messages"
         self.depends = folder / "unit.d"
 
-    def structs(self, templates: Sequence[str]) -> tuple[tuple[Struct, ...], tuple[str, ...]]:
-        """The user's structs, and typedefs of templates that nothing makes."""
+    def structs(self, made: Sequence[str]) -> tuple[tuple[Struct, ...], tuple[str, ...]]:
+        """The user's structs, with types of these names made; and typedefs of templates that
+        nothing makes.
+        """
         source = self.folder / ("unit.cpp" if self.cpp else "unit.c")
-        source.write_text(self._text(templates), "utf-8", "surrogateescape")
-        extra: tuple[str, ...] = (_ALL_TYPES, "-fmax-errors=50", "-MMD", "-MF", str(self.depends))
-        status = self._once(source, extra)
-        if status and _NO_OPTION.search(self._said()):
-            status = self._once(source, ())
+        source.write_text(self._text(made), "utf-8", "surrogateescape")
+        depends = ("-fmax-errors=50", "-MMD", "-MF", str(self.depends))
+        for extra in ((*_ALL_TYPES, *depends), (_ALL_TYPES[0], *depends), ()):
+            status = self._once(source, extra)
+            if not status or not _NO_OPTION.search(self._said()):
+                break
         if status or not self.output.is_file():
             raise _RefusedError(self._reason(status))
-        return compiled_structs(self.output, self._users_own())
+        structs, open_ = compiled_structs(self.output, self._users_own())
+        return tuple(_renamed(struct, made) for struct in structs), open_
 
-    def _text(self, templates: Sequence[str]) -> str:
+    def _text(self, made: Sequence[str]) -> str:
         # A token before the first #include keeps a precompiled header (.gch) from being used.
         lines = ["struct shmtui_first_;"]
         lines += [f"#include <{name}>" for name in _PRELUDE if self.prelude and self._takes(name)]
         lines.append(f'#include "{self.asked.absolute}"')
-        for index, name in enumerate(templates):
-            if not _TEMPLATE.fullmatch(name):
+        for index, name in enumerate(made):
+            if not _NAME.fullmatch(name):
                 raise ShmtuiError(_("{name} is no name of a type").format(name=name))
-            lines.append(f"static char shmtui_size_{index}_[sizeof({name})];")
+            lines.append(f"typedef {name} {_ALIAS}{index};")
+            lines.append(f"static char {_ALIAS}size_{index}[sizeof({name})];")
         return "\n".join([*lines, ""])
 
     def _takes(self, header: str) -> bool:
@@ -271,7 +284,9 @@ class _Run:
             arguments += ["-I", os.path.abspath(include)]  # noqa: PTH100 - as the user names it
         # After the system's folders: a file beside the header shadows none of theirs.
         arguments += ["-idirafter", folder, *(f"-D{each}" for each in self.asked.define)]
-        limits = f"ulimit -c 0; ulimit -v {MEMORY_KB}; ulimit -f {2 * _OUTPUT_KB}; "
+        limits = (
+            f"ulimit -c 0; ulimit -t {SECONDS}; ulimit -v {MEMORY_KB}; ulimit -f {2 * _OUTPUT_KB}; "
+        )
         with self.messages.open("wb") as messages:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", limits + 'exec "$@"', "sh", *arguments, str(source)],
@@ -282,16 +297,14 @@ class _Run:
                 env={**os.environ, "LC_ALL": "C", "TMPDIR": str(self.folder)},
                 start_new_session=True,
             )
-            try:
-                return process.wait(SECONDS)
-            except subprocess.TimeoutExpired:
-                raise ShmtuiError(
-                    _("{path}: the compiler took more than {seconds} s: it was ended").format(
-                        path=self.asked.path, seconds=SECONDS
-                    )
-                ) from None
-            finally:
-                _end(process)
+            in_time = _ended(process, _WAIT_SECONDS)
+        if in_time and not (process.returncode and _NO_TIME.search(self._said())):
+            return process.returncode
+        raise ShmtuiError(
+            _("{path}: the compiler took more than {seconds} s: it was ended").format(
+                path=self.asked.path, seconds=SECONDS
+            )
+        )
 
     def _said(self) -> str:
         with self.messages.open("rb") as file:
@@ -336,6 +349,15 @@ class _Run:
         return _UsersOwn(frozenset(files), kept, str(self.folder))
 
 
+def _renamed(struct: Struct, made: Sequence[str]) -> Struct:
+    """The struct with the names by which it was asked for, first."""
+    asked = [name for index, name in enumerate(made) if f"{_ALIAS}{index}" in struct.names]
+    if not asked:
+        return struct
+    own = [name for name in struct.names if not name.startswith(_ALIAS)]
+    return replace(struct, names=tuple(dict.fromkeys([*asked, *own])), c_name=own[-1])
+
+
 @dataclass(frozen=True, slots=True)
 class _UsersOwn:
     """Says whether a file is one of the user's own."""
@@ -352,7 +374,7 @@ class _UsersOwn:
 
 
 def _dependencies(text: str) -> list[str]:
-    """The files of a rule that the compiler wrote for make, where ``\\`` keeps a space."""
+    """The files of a rule that the compiler wrote for make, where a backslash keeps a space."""
     rule = text.replace("\\\n", " ").partition(": ")[2]
     words = re.split(r"(?<!\\)\s+", rule)
     plain = (re.sub(r"\\(.)", r"\1", word).replace("$$", "$") for word in words if word)
@@ -363,10 +385,17 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)[:400]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill whatever is left of the compiler's processes."""
+def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether the process ends by itself in time; afterwards none of its group is left."""
+    # While it is not reaped its number stands for no other group.
+    watched = os.pidfd_open(process.pid)
+    poll = select.poll()
+    poll.register(watched, select.POLLIN)
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
-    process.wait()
+        ended = bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(watched)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return ended

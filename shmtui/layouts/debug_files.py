@@ -8,6 +8,7 @@ import contextlib
 import io
 import os
 import stat
+import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ _RELOCATED: Final = frozenset((".debug_info", ".debug_types", ".debug_line", ".d
 
 
 def _cache() -> Path:
-    """debuginfod's cache (debuginfod_find_debuginfo(3))."""
+    """Debuginfod's cache (debuginfod_find_debuginfo(3))."""
     given = os.environ.get("DEBUGINFOD_CACHE_PATH")
     if given:
         return Path(given)
@@ -68,7 +69,7 @@ def failures_told(path: Path) -> Iterator[None]:
         ) from None
     except (
         ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
-        ValueError, EOFError, MemoryError, zlib.error, ConstructError, DWARFError, ELFError,
+        ValueError, EOFError, MemoryError, zlib.error, struct.error, ConstructError, DWARFError, ELFError,
         DamagedError,
     ):  # fmt: skip
         raise ShmtuiError(
@@ -200,9 +201,35 @@ def _section(elf: "ELFFile", name: str) -> bytes | None:
     relocations = handler.find_relocations_for_section(section)
     if relocations is None:
         return data
+    quick = _relocated(elf, data, relocations)
+    if quick is not None:
+        return quick
     stream = io.BytesIO(data)
     handler.apply_section_relocations(stream, relocations)
     return stream.getvalue()
+
+
+_ABSOLUTE: Final = {"EM_X86_64": {1: 8, 10: 4}, "EM_AARCH64": {257: 8, 258: 4}}
+"""Bytes that R_X86_64_64 and _32, R_AARCH64_ABS64 and _ABS32 store: symbol plus addend."""
+
+
+def _relocated(elf: "ELFFile", data: bytes, relocations: Any) -> bytes | None:
+    """The section with relocations applied, where all are of the plain kinds; else None.
+
+    pyelftools takes 250 µs for each of the tens of thousands that a C++ object file has.
+    """
+    widths = _ABSOLUTE.get(elf["e_machine"])
+    symbols = elf.get_section(relocations["sh_link"])
+    if widths is None or not relocations.is_RELA() or elf.elfclass != 64:
+        return None
+    raw, table, result = relocations.data(), symbols.data(), bytearray(data)
+    for at, kind, symbol, addend in struct.iter_unpack("<QIIq", raw[: len(raw) // 24 * 24]):
+        width = widths.get(kind)
+        if width is None or at + width > len(result):
+            return None
+        value = struct.unpack_from("<Q", table, 24 * symbol + 8)[0]
+        result[at : at + width] = (value + addend).to_bytes(9, "little", signed=True)[:width]
+    return bytes(result)
 
 
 # -- separate files -------------------------------------------------------------------------------

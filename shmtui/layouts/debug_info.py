@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -25,6 +25,9 @@ from shmtui.layouts.dwarf_types import (
 )
 from shmtui.layouts.source_files import declared_in, is_system
 from shmtui.layouts.struct_members import SYNC_TYPES, Struct
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 __all__ = ["DebugRoots", "debug_bytes", "is_elf", "read_structs", "ring_structs", "word_size"]
 
@@ -127,7 +130,7 @@ def debug_bytes(path: Path, roots: DebugRoots | None = None) -> int:
         return 0
 
 
-def _info_bytes(elf: "debug_files.ELFFile") -> int:
+def _info_bytes(elf: "ELFFile") -> int:
     total = 0
     for name in (".debug_info", ".debug_types", ".zdebug_info"):
         section = elf.get_section_by_name(name)

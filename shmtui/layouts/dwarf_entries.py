@@ -21,12 +21,35 @@ _MAX_NAME: Final = 1024
 
 _ATTRIBUTES: Final = frozenset(
     "DW_AT_" + name
-    for name in (
-        "name type byte_size bit_size bit_offset data_bit_offset data_member_location lower_bound "
-        "upper_bound count encoding declaration external artificial specification signature "
-        "sibling import decl_file decl_line stmt_list comp_dir dwo_name GNU_dwo_name "
-        "str_offsets_base language const_value"
-    ).split()
+    for name in [
+        "name",
+        "type",
+        "byte_size",
+        "bit_size",
+        "bit_offset",
+        "data_bit_offset",
+        "data_member_location",
+        "lower_bound",
+        "upper_bound",
+        "count",
+        "encoding",
+        "declaration",
+        "external",
+        "artificial",
+        "specification",
+        "signature",
+        "sibling",
+        "import",
+        "decl_file",
+        "decl_line",
+        "stmt_list",
+        "comp_dir",
+        "dwo_name",
+        "GNU_dwo_name",
+        "str_offsets_base",
+        "language",
+        "const_value",
+    ]
 )
 _FIXED: Final = {
     "data1": 1, "data2": 2, "data4": 4, "data8": 8, "data16": 16, "flag": 1, "flag_present": 0,
@@ -119,7 +142,7 @@ class Unit:
         """Its abbreviations."""
         if self._plans is None:
             table = self.section.file.dwarf.get_abbrev_table(self.abbreviations)
-            codes: dict[int, Any] = table._abbrev_map  # noqa: SLF001 - 0.33 has no way to list them
+            codes: dict[int, Any] = table._abbrev_map
             self.section.file.budget.spend(_ABBREVIATION_COST * len(codes))
             self._plans = {code: _plan(declared, self) for code, declared in codes.items()}
         return self._plans

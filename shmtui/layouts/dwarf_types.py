@@ -110,6 +110,8 @@ class Types:
             target = self.follow(target, "type")
         if target is None or target.tag not in {*AGGREGATES, "enumeration_type"}:
             return
+        if name.startswith(_WRAPPERS):
+            return  # std::array<Item, 4>::value_type is no name that a program uses for an Item.
         self.typedefs.setdefault(target.key, []).append(name)
         if target.attributes.get("declaration") and "<" in target.name:
             self.open_typedefs.append((name, entry))
@@ -240,11 +242,16 @@ class Types:
             if alias.name in SYNC_TYPES and self._by_the_system(alias):
                 return alias.name
         entry = of.entry
-        if entry is not None and entry.tag in AGGREGATES and entry.name in SYNC_TYPES:
-            # Rust's libc declares it as a struct of its own.
-            if self.name_of(entry).startswith("libc::"):
-                return entry.name
-        return ""
+        if entry is None or entry.tag not in AGGREGATES or entry.name not in SYNC_TYPES:
+            return ""
+        # Rust's libc declares it as a struct of its own.
+        return entry.name if self.name_of(entry).startswith("libc::") else ""
+
+    def opaque(self, of: "Type") -> bool:
+        """Whether the members are the C library's own concern."""
+        return bool(self.sync(of)) or any(
+            alias.name.startswith("pthread_") and self._by_the_system(alias) for alias in of.aliases
+        )
 
     def _by_the_system(self, alias: Entry) -> bool:
         file, _line = declared_in(alias)
@@ -256,7 +263,7 @@ class Types:
         """How a value of the type is shown."""
         entry = of.entry
         size = self.size(of)
-        if entry is None or (self.sync(of) and entry.tag != "base_type"):
+        if entry is None or (entry.tag != "base_type" and self.opaque(of)):
             return Array(Scalar("B", 1), size)
         if entry.tag == "array_type":
             return self._array(entry, self.lengths(entry))
@@ -328,7 +335,7 @@ class Types:
         if name and not is_c(entry):
             return name
         if typedefs:
-            return typedefs[0]
+            return next((each for each in typedefs if not each.startswith("_")), typedefs[0])
         word = {"union_type": "union", "enumeration_type": "enum"}.get(entry.tag, "struct")
         return f"{word} {name}".strip()
 
@@ -339,7 +346,7 @@ class Types:
         entry = of.entry
         if entry is not None and entry.tag == "array_type":
             return self.count(self.type_of(entry))
-        if entry is None or entry.tag not in AGGREGATES or self.sync(of):
+        if entry is None or entry.tag not in AGGREGATES or self.opaque(of):
             return 1
         key = entry.key
         if key not in self._counts:
@@ -393,7 +400,7 @@ class Types:
             else:
                 text = f"{self.text(inner)}{_suffix(lengths[1:])}"
                 element = Element(text, self._array(entry, lengths[1:]))
-        aggregate = entry is not None and entry.tag in AGGREGATES and not system
+        aggregate = entry is not None and entry.tag in AGGREGATES and not self.opaque(of)
         return Member(
             name,
             offset,

@@ -3,7 +3,7 @@
 import io
 import posixpath
 from pathlib import PurePath
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from shmtui.layouts.dwarf_entries import DamagedError, Entry, Unit
 
@@ -55,7 +55,7 @@ def files_of(unit: Unit) -> tuple[str, ...]:
     return unit._files
 
 
-def _read(unit: Unit, stream: io.BytesIO, at: int) -> list[str]:
+def _read(unit: Unit, stream: IO[bytes], at: int) -> list[str]:
     """The list at the start of a line number program, DWARF 2 to 5 (section 6.2.4 of each)."""
     structs = unit.structs
     stream.seek(at)
@@ -77,7 +77,7 @@ def _read(unit: Unit, stream: io.BytesIO, at: int) -> list[str]:
     return _old(structs, stream)
 
 
-def _old(structs: Any, stream: io.BytesIO) -> list[str]:
+def _old(structs: Any, stream: IO[bytes]) -> list[str]:
     """DWARF 2 to 4: names that an empty one ends; files count from 1."""
     folders = [""]
     while name := _c_string(stream):
@@ -91,14 +91,14 @@ def _old(structs: Any, stream: io.BytesIO) -> list[str]:
     return found
 
 
-def _table(unit: Unit, stream: io.BytesIO) -> list[dict[str, Any]]:
+def _table(unit: Unit, stream: IO[bytes]) -> list[dict[str, Any]]:
     """DWARF 5: entries whose form the table states itself."""
     from elftools.dwarf.enums import (  # noqa: PLC0415 - loaded when a file is read
-        DW_FORM_raw2name,
         ENUM_DW_LNCT,
+        DW_FORM_raw2name,
     )
 
-    kinds = {code: name for name, code in ENUM_DW_LNCT.items() if isinstance(code, int)}
+    kinds = {code: name for name, code in ENUM_DW_LNCT.items()}
     number = unit.structs.the_Dwarf_uleb128.parse_stream
     formats = []
     for _index in range(_exactly(stream, 1)[0]):
@@ -129,14 +129,14 @@ def _of(folders: list[str], index: Any) -> str:
     return folders[number] if number < len(folders) else ""
 
 
-def _exactly(stream: io.BytesIO, count: int) -> bytes:
+def _exactly(stream: IO[bytes], count: int) -> bytes:
     raw = stream.read(count)
     if len(raw) < count:
         raise DamagedError
     return raw
 
 
-def _c_string(stream: io.BytesIO) -> str:
+def _c_string(stream: IO[bytes]) -> str:
     raw = bytearray()
     while (byte := _exactly(stream, 1)) != b"\0":
         raw += byte
