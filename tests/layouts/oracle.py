@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from shmtui.ipc.shape import Bits
+from shmtui.shm.item_shape import Bits
 from shmtui.layouts.struct_members import Member, Struct
 
 _PROGRAMS_INCLUDE = """\

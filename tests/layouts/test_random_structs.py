@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from shmtui.ipc.libc import Libc
-from shmtui.ipc.shape import Bits
+from shmtui.shm.libc import Libc
+from shmtui.shm.item_shape import Bits
 from shmtui.layouts.compiler import read_file
 from shmtui.layouts.debug_info import read_structs
 from shmtui.layouts.struct_members import Member, Struct

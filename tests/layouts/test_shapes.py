@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.ipc.libc import Libc
+from shmtui.shm.libc import Libc
 from shmtui.layouts.compiler import compile_types, read_file
 from tests.compiling import require
 from tests.layouts.corpus import SHAPES
