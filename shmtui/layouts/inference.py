@@ -309,7 +309,8 @@ def plainness(layout: Layout, values: RingValues) -> tuple[int, ...]:
     disorder = sum(a > b for a, b in combinations(order, 2))
     odd_item = 0 if size == 4 else 1 if size in _INTEGERS else 2 if size % 4 == 0 else 4
     in_hand = layout.slots - sum(values.permits)
-    waiting = values.mutex.waiters + (values.mutex.value == 0)
+    mutex = values.mutex
+    waiting = 0 if mutex is None else mutex.waiters + (mutex.value == 0)
     unexplained = abs(in_hand - waiting) if any(values.permits) else 0
     wide = layout.index_size != 4
     return (disorder + odd_item + wide + unexplained, odd_item, disorder, layout.slots, *order)
@@ -348,7 +349,7 @@ def _telling(layout: Layout, readings: Sequence[Reading]) -> bool:
     states = [values_of(layout, reading) for reading in readings]
     if any(sum(state.permits) == 0 for state in states):
         return False
-    if not any(state.mutex.value == 1 or state.mutex.waiters for state in states):
+    if not any(mutex.value == 1 or mutex.waiters for s in states if (mutex := s.mutex)):
         return False
     moved = len({(state.in_, state.out) for state in states}) > 1
     part_full = any(state.in_ != state.out and state.permits[1] > 0 for state in states)

@@ -1,7 +1,7 @@
 """What the user says about a layout, and the layout that follows. Light: every command loads this."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shmtui.errors import ShmtuiError
@@ -58,14 +58,18 @@ class ResolvedLayout:
     names both ways, and no value has told yet which way this one does."""
     assumptions: tuple[str, ...] = ()
     """What has to be true for the layout to be right, in words."""
-    disputed: bool = False
-    """Whether values or programs fit another layout as well: nothing may be built on this one,
-    and nothing repaired by it. The assumptions say why."""
+    disputes: tuple[str, ...] = ()
+    """Values or programs that fit another layout as well, in words; that of ``by_convention`` is
+    the last. Nothing may be built on the layout, and nothing repaired by it."""
 
     @property
     def assumed(self) -> bool:
         """Whether the layout is likely at most."""
-        return bool(self.assumptions)
+        return bool(self.assumptions or self.disputes)
+
+    def with_direction(self, layout: Layout) -> "ResolvedLayout":
+        """The same with the direction of the ring known: ``layout`` has it."""
+        return replace(self, layout=layout, by_convention=(), disputes=self.disputes[:-1])
 
     @property
     def candidate_options(self) -> tuple[str, ...]:

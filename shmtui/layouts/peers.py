@@ -67,7 +67,7 @@ class Peers:
         return roles_by_name(list(self.semaphores))
 
     def require_one_word_size(self, segment: str) -> tuple[str, ...]:
-        """What has to be assumed where some of them are 32-bit programs.
+        """What disputes a layout of 64-bit programs, where some of them are 32-bit programs.
 
         ShmtuiError: all of them are, so that no layout of a 64-bit program is theirs.
         """

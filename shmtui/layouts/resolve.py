@@ -45,7 +45,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     peers = Peers.of(reader.identity, reader.folder)
     if options.layout is not None:
         return _from_option(reader, options, peers)
-    assumptions = peers.require_one_word_size(reader.name)
+    disputes = peers.require_one_word_size(reader.name)
     if options.header is not None or options.slots is None:
         from shmtui.layouts import struct_sources  # noqa: PLC0415 - only where types are looked for
 
@@ -54,9 +54,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
             found = _by_inference(reader, options, peers)
     else:
         found = _from_slots(reader, options, peers)
-    if not assumptions:
-        return found
-    return replace(found, assumptions=(*assumptions, *found.assumptions), disputed=True)
+    return replace(found, disputes=(*disputes, *found.disputes))
 
 
 def _from_option(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:

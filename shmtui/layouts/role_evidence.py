@@ -61,7 +61,8 @@ class RingValues:
     in_: int | None
     """The slot that is written next, as stored; None where no index is known."""
     out: int | None
-    mutex: SemaphoreWords
+    mutex: SemaphoreWords | None
+    """None where it is not known."""
     empty: SemaphoreWords | None
     """None where the ring has no such semaphore."""
     full: SemaphoreWords | None
@@ -153,7 +154,7 @@ def possible(layout: Layout, values: RingValues, takers: int) -> bool:
     (True, False)
     """
     empty, full = values.permits
-    mutex = values.mutex
+    mutex = values.mutex or _NO_PERMITS
     words = [word for word in (mutex, values.empty, values.full) if word is not None]
     if mutex.value > 1 or any(word.waiters >= MAX_WAITERS for word in words):
         return False

@@ -301,8 +301,7 @@ def judge(
         resolved,
         layout=shown,
         by_convention=named,
-        assumptions=(*assumptions, words),
-        disputed=True,
+        disputes=(words,),
     )
 
 

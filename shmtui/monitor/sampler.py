@@ -102,6 +102,8 @@ class Sampler:
         self._participants = Participants(self._reader.identity, layout, self._folder)
         self._ring = None if layout is None else RingReader(self._reader, layout, self._folder)
         self._meter: RingMeter | None = None
+        self._contradicted: set[Layout] = set()
+        """Directions of the ring that a value has contradicted."""
 
     def _resolve(self) -> ResolvedLayout:
         header = self._control.header
@@ -152,8 +154,7 @@ class Sampler:
     @property
     def dispute(self) -> str:
         """Why nothing may be built on the layout; empty where something may."""
-        resolved = self._resolved
-        return "; ".join(resolved.assumptions) if resolved.disputed else ""
+        return "; ".join(self._resolved.disputes)
 
     @property
     def counted(self) -> bool:
@@ -232,6 +233,9 @@ class Sampler:
             return self._raw(looked, now_ns)
         stamps = self._participants.stamps()
         header, ring, records_after, letters = self._read_steadily(self._ring)
+        if self._resolved.by_convention and self._settle_direction(ring):
+            layout = self._resolved.layout or layout
+            header, ring, records_after, letters = self._read_steadily(self._ring)
         self._participants.witness(stamps, ring.in_, ring.out)
         processes = self._participants.look(records_after, now_ns, letters or {}, thorough=thorough)
         known = letters is not None and self._participants.foreign == 0 and header is not None
@@ -260,6 +264,32 @@ class Sampler:
             audit=self.audit,
             uptime=_uptime(header),
         )
+
+    def _settle_direction(self, ring: RingState) -> bool:
+        """Note which direction of the ring the values contradict; True: the other one is taken."""
+        from shmtui.layouts.role_evidence import (  # noqa: PLC0415 - heavy
+            RingValues,
+            excess,
+            swapped,
+        )
+
+        layout = self._resolved.layout
+        assert layout is not None
+        words = [ring.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)]
+        ways = (
+            (layout, RingValues(ring.in_, ring.out, None, *words)),
+            (swapped(layout), RingValues(ring.out, ring.in_, None, *words)),
+        )
+        self._contradicted |= {way for way, values in ways if excess(way, values)}
+        left = [way for way, _values in ways if way not in self._contradicted]
+        if len(left) != 1:
+            return False
+        self._resolved = self._resolved.with_direction(left[0])
+        if self._ring is not None:
+            self._ring.close()
+        self._ring = RingReader(self._reader, left[0], self._folder)
+        self._meter = None
+        return True
 
     def _follow(self, looked: Looked) -> Looked:
         """Go on with the file that has the name now; stay with the old one if that cannot be read."""
@@ -368,8 +398,8 @@ class Sampler:
             by_convention=self._resolved.by_convention,
             libc=layout.libc,
             index_size=layout.index_size,
-            assumptions=self._resolved.assumptions,
-            disputed=self._resolved.disputed,
+            assumptions=(*self._resolved.assumptions, *self._resolved.disputes),
+            disputed=bool(self._resolved.disputes),
             origin=self._resolved.origin,
             index_segment=layout.index_segment,
         )

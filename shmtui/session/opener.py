@@ -184,6 +184,13 @@ class SegmentOpener:
                     "layout with --header or --layout, or look without --write"
                 ).format(name=name)
             )
+        if not layout.joinable:
+            raise ShmtuiError(
+                _(
+                    "no worker can join {name}: a worker needs in and out in the segment, and the "
+                    "slot that each uses next in it; look without --write"
+                ).format(name=name)
+            )
         if sampler.dispute:
             raise ShmtuiError(
                 _(

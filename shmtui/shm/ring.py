@@ -138,7 +138,7 @@ class Ring:
     @classmethod
     def open(cls, name: str, mapping: mmap.mmap, layout: Layout) -> "Ring":
         """Join the ring in ``mapping``, with the semaphores that its layout says."""
-        if not layout.has_indices or layout.index_segment or layout.last:
+        if not layout.joinable:
             raise ShmtuiError(
                 _(
                     "no worker can join {name}: a worker needs in and out in the segment, and the "

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from shmtui.shm.item_shape import Bits
 from shmtui.layouts.struct_members import Member, Struct
+from shmtui.shm.item_shape import Bits
 
 _PROGRAMS_INCLUDE = """\
 #include <limits.h>

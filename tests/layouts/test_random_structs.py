@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from shmtui.shm.libc import Libc
-from shmtui.shm.item_shape import Bits
 from shmtui.layouts.compiler import read_file
 from shmtui.layouts.debug_info import read_structs
 from shmtui.layouts.struct_members import Member, Struct
+from shmtui.shm.item_shape import Bits
+from shmtui.shm.libc import Libc
 from tests.compiling import Compiler, output
 from tests.layouts.structs import PREAMBLE, RandomStruct, program, random_struct
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.shm.libc import Libc
 from shmtui.layouts.compiler import compile_types, read_file
+from shmtui.shm.libc import Libc
 from tests.compiling import require
 from tests.layouts.corpus import SHAPES
 from tests.layouts.oracle import Case, judged
