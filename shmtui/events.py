@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Tone(StrEnum):
+class Severity(StrEnum):
     """How an event feels; a reader picks glyph and colour from it."""
 
     INFO = "info"
@@ -19,5 +19,5 @@ class Event:
 
     time: float
     """Seconds since the epoch."""
-    tone: Tone
+    severity: Severity
     text: str

@@ -209,6 +209,8 @@ class Process:
     """The kernel's word for its state: R runs, S sleeps, T is stopped; empty where unknown."""
     since: float | None = None
     """When it started, seconds since the epoch."""
+    start_time: int = 0
+    """The same in clock ticks after boot: with the PID it names one process. 0 if unknown."""
     holds_mutex: bool = False
     """A worker says that it waits with the mutex in hand."""
     fault: Fault = Fault.NONE
@@ -245,7 +247,7 @@ class Audit:
     """Workers that did not come to rest between two items, and where they stood."""
     permits: int | None = None
     """``empty`` + ``full``."""
-    dead_hands: tuple[str, ...] = ()
+    died_mid_transfer: tuple[str, ...] = ()
     """Workers that were killed in the middle of moving an item: it may be uncounted, or gone."""
     seconds: float = 0.0
     """How long a run was."""
@@ -262,13 +264,13 @@ class Audit:
         return (missing + self.slots // 2) % self.slots - self.slots // 2 or missing
 
     @property
-    def in_dead_hands(self) -> bool:
+    def lost_to_deaths(self) -> bool:
         """Whether what does not balance is what the dead had in their hands."""
         missing = self.missing
         return (
             self.balanced is False
             and missing is not None
-            and (abs(missing) <= len(self.dead_hands) > 0)
+            and (abs(missing) <= len(self.died_mid_transfer) > 0)
         )
 
     @property
@@ -347,12 +349,25 @@ class Snapshot:
     health: Health = Health()
     supervised: bool = False
     """The shmtui that made its control block is alive."""
-    hidden: bool = False
-    """Somebody may map it whom this user cannot look at."""
+    unseen: bool = False
+    """A process that this user cannot read may take part: it could open the segment for writing.
+    Root's processes count only where the segment is root's; see ``assumptions``.
+    """
+    waits_hidden: tuple[int, ...] = ()
+    """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
+    assumptions: tuple[str, ...] = ()
+    """What is assumed of processes that this user cannot read, in words: it holds for nearly
+    every program, and is no proof. A finding that rests on it is at most likely and names it.
+    """
     limits: tuple[str, ...] = ()
     """What this user may not see, and how to get to see it."""
     uptime: float | None = None
     """Seconds since the buffer was created, where its control block says so."""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether this user cannot see all that may take part: a process, or what one waits on."""
+        return self.unseen or bool(self.waits_hidden)
 
     @property
     def counts_on(self) -> bool:

@@ -165,6 +165,28 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+class Hertz(click.ParamType[float]):
+    """Frames per second, from 0.1 to 60."""
+
+    name = "hertz"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it; NaN is refused as anything else that is not in the range."""
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not 0.1 <= rate <= 60:
+            self.fail(
+                _("{value!r} is not a frame rate: give frames per second from 0.1 to 60").format(
+                    value=value
+                )
+            )
+        return rate
+
+
 class HeaderFile(click.ParamType[tuple[Path, str | None]]):
     """``FILE`` or ``FILE:PATH``; a path may hold colons: ``ring.hpp:ipc::Ring``."""
 

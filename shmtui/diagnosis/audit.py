@@ -14,7 +14,7 @@ def audit_of(
     foreign: bool = False,
     in_hand: tuple[str, ...] = (),
     seconds: float = 0.0,
-    dead_hands: tuple[str, ...] = (),
+    died_mid_transfer: tuple[str, ...] = (),
 ) -> Audit:
     """The balance of what ``snapshot`` shows; ``resident_sum`` sums so many items of the ring.
 
@@ -34,33 +34,33 @@ def audit_of(
         foreign,
         in_hand,
         sum(v for v in values if v is not None) if None not in values else None,
-        dead_hands=dead_hands,
+        died_mid_transfer=died_mid_transfer,
         seconds=seconds,
     )
 
 
-def verdict(audit: Audit) -> str:
+def balance_text(audit: Audit) -> str:
     """Whether it balances, else what was lost or taken twice, in items."""
     if audit.foreign:
         return _("balance unknown: other programs took part, whose items nobody counted")
     if audit.resident is None:
         return _("balance unknown: the ring's indices make no sense")
-    if audit.in_dead_hands:
+    if audit.lost_to_deaths:
         return ngettext(
             "balanced but for the item in the hands of {who}, killed while moving it",
             "balanced but for the items in the hands of {who}, killed while moving them",
-            len(audit.dead_hands),
-        ).format(who=", ".join(audit.dead_hands))
+            len(audit.died_mid_transfer),
+        ).format(who=", ".join(audit.died_mid_transfer))
     if audit.balanced:
         return _("balanced: produced - consumed = resident, in count and in sum")
-    return _("NOT BALANCED: {what}").format(what=damage(audit))
+    return _("NOT BALANCED: {what}").format(what=imbalance_text(audit))
 
 
-def damage(audit: Audit) -> str:
+def imbalance_text(audit: Audit) -> str:
     """What happened to items, where it does not balance.
 
     >>> from shmtui.snapshot import Totals
-    >>> damage(Audit(Totals(9, 4, 36, 6), slots=5, resident=4, resident_sum=15))
+    >>> imbalance_text(Audit(Totals(9, 4, 36, 6), slots=5, resident=4, resident_sum=15))
     '1 item lost (by the indices, which count modulo 5)'
     """
     modulo = _("by the indices, which count modulo {slots}").format(slots=audit.slots)
@@ -81,13 +81,13 @@ def damage(audit: Audit) -> str:
 def items_lost(snapshot: Snapshot) -> Iterator[Finding]:
     """What the last audit found missing, or too much."""
     audit = snapshot.audit
-    if audit is None or audit.balanced is not False or audit.in_dead_hands:
+    if audit is None or audit.balanced is not False or audit.lost_to_deaths:
         return
     moved = audit.moved
     yield Finding(
         "items-lost",
         Status.CRITICAL,
-        damage(audit),
+        imbalance_text(audit),
         (
             _("produced {made}, consumed {used}, in the ring {resident}").format(
                 made=f"{moved.produced:,}",
@@ -106,7 +106,7 @@ def items_lost(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
-def audit_lines(audit: Audit) -> Iterator[str]:
+def audit_report(audit: Audit) -> Iterator[str]:
     """The balance, for a dialogue."""
     moved = audit.moved
     resident = _("unknown") if audit.resident is None else f"{audit.resident:,}"
@@ -117,7 +117,7 @@ def audit_lines(audit: Audit) -> Iterator[str]:
     ):
         yield f"{word:<12}{count:>16}"
     yield ""
-    yield verdict(audit)
+    yield balance_text(audit)
     if audit.in_hand:
         text = ngettext(
             "{count} worker did not come to rest: {who}",

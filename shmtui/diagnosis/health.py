@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from shmtui.diagnosis.audit import items_lost
-from shmtui.diagnosis.history import SETTLED_NS, Case
+from shmtui.diagnosis.history import SETTLED_NS, History
 from shmtui.diagnosis.rules.files import bad_index, file_events, orphan
 from shmtui.diagnosis.rules.permits import held_mutex, lost_permit
 from shmtui.diagnosis.rules.progress import kept_lock, starved, unwoken
@@ -32,7 +32,7 @@ ABSENCES: Final = frozenset(
 )
 """Findings that rest on what nobody does: all of /proc is searched before one is told."""
 
-RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
+RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     never_initialised,
     process_private,
     mutex_overflow,
@@ -46,29 +46,29 @@ RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     bad_index,
     file_events,
     orphan,
-    lambda case: items_lost(case.now),
+    lambda history: items_lost(history.now),
 )
 
 
-def diagnose(history: Sequence[Snapshot]) -> Health:
+def diagnose(snapshots: Sequence[Snapshot]) -> Health:
     """The health as of the last snapshot; the oldest comes first.
 
     Nothing found in less than a second of watching is not health yet: it is unknown.
     """
-    if not history or history[-1].layout.source is LayoutSource.RAW:
+    if not snapshots or snapshots[-1].layout.source is LayoutSource.RAW:
         return Health()
-    case = Case(tuple(history))
-    findings = [finding for rule in RULES for finding in rule(case)]
-    if history[-1].layout.assumed:
-        reasons = history[-1].layout.assumptions
+    history = History(tuple(snapshots))
+    findings = [finding for rule in RULES for finding in rule(history)]
+    if history.now.layout.assumed:
+        reasons = history.now.layout.assumptions
         findings = [_less_sure(finding, reasons) for finding in findings]
     findings.sort(key=lambda f: (f.severity is not Status.CRITICAL, f.code))
     if any(f.severity is Status.CRITICAL for f in findings):
         return Health(Status.CRITICAL, tuple(findings))
     if findings:
         return Health(Status.WARNING, tuple(findings))
-    watched = case.now.monotonic_ns - case.history[0].monotonic_ns
-    blind = not case.now.semaphores or case.now.in_ is None
+    watched = history.now.monotonic_ns - history.snapshots[0].monotonic_ns
+    blind = not history.now.semaphores or history.now.in_ is None
     return Health(Status.UNKNOWN if blind or watched < SETTLED_NS else Status.OK)
 
 

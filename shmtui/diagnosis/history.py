@@ -34,20 +34,20 @@ BETWEEN: Final = _steps(Step.WAIT_MUTEX, Step.TRANSFER, Step.POST_MUTEX, Step.PO
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class History:
     """A history; the oldest look comes first."""
 
-    history: tuple[Snapshot, ...]
+    snapshots: tuple[Snapshot, ...]
 
     @property
     def now(self) -> Snapshot:
         """The last snapshot."""
-        return self.history[-1]
+        return self.snapshots[-1]
 
     def lasted(self, holds: Callable[[Snapshot], bool]) -> int:
         """For how many ns, up to now, every look has agreed; -1 if even the last does not."""
         since = None
-        for snapshot in reversed(self.history):
+        for snapshot in reversed(self.snapshots):
             if not holds(snapshot):
                 break
             since = snapshot.monotonic_ns
@@ -56,7 +56,7 @@ class Case:
     def looks(self, holds: Callable[[Snapshot], bool]) -> int:
         """How many looks in a row, up to now, agree."""
         count = 0
-        for snapshot in reversed(self.history):
+        for snapshot in reversed(self.snapshots):
             if not holds(snapshot):
                 break
             count += 1
@@ -111,7 +111,7 @@ def mutex_taken(s: Snapshot) -> bool:
     return state is not None and state.value == 0
 
 
-def untouched(s: Snapshot) -> bool:
+def uninitialised(s: Snapshot) -> bool:
     """Whether all semaphores are as ``ftruncate`` leaves them: then nobody has got past one.
 
     In glibc a zero word after the value means private to a process, in musl shared between
@@ -136,7 +136,7 @@ def asleep(process: Process) -> bool:
     return process.state is ProcessState.BLOCKED and process.letter in {"S", ""}
 
 
-def loose(process: Process) -> int:
+def unaccounted_threads(process: Process) -> int:
     """Threads of a foreign process that are not asleep on a semaphore."""
     return max((process.threads or 1) - len(process.waits), 0)
 
@@ -148,7 +148,7 @@ def may_hold_mutex(process: Process) -> bool:
     foreign thread asleep on a semaphore holds none, in the right order; any other might.
     """
     if process.origin is not Origin.WORKER:
-        return loose(process) > 0
+        return unaccounted_threads(process) > 0
     if process.step in HOLDING:
         return True
     if process.holds_mutex:
@@ -166,14 +166,16 @@ def may_hold_permit(process: Process) -> bool:
         if SemaphoreRole.MUTEX in process.waits:
             return True
         going = {ProcessState.RUNNING, ProcessState.STOPPED}
-        return process.state in going and loose(process) > 0
+        return process.state in going and unaccounted_threads(process) > 0
     stands = asleep(process) or process.state is ProcessState.STEPPING
     return process.step in BETWEEN or (process.step in WAIT_PERMIT and not stands)
 
 
 def idle_elsewhere(snapshot: Snapshot) -> list[Process]:
     """Foreign processes of which not every thread is accounted for by a semaphore."""
-    return [p for p in living(snapshot) if p.origin is not Origin.WORKER and loose(p) > 0]
+    return [
+        p for p in living(snapshot) if p.origin is not Origin.WORKER and unaccounted_threads(p) > 0
+    ]
 
 
 def permits_in_hand(snapshot: Snapshot) -> tuple[int, int] | None:
@@ -194,13 +196,13 @@ def permits_in_hand(snapshot: Snapshot) -> tuple[int, int] | None:
     return sure, sure + maybe
 
 
-def died_last(case: Case, steps: frozenset[str]) -> Process | None:
+def died_last(history: History, steps: frozenset[str]) -> Process | None:
     """The worker that died last in one of ``steps``, if neither index has moved since."""
-    still = case.lasted(lambda s: (s.in_, s.out) == (case.now.in_, case.now.out))
+    still = history.lasted(lambda s: (s.in_, s.out) == (history.now.in_, history.now.out))
     seen: set[int] = set()
     found: Process | None = None
-    for snapshot in case.history:
-        since = case.now.monotonic_ns - snapshot.monotonic_ns
+    for snapshot in history.snapshots:
+        since = history.now.monotonic_ns - snapshot.monotonic_ns
         for p in snapshot.processes:
             if p.state is not ProcessState.ENDED or p.step not in steps:
                 continue
@@ -212,11 +214,11 @@ def died_last(case: Case, steps: frozenset[str]) -> Process | None:
     return found
 
 
-def vanished(case: Case) -> list[Process]:
+def vanished(history: History) -> list[Process]:
     """Foreign processes that took part a moment ago and are gone."""
-    present = {p.pid for p in case.now.processes}
+    present = {p.pid for p in history.now.processes}
     gone: dict[int, Process] = {}
-    for snapshot in case.history:
+    for snapshot in history.snapshots:
         for p in living(snapshot):
             if p.origin is not Origin.WORKER and p.pid not in present:
                 gone[p.pid] = p

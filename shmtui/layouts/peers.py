@@ -8,14 +8,9 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.vocabulary import roles_by_name
-from shmtui.procfs.maps import (
-    Mapping,
-    libc_of,
-    mappers,
-    named_semaphores_of,
-    process_name,
-    thread_count,
-)
+from shmtui.procfs.maps import Mapping, mappers, named_semaphores_of
+from shmtui.procfs.process import process_name, thread_count
+from shmtui.procfs.process_libc import libc_of
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity

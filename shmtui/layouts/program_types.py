@@ -13,7 +13,8 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.peers import Peers, executable
 from shmtui.layouts.struct_members import Struct
 from shmtui.layouts.struct_sources import TypeSource
-from shmtui.procfs.maps import map_lines, process_name
+from shmtui.procfs.maps import map_lines
+from shmtui.procfs.process import process_name
 from shmtui.snapshot import LayoutSource
 
 _SYSTEM: Final = (b"/usr/lib", b"/lib", b"/usr/libexec")

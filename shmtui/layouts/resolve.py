@@ -64,7 +64,7 @@ def _from_option(reader: SegmentReader, options: LayoutOptions, peers: Peers) ->
         layout = replace(layout, names=options.names or peers.semaphore_roles)
     if options.index_segment and layout.has_indices:
         layout = replace(layout, index_segment=options.index_segment)
-    size = reader.look().size
+    size = reader.status().size
     if size < layout.size:
         raise ShmtuiError(
             _("{name} is {size} bytes, and the fields of --layout end at {end}").format(
@@ -76,7 +76,7 @@ def _from_option(reader: SegmentReader, options: LayoutOptions, peers: Peers) ->
 
 def _from_slots(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
     assert options.slots is not None
-    size = reader.look().size
+    size = reader.status().size
     item = item_from_text(options.item or "int32")
     layout = seed_layout(options.slots, item, peers.libc, options.names)
     if size < layout.size and not options.names:
@@ -93,7 +93,7 @@ def _from_slots(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> 
 
 
 def _require_room(reader: SegmentReader, layout: Layout) -> None:
-    size = reader.look().size
+    size = reader.status().size
     if size < layout.size:
         raise ShmtuiError(
             _(
@@ -205,7 +205,7 @@ def _watch(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Infer
 
     Where nobody maps the segment nothing moves, and one reading is all there is to learn.
     """
-    size = reader.look().size
+    size = reader.status().size
     if size == 0 or size > MAX_SIZE:
         return Inference(())
     found = peers.semaphores

@@ -10,7 +10,7 @@ from shmtui.layouts.role_evidence import Reading
 from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment import open_readonly, segment_path
-from shmtui.shm.segment_reader import SegmentReader, read_small, state_spans
+from shmtui.shm.segment_reader import SegmentReader, read_semaphore_file, state_spans
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
 
 INTERVAL: Final = 0.004
@@ -53,7 +53,7 @@ class SegmentReadings:
         """
         before = self._words()
         for _attempt in range(_AGREE if self._names else 1):
-            raws = self._reader.read_settled(self._spans)
+            raws = self._reader.read_stable(self._spans)
             after = self._words()
             if after == before:
                 break
@@ -76,7 +76,7 @@ class SegmentReadings:
     def _words(self) -> tuple[tuple[str, SemaphoreWords], ...]:
         words = []
         for name in self._names:
-            raw = read_small(named_semaphore_path(name, self._reader.folder))
+            raw = read_semaphore_file(named_semaphore_path(name, self._reader.folder))
             if len(raw) >= 12:
                 words.append((name, decode(raw, self._libc)))
         return tuple(words)

@@ -63,7 +63,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Reso
     if options.header is not None:
         return _by_header(reader, options, peers)
     for sources in (program_types.sources, nearby_headers.sources):
-        found = _by_sources(reader, options, peers, sources(peers, reader.look().size, options))
+        found = _by_sources(reader, options, peers, sources(peers, reader.status().size, options))
         if found is not None:
             return found
     return None
@@ -100,7 +100,7 @@ def _layout_from(
 
     ShmtuiError: none of them can be the buffer, or the segment is smaller than it.
     """
-    size = reader.look().size
+    size = reader.status().size
     if any(struct.word_size == 4 for struct in source.structs):
         raise ShmtuiError(
             _(
@@ -184,7 +184,7 @@ def _require_covered(reader: SegmentReader, options: LayoutOptions, found: Struc
             "{name} is {size} bytes, and holds data behind the {end} of {struct}: this is not its "
             "header, or not all of it; --header {file}:{struct} takes it all the same"
         ).format(
-            name=reader.name, size=reader.look().size, end=end, struct=found.struct.names[-1],
+            name=reader.name, size=reader.status().size, end=end, struct=found.struct.names[-1],
             file=file,
         )
     )  # fmt: skip
@@ -221,7 +221,7 @@ def _by_sources(
     AmbiguousLayoutError: several fit.
     """
     fitting = [each for source in sources for each in _fitting(reader, options, peers, source)]
-    size = reader.look().size
+    size = reader.status().size
     exact = [each for each in fitting if each[1].struct.size == size]
     fitting = exact or fitting
     if not fitting:

@@ -7,16 +7,14 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
-from shmtui.shm.control_block import (
-    HEADER_SIZE,
-    RECORD_SIZE,
+from shmtui.shm.control_format import HEADER_SIZE, RECORD_SIZE, control_name
+from shmtui.shm.control_records import (
     ControlHeader,
     WorkerRecord,
-    control_name,
+    open_control,
     parse_header,
     parse_records,
 )
-from shmtui.shm.control_file import open_control
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.snapshot import Totals
@@ -61,7 +59,7 @@ class ControlReader:
             self._fd = -1
 
 
-class Companion:
+class ControlBlockWatcher:
     """The control block beside one segment, for as long as it is to be believed.
 
     Where it is not, there is none, and ``doubt`` says why. Nothing raises here: what a file

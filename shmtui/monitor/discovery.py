@@ -17,15 +17,10 @@ from shmtui.i18n import N_, _
 from shmtui.layouts.inference import infer, signatures
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.role_evidence import Reading
-from shmtui.procfs.maps import INIT, map_lines, process_name, processes
-from shmtui.shm.control_block import (
-    HEADER_SIZE,
-    MAGIC,
-    SUFFIX,
-    Flags,
-    parse_header,
-)
-from shmtui.shm.control_file import read_header
+from shmtui.procfs.maps import map_lines
+from shmtui.procfs.process import INIT, process_name, processes
+from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
+from shmtui.shm.control_records import parse_header, read_header
 from shmtui.shm.layout import SEM_SIZE, seed_layout
 from shmtui.shm.layout_spec import item_from_text
 from shmtui.shm.libc import running_libc

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from shmtui.diagnosis.audit import verdict
+from shmtui.diagnosis.audit import balance_text
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import source_words
 from shmtui.sanitize import inert
@@ -193,7 +193,7 @@ def totals_lines(totals: Audit) -> Iterator[str]:
     yield f"{_('consumed'):<10}{used}"
     resident = _("unknown") if totals.resident is None else f"{totals.resident:,}"
     yield f"{_('resident'):<10}{resident:>14}"
-    yield f"{seconds:.2f} s, {verdict(totals)}"
+    yield f"{seconds:.2f} s, {balance_text(totals)}"
 
 
 def _per(count: int, seconds: float) -> float | None:

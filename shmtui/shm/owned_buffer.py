@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 from shmtui.errors import NameInUseError, ShmtuiError
 from shmtui.i18n import _
-from shmtui.shm.control_block import (
-    ControlBlock,
-    ControlHeader,
-    Flags,
-    control_name,
-)
+from shmtui.shm.control_block import ControlBlock
+from shmtui.shm.control_format import Flags, control_name
+from shmtui.shm.control_records import ControlHeader
 from shmtui.shm.layout import Layout
 from shmtui.shm.ring import initialise, semaphore_names
 from shmtui.shm.segment import (
@@ -18,7 +15,7 @@ from shmtui.shm.segment import (
     create_segment,
     identity_at,
     map_segment,
-    refuse_beyond_memory,
+    require_free_space,
     segment_path,
     unlink_segment,
 )
@@ -26,24 +23,26 @@ from shmtui.shm.semaphore import unlink_named
 
 
 @dataclass(frozen=True, slots=True)
-class OwnBuffer:
+class OwnedBuffer:
     """A buffer that this process made and answers for."""
 
     name: str
     layout: Layout
     identity: FileIdentity
     control: ControlBlock
-    guest: bool = False
+    foreign: bool = False
     """The segment is somebody else's, and stays."""
 
     @classmethod
-    def create(cls, name: str, layout: Layout, creator: tuple[int, int], mode: int) -> "OwnBuffer":
+    def create(
+        cls, name: str, layout: Layout, creator: tuple[int, int], mode: int
+    ) -> "OwnedBuffer":
         """Make control block, segment and semaphores, or none of them.
 
         ``creator`` is this process's PID and start time. NameInUseError: somebody has the name.
         """
-        refuse_taken_name(name)
-        refuse_beyond_memory(name, layout.size)
+        require_free_name(name)
+        require_free_space(name, layout.size)
         control = ControlBlock.create(name, layout, creator, time.time_ns())
         made_segment = False
         try:
@@ -67,7 +66,7 @@ class OwnBuffer:
         creator: tuple[int, int],
         *,
         assumed: bool = False,
-    ) -> "OwnBuffer":
+    ) -> "OwnedBuffer":
         """Put a control block beside somebody else's segment, so that workers can join it.
 
         ``assumed``: the layout is only the likeliest of those that fit. NameInUseError: another
@@ -81,7 +80,7 @@ class OwnBuffer:
                     "a pthread_mutex_t is none"
                 ).format(name=name, options=" ".join(f"--{role} /NAME" for role in missing))
             )
-        flags = Flags.GUEST | Flags.ASSUMED if assumed else Flags.GUEST
+        flags = Flags.FOREIGN | Flags.ASSUMED if assumed else Flags.FOREIGN
         try:
             control = ControlBlock.create(name, layout, creator, time.time_ns(), flags)
         except NameInUseError:
@@ -91,19 +90,19 @@ class OwnBuffer:
                 ).format(name=name)
             ) from None
         control.bind_segment(identity)
-        return cls(name, layout, identity, control, guest=True)
+        return cls(name, layout, identity, control, foreign=True)
 
     def remove(self) -> None:
         """Unlink it all. A segment that took the name since is left alone.
 
         What stands in the control block by now is not asked: others may have written to it.
         """
-        if not self.guest:
+        if not self.foreign:
             _unlink_buffer(self.name, self.identity, self.layout)
         unlink_segment(self.control.name)
 
 
-def refuse_taken_name(name: str) -> None:
+def require_free_name(name: str) -> None:
     """Refuse a name that a segment has: shmtui never touches one it did not make."""
     if identity_at(segment_path(name)) is not None:
         raise NameInUseError(
@@ -130,6 +129,6 @@ def remove_buffer(name: str, header: ControlHeader) -> None:
 
     Where the segment is somebody else's, the control block alone.
     """
-    if not header.flags & Flags.GUEST:
+    if not header.flags & Flags.FOREIGN:
         _unlink_buffer(name, header.segment, header.layout)
     unlink_segment(control_name(name))

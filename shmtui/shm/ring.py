@@ -15,10 +15,10 @@ from zlib import crc32
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.shm.control_block import MASK
+from shmtui.shm.control_format import MASK
 from shmtui.shm.layout import ItemType, Layout, SemaphoreKind, counted_on
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.shm.segment import companion_name
+from shmtui.shm.segment import derived_name
 from shmtui.shm.semaphore import (
     EmbeddedSemaphore,
     NamedSemaphore,
@@ -50,7 +50,7 @@ def semaphore_name(segment: str, role: SemaphoreRole) -> str:
     >>> semaphore_name("/shm_buffer", SemaphoreRole.EMPTY)
     '/shm_buffer.empty'
     """
-    return companion_name(segment, f".{role}", _NAMED_LIMIT)
+    return derived_name(segment, f".{role}", _NAMED_LIMIT)
 
 
 def initial_values(slots: int) -> dict[SemaphoreRole, int]:
@@ -58,10 +58,10 @@ def initial_values(slots: int) -> dict[SemaphoreRole, int]:
     return {SemaphoreRole.MUTEX: 1, SemaphoreRole.EMPTY: slots, SemaphoreRole.FULL: 0}
 
 
-def sum_of(value: Value) -> int:
+def checksum_of(value: Value) -> int:
     """What ``value`` adds to a checksum: its integer part modulo 2**64, 0 if it has none.
 
-    >>> sum_of(-1) == 2**64 - 1, sum_of(2.9), sum_of(float("nan"))
+    >>> checksum_of(-1) == 2**64 - 1, checksum_of(2.9), checksum_of(float("nan"))
     (True, 2, 0)
     """
     try:

@@ -64,15 +64,15 @@ def segment_path(name: str, folder: str = SHM_DIR) -> str:
     return f"{folder}/{name.removeprefix('/')}"
 
 
-def companion_name(name: str, suffix: str, limit: int = NAME_MAX) -> str:
+def derived_name(name: str, suffix: str, limit: int = NAME_MAX) -> str:
     """The name of something that belongs to segment ``name``: ``name`` + ``suffix``.
 
     Where that would pass ``limit`` bytes, the end of the name gives way to a digest
     of the whole, so that every legal segment name has a legal companion.
 
-    >>> companion_name("/shm_buffer", ".shmtui")
+    >>> derived_name("/shm_buffer", ".shmtui")
     '/shm_buffer.shmtui'
-    >>> len(companion_name("/" + "x" * 255, ".shmtui"))
+    >>> len(derived_name("/" + "x" * 255, ".shmtui"))
     256
     """
     bare = os.fsencode(name.removeprefix("/"))
@@ -98,7 +98,7 @@ class FileIdentity:
         return cls(status.st_dev, status.st_ino)
 
 
-def refuse_beyond_memory(name: str, size: int) -> None:
+def require_free_space(name: str, size: int) -> None:
     """Refuse a segment that /dev/shm has no room for, before a page of it is touched."""
     space = os.statvfs(SHM_DIR)
     free = space.f_bavail * space.f_frsize
@@ -117,7 +117,7 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
     The mode is exact, whatever the umask. NameInUseError: the name is taken.
     ShmtuiError: no room, no permission. On any failure nothing is left behind.
     """
-    refuse_beyond_memory(name, size)
+    require_free_space(name, size)
     try:
         shared = posix_ipc.SharedMemory(name, posix_ipc.O_CREX, mode=0o600)
     except posix_ipc.ExistentialError:

@@ -25,13 +25,14 @@ _AGREE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class SegmentStatus:
     """The file behind the segment, as fstat has it now."""
 
     identity: FileIdentity
     size: int
     mode: int
     uid: int
+    gid: int
     unlinked: bool
     replaced: bool
     """Another file has taken the name."""
@@ -57,16 +58,17 @@ class SegmentReader:
         self._fd = open_readonly(self._path)
         self.identity = FileIdentity.of(os.fstat(self._fd))
 
-    def look(self) -> Looked:
+    def status(self) -> SegmentStatus:
         """Size, mode and what became of the name."""
         status = os.fstat(self._fd)
         unlinked = status.st_nlink == 0
         at_name = identity_at(self._path) if unlinked else None
-        return Looked(
+        return SegmentStatus(
             identity=self.identity,
             size=status.st_size,
             mode=stat.S_IMODE(status.st_mode),
             uid=status.st_uid,
+            gid=status.st_gid,
             unlinked=unlinked,
             replaced=at_name is not None and at_name != self.identity,
         )
@@ -75,7 +77,7 @@ class SegmentReader:
         """Up to ``length`` bytes; fewer where the file ends before."""
         return os.pread(self._fd, length, offset)
 
-    def read_settled(self, spans: Sequence[Span]) -> list[bytes]:
+    def read_stable(self, spans: Sequence[Span]) -> list[bytes]:
         """Like :meth:`read` for several stretches, again until two rounds agree or patience ends.
 
         One pread copies faster than a protocol step takes, and is still not atomic.
@@ -95,7 +97,7 @@ class SegmentReader:
             self._fd = -1
 
 
-def read_small(path: str) -> bytes:
+def read_semaphore_file(path: str) -> bytes:
     """The first bytes of a file under /dev/shm, as many as a semaphore has; empty if unreadable."""
     try:
         fd = open_readonly(path)

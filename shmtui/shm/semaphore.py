@@ -28,6 +28,7 @@ from shmtui.shm import libc as c
 from shmtui.shm import semlock as quick
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc
+from shmtui.shm.segment import FileIdentity
 
 _GLIBC_SHARED: Final = 0x80
 _MUSL_PRIVATE: Final = 0x80
@@ -74,13 +75,31 @@ def encode(words: SemaphoreWords, libc: Libc) -> bytes:
     return struct.pack("=III", words.value, words.waiters, private)
 
 
-def overwrite(path: str, offset: int, words: SemaphoreWords, libc: Libc) -> None:
-    """Set a semaphore's words in its file. Whoever uses it has to be stopped for that long.
+def overwrite(
+    path: str, offset: int, words: SemaphoreWords, libc: Libc, identity: FileIdentity
+) -> None:
+    """Set value, waiters and sharing of the semaphore at byte ``offset`` of a file.
 
-    OSError: the file may not be written. ShmtuiError: it ends before the semaphore does.
+    Every process that uses the semaphore has to be stopped meanwhile. The file that is written is
+    the one with ``identity``: it is compared on the opened descriptor, so a file that takes the
+    name between two steps is never written.
+
+    OSError: the file may not be opened for writing, or is gone. ShmtuiError: another file has the
+    name, or the file ends before the semaphore does.
     """
     raw = encode(words, libc)
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    # O_PATH opens nothing that could act on being opened, and a link in /proc leads to that file.
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if FileIdentity.of(os.fstat(handle)) != identity:
+            raise ShmtuiError(
+                _("{path} is another file by now, so nothing is written: look again").format(
+                    path=path
+                )
+            )
+        fd = os.open(f"/proc/self/fd/{handle}", os.O_RDWR | os.O_CLOEXEC)
+    finally:
+        os.close(handle)
     try:
         if os.fstat(fd).st_size < offset + SEM_SIZE:
             raise ShmtuiError(

@@ -139,9 +139,9 @@ class DashboardApp(Desk, inherit_bindings=False):
 
     def action_repair(self) -> None:
         """The plan, and its carrying out if the user agrees."""
-        steering, mender = self._steering, self._mender
-        if steering is not None and mender is not None:
-            self._dialogues.repair(mender(), steering, self._view)
+        steering, make_repairer = self._steering, self._make_repairer
+        if steering is not None and make_repairer is not None:
+            self._dialogues.repair(make_repairer(), steering, self._view)
 
     # Screens above, palette, end.
 

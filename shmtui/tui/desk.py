@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from shmtui.errors import ShortageError
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
 from shmtui.snapshot import EMPTY, Audit, LayoutSource, Snapshot
@@ -23,7 +23,7 @@ from shmtui.tui.dialogs import Dialogues
 from shmtui.tui.event_log import Chronicle
 from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
-from shmtui.tui.ports import Auditor, Mender, Opened, Opener, Source, Steering
+from shmtui.tui.ports import Auditor, Opened, Opener, Repairer, Source, Steering
 from shmtui.tui.rate_history import History
 from shmtui.tui.stage import SLOW_HZ, Stage
 from shmtui.tui.status_line import Balance, Steady, Verdict, permits, verdict
@@ -63,7 +63,7 @@ class Desk(Stage, inherit_bindings=False):
         *,
         refresh_hz: float = 10.0,
         ascii_only: bool = False,
-        mender: Callable[[], Mender] | None = None,
+        make_repairer: Callable[[], Repairer] | None = None,
         auditor: Auditor | None = None,
         opener: Opener | None = None,
         choice: tuple[str, tuple[str, ...]] | None = None,
@@ -86,7 +86,7 @@ class Desk(Stage, inherit_bindings=False):
         self._helm = Helm(steering) if steering is not None else None
         self._aside: list[Source] = []
         """Those with workers of ours that are not looked at now."""
-        self._mender = mender
+        self._make_repairer = make_repairer
         self._auditor = auditor
         self._opener = opener
         self._choice = choice
@@ -161,7 +161,7 @@ class Desk(Stage, inherit_bindings=False):
             self._aside.append(self._source)
         self._aside = [source for source in self._aside if source is not opened.source]
         self._source, self._steering = opened.source, opened.steering
-        self._mender, self._auditor = opened.mender, opened.auditor
+        self._make_repairer, self._auditor = opened.make_repairer, opened.auditor
         self._helm = Helm(self._steering) if self._steering is not None else None
         self._hear(self._steering)
         self._verdict, self._balance = Steady(), Steady()
@@ -192,7 +192,7 @@ class Desk(Stage, inherit_bindings=False):
             words = _("layout {known_by}").format(known_by=known_by)
         words = "; ".join((words, *snapshot.layout.assumptions))
         text = _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)
-        self._chronicle.add(Event(time.time(), Tone.INFO, text))
+        self._chronicle.add(Event(time.time(), Severity.INFO, text))
 
     # The one interval.
 
@@ -216,7 +216,7 @@ class Desk(Stage, inherit_bindings=False):
         except ShortageError as error:
             if self._lacking_told != str(error):
                 self._lacking_told = str(error)
-                self._chronicle.add(Event(time.time(), Tone.BAD, str(error)))
+                self._chronicle.add(Event(time.time(), Severity.BAD, str(error)))
             return None
         self._lacking_told = ""
         return snapshot

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shmtui.i18n import _
 from shmtui.snapshot import Audit, Process
-from shmtui.tui.ports import Mender, Opened, Opener, Steering
+from shmtui.tui.ports import Opened, Opener, Repairer, Steering
 from shmtui.tui.spans import line
 from shmtui.tui.view_model import View
 
@@ -85,11 +85,11 @@ class Dialogues:
 
         self._app.push_screen(DetailScreen(title, text, view))
 
-    def repair(self, mender: Mender, steering: Steering, view: View) -> None:
+    def repair(self, repairer: Repairer, steering: Steering, view: View) -> None:
         """The plan of a repair, to agree to."""
         from shmtui.tui.screens.repair import RepairScreen
 
-        self._app.push_screen(RepairScreen(mender, steering, view))
+        self._app.push_screen(RepairScreen(repairer, steering, view))
 
     def faults(self, aim: "Aim", view: View, done: "Callable[[Fault | None], None]") -> None:
         """The mistakes that workers can be told to make."""
@@ -99,21 +99,21 @@ class Dialogues:
 
     def audit(self, audit: Audit, view: View) -> None:
         """What went in beside what came out."""
-        from shmtui.diagnosis.audit import audit_lines
+        from shmtui.diagnosis.audit import audit_report
         from shmtui.tui.draw.wrap import wrap
 
         self.detail(
             _("Audit"),
-            lambda width: [line(row) for text in audit_lines(audit) for row in wrap(text, width)],
+            lambda width: [line(row) for text in audit_report(audit) for row in wrap(text, width)],
             view,
         )
 
     def process(self, process: Process, view: View) -> None:
         """A process in full, as it is now."""
-        from shmtui.procfs.details import portrait
+        from shmtui.procfs.details import process_details
         from shmtui.tui.draw.process_details import portrait_text
 
-        seen, now = portrait(process.pid), time.time()
+        seen, now = process_details(process.pid), time.time()
         self.detail(
             _("Process"),
             lambda width: portrait_text(process, seen, now, width, view.glyphs),

@@ -4,7 +4,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Snapshot
@@ -46,8 +46,8 @@ class Log(Protocol):
         """The last lines, the oldest first, as they came."""
 
     @property
-    def said(self) -> int:
-        """Lines it has said in all: rises with each, and so tells that there are new ones."""
+    def lines_read(self) -> int:
+        """Lines it has printed in all, those no longer kept included."""
 
 
 class Opener(Protocol):
@@ -67,7 +67,7 @@ class Opener(Protocol):
         """Attach to a segment and show its bytes."""
 
 
-class Mender(Protocol):
+class Repairer(Protocol):
     """Makes and carries out a repair of one segment. Both calls may take seconds."""
 
     def propose(self) -> "Plan | Refusal | None":
@@ -100,7 +100,7 @@ class Opened(Protocol):
     """What attaching gave."""
 
     @property
-    def mender(self) -> "Callable[[], Mender] | None":
+    def make_repairer(self) -> "Callable[[], Repairer] | None":
         """Makes what repairs it, unless it is only looked at."""
 
     @property
@@ -128,7 +128,7 @@ class Steering(Protocol):
     def history(self) -> tuple[Event, ...]:
         """What happened before the dashboard opened."""
 
-    def tell(self, tone: Tone, text: str) -> None:
+    def emit(self, severity: Severity, text: str) -> None:
         """Put something into the history, and tell whoever listens."""
 
     def add(self, role: Role) -> None:

@@ -12,7 +12,8 @@ import sys
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import language_of, use_language
 from shmtui.shm import libc
-from shmtui.shm.control_block import ControlBlock, Field, control_name
+from shmtui.shm.control_block import ControlBlock
+from shmtui.shm.control_format import Field, control_name
 from shmtui.shm.protocol import Role
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import map_segment

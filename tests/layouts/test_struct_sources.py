@@ -13,7 +13,6 @@ from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.resolve import resolve
 from shmtui.monitor.sampler import Sampler
-from shmtui.repair.plan import Refusal, plan
 from shmtui.session.opener import AttachOptions, SegmentOpener
 from shmtui.shm.segment import segment_path, unlink_segment
 from shmtui.shm.segment_reader import SegmentReader
@@ -409,8 +408,6 @@ def test_the_direction_is_settled_while_it_is_watched(start: Start) -> None:
         snapshot = sampler.sample()
         assert snapshot.layout.disputed
         assert snapshot.layout.by_convention
-        refused = plan(snapshot, snapshot.health.findings, ())
-        assert refused is None or isinstance(refused, Refusal)
         program.step()
         snapshot = sampler.sample()
         assert not snapshot.layout.disputed

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
@@ -124,11 +124,11 @@ class FakeSteering:
 
     def history(self) -> tuple[Event, ...]:
         """One event from before."""
-        return (Event(NOON, Tone.GOOD, "created"),)
+        return (Event(NOON, Severity.GOOD, "created"),)
 
-    def tell(self, tone: Tone, text: str) -> None:
+    def emit(self, severity: Severity, text: str) -> None:
         """Noted."""
-        self.orders.append(("tell", tone, text))
+        self.orders.append(("emit", severity, text))
 
     def add(self, role: Role) -> None:
         """Noted."""

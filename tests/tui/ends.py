@@ -21,7 +21,7 @@ from shmtui.snapshot import (
     Throughput,
 )
 from shmtui.tui.app import DashboardApp
-from shmtui.tui.ports import Auditor, Mender, Steering
+from shmtui.tui.ports import Auditor, Repairer, Steering
 from tests.tui.bench import FakeSource, FakeSteering, snapshot
 from tests.waiting import until
 
@@ -90,7 +90,7 @@ class FakeOpened:
 
     source: FakeSource
     steering: Steering | None = None
-    mender: Callable[[], Mender] | None = None
+    make_repairer: Callable[[], Repairer] | None = None
     auditor: Auditor | None = None
 
 
@@ -146,12 +146,12 @@ class FakeLog:
     name: str
     pid: int
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=10_000))
-    said: int = 0
+    lines_read: int = 0
 
     def say(self, *lines: str) -> None:
         """Print more."""
         self.lines.extend(lines)
-        self.said += len(lines)
+        self.lines_read += len(lines)
 
 
 @dataclass

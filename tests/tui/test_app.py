@@ -12,7 +12,7 @@ import pytest
 from textual.command import CommandList, CommandPalette
 from textual.geometry import Region
 
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Origin, ProcessState, SegmentInfo, Snapshot
 from shmtui.tui.keys import KEYS
@@ -359,7 +359,9 @@ async def test_events_arrive_newest_first_and_inert() -> None:
     async with b.app.run_test(size=(120, 40)) as pilot:
         assert "created" in b.text("events")
         assert b.steering.on_event is not None
-        b.steering.on_event(Event(NOON + 1, Tone.BAD, "[b]worker" + chr(27) + "[31m died\nbadly"))
+        b.steering.on_event(
+            Event(NOON + 1, Severity.BAD, "[b]worker" + chr(27) + "[31m died\nbadly")
+        )
         b.app.tick()
         await pilot.pause()
         rows = b.text("events").splitlines()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.value import Fields
 from shmtui.snapshot import (
@@ -142,7 +142,7 @@ async def test_an_event_too_long_for_its_line_opens_too() -> None:
     b = lay_out(lambda _s: snapshot())
     async with b.app.run_test(size=(50, 20)) as pilot:
         assert b.steering.on_event is not None
-        b.steering.on_event(Event(NOON, Tone.BAD, "a long story " * 9 + "with an end"))
+        b.steering.on_event(Event(NOON, Severity.BAD, "a long story " * 9 + "with an end"))
         b.app.tick()
         await pilot.press("5", "enter")
         await pilot.pause()
@@ -168,7 +168,7 @@ async def test_the_cursor_stays_with_its_row() -> None:
 async def test_limits_are_told_once() -> None:
     """What this user may not see is an event, and the table says that there may be more."""
     limit = "what PID 9 waits on is hidden: run shmtui as root"
-    b = lay_out(lambda _s: snapshot(limits=(limit,), hidden=True))
+    b = lay_out(lambda _s: snapshot(limits=(limit,), unseen=True))
     async with b.app.run_test(size=(120, 40)) as pilot:
         for _ in range(5):
             b.app.tick()
@@ -290,7 +290,7 @@ def test_findings_fit_and_are_inert(
     assert width_of(finding_line(f, width, glyphs)) <= width
     rows = [
         *finding_text(f, max(40, width), glyphs),
-        *event_text(Event(NOON, Tone.BAD, claim), 40, glyphs),
+        *event_text(Event(NOON, Severity.BAD, claim), 40, glyphs),
     ]
     for drawn in rows:
         assert width_of(drawn) <= max(40, width)

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from shmtui.diagnosis.history import SETTLED_NS, Case, living
+from shmtui.diagnosis.history import SETTLED_NS, History, living
 from shmtui.i18n import _
 from shmtui.snapshot import Certainty, Finding, Snapshot, Status
 
 
-def bad_index(case: Case) -> Iterator[Finding]:
+def bad_index(history: History) -> Iterator[Finding]:
     """``in`` or ``out`` lies outside the ring."""
-    slots = case.now.layout.slots
+    slots = history.now.layout.slots
     for name in ("in", "out"):
 
         def index(s: Snapshot, name: str = name) -> int | None:
             return s.in_ if name == "in" else s.out
 
-        came_back = _came_back([index(s) for s in case.history], slots)
+        came_back = _came_back([index(s) for s in history.snapshots], slots)
 
         def outside(
             s: Snapshot,
@@ -27,12 +27,12 @@ def bad_index(case: Case) -> Iterator[Finding]:
             is_slot = value is None or 0 <= value < slots
             return not is_slot and (came_back or not s.counts_on)
 
-        if outside(case.now) and case.looks(outside) >= min(2, len(case.history)):
+        if outside(history.now) and history.looks(outside) >= min(2, len(history.snapshots)):
             yield Finding(
                 "bad-index",
                 Status.CRITICAL,
                 _("{index} is {value}, outside 0…{last}").format(
-                    index=name, value=index(case.now), last=slots - 1
+                    index=name, value=index(history.now), last=slots - 1
                 ),
                 (_("whoever uses it next reads or writes beyond the slots"),),
                 Certainty.CERTAIN,
@@ -55,9 +55,9 @@ def _came_back(values: Sequence[int | None], slots: int) -> bool:
     )
 
 
-def file_events(case: Case) -> Iterator[Finding]:
+def file_events(history: History) -> Iterator[Finding]:
     """What became of the name and of the file."""
-    segment, layout = case.now.segment, case.now.layout
+    segment, layout = history.now.segment, history.now.layout
     needed = max(
         (
             at
@@ -105,13 +105,13 @@ def file_events(case: Case) -> Iterator[Finding]:
         )
 
 
-def orphan(case: Case) -> Iterator[Finding]:
+def orphan(history: History) -> Iterator[Finding]:
     """No live process maps it, and no shmtui looks after it."""
 
     def alone(s: Snapshot) -> bool:
         return not living(s) and not s.supervised and not s.hidden
 
-    if alone(case.now) and (case.lasted(alone) >= SETTLED_NS or len(case.history) == 1):
+    if alone(history.now) and (history.lasted(alone) >= SETTLED_NS or len(history.snapshots) == 1):
         yield Finding(
             "orphan",
             Status.WARNING,
@@ -119,6 +119,6 @@ def orphan(case: Case) -> Iterator[Finding]:
             (_("no line of /proc/*/maps shows this file"),),
             Certainty.CERTAIN,
             _("remove it with shmtui rm {name}, if nobody comes back for it").format(
-                name=case.now.segment.name
+                name=history.now.segment.name
             ),
         )

@@ -9,7 +9,7 @@ from shmtui.diagnosis.history import (
     HOLDING,
     SETTLED_NS,
     TRANSFER,
-    Case,
+    History,
     asleep,
     deficit_of,
     died_last,
@@ -22,7 +22,7 @@ from shmtui.diagnosis.history import (
     permits_in_hand,
     position,
     seconds,
-    untouched,
+    uninitialised,
     vanished,
 )
 from shmtui.i18n import _, ngettext
@@ -45,7 +45,7 @@ MUTEX, EMPTY, FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FUL
 class _Held:
     """A mutex at 0 while nobody moves, and who stands where."""
 
-    case: Case
+    history: History
     deficit: int
     waiting: tuple[Process, ...]
     """Asleep on mutex."""
@@ -56,10 +56,10 @@ class _Held:
     facts: tuple[str, ...]
 
 
-def held_mutex(case: Case) -> Iterator[Finding]:
+def held_mutex(history: History) -> Iterator[Finding]:
     """The mutex is 0 and stays so: its holder died, waits in the wrong order, or sits on it."""
-    now, still, deficit = case.now, case.still(), deficit_of(case.now)
-    if case.value(MUTEX) != 0 or still < SETTLED_NS or deficit is None or untouched(now):
+    now, still, deficit = history.now, history.still(), deficit_of(history.now)
+    if history.value(MUTEX) != 0 or still < SETTLED_NS or deficit is None or uninitialised(now):
         return
     lives = living(now)
     waiting = tuple(p for p in lives if MUTEX in p.waits)
@@ -69,12 +69,12 @@ def held_mutex(case: Case) -> Iterator[Finding]:
     mark = position(now)
     facts = (
         _("mutex 0 in {looks} looks over {time}, and nothing moved").format(
-            looks=case.looks(lambda s: position(s) == mark), time=seconds(still)
+            looks=history.looks(lambda s: position(s) == mark), time=seconds(still)
         ),
         _("waiting for it: {who}").format(who=names(waiting) or _("nobody")),
     )
     threads = sum(p.waits.count(MUTEX) for p in waiting)
-    held = _Held(case, deficit, waiting, threads, behind, facts)
+    held = _Held(history, deficit, waiting, threads, behind, facts)
     holders = [p for p in lives if may_hold_mutex(p)]
     swapped = [p for p in lives if p.holds_mutex and asleep(p)]
     if swapped:
@@ -133,10 +133,10 @@ def _wrong_order(held: _Held, who: list[Process] | tuple[Process, ...], sure: Ce
 
 def _without_holder(held: _Held) -> Finding:
     """Nobody alive can post the mutex."""
-    case, sure = held.case, held.case.sure
+    history, sure = held.history, held.history.sure
     # Whoever dies inside takes a permit along; who merely left out the post does not.
-    dead = died_last(case, HOLDING) if held.deficit > held.threads else None
-    gone = vanished(case) if held.deficit > held.threads else []
+    dead = died_last(history, HOLDING) if held.deficit > held.threads else None
+    gone = vanished(history) if held.deficit > held.threads else []
     facts = (*held.facts, _("no live process can hold it: each one says or shows where it waits"))
     claim = _("mutex is 0 and no live process holds it: everybody waits for ever")
     if dead is not None:
@@ -159,30 +159,30 @@ def _without_holder(held: _Held) -> Finding:
     if dead is not None and dead.step in TRANSFER:
         sure = Certainty.CERTAIN
     return Finding(
-        "dead-holder", Status.CRITICAL, claim, facts, sure, repair_remedy(case),
+        "dead-holder", Status.CRITICAL, claim, facts, sure, repair_remedy(history),
     )  # fmt: skip
 
 
-def repair_remedy(case: Case) -> str:
+def repair_remedy(history: History) -> str:
     """The way out by a repair."""
     return _(
         "shmtui repair {name} says what to set and, with --yes, does it; so does r in a "
         "dashboard that may write"
-    ).format(name=case.now.segment.name)
+    ).format(name=history.now.segment.name)
 
 
-def lost_permit(case: Case) -> Iterator[Finding]:
+def lost_permit(history: History) -> Iterator[Finding]:
     """A permit is neither in ``empty`` nor in ``full`` nor in anybody's hand; or is too many."""
-    found = _at_rest(case) or _in_flow(case)
+    found = _at_rest(history) or _in_flow(history)
     if found is None:
         return
     missing, sure, fact = found
     what = ngettext("{count} permit lost", "{count} permits lost", missing)
     if missing < 0:
         what = ngettext("{count} permit too many", "{count} permits too many", -missing)
-    slots = case.now.layout.slots
-    facts = [fact, *_causes(case, missing)]
-    if sure is Certainty.LIKELY and missing > 0 and (idle := idle_elsewhere(case.now)):
+    slots = history.now.layout.slots
+    facts = [fact, *_causes(history, missing)]
+    if sure is Certainty.LIKELY and missing > 0 and (idle := idle_elsewhere(history.now)):
         facts.append(
             _("unless it is in the hand of {who}, asleep elsewhere").format(who=names(idle))
         )
@@ -194,18 +194,18 @@ def lost_permit(case: Case) -> Iterator[Finding]:
         ),
         tuple(facts),
         sure,
-        repair_remedy(case),
+        repair_remedy(history),
     )
 
 
-def _at_rest(case: Case) -> tuple[int, Certainty, str] | None:
+def _at_rest(history: History) -> tuple[int, Certainty, str] | None:
     """What is missing while nobody moves, how sure that is, and what shows it."""
-    now, deficit = case.now, deficit_of(case.now)
-    if not deficit or not case.value(MUTEX) or any(may_hold_permit(p) for p in living(now)):
+    now, deficit = history.now, deficit_of(history.now)
+    if not deficit or not history.value(MUTEX) or any(may_hold_permit(p) for p in living(now)):
         return None
     still = min(
-        case.still(),
-        case.lasted(
+        history.still(),
+        history.lasted(
             lambda s: deficit_of(s) == deficit and not any(may_hold_permit(p) for p in living(s))
         ),
     )
@@ -214,28 +214,28 @@ def _at_rest(case: Case) -> tuple[int, Certainty, str] | None:
     fact = _("nothing moved for {time}, mutex is free, and nobody has a permit in hand")
     # What is too many is in nobody's hand.
     unsure = deficit > 0 and idle_elsewhere(now)
-    return deficit, Certainty.LIKELY if unsure else case.sure, fact.format(time=seconds(still))
+    return deficit, Certainty.LIKELY if unsure else history.sure, fact.format(time=seconds(still))
 
 
-def _in_flow(case: Case) -> tuple[int, Certainty, str] | None:
+def _in_flow(history: History) -> tuple[int, Certainty, str] | None:
     """What is missing while workers move: at each look more than they can have in hand."""
-    if any(p.origin is not Origin.WORKER for p in living(case.now)):
+    if any(p.origin is not Origin.WORKER for p in living(history.now)):
         return None
-    if case.lasted(mutex_taken) >= SETTLED_NS:
+    if history.lasted(mutex_taken) >= SETTLED_NS:
         return None
-    lost = _shown(case, lambda deficit, held: (deficit - held[1], deficit - held[0]))
-    spare = _shown(case, lambda deficit, held: (held[0] - deficit, held[1] - deficit))
+    lost = _shown(history, lambda deficit, held: (deficit - held[1], deficit - held[0]))
+    spare = _shown(history, lambda deficit, held: (held[0] - deficit, held[1] - deficit))
     found = lost or spare
     if found is None:
         return None
     missing, looks = (found[0] if lost else -found[0]), found[1]
     fact = _("in {looks} looks, empty + full and what is in hand made up {sum} of {slots} permits")
-    slots = case.now.layout.slots
-    return missing, case.sure, fact.format(looks=looks, sum=slots - missing, slots=slots)
+    slots = history.now.layout.slots
+    return missing, history.sure, fact.format(looks=looks, sum=slots - missing, slots=slots)
 
 
 def _shown(
-    case: Case, bounds: Callable[[int, tuple[int, int]], tuple[int, int]]
+    history: History, bounds: Callable[[int, tuple[int, int]], tuple[int, int]]
 ) -> tuple[int, int] | None:
     """What is missing at least, and how many looks show it; None where those are too few.
 
@@ -243,7 +243,7 @@ def _shown(
     can be missing ends it: whatever was seen before is mended.
     """
     found, looks, newest, oldest = 0, 0, 0, 0
-    for s in reversed(case.history):
+    for s in reversed(history.snapshots):
         deficit, held = deficit_of(s), permits_in_hand(s)
         if deficit is None or held is None:
             continue
@@ -251,24 +251,24 @@ def _shown(
         if most <= 0:
             break
         if least > 0:
-            age = case.now.monotonic_ns - s.monotonic_ns
+            age = history.now.monotonic_ns - s.monotonic_ns
             newest, oldest = (newest if looks else age), age
             found, looks = (min(found, least) if looks else least), looks + 1
     enough = looks >= FLOW_LOOKS and oldest >= SETTLED_NS and newest <= FRESH_NS
     return (found, looks) if enough else None
 
 
-def _causes(case: Case, missing: int) -> Iterator[str]:
+def _causes(history: History, missing: int) -> Iterator[str]:
     """Whose death may have led to it; else what can lead to it."""
     dead: dict[int, Process] = {}
-    for snapshot in case.history:
+    for snapshot in history.snapshots:
         for p in snapshot.processes:
             if p.state is ProcessState.ENDED and p.step in BETWEEN:
                 dead[p.pid] = p
     if missing > 0:
         for p in dead.values():
             yield _("{who} died in {step}").format(who=names([p]), step=p.step)
-        gone = vanished(case)
+        gone = vanished(history)
         if gone:
             yield _("it went a moment ago: {who}").format(who=names(gone))
         if dead or gone:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import SETTLED_NS, Case, living, names, seconds
+from shmtui.diagnosis.history import SETTLED_NS, History, living, names, seconds
 from shmtui.diagnosis.history import asleep as sleeping
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -19,7 +19,7 @@ FLOWING_NS: Final = 2_000_000_000
 """The others have to have moved items within so long: else nobody gets any."""
 
 
-def unwoken(case: Case) -> Iterator[Finding]:
+def unwoken(history: History) -> Iterator[Finding]:
     """Somebody sleeps on a semaphore that has permits."""
     for role in SemaphoreRole:
 
@@ -29,8 +29,8 @@ def unwoken(case: Case) -> Iterator[Finding]:
                 return []
             return [p for p in living(s) if p.blocked_on is role and p.wakeable and sleeping(p)]
 
-        if case.still() >= SETTLED_NS and (now := asleep(case.now)):
-            lasted = case.lasted(lambda s, asleep=asleep: bool(asleep(s)))  # type: ignore[misc]
+        if history.still() >= SETTLED_NS and (now := asleep(history.now)):
+            lasted = history.lasted(lambda s, asleep=asleep: bool(asleep(s)))  # type: ignore[misc]
             if lasted >= SETTLED_NS:
                 yield Finding(
                     "stalled",
@@ -42,24 +42,27 @@ def unwoken(case: Case) -> Iterator[Finding]:
                     ).format(who=names(now), semaphore=role),
                     (
                         _("{semaphore} is {value}, and nothing moved for {time}").format(
-                            semaphore=role, value=case.value(role), time=seconds(lasted)
+                            semaphore=role, value=history.value(role), time=seconds(lasted)
                         ),
                     ),
-                    case.sure,
+                    history.sure,
                     _("a wake-up was lost: nudge it with kill -STOP PID; kill -CONT PID"),
                     subject=role,
                 )
 
 
-def kept_lock(case: Case) -> Iterator[Finding]:
+def kept_lock(history: History) -> Iterator[Finding]:
     """Somebody waits for a lock that is no semaphore, and nothing moves."""
-    if SemaphoreRole.MUTEX in case.now.semaphores or case.now.layout.semaphores != "embedded":
+    if SemaphoreRole.MUTEX in history.now.semaphores or history.now.layout.semaphores != "embedded":
         return
 
     def waiting(s: Snapshot) -> list[Process]:
         return [p for p in living(s) if SemaphoreRole.MUTEX in p.waits]
 
-    now, lasted = waiting(case.now), min(case.still(), case.lasted(lambda s: bool(waiting(s))))
+    now, lasted = (
+        waiting(history.now),
+        min(history.still(), history.lasted(lambda s: bool(waiting(s)))),
+    )
     if now and lasted >= KEPT_NS:
         yield Finding(
             "stalled",
@@ -82,21 +85,24 @@ def kept_lock(case: Case) -> Iterator[Finding]:
         )
 
 
-def starved(case: Case) -> Iterator[Finding]:
+def starved(history: History) -> Iterator[Finding]:
     """One worker gets none of what its peers get."""
     then = next(
-        (s for s in case.history if case.now.monotonic_ns - s.monotonic_ns >= STARVED_NS), None
+        (s for s in history.snapshots if history.now.monotonic_ns - s.monotonic_ns >= STARVED_NS),
+        None,
     )
-    first = case.history[0] if then is None else then
-    if case.now.monotonic_ns - first.monotonic_ns < STARVED_NS:
+    first = history.snapshots[0] if then is None else then
+    if history.now.monotonic_ns - first.monotonic_ns < STARVED_NS:
         return
     before = {p.pid: p for p in first.processes}
-    recent = next(s for s in case.history if case.now.monotonic_ns - s.monotonic_ns <= FLOWING_NS)
+    recent = next(
+        s for s in history.snapshots if history.now.monotonic_ns - s.monotonic_ns <= FLOWING_NS
+    )
     lately = {p.pid: p.items or 0 for p in recent.processes}
     for role in (Role.PRODUCER, Role.CONSUMER):
         peers = [
             p
-            for p in living(case.now)
+            for p in living(history.now)
             if p.role is role and p.items is not None and p.pid in before
         ]
         gains = {p.pid: (p.items or 0) - (before[p.pid].items or 0) for p in peers}
@@ -106,7 +112,7 @@ def starved(case: Case) -> Iterator[Finding]:
             if gains[p.pid] >= STARVED_ITEMS and (p.items or 0) > lately.get(p.pid, 0)
         ]
         for process in peers:
-            waited = case.lasted(
+            waited = history.lasted(
                 lambda s, pid=process.pid: any(  # type: ignore[misc]
                     p.pid == pid and p.state is ProcessState.BLOCKED for p in s.processes
                 )

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from shmtui.diagnosis.history import (
     SETTLED_NS,
-    Case,
+    History,
     living,
-    loose,
     names,
     seconds,
-    untouched,
+    unaccounted_threads,
+    uninitialised,
 )
 from shmtui.diagnosis.rules.permits import repair_remedy
 from shmtui.i18n import _, ngettext
@@ -29,16 +29,18 @@ GHOST_LOOKS = 4
 """How many looks have to show a waiter that is not there."""
 
 
-def never_initialised(case: Case) -> Iterator[Finding]:
+def never_initialised(history: History) -> Iterator[Finding]:
     """All three semaphores are as ftruncate left them."""
-    now = case.now
+    now = history.now
     waiting = [p for p in living(now) if p.blocked_on is not None]
     # Where nobody waits yet, its maker may be about to map it, or to call sem_init. Whether
     # anybody waits who may not be looked at is not to be known.
     enough = 0 if waiting or now.hidden else SETTLED_NS
-    if case.lasted(untouched) < enough or case.looks(untouched) < min(2, len(case.history)):
+    if history.lasted(uninitialised) < enough or history.looks(uninitialised) < min(
+        2, len(history.snapshots)
+    ):
         return
-    going = sum(loose(p) for p in living(now))
+    going = sum(unaccounted_threads(p) for p in living(now))
     if going >= now.layout.slots:
         return  # They may have all permits in hand: then it is at work, and was initialised.
     musl = now.layout.libc is Libc.MUSL
@@ -52,7 +54,7 @@ def never_initialised(case: Case) -> Iterator[Finding]:
         ]
     if waiting:
         evidence.append(_("blocked since: {who}").format(who=names(waiting)))
-    sure = Certainty.LIKELY if musl or going or now.layout.slots < 2 else case.sure
+    sure = Certainty.LIKELY if musl or going or now.layout.slots < 2 else history.sure
     yield Finding(
         "never-initialised",
         Status.CRITICAL,
@@ -62,16 +64,16 @@ def never_initialised(case: Case) -> Iterator[Finding]:
         _(
             "in the program, call sem_init(&s, 1, value) once before anyone waits: mutex 1, empty N, "
             "full 0; now: {repair}"
-        ).format(repair=repair_remedy(case)),
+        ).format(repair=repair_remedy(history)),
     )
 
 
-def process_private(case: Case) -> Iterator[Finding]:
+def process_private(history: History) -> Iterator[Finding]:
     """Somebody sleeps where no other process can wake it, or soon will."""
-    now = case.now
+    now = history.now
     asleep = [p for p in living(now) if p.wakeable is False]
-    alone = len(living(now)) == 1 and not untouched(now)
-    if alone and asleep and loose(asleep[0]):
+    alone = len(living(now)) == 1 and not uninitialised(now)
+    if alone and asleep and unaccounted_threads(asleep[0]):
         return  # Threads of one process wake each other.
     if asleep:
         on = ", ".join(sorted({str(role) for p in asleep for role in p.waits}))
@@ -87,7 +89,7 @@ def process_private(case: Case) -> Iterator[Finding]:
             ),
             Certainty.CERTAIN,
             _("in the program, pass 1 as sem_init's second argument; now: {repair}").format(
-                repair=repair_remedy(case)
+                repair=repair_remedy(history)
             ),
         )
         return
@@ -105,20 +107,20 @@ def process_private(case: Case) -> Iterator[Finding]:
             else (_("the private word is 128: sem_init was called with pshared 0"),),
             Certainty.CERTAIN,
             _("in the program, pass 1 as sem_init's second argument; now: {repair}").format(
-                repair=repair_remedy(case)
+                repair=repair_remedy(history)
             ),
         )
 
 
-def mutex_overflow(case: Case) -> Iterator[Finding]:
+def mutex_overflow(history: History) -> Iterator[Finding]:
     """The mutex has more permits than one."""
 
     def above(s: Snapshot) -> bool:
         state = s.semaphores.get(SemaphoreRole.MUTEX)
         return state is not None and state.value is not None and state.value > 1
 
-    if above(case.now) and case.looks(above) >= 2:
-        value = case.value(SemaphoreRole.MUTEX)
+    if above(history.now) and history.looks(above) >= 2:
+        value = history.value(SemaphoreRole.MUTEX)
         yield Finding(
             "mutex-overflow",
             Status.CRITICAL,
@@ -127,31 +129,31 @@ def mutex_overflow(case: Case) -> Iterator[Finding]:
             ),
             (
                 _("value {value} in {looks} looks; one permit is all a lock may have").format(
-                    value=value, looks=case.looks(above)
+                    value=value, looks=history.looks(above)
                 ),
             ),
             Certainty.CERTAIN,
             _("in the program, look for a sem_post(&mutex) too many; now: {repair}").format(
-                repair=repair_remedy(case)
+                repair=repair_remedy(history)
             ),
         )
 
 
-def ghost_waiter(case: Case) -> Iterator[Finding]:
+def ghost_waiter(history: History) -> Iterator[Finding]:
     """A semaphore counts waiters that are not there."""
-    if case.now.hidden:
+    if history.now.hidden:
         return
-    still = case.still() >= SETTLED_NS
+    still = history.still() >= SETTLED_NS
     for role in SemaphoreRole:
 
         def haunted(s: Snapshot, role: SemaphoreRole = role) -> bool:
             return _ghosts(s, role, still=still) > 0
 
-        lasted = case.lasted(haunted)
-        looks = case.looks(haunted)
+        lasted = history.lasted(haunted)
+        looks = history.looks(haunted)
         if lasted < SETTLED_NS or looks < GHOST_LOOKS:
             continue
-        ghosts = min(_ghosts(s, role, still=still) for s in case.history[-looks:])
+        ghosts = min(_ghosts(s, role, still=still) for s in history.snapshots[-looks:])
         yield Finding(
             "ghost-waiter",
             Status.WARNING,
@@ -165,9 +167,9 @@ def ghost_waiter(case: Case) -> Iterator[Finding]:
                     time=seconds(lasted)
                 ),
             ),
-            case.sure,
+            history.sure,
             _("harmless but for a needless system call at each post; {repair}").format(
-                repair=repair_remedy(case)
+                repair=repair_remedy(history)
             ),
             subject=role,
         )
@@ -198,10 +200,10 @@ def _at_it(p: Process, role: SemaphoreRole, *, still: bool) -> int:
     return threads if going else 0
 
 
-def mixed_libc(case: Case) -> Iterator[Finding]:
+def mixed_libc(history: History) -> Iterator[Finding]:
     """Programs of two C libraries share one semaphore."""
     by_libc: dict[Libc, list[Process]] = {}
-    for process in living(case.now):
+    for process in living(history.now):
         if process.libc is not None:
             by_libc.setdefault(process.libc, []).append(process)
     if len(by_libc) < 2:

@@ -1,6 +1,6 @@
 """Findings: a line each among the events, and one in full. Pure."""
 
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.i18n import _, ngettext
 from shmtui.snapshot import Finding, Health, Status, word
 from shmtui.tui.draw.wrap import wrap
@@ -10,12 +10,12 @@ from shmtui.tui.spans import Line, Span, clip_line, line
 from shmtui.tui.text import inert
 
 _ROLES = {Status.CRITICAL: "bad", Status.WARNING: "warn"}
-_TONES = {Status.CRITICAL: Tone.BAD, Status.WARNING: Tone.WARN}
+_SEVERITIES = {Status.CRITICAL: Severity.BAD, Status.WARNING: Severity.WARN}
 
 
 def severity_mark(finding: Finding, glyphs: Glyphs) -> Span:
     """Glyph and colour of its severity."""
-    return Span(glyphs.tones[_TONES[finding.severity]], _ROLES[finding.severity])
+    return Span(glyphs.severities[_SEVERITIES[finding.severity]], _ROLES[finding.severity])
 
 
 def finding_line(finding: Finding, width: int, glyphs: Glyphs) -> Line:

@@ -9,12 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.errors import ShmtuiError
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.i18n import _
-from shmtui.repair.describe import proposal_lines
-from shmtui.repair.plan import Plan, Refusal
+from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.ports import Mender, Steering
+from shmtui.tui.ports import Repairer, Steering
 from shmtui.tui.screens.detail import WrappedPanel
 from shmtui.tui.spans import Line, line
 from shmtui.tui.text import inert
@@ -30,9 +29,9 @@ class RepairScreen(ModalScreen[None]):
         Binding("n,escape,q,enter", "dismiss", show=False),
     ]
 
-    def __init__(self, mender: Mender, steering: Steering, view: View) -> None:
+    def __init__(self, repairer: Repairer, steering: Steering, view: View) -> None:
         super().__init__()
-        self._mender = mender
+        self._repairer = repairer
         self._steering = steering
         self._view = view
         self._plan: Plan | None = None
@@ -74,7 +73,7 @@ class RepairScreen(ModalScreen[None]):
 
     async def _propose(self) -> None:
         try:
-            found = await asyncio.to_thread(self._mender.propose)
+            found = await asyncio.to_thread(self._repairer.propose)
         except (ShmtuiError, OSError) as error:
             self._say(str(error))
             return
@@ -93,14 +92,14 @@ class RepairScreen(ModalScreen[None]):
 
     async def _carry_out(self, plan: Plan) -> None:
         try:
-            done = await asyncio.to_thread(self._mender.carry_out, plan)
+            done = await asyncio.to_thread(self._repairer.carry_out, plan)
         except (ShmtuiError, OSError) as error:
-            self._steering.tell(Tone.BAD, _("the repair failed: {error}").format(error=error))
+            self._steering.emit(Severity.BAD, _("the repair failed: {error}").format(error=error))
             self._say(str(error))
             return
         if isinstance(done, Refusal):
-            self._steering.tell(Tone.WARN, _("repair refused: {why}").format(why=done.why))
+            self._steering.emit(Severity.WARN, _("repair refused: {why}").format(why=done.why))
             self._say(*proposal_lines(done))
             return
-        self._steering.tell(Tone.GOOD, done.text)
+        self._steering.emit(Severity.GOOD, done.text)
         self._say(*done.lines)

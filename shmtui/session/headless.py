@@ -1,22 +1,18 @@
-"""``run --headless``: the workers without a screen, and a balance at the end."""
+"""A run without a screen: its length, its end, and a balance of what was moved."""
 
 import asyncio
 import contextlib
 import math
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shmtui.diagnosis.audit import audit_of
 from shmtui.errors import ExitCode
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.monitor.sampler import Sampler
-from shmtui.report.snapshot_json import line, run_json
-from shmtui.report.snapshot_text import snapshot_lines, totals_lines
-from shmtui.session.opener import SteeredSource
-from shmtui.session.run_options import RunOptions
+from shmtui.session.live_source import LiveSource
+from shmtui.session.run import Run, RunOptions
 from shmtui.session.terminal import ENDING_SIGNALS, ignore_signals, note, noted_signal
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Audit, Method, Snapshot, Throughput
@@ -29,22 +25,31 @@ REST_SECONDS: Final = 1.3
 """How long a buffer whose semaphores are not at rest is watched for findings at the end."""
 
 
-def run_headless(
-    options: RunOptions, supervisor: Supervisor, sampler: Sampler, source: SteeredSource
-) -> int:
-    """Run, end the workers, and print what they moved; returns the exit code."""
-    code, seconds = asyncio.run(_headless(options, supervisor, source))
-    supervisor.close()
-    totals = settle(sampler, source, seconds, supervisor.dead_hands)
-    for text in _report(options, sampler, totals, source.last):
-        print(text)  # noqa: T201 - the program's output
-    sys.stdout.flush()
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run without a screen ends with."""
+
+    code: int
+    """The exit code."""
+    snapshot: Snapshot
+    """The last one, with the rates of the run as a whole."""
+    totals: Audit
+
+
+def run_headless(run: Run) -> Outcome:
+    """Let the workers run for as long as was asked, end them, and count what they moved."""
+    code, seconds = asyncio.run(_headless(run.options, run.supervisor, run.source))
+    run.supervisor.close()
+    sampler = run.sampler
+    totals = settle(sampler, run.source, seconds, run.supervisor.died_mid_transfer)
+    sampler.slots_shown = SLOTS_REPORTED
+    snapshot = averaged(sampler.sample(), totals, run.source.last)
     lost = totals.balanced is False and code == ExitCode.OK
-    return ExitCode.FINDINGS if lost else code
+    return Outcome(ExitCode.FINDINGS if lost else code, snapshot, totals)
 
 
 async def _headless(
-    options: RunOptions, supervisor: Supervisor, source: SteeredSource
+    options: RunOptions, supervisor: Supervisor, source: LiveSource
 ) -> tuple[int, float]:
     """Let the workers run; returns the exit code and how many seconds they ran."""
     loop = asyncio.get_running_loop()
@@ -57,14 +62,14 @@ async def _headless(
     if not options.json:
         supervisor.on_event = lambda event: note(event.text)
         for event in supervisor.history():
-            if event.tone is not Tone.GOOD:
+            if event.severity is not Severity.GOOD:
                 note(event.text)
     patience = time.monotonic() + READY_SECONDS
     while not (supervisor.ready() or ended.done()) and time.monotonic() < patience:
         await asyncio.sleep(0.002)
     started = time.monotonic_ns()
     length = math.inf if options.duration is None else options.duration
-    supervisor.release(0 if math.isinf(length) else started + int(length * 1e9))
+    supervisor.release_all(0 if math.isinf(length) else started + int(length * 1e9))
     while not ended.done():
         left = length - (time.monotonic_ns() - started) / 1e9
         if left <= 0:
@@ -75,7 +80,7 @@ async def _headless(
     seconds = (time.monotonic_ns() - started) / 1e9
     for number in ENDING_SIGNALS:
         loop.remove_signal_handler(number)
-    # Here, and not once the loop is closed: there would be a moment with nobody at the door.
+    # Before the loop closes: no moment without a handler.
     ignore_signals()
     return (128 + ended.result() if ended.done() else ExitCode.OK), seconds
 
@@ -86,13 +91,13 @@ def _end(ended: "asyncio.Future[int]", number: int) -> None:
 
 
 def settle(
-    sampler: Sampler, source: SteeredSource, seconds: float, dead_hands: tuple[str, ...] = ()
+    sampler: Sampler, source: LiveSource, seconds: float, died_mid_transfer: tuple[str, ...] = ()
 ) -> Audit:
-    """Count what a run moved, once its workers have ended; what is wrong then is found too."""
+    """Count what a run moved after its workers ended, and let the findings about it appear."""
     snapshot = source.sample()
     audit = audit_of(
         snapshot, sampler.resident_sum, foreign=source.foreign_seen, seconds=seconds,
-        dead_hands=dead_hands,
+        died_mid_transfer=died_mid_transfer,
     )  # fmt: skip
     sampler.audit = audit
     deadline = time.monotonic() + REST_SECONDS
@@ -104,7 +109,7 @@ def settle(
 
 
 def at_rest(snapshot: Snapshot) -> bool:
-    """Whether the semaphores stand as they have to where nobody is at work."""
+    """Whether the semaphores have the values of a buffer that nobody is inside of."""
     values = {role: state.value for role, state in snapshot.semaphores.items()}
     if None in values.values():
         return True
@@ -128,15 +133,3 @@ def averaged(snapshot: Snapshot, totals: Audit, last: Snapshot | None) -> Snapsh
             p if p.items is None else replace(p, rate=p.items / seconds) for p in snapshot.processes
         ),
     )
-
-
-def _report(
-    options: RunOptions, sampler: Sampler, totals: Audit, last: Snapshot | None
-) -> Iterator[str]:
-    sampler.slots_shown = SLOTS_REPORTED
-    snapshot = averaged(sampler.sample(), totals, last)
-    if options.json:
-        yield line(run_json(snapshot, totals))
-        return
-    yield from snapshot_lines(snapshot)
-    yield from totals_lines(totals)
