@@ -178,7 +178,7 @@ class Types:
             return found
         parts = [part for part in self._laid(entry) if part.tag in {"member", "inheritance"}]
         sized = [(part, self.type_of(part)) for part in parts]
-        sized = [(part, of) for part, of in sized if part.tag == "member" or self.size(of) > 1]
+        sized = [(part, of) for part, of in sized if part.tag == "member" or self.count(of) > 1]
         if len(sized) != 1 or _offset(sized[0][0]) != 0:
             return found
         inner = sized[0][1]
