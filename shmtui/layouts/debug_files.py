@@ -10,7 +10,7 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -137,8 +137,9 @@ def load(elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False) -> 
 
     ending = ".dwo" if split else ""
     data: dict[str, bytes] = {}
+    sections = list(elf.iter_sections()) if elf["e_type"] == "ET_REL" else []
     for name in _SECTIONS:
-        content = _section(elf, name + ending)
+        content = _content(elf, name + ending, sections)
         if content is not None:
             data[name] = content
     if ".debug_info" not in data or ".debug_abbrev" not in data:
@@ -151,11 +152,11 @@ def load(elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False) -> 
         ("aranges", "frame", "loc", "ranges", "pubtypes", "pubnames", "addr", "loclists",
          "rnglists", "sup")
     )  # fmt: skip
-    sections: dict[str, Any] = {f"debug_{name}_sec": None for name in unused}
+    given: dict[str, Any] = {f"debug_{name}_sec": None for name in unused}
     for name in _SECTIONS:
-        sections[f"{name[1:]}_sec"] = described.get(name)
+        given[f"{name[1:]}_sec"] = described.get(name)
     dwarf = DWARFInfo(
-        DwarfConfig(True, elf.get_machine_arch(), elf.elfclass // 8), eh_frame_sec=None, **sections
+        DwarfConfig(True, elf.get_machine_arch(), elf.elfclass // 8), eh_frame_sec=None, **given
     )
     return DebugFile(
         str(path),
@@ -171,15 +172,29 @@ def load(elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False) -> 
     )
 
 
-def _section(elf: "ELFFile", name: str) -> bytes | None:
-    """A section's bytes, decompressed and relocated. None: there is none, or it holds nothing."""
-    from elftools.elf.relocation import RelocationHandler  # noqa: PLC0415 - see the package
+def _content(elf: "ELFFile", name: str, sections: Sequence[Any]) -> bytes | None:
+    """The bytes of all sections of that name; None: there is none.
 
-    section, old = elf.get_section_by_name(name), False
-    if section is None:
-        section, old = elf.get_section_by_name(".z" + name[1:]), True
-    if section is None or section["sh_type"] == "SHT_NOBITS":
-        return None
+    An object file has a .debug_info, or .debug_types, for each type unit: ``sections`` are all
+    that it has, and empty for another file.
+    """
+    names = {name, ".z" + name[1:]}
+    if not sections:
+        single = [elf.get_section_by_name(each) for each in sorted(names)]
+        found = [each for each in single if each is not None][:1]
+    else:
+        found = [each for each in sections if each.name in names]
+    found = [each for each in found if each["sh_type"] != "SHT_NOBITS"]
+    return b"".join(_section(elf, each, sections) for each in found) if found else None
+
+
+def _section(elf: "ELFFile", section: Any, sections: Sequence[Any]) -> bytes:
+    """A section's bytes, decompressed and, in an object file, relocated."""
+    from elftools.elf.relocation import (  # noqa: PLC0415 - see the package
+        RelocationHandler,
+        RelocationSection,
+    )
+
     if section.data_size > _MAX_SECTION:
         raise TooMuchError
     if section.compressed and getattr(section, "_compression_type", "") != "ELFCOMPRESS_ZLIB":
@@ -187,25 +202,29 @@ def _section(elf: "ELFFile", name: str) -> bytes | None:
             _(
                 "the debug information of {path} is compressed with zstd, which Python cannot "
                 "undo: undo it with objcopy --decompress-debug-sections"
-            ).format(path=getattr(elf.stream, "name", name))
+            ).format(path=getattr(elf.stream, "name", section.name))
         )
     data = section.data()
-    if old and data[:4] == b"ZLIB":  # GNU's own way, before SHF_COMPRESSED
+    if section.name.startswith(".z") and data[:4] == b"ZLIB":  # GNU's own way, before SHF_COMPRESSED
         size = int.from_bytes(data[4:12], "big")
         if size > _MAX_SECTION:
             raise TooMuchError
         data = zlib.decompressobj().decompress(data[12:], size)
-    if elf["e_type"] != "ET_REL" or name not in _RELOCATED:
+    if section.name not in _RELOCATED:
         return data
-    handler = RelocationHandler(elf)
-    relocations = handler.find_relocations_for_section(section)
-    if relocations is None:
+    index = next((at for at, each in enumerate(sections) if each is section), None)
+    relocations = next(
+        (each for each in sections
+         if isinstance(each, RelocationSection) and each["sh_info"] == index),
+        None,
+    )  # fmt: skip
+    if index is None or relocations is None:
         return data
     quick = _relocated(elf, data, relocations)
     if quick is not None:
         return quick
     stream = io.BytesIO(data)
-    handler.apply_section_relocations(stream, relocations)
+    RelocationHandler(elf).apply_section_relocations(stream, relocations)
     return stream.getvalue()
 
 

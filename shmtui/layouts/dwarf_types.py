@@ -57,7 +57,7 @@ class Types:
     """Qualified typedefs of aggregates and enums."""
     open_typedefs: list[tuple[str, Entry]] = field(default_factory=list)
     """Typedefs of templates that no code of the unit makes."""
-    _indexed: set[tuple[Section, int]] = field(default_factory=set)
+    _indexed: dict[Key, list[Key]] = field(default_factory=dict)
     _records: dict[Key, Record] = field(default_factory=dict)
     _counts: dict[Key, int] = field(default_factory=dict)
     _sync: dict[Key, bool] = field(default_factory=dict)
@@ -68,10 +68,10 @@ class Types:
         """Note the names that a unit declares; the aggregates among them, in order."""
         key = top.unit.section, top.unit.start
         if key in self._indexed:
-            return []
-        self._indexed.add(key)
-        found: list[Key] = []
+            return self._indexed[key]
+        found = self._indexed[key] = []
         aliases: list[tuple[str, Entry]] = []
+        completing: list[Entry] = []
         scopes = [(top, "")]
         while scopes:
             scope, prefix = scopes.pop()
@@ -79,28 +79,32 @@ class Types:
             for entry in top.unit.section.children(scope):
                 if entry.tag in _TYPEDEFS:
                     aliases.append((prefix + entry.name, entry))
+                elif "specification" in entry.attributes and entry.tag in AGGREGATES:
+                    completing.append(entry)
                 elif entry.tag in _SCOPES or entry.tag == "enumeration_type":
-                    name = self._qualified(entry, prefix)
+                    inner += self._note(entry, prefix + entry.name if entry.name else "", prefix)
                     if entry.tag in AGGREGATES and not entry.attributes.get("declaration"):
                         found.append(entry.key)
-                    if entry.children and entry.tag != "enumeration_type":
-                        inner.append((entry, f"{name}::" if name else prefix))
             scopes += reversed(inner)
+            if not scopes and completing:
+                # A class that was declared before, perhaps in another scope, whose name is its.
+                entry = completing.pop()
+                declared = self.follow(entry, "specification")
+                name = self.names.get(declared.key, declared.name) if declared else entry.name
+                scopes += self._note(entry, name, "")
+                found.append(entry.key)
         for name, entry in aliases:
             self._alias(name, entry)
-        return sorted(found, key=lambda key: key[1])
+        found.sort(key=lambda key: key[1])
+        return found
 
-    def _qualified(self, entry: Entry, prefix: str) -> str:
-        """The name of an entry in the scope; it is noted where it is a type's."""
-        if not entry.name and "specification" in entry.attributes:
-            # It completes a class that was declared before, perhaps in another scope.
-            declared = self.follow(entry, "specification")
-            name = self.names.get(declared.key, declared.name) if declared else ""
-        else:
-            name = prefix + entry.name if entry.name else ""
+    def _note(self, entry: Entry, name: str, prefix: str) -> list[tuple[Entry, str]]:
+        """Note the name of a type; the scope that it opens, with the prefix of names in it."""
         if entry.tag not in {"namespace", "module"} and name:
             self.names[entry.key] = name
-        return name
+        if not entry.children or entry.tag == "enumeration_type":
+            return []
+        return [(entry, f"{name}::" if name else prefix)]
 
     def _alias(self, name: str, entry: Entry) -> None:
         target = self.follow(entry, "type")
@@ -178,12 +182,16 @@ class Types:
             return found
         parts = [part for part in self._laid(entry) if part.tag in {"member", "inheritance"}]
         sized = [(part, self.type_of(part)) for part in parts]
-        sized = [(part, of) for part, of in sized if part.tag == "member" or self.size(of) > 1]
+        sized = [(part, of) for part, of in sized if part.tag == "member" or not self._empty(of)]
         if len(sized) != 1 or _offset(sized[0][0]) != 0:
             return found
         inner = sized[0][1]
         same = self.size(inner) == entry.number("byte_size")
         return inner if same and "bit_size" not in sized[0][0].attributes else found
+
+    def _empty(self, of: "Type") -> bool:
+        entry = of.entry
+        return entry is not None and entry.tag in AGGREGATES and not any(self._laid(entry))
 
     def _laid(self, entry: Entry) -> Iterator[Entry]:
         """Members and base classes that take room in a struct; static members take none."""

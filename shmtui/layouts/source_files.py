@@ -3,9 +3,12 @@
 import io
 import posixpath
 from pathlib import PurePath
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from shmtui.layouts.dwarf_entries import DamagedError, Entry, Unit
+
+if TYPE_CHECKING:
+    from elftools.dwarf.structs import DWARFStructs
 
 _MAX_FILES: Final = 65_536
 _SYSTEM: Final = ("/usr/include/", "/usr/lib/", "/usr/lib64/", "/lib/", "/rustc/", "/usr/share/")
@@ -57,9 +60,12 @@ def files_of(unit: Unit) -> tuple[str, ...]:
 
 def _read(unit: Unit, stream: IO[bytes], at: int) -> list[str]:
     """The list at the start of a line number program, DWARF 2 to 5 (section 6.2.4 of each)."""
-    structs = unit.structs
+    from elftools.dwarf.structs import DWARFStructs  # noqa: PLC0415 - loaded when a file is read
+
     stream.seek(at)
-    structs.Dwarf_initial_length("").parse_stream(stream)
+    wide = _exactly(stream, 4) == b"\xff\xff\xff\xff"
+    stream.seek(8 if wide else 0, io.SEEK_CUR)
+    structs = DWARFStructs(True, 64 if wide else 32, unit.address_size, unit.version)
     version = structs.the_Dwarf_uint16.parse_stream(stream)
     if version >= 5:
         stream.seek(2, io.SEEK_CUR)  # sizes of an address and of a segment
@@ -67,17 +73,17 @@ def _read(unit: Unit, stream: IO[bytes], at: int) -> list[str]:
     fields = _exactly(stream, 6 if version >= 4 else 5)
     _exactly(stream, max(fields[-1] - 1, 0))  # operand counts of the standard opcodes
     if version >= 5:
-        folders = [_path(unit, entry) for entry in _table(unit, stream)]
+        folders = [_path(unit, entry) for entry in _table(structs, stream)]
         return [
             posixpath.join(
                 _of(folders, entry.get("DW_LNCT_directory_index", 0)), _path(unit, entry)
             )
-            for entry in _table(unit, stream)
+            for entry in _table(structs, stream)
         ]
     return _old(structs, stream)
 
 
-def _old(structs: Any, stream: IO[bytes]) -> list[str]:
+def _old(structs: "DWARFStructs", stream: IO[bytes]) -> list[str]:
     """DWARF 2 to 4: names that an empty one ends; files count from 1."""
     folders = [""]
     while name := _c_string(stream):
@@ -91,7 +97,7 @@ def _old(structs: Any, stream: IO[bytes]) -> list[str]:
     return found
 
 
-def _table(unit: Unit, stream: IO[bytes]) -> list[dict[str, Any]]:
+def _table(structs: "DWARFStructs", stream: IO[bytes]) -> list[dict[str, Any]]:
     """DWARF 5: entries whose form the table states itself."""
     from elftools.dwarf.enums import (  # noqa: PLC0415 - loaded when a file is read
         ENUM_DW_LNCT,
@@ -99,7 +105,7 @@ def _table(unit: Unit, stream: IO[bytes]) -> list[dict[str, Any]]:
     )
 
     kinds = {code: name for name, code in ENUM_DW_LNCT.items()}
-    number = unit.structs.the_Dwarf_uleb128.parse_stream
+    number = structs.the_Dwarf_uleb128.parse_stream
     formats = []
     for _index in range(_exactly(stream, 1)[0]):
         kind, form = number(stream), number(stream)
@@ -107,7 +113,7 @@ def _table(unit: Unit, stream: IO[bytes]) -> list[dict[str, Any]]:
     count = number(stream)
     if count > _MAX_FILES or (count and not formats):
         raise DamagedError
-    forms = unit.structs.Dwarf_dw_form
+    forms: Any = structs.Dwarf_dw_form
     return [
         {kind: (form, forms[form].parse_stream(stream)) for kind, form in formats}
         for _index in range(count)
