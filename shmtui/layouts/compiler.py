@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.shm.libc import Libc, running_libc
 from shmtui.i18n import _, ngettext
 from shmtui.layouts.debug_info import compiled_structs, is_elf, read_structs
 from shmtui.layouts.struct_members import Struct
+from shmtui.shm.libc import Libc, running_libc
 
 SECONDS: Final = 10
 """Processor time that the compiler may take."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from shmtui.shm.item_shape import Address, Array, Bits, Part, Record, Scalar, Shape, Text
 from shmtui.layouts.dwarf_entries import DamagedError, Entry, Section
 from shmtui.layouts.source_files import declared_in, declares_sync_types
 from shmtui.layouts.struct_members import SYNC_TYPES, Element, Member
+from shmtui.shm.item_shape import Address, Array, Bits, Part, Record, Scalar, Shape, Text
 
 MAX_MEMBERS: Final = 4096
 """Members of a struct, those of its inner structs counted wherever they stand."""

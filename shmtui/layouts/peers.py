@@ -1,5 +1,6 @@
 """The programs that map a segment: their C library, word size, threads and named semaphores."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,15 @@ class Peers:
     @classmethod
     def of(cls, identity: FileIdentity, folder: str) -> "Peers":
         """Those that map the file now."""
-        maps = mappers(identity)
+        return cls._of(mappers(identity), folder)
+
+    @classmethod
+    def among(cls, pids: Iterable[int], folder: str) -> "Peers":
+        """Processes that are known to map the file; where in memory is not looked up."""
+        return cls._of(dict.fromkeys(pids, ()), folder)
+
+    @classmethod
+    def _of(cls, maps: MappingOf[int, tuple[Mapping, ...]], folder: str) -> "Peers":
         libcs = frozenset(libc for pid in maps if (libc := libc_of(pid)) is not None)
         return cls(maps, libcs, tuple(pid for pid in sorted(maps) if is_32_bit(pid)), folder)
 

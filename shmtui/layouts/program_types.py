@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
+from shmtui.layouts.elf_sections import debug_size, section_sizes
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.peers import Peers, executable
 from shmtui.layouts.struct_members import Struct
@@ -73,6 +74,9 @@ def structs_of(
 
 
 def _read(program: ProgramFile, size: int, options: LayoutOptions) -> tuple[Struct, ...]:
+    sizes = section_sizes(program.path)
+    if not debug_size(sizes) and not _may_have_debug_file(sizes):
+        return ()
     from shmtui.layouts import debug_info  # noqa: PLC0415 - heavy
 
     path = Path(program.path)
@@ -82,6 +86,20 @@ def _read(program: ProgramFile, size: int, options: LayoutOptions) -> tuple[Stru
         return debug_info.ring_structs(path, size=size, progress=options.progress)
     except ShmtuiError:
         return ()
+
+
+def _may_have_debug_file(sizes: dict[bytes, int]) -> bool:
+    """Whether a separate file may hold the debug information: the program names one, or there
+    are files by build-id on this machine.
+    """
+    if b".gnu_debuglink" in sizes:
+        return True
+    if b".note.gnu.build-id" not in sizes:
+        return False
+    from shmtui.layouts.debug_files import DebugRoots  # noqa: PLC0415 - rarely needed
+
+    roots = DebugRoots()
+    return (roots.system / ".build-id").is_dir() or roots.cache.is_dir()
 
 
 def _files(peers: Peers) -> list[ProgramFile]:

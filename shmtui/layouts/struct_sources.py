@@ -216,10 +216,18 @@ def _require_semaphores(reader: SegmentReader, source: TypeSource, found: Struct
 def _by_sources(
     reader: SegmentReader, options: LayoutOptions, peers: Peers, sources: Sequence[TypeSource]
 ) -> ResolvedLayout | None:
-    """The layout that the sources agree on; None: none of their structs fits.
+    """The layout that the sources agree on, as the values leave it; None: no struct fits.
 
     AmbiguousLayoutError: several fit.
     """
+    found = agreed(reader, options, peers, sources)
+    return None if found is None else judge(reader, options, peers, *found)
+
+
+def agreed(
+    reader: SegmentReader, options: LayoutOptions, peers: Peers, sources: Sequence[TypeSource]
+) -> tuple[TypeSource, StructLayout] | None:
+    """The layout that the sources agree on, with the first one that tells it."""
     fitting = [each for source in sources for each in _fitting(reader, options, peers, source)]
     size = reader.status().size
     exact = [each for each in fitting if each[1].struct.size == size]
@@ -236,7 +244,7 @@ def _by_sources(
                 name=reader.name, options=listed(list(dict.fromkeys(texts)))
             )
         )
-    return judge(reader, options, peers, source, found)
+    return source, found
 
 
 def _fitting(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.ipc.libc import Libc
 from shmtui.layouts.compiler import read_file
 from shmtui.layouts.struct_members import Member, Struct, holds_sync
+from shmtui.shm.libc import Libc
 from tests.compiling import require
 from tests.layouts.oracle import Case, judged_as_cpp
 

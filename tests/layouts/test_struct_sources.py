@@ -11,10 +11,12 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
+from shmtui.layouts.quick_types import QuickTypes
 from shmtui.layouts.resolve import resolve
+from shmtui.monitor.discovery import discover
 from shmtui.monitor.sampler import Sampler
 from shmtui.session.opener import AttachOptions, SegmentOpener
-from shmtui.shm.segment import segment_path, unlink_segment
+from shmtui.shm.segment import SHM_DIR, segment_path, unlink_segment
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.snapshot import LayoutSource
 from tests.compiling import Compiler, require
@@ -525,3 +527,24 @@ def test_what_is_waited_for_is_said(start: Start, monkeypatch: pytest.MonkeyPatc
     said: list[str] = []
     resolved(program.name, header=header_of(program), progress=said.append)
     poll(lambda: any("fila.h" in line for line in said), "the header is named")
+
+
+# -- lists --------------------------------------------------------------------------------------
+
+
+def test_ls_knows_small_programs_with_debug_information(start: Start) -> None:
+    """The layout in words, and where it is from; a stripped program's segment is as before."""
+    program, other = start(RING, None, "-g"), start(RING, None, "-s")
+    looks = {e.name: e.looks for e in discover()}
+    assert "6 × Job, from the debug information of produtor" in looks[program.name]
+    assert "layout not sure" in looks[other.name]
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_no_time_is_no_answer(start: Start, seconds: float) -> None:
+    """Lists wait for nobody."""
+    program = start(RING, None, "-g")
+    pids = [program.process.pid]
+    assert QuickTypes(SHM_DIR, seconds).layout(program.name, pids) is None
+    assert QuickTypes(SHM_DIR, 100.0).layout(program.name, pids) is not None
+    assert QuickTypes(SHM_DIR, 100.0).layout(program.name, [1]) is None
