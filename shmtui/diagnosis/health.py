@@ -60,7 +60,8 @@ def diagnose(snapshots: Sequence[Snapshot]) -> Health:
     history = History(tuple(snapshots))
     findings = [finding for rule in RULES for finding in rule(history)]
     if history.now.layout.assumed:
-        findings = [_at_most_likely(finding) for finding in findings]
+        reasons = history.now.layout.assumptions
+        findings = [_at_most_likely(finding, reasons) for finding in findings]
     findings.sort(key=lambda f: (f.severity is not Status.CRITICAL, f.code))
     if any(f.severity is Status.CRITICAL for f in findings):
         return Health(Status.CRITICAL, tuple(findings))
@@ -77,11 +78,9 @@ def to_verify(found: Health, reported: Health) -> bool:
     return any(f.code in ABSENCES and (f.code, f.subject) not in before for f in found.findings)
 
 
-def _at_most_likely(finding: Finding) -> Finding:
+def _at_most_likely(finding: Finding, reasons: tuple[str, ...]) -> Finding:
     """The finding, no surer than the layout that its values are read by."""
     if finding.certainty is not Certainty.CERTAIN:
         return finding
-    fact = _(
-        "assumed: the layout is the exercise's, by name and size; other layouts fit the bytes too"
-    )
-    return replace(finding, certainty=Certainty.LIKELY, evidence=(*finding.evidence, fact))
+    facts = [_("assumed: {assumption}").format(assumption=reason) for reason in reasons]
+    return replace(finding, certainty=Certainty.LIKELY, evidence=(*finding.evidence, *facts))

@@ -81,7 +81,9 @@ class History:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """The evidence lines that name what such a finding assumes."""
-        return tuple(_("assumed: {what}").format(what=what) for what in self.now.assumptions)
+        return tuple(
+            _("assumed: {assumption}").format(assumption=what) for what in self.now.assumptions
+        )
 
     def semaphore(self, role: SemaphoreRole) -> SemaphoreState | None:
         """A semaphore as of now."""
