@@ -15,8 +15,7 @@ from zlib import crc32
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.control_format import MASK
-from shmtui.shm.indices import counted_on
-from shmtui.shm.layout import ItemType, Layout, SemaphoreKind
+from shmtui.shm.layout import ItemType, Layout, SemaphoreKind, counted_on
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import derived_name
 from shmtui.shm.semaphore import (
@@ -123,7 +122,9 @@ class Ring:
         self.pause: Callable[[], None] | None = None
         """Called between reading an index and storing it, to do what a preemption there does."""
         memory = memoryview(mapping)
-        item, size = layout.item, layout.index_size
+        item, size, in_, out = layout.item, layout.index_size, layout.in_, layout.out
+        assert in_ is not None
+        assert out is not None
         raw = memory[layout.data : layout.data + layout.slots * item.size]
         self.data: memoryview[Any] | _CompoundSlots = (
             raw.cast(item.code)  # type: ignore[call-overload]
@@ -131,15 +132,23 @@ class Ring:
             else _CompoundSlots(raw, item.shape)
         )
         """The slots."""
-        self._in: memoryview[int] = memory[layout.in_ : layout.in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
-        self._out: memoryview[int] = memory[layout.out : layout.out + size].cast(layout.index_code)  # type: ignore[call-overload]
+        self._in: memoryview[int] = memory[in_ : in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
+        self._out: memoryview[int] = memory[out : out + size].cast(layout.index_code)  # type: ignore[call-overload]
 
     @classmethod
     def open(cls, name: str, mapping: mmap.mmap, layout: Layout) -> "Ring":
         """The ring in ``mapping``, with the semaphores of its layout.
 
-        ShmtuiError: the mapping is too short, or a semaphore is missing.
+        ShmtuiError: the mapping is too short, a semaphore is missing, or the layout has no indices
+        in the segment.
         """
+        if not layout.joinable:
+            raise ShmtuiError(
+                _(
+                    "no worker can join {name}: a worker needs in and out in the segment, and the "
+                    "slot that each uses next in it"
+                ).format(name=name)
+            )
         if len(mapping) < layout.size:
             raise ShmtuiError(
                 _(

@@ -114,7 +114,7 @@ def read_semaphore_file(path: str) -> bytes:
 
 
 def state_spans(layout: Layout) -> list[Span]:
-    """The spans that hold the indices and the embedded semaphores.
+    """The spans of this segment that hold the indices and the embedded semaphores, at least one.
 
     Fields within `WHOLE` bytes share a span. Data between fields that lie further apart is in none.
 
@@ -123,7 +123,7 @@ def state_spans(layout: Layout) -> list[Span]:
     >>> state_spans(seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC))
     [(20, 108)]
     """
-    fields = [(layout.in_, layout.index_size), (layout.out, layout.index_size)]
+    fields = layout.index_spans
     fields += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     spans: list[Span] = []
     for at, size in sorted(fields):
@@ -132,4 +132,4 @@ def state_spans(layout: Layout) -> list[Span]:
             spans[-1:] = [(start, max(length, at + size - start))]
         else:
             spans.append((at, size))
-    return spans
+    return spans or [(0, 0)]
