@@ -5,7 +5,6 @@ fails; the exit code is 0 only if all passed. The summary of pytest stands at th
 """
 
 import os
-import shlex
 import subprocess
 import sys
 import threading
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.parallel import command, environment
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _IMPORTS: Final = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
@@ -73,24 +74,14 @@ def static_checks() -> Callable[[], list[Result]]:
     return wait
 
 
-def processes(arguments: list[str]) -> list[str]:
-    """Options of pytest-xdist: one process a processor, each in a /dev/shm of its own.
-
-    None of them where the arguments say how many, or where a debugger wants the terminal.
-    """
-    if any(word.startswith(("-n", "--numprocesses", "--tx", "--pdb")) for word in arguments):
-        return []
-    python = shlex.join((sys.executable, str(ROOT / "tests" / "own_shm.py")))
-    count = len(os.sched_getaffinity(0))
-    return ["--dist=worksteal", f"--tx={count}*popen//python={python}"]
-
-
 def run_pytest(arguments: list[str]) -> tuple[int, str]:
     """Run the tests, showing what they print; the exit code and the last line printed."""
     colour = ["--color=yes"] if sys.stdout.isatty() else []
-    command = [sys.executable, "-m", "pytest", *colour, *processes(arguments), *arguments]
     tail = b""
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+    pytest_command = command([*colour, *arguments])
+    with subprocess.Popen(
+        pytest_command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         while printed := os.read(process.stdout.fileno(), 1 << 16):
             sys.stdout.buffer.write(printed)

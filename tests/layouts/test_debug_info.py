@@ -102,7 +102,9 @@ def test_every_kind_of_debug_information_is_read(tmp_path: Path, flags: str) -> 
     assert ring.place.endswith("prog.c:4")
 
 
-@pytest.mark.parametrize("flags", ["-c", "-c -gdwarf-4", "-c -fdebug-types-section", "-shared -fPIC"])
+@pytest.mark.parametrize(
+    "flags", ["-c", "-c -gdwarf-4", "-c -fdebug-types-section", "-shared -fPIC"]
+)
 def test_object_files_and_libraries_are_read(tmp_path: Path, flags: str) -> None:
     """An object file's sections are relocated first."""
     require_all_four(read_structs(build(tmp_path, *flags.split())))
@@ -241,7 +243,9 @@ def test_what_dwz_moved_out_is_read(tmp_path: Path) -> None:
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
-        sources[name] = build(folder, "-O1", source="#include <stdio.h>\n#include <stdlib.h>\n" + SOURCE)
+        sources[name] = build(
+            folder, "-O1", source="#include <stdio.h>\n#include <stdlib.h>\n" + SOURCE
+        )
     run(tmp_path, "dwz", "-m", "common", "-M", "../common", "one/prog", "two/prog")
     for binary in sources.values():
         structs = read_structs(binary, roots=empty_roots(tmp_path))
@@ -360,7 +364,10 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     binary = build(tmp_path, "-gz=zlib")
     raw = bytearray(binary.read_bytes())
     for at in range(0, len(raw) - 24, 8):
-        if raw[at : at + 8] == b"\1\0\0\0\0\0\0\0" and bytes(raw[at + 24 : at + 26]) in {b"x\x9c", b"x\x5e"}:
+        if raw[at : at + 8] == b"\1\0\0\0\0\0\0\0" and bytes(raw[at + 24 : at + 26]) in {
+            b"x\x9c",
+            b"x\x5e",
+        }:
             raw[at + 8 : at + 16] = (1 << 44).to_bytes(8, "little")
     binary.write_bytes(raw)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -18,7 +18,7 @@ from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import map_segment
 from shmtui.workers import supervisor as supervisor_module
 from shmtui.workers.supervisor import Supervisor
-from tests.conftest import MakeBuffer, join
+from tests.conftest import MakeBuffer, index_offsets, join
 from tests.program import running, worker_records
 from tests.waiting import PATIENCE, poll, until
 from tests.workers.crew import (
@@ -135,7 +135,7 @@ async def test_bad_index_is_the_last_word(
     """
     buffer = make_buffer(5)
     assert join(buffer).put(1)
-    at = buffer.layout.in_ if side == "in" else buffer.layout.out
+    at = index_offsets(buffer.layout)[side == "out"]
     map_segment(buffer.name)[at : at + 4] = (99).to_bytes(4, "little")
     supervisor = crew(buffer)
     last = watched(supervisor)
@@ -276,7 +276,8 @@ async def test_descriptors_above_the_limit_of_select(
 ) -> None:
     """With 1024 files open a child's last words and its end are noticed as ever."""
     buffer = make_buffer(5)
-    map_segment(buffer.name)[buffer.layout.in_ : buffer.layout.in_ + 4] = b"\x63\0\0\0"
+    at = index_offsets(buffer.layout)[0]
+    map_segment(buffer.name)[at : at + 4] = b"\x63\0\0\0"
     supervisor = crew(buffer)
     if with_loop:
         watched(supervisor)
