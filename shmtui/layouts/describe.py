@@ -66,6 +66,13 @@ def protocol_words(last: Sequence[str]) -> str:
     )
 
 
+def contradiction_words(program: str, layout: Layout) -> str:
+    """That a program's debug information says another layout than the user."""
+    return _("the debug information of {program} says otherwise: {layout}").format(
+        program=program, layout=layout_words(layout)
+    )
+
+
 def nearby_words(file: str) -> str:
     """That a header beside the program is taken for its own."""
     return _("{file} lies beside the program: it is taken for the one it was built with").format(

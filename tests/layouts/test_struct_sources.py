@@ -223,10 +223,13 @@ def test_programs_that_disagree_are_a_short_list(start: Start) -> None:
 
 
 def test_the_users_word_goes_before_debug_information(start: Start) -> None:
-    """A layout that the user says is taken, though a program says another."""
+    """A layout that the user says is taken; where a program says another, that is said."""
     program = start(RING, None, "-g")
     spec = "data=0:12xint32,in=48:int32,out=52,mutex=56,empty=88,full=120"
     found = resolved(program.name, layout=spec)
+    assert not found.assumptions
+    swapped = resolved(program.name, layout=spec.replace("mutex=56", "mutex=88").replace("empty=88", "empty=56"))  # fmt: skip
+    assert "the debug information of produtor says otherwise: 6 × Job" in swapped.assumptions[0]
     assert found.source is LayoutSource.OPTIONS
     assert found.layout is not None
     assert found.layout.slots == 12
