@@ -103,11 +103,7 @@ def position(s: Snapshot) -> tuple[object, ...]:
 
 def living(snapshot: Snapshot) -> list[Process]:
     """The live processes that take part."""
-    return [
-        p
-        for p in snapshot.processes
-        if p.state is not ProcessState.ENDED and p.role is not Role.OBSERVER
-    ]
+    return [p for p in snapshot.processes if p.takes_part]
 
 
 def deficit_of(s: Snapshot) -> int | None:
@@ -217,7 +213,7 @@ def died_last(history: History, steps: frozenset[str]) -> Process | None:
     for snapshot in history.snapshots:
         since = history.now.monotonic_ns - snapshot.monotonic_ns
         for p in snapshot.processes:
-            if p.state is not ProcessState.ENDED or p.step not in steps:
+            if p.alive or p.step not in steps:
                 continue
             if p.pid not in seen and since <= still:
                 found = p

@@ -38,7 +38,7 @@ def aim_at(row: Row | None, owns: Callable[[int], bool]) -> Aim:
     else:
         process = row.process
         label = f"{process.name} ({process.pid})"
-        members = (process,) if process.state is not ProcessState.ENDED else ()
+        members = (process,) if process.alive else ()
     ours = tuple(p for p in members if owns(p.pid))
     return Aim(label, ours, tuple(p for p in members if p not in ours))
 

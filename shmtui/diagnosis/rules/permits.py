@@ -27,7 +27,7 @@ from shmtui.diagnosis.history import (
 )
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, Origin, Process, ProcessState, Status
+from shmtui.snapshot import Certainty, Finding, Origin, Process, Status
 
 STALLED_NS: Final = 3_000_000_000
 """How long a process that may be in the critical section may keep others waiting for it."""
@@ -284,7 +284,7 @@ def _causes(history: History, missing: int) -> Iterator[str]:
     dead: dict[int, Process] = {}
     for snapshot in history.snapshots:
         for p in snapshot.processes:
-            if p.state is ProcessState.ENDED and p.step in MAY_HOLD_PERMIT:
+            if not p.alive and p.step in MAY_HOLD_PERMIT:
                 dead[p.pid] = p
     if missing > 0:
         for p in dead.values():
