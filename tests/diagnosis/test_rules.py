@@ -110,6 +110,29 @@ def test_a_worker_that_says_it_holds_the_mutex() -> None:
     assert not diagnose(looks(shown(0, 0, 5, 0, standing))).findings
 
 
+@pytest.mark.parametrize(
+    ("other", "certainty"),
+    [
+        (worker(2, "wait-mutex", BLOCKED, "S"), Certainty.CERTAIN),
+        (worker(2, "post-full", STOPPED, "T"), Certainty.LIKELY),
+        (worker(2, "post-mutex", STOPPED, "T"), Certainty.LIKELY),
+        (replace(peer(2, Role.UNKNOWN, None), state=STOPPED, letter="T"), Certainty.LIKELY),
+        (peer(2, Role.PRODUCER, MUTEX), Certainty.CERTAIN),
+    ],
+)
+def test_a_deadlock_is_certain_if_nobody_can_still_post(
+    other: Process, certainty: Certainty
+) -> None:
+    """A process that was stopped before its last post may give the permit that is waited for."""
+    holder = worker(1, "wait-full", BLOCKED, "S", holds_mutex=True)
+    finding = found(shown(0, 0, 4, 0, holder, other), "wrong-order")
+    assert finding is not None
+    assert finding.certainty is certainty
+    assert any("PID 2" in line for line in finding.evidence if "unless" in line) == (
+        certainty is Certainty.LIKELY
+    )
+
+
 def test_a_stopped_stranger_may_have_a_permit() -> None:
     """Stopped anywhere, it may be in the middle of it."""
     stopped = replace(peer(1, Role.UNKNOWN, None), state=STOPPED, letter="T")
