@@ -629,3 +629,31 @@ def test_a_repair_of_a_disputed_ring_is_refused(start: Start) -> None:
     assert "in=head,out=tail fits the values, too" in str(refused)
     said = stat_json(program.name, *options, "--map", "in=tail,out=head")
     assert not said["layout"]["assumed"]
+
+
+def test_several_rings_of_a_segment_are_a_short_list(start: Start) -> None:
+    """A program's struct that holds three of them: each is named, and can be picked."""
+    header = """\
+#include <semaphore.h>
+typedef struct { int id; double arg; } Call;
+typedef struct { Call calls[8]; int in, out; sem_t mutex, empty, full; } Channel;
+typedef struct { int count; Channel channels[3]; } Fila;
+"""
+    begin = "".join(
+        f"sem_init(&b->channels[{n}].mutex, 1, 1); sem_init(&b->channels[{n}].empty, 1, {8 - n});"
+        f"sem_init(&b->channels[{n}].full, 1, {n}); b->channels[{n}].in = {n};"
+        for n in range(3)
+    )
+    program = start(header, {"start": begin + " b->count = 3;"}, "-g")
+    binary = folder_of(program) / "produtor"
+    with pytest.raises(AmbiguousLayoutError, match="holds several rings") as refusal:
+        resolved(program.name)
+    for index in range(3):
+        path = f"Fila.channels[{index}]"
+        assert f"--header {binary}:{path}" in str(refusal.value)
+        record = stat_json(program.name, "--header", f"{binary}:{path}")
+        assert (record["in"], record["semaphores"]["full"]["value"]) == (index, index)
+    with pytest.raises(ShmtuiError, match=r"channels has 3, from \[0\] to \[2\]"):
+        resolved(program.name, header=binary, struct="Fila.channels[3]")
+    with pytest.raises(ShmtuiError, match=r"no member rings\[0\]: it has count, channels"):
+        resolved(program.name, header=binary, struct="Fila.rings[0]")
