@@ -50,7 +50,7 @@ def make_plan(
     """
     wanted = tuple(finding for finding in findings if finding.code in COVERED)
     if not wanted:
-        return _nothing_for(findings)
+        return _nothing_for(findings, snapshot)
     placed = eliminate(positions, snapshot)
     refusal = _unreadable(snapshot) or _unfinished(snapshot, placed or positions)
     if refusal is not None:
@@ -91,15 +91,37 @@ def make_plan(
     )
 
 
-def _nothing_for(findings: Sequence[Finding]) -> Refusal | None:
-    """The refusal where setting semaphores ends none of the findings."""
-    if not findings:
-        return None
-    names = ", ".join(finding.code for finding in findings)
-    return Refusal(
-        _("setting semaphores does not end this: {findings}").format(findings=names),
-        findings[0].remedy,
+def _nothing_for(findings: Sequence[Finding], snapshot: Snapshot) -> Refusal | None:
+    """The refusal where setting semaphores ends none of the findings, or where there can be one
+    that this user may not see.
+    """
+    if findings:
+        # A user who sees what the processes wait on may find something else.
+        remedy = _with_sight(snapshot) if snapshot.waits_hidden else findings[0].remedy
+        names = ", ".join(finding.code for finding in findings)
+        return Refusal(
+            _("setting semaphores does not end this: {findings}").format(findings=names), remedy
+        )
+    mutex = snapshot.semaphores.get(SemaphoreRole.MUTEX)
+    if snapshot.waits_hidden and mutex is not None and mutex.value == 0:
+        return Refusal(
+            _("mutex is 0, and this user may not read whether a live process can hold it"),
+            _with_sight(snapshot),
+            transient=True,
+        )
+    return None
+
+
+def _with_sight(snapshot: Snapshot) -> str:
+    """The commands that show what this user may not see."""
+    command = _("sudo shmtui repair {name}, with the same options").format(
+        name=snapshot.segment.name
     )
+    if not snapshot.waits_hidden:
+        return command
+    return _(
+        "{command}; or, where Yama forbids it: sudo sysctl kernel.yama.ptrace_scope=0, and again"
+    ).format(command=command)
 
 
 def _unreadable(snapshot: Snapshot) -> Refusal | None:
@@ -137,9 +159,7 @@ def _unreadable(snapshot: Snapshot) -> Refusal | None:
             _("a process that this user cannot read may take part: {limits}").format(
                 limits="; ".join(snapshot.limits)
             ),
-            _("sudo shmtui repair {name}, with the same options").format(
-                name=snapshot.segment.name
-            ),
+            _with_sight(snapshot),
         )
     return None
 
@@ -188,10 +208,7 @@ def _hidden_waits(
         _("this user may not read what {who} waits on, and the waiter counts leave it open").format(
             who=_names(hidden)
         ),
-        _(
-            "sudo shmtui repair {name}, with the same options; or, where Yama forbids it: sudo "
-            "sysctl kernel.yama.ptrace_scope=0, and again"
-        ).format(name=snapshot.segment.name),
+        _with_sight(snapshot),
         transient,
     )
 
