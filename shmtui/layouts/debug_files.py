@@ -205,7 +205,9 @@ def _section(elf: "ELFFile", section: Any, sections: Sequence[Any]) -> bytes:
             ).format(path=getattr(elf.stream, "name", section.name))
         )
     data = section.data()
-    if section.name.startswith(".z") and data[:4] == b"ZLIB":  # GNU's own way, before SHF_COMPRESSED
+    if (
+        section.name.startswith(".z") and data[:4] == b"ZLIB"
+    ):  # GNU's own way, before SHF_COMPRESSED
         size = int.from_bytes(data[4:12], "big")
         if size > _MAX_SECTION:
             raise TooMuchError
