@@ -204,7 +204,7 @@ def _section(elf: "ELFFile", section: Any, sections: Sequence[Any]) -> bytes:
                 "undo: undo it with objcopy --decompress-debug-sections"
             ).format(path=getattr(elf.stream, "name", section.name))
         )
-    data = section.data()
+    data: bytes = section.data()
     if (
         section.name.startswith(".z") and data[:4] == b"ZLIB"
     ):  # GNU's own way, before SHF_COMPRESSED

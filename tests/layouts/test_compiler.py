@@ -136,11 +136,11 @@ def test_no_compiler_is_said_with_the_other_ways(
 ) -> None:
     """And one that is named and does not exist."""
     (tmp_path / "buf.h").write_text(STRUCT)
-    with pytest.raises(ShmtuiError, match="nosuchcc -m64 does not exist.*--layout"):
+    with pytest.raises(ShmtuiError, match=r"nosuchcc -m64 does not exist.*--layout"):
         read_file(tmp_path / "buf.h", Libc.GLIBC, compiler="nosuchcc -m64")
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ShmtuiError, match="no C compiler is here.*--cc.*object file.*--layout"):
+    with pytest.raises(ShmtuiError, match=r"no C compiler is here.*--cc.*object file.*--layout"):
         read_file(tmp_path / "buf.h", Libc.GLIBC)
 
 

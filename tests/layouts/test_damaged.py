@@ -106,5 +106,5 @@ def test_more_than_is_read_is_refused(
 
     monkeypatch.setattr(debug_info, "Budget", lambda: dwarf_entries.Budget(10))
     (tmp_path / "made").write_bytes(originals["program"])
-    with pytest.raises(ShmtuiError, match="more debug information than is read.*--layout"):
+    with pytest.raises(ShmtuiError, match=r"more debug information than is read.*--layout"):
         read_structs(tmp_path / "made")
