@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from shmtui.errors import ShmtuiError
-from shmtui.ipc.libc import Libc, running_libc
 from shmtui.layouts import compiler
 from shmtui.layouts.compiler import compile_types, read_file
 from shmtui.layouts.struct_members import Struct
+from shmtui.shm.libc import Libc, running_libc
 from tests.compiling import require
 from tests.layouts.test_debug_info import SOURCE, build
 
