@@ -19,7 +19,7 @@ from shmtui.tui.desk import Desk
 from shmtui.tui.keys import CHANGING_ACTIONS, NEEDS, available, bindings
 from shmtui.tui.text import inert
 from shmtui.tui.widgets import EventsPanel, ProcessesPanel
-from shmtui.tui.worker_commands import Aim, Complaint
+from shmtui.tui.worker_commands import Reason, Targets
 
 
 class DashboardApp(Desk, inherit_bindings=False):
@@ -42,16 +42,20 @@ class DashboardApp(Desk, inherit_bindings=False):
         del parameters
         if self._steering is None and action in CHANGING_ACTIONS:
             return False
-        return NEEDS.get(action) not in self._view.lacks
+        return NEEDS.get(action) not in self._view.missing
 
-    def _aim(self) -> Aim:
+    def _targets(self) -> Targets:
         # A worker that has just been started is in the events before it is in the table.
         self._look_soon()
-        return self._helm.aim(self._table.chosen) if self._helm is not None else Aim("")
+        return (
+            self._commands.targets(self._table.chosen)
+            if self._commands is not None
+            else Targets("")
+        )
 
-    def _answer(self, complaint: Complaint) -> None:
-        if complaint is not None:
-            self._say(complaint)
+    def _answer(self, reason: Reason) -> None:
+        if reason is not None:
+            self._say(reason)
         self._look_soon()
 
     def _say(self, text: str) -> None:
@@ -66,70 +70,70 @@ class DashboardApp(Desk, inherit_bindings=False):
 
     def action_faster(self) -> None:
         """One rung up."""
-        if self._helm is not None:
-            self._answer(self._helm.faster(self._aim()))
+        if self._commands is not None:
+            self._answer(self._commands.faster(self._targets()))
 
     def action_slower(self) -> None:
         """One rung down."""
-        if self._helm is not None:
-            self._answer(self._helm.slower(self._aim()))
+        if self._commands is not None:
+            self._answer(self._commands.slower(self._targets()))
 
     def action_unthrottle(self) -> None:
         """No pacing."""
-        if self._helm is not None:
-            self._answer(self._helm.unthrottle(self._aim()))
+        if self._commands is not None:
+            self._answer(self._commands.unthrottle(self._targets()))
 
     def action_reset_rate(self) -> None:
         """The rate it started with."""
-        if self._helm is not None:
-            self._answer(self._helm.reset_rate(self._aim()))
+        if self._commands is not None:
+            self._answer(self._commands.reset_rate(self._targets()))
 
     def action_toggle_pause(self) -> None:
         """Pause or resume."""
-        if self._helm is not None:
-            self._answer(self._helm.toggle_pause(self._aim()))
+        if self._commands is not None:
+            self._answer(self._commands.toggle_pause(self._targets()))
 
     def action_terminate(self) -> None:
         """End it in good order."""
-        if self._helm is not None:
-            self._answer(self._helm.terminate(self._aim()))
+        if self._commands is not None:
+            self._answer(self._commands.terminate(self._targets()))
 
     def action_kill(self) -> None:
         """End it wherever it is; ask first unless it is ours."""
-        helm, aim = self._helm, self._aim()
-        if helm is None:
+        commands, targets = self._commands, self._targets()
+        if commands is None:
             return
-        if aim.ours or not aim.others:
-            helm.kill(aim.ours)
-            self._answer(None if aim.ours else helm.terminate(aim))
+        if targets.ours or not targets.others:
+            commands.kill(targets.ours)
+            self._answer(None if targets.ours else commands.terminate(targets))
             return
 
         def kill() -> None:
-            helm.kill(aim.others)
+            commands.kill(targets.others)
             self._look_soon()
 
-        self._dialogues.kill(aim.label, self._view, kill)
+        self._dialogs.kill(targets.label, self._view, kill)
 
     def action_step(self) -> None:
         """The next protocol step."""
-        if self._helm is not None:
-            self._answer(self._helm.step(self._aim()))
+        if self._commands is not None:
+            self._answer(self._commands.step(self._targets()))
 
     def action_faults(self) -> None:
         """Choose a mistake for them to make."""
-        helm, aim = self._helm, self._aim()
-        if helm is None:
+        commands, targets = self._commands, self._targets()
+        if commands is None:
             return
-        complaint = helm.cannot_err(aim)
-        if complaint is not None:
-            self._answer(complaint)
+        reason = commands.why_no_fault(targets)
+        if reason is not None:
+            self._answer(reason)
             return
 
         def make(fault: Fault | None) -> None:
             if fault is not None:
-                self._answer(helm.set_fault(aim, fault))
+                self._answer(commands.set_fault(targets, fault))
 
-        self._dialogues.faults(aim, self._view, make)
+        self._dialogs.faults(targets, self._view, make)
 
     def action_audit(self) -> None:
         """Compare what went in with what came out."""
@@ -141,14 +145,14 @@ class DashboardApp(Desk, inherit_bindings=False):
         """The plan, and its carrying out if the user agrees."""
         steering, mender = self._steering, self._mender
         if steering is not None and mender is not None:
-            self._dialogues.repair(mender(), steering, self._view)
+            self._dialogs.repair(mender(), steering, self._view)
 
     # Screens above, palette, end.
 
     def action_attach(self) -> None:
         """Choose another segment."""
         if self._opener is not None:
-            self._dialogues.attach(self._opener, self._view, self._opened)
+            self._dialogs.attach(self._opener, self._view, self._opened)
 
     def on_bytes_panel_layouts_wanted(self) -> None:
         """Choose how to read the bytes on show."""
@@ -156,7 +160,7 @@ class DashboardApp(Desk, inherit_bindings=False):
         options = tuple(c.removeprefix("--layout ") for c in snapshot.layout.candidates)
         if self._opener is not None:
             name = snapshot.segment.name
-            self._dialogues.layouts(self._opener, name, options, self._view, self._opened)
+            self._dialogs.layouts(self._opener, name, options, self._view, self._opened)
 
     def on_bytes_panel_moved(self) -> None:
         """Read what is in view now, in a frozen display too."""
@@ -177,24 +181,24 @@ class DashboardApp(Desk, inherit_bindings=False):
                 if offset is not None:
                     panel.go_to(offset)
 
-            self._dialogues.offset(self._view, go)
+            self._dialogs.offset(self._view, go)
 
     def action_logs(self) -> None:
         """What the user's programs print."""
         if self._steering is not None:
-            self._dialogues.logs(self._steering, self._view)
+            self._dialogs.logs(self._steering, self._view)
 
     def on_events_panel_opened(self, message: EventsPanel.Opened) -> None:
         """A finding or an event in full."""
-        self._dialogues.detail(message.title, message.text, self._view)
+        self._dialogs.detail(message.title, message.text, self._view)
 
     def on_processes_panel_opened(self, message: ProcessesPanel.Opened) -> None:
         """A process in full."""
-        self._dialogues.process(message.process, self._view)
+        self._dialogs.process(message.process, self._view)
 
     def action_help(self) -> None:
         """All keys."""
-        self._dialogues.help(self._view)
+        self._dialogs.help(self._view)
 
     def action_leave(self, code: int) -> None:
         """Quit."""
@@ -203,7 +207,7 @@ class DashboardApp(Desk, inherit_bindings=False):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: what the keys do, from the same table, and what has no key."""
         del screen
-        for key in available(self._view.read_only, self._view.lacks):
+        for key in available(self._view.read_only, self._view.missing):
             if key.action != "command_palette":
                 keys = _("Key: {key}").format(key=key.shown)
                 yield SystemCommand(_(key.help), keys, self._runner(key.action))

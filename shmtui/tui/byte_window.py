@@ -10,20 +10,20 @@ FADE_NS = (400_000_000, 1_100_000_000, 2_000_000_000)
 """For how long a changed byte is fresh, recent, and fading."""
 
 FRESH = len(FADE_NS)
-"""The heat of a byte that has just changed; 0 is one that has not for a while."""
+"""The highlight of a byte that has just changed; 0 is one that has not for a while."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Bytes from ``offset`` on, and the heat of each."""
+class ByteWindow:
+    """Bytes from ``offset`` on, and the highlight of each."""
 
     offset: int
     data: bytes
-    heat: bytes
+    highlight: bytes
     """As many as ``data``, each from 0 to `FRESH`."""
 
 
-class Heat:
+class ChangeHighlight:
     """Remembers the last window, and when each of its bytes changed."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Heat:
         self._changed: dict[int, int] = {}
         """By offset in the segment: the time of the last change, in ns."""
 
-    def look(self, offset: int, data: bytes, now_ns: int) -> Window:
+    def update(self, offset: int, data: bytes, now_ns: int) -> ByteWindow:
         """Take in the bytes from ``offset`` on as they are now."""
         self._note_changes(offset, data, now_ns)
         self._offset, self._data = offset, data
@@ -42,10 +42,10 @@ class Heat:
             for at, then in self._changed.items()
             if offset <= at < end and now_ns - then < FADE_NS[-1]
         }
-        heat = bytearray(len(data))
+        highlight = bytearray(len(data))
         for at, then in self._changed.items():
-            heat[at - offset] = heat_after(now_ns - then)
-        return Window(offset, data, bytes(heat))
+            highlight[at - offset] = highlight_after(now_ns - then)
+        return ByteWindow(offset, data, bytes(highlight))
 
     def _note_changes(self, offset: int, data: bytes, now_ns: int) -> None:
         start = max(offset, self._offset)
@@ -59,10 +59,10 @@ class Heat:
                 self._changed[at] = now_ns
 
 
-def heat_after(age_ns: int) -> int:
-    """The heat of a byte that changed so long ago.
+def highlight_after(age_ns: int) -> int:
+    """The highlight of a byte that changed so long ago.
 
-    >>> [heat_after(round(s * 1e9)) for s in (0, 0.5, 1.5, 2.5)]
+    >>> [highlight_after(round(s * 1e9)) for s in (0, 0.5, 1.5, 2.5)]
     [3, 2, 1, 0]
     """
     return sum(age_ns < limit for limit in FADE_NS)

@@ -18,17 +18,17 @@ from shmtui.i18n import N_, _
 from shmtui.layouts.describe import assumed_words, convention_words
 from shmtui.snapshot import EMPTY, Audit, LayoutSource, Snapshot
 from shmtui.tui import tty as terminal
-from shmtui.tui.byte_window import Heat, Window
-from shmtui.tui.dialogs import Dialogues
-from shmtui.tui.event_log import Chronicle
+from shmtui.tui.byte_window import ByteWindow, ChangeHighlight
+from shmtui.tui.dialogs import Dialogs
+from shmtui.tui.event_log import EventLog
 from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
 from shmtui.tui.ports import Auditor, Mender, Opened, Opener, Source, Steering
-from shmtui.tui.rate_history import History
+from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.stage import SLOW_HZ, Stage
-from shmtui.tui.status_line import Balance, Steady, Verdict, permits, verdict
-from shmtui.tui.view_model import View
-from shmtui.tui.worker_commands import Helm
+from shmtui.tui.status_line import Balance, Debounced, StatusWord, permits, status_word
+from shmtui.tui.view_model import ViewModel
+from shmtui.tui.worker_commands import WorkerCommands
 
 if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson
@@ -69,9 +69,9 @@ class Desk(Stage, inherit_bindings=False):
         lesson: "Lesson | None" = None,
     ) -> None:
         super().__init__(
-            View(
+            ViewModel(
                 glyphs=choose(ascii_only),
-                history=History(),
+                history=RateHistory(),
                 read_only=steering is None,
                 refresh_hz=refresh_hz,
             ),
@@ -82,7 +82,7 @@ class Desk(Stage, inherit_bindings=False):
         """Asked once the handlers are in place: a signal that came before them, to end by."""
         self._source = source
         self._steering = steering
-        self._helm = Helm(steering) if steering is not None else None
+        self._commands = WorkerCommands(steering) if steering is not None else None
         self._aside: list[Source] = []
         """Those with workers of ours that are not looked at now."""
         self._mender = mender
@@ -90,15 +90,15 @@ class Desk(Stage, inherit_bindings=False):
         self._opener = opener
         self._choice = choice
         self._audit: Audit | None = None
-        self._dialogues = Dialogues(self)
-        self._chronicle = Chronicle()
+        self._dialogs = Dialogs(self)
+        self._event_log = EventLog()
         self._heard: list[Steering] = []
-        self._heat = Heat()
-        self._verdict: Steady[Verdict] = Steady()
-        self._balance: Steady[tuple[Balance, int]] = Steady()
+        self._highlight = ChangeHighlight()
+        self._status_word: Debounced[StatusWord] = Debounced()
+        self._balance: Debounced[tuple[Balance, int]] = Debounced()
         self._handlers_before: dict[signal.Signals, Handler] = {}
         self._frames = 0
-        self._lacking_told = ""
+        self._shortage_reported = ""
         self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
         self._aside_every = max(1, round(refresh_hz / ASIDE_HZ))
 
@@ -122,9 +122,9 @@ class Desk(Stage, inherit_bindings=False):
         self.set_interval(1 / self._view.refresh_hz, self.tick)
         if self._source is None and self._opener is not None:
             if self._choice is not None:
-                self._dialogues.layouts(self._opener, *self._choice, self._view, self._opened)
+                self._dialogs.layouts(self._opener, *self._choice, self._view, self._opened)
             else:
-                self._dialogues.attach(self._opener, self._view, self._opened)
+                self._dialogs.attach(self._opener, self._view, self._opened)
 
     def on_unmount(self) -> None:
         """Let go of signals and events."""
@@ -141,8 +141,8 @@ class Desk(Stage, inherit_bindings=False):
         if steering is None or steering in self._heard:
             return
         self._heard.append(steering)
-        self._chronicle.extend(sorted(steering.history(), key=lambda event: event.time))
-        steering.on_event = self._chronicle.add
+        self._event_log.extend(sorted(steering.history(), key=lambda event: event.time))
+        steering.on_event = self._event_log.add
         steering.watch(asyncio.get_running_loop())
 
     def _opened(self, opened: Opened | None) -> None:
@@ -161,15 +161,15 @@ class Desk(Stage, inherit_bindings=False):
         self._aside = [source for source in self._aside if source is not opened.source]
         self._source, self._steering = opened.source, opened.steering
         self._mender, self._auditor = opened.mender, opened.auditor
-        self._helm = Helm(self._steering) if self._steering is not None else None
+        self._commands = WorkerCommands(self._steering) if self._steering is not None else None
         self._hear(self._steering)
-        self._verdict, self._balance = Steady(), Steady()
-        self._chronicle.forget()
-        self._heat = Heat()
+        self._status_word, self._balance = Debounced(), Debounced()
+        self._event_log.start_over()
+        self._highlight = ChangeHighlight()
         self._view = replace(
             self._view,
             snapshot=EMPTY,
-            history=History(),
+            history=RateHistory(),
             read_only=self._steering is None,
             frozen=False,
             window=None,
@@ -192,7 +192,7 @@ class Desk(Stage, inherit_bindings=False):
         if snapshot.layout.by_convention:
             words += f"; {convention_words(snapshot.layout.by_convention)}"
         text = _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)
-        self._chronicle.add(Event(time.time(), Tone.INFO, text))
+        self._event_log.add(Event(time.time(), Tone.INFO, text))
 
     # The one interval.
 
@@ -214,32 +214,32 @@ class Desk(Stage, inherit_bindings=False):
         try:
             snapshot = source.sample()
         except ShortageError as error:
-            if self._lacking_told != str(error):
-                self._lacking_told = str(error)
-                self._chronicle.add(Event(time.time(), Tone.BAD, str(error)))
+            if self._shortage_reported != str(error):
+                self._shortage_reported = str(error)
+                self._event_log.add(Event(time.time(), Tone.BAD, str(error)))
             return None
-        self._lacking_told = ""
+        self._shortage_reported = ""
         return snapshot
 
     def _look(self) -> None:
         """One sample, and the view made of it. The graph goes on while the display is frozen."""
         view = self._view
         if self._source is None:
-            self._view = replace(view, lacks=self._lacking(EMPTY))
+            self._view = replace(view, missing=self._missing(EMPTY))
             return
         snapshot = self._sample(self._source)
         if snapshot is None:
-            self._view = replace(view, events=self._chronicle.newest())
+            self._view = replace(view, events=self._event_log.newest())
             return
-        self._chronicle.look(snapshot, workers_too=self._steering is None)
+        self._event_log.add_snapshot(snapshot, workers_too=self._steering is None)
         rates = snapshot.throughput
         view.history.add(snapshot.monotonic_ns, rates.produced_per_s, rates.consumed_per_s)
         sums = permits(snapshot)
-        self._balance.feed((sums.balance, sums.total))
-        seen = self._verdict.feed(verdict(snapshot))
+        self._balance.update((sums.balance, sums.total))
+        seen = self._status_word.update(status_word(snapshot))
         news = snapshot.audit is not None and snapshot.audit is not self._audit
         if snapshot.audit is not None and news and len(self.screen_stack) == 1:
-            self._dialogues.audit(snapshot.audit, self._view)
+            self._dialogs.audit(snapshot.audit, self._view)
         self._audit = snapshot.audit
         if view.frozen:
             return
@@ -247,14 +247,14 @@ class Desk(Stage, inherit_bindings=False):
             view,
             snapshot=snapshot,
             history_version=view.history.version,
-            verdict=seen,
+            status_word=seen,
             balance_settled=self._balance.settled,
-            events=self._chronicle.newest(),
-            lacks=self._lacking(snapshot),
+            events=self._event_log.newest(),
+            missing=self._missing(snapshot),
             window=self._read_window(snapshot),
         )
 
-    def _lacking(self, snapshot: Snapshot) -> frozenset[str]:
+    def _missing(self, snapshot: Snapshot) -> frozenset[str]:
         """What keys could need and there is none of."""
         there = {
             OPENER: self._opener is not None,
@@ -264,13 +264,13 @@ class Desk(Stage, inherit_bindings=False):
         }
         return frozenset(need for need, found in there.items() if not found)
 
-    def _read_window(self, snapshot: Snapshot) -> Window | None:
+    def _read_window(self, snapshot: Snapshot) -> ByteWindow | None:
         """The bytes in view, where bytes are what is shown."""
         if self._bytes is None or self._source is None or snapshot.layout.slots:
             return None
         offset, length = self._bytes.wanted(snapshot.segment.size)
         data = self._source.read(offset, length)
-        return self._heat.look(offset, data, snapshot.monotonic_ns)
+        return self._highlight.update(offset, data, snapshot.monotonic_ns)
 
     def _draw(self, slow: bool = True) -> None:
         if not self._view.frozen:
@@ -280,7 +280,7 @@ class Desk(Stage, inherit_bindings=False):
     def _show(self, slow: bool = True) -> None:
         """Have the panels draw, and ask for the values which they have room for."""
         super()._show(slow)
-        self._dialogues.show(self._view)
+        self._dialogs.show(self._view)
         if self._source is not None:
             self._source.slots_shown = self._ring.values_wanted()
 

@@ -11,7 +11,7 @@ from shmtui.i18n import _
 from shmtui.snapshot import Audit, Process
 from shmtui.tui.ports import Mender, Opened, Opener, Steering
 from shmtui.tui.spans import line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from shmtui.shm.faults import Fault
     from shmtui.tui.spans import Line
     from shmtui.tui.stage import Stage
-    from shmtui.tui.worker_commands import Aim
+    from shmtui.tui.worker_commands import Targets
 
 # ruff: noqa: PLC0415 - see above
 
 
-class Dialogues:
+class Dialogs:
     """Opens screens for one app."""
 
     def __init__(self, app: "Stage") -> None:
         self._app = app
 
-    def show(self, view: View) -> None:
+    def show(self, view: ViewModel) -> None:
         """Pass a view on to the screen on top, if it shows more than it was opened with."""
         screens: list[Screen[object]] = self._app.screen_stack
         if len(screens) > 1:
@@ -38,13 +38,13 @@ class Dialogues:
             if show is not None:
                 show(view)
 
-    def help(self, view: View) -> None:
+    def help(self, view: ViewModel) -> None:
         """All keys."""
         from shmtui.tui.screens.help import HelpScreen
 
         self._app.push_screen(HelpScreen(view))
 
-    def kill(self, label: str, view: View, kill: Callable[[], None]) -> None:
+    def kill(self, label: str, view: ViewModel, kill: Callable[[], None]) -> None:
         """Ask before a foreign process is killed."""
         from shmtui.tui.screens.kill_question import KillQuestion
 
@@ -54,7 +54,9 @@ class Dialogues:
 
         self._app.push_screen(KillQuestion(label, view), answered)
 
-    def attach(self, opener: Opener, view: View, done: Callable[[Opened | None], None]) -> None:
+    def attach(
+        self, opener: Opener, view: ViewModel, done: Callable[[Opened | None], None]
+    ) -> None:
         """The list of all segments."""
         from shmtui.tui.screens.picker import PickerScreen
 
@@ -65,7 +67,7 @@ class Dialogues:
         opener: Opener,
         name: str,
         options: tuple[str, ...],
-        view: View,
+        view: ViewModel,
         done: Callable[[Opened | None], None],
     ) -> None:
         """The list of the layouts that fit a segment."""
@@ -73,31 +75,33 @@ class Dialogues:
 
         self._app.push_screen(LayoutScreen(opener, name, options, view), done)
 
-    def logs(self, steering: Steering, view: View) -> None:
+    def logs(self, steering: Steering, view: ViewModel) -> None:
         """What the user's programs print."""
         from shmtui.tui.screens.logs import LogScreen
 
         self._app.push_screen(LogScreen(steering, view))
 
-    def detail(self, title: str, text: Callable[[int], "list[Line]"], view: View) -> None:
+    def detail(self, title: str, text: Callable[[int], "list[Line]"], view: ViewModel) -> None:
         """Something in full, in lines for a width."""
         from shmtui.tui.screens.detail import DetailScreen
 
         self._app.push_screen(DetailScreen(title, text, view))
 
-    def repair(self, mender: Mender, steering: Steering, view: View) -> None:
+    def repair(self, mender: Mender, steering: Steering, view: ViewModel) -> None:
         """The plan of a repair, to agree to."""
         from shmtui.tui.screens.repair import RepairScreen
 
         self._app.push_screen(RepairScreen(mender, steering, view))
 
-    def faults(self, aim: "Aim", view: View, done: "Callable[[Fault | None], None]") -> None:
+    def faults(
+        self, targets: "Targets", view: ViewModel, done: "Callable[[Fault | None], None]"
+    ) -> None:
         """The mistakes that workers can be told to make."""
         from shmtui.tui.screens.faults import FaultScreen
 
-        self._app.push_screen(FaultScreen(aim, view), done)
+        self._app.push_screen(FaultScreen(targets, view), done)
 
-    def audit(self, audit: Audit, view: View) -> None:
+    def audit(self, audit: Audit, view: ViewModel) -> None:
         """What went in beside what came out."""
         from shmtui.diagnosis.audit import audit_lines
         from shmtui.tui.draw.wrap import wrap
@@ -108,7 +112,7 @@ class Dialogues:
             view,
         )
 
-    def process(self, process: Process, view: View) -> None:
+    def process(self, process: Process, view: ViewModel) -> None:
         """A process in full, as it is now."""
         from shmtui.procfs.details import portrait
         from shmtui.tui.draw.process_details import portrait_text
@@ -120,7 +124,7 @@ class Dialogues:
             view,
         )
 
-    def offset(self, view: View, done: Callable[[int | None], None]) -> None:
+    def offset(self, view: ViewModel, done: Callable[[int | None], None]) -> None:
         """Ask for an offset in the segment."""
         from shmtui.tui.screens.offset import OffsetScreen
 

@@ -9,7 +9,7 @@ from shmtui.tui.glyphs import Glyphs
 
 OPENER, PROGRAMS, BYTES = "a way to other segments", "programs of the user's", "bytes on show"
 LESSON = "a lesson"
-"""What keys can need; a view names those that it lacks."""
+"""What keys can need; a view names those that it missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,11 @@ def bindings() -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
     ]
 
 
-def available(read_only: bool, lacks: frozenset[str] = frozenset()) -> tuple[Key, ...]:
-    """The keys that do something here, where there is none of what is in ``lacks``."""
-    return tuple(key for key in KEYS if not (read_only and key.changes) and key.needs not in lacks)
+def available(read_only: bool, missing: frozenset[str] = frozenset()) -> tuple[Key, ...]:
+    """The keys that do something here, where there is none of what is in ``missing``."""
+    return tuple(
+        key for key in KEYS if not (read_only and key.changes) and key.needs not in missing
+    )
 
 
 CHANGING_ACTIONS = frozenset(key.action.partition("(")[0] for key in KEYS if key.changes)

@@ -19,15 +19,15 @@ from shmtui.tui.panel_layout import (
     lesson_width,
 )
 from shmtui.tui.themes import DARK, LIGHT, starting_theme
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets import (
     EventsPanel,
     Ground,
     KeyBar,
-    Palette,
     Panel,
     ProcessesPanel,
     RingPanel,
+    RoleStyles,
     SemaphoresPanel,
     ThroughputPanel,
     TitleBar,
@@ -53,7 +53,7 @@ class Stage(App[int], inherit_bindings=False):
     AUTO_FOCUS = "#processes"
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, view: View, lesson: "Lesson | None" = None) -> None:
+    def __init__(self, view: ViewModel, lesson: "Lesson | None" = None) -> None:
         # Read before Textual looks: only with ANSI colours does it drop colour altogether.
         plain = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if plain else None)
@@ -105,7 +105,7 @@ class Stage(App[int], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """All panels, hidden ones included."""
-        yield Palette()
+        yield RoleStyles()
         yield from self._panels.values()
 
     def leave(self, code: int) -> None:
@@ -246,7 +246,7 @@ class Stage(App[int], inherit_bindings=False):
         if visible:
             self._focus(visible[0])
 
-    def on_panel_zoomed(self, message: Panel.Zoomed) -> None:
+    def on_panel_maximise_toggled(self, message: Panel.MaximiseToggled) -> None:
         """A title was clicked twice."""
         name = message.panel.id
         if name in self._scene:

@@ -4,22 +4,22 @@ from dataclasses import dataclass, field
 
 from shmtui.events import Event
 from shmtui.snapshot import EMPTY, LayoutSource, Snapshot
-from shmtui.tui.byte_window import Window
+from shmtui.tui.byte_window import ByteWindow
 from shmtui.tui.glyphs import UNICODE, Glyphs
-from shmtui.tui.rate_history import History
-from shmtui.tui.status_line import Verdict, nothing
+from shmtui.tui.rate_history import RateHistory
+from shmtui.tui.status_line import StatusWord, nothing
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ViewModel:
     """One frame's worth of facts, handed to each panel in turn."""
 
     snapshot: Snapshot = EMPTY
     glyphs: Glyphs = UNICODE
-    history: History = field(default_factory=History)
+    history: RateHistory = field(default_factory=RateHistory)
     """Shared between frames; panels read it only."""
     history_version: int = 0
-    verdict: Verdict = field(default_factory=nothing)
+    status_word: StatusWord = field(default_factory=nothing)
     balance_settled: bool = False
     """Whether the last samples agree on how the permits add up."""
     events: tuple[Event, ...] = ()
@@ -27,9 +27,9 @@ class View:
     read_only: bool = False
     frozen: bool = False
     refresh_hz: float = 10.0
-    lacks: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
     """What keys could need and there is none of; see `shmtui.tui.keys`."""
-    window: Window | None = None
+    window: ByteWindow | None = None
     """The bytes in view, where the segment is shown raw."""
 
     @property

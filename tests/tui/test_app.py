@@ -289,7 +289,7 @@ async def test_help_opens_and_closes() -> None:
         assert isinstance(b.app.screen, HelpScreen)
         panel = b.app.screen.query_one(TextPanel)
         await pilot.press("pagedown", "down")
-        assert panel.scrolled()[0] > 1
+        assert panel.scroll_position()[0] > 1
         await pilot.press("escape")
         assert not isinstance(b.app.screen, HelpScreen)
 

@@ -29,11 +29,11 @@ from shmtui.tui.draw.title import title_line
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.keys import KEYS
 from shmtui.tui.process_rows import Member, table_rows
-from shmtui.tui.rate_history import History
+from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Line, fit_line, plain, width_of
-from shmtui.tui.status_line import verdict
+from shmtui.tui.status_line import status_word
 from shmtui.tui.text import cells, clip, fit, inert
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from tests.tui.bench import NOON, process, snapshot
 
 WIDTHS = st.integers(20, 250)
@@ -82,7 +82,7 @@ def test_a_ring_of_any_length_fits_its_panel(
     assert wanted <= ring.GRID_MOST
     s = snapshot(slots, in_, out, occupancy, shown=wanted)
     check(ring.ring_lines(s, width, height, glyphs), width, height, glyphs)
-    assert isinstance(ring.remark(s, width, height, glyphs), str)
+    assert isinstance(ring.footer(s, width, height, glyphs), str)
     check(semaphore_lines(s, True, width, height, glyphs), width, height, glyphs)
 
 
@@ -101,7 +101,7 @@ def test_groups_count_what_the_slots_hold(slots: int, data: st.DataObject) -> No
 @given(st.integers(1, 10**7), WIDTHS, st.integers(1, 50))
 def test_every_slot_has_a_glyph_and_every_row_fits(slots: int, width: int, rows: int) -> None:
     """All slots are shown, and no row is longer than the panel is wide."""
-    plan = strip.plan_strip(slots, width, rows)
+    plan = strip.strip_shape(slots, width, rows)
     groups = strip.ceil_div(slots, plan.size)
     assert plan.per_row * plan.pitch <= width
     assert strip.ceil_div(groups, plan.per_row) <= rows
@@ -133,7 +133,7 @@ def test_an_unknown_occupancy_is_said_and_not_guessed() -> None:
 
 def test_an_index_out_of_bounds_is_named() -> None:
     """It points at no slot, so it is written down instead."""
-    text = ring.remark(snapshot(5, 7, 1, None), 60, 8, UNICODE)
+    text = ring.footer(snapshot(5, 7, 1, None), 60, 8, UNICODE)
     assert "in 7 is outside 0..4" in text
 
 
@@ -179,14 +179,14 @@ def test_hostile_names_keep_the_columns(
 def test_the_title_is_one_full_line(
     width: int, frozen: bool, read_only: bool, glyphs: Glyphs, name: str
 ) -> None:
-    """At any width, and the verdict is never what gives way."""
+    """At any width, and the status_word is never what gives way."""
     segment = SegmentInfo(name, 128, 27, 0o600, "me", unlinked=True)
-    view = View(
+    view = ViewModel(
         snapshot=snapshot(segment=segment),
         glyphs=glyphs,
         frozen=frozen,
         read_only=read_only,
-        verdict=verdict(snapshot()),
+        status_word=status_word(snapshot()),
     )
     drawn = title_line(view, width)
     assert width_of(drawn) == width
@@ -195,17 +195,19 @@ def test_the_title_is_one_full_line(
 
 def test_the_title_names_everything_where_there_is_room() -> None:
     """Name, shape, size, mode, inode, rate of refresh, uptime."""
-    text = plain(title_line(View(snapshot=snapshot(), verdict=verdict(snapshot())), 120))
+    text = plain(
+        title_line(ViewModel(snapshot=snapshot(), status_word=status_word(snapshot())), 120)
+    )
     for fact in ("/shm_buffer", "5 × int32", "128 B", "0600", "inode 27", "10 Hz", "00:03:41"):
         assert fact in text
-    assert "read-only" in plain(title_line(View(snapshot=snapshot(), read_only=True), 120))
+    assert "read-only" in plain(title_line(ViewModel(snapshot=snapshot(), read_only=True), 120))
 
 
 def test_the_title_says_what_became_of_the_name() -> None:
     """Unlinked is one thing; that another segment has the name now is worse."""
     for replaced, word in ((False, " unlinked"), (True, " replaced")):
         segment = SegmentInfo("/x", 128, 27, 0o600, "me", unlinked=True, replaced=replaced)
-        assert word in plain(title_line(View(snapshot=snapshot(segment=segment)), 80))
+        assert word in plain(title_line(ViewModel(snapshot=snapshot(segment=segment)), 80))
 
 
 @given(
@@ -228,7 +230,7 @@ def test_a_graph_fills_its_box(
 def test_throughput_fits(width: int, height: int, glyphs: Glyphs, method: Method) -> None:
     """In every layout of its panel, by every method."""
     s = snapshot(throughput=Throughput(5214.0, None, method))
-    history = History()
+    history = RateHistory()
     history.add(10**12, 5214.0, 5198.0)
     rows = throughput_lines(s, history.series, history.peak(), width, height, glyphs)
     check(rows, width, height, glyphs)
@@ -289,9 +291,9 @@ def test_the_key_bar_fits_and_its_buttons_lie_in_it(
     width: int, read_only: bool, glyphs: Glyphs
 ) -> None:
     """Help and quit are the last to go."""
-    drawn, targets = key_bar(width, read_only, glyphs)
+    drawn, buttons = key_bar(width, read_only, glyphs)
     assert width_of(drawn) == width
-    assert all(0 <= t.start < t.stop <= width for t in targets)
+    assert all(0 <= t.start < t.stop <= width for t in buttons)
     if width >= 20:
         assert "Help" in plain(drawn)
         assert "Quit" in plain(drawn)

@@ -29,7 +29,7 @@ from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.process_rows import table_rows, without_workers
 from shmtui.tui.screens.detail import DetailScreen
 from shmtui.tui.spans import fit_line, plain, width_of
-from shmtui.tui.status_line import AGREEING, verdict
+from shmtui.tui.status_line import AGREEING, status_word
 from shmtui.tui.widgets import EventsPanel
 from tests.tui.bench import NOON, lay_out, process, snapshot
 from tests.tui.ends import screen_text
@@ -86,7 +86,7 @@ async def test_the_title_wears_the_badge(
 
 def test_unjudged_health_leaves_the_word_to_the_flow() -> None:
     """Unknown is not healthy."""
-    assert verdict(snapshot(health=Health())).word == "flowing"
+    assert status_word(snapshot(health=Health())).word == "flowing"
 
 
 @pytest.mark.parametrize("size", SIZES)

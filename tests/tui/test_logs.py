@@ -158,10 +158,10 @@ def test_tabs_fit_and_the_chosen_one_is_in_view(
     """Whatever the programs are called."""
     tabs = [Tab(name, pid, ended) for pid, (name, ended) in enumerate(programs)]
     chosen = draw.draw(st.integers(0, max(0, len(tabs) - 1)))
-    drawn, targets = tabs_line(tabs, chosen, width, glyphs)
+    drawn, buttons = tabs_line(tabs, chosen, width, glyphs)
     assert width_of(drawn) <= width
     assert not glyphs.ascii_only or plain(drawn).isascii()
-    assert not tabs or width < 4 or str(chosen) in [t.action for t in targets]
+    assert not tabs or width < 4 or str(chosen) in [t.action for t in buttons]
 
 
 @given(

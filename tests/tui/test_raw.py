@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import LayoutInfo, LayoutSource, Offsets, Origin
 from shmtui.tui.app import DashboardApp
-from shmtui.tui.byte_window import FRESH, Heat, Window
+from shmtui.tui.byte_window import FRESH, ByteWindow, ChangeHighlight
 from shmtui.tui.draw.bytes import (
-    READINGS,
-    form_for,
+    BYTE_FORMATS,
     gutter_for,
     last_first,
     parse_offset,
     raw_lines,
+    row_shape_for,
     value_text,
 )
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
@@ -131,7 +131,7 @@ async def test_i_goes_through_the_types() -> None:
     app = dashboard(BytesSource(data))
     async with app.run_test(size=(120, 38)) as pilot:
         seen = []
-        for reading in READINGS[1:]:
+        for reading in BYTE_FORMATS[1:]:
             await pilot.press("i")
             text = bytes_text(app)
             assert reading.name in text.splitlines()[0]
@@ -154,11 +154,11 @@ async def test_a_changed_byte_is_hot_and_cools() -> None:
         source.now_ns += 10**8
         app.tick()
         assert app._view.window is not None
-        assert app._view.window.heat[5] == FRESH
-        assert sum(app._view.window.heat) == FRESH
+        assert app._view.window.highlight[5] == FRESH
+        assert sum(app._view.window.highlight) == FRESH
         source.now_ns += 3 * 10**9
         app.tick()
-        assert sum(app._view.window.heat) == 0
+        assert sum(app._view.window.highlight) == 0
 
 
 async def test_a_segment_that_shrinks_is_followed() -> None:
@@ -210,14 +210,16 @@ WIDTHS, HEIGHTS = st.integers(1, 220), st.integers(1, 40)
 GLYPHS = st.sampled_from([UNICODE, ASCII])
 
 
-@given(st.binary(max_size=600), st.sampled_from(READINGS), WIDTHS, HEIGHTS, GLYPHS, st.data())
+@given(st.binary(max_size=600), st.sampled_from(BYTE_FORMATS), WIDTHS, HEIGHTS, GLYPHS, st.data())
 def test_any_bytes_fit_any_panel(
     data: bytes, reading: object, width: int, height: int, glyphs: Glyphs, draw: st.DataObject
 ) -> None:
     """In every type, and no byte acts on the terminal."""
-    kind = next(r for r in READINGS if r is reading)
-    heat = bytes(draw.draw(st.integers(0, FRESH)) for _ in range(3)) + bytes(max(0, len(data) - 3))
-    window = Window(0, data, heat[: len(data)])
+    kind = next(r for r in BYTE_FORMATS if r is reading)
+    highlight = bytes(draw.draw(st.integers(0, FRESH)) for _ in range(3)) + bytes(
+        max(0, len(data) - 3)
+    )
+    window = ByteWindow(0, data, highlight[: len(data)])
     rows = raw_lines(window, 0, len(data), kind, width, height, glyphs)
     assert len(rows) <= height
     for drawn in rows:
@@ -226,20 +228,20 @@ def test_any_bytes_fit_any_panel(
         assert not glyphs.ascii_only or plain(drawn).isascii()
 
 
-@given(st.sampled_from(READINGS), st.integers(20, 220), st.integers(1, 2**40))
+@given(st.sampled_from(BYTE_FORMATS), st.integers(20, 220), st.integers(1, 2**40))
 def test_values_are_as_wide_as_their_column(reading: object, width: int, size: int) -> None:
     """The longest of each type."""
-    kind = next(r for r in READINGS if r is reading)
+    kind = next(r for r in BYTE_FORMATS if r is reading)
     if kind.code and kind.code not in "fd":
         for piece in (b"\0" * kind.size, b"\xff" * kind.size, b"\0" * (kind.size - 1) + b"\x80"):
             assert len(value_text(piece, kind)) <= kind.cell
-    assert form_for(width, gutter_for(size), kind).per_row >= 1
+    assert row_shape_for(width, gutter_for(size), kind).per_row >= 1
 
 
 @given(st.binary(min_size=4, max_size=8))
 def test_no_float_outgrows_its_column(piece: bytes) -> None:
     """NaN and infinities included."""
-    by_name = {reading.name: reading for reading in READINGS}
+    by_name = {reading.name: reading for reading in BYTE_FORMATS}
     assert len(value_text(piece[:4], by_name["float"])) <= by_name["float"].cell
     assert len(value_text(piece.ljust(8), by_name["double"])) <= by_name["double"].cell
 
@@ -265,11 +267,11 @@ def test_no_offset_is_refused_with_a_reason(text: str) -> None:
 
 def test_heat_belongs_to_the_byte_and_not_to_the_row() -> None:
     """Scrolling alone heats nothing."""
-    heat = Heat()
-    heat.look(0, b"abcdef", 0)
-    assert heat.look(2, b"cdefgh", 1).heat == bytes(6)
-    assert heat.look(2, b"cXefgh", 2).heat == bytes((0, FRESH, 0, 0, 0, 0))
-    assert heat.look(0, b"abcXef", 3).heat == bytes((0, 0, 0, FRESH, 0, 0))
+    highlight = ChangeHighlight()
+    highlight.update(0, b"abcdef", 0)
+    assert highlight.update(2, b"cdefgh", 1).highlight == bytes(6)
+    assert highlight.update(2, b"cXefgh", 2).highlight == bytes((0, FRESH, 0, 0, 0, 0))
+    assert highlight.update(0, b"abcXef", 3).highlight == bytes((0, 0, 0, FRESH, 0, 0))
 
 
 @given(st.integers(0, 220), st.integers(0, 70), st.integers(2, 40))

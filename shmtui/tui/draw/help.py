@@ -28,10 +28,12 @@ _STATE_ROLES = {
 }
 
 
-def help_lines(read_only: bool, glyphs: Glyphs, lacks: frozenset[str] = frozenset()) -> list[Line]:
+def help_lines(
+    read_only: bool, glyphs: Glyphs, missing: frozenset[str] = frozenset()
+) -> list[Line]:
     """All lines; whoever shows them scrolls and clips."""
-    steering = [key for key in available(read_only, lacks) if key.changes]
-    looking = [key for key in available(read_only, lacks) if not key.changes]
+    steering = [key for key in available(read_only, missing) if key.changes]
+    looking = [key for key in available(read_only, missing) if not key.changes]
     rows: list[Line] = []
     if steering:
         rows += _section(_("On the chosen row; a group row stands for all of its processes"))

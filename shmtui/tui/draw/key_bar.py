@@ -9,7 +9,7 @@ from shmtui.tui.spans import Line, Span, fit_line
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Button:
     """Cells ``start`` to ``stop`` press the key with this action."""
 
     start: int
@@ -18,10 +18,10 @@ class Target:
 
 
 def chosen_keys(
-    width: int, read_only: bool, glyphs: Glyphs, lacks: frozenset[str] = frozenset()
+    width: int, read_only: bool, glyphs: Glyphs, missing: frozenset[str] = frozenset()
 ) -> tuple[Key, ...]:
     """The keys that fit, in the order of the table; those of the highest rank go first."""
-    keys = [key for key in available(read_only, lacks) if key.label]
+    keys = [key for key in available(read_only, missing) if key.label]
     while keys and sum(_cells(key, glyphs) for key in keys) > width:
         worst = max(key.rank for key in keys)
         keys.remove(next(key for key in reversed(keys) if key.rank == worst))
@@ -29,18 +29,18 @@ def chosen_keys(
 
 
 def key_bar(
-    width: int, read_only: bool, glyphs: Glyphs, lacks: frozenset[str] = frozenset()
-) -> tuple[Line, tuple[Target, ...]]:
-    """The line, ``width`` cells wide, and its targets."""
+    width: int, read_only: bool, glyphs: Glyphs, missing: frozenset[str] = frozenset()
+) -> tuple[Line, tuple[Button, ...]]:
+    """The line, ``width`` cells wide, and its buttons."""
     spans: list[Span] = []
-    targets: list[Target] = []
+    buttons: list[Button] = []
     x = 0
-    for key in chosen_keys(width, read_only, glyphs, lacks):
+    for key in chosen_keys(width, read_only, glyphs, missing):
         cells = _cells(key, glyphs)
         spans += [Span(f" {shown_key(key, glyphs)}", "key"), Span(f" {_(key.label)} ", "text")]
-        targets.append(Target(x, x + cells, key.action))
+        buttons.append(Button(x, x + cells, key.action))
         x += cells
-    return fit_line(tuple(spans), max(0, width), glyphs.ellipsis), tuple(targets)
+    return fit_line(tuple(spans), max(0, width), glyphs.ellipsis), tuple(buttons)
 
 
 def _cells(key: Key, glyphs: Glyphs) -> int:

@@ -47,11 +47,11 @@ def semaphore_lines(
     return [*spaced, sum_line]
 
 
-def remark(snapshot: Snapshot) -> str:
+def footer(snapshot: Snapshot) -> str:
     """Where the semaphores live, and whether other processes can be woken through them.
 
     >>> from shmtui.snapshot import EMPTY
-    >>> remark(EMPTY)
+    >>> footer(EMPTY)
     'embedded'
     """
     shared = {state.shared for state in snapshot.semaphores.values()}

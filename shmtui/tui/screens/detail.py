@@ -11,16 +11,16 @@ from textual.screen import ModalScreen
 from shmtui.i18n import _
 from shmtui.tui.screens.text_panel import TextPanel
 from shmtui.tui.spans import Line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 
 
 class WrappedPanel(TextPanel):
     """Lines that are made for the width of the panel."""
 
     def __init__(
-        self, title: str, text: Callable[[int], list[Line]], remark: str, view: View
+        self, title: str, text: Callable[[int], list[Line]], footer: str, view: ViewModel
     ) -> None:
-        super().__init__(title, [], remark, view)
+        super().__init__(title, [], footer, view)
         self._make = text
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -42,7 +42,7 @@ class DetailScreen(ModalScreen[None]):
         Binding("escape,q,enter", "dismiss", show=False),
     ]
 
-    def __init__(self, title: str, text: Callable[[int], list[Line]], view: View) -> None:
+    def __init__(self, title: str, text: Callable[[int], list[Line]], view: ViewModel) -> None:
         super().__init__()
         self._heading = title
         self._text = text

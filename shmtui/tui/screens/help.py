@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 from shmtui.i18n import _
 from shmtui.tui.draw.help import help_lines
 from shmtui.tui.screens.text_panel import TextPanel
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 
 
 class HelpScreen(ModalScreen[None]):
@@ -20,13 +20,13 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q,h,f1,enter", "dismiss", show=False)
     ]
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__()
         self._view = view
 
     def compose(self) -> ComposeResult:
         """One panel."""
-        text = help_lines(self._view.read_only, self._view.glyphs, self._view.lacks)
+        text = help_lines(self._view.read_only, self._view.glyphs, self._view.missing)
         yield TextPanel(_("Help"), text, _("esc closes"), self._view)
 
     def on_click(self) -> None:

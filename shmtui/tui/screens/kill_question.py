@@ -11,7 +11,7 @@ from shmtui.i18n import N_, _
 from shmtui.tui.screens.text_panel import TextPanel
 from shmtui.tui.spans import Line, line
 from shmtui.tui.text import clip, inert
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 
 _YES, _NO = N_("  y  Kill  "), N_("  n  Leave it  ")
 
@@ -24,7 +24,7 @@ class KillQuestion(ModalScreen[bool]):
         Binding("n,escape,q,enter", "dismiss(False)", show=False),
     ]
 
-    def __init__(self, label: str, view: View) -> None:
+    def __init__(self, label: str, view: ViewModel) -> None:
         super().__init__()
         self._label = label
         self._view = view

@@ -9,12 +9,12 @@ from textual.screen import ModalScreen
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.monitor.process_table import short_command
-from shmtui.tui.draw.key_bar import Target
+from shmtui.tui.draw.key_bar import Button
 from shmtui.tui.draw.logs import Tab, log_line, tabs_line, visible
 from shmtui.tui.formatting import format_count
 from shmtui.tui.ports import Log, Steering
 from shmtui.tui.spans import Line, line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Panel
 
 
@@ -35,13 +35,13 @@ class LogPanel(Panel, can_focus=True):
         Binding("R", "restart", show=False),
     ]
 
-    def __init__(self, steering: Steering, view: View) -> None:
+    def __init__(self, steering: Steering, view: ViewModel) -> None:
         super().__init__()
         self.view = view
         self._steering = steering
         self._pid = 0
         self._at = 0
-        self._targets: tuple[Target, ...] = ()
+        self._buttons: tuple[Button, ...] = ()
         self._top: int | None = None
         """The first line in view, counted from the program's first; None follows the newest."""
         self._choose(0)
@@ -73,7 +73,7 @@ class LogPanel(Panel, can_focus=True):
 
     # Drawing.
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """How much each has said, which is alive, and where the view stands."""
         said = tuple((log.pid, log.said, self._steering.owns(log.pid)) for log in self._logs)
         return said, self._pid, self._top
@@ -88,7 +88,7 @@ class LogPanel(Panel, can_focus=True):
             Tab(short_command(lg.name), lg.pid, not self._steering.owns(lg.pid))
             for lg in self._logs
         ]
-        head, self._targets = tabs_line(tabs, self._at, width, glyphs)
+        head, self._buttons = tabs_line(tabs, self._at, width, glyphs)
         room = max(0, height - 2)
         first = self._first(log, room)
         shown = visible(log.lines, first - self._lost(log), room)
@@ -107,7 +107,7 @@ class LogPanel(Panel, can_focus=True):
         end = max(self._lost(log), log.said - room)
         return end if self._top is None else max(self._lost(log), min(self._top, end))
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """The tabs scroll with nothing, so they count as in view."""
         log = self._log()
         if log is None:
@@ -115,11 +115,11 @@ class LogPanel(Panel, can_focus=True):
         room = max(0, self.inner_size[1] - 2)
         return self._first(log, room) - self._lost(log), len(log.lines) + 2
 
-    def heading(self) -> str:
+    def header(self) -> str:
         """Whether it follows."""
         return _("following") if self._top is None else _("end follows again")
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """How it is, and the keys."""
         del height
         log = self._log()
@@ -136,7 +136,7 @@ class LogPanel(Panel, can_focus=True):
         long += ", " + _("tab: next program") if many else ""
         return long if len(long) + 6 <= width else short
 
-    def show(self, view: View) -> None:
+    def show(self, view: ViewModel) -> None:
         """Draw what is new; the lines come from the programs, not from the view."""
         self.view = view
         self.draw()
@@ -193,9 +193,9 @@ class LogPanel(Panel, can_focus=True):
         event.prevent_default()
         event.stop()
         x, y = (event.x - 2, event.y - 1) if self._has_frame else (event.x, event.y)
-        for target in self._targets:
-            if y == 0 and target.start <= x < target.stop:
-                self._choose(int(target.action))
+        for button in self._buttons:
+            if y == 0 and button.start <= x < button.stop:
+                self._choose(int(button.action))
                 self.draw()
 
 
@@ -207,7 +207,7 @@ class LogScreen(ModalScreen[None]):
         Binding("escape,q,l", "dismiss", show=False),
     ]
 
-    def __init__(self, steering: Steering, view: View) -> None:
+    def __init__(self, steering: Steering, view: ViewModel) -> None:
         super().__init__()
         self._panel = LogPanel(steering, view)
 
@@ -215,6 +215,6 @@ class LogScreen(ModalScreen[None]):
         """One panel."""
         yield self._panel
 
-    def show_view(self, view: View) -> None:
+    def show_view(self, view: ViewModel) -> None:
         """A frame has passed."""
         self._panel.show(view)

@@ -18,7 +18,7 @@ from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, line
 from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 
 
 class PickerPanel(RowsPanel):
@@ -26,7 +26,7 @@ class PickerPanel(RowsPanel):
 
     title = N_("Attach to a segment")
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__(view)
         self.wanted = ""
         self.said: tuple[str, str] = ("", "muted")
@@ -79,7 +79,7 @@ class PickerPanel(RowsPanel):
         self.at = names.index(name) if name in names else 0
         self.draw_anew()
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """Drawn whenever something is done to it."""
         return self._shown, self.at, self.wanted, self.said
 
@@ -116,7 +116,7 @@ class PickerPanel(RowsPanel):
         detail = entry_detail(self.chosen, width, 3, self.view.glyphs)
         return [(), *detail, *(line((part, role)) for part in said)]
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del height
         long = _("enter attaches, ctrl+r looks again, esc closes")
@@ -133,7 +133,7 @@ class PickerScreen(TypedScreen[Opened | None]):
         Binding("ctrl+r,f5", "look", show=False),
     ]
 
-    def __init__(self, opener: Opener, view: View) -> None:
+    def __init__(self, opener: Opener, view: ViewModel) -> None:
         super().__init__()
         self._opener = opener
         self._view = view

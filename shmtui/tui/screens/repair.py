@@ -18,7 +18,7 @@ from shmtui.tui.ports import Mender, Steering
 from shmtui.tui.screens.detail import WrappedPanel
 from shmtui.tui.spans import Line, line
 from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 
 
 class RepairScreen(ModalScreen[None]):
@@ -30,7 +30,7 @@ class RepairScreen(ModalScreen[None]):
         Binding("n,escape,q,enter", "dismiss", show=False),
     ]
 
-    def __init__(self, mender: Mender, steering: Steering, view: View) -> None:
+    def __init__(self, mender: Mender, steering: Steering, view: ViewModel) -> None:
         super().__init__()
         self._mender = mender
         self._steering = steering

@@ -2,7 +2,7 @@
 
 from shmtui.tui.widgets.events import EventsPanel
 from shmtui.tui.widgets.key_bar import KeyBar
-from shmtui.tui.widgets.palette import Palette
+from shmtui.tui.widgets.palette import RoleStyles
 from shmtui.tui.widgets.panel import Panel
 from shmtui.tui.widgets.processes import ProcessesPanel
 from shmtui.tui.widgets.repaint import Ground
@@ -15,10 +15,10 @@ __all__ = [
     "EventsPanel",
     "Ground",
     "KeyBar",
-    "Palette",
     "Panel",
     "ProcessesPanel",
     "RingPanel",
+    "RoleStyles",
     "SemaphoresPanel",
     "ThroughputPanel",
     "TitleBar",

@@ -8,7 +8,7 @@ from textual.widget import Widget
 from shmtui.tui.spans import OWN_BACKGROUND, ROLES
 
 
-class Palette(Widget):
+class RoleStyles(Widget):
     """Never on show: it only carries the component classes.
 
     Were they each panel's own, Textual would match two dozen of them against

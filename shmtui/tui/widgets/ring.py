@@ -12,7 +12,7 @@ class RingPanel(Panel, can_focus=True):
     title = N_("Ring")
     number = "1"
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """The ring alone."""
         s = self.view.snapshot
         return s.layout.slots, s.in_, s.out, s.occupancy, s.slots
@@ -29,8 +29,8 @@ class RingPanel(Panel, can_focus=True):
         """Slots above, bar below."""
         return ring.ring_lines(self.view.snapshot, width, height, self.view.glyphs)
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """The indices."""
         if self.view.snapshot.layout.slots <= 0:
             return ""
-        return ring.remark(self.view.snapshot, width, height, self.view.glyphs)
+        return ring.footer(self.view.snapshot, width, height, self.view.glyphs)

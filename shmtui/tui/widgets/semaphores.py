@@ -12,7 +12,7 @@ class SemaphoresPanel(Panel, can_focus=True):
     title = N_("Semaphores")
     number = "2"
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """The semaphores, and those who wait on them."""
         s = self.view.snapshot
         waiting = tuple((p.name, p.blocked_on) for p in s.processes if p.blocked_on is not None)
@@ -24,10 +24,10 @@ class SemaphoresPanel(Panel, can_focus=True):
             self.view.snapshot, self.view.balance_settled, width, height, self.view.glyphs
         )
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Where they live."""
         del width, height
         if self.view.snapshot.layout.slots <= 0:
             return ""
-        text = semaphores.remark(self.view.snapshot)
+        text = semaphores.footer(self.view.snapshot)
         return text.replace("·", self.view.glyphs.dot)

@@ -12,7 +12,7 @@ class ThroughputPanel(Panel, can_focus=True):
     title = N_("Throughput")
     number = "3"
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """The graph moves with the history's buckets; the figures beside it move with the graph."""
         return self.view.history_version, self.view.snapshot.throughput.method
 
@@ -23,7 +23,7 @@ class ThroughputPanel(Panel, can_focus=True):
             self.view.snapshot, history.series, history.peak(), width, height, self.view.glyphs
         )
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """What the graph shows."""
         del width, height
         return f"{_('items/s')} {self.view.glyphs.dot} {_('last 60 s')}"

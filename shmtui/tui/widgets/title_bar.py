@@ -10,7 +10,7 @@ class TitleBar(Panel):
 
     framed = False
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """Uptime counts in whole seconds here, so the line is drawn once a second at most."""
         view = self.view
         uptime = view.snapshot.uptime
@@ -18,7 +18,7 @@ class TitleBar(Panel):
             view.snapshot.segment,
             view.snapshot.layout,
             None if uptime is None else int(uptime),
-            view.verdict,
+            view.status_word,
             view.frozen,
             view.read_only,
         )
