@@ -13,11 +13,11 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from shmtui.i18n import _
+from shmtui.sanitize import inert
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import Role
 from shmtui.tui.desk import Desk
 from shmtui.tui.keys import CHANGING_ACTIONS, NEEDS, available, bindings
-from shmtui.tui.text import inert
 from shmtui.tui.widgets import EventsPanel, ProcessesPanel
 from shmtui.tui.worker_commands import Reason, Targets
 

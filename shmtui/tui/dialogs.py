@@ -104,7 +104,7 @@ class Dialogs:
     def audit(self, audit: Audit, view: ViewModel) -> None:
         """What went in beside what came out."""
         from shmtui.diagnosis.audit import audit_lines
-        from shmtui.tui.draw.wrap import wrap
+        from shmtui.tui.text import wrap
 
         self.detail(
             _("Audit"),

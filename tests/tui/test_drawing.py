@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import shmtui.tui
 from shmtui.events import Event, Tone
 from shmtui.procfs.identity import describe_exit
+from shmtui.sanitize import inert
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
 from shmtui.tui.draw import ring
@@ -32,7 +33,7 @@ from shmtui.tui.process_rows import Member, table_rows
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Line, fit_line, plain, width_of
 from shmtui.tui.status_line import status_word
-from shmtui.tui.text import cells, clip, fit, inert
+from shmtui.tui.text import cells, clip, fit
 from shmtui.tui.view_model import ViewModel
 from tests.tui.bench import NOON, process, snapshot
 
@@ -135,20 +136,6 @@ def test_an_index_out_of_bounds_is_named() -> None:
     """It points at no slot, so it is written down instead."""
     text = ring.footer(snapshot(5, 7, 1, None), 60, 8, UNICODE)
     assert "in 7 is outside 0..4" in text
-
-
-@given(NAMES)
-def test_inert_text_draws_itself_and_nothing_else(name: str) -> None:
-    """No control, no surrogate, no bidirectional control, in either alphabet."""
-    for ascii_only in (False, True):
-        safe = inert(name, ascii_only)
-        codes = [ord(char) for char in safe]
-        assert not any(code < 0x20 or 0x7F <= code < 0xA0 for code in codes)
-        assert not any(0xD800 <= code < 0xE000 for code in codes)
-        assert not any(0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069 for code in codes)
-        assert not any(0x200B <= code <= 0x200F or 0xFE00 <= code <= 0xFE0F for code in codes)
-        assert not ascii_only or safe.isascii()
-        assert safe.encode()[:0] == b""
 
 
 @given(NAMES, st.integers(0, 60), st.sampled_from("<>^"))

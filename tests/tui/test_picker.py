@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shmtui.layouts.describe import option_words
 from shmtui.monitor.discovery import Kind
+from shmtui.sanitize import inert
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.draw.picker import (
     columns_for,
@@ -17,12 +18,11 @@ from shmtui.tui.draw.picker import (
     header_line,
     name_width,
 )
-from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.screens.layouts import LayoutScreen
 from shmtui.tui.screens.picker import PickerPanel, PickerScreen
 from shmtui.tui.spans import plain, width_of
-from shmtui.tui.text import cells, inert
+from shmtui.tui.text import cells, wrap
 from tests.tui.bench import FakeSource, FakeSteering, snapshot
 from tests.tui.ends import FIVE, SIX, BytesSource, FakeOpener, entry, screen_text, shows
 from tests.waiting import until

@@ -1,10 +1,10 @@
 """What happened, newest first. Pure."""
 
 from shmtui.events import Event, Tone
+from shmtui.sanitize import inert
 from shmtui.tui.formatting import format_clock
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, clip_line, line
-from shmtui.tui.text import inert
 
 _ROLES = {Tone.INFO: "accent", Tone.GOOD: "good", Tone.WARN: "warn", Tone.BAD: "bad"}
 

@@ -2,12 +2,12 @@
 
 from shmtui.events import Event, Tone
 from shmtui.i18n import _, ngettext
+from shmtui.sanitize import inert
 from shmtui.snapshot import Finding, Health, Status, word
-from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.formatting import format_clock
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import inert
+from shmtui.tui.text import wrap
 
 _ROLES = {Status.CRITICAL: "bad", Status.WARNING: "warn"}
 _TONES = {Status.CRITICAL: Tone.BAD, Status.WARNING: Tone.WARN}

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from shmtui.sanitize import inert
 from shmtui.tui.draw.key_bar import Button
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import cells, clip, inert
+from shmtui.tui.text import cells, clip
 
 TAB_MOST = 24
 """Cells of a tab's name."""

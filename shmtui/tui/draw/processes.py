@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from shmtui.i18n import _
+from shmtui.sanitize import inert
 from shmtui.snapshot import Process, ProcessState, word
 from shmtui.tui.draw.process_cells import (
     BLOCKED,
@@ -32,7 +33,7 @@ from shmtui.tui.draw.process_cells import (
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.process_rows import Group, Row
 from shmtui.tui.spans import Line, Span, clip_line
-from shmtui.tui.text import fit, inert
+from shmtui.tui.text import fit
 
 _INDENT = 2
 """Cells for the cursor, left of the first column."""

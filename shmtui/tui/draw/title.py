@@ -1,10 +1,11 @@
 """The title line: what is looked at, how it is, and how often it is looked at. Pure."""
 
 from shmtui.i18n import _
+from shmtui.sanitize import inert
 from shmtui.snapshot import LayoutSource
 from shmtui.tui.formatting import format_bytes, format_count, format_uptime
 from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, spread, width_of
-from shmtui.tui.text import clip, inert
+from shmtui.tui.text import clip
 from shmtui.tui.view_model import ViewModel
 
 _GLYPHS = {"good": "pip", "warn": "up", "bad": "no", "consumer": "no_pip"}

@@ -7,12 +7,12 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.i18n import _
+from shmtui.sanitize import inert
 from shmtui.shm.faults import Fault, fault_name, forecast
 from shmtui.shm.protocol import Role
-from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.spans import Line, clip_line, line
-from shmtui.tui.text import fit, inert
+from shmtui.tui.text import fit, wrap
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.worker_commands import Targets
 

@@ -8,9 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.i18n import N_, _
+from shmtui.sanitize import inert
 from shmtui.tui.screens.text_panel import TextPanel
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import clip, inert
+from shmtui.tui.text import clip
 from shmtui.tui.view_model import ViewModel
 
 _YES, _NO = N_("  y  Kill  "), N_("  n  Leave it  ")

@@ -6,10 +6,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from shmtui.i18n import N_, _
+from shmtui.sanitize import inert
 from shmtui.tui.draw.bytes import parse_offset
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Panel
 

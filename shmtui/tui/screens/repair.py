@@ -13,11 +13,11 @@ from shmtui.events import Tone
 from shmtui.i18n import _
 from shmtui.repair.describe import proposal_lines
 from shmtui.repair.plan import Plan, Refusal
-from shmtui.tui.draw.wrap import wrap
+from shmtui.sanitize import inert
 from shmtui.tui.ports import Mender, Steering
 from shmtui.tui.screens.detail import WrappedPanel
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
+from shmtui.tui.text import wrap
 from shmtui.tui.view_model import ViewModel
 
 
