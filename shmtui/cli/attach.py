@@ -50,12 +50,9 @@ def _dashboard(options: AttachOptions, opener: SegmentOpener) -> int:
     from shmtui.tui.app import DashboardApp
 
     app = DashboardApp(
-        None if opened is None else opened.source,
-        None if opened is None else opened.steering,
+        opened,
         refresh_hz=options.refresh_hz,
         ascii_only=options.ascii_only,
-        mender=None if opened is None else opened.mender,
-        auditor=None if opened is None else opened.auditor,
         opener=opener,
         choice=choice,
     )

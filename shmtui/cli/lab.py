@@ -103,11 +103,8 @@ def _start_programs(lesson: Lesson, segment: str, *, ascii_only: bool) -> int:
         from shmtui.tui.app import DashboardApp
 
         app = DashboardApp(
-            opened.source,
-            steering,
+            opened,
             ascii_only=ascii_only,
-            mender=opened.mender,
-            auditor=opened.auditor,
             opener=opener,
             lesson=lesson,
         )

@@ -109,10 +109,7 @@ def _dashboard(options: RunOptions, supervisor: Supervisor, source: SteeredSourc
     home = Attached(source, supervisor, lambda: repairer(options.name))
     with contextlib.closing(SegmentOpener(home=home)) as opener:
         app = DashboardApp(
-            source,
-            supervisor,
-            mender=home.mender,
-            auditor=home.auditor,
+            home,
             refresh_hz=options.refresh_hz,
             ascii_only=options.ascii_only,
             opener=opener,

@@ -1,4 +1,4 @@
-"""The screens above the dashboard, and what becomes of their answers.
+"""Opening the screens above the dashboard.
 
 Each is imported when it first opens: the first frame does not wait for any of them.
 """
@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from shmtui.i18n import _
 from shmtui.snapshot import Audit, Process
-from shmtui.tui.ports import Mender, Opened, Opener, Steering
 from shmtui.tui.spans import line
 from shmtui.tui.view_model import ViewModel
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.screen import Screen
 
+    from shmtui.repair.executor import Repairer
+    from shmtui.session.opener import Attached, SegmentOpener
     from shmtui.shm.faults import Fault
     from shmtui.tui.spans import Line
-    from shmtui.tui.stage import Stage
     from shmtui.tui.worker_commands import Targets
+    from shmtui.workers.supervisor import Supervisor
 
 # ruff: noqa: PLC0415 - see above
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 class Dialogs:
     """Opens screens for one app."""
 
-    def __init__(self, app: "Stage") -> None:
+    def __init__(self, app: "App[int]") -> None:
         self._app = app
 
     def show(self, view: ViewModel) -> None:
@@ -40,13 +42,13 @@ class Dialogs:
 
     def help(self, view: ViewModel) -> None:
         """All keys."""
-        from shmtui.tui.screens.help import HelpScreen
+        from shmtui.tui.screens.text_screens import HelpScreen
 
         self._app.push_screen(HelpScreen(view))
 
     def kill(self, label: str, view: ViewModel, kill: Callable[[], None]) -> None:
         """Ask before a foreign process is killed."""
-        from shmtui.tui.screens.kill_question import KillQuestion
+        from shmtui.tui.screens.text_screens import KillQuestion
 
         def answered(sure: bool | None) -> None:
             if sure:
@@ -55,7 +57,7 @@ class Dialogs:
         self._app.push_screen(KillQuestion(label, view), answered)
 
     def attach(
-        self, opener: Opener, view: ViewModel, done: Callable[[Opened | None], None]
+        self, opener: "SegmentOpener", view: ViewModel, done: "Callable[[Attached | None], None]"
     ) -> None:
         """The list of all segments."""
         from shmtui.tui.screens.picker import PickerScreen
@@ -64,34 +66,34 @@ class Dialogs:
 
     def layouts(
         self,
-        opener: Opener,
+        opener: "SegmentOpener",
         name: str,
         options: tuple[str, ...],
         view: ViewModel,
-        done: Callable[[Opened | None], None],
+        done: "Callable[[Attached | None], None]",
     ) -> None:
         """The list of the layouts that fit a segment."""
         from shmtui.tui.screens.layouts import LayoutScreen
 
         self._app.push_screen(LayoutScreen(opener, name, options, view), done)
 
-    def logs(self, steering: Steering, view: ViewModel) -> None:
+    def logs(self, supervisor: "Supervisor", view: ViewModel) -> None:
         """What the user's programs print."""
         from shmtui.tui.screens.logs import LogScreen
 
-        self._app.push_screen(LogScreen(steering, view))
+        self._app.push_screen(LogScreen(supervisor, view))
 
     def detail(self, title: str, text: Callable[[int], "list[Line]"], view: ViewModel) -> None:
         """Something in full, in lines for a width."""
-        from shmtui.tui.screens.detail import DetailScreen
+        from shmtui.tui.screens.text_screens import DetailScreen
 
         self._app.push_screen(DetailScreen(title, text, view))
 
-    def repair(self, mender: Mender, steering: Steering, view: ViewModel) -> None:
+    def repair(self, repairer: "Repairer", supervisor: "Supervisor", view: ViewModel) -> None:
         """The plan of a repair, to agree to."""
         from shmtui.tui.screens.repair import RepairScreen
 
-        self._app.push_screen(RepairScreen(mender, steering, view))
+        self._app.push_screen(RepairScreen(repairer, supervisor, view))
 
     def faults(
         self, targets: "Targets", view: ViewModel, done: "Callable[[Fault | None], None]"
@@ -129,3 +131,20 @@ class Dialogs:
         from shmtui.tui.screens.offset import OffsetScreen
 
         self._app.push_screen(OffsetScreen(view), done)
+
+    def palette(self, view: ViewModel) -> None:
+        """All commands, to find one by its name."""
+        from shmtui.tui.textual_private import Palette
+
+        if not isinstance(self._app.screen, Palette):
+            asks = _("Search for commands") + view.glyphs.ellipsis
+            self._app.push_screen(Palette(placeholder=asks, id="--command-palette"))
+
+    def themes(self, view: ViewModel) -> None:
+        """All themes, to choose one."""
+        from textual.theme import ThemeProvider
+
+        from shmtui.tui.textual_private import Palette
+
+        asks = _("Search for themes") + view.glyphs.ellipsis
+        self._app.push_screen(Palette(providers=[ThemeProvider], placeholder=asks))

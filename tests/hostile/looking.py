@@ -18,10 +18,9 @@ from shmtui.report import segment_table as listing
 from shmtui.report import snapshot_json as json
 from shmtui.report import snapshot_text as text
 from shmtui.snapshot import Snapshot
-from shmtui.tui.byte_window import ChangeHighlight
 from shmtui.tui.draw import bytes as raw
 from shmtui.tui.draw import picker, ring, semaphores, throughput
-from shmtui.tui.draw.findings import finding_line, finding_text
+from shmtui.tui.draw.events import finding_line, finding_text
 from shmtui.tui.draw.processes import row_line
 from shmtui.tui.draw.title import title_line
 from shmtui.tui.glyphs import ASCII, UNICODE
@@ -29,7 +28,7 @@ from shmtui.tui.process_rows import table_rows
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Line, clip_line, width_of
 from shmtui.tui.status_line import status_word
-from shmtui.tui.view_model import ViewModel
+from shmtui.tui.view_model import ChangeHighlight, ViewModel
 
 CPU_SECONDS: Final = 2.0
 """The most that one look may compute."""

@@ -14,16 +14,15 @@ import shmtui.tui
 from shmtui.events import Event, Tone
 from shmtui.procfs.identity import describe_exit
 from shmtui.sanitize import inert
-from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
 from shmtui.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.events import event_line
 from shmtui.tui.draw.graph import graph_lines
-from shmtui.tui.draw.help import help_lines
 from shmtui.tui.draw.index_markers import mark_line
-from shmtui.tui.draw.key_bar import key_bar
-from shmtui.tui.draw.processes import header_line, row_line
+from shmtui.tui.draw.keys import help_lines, key_bar
+from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.draw.semaphores import semaphore_lines
 from shmtui.tui.draw.throughput import now_lines, throughput_lines
 from shmtui.tui.draw.title import title_line
@@ -35,7 +34,7 @@ from shmtui.tui.spans import Line, fit_line, plain, width_of
 from shmtui.tui.status_line import status_word
 from shmtui.tui.text import cells, clip, fit
 from shmtui.tui.view_model import ViewModel
-from tests.tui.bench import NOON, process, snapshot
+from tests.tui.records import NOON, process, snapshot
 
 WIDTHS = st.integers(20, 250)
 HEIGHTS = st.integers(1, 60)
@@ -308,3 +307,24 @@ def test_an_ended_process_says_how() -> None:
     row = plain(row_line(Member(told, True), 116, False, UNICODE))
     assert row.count("ended") == 1
     assert "41" in row
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=repr)
+@pytest.mark.parametrize("width", [44, 76, 118])
+def test_places_in_the_protocol(width: int, glyphs: Glyphs) -> None:
+    """Each stepped worker is drawn before its step, at any width, and nobody else is."""
+    mark = glyphs.states[ProcessState.STEPPING]
+    for role in (Role.PRODUCER, Role.CONSUMER):
+        for step in PROTOCOL_STEPS:
+            name = step_name(role, step)
+            crew = (
+                process(1, role, name=f"{role} 1", state=ProcessState.STEPPING, step=name),
+                process(2, role, name=f"{role} 2", step=name),
+            )
+            (drawn,) = protocol_lines(crew, width, glyphs)
+            assert width_of(drawn) <= width
+            text = plain(drawn)
+            assert f"{mark}{name}" in text
+            assert str(role) in text
+            assert "2" not in text
+    assert protocol_lines((process(2, Role.PRODUCER),), width, glyphs) == []

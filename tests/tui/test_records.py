@@ -10,7 +10,7 @@ from shmtui.tui.panel_layout import PANELS, Box, arrange
 from shmtui.tui.process_rows import Group, follow, table_rows
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.status_line import AGREEING, Activity, Debounced, flow, status_word
-from tests.tui.bench import process, snapshot
+from tests.tui.records import process, snapshot
 
 
 def test_flow_comes_from_the_snapshot_alone() -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from shmtui.i18n import _
-from shmtui.tui.byte_window import ByteWindow
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
 from shmtui.tui.text import cells
+from shmtui.tui.view_model import ByteWindow
 
 
 @dataclass(frozen=True, slots=True)

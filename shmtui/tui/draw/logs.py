@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from shmtui.sanitize import inert
-from shmtui.tui.draw.key_bar import Button
+from shmtui.tui.draw.keys import Button
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
 from shmtui.tui.text import cells, clip

@@ -10,8 +10,8 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import option_words
 from shmtui.sanitize import inert
+from shmtui.session.opener import Attached, SegmentOpener
 from shmtui.tui.draw.picker import filter_line
-from shmtui.tui.ports import Opened, Opener
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, clip_line, line
@@ -110,7 +110,7 @@ class LayoutsPanel(RowsPanel):
         return _("enter takes it, esc goes back")
 
 
-class LayoutScreen(TypedScreen[Opened | None]):
+class LayoutScreen(TypedScreen[Attached | None]):
     """Gives back what attaching by the chosen layout gave; None where none was chosen."""
 
     AUTO_FOCUS = "LayoutsPanel"
@@ -119,7 +119,7 @@ class LayoutScreen(TypedScreen[Opened | None]):
     ]
 
     def __init__(
-        self, opener: Opener, name: str, options: tuple[str, ...], view: ViewModel
+        self, opener: SegmentOpener, name: str, options: tuple[str, ...], view: ViewModel
     ) -> None:
         super().__init__()
         self._opener = opener

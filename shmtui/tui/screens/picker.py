@@ -12,8 +12,8 @@ from shmtui.layouts.options import AmbiguousLayoutError
 from shmtui.monitor.discovery import Entry
 from shmtui.report.segment_rows import by_interest, matches, why_not
 from shmtui.sanitize import inert
+from shmtui.session.opener import Attached, SegmentOpener
 from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
-from shmtui.tui.ports import Opened, Opener
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, line
@@ -123,7 +123,7 @@ class PickerPanel(RowsPanel):
         return long if width >= len(long) + 4 else _("enter attaches, esc closes")
 
 
-class PickerScreen(TypedScreen[Opened | None]):
+class PickerScreen(TypedScreen[Attached | None]):
     """Gives back what attaching gave; None where nothing was chosen."""
 
     AUTO_FOCUS = "PickerPanel"
@@ -133,7 +133,7 @@ class PickerScreen(TypedScreen[Opened | None]):
         Binding("ctrl+r,f5", "look", show=False),
     ]
 
-    def __init__(self, opener: Opener, view: ViewModel) -> None:
+    def __init__(self, opener: SegmentOpener, view: ViewModel) -> None:
         super().__init__()
         self._opener = opener
         self._view = view
@@ -205,7 +205,7 @@ class PickerScreen(TypedScreen[Opened | None]):
     def _choose_layout(self, name: str, options: tuple[str, ...]) -> None:
         from shmtui.tui.screens.layouts import LayoutScreen  # noqa: PLC0415 - opens rarely
 
-        def chosen(opened: Opened | None) -> None:
+        def chosen(opened: Attached | None) -> None:
             if opened is not None:
                 self.dismiss(opened)
 

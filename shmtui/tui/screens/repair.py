@@ -12,13 +12,14 @@ from shmtui.errors import ShmtuiError
 from shmtui.events import Tone
 from shmtui.i18n import _
 from shmtui.repair.describe import proposal_lines
+from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.sanitize import inert
-from shmtui.tui.ports import Mender, Steering
-from shmtui.tui.screens.detail import WrappedPanel
+from shmtui.tui.screens.text_screens import WrappedPanel
 from shmtui.tui.spans import Line, line
 from shmtui.tui.text import wrap
 from shmtui.tui.view_model import ViewModel
+from shmtui.workers.supervisor import Supervisor
 
 
 class RepairScreen(ModalScreen[None]):
@@ -30,10 +31,10 @@ class RepairScreen(ModalScreen[None]):
         Binding("n,escape,q,enter", "dismiss", show=False),
     ]
 
-    def __init__(self, mender: Mender, steering: Steering, view: ViewModel) -> None:
+    def __init__(self, repairer: Repairer, supervisor: Supervisor, view: ViewModel) -> None:
         super().__init__()
-        self._mender = mender
-        self._steering = steering
+        self._repairer = repairer
+        self._supervisor = supervisor
         self._view = view
         self._plan: Plan | None = None
         self._said: tuple[str, ...] = (_("looking for what is wrong") + view.glyphs.ellipsis,)
@@ -74,7 +75,7 @@ class RepairScreen(ModalScreen[None]):
 
     async def _propose(self) -> None:
         try:
-            found = await asyncio.to_thread(self._mender.propose)
+            found = await asyncio.to_thread(self._repairer.propose)
         except (ShmtuiError, OSError) as error:
             self._say(str(error))
             return
@@ -93,14 +94,14 @@ class RepairScreen(ModalScreen[None]):
 
     async def _carry_out(self, plan: Plan) -> None:
         try:
-            done = await asyncio.to_thread(self._mender.carry_out, plan)
+            done = await asyncio.to_thread(self._repairer.carry_out, plan)
         except (ShmtuiError, OSError) as error:
-            self._steering.tell(Tone.BAD, _("the repair failed: {error}").format(error=error))
+            self._supervisor.tell(Tone.BAD, _("the repair failed: {error}").format(error=error))
             self._say(str(error))
             return
         if isinstance(done, Refusal):
-            self._steering.tell(Tone.WARN, _("repair refused: {why}").format(why=done.why))
+            self._supervisor.tell(Tone.WARN, _("repair refused: {why}").format(why=done.why))
             self._say(*proposal_lines(done))
             return
-        self._steering.tell(Tone.GOOD, done.text)
+        self._supervisor.tell(Tone.GOOD, done.text)
         self._say(*done.lines)

@@ -8,8 +8,13 @@ from textual.message import Message
 from shmtui.events import Event
 from shmtui.i18n import N_, _
 from shmtui.snapshot import Finding
-from shmtui.tui.draw.events import event_line
-from shmtui.tui.draw.findings import event_text, finding_line, finding_text, findings_count
+from shmtui.tui.draw.events import (
+    event_line,
+    event_text,
+    finding_line,
+    finding_text,
+    findings_count,
+)
 from shmtui.tui.process_rows import scroll_to
 from shmtui.tui.spans import Line, line
 from shmtui.tui.view_model import ViewModel

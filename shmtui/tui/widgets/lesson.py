@@ -3,9 +3,9 @@
 from shmtui.i18n import N_, _
 from shmtui.lessons.lesson import Lesson
 from shmtui.tui.draw.lesson import lesson_lines
-from shmtui.tui.screens.text_panel import TextPanel
 from shmtui.tui.spans import Line
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.text_panel import TextPanel
 
 
 class LessonPanel(TextPanel):

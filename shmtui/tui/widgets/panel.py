@@ -1,5 +1,7 @@
 """What all panels share: a frame, lines by role, and refreshing only the rows that changed."""
 
+from typing import ClassVar
+
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -10,10 +12,9 @@ from textual.widget import Widget
 
 from shmtui.i18n import _
 from shmtui.tui.draw import frame
-from shmtui.tui.spans import Line, Span, fit_line, join_blanks
+from shmtui.tui.spans import OWN_BACKGROUND, ROLES, Line, Span, fit_line, join_blanks
+from shmtui.tui.textual_private import DirectScreen
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.widgets.palette import RoleStyles
-from shmtui.tui.widgets.repaint import Ground
 
 
 def runs(rows: list[int]) -> list[tuple[int, int]]:
@@ -29,6 +30,27 @@ def runs(rows: list[int]) -> list[tuple[int, int]]:
         else:
             out.append((row, 1))
     return out
+
+
+class SpanStyles(Widget):
+    """Never on show: it only carries the component classes.
+
+    Were they each panel's own, Textual would match two dozen of them against
+    the style sheet for every panel, before the first frame.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"role--{role}" for role in ROLES), "role--cursor"}
+
+    def style(self, role: str, base: Style, chosen: bool) -> Style:
+        """The style of a role on the background of ``base``, or on that of the cursor."""
+        style = self.get_component_rich_style(f"role--{role}")
+        if chosen:
+            cursor = self.get_component_rich_style("role--cursor")
+            # Reversed, every role would be a block of its own colour.
+            if cursor.reverse:
+                return cursor + Style(bold=style.bold)
+            return style + Style(bgcolor=cursor.bgcolor)
+        return style if role in OWN_BACKGROUND else style + Style(bgcolor=base.bgcolor)
 
 
 class Panel(Widget):
@@ -135,7 +157,7 @@ class Panel(Widget):
             for y in changed:
                 self._strips.pop(y, None)
             regions = [Region(0, y, self._width, rows) for y, rows in runs(changed)]
-            if isinstance(self.screen, Ground):
+            if isinstance(self.screen, DirectScreen):
                 self.screen.repaint(self, regions)
             else:
                 self.refresh(*regions)
@@ -210,7 +232,7 @@ class Panel(Widget):
         key = (role, chosen)
         style = self._styles_by_role.get(key)
         if style is None:
-            palette = self.app.screen_stack[0].query_one(RoleStyles)
+            palette = self.app.screen_stack[0].query_one(SpanStyles)
             style = palette.style(role, self.rich_style, chosen)
             self._styles_by_role[key] = style = self._filtered(style)
         return style

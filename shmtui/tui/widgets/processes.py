@@ -9,8 +9,7 @@ from textual.message import Message
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.snapshot import Process
-from shmtui.tui.draw.processes import header_line, row_line
-from shmtui.tui.draw.protocol import protocol_lines
+from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.process_rows import (
     PRODUCERS,
     Member,
