@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from shmtui.i18n import N_, _
 from shmtui.shm.faults import Fault
-from shmtui.shm.indices import counted_on, slot_of
+from shmtui.shm.layout import counted_on, slot_of
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 
@@ -27,7 +27,11 @@ class LayoutSource(StrEnum):
 
     CONTROL = "control"
     HEADER = "header"
+    DEBUG_INFO = "debug-info"
+    """Of a program that maps the segment."""
     OPTIONS = "options"
+    NEARBY = "header-nearby"
+    """A header or source beside a program that maps the segment."""
     INFERRED = "inferred"
     RAW = "raw"
 
@@ -95,11 +99,14 @@ class SegmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """Byte offsets in the segment. A semaphore's is None when it is a named one."""
+    """Byte offsets in the segment. A semaphore's is None when it is a named one; an index's is
+    None when no index is known. ``in`` and ``out`` may lie in another segment
+    (:attr:`LayoutInfo.index_segment`).
+    """
 
     data: int
-    in_: int
-    out: int
+    in_: int | None
+    out: int | None
     mutex: int | None = None
     empty: int | None = None
     full: int | None = None
@@ -119,13 +126,26 @@ class LayoutInfo:
     """``embedded`` or ``named``."""
     candidates: tuple[str, ...] = ()
     by_convention: tuple[str, ...] = ()
-    """Members whose part rests on names that programs use both ways: ``in=head``."""
+    """Roles that rest on names alone, which programs use both ways: ``in=head``."""
     libc: Libc | None = None
     """Whose sem_t the semaphores are."""
-    assumed: bool = False
-    """Only the likeliest of several that fit: by the segment's name and size."""
+    assumptions: tuple[str, ...] = ()
+    """What has to be true for the layout to be right, in words."""
+    disputed: bool = False
+    """Whether values or programs fit another layout as well: nothing may be built on this one,
+    and nothing repaired by it. The assumptions say why."""
     index_size: int = 4
     """Bytes of ``in`` and of ``out``."""
+    origin: str = ""
+    """The program or the file that the layout is from, where the source is one of these.
+    Hostile text is possible."""
+    index_segment: str = ""
+    """The segment that holds ``in`` and ``out``, where that is another one."""
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the layout is likely at most."""
+        return bool(self.assumptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +209,8 @@ class Process:
     """The kernel's word for its state: R runs, S sleeps, T is stopped; empty where unknown."""
     since: float | None = None
     """When it started, seconds since the epoch."""
+    start_time: int = 0
+    """The same in clock ticks after boot: with the PID it names one process. 0 if unknown."""
     holds_mutex: bool = False
     """A worker says that it waits with the mutex in hand."""
     fault: Fault = Fault.NONE
@@ -225,7 +247,7 @@ class Audit:
     """Workers that did not come to rest between two items, and where they stood."""
     permits: int | None = None
     """``empty`` + ``full``."""
-    dead_hands: tuple[str, ...] = ()
+    died_mid_transfer: tuple[str, ...] = ()
     """Workers that were killed in the middle of moving an item: it may be uncounted, or gone."""
     seconds: float = 0.0
     """How long a run was."""
@@ -242,13 +264,13 @@ class Audit:
         return (missing + self.slots // 2) % self.slots - self.slots // 2 or missing
 
     @property
-    def in_dead_hands(self) -> bool:
+    def lost_to_deaths(self) -> bool:
         """Whether what does not balance is what the dead had in their hands."""
         missing = self.missing
         return (
             self.balanced is False
             and missing is not None
-            and (abs(missing) <= len(self.dead_hands) > 0)
+            and (abs(missing) <= len(self.died_mid_transfer) > 0)
         )
 
     @property
@@ -327,12 +349,25 @@ class Snapshot:
     health: Health = Health()
     supervised: bool = False
     """The shmtui that made its control block is alive."""
-    hidden: bool = False
-    """Somebody may map it whom this user cannot look at."""
+    unseen: bool = False
+    """A process that this user cannot read may take part: it could open the segment for writing.
+    Root's processes count only where the segment is root's; see ``assumptions``.
+    """
+    waits_hidden: tuple[int, ...] = ()
+    """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
+    assumptions: tuple[str, ...] = ()
+    """What is assumed of processes that this user cannot read, in words: it holds for nearly
+    every program, and is no proof. A finding that rests on it is at most likely and names it.
+    """
     limits: tuple[str, ...] = ()
     """What this user may not see, and how to get to see it."""
     uptime: float | None = None
     """Seconds since the buffer was created, where its control block says so."""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether this user cannot see all that may take part: a process, or what one waits on."""
+        return self.unseen or bool(self.waits_hidden)
 
     @property
     def counts_on(self) -> bool:
@@ -435,7 +470,8 @@ _WORDS: Final = (
     # Certainty.
     N_("certain"), N_("likely"), N_("unknown"),
     # Where a layout is known from.
-    N_("control"), N_("header"), N_("options"), N_("inferred"), N_("raw"),
+    N_("control"), N_("header"), N_("debug-info"), N_("options"), N_("header-nearby"),
+    N_("inferred"), N_("raw"),
     # How throughput is known.
     N_("counters"), N_("sequence"), N_("index"), N_("lower-bound"),
 )  # fmt: skip

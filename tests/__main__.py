@@ -1,18 +1,22 @@
-"""``python -m tests [PYTEST ARGUMENTS]``: every check of the project, one after the other.
+"""``python -m tests [PYTEST ARGUMENTS]``: every check of the project.
 
-All of them run, whatever fails on the way; the exit code is 0 only if all passed. pytest
-comes last, so that its summary stands at the end of the output. A test that failed is run a
-second time, alone: real processes on a busy machine can be late. One that passes then is named
-as unsteady, and wants mending; one that fails again has failed.
+The tests run on all processors, with the static checks beside them. All of them run, whatever
+fails; the exit code is 0 only if all passed. The summary of pytest stands at the end.
 """
 
+import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.parallel import command, environment
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _IMPORTS: Final = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
@@ -22,13 +26,28 @@ _TYPED: Final = tuple(
 STATIC: Final = (
     ("ruff check", ("-m", "ruff", "check", ".")),
     ("ruff format", ("-m", "ruff", "format", "--check", ".")),
-    ("mypy --strict", ("-m", "mypy", "--strict", *_TYPED)),
     ("import contracts", ("-c", _IMPORTS)),
+    ("mypy --strict", ("-m", "mypy", "--strict", *_TYPED)),
 )
 
 
-def quiet_check(name: str, arguments: tuple[str, ...]) -> bool:
-    """Run a check; its output is shown only if it failed."""
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a static check said."""
+
+    name: str
+    passed: bool
+    seconds: float
+    output: str
+
+    def text(self) -> str:
+        """A line; with the output of a check that failed."""
+        line = f"{'ok    ' if self.passed else 'FAILED'}  {self.name}  ({self.seconds:.1f} s)"
+        return line if self.passed else f"{line}\n{self.output.rstrip()}"
+
+
+def check(name: str, arguments: tuple[str, ...]) -> Result:
+    """Run a static check to its end."""
     started = time.monotonic()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -39,31 +58,36 @@ def quiet_check(name: str, arguments: tuple[str, ...]) -> bool:
         text=True,
         check=False,
     )
-    passed = done.returncode == 0
-    say(f"{'ok    ' if passed else 'FAILED'}  {name}  ({time.monotonic() - started:.1f} s)")
-    if not passed:
-        say(done.stdout.rstrip())
-    return passed
+    return Result(name, done.returncode == 0, time.monotonic() - started, done.stdout)
 
 
-def pytest_passes(arguments: list[str]) -> bool:
-    """Run the tests, and those that failed once more."""
-    command = [sys.executable, "-m", "pytest"]
-    first = subprocess.run([*command, *arguments], cwd=ROOT, check=False).returncode
-    if first != pytest.ExitCode.TESTS_FAILED:
-        return first == pytest.ExitCode.OK
-    say("some tests failed; they run once more, alone")
-    again = [
-        *command,
-        "--last-failed",
-        "--last-failed-no-failures=none",
-        "-rP",
-        "--show-capture=no",
-    ]
-    if subprocess.run([*again, *arguments], cwd=ROOT, check=False).returncode != 0:
-        return False
-    say("UNSTEADY: the tests above failed among the others and passed alone")
-    return True
+def static_checks() -> Callable[[], list[Result]]:
+    """Start them, one after the other; what is returned waits for their results."""
+    results: list[Result] = []
+    thread = threading.Thread(target=lambda: results.extend(check(*one) for one in STATIC))
+    thread.start()
+
+    def wait() -> list[Result]:
+        thread.join()
+        return results
+
+    return wait
+
+
+def run_pytest(arguments: list[str]) -> tuple[int, str]:
+    """Run the tests, showing what they print; the exit code and the last line printed."""
+    colour = ["--color=yes"] if sys.stdout.isatty() else []
+    tail = b""
+    pytest_command = command([*colour, *arguments])
+    with subprocess.Popen(
+        pytest_command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        while printed := os.read(process.stdout.fileno(), 1 << 16):
+            sys.stdout.buffer.write(printed)
+            sys.stdout.buffer.flush()
+            tail = (tail + printed)[-4000:]
+    return process.returncode, tail.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
 
 
 def say(text: str) -> None:
@@ -73,10 +97,15 @@ def say(text: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run everything; ``arguments`` go to pytest."""
-    failed = [name for name, command in STATIC if not quiet_check(name, command)]
-    if not pytest_passes(arguments):
+    results = static_checks()
+    code, last = run_pytest(arguments)
+    for result in results():
+        say(result.text())
+    failed = [result.name for result in results() if not result.passed]
+    if code != pytest.ExitCode.OK:
         failed.append("pytest")
     say(f"FAILED: {', '.join(failed)}" if failed else "every check passed")
+    say(last)
     return 1 if failed else 0
 
 

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import click
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from shmtui.cli.main import main
+from shmtui.cli.translation import COMMANDS
 from shmtui.i18n import DOMAIN, LANGUAGES, LOCALE
 
 PACKAGE: Final = Path(LOCALE).parent
@@ -71,11 +73,14 @@ def in_source() -> Iterator[tuple[Text, str]]:
 
 def in_commands() -> Iterator[tuple[Text, str]]:
     """The help of every command and option; it is translated where it is shown."""
-    for command in (main, *main.commands.values()):
+    context = click.Context(main)
+    for name in (None, *COMMANDS):
+        command = main if name is None else main.get_command(context, name)
+        assert command is not None
         options = (getattr(parameter, "help", None) for parameter in command.params)
         for text in (command.help, command.short_help, *options):
             if text:
-                yield inspect.cleandoc(text), "shmtui/cli/main.py"
+                yield inspect.cleandoc(text), f"shmtui/cli/{name or 'main'}.py"
 
 
 def path(code: str, suffix: str) -> Path:
@@ -84,7 +89,21 @@ def path(code: str, suffix: str) -> Path:
 
 
 class TimelessCatalog(Catalog):
-    """A catalogue whose header says nothing that changes when nothing has changed."""
+    """A catalogue whose header says nothing that changes when nothing has changed.
+
+    Two forms, one and several: the CLDR's third one for Portuguese, for whole millions, is used
+    by no text here, and not every babel knows it.
+    """
+
+    @property
+    def num_plurals(self) -> int:
+        """Forms of a text that counts something."""
+        return 2
+
+    @property
+    def plural_expr(self) -> str:
+        """Which of them goes with n, as C writes it."""
+        return "(n != 1)"
 
     @property  # type: ignore[misc]  # that of babel has a setter, which nothing here uses
     def mime_headers(self) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from shmtui.shm.control_block import Condition
+from shmtui.shm.control_format import RecordState
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import Step
 from tests.program import run_shmtui, worker_records
@@ -91,7 +91,7 @@ class Chaos:
         assert code is None, f"it ended with {code}: {self.terminal.raw[-3000:]!r}"
         for record in worker_records(self.name):
             self.lossy = self.lossy or record.fault in LOSING
-            if record.condition is Condition.ENDED and record.pid not in self._seen_dead:
+            if record.state is RecordState.ENDED and record.pid not in self._seen_dead:
                 self._seen_dead.add(record.pid)
                 killed = record.exit_status == -signal.SIGKILL
                 self.half_done += killed and record.step in HALF_DONE
@@ -99,7 +99,7 @@ class Chaos:
     @property
     def workers(self) -> list[int]:
         """The live ones."""
-        return [r.pid for r in worker_records(self.name) if r.condition is Condition.LIVE and r.pid]
+        return [r.pid for r in worker_records(self.name) if r.state is RecordState.LIVE and r.pid]
 
     def close(self) -> None:
         """End the observers."""

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from shmtui.procfs.identity import own_identity
-from shmtui.shm.layout import ITEM_TYPES, seed_layout
+from shmtui.shm.layout import ITEM_TYPES, Layout, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.ring import Ring, semaphore_names
 from shmtui.shm.segment import map_segment, unlink_segment
 from tests.compiling import Compiler
-from tests.traces import MARK, PREFIX, nothing_left
+from tests.traces import MARK, PREFIX, nothing_left, turn
 
 _numbers = itertools.count(1)
 
@@ -30,9 +30,12 @@ for _ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
 os.environ["SHMTUI_LANG"] = "en"
 
 # No deadline: how fast this machine is proves nothing. The autouse fixture is made once a test.
+# The same examples in every run: what one run proved, the next one proves too.
 settings.register_profile(
     "shmtui",
     deadline=None,
+    derandomize=True,
+    database=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -40,12 +43,23 @@ settings.load_profile("shmtui")
 
 
 @pytest.fixture(autouse=True)
-def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def mark(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
     """Every test leaves /dev/shm and the process table as it found them."""
     value = f"{os.getpid()}-{next(_numbers)}"
     monkeypatch.setenv(MARK, value)
-    with nothing_left(value):
+    # pytest-xdist sets them for its own lines; a program would take them for its terminal's size.
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("LINES", raising=False)
+    alone = request.node.get_closest_marker("alone") is not None
+    with turn(alone=alone), nothing_left(value):
         yield value
+
+
+def index_offsets(layout: Layout) -> tuple[int, int]:
+    """Where ``in`` and ``out`` lie, in a layout that has them."""
+    assert layout.in_ is not None
+    assert layout.out is not None
+    return layout.in_, layout.out
 
 
 @pytest.fixture
@@ -66,19 +80,19 @@ def gcc(tmp_path: Path) -> Compiler:
     return Compiler(tmp_path)
 
 
-MakeBuffer = Callable[..., OwnBuffer]
+MakeBuffer = Callable[..., OwnedBuffer]
 
 
 @pytest.fixture
 def make_buffer(new_name: Callable[[], str]) -> Iterator[MakeBuffer]:
     """Makes buffers with their control blocks; they are gone afterwards."""
-    made: list[OwnBuffer] = []
+    made: list[OwnedBuffer] = []
 
-    def make(slots: int = 5, item: str = "int32", *, named: bool = False) -> OwnBuffer:
+    def make(slots: int = 5, item: str = "int32", *, named: bool = False) -> OwnedBuffer:
         name = new_name()
         names = semaphore_names(name) if named else ()
         layout = seed_layout(slots, ITEM_TYPES[item], running_libc(), names)
-        made.append(OwnBuffer.create(name, layout, own_identity(), 0o600))
+        made.append(OwnedBuffer.create(name, layout, own_identity(), 0o600))
         return made[-1]
 
     yield make
@@ -87,6 +101,6 @@ def make_buffer(new_name: Callable[[], str]) -> Iterator[MakeBuffer]:
         unlink_segment(buffer.name)
 
 
-def join(buffer: OwnBuffer) -> Ring:
+def join(buffer: OwnedBuffer) -> Ring:
     """Take part in a buffer from this process."""
     return Ring.open(buffer.name, map_segment(buffer.name), buffer.layout)

@@ -14,8 +14,8 @@ from typing import Any, Self
 
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
-from shmtui.shm.control_block import Condition, WorkerRecord, parse_header, parse_records
-from shmtui.shm.control_file import read_control
+from shmtui.shm.control_format import RecordState
+from shmtui.shm.control_records import WorkerRecord, parse_header, parse_records, read_control
 from shmtui.shm.protocol import Step
 from tests.waiting import PATIENCE, end, poll
 
@@ -129,7 +129,7 @@ class HeadlessRun:
 
     def live(self) -> list[WorkerRecord]:
         """The records of the workers that have not ended."""
-        return [r for r in worker_records(self.name) if r.condition is Condition.LIVE]
+        return [r for r in worker_records(self.name) if r.state is RecordState.LIVE]
 
     @property
     def pids(self) -> list[int]:

@@ -10,7 +10,7 @@ import pytest
 
 from shmtui.diagnosis.audit import audit_of
 from shmtui.monitor.sampler import Sampler
-from shmtui.shm.control_block import Condition, control_name
+from shmtui.shm.control_format import RecordState, control_name
 from shmtui.shm.segment import segment_path
 from tests.chaos import Chaos, Resources, resources_of
 from tests.program import run_shmtui, running, worker_records
@@ -47,7 +47,7 @@ def at_rest(chaos: Chaos) -> Resources:
 
 def ended(name: str) -> list[int]:
     """Those whose end is still shown."""
-    return [r.pid for r in worker_records(name) if r.condition is Condition.ENDED]
+    return [r.pid for r in worker_records(name) if r.state is RecordState.ENDED]
 
 
 def leave(chaos: Chaos) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.shm.control_block import Condition, control_name
+from shmtui.shm.control_format import RecordState, control_name
 from shmtui.shm.segment import segment_path
 from tests.compiling import Compiler
 from tests.peers import build
@@ -20,7 +20,7 @@ LEFT = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?25h")
 
 def workers(name: str) -> list[int]:
     """The workers that have not ended, by PID."""
-    return [r.pid for r in worker_records(name) if r.condition is Condition.LIVE]
+    return [r.pid for r in worker_records(name) if r.state is RecordState.LIVE]
 
 
 def gone(name: str) -> bool:
@@ -101,17 +101,18 @@ def test_a_closed_terminal_ends_it(name: str) -> None:
     with Terminal("run", name) as terminal:
         pids = [*opened(name, terminal), terminal.process.pid]
         terminal.hang_up()
-        poll(lambda: terminal.process.poll() is not None, "it has ended", 10)
+        poll(lambda: terminal.process.poll() is not None, "it has ended")
         assert not running(pids)
         assert gone(name)
 
 
+@pytest.mark.alone
 def test_killed_outright_takes_its_workers_along(name: str) -> None:
-    """After SIGKILL the workers are gone in two seconds, and rm, or the next start, does the rest."""
+    """After SIGKILL the workers end, and rm removes the names."""
     with Terminal("run", name, "--produce-rate", "max", "--consume-rate", "max") as terminal:
         pids = opened(name, terminal)
         terminal.signal(signal.SIGKILL)
-        poll(lambda: not running(pids), "the workers are gone", 2)
+        poll(lambda: not running(pids), "the workers are gone")
     assert not gone(name)
     assert run_shmtui("rm", name).returncode == 0
     assert gone(name)

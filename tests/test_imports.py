@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.shm.control_block import control_name
+from shmtui.shm.control_format import control_name
 from shmtui.shm.segment import segment_path
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog
 
-from shmtui.cli.main import main
+from shmtui.cli.translation import COMMANDS
 from shmtui.i18n import language_of
 from shmtui.shm.segment import create_segment, unlink_segment
 from tests import catalogue
@@ -194,7 +194,7 @@ def test_findings_and_repair_speak_it_too(name: str) -> None:
     assert english(plan.stdout) == []
 
 
-@pytest.mark.parametrize("command", ["", *sorted(main.commands)])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_speaks_it(command: str) -> None:
     """By option in either place, by the environment, by the locale; click's own words too."""
     said = {

@@ -1,26 +1,26 @@
 """What a test leaves behind: entries in /dev/shm, and processes.
 
-A test's processes are known by a mark in their environment, which survives the death
-of their parent. Entries in /dev/shm are compared before and after; those of other
-programs on this machine, and of other runs of these tests, are not ours to judge.
+A test's processes carry a mark in their environment, which survives the death of their parent.
+Where the test run has a /dev/shm of its own, every new entry is the test's. In the common one
+only the names that start with PREFIX are: other programs make and remove entries there too.
 """
 
 import contextlib
+import fcntl
 import os
-import re
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from shmtui.procfs.maps import uses
 from shmtui.shm.segment import FileIdentity, identity_at
+from tests.own_shm import has_own_shm
 from tests.waiting import poll
 
 MARK: Final = "SHMTUI_TEST_MARK"
 SHM: Final = Path("/dev/shm")
 PREFIX: Final = f"shmtui-test-{os.getpid()}-"
-_ANY_TEST: Final = re.compile(r"shmtui-test-(\d+)-")
 
 
 def marked_processes(mark: str) -> list[int]:
@@ -45,28 +45,19 @@ def shm_entries() -> dict[str, FileIdentity]:
     return found
 
 
-def left_in_shm(before: dict[str, FileIdentity], mark: str) -> list[str]:
-    """Entries that were not there before and belong to nobody else."""
+def left_in_shm(before: dict[str, FileIdentity]) -> list[str]:
+    """Entries of this test run that were not there before."""
     return [
         name
         for name, identity in shm_entries().items()
-        if before.get(name) != identity and not _of_others(name, identity, mark)
+        if before.get(name) != identity and (has_own_shm() or PREFIX in name)
     ]
-
-
-def _of_others(name: str, identity: FileIdentity, mark: str) -> bool:
-    """Whether another run of the tests, or a live process that is none of ours, has it."""
-    test = _ANY_TEST.search(name)
-    if test is not None:
-        return int(test[1]) != os.getpid()
-    ours = {os.getpid(), *marked_processes(mark)}
-    return any(pid not in ours for pid in uses(identity))
 
 
 def leftovers(before: dict[str, FileIdentity], mark: str) -> list[str]:
     """Everything that the test under ``mark`` has left, in words."""
     return [
-        *(f"/dev/shm/{name}" for name in left_in_shm(before, mark)),
+        *(f"/dev/shm/{name}" for name in left_in_shm(before)),
         *(f"PID {pid}: {_command(pid)}" for pid in marked_processes(mark)),
     ]
 
@@ -87,19 +78,47 @@ def clear(before: dict[str, FileIdentity], mark: str) -> None:
     for pid in marked_processes(mark):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    for name in left_in_shm(before, mark):
+    for name in left_in_shm(before):
         with contextlib.suppress(OSError):
             (SHM / name).unlink()
 
 
 @contextlib.contextmanager
 def nothing_left(mark: str) -> Iterator[None]:
-    """AssertionError if the block leaves a process, or an entry in /dev/shm, for long."""
+    """AssertionError if the block leaves a process, or an entry in /dev/shm."""
     before = shm_entries()
     yield
     try:
-        poll(lambda: not leftovers(before, mark), "nothing is left", 5)
+        poll(lambda: not leftovers(before, mark), "nothing is left")
     except AssertionError:
         left = leftovers(before, mark)
         clear(before, mark)
         raise AssertionError(f"the test left behind: {left}") from None
+
+
+@contextlib.contextmanager
+def turn(*, alone: bool) -> Iterator[None]:
+    """Run beside other tests of this user in the same /dev/shm, or alone among them.
+
+    Every start of ``shmtui run`` removes what dead runs left. A test that needs such a leftover
+    to stay for a while runs alone. Nothing has to wait in a /dev/shm of one's own.
+    """
+    if has_own_shm():
+        yield
+        return
+    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    with _locked("gate", fcntl.LOCK_EX) as gate, _locked("turn", how):
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
+
+
+@contextlib.contextmanager
+def _locked(name: str, how: int) -> Iterator[int]:
+    """A lock that all test runs of this user share."""
+    path = Path(tempfile.gettempdir(), f"shmtui-test-{os.getuid()}-{name}")
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, how)
+        yield file
+    finally:
+        os.close(file)

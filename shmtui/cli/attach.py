@@ -1,29 +1,76 @@
-"""``shmtui attach``: a dashboard on a segment that exists, read-only unless told otherwise."""
+"""``shmtui attach``: the dashboard on a segment that exists, read-only unless told otherwise."""
 
 import contextlib
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
+import click
+
+from shmtui.cli.parameters import Hertz, Rate, SegmentName, layout_options, open_options
+from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import MissingSegmentError
 from shmtui.i18n import _
-from shmtui.layouts.options import AmbiguousLayoutError
-from shmtui.session.opener import Attached, AttachOptions, SegmentOpener
-from shmtui.session.terminal import (
-    ignore_signals,
-    note,
-    note_signals,
-    noted_signal,
-    require_terminal,
-    run_dashboard,
-)
-from shmtui.shm.segment import segment_path
+
+if TYPE_CHECKING:
+    from shmtui.session.opener import AttachOptions, SegmentOpener
 
 WAIT_SECONDS: Final = 0.1
+"""Between two looks for a segment that does not exist yet."""
 
 
-def attach(options: AttachOptions) -> int:
-    """Carry out ``shmtui attach``; returns the exit code. ShmtuiError: it cannot be attached to."""
+@click.command(
+    "attach", cls=TranslatedCommand, short_help="Open the dashboard on an existing segment"
+)
+@click.argument("name", type=SegmentName(), required=False)
+@click.option("--write", is_flag=True, help="Let producers and consumers be added to it.")
+@click.option("--wait", is_flag=True, help="Wait for a segment that does not exist yet.")
+@click.option(
+    "--produce-rate", type=Rate(), default="1", show_default=True, help="Of producers added."
+)
+@click.option(
+    "--consume-rate", type=Rate(), default="0.5", show_default=True, help="Of consumers added."
+)
+@click.option(
+    "--refresh",
+    type=Hertz(),
+    default="10",
+    show_default=True,
+    help="Frames per second.",
+)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@layout_options
+def command(name: str | None, refresh: float, **given: Any) -> int:
+    """Open the dashboard on a segment that exists, without touching it.
+
+    Without NAME, a list to pick from. The layout is taken from shmtui's own control
+    block, from --header, from the other options, or inferred from the live bytes;
+    where several fit, you choose. Nothing is written unless --write is given.
+
+    \b
+    Examples:
+      shmtui attach
+      shmtui attach /shm_buffer --slots 5
+      shmtui attach /jobs --header jobs.h:Queue --map in=head,out=tail
+    """
+    from shmtui.session.opener import AttachOptions
+
+    layout, folder = open_options(given)
+    return attach(
+        AttachOptions(name=name, layout=layout, folder=folder, refresh_hz=refresh, **given)
+    )
+
+
+def attach(options: "AttachOptions") -> int:
+    """Show the dashboard; returns the exit code. ShmtuiError: it cannot be attached to."""
+    from shmtui.session.opener import SegmentOpener
+    from shmtui.session.terminal import (
+        ignore_signals,
+        note_signals,
+        noted_signal,
+        require_terminal,
+    )
+
     require_terminal(_("look with shmtui stat NAME"))
     note_signals()
     if options.name is not None and options.wait and not wait_for(options.name, options.folder):
@@ -32,35 +79,38 @@ def attach(options: AttachOptions) -> int:
         opener = SegmentOpener(options)
         cleaning.callback(opener.close)
         cleaning.callback(ignore_signals)
-        return _dashboard(options, opener)
+        return _show(options, opener)
 
 
-def _dashboard(options: AttachOptions, opener: SegmentOpener) -> int:
-    opened: Attached | None = None
+def _show(options: "AttachOptions", opener: "SegmentOpener") -> int:
+    from shmtui.cli.dashboard import show_dashboard
+    from shmtui.layouts.options import AmbiguousLayoutError
+
+    attachment = None
     choice: tuple[str, tuple[str, ...]] | None = None
     if options.name is not None:
         try:
-            opened = opener.open(options.name)
+            attachment = opener.open(options.name)
         except AmbiguousLayoutError as error:
             choice = (options.name, error.options)
         except MissingSegmentError as error:
             raise MissingSegmentError(
                 _("{error}; --wait waits for it").format(error=error)
             ) from None
-    from shmtui.tui.app import DashboardApp
-
-    app = DashboardApp(
-        opened,
+    return show_dashboard(
+        attachment,
+        opener,
         refresh_hz=options.refresh_hz,
         ascii_only=options.ascii_only,
-        opener=opener,
         choice=choice,
     )
-    return run_dashboard(app)
 
 
 def wait_for(name: str, folder: str) -> bool:
-    """Wait until the segment exists and has been given a size; False where a signal came first."""
+    """Wait until the segment exists and has a size; False where a signal came first."""
+    from shmtui.session.terminal import note, noted_signal
+    from shmtui.shm.segment import segment_path
+
     path = segment_path(name, folder)
     told = False
     while noted_signal() is None:

@@ -1,41 +1,65 @@
 """``shmtui repair``: the plan, and its execution with ``--yes``."""
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from shmtui.cli.parameters import SegmentName, layout_options, open_options
+from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _
-from shmtui.layouts.options import LayoutOptions
-from shmtui.repair.describe import proposal_lines
-from shmtui.repair.executor import Repairer
-from shmtui.repair.plan import Refusal
 from shmtui.sanitize import inert
-from shmtui.session.terminal import note_signals, noted_signal
+
+if TYPE_CHECKING:
+    from shmtui.layouts.options import LayoutOptions
 
 
-def repair_by_command(
-    name: str, options: LayoutOptions, folder: str, *, yes: bool, say: Callable[[str], None]
-) -> int:
-    """Carry out ``shmtui repair``; returns the exit code."""
+@click.command("repair", cls=TranslatedCommand, short_help="Get a stuck segment going again")
+@click.argument("name", type=SegmentName())
+@click.option("--yes", is_flag=True, help="Carry the plan out.")
+@layout_options
+def command(name: str, yes: bool, **layout: Any) -> int:
+    """Show what it takes to get a stuck segment going again; with --yes, do it.
+
+    The plan says what is wrong, which words change from what to what, who is nudged, and
+    what it rests on. Nothing is changed without --yes, and nothing where the state can be
+    read in two ways. Exit 0: healthy; 1: something is still wrong; 2: refused.
+
+    \b
+    Examples:
+      shmtui repair /shm_buffer
+      shmtui repair /shm_buffer --slots 5 --yes
+    """
+    options, folder = open_options(layout)
+    return repair(name, options, folder, yes=yes)
+
+
+def repair(name: str, options: "LayoutOptions", folder: str, *, yes: bool) -> int:
+    """Print the plan and, with ``yes``, carry it out; returns the exit code."""
+    from shmtui.repair.executor import Repairer
+    from shmtui.repair.plan import Refusal, proposal_lines
+    from shmtui.session.terminal import note_signals, noted_signal
+
     repairer = Repairer(name, options, folder)
     found = repairer.propose()
     for text in proposal_lines(found):
-        say(inert(text))
+        click.echo(inert(text))
     if found is None:
         return ExitCode.OK
     if isinstance(found, Refusal):
         return ExitCode.CANNOT
     if not yes:
-        say(_("nothing was changed: add --yes to carry it out"))
+        click.echo(_("nothing was changed: add --yes to carry it out"))
         return ExitCode.FINDINGS
     # While others are stopped, an end in the middle would leave them so.
     note_signals()
     done = repairer.carry_out(found)
     if isinstance(done, Refusal):
         for text in proposal_lines(done):
-            say(inert(text))
+            click.echo(inert(text))
         return ExitCode.CANNOT
     for text in done.lines:
-        say(inert(text))
+        click.echo(inert(text))
     if (number := noted_signal()) is not None:
         return 128 + number
     return ExitCode.FINDINGS if done.remaining or done.still_private else ExitCode.OK

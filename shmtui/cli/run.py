@@ -1,135 +1,178 @@
-"""``shmtui run``: makes the buffer, starts the workers, shows them, and cleans up after all of it.
-
-Whatever ends a run (a key, a signal, a vanished terminal, a bug in a widget), the
-same ``finally`` ends the workers and unlinks the segment. Only SIGKILL escapes it;
-then the workers follow by themselves and the next start sweeps the rest.
-"""
+"""``shmtui run``: makes a buffer, runs workers over it, and shows them."""
 
 import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from shmtui.i18n import _
-from shmtui.monitor.sampler import Sampler
-from shmtui.procfs.identity import own_identity
-from shmtui.procfs.maps import command, uses
-from shmtui.sanitize import inert
-from shmtui.session.cleanup import sweep
-from shmtui.session.opener import Attached, SegmentOpener, SteeredSource, repairer
-from shmtui.session.run_options import RunOptions
-from shmtui.session.terminal import (
-    ignore_signals,
-    note,
-    note_signals,
-    require_terminal,
-    run_dashboard,
+import click
+
+from shmtui.cli.parameters import (
+    FaultOption,
+    Hertz,
+    Mode,
+    Rate,
+    Seconds,
+    SegmentName,
+    split_command,
 )
-from shmtui.shm.layout import Layout, SemaphoreKind, item_type, seed_layout
-from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer, refuse_taken_name
+from shmtui.cli.translation import TranslatedCommand
+from shmtui.i18n import _
+from shmtui.shm.layout import ITEM_TYPES, SemaphoreKind
 from shmtui.shm.protocol import Role
-from shmtui.shm.ring import semaphore_names
-from shmtui.shm.segment import refuse_beyond_memory
-from shmtui.workers.child import require_command
-from shmtui.workers.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from shmtui.session.run import Run
+    from shmtui.shm.faults import FaultOrder
+
+DEFAULT_NAME = "/shm_buffer"
 
 
-def run(options: RunOptions) -> int:
-    """Carry out ``shmtui run``; returns the exit code. ShmtuiError: nothing was started."""
-    named = options.semaphores is SemaphoreKind.NAMED
-    layout = seed_layout(
-        options.slots,
-        item_type(options.item),
-        running_libc(),
-        semaphore_names(options.name) if named else (),
-    )
-    refuse_beyond_memory(options.name, layout.size)
-    for leftover in sweep():
-        note(
-            _("swept {name}, left behind by PID {pid}, which is gone").format(
-                name=leftover.name, pid=leftover.creator_pid
-            )
-        )
-    refuse_taken_name(options.name)
-    for program in (*options.producer_commands, *options.consumer_commands):
-        require_command(program)
-    if not options.headless:
-        require_terminal(_("add --headless"))
-    note_signals()
-    return _run(options, layout)
+@click.command("run", cls=TranslatedCommand, short_help="Make a buffer and run workers over it")
+@click.argument("name", type=SegmentName(), default=DEFAULT_NAME)
+@click.option("--slots", type=int, default=5, show_default=True, help="Slots of the ring.")
+@click.option(
+    "--item",
+    "item",
+    metavar="TYPE",
+    shell_complete=lambda _ctx, _param, typed: [t for t in ITEM_TYPES if t.startswith(typed)],
+    default="int32",
+    show_default=True,
+    help="Item type: " + " ".join(ITEM_TYPES) + ".",
+)
+@click.option(
+    "--producers",
+    type=click.IntRange(0, 512),
+    help="Producers to start with; 1, or 0 beside --producer.",
+)
+@click.option(
+    "--consumers",
+    type=click.IntRange(0, 512),
+    help="Consumers to start with; 1, or 0 beside --consumer.",
+)
+@click.option(
+    "--produce-rate",
+    type=Rate(),
+    default="1",
+    show_default=True,
+    help="Items per second of each producer, or max.",
+)
+@click.option(
+    "--consume-rate",
+    type=Rate(),
+    default="0.5",
+    show_default=True,
+    help="Items per second of each consumer, or max.",
+)
+@click.option(
+    "--semaphores",
+    type=click.Choice([k.value for k in SemaphoreKind]),
+    default="embedded",
+    show_default=True,
+    help="Inside the segment (sem_init) or beside it (sem_open).",
+)
+@click.option(
+    "--mode", type=Mode(), default="0600", show_default=True, help="Permission bits of the segment."
+)
+@click.option(
+    "--producer", multiple=True, metavar="CMD", help="A program of your own; can be repeated."
+)
+@click.option(
+    "--consumer", multiple=True, metavar="CMD", help="A program of your own; can be repeated."
+)
+@click.option(
+    "--fault",
+    "faults",
+    type=FaultOption(),
+    multiple=True,
+    metavar="[ROLE[N]:]FAULT",
+    help="A mistake for workers to make, as no-mutex or consumer2:die-at=read; can be repeated.",
+)
+@click.option("--headless", is_flag=True, help="No screen; a summary at the end.")
+@click.option("--duration", type=Seconds(), help="End after this many seconds.")
+@click.option("--keep", is_flag=True, help="Leave the segment in /dev/shm at the end.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="With --headless: the summary as one JSON object."
+)
+@click.option(
+    "--refresh",
+    type=Hertz(),
+    default="10",
+    show_default=True,
+    help="Frames per second of the dashboard.",
+)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+def command(**options: Any) -> int:
+    """Make a bounded buffer, run producers and consumers over it, and show them.
+
+    NAME is the segment's name, /shm_buffer by default. A C program with the same
+    struct can join at any time on either side.
+
+    \b
+    Examples:
+      shmtui run
+      shmtui run /jobs --slots 1024 --produce-rate max --consume-rate max
+      shmtui run --producer ./produtor --consumer ./consumidor
+      shmtui run --headless --duration 10 --json
+    """
+    from shmtui.session.run import RunOptions, run
+
+    if options["as_json"] and not options["headless"]:
+        raise click.UsageError(_("--json goes with --headless: the dashboard prints nothing"))
+    for role in ("producer", "consumer"):
+        commands = tuple(split_command(text) for text in options.pop(role))
+        options[f"{role}_commands"] = commands
+        if options[f"{role}s"] is None:
+            options[f"{role}s"] = 0 if commands else 1
+    if options["producers"] + options["consumers"] > 512:
+        raise click.UsageError(_("at most 512 workers can live at a time: ask for fewer"))
+    _require_faulty(options["faults"], options["producers"], options["consumers"])
+    options["json"] = options.pop("as_json")
+    options["refresh_hz"] = options.pop("refresh")
+    options["semaphores"] = SemaphoreKind(options["semaphores"])
+    if options["duration"] is not None and not options["headless"]:
+        raise click.UsageError(_("--duration goes with --headless: end the dashboard with q"))
+    show = _show_summary if options["headless"] else _show_dashboard
+    return run(RunOptions(**options), show)
 
 
-def _run(options: RunOptions, layout: Layout) -> int:
-    with contextlib.ExitStack() as cleaning:
-        # What is registered last runs first, so signals are ignored while the rest is undone.
-        buffer = OwnBuffer.create(options.name, layout, own_identity(), options.mode)
-        cleaning.callback(_farewell, options, buffer)
-        rates = {Role.PRODUCER: options.produce_rate, Role.CONSUMER: options.consume_rate}
-        supervisor = Supervisor(buffer, rates)
-        cleaning.callback(supervisor.close)
-        sampler = Sampler(options.name, read_only=False)
-        cleaning.callback(sampler.close)
-        cleaning.callback(ignore_signals)
-        source = SteeredSource(sampler, supervisor)
-        if not options.headless:
-            supervisor.plan(lambda: start_crew(supervisor, options))
-            return _dashboard(options, supervisor, source)
-        start_crew(supervisor, options)
-        from shmtui.cli.headless import run_headless
+def _show_dashboard(run: "Run") -> int:
+    """The run on the screen until the user ends it."""
+    from shmtui.cli.dashboard import show_dashboard
+    from shmtui.session.opener import SegmentOpener
 
-        return run_headless(options, supervisor, sampler, source)
-
-
-def start_crew(supervisor: Supervisor, options: RunOptions) -> None:
-    """Start the user's own programs and the first workers. ShmtuiError: one cannot start."""
-    for role, commands in (
-        (Role.PRODUCER, options.producer_commands),
-        (Role.CONSUMER, options.consumer_commands),
-    ):
-        for words in commands:
-            supervisor.start_program(role, words)
-    for role, count in (
-        (Role.PRODUCER, options.producers),
-        (Role.CONSUMER, options.consumers),
-    ):
-        for number in range(1, count + 1):
-            pid = supervisor.start(role, hold=options.headless)
-            for whose, which, fault in options.faults:
-                if whose in {None, role} and which in {None, number}:
-                    supervisor.set_fault(pid, fault)
-
-
-def _farewell(options: RunOptions, buffer: OwnBuffer) -> None:
-    last_line = clean_up(buffer, keep=options.keep)
-    if last_line:
-        note(last_line)
-
-
-def _dashboard(options: RunOptions, supervisor: Supervisor, source: SteeredSource) -> int:
-    from shmtui.tui.app import DashboardApp
-
-    home = Attached(source, supervisor, lambda: repairer(options.name))
-    with contextlib.closing(SegmentOpener(home=home)) as opener:
-        app = DashboardApp(
-            home,
+    options = run.options
+    with contextlib.closing(SegmentOpener(home=run.attachment)) as opener:
+        return show_dashboard(
+            run.attachment,
+            opener,
             refresh_hz=options.refresh_hz,
             ascii_only=options.ascii_only,
-            opener=opener,
             lesson=options.lesson,
         )
-        return run_dashboard(app)
 
 
-def clean_up(buffer: OwnBuffer, *, keep: bool) -> str:
-    """Unlink a run's buffer, or leave it as asked; returns what is worth a last line."""
-    if keep:
-        buffer.control.keep()
-        return _("kept {name}: look at it with shmtui stat, remove it with shmtui rm").format(
-            name=buffer.name
-        )
-    users = uses(buffer.identity)
-    buffer.remove()
-    if not users:
-        return ""
-    names = ", ".join(f"{pid} ({inert(command(pid) or '?')})" for pid in users)
-    return _("unlinked {name}, which is still mapped by PID {names}").format(
-        name=buffer.name, names=names
-    )
+def _show_summary(run: "Run") -> int:
+    """The run without a screen, and what it moved."""
+    from shmtui.report.snapshot_json import line, run_json
+    from shmtui.report.snapshot_text import snapshot_lines, totals_lines
+    from shmtui.session.headless import run_headless
+
+    outcome = run_headless(run)
+    if run.options.json:
+        click.echo(line(run_json(outcome.snapshot, outcome.totals)))
+    else:
+        for text in (*snapshot_lines(outcome.snapshot), *totals_lines(outcome.totals)):
+            click.echo(text)
+    return outcome.code
+
+
+def _require_faulty(faults: "Sequence[FaultOrder]", producers: int, consumers: int) -> None:
+    """A fault whose worker is not started would be forgotten in silence."""
+    for role, number, _fault in faults:
+        there = {Role.PRODUCER: producers, Role.CONSUMER: consumers}
+        most = max(there.values()) if role is None else there[role]
+        if not most or (number is not None and not 1 <= number <= most):
+            whose = f"{role or 'worker'}{'' if number is None else f' {number}'}"
+            raise click.UsageError(
+                _("--fault is for {whose}, and there is none to start with").format(whose=whose)
+            )

@@ -1,11 +1,12 @@
-"""The command line in the reader's language: its help, its usage errors, the option that chooses.
+"""The commands by name, in the reader's language: help, usage errors, the option ``--lang``.
 
-Help is written in English where the commands are declared, and translated once the language is
-known. What click says of itself it asks gettext for, which looks at LANGUAGE: that variable is
-ours while click reads the arguments, and as it was again when a command runs.
+Help is written in English where a command is declared, and translated when the command is
+loaded. click asks gettext for its own texts, and gettext reads LANGUAGE: shmtui sets that
+variable while click reads the arguments, and restores it before a command runs.
 """
 
 import contextlib
+import importlib
 import inspect
 import os
 from collections.abc import Iterator, Sequence
@@ -16,12 +17,16 @@ import click
 from shmtui.i18n import DOMAIN, LANGUAGES, LOCALE, N_, _, language_in_use, use_language
 from shmtui.i18n import language_of as language_of_environment
 
+COMMANDS: Final = (
+    "attach", "check", "completion", "lab", "ls", "repair", "rm", "run", "stat",
+)  # fmt: skip
+"""Each is a module of this folder, which calls its command ``command``."""
 _OPTION: Final = "--lang"
 _CLICK_ASKS: Final = "LANGUAGE"
 _before: str | None = None
 
 
-class SpokenCommand(click.Command):
+class TranslatedCommand(click.Command):
     """A command that can be told the language."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -34,14 +39,30 @@ class SpokenCommand(click.Command):
             return super().invoke(ctx)
 
 
-class RunByDefault(click.Group):
-    """A group that runs ``run`` where no command is named: ``shmtui --slots 64`` works."""
+class CommandGroup(click.Group):
+    """The commands, each loaded from a module of its own when it is asked for.
 
-    command_class = SpokenCommand
+    Where no command is named, ``run`` is meant: ``shmtui --slots 64`` works.
+    """
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self.params.append(_lang_option())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, as the help lists them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, loaded and translated; None where there is none."""
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            module = importlib.import_module(f"shmtui.cli.{cmd_name}")
+            command: click.Command = module.command
+            if language_in_use() != "en":
+                _translate(command)
+            self.add_command(command)
+        return super().get_command(ctx, cmd_name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``run`` in front of what names no command; the language may stand before it."""
@@ -90,8 +111,8 @@ def language_asked(arguments: Sequence[str]) -> str | None:
 
 
 @contextlib.contextmanager
-def spoken(group: click.Group, arguments: Sequence[str]) -> Iterator[None]:
-    """Have ``group``, and click itself, speak the language that is asked for."""
+def translated(group: click.Group, arguments: Sequence[str]) -> Iterator[None]:
+    """Have ``group``, and click itself, use the language that the arguments ask for."""
     global _before  # noqa: PLW0603 - a program reads its arguments once
     _before = os.environ.get(_CLICK_ASKS)
     use_language(language_asked(arguments) or language_of_environment(os.environ))
@@ -102,8 +123,7 @@ def spoken(group: click.Group, arguments: Sequence[str]) -> Iterator[None]:
 
     gettext.bindtextdomain(DOMAIN, LOCALE)
     gettext.textdomain(DOMAIN)
-    for command in (group, *group.commands.values()):
-        _translate(command)
+    _translate(group)
     with _language_variable(language_in_use()):
         yield
 

@@ -1,5 +1,5 @@
-"""Lessons: prepared scenes, and the text that stands beside them. Pure records.
+"""Lessons: prepared scenes with a text beside them, and the programs and files that they need.
 
-A lesson is made of what there is anyway: workers at their rates, their faults, and programs
-like the course's. What starts it is :mod:`shmtui.cli.lab`.
+A lesson uses the ordinary workers with their rates and faults, or programs like the course's.
+:mod:`shmtui.cli.lab` starts it.
 """

@@ -1,12 +1,12 @@
 """What changed between two looks at a segment, as events. Pure.
 
-A worker that a supervisor of ours runs is no news here: the supervisor tells of it, and
+A worker that a supervisor of ours runs is no segment_events here: the supervisor tells of it, and
 knows more. Names are hostile text; whoever shows an event makes it inert.
 """
 
 from collections.abc import Iterator
 
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import (
@@ -22,7 +22,9 @@ from shmtui.snapshot import (
 )
 
 
-def news(previous: Snapshot, current: Snapshot, *, workers_too: bool = False) -> tuple[Event, ...]:
+def segment_events(
+    previous: Snapshot, current: Snapshot, *, workers_too: bool = False
+) -> tuple[Event, ...]:
     """What happened between two looks at one segment; nothing between looks at two.
 
     ``workers_too``: nobody else tells of workers, as where another shmtui runs them.
@@ -31,10 +33,10 @@ def news(previous: Snapshot, current: Snapshot, *, workers_too: bool = False) ->
         return ()
     if previous.segment.inode != current.segment.inode:
         # Those who mapped the old file still do; that they are gone from the list is no end.
-        return (Event(current.time, Tone.WARN, _followed(previous.segment, current)),)
-    found = [*_file_news(previous.segment, current.segment)]
-    found += _process_news(previous, current, workers_too=workers_too)
-    return tuple(Event(current.time, tone, text) for tone, text in found)
+        return (Event(current.time, Severity.WARN, _followed(previous.segment, current)),)
+    found = [*_file_events(previous.segment, current.segment)]
+    found += _process_events(previous, current, workers_too=workers_too)
+    return tuple(Event(current.time, severity, text) for severity, text in found)
 
 
 def _followed(old: SegmentInfo, current: Snapshot) -> str:
@@ -49,11 +51,11 @@ def _followed(old: SegmentInfo, current: Snapshot) -> str:
     return text + _(": showing the new one")
 
 
-def _file_news(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Tone, str]]:
+def _file_events(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Severity, str]]:
     """What became of the name and the size."""
     if new.replaced and not old.replaced:
         yield (
-            Tone.WARN,
+            Severity.WARN,
             _(
                 "another segment took the name {name} and cannot be shown: still showing the old "
                 "one, inode {inode}"
@@ -61,41 +63,41 @@ def _file_news(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Tone, str]]
         )
     elif new.unlinked and not old.unlinked:
         yield (
-            Tone.WARN,
+            Severity.WARN,
             _("{name} was unlinked: it lives on while somebody maps it").format(name=new.name),
         )
     if new.size < old.size:
         yield (
-            Tone.BAD,
+            Severity.BAD,
             _("{name} was truncated from {old} to {new} bytes").format(
                 name=new.name, old=old.size, new=new.size
             ),
         )
     elif new.size > old.size:
         yield (
-            Tone.WARN,
+            Severity.WARN,
             _("{name} grew from {old} to {new} bytes").format(
                 name=new.name, old=old.size, new=new.size
             ),
         )
 
 
-def _process_news(
+def _process_events(
     previous: Snapshot, current: Snapshot, *, workers_too: bool
-) -> Iterator[tuple[Tone, str]]:
+) -> Iterator[tuple[Severity, str]]:
     """Who came, who went, and who turned out to be what."""
     before, after = _living(previous), _living(current)
     for pid, process in after.items():
         if process.origin is not Origin.FOREIGN and not workers_too:
             continue
         if pid not in before:
-            yield Tone.INFO, _joined(process)
+            yield Severity.INFO, _joined(process)
         elif before[pid].role is Role.UNKNOWN and process.role in {Role.PRODUCER, Role.CONSUMER}:
             text = _("{who} is a {role}")
             if process.blocked_on:
                 text = _("{who} is a {role}: it waits on {semaphore}")
             yield (
-                Tone.INFO,
+                Severity.INFO,
                 text.format(
                     who=_who(process),
                     role=word(process.role),
@@ -106,9 +108,9 @@ def _process_news(
         if pid not in after and (process.origin is Origin.FOREIGN or workers_too):
             ending = _how(current, pid)
             text = _("{who} left: {how}") if ending else _("{who} left")
-            yield Tone.WARN, text.format(who=_who(process), how=ending)
+            yield Severity.WARN, text.format(who=_who(process), how=ending)
     if before and not after and not current.hidden:
-        yield Tone.WARN, _("nobody maps {name} any more").format(name=current.segment.name)
+        yield Severity.WARN, _("nobody maps {name} any more").format(name=current.segment.name)
 
 
 def _living(snapshot: Snapshot) -> dict[int, Process]:
@@ -132,14 +134,14 @@ def _how(current: Snapshot, pid: int) -> str | None:
     return next((p.ending for p in current.processes if p.pid == pid), None)
 
 
-def health_news(previous: Health, current: Health, time: float) -> tuple[Event, ...]:
+def health_events(previous: Health, current: Health, time: float) -> tuple[Event, ...]:
     """An event for each finding that appeared, and for each that is over."""
     before = {(f.code, f.subject): f for f in previous.findings}
     after = {(f.code, f.subject): f for f in current.findings}
     found = [
         Event(
             time,
-            Tone.BAD if finding.severity is Status.CRITICAL else Tone.WARN,
+            Severity.BAD if finding.severity is Status.CRITICAL else Severity.WARN,
             f"{finding.code}: {finding.claim}",
         )
         for key, finding in after.items()
@@ -149,5 +151,5 @@ def health_news(previous: Health, current: Health, time: float) -> tuple[Event, 
         if key not in after:
             text = _("{code} of {subject} is over") if finding.subject else _("{code} is over")
             text = text.format(code=finding.code, subject=finding.subject)
-            found.append(Event(time, Tone.GOOD, text))
+            found.append(Event(time, Severity.GOOD, text))
     return tuple(found)

@@ -2,16 +2,16 @@
 
 import contextlib
 import os
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from struct import calcsize, unpack_from
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.monitor.ring_sample import RUN, RingLook
-from shmtui.shm.indices import counted_on, slot_of
-from shmtui.shm.layout import SEM_SIZE, ItemType, Layout
+from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
+from shmtui.shm.layout import SEM_SIZE, ItemType, Layout, counted_on, slot_of
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.ring import counted
 from shmtui.shm.segment import SHM_DIR, open_readonly
 from shmtui.shm.segment_reader import WHOLE, SegmentReader, state_spans
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
@@ -21,7 +21,12 @@ DATA_READ: Final = 1 << 16
 """Up to this many bytes of slots are read at each look to follow what changes."""
 ITEM_READ: Final = 4096
 """Of an item so many bytes are read, whatever its type claims: the screen has no room for more."""
-_PATIENCE: Final = 6
+_READ_AT_ONCE: Final = 1 << 16
+"""Bytes of items that are read at a time for a sum."""
+RUN: Final = 8
+"""How many of the newest items are read, to see whether they count up."""
+_TRIES: Final = 6
+"""Reads of a ring, at the most, until ``in`` stood still during one."""
 _WIDE: Final = 4
 """Counters of fewer bytes may go round between two looks."""
 _COUNTED: Final = 2**32
@@ -43,31 +48,62 @@ class RingState:
         return None if words is None else words.value
 
 
+@dataclass(frozen=True, slots=True)
+class RingSample:
+    """One reading of a ring, taken while ``in`` stood still: what throughput is estimated from."""
+
+    at_ns: int
+    in_: int
+    """The slot that is written next."""
+    out: int
+    occupancy: int | None
+    data: bytes | None
+    """All slots, or None where they are too many to read each time."""
+    newest: tuple[int, ...] | None
+    """The last items written, the newest first; None where items are no integers."""
+    made: int | None = None
+    """Items ever put in, modulo 2**32, where ``in`` counts on; None where it is reduced."""
+
+
 class RingReader:
     """Reads one ring through a segment's descriptor and those of its named semaphores."""
 
-    def __init__(self, reader: SegmentReader, layout: Layout, folder: str = SHM_DIR) -> None:
+    def __init__(
+        self,
+        reader: SegmentReader,
+        layout: Layout,
+        folder: str = SHM_DIR,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._reader = reader
         self._layout = layout
+        self._clock = clock
         self._whole = layout.size <= WHOLE
         self._spans = [(0, layout.size)] if self._whole else state_spans(layout)
         self._number = first_integer(layout.item)
         self._item = shown_item(layout.item)
+        self._indices: SegmentReader | None = None
+        if layout.index_segment:
+            with contextlib.suppress(ShmtuiError):
+                self._indices = SegmentReader(layout.index_segment, folder)
         self._fds: dict[SemaphoreRole, int] = {}
         for role, name in layout.names:
             with contextlib.suppress(ShmtuiError):
                 self._fds[role] = open_readonly(named_semaphore_path(name, folder))
 
     def close(self) -> None:
-        """Give the semaphores' descriptors back."""
+        """Give the descriptors of semaphores and of the indices' segment back."""
+        if self._indices is not None:
+            self._indices.close()
         for fd in self._fds.values():
             os.close(fd)
         self._fds.clear()
 
     def read(self, slots: int, *, in_full: bool = False) -> RingState:
         """The state, with the first ``slots`` slots: as many bytes of each as are shown, or all."""
-        raws = self._reader.read_settled(self._spans)
-        in_, out = self._index(raws, self._layout.in_), self._index(raws, self._layout.out)
+        raws = self._reader.read_stable(self._spans)
+        in_ = self._index(raws, self._layout.in_, "in")
+        out = self._index(raws, self._layout.out, "out")
         shown = self._layout.item.size if in_full else self._item.size
         return RingState(in_, out, self._words(raws), self._items(raws[0], slots, shown))
 
@@ -88,11 +124,23 @@ class RingReader:
                 return raw[offset - start : offset - start + size]
         return b""
 
-    def _index(self, raws: list[bytes], offset: int) -> int | None:
-        raw = self._field(raws, offset, self._layout.index_size)
-        if len(raw) < self._layout.index_size:
+    def _index(self, raws: list[bytes], offset: int | None, role: str) -> int | None:
+        """The index as stored; the slot behind it where it holds the slot that was used last."""
+        layout = self._layout
+        if offset is None:
             return None
-        return int(unpack_from("=" + self._layout.index_code, raw)[0])
+        if not layout.index_segment:
+            raw = self._field(raws, offset, layout.index_size)
+        elif self._indices is not None:
+            raw = self._indices.read(offset, layout.index_size)
+        else:
+            return None
+        if len(raw) < layout.index_size:
+            return None
+        index = int(unpack_from("=" + layout.index_code, raw)[0])
+        if role in layout.last:
+            return 0 if index + 1 == layout.slots else index + 1
+        return index
 
     def _words(self, raws: list[bytes]) -> dict[SemaphoreRole, SemaphoreWords]:
         words = {}
@@ -120,15 +168,15 @@ class RingReader:
             for index in range(len(data) // item.size)
         )
 
-    def ring_look(self) -> RingLook | None:
-        """A look for the meter: indices and slots that belong together.
+    def sample(self) -> RingSample | None:
+        """A reading for the throughput estimate: indices and slots that belong together.
 
-        None where ``in`` would not stand still for the time of two reads.
+        None where ``in`` moved between two reads each time.
         """
         layout = self._layout
         room = layout.slots * layout.item.size
-        for _ in range(_PATIENCE):
-            now_ns = time.monotonic_ns()
+        for _try in range(_TRIES):
+            now_ns = self._clock.monotonic_ns()
             state = self.read(layout.slots if room <= DATA_READ else 0, in_full=True)
             if state.in_ is None or state.out is None:
                 return None
@@ -145,8 +193,23 @@ class RingReader:
                 data = state.data if room <= DATA_READ and state.data else None
                 filled = items if counts else occupancy(layout.slots, in_, out, empty, full)
                 made = state.in_ % _COUNTED if counts and width >= _WIDE else None
-                return RingLook(now_ns, in_, out, filled, data, newest, made)
+                return RingSample(now_ns, in_, out, filled, data, newest, made)
         return None
+
+    def resident(self, out: int, count: int) -> Iterator[int | float]:
+        """``count`` items from index ``out`` on, as a worker reads them; fewer where the file ends
+        before.
+        """
+        layout, item, size = self._layout, self._layout.item, self._layout.item.size
+        at, end = out, out + count
+        while at < end:
+            slot = at % layout.slots
+            wanted = min(end - at, layout.slots - slot, max(_READ_AT_ONCE // size, 1))
+            raw = self._reader.read(layout.data + slot * size, wanted * size)
+            if len(raw) < wanted * size:
+                return
+            yield from (counted(item, raw[n : n + size]) for n in range(0, len(raw), size))
+            at += wanted
 
     def _newest(self, in_: int, data: bytes | None) -> tuple[int, ...] | None:
         layout, item = self._layout, self._layout.item

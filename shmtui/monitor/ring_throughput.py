@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.monitor.ring_sample import RingLook
+from shmtui.monitor.ring_reader import RingSample
 from shmtui.shm.layout import ItemType
 from shmtui.snapshot import Method, Throughput
 
@@ -27,7 +27,7 @@ PRECISION: Final = 0.01
 """A plain number is within this of the truth; anything less sure is shown as a bound."""
 WINDOW_NS: Final = 12_000_000_000
 LONG_WINDOW_NS: Final = 2 * WINDOW_NS
-"""For a flow so slow that a look more or less is too much of the shorter one."""
+"""For a flow so slow that a sample more or less is too much of the shorter one."""
 STILL_NS: Final = 18_000_000_000
 """After this long without an item the rate is zero; the slowest worker takes 10 s for one."""
 DIFFERENT: Final = 3
@@ -45,32 +45,32 @@ class _Point:
     """SEQUENCE or INDEX where every step so far is proven, else LOWER_BOUND."""
 
 
-class RingMeter:
-    """Counts what moves through a ring, look by look."""
+class ThroughputEstimator:
+    """Counts what moves through a ring, sample by sample."""
 
     def __init__(self, slots: int, item: ItemType) -> None:
         self._slots = slots
         self._item = item
-        self._last: RingLook | None = None
+        self._last: RingSample | None = None
         self._points: deque[_Point] = deque(maxlen=1024)
         self._produced = 0
         self._consumed: int | None = 0
 
-    def add(self, look: RingLook) -> None:
-        """Take in a look."""
-        last, self._last = self._last, look
+    def add(self, sample: RingSample) -> None:
+        """Take in a sample."""
+        last, self._last = self._last, sample
         if last is None:
-            self._points.append(_Point(look.at_ns, 0, 0, Method.SEQUENCE))
+            self._points.append(_Point(sample.at_ns, 0, 0, Method.SEQUENCE))
             return
-        step, method = moved(last, look, self._slots, self._item)
+        step, method = moved(last, sample, self._slots, self._item)
         self._produced += step
-        if self._consumed is not None and None not in (last.occupancy, look.occupancy):
+        if self._consumed is not None and None not in (last.occupancy, sample.occupancy):
             assert last.occupancy is not None
-            assert look.occupancy is not None
-            self._consumed += step - (look.occupancy - last.occupancy)
+            assert sample.occupancy is not None
+            self._consumed += step - (sample.occupancy - last.occupancy)
         else:
             self._consumed = None
-        self._points.append(_Point(look.at_ns, self._produced, self._consumed, method))
+        self._points.append(_Point(sample.at_ns, self._produced, self._consumed, method))
         if self._consumed is None:
             self._consumed = 0
             self._points.clear()
@@ -110,7 +110,7 @@ def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
     """Items per second from (time, count) points, and whether it is within PRECISION.
 
     The window runs from one change of the count to another, so that each end is off by
-    one look at the most; what comes between two looks is off by less than that.
+    one sample at the most; what comes between two looks is off by less than that.
     """
     changes = [points[0]]
     gaps = [0]
@@ -129,11 +129,11 @@ def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
     elapsed = steps[-1][0] - steps[0][0]
     items = steps[-1][1] - steps[0][1]
     if items <= 0:
-        # What was consumed follows from the occupancy, and a look may have caught that wrong.
+        # What was consumed follows from the occupancy, and a sample may have caught that wrong.
         return _Estimate(least, least, sure=False)
     each = max((b[1] - a[1] for a, b in itertools.pairwise(steps)), default=1)
     value = items / (elapsed / 1e9)
-    # Many items a look: the ends are off by an item. Few: by a look.
+    # Many items a sample: the ends are off by an item. Few: by a sample.
     error = min(2 / items if each > 1 else 1.0, max(gaps[1:]) / elapsed)
     tail = points[-1][0] - steps[-1][0]
     usual = elapsed / max(len(steps) - 1, 1)
@@ -150,7 +150,7 @@ def _weakest(methods: Sequence[Method]) -> Method:
     return Method.SEQUENCE
 
 
-def moved(old: RingLook, new: RingLook, slots: int, item: ItemType) -> tuple[int, Method]:
+def moved(old: RingSample, new: RingSample, slots: int, item: ItemType) -> tuple[int, Method]:
     """How many items were produced between two looks, at least, and how that is known."""
     if old.made is not None and new.made is not None:
         return (new.made - old.made) % 2**32, Method.INDEX

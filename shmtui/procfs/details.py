@@ -1,7 +1,6 @@
-"""A process in full, looked at once: what a table row has no room for.
+"""All details of one process, for the dialog that a key opens; read once, by psutil.
 
-Psutil does the reading: this is asked for by a key, not in every frame. What this user
-may not read is None, and is named among what is hidden.
+What this user may not read is None, and its name is in ``hidden``.
 """
 
 from dataclasses import dataclass
@@ -9,27 +8,27 @@ from typing import Final
 
 import psutil
 
-_ASKED: Final = (
+_ATTRIBUTES: Final = (
     "cmdline", "exe", "cwd", "username", "ppid", "create_time", "status",
     "cpu_times", "memory_info", "nice", "threads",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class ThreadPortrait:
-    """One thread, by its own number."""
+class ThreadDetails:
+    """One thread of a process."""
 
     tid: int
     name: str
-    """Hostile text is possible, here and in every text below."""
+    """Hostile text is possible, here and in every other text of these records."""
     wchan: str | None
-    """Where in the kernel it sleeps; empty: it does not; None: hidden from this user."""
+    """The kernel function that it sleeps in; empty: it does not sleep; None: hidden."""
     cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
-    """What is known of a process; None: gone by now, or hidden from this user."""
+class ProcessDetails:
+    """The details of a process; None: gone by now, or hidden from this user."""
 
     pid: int
     command: tuple[str, ...] | None
@@ -48,21 +47,21 @@ class Portrait:
     """CPU time in the kernel."""
     resident: int | None
     """Bytes of memory in use."""
-    threads: tuple[ThreadPortrait, ...]
+    threads: tuple[ThreadDetails, ...]
     hidden: tuple[str, ...]
     """What this user may not read."""
 
 
-def portrait(pid: int) -> Portrait | None:
-    """Look at a process; None where there is none of that number."""
+def process_details(pid: int) -> ProcessDetails | None:
+    """The details of a process; None where there is none of that PID."""
     try:
         process = psutil.Process(pid)
-        seen = process.as_dict(_ASKED, ad_value=None)
+        seen = process.as_dict(_ATTRIBUTES, ad_value=None)
         parent = process.parent()
     except psutil.NoSuchProcess:
         return None
     cpu, memory = seen["cpu_times"], seen["memory_info"]
-    return Portrait(
+    return ProcessDetails(
         pid=pid,
         command=tuple(seen["cmdline"]) if seen["cmdline"] is not None else None,
         executable=seen["exe"] or None,
@@ -77,10 +76,10 @@ def portrait(pid: int) -> Portrait | None:
         system_seconds=None if cpu is None else cpu.system,
         resident=None if memory is None else memory.rss,
         threads=tuple(
-            ThreadPortrait(t.id, _comm(pid, t.id), _wchan(pid, t.id), t.user_time + t.system_time)
+            ThreadDetails(t.id, _comm(pid, t.id), _wchan(pid, t.id), t.user_time + t.system_time)
             for t in seen["threads"] or ()
         ),
-        hidden=tuple(sorted(key for key in _ASKED if seen[key] is None)),
+        hidden=tuple(sorted(key for key in _ATTRIBUTES if seen[key] is None)),
     )
 
 
@@ -96,7 +95,7 @@ def _comm(pid: int, tid: int) -> str:
 
 
 def _wchan(pid: int, tid: int) -> str | None:
-    """The kernel's own word for where a thread waits (proc_pid_wchan(5)); ``0`` means nowhere."""
+    """The kernel function that a thread sleeps in (proc_pid_wchan(5)); ``0`` means none."""
     text = _task_file(pid, tid, "wchan")
     return "" if text == "0" else text
 

@@ -1,28 +1,23 @@
-"""A process is its PID and its start time: the PID alone may be somebody else's by now."""
+"""The identity of a process: PID and start time, since a PID is given to others later."""
 
 import os
 import signal
 
 from shmtui.i18n import _
+from shmtui.procfs.process import read_stat
 
 
 def start_time(pid: int) -> int | None:
-    """Clock ticks after boot at which ``pid`` started (field 22 of /proc/PID/stat), or None.
+    """Clock ticks after boot at which ``pid`` started; None once it is gone.
 
     A zombie counts as gone: it maps nothing and holds nothing.
     """
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            raw = file.read(1024)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The command name in parentheses may hold spaces and parentheses of its own.
-    fields = raw[raw.rfind(b")") + 2 :].split()
-    return None if fields[0] in {b"Z", b"X"} else int(fields[19])
+    stat = read_stat(pid)
+    return None if stat is None or stat.ended else stat.start_time
 
 
 def alive(pid: int, started: int) -> bool:
-    """Whether that very process still runs."""
+    """Whether the process of that PID and start time still runs."""
     return start_time(pid) == started
 
 

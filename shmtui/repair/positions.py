@@ -1,22 +1,30 @@
-"""Where each participant stands in the protocol, told from the kernel and not from memory.
+"""Where each process stands in the protocol, read from the kernel and not from the segment.
 
-A thread asleep on a semaphore has taken nothing from it. A worker says between which steps
-it is. A foreign process asleep elsewhere (a sleep, a read from the terminal) holds no mutex
-where the mutex is free. Whoever runs is nowhere yet: stopped or asleep, it can be told.
+A thread asleep on a semaphore has taken nothing from it. A worker's record names its step. A
+foreign process asleep in another call (a sleep, a read from the terminal) holds no mutex while
+the mutex is free. A process that runs has no known position: it may be anywhere.
+
+Which word a thread sleeps on is in ``/proc/PID/syscall``. Where this user may not read that
+(Yama scope 1, and the process is not a descendant), the wait channel still says that it sleeps
+on a futex, and the semaphores' waiter counts may leave one answer (`eliminate`).
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path, PurePath
 from typing import Final
 
 from shmtui.diagnosis.history import WAIT_PERMIT
-from shmtui.monitor.process_table import semaphore_at
-from shmtui.procfs.maps import FutexWait, futex_waits, in_system_call, mappings, thread_count
+from shmtui.monitor.process_states import semaphore_at
+from shmtui.procfs.futex import FutexWait, futex_waits, in_system_call
+from shmtui.procfs.maps import mappings
+from shmtui.procfs.process import thread_count
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role, SemaphoreRole, Step, step_name
 from shmtui.shm.segment import FileIdentity
-from shmtui.snapshot import Origin, Process, ProcessState
+from shmtui.snapshot import Origin, Process, ProcessState, SemaphoreState, Snapshot
 
 _OUTSIDE: Final = {
     step_name(role, step)
@@ -24,12 +32,15 @@ _OUTSIDE: Final = {
     for step in (Step.STARTING, Step.PACE, Step.ENDED)
 }
 
+Sleeper = tuple[SemaphoreRole, bool]
+"""A thread asleep on a semaphore: on which, and whether no other process can wake it."""
+
 
 class Place(StrEnum):
-    """Where a participant stands."""
+    """Where a process stands."""
 
     OUTSIDE = "outside"
-    """It holds nothing: between two items."""
+    """Between two items: it holds nothing."""
     EMPTY = "empty"
     """Asleep on ``empty``: it holds nothing."""
     FULL = "full"
@@ -39,8 +50,10 @@ class Place(StrEnum):
     ELSEWHERE = "elsewhere"
     """A foreign process with a thread asleep in some other call: outside, unless the mutex is
     taken."""
+    HIDDEN = "hidden"
+    """Every thread sleeps on some futex; this user may not read on which."""
     UNKNOWN = "unknown"
-    """It runs, or is somewhere that it cannot stay."""
+    """It runs, or is at a place where it does not stay."""
 
 
 _AT: Final = {
@@ -51,43 +64,178 @@ _AT: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One participant."""
+class ProtocolPosition:
+    """One process and where it stands."""
 
     process: Process
     place: Place
-    asleep: tuple[tuple[SemaphoreRole, bool], ...] = ()
-    """Each thread asleep on a semaphore: on which, and whether no other process can wake it."""
+    asleep: tuple[Sleeper, ...] = ()
+    """Its threads that sleep on a semaphore."""
+    readable: bool = True
+    """Whether this user may read what its threads wait on. Where not, ``asleep`` is what the
+    waiter counts leave, and ``place`` what was seen before the process was stopped."""
 
     @property
     def private(self) -> bool:
-        """Whether a thread of it sleeps where no other process can wake it."""
-        return any(private for _, private in self.asleep)
+        """Whether a thread sleeps where no other process can wake it."""
+        return any(private for _role, private in self.asleep)
+
+    @property
+    def on_mutex(self) -> int:
+        """Threads asleep on mutex; each has a permit in hand."""
+        return sum(role is SemaphoreRole.MUTEX for role, _private in self.asleep)
+
+    @property
+    def side(self) -> Role:
+        """Producer or consumer: as seen, else by its name; unknown where it works as both."""
+        if {SemaphoreRole.EMPTY, SemaphoreRole.FULL} <= {role for role, _private in self.asleep}:
+            return Role.UNKNOWN
+        seen = self.process.role
+        return seen if seen is not Role.UNKNOWN else named_side(self.process.name)
 
 
-def standing(
+def locate(
     process: Process,
     identity: FileIdentity,
     layout: Layout,
     named: dict[SemaphoreRole, FileIdentity],
-) -> Standing:
+) -> ProtocolPosition:
     """Where ``process`` stands now; ``named`` are the files of its named semaphores."""
     asleep = _asleep(process.pid, identity, layout, named)
     if asleep is None:
-        return Standing(process, Place.UNKNOWN)
+        return _locate_unreadable(process)
     if asleep and thread_count(process.pid) <= len(asleep):
-        return Standing(process, _AT[asleep[0][0]], asleep)
+        return ProtocolPosition(process, _AT[asleep[0][0]], asleep)
     still = in_system_call(process.pid)
     if process.origin is Origin.WORKER:
-        # Asleep in that step and on no semaphore, it waits to be let on: step by step.
+        # Asleep in that step and on no semaphore, it waits for a key: it goes step by step.
         steps = still and process.step in WAIT_PERMIT and not process.holds_mutex
         outside = process.step in _OUTSIDE or steps
-        return Standing(process, Place.OUTSIDE if outside else Place.UNKNOWN)
-    return Standing(process, Place.ELSEWHERE if still else Place.UNKNOWN, asleep)
+        return ProtocolPosition(process, Place.OUTSIDE if outside else Place.UNKNOWN)
+    return ProtocolPosition(process, Place.ELSEWHERE if still else Place.UNKNOWN, asleep)
+
+
+def _locate_unreadable(process: Process) -> ProtocolPosition:
+    """The position of a process whose waits this user may not read."""
+    asleep: tuple[Sleeper, ...] = ()
+    place = Place.UNKNOWN
+    if process.origin is not Origin.WORKER:
+        place = Place.HIDDEN if _sleeps_on_futexes(process.pid) else place
+    elif process.state is ProcessState.BLOCKED and process.blocked_on is not None:
+        place, asleep = _AT[process.blocked_on], ((process.blocked_on, False),)
+    elif process.step in _OUTSIDE:
+        place = Place.OUTSIDE
+    return ProtocolPosition(process, place, asleep, readable=False)
+
+
+def _sleeps_on_futexes(pid: int) -> bool:
+    """Whether every thread sleeps on some futex, by the wait channels (``wchan``)."""
+    try:
+        channels = [path.read_bytes() for path in Path(f"/proc/{pid}/task").glob("*/wchan")]
+    except OSError:
+        return False
+    return bool(channels) and all(channel.startswith(b"futex") for channel in channels)
+
+
+def with_earlier(
+    now: Sequence[ProtocolPosition], before: Sequence[ProtocolPosition]
+) -> tuple[ProtocolPosition, ...]:
+    """``now``; a process that cannot be placed now gets the place where it slept ``before``.
+
+    A stopped process has the wait channel of a stop, whatever it slept on. Holds only if nothing
+    in the ring changed between the two.
+    """
+    slept = {Place.HIDDEN, *_AT.values()}
+    earlier = {p.process.pid: p for p in before if not p.readable and p.place in slept}
+    return tuple(
+        replace(earlier[p.process.pid], process=p.process)
+        if not p.readable and p.place is Place.UNKNOWN and p.process.pid in earlier
+        else p
+        for p in now
+    )
+
+
+def eliminate(
+    positions: Sequence[ProtocolPosition], snapshot: Snapshot
+) -> tuple[ProtocolPosition, ...] | None:
+    """Give each hidden sleeper its semaphore by the waiter counts; None where they leave it open.
+
+    The counts have to add up to the threads that sleep. A producer sleeps on ``empty`` or
+    ``mutex``, a consumer on ``full`` or ``mutex``. Which of two producers sleeps on which is
+    not told apart, and does not have to be: what they hold together is the same.
+    """
+    hidden = [p for p in positions if p.place is Place.HIDDEN]
+    if not hidden:
+        return tuple(positions)
+    left = _uncounted(positions, snapshot.semaphores)
+    threads = sum(p.process.threads or 1 for p in hidden)
+    if left is None or sum(left.values()) != threads:
+        return None
+    found = []
+    for position in positions:
+        if position.place is not Place.HIDDEN:
+            found.append(position)
+            continue
+        asleep = _take(position, left, position.process.threads or 1, snapshot.semaphores)
+        if asleep is None:
+            return None
+        found.append(replace(position, place=_AT[asleep[0][0]], asleep=asleep))
+    return tuple(found)
+
+
+def _uncounted(
+    positions: Sequence[ProtocolPosition], semaphores: Mapping[SemaphoreRole, SemaphoreState]
+) -> Counter[SemaphoreRole] | None:
+    """How many waiters each semaphore counts beyond the sleepers that were read."""
+    left: Counter[SemaphoreRole] = Counter()
+    for role, state in semaphores.items():
+        if state.waiters is None:
+            return None
+        left[role] = state.waiters
+    left.subtract(role for p in positions for role, _private in p.asleep)
+    return left if min(left.values(), default=-1) >= 0 else None
+
+
+def _take(
+    position: ProtocolPosition,
+    left: Counter[SemaphoreRole],
+    threads: int,
+    semaphores: Mapping[SemaphoreRole, SemaphoreState],
+) -> tuple[Sleeper, ...] | None:
+    """So many waiters from what is ``left``: of its own side first, then of ``mutex``.
+
+    A process of an unknown side can only be told where one semaphore has waiters left.
+    """
+    own = {Role.PRODUCER: SemaphoreRole.EMPTY, Role.CONSUMER: SemaphoreRole.FULL}
+    kinds = [role for role, count in left.items() if count]
+    if position.side in own:
+        kinds = [own[position.side], SemaphoreRole.MUTEX]
+    elif len(kinds) != 1:
+        return None
+    taken: list[Sleeper] = []
+    for role in kinds:
+        count = min(left[role], threads - len(taken))
+        left[role] -= count
+        # Private words of glibc: who waits on them waits privately.
+        taken += [(role, semaphores[role].shared is False)] * count
+    return tuple(taken) if len(taken) == threads else None
+
+
+def named_side(name: str) -> Role:
+    """The side that a command's name speaks of, in English or Portuguese.
+
+    >>> named_side("./produtor 5"), named_side("consumer"), named_side("a.out")
+    (<Role.PRODUCER: 'producer'>, <Role.CONSUMER: 'consumer'>, <Role.UNKNOWN: 'unknown'>)
+    """
+    word = PurePath(name.split(" ", 1)[0]).name.lower()
+    makes, takes = "prod" in word or "writer" in word, "cons" in word or "reader" in word
+    if makes == takes:
+        return Role.UNKNOWN
+    return Role.PRODUCER if makes else Role.CONSUMER
 
 
 def participants(processes: Iterable[Process]) -> tuple[Process, ...]:
-    """Those of a snapshot's processes that live and take part."""
+    """The processes of a snapshot that live and take part."""
     return tuple(
         p for p in processes if p.state is not ProcessState.ENDED and p.role is not Role.OBSERVER
     )
@@ -98,9 +246,9 @@ def _asleep(
     identity: FileIdentity,
     layout: Layout,
     named: dict[SemaphoreRole, FileIdentity],
-) -> tuple[tuple[SemaphoreRole, bool], ...] | None:
-    """What its threads sleep on, with whether privately; None where this user may not know."""
-    found: list[tuple[SemaphoreRole, bool]] = []
+) -> tuple[Sleeper, ...] | None:
+    """Its threads that sleep on a semaphore; None where this user may not read what they wait on."""
+    found: list[Sleeper] = []
     waits = _waits(pid, identity)
     if waits is None:
         return None

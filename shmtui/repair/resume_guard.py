@@ -1,47 +1,85 @@
-"""Continues processes that were left stopped: ``python -m shmtui.repair.resume_guard``, told of them by a pipe.
+"""The guard of a repair: continues stopped processes if the repair is killed."""
 
-A line ``PID START-TIME`` tells of one that is about to be stopped, a line ``-`` that all have
-been continued. When the pipe ends, whoever wrote into it is gone: those that are left get
-SIGCONT. It loads nothing but Python's own, so that it is there at once.
-"""
-
-import contextlib
-import os
-import signal
-import sys
-from collections.abc import Iterable
-from pathlib import Path
+import select
+import subprocess
 from typing import Final
 
-READY: Final = b"."
-_START_TIME: Final = 19
-"""Its place in /proc/PID/stat after the name (proc_pid_stat(5), field 22)."""
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.procfs.interpreter import module_command, module_environment
+from shmtui.repair.resume_helper import READY
+
+START_SECONDS: Final = 20.0
+"""How long the helper may take to start, on a busy machine too."""
 
 
-def thaw(lines: Iterable[str]) -> None:
-    """Keep in mind who is stopped until the lines end, and continue those."""
-    noted: dict[int, str] = {}
-    for line in lines:
-        if line.startswith("-"):
-            noted.clear()
-        else:
-            pid, started = line.split()
-            noted[int(pid)] = started
-    for number, since in noted.items():
-        with contextlib.suppress(OSError):
-            pidfd = os.pidfd_open(number)
-            # The PID may be another's by now; from here on the descriptor is one process's.
-            if _started(number) == since:
-                signal.pidfd_send_signal(pidfd, signal.SIGCONT)
-            os.close(pidfd)
+class ResumeGuard:
+    """Runs the helper process of :mod:`shmtui.repair.resume_helper` for as long as the block lasts.
+
+    ShmtuiError, here and at each registration: the helper does not run, so nothing may be
+    stopped.
+    """
+
+    def __init__(self, command: tuple[str, ...] | None = None) -> None:
+        helper = module_command("shmtui.repair.resume_helper", site=False)
+        try:
+            self._process = subprocess.Popen(
+                command or helper,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                # In a session of its own: a signal to the terminal's or the shell's job misses it.
+                start_new_session=True,
+                env=module_environment(),
+            )
+        except OSError as error:
+            raise _absent(str(error.strerror)) from None
+        if self._first_byte() != READY:
+            self.__exit__()
+            raise _absent(_("it ended at once, or did not start in time"))
+
+    def _first_byte(self) -> bytes:
+        """What the helper writes first; empty if it ends, or writes nothing in time."""
+        assert self._process.stdout is not None
+        poller = select.poll()
+        poller.register(self._process.stdout, select.POLLIN)
+        if not poller.poll(START_SECONDS * 1000):
+            return b""
+        return self._process.stdout.read(1)
+
+    def register(self, pid: int, start_time: int) -> None:
+        """Name a process that is about to be stopped, with its start time in clock ticks."""
+        self._write(f"{pid} {start_time}\n")
+
+    def clear(self) -> None:
+        """Tell the helper that every registered process runs again."""
+        self._write("-\n")
+
+    def _write(self, text: str) -> None:
+        assert self._process.stdin is not None
+        try:
+            if self._process.poll() is not None:
+                raise BrokenPipeError
+            self._process.stdin.write(text.encode())
+        except BrokenPipeError:
+            raise _absent(_("it was ended")) from None
+
+    def __enter__(self) -> "ResumeGuard":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
-def _started(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[_START_TIME]
-
-
-if __name__ == "__main__":
-    for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(_number, signal.SIG_IGN)
-    os.write(1, READY)
-    thaw(sys.stdin)
+def _absent(why: str) -> ShmtuiError:
+    """Why nothing is stopped."""
+    return ShmtuiError(
+        _(
+            "no process is stopped, because the helper that would continue it if this repair were "
+            "killed does not run ({why}): try again"
+        ).format(why=why)
+    )

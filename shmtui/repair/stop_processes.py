@@ -1,83 +1,46 @@
-"""Stopping processes for a moment.
+"""Stopping processes for a moment, by SIGSTOP and SIGCONT through pidfds.
 
-Whoever was stopped here is continued, whatever happens: at the end of the block, and if this
-process is killed by SIGKILL in the middle of it, by a small one that waits for its death.
+A process that was stopped here is continued at the end of the block. If this process is killed
+before that, the helper of :mod:`shmtui.repair.resume_guard` continues it.
 """
 
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-import shmtui
+from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.procfs.identity import start_time
-from shmtui.procfs.maps import stopped
+from shmtui.procfs.identity import alive
+from shmtui.procfs.process import stopped
 from shmtui.repair.plan import Refusal
 from shmtui.repair.positions import participants
-from shmtui.snapshot import Snapshot
+from shmtui.repair.resume_guard import ResumeGuard
+from shmtui.snapshot import Process, Snapshot
 
 STOP_SECONDS: Final = 1.0
+"""How long a process may take to stop."""
 
 
-class Guard:
-    """A process that continues whom it was told of, once whoever told it is gone."""
+class ProcessStopper:
+    """Stops processes for as long as the block lasts. One that was stopped before stays stopped.
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-S", "-m", "shmtui.repair.resume_guard"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            # In a session of its own: what kills a terminal's or a shell's job misses it.
-            start_new_session=True,
-            env=os.environ | {"PYTHONPATH": str(Path(shmtui.__file__).parent.parent)},
-        )
-        assert self._process.stdout is not None
-        self._process.stdout.read(1)
+    ShmtuiError, from what stops: the guard does not run, so nothing was stopped by that call.
+    """
 
-    def note(self, pid: int) -> None:
-        """Tell it of a process that is about to be stopped."""
-        self._say(f"{pid} {start_time(pid) or 0}\n")
-
-    def forget(self) -> None:
-        """All that it was told of have been continued."""
-        self._say("-\n")
-
-    def _say(self, text: str) -> None:
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(text.encode())
-
-    def __enter__(self) -> "Guard":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-
-class Freeze:
-    """Processes stopped for as long as the block lasts; those stopped before stay so after."""
-
-    def __init__(self, guard: "Guard | None" = None) -> None:
+    def __init__(self, guard: ResumeGuard) -> None:
         self._guard = guard
         self._stopped: dict[int, int] = {}
-        self._others: set[int] = set()
+        """The pidfd of each process that was stopped here, by PID."""
+        self._stopped_before: set[int] = set()
 
     @property
     def count(self) -> int:
-        """How many were stopped here."""
+        """How many processes were stopped here."""
         return len(self._stopped)
 
-    def __enter__(self) -> "Freeze":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -85,65 +48,86 @@ class Freeze:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(pidfd, signal.SIGCONT)
             os.close(pidfd)
-        if self._guard is not None:
-            self._guard.forget()
+        with contextlib.suppress(ShmtuiError):
+            self._guard.clear()
 
-    def stop(self, snapshot: Snapshot) -> Refusal | None:
-        """Stop all who take part. A refusal: somebody may not be, or does not stop."""
+    def stop_participants(self, snapshot: Snapshot) -> Refusal | None:
+        """Stop every process that takes part, and wait until they stand still.
+
+        A refusal: this user may not stop one of them, or one does not stop in time.
+        """
         for process in participants(snapshot.processes):
             try:
-                self.halt(process.pid)
+                self.stop(process.pid, process.start_time)
             except ProcessLookupError:
                 continue
             except PermissionError:
-                return Refusal(
-                    _("{name} (PID {pid}) may not be stopped by this user").format(
-                        name=process.name, pid=process.pid
-                    ),
-                    _("run shmtui as {user} or as root").format(user=process.user or _("its user")),
-                )
-        if not self.settle():
-            return Refusal(_("a process does not stop"), _("try again"), passing=True)
+                return _not_permitted(process)
+        if not self.wait_until_stopped():
+            return Refusal(_("a process does not stop"), _("try again"), transient=True)
         return None
 
-    def halt(self, pid: int) -> None:
-        """Stop one process, unless it is stopped already. ProcessLookupError, PermissionError."""
-        if pid in self._stopped or pid in self._others or pid == os.getpid():
-            return
-        if stopped(pid):
-            self._others.add(pid)
+    def stop(self, pid: int, start_time: int) -> None:
+        """Send SIGSTOP to the process that started at ``start_time`` (clock ticks after boot).
+
+        Nothing happens to one that is stopped already. ProcessLookupError: that process is gone,
+        whoever has its PID now. PermissionError: this user may not.
+        """
+        if pid in self._stopped or pid in self._stopped_before or pid == os.getpid():
             return
         pidfd = os.pidfd_open(pid)
-        if self._guard is not None:
-            self._guard.note(pid)
         try:
+            # From here on the descriptor names one process; it has to be the one that was seen.
+            if not alive(pid, start_time):
+                raise ProcessLookupError
+            if stopped(pid):
+                self._stopped_before.add(pid)
+                os.close(pidfd)
+                return
+            self._guard.register(pid, start_time)
             signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
         except BaseException:
             os.close(pidfd)
             raise
         self._stopped[pid] = pidfd
 
-    def settle(self) -> bool:
-        """Wait until all stand still; False where one does not within `STOP_SECONDS`."""
+    def wait_until_stopped(self) -> bool:
+        """Wait until every thread has stopped; False where one still runs after `STOP_SECONDS`.
+
+        It may be one that was stopped before, and that somebody else has continued since.
+        """
         end = time.monotonic() + STOP_SECONDS
-        while not all(stopped(pid) for pid in self._stopped):
+        while not all(stopped(pid) for pid in (*self._stopped, *self._stopped_before)):
             if time.monotonic() > end:
                 return False
             time.sleep(0.001)
         return True
 
-    def lacks(self, snapshot: Snapshot) -> bool:
-        """Whether somebody takes part who is not stopped."""
-        known = self._stopped.keys() | self._others
+    def misses_somebody(self, snapshot: Snapshot) -> bool:
+        """Whether a process takes part that is not stopped."""
+        known = self._stopped.keys() | self._stopped_before
         return any(p.pid not in known for p in participants(snapshot.processes))
 
 
-def nudge(pid: int, guard: Guard | None = None) -> int:
-    """Stop and continue a process, so that it looks again at what it waits for; 1 if it could.
+def _not_permitted(process: Process) -> Refusal:
+    return Refusal(
+        _("{name} (PID {pid}) may not be stopped by this user").format(
+            name=process.name, pid=process.pid
+        ),
+        _("run shmtui as {user} or as root").format(user=process.user or _("its user")),
+    )
 
-    The futex call that a signal interrupts is restarted, and reads the word anew.
+
+def interrupt_futex_wait(pid: int, start_time: int, guard: ResumeGuard) -> bool:
+    """Stop and continue a process, so that its threads read their futex words anew.
+
+    The kernel restarts a futex wait that a signal interrupts. False: it is gone, was stopped
+    before, or belongs to another user.
     """
-    with Freeze(guard) as freeze, contextlib.suppress(ProcessLookupError, PermissionError):
-        freeze.halt(pid)
-        freeze.settle()
-    return freeze.count
+    with (
+        ProcessStopper(guard) as stopper,
+        contextlib.suppress(ProcessLookupError, PermissionError),
+    ):
+        stopper.stop(pid, start_time)
+        stopper.wait_until_stopped()
+    return stopper.count > 0

@@ -1,47 +1,48 @@
-"""An audit while the workers live: they are brought to rest, counted, and let go."""
+"""An audit of a live run: the workers are paused, the items counted, the workers resumed."""
 
-import time
 from typing import Final
 
-from shmtui.diagnosis.audit import audit_of, verdict
-from shmtui.events import Tone
+from shmtui.diagnosis.audit import audit_of, balance_text
+from shmtui.events import Severity
 from shmtui.i18n import _
 from shmtui.monitor.sampler import Sampler
 from shmtui.snapshot import Origin, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
 
 REST_NS: Final = 1_600_000_000
-"""How long everything has to stand still: as long as a lost permit takes to be found."""
+"""Nanoseconds without any change before the audit counts: as long as lost-permit takes."""
 PATIENCE_NS: Final = 4_000_000_000
-"""How long is waited for that."""
+"""Nanoseconds after which the audit counts although something still moves."""
 
 _BUSY: Final = {ProcessState.STARTING, ProcessState.RUNNING, ProcessState.PACING}
 _AT_REST: Final = {ProcessState.PAUSED, ProcessState.ENDED}
 
 
 class Auditor:
-    """Driven by the samples that are taken anyway; nothing here waits."""
+    """Carries out an audit over the snapshots it is given; never blocks, never samples by itself."""
 
     def __init__(self, sampler: Sampler, supervisor: Supervisor) -> None:
         self._sampler = sampler
         self._supervisor = supervisor
         self._held: tuple[int, ...] = ()
+        self._running = False
         self._begun_ns = 0
         self._still: tuple[object, int] = (None, 0)
 
     def begin(self) -> None:
-        """Have the workers come to rest. While one audit is on, another is the same one."""
-        if not self._begun_ns:
-            self._held = self._supervisor.settle()
-            self._begun_ns = time.monotonic_ns()
+        """Pause the workers and start an audit; has no effect while one is under way."""
+        if not self._running:
+            self._held = self._supervisor.hold_running()
+            self._running, self._begun_ns = True, 0
             self._still = (None, 0)
-            self._supervisor.tell(Tone.INFO, _("audit: the workers are brought to rest"))
+            self._supervisor.emit(Severity.INFO, _("audit: the workers are being paused"))
 
-    def look(self, snapshot: Snapshot, *, foreign: bool) -> None:
-        """Take a sample in; the audit is made once nothing has moved for a second."""
-        if not self._begun_ns:
+    def update(self, snapshot: Snapshot, *, foreign: bool) -> None:
+        """Continue a started audit; it ends once nothing has moved for `REST_NS`."""
+        if not self._running:
             return
         now = snapshot.monotonic_ns
+        self._begun_ns = self._begun_ns or now
         mark = (
             snapshot.in_, snapshot.out, snapshot.totals, tuple(snapshot.semaphores.items()),
             tuple((p.pid, p.state) for p in snapshot.processes),
@@ -51,7 +52,7 @@ class Auditor:
             self._still = (mark, now)
         if now - self._still[1] < REST_NS and now - self._begun_ns < PATIENCE_NS:
             return
-        self._begun_ns = 0
+        self._running = False
         in_hand = tuple(
             f"{p.name} ({p.step})"
             for p in snapshot.processes
@@ -59,9 +60,9 @@ class Auditor:
         )
         audit = audit_of(
             snapshot, self._sampler.resident_sum, foreign=foreign, in_hand=in_hand,
-            dead_hands=self._supervisor.dead_hands,
+            died_mid_transfer=self._supervisor.died_mid_transfer,
         )  # fmt: skip
         self._sampler.audit = audit
-        tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.WARN}[audit.balanced]
-        self._supervisor.tell(tone, _("audit: {verdict}").format(verdict=verdict(audit)))
-        self._supervisor.unsettle(self._held)
+        severity = {True: Severity.GOOD, False: Severity.BAD, None: Severity.WARN}[audit.balanced]
+        self._supervisor.emit(severity, _("audit: {verdict}").format(verdict=balance_text(audit)))
+        self._supervisor.release_held(self._held)

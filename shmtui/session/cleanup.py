@@ -14,16 +14,9 @@ from typing import Final
 from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.identity import alive
-from shmtui.procfs.maps import uses
-from shmtui.shm.control_block import (
-    HEADER_SIZE,
-    SUFFIX,
-    ControlHeader,
-    Flags,
-    control_name,
-    parse_header,
-)
-from shmtui.shm.control_file import open_control, read_header
+from shmtui.procfs.maps import mapped_by
+from shmtui.shm.control_format import HEADER_SIZE, SUFFIX, Flags, control_name
+from shmtui.shm.control_records import ControlHeader, open_control, parse_header, read_header
 from shmtui.shm.owned_buffer import remove_buffer
 from shmtui.shm.segment import (
     SHM_DIR,
@@ -87,19 +80,19 @@ def _unready(start: bytes) -> bool:
 
 
 def _remove_if_unused(control: str, identity: FileIdentity) -> None:
-    if not uses(identity):
+    if not mapped_by(identity):
         unlink_segment(control)
 
 
 def _deserted(header: ControlHeader, control: FileIdentity) -> bool:
     """Whether nobody maps the buffer; its orphaned workers get a moment to end."""
     deadline = time.monotonic() + LINGER_SECONDS
-    while uses(control):
+    while mapped_by(control):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
     # Inode 0 is no file: its creator died before there was a segment to name.
-    return header.segment.inode == 0 or not uses(header.segment)
+    return header.segment.inode == 0 or not mapped_by(header.segment)
 
 
 def drop_dead_control(name: str) -> None:
@@ -108,7 +101,7 @@ def drop_dead_control(name: str) -> None:
     if header is None or alive(header.creator_pid, header.creator_start):
         return
     control = identity_at(segment_path(control_name(name)))
-    if control is not None and not uses(control):
+    if control is not None and not mapped_by(control):
         unlink_segment(control_name(name))
 
 
@@ -126,7 +119,7 @@ def remove(name: str, *, force: bool = False) -> str:
                 "no segment named {name} in {folder}: is the name right, or is it gone already?"
             ).format(name=name, folder=SHM_DIR)
         )
-    users = uses(identity) if identity is not None else []
+    users = mapped_by(identity) if identity is not None else []
     if header is not None and alive(header.creator_pid, header.creator_start):
         users = sorted({*users, header.creator_pid})
     if users and not force:

@@ -1,82 +1,84 @@
-"""What came of the faults that workers were told to make, beside what had to come of them. Pure."""
+"""Whether each fault that a worker made had its expected finding. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.i18n import _
-from shmtui.shm.faults import Fault, fault_name, forecast
+from shmtui.shm.faults import Fault, expected_outcome, fault_name
 from shmtui.snapshot import Finding, Process, Snapshot
 
 PATIENCE_NS: Final = 10_000_000_000
-"""How long after a fault was made its finding may take before that is told."""
+"""Nanoseconds after a fault without its finding until an event says so."""
 QUIET_NS: Final = 5_000_000_000
-"""How long nothing has to be found where nothing had to be."""
+"""Nanoseconds without a finding until an event says that none came, as expected."""
 
 
 @dataclass(slots=True)
-class _Trial:
-    """A fault that was made."""
+class _MadeFault:
+    """A fault that a worker made."""
 
     who: str
     expected: str | None
     since_ns: int
     before: frozenset[str]
-    """What was found before it could lead to anything."""
+    """Codes of the findings that were there before it."""
     reminded: bool = False
 
 
 @dataclass(slots=True)
-class Trials:
-    """Compares, look by look; each outcome is told once."""
+class FaultOutcomes:
+    """Compares the faults made with the findings of each snapshot; reports each outcome once."""
 
-    _open: dict[tuple[int, Fault], _Trial] = field(default_factory=dict)
+    _open: dict[tuple[int, Fault], _MadeFault] = field(default_factory=dict)
     _made: set[tuple[int, Fault]] = field(default_factory=set)
 
-    def look(self, snapshot: Snapshot) -> Iterator[tuple[Tone, str]]:
-        """What has to be told by now."""
+    def update(self, snapshot: Snapshot) -> Iterator[tuple[Severity, str]]:
+        """The outcomes that ``snapshot`` settles, as events."""
         for process in snapshot.processes:
             if process.fault is not Fault.NONE:
                 self._note(process, snapshot)
         found = {finding.code: finding for finding in snapshot.health.findings}
-        for key, trial in tuple(self._open.items()):
-            outcome = _outcome(trial, found, snapshot.monotonic_ns - trial.since_ns)
+        for key, made in tuple(self._open.items()):
+            outcome = _outcome(made, found, snapshot.monotonic_ns - made.since_ns)
             if outcome is None:
                 continue
-            trial.reminded = True
-            if outcome[0] is Tone.GOOD or trial.expected is None:
+            made.reminded = True
+            if outcome[0] is Severity.GOOD or made.expected is None:
                 del self._open[key]
             yield outcome
 
     def _note(self, process: Process, snapshot: Snapshot) -> None:
-        """Take up a fault that has just been made; one that is told anew can be made anew."""
+        """Record a fault that has just been made. A fault that is ordered again counts again."""
         key = process.pid, process.fault
         if not process.faulted:
             self._made.discard(key)
         elif key not in self._made:
             self._made.add(key)
             who = f"{process.name}, {fault_name(process.fault, process.role)}"
-            expected = forecast(process.fault, process.role).finding
+            expected = expected_outcome(process.fault, process.role).finding
             codes = frozenset(f.code for f in snapshot.health.findings) - {expected or ""}
-            self._open[key] = _Trial(who, expected, snapshot.monotonic_ns, codes)
+            self._open[key] = _MadeFault(who, expected, snapshot.monotonic_ns, codes)
 
 
-def _outcome(trial: _Trial, found: dict[str, Finding], age_ns: int) -> tuple[Tone, str] | None:
-    """What to tell of a trial now, if anything."""
-    if trial.expected is None:
-        others = sorted(found.keys() - trial.before)
+def _outcome(
+    made: _MadeFault, found: dict[str, Finding], age_ns: int
+) -> tuple[Severity, str] | None:
+    """The event about a fault that is due at ``age_ns``; None while it is open."""
+    if made.expected is None:
+        others = sorted(found.keys() - made.before)
         if others:
-            text = _("{who}: nothing was expected, but there is {codes}")
-            return Tone.WARN, text.format(who=trial.who, codes=", ".join(others))
+            text = _("{who}: no finding was expected, but there is {codes}")
+            return Severity.WARN, text.format(who=made.who, codes=", ".join(others))
         if age_ns >= QUIET_NS:
-            return Tone.GOOD, _("{who}: nothing came of it, as expected").format(who=trial.who)
+            return Severity.GOOD, _("{who}: no finding, as expected").format(who=made.who)
         return None
-    finding = found.get(trial.expected)
+    finding = found.get(made.expected)
     if finding is not None:
-        text = _("{who}: {code} came of it, as expected: {claim}")
-        return Tone.GOOD, text.format(who=trial.who, code=finding.code, claim=finding.claim)
-    if age_ns >= PATIENCE_NS and not trial.reminded:
-        text = _("{who}: {code} is not to be seen yet; v settles the workers and compares")
-        return Tone.WARN, text.format(who=trial.who, code=trial.expected)
+        text = _("{who}: {code}, as expected: {claim}")
+        return Severity.GOOD, text.format(who=made.who, code=finding.code, claim=finding.claim)
+    if age_ns >= PATIENCE_NS and not made.reminded:
+        text = _("{who}: no {code} yet; v pauses the workers and compares the counts")
+        return Severity.WARN, text.format(who=made.who, code=made.expected)
     return None

@@ -1,4 +1,4 @@
-"""``shmtui attach``: a dashboard on a segment that exists, read-only unless told otherwise.
+"""Attaches to segments that exist, read-only unless told otherwise.
 
 Read-only is not a matter of hidden keys: without ``--write`` there is no supervisor,
 no control block, and no descriptor that could be written to.
@@ -7,7 +7,7 @@ no control block, and no descriptor that could be written to.
 import contextlib
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -16,11 +16,10 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.session.auditor import Auditor
 from shmtui.session.cleanup import drop_dead_control
-from shmtui.session.fault_outcomes import Trials
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.session.live_source import LiveSource
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR, identity_at, segment_path
-from shmtui.snapshot import Origin, Snapshot
 from shmtui.workers.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
     from shmtui.monitor.discovery import Entry
     from shmtui.repair.executor import Repairer
-
-PUBLISH_NS: Final = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,76 +44,19 @@ class AttachOptions:
     ascii_only: bool = False
 
 
-class SteeredSource:
-    """The dashboard's view of a run: samples, and publishes the rates it measured."""
-
-    def __init__(self, sampler: Sampler, supervisor: Supervisor) -> None:
-        self._sampler = sampler
-        self._supervisor = supervisor
-        self._trials = Trials()
-        self.auditor = Auditor(sampler, supervisor)
-        """Compares what went in with what came out, when it is asked to."""
-        self._published_ns = 0
-        self.foreign_seen = False
-        """Whether anybody took part whose items nobody counts."""
-        self.last: Snapshot | None = None
-
-    @property
-    def name(self) -> str:
-        """The segment's."""
-        return self._sampler.name
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the segment."""
-        return self._sampler.read(offset, length)
-
-    def close(self) -> None:
-        """Give the descriptors back; the workers go on."""
-        self._sampler.close()
-
-    @property
-    def slots_shown(self) -> int:
-        """How many slots' values the samples carry."""
-        return self._sampler.slots_shown
-
-    @slots_shown.setter
-    def slots_shown(self, count: int) -> None:
-        self._sampler.slots_shown = count
-
-    def sample(self) -> Snapshot:
-        """Look once."""
-        snapshot = self._sampler.sample()
-        if any(p.origin is not Origin.WORKER for p in snapshot.processes):
-            self.foreign_seen = True
-        self.last = snapshot
-        self.auditor.look(snapshot, foreign=self.foreign_seen)
-        for tone, text in self._trials.look(snapshot):
-            self._supervisor.tell(tone, text)
-        if snapshot.monotonic_ns - self._published_ns >= PUBLISH_NS:
-            self._published_ns = snapshot.monotonic_ns
-            rates = snapshot.throughput
-            self._supervisor.publish(
-                snapshot.monotonic_ns,
-                rates.produced_per_s,
-                rates.consumed_per_s,
-                {p.pid: p.rate for p in snapshot.processes if p.rate is not None},
-            )
-        return snapshot
-
-
 @dataclass(frozen=True, slots=True)
-class Attached:
+class Attachment:
     """What attaching gave: something to look through, and the workers that may be added."""
 
-    source: "Sampler | SteeredSource"
+    source: "Sampler | LiveSource"
     steering: Supervisor | None = None
-    mender: "Callable[[], Repairer] | None" = None
+    make_repairer: "Callable[[], Repairer] | None" = None
     """Makes what repairs it; absent where nothing may be written."""
 
     @property
     def auditor(self) -> Auditor | None:
         """Compares what went in with what came out, where there are workers to count."""
-        return self.source.auditor if isinstance(self.source, SteeredSource) else None
+        return self.source.auditor if isinstance(self.source, LiveSource) else None
 
 
 def repairer(name: str) -> "Repairer":
@@ -129,10 +69,12 @@ def repairer(name: str) -> "Repairer":
 class SegmentOpener:
     """Attaches to segments for the dashboard, and undoes it all at the end."""
 
-    def __init__(self, options: AttachOptions | None = None, home: Attached | None = None) -> None:
+    def __init__(
+        self, options: AttachOptions | None = None, home: Attachment | None = None
+    ) -> None:
         self._options = options or AttachOptions()
         self._home = home
-        self._joined: dict[str, Attached] = {}
+        self._joined: dict[str, Attachment] = {}
         self._cleaning = contextlib.ExitStack()
 
     def entries(self) -> "tuple[Entry, ...]":
@@ -141,7 +83,7 @@ class SegmentOpener:
 
         return discover(self._options.folder)
 
-    def open(self, name: str, layout: str | None = None) -> Attached:
+    def open(self, name: str, layout: str | None = None) -> Attachment:
         """Attach to a segment; the one that this run made is the run itself.
 
         One that workers can be added to is joined once and found again. What was said of
@@ -161,17 +103,20 @@ class SegmentOpener:
             name, options, read_only=not self._options.write, folder=self._options.folder
         )
         self._cleaning.callback(sampler.close)
+        # From here on the dashboard has the screen.
+        told = replace(self._options.layout, progress=None)
+        self._options = replace(self._options, layout=told)
         if not self._options.write:
-            return Attached(sampler)
+            return Attachment(sampler)
         return self._join(name, sampler)
 
-    def open_raw(self, name: str) -> Attached:
+    def open_raw(self, name: str) -> Attachment:
         """Attach to a segment and show its bytes."""
         sampler = Sampler(name, LayoutOptions(raw=True), folder=self._options.folder)
         self._cleaning.callback(sampler.close)
-        return Attached(sampler)
+        return Attachment(sampler)
 
-    def _join(self, name: str, sampler: Sampler) -> Attached:
+    def _join(self, name: str, sampler: Sampler) -> Attachment:
         """Make it possible to add workers: a control block beside the segment."""
         layout = sampler.layout
         if layout is None:
@@ -180,6 +125,20 @@ class SegmentOpener:
                     "{name} is no bounded buffer that is recognised, so no worker can join it: say its "
                     "layout with --header or --layout, or look without --write"
                 ).format(name=name)
+            )
+        if not layout.joinable:
+            raise ShmtuiError(
+                _(
+                    "no worker can join {name}: a worker needs in and out in the segment, and the "
+                    "slot that each uses next in it; look without --write"
+                ).format(name=name)
+            )
+        if sampler.dispute:
+            raise ShmtuiError(
+                _(
+                    "no worker can join {name}: {why}; say the layout with --map or --layout, or look "
+                    "without --write"
+                ).format(name=name, why=sampler.dispute)
             )
         path = segment_path(name)
         identity = identity_at(path)
@@ -192,7 +151,7 @@ class SegmentOpener:
                 )
             )
         drop_dead_control(name)
-        buffer = OwnBuffer.adopt(name, layout, identity, own_identity(), assumed=sampler.assumed)
+        buffer = OwnedBuffer.adopt(name, layout, identity, own_identity(), assumed=sampler.assumed)
         self._cleaning.callback(buffer.remove)
         rates = {
             Role.PRODUCER: self._options.produce_rate,
@@ -200,9 +159,9 @@ class SegmentOpener:
         }
         supervisor = Supervisor(buffer, rates)
         self._cleaning.callback(supervisor.close)
-        sampler.rejoin()
-        joined = self._joined[name] = Attached(
-            SteeredSource(sampler, supervisor),
+        sampler.reopen_control_block()
+        joined = self._joined[name] = Attachment(
+            LiveSource(sampler, supervisor),
             supervisor,
             lambda: repairer(name),
         )

@@ -1,4 +1,4 @@
-"""What every dashboard and headless run needs around it: a terminal, signals, a line to the user."""
+"""The terminal of a dashboard, the signals that end a run, and lines to the user on stderr."""
 
 import contextlib
 import gc
@@ -27,7 +27,7 @@ def _note_signal(number: int, _frame: FrameType | None) -> None:
 
 
 def note_signals() -> None:
-    """Until an event loop takes over, only note the signals that end a run.
+    """Record the signals that end a run, until an event loop handles them.
 
     An exception raised by a handler can land where Python drops it, in a callback of the
     collector for one. Whoever waits meanwhile asks :func:`noted_signal`; the start is short.
@@ -37,26 +37,26 @@ def note_signals() -> None:
 
 
 def noted_signal() -> int | None:
-    """The first signal that came before the event loop had handlers of its own."""
+    """The first ending signal that was recorded; None where none came."""
     return _noted[0] if _noted else None
 
 
 class Dashboard(Protocol):
-    """What of a Textual app is needed here; this module does not load Textual."""
+    """The part of a Textual app that is used here, without loading Textual."""
 
     @property
     def return_code(self) -> int | None:
-        """What it was told to end with."""
+        """The exit code it ended with."""
 
     early_signal: Callable[[], int | None] | None
-    """Asked once it listens: a signal that came before, to end by."""
+    """Called when the app handles signals itself: a signal that came before, to end by."""
 
     def run(self) -> int | None:
-        """Draw and listen until it ends."""
+        """Draw, and handle input, until it ends."""
 
 
 def run_dashboard(app: Dashboard) -> int:
-    """Run a dashboard in a terminal that is given back, however it ends; returns the exit code.
+    """Run a dashboard, and restore the terminal however it ends; returns the exit code.
 
     Textual returns 1 after an error in its own code or ours; 1 is taken here, so it is 2.
     """
@@ -94,7 +94,7 @@ def _require_threads() -> None:
 
 
 def require_terminal(way_out: str) -> None:
-    """Refuse to draw on what is no terminal; ``way_out`` is what does without one."""
+    """ShmtuiError: a standard stream is no terminal; ``way_out`` is the command that needs none."""
     for stream, name in (
         (sys.stdin, _("standard input")),
         (sys.stdout, _("standard output")),
@@ -117,12 +117,12 @@ def require_terminal(way_out: str) -> None:
 
 
 def note(text: str) -> None:
-    """Tell the user something beside the output. A vanished terminal is no reason to stop."""
+    """Print a line on stderr. A vanished terminal is no error."""
     with contextlib.suppress(OSError):
         print(f"shmtui: {inert(text)}", file=sys.stderr)  # noqa: T201 - beside the output
 
 
 def ignore_signals() -> None:
-    """Let cleaning up finish, whatever arrives meanwhile; it is bounded in time."""
+    """Ignore ending signals during the clean-up, which is bounded in time."""
     for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -15,10 +15,9 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-import shmtui
+from shmtui.procfs.interpreter import module_command, module_environment
 
 DELAY_SECONDS: Final = 0.5
 """The first frame comes first: starting the guard beside it would make it late."""
@@ -41,17 +40,11 @@ def guarded_terminal() -> Iterator[None]:
         with contextlib.suppress(OSError):
             guards.append(
                 subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-P",
-                        "-S",
-                        "-m",
-                        "shmtui.session.terminal_guard",
-                        str(os.getpid()),
-                        modes,
-                    ],
+                    module_command(
+                        "shmtui.session.terminal_guard", str(os.getpid()), modes, site=False
+                    ),
                     process_group=0,
-                    env=os.environ | {"PYTHONPATH": str(Path(shmtui.__file__).parent.parent)},
+                    env=module_environment(),
                 )
             )
 

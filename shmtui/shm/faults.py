@@ -1,7 +1,7 @@
-"""The faults that a worker can be told to make: what each is called, does, and leads to. Pure.
+"""The faults that a worker can be ordered to make: names, what each does, what follows. Pure.
 
-The numbers are those in the control block. Each is a mistake that real programs make, made
-by a real process: nothing is pretended.
+Each is a mistake that real programs make, and a real process makes it. The numbers are those in
+the control block.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from shmtui.i18n import _
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, Step, step_name
 
 DIE_AT: Final = 16
-"""Added to a step's number: die there."""
+"""Added to a step's number: the fault of dying before that step."""
 
 
 class Fault(IntEnum):
-    """A mistake; those that are made once are over afterwards."""
+    """A fault. Those in `ONCE` are over once they are made."""
 
     NONE = 0
     NO_MUTEX = 1
@@ -52,7 +52,7 @@ ONCE: Final = frozenset(
         Fault.PRIVATE,
     }
 )
-"""Made at the next item, and then no more."""
+"""Made at the next item only."""
 
 WORDS: Final = {
     Fault.NO_MUTEX: "no-mutex",
@@ -66,24 +66,26 @@ WORDS: Final = {
     Fault.PRIVATE: "private",
     Fault.SHORT_TIMEOUT: "short-timeout",
 }
-"""As ``--fault`` names them; the others are ``die-at=STEP``."""
+"""Their names for ``--fault``; the others are ``die-at=STEP``."""
 
 
+_DIGITS: Final = 9
+"""Digits of a worker's number, at the most."""
 _NUMBERS: Final = {int(fault): fault for fault in Fault}
 _FAULT_BITS: Final = 8
 
 
 def fault_word(fault: Fault, before: int) -> int:
-    """What tells a worker ``fault``; ``before`` is the word that stands there.
+    """The fault word that orders ``fault``; ``before`` is the word that it replaces.
 
-    The fault's number is in the low byte, and a count above it, so that the same fault can be
-    told a second time.
+    The low byte is the fault's number. The bits above count the orders, so that the same fault
+    can be ordered a second time.
     """
     return (((before >> _FAULT_BITS) + 1) << _FAULT_BITS | fault) & (2**64 - 1)
 
 
 def fault_of(word: int) -> Fault:
-    """The fault that a word tells; NONE for a number that is none.
+    """The fault that a fault word orders; NONE for a number that is no fault's.
 
     >>> fault_of(fault_word(Fault.SIT, before=0))
     <Fault.SIT: 7>
@@ -92,100 +94,104 @@ def fault_of(word: int) -> Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
-    """What a fault does, and what has to come of it."""
+class ExpectedOutcome:
+    """What a fault does and what follows from it, in words."""
 
-    does: str
-    expect: str
+    action: str
+    """What the worker does."""
+    effect: str
+    """What to expect then."""
     finding: str | None
-    """The code that the doctor has to find; None: nothing."""
+    """The code of the finding that has to appear; None: there must be none."""
 
 
-def forecast(fault: Fault, role: Role) -> Forecast:
-    """What ``fault`` does when a worker of ``role`` makes it."""
+def expected_outcome(fault: Fault, role: Role) -> ExpectedOutcome:
+    """What follows when a worker of ``role`` makes ``fault``."""
     step = fault.dies_at
     if step is not None:
-        return _death(step, role)
+        return _after_death(step, role)
     other = step_name(role, Step.POST_PERMIT)
     match fault:
         case Fault.NO_MUTEX:
-            return Forecast(
+            return ExpectedOutcome(
                 _("leaves out mutex, and is preempted between reading the index and storing it"),
-                _("with a second one at it, items are lost or taken twice: v tells how many"),
+                _("two workers with this fault lose items or take them twice: press v to count"),
                 "items-lost",
             )
         case Fault.SWAPPED_WAITS:
-            return Forecast(
+            return ExpectedOutcome(
                 _("waits for mutex first and for its permit second"),
-                _("as soon as it has to wait for a permit, everybody waits for ever"),
+                _("as soon as it has to wait for a permit, every process waits for ever"),
                 "wrong-order",
             )
         case Fault.SKIP_POST_MUTEX:
-            return Forecast(
+            return ExpectedOutcome(
                 _("leaves the critical section once without post-mutex"),
-                _("mutex stays 0, and everybody waits for ever"),
+                _("mutex stays 0, and every process waits for ever"),
                 "dead-holder",
             )
         case Fault.SKIP_POST_PERMIT:
-            return Forecast(
+            return ExpectedOutcome(
                 _("leaves out one {step}").format(step=other),
-                _("one slot can be used no more"),
+                _("one slot can no longer be used"),
                 "lost-permit",
             )
         case Fault.DOUBLE_POST_MUTEX:
-            return Forecast(
+            return ExpectedOutcome(
                 _("posts mutex twice, once"),
-                _("two can be in the critical section at a time"),
+                _("two processes can be in the critical section at the same time"),
                 "mutex-overflow",
             )
         case Fault.DOUBLE_POST_PERMIT:
-            return Forecast(
+            return ExpectedOutcome(
                 _("does one {step} twice").format(step=other),
                 _("one permit too many: a slot is used that is not free, or not full"),
                 "lost-permit",
             )
         case Fault.SIT:
-            return Forecast(
-                _("stays in the critical section until the fault is taken off"),
-                _("everybody else waits for mutex meanwhile"),
+            return ExpectedOutcome(
+                _("stays in the critical section until the fault is taken back"),
+                _("every other process waits for mutex meanwhile"),
                 "stalled",
             )
         case Fault.PRIVATE:
-            return Forecast(
+            return ExpectedOutcome(
                 _("initialises the semaphores as sem_init(&s, 0, value) does, with pshared 0"),
-                _("whoever sleeps on one from then on is never woken by another process"),
+                _("a process that sleeps on one from then on is never woken by another process"),
                 "process-private",
             )
         case Fault.SHORT_TIMEOUT:
-            return Forecast(
+            return ExpectedOutcome(
                 _("waits 0.1 s at a time and tries again, as sem_timedwait in a loop does"),
                 _("each time it goes to the end of the queue: where others wait, it gets nothing"),
                 "starved",
             )
         case Fault.SIGNALS:
-            return Forecast(
+            return ExpectedOutcome(
                 _("gets a signal every few milliseconds, so that its waits end with EINTR"),
-                _("nothing: an interrupted wait is begun again"),
+                _("nothing: an interrupted wait is started again"),
                 None,
             )
-        case _:
-            return Forecast(_("keeps to the protocol"), _("nothing"), None)
+        case _other:
+            return ExpectedOutcome(_("keeps to the protocol"), _("nothing"), None)
 
 
-def _death(step: Step, role: Role) -> Forecast:
-    """What a SIGKILL before ``step`` leaves behind."""
-    does = _("dies by SIGKILL before {step}").format(step=step_name(role, step))
+def _after_death(step: Step, role: Role) -> ExpectedOutcome:
+    """What follows from a SIGKILL before ``step``."""
+    action = _("dies by SIGKILL before {step}").format(step=step_name(role, step))
     if step in {Step.TRANSFER, Step.POST_MUTEX}:
-        return Forecast(
-            does, _("mutex goes with it, and so does a permit: everybody waits"), "dead-holder"
+        return ExpectedOutcome(
+            action, _("mutex and a permit are lost: every process waits"), "dead-holder"
         )
     if step in {Step.WAIT_MUTEX, Step.POST_PERMIT}:
-        return Forecast(does, _("the permit in its hand is lost: a slot less"), "lost-permit")
-    return Forecast(does, _("nothing is lost: it holds nothing there"), None)
+        return ExpectedOutcome(
+            action, _("the permit that it holds is lost: one slot less"), "lost-permit"
+        )
+    return ExpectedOutcome(action, _("nothing is lost: it holds nothing there"), None)
 
 
 def fault_name(fault: Fault, role: Role = Role.PRODUCER) -> str:
-    """As ``--fault`` writes it.
+    """The fault's name for ``--fault``.
 
     >>> fault_name(Fault.SIT), fault_name(Fault.DIE_AT_TRANSFER, Role.CONSUMER)
     ('sit', 'die-at=read')
@@ -195,13 +201,13 @@ def fault_name(fault: Fault, role: Role = Role.PRODUCER) -> str:
 
 
 FaultOrder = tuple[Role | None, int | None, Fault]
-"""Whose mistake (None: everybody's; a number: that one's), and which."""
+"""Role and number of the workers that make the fault (None: all of them), and the fault."""
 
 
 def parse_fault(text: str) -> FaultOrder:
-    """``[ROLE[NUMBER]:]FAULT``: whose it is (None: everybody's) and which. ShmtuiError: neither.
+    """The fault order written as ``[ROLE[NUMBER]:]FAULT``. ShmtuiError: it is not one.
 
-    A step that only one role takes says whose it is.
+    A step that only one role has stands for that role.
 
     >>> parse_fault("sit")
     (None, None, <Fault.SIT: 7>)
@@ -210,30 +216,35 @@ def parse_fault(text: str) -> FaultOrder:
     >>> parse_fault("die-at=read")
     (<Role.CONSUMER: 'consumer'>, None, <Fault.DIE_AT_TRANSFER: 19>)
     """
-    whose, colon, what = text.rpartition(":")
-    role, number = _whose(whose, text) if colon else (None, None)
+    worker, colon, what = text.rpartition(":")
+    role, number = _parse_worker(worker, text) if colon else (None, None)
     roles = (role,) if role is not None else (Role.PRODUCER, Role.CONSUMER)
     for fault in Fault:
-        whose_word = [each for each in roles if fault and what == fault_name(fault, each)]
-        if whose_word:
-            return role if len(whose_word) == len(roles) else whose_word[0], number, fault
+        matching = [each for each in roles if fault and what == fault_name(fault, each)]
+        if matching:
+            return role if len(matching) == len(roles) else matching[0], number, fault
     names = ", ".join(WORDS.values())
     steps = ", ".join(step_name(roles[0], step) for step in PROTOCOL_STEPS)
     raise ShmtuiError(
         _(
-            "{text!r} is no fault: one of {names}, or die-at=STEP with {steps}; before it "
-            "producer: or consumer2: says whose"
+            "{text!r} is no fault: give one of {names}, or die-at=STEP with {steps}; for one role "
+            "or worker only, put producer: or consumer2: before it"
         ).format(text=text, names=names, steps=steps)
     )
 
 
-def _whose(text: str, whole: str) -> tuple[Role, int | None]:
+def _parse_worker(text: str, whole: str) -> tuple[Role, int | None]:
+    """Role and number in ``producer2``, the number None where there is none."""
     for role in (Role.PRODUCER, Role.CONSUMER):
         number = text.removeprefix(role)
-        if text.startswith(role) and (not number or number.isdecimal()):
-            return role, int(number) if number else None
+        if not text.startswith(role):
+            continue
+        if not number:
+            return role, None
+        if number.isascii() and number.isdecimal() and len(number) <= _DIGITS:
+            return role, int(number)
     raise ShmtuiError(
-        _("{whole!r}: a fault is producer's, consumer's, or one's, as in producer2:sit").format(
-            whole=whole
-        )
+        _(
+            "{whole!r}: before the colon stands producer, consumer or one worker, as in producer2:sit"
+        ).format(whole=whole)
     )

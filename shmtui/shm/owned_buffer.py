@@ -1,16 +1,13 @@
-"""A whole buffer of ours: control block, segment and semaphores, made and removed together."""
+"""A buffer that shmtui makes: control block, segment and semaphores, made and removed together."""
 
 import time
 from dataclasses import dataclass
 
 from shmtui.errors import NameInUseError, ShmtuiError
 from shmtui.i18n import _
-from shmtui.shm.control_block import (
-    ControlBlock,
-    ControlHeader,
-    Flags,
-    control_name,
-)
+from shmtui.shm.control_block import ControlBlock
+from shmtui.shm.control_format import Flags, control_name
+from shmtui.shm.control_records import ControlHeader
 from shmtui.shm.layout import Layout
 from shmtui.shm.ring import initialise, semaphore_names
 from shmtui.shm.segment import (
@@ -18,7 +15,7 @@ from shmtui.shm.segment import (
     create_segment,
     identity_at,
     map_segment,
-    refuse_beyond_memory,
+    require_free_space,
     segment_path,
     unlink_segment,
 )
@@ -26,24 +23,27 @@ from shmtui.shm.semaphore import unlink_named
 
 
 @dataclass(frozen=True, slots=True)
-class OwnBuffer:
-    """A buffer that this process made and answers for."""
+class OwnedBuffer:
+    """A buffer that this process has made, or a foreign one that it has put a control block beside."""
 
     name: str
     layout: Layout
     identity: FileIdentity
     control: ControlBlock
-    guest: bool = False
-    """The segment is somebody else's, and stays."""
+    foreign: bool = False
+    """The segment is somebody else's: :meth:`remove` leaves it."""
 
     @classmethod
-    def create(cls, name: str, layout: Layout, creator: tuple[int, int], mode: int) -> "OwnBuffer":
+    def create(
+        cls, name: str, layout: Layout, creator: tuple[int, int], mode: int
+    ) -> "OwnedBuffer":
         """Make control block, segment and semaphores, or none of them.
 
-        ``creator`` is this process's PID and start time. NameInUseError: somebody has the name.
+        ``creator`` is this process's PID and start time. NameInUseError: the name is taken.
+        ShmtuiError: there is no room, or no permission.
         """
-        refuse_taken_name(name)
-        refuse_beyond_memory(name, layout.size)
+        require_free_name(name)
+        require_free_space(name, layout.size)
         control = ControlBlock.create(name, layout, creator, time.time_ns())
         made_segment = False
         try:
@@ -67,11 +67,11 @@ class OwnBuffer:
         creator: tuple[int, int],
         *,
         assumed: bool = False,
-    ) -> "OwnBuffer":
+    ) -> "OwnedBuffer":
         """Put a control block beside somebody else's segment, so that workers can join it.
 
         ``assumed``: the layout is only the likeliest of those that fit. NameInUseError: another
-        shmtui has one there. Removing takes the block away, never the segment.
+        shmtui has put one there. ShmtuiError: the layout lacks a semaphore.
         """
         missing = layout.missing
         if missing:
@@ -81,7 +81,7 @@ class OwnBuffer:
                     "a pthread_mutex_t is none"
                 ).format(name=name, options=" ".join(f"--{role} /NAME" for role in missing))
             )
-        flags = Flags.GUEST | Flags.ASSUMED if assumed else Flags.GUEST
+        flags = Flags.FOREIGN | Flags.ASSUMED if assumed else Flags.FOREIGN
         try:
             control = ControlBlock.create(name, layout, creator, time.time_ns(), flags)
         except NameInUseError:
@@ -91,20 +91,20 @@ class OwnBuffer:
                 ).format(name=name)
             ) from None
         control.bind_segment(identity)
-        return cls(name, layout, identity, control, guest=True)
+        return cls(name, layout, identity, control, foreign=True)
 
     def remove(self) -> None:
-        """Unlink it all. A segment that took the name since is left alone.
+        """Unlink all that this process made. A segment that has taken the name since is left.
 
-        What stands in the control block by now is not asked: others may have written to it.
+        The control block's words are not read for this: other processes can have written to it.
         """
-        if not self.guest:
+        if not self.foreign:
             _unlink_buffer(self.name, self.identity, self.layout)
         unlink_segment(self.control.name)
 
 
-def refuse_taken_name(name: str) -> None:
-    """Refuse a name that a segment has: shmtui never touches one it did not make."""
+def require_free_name(name: str) -> None:
+    """NameInUseError: there is a segment of that name."""
     if identity_at(segment_path(name)) is not None:
         raise NameInUseError(
             _(
@@ -115,9 +115,9 @@ def refuse_taken_name(name: str) -> None:
 
 
 def _unlink_buffer(name: str, identity: FileIdentity, layout: Layout) -> None:
-    """Unlink a segment that a shmtui made, with its semaphores.
+    """Unlink a segment that shmtui made, with its semaphores.
 
-    Those have names made from the segment's; whatever others a layout names are somebody else's.
+    Their names are made from the segment's. Other semaphores in the layout are somebody else's.
     """
     if identity_at(segment_path(name)) == identity:
         unlink_segment(name)
@@ -128,8 +128,8 @@ def _unlink_buffer(name: str, identity: FileIdentity, layout: Layout) -> None:
 def remove_buffer(name: str, header: ControlHeader) -> None:
     """Unlink the segment that ``header`` describes, its semaphores and its control block.
 
-    Where the segment is somebody else's, the control block alone.
+    Of a segment that is somebody else's, only the control block.
     """
-    if not header.flags & Flags.GUEST:
+    if not header.flags & Flags.FOREIGN:
         _unlink_buffer(name, header.segment, header.layout)
     unlink_segment(control_name(name))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
 
     from shmtui.lessons.lesson import Lesson
-    from shmtui.session.opener import Attached, SegmentOpener
+    from shmtui.session.opener import Attachment, SegmentOpener
     from shmtui.shm.faults import Fault
     from shmtui.tui.widgets.events import EventsPanel
     from shmtui.tui.widgets.processes import ProcessesPanel
@@ -63,7 +63,7 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def __init__(
         self,
-        attachment: "Attached | None",
+        attachment: "Attachment | None",
         *,
         refresh_hz: float = 10.0,
         ascii_only: bool = False,
@@ -313,9 +313,9 @@ class DashboardApp(App[int], inherit_bindings=False):
     def action_repair(self) -> None:
         """Show the plan of a repair, and carry it out if the user agrees."""
         attachment = self.dashboard.attachment
-        if attachment is None or attachment.steering is None or attachment.mender is None:
+        if attachment is None or attachment.steering is None or attachment.make_repairer is None:
             return
-        self._dialogs.repair(attachment.mender(), attachment.steering, self.dashboard.view)
+        self._dialogs.repair(attachment.make_repairer(), attachment.steering, self.dashboard.view)
 
     def action_logs(self) -> None:
         """What the user's programs print."""
@@ -338,7 +338,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         else:
             self._dialogs.layouts(opener, *choice, view, self._go_over)
 
-    def _go_over(self, attachment: "Attached | None") -> None:
+    def _go_over(self, attachment: "Attachment | None") -> None:
         """Go over to another segment, or end where there is none to stay with."""
         if attachment is None:
             if self.dashboard.attachment is None:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shmtui.errors import ShortageError
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
-from shmtui.layouts.describe import assumed_words, convention_words
+from shmtui.layouts.describe import source_words
 from shmtui.snapshot import EMPTY, LayoutSource, Snapshot
 from shmtui.tui.event_log import EventLog
 from shmtui.tui.glyphs import Glyphs
@@ -25,7 +25,8 @@ from shmtui.tui.worker_commands import WorkerCommands
 
 if TYPE_CHECKING:
     from shmtui.monitor.sampler import Sampler
-    from shmtui.session.opener import Attached, SegmentOpener, SteeredSource
+    from shmtui.session.live_source import LiveSource
+    from shmtui.session.opener import Attachment, SegmentOpener
     from shmtui.workers.supervisor import Supervisor
 
 _KNOWN_BY = {
@@ -34,6 +35,7 @@ _KNOWN_BY = {
     LayoutSource.OPTIONS: N_("as told"),
     LayoutSource.INFERRED: N_("inferred"),
 }
+"""For the sources that are no program and no file."""
 
 
 class Dashboard:
@@ -47,7 +49,7 @@ class Dashboard:
         self,
         glyphs: Glyphs,
         refresh_hz: float = 10.0,
-        attachment: "Attached | None" = None,
+        attachment: "Attachment | None" = None,
         opener: "SegmentOpener | None" = None,
         *,
         has_lesson: bool = False,
@@ -64,7 +66,7 @@ class Dashboard:
         self.latest: Snapshot = EMPTY
         """The last sample, also while the display is frozen."""
         self._has_lesson = has_lesson
-        self._background: list[Sampler | SteeredSource] = []
+        self._background: list[Sampler | LiveSource] = []
         """The sources of runs of our workers that are not on the screen."""
         self._event_log = EventLog()
         self._heard: list[Supervisor] = []
@@ -100,7 +102,7 @@ class Dashboard:
         for supervisor in self._heard:
             supervisor.on_event = None
 
-    def attach(self, attachment: "Attached") -> bool:
+    def attach(self, attachment: "Attachment") -> bool:
         """Go over to another segment; False: it is on the screen already.
 
         The events stay, the graph starts anew.
@@ -139,10 +141,10 @@ class Dashboard:
         supervisor.on_event = self._event_log.add
         supervisor.watch(asyncio.get_running_loop())
 
-    def _report_attached(self, source: "Sampler | SteeredSource") -> None:
+    def _report_attached(self, source: "Sampler | LiveSource") -> None:
         snapshot = self._sample(source)
         if snapshot is not None:
-            self._event_log.add(Event(time.time(), Tone.INFO, attached_text(snapshot)))
+            self._event_log.add(Event(time.time(), Severity.INFO, attached_text(snapshot)))
 
     # Samples.
 
@@ -162,14 +164,14 @@ class Dashboard:
         for source in self._background:
             self._sample(source)
 
-    def _sample(self, source: "Sampler | SteeredSource") -> Snapshot | None:
+    def _sample(self, source: "Sampler | LiveSource") -> Snapshot | None:
         """One sample; None where a descriptor or memory was short, which becomes an event."""
         try:
             snapshot = source.sample()
         except ShortageError as error:
             if self._shortage_reported != str(error):
                 self._shortage_reported = str(error)
-                self._event_log.add(Event(time.time(), Tone.BAD, str(error)))
+                self._event_log.add(Event(time.time(), Severity.BAD, str(error)))
             return None
         self._shortage_reported = ""
         return snapshot
@@ -233,9 +235,8 @@ def attached_text(snapshot: Snapshot) -> str:
     source = snapshot.layout.source
     words = _("shown as bytes")
     if source is not LayoutSource.RAW:
-        words = _("layout {known_by}").format(known_by=_(_KNOWN_BY[source]))
-    if snapshot.layout.assumed:
-        words = assumed_words()
-    if snapshot.layout.by_convention:
-        words += f"; {convention_words(snapshot.layout.by_convention)}"
+        known_by = _(_KNOWN_BY[source]) if source in _KNOWN_BY else ""
+        known_by = known_by or source_words(source, snapshot.layout.origin)
+        words = _("layout {known_by}").format(known_by=known_by)
+    words = "; ".join((words, *snapshot.layout.assumptions))
     return _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from shmtui.repair.executor import Repairer
-    from shmtui.session.opener import Attached, SegmentOpener
+    from shmtui.session.opener import Attachment, SegmentOpener
     from shmtui.shm.faults import Fault
     from shmtui.tui.spans import Line
     from shmtui.tui.worker_commands import Targets
@@ -57,7 +57,7 @@ class Dialogs:
         self._app.push_screen(KillQuestion(label, view), answered)
 
     def attach(
-        self, opener: "SegmentOpener", view: ViewModel, done: "Callable[[Attached | None], None]"
+        self, opener: "SegmentOpener", view: ViewModel, done: "Callable[[Attachment | None], None]"
     ) -> None:
         """The list of all segments."""
         from shmtui.tui.screens.picker import PickerScreen
@@ -70,7 +70,7 @@ class Dialogs:
         name: str,
         options: tuple[str, ...],
         view: ViewModel,
-        done: "Callable[[Attached | None], None]",
+        done: "Callable[[Attachment | None], None]",
     ) -> None:
         """The list of the layouts that fit a segment."""
         from shmtui.tui.screens.layouts import LayoutScreen
@@ -105,21 +105,21 @@ class Dialogs:
 
     def audit(self, audit: Audit, view: ViewModel) -> None:
         """What went in beside what came out."""
-        from shmtui.diagnosis.audit import audit_lines
+        from shmtui.diagnosis.audit import audit_report
         from shmtui.tui.text import wrap
 
         self.detail(
             _("Audit"),
-            lambda width: [line(row) for text in audit_lines(audit) for row in wrap(text, width)],
+            lambda width: [line(row) for text in audit_report(audit) for row in wrap(text, width)],
             view,
         )
 
     def process(self, process: Process, view: ViewModel) -> None:
         """A process in full, as it is now."""
-        from shmtui.procfs.details import portrait
+        from shmtui.procfs.details import process_details
         from shmtui.tui.draw.process_details import portrait_text
 
-        seen, now = portrait(process.pid), time.time()
+        seen, now = process_details(process.pid), time.time()
         self.detail(
             _("Process"),
             lambda width: portrait_text(process, seen, now, width, view.glyphs),

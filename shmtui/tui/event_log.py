@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Iterable
 
-from shmtui.events import Event, Tone
-from shmtui.monitor.changes import health_news, news
+from shmtui.events import Event, Severity
+from shmtui.monitor.changes import health_events, segment_events
 from shmtui.snapshot import Health, Snapshot
 
 EVENTS_KEPT = 1000
@@ -38,15 +38,15 @@ class EventLog:
         """Take a look in; ``workers_too`` where no supervisor tells of workers."""
         before, self._previous = self._previous, snapshot
         if before is not None:
-            self.extend(news(before, snapshot, workers_too=workers_too))
+            self.extend(segment_events(before, snapshot, workers_too=workers_too))
             if before.health != snapshot.health:
-                self.extend(health_news(before.health, snapshot.health, snapshot.time))
+                self.extend(health_events(before.health, snapshot.health, snapshot.time))
         else:
-            self.extend(health_news(Health(), snapshot.health, snapshot.time))
+            self.extend(health_events(Health(), snapshot.health, snapshot.time))
         for limit in snapshot.limits:
             if limit not in self._limits_reported:
                 self._limits_reported.add(limit)
-                self.add(Event(snapshot.time, Tone.WARN, limit))
+                self.add(Event(snapshot.time, Severity.WARN, limit))
 
     def newest(self) -> tuple[Event, ...]:
         """All events, the newest first; the same tuple while nothing happened."""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.snapshot import ProcessState
 
 
@@ -53,7 +53,7 @@ class Glyphs:
     cursor: str
     space_key: str
     states: Mapping[ProcessState, str]
-    tones: Mapping[Tone, str]
+    severities: Mapping[Severity, str]
 
     def __repr__(self) -> str:
         """Its name: the table itself tells nobody anything."""
@@ -99,7 +99,7 @@ UNICODE = Glyphs(
         ProcessState.ENDED: "✗",
         ProcessState.UNKNOWN: "?",
     },
-    tones={Tone.INFO: "›", Tone.GOOD: "✓", Tone.WARN: "▲", Tone.BAD: "✗"},
+    severities={Severity.INFO: "›", Severity.GOOD: "✓", Severity.WARN: "▲", Severity.BAD: "✗"},
 )
 
 ASCII = Glyphs(
@@ -141,7 +141,7 @@ ASCII = Glyphs(
         ProcessState.ENDED: "x",
         ProcessState.UNKNOWN: "?",
     },
-    tones={Tone.INFO: ">", Tone.GOOD: "+", Tone.WARN: "!", Tone.BAD: "x"},
+    severities={Severity.INFO: ">", Severity.GOOD: "+", Severity.WARN: "!", Severity.BAD: "x"},
 )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.i18n import _
 from shmtui.procfs.identity import start_time
-from shmtui.procfs.maps import started_at
+from shmtui.procfs.process import started_at
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import UNTHROTTLED, faster, slower
 from shmtui.snapshot import Origin, Process, ProcessState

@@ -1,85 +1,100 @@
-"""One child process: a worker of ours, or a program of the user's; how it starts and what it says."""
+"""One child process: a worker of ours or a program of the user's. How it starts, what it prints."""
 
 import contextlib
 import os
 import subprocess
-import sys
-from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import shmtui
-from shmtui import i18n as language
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.procfs.identity import start_time
+from shmtui.procfs.interpreter import module_command, module_environment
 from shmtui.shm.control_block import ControlRecord
 from shmtui.shm.protocol import Role
+from shmtui.workers.output_lines import OutputLines
 
 WORKER_LINES: Final = 20
-"""Lines of a worker's stderr that are kept; it has nothing to say unless it fails."""
+"""Lines of a worker's stderr that are kept; it prints nothing unless it fails."""
 PROGRAM_LINES: Final = 10_000
 """Lines of a program's output that are kept."""
 _CHUNK: Final = 65536
-_LONGEST: Final = 4096
-"""Characters of a line; what comes without a line break is cut there."""
+_LAST_CHUNKS: Final = 16
+"""Reads after a child's end: what a pipe or a pseudo-terminal holds is fewer. A process that the
+child has left behind may print for ever."""
+
+Spawned = tuple["subprocess.Popen[bytes]", int]
+"""A process that has been started, and the descriptor that its output comes from."""
 
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """A running child and the end of its output that we hold."""
+    """A running child and the last lines of its output."""
 
     process: subprocess.Popen[bytes]
     pidfd: int
     output: int
-    """Descriptor of what it says; never blocks."""
+    """Descriptor that its output comes from; a read of it never blocks."""
     record: ControlRecord
     role: Role
     number: int
     start_rate: float
     program: tuple[str, ...] = ()
     """The command, for a program of the user's; empty for a worker."""
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=WORKER_LINES))
-    said: int = 0
-    """Lines it has said in all, those forgotten included."""
-    told_to_end: float | None = None
-    """When it was, by the monotonic clock."""
+    printed: OutputLines = field(default_factory=lambda: OutputLines(WORKER_LINES))
+    term_sent_at: float | None = None
+    """Monotonic seconds at which SIGTERM was sent; None before."""
+    leader_ended: bool = False
+    """The program itself has ended, and processes that it started have not."""
     restart: bool = False
     """Start it again once it has ended."""
-    _rest: str = ""
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """Its PID."""
         return self.process.pid
 
     @property
     def name(self) -> str:
-        """As the dashboard calls it."""
+        """Its name in the dashboard: the command, or ``producer 1``."""
         return " ".join(self.program) if self.program else f"{self.role} {self.number}"
 
-    def listen(self) -> bool:
-        """Take in what it said, so that it never blocks for a reader; False at the end."""
-        try:
-            said = os.read(self.output, _CHUNK)
-        except BlockingIOError:
-            return True
-        except OSError:
-            said = b""  # EIO: nobody holds the other end of the pseudo-terminal any more.
-        if not said:
-            self._keep(self._rest)
-            self._rest = ""
-            return False
-        *whole, rest = (self._rest + said.decode(errors="replace")).split("\n")
-        for line in whole:
-            self._keep(line.rstrip("\r"))
-        self._rest = rest[-_LONGEST:]
-        return True
+    @property
+    def lines(self) -> Sequence[str]:
+        """The last lines that it printed, the oldest first."""
+        return self.printed.lines
 
-    def _keep(self, line: str) -> None:
-        if line:
-            self.lines.append(line[:_LONGEST])
-            self.said += 1
+    @property
+    def lines_read(self) -> int:
+        """Lines that it has printed in all, those no longer kept included."""
+        return self.printed.count
+
+    def read_output(self) -> bool:
+        """Take in some of its output, so that it never blocks for a reader; False at the end."""
+        data = self._read()
+        if data is not None:
+            self.printed.feed(data)
+        return data != b""
+
+    def read_rest(self) -> None:
+        """Take in what it printed last, once it has ended."""
+        for _chunk in range(_LAST_CHUNKS):
+            data = self._read()
+            if not data:
+                break
+            self.printed.feed(data)
+        self.printed.feed(b"")
+
+    def _read(self) -> bytes | None:
+        """Some of its output; None: there is none now; no bytes: there never will be more."""
+        try:
+            return os.read(self.output, _CHUNK)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""  # EIO: no process has the other end of the pseudo-terminal open.
 
     def close(self) -> None:
         """Give the descriptors back, once it has been reaped."""
@@ -87,15 +102,54 @@ class Child:
         os.close(self.pidfd)
 
 
-def spawn_worker(segment: str, record: ControlRecord) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a worker; returns it and the descriptor of its stderr. OSError: it cannot be started."""
-    arguments = [segment, str(record.index), str(os.getpid())]
-    process = _spawn("shmtui.workers", arguments, subprocess.DEVNULL, subprocess.PIPE)
+def start_child(
+    spawn: Callable[[], Spawned],
+    record: ControlRecord,
+    role: Role,
+    number: int,
+    rate: float,
+    program: tuple[str, ...] = (),
+) -> Child:
+    """Start a child by ``spawn`` and write its PID into its record.
+
+    ShmtuiError: it cannot be started; its record is free again.
+    """
+    try:
+        process, output = spawn()
+        try:
+            pidfd = os.pidfd_open(process.pid)
+        except OSError:
+            kill_and_reap(process)
+            os.close(output)
+            raise
+    except OSError as error:
+        record.free()
+        raise ShmtuiError(
+            _(
+                "cannot start {program}: {why}; is a limit on processes or open files reached "
+                "(ulimit -u, ulimit -n)?"
+            ).format(program=" ".join(program) or f"{role} {number}", why=error.strerror)
+        ) from None
+    record.set_process(process.pid, start_time(process.pid) or 0)
+    printed = OutputLines(PROGRAM_LINES if program else WORKER_LINES)
+    return Child(process, pidfd, output, record, role, number, rate, program, printed)
+
+
+def spawn_worker(segment: str, record: ControlRecord) -> Spawned:
+    """Start a worker; its output is its stderr. OSError: it cannot be started."""
+    process = subprocess.Popen(
+        module_command("shmtui.workers", segment, str(record.index), str(os.getpid())),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        process_group=0,
+        env=module_environment(),
+    )
     assert process.stderr is not None
     try:
         output = os.dup(process.stderr.fileno())
     except OSError:
-        abandon(process)
+        kill_and_reap(process)
         raise
     finally:
         process.stderr.close()
@@ -103,36 +157,24 @@ def spawn_worker(segment: str, record: ControlRecord) -> tuple[subprocess.Popen[
     return process, output
 
 
-def led_by(leader: int) -> tuple[int, ...]:
-    """Who else is in the process group of a program: what a script of the user's started."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdecimal() and int(entry) != leader:
-            with contextlib.suppress(OSError):
-                if os.getpgid(int(entry)) == leader:
-                    found.append(int(entry))
-    return tuple(found)
+def spawn_program(command: tuple[str, ...]) -> Spawned:
+    """Start a program of the user's; its output is what it prints on stdout and stderr.
 
-
-def abandon(process: subprocess.Popen[bytes]) -> None:
-    """End a child that has just been started and cannot be looked after."""
-    process.kill()
-    process.wait()
-
-
-def spawn_program(command: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a program of the user's; returns it and the descriptor of all it prints.
-
-    It prints to a pseudo-terminal, so that the C library sends each line at once and not
-    a page at a time. OSError: it cannot be started.
+    It prints to a pseudo-terminal, so that the C library sends each line at once and not a page
+    at a time. OSError: it cannot be started.
     """
     import tty  # noqa: PLC0415 - only for programs of the user's
 
     ours, theirs = os.openpty()
     try:
         tty.setraw(theirs)
-        process = _spawn(
-            "shmtui.workers.exec_program", [str(os.getpid()), *command], theirs, theirs
+        process = subprocess.Popen(
+            module_command("shmtui.workers.exec_program", str(os.getpid()), *command),
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+            process_group=0,
+            env=module_environment(),
         )
     except BaseException:
         os.close(ours)
@@ -143,24 +185,25 @@ def spawn_program(command: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], in
     return process, ours
 
 
-def _spawn(module: str, arguments: list[str], out: int, err: int) -> subprocess.Popen[bytes]:
-    package = str(Path(shmtui.__file__).parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    paths = [package, inherited] if inherited else [package]
-    # -P keeps modules in the user's working directory from shadowing the library's.
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", module, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=err,
-        process_group=0,
-        env=os.environ
-        | {"PYTHONPATH": os.pathsep.join(paths), language.VARIABLE: language.language_in_use()},
-    )
+def kill_and_reap(process: subprocess.Popen[bytes]) -> None:
+    """End a child that has just been started, where it cannot be watched."""
+    process.kill()
+    process.wait()
+
+
+def group_members(leader: int) -> tuple[int, ...]:
+    """The other processes in the process group of ``leader``: what the user's script started."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal() and int(entry) != leader:
+            with contextlib.suppress(OSError):
+                if os.getpgid(int(entry)) == leader:
+                    found.append(int(entry))
+    return tuple(found)
 
 
 def require_command(command: tuple[str, ...]) -> None:
-    """Refuse a command that cannot start, before anything is made for it."""
+    """ShmtuiError: the command cannot start. Asked before anything is made for it."""
     import shutil  # noqa: PLC0415 - only for programs of the user's
 
     program = command[0] if command else ""

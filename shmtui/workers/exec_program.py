@@ -1,7 +1,6 @@
 """Becomes a program of the user's: ``python -m shmtui.workers.exec_program SUPERVISOR-PID COMMAND…``.
 
-Between fork and exec it asks the kernel to end it with its supervisor; the order
-survives the exec. A supervisor that died before is noticed here.
+Before the exec it asks the kernel to end it with its supervisor, which holds after the exec too.
 """
 
 import os
@@ -9,22 +8,20 @@ import signal
 import sys
 
 from shmtui.i18n import _, language_of, use_language
+from shmtui.procfs.interpreter import without_package
 from shmtui.shm import libc
 
 EXIT_CANNOT_START = 127
+"""As a shell has it for a command that is not found."""
 
 
 def main(supervisor: int, command: list[str]) -> int:
-    """Turn into ``command``; returns only where that fails."""
+    """Turn into ``command``; returns an exit code only where that fails."""
     libc.die_with_parent(signal.SIGTERM)
     if os.getppid() != supervisor:
-        return 0
-    own, _separator, inherited = os.environ.pop("PYTHONPATH", "").partition(os.pathsep)
-    del own  # The way to this package; what follows it is the user's.
-    if inherited:
-        os.environ["PYTHONPATH"] = inherited
+        return 0  # The supervisor died before the line above took effect.
     try:
-        os.execvp(command[0], command)
+        os.execvpe(command[0], command, without_package(dict(os.environ)))
     except OSError as error:
         use_language(language_of(os.environ))
         text = _("cannot start {program}: {why}").format(program=command[0], why=error.strerror)

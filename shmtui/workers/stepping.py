@@ -1,7 +1,8 @@
-"""One item by one, asked before each step: for a worker that is stepped, or told to make a fault.
+"""One item step by step: for a worker that is stepped, or that is ordered to make a fault.
 
-The plain loop knows nothing of this and stays fast; it comes here when an order says so. What
-a worker holds here is in `held`, so that it can give it back whenever it is told to end.
+The plain loop of :mod:`shmtui.workers.worker` knows none of this and stays fast; it comes here
+when an order says so. What a worker holds is listed here, so that it can give it back whenever it
+is asked to end.
 """
 
 import os
@@ -12,8 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.shm.control_block import BLOCKED, HOLDS, STEPPING, Field
+from shmtui.shm.control_format import BLOCKED, HOLDS, STEPPING, Field
 from shmtui.shm.faults import ONCE, Fault
+from shmtui.shm.fence import fence
 from shmtui.shm.protocol import SemaphoreRole, Step
 from shmtui.shm.semaphore import Semaphore
 
@@ -21,14 +23,16 @@ if TYPE_CHECKING:
     from shmtui.workers.worker import Worker
 
 NAP_NS: Final = 50_000_000
-"""How long a wait sleeps before it looks whether it is to end."""
+"""How long a wait sleeps before it reads whether it is to end."""
 SHORT_TIMEOUT_NS: Final = 100_000_000
-"""How long one waits who goes to the end of the queue again and again."""
+"""Timeout of each wait with the fault `short-timeout`."""
+GRACE_NS: Final = 700_000_000
+"""How long a worker that is to end, and holds something, still waits for a semaphore."""
 PREEMPTED: Final = (0.003, 0.05)
-"""Bounds, in seconds, of the longest pause between reading an index and storing it where mutex is
-left out. The first is a scheduler's time slice, which is what a program without a lock has to fear.
-Between the two it is the period of the pace: two who are paced alike keep their distance, and with
-a shorter pause might never meet. At less than 20 items/s they still may not."""
+"""Bounds, in seconds, of the longest pause between reading an index and storing it, with the fault
+`no-mutex`. The lower one is a time slice of the scheduler: that long a program can be preempted.
+Between the bounds it is the worker's period: two workers at the same rate keep their distance, and
+with a shorter pause might never meet. At less than 20 items/s they still may not."""
 
 _ORDER: Final = (
     Step.WAIT_PERMIT,
@@ -38,11 +42,11 @@ _ORDER: Final = (
     Step.POST_PERMIT,
     Step.PACE,
 )
-_SWAPPED: Final = (Step.WAIT_MUTEX, Step.WAIT_PERMIT, *_ORDER[2:])
+_SWAPPED_ORDER: Final = (Step.WAIT_MUTEX, Step.WAIT_PERMIT, *_ORDER[2:])
 
 
-class CarefulItem:
-    """One pass through the protocol."""
+class SteppedItem:
+    """One item's way through the protocol."""
 
     def __init__(self, worker: "Worker") -> None:
         self._worker = worker
@@ -51,16 +55,16 @@ class CarefulItem:
         self._fault = Fault.NONE
 
     def move(self, first: Step | None = None, held: tuple[Semaphore, ...] = ()) -> None:
-        """Take all steps, or those from ``first`` on with what is ``held`` by then."""
+        """Take all steps, or those from ``first`` on, with ``held`` taken already."""
         worker = self._worker
         self._held = list(held)
         self._fault = worker.fault
         order = _ORDER
         if self._fault is Fault.SWAPPED_WAITS:
-            order = _SWAPPED
-            self._made()
+            order = _SWAPPED_ORDER
+            self._report_fault()
         for step in order if first is None else order[order.index(first) :]:
-            self._gate(step)
+            self._wait_for_step(step)
             if worker.ending and not self._held:
                 return
             if not self._take(step):
@@ -68,29 +72,29 @@ class CarefulItem:
                     semaphore.post()
                 return
 
-    def _gate(self, step: Step) -> None:
-        """Stand before ``step`` until it is allowed; die here if that is the fault."""
+    def _wait_for_step(self, step: Step) -> None:
+        """Stand before ``step`` until it is allowed; die there if that is the fault."""
         words, worker = self._words, self._worker
         holds = HOLDS if step is Step.WAIT_PERMIT and self._holds_mutex() else 0
         words[Field.STEP] = step | holds
         while (allowed := words[Field.STEPS]) and not worker.ending:
-            if allowed > worker.taken + 1:
-                worker.taken += 1
+            if allowed > worker.steps_taken + 1:
+                worker.steps_taken += 1
                 break
             words[Field.STEP] = step | STEPPING | holds
-            worker.bell.wait_until(time.monotonic_ns() + NAP_NS)
+            worker.wakeup.wait_until(time.monotonic_ns() + NAP_NS)
         if not allowed:
-            worker.taken = 0
+            worker.steps_taken = 0
         words[Field.STEP] = step | holds
-        fault = worker.newest_fault()
+        fault = worker.current_fault()
         if fault.dies_at is step:
-            words[Field.FAULTED] = worker.told
+            words[Field.FAULT_MADE] = worker.fault_word
             os.kill(os.getpid(), signal.SIGKILL)
         if step is Step.WAIT_PERMIT:
             self._fault = fault
 
     def _take(self, step: Step) -> bool:
-        """Do a step; False: it is to end, and what is held has to go back."""
+        """Take a step; False: the worker is to end, and what is held has to be given back."""
         worker, fault = self._worker, self._fault
         mutex = worker.ring.semaphores[SemaphoreRole.MUTEX]
         permit, give = worker.ring.permits(worker.role)
@@ -107,29 +111,30 @@ class CarefulItem:
             case Step.POST_PERMIT:
                 self._post(give, Fault.SKIP_POST_PERMIT, Fault.DOUBLE_POST_PERMIT)
                 self._held.clear()
-            case _:
+            case _pace:
                 worker.pace()
         return True
 
     def _wait(self, semaphore: Semaphore, step: Step) -> bool:
-        """Take a permit, however long it takes; False where the end came first."""
+        """Wait for a permit or the mutex; False where the end, or an order, came first."""
         words, worker = self._words, self._worker
         if not semaphore.try_wait():
             words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
+            fence()
             words[Field.STEP] = step | BLOCKED | (HOLDS if self._holds_mutex() else 0)
             give_up_ns = 0
             hasty = self._fault is Fault.SHORT_TIMEOUT
             nap_ns = SHORT_TIMEOUT_NS if hasty else NAP_NS
             while not semaphore.wait_until(time.monotonic_ns() + nap_ns):
                 if hasty:
-                    self._made()
+                    self._report_fault()
                 if worker.ending:
-                    # Whoever holds something lets others finish first, for a moment.
-                    grace = worker.GRACE_NS if self._held else 0
+                    # What it holds may be what others need before they can post.
+                    grace = GRACE_NS if self._held else 0
                     give_up_ns = give_up_ns or time.monotonic_ns() + grace
                     if time.monotonic_ns() >= give_up_ns:
                         return False
-                elif self._to_obey() and not self._held:
+                elif self._has_orders() and not self._held:
                     return False
         self._held.append(semaphore)
         return True
@@ -137,22 +142,22 @@ class CarefulItem:
     def _holds_mutex(self) -> bool:
         return self._worker.ring.semaphores[SemaphoreRole.MUTEX] in self._held
 
-    def _to_obey(self) -> bool:
-        """Whether there are orders for a worker that runs by itself."""
+    def _has_orders(self) -> bool:
+        """Whether there are orders, for a worker that is not stepped."""
         words = self._words
-        return words[Field.ORDER] != self._worker.obeyed and not words[Field.STEPS]
+        return words[Field.ORDER] != self._worker.order_taken and not words[Field.STEPS]
 
     def _transfer(self) -> bool:
-        """Move the item, as the fault has it."""
+        """Move the item, with the fault if it is one of the transfer."""
         worker = self._worker
         if self._fault is Fault.PRIVATE:
             for semaphore in worker.ring.semaphores.values():
                 semaphore.make_private()
-            self._made()
+            self._report_fault()
         pause: Callable[[], None] | None = None
         if self._fault is Fault.NO_MUTEX:
-            pause = partial(_preempted, worker.period)
-            self._made()
+            pause = partial(_preempted, worker.pacer.period_ns / 1e9)
+            self._report_fault()
         try:
             worker.move_item(pause)
         except ShmtuiError:
@@ -160,32 +165,33 @@ class CarefulItem:
                 semaphore.post()
             raise
         if self._fault is Fault.SIT:
-            self._made()
-            while worker.newest_fault() is Fault.SIT and not worker.ending:
-                worker.bell.wait_until(time.monotonic_ns() + NAP_NS)
+            self._report_fault()
+            while worker.current_fault() is Fault.SIT and not worker.ending:
+                worker.wakeup.wait_until(time.monotonic_ns() + NAP_NS)
         return True
 
     def _post(self, semaphore: Semaphore, skip: Fault, double: Fault) -> None:
+        """Post, or not with the fault ``skip``, or twice with the fault ``double``."""
         if self._fault is not skip:
             semaphore.post()
         if self._fault is double:
             semaphore.post()
         if self._fault in {skip, double}:
-            self._made()
+            self._report_fault()
         if semaphore in self._held:
             self._held.remove(semaphore)
 
-    def _made(self) -> None:
-        """Tell that the fault was made; one that is made once is over."""
-        self._words[Field.FAULTED] = self._worker.told
+    def _report_fault(self) -> None:
+        """Record that the fault was made; one that is made once is over."""
+        self._words[Field.FAULT_MADE] = self._worker.fault_word
         if self._fault in ONCE:
             self._worker.fault = Fault.NONE
 
 
 def _preempted(period: float) -> None:
-    """Pause for a time left to chance: where two do so in step, what one loses the other makes up for.
+    """Sleep for a random time. With a fixed one two workers could pause in turn, and lose nothing.
 
-    ``period``: seconds from item to item, 0 for as fast as it can.
+    ``period``: seconds from item to item, 0 while unthrottled.
     """
     shortest, longest = PREEMPTED
     time.sleep(os.urandom(1)[0] / 256 * min(max(shortest, period), longest))

@@ -1,17 +1,12 @@
 """The loop that a worker runs: the protocol, one item at a time, with orders and telemetry.
 
-What holds, and where it comes from:
-
-* Between items a worker holds nothing. Only there does it pause or change its rate.
+* Between two items a worker holds nothing. Only there does it pause or change its rate.
 * A wait for a permit is given up for an order or for the end; nothing is held by then.
-* A wait for the mutex holds a permit. At the end it is given up after
-  ``GRACE_NS``, the permit is put back, and the worker goes.
-* Deadlines are absolute, so a late item does not delay those after it. A worker
-  that fell behind by more than ``BACKLOG_NS`` and a period was blocked, not late: it starts anew
-  from now rather than make up for it in a burst.
+* A wait for the mutex holds a permit. At the end the wait is given up after `GRACE_NS`, the
+  permit is posted back, and the worker ends.
+* When the next item is due is decided in :mod:`shmtui.workers.pacing`.
 """
 
-import math
 import signal
 import time
 from collections.abc import Callable
@@ -19,38 +14,39 @@ from types import FrameType
 from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.shm.control_block import BLOCKED, MASK, PAUSED, ControlRecord, Field
+from shmtui.shm.control_block import ControlRecord
+from shmtui.shm.control_format import BLOCKED, MASK, PAUSED, Field
 from shmtui.shm.faults import Fault, fault_of
+from shmtui.shm.fence import fence
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step
-from shmtui.shm.ring import Ring, Value, counter_after, sum_of
+from shmtui.shm.ring import Ring, Value, checksum_of, counter_after
 from shmtui.shm.semaphore import Semaphore, at_maximum
-from shmtui.workers.stepping import CarefulItem
+from shmtui.workers.pacing import Pacer
+from shmtui.workers.stepping import GRACE_NS, SteppedItem
 
-BACKLOG_NS: Final = 250_000_000
-GRACE_NS: Final = 700_000_000
-FIRST_LOOK_NS: Final = 100_000_000
-LAST_LOOK_NS: Final = 5_000_000_000
-"""How long a wait inside the protocol sleeps before it looks at its orders: short at first,
-for a signal that slipped in between the look at the flag and the sleep, then longer and
-longer, since each look costs the waiter its place in the queue."""
+FIRST_CHECK_NS: Final = 100_000_000
+LAST_CHECK_NS: Final = 5_000_000_000
+"""How long a wait for a semaphore sleeps before it reads its orders again, at first and at last.
+
+A signal that comes just before the sleep begins does not end it. The checks get rarer, since each
+costs the waiter its place in the queue."""
+NAP_NS: Final = 400_000_000
+"""How long a sleep between items lasts at the most, for the same reason."""
 STORM_SECONDS: Final = (0.002, 0.002)
-"""When the first signal of a storm comes, and how long after it the others."""
+"""Time to the first signal of the fault `signals`, and from each to the next."""
 PLAIN: Final = frozenset({Fault.NONE, Fault.SIGNALS})
 """Faults with which every step of the protocol is taken as it should be."""
-NAP_NS: Final = 400_000_000
-"""How long a sleep on the bell lasts at the most: bounds the end after a signal that
-slipped in between the look at the flag and the sleep."""
 
 _LAST_ITEM = slice(8 * Field.LAST_ITEM, 8 * Field.LAST_ITEM + 8)
 _NEVER: Final = -1
 """No order word has this value."""
 _SPINS: Final = range(40)
-"""How often a wait looks again before it sleeps: about as long as it takes to fall asleep and be
-woken, in which a peer on another processor moves an item or two."""
-_SELDOM: Final = 31
+"""Tries of a wait before it sleeps: about the time it takes to fall asleep and be woken, in which
+a peer on another processor moves an item or two."""
+_STAMP_MASK: Final = 31
 """Of an unthrottled worker's items every 32nd is timed, and the last before it waits."""
 
-# As plain numbers: in the loop a look-up in an enum would cost more than what it is for.
+# Plain numbers: in the loop the look-up of an enum's member would cost more than the store.
 _WAIT_PERMIT, _WAIT_MUTEX, _TRANSFER, _POST_MUTEX, _POST_PERMIT, _PACE = map(int, PROTOCOL_STEPS)
 _ORDER: Final = Field.ORDER
 _STEPS: Final = Field.STEPS
@@ -64,91 +60,63 @@ class Worker:
     """One producer or consumer."""
 
     def __init__(self, record: ControlRecord, ring: Ring, role: Role) -> None:
-        self.words = self._words = record.words
-        self._doubles = record.doubles
-        self.bell = self._bell = record.bell
-        self.ring = self._ring = ring
+        self.words = record.words
+        self.wakeup = record.wakeup
+        self.ring = ring
         self.role = role
+        self.pacer = Pacer()
         self.fault = Fault.NONE
-        """The fault to make; one that is made once is taken off again here."""
-        self.taken = 0
-        """Steps taken since it was first told to stop before each."""
-        self.told = 0
-        """The fault word that it has taken up."""
-        self._careful = False
+        """The fault to make; one that is made once is NONE again afterwards."""
+        self.fault_word = 0
+        """The fault word that was taken up last."""
+        self.steps_taken = 0
+        """Steps taken since the worker was ordered to stop before each."""
+        self.order_taken = 0
+        """The sequence of the orders that were taken up last."""
+        self.ending = False
+        """Whether it was asked to end."""
+        self._rates = record.doubles
+        self._stepped = False
         self._item = ring.layout.item
         self._last: memoryview[Any] = record.raw[_LAST_ITEM].cast(self._item.code or "Q")  # type: ignore[call-overload]
         self._transfer: Callable[[], Value] = self._write if role is Role.PRODUCER else ring.read
         self._counter: Value = 0
-        self._ending = False
-        self._undisturbed = _NEVER
-        """The order word for as long as items may simply flow."""
-        self._timed = 0
-        """How many items there were when the heartbeat was last that of the last item."""
-        self._obeyed = 0
-        self._period_ns = 0
-        self._due_ns = 0
+        self._plain_order = _NEVER
+        """The order word with which the plain loop goes on."""
+        self._stamped = 0
+        """Number of the item whose time the heartbeat is."""
 
-    GRACE_NS = GRACE_NS
-
-    @property
-    def ending(self) -> bool:
-        """Whether it was told to end."""
-        return self._ending
-
-    @property
-    def obeyed(self) -> int:
-        """The newest orders that it has taken up."""
-        return self._obeyed
-
-    @property
-    def period(self) -> float:
-        """Seconds from item to item, 0 for as fast as it can."""
-        return self._period_ns / 1e9
-
-    def newest_fault(self) -> Fault:
-        """The fault that it is told to make, by the newest orders."""
-        told = self._words[Field.FAULT]
-        if told != self.told:
-            self.told, self.fault = told, fault_of(told)
-            storm = self.fault is Fault.SIGNALS
-            signal.setitimer(signal.ITIMER_REAL, *(STORM_SECONDS if storm else (0, 0)))
-            if storm:
-                self._words[Field.FAULTED] = told
-        return self.fault
-
-    def end_soon(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """Ask the loop to end once nothing is held; a signal handler."""
-        self._ending = True
-        self._undisturbed = _NEVER
+    def request_end(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Have the loop end once nothing is held; a signal handler."""
+        self.ending = True
+        self._plain_order = _NEVER
 
     def run(self) -> None:
-        """Move items until told to end."""
-        words = self._words
-        self._obey()
-        self._due_ns = time.monotonic_ns()
-        while not self._ending:
-            if words[Field.ORDER] != self._obeyed:
-                self._obey()
-            elif self._careful:
-                CarefulItem(self).move()
-                self._look_at_care()
+        """Move items until asked to end."""
+        words = self.words
+        self._take_orders()
+        self.pacer.restart(time.monotonic_ns())
+        while not self.ending:
+            if words[Field.ORDER] != self.order_taken:
+                self._take_orders()
+            elif self._stepped:
+                SteppedItem(self).move()
+                self._choose_path()
             else:
                 try:
-                    self._flow()
+                    self._run_plain()
                 except ValueError:
                     raise at_maximum() from None
-        self._time_last_item()
+        self._stamp_last_item()
         words[Field.STEP] = Step.ENDED
 
-    def _flow(self) -> None:  # noqa: PLR0915 - a loop that calls nothing of ours is long
+    def _run_plain(self) -> None:  # noqa: PLR0915 - calls would cost more than they say
         """Move items by the plain protocol until there is an order or the end.
 
-        Most of what a worker does in its life is in this loop, so it is written for speed:
-        names are local, what is known here is not read back, and the time of an item that no
-        pace depends on is taken now and then.
+        A worker spends its life in this loop, so it is written for speed: names are local, what
+        is known is not read back, and an unthrottled worker reads the clock at every 32nd item.
         """
-        words, last, ring = self._words, self._last, self._ring
+        words, last, ring = self.words, self._last, self.ring
         data, index, last_slot = ring.data, ring.index(self.role), ring.layout.slots - 1
         take, give = ring.permits(self.role)
         mutex = ring.semaphores[SemaphoreRole.MUTEX]
@@ -156,10 +124,10 @@ class Worker:
         lock, unlock = mutex.acquire, mutex.release
         producing, whole = self.role is Role.PRODUCER, not self._item.is_float
         bottom, top = self._item.counter_range
-        clock, paced, value = time.monotonic_ns, self._period_ns, self._counter
+        clock, paced, value = time.monotonic_ns, self.pacer.period_ns, self._counter
         items, total = words[_ITEMS], words[_SUM]
-        self._timed = items
-        while words[_ORDER] == self._undisturbed:
+        self._stamped = items
+        while words[_ORDER] == self._plain_order:
             words[_STEP] = _WAIT_PERMIT
             if not take_permit(False) and not self._wait_for_permit(take):
                 break
@@ -170,8 +138,8 @@ class Worker:
                     break
                 if words[_STEPS]:
                     self._counter = value
-                    CarefulItem(self).move(Step.TRANSFER, (take, mutex))
-                    self._look_at_care()
+                    SteppedItem(self).move(Step.TRANSFER, (take, mutex))
+                    self._choose_path()
                     return
             words[_STEP] = _TRANSFER
             at = index[0]
@@ -188,13 +156,13 @@ class Worker:
             else:
                 value = data[at]
             index[0] = after
-            # Counted while the mutex is held, so that count and ring move together.
+            # Counted under the mutex: whoever has the mutex next sees count and ring agree.
             items += 1
             words[_ITEMS] = items
-            total = (total + (value if whole else sum_of(value))) & MASK  # type: ignore[operator]
+            total = (total + (value if whole else checksum_of(value))) & MASK  # type: ignore[operator]
             words[_SUM] = total
             last[0] = value
-            if paced or not items & _SELDOM:
+            if paced or not items & _STAMP_MASK:
                 words[_HEARTBEAT_NS] = clock()
             words[_STEP] = _POST_MUTEX
             unlock()
@@ -203,159 +171,164 @@ class Worker:
             if producing:
                 value = value + 1 if value < top else bottom
             if paced:
-                self._timed, self._counter = items, value
+                self._stamped, self._counter = items, value
                 words[_STEP] = _PACE
                 self._pace()
-                paced = self._period_ns
+                paced = self.pacer.period_ns
         self._counter = value
 
-    def _look_at_care(self) -> None:
-        """Whether the next item is one that is asked about before each step."""
-        self._careful = bool(
-            self.newest_fault() not in PLAIN or self._words[Field.STEPS] or self.taken
-        )
-        self._undisturbed = _NEVER if self._careful else self._obeyed
-        if self._ending:
-            self._undisturbed = _NEVER
+    # -- single items, for the stepped path ---------------------------------------------------
 
     def move_item(self, pause: Callable[[], None] | None) -> None:
-        """Move one item; ``pause`` comes between reading the index and storing it."""
-        self._ring.pause = pause
+        """Move one item; ``pause`` is called between reading the index and storing it."""
+        self.ring.pause = pause
         try:
-            self._account(self._transfer())
+            value = self._transfer()
         finally:
-            self._ring.pause = None
-
-    def pace(self) -> None:
-        """Wait until the next item is due, unless it goes step by step."""
-        self.words[Field.STEP] = Step.PACE
-        if self._period_ns and not self.words[Field.STEPS]:
-            self._pace()
+            self.ring.pause = None
+        words = self.words
+        words[Field.ITEMS] += 1
+        words[Field.SUM] = (words[Field.SUM] + checksum_of(value)) & MASK
+        self._last[0] = value
+        self._stamp_last_item()
 
     def _write(self) -> Value:
         value = self._counter
-        self._ring.write(value)
+        self.ring.write(value)
         self._counter = counter_after(value, self._item)
         return value
 
-    def _account(self, value: Value) -> None:
-        """Count the item while the mutex is held, so that count and ring move together."""
-        words = self._words
-        words[Field.ITEMS] += 1
-        words[Field.SUM] = (words[Field.SUM] + sum_of(value)) & MASK
-        self._last[0] = value
-        words[Field.HEARTBEAT_NS] = time.monotonic_ns()
-        self._timed = words[Field.ITEMS]
+    def pace(self) -> None:
+        """Wait until the next item is due, unless the worker goes step by step."""
+        self.words[Field.STEP] = Step.PACE
+        if self.pacer.period_ns and not self.words[Field.STEPS]:
+            self._pace()
 
-    def _time_last_item(self) -> None:
-        """Note when the last item was, before anything that takes time: it was just now."""
-        if self._words[Field.ITEMS] != self._timed:
-            self._timed = self._words[Field.ITEMS]
-            self._words[Field.HEARTBEAT_NS] = time.monotonic_ns()
+    def _stamp_last_item(self) -> None:
+        """Store the time of the last item, which was just now, before anything that takes time."""
+        if self.words[Field.ITEMS] != self._stamped:
+            self._stamped = self.words[Field.ITEMS]
+            self.words[Field.HEARTBEAT_NS] = time.monotonic_ns()
 
-    def _obey(self, *, pacing: bool = False) -> None:
-        """Take up the newest orders; holds still here for as long as they say so.
+    # -- orders -------------------------------------------------------------------------------
 
-        ``pacing``: the next item is not due yet, so a new rate moves its time.
+    def current_fault(self) -> Fault:
+        """The fault to make, by the newest orders."""
+        word = self.words[Field.FAULT]
+        if word != self.fault_word:
+            self.fault_word, self.fault = word, fault_of(word)
+            storm = self.fault is Fault.SIGNALS
+            signal.setitimer(signal.ITIMER_REAL, *(STORM_SECONDS if storm else (0, 0)))
+            if storm:
+                self.words[Field.FAULT_MADE] = word
+        return self.fault
+
+    def _choose_path(self) -> None:
+        """Choose between the plain loop and single steps for the next item."""
+        self._stepped = bool(
+            self.current_fault() not in PLAIN or self.words[Field.STEPS] or self.steps_taken
+        )
+        plain = not self._stepped and not self.ending
+        self._plain_order = self.order_taken if plain else _NEVER
+        if self.ending:  # A signal that came in the line above.
+            self._plain_order = _NEVER
+
+    def _take_orders(self, *, waiting: bool = False) -> None:
+        """Take up the newest orders, and hold still here for as long as they say so.
+
+        ``waiting``: the next item is not due yet, so a new rate moves its deadline.
         """
-        words = self._words
-        self._time_last_item()
+        words = self.words
+        self._stamp_last_item()
         while True:
-            self._obeyed = words[Field.ORDER]
-            while self._bell.try_wait():
+            self.order_taken = words[Field.ORDER]
+            fence()
+            while self.wakeup.try_wait():
                 pass
-            rate = self._doubles[Field.TARGET_RATE]
-            self._set_rate(rate, pacing=pacing)
-            words[Field.OBEYED] = self._obeyed
-            self._look_at_care()
-            if not words[Field.HOLD] or self._ending:
+            rate = self._rates[Field.TARGET_RATE]
+            self.pacer.set_rate(rate, time.monotonic_ns(), waiting=waiting)
+            words[Field.ORDER_TAKEN] = self.order_taken
+            self._choose_path()
+            if not words[Field.HOLD] or self.ending:
                 break
             self._hold()
-            pacing = False
+            waiting = False
         words[Field.STEP] = Step.PACE
 
-    def _set_rate(self, rate: float, *, pacing: bool) -> None:
-        period = 0 if math.isinf(rate) else round(1e9 / rate)
-        if self._period_ns and period:
-            if pacing:
-                # The item that is waited for was due one old period after the last one.
-                self._due_ns += period - self._period_ns
-        elif period:
-            self._due_ns = time.monotonic_ns()
-        self._period_ns = period
+    # -- waiting ------------------------------------------------------------------------------
 
     def _hold(self) -> None:
-        self._words[Field.STEP] = Step.PACE | PAUSED
-        while not self._ending and self._words[Field.ORDER] == self._obeyed:
-            self._bell.wait_until(time.monotonic_ns() + NAP_NS)
-        self._due_ns = time.monotonic_ns()
+        """Hold still until there is another order, or the end."""
+        self.words[Field.STEP] = Step.PACE | PAUSED
+        while not self.ending and self.words[Field.ORDER] == self.order_taken:
+            self.wakeup.wait_until(time.monotonic_ns() + NAP_NS)
+        self.pacer.restart(time.monotonic_ns())
 
     def _pace(self) -> None:
         """Sleep until the next item is due."""
-        words = self._words
-        self._due_ns += self._period_ns
+        words, pacer = self.words, self.pacer
         now = time.monotonic_ns()
-        if now - self._due_ns > max(BACKLOG_NS, self._period_ns):
-            self._due_ns = now
+        pacer.advance(now)
         until = words[Field.UNTIL_NS]
-        if until and self._due_ns >= until:
+        if until and pacer.due_ns >= until:
             self._hold()
             return
-        while now < self._due_ns and not self._ending:
-            self._bell.wait_until(min(self._due_ns, now + NAP_NS))
-            if words[Field.ORDER] != self._obeyed:
-                self._obey(pacing=True)
-                if not self._period_ns:
+        while now < pacer.due_ns and not self.ending:
+            self.wakeup.wait_until(min(pacer.due_ns, now + NAP_NS))
+            if words[Field.ORDER] != self.order_taken:
+                self._take_orders(waiting=True)
+                if not pacer.period_ns:
                     return
             now = time.monotonic_ns()
 
-    def _wait_for_permit(self, semaphore: Semaphore) -> bool:
-        """Sleep for a permit; False where an order or the end came first."""
-        words = self._words
-        for _ in _SPINS:
+    def _take_at_once(self, semaphore: Semaphore, step: Step) -> bool:
+        """Whether a permit came within a few tries; else the record says that ``step`` blocks."""
+        for _spin in _SPINS:
             if semaphore.acquire(False):
                 return True
-        self._time_last_item()
-        words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
-        words[Field.STEP] = Step.WAIT_PERMIT | BLOCKED
-        nap = FIRST_LOOK_NS
-        while not self._ending and words[Field.ORDER] == self._obeyed:
-            if semaphore.wait_until(time.monotonic_ns() + nap):
+        self._stamp_last_item()
+        self.words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
+        fence()
+        self.words[Field.STEP] = step | BLOCKED
+        return False
+
+    def _wait_for_permit(self, semaphore: Semaphore) -> bool:
+        """Sleep for a permit; False where an order or the end came first."""
+        if self._take_at_once(semaphore, Step.WAIT_PERMIT):
+            return True
+        check_ns = FIRST_CHECK_NS
+        while not self.ending and self.words[Field.ORDER] == self.order_taken:
+            if semaphore.wait_until(time.monotonic_ns() + check_ns):
                 return True
-            nap = min(nap * 10, LAST_LOOK_NS)
+            check_ns = min(check_ns * 10, LAST_CHECK_NS)
         return False
 
     def _wait_for_mutex(self, semaphore: Semaphore) -> bool:
-        """Sleep for the mutex with a permit in hand; False where the end came and it did not."""
-        words = self._words
-        for _ in _SPINS:
-            if semaphore.acquire(False):
-                return True
-        self._time_last_item()
-        words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
-        words[Field.STEP] = Step.WAIT_MUTEX | BLOCKED
-        nap, give_up_ns = FIRST_LOOK_NS, 0
+        """Sleep for the mutex while holding a permit; False where the end came and it did not."""
+        if self._take_at_once(semaphore, Step.WAIT_MUTEX):
+            return True
+        check_ns, give_up_ns = FIRST_CHECK_NS, 0
         while True:
             now = time.monotonic_ns()
-            if self._ending:
+            if self.ending:
                 give_up_ns = give_up_ns or now + GRACE_NS
-                nap = give_up_ns - now
-                if nap <= 0:
+                check_ns = give_up_ns - now
+                if check_ns <= 0:
                     return False
-            if semaphore.wait_until(now + nap):
+            if semaphore.wait_until(now + check_ns):
                 return True
-            nap = min(nap * 10, LAST_LOOK_NS)
+            check_ns = min(check_ns * 10, LAST_CHECK_NS)
 
 
 def run_worker(record: ControlRecord, ring: Ring, role: Role) -> None:
     """Run a worker in this process until SIGTERM, SIGINT or SIGHUP.
 
-    SIGURG says that there are orders: it ends a wait, and is ignored by a process that has
-    not come this far.
+    SIGURG says that there are orders: it ends a wait. Its default action is to be ignored, so it
+    does no harm to a worker that has not come this far.
     """
     worker = Worker(record, ring, role)
     for number in (signal.SIGURG, signal.SIGALRM):
         signal.signal(number, lambda _signal, _frame: None)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, worker.end_soon)
+        signal.signal(number, worker.request_end)
     worker.run()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from shmtui.procfs.maps import processes
+from shmtui.procfs.process import processes
 from tests.benchmarks.effort import Effort, interleaved, progress
 from tests.benchmarks.programs import SHMTUI, Cost, Screen, crew, find, install_glances
 from tests.benchmarks.tables import Figures, Table

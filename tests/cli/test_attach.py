@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from shmtui.shm.control_block import control_name
+from shmtui.shm.control_format import control_name
 from shmtui.shm.segment import identity_at, segment_path
 from tests.conftest import MakeBuffer
 from tests.program import run_shmtui, stat_json

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.shm.control_block import control_name
+from shmtui.shm.control_format import control_name
 from shmtui.shm.segment import NAME_MAX, segment_path
 from tests.program import HeadlessRun, run_shmtui, running, stat_json
 from tests.report.contract import check
@@ -166,7 +166,7 @@ def test_keep_and_rm(name: str) -> None:
     assert record["segment"]["mode"] == "0640"
     assert {p["state"] for p in record["processes"]} == {"ended"}
     other = run_shmtui("run", name + "2", "--headless", "--duration", "0.1")
-    assert "swept" not in other.stderr
+    assert f"swept {name}" not in other.stderr
     assert not gone(name)
     done = run_shmtui("rm", name)
     assert (done.returncode, done.stderr) == (0, "")

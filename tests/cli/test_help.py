@@ -10,10 +10,16 @@ import pytest
 
 from shmtui import __version__
 from shmtui.cli.main import main
+from shmtui.cli.translation import COMMANDS
 from shmtui.shm.segment import create_segment, unlink_segment
 from tests.program import run_shmtui
 
-COMMANDS = sorted(main.commands)
+
+def loaded(name: str) -> click.Command:
+    """The command of that name."""
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    return command
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -29,7 +35,7 @@ def test_help_has_an_example(command: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_says_what_it_does(command: str) -> None:
     """No option stands there without a word."""
-    options = [p for p in main.commands[command].params if isinstance(p, click.Option)]
+    options = [p for p in loaded(command).params if isinstance(p, click.Option)]
     assert not [option.name for option in options if not option.help]
 
 
@@ -81,9 +87,7 @@ def test_commands_and_options_complete() -> None:
 def test_a_list_of_commands_says_each_in_full() -> None:
     """Neither cut short by the list, nor at a comma by fish."""
     assert "..." not in run_shmtui("--help").stdout.partition("Commands:")[2]
-    assert not [
-        name for name, command in main.commands.items() if "," in command.get_short_help_str()
-    ]
+    assert not [name for name in COMMANDS if "," in loaded(name).get_short_help_str()]
 
 
 def test_names_complete_with_what_there_is(name: str) -> None:

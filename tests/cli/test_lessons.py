@@ -1,17 +1,16 @@
 """Every lesson, in a real terminal: the scene is as its text says, and so is what its keys do."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from shmtui.cli.lab import PREFIX, course_programs, sweep_lessons
 from shmtui.lessons.lesson import Lesson
 from shmtui.lessons.scenes import LESSONS
-from shmtui.shm.segment import SHM_DIR, create_segment, unlink_segment
+from shmtui.lessons.workspace import PREFIX
+from shmtui.shm.segment import SHM_DIR
 from tests.cli.test_help import completions
 from tests.program import run_shmtui, worker_records
 from tests.terminal import Terminal
@@ -141,48 +140,6 @@ def test_the_two_programs_hang_in_python_too(tmp_path: Path) -> None:
         seen.wait_for(lambda text: "esc closes" not in text)
         seen.press("q")
         assert seen.wait() == 0
-
-
-def test_without_a_compiler_the_programs_are_python(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A compiler that fails is none."""
-    for path, made in ((str(tmp_path), None), (os.environ["PATH"], "cc")):
-        monkeypatch.setenv("PATH", path)
-        if made is not None:
-            (tmp_path / made).write_text("#!/bin/sh\nexit 1\n")
-            (tmp_path / made).chmod(0o755)
-            monkeypatch.setenv("PATH", f"{tmp_path}:{path}")
-        produce, consume = course_programs("/shmtui-test-none", tmp_path)
-        assert produce[1:] == (
-            "-P",
-            "-m",
-            "shmtui.workers.sample_peer",
-            "producer",
-            "/shmtui-test-none",
-        )
-        assert consume[-2:] == ("consumer", "/shmtui-test-none")
-
-
-def test_what_a_killed_lesson_left_is_swept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The segment of a PID that is gone goes; that of one who lives stays, and other names do."""
-    with subprocess.Popen(["true"]) as gone:
-        pass
-    names = [f"/{PREFIX}{gone.pid}", f"/{PREFIX}{os.getpid()}", f"/{PREFIX}{gone.pid}x"]
-    for name in names:
-        create_segment(name, 128)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folders = [tmp_path / f"shmtui-lab-{pid}-x" for pid in (gone.pid, os.getpid())]
-    for folder in folders:
-        folder.mkdir()
-        (folder / "produtor").touch()
-    sweep_lessons()
-    assert [folder.exists() for folder in folders] == [False, True]
-    assert [name[1:] in os.listdir(SHM_DIR) for name in names] == [False, True, True]
-    for name in names[1:]:
-        unlink_segment(name)
 
 
 def test_the_list_and_a_lesson_that_there_is_none_of() -> None:

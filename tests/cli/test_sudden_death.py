@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from shmtui.session.cleanup import UNREADY_SECONDS, sweep
-from shmtui.shm.control_block import MAGIC, ControlBlock, control_name
+from shmtui.shm.control_block import ControlBlock
+from shmtui.shm.control_format import MAGIC, control_name
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.segment import map_segment, segment_path
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun, run_shmtui, running, worker_records
 from tests.waiting import poll
+
+pytestmark = pytest.mark.alone
 
 ONE_RUN = ("run", "--headless", "--duration", "0.1")
 
@@ -55,19 +58,19 @@ def leave(_run: HeadlessRun) -> None:
 def test_workers_follow_and_the_rest_is_swept(
     name: str, new_name: Callable[[], str], being: Callable[[HeadlessRun], None], kind: str
 ) -> None:
-    """Working, paused, blocked or stopped: within two seconds no worker is left; the next start
-    removes the names and says so in a line.
+    """Working, paused, blocked or stopped: no worker is left; the next start removes the names and
+    says so in a line.
     """
     rates = ("--produce-rate", "max", "--consume-rate", "0.01" if being is block else "max")
     with HeadlessRun(name, "--semaphores", kind, *rates) as run:
         pids = run.pids
         being(run)
         assert run.end(signal.SIGKILL) == -signal.SIGKILL
-    poll(lambda: not running(pids), "workers are gone", 2)
+    poll(lambda: not running(pids), "workers are gone")
     assert Path(segment_path(name)).exists()
     done = run_shmtui(*ONE_RUN, new_name())
     assert done.returncode == 0
-    (line,) = (text for text in done.stderr.splitlines() if "swept" in text)
+    (line,) = (text for text in done.stderr.splitlines() if f"swept {name}," in text)
     assert f"swept {name}, left behind by PID {run.process.pid}" in line
     assert not [entry for entry in os.listdir("/dev/shm") if name[1:] in entry]
 
@@ -93,11 +96,11 @@ def test_rm_takes_a_leftover(name: str) -> None:
 def test_a_live_run_is_nobodys_litter(name: str, new_name: Callable[[], str]) -> None:
     """The sweep takes nothing from a run that lives, nor from one that somebody still maps."""
     with HeadlessRun(name) as run:
-        assert "swept" not in run_shmtui(*ONE_RUN, new_name()).stderr
+        assert f"swept {name}" not in run_shmtui(*ONE_RUN, new_name()).stderr
         assert len(worker_records(name)) == 2
         mapping = map_segment(name)
         run.end(signal.SIGKILL)
-        assert "swept" not in run_shmtui(*ONE_RUN, new_name()).stderr
+        assert f"swept {name}" not in run_shmtui(*ONE_RUN, new_name()).stderr
         assert Path(segment_path(name)).exists()
         mapping.close()
     assert f"swept {name}" in run_shmtui(*ONE_RUN, new_name()).stderr
@@ -152,7 +155,7 @@ def test_a_strangers_file_is_not_swept(name: str, content: bytes) -> None:
 def test_a_block_of_another_name_is_not_obeyed(make_buffer: MakeBuffer, name: str) -> None:
     """A dead block copied beside another segment's name removes nothing of it."""
     path = orphaned(name)
-    victim: OwnBuffer = make_buffer()
+    victim: OwnedBuffer = make_buffer()
     target = Path(segment_path(control_name(victim.name)))
     target.write_bytes(path.read_bytes())
     path.unlink()

@@ -22,7 +22,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import RATE_LADDER, Role
 from shmtui.shm.ring import semaphore_names
 from shmtui.shm.segment import unlink_segment
@@ -61,7 +61,7 @@ class Mix:
         layout = seed_layout(
             slots, ITEM_TYPES["int32"], running_libc(), semaphore_names(name) if named else ()
         )
-        self.buffer = OwnBuffer.create(name, layout, own_identity(), 0o600)
+        self.buffer = OwnedBuffer.create(name, layout, own_identity(), 0o600)
         self._closing.callback(unlink_segment, name)
         self._closing.callback(self.buffer.remove)
         self._supervisor = Supervisor(self.buffer, {r: rng.choice(RATE_LADDER) for r in ROLES})
@@ -112,7 +112,7 @@ class Mix:
         """Do one thing that may be done to a healthy buffer."""
         supervisor, rng = self._supervisor, self._rng
         role = rng.choice(ROLES)
-        supervisor._reap_ready(0)
+        supervisor.reap(0)
         crew = self._pids[role] = [pid for pid in self._pids[role] if pid in supervisor.pids]
         what = rng.choice(("rate", "rate", "rate", "pause", "resume", "add", "end", "program"))
         if what == "add" and len(crew) < MOST:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shmtui.diagnosis.health import diagnose
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
-from shmtui.shm.control_block import Condition
+from shmtui.shm.control_format import RecordState
 from shmtui.shm.protocol import Role, SemaphoreRole, Step
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import identity_at, map_segment, segment_path, unlink_segment
@@ -109,7 +109,7 @@ def kill_at(name: str, step: Step) -> None:
 
     def caught() -> bool:
         for record in worker_records(name):
-            if record.condition is not Condition.LIVE:
+            if record.state is not RecordState.LIVE:
                 continue
             os.kill(record.pid, signal.SIGSTOP)
             now = next(r for r in worker_records(name) if r.pid == record.pid)
@@ -124,7 +124,7 @@ def kill_at(name: str, step: Step) -> None:
 
 TAKE_A_PERMIT = """
 import sys
-from shmtui.shm.control_file import read_header
+from shmtui.shm.control_records import read_header
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import map_segment
@@ -268,7 +268,7 @@ def test_somebody_who_might_hold_it_is_not_called_dead() -> None:
 def test_what_is_hidden_lowers_the_certainty() -> None:
     """A process that cannot be looked at makes a finding likely, not certain."""
     looks = [
-        replace(shown(t / 4, 1, 3, 0, peer(2, Role.CONSUMER, FULL)), hidden=True) for t in range(8)
+        replace(shown(t / 4, 1, 3, 0, peer(2, Role.CONSUMER, FULL)), unseen=True) for t in range(8)
     ]
     (finding,) = diagnose(looks).findings
     assert (finding.code, finding.certainty) == ("lost-permit", Certainty.LIKELY)
@@ -286,7 +286,7 @@ def test_what_is_hidden_lowers_the_certainty() -> None:
 def test_any_history_has_a_diagnosis(
     looks: list[tuple[int, int, int, SemaphoreRole | None]],
 ) -> None:
-    """No history breaks the doctor, and its verdict agrees with its findings."""
+    """No history breaks the doctor, and its status agrees with its findings."""
     history = [
         shown(n / 4, m, e, f, peer(1, Role.UNKNOWN, on)) for n, (m, e, f, on) in enumerate(looks)
     ]

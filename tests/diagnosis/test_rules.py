@@ -161,7 +161,7 @@ def test_where_nobody_waits_yet_it_is_given_a_moment() -> None:
 
 def test_whether_the_hidden_wait_is_not_to_be_known() -> None:
     """One look at the segment of somebody else says it, and says that it may be wrong."""
-    finding = found(replace(zeroed(Libc.GLIBC), hidden=True), "never-initialised", 0.4)
+    finding = found(replace(zeroed(Libc.GLIBC), unseen=True), "never-initialised", 0.4)
     assert finding is not None
     assert finding.certainty is Certainty.LIKELY
 

@@ -10,19 +10,19 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from shmtui.shm.control_block import (
+from shmtui.shm.control_format import (
     CAPACITY,
     HEADER_SIZE,
     LAYOUT_ROOM,
     MAGIC,
     RECORD_SIZE,
     VERSION,
-    Condition,
     Flags,
+    RecordState,
 )
 from shmtui.shm.item_shape import Array, Bits, Part, Record, Scalar, Shape, Text
 from shmtui.shm.layout import ITEM_TYPES, ItemType, Layout, seed_layout
-from shmtui.shm.layout_text import layout_text
+from shmtui.shm.layout_spec import layout_text
 from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
@@ -78,7 +78,7 @@ def record(random: Random, pid: int, start: int) -> bytes:
         random.choice(WORDS) if random.random() < 0.5 else random.getrandbits(64) for _ in range(32)
     ]
     words[0], words[1], words[2] = pid, start, random.choice((1, 2, 2, 3))
-    words[4] = random.choice((Condition.LIVE, Condition.LIVE, Condition.ENDED, 7))
+    words[4] = random.choice((RecordState.LIVE, RecordState.LIVE, RecordState.ENDED, 7))
     words[16] = random.choice((0, 1, 4, 6, 7, 8, 0x105, 0x203, 0x802, 2**64 - 1))
     return struct.pack("=32Q", *words)
 

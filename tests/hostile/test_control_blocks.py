@@ -15,10 +15,10 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.session.cleanup import remove, sweep
-from shmtui.shm.control_block import Field, control_name
+from shmtui.shm.control_format import Field, control_name
 from shmtui.shm.layout import Layout
-from shmtui.shm.layout_text import layout_text
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.layout_spec import layout_text
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
 from shmtui.snapshot import LayoutSource, ProcessState
@@ -189,7 +189,7 @@ def test_a_run_removes_what_it_made_whatever_its_block_says_by_then(
     make_buffer: MakeBuffer, strangers: dict[Path, tuple[int, ...]]
 ) -> None:
     """Written over while it runs, the block changes nothing of how the run cleans up."""
-    own: OwnBuffer = make_buffer(named=True)
+    own: OwnedBuffer = make_buffer(named=True)
     made = [SHM / own.name[1:], SHM / control_name(own.name)[1:]]
     made += [SHM / f"sem.{name[1:]}" for _role, name in own.layout.names]
     own.control.memory[:4096] = next(blocks_that_name(strangers, own.name))[:4096]
@@ -203,7 +203,7 @@ def test_a_record_of_another_process_is_no_worker(make_buffer: MakeBuffer) -> No
     buffer = make_buffer()
     pid, start = own_identity()
     for number, started in ((1, start), (2, start + 1)):
-        record = buffer.control.enlist(Role.PRODUCER, number, 1.0, hold=False)
+        record = buffer.control.claim_record(Role.PRODUCER, number, 1.0, hold=False)
         record.words[Field.START_TIME] = started
         record.words[Field.PID] = pid
     sampler = Sampler(buffer.name)

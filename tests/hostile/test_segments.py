@@ -161,7 +161,7 @@ def watch_in_spite_of(home: Path, seed: int, looks: int) -> int:
                     snapshot = sampler.sample()
                     told(snapshot)
                     drawn(snapshot, sampler)
-                    sampler.watch()
+                    sampler.sample_ring()
                     seen += 1
             listed(home)
     finally:

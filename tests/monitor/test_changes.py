@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.events import Tone
-from shmtui.monitor.changes import health_news, news
+from shmtui.events import Severity
+from shmtui.monitor.changes import health_events, segment_events
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     EMPTY,
@@ -47,7 +47,7 @@ def foreign(pid: int, role: Role = Role.UNKNOWN, **changes: Any) -> Process:
 
 def texts(previous: Snapshot, current: Snapshot, **options: bool) -> list[str]:
     """What is told."""
-    return [event.text for event in news(previous, current, **options)]
+    return [event.text for event in segment_events(previous, current, **options)]
 
 
 def test_nothing_is_nothing() -> None:
@@ -80,7 +80,7 @@ def test_the_last_to_leave_is_told() -> None:
     """Unless somebody may map it whom this user cannot see."""
     before = look(foreign(1))
     assert texts(before, look())[-1] == "nobody maps /jobs any more"
-    assert texts(before, look(hidden=True)) == ["./p1 (PID 1) left"]
+    assert texts(before, look(unseen=True)) == ["./p1 (PID 1) left"]
 
 
 def test_an_end_that_is_still_news_says_how() -> None:
@@ -135,12 +135,12 @@ PROCESSES = st.lists(
 def test_any_two_looks_make_sentences(
     before: list[Process], after: list[Process], workers_too: bool
 ) -> None:
-    """Whoever comes and goes, under whatever name; and standing still is no news."""
+    """Whoever comes and goes, under whatever name; and standing still is no segment_events."""
     one, two = look(*before), look(*after)
-    for event in news(one, two, workers_too=workers_too):
+    for event in segment_events(one, two, workers_too=workers_too):
         assert event.time == two.time
         assert event.text
-    assert news(two, two, workers_too=workers_too) == ()
+    assert segment_events(two, two, workers_too=workers_too) == ()
 
 
 def finding(code: str, severity: Status, subject: str = "") -> Finding:
@@ -153,19 +153,20 @@ def test_findings_come_and_go_as_events() -> None:
     dead = finding("dead-holder", Status.CRITICAL)
     ghosts = [finding("ghost-waiter", Status.WARNING, of) for of in ("empty", "full")]
     none, all_three = Health(Status.OK), Health(Status.CRITICAL, (dead, *ghosts))
-    came = health_news(none, all_three, 2.0)
-    assert [(e.tone, e.text) for e in came] == [
-        (Tone.BAD, "dead-holder: it is so"),
-        (Tone.WARN, "ghost-waiter: it is so"),
-        (Tone.WARN, "ghost-waiter: it is so"),
+    came = health_events(none, all_three, 2.0)
+    assert [(e.severity, e.text) for e in came] == [
+        (Severity.BAD, "dead-holder: it is so"),
+        (Severity.WARN, "ghost-waiter: it is so"),
+        (Severity.WARN, "ghost-waiter: it is so"),
     ]
-    assert health_news(all_three, all_three, 2.0) == ()
-    went = health_news(all_three, Health(Status.WARNING, (ghosts[0],)), 2.0)
-    assert [(e.tone, e.text) for e in went] == [
-        (Tone.GOOD, "dead-holder is over"),
-        (Tone.GOOD, "ghost-waiter of full is over"),
+    assert health_events(all_three, all_three, 2.0) == ()
+    went = health_events(all_three, Health(Status.WARNING, (ghosts[0],)), 2.0)
+    assert [(e.severity, e.text) for e in went] == [
+        (Severity.GOOD, "dead-holder is over"),
+        (Severity.GOOD, "ghost-waiter of full is over"),
     ]
     longer = replace(dead, claim="it is so, and worse")
     assert (
-        health_news(Health(Status.CRITICAL, (dead,)), Health(Status.CRITICAL, (longer,)), 2.0) == ()
+        health_events(Health(Status.CRITICAL, (dead,)), Health(Status.CRITICAL, (longer,)), 2.0)
+        == ()
     )

@@ -151,10 +151,10 @@ def test_flow_is_proved_or_bounded(ring: Ring) -> None:
     sampler = Sampler(ring.name, LayoutOptions(header=PEERS / "ring.h"))
     before = len(ring.logged())
     first = sampler.sample().monotonic_ns
-    sampler.watch()
+    sampler.sample_ring()
 
     def measured() -> float | None:
-        sampler.watch()
+        sampler.sample_ring()
         rates = sampler.sample().throughput
         return rates.produced_per_s if rates.method is Method.SEQUENCE else None
 

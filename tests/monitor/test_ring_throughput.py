@@ -1,4 +1,4 @@
-"""The meter: what looks at a ring prove of the flow, and nothing more."""
+"""The estimator: what looks at a ring prove of the flow, and nothing more."""
 
 import struct
 from dataclasses import replace
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.monitor.ring_sample import RUN, RingLook
-from shmtui.monitor.ring_throughput import RingMeter, moved
+from shmtui.monitor.ring_reader import RUN, RingSample
+from shmtui.monitor.ring_throughput import ThroughputEstimator, moved
 from shmtui.shm.layout import ITEM_TYPES
 from shmtui.snapshot import Method
 
@@ -17,7 +17,7 @@ SECOND = 1_000_000_000
 
 
 class Model:
-    """A ring as it is, whose looks the meter is given."""
+    """A ring as it is, whose looks the estimator is given."""
 
     def __init__(self, slots: int, payload: str) -> None:
         self.slots = slots
@@ -38,14 +38,14 @@ class Model:
             self.values[self.produced % self.slots] = value
             self.produced += 1
 
-    def look(self, at_ns: int) -> RingLook:
+    def look(self, at_ns: int) -> RingSample:
         """What a reader sees now."""
         at = self.produced % self.slots
         newest = tuple(
             self.values[(at - n) % self.slots] for n in range(1, min(RUN, self.slots) + 1)
         )
         data = struct.pack(f"={self.slots}i", *self.values)
-        return RingLook(at_ns, at, at, 0, data, newest)
+        return RingSample(at_ns, at, at, 0, data, newest)
 
 
 @given(
@@ -72,12 +72,12 @@ def test_no_step_is_ever_overstated(slots: int, payload: str, steps: list[int]) 
 
 def test_consecutive_numbers_prove_any_speed() -> None:
     """At a hundred thousand a second through five slots the shown rate is the true one."""
-    model, meter = Model(5, "consecutive"), RingMeter(5, INT)
+    model, estimator = Model(5, "consecutive"), ThroughputEstimator(5, INT)
     model.produce(9)
     for tick in range(31):
-        meter.add(model.look(tick * SECOND // 10))
+        estimator.add(model.look(tick * SECOND // 10))
         model.produce(10_000)
-    rates = meter.throughput()
+    rates = estimator.throughput()
     assert rates.method is Method.SEQUENCE
     assert rates.produced_per_s == 100_000
     assert rates.consumed_per_s == 100_000
@@ -85,22 +85,22 @@ def test_consecutive_numbers_prove_any_speed() -> None:
 
 def test_an_index_that_counts_on_is_exact() -> None:
     """Where ``in`` is never reduced it is the number of items, whatever the payload."""
-    model, meter = Model(5, "constant"), RingMeter(5, INT)
+    model, estimator = Model(5, "constant"), ThroughputEstimator(5, INT)
     model.produced = 2**32 - 40_000
     for tick in range(31):
-        meter.add(replace(model.look(tick * SECOND // 10), made=model.produced % 2**32))
+        estimator.add(replace(model.look(tick * SECOND // 10), made=model.produced % 2**32))
         model.produce(5_000)
-    rates = meter.throughput()
+    rates = estimator.throughput()
     assert (rates.produced_per_s, rates.method) == (50_000, Method.INDEX)
 
 
 def test_what_may_have_gone_round_is_a_bound() -> None:
     """A constant payload proves nothing: the rate is a bound, below the truth."""
-    model, meter = Model(5, "constant"), RingMeter(5, INT)
+    model, estimator = Model(5, "constant"), ThroughputEstimator(5, INT)
     for tick in range(31):
-        meter.add(model.look(tick * SECOND // 10))
+        estimator.add(model.look(tick * SECOND // 10))
         model.produce(7)
-    rates = meter.throughput()
+    rates = estimator.throughput()
     assert rates.method is Method.LOWER_BOUND
     assert rates.produced_per_s is not None
     assert rates.produced_per_s <= 70
@@ -109,15 +109,15 @@ def test_what_may_have_gone_round_is_a_bound() -> None:
 @pytest.mark.parametrize("seconds_each", [1, 2])
 def test_slow_flow_becomes_exact_with_time(seconds_each: int) -> None:
     """The course's paces are bounds at first, and numbers once a look more or less is nothing."""
-    model, meter = Model(64, "consecutive"), RingMeter(64, INT)
+    model, estimator = Model(64, "consecutive"), ThroughputEstimator(64, INT)
     model.produce(100)
     methods = []
     for tick in range(300):
-        meter.add(model.look(tick * SECOND // 10))
+        estimator.add(model.look(tick * SECOND // 10))
         if tick % (10 * seconds_each) == 9:
             model.produce(1)
-        methods.append(meter.throughput().method)
-    rates = meter.throughput()
+        methods.append(estimator.throughput().method)
+    rates = estimator.throughput()
     assert Method.LOWER_BOUND in methods
     assert rates.method is Method.SEQUENCE
     assert rates.produced_per_s is not None
@@ -126,12 +126,12 @@ def test_slow_flow_becomes_exact_with_time(seconds_each: int) -> None:
 
 def test_zero_is_said_late() -> None:
     """Ten seconds without an item may be a slow worker's pace; twenty are standstill."""
-    model, meter = Model(64, "consecutive"), RingMeter(64, INT)
+    model, estimator = Model(64, "consecutive"), ThroughputEstimator(64, INT)
     model.produce(100)
     shown = []
     for tick in range(201):
-        meter.add(model.look(tick * SECOND // 10))
-        shown.append(meter.throughput())
+        estimator.add(model.look(tick * SECOND // 10))
+        shown.append(estimator.throughput())
     assert shown[110].method is Method.LOWER_BOUND
     assert shown[-1].method is Method.SEQUENCE
     assert shown[-1].produced_per_s == 0
@@ -139,26 +139,26 @@ def test_zero_is_said_late() -> None:
 
 def test_a_counter_that_starts_anew_proves_nothing() -> None:
     """0…9 over and over, ten items a look and now and then one more: no number is made of it."""
-    model, meter = Model(5, "periodic"), RingMeter(5, INT)
+    model, estimator = Model(5, "periodic"), ThroughputEstimator(5, INT)
     for tick in range(60):
-        meter.add(model.look(tick * SECOND // 10))
+        estimator.add(model.look(tick * SECOND // 10))
         model.produce(10 + (tick % 3 == 0))
-    assert meter.throughput().method is Method.LOWER_BOUND
+    assert estimator.throughput().method is Method.LOWER_BOUND
 
 
 def test_two_looks_are_needed() -> None:
     """One look proves nothing at all: unknown, not zero."""
-    meter = RingMeter(5, INT)
-    meter.add(Model(5, "random").look(0))
-    assert meter.throughput().produced_per_s is None
+    estimator = ThroughputEstimator(5, INT)
+    estimator.add(Model(5, "random").look(0))
+    assert estimator.throughput().produced_per_s is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), min_size=2, max_size=30))
 def test_no_row_of_looks_is_too_odd(seen: list[tuple[int, int]]) -> None:
     """An occupancy may have been caught in passing: whatever comes out is no negative rate."""
-    meter = RingMeter(5, INT)
+    estimator = ThroughputEstimator(5, INT)
     for tick, (in_, full) in enumerate(seen):
-        meter.add(RingLook(tick * SECOND // 4, in_, 0, full, None, None))
-        rates = meter.throughput()
+        estimator.add(RingSample(tick * SECOND // 4, in_, 0, full, None, None))
+        rates = estimator.throughput()
         assert (rates.produced_per_s or 0) >= 0
         assert (rates.consumed_per_s or 0) >= 0

@@ -3,17 +3,25 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.monitor.role_inference import ENOUGH, Moment, Stamp, Witness, movers
+from shmtui.monitor.role_inference import (
+    ENOUGH,
+    ContextSwitchSample,
+    RoleInference,
+    RunStamp,
+    movers,
+)
 from shmtui.shm.protocol import Role
 
 PIDS = (1, 2, 3)
 ROLES = st.fixed_dictionaries({pid: st.sampled_from(list(Role)) for pid in PIDS})
 
 
-def moment(turns: dict[int, int | None], in_: int, out: int) -> Moment:
+def moment(turns: dict[int, int | None], in_: int, out: int) -> ContextSwitchSample:
     """A look at which everybody has had so many turns; None: nobody can tell."""
-    stamps: dict[int, Stamp] = {p: None if n is None else b"%d" % n for p, n in turns.items()}
-    return Moment(stamps, in_, out, stamps)
+    run_stamps: dict[int, RunStamp] = {
+        p: None if n is None else b"%d" % n for p, n in turns.items()
+    }
+    return ContextSwitchSample(run_stamps, in_, out, run_stamps)
 
 
 @given(
@@ -46,27 +54,27 @@ def test_one_who_left_may_have_done_it() -> None:
 
 def test_a_role_takes_several_deeds_of_one_kind() -> None:
     """Once is chance, and who does both is of neither kind."""
-    witness, roles = Witness(), {1: Role.UNKNOWN}
-    learned = [witness.see(moment({1: n}, n, 0), roles) for n in range(ENOUGH + 1)]
+    infer_roles, roles = RoleInference(), {1: Role.UNKNOWN}
+    learned = [infer_roles.add(moment({1: n}, n, 0), roles) for n in range(ENOUGH + 1)]
     assert learned == [{}] * ENOUGH + [{1: Role.PRODUCER}]
 
-    both = Witness()
-    assert not any(both.see(moment({1: n}, n, n), roles) for n in range(9))
+    both = RoleInference()
+    assert not any(both.add(moment({1: n}, n, n), roles) for n in range(9))
 
 
 def test_a_gap_is_no_evidence() -> None:
     """What ran while nobody looked is not known."""
-    witness, roles = Witness(), {1: Role.UNKNOWN}
+    infer_roles, roles = RoleInference(), {1: Role.UNKNOWN}
     for n in range(9):
-        assert not witness.see(moment({1: n}, n, 0), roles)
-        witness.forget()
+        assert not infer_roles.add(moment({1: n}, n, 0), roles)
+        infer_roles.forget()
 
 
 def test_deeds_of_a_process_that_is_gone_are_not_its_successors() -> None:
     """A PID is used again."""
-    witness = Witness()
+    infer_roles = RoleInference()
     for n in range(ENOUGH):
-        witness.see(moment({1: n}, n, 0), {1: Role.UNKNOWN})
-    witness.see(moment({}, ENOUGH, 0), {})
-    witness.see(moment({1: 0}, ENOUGH, 0), {1: Role.UNKNOWN})
-    assert not witness.see(moment({1: 1}, ENOUGH + 1, 0), {1: Role.UNKNOWN})
+        infer_roles.add(moment({1: n}, n, 0), {1: Role.UNKNOWN})
+    infer_roles.add(moment({}, ENOUGH, 0), {})
+    infer_roles.add(moment({1: 0}, ENOUGH, 0), {1: Role.UNKNOWN})
+    assert not infer_roles.add(moment({1: 1}, ENOUGH + 1, 0), {1: Role.UNKNOWN})

@@ -14,7 +14,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from shmtui.snapshot import Certainty, LayoutSource
 from tests.compiling import require
@@ -152,7 +152,7 @@ def test_a_likely_layout_stays_likely(name: str, assumed: bool) -> None:
     """Workers may join a segment whose layout is only likely; nobody takes it for sure then."""
     layout = seed_layout(5, ITEM_TYPES["int32"], running_libc())
     identity = create_segment(name, layout.size, 0o600)
-    buffer = OwnBuffer.adopt(name, layout, identity, own_identity(), assumed=assumed)
+    buffer = OwnedBuffer.adopt(name, layout, identity, own_identity(), assumed=assumed)
     sampler = Sampler(name)
     try:
         poll(lambda: sampler.sample().health.findings, "its zeroed semaphores are found")

@@ -8,27 +8,17 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shmtui.procfs.futex import FutexWait, futex_waits, parse_syscall, wait_in
 from shmtui.procfs.identity import alive, own_identity, start_time
-from shmtui.procfs.maps import (
-    FutexWait,
-    MapperWatch,
-    Mapping,
-    StatFile,
-    command,
-    futex_waits,
-    mappings,
-    parse_maps,
-    parse_stat,
-    parse_syscall,
-    uses,
-)
+from shmtui.procfs.maps import MapperWatch, Mapping, mapped_by, mappings, parse_maps
+from shmtui.procfs.process import StatFile, command, parse_stat
 from shmtui.shm.segment import FileIdentity, create_segment, map_segment, unlink_segment
 from tests.conftest import MakeBuffer
 from tests.waiting import poll
 
 SLEEPER = """
 import sys, time
-from shmtui.shm.control_file import read_header
+from shmtui.shm.control_records import read_header
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import map_segment
 name = sys.argv[1]
@@ -67,8 +57,9 @@ def test_only_the_very_file_counts() -> None:
 def test_other_syscalls_are_no_waits(raw: bytes) -> None:
     """A process that runs, or sleeps elsewhere, waits on no semaphore."""
     line = b"999999 " + raw.replace(b"202", b"").replace(b"98", b"")
-    assert parse_syscall(line, (Mapping(0, 2**47, 0),), 1) is None
-    assert parse_syscall(b"running\n", (Mapping(0, 2**47, 0),), 1) is None
+    everywhere = (Mapping(0, 2**47, 0),)
+    assert wait_in(parse_syscall(line), everywhere, 1) is None
+    assert parse_syscall(b"running\n") is None
 
 
 def test_this_process_is_read_right() -> None:
@@ -90,19 +81,19 @@ def test_this_process_is_read_right() -> None:
 def test_a_mapping_is_found_even_unlinked(name: str) -> None:
     """Who maps the segment shows, also after its name has gone."""
     identity = create_segment(name, 8192)
-    assert uses(identity) == []
+    assert mapped_by(identity) == []
     mapping = map_segment(name, identity)
     watch = MapperWatch(identity)
-    watch.look()
-    assert list(watch.maps) == uses(identity) == [os.getpid()]
+    watch.scan()
+    assert list(watch.maps) == mapped_by(identity) == [os.getpid()]
     unlink_segment(name)
     found = mappings(os.getpid(), identity)
     assert found is not None
     assert [m.end - m.start for m in found] == [8192]
     mapping.close()
-    watch.look()
+    watch.scan()
     assert not watch.maps
-    assert uses(identity) == []
+    assert mapped_by(identity) == []
 
 
 def test_a_blocked_process_shows_its_semaphore(make_buffer: MakeBuffer) -> None:

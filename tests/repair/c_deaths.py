@@ -25,7 +25,7 @@ from shmtui.procfs.identity import own_identity
 from shmtui.repair.executor import Repairer
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, Step
 from shmtui.shm.segment import unlink_segment
 from shmtui.snapshot import Certainty, Snapshot
@@ -60,7 +60,7 @@ class CCrew:
         self._programs = compile_mortal(folder, slots)
         self.name, self.slots = name, slots
         layout = seed_layout(slots, ITEM_TYPES["int32"], running_libc())
-        self.buffer = OwnBuffer.create(name, layout, own_identity(), 0o600)
+        self.buffer = OwnedBuffer.create(name, layout, own_identity(), 0o600)
         self._closing.callback(unlink_segment, name)
         self._closing.callback(self.buffer.remove)
         self.supervisor = Supervisor(self.buffer, dict.fromkeys(ROLES, RATE))
@@ -130,14 +130,14 @@ class CCrew:
         for role in roles:
             for process, _at in self.peers[role]:
                 process.send_signal(signal.SIGUSR1)
-        return self.supervisor.settle()
+        return self.supervisor.hold_running()
 
     def go_on(self, held: tuple[int, ...]) -> None:
         """Let all go on."""
         for role in ROLES:
             for process, _at in self.peers[role]:
                 process.send_signal(signal.SIGUSR2)
-        self.supervisor.unsettle(held)
+        self.supervisor.release_held(held)
 
     def look(self, seconds: float, enough: str | None) -> Snapshot:
         """Look on for so long, or until a finding is there."""

@@ -21,11 +21,11 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Refusal
-from shmtui.session.opener import SteeredSource
+from shmtui.session.live_source import LiveSource
 from shmtui.shm.faults import DIE_AT, Fault
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, Step, step_name
 from shmtui.shm.ring import semaphore_names
 from shmtui.shm.segment import unlink_segment
@@ -88,14 +88,14 @@ class Crew:
         names = semaphore_names(name) if named else ()
         layout = seed_layout(slots, ITEM_TYPES["int32"], running_libc(), names)
         self._closing = contextlib.ExitStack()
-        self.buffer = OwnBuffer.create(name, layout, own_identity(), 0o600)
+        self.buffer = OwnedBuffer.create(name, layout, own_identity(), 0o600)
         self._closing.callback(unlink_segment, name)
         self._closing.callback(self.buffer.remove)
         self.supervisor = Supervisor(self.buffer, dict.fromkeys(ROLES, rate))
         self._closing.callback(self.supervisor.close)
         self.sampler = Sampler(name)
         self._closing.callback(self.sampler.close)
-        self.source = SteeredSource(self.sampler, self.supervisor)
+        self.source = LiveSource(self.sampler, self.supervisor)
         self.pids = {role: [self.supervisor.start(role) for _ in range(each)] for role in ROLES}
         poll(self.supervisor.ready, "all have joined")
 
@@ -120,7 +120,7 @@ class Crew:
             os.kill(pid, signal.SIGKILL)
 
         def gone() -> bool:
-            self.supervisor._reap_ready(0.05)
+            self.supervisor.reap(0.05)
             return pid not in self.supervisor.pids
 
         poll(gone, f"{name} dies at {step.name}")

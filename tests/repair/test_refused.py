@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shmtui.layouts.options import LayoutOptions
-from shmtui.procfs.maps import stopped
+from shmtui.procfs.process import stopped
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.shm.faults import Fault
@@ -45,7 +45,7 @@ def test_too_few_slots_after_a_death(name: str, slots: int, named: bool) -> None
         done = run_shmtui("repair", name, "--yes")
         assert (done.returncode, done.stderr) == (2, "")
         assert "more than one reading" in done.stdout
-        assert "what would settle it" in done.stdout
+        assert "to settle it: " in done.stdout
         assert words(name) == before
 
 

@@ -1,4 +1,4 @@
-"""Whoever is stopped for a moment is continued, whatever becomes of the one who stopped him."""
+"""A process that is stopped for a moment is continued, even if the one that stopped it dies."""
 
 import os
 import signal
@@ -9,10 +9,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
-from shmtui.procfs.maps import stopped
-from shmtui.repair.resume_guard import thaw
-from shmtui.repair.stop_processes import Freeze, Guard, nudge
+from shmtui.procfs.process import stopped
+from shmtui.repair.resume_guard import ResumeGuard
+from shmtui.repair.resume_helper import resume_registered
+from shmtui.repair.stop_processes import ProcessStopper, interrupt_futex_wait
 from tests.traces import marked_processes
 from tests.waiting import poll
 
@@ -20,16 +22,20 @@ SLEEPER = (sys.executable, "-S", "-c", "import time; print(flush=True); time.sle
 
 LEAVES_IT = """
 import os, signal, sys
-from shmtui.repair.stop_processes import Freeze, Guard
-with Guard() as guard, Freeze(guard) as freeze:
-    freeze.halt(int(sys.argv[1]))
-    assert freeze.settle()
+from shmtui.errors import ShmtuiError
+from shmtui.procfs.identity import start_time
+from shmtui.repair.resume_guard import ResumeGuard
+from shmtui.repair.stop_processes import ProcessStopper
+pid = int(sys.argv[1])
+with ResumeGuard() as guard, ProcessStopper(guard) as stopper:
+    stopper.stop(pid, start_time(pid))
+    assert stopper.wait_until_stopped()
     if len(sys.argv) > 2:
-        freeze.__exit__()
-        os.kill(int(sys.argv[1]), signal.SIGSTOP)
+        stopper.__exit__()
+        os.kill(pid, signal.SIGSTOP)
     os.kill(os.getpid(), signal.SIGKILL)
 """
-"""Stops a process and dies of SIGKILL; or continues it first, and it is stopped by somebody else."""
+"""Stops a process and dies of SIGKILL; or continues it first, and another process stops it."""
 
 
 @contextmanager
@@ -44,54 +50,123 @@ def sleeper() -> Iterator[int]:
             process.kill()
 
 
-def test_stopped_for_as_long_as_the_block_lasts() -> None:
+@pytest.fixture(scope="module")
+def guard() -> Iterator[ResumeGuard]:
+    """One helper for the tests that do not end it."""
+    with ResumeGuard() as running:
+        yield running
+
+
+def born(pid: int) -> int:
+    """The start time of a live process."""
+    found = start_time(pid)
+    assert found is not None
+    return found
+
+
+def test_stopped_for_as_long_as_the_block_lasts(guard: ResumeGuard) -> None:
     """And not a second time within it."""
     with sleeper() as pid:
-        with Freeze() as freeze:
-            freeze.halt(pid)
-            freeze.halt(pid)
-            assert freeze.settle()
-            assert freeze.count == 1
+        with ProcessStopper(guard) as stopper:
+            stopper.stop(pid, born(pid))
+            stopper.stop(pid, born(pid))
+            assert stopper.wait_until_stopped()
+            assert stopper.count == 1
             assert stopped(pid)
         poll(lambda: not stopped(pid), "it goes on")
 
 
-def test_who_was_stopped_before_stays_so() -> None:
-    """Somebody stopped it for a reason of his own."""
+def test_one_that_was_stopped_before_stays_stopped(guard: ResumeGuard) -> None:
+    """Another process stopped it for its own reason."""
     with sleeper() as pid:
         os.kill(pid, signal.SIGSTOP)
         poll(lambda: stopped(pid), "it has stopped")
-        with Guard() as guard, Freeze(guard) as freeze:
-            freeze.halt(pid)
-            assert freeze.count == 0
-        assert nudge(pid) == 0
+        with ProcessStopper(guard) as stopper:
+            stopper.stop(pid, born(pid))
+            assert stopper.count == 0
+        assert not interrupt_futex_wait(pid, born(pid), guard)
         assert stopped(pid)
 
 
-def test_the_dead_stand_still() -> None:
-    """Nobody is stopped, and nothing is left open."""
-    with sleeper() as pid:
-        pass
-    before = len(os.listdir("/proc/self/fd"))
-    with Freeze() as freeze:
-        freeze.halt(pid)
-        assert freeze.settle()
-        assert freeze.count == 0
-    assert nudge(pid) == 0
-    assert len(os.listdir("/proc/self/fd")) == before
+def test_one_that_somebody_continues_meanwhile_is_noticed(
+    guard: ResumeGuard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing stands still then, whoever had stopped it."""
+    monkeypatch.setattr("shmtui.repair.stop_processes.STOP_SECONDS", 0.05)
+    with sleeper() as pid, sleeper() as other:
+        os.kill(other, signal.SIGSTOP)
+        poll(lambda: stopped(other), "it has stopped")
+        with ProcessStopper(guard) as stopper:
+            stopper.stop(pid, born(pid))
+            stopper.stop(other, born(other))
+            for continued in (pid, other):
+                assert stopper.wait_until_stopped()
+                os.kill(continued, signal.SIGCONT)
+                poll(lambda it=continued: not stopped(it), "it runs")  # type: ignore[misc]
+                assert not stopper.wait_until_stopped()
+                os.kill(continued, signal.SIGSTOP)
+                poll(lambda it=continued: stopped(it), "it has stopped")  # type: ignore[misc]
 
 
-def test_a_nudge_lets_go() -> None:
-    """Stopped and continued, with a guard and without."""
+def test_a_process_that_is_gone_is_not_stopped(guard: ResumeGuard) -> None:
+    """Neither it nor another process that has its PID by now; and no descriptor stays open."""
+    with sleeper() as gone:
+        since = born(gone)
     with sleeper() as pid:
-        assert nudge(pid) == 1
-        with Guard() as guard:
-            assert nudge(pid, guard) == 1
+        before = len(os.listdir("/proc/self/fd"))
+        with ProcessStopper(guard) as stopper:
+            for number, started in ((gone, since), (pid, born(pid) - 1)):
+                with pytest.raises(ProcessLookupError):
+                    stopper.stop(number, started)
+            assert stopper.wait_until_stopped()
+            assert stopper.count == 0
+        assert not interrupt_futex_wait(gone, since, guard)
+        assert not interrupt_futex_wait(pid, born(pid) - 1, guard)
+        assert not stopped(pid)
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_an_interruption_lets_go(guard: ResumeGuard) -> None:
+    """Stopped and continued."""
+    with sleeper() as pid:
+        assert interrupt_futex_wait(pid, born(pid), guard)
+        poll(lambda: not stopped(pid), "it goes on")
+
+
+NO_HELPERS = {
+    "it cannot be started": ("/nonexistent",),
+    "it ends at once": ("true",),
+    "it is silent": ("sleep", "600"),
+}
+
+
+@pytest.mark.parametrize("command", NO_HELPERS.values(), ids=NO_HELPERS)
+def test_without_a_helper_there_is_no_guard(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so in one line; and the helper that is of no use is ended."""
+    monkeypatch.setattr("shmtui.repair.resume_guard.START_SECONDS", 0.05)
+    with pytest.raises(ShmtuiError, match=r"no process is stopped.*try again") as refused:
+        ResumeGuard(command)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_process_is_stopped_once_the_helper_is_gone(mark: str) -> None:
+    """The next one is refused; those that are stopped already are continued."""
+    with sleeper() as pid, sleeper() as other, ResumeGuard() as guard:
+        with ProcessStopper(guard) as stopper:
+            stopper.stop(pid, born(pid))
+            (helper,) = set(marked_processes(mark)) - {pid, other}
+            os.kill(helper, signal.SIGKILL)
+            poll(lambda: start_time(helper) is None, "it is gone")
+            with pytest.raises(ShmtuiError, match="no process is stopped"):
+                stopper.stop(other, born(other))
+            assert not stopped(other)
         poll(lambda: not stopped(pid), "it goes on")
 
 
 def test_killed_in_the_middle() -> None:
-    """The guard continues whom the dead one had stopped."""
+    """The helper continues the process that the dead one had stopped."""
     with sleeper() as pid:
         done = subprocess.run([sys.executable, "-c", LEAVES_IT, str(pid)], check=False)
         assert done.returncode == -signal.SIGKILL
@@ -99,23 +174,23 @@ def test_killed_in_the_middle() -> None:
 
 
 def test_killed_after_it_let_go(mark: str) -> None:
-    """Whoever stopped it since is not overruled."""
+    """A process that another one stopped since stays stopped."""
     with sleeper() as pid:
         done = subprocess.run([sys.executable, "-c", LEAVES_IT, str(pid), "let go"], check=False)
         assert done.returncode == -signal.SIGKILL
-        poll(lambda: marked_processes(mark) == [pid], "the guard has ended")
+        poll(lambda: marked_processes(mark) == [pid], "the helper has ended")
         assert stopped(pid)
 
 
 @pytest.mark.parametrize("whose", ["its own", "another's"])
 def test_a_number_that_is_anothers_by_now(whose: str) -> None:
-    """Only the process that was noted is continued, not one that has its PID since."""
+    """Only the registered process is continued, not another that has its PID since."""
     with sleeper() as pid:
         os.kill(pid, signal.SIGSTOP)
         poll(lambda: stopped(pid), "it has stopped")
         started = start_time(pid)
         assert started is not None
-        thaw([f"{pid} {started if whose == 'its own' else started + 1}\n"])
+        resume_registered([f"{pid} {started if whose == 'its own' else started + 1}\n"])
         if whose == "its own":
             poll(lambda: not stopped(pid), "it goes on")
         else:
@@ -123,20 +198,20 @@ def test_a_number_that_is_anothers_by_now(whose: str) -> None:
 
 
 def test_all_have_been_continued() -> None:
-    """What was said before that is forgotten."""
+    """A cleared list is empty."""
     with sleeper() as pid:
         os.kill(pid, signal.SIGSTOP)
         poll(lambda: stopped(pid), "it has stopped")
-        thaw([f"{pid} {start_time(pid)}\n", "-\n"])
+        resume_registered([f"{pid} {start_time(pid)}\n", "-\n"])
         assert stopped(pid)
 
 
 def test_the_dead_are_passed_over() -> None:
-    """Who has ended meanwhile does not keep the others stopped."""
+    """A process that has ended does not keep the others stopped."""
     with sleeper() as gone:
         since = start_time(gone)
     with sleeper() as pid:
         os.kill(pid, signal.SIGSTOP)
         poll(lambda: stopped(pid), "it has stopped")
-        thaw([f"{gone} {since}\n", f"{pid} {start_time(pid)}\n"])
+        resume_registered([f"{gone} {since}\n", f"{pid} {start_time(pid)}\n"])
         poll(lambda: not stopped(pid), "it goes on")

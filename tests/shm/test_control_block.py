@@ -11,46 +11,49 @@ from hypothesis import strategies as st
 
 from shmtui.errors import ControlBlockError, NameInUseError
 from shmtui.procfs.identity import own_identity
-from shmtui.shm.control_block import (
+from shmtui.shm.control_block import ControlBlock
+from shmtui.shm.control_format import (
     CAPACITY,
     HEADER_SIZE,
     MAGIC,
     RECORD_SIZE,
-    Condition,
-    ControlBlock,
-    ControlHeader,
     Field,
     Flags,
     Header,
-    WorkerRecord,
+    RecordState,
     control_name,
+)
+from shmtui.shm.control_records import (
+    ControlHeader,
+    WorkerRecord,
     parse_header,
     parse_records,
+    read_control,
+    read_header,
     trusted,
 )
-from shmtui.shm.control_file import read_control, read_header
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import identity_at, segment_path
 from tests.conftest import MakeBuffer
 
 
-def records(buffer: OwnBuffer) -> list[WorkerRecord]:
+def records(buffer: OwnedBuffer) -> list[WorkerRecord]:
     """The records of a buffer, as another process reads them."""
     raw = read_control(buffer.name)
     return list(parse_records(raw, parse_header(raw)))
 
 
-def header_of(buffer: OwnBuffer) -> ControlHeader:
+def header_of(buffer: OwnedBuffer) -> ControlHeader:
     """The header of a buffer, as another process reads it."""
     header = read_header(buffer.name)
     assert header is not None
     return header
 
 
-def control_path(buffer: OwnBuffer) -> Path:
+def control_path(buffer: OwnedBuffer) -> Path:
     """The control block's file."""
     return Path(segment_path(control_name(buffer.name)))
 
@@ -76,19 +79,19 @@ def test_header_round_trip(make_buffer: MakeBuffer, named: bool) -> None:
 def test_record_round_trip(make_buffer: MakeBuffer) -> None:
     """A record enlisted and written is read back, orders included."""
     buffer = make_buffer()
-    record = buffer.control.enlist(Role.CONSUMER, 3, 0.5, hold=True)
+    record = buffer.control.claim_record(Role.CONSUMER, 3, 0.5, hold=True)
     record.words[Field.PID] = 4711
     record.words[Field.STEP] = Step.WAIT_MUTEX
     record.words[Field.ITEMS] = 12
     before = record.words[Field.ORDER]
     record.order(rate=math.inf, hold=False)
     assert record.words[Field.ORDER] == before + 1
-    assert record.bell.words().value == 1
+    assert record.wakeup.words().value == 1
     (read,) = records(buffer)
     assert (read.role, read.number, read.name) == (Role.CONSUMER, 3, "consumer 3")
     assert (read.start_rate, read.target_rate, read.hold) == (0.5, math.inf, False)
     assert (read.pid, read.step, read.items) == (4711, Step.WAIT_MUTEX, 12)
-    assert read.condition is Condition.LIVE
+    assert read.state is RecordState.LIVE
 
 
 def test_not_ready_until_its_version_is_there(make_buffer: MakeBuffer) -> None:
@@ -106,7 +109,7 @@ def test_not_ready_until_its_version_is_there(make_buffer: MakeBuffer) -> None:
         (2, RECORD_SIZE + 8, "contradict"),
         (3, CAPACITY + 1, "contradict"),
         (Header.RECORDS, CAPACITY + 1, "contradict"),
-        (Header.RETIRE_LOCK, 7, "being written"),
+        (Header.RETIRED_SEQUENCE, 7, "being written"),
         (0, 0, "magic"),
     ],
 )
@@ -174,7 +177,7 @@ def test_mutations_never_crash_a_reader(make_buffer: MakeBuffer) -> None:
     """A real block with bytes overwritten at will is read, skipped in part, or refused."""
     buffer = make_buffer()
     for role in (Role.PRODUCER, Role.CONSUMER):
-        buffer.control.enlist(role, 1, 1.0, hold=False)
+        buffer.control.claim_record(role, 1, 1.0, hold=False)
     good = read_control(buffer.name)[: HEADER_SIZE + 3 * RECORD_SIZE]
     places = st.integers(0, 900) | st.integers(HEADER_SIZE, len(good) - 1)
 
@@ -199,7 +202,7 @@ def test_totals_never_go_back(make_buffer: MakeBuffer) -> None:
     seen = []
     for number in range(1, 6):
         role = Role.PRODUCER if number % 2 else Role.CONSUMER
-        record = buffer.control.enlist(role, number, 1.0, hold=False)
+        record = buffer.control.claim_record(role, number, 1.0, hold=False)
         record.words[Field.ITEMS] = 10 * number
         record.words[Field.SUM] = 2**64 - number
         buffer.control.retire(record)
@@ -217,7 +220,7 @@ def test_records_run_out(make_buffer: MakeBuffer) -> None:
     """There is room for as many workers as are promised, and the next is refused in words."""
     buffer = make_buffer()
     for number in range(CAPACITY):
-        buffer.control.enlist(Role.PRODUCER, number, 1.0, hold=False)
+        buffer.control.claim_record(Role.PRODUCER, number, 1.0, hold=False)
     with pytest.raises(ControlBlockError, match=str(CAPACITY)):
-        buffer.control.enlist(Role.PRODUCER, 0, 1.0, hold=False)
+        buffer.control.claim_record(Role.PRODUCER, 0, 1.0, hold=False)
     assert len(records(buffer)) == CAPACITY

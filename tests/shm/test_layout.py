@@ -17,10 +17,11 @@ from shmtui.shm.layout import (
     item_type,
     seed_layout,
 )
-from shmtui.shm.layout_text import layout_text, parse_layout
+from shmtui.shm.layout_spec import layout_text, parse_layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.ring import semaphore_names
 from tests.compiling import Compiler, output
+from tests.conftest import index_offsets
 
 C_NAMES = {
     "int8": "int8_t",
@@ -95,7 +96,8 @@ def test_fields_lie_inside_and_apart(layout: Layout) -> None:
     """No two fields share a byte, and none ends past the segment."""
     semaphores = [at for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     assert len(semaphores) == (3 if layout.kind is SemaphoreKind.EMBEDDED else 0)
-    spans = [(layout.data, layout.slots * layout.item.size), (layout.in_, 4), (layout.out, 4)]
+    spans = [(layout.data, layout.slots * layout.item.size)]
+    spans += [(at, 4) for at in index_offsets(layout)]
     spans = sorted(spans + [(at, SEM_SIZE) for at in semaphores])
     ends = [start + length for start, length in spans]
     assert all(end <= start for end, (start, _) in zip(ends, spans[1:], strict=False))
@@ -135,7 +137,7 @@ def test_a_damaged_layout_is_refused_or_sound(changes: dict[str, object]) -> Non
     except ValueError:
         return
     assert layout.data + layout.slots * layout.item.size <= layout.size
-    assert max(layout.in_, layout.out) + layout.index_size <= layout.size
+    assert max(index_offsets(layout)) + layout.index_size <= layout.size
 
 
 @pytest.mark.parametrize("slots", [0, -1, MAX_SLOTS + 1])

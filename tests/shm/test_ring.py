@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtui.shm.layout import ITEM_TYPES, ItemType
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.ring import BadIndexError, Ring, Value, counter_after, sum_of
+from shmtui.shm.ring import BadIndexError, Ring, Value, checksum_of, counter_after
 from shmtui.shm.segment import map_segment
-from tests.conftest import MakeBuffer, join
+from tests.conftest import MakeBuffer, index_offsets, join
 
 KINDS = pytest.mark.parametrize("named", [False, True], ids=["embedded", "named"])
 
@@ -106,13 +106,13 @@ def test_counter_wraps_and_survives(make_buffer: MakeBuffer, item: ItemType) -> 
 @given(st.lists(st.integers(-(2**63), 2**64 - 1), max_size=8))
 def test_sums_are_modulo_2_64(items: list[int]) -> None:
     """Sums of items agree modulo 2**64, whatever their signs."""
-    assert sum(map(sum_of, items)) % 2**64 == sum(items) % 2**64
+    assert sum(map(checksum_of, items)) % 2**64 == sum(items) % 2**64
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_what_has_no_integer_part_adds_nothing(value: float) -> None:
     """NaN and the infinities cannot spoil a sum."""
-    assert sum_of(value) == 0
+    assert checksum_of(value) == 0
 
 
 @pytest.mark.parametrize("start", [5, 8, 2**20 + 3])
@@ -127,7 +127,8 @@ def test_indices_that_count_on_go_on_counting(make_buffer: MakeBuffer, start: in
         assert ring.put(-value)
         assert (ring.get(), ring.get()) == (value, -value)
     with map_segment(buffer.name) as mapping:
-        raw = mapping[buffer.layout.in_ : buffer.layout.out + 4]
+        in_, out = index_offsets(buffer.layout)
+        raw = mapping[in_ : out + 4]
     assert struct.unpack("=ii", raw) == (start + 24, start + 24)
 
 
@@ -145,9 +146,9 @@ def test_bad_index_touches_nothing(make_buffer: MakeBuffer, index: int, side: st
     assert values(ring) == (1, 4, 1)
 
 
-def spoil(buffer: OwnBuffer, side: str, index: int) -> None:
+def spoil(buffer: OwnedBuffer, side: str, index: int) -> None:
     """Write a value into ``in`` or ``out``, as a broken program would."""
     mapping = map_segment(buffer.name)
-    at = buffer.layout.in_ if side == "in" else buffer.layout.out
+    at = index_offsets(buffer.layout)[side == "out"]
     mapping[at : at + 4] = index.to_bytes(4, "little", signed=True)
     mapping.close()

@@ -11,8 +11,8 @@ from shmtui.shm import segment
 from shmtui.shm.segment import (
     NAME_MAX,
     FileIdentity,
-    companion_name,
     create_segment,
+    derived_name,
     identity_at,
     map_segment,
     open_readonly,
@@ -77,7 +77,7 @@ def test_a_strange_name_is_a_name(bare: str) -> None:
 
 def test_companions_of_long_names_differ() -> None:
     """Two names that differ only at their end have companions that differ, and both are legal."""
-    one, two = (companion_name("/" + "x" * 254 + last, ".shmtui") for last in "ab")
+    one, two = (derived_name("/" + "x" * 254 + last, ".shmtui") for last in "ab")
     assert one != two
     assert len(one) == len(two) == 1 + NAME_MAX
 
@@ -89,7 +89,7 @@ def test_more_than_there_is_leaves_nothing(name: str, monkeypatch: pytest.Monkey
     with pytest.raises(ShmtuiError, match="free"):
         create_segment(name, size)
     assert identity_at(segment_path(name)) is None
-    monkeypatch.setattr(segment, "refuse_beyond_memory", lambda _name, _size: None)
+    monkeypatch.setattr(segment, "require_free_space", lambda _name, _size: None)
     with pytest.raises(ShmtuiError, match="no room"):
         create_segment(name, size)
     assert identity_at(segment_path(name)) is None

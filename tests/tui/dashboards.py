@@ -15,8 +15,9 @@ from typing import Any
 
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
-from shmtui.session.opener import Attached, AttachOptions, SegmentOpener, SteeredSource, repairer
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.session.live_source import LiveSource
+from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener, repairer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR
 from shmtui.snapshot import Process, Snapshot
@@ -125,7 +126,7 @@ def watching(name: str, folder: Path | None = None) -> Iterator[DashboardApp]:
     """A read-only dashboard on a segment, without a way to others."""
     where = SHM_DIR if folder is None else str(folder)
     with contextlib.closing(Sampler(name, folder=where)) as sampler:
-        yield DashboardApp(Attached(sampler), refresh_hz=NEVER_HZ)
+        yield DashboardApp(Attachment(sampler), refresh_hz=NEVER_HZ)
 
 
 @dataclass
@@ -134,7 +135,7 @@ class Run:
 
     app: DashboardApp
     supervisor: Supervisor
-    buffer: OwnBuffer
+    buffer: OwnedBuffer
 
     def process(self, pid: int) -> Process | None:
         """A process as the last sample has it."""
@@ -155,7 +156,11 @@ class Run:
 
 @contextlib.contextmanager
 def running(
-    buffer: OwnBuffer, workers: Sequence[Role] = (), *, rate: float = 1.0, ascii_only: bool = False
+    buffer: OwnedBuffer,
+    workers: Sequence[Role] = (),
+    *,
+    rate: float = 1.0,
+    ascii_only: bool = False,
 ) -> Iterator[Run]:
     """A dashboard on a run with these workers; they are ended afterwards."""
     supervisor = Supervisor(buffer, dict.fromkeys(Role, rate))
@@ -163,8 +168,8 @@ def running(
     try:
         for role in workers:
             supervisor.start(role)
-        source = SteeredSource(sampler, supervisor)
-        attachment = Attached(source, supervisor, lambda: repairer(buffer.name))
+        source = LiveSource(sampler, supervisor)
+        attachment = Attachment(source, supervisor, lambda: repairer(buffer.name))
         app = DashboardApp(attachment, refresh_hz=NEVER_HZ, ascii_only=ascii_only)
         yield Run(app, supervisor, buffer)
     finally:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shmtui.tui
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.procfs.identity import describe_exit
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
@@ -158,7 +158,7 @@ def test_hostile_names_keep_the_columns(
     rows.append(fit_line(header_line(width, glyphs), width))
     assert {width_of(row) for row in rows} == {width}
     check(semaphore_lines(s, False, width, 8, glyphs), width, 8, glyphs)
-    check([event_line(Event(NOON, Tone.BAD, name), width, glyphs)], width, 1, glyphs)
+    check([event_line(Event(NOON, Severity.BAD, name), width, glyphs)], width, 1, glyphs)
 
 
 @given(st.integers(1, 250), st.booleans(), st.booleans(), GLYPHS, NAMES)

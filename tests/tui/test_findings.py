@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.value import Fields
 from shmtui.snapshot import (
@@ -169,7 +169,7 @@ async def test_limits_are_told_once() -> None:
     app = drawing()
     async with app.run_test(size=(120, 40)) as pilot:
         for _sample in range(5):
-            draw(app, snapshot(limits=(limit,), hidden=True))
+            draw(app, snapshot(limits=(limit,), unseen=True))
         await pilot.pause()
         assert [e.text for e in app.dashboard.view.events].count(limit) == 1
         assert "and others may" in panel_text(app, "processes")
@@ -289,7 +289,7 @@ def test_findings_fit_and_are_inert(
     assert width_of(finding_line(f, width, glyphs)) <= width
     rows = [
         *finding_text(f, max(40, width), glyphs),
-        *event_text(Event(NOON, Tone.BAD, claim), 40, glyphs),
+        *event_text(Event(NOON, Severity.BAD, claim), 40, glyphs),
     ]
     for drawn in rows:
         assert width_of(drawn) <= max(40, width)

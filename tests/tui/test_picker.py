@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shmtui.layouts.describe import option_words
 from shmtui.monitor.discovery import Entry, Kind
 from shmtui.sanitize import inert
-from shmtui.session.opener import Attached, AttachOptions, SegmentOpener
+from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 from shmtui.shm.protocol import Role
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.draw.picker import (
@@ -266,7 +266,7 @@ async def test_going_over_leaves_a_run_going(make_buffer: MakeBuffer, folder: Pa
     """It is sampled beside the other segment, takes no commands meanwhile, and can be found again."""
     with running(make_buffer(), [Role.PRODUCER]) as run:
         home = run.app.dashboard.attachment
-        assert isinstance(home, Attached)
+        assert isinstance(home, Attachment)
         with contextlib.closing(opener_of(folder, slots=5)) as opener:
             run.app.dashboard.opener = opener
             async with run.app.run_test(size=(120, 38)) as pilot:

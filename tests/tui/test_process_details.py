@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from shmtui.procfs.details import Portrait, portrait
+from shmtui.procfs.details import ProcessDetails, process_details
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import ProcessState
 from shmtui.tui.draw.process_details import portrait_text
@@ -25,8 +25,8 @@ def test_a_real_process(tmp_path: Path) -> None:
     ) as child:
         try:
 
-            def up() -> Portrait | None:
-                seen = portrait(child.pid)
+            def up() -> ProcessDetails | None:
+                seen = process_details(child.pid)
                 grown = seen is not None and (seen.resident or 0) > 1_000_000
                 return seen if grown and "python" in str(seen and seen.executable) else None
 
@@ -40,12 +40,12 @@ def test_a_real_process(tmp_path: Path) -> None:
             assert seen.hidden == ()
         finally:
             child.kill()
-    assert portrait(child.pid) is None
+    assert process_details(child.pid) is None
 
 
 def test_what_is_drawn() -> None:
     """Part in the buffer, then the system's view; markup and escapes stay text; it fits."""
-    seen = portrait(os.getpid())
+    seen = process_details(os.getpid())
     assert seen is not None
     hostile = replace(seen, command=("[red]x\x1b[31m", "b c"), folder=None, hidden=("cwd",))
     blocked = process(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions
 from shmtui.monitor.sampler import Sampler
-from shmtui.session.opener import Attached
+from shmtui.session.opener import Attachment
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.draw.bytes import (
     BYTE_FORMATS,
@@ -62,7 +62,7 @@ def raw(path: Path, data: bytes | bytearray | None = None) -> Iterator[Dashboard
         contextlib.closing(Sampler("/" + path.name, options, folder=str(path.parent))) as sampler,
         contextlib.closing(opener_of(path.parent)) as opener,
     ):
-        yield DashboardApp(Attached(sampler), refresh_hz=NEVER_HZ, opener=opener)
+        yield DashboardApp(Attachment(sampler), refresh_hz=NEVER_HZ, opener=opener)
 
 
 def bytes_text(app: DashboardApp) -> str:

@@ -10,7 +10,7 @@ import pytest
 from textual.command import CommandList
 from textual.geometry import Region
 
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import ProcessState, SegmentInfo, Snapshot
 from shmtui.tui.app import DashboardApp
@@ -236,10 +236,10 @@ async def test_a_long_table_scrolls_with_its_cursor() -> None:
 async def test_events_come_newest_first_and_inert(make_buffer: MakeBuffer) -> None:
     """What happened before the dashboard opened comes last; escape sequences are pictures."""
     with running(make_buffer()) as run:
-        run.supervisor.tell(Tone.GOOD, "created")
+        run.supervisor.emit(Severity.GOOD, "created")
         async with run.app.run_test(size=(120, 40)):
             assert "created" in panel_text(run.app, "events")
-            run.supervisor.tell(Tone.BAD, "[b]worker" + chr(27) + "[31m died\nbadly")
+            run.supervisor.emit(Severity.BAD, "[b]worker" + chr(27) + "[31m died\nbadly")
             run.app.tick()
             rows = panel_text(run.app, "events").splitlines()
             assert "[b]worker␛[31m died␊badly" in rows[1]

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from shmtui.procfs.maps import stopped
+from shmtui.procfs.process import stopped
 from shmtui.tui import tty
 from tests.terminal import Terminal
 from tests.tui.dashboards import drawing

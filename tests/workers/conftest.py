@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
 from shmtui.workers.supervisor import Supervisor
 from tests.workers.crew import MAX, Crew
@@ -15,7 +15,9 @@ def crew(make_buffer: object) -> Iterator[Crew]:
     """Makes supervisors. The buffers, asked for first, are removed after the workers."""
     made: list[Supervisor] = []
 
-    def make(buffer: OwnBuffer, produce_rate: float = MAX, consume_rate: float = MAX) -> Supervisor:
+    def make(
+        buffer: OwnedBuffer, produce_rate: float = MAX, consume_rate: float = MAX
+    ) -> Supervisor:
         rates = {Role.PRODUCER: produce_rate, Role.CONSUMER: consume_rate}
         made.append(Supervisor(buffer, rates))
         return made[-1]

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from shmtui.shm.control_block import ControlRecord, Field
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.shm.control_block import ControlRecord
+from shmtui.shm.control_format import Field
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import UNTHROTTLED, Role, SemaphoreRole
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import join
@@ -15,7 +16,7 @@ Crew = Callable[..., Supervisor]
 MAX: Final = UNTHROTTLED
 
 
-def record_of(buffer: OwnBuffer, pid: int) -> ControlRecord:
+def record_of(buffer: OwnedBuffer, pid: int) -> ControlRecord:
     """The mapped record of a live worker."""
     for record in worker_records(buffer.name):
         if record.pid == pid:
@@ -23,40 +24,40 @@ def record_of(buffer: OwnBuffer, pid: int) -> ControlRecord:
     raise AssertionError(f"no record of PID {pid}")
 
 
-def items(buffer: OwnBuffer, pid: int) -> int:
+def items(buffer: OwnedBuffer, pid: int) -> int:
     """How many items a worker has moved."""
     return int(record_of(buffer, pid).words[Field.ITEMS])
 
 
-def wait_items(buffer: OwnBuffer, pid: int, count: int) -> None:
+def wait_items(buffer: OwnedBuffer, pid: int, count: int) -> None:
     """Until the worker has moved that many items."""
     poll(lambda: items(buffer, pid) >= count, f"{count} items by PID {pid}")
 
 
-def wait_obeyed(buffer: OwnBuffer, pid: int) -> None:
+def wait_obeyed(buffer: OwnedBuffer, pid: int) -> None:
     """Until the worker has taken up its newest order, which it does between two items."""
     words = record_of(buffer, pid).words
-    poll(lambda: words[Field.OBEYED] == words[Field.ORDER], "the order is obeyed")
+    poll(lambda: words[Field.ORDER_TAKEN] == words[Field.ORDER], "the order is obeyed")
 
 
-def blocked(buffer: OwnBuffer, pid: int) -> bool:
+def blocked(buffer: OwnedBuffer, pid: int) -> bool:
     """Whether the worker says that it sleeps in a wait."""
     return any(r.pid == pid and r.blocked for r in worker_records(buffer.name))
 
 
-def moved(buffer: OwnBuffer, role: Role) -> int:
+def moved(buffer: OwnedBuffer, role: Role) -> int:
     """How many items all workers of a role have moved."""
     return sum(r.items for r in worker_records(buffer.name) if r.role is role)
 
 
-def values(buffer: OwnBuffer) -> tuple[int, int, int]:
+def values(buffer: OwnedBuffer) -> tuple[int, int, int]:
     """The semaphores: mutex, empty, full."""
     ring = join(buffer)
     mutex, empty, full = (ring.semaphores[role].words().value for role in SemaphoreRole)
     return mutex, empty, full
 
 
-def still_works(buffer: OwnBuffer) -> None:
+def still_works(buffer: OwnedBuffer) -> None:
     """A stranger can put an item in and take one out, so no permit and no lock is missing."""
     ring = join(buffer)
     mutex, empty, full = values(buffer)

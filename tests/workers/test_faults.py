@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from shmtui.errors import ShmtuiError
 from shmtui.monitor.sampler import Sampler
-from shmtui.session.opener import SteeredSource
-from shmtui.shm.control_block import Field
-from shmtui.shm.faults import Fault, fault_name, fault_of, fault_word, forecast, parse_fault
-from shmtui.shm.owned_buffer import OwnBuffer
+from shmtui.session.live_source import LiveSource
+from shmtui.shm.control_format import Field
+from shmtui.shm.faults import Fault, expected_outcome, fault_name, fault_of, fault_word, parse_fault
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step, step_name
 from shmtui.snapshot import Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
@@ -27,10 +27,10 @@ ROLES = (Role.PRODUCER, Role.CONSUMER)
 class Scene:
     """A buffer with workers on it, looked at as the dashboard does."""
 
-    def __init__(self, buffer: OwnBuffer, supervisor: Supervisor) -> None:
+    def __init__(self, buffer: OwnedBuffer, supervisor: Supervisor) -> None:
         self.buffer, self.supervisor = buffer, supervisor
         self.sampler = Sampler(buffer.name, read_only=False)
-        self.source = SteeredSource(self.sampler, supervisor)
+        self.source = LiveSource(self.sampler, supervisor)
 
     def until(self, holds: Callable[[Snapshot], object], what: str) -> Snapshot:
         """The first look that ``holds``."""
@@ -91,11 +91,11 @@ def test_each_fault_gives_what_was_said(scene: MakeScene, fault: Fault, role: Ro
     at, pids = scene()
     pid = pids[role][0]
     poll(lambda: items(at.buffer, pid) > 3, "items flow")
-    expected = forecast(fault, role).finding
+    expected = expected_outcome(fault, role).finding
     made = pids[role] if fault in {Fault.NO_MUTEX, Fault.SWAPPED_WAITS} else [pid]
     for each in made:
         at.supervisor.set_fault(each, fault)
-    assert f"to expect: {forecast(fault, role).expect}" in at.told()
+    assert f"to expect: {expected_outcome(fault, role).effect}" in at.told()
     other = Role.CONSUMER if role is Role.PRODUCER else Role.PRODUCER
     if fault is Fault.SWAPPED_WAITS:
         # Whoever makes it has to find no permit, once.
@@ -111,7 +111,7 @@ def test_each_fault_gives_what_was_said(scene: MakeScene, fault: Fault, role: Ro
         assert not at.source.sample().health.findings
         return
     at.found(expected, audited=expected in {"lost-permit", "items-lost"})
-    assert f"{expected} came of it, as expected" in at.told()
+    assert f"{expected}, as expected" in at.told()
 
 
 def made_or_gone(at: Scene, pid: int) -> bool:
@@ -183,10 +183,10 @@ def test_ended_in_the_middle_of_a_step_it_gives_all_back(scene: MakeScene) -> No
         press(at, pid)
     assert values(at.buffer)[0] == 0
     at.supervisor.terminate(pid)
-    at.supervisor._reap_ready(5)
+    at.supervisor.reap(5)
     assert pid not in at.supervisor.pids
     at.supervisor.terminate(pids[Role.CONSUMER][0])
-    at.supervisor._reap_ready(5)
+    at.supervisor.reap(5)
     mutex, empty, full = values(at.buffer)
     assert (mutex, empty + full) == (1, 5)
 
@@ -223,10 +223,10 @@ def test_a_fault_that_is_made_once_can_be_told_again(scene: MakeScene) -> None:
     for count in (1, 2):
         at.supervisor.set_fault(pid, Fault.DOUBLE_POST_MUTEX)
         words = record_of(at.buffer, pid).words
-        poll(lambda w=words: w[Field.FAULTED] == w[Field.FAULT], "it was made")  # type: ignore[misc]
-        at.supervisor.settle()
+        poll(lambda w=words: w[Field.FAULT_MADE] == w[Field.FAULT], "it was made")  # type: ignore[misc]
+        at.supervisor.hold_running()
         poll(lambda n=count: values(at.buffer)[0] == 1 + n, "mutex is above 1")  # type: ignore[misc]
-        at.supervisor.unsettle(at.supervisor.pids)
+        at.supervisor.release_held(at.supervisor.pids)
 
 
 def test_taken_off_again(scene: MakeScene) -> None:
@@ -268,7 +268,18 @@ def test_names_are_read_back(fault: Fault, role: Role, number: int | None) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "none", "nonsense", "producer:die-at=read", "x:sit", "producer:", "sit:producer"]
+    "text",
+    [
+        "producer" + "9" * 5000 + ":sit",
+        "producer²:sit",
+        "",
+        "none",
+        "nonsense",
+        "producer:die-at=read",
+        "x:sit",
+        "producer:",
+        "sit:producer",
+    ],
 )
 def test_refused_with_the_way_out(text: str) -> None:
     """What is no fault is refused, with those that are."""
@@ -280,9 +291,9 @@ def test_every_fault_says_what_to_expect() -> None:
     """Nothing is left unsaid, for either role."""
     for role in ROLES:
         for fault in FAULTS:
-            told = forecast(fault, role)
-            assert told.does
-            assert told.expect
+            told = expected_outcome(fault, role)
+            assert told.action
+            assert told.effect
         for step in PROTOCOL_STEPS:
-            assert step_name(role, step) in forecast(Fault(16 + step), role).does
-    assert SemaphoreRole.MUTEX in forecast(Fault.NO_MUTEX, Role.PRODUCER).does
+            assert step_name(role, step) in expected_outcome(Fault(16 + step), role).action
+    assert SemaphoreRole.MUTEX in expected_outcome(Fault.NO_MUTEX, Role.PRODUCER).action

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from shmtui.shm.control_block import Field
+from shmtui.shm.control_format import Field
 from shmtui.shm.protocol import Role
 from tests.conftest import MakeBuffer, join
 from tests.waiting import poll

@@ -9,8 +9,8 @@ import pytest
 
 from shmtui.procfs.identity import start_time
 from shmtui.shm.protocol import Role
-from shmtui.workers import supervisor as supervisor_module
-from shmtui.workers.child import led_by
+from shmtui.workers import children as children_module
+from shmtui.workers.child import group_members
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import MakeBuffer
 from tests.waiting import poll, until
@@ -52,7 +52,7 @@ async def started(supervisor: Supervisor, command: tuple[str, ...]) -> tuple[int
     await until(lambda: child_of(supervisor, pid) is not None, "its child runs")
     child = child_of(supervisor, pid)
     assert child is not None
-    assert child in led_by(pid)
+    assert child in group_members(pid)
     return pid, child
 
 
@@ -72,7 +72,7 @@ async def test_what_will_not_end_is_killed(
     make_buffer: MakeBuffer, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A child that ignores the signal does not outlive its script."""
-    monkeypatch.setattr(supervisor_module, "END_SECONDS", 0.3)
+    monkeypatch.setattr(children_module, "END_SECONDS", 0.3)
     supervisor = crew(make_buffer(2))
     pid, child = await started(supervisor, script(tmp_path, STUBBORN))
     supervisor.terminate(pid)

@@ -2,23 +2,25 @@
 
 import asyncio
 import os
+import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import pytest
 
 from shmtui.errors import ShmtuiError
-from shmtui.events import Tone
-from shmtui.shm.control_block import Condition, Field
-from shmtui.shm.control_file import read_header
+from shmtui.events import Severity
+from shmtui.shm.control_format import Field, RecordState
+from shmtui.shm.control_records import read_header
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import map_segment
 from shmtui.workers import supervisor as supervisor_module
 from shmtui.workers.supervisor import Supervisor
-from tests.conftest import MakeBuffer, join
+from tests.conftest import MakeBuffer, index_offsets, join
 from tests.program import running, worker_records
-from tests.waiting import poll, until
+from tests.waiting import PATIENCE, poll, until
 from tests.workers.crew import (
     Crew,
     blocked,
@@ -29,6 +31,9 @@ from tests.workers.crew import (
     values,
     wait_items,
 )
+
+FD_SETSIZE: Final = 1024
+"""Descriptors that select(2) can name."""
 
 
 def watched(supervisor: Supervisor) -> Callable[[], str]:
@@ -55,10 +60,10 @@ def test_terminated_without_taking_anything_along(
         for pid in pids:
             supervisor.terminate(pid)
         while supervisor.pids:
-            supervisor._reap_ready(2)
+            supervisor.reap(2)
             assert time.monotonic() - told < 2
         ends = [r for r in worker_records(buffer.name) if r.pid in pids]
-        assert [(r.condition, r.exit_status) for r in ends] == [(Condition.ENDED, 0)] * 10
+        assert [(r.state, r.exit_status) for r in ends] == [(RecordState.ENDED, 0)] * 10
         still_works(buffer)
 
 
@@ -71,7 +76,7 @@ def test_a_worker_blocked_on_the_mutex_ends_too(make_buffer: MakeBuffer, crew: C
     pid = supervisor.start(Role.PRODUCER)
     poll(lambda: values(buffer) == (0, 2, 0), "it holds a permit")
     supervisor.terminate(pid)
-    supervisor._reap_ready(5)
+    supervisor.reap(5)
     (record,) = worker_records(buffer.name)
     assert record.exit_status == 0
     assert values(buffer) == (0, 3, 0)
@@ -89,9 +94,9 @@ async def test_killed_is_told_at_once_with_its_place(make_buffer: MakeBuffer, cr
     assert last() == (
         f"producer 1 (PID {pid}) killed by SIGKILL in wait-empty, holding nothing after 2 items"
     )
-    assert supervisor.history()[-1].tone is Tone.BAD
+    assert supervisor.history()[-1].severity is Severity.BAD
     (record,) = worker_records(buffer.name)
-    assert (record.condition, record.exit_status) == (Condition.ENDED, -signal.SIGKILL)
+    assert (record.state, record.exit_status) == (RecordState.ENDED, -signal.SIGKILL)
 
 
 async def test_killed_while_paused_held_nothing(make_buffer: MakeBuffer, crew: Crew) -> None:
@@ -130,7 +135,7 @@ async def test_bad_index_is_the_last_word(
     """
     buffer = make_buffer(5)
     assert join(buffer).put(1)
-    at = buffer.layout.in_ if side == "in" else buffer.layout.out
+    at = index_offsets(buffer.layout)[side == "out"]
     map_segment(buffer.name)[at : at + 4] = (99).to_bytes(4, "little")
     supervisor = crew(buffer)
     last = watched(supervisor)
@@ -145,7 +150,7 @@ async def test_ended_stays_news_then_makes_room(
     make_buffer: MakeBuffer, crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ended worker is seen for a while; then its record is free and its counts are kept."""
-    monkeypatch.setattr(supervisor_module, "NEWS_SECONDS", 0.2)
+    monkeypatch.setattr(supervisor_module, "RETIRE_SECONDS", 0.2)
     buffer = make_buffer(2)
     supervisor = crew(buffer)
     watched(supervisor)
@@ -153,7 +158,7 @@ async def test_ended_stays_news_then_makes_room(
     await until(lambda: items(buffer, pid) == 2, "two items")
     supervisor.terminate(pid)
     await until(lambda: not supervisor.owns(pid), "it has ended")
-    assert [r.condition for r in worker_records(buffer.name)] == [Condition.ENDED]
+    assert [r.state for r in worker_records(buffer.name)] == [RecordState.ENDED]
     await until(lambda: not worker_records(buffer.name), "its record is free")
     header = read_header(buffer.name)
     assert header is not None
@@ -174,7 +179,7 @@ def test_signals_in_a_storm_lose_nothing(make_buffer: MakeBuffer, crew: Crew) ->
     for pid in pids:
         supervisor.terminate(pid)
     while supervisor.pids:
-        supervisor._reap_ready(5)
+        supervisor.reap(5)
     still_works(buffer)
     made, used = moved(buffer, Role.PRODUCER), moved(buffer, Role.CONSUMER)
     assert made - used == values(buffer)[2]
@@ -226,7 +231,7 @@ def test_what_cannot_start_is_said(
     with pytest.raises(ShmtuiError, match="cannot start producer 1"):
         supervisor.start(Role.PRODUCER)
     supervisor.add(Role.PRODUCER)
-    assert supervisor.history()[-1].tone is Tone.BAD
+    assert supervisor.history()[-1].severity is Severity.BAD
     assert worker_records(buffer.name) == ()
 
 
@@ -238,10 +243,48 @@ def test_orders_to_the_dead_are_nothing(make_buffer: MakeBuffer, crew: Crew) -> 
     poll(supervisor.ready, "it has joined")
     words = record_of(buffer, pid).words
     supervisor.terminate(pid)
-    supervisor._reap_ready(5)
+    supervisor.reap(5)
     before = supervisor.history(), words[Field.ORDER]
     for order in (supervisor.pause, supervisor.resume, supervisor.terminate, supervisor.kill):
         order(pid)
     supervisor.set_rate(pid, 5.0)
     supervisor.reset_rate(pid)
     assert (supervisor.history(), words[Field.ORDER]) == before
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """This process has more than 1024 open files, so that every new descriptor is above that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < FD_SETSIZE + 100:
+        pytest.skip("this user may not open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, FD_SETSIZE + 100), hard))
+    opened: list[int] = []
+    try:
+        while not opened or opened[-1] < FD_SETSIZE:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for fd in opened:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("with_loop", [True, False])
+async def test_descriptors_above_the_limit_of_select(
+    make_buffer: MakeBuffer, crew: Crew, many_descriptors: None, with_loop: bool
+) -> None:
+    """With 1024 files open a child's last words and its end are noticed as ever."""
+    buffer = make_buffer(5)
+    at = index_offsets(buffer.layout)[0]
+    map_segment(buffer.name)[at : at + 4] = b"\x63\0\0\0"
+    supervisor = crew(buffer)
+    if with_loop:
+        watched(supervisor)
+    pid = supervisor.start(Role.PRODUCER)
+    if with_loop:
+        await until(lambda: not supervisor.owns(pid), "it has ended")
+    else:
+        while supervisor.owns(pid):
+            supervisor.reap(PATIENCE)
+    assert supervisor.history()[-1].text.endswith(": shmtui worker: in is 99, outside 0…4")

@@ -1,6 +1,6 @@
 """Findings and events: a line each in their panel, and each in full. Pure."""
 
-from shmtui.events import Event, Tone
+from shmtui.events import Event, Severity
 from shmtui.i18n import _, ngettext
 from shmtui.sanitize import inert
 from shmtui.snapshot import Finding, Health, Status, word
@@ -9,14 +9,19 @@ from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
 from shmtui.tui.text import wrap
 
-_EVENT_ROLES = {Tone.INFO: "accent", Tone.GOOD: "good", Tone.WARN: "warn", Tone.BAD: "bad"}
+_EVENT_ROLES = {
+    Severity.INFO: "accent",
+    Severity.GOOD: "good",
+    Severity.WARN: "warn",
+    Severity.BAD: "bad",
+}
 _FINDING_ROLES = {Status.CRITICAL: "bad", Status.WARNING: "warn"}
-_TONES = {Status.CRITICAL: Tone.BAD, Status.WARNING: Tone.WARN}
+_TONES = {Status.CRITICAL: Severity.BAD, Status.WARNING: Severity.WARN}
 
 
 def severity_mark(finding: Finding, glyphs: Glyphs) -> Span:
     """Glyph and colour of its severity."""
-    return Span(glyphs.tones[_TONES[finding.severity]], _FINDING_ROLES[finding.severity])
+    return Span(glyphs.severities[_TONES[finding.severity]], _FINDING_ROLES[finding.severity])
 
 
 def finding_line(finding: Finding, width: int, glyphs: Glyphs) -> Line:
@@ -71,11 +76,11 @@ def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
 def event_line(event: Event, width: int, glyphs: Glyphs) -> Line:
     """Time of day, how it feels, what it was."""
     text = inert(event.text, glyphs.ascii_only)
-    role = "bad" if event.tone is Tone.BAD else "text"
+    role = "bad" if event.severity is Severity.BAD else "text"
     return clip_line(
         line(
             (format_clock(event.time), "muted"),
-            (f" {glyphs.tones[event.tone]} ", _EVENT_ROLES[event.tone]),
+            (f" {glyphs.severities[event.severity]} ", _EVENT_ROLES[event.severity]),
             (text, role),
         ),
         width,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.i18n import N_, _
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
@@ -66,7 +66,7 @@ def _state_and_cause(process: Process, glyphs: Glyphs) -> Span:
     """For narrow tables: the semaphore instead of the word *blocked*."""
     if process.blocked_on is None:
         return _state(process, glyphs)
-    stuck = f" {glyphs.tones[Tone.BAD]}" if process.wakeable is False else ""
+    stuck = f" {glyphs.severities[Severity.BAD]}" if process.wakeable is False else ""
     return Span(f"{glyphs.states[process.state]} {process.blocked_on}{stuck}", "bad")
 
 
@@ -93,7 +93,7 @@ def _blocked(process: Process, glyphs: Glyphs) -> Span:
 
 def _blocked_short(process: Process, glyphs: Glyphs) -> Span:
     if process.blocked_on is not None and process.wakeable is False:
-        return Span(f"{glyphs.tones[Tone.BAD]} {process.blocked_on}", "bad")
+        return Span(f"{glyphs.severities[Severity.BAD]} {process.blocked_on}", "bad")
     return _blocked(process, glyphs)
 
 
@@ -105,7 +105,7 @@ def _blocked_on(process: Process, unwakeable: str, glyphs: Glyphs) -> Span:
     if process.blocked_on is None:
         return Span(glyphs.dash, "faint")
     if process.wakeable is False:
-        return Span(f"{process.blocked_on} {glyphs.tones[Tone.BAD]}{unwakeable}", "bad")
+        return Span(f"{process.blocked_on} {glyphs.severities[Severity.BAD]}{unwakeable}", "bad")
     waited = format_wait(process.blocked_for)
     text = f"{process.blocked_on} {waited}".rstrip()
     return Span(text, SEMAPHORE_ROLES[process.blocked_on])

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from shmtui.i18n import _
-from shmtui.procfs.details import Portrait
+from shmtui.procfs.details import ProcessDetails
 from shmtui.sanitize import inert
 from shmtui.snapshot import Process, word
 from shmtui.tui.formatting import format_bytes, format_date, format_uptime, format_wait
@@ -17,7 +17,7 @@ LABEL = 12
 
 
 def portrait_text(
-    process: Process, seen: Portrait | None, now: float, width: int, glyphs: Glyphs
+    process: Process, seen: ProcessDetails | None, now: float, width: int, glyphs: Glyphs
 ) -> list[Line]:
     """What the table says of a process and what /proc adds, in lines of ``width`` cells.
 
@@ -73,7 +73,7 @@ def _part(process: Process) -> Iterator[tuple[str, str]]:
         yield _("ended"), process.ending
 
 
-def _system(seen: Portrait | None, now: float) -> Iterator[tuple[str, str]]:
+def _system(seen: ProcessDetails | None, now: float) -> Iterator[tuple[str, str]]:
     """What the system knows of it."""
     if seen is None:
         return

@@ -8,7 +8,7 @@ from textual.screen import ModalScreen
 
 from shmtui.i18n import _
 from shmtui.sanitize import inert
-from shmtui.shm.faults import Fault, fault_name, forecast
+from shmtui.shm.faults import Fault, expected_outcome, fault_name
 from shmtui.shm.protocol import Role
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.spans import Line, clip_line, line
@@ -52,17 +52,17 @@ class FaultsPanel(RowsPanel):
         fault, glyphs = self.faults[at], self.view.glyphs
         name = fault_name(fault, self._role)
         role = "warn-strong" if fault in self._now else "strong"
-        does = (forecast(fault, self._role).does, "muted")
+        does = (expected_outcome(fault, self._role).action, "muted")
         return clip_line(line((fit(name, _NAME), role), does), width, glyphs.ellipsis)
 
     def below(self, width: int) -> list[Line]:
         """What it does, and what has to come of it."""
-        told = forecast(self.faults[self.at], self._role)
+        told = expected_outcome(self.faults[self.at], self._role)
         rows: list[Line] = [()]
         finding = f" ({told.finding})" if told.finding else ""
         for head, text in (
-            (_("It"), told.does),
-            (_("To expect"), told.expect + finding),
+            (_("It"), told.action),
+            (_("To expect"), told.effect + finding),
         ):
             pieces = wrap(f"{head}: {text}", width)
             rows += [line(piece) for piece in pieces]

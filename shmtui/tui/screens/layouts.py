@@ -10,7 +10,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import option_words
 from shmtui.sanitize import inert
-from shmtui.session.opener import Attached, SegmentOpener
+from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.picker import filter_line
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
@@ -110,7 +110,7 @@ class LayoutsPanel(RowsPanel):
         return _("enter takes it, esc goes back")
 
 
-class LayoutScreen(TypedScreen[Attached | None]):
+class LayoutScreen(TypedScreen[Attachment | None]):
     """Gives back what attaching by the chosen layout gave; None where none was chosen."""
 
     AUTO_FOCUS = "LayoutsPanel"

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.i18n import N_, _, ngettext
-from shmtui.monitor.process_table import short_command
+from shmtui.monitor.process_states import short_command
 from shmtui.tui.draw.keys import Button
 from shmtui.tui.draw.logs import Tab, log_line, tabs_line, visible
 from shmtui.tui.formatting import format_count
@@ -76,7 +76,9 @@ class LogPanel(Panel, can_focus=True):
 
     def depends_on(self) -> object:
         """How much each has said, which is alive, and where the view stands."""
-        said = tuple((log.pid, log.said, self._supervisor.owns(log.pid)) for log in self._logs)
+        said = tuple(
+            (log.pid, log.lines_read, self._supervisor.owns(log.pid)) for log in self._logs
+        )
         return said, self._pid, self._top
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -94,18 +96,18 @@ class LogPanel(Panel, can_focus=True):
         first = self._first(log, room)
         shown = visible(log.lines, first - self._lost(log), room)
         body = [log_line(text, width, glyphs) for text in shown]
-        if not log.said:
+        if not log.lines_read:
             body = [line((_("it has printed nothing yet"), "muted"))]
         return [head, (), *body]
 
     @staticmethod
     def _lost(log: Child) -> int:
         """Lines that are no longer kept."""
-        return log.said - len(log.lines)
+        return log.lines_read - len(log.lines)
 
     def _first(self, log: Child, room: int) -> int:
         """The first line in view. What is forgotten meanwhile moves the view on."""
-        end = max(self._lost(log), log.said - room)
+        end = max(self._lost(log), log.lines_read - room)
         return end if self._top is None else max(self._lost(log), min(self._top, end))
 
     def scroll_position(self) -> tuple[int, int]:
@@ -128,8 +130,8 @@ class LogPanel(Panel, can_focus=True):
             return _("esc closes")
         alive = self._supervisor.owns(log.pid)
         state = f"PID {log.pid}" if alive else _("PID {pid} has ended").format(pid=log.pid)
-        said = ngettext("{count} line", "{count} lines", log.said).format(
-            count=format_count(log.said)
+        said = ngettext("{count} line", "{count} lines", log.lines_read).format(
+            count=format_count(log.lines_read)
         )
         short = f"{state}, " + _("R restarts, esc closes")
         many = len(self._logs) > 1
@@ -150,7 +152,7 @@ class LogPanel(Panel, can_focus=True):
         if log is None:
             return
         room = max(0, self.inner_size[1] - 2)
-        end = max(self._lost(log), log.said - room)
+        end = max(self._lost(log), log.lines_read - room)
         to = max(self._lost(log), self._first(log, room) + by)
         self._top = None if to >= end else to
         self.draw()

@@ -12,7 +12,7 @@ from shmtui.layouts.options import AmbiguousLayoutError
 from shmtui.monitor.discovery import Entry
 from shmtui.report.segment_rows import by_interest, matches, why_not
 from shmtui.sanitize import inert
-from shmtui.session.opener import Attached, SegmentOpener
+from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
@@ -123,7 +123,7 @@ class PickerPanel(RowsPanel):
         return long if width >= len(long) + 4 else _("enter attaches, esc closes")
 
 
-class PickerScreen(TypedScreen[Attached | None]):
+class PickerScreen(TypedScreen[Attachment | None]):
     """Gives back what attaching gave; None where nothing was chosen."""
 
     AUTO_FOCUS = "PickerPanel"
@@ -205,7 +205,7 @@ class PickerScreen(TypedScreen[Attached | None]):
     def _choose_layout(self, name: str, options: tuple[str, ...]) -> None:
         from shmtui.tui.screens.layouts import LayoutScreen  # noqa: PLC0415 - opens rarely
 
-        def chosen(opened: Attached | None) -> None:
+        def chosen(opened: Attachment | None) -> None:
             if opened is not None:
                 self.dismiss(opened)
 

@@ -9,11 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.errors import ShmtuiError
-from shmtui.events import Tone
+from shmtui.events import Severity
 from shmtui.i18n import _
-from shmtui.repair.describe import proposal_lines
 from shmtui.repair.executor import Repairer
-from shmtui.repair.plan import Plan, Refusal
+from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.sanitize import inert
 from shmtui.tui.screens.text_screens import WrappedPanel
 from shmtui.tui.spans import Line, line
@@ -96,12 +95,12 @@ class RepairScreen(ModalScreen[None]):
         try:
             done = await asyncio.to_thread(self._repairer.carry_out, plan)
         except (ShmtuiError, OSError) as error:
-            self._supervisor.tell(Tone.BAD, _("the repair failed: {error}").format(error=error))
+            self._supervisor.emit(Severity.BAD, _("the repair failed: {error}").format(error=error))
             self._say(str(error))
             return
         if isinstance(done, Refusal):
-            self._supervisor.tell(Tone.WARN, _("repair refused: {why}").format(why=done.why))
+            self._supervisor.emit(Severity.WARN, _("repair refused: {why}").format(why=done.why))
             self._say(*proposal_lines(done))
             return
-        self._supervisor.tell(Tone.GOOD, done.text)
+        self._supervisor.emit(Severity.GOOD, done.text)
         self._say(*done.lines)

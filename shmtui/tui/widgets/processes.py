@@ -94,7 +94,7 @@ class ProcessesPanel(CursorPanel):
         """How many map the segment."""
         del width, height
         count = sum(1 for p in self.view.snapshot.processes if p.ending is None)
-        more = _(", and others may") if self.view.snapshot.hidden else ""
+        more = _(", and others may") if self.view.snapshot.unseen else ""
         return ngettext("{count} maps it", "{count} map it", count).format(count=count) + more
 
     @property

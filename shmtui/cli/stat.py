@@ -1,0 +1,95 @@
+"""``shmtui stat``: snapshots of a segment, as text or as JSON."""
+
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shmtui.cli.parameters import Seconds, SegmentName, layout_options, open_options
+from shmtui.cli.translation import TranslatedCommand
+from shmtui.errors import ExitCode
+
+if TYPE_CHECKING:
+    from shmtui.monitor.sampler import Sampler
+    from shmtui.snapshot import Snapshot
+
+WATCH_SECONDS = 0.05
+"""How often a stream samples a buffer that has no item counters, between two lines."""
+
+
+@click.command("stat", cls=TranslatedCommand, short_help="Take a look at a segment")
+@click.argument("name", type=SegmentName())
+@click.option("--json", "as_json", is_flag=True, help="The snapshot as one line of JSON.")
+@click.option("--interval", type=Seconds(), help="Look again every so many seconds.")
+@click.option("--count", type=click.IntRange(1), help="Stop after so many looks.")
+@click.option(
+    "--slots-shown",
+    type=click.IntRange(0),
+    default=64,
+    show_default=True,
+    help="How many slots' values to show.",
+)
+@layout_options
+def command(
+    name: str,
+    as_json: bool,
+    interval: float | None,
+    count: int | None,
+    slots_shown: int,
+    **layout: Any,
+) -> int:
+    """Take a snapshot of a segment, without touching it.
+
+    A segment that shmtui made tells its layout itself. For another, give the C header
+    it is declared in, or --slots if it has the layout of the classical exercise
+    (data[N], in, out, mutex, empty, full); without either, the layout is inferred from
+    the bytes where they allow only one.
+
+    \b
+    Examples:
+      shmtui stat /shm_buffer
+      shmtui stat /shm_buffer --slots 5 --json
+      shmtui stat /jobs --header jobs.h:Queue --interval 1 --count 10
+    """
+    from shmtui.monitor.sampler import Sampler
+
+    options, folder = open_options(layout)
+    sampler = Sampler(name, options, folder=folder)
+    sampler.slots_shown = slots_shown
+    say = _say_json if as_json else _say_text
+    looks = count or (1 if interval is None else None)
+    due = time.monotonic()
+    try:
+        while True:
+            say(sampler.sample())
+            looks = None if looks is None else looks - 1
+            if looks == 0:
+                return ExitCode.OK
+            due += interval or 1.0
+            watch_until(sampler, due)
+    finally:
+        sampler.close()
+
+
+def _say_json(snapshot: "Snapshot") -> None:
+    from shmtui.report import snapshot_json as json
+
+    click.echo(json.line(json.snapshot_json(snapshot)))
+
+
+def _say_text(snapshot: "Snapshot") -> None:
+    from shmtui.report import snapshot_text as text
+
+    click.echo("\n".join(text.snapshot_lines(snapshot)))
+
+
+def watch_until(sampler: "Sampler", due: float) -> None:
+    """Wait until ``due``; look meanwhile at what only looks can count."""
+    while (left := due - time.monotonic()) > 0:
+        if sampler.counts_exactly:
+            time.sleep(left)
+        else:
+            # Uneven, so that no pace of the buffer's can keep step with it.
+            time.sleep(min(left, WATCH_SECONDS * random.uniform(0.5, 1.5)))
+            sampler.sample_ring()

@@ -1,0 +1,166 @@
+"""What is open of one segment: its bytes, control block, layout, ring and processes. Read only."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shmtui.i18n import _
+from shmtui.layouts.options import LayoutOptions, ResolvedLayout
+from shmtui.monitor.control_reader import ControlBlockWatcher, positions
+from shmtui.monitor.process_table import ProcessTable
+from shmtui.monitor.ring_reader import RingReader, RingState
+from shmtui.procfs.clock import Clock
+from shmtui.shm.control_format import Flags
+from shmtui.shm.control_records import ControlHeader, WorkerRecord
+from shmtui.shm.layout import Layout
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment_reader import SegmentReader
+from shmtui.snapshot import LayoutSource, Throughput
+
+if TYPE_CHECKING:
+    from shmtui.monitor.ring_throughput import ThroughputEstimator
+
+STEADY_TRIES: Final = 4
+"""Reads of the ring, at the most, until no worker moved during one; each costs some 0.1 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Control block and ring, read together."""
+
+    header: ControlHeader | None
+    ring: RingState
+    records: tuple[WorkerRecord, ...]
+    states: dict[int, str] | None
+    """The kernel's state letter of each worker that says it is blocked, read while its record
+    did not change; None where the workers never stood still.
+    """
+
+
+class OpenSegment:
+    """The descriptors of one segment and of what stands beside it; closed together."""
+
+    def __init__(self, name: str, options: LayoutOptions, folder: str, clock: Clock) -> None:
+        """Open ``name`` and settle its layout.
+
+        MissingSegmentError: no such segment. AmbiguousLayoutError: several layouts fit.
+        ShmtuiError: what ``options`` say cannot be.
+        """
+        self.name = name
+        self._folder = folder
+        self._clock = clock
+        self._contradicted: set[Layout] = set()
+        """Directions of the ring that a value has contradicted."""
+        self.reader = SegmentReader(name, folder)
+        self.control = ControlBlockWatcher(name, self.reader.identity, folder)
+        try:
+            self.resolved = self._resolve(options)
+        except BaseException:
+            self.reader.close()
+            self.control.close()
+            raise
+        layout = self.resolved.layout
+        self.processes = ProcessTable(self.reader.identity, layout, folder)
+        self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
+        self._estimator: ThroughputEstimator | None = None
+
+    def _resolve(self, options: LayoutOptions) -> ResolvedLayout:
+        header = self.control.header
+        if header is not None and not options.given:
+            if self.reader.status().size >= header.layout.size:
+                assumed = (_("the layout in its control block is only likely"),)
+                assumptions = assumed if header.flags & Flags.ASSUMED else ()
+                return ResolvedLayout(header.layout, LayoutSource.CONTROL, assumptions=assumptions)
+            self.control.reject(_("the segment is shorter than the layout in it"))
+        from shmtui.layouts.resolve import candidates_of, resolve  # noqa: PLC0415 - heavy
+
+        resolved = resolve(self.reader, options)
+        if options.raw:
+            candidates = candidates_of(self.reader, LayoutOptions())
+            return ResolvedLayout(None, LayoutSource.RAW, candidates=candidates)
+        return resolved
+
+    @property
+    def layout(self) -> Layout | None:
+        """What the bytes mean; None for a segment shown raw."""
+        return self.resolved.layout
+
+    @property
+    def counted(self) -> bool:
+        """Whether everything that moves is counted by workers of ours."""
+        return self.control.header is not None and not self.processes.foreign
+
+    def reopen_control_block(self) -> None:
+        """Find the control block that was put beside the segment since it was opened."""
+        self.control.close()
+        self.control = ControlBlockWatcher(self.name, self.reader.identity, self._folder)
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self.reader.close()
+        self.control.close()
+        if self.ring is not None:
+            self.ring.close()
+        self.processes.close()
+
+    def read_steadily(self, ring: RingReader, slots: int) -> Reading:
+        """Control block and ring with its first ``slots`` slots, read again until no worker moved
+        meanwhile, or ``STEADY_TRIES`` times.
+        """
+        header, records = self.control.read()
+        for _try in range(STEADY_TRIES):
+            state = ring.read(slots)
+            states = self.processes.states_of_blocked(records)
+            header, after = self.control.read()
+            if positions(records) == positions(after):
+                return Reading(header, state, after, states)
+            records = after
+        return Reading(header, state, after, None)
+
+    def settle_direction(self, ring: RingState) -> bool:
+        """Note which direction of the ring the values contradict. True: one is left and taken."""
+        layout = self.layout
+        if layout is None or not self.resolved.by_convention:
+            return False
+        from shmtui.layouts.role_evidence import (  # noqa: PLC0415 - heavy
+            RingValues,
+            excess,
+            swapped,
+        )
+
+        words = [ring.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)]
+        ways = (
+            (layout, RingValues(ring.in_, ring.out, None, *words)),
+            (swapped(layout), RingValues(ring.out, ring.in_, None, *words)),
+        )
+        self._contradicted |= {way for way, values in ways if excess(way, values)}
+        left = [way for way, _values in ways if way not in self._contradicted]
+        if len(left) != 1:
+            return False
+        self.resolved = self.resolved.with_direction(left[0])
+        if self.ring is not None:
+            self.ring.close()
+        self.ring = RingReader(self.reader, left[0], self._folder, self._clock)
+        self._estimator = None
+        return True
+
+    def measure(self) -> None:
+        """Read the ring for the throughput estimate, so that what moves between samples counts."""
+        assert self.ring is not None
+        sample = self.ring.sample()
+        if sample is not None:
+            self._throughput_estimator().add(sample)
+
+    def estimated_throughput(self) -> Throughput:
+        """What the readings of the ring prove of the throughput."""
+        self.measure()
+        return self._throughput_estimator().throughput()
+
+    def _throughput_estimator(self) -> "ThroughputEstimator":
+        if self._estimator is None:
+            from shmtui.monitor.ring_throughput import (  # noqa: PLC0415 - only for others' buffers
+                ThroughputEstimator,
+            )
+
+            assert self.layout is not None
+            self._estimator = ThroughputEstimator(self.layout.slots, self.layout.item)
+        return self._estimator

@@ -1,0 +1,78 @@
+"""What a process is doing and what it waits on, from its record and from /proc. Pure but for files."""
+
+from pathlib import PurePath
+
+from shmtui.shm.control_format import RecordState
+from shmtui.shm.control_records import WorkerRecord
+from shmtui.shm.layout import LOCK_SIZE, SEM_SIZE, Layout
+from shmtui.shm.protocol import SemaphoreRole, Step
+from shmtui.shm.segment import FileIdentity, identity_at
+from shmtui.shm.semaphore import named_semaphore_path
+from shmtui.snapshot import ProcessState
+
+
+def worker_state(record: WorkerRecord, letter: str) -> ProcessState:
+    """What a worker is doing, by its record and its state letter in /proc."""
+    if record.state is RecordState.ENDED:
+        return ProcessState.ENDED
+    if letter in {"T", "t"}:
+        return ProcessState.STOPPED
+    if record.paused:
+        return ProcessState.PAUSED
+    if record.stepping:
+        return ProcessState.STEPPING
+    if record.blocked:
+        return ProcessState.BLOCKED
+    if record.step is Step.STARTING:
+        return ProcessState.STARTING
+    return ProcessState.PACING if record.step is Step.PACE else ProcessState.RUNNING
+
+
+def foreign_state(letter: str, blocked: bool, *, held: bool = False) -> ProcessState:
+    """What a process that is no worker is doing, by its state letter in /proc; ``blocked``: it
+    sleeps on a semaphore; ``held``: it is a program that its supervisor has stopped.
+    """
+    if letter in {"T", "t"}:
+        return ProcessState.PAUSED if held else ProcessState.STOPPED
+    if letter in {"Z", "X"}:
+        return ProcessState.ENDED
+    if blocked:
+        return ProcessState.BLOCKED
+    return ProcessState.RUNNING if letter == "R" else ProcessState.PACING
+
+
+def named_files(layout: Layout | None, folder: str) -> dict[SemaphoreRole, FileIdentity]:
+    """The files of a layout's named semaphores that exist."""
+    found = {}
+    for role, name in layout.names if layout is not None else ():
+        identity = identity_at(named_semaphore_path(name, folder))
+        if identity is not None:
+            found[role] = identity
+    return found
+
+
+def semaphore_at(layout: Layout | None, offset: int) -> SemaphoreRole | None:
+    """The embedded semaphore that a futex word at ``offset`` belongs to; ``mutex`` for a lock that
+    is no semaphore. None: the word is none of theirs.
+    """
+    if layout is None:
+        return None
+    for role in SemaphoreRole:
+        at = layout.semaphore_offset(role)
+        if at is not None and at <= offset < at + SEM_SIZE:
+            return role
+    if layout.lock is not None and layout.lock <= offset < layout.lock + LOCK_SIZE:
+        return SemaphoreRole.MUTEX
+    return None
+
+
+def short_command(text: str) -> str:
+    """A command line with the path of its program cut to the name, arguments kept.
+
+    >>> short_command("/usr/bin/produtor --fast"), short_command("./produtor")
+    ('produtor --fast', './produtor')
+    """
+    program, _space, rest = text.partition(" ")
+    if program.startswith("/"):
+        program = PurePath(program).name
+    return f"{program} {rest}" if rest else program

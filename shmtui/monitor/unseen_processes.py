@@ -1,0 +1,161 @@
+"""Processes that this user may not read: which of them may take part, and what is assumed.
+
+A process whose maps are unreadable may map the segment. It counts where it could open the file
+for writing. Root always could; root's processes are assumed to take no part, unless the segment
+is root's own, and the assumption is named. So are the processes of users that may not write.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.i18n import _
+from shmtui.procfs.credentials import (
+    ROOT,
+    Credentials,
+    FileAccess,
+    credentials_of,
+    proc_hides_others,
+)
+from shmtui.procfs.process import INIT
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """The unreadable processes, by what they could do with the segment."""
+
+    writers: tuple[int, ...] = ()
+    """PIDs that could write to it, sorted; root's only where the segment is root's."""
+    root: int = 0
+    """How many others are root's."""
+    barred: int = 0
+    """How many others belong to users that may not write to it."""
+    unlisted_writers: bool = False
+    """/proc does not list other users' processes, and other users could write to it."""
+    unlisted: bool = False
+    """/proc does not list other users' processes."""
+
+    @property
+    def may_take_part(self) -> bool:
+        """Whether one of them may take part unseen."""
+        return bool(self.writers) or self.unlisted_writers
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What cannot be seen, and the way out, in words."""
+        found = [unreadable_text(self.writers)] if self.writers else []
+        if self.unlisted_writers:
+            found.append(
+                _(
+                    "/proc does not list the processes of other users (hidepid), and they may "
+                    "write to it: run shmtui as root"
+                )
+            )
+        return tuple(found)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What is assumed of the others, in words."""
+        found = []
+        if self.root:
+            found.append(
+                _("root's processes take no part ({count} cannot be read)").format(count=self.root)
+            )
+        elif self.unlisted:
+            found.append(_("root's processes take no part (/proc does not list them)"))
+        if self.barred:
+            found.append(
+                _(
+                    "processes of users who may not write to it take no part ({count} cannot be "
+                    "read)"
+                ).format(count=self.barred)
+            )
+        return tuple(found)
+
+
+NOBODY_UNSEEN: Final = Unseen()
+
+
+def classify(
+    processes: Iterable[tuple[int, Credentials | None]],
+    file: FileAccess,
+    *,
+    unlisted: bool = False,
+    own_user: int = ROOT,
+) -> Unseen:
+    """Sort unreadable processes by their credentials. None as credentials: it is gone.
+
+    ``unlisted``: /proc lists only the processes of ``own_user``.
+
+    >>> def of(user: int) -> Credentials:
+    ...     return Credentials(frozenset({user}), frozenset({user}))
+    >>> found = classify([(5, of(0)), (6, of(1000)), (7, of(33))], FileAccess(1000, 1000, 0o600))
+    >>> found.writers, found.root, found.barred
+    ((6,), 1, 1)
+    """
+    writers, root, barred = [], 0, 0
+    for pid, process in processes:
+        if process is None or (pid == INIT and process.is_root):
+            continue
+        if process.is_root:
+            if file.user == ROOT:
+                writers.append(pid)
+            else:
+                root += 1
+        elif file.writable_by(process):
+            writers.append(pid)
+        elif process.opens_any_file:
+            root += 1
+        else:
+            barred += 1
+    others_write = file.user != own_user or bool(file.mode & 0o022)
+    return Unseen(
+        tuple(sorted(writers)),
+        root,
+        barred,
+        unlisted_writers=unlisted and others_write,
+        unlisted=unlisted,
+    )
+
+
+class UnseenProcesses:
+    """Keeps the classification of a segment's unreadable processes up to date."""
+
+    def __init__(self) -> None:
+        self._credentials: dict[int, Credentials | None] = {}
+        self._own_user = os.geteuid()
+        self._unlisted = False
+        self.now = NOBODY_UNSEEN
+        """As of the last update."""
+
+    def update(self, unreadable: frozenset[int], file: FileAccess, *, again: bool) -> None:
+        """Classify the ``unreadable`` PIDs; ``again``: read credentials anew that are known."""
+        if again:
+            self._credentials.clear()
+            self._unlisted = self._own_user != ROOT and proc_hides_others()
+        if not unreadable and not self._unlisted:
+            self.now = NOBODY_UNSEEN
+            return
+        for pid in unreadable - self._credentials.keys():
+            self._credentials[pid] = credentials_of(pid)
+        found = [(pid, self._credentials[pid]) for pid in unreadable]
+        self.now = classify(found, file, unlisted=self._unlisted, own_user=self._own_user)
+
+
+def unreadable_text(pids: tuple[int, ...]) -> str:
+    """That processes cannot be read and may take part, and the way out.
+
+    >>> unreadable_text((7, 8))
+    '2 processes cannot be read and may map it too: run shmtui as root'
+    """
+    if len(pids) == 1:
+        way = (
+            _("even root may not")
+            if os.geteuid() == ROOT
+            else _("run shmtui as its user or as root")
+        )
+        return _("PID {pid} cannot be read and may map it too: {way}").format(pid=pids[0], way=way)
+    return _("{count} processes cannot be read and may map it too: run shmtui as root").format(
+        count=len(pids)
+    )

@@ -1,0 +1,150 @@
+"""On which word of a segment a thread sleeps, read from /proc/PID/task/TID/syscall.
+
+The line of a blocked thread holds the futex's address (futex(2)). An address inside a mapping
+of the segment is an offset in it, which says which semaphore the thread sleeps on. Reading the
+line needs the kernel's leave (proc_pid_syscall(5)); where that is refused the answer is None:
+unknown, not zero.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.procfs.maps import Mapping
+from shmtui.procfs.process import threads_of
+
+FUTEX_NUMBERS: Final = {
+    "x86_64": 202,
+    "aarch64": 98,
+    "riscv64": 98,
+    "loongarch64": 98,
+    "ppc64le": 221,
+    "ppc64": 221,
+    "s390x": 238,
+}
+"""The number of futex(2) by machine; on others nobody is seen to wait."""
+_FUTEX: Final = FUTEX_NUMBERS.get(os.uname().machine)
+_COMMANDS: Final = 0x7F
+"""The command in a futex operation, without its flags."""
+_WAITS: Final = frozenset({0, 9})
+"""FUTEX_WAIT and FUTEX_WAIT_BITSET."""
+_PRIVATE: Final = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class FutexWait:
+    """A thread asleep on a futex word inside the segment."""
+
+    tid: int
+    offset: int
+    """Byte offset of the word in the segment."""
+    private: bool
+    """True: the kernel looks for it in this process only, so no other process can wake it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCall:
+    """The system call that a thread is in."""
+
+    number: int
+    address: int
+    """Its first argument: a futex's address."""
+    operation: int
+    """Its second argument: a futex's operation."""
+
+    @property
+    def is_futex(self) -> bool:
+        """Whether it is futex(2)."""
+        return self.number == _FUTEX
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a wait on a futex."""
+        return self.is_futex and self.operation & _COMMANDS in _WAITS
+
+
+def parse_syscall(raw: bytes) -> SystemCall | None:
+    """Read a /proc/PID/syscall line; None where the thread is in no system call.
+
+    >>> parse_syscall(b"98 0x7f40 0x189 0x0 0x0 0x0 0xffffffff 0x7ffe 0x7f")
+    SystemCall(number=98, address=32576, operation=393)
+    >>> parse_syscall(b"running"), parse_syscall(b"-1 0x7ffe 0x7f")
+    (None, None)
+    """
+    fields = raw.split()
+    if len(fields) < 3 or not fields[0].isdigit():
+        return None
+    try:
+        return SystemCall(int(fields[0]), int(fields[1], 16), int(fields[2], 16))
+    except ValueError:
+        return None
+
+
+def wait_in(call: SystemCall | None, maps: tuple[Mapping, ...], tid: int) -> FutexWait | None:
+    """The wait on a word of the segment that a system call is, if it is one.
+
+    >>> maps = (Mapping(0x7f00, 0x8000, 0),)
+    >>> wait_in(SystemCall(_FUTEX or 0, 0x7f40, 0x189), maps, 9)
+    FutexWait(tid=9, offset=64, private=True)
+    """
+    if call is None or not call.waits:
+        return None
+    for mapping in maps:
+        offset = mapping.offset_of(call.address)
+        if offset is not None:
+            return FutexWait(tid, offset, bool(call.operation & _PRIVATE))
+    return None
+
+
+def futex_waits(pid: int, maps: tuple[Mapping, ...]) -> tuple[FutexWait, ...] | None:
+    """Every thread of ``pid`` asleep on a word of the segment; None if this user may not know."""
+    found = []
+    try:
+        for tid, raw in _syscall_lines(pid):
+            wait = wait_in(parse_syscall(raw), maps, tid)
+            if wait is not None:
+                found.append(wait)
+    except PermissionError:
+        return None
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return tuple(found)
+
+
+def in_system_call(pid: int) -> bool | None:
+    """Whether every thread of ``pid`` is in a system call that wakes nobody, asleep or stopped
+    there; None if this user may not know.
+
+    False for a thread that runs, or was stopped while it ran; and for one in a futex call that
+    is no wait, since it is stopped on its way out of a post.
+    """
+    try:
+        for _tid, raw in _syscall_lines(pid):
+            call = parse_syscall(raw)
+            if call is None or (call.is_futex and not call.waits):
+                return False
+    except PermissionError:
+        return None
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return True
+
+
+def sleeps_on_futex(pid: int) -> bool | None:
+    """Whether the main thread sleeps on some futex, by /proc/PID/wchan, which more users may
+    read than ``syscall``; None where the kernel does not say.
+    """
+    try:
+        with open(f"/proc/{pid}/wchan", "rb", buffering=0) as file:
+            channel = file.read(64)
+    except OSError:
+        return None
+    return channel.startswith(b"futex") if channel not in {b"", b"0"} else None
+
+
+def _syscall_lines(pid: int) -> Iterator[tuple[int, bytes]]:
+    """TID and /proc/PID/task/TID/syscall of each thread. PermissionError: not this user's."""
+    for tid in threads_of(pid):
+        with open(f"/proc/{pid}/task/{tid}/syscall", "rb", buffering=0) as file:
+            yield tid, file.read(256)

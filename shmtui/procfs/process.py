@@ -1,0 +1,164 @@
+"""One process as the kernel describes it: state, times, threads, name, command line, owner."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+INIT: Final = 1
+"""The PID of the first process. It is often unreadable, and it takes part in nothing."""
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_STAT_SIZE: Final = 1024
+"""Bytes; a /proc/PID/stat line is shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStat:
+    """The fields of /proc/PID/stat that are used (proc_pid_stat(5))."""
+
+    name: str
+    state: str
+    """One letter: R S D T t Z X."""
+    cpu_seconds: float
+    threads: int
+    start_time: int
+    """Clock ticks after boot."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is a zombie: it maps nothing and holds nothing."""
+        return self.state in "ZX"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal or a debugger has stopped it."""
+        return self.state in "Tt"
+
+
+def parse_stat(raw: bytes) -> ProcessStat:
+    """Read a /proc/PID/stat line; the name in it may hold spaces and parentheses.
+
+    >>> parse_stat(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 3 1 0 0 20 0 2 0 99 0").name
+    'a) b'
+    """
+    start, end = raw.index(b"("), raw.rindex(b")")
+    fields = raw[end + 2 :].split()
+    return ProcessStat(
+        name=raw[start + 1 : end].decode("utf-8", "surrogateescape"),
+        state=fields[0].decode("ascii"),
+        cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS,
+        threads=int(fields[17]),
+        start_time=int(fields[19]),
+    )
+
+
+def read_stat(pid: int, tid: int | None = None) -> ProcessStat | None:
+    """The line of a process, or of one of its threads; None once it is gone."""
+    path = f"/proc/{pid}/stat" if tid is None else f"/proc/{pid}/task/{tid}/stat"
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return parse_stat(file.read(_STAT_SIZE))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+class StatFile:
+    """A kept descriptor of /proc/PID/stat: reading it again costs a tenth of opening it."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, pid: int) -> None:
+        self._fd: int | None = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+
+    def read(self) -> ProcessStat | None:
+        """The line as it stands, or None once the process is gone."""
+        if self._fd is None:
+            return None
+        try:
+            raw = os.pread(self._fd, _STAT_SIZE, 0)
+        except ProcessLookupError:
+            return None
+        return parse_stat(raw) if raw else None
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def processes() -> Iterator[int]:
+    """The PIDs that this user can see."""
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdecimal():
+                yield int(entry.name)
+
+
+def threads_of(pid: int) -> list[int]:
+    """The TIDs of ``pid``. FileNotFoundError: it is gone."""
+    return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+
+
+def thread_count(pid: int) -> int:
+    """How many threads ``pid`` has; 0 once it is gone."""
+    try:
+        return len(threads_of(pid))
+    except OSError:
+        return 0
+
+
+def stopped(pid: int) -> bool:
+    """Whether every thread of ``pid`` is stopped by a signal, or it has ended."""
+    try:
+        found = [read_stat(pid, tid) for tid in threads_of(pid)]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return all(stat is None or stat.stopped or stat.ended for stat in found)
+
+
+def boot_time() -> float:
+    """When the machine started, seconds since the epoch; start times count from it."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def started_at(ticks: int) -> float:
+    """When a process started, seconds since the epoch, from its start time in clock ticks."""
+    return boot_time() + ticks / _TICKS
+
+
+def owner_of(pid: int) -> int | None:
+    """The effective user of ``pid``, or None once it is gone."""
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid
+    except OSError:
+        return None
+
+
+def run_stamp(pid: int) -> bytes | None:
+    """Bytes that change each time ``pid``'s main thread runs (/proc/PID/schedstat: time on a
+    processor, time in the queue, turns). None: this kernel does not count them, or it is gone.
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb", buffering=0) as file:
+            return file.read(128) or None
+    except OSError:
+        return None
+
+
+def command(pid: int) -> str | None:
+    """The command line, as typed; hostile bytes are possible. None if it is gone or hidden."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+        words = file.read(4096).rstrip(b"\0").split(b"\0")
+        return " ".join(word.decode("utf-8", "surrogateescape") for word in words) or None
+    return None
+
+
+def process_name(pid: int) -> str:
+    """The name that ``ps`` shows; hostile bytes are possible. Empty once it is gone."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", "rb") as file:
+        return file.read(64).rstrip(b"\n").decode("utf-8", "surrogateescape")
+    return ""

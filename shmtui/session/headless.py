@@ -1,0 +1,135 @@
+"""A run without a screen: its length, its end, and a balance of what was moved."""
+
+import asyncio
+import contextlib
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+from shmtui.diagnosis.audit import audit_of
+from shmtui.errors import ExitCode
+from shmtui.events import Severity
+from shmtui.monitor.sampler import Sampler
+from shmtui.session.live_source import LiveSource
+from shmtui.session.run import Run, RunOptions
+from shmtui.session.terminal import ENDING_SIGNALS, ignore_signals, note, noted_signal
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import Audit, Method, Snapshot, Throughput
+from shmtui.workers.supervisor import Supervisor
+
+READY_SECONDS: Final = 15.0
+LOOK_SECONDS: Final = 0.25
+SLOTS_REPORTED: Final = 64
+REST_SECONDS: Final = 1.3
+"""How long a buffer whose semaphores are not at rest is watched for findings at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run without a screen ends with."""
+
+    code: int
+    """The exit code."""
+    snapshot: Snapshot
+    """The last one, with the rates of the run as a whole."""
+    totals: Audit
+
+
+def run_headless(run: Run) -> Outcome:
+    """Let the workers run for as long as was asked, end them, and count what they moved."""
+    code, seconds = asyncio.run(_headless(run.options, run.supervisor, run.source))
+    run.supervisor.close()
+    sampler = run.sampler
+    totals = settle(sampler, run.source, seconds, run.supervisor.died_mid_transfer)
+    sampler.slots_shown = SLOTS_REPORTED
+    snapshot = averaged(sampler.sample(), totals, run.source.last)
+    lost = totals.balanced is False and code == ExitCode.OK
+    return Outcome(ExitCode.FINDINGS if lost else code, snapshot, totals)
+
+
+async def _headless(
+    options: RunOptions, supervisor: Supervisor, source: LiveSource
+) -> tuple[int, float]:
+    """Let the workers run; returns the exit code and how many seconds they ran."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+    for number in ENDING_SIGNALS:
+        loop.add_signal_handler(number, _end, ended, number)
+    if (early := noted_signal()) is not None:
+        _end(ended, early)
+    supervisor.watch(loop)
+    if not options.json:
+        supervisor.on_event = lambda event: note(event.text)
+        for event in supervisor.history():
+            if event.severity is not Severity.GOOD:
+                note(event.text)
+    patience = time.monotonic() + READY_SECONDS
+    while not (supervisor.ready() or ended.done()) and time.monotonic() < patience:
+        await asyncio.sleep(0.002)
+    started = time.monotonic_ns()
+    length = math.inf if options.duration is None else options.duration
+    supervisor.release_all(0 if math.isinf(length) else started + int(length * 1e9))
+    while not ended.done():
+        left = length - (time.monotonic_ns() - started) / 1e9
+        if left <= 0:
+            break
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(ended), min(left, LOOK_SECONDS))
+        source.sample()
+    seconds = (time.monotonic_ns() - started) / 1e9
+    for number in ENDING_SIGNALS:
+        loop.remove_signal_handler(number)
+    # Before the loop closes: no moment without a handler.
+    ignore_signals()
+    return (128 + ended.result() if ended.done() else ExitCode.OK), seconds
+
+
+def _end(ended: "asyncio.Future[int]", number: int) -> None:
+    if not ended.done():
+        ended.set_result(number)
+
+
+def settle(
+    sampler: Sampler, source: LiveSource, seconds: float, died_mid_transfer: tuple[str, ...] = ()
+) -> Audit:
+    """Count what a run moved after its workers ended, and let the findings about it appear."""
+    snapshot = source.sample()
+    audit = audit_of(
+        snapshot, sampler.resident_sum, foreign=source.foreign_seen, seconds=seconds,
+        died_mid_transfer=died_mid_transfer,
+    )  # fmt: skip
+    sampler.audit = audit
+    deadline = time.monotonic() + REST_SECONDS
+    suspicious = audit.balanced is False or not at_rest(snapshot)
+    while suspicious and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        snapshot = source.sample()
+    return audit
+
+
+def at_rest(snapshot: Snapshot) -> bool:
+    """Whether the semaphores have the values of a buffer that nobody is inside of."""
+    values = {role: state.value for role, state in snapshot.semaphores.items()}
+    if None in values.values():
+        return True
+    permits = sum(v or 0 for v in values.values()) - (values.get(SemaphoreRole.MUTEX) or 0)
+    return values.get(SemaphoreRole.MUTEX) == 1 and permits == snapshot.layout.slots
+
+
+def averaged(snapshot: Snapshot, totals: Audit, last: Snapshot | None) -> Snapshot:
+    """The last snapshot of a run, with the rates of the run as a whole.
+
+    Where others took part, the throughput is what was measured last.
+    """
+    moved, seconds = totals.moved, totals.seconds
+    throughput = Throughput(moved.produced / seconds, moved.consumed / seconds, Method.COUNTERS)
+    if totals.foreign:
+        throughput = Throughput() if last is None else last.throughput
+    return replace(
+        snapshot,
+        throughput=throughput,
+        processes=tuple(
+            p if p.items is None else replace(p, rate=p.items / seconds) for p in snapshot.processes
+        ),
+    )

@@ -1,0 +1,140 @@
+"""The live children of a supervisor: signalled, watched by an event loop, reaped, ended."""
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from shmtui.workers.child import Child, group_members
+
+END_SECONDS: Final = 1.8
+"""Time between SIGTERM and SIGKILL for a child that does not end, and for what it started."""
+GROUP_SECONDS: Final = 0.05
+"""Interval at which the processes that a program started are looked for after its own end."""
+
+
+class Children:
+    """Live children by PID. ``on_end`` is called with each that has been reaped, and its status."""
+
+    def __init__(self, on_end: Callable[[Child, int], None]) -> None:
+        self._on_end = on_end
+        self._by_pid: dict[int, Child] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter(tuple(self._by_pid.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_pid)
+
+    def __contains__(self, pid: object) -> bool:
+        return pid in self._by_pid
+
+    def get(self, pid: int) -> Child | None:
+        """The live child with that PID."""
+        return self._by_pid.get(pid)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The PIDs, in the order in which the children were started."""
+        return tuple(self._by_pid)
+
+    def add(self, child: Child) -> None:
+        """Take in a child that has just been started."""
+        self._by_pid[child.pid] = child
+        if self._loop is not None:
+            self._watch(child)
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have ``loop`` read what the children print and reap those that end, at once."""
+        self._loop = loop
+        for child in self:
+            self._watch(child)
+
+    def _watch(self, child: Child) -> None:
+        assert self._loop is not None
+        self._loop.add_reader(child.pidfd, self._reap, child)
+        self._loop.add_reader(child.output, self._read, child)
+
+    def _read(self, child: Child) -> None:
+        if not child.read_output() and self._loop is not None:
+            self._loop.remove_reader(child.output)
+
+    def signal(self, child: Child, number: signal.Signals) -> None:
+        """Send a signal; a child that has ended meanwhile is none to send it to.
+
+        A worker gets it through its pidfd, so no other process that has the PID by then is hit.
+        A program of the user's may be a script: what it started gets the signal too. The group
+        has the program's PID, which no other process can have until the program is reaped.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            if child.program:
+                os.killpg(child.pid, number)
+            else:
+                signal.pidfd_send_signal(child.pidfd, number)
+
+    def end(self, child: Child) -> None:
+        """SIGTERM, to a stopped or sleeping child too."""
+        child.term_sent_at = time.monotonic()
+        self.signal(child, signal.SIGTERM)
+        self.signal(child, signal.SIGCONT)
+        child.record.wakeup.post()
+
+    def reap(self, seconds: float) -> None:
+        """Reap the children that have ended; wait up to ``seconds`` until there is one."""
+        watched = {child.pidfd: child for child in self if not child.leader_ended}
+        leaderless = [child for child in self if child.leader_ended]
+        poller = select.poll()
+        for fd in watched:
+            poller.register(fd, select.POLLIN)
+        patience = min(seconds, GROUP_SECONDS) if leaderless else seconds
+        ended = [watched[fd] for fd, _event in poller.poll(patience * 1000)]
+        for child in (*leaderless, *ended):
+            self._reap(child)
+
+    def close(self) -> None:
+        """End all: SIGTERM, and SIGKILL after `END_SECONDS`. Waits that long once more at most.
+
+        Works without the event loop, so that it can clean up after one that failed.
+        """
+        self._loop = None
+        for child in self:
+            self.end(child)
+        self._reap_until(time.monotonic() + END_SECONDS)
+        for child in self:
+            self.signal(child, signal.SIGKILL)
+        self._reap_until(time.monotonic() + END_SECONDS)
+
+    def _reap_until(self, deadline: float) -> None:
+        while self._by_pid and (left := deadline - time.monotonic()) > 0:
+            self.reap(left)
+
+    def _reap(self, child: Child) -> None:
+        """Reap a child that has ended, unless what it started still ends."""
+        if child.pid not in self._by_pid or self._group_still_ends(child):
+            return
+        status = child.process.wait()
+        child.read_rest()
+        if self._loop is not None:
+            self._loop.remove_reader(child.pidfd)
+            self._loop.remove_reader(child.output)
+        child.close()
+        del self._by_pid[child.pid]
+        self._on_end(child, status)
+
+    def _group_still_ends(self, child: Child) -> bool:
+        """Whether what a program started is still ending: it has as long as the program had."""
+        if not child.program or child.term_sent_at is None or not group_members(child.pid):
+            return False
+        if time.monotonic() - child.term_sent_at > END_SECONDS:
+            self.signal(child, signal.SIGKILL)
+            return False
+        child.leader_ended = True
+        if self._loop is not None:
+            self._loop.remove_reader(child.pidfd)
+            self._loop.call_later(GROUP_SECONDS, self._reap, child)
+        return True

@@ -1,0 +1,1 @@
+"""Lessons: their programs, and what a killed one leaves."""

@@ -1,0 +1,31 @@
+"""``python -m tests.parallel [PYTEST ARGUMENTS]``: the tests alone, on all processors."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Final
+
+_START: Final = Path(__file__).parent / "own_shm.py"
+
+
+def command(arguments: list[str]) -> list[str]:
+    """The command: pytest with one process a processor, each in a /dev/shm of its own.
+
+    In one process where the arguments say how many, or where a debugger needs the terminal.
+    """
+    pytest = [sys.executable, "-m", "pytest"]
+    if any(word.startswith(("-n", "--numprocesses", "--tx", "--pdb")) for word in arguments):
+        return [*pytest, *arguments]
+    python = shlex.join((sys.executable, str(_START)))
+    count = len(os.sched_getaffinity(0))
+    return [*pytest, "--dist=worksteal", f"--tx={count}*popen//python={python}", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Python may keep what it compiled: every program that a test starts is compiled else."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+if __name__ == "__main__":
+    os.execve(sys.executable, command(sys.argv[1:]), environment())
