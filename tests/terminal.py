@@ -131,6 +131,10 @@ class Terminal:
         except OSError:
             return b""
 
+    def clear(self) -> None:
+        """Blank the screen, as another program does that writes to the terminal meanwhile."""
+        self._screen.erase_in_display(2)
+
     def skip(self) -> bool:
         """Take in what the program has drawn without looking at it, which is a hundred times as
         fast. The screen is right again once it has been drawn anew, after a change of size.

@@ -7,10 +7,10 @@ import math
 import time
 
 from shmtui.i18n import N_, _
+from shmtui.sanitize import inert
 from shmtui.shm.value import value_text
 from shmtui.snapshot import Method, SlotValue
 from shmtui.tui.glyphs import UNICODE, Glyphs
-from shmtui.tui.text import inert
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from shmtui.i18n import N_
+from shmtui.i18n import N_, _
 from shmtui.tui.glyphs import Glyphs
 
-OPENER, PROGRAMS, BYTES = "a way to other segments", "programs of the user's", "bytes on show"
-LESSON = "a lesson"
-"""What keys can need; a view names those that it lacks."""
+OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
+"""What keys can need. A view model names those that are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +154,43 @@ def bindings() -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
     ]
 
 
-def available(read_only: bool, lacks: frozenset[str] = frozenset()) -> tuple[Key, ...]:
-    """The keys that do something here, where there is none of what is in ``lacks``."""
-    return tuple(key for key in KEYS if not (read_only and key.changes) and key.needs not in lacks)
+def available(read_only: bool, missing: frozenset[str] = frozenset()) -> tuple[Key, ...]:
+    """The keys that do something here, where there is none of what is in ``missing``."""
+    return tuple(
+        key for key in KEYS if not (read_only and key.changes) and key.needs not in missing
+    )
 
 
-CHANGING_ACTIONS = frozenset(key.action.partition("(")[0] for key in KEYS if key.changes)
-NEEDS = {key.action.partition("(")[0]: key.needs for key in KEYS if key.needs}
+_KEY_OF = {key.action: key for key in KEYS}
+_WHY_MISSING = {
+    OPENER: N_("{key}: this dashboard has no way to other segments"),
+    PROGRAMS: N_(
+        "{key}: no program of yours runs here; shmtui run --producer CMD or --consumer CMD "
+        "starts one"
+    ),
+    BYTES: N_("{key}: for a segment that is shown as bytes; here a ring is shown"),
+    LESSON: N_("{key}: there is no lesson here; shmtui lab lists them"),
+}
+
+
+def why_off(action: str, read_only: bool, missing: frozenset[str] = frozenset()) -> str | None:
+    """Why the key of an action does nothing here, and what to do about it; None where it works.
+
+    >>> why_off("kill", read_only=True)
+    'K changes something, and this dashboard is read-only: shmtui attach --write allows it'
+    >>> why_off("add('producer')", read_only=False) is None
+    True
+    """
+    key = _KEY_OF.get(action)
+    if key is None:
+        return None
+    if read_only and key.changes:
+        text = _(
+            "{key} changes something, and this dashboard is read-only: shmtui attach --write "
+            "allows it"
+        )
+        return text.format(key=key.shown)
+    return _(_WHY_MISSING[key.needs]).format(key=key.shown) if key.needs in missing else None
 
 
 def shown_key(key: Key, glyphs: Glyphs) -> str:

@@ -28,7 +28,7 @@ Pair = tuple[float, float] | None
 """Produced and consumed per second; None where neither is known."""
 
 
-class History:
+class RateHistory:
     """A ring of buckets, each the mean of the samples that fell into it."""
 
     def __init__(self) -> None:

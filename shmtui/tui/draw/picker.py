@@ -7,10 +7,10 @@ from functools import lru_cache
 from shmtui.i18n import N_, _
 from shmtui.monitor.discovery import Entry, Kind
 from shmtui.report.segment_rows import age_text, mappers_text, size_text, why_not
-from shmtui.tui.draw.wrap import wrap
+from shmtui.sanitize import inert
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import cells, fit, inert
+from shmtui.tui.text import cells, fit, wrap
 
 
 @dataclass(frozen=True, slots=True)

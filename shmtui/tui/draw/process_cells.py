@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from shmtui.events import Severity
 from shmtui.i18n import N_, _
+from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
 from shmtui.snapshot import Origin, Process, ProcessState, word
 from shmtui.tui.draw.semaphores import ROLES as SEMAPHORE_ROLES
@@ -19,7 +20,6 @@ from shmtui.tui.formatting import (
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.process_rows import Group
 from shmtui.tui.spans import Span
-from shmtui.tui.text import inert
 
 _STATE_ROLES = {
     ProcessState.STARTING: "muted",

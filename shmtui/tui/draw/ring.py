@@ -12,7 +12,7 @@ from shmtui.i18n import _
 from shmtui.shm.layout import ITEM_TYPES
 from shmtui.snapshot import Slot, Snapshot
 from shmtui.tui.draw.index_markers import mark_line
-from shmtui.tui.draw.ring_strip import legend, plan_strip, strip_lines
+from shmtui.tui.draw.ring_strip import legend, strip_lines, strip_shape
 from shmtui.tui.draw.slot_list import full_role, list_columns, list_lines, slot_at
 from shmtui.tui.formatting import format_count, format_percent, format_value
 from shmtui.tui.glyphs import Glyphs
@@ -110,7 +110,7 @@ def _body(snapshot: Snapshot, style: Style, width: int, room: int, glyphs: Glyph
     return [] if style is Style.BAR else _strip(snapshot, width, room, glyphs)
 
 
-def remark(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> str:
+def footer(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> str:
     """The indices in figures, and how many slots a glyph stands for."""
     slots = snapshot.layout.slots
     indices = (
@@ -122,7 +122,7 @@ def remark(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> str:
         for name, at, slot in indices
     ]
     if style_for(slots, width, height, is_compound(snapshot)) is Style.STRIP:
-        size = plan_strip(slots, width, _strip_rows(height - 1)).size
+        size = strip_shape(slots, width, _strip_rows(height - 1)).size
         if size > 1:
             parts.append(_("1 glyph = {size} slots").format(size=format_count(size)))
     return f" {glyphs.dot} ".join(parts)

@@ -1,6 +1,7 @@
 """The three semaphores: value, waiters and who they are, and whether the permits add up. Pure."""
 
 from shmtui.i18n import _, ngettext
+from shmtui.sanitize import inert
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Process, ProcessState, SemaphoreState, Snapshot
 from shmtui.tui.draw.ring import bar
@@ -8,7 +9,7 @@ from shmtui.tui.formatting import format_count
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, width_of
 from shmtui.tui.status_line import Balance, Permits, permits
-from shmtui.tui.text import fit, inert
+from shmtui.tui.text import fit
 
 ROLES = {
     SemaphoreRole.MUTEX: "good",
@@ -47,11 +48,11 @@ def semaphore_lines(
     return [*spaced, sum_line]
 
 
-def remark(snapshot: Snapshot) -> str:
+def footer(snapshot: Snapshot) -> str:
     """Where the semaphores live, and whether other processes can be woken through them.
 
     >>> from shmtui.snapshot import EMPTY
-    >>> remark(EMPTY)
+    >>> footer(EMPTY)
     'embedded'
     """
     shared = {state.shared for state in snapshot.semaphores.values()}

@@ -1,10 +1,11 @@
 """The slots of a ring whose items are structs, arrays or text: a line each. Pure."""
 
+from shmtui.sanitize import inert
 from shmtui.shm.value import value_text
 from shmtui.snapshot import Slot, Snapshot
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, fit_line, line, width_of
-from shmtui.tui.text import clip, inert
+from shmtui.tui.text import clip
 
 COLUMN_LEAST = 30
 """Cells of a column of slots, where they stand in several."""

@@ -6,7 +6,7 @@ from textual.message import Message
 from shmtui.tui.process_rows import scroll_to
 from shmtui.tui.spans import Line, Span
 from shmtui.tui.text import fit
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 
@@ -16,7 +16,7 @@ class RowsPanel(CursorPanel):
     class Chosen(Message):
         """Enter was pressed on a row, or the row was clicked twice."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__()
         self.view = view
         self._above = 0
@@ -58,7 +58,7 @@ class RowsPanel(CursorPanel):
         """The chosen row."""
         return self._above + self.at - self._first if self.count else None
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """What stands above and below counts as in view, so that the thumb fits the frame."""
         _, height = self.inner_size
         width, _ = self.inner_size

@@ -1,5 +1,7 @@
 """What all panels share: a frame, lines by role, and refreshing only the rows that changed."""
 
+from typing import ClassVar
+
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -10,10 +12,9 @@ from textual.widget import Widget
 
 from shmtui.i18n import _
 from shmtui.tui.draw import frame
-from shmtui.tui.spans import Line, Span, fit_line, join_blanks
-from shmtui.tui.view_model import View
-from shmtui.tui.widgets.palette import Palette
-from shmtui.tui.widgets.repaint import Ground
+from shmtui.tui.spans import OWN_BACKGROUND, ROLES, Line, Span, fit_line, join_blanks
+from shmtui.tui.textual_private import DirectScreen
+from shmtui.tui.view_model import ViewModel
 
 
 def runs(rows: list[int]) -> list[tuple[int, int]]:
@@ -31,10 +32,31 @@ def runs(rows: list[int]) -> list[tuple[int, int]]:
     return out
 
 
+class SpanStyles(Widget):
+    """Never on show: it only carries the component classes.
+
+    Were they each panel's own, Textual would match two dozen of them against
+    the style sheet for every panel, before the first frame.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"role--{role}" for role in ROLES), "role--cursor"}
+
+    def style(self, role: str, base: Style, chosen: bool) -> Style:
+        """The style of a role on the background of ``base``, or on that of the cursor."""
+        style = self.get_component_rich_style(f"role--{role}")
+        if chosen:
+            cursor = self.get_component_rich_style("role--cursor")
+            # Reversed, every role would be a block of its own colour.
+            if cursor.reverse:
+                return cursor + Style(bold=style.bold)
+            return style + Style(bgcolor=cursor.bgcolor)
+        return style if role in OWN_BACKGROUND else style + Style(bgcolor=base.bgcolor)
+
+
 class Panel(Widget):
     """A framed box that draws a view, one widget whatever it shows.
 
-    The frame is drawn here and not by CSS, since a remark in it may change
+    The frame is drawn here and not by CSS, since a footer in it may change
     with every frame: Textual redraws the whole widget for a changed border title, and
     one row is all that changed.
     """
@@ -45,7 +67,7 @@ class Panel(Widget):
     number = ""
     framed = True
 
-    class Zoomed(Message):
+    class MaximiseToggled(Message):
         """Its title was clicked twice: maximise or restore it."""
 
         def __init__(self, panel: "Panel") -> None:
@@ -54,7 +76,7 @@ class Panel(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self.view = View()
+        self.view = ViewModel()
         self._rows: list[Line] = []
         self._strips: dict[int, Strip] = {}
         """Rows as they were last painted, while they stay the same."""
@@ -70,16 +92,16 @@ class Panel(Widget):
         """At most ``height`` lines for the inside of the frame."""
         raise NotImplementedError
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """All that the lines depend on, besides the size. While it is equal nothing is drawn."""
         return self.view
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """What stands in the lower edge."""
         del width, height
         return ""
 
-    def heading(self) -> str:
+    def header(self) -> str:
         """What stands at the right of the upper edge."""
         return ""
 
@@ -87,7 +109,7 @@ class Panel(Widget):
         """The line inside the frame that is highlighted."""
         return None
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """The first line in view and how many there are."""
         return 0, 0
 
@@ -107,19 +129,19 @@ class Panel(Widget):
         width, height = self.outer_size
         return self.framed and height >= 3 and width >= 8
 
-    def show(self, view: View) -> None:
+    def show(self, view: ViewModel) -> None:
         """Draw ``view``, if it differs from what is drawn."""
         self.view = view
         self.draw()
 
     def draw_anew(self) -> None:
-        """Draw although nothing that `sources` names has changed."""
+        """Draw although nothing that `depends_on` names has changed."""
         self._drawn_from = None
         self.draw()
 
     def draw(self) -> None:
         """Bring the rows up to date and have the changed ones repainted."""
-        source = (self.has_focus, self.sources())
+        source = (self.has_focus, self.depends_on())
         if source == self._drawn_from or not (self.is_mounted and self.display and self.outer_size):
             return
         old, old_cursor = self._rows, self._cursor_row
@@ -135,14 +157,14 @@ class Panel(Widget):
             for y in changed:
                 self._strips.pop(y, None)
             regions = [Region(0, y, self._width, rows) for y, rows in runs(changed)]
-            if isinstance(self.screen, Ground):
+            if isinstance(self.screen, DirectScreen):
                 self.screen.repaint(self, regions)
             else:
                 self.refresh(*regions)
 
     def _compose_rows(self) -> None:
         """Make the rows of this view and size."""
-        self._drawn_from = (self.has_focus, self.sources())
+        self._drawn_from = (self.has_focus, self.depends_on())
         width, height = self.inner_size
         lines = self.lines(width, height)[:height]
         lines += [()] * (height - len(lines))
@@ -158,15 +180,15 @@ class Panel(Widget):
 
     def _framed(self, lines: list[Line], width: int, height: int) -> list[Line]:
         glyphs, focused, outer = self.view.glyphs, self.has_focus, self.outer_size.width
-        first, total = self.scrolled()
+        first, total = self.scroll_position()
         left = Span(glyphs.vertical, "frame-focus" if focused else "frame")
         blank = Span(" ")
-        rows = [frame.top(self.number, _(self.title), self.heading(), outer, focused, glyphs)]
+        rows = [frame.top(self.number, _(self.title), self.header(), outer, focused, glyphs)]
         for y, line in enumerate(lines):
             body = fit_line(line, width, glyphs.ellipsis)
             right = frame.side(y, height, first, total, focused, glyphs)
             rows.append((left, blank, *body, blank, right))
-        rows.append(frame.bottom(self.remark(width, height), outer, focused, glyphs))
+        rows.append(frame.bottom(self.footer(width, height), outer, focused, glyphs))
         return rows
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -210,7 +232,7 @@ class Panel(Widget):
         key = (role, chosen)
         style = self._styles_by_role.get(key)
         if style is None:
-            palette = self.app.screen_stack[0].query_one(Palette)
+            palette = self.app.screen_stack[0].query_one(SpanStyles)
             style = palette.style(role, self.rich_style, chosen)
             self._styles_by_role[key] = style = self._filtered(style)
         return style
@@ -255,4 +277,4 @@ class Panel(Widget):
         on_frame = self._has_frame and event.y in {0, self.size.height - 1}
         if event.chain == 2 and self.framed and (on_frame or self.cursor_line() is None):
             event.stop()
-            self.post_message(self.Zoomed(self))
+            self.post_message(self.MaximiseToggled(self))
