@@ -1,11 +1,11 @@
-"""Past-tense records of what happened, for the events panel and the headless log."""
+"""Events: what happened, when, and how bad it is. For the events panel and the headless log."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How an event feels; a reader picks glyph and colour from it."""
+    """How good or bad an event is; glyph and colour follow from it."""
 
     INFO = "info"
     GOOD = "good"
@@ -15,7 +15,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. ``text`` may hold hostile bytes; readers make it inert."""
+    """One event. ``text`` may hold hostile characters: make it inert before showing it."""
 
     time: float
     """Seconds since the epoch."""

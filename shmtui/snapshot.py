@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from shmtui.i18n import N_, _
 from shmtui.shm.faults import Fault
-from shmtui.shm.indices import counted_on, slot_of
+from shmtui.shm.layout import counted_on, slot_of
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 
@@ -27,7 +27,11 @@ class LayoutSource(StrEnum):
 
     CONTROL = "control"
     HEADER = "header"
+    DEBUG_INFO = "debug-info"
+    """Of a program that maps the segment."""
     OPTIONS = "options"
+    NEARBY = "header-nearby"
+    """A header or source beside a program that maps the segment."""
     INFERRED = "inferred"
     RAW = "raw"
 
@@ -95,11 +99,14 @@ class SegmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """Byte offsets in the segment. A semaphore's is None when it is a named one."""
+    """Byte offsets in the segment. A semaphore's is None when it is a named one; an index's is
+    None when no index is known. ``in`` and ``out`` may lie in another segment
+    (:attr:`LayoutInfo.index_segment`).
+    """
 
     data: int
-    in_: int
-    out: int
+    in_: int | None
+    out: int | None
     mutex: int | None = None
     empty: int | None = None
     full: int | None = None
@@ -119,13 +126,26 @@ class LayoutInfo:
     """``embedded`` or ``named``."""
     candidates: tuple[str, ...] = ()
     by_convention: tuple[str, ...] = ()
-    """Members whose part rests on names that programs use both ways: ``in=head``."""
+    """Roles that rest on names alone, which programs use both ways: ``in=head``."""
     libc: Libc | None = None
     """Whose sem_t the semaphores are."""
-    assumed: bool = False
-    """Only the likeliest of several that fit: by the segment's name and size."""
+    assumptions: tuple[str, ...] = ()
+    """What has to be true for the layout to be right, in words."""
+    disputed: bool = False
+    """Whether values or programs fit another layout as well: nothing may be built on this one,
+    and nothing repaired by it. The assumptions say why."""
     index_size: int = 4
     """Bytes of ``in`` and of ``out``."""
+    origin: str = ""
+    """The program or the file that the layout is from, where the source is one of these.
+    Hostile text is possible."""
+    index_segment: str = ""
+    """The segment that holds ``in`` and ``out``, where that is another one."""
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the layout is likely at most."""
+        return bool(self.assumptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,7 +470,8 @@ _WORDS: Final = (
     # Certainty.
     N_("certain"), N_("likely"), N_("unknown"),
     # Where a layout is known from.
-    N_("control"), N_("header"), N_("options"), N_("inferred"), N_("raw"),
+    N_("control"), N_("header"), N_("debug-info"), N_("options"), N_("header-nearby"),
+    N_("inferred"), N_("raw"),
     # How throughput is known.
     N_("counters"), N_("sequence"), N_("index"), N_("lower-bound"),
 )  # fmt: skip

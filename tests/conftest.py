@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from shmtui.procfs.identity import own_identity
-from shmtui.shm.layout import ITEM_TYPES, seed_layout
+from shmtui.shm.layout import ITEM_TYPES, Layout, seed_layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.ring import Ring, semaphore_names
@@ -53,6 +53,13 @@ def mark(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Ite
     alone = request.node.get_closest_marker("alone") is not None
     with turn(alone=alone), nothing_left(value):
         yield value
+
+
+def index_offsets(layout: Layout) -> tuple[int, int]:
+    """Where ``in`` and ``out`` lie, in a layout that has them."""
+    assert layout.in_ is not None
+    assert layout.out is not None
+    return layout.in_, layout.out
 
 
 @pytest.fixture

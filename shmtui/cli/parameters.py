@@ -188,9 +188,9 @@ class Hertz(click.ParamType[float]):
 
 
 class HeaderFile(click.ParamType[tuple[Path, str | None]]):
-    """``FILE`` or ``FILE:STRUCT``."""
+    """``FILE`` or ``FILE:PATH``; a path may hold colons: ``ring.hpp:ipc::Ring``."""
 
-    name = "file[:struct]"
+    name = "file[:path]"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -201,13 +201,25 @@ class HeaderFile(click.ParamType[tuple[Path, str | None]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[Path, str | None]:
-        """Split it at the last colon, unless a file has that very name."""
+        """Split it behind the longest beginning that is a file; at the first colon where none is."""
         if isinstance(value, tuple):
             return value
-        if not Path(value).exists() and ":" in value:
-            file, _, struct = value.rpartition(":")
-            return Path(file), struct
-        return Path(value), None
+        colons = [at for at, letter in enumerate(value) if letter == ":"]
+        for at in (len(value), *reversed(colons)):
+            if Path(value[:at]).exists():
+                return Path(value[:at]), value[at + 1 :] or None
+        file, _colon, path = value.partition(":")
+        return Path(file), path or None
+
+
+class SemaphorePlace(click.ParamType[str]):
+    """``/NAME`` of a named semaphore; beside a header also a member's name."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """A name of a semaphore is checked; a member's is looked up once the struct is known."""
+        return segment_name(str(value)) if str(value).startswith("/") else str(value)
 
 
 class FieldMap(click.ParamType[tuple[tuple[str, str], ...]]):
@@ -236,21 +248,31 @@ class FieldMap(click.ParamType[tuple[tuple[str, str], ...]]):
 
 
 _LAYOUT_OPTIONS = (
-    click.option("--header", type=HeaderFile(), metavar="FILE[:STRUCT]",
-                 help="The C header that the segment's struct is declared in; STRUCT may be a "
-                      "path to a member of it, such as Segment.rings[1]."),
+    click.option("--header", type=HeaderFile(), metavar="FILE[:PATH]",
+                 help="Where the segment's struct is declared: a header or source (.h .hpp .c .cpp), "
+                      "which the compiler reads, or an object file or program with debug "
+                      "information. PATH names the struct or a member of it: Segment.rings[1]."),
+    click.option("--cc", "compiler", metavar="PROGRAM",
+                 help="The compiler for --header; by default $CC, or cc and c++."),
     click.option("-I", "--include", type=click.Path(path_type=Path), multiple=True,
                  metavar="DIR", help="Another folder for the header's own includes."),
+    click.option("-D", "--define", multiple=True, metavar="NAME[=VALUE]",
+                 help="A macro that the program was built with."),
     click.option("--map", "mapping", type=FieldMap(), metavar="ROLE=MEMBER,...",
-                 help="Which members play data, in, out, mutex, empty, full."),
+                 help="Which members play data, in, out, mutex, empty, full; - for none."),
     click.option("--slots", type=int, metavar="N",
-                 help="Slots of a segment in the layout of the classical exercise."),
+                 help="Slots of a segment in the layout of the classical exercise; beside --header, "
+                      "how many of its array are used."),
     click.option("--item", metavar="TYPE",
                  help="Its item type: int32 (the default) … double, char[N], byte[N]."),
-    click.option("--mutex", type=SegmentName(), metavar="/NAME", help="Named semaphore: the lock."),
-    click.option("--empty", type=SegmentName(), metavar="/NAME",
-                 help="Named semaphore: free slots."),
-    click.option("--full", type=SegmentName(), metavar="/NAME", help="Named semaphore: items."),
+    click.option("--mutex", type=SemaphorePlace(), metavar="/NAME|MEMBER",
+                 help="The lock: a named semaphore, or a member of the header's struct."),
+    click.option("--empty", type=SemaphorePlace(), metavar="/NAME|MEMBER",
+                 help="The semaphore of free slots."),
+    click.option("--full", type=SemaphorePlace(), metavar="/NAME|MEMBER",
+                 help="The semaphore of items."),
+    click.option("--index-segment", type=SegmentName(), metavar="/NAME",
+                 help="The segment that holds in and out, where that is another one."),
     click.option("--layout", metavar="SPEC",
                  help="All offsets, as in data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,"
                       "full=96."),
@@ -279,16 +301,27 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
     from shmtui.layouts.options import LayoutOptions
 
     header, struct = given.pop("header") or (None, None)
-    names = tuple((role, name) for role in SemaphoreRole if (name := given.pop(role)) is not None)
+    mapping = given.pop("mapping") or ()
+    names = []
+    for role in SemaphoreRole:
+        place = given.pop(role)
+        if place is not None and header is not None and not place.startswith("/"):
+            mapping += ((str(role), place),)
+        elif place is not None:
+            names.append((role, segment_name(place)))
     folder = folder_of(given.pop("pid"))
     options = LayoutOptions(
         header=header,
         struct=struct,
         include=given.pop("include"),
-        mapping=given.pop("mapping") or (),
+        define=given.pop("define"),
+        compiler=given.pop("compiler"),
+        mapping=mapping,
         slots=given.pop("slots"),
         item=given.pop("item"),
-        names=names,
+        names=tuple(names),
+        index_segment=given.pop("index_segment"),
+        progress=lambda text: click.echo(text, err=True),
         layout=given.pop("layout"),
         raw=given.pop("raw"),
     )

@@ -1,10 +1,11 @@
-"""What went in beside what came out: the balance of a buffer at rest. Pure."""
+"""The balance of a buffer at rest: items produced, consumed and resident. Pure."""
 
 from collections.abc import Callable, Iterator
 
+from shmtui.diagnosis.history import History
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Audit, Certainty, Finding, Snapshot, Status, Totals
+from shmtui.snapshot import Audit, Finding, Snapshot, Status, Totals
 
 
 def audit_of(
@@ -16,10 +17,12 @@ def audit_of(
     seconds: float = 0.0,
     died_mid_transfer: tuple[str, ...] = (),
 ) -> Audit:
-    """The balance of what ``snapshot`` shows; ``resident_sum`` sums so many items of the ring.
+    """The balance of what ``snapshot`` shows; ``resident_sum`` gives the checksum of so many items.
 
-    Where the indices meet and the semaphores leave it open, the counts tell whether the ring
-    is full or empty.
+    ``foreign``: programs took part whose items were not counted. ``in_hand``: workers that did
+    not stop between two items. ``died_mid_transfer``: workers killed while moving an item.
+    ``seconds``: how long the run was. Where ``in == out`` and the semaphores leave it open, the
+    counts tell whether the ring is full or empty.
     """
     slots, moved = snapshot.layout.slots, snapshot.totals or Totals(0, 0, 0, 0)
     in_, out, resident = snapshot.in_, snapshot.out, snapshot.occupancy
@@ -40,15 +43,15 @@ def audit_of(
 
 
 def balance_text(audit: Audit) -> str:
-    """Whether it balances, else what was lost or taken twice, in items."""
+    """Whether it balances, else how many items were lost or taken twice."""
     if audit.foreign:
-        return _("balance unknown: other programs took part, whose items nobody counted")
+        return _("balance unknown: other programs took part, and nobody counted their items")
     if audit.resident is None:
-        return _("balance unknown: the ring's indices make no sense")
+        return _("balance unknown: the ring's indices are not valid")
     if audit.lost_to_deaths:
         return ngettext(
-            "balanced but for the item in the hands of {who}, killed while moving it",
-            "balanced but for the items in the hands of {who}, killed while moving them",
+            "balanced but for the item that {who} was moving when killed",
+            "balanced but for the items that {who} were moving when killed",
             len(audit.died_mid_transfer),
         ).format(who=", ".join(audit.died_mid_transfer))
     if audit.balanced:
@@ -57,7 +60,7 @@ def balance_text(audit: Audit) -> str:
 
 
 def imbalance_text(audit: Audit) -> str:
-    """What happened to items, where it does not balance.
+    """How many items were lost or taken twice, where it does not balance.
 
     >>> from shmtui.snapshot import Totals
     >>> imbalance_text(Audit(Totals(9, 4, 36, 6), slots=5, resident=4, resident_sum=15))
@@ -78,8 +81,9 @@ def imbalance_text(audit: Audit) -> str:
     ).format(difference=f"{audit.sum_difference:,}")
 
 
-def items_lost(snapshot: Snapshot) -> Iterator[Finding]:
-    """What the last audit found missing, or too much."""
+def items_lost(history: History) -> Iterator[Finding]:
+    """The last audit does not balance."""
+    snapshot = history.now
     audit = snapshot.audit
     if audit is None or audit.balanced is not False or audit.lost_to_deaths:
         return
@@ -98,30 +102,34 @@ def items_lost(snapshot: Snapshot) -> Iterator[Finding]:
                 made=moved.produced_sum, used=moved.consumed_sum, resident=audit.resident_sum
             ),
             _(
-                "that it does not balance is certain; how many, the indices tell modulo {slots}"
+                "the imbalance is certain; its size is known modulo {slots} only, from the indices"
             ).format(slots=audit.slots),
+            *history.assumptions,
         ),
-        Certainty.LIKELY if snapshot.hidden else Certainty.CERTAIN,
-        _("look for who moves an index without mutex; what is lost stays lost, so start anew"),
+        history.certainty,
+        _(
+            "look for code that moves an index without holding mutex; lost items do not come back: "
+            "start the programs again"
+        ),
     )
 
 
 def audit_report(audit: Audit) -> Iterator[str]:
-    """The balance, for a dialogue."""
+    """The lines of an audit report."""
     moved = audit.moved
     resident = _("unknown") if audit.resident is None else f"{audit.resident:,}"
-    for word, count in (
+    for label, count in (
         (_("produced"), f"{moved.produced:,}"),
         (_("consumed"), f"{moved.consumed:,}"),
         (_("resident"), resident),
     ):
-        yield f"{word:<12}{count:>16}"
+        yield f"{label:<12}{count:>16}"
     yield ""
     yield balance_text(audit)
     if audit.in_hand:
         text = ngettext(
-            "{count} worker did not come to rest: {who}",
-            "{count} workers did not come to rest: {who}",
+            "{count} worker did not stop between two items: {who}",
+            "{count} workers did not stop between two items: {who}",
             len(audit.in_hand),
         )
         yield text.format(count=len(audit.in_hand), who=", ".join(audit.in_hand))

@@ -1,9 +1,9 @@
-"""The doctor: what is wrong with a buffer, told from a short history of snapshots. Pure.
+"""What is wrong with a buffer, concluded from a short history of its snapshots. Pure.
 
-A snapshot is not atomic, and what looks wrong in one may be a permit on its way.
-So a finding rests on several looks that agree, for a time that is given with it,
-and everything that could move has to be accounted for. What cannot be seen lowers
-the certainty; a full or an empty buffer with slow peers is health, not sickness.
+A snapshot is not atomic, and a permit that is missing in one may be on its way. So a finding
+rests on several snapshots that agree, for a time that its evidence gives, and accounts for
+every process that could move something. What cannot be seen lowers its certainty. A full or an
+empty buffer with slow peers is healthy.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +26,11 @@ from shmtui.i18n import _
 from shmtui.snapshot import Certainty, Finding, Health, LayoutSource, Snapshot, Status
 
 HISTORY_NS: Final = 12_000_000_000
-"""How much history the rules look back on."""
+"""How far back the rules look."""
 ABSENCES: Final = frozenset(
     {"dead-holder", "wrong-order", "lost-permit", "ghost-waiter", "stalled", "orphan"}
 )
-"""Findings that rest on what nobody does: all of /proc is searched before one is told."""
+"""Findings that rest on what no process does: all of /proc is searched before one is reported."""
 
 RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     never_initialised,
@@ -46,40 +46,41 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     bad_index,
     file_events,
     orphan,
-    lambda history: items_lost(history.now),
+    items_lost,
 )
 
 
 def diagnose(snapshots: Sequence[Snapshot]) -> Health:
-    """The health as of the last snapshot; the oldest comes first.
+    """The health as of the last of ``snapshots``, the oldest first.
 
-    Nothing found in less than a second of watching is not health yet: it is unknown.
+    Without a finding it is unknown until a second has been watched, and ok from then on.
     """
     if not snapshots or snapshots[-1].layout.source is LayoutSource.RAW:
         return Health()
     history = History(tuple(snapshots))
     findings = [finding for rule in RULES for finding in rule(history)]
     if history.now.layout.assumed:
-        findings = [_less_sure(finding) for finding in findings]
+        reasons = history.now.layout.assumptions
+        findings = [_at_most_likely(finding, reasons) for finding in findings]
     findings.sort(key=lambda f: (f.severity is not Status.CRITICAL, f.code))
     if any(f.severity is Status.CRITICAL for f in findings):
         return Health(Status.CRITICAL, tuple(findings))
     if findings:
         return Health(Status.WARNING, tuple(findings))
-    watched = history.now.monotonic_ns - history.snapshots[0].monotonic_ns
-    blind = not history.now.semaphores or history.now.in_ is None
-    return Health(Status.UNKNOWN if blind or watched < SETTLED_NS else Status.OK)
+    watched_ns = history.now.monotonic_ns - history.snapshots[0].monotonic_ns
+    unreadable = not history.now.semaphores or history.now.in_ is None
+    return Health(Status.UNKNOWN if unreadable or watched_ns < SETTLED_NS else Status.OK)
 
 
-def to_verify(found: Health, told: Health) -> bool:
-    """Whether something is found that rests on an absence and was not found before."""
-    before = {(f.code, f.subject) for f in told.findings}
+def to_verify(found: Health, reported: Health) -> bool:
+    """Whether a finding rests on an absence and was not ``reported`` before."""
+    before = {(f.code, f.subject) for f in reported.findings}
     return any(f.code in ABSENCES and (f.code, f.subject) not in before for f in found.findings)
 
 
-def _less_sure(finding: Finding) -> Finding:
-    """No finding is surer than the layout that it is read by."""
+def _at_most_likely(finding: Finding, reasons: tuple[str, ...]) -> Finding:
+    """The finding, no surer than the layout that its values are read by."""
     if finding.certainty is not Certainty.CERTAIN:
         return finding
-    fact = _("the layout is taken for the exercise's by name and size; others fit the bytes too")
-    return replace(finding, certainty=Certainty.LIKELY, evidence=(*finding.evidence, fact))
+    facts = [_("assumed: {assumption}").format(assumption=reason) for reason in reasons]
+    return replace(finding, certainty=Certainty.LIKELY, evidence=(*finding.evidence, *facts))

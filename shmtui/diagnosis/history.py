@@ -1,9 +1,10 @@
-"""A short history of snapshots, and what the doctor's rules ask of it. Pure."""
+"""A short history of snapshots, and the questions that the rules ask of it. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shmtui.i18n import _
 from shmtui.shm.faults import Fault
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole, Step, step_name
@@ -17,7 +18,7 @@ from shmtui.snapshot import (
 )
 
 SETTLED_NS: Final = 900_000_000
-"""How long everything has to stand still before what is missing counts as lost."""
+"""How long nothing may have moved before a missing permit counts as lost."""
 
 
 def _steps(*steps: Step) -> frozenset[str]:
@@ -27,15 +28,17 @@ def _steps(*steps: Step) -> frozenset[str]:
 WAIT_PERMIT: Final = _steps(Step.WAIT_PERMIT)
 WAIT_MUTEX: Final = _steps(Step.WAIT_MUTEX)
 TRANSFER: Final = _steps(Step.TRANSFER)
-HOLDING: Final = _steps(Step.TRANSFER, Step.POST_MUTEX)
-CERTAINLY: Final = _steps(Step.WAIT_MUTEX, Step.TRANSFER, Step.POST_MUTEX)
-"""Steps at which a permit is in hand, whether the step is begun or done."""
-BETWEEN: Final = _steps(Step.WAIT_MUTEX, Step.TRANSFER, Step.POST_MUTEX, Step.POST_PERMIT)
+HOLDS_MUTEX: Final = _steps(Step.TRANSFER, Step.POST_MUTEX)
+"""Steps at which a worker holds mutex, or has just posted it."""
+HOLDS_PERMIT: Final = _steps(Step.WAIT_MUTEX, Step.TRANSFER, Step.POST_MUTEX)
+"""Steps at which a worker holds a permit, whether the step is begun or done."""
+MAY_HOLD_PERMIT: Final = _steps(Step.WAIT_MUTEX, Step.TRANSFER, Step.POST_MUTEX, Step.POST_PERMIT)
+"""The same and the last post, which may be begun or done."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A history; the oldest look comes first."""
+    """Snapshots of one segment, the oldest first; at least one."""
 
     snapshots: tuple[Snapshot, ...]
 
@@ -44,8 +47,8 @@ class History:
         """The last snapshot."""
         return self.snapshots[-1]
 
-    def lasted(self, holds: Callable[[Snapshot], bool]) -> int:
-        """For how many ns, up to now, every look has agreed; -1 if even the last does not."""
+    def lasted_ns(self, holds: Callable[[Snapshot], bool]) -> int:
+        """For how many ns, up to now, it held in every snapshot; -1 if it does not hold now."""
         since = None
         for snapshot in reversed(self.snapshots):
             if not holds(snapshot):
@@ -53,8 +56,8 @@ class History:
             since = snapshot.monotonic_ns
         return -1 if since is None else self.now.monotonic_ns - since
 
-    def looks(self, holds: Callable[[Snapshot], bool]) -> int:
-        """How many looks in a row, up to now, agree."""
+    def agreeing(self, holds: Callable[[Snapshot], bool]) -> int:
+        """In how many snapshots in a row, up to now, it held."""
         count = 0
         for snapshot in reversed(self.snapshots):
             if not holds(snapshot):
@@ -62,34 +65,44 @@ class History:
             count += 1
         return count
 
-    def still(self) -> int:
-        """For how many ns nobody has moved: no index, value, step or place of a sleeper."""
+    def unmoved_ns(self) -> int:
+        """For how many ns nothing has moved: no index, semaphore value, step or wait."""
         mark = position(self.now)
-        return self.lasted(lambda s: position(s) == mark)
+        return self.lasted_ns(lambda s: position(s) == mark)
 
     @property
-    def sure(self) -> Certainty:
-        """Certain, unless somebody may take part whom this user cannot look at."""
-        return Certainty.LIKELY if self.now.hidden else Certainty.CERTAIN
+    def certainty(self) -> Certainty:
+        """How sure a finding is that rests on what no process does: certain only where every
+        process that could do it is seen.
+        """
+        seen = not self.now.hidden and not self.now.assumptions
+        return Certainty.CERTAIN if seen else Certainty.LIKELY
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """The evidence lines that name what such a finding assumes."""
+        return tuple(
+            _("assumed: {assumption}").format(assumption=what) for what in self.now.assumptions
+        )
 
     def semaphore(self, role: SemaphoreRole) -> SemaphoreState | None:
-        """That semaphore as it stands."""
+        """A semaphore as of now."""
         return self.now.semaphores.get(role)
 
     def value(self, role: SemaphoreRole) -> int | None:
-        """Its value."""
+        """A semaphore's value as of now."""
         state = self.semaphore(role)
         return None if state is None else state.value
 
 
 def position(s: Snapshot) -> tuple[object, ...]:
-    """Where everything stands: two looks with the same position saw nobody move."""
+    """All that moves. Between two snapshots of the same position nothing was seen to move."""
     values = tuple((role, state.value) for role, state in s.semaphores.items())
     return (s.in_, s.out, values, tuple((p.pid, p.items, p.step, p.waits) for p in living(s)))
 
 
 def living(snapshot: Snapshot) -> list[Process]:
-    """Those who take part and live."""
+    """The live processes that take part."""
     return [
         p
         for p in snapshot.processes
@@ -98,7 +111,7 @@ def living(snapshot: Snapshot) -> list[Process]:
 
 
 def deficit_of(s: Snapshot) -> int | None:
-    """Permits that are neither in ``empty`` nor in ``full``."""
+    """Permits that are neither in ``empty`` nor in ``full``; None where a value is unknown."""
     empty, full = (s.semaphores.get(r) for r in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
     if empty is None or full is None or empty.value is None or full.value is None:
         return None
@@ -106,16 +119,16 @@ def deficit_of(s: Snapshot) -> int | None:
 
 
 def mutex_taken(s: Snapshot) -> bool:
-    """Whether the mutex is 0."""
+    """Whether mutex is 0."""
     state = s.semaphores.get(SemaphoreRole.MUTEX)
     return state is not None and state.value == 0
 
 
 def uninitialised(s: Snapshot) -> bool:
-    """Whether all semaphores are as ``ftruncate`` leaves them: then nobody has got past one.
+    """Whether all semaphores are as ``ftruncate`` leaves them: no process has passed one.
 
-    In glibc a zero word after the value means private to a process, in musl shared between
-    them. There, somebody asleep on mutex with a permit in hand shows that it was initialised.
+    In glibc a zero word after the value means private to a process, in musl shared. There, a
+    thread asleep on mutex has taken a permit, which shows that the permit was initialised.
     """
     states = s.semaphores
     if s.layout.semaphores != "embedded" or len(states) != len(SemaphoreRole):
@@ -128,77 +141,77 @@ def uninitialised(s: Snapshot) -> bool:
 
 
 def asleep(process: Process) -> bool:
-    """Whether it sleeps in the wait that it is seen in.
+    """Whether it sleeps in the wait that it is seen in, by the kernel's state letter.
 
-    A worker says so before it falls asleep, and until it is on its feet again; the kernel
-    knows better.
+    A worker records a wait before it falls asleep, and until after it has woken up.
     """
     return process.state is ProcessState.BLOCKED and process.letter in {"S", ""}
 
 
 def unaccounted_threads(process: Process) -> int:
-    """Threads of a foreign process that are not asleep on a semaphore."""
+    """How many threads of a foreign process are not asleep on a semaphore."""
     return max((process.threads or 1) - len(process.waits), 0)
 
 
 def may_hold_mutex(process: Process) -> bool:
-    """Whether a live process could hold the mutex, and is not itself asleep on a semaphore.
+    """Whether a live process could hold mutex and is not itself asleep on a semaphore.
 
-    A worker says where it stands, and says so a moment after it has taken the mutex. A
-    foreign thread asleep on a semaphore holds none, in the right order; any other might.
+    A worker records its step a moment after it has taken mutex. A foreign thread asleep on a
+    semaphore holds no mutex if it keeps to the order; any other foreign thread might.
     """
     if process.origin is not Origin.WORKER:
         return unaccounted_threads(process) > 0
-    if process.step in HOLDING:
+    if process.step in HOLDS_MUTEX:
         return True
     if process.holds_mutex:
         return not asleep(process)
-    stands = asleep(process) or process.state is ProcessState.STEPPING
-    return process.step in WAIT_MUTEX and not stands
+    waits = asleep(process) or process.state is ProcessState.STEPPING
+    return process.step in WAIT_MUTEX and not waits
 
 
 def may_hold_permit(process: Process) -> bool:
-    """Whether a live process could have a permit in hand that it has not passed on.
+    """Whether a live process could hold a permit that it has not passed on.
 
-    A foreign one asleep elsewhere is taken to have none; `idle_elsewhere` tells of it.
+    A foreign process asleep in another call is taken to hold none; see `idle_elsewhere`.
     """
     if process.origin is not Origin.WORKER:
         if SemaphoreRole.MUTEX in process.waits:
             return True
         going = {ProcessState.RUNNING, ProcessState.STOPPED}
         return process.state in going and unaccounted_threads(process) > 0
-    stands = asleep(process) or process.state is ProcessState.STEPPING
-    return process.step in BETWEEN or (process.step in WAIT_PERMIT and not stands)
+    waits = asleep(process) or process.state is ProcessState.STEPPING
+    return process.step in MAY_HOLD_PERMIT or (process.step in WAIT_PERMIT and not waits)
 
 
 def idle_elsewhere(snapshot: Snapshot) -> list[Process]:
-    """Foreign processes of which not every thread is accounted for by a semaphore."""
+    """Foreign processes with a thread that is not asleep on a semaphore."""
     return [
         p for p in living(snapshot) if p.origin is not Origin.WORKER and unaccounted_threads(p) > 0
     ]
 
 
-def permits_in_hand(snapshot: Snapshot) -> tuple[int, int] | None:
-    """The fewest and the most permits that live workers have in hand.
+def permits_held(snapshot: Snapshot) -> tuple[int, int] | None:
+    """The fewest and the most permits that live workers hold.
 
-    None unless all take part by record, each by the right order, and none moved while the look
-    was taken. A step is told before it is done: waiting for its permit a worker may have it
-    already, unless it is asleep; posting it, it may have given it.
+    None unless every process is a worker, each keeps to the order, and none moved during the
+    sample. A step is recorded before it is done: a worker that waits for its permit may have it
+    already, unless it is asleep; one that posts a permit may have posted it.
     """
-    crew = living(snapshot)
-    if snapshot.in_flight is None or any(p.fault is Fault.SWAPPED_WAITS for p in crew):
+    workers = living(snapshot)
+    if snapshot.in_flight is None or any(p.fault is Fault.SWAPPED_WAITS for p in workers):
         return None
-    sure = sum(p.step in CERTAINLY for p in crew)
+    sure = sum(p.step in HOLDS_PERMIT for p in workers)
     maybe = sum(
-        (p.step in BETWEEN and p.step not in CERTAINLY) or (p.step in WAIT_PERMIT and not asleep(p))
-        for p in crew
+        (p.step in MAY_HOLD_PERMIT and p.step not in HOLDS_PERMIT)
+        or (p.step in WAIT_PERMIT and not asleep(p))
+        for p in workers
     )
     return sure, sure + maybe
 
 
 def died_last(history: History, steps: frozenset[str]) -> Process | None:
     """The worker that died last in one of ``steps``, if neither index has moved since."""
-    still = history.lasted(lambda s: (s.in_, s.out) == (history.now.in_, history.now.out))
+    still = history.lasted_ns(lambda s: (s.in_, s.out) == (history.now.in_, history.now.out))
     seen: set[int] = set()
     found: Process | None = None
     for snapshot in history.snapshots:
@@ -209,13 +222,13 @@ def died_last(history: History, steps: frozenset[str]) -> Process | None:
             if p.pid not in seen and since <= still:
                 found = p
             elif found is not None and found.pid == p.pid:
-                found = p  # How it ended is known a moment later than that it did.
+                found = p  # Its exit status is known a moment later than its death.
             seen.add(p.pid)
     return found
 
 
 def vanished(history: History) -> list[Process]:
-    """Foreign processes that took part a moment ago and are gone."""
+    """Foreign processes of an earlier snapshot that are gone now."""
     present = {p.pid for p in history.now.processes}
     gone: dict[int, Process] = {}
     for snapshot in history.snapshots:
@@ -226,10 +239,10 @@ def vanished(history: History) -> list[Process]:
 
 
 def names(processes: Sequence[Process]) -> str:
-    """Who, by name and PID."""
+    """Processes by name and PID."""
     return ", ".join(f"{p.name} (PID {p.pid})" for p in processes)
 
 
 def seconds(ns: int) -> str:
-    """A time that was watched."""
+    """A duration as it is written in evidence."""
     return f"{ns / 1e9:.1f} s"

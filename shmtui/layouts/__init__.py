@@ -1,1 +1,1 @@
-"""What the bytes of a segment mean: struct layouts, member roles, inference from live bytes."""
+"""What the bytes of a segment mean: structs, the roles of their members, the live values."""

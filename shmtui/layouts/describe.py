@@ -1,11 +1,14 @@
 """A layout in words, for a person who has to choose one. Pure."""
 
+from collections.abc import Sequence
+
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.layout import Layout
 from shmtui.shm.layout_spec import parse_layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import LayoutSource, word
 
 
 def layout_words(layout: Layout) -> str:
@@ -22,9 +25,14 @@ def layout_words(layout: Layout) -> str:
         text = _("{slots:,} × {item} items at {offset}")
     parts = [
         text.format(slots=layout.slots, size=item.size, item=item.name, offset=layout.data),
-        _("{index} at {offset}").format(index="in", offset=layout.in_),
-        _("{index} at {offset}").format(index="out", offset=layout.out),
     ]
+    for index, offset in (("in", layout.in_), ("out", layout.out)):
+        if offset is None:
+            continue
+        where = f"{layout.index_segment} {offset}" if layout.index_segment else offset
+        parts.append(_("{index} at {offset}").format(index=index, offset=where))
+    if not layout.has_indices:
+        parts.append(_("no indices"))
     for role in SemaphoreRole:
         place = layout.semaphore_name(role) or layout.semaphore_offset(role)
         if place is not None:
@@ -36,23 +44,66 @@ def layout_words(layout: Layout) -> str:
     return ", ".join(parts)
 
 
-def convention_words(by_convention: tuple[str, ...]) -> str:
-    """That some members' parts rest on a convention, and how to say it otherwise.
+def direction_words(shown: Sequence[str], other: Sequence[str]) -> str:
+    """That both directions of a ring fit, which one is shown, and how to say it.
 
-    >>> convention_words(("in=head", "out=tail"))
-    'in=head and out=tail by convention: programs use these names both ways; --map says it otherwise'
+    >>> direction_words(("in=head", "out=tail"), ("in=tail", "out=head"))
+    'shown with in=head,out=tail; in=tail,out=head fits the values, too: say which with --map'
     """
-    return _(
-        "{members} by convention: programs use these names both ways; --map says it otherwise"
-    ).format(members=_(" and ").join(by_convention))
+    return _("shown with {shown}; {other} fits the values, too: say which with --map").format(
+        shown=",".join(shown), other=",".join(other)
+    )
 
 
-def assumed_words() -> str:
-    """That the layout is not sure, and what makes it so."""
+def protocol_words(last: Sequence[str]) -> str:
+    """That indices hold the slot that was used last, by their values.
+
+    >>> protocol_words(("in",))
+    'by its values, in holds the slot that was used last, not the next one'
+    """
+    return _("by its values, {index} holds the slot that was used last, not the next one").format(
+        index=_(" and ").join(last)
+    )
+
+
+def contradiction_words(program: str, layout: Layout) -> str:
+    """That a program's debug information says another layout than the user."""
+    return _("the debug information of {program} says otherwise: {layout}").format(
+        program=program, layout=layout_words(layout)
+    )
+
+
+def nearby_words(file: str) -> str:
+    """That a header beside the program is taken for its own."""
+    return _("{file} lies beside the program: it is taken for the one it was built with").format(
+        file=file
+    )
+
+
+def inferred_words() -> str:
+    """That a layout rests on the live bytes alone."""
+    return _("read from the live bytes: the only plain layout that fits; --header says for sure")
+
+
+def seed_words() -> str:
+    """That the segment is taken for the exercise's."""
     return _(
         "taken for the exercise's 5 × int32 by its name and size; others fit too: "
         "--slots or --header says for sure"
     )
+
+
+def source_words(source: LayoutSource, origin: str) -> str:
+    """Where a layout is known from, with the program or file.
+
+    >>> source_words(LayoutSource.DEBUG_INFO, "produtor"), source_words(LayoutSource.HEADER, "")
+    ('from the debug information of produtor', 'header')
+    """
+    if source is LayoutSource.DEBUG_INFO:
+        return _("from the debug information of {program}").format(program=origin)
+    if source is LayoutSource.NEARBY:
+        return _("from {file}").format(file=origin)
+    return word(source)
 
 
 def option_words(option: str) -> str:

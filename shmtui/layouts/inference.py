@@ -1,290 +1,356 @@
-"""Telling a bounded buffer's layout from its bytes. Pure: looks go in, candidates come out.
+"""Reading a ring's layout from the bytes alone: a few plain readings, none of them certain. Pure.
 
-It starts from all layouts that could explain the size and the semaphores, and
-drops each that some look contradicts. What is left may be one, several or none;
-one is a finding only if the looks were telling: a layout is never sure because
-nothing happened that could have spoken against it.
-
-What speaks against a candidate:
-
-* ``in`` or ``out`` outside 0…N-1, ``mutex`` above 1, ``empty + full`` above N;
-* an occupancy that ``full`` and ``empty`` exclude, for any number of permits in hand;
-* a byte outside every field that is not zero: padding of a segment stays zero;
-* a change, between two looks, in a slot that ``in`` did not pass over.
+Three semaphores that processes share are recognised by their bytes. Around them lie an array and
+two indices side by side, in any order, with nothing but padding between them. Each reading of the
+segment drops the layouts that it contradicts. What is left is offered, the exercise's own shape
+first; one alone is taken as likely, if it was seen to move or to hold items.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, islice, permutations
 from typing import Final
 
-from shmtui.layouts.guesses import (
-    RING,
-    Look,
-    State,
-    candidates,
-    fields_of,
-    gaps_between,
-    in_turns,
+from shmtui.layouts.role_evidence import (
+    MAX_WAITERS,
+    Reading,
+    RingValues,
     possible,
-    state_of,
+    values_of,
+    written,
 )
-from shmtui.layouts.odd_guesses import MAX_ODD, odd_candidates
-from shmtui.layouts.plainness import plainness
-from shmtui.layouts.signatures import signatures
-from shmtui.shm.layout import Layout
+from shmtui.layouts.vocabulary import roles_by_name
+from shmtui.shm.item_shape import Bytes
+from shmtui.shm.layout import ITEM_TYPES, SEM_ALIGNMENT, SEM_SIZE, ItemType, Layout, aligned
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.semaphore import SemaphoreWords, decode
 
 MAX_SIZE: Final = 1 << 20
-"""Segments past this size are not guessed at."""
-MAX_CANDIDATES: Final = 1000
-"""Of the usual, and of the others."""
-MAX_TRIED: Final = 12_000
-"""Where there are more to try, those that were not leave every result unsure."""
+"""Layouts of segments past this size, in bytes, are not inferred."""
+MAX_CANDIDATES: Final = 8
+RING: Final = len(SemaphoreRole)
+"""Semaphores that a ring has."""
 VISITS: Final = 12
-"""Looks a slot, after which one that ``in`` was never seen at does not exist: e^-12."""
-CHANGES: Final = 5
-"""So often bytes have to change as a larger item's would, before they are part of one."""
-_FEW: Final = 16
-"""Only so few of those left are compared with each other."""
-_OF_SEVERAL: Final = 8_000
-"""So many are tried where a segment has several rings: none of them is sure."""
-_LAP: Final = 4
-"""In a ring of fewer slots any change may be part of any item."""
+"""Readings a slot, after which one that ``in`` was never seen at does not exist: e^-12."""
+_PADDING: Final = 8
+"""Fewer bytes than this between two fields are padding."""
+_SHARED: Final = re.compile(rb"\x80\0{23}")
+"""What follows value and waiters in a shared semaphore of glibc."""
+_MOST_TAKERS: Final = 64
+_MOST_TRIED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What the looks leave: the candidates, the likeliest first, and whether the first is sure."""
+    """The layouts that the readings leave, the plainest first."""
 
     candidates: tuple[Layout, ...]
-    sure: bool
+    layout: Layout | None = None
+    """The only one that is left, where the readings could have contradicted it."""
 
-    @property
-    def layout(self) -> Layout | None:
-        """The layout, where only one is left and the looks were telling."""
-        return self.candidates[0] if self.sure else None
+
+def signatures(raw: bytes, libc: Libc) -> tuple[int, ...]:
+    """Offsets of what can only be initialised, shared semaphores of glibc.
+
+    Their third word is 0x80. In musl's it is 0, which says nothing.
+    """
+    if libc is not Libc.GLIBC:
+        return ()
+    found = []
+    for match in _SHARED.finditer(raw):
+        at = match.start() - 8
+        if at < 0 or at % 8:
+            continue
+        words = decode(raw[at : at + SEM_SIZE], libc)
+        if words.value < 2**31 and words.waiters < MAX_WAITERS:
+            found.append(at)
+    return tuple(found)
 
 
 class Elimination:
-    """The candidates that no look so far contradicts; each look can only drop some.
+    """The plain layouts that no reading so far contradicts.
 
-    ``takers``: how many threads map the segment; each can have one permit in hand.
-    ``roles``: what each named semaphore is, where that is known. ``odd``: the less usual are
-    tried too, and listed behind the others; they never make one sure, nor keep one from it.
+    ``takers``: how many threads map the segment; each can have one permit in hand. ``names``:
+    the roles of named semaphores, where they are known.
     """
 
     def __init__(
         self,
-        first: Look,
+        first: Reading,
         libc: Libc,
         takers: int,
-        roles: tuple[tuple[SemaphoreRole, str], ...] = (),
-        *,
-        odd: bool = False,
+        names: tuple[tuple[SemaphoreRole, str], ...] = (),
     ) -> None:
-        self._takers = takers
-        self._looks = [first]
+        self._takers = min(takers, _MOST_TAKERS)
+        self._readings = [first]
         self._left: list[Layout] = []
-        self._odd: list[Layout] = []
-        self._states: dict[Skeleton, State] = {}
-        self._all_tried = True
-        # Of several rings in a segment none is the segment's, however well it is known.
-        self._semaphores = signatures(first.raw, libc)
-        if len(first.raw) <= MAX_SIZE:
-            several = len(self._semaphores) > RING
-            most = _OF_SEVERAL if several else MAX_TRIED
-            tried = list(islice(candidates(first, libc, takers), most + 1))
-            self._all_tried = len(tried) <= most and not several
-            self._left = _clear(tried, first, roles)
-        if odd and len(first.raw) <= MAX_SIZE:
-            others = islice(odd_candidates(first, libc, takers), MAX_ODD)
-            self._odd = _clear(others, first, roles)
+        if 0 < len(first.raw) <= MAX_SIZE:
+            tried = plain_layouts(first, libc, self._takers)
+            self._left = [c for c in dict.fromkeys(tried) if not names or c.names == names]
 
-    def add(self, look: Look) -> None:
-        """Drop what ``look``, after those before it, speaks against."""
-        last = self._looks[-1]
-        if len(look.raw) != len(last.raw):
-            self._left = self._odd = []
+    def add(self, reading: Reading) -> None:
+        """Drop what ``reading``, after those before it, contradicts."""
+        last = self._readings[-1]
+        if len(reading.raw) != len(last.raw):
+            self._left = []
             return
-        self._looks.append(look)
-        self._left, self._odd = (
-            [
-                c
-                for c in some
-                if _holds(c, look, self._takers)
-                and _change_explained(c, last.raw, look.raw, state_of(c, last), state_of(c, look))
-            ]
-            for some in (self._left, self._odd)
-        )
+        self._readings.append(reading)
+        self._left = [
+            layout
+            for layout in self._left
+            if possible(layout, values_of(layout, reading), self._takers)
+            and _padding_clear(layout, reading.raw)
+            and written(layout, reading)
+            and _change_explained(layout, last, reading)
+        ]
 
     def _visited(self, layout: Layout) -> bool:
-        """Whether the top slots have been seen in use, if they would have been by now.
+        """Whether ``in`` was seen at the last slot, if it would have been by now.
 
-        A ring taken for one slot too many never shows ``in`` at that slot. The looks fall
-        anywhere in a lap, so that the chance of missing one of N slots in n is about e^(-n/N).
+        A ring taken for one slot too many never shows ``in`` there. Readings fall anywhere in a
+        lap, so that the chance of missing one of N slots in n of them is about e^(-n/N).
         """
-        if len(self._looks) < VISITS * layout.slots:
+        if len(self._readings) < VISITS * layout.slots:
             return True
-        seen = {state_of(layout, look).in_ for look in self._looks}
+        seen = {values_of(layout, reading).in_ for reading in self._readings}
         return len(seen) < layout.slots // 2 or layout.slots - 1 in seen
 
-    def _outdone(self, layout: Layout) -> bool:
-        """Whether another of those left differs in larger items alone, and explains what this
-        one cannot: bytes of no field, which changed again and again as its slots have to.
-        """
-        if layout.slots < _LAP:
-            return False
-        end = layout.data + layout.slots * layout.item.size
-        for other in self._left:
-            other_end = other.data + other.slots * other.item.size
-            if (
-                other.item.size > layout.item.size
-                and replace(other, item=layout.item, data=layout.data) == layout
-                and other.data <= layout.data
-                and end <= other_end
-            ):
-                changes = sum(
-                    old.raw[other.data : layout.data] != new.raw[other.data : layout.data]
-                    or old.raw[end:other_end] != new.raw[end:other_end]
-                    for old, new in pairwise(self._looks)
-                )
-                if changes >= CHANGES:
-                    return True
-        return False
-
-    def _plainness(self, layout: Layout) -> tuple[int, ...]:
-        key = skeleton(layout)
-        state = self._states.get(key)
-        if state is None:
-            state = self._states[key] = state_of(layout, self._looks[-1])
-        own = {layout.mutex, layout.empty, layout.full}
-        others = tuple(at for at in self._semaphores if at not in own)
-        return plainness(layout, state, others if len(self._semaphores) > RING else ())
-
     @property
-    def looks(self) -> int:
-        """How many looks it rests on."""
-        return len(self._looks)
-
-    def _remaining(self) -> list[Layout]:
-        """The usual ones that are left, but for those that another outdoes."""
-        left = [layout for layout in self._left if self._visited(layout)]
-        if len(left) <= _FEW:
-            left = [layout for layout in left if not self._outdone(layout)]
-        return left
-
-    def _sure(self, left: Sequence[Layout]) -> bool:
-        return self._all_tried and len(left) == 1 and _telling(left[0], self._looks)
+    def count(self) -> int:
+        """How many readings it rests on."""
+        return len(self._readings)
 
     @property
     def settled(self) -> bool:
-        """Whether more looks can tell nothing more: one is sure, or none is left."""
-        return self._sure(self._remaining()) or not (self._left or self._odd)
+        """Whether more readings can tell nothing more."""
+        return not self._left or self.result.layout is not None
 
     @property
     def result(self) -> Inference:
-        """What is left, the likeliest first."""
-        left = self._remaining()
-        sure = self._sure(left)
-        self._states.clear()
-        usual, odd = (
-            varied(sorted(row, key=self._plainness)) for row in (left, [] if sure else self._odd)
-        )
-        return Inference(tuple(dict.fromkeys((*usual, *odd))), sure)
+        """What is left."""
+        left = [layout for layout in self._left if self._visited(layout)]
+        left.sort(key=lambda layout: plainness(layout, values_of(layout, self._readings[-1])))
+        sole = left[0] if len(left) == 1 and _telling(left[0], self._readings) else None
+        return Inference(tuple(left[:MAX_CANDIDATES]), sole)
 
 
-def infer(looks: Sequence[Look], libc: Libc, takers: int) -> Inference:
-    """The layouts that none of ``looks`` contradicts."""
-    elimination = Elimination(looks[0], libc, takers)
-    for look in looks[1:]:
-        elimination.add(look)
+def infer(readings: Sequence[Reading], libc: Libc, takers: int) -> Inference:
+    """The layouts that none of ``readings`` contradicts."""
+    elimination = Elimination(readings[0], libc, takers)
+    for reading in readings[1:]:
+        elimination.add(reading)
     return elimination.result
 
 
-Skeleton = tuple[object, ...]
+# -- plain layouts ------------------------------------------------------------------------------
 
 
-def skeleton(layout: Layout) -> Skeleton:
-    """All that a ring's state is read by: what layouts that differ in the data alone share."""
-    semaphores = (layout.mutex, layout.empty, layout.full, layout.lock, layout.names)
-    return (layout.slots, layout.in_, layout.out, layout.index_code, *semaphores)
+def plain_layouts(reading: Reading, libc: Libc, takers: int) -> Iterator[Layout]:
+    """The plain layouts that the values of ``reading`` allow."""
+    for layout in islice(_all_plain(reading, libc, takers), _MOST_TRIED):
+        if (
+            possible(layout, values_of(layout, reading), takers)
+            and _padding_clear(layout, reading.raw)
+            and written(layout, reading)
+        ):
+            yield layout
 
 
-def varied(layouts: Sequence[Layout], most: int = MAX_CANDIDATES) -> list[Layout]:
-    """So many of ``layouts``, those first that come first; but half of them in turns from those
-    of each set of indices and semaphores, so that no set is left out for its many data.
+def _all_plain(reading: Reading, libc: Libc, takers: int) -> Iterator[Layout]:
+    raw = reading.raw
+    found = signatures(raw, libc)
+    if len(reading.named) == RING:
+        for names in _orders(reading.named):
+            yield from _with_fields(raw, libc, takers, names, dict(reading.named))
+    elif len(found) == RING:
+        for offsets in permutations(found):
+            yield from _with_fields(raw, libc, takers, offsets, {})
+    elif not found:
+        # Semaphores of musl, or that nobody initialised: a struct of that size, nothing behind it.
+        for base in _bases(len(raw), libc):
+            row = [base + SEM_SIZE * place for place in range(RING)]
+            zeros = not any(raw[base : base + RING * SEM_SIZE])
+            if (zeros and any(raw)) or any(any(raw[at + 8 : at + SEM_SIZE]) for at in row):
+                continue  # Zeros beside other content are no semaphores; nor are other words.
+            for offsets in permutations(row):
+                yield from _with_fields(raw, libc, takers, offsets, {})
+
+
+def _bases(size: int, libc: Libc) -> tuple[int, ...]:
+    """Where three semaphores in a row may start, in a struct that has them first or last."""
+    alignment = SEM_ALIGNMENT[libc]
+    last = (size - RING * SEM_SIZE) // alignment * alignment
+    return tuple(sorted({0, last})) if last >= 0 else ()
+
+
+def _orders(named: tuple[tuple[str, SemaphoreWords], ...]) -> Iterator[tuple[str, ...]]:
+    """The names as mutex, empty and full: as they say, else in every order."""
+    names = sorted(dict(named))
+    told = dict(roles_by_name(names))
+    if len(set(told.values())) == RING:
+        yield tuple(told[role] for role in SemaphoreRole)
+    else:
+        yield from permutations(names)
+
+
+def _with_fields(
+    raw: bytes,
+    libc: Libc,
+    takers: int,
+    semaphores: tuple[int, ...] | tuple[str, ...],
+    named: dict[str, SemaphoreWords],
+) -> Iterator[Layout]:
+    """Layouts around known semaphores, given as mutex, empty and full, by offset or by name."""
+    spans: list[tuple[int, int]] = []
+    values = []
+    for place in semaphores:
+        if isinstance(place, int):
+            spans.append((place, SEM_SIZE))
+            values.append(decode(raw[place : place + SEM_SIZE], libc).value)
+        else:
+            values.append(named[place].value)
+    mutex, empty, full = values
+    total = empty + full
+    if mutex > 1 or total > len(raw):
+        return
+    names = tuple(zip(SemaphoreRole, map(str, semaphores), strict=True)) if named else ()
+    at = [None if isinstance(place, str) else place for place in semaphores]
+    # Where nobody initialised the semaphores, they say nothing of the number of slots.
+    counts = range(max(total, 1), total + takers + 1) if any(values) else None
+    for data, slots, size, low, code in _fields(list(_gaps(len(raw), spans)), counts):
+        width = struct.calcsize("=" + code)
+        for in_, out in ((low, low + width), (low + width, low)):
+            yield Layout(
+                slots, item_of(size), data, in_, out, at[0], at[1], at[2], len(raw), libc, code,
+                names,
+            )  # fmt: skip
+
+
+def _fields(
+    gaps: list[tuple[int, int]], counts: range | None
+) -> Iterator[tuple[int, int, int, int, str]]:
+    """(data, slots, item size, first index, index type) of all that fill the gaps: in one gap,
+    data or indices first, or in a gap each.
     """
-    if len(layouts) <= most:
-        return list(layouts)
-    alike: dict[Skeleton, list[Layout]] = {}
-    for layout in layouts[most // 2 :]:
-        alike.setdefault(skeleton(layout), []).append(layout)
-    others = islice(in_turns(*alike.values()), most - most // 2)
-    return [*layouts[: most // 2], *others]
+    wide = [(start, end) for start, end in gaps if end - start >= _PADDING]
+    for code in ("i", "q"):
+        width = struct.calcsize("=" + code)
+        if len(wide) == 1:
+            ((start, end),) = wide
+            room = end - start - 2 * width
+            for slots, size in _arrays(room, counts):
+                low = aligned(start + slots * size, width)
+                if 0 <= end - (low + 2 * width) < _PADDING:
+                    yield start, slots, size, low, code
+                low = aligned(start, width)
+                data = aligned(low + 2 * width, _alignment(size))
+                if 0 <= end - (data + slots * size) < _PADDING:
+                    yield data, slots, size, low, code
+        elif len(wide) == 2:
+            for (low, low_end), (data, end) in permutations(wide):
+                if 0 <= low_end - low - 2 * width < _PADDING:
+                    for slots, size in _arrays(end - data, counts):
+                        yield data, slots, size, low, code
+
+
+def _arrays(room: int, counts: range | None) -> Iterator[tuple[int, int]]:
+    """(slots, item size) of the arrays that fill ``room`` bytes but for padding."""
+    if counts is None:
+        for size in (4, 8):
+            for slots in range(max((room - _PADDING) // size + 1, 1), room // size + 1):
+                yield slots, size
+        return
+    for slots in counts:
+        most = room // slots
+        for size in range(max((room - _PADDING) // slots + 1, 1), most + 1):
+            if size == 1 or size % 2 == 0:
+                yield slots, size
+
+
+def _alignment(size: int) -> int:
+    return min(size & -size, 8)
+
+
+def _gaps(size: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The stretches (start, end) of ``size`` bytes that none of the (start, length) covers.
+
+    >>> list(_gaps(10, [(4, 2), (0, 3)]))
+    [(3, 4), (6, 10)]
+    """
+    at = 0
+    for start, length in [*sorted(taken), (size, 0)]:
+        if start > at:
+            yield at, start
+        at = max(at, start + length)
+
+
+_INTEGERS: Final = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
+
+
+@cache
+def item_of(size: int) -> ItemType:
+    """An item known by its size alone: an integer where there is one that wide, else bytes."""
+    if size in _INTEGERS:
+        return ITEM_TYPES[_INTEGERS[size]]
+    return ItemType(f"byte[{size}]", "", Bytes(size))
+
+
+def plainness(layout: Layout, values: RingValues) -> tuple[int, ...]:
+    """Sorts the exercise's shape first: int items, then the order data, in, out, mutex, empty,
+    full, then few permits that are in nobody's hand.
+    """
+    size = layout.item.size
+    order = [layout.data, layout.in_ or 0, layout.out or 0]
+    order += [at for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    disorder = sum(a > b for a, b in combinations(order, 2))
+    odd_item = 0 if size == 4 else 1 if size in _INTEGERS else 2 if size % 4 == 0 else 4
+    in_hand = layout.slots - sum(values.permits)
+    mutex = values.mutex
+    waiting = 0 if mutex is None else mutex.waiters + (mutex.value == 0)
+    unexplained = abs(in_hand - waiting) if any(values.permits) else 0
+    wide = layout.index_size != 4
+    return (disorder + odd_item + wide + unexplained, odd_item, disorder, layout.slots, *order)
 
 
 # -- contradictions -----------------------------------------------------------------------------
 
 
-def _clear(
-    tried: Iterable[Layout], first: Look, roles: tuple[tuple[SemaphoreRole, str], ...]
-) -> list[Layout]:
-    """Each once, but for those whose padding is not clear and those of other named semaphores."""
-    return [
-        c
-        for c in dict.fromkeys(tried)
-        if (not roles or c.names == roles) and _padding_clear(c, first.raw)
-    ]
-
-
-def _holds(layout: Layout, look: Look, takers: int) -> bool:
-    return possible(layout.slots, state_of(layout, look), takers) and _padding_clear(
-        layout, look.raw
-    )
-
-
 def _padding_clear(layout: Layout, raw: bytes) -> bool:
-    """Bytes of no field are zero, but for whole words that may be members of no role here."""
-    fields = fields_of(layout)
-    tail = max(at + size for at, size in fields)
-    for start, end in gaps_between(len(raw), fields):
-        natural = end - start < 8 and (start == layout.data + layout.slots * layout.item.size)
-        if natural and start < tail and any(raw[start:end]):
-            return False
-    return True
+    """Whether all bytes of no field are zero."""
+    return not any(any(raw[start:end]) for start, end in _gaps(len(raw), layout.spans))
 
 
-def _change_explained(layout: Layout, before: bytes, after: bytes, old: State, new: State) -> bool:
-    """Between two looks only slots that ``in`` passed over may have changed.
+def _change_explained(layout: Layout, before: Reading, after: Reading) -> bool:
+    """Whether between two readings only slots changed that ``in`` passed over.
 
-    One more may be half written. Where more changed than ``in`` moved, the ring
-    went round unseen, and every slot may have.
+    One more may be half written. Where more changed than ``in`` moved, the ring went round
+    unseen, and every slot may have.
     """
     size = layout.item.size
-    start, end = layout.data, layout.data + layout.slots * size
-    if before[start:end] == after[start:end]:
+    old, new = values_of(layout, before).in_, values_of(layout, after).in_
+    if old is None or new is None:
         return True
-    passed = (new.in_ - old.in_) % layout.slots
-    allowed = {(old.in_ + step) % layout.slots for step in range(passed + 1)}
+    passed = (new - old) % layout.slots
+    allowed = {(old + step) % layout.slots for step in range(passed + 1)}
     changed = {
-        index
-        for index in range(layout.slots)
-        if before[start + index * size : start + (index + 1) * size]
-        != after[start + index * size : start + (index + 1) * size]
+        slot
+        for slot in range(layout.slots)
+        if before.at(layout.data + slot * size, size) != after.at(layout.data + slot * size, size)
     }
     return changed <= allowed or len(changed) > passed + 1
 
 
-def _telling(layout: Layout, looks: Sequence[Look]) -> bool:
-    """Whether the looks could have contradicted: initialised, and seen moving or part full."""
-    states = [state_of(layout, look) for look in looks]
-    if any(s.empty.value + s.full.value == 0 for s in states):
+def _telling(layout: Layout, readings: Sequence[Reading]) -> bool:
+    """Whether the readings could have contradicted: initialised, and seen moving or part full."""
+    states = [values_of(layout, reading) for reading in readings]
+    if any(sum(state.permits) == 0 for state in states):
         return False
-    if not any(s.mutex.value == 1 or s.mutex.waiters for s in states):
-        # A shared pthread_mutex_t has bytes like those of a semaphore that is never posted.
+    if not any(mutex.value == 1 or mutex.waiters for s in states if (mutex := s.mutex)):
         return False
-    moved = len({(s.in_, s.out) for s in states}) > 1
-    part_full = any(s.in_ != s.out and s.full.value > 0 for s in states)
+    moved = len({(state.in_, state.out) for state in states}) > 1
+    part_full = any(state.in_ != state.out and state.permits[1] > 0 for state in states)
     return moved or part_full

@@ -11,8 +11,8 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.header import Element, Member, Struct
-from shmtui.layouts.member_roles import all_members, listed, title
+from shmtui.layouts.member_roles import all_members, listed
+from shmtui.layouts.struct_members import Element, Member, Struct
 
 _STEP: Final = re.compile(r"(\w+)(?:\[(\d{1,9})\])?")
 _MAX_PATHS: Final = 64
@@ -65,7 +65,13 @@ def _inside(
         return Struct((path,), member.members, end, struct.place)
     element, length = member.element, member.length or 0
     inner = None if element is None else _of_element(element, structs)
-    if inner is None or (index is not None and int(index) >= length):
+    if inner is not None and index is not None and int(index) >= length:
+        raise ShmtuiError(
+            _("{path} does not exist: {member} has {count}, from [0] to [{last}]").format(
+                path=path, member=member.name, count=length, last=length - 1
+            )
+        )
+    if inner is None:
         raise ShmtuiError(
             _("{path} is no struct: {member} is {type}").format(
                 path=path, member=member.name, type=member.type_name
@@ -114,27 +120,3 @@ def with_length(struct: Struct, length: int) -> Struct:
     longer = replace(last, length=length)
     size = max(struct.size, last.offset + length * last.element.shape.size)
     return replace(struct, members=(*struct.members[:-1], longer), size=size)
-
-
-def check_length(
-    declared: Struct, data: Member, slots: int | None, segment: str, segment_size: int
-) -> None:
-    """ShmtuiError: how many slots there are is left open, or the header says another number."""
-    last = open_array(declared)
-    if last is not None and last.offset == data.offset and slots is None:
-        raise ShmtuiError(
-            _(
-                "{member} of {struct} has no length: say --slots N; {segment} has room for {count}"
-            ).format(
-                member=last.name,
-                struct=title(declared),
-                segment=segment,
-                count=room_for(declared, segment_size),
-            )
-        )
-    if slots is not None and data.length != slots:
-        raise ShmtuiError(
-            _("{member} of {struct} has {count} slots, and --slots says {slots}").format(
-                member=data.name, struct=title(declared), count=data.length, slots=slots
-            )
-        )

@@ -1,8 +1,7 @@
 """Which member of a struct plays which role of a bounded buffer. Pure.
 
-Roles are told by the members' types and their usual names, or given with ``--map``. What
-is not plain from these is refused, with the option that settles it: a wrong member would
-show wrong values as if they were right.
+The members' types and usual names propose the roles, or ``--map`` gives them. Where they do not
+tell, the struct is refused with the option that settles it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,13 +10,14 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _
-from shmtui.layouts.header import Member, Struct
-from shmtui.layouts.vocabulary import CONVENTION, ROLES, fitness
+from shmtui.layouts.struct_members import Member, Struct
+from shmtui.layouts.vocabulary import CAPACITY, CONVENTION, ROLES, fitness
 from shmtui.shm.layout import SEM_SIZE
 
 ABSENT: Final = "-"
-"""``--map mutex=-``: the struct has no such semaphore, whatever its members are called."""
+"""``--map mutex=-``: the struct has no such member, whatever its members are called."""
 _SEMAPHORES: Final = ("mutex", "empty", "full")
+_INDICES: Final = ("in", "out")
 _MAX_ELEMENTS: Final = 16
 """Semaphores of an array that can be named one by one, as ``sems[2]``."""
 _KINDS: Final = {
@@ -28,28 +28,31 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The members of a bounded buffer; None: the struct does not hold that semaphore.
+    """The members of a bounded buffer; None: the struct does not hold that one.
 
-    Names are dotted where a member lies in an inner struct, and offsets are the buffer's.
+    ``in_`` and ``out`` are both None or neither. Names are dotted where a member lies in an
+    inner struct, and offsets are the buffer's.
     """
 
     data: Member
-    in_: Member
-    out: Member
+    in_: Member | None
+    out: Member | None
     mutex: Member | None = None
     empty: Member | None = None
     full: Member | None = None
-    by_convention: tuple[str, ...] = ()
-    """Roles told by names that other programs use the other way round: ``head``, ``tail``."""
+    by_convention: bool = False
+    """Whether both indices have names that programs use both ways: ``head`` and ``tail``."""
+    capacity: tuple[Member, ...] = ()
+    """Members that may say how many slots of the array are used, the likeliest first."""
 
     @property
-    def conventions(self) -> tuple[str, ...]:
-        """The same as ``--map`` would say them: ``in=head``."""
-        found = []
-        for role in self.by_convention:
-            member = {"in": self.in_, "out": self.out}[role]
-            found.append(f"{role}={member.name}")
-        return tuple(found)
+    def directions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The indices as ``--map`` writes them, in both directions: ``in=head``, ``out=tail``."""
+        names = [member.name for member in (self.in_, self.out) if member is not None]
+        if not names:
+            return (), ()
+        one, other = names
+        return (f"in={one}", f"out={other}"), (f"in={other}", f"out={one}")
 
     @property
     def pthread_mutex(self) -> bool:
@@ -79,7 +82,7 @@ def _suits(member: Member, role: str) -> bool:
     """Whether the member's type can play the role."""
     if role == "data":
         return member.element is not None and bool(member.length) and member.element.shape.size > 0
-    if role in {"in", "out"}:
+    if role in {*_INDICES, CAPACITY}:
         return member.integer
     return member.system == "sem_t" or (role == "mutex" and member.system == "pthread_mutex_t")
 
@@ -101,7 +104,7 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
     members = dict(all_members(struct.members))
     found: dict[str, str | None] = _given_roles(struct, members, given)
     taken = {name for name in found.values() if name is not None}
-    by_convention = []
+    by_convention = set()
     for role in ROLES:
         if role in found:
             continue
@@ -110,16 +113,40 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
             raise ShmtuiError(_ambiguous(struct, role, best))
         found[role] = best[0] if best else None
         if best and level == CONVENTION:
-            by_convention.append(role)
+            by_convention.add(role)
     _no_member_twice(struct, found)
     _none_left_out(struct, members, found, given)
     chosen = {role: members[name] if name else None for role, name in found.items()}
-    data, in_, out = chosen["data"], chosen["in"], chosen["out"]
+    data = chosen["data"]
     assert data is not None
-    assert in_ is not None
-    assert out is not None
-    mutex, empty, full = (chosen[role] for role in _SEMAPHORES)
-    return Roles(data, in_, out, mutex, empty, full, tuple(by_convention))
+    in_, out, mutex, empty, full = (chosen[role] for role in (*_INDICES, *_SEMAPHORES))
+    both_ways = by_convention == set(_INDICES)
+    used = {name for name in found.values() if name}
+    return Roles(data, in_, out, mutex, empty, full, both_ways, _capacities(members, used))
+
+
+def _capacities(members: Mapping[str, Member], used: set[str]) -> tuple[Member, ...]:
+    ranked = [
+        (-fitness(name.rpartition(".")[2], CAPACITY), name)
+        for name, member in members.items()
+        if name not in used and _suits(member, CAPACITY)
+    ]
+    return tuple(members[name] for fit, name in sorted(ranked) if fit)
+
+
+def index_members(struct: Struct, given: Mapping[str, str]) -> tuple[Member, Member] | None:
+    """The members that are ``in`` and ``out`` by name, or as ``given``; None: it has no such two."""
+    members = dict(all_members(struct.members))
+    found = []
+    for role in _INDICES:
+        names, _level = _best(members, role, set())
+        name = given.get(role, names[0] if len(names) == 1 else "")
+        name = name.removeprefix(f"{struct.names[-1]}.")
+        if name not in members or not _suits(members[name], role):
+            return None
+        found.append(members[name])
+    in_, out = found
+    return (in_, out) if in_ is not out and in_.shape == out.shape else None
 
 
 def _given_roles(
@@ -133,7 +160,7 @@ def _given_roles(
                     role=role, name=name, roles=listed(ROLES)
                 )
             )
-        if name == ABSENT and role in _SEMAPHORES:
+        if name == ABSENT and role != "data":
             found[role] = None
             continue
         if name not in members:
@@ -214,7 +241,7 @@ def _none_left_out(
 ) -> None:
     """ShmtuiError: a role is open, and the member that plays it cannot be told."""
     used = {name for name in found.values() if name is not None}
-    for role in ("data", "in", "out"):
+    for role in ("data", *(() if _indices_absent(members, found, given) else _INDICES)):
         if found[role] is None:
             left = [n for n, member in members.items() if n not in used and _suits(member, role)]
             kind = _(_KINDS[role])
@@ -242,6 +269,21 @@ def _none_left_out(
                 "{options} with {left}, or {absent} for none"
             ).format(struct=title(struct), options=options, left=listed(left), absent=ABSENT)
         )
+
+
+def _indices_absent(
+    members: Mapping[str, Member], found: Mapping[str, str | None], given: Mapping[str, str]
+) -> bool:
+    """Whether the struct holds no indices: by ``--map in=-,out=-``, or since no integer is left
+    and its semaphores make it a buffer all the same.
+    """
+    if any(found[role] is not None for role in _INDICES):
+        return False
+    if all(given.get(role) == ABSENT for role in _INDICES):
+        return True
+    used = {name for name in found.values() if name is not None}
+    left = any(_suits(member, "in") for name, member in members.items() if name not in used)
+    return not left and any(found[role] for role in _SEMAPHORES)
 
 
 def listed(names: Sequence[str] | Mapping[str, object]) -> str:

@@ -1,6 +1,7 @@
-"""What the user said about a layout, and what came of it. Light: every dashboard loads this."""
+"""What the user says about a layout, and the layout that follows. Light: every command loads this."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shmtui.errors import ShmtuiError
@@ -11,35 +12,64 @@ from shmtui.snapshot import LayoutSource
 
 @dataclass(frozen=True, slots=True)
 class LayoutOptions:
-    """What the user said about the layout."""
+    """What the user says about the layout."""
 
     header: Path | None = None
+    """A header, a source, an object file or a program with debug information."""
     struct: str | None = None
+    """The path of the buffer's struct in it: ``Segment.rings[1]``."""
     include: tuple[Path, ...] = ()
+    define: tuple[str, ...] = ()
+    """Macros for the compiler: ``SLOTS=5``."""
+    compiler: str | None = None
+    """The compiler for ``header``; None: the one that is at hand."""
     mapping: tuple[tuple[str, str], ...] = ()
+    """(role, member) pairs."""
     slots: int | None = None
     item: str | None = None
     names: tuple[tuple[SemaphoreRole, str], ...] = ()
+    """The named semaphores, by role."""
+    index_segment: str | None = None
+    """The segment that holds the indices, where that is another one."""
     layout: str | None = None
     raw: bool = False
+    progress: Callable[[str], None] | None = field(default=None, compare=False)
+    """Called with one line of what is waited for, where it takes more than half a second."""
 
     @property
     def given(self) -> bool:
-        """Whether anything was said that fixes the layout."""
+        """Whether the user says enough to fix the layout."""
         return bool(self.header or self.slots is not None or self.layout or self.raw)
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
-    """A layout and its source. ``layout`` is None for raw; ``candidates`` are what else fits."""
+class ResolvedLayout:
+    """A layout and where it is known from."""
 
     layout: Layout | None
+    """None: the segment is shown as bytes."""
     source: LayoutSource
+    origin: str = ""
+    """The program or the file that the layout is from, where the source is one of these."""
     candidates: tuple[Layout, ...] = ()
+    """The layouts that the live bytes allow."""
     by_convention: tuple[str, ...] = ()
-    """What rests on names that programs use both ways, as ``--map`` has it: ``in=head``."""
-    assumed: bool = False
-    """Only the likeliest of several that fit: by the segment's name and size."""
+    """Roles that rest on names alone, as ``--map`` writes them: ``in=head``. Programs use such
+    names both ways, and no value has told yet which way this one does."""
+    assumptions: tuple[str, ...] = ()
+    """What has to be true for the layout to be right, in words."""
+    disputes: tuple[str, ...] = ()
+    """Values or programs that fit another layout as well, in words; that of ``by_convention`` is
+    the last. Nothing may be built on the layout, and nothing repaired by it."""
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the layout is likely at most."""
+        return bool(self.assumptions or self.disputes)
+
+    def with_direction(self, layout: Layout) -> "ResolvedLayout":
+        """The same with the direction of the ring known: ``layout`` has it."""
+        return replace(self, layout=layout, by_convention=(), disputes=self.disputes[:-1])
 
     @property
     def candidate_options(self) -> tuple[str, ...]:
@@ -52,7 +82,7 @@ class Resolved:
 class AmbiguousLayoutError(ShmtuiError):
     """Several layouts fit, or none is sure; ``candidates`` holds them, the likeliest first."""
 
-    def __init__(self, text: str, candidates: tuple[Layout, ...]) -> None:
+    def __init__(self, text: str, candidates: tuple[Layout, ...] = ()) -> None:
         super().__init__(text)
         self.candidates = candidates
 

@@ -1,22 +1,12 @@
-"""Which struct of a header is the buffer, and what its members make of a layout. Pure."""
+"""Which of the structs in a header or a program is the buffer. Pure."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.header import Member, Struct
 from shmtui.layouts.member_paths import at_path, paths_to, spellings
-from shmtui.layouts.member_roles import Roles, all_members, assign_roles, listed, title
-from shmtui.shm.item_shape import Scalar
-from shmtui.shm.layout import ITEM_TYPES, ItemType, Layout
-from shmtui.shm.layout_text import check, layout_text, parse_layout
-from shmtui.shm.libc import Libc
-from shmtui.shm.protocol import SemaphoreRole
-
-__all__ = ["Roles", "assign_roles", "buffer_layout", "choose_struct"]
-
-# -- structs --------------------------------------------------------------------------------------
+from shmtui.layouts.member_roles import all_members, assign_roles, listed, title
+from shmtui.layouts.struct_members import Struct
 
 
 def choose_struct(
@@ -124,94 +114,3 @@ def _options(structs: Sequence[Struct]) -> str:
     return _("{structs}: say which, as --header {file}:{name}").format(
         structs=_names(structs), file=file, name=structs[0].names[-1]
     )
-
-
-# -- layout ---------------------------------------------------------------------------------------
-
-
-def buffer_layout(
-    struct: Struct,
-    roles: Roles,
-    libc: Libc,
-    names: tuple[tuple[SemaphoreRole, str], ...] = (),
-) -> Layout:
-    """The struct as a layout; a semaphore that is named, or a lock that is none, has no offset.
-
-    ShmtuiError: the indices differ in type, or members overlap, or an item cannot be carried.
-    """
-    in_, out = roles.in_.shape, roles.out.shape
-    assert isinstance(in_, Scalar)
-    if in_ != out:
-        raise ShmtuiError(
-            _(
-                "{in_} of {struct} is {in_type} and {out} is {out_type}: in and out have to "
-                "be of one type"
-            ).format(
-                in_=roles.in_.name,
-                struct=title(struct),
-                in_type=roles.in_.type_name,
-                out=roles.out.name,
-                out_type=roles.out.type_name,
-            )
-        )
-    named = {role for role, _ in names}
-    offsets: dict[str, int | None] = {
-        role.value: None
-        if member is None or member.system != "sem_t" or role in named
-        else member.offset
-        for role, member in (
-            (SemaphoreRole.MUTEX, roles.mutex),
-            (SemaphoreRole.EMPTY, roles.empty),
-            (SemaphoreRole.FULL, roles.full),
-        )
-    }
-    layout = Layout(
-        slots=roles.data.length or 0,
-        item=_item(roles.data),
-        data=roles.data.offset,
-        in_=roles.in_.offset,
-        out=roles.out.offset,
-        size=struct.size,
-        libc=libc,
-        index_code=in_.code,
-        names=names,
-        lock=roles.mutex.offset if roles.mutex is not None and roles.pthread_mutex else None,
-        **offsets,
-    )
-    _require_sound(struct, layout)
-    return layout
-
-
-def _item(data: Member) -> ItemType:
-    assert data.element is not None
-    shape = data.element.shape
-    if isinstance(shape, Scalar):
-        for known in ITEM_TYPES.values():
-            if known.code == shape.code:
-                return known
-    return ItemType(data.element.type_name, "", shape)
-
-
-def _require_sound(struct: Struct, layout: Layout) -> None:
-    spans = [
-        (layout.data, layout.slots * layout.item.size),
-        (layout.in_, layout.index_size),
-        (layout.out, layout.index_size),
-    ]
-    spans += layout.system_spans
-    spans.sort()
-    if any(at + size > after for (at, size), (after, _) in pairwise(spans)):
-        raise ShmtuiError(
-            _("members of {struct} overlap: a buffer's lie side by side").format(
-                struct=title(struct)
-            )
-        )
-    try:
-        check(layout)
-        parse_layout(layout_text(layout))
-    except ValueError:
-        raise ShmtuiError(
-            _(
-                "{struct} cannot be shown: its items or its slots are beyond what is understood"
-            ).format(struct=title(struct))
-        ) from None

@@ -9,15 +9,19 @@ import re
 import unicodedata
 from typing import Final
 
+from shmtui.shm.protocol import SemaphoreRole
+
 ROLES: Final = ("data", "in", "out", "mutex", "empty", "full")
 """The members that a bounded buffer has."""
+CAPACITY: Final = "capacity"
+"""A member that says how many slots of the array are used."""
 
 CERTAIN: Final = 3
 """The name says the role and nothing else."""
 USUAL: Final = 2
 """The name is used for the role: ``slots`` of a semaphore, for free ones."""
 CONVENTION: Final = 1
-"""Programs differ: ``head`` is where this one writes, by our reading, and not by everybody's."""
+"""Programs use the name for either role: some write at ``head``, others at ``tail``."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -37,12 +41,12 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
     "in": (
         _words("in write put insert entrada escrita inserir insercao prod producer produtor"),
         _words("writer writing wr w ent enqueue push escrever escritor produce widx wpos wptr"),
-        _words("head rear inicio cabeca tras"),
+        _words("head rear inicio cabeca tras end wp wrp"),
     ),
     "out": (
         _words("out read get remove saida leitura remover remocao cons consumer consumidor"),
         _words("reader reading rd r sai dequeue pop ler leitor consume retirada ridx rpos rptr"),
-        _words("tail front fim cauda frente"),
+        _words("tail front fim cauda frente start first primeiro rp rdp"),
     ),
     "mutex": (
         _words("mutex lock mtx exclusao trava mutua"),
@@ -57,6 +61,11 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
     "full": (
         _words("full cheio cheios cheia cheias used ocupado ocupados ocupada ocupadas filled"),
         _words("items item itens occupied fulls prontos ready"),
+        frozenset(),
+    ),
+    CAPACITY: (
+        _words("capacity capacidade max maximo"),
+        _words("size tamanho tam cap limit limite length len bufsize slots"),
         frozenset(),
     ),
 }
@@ -117,3 +126,26 @@ def _fitness(words: list[str], role: str) -> int:
         if any(word in vocabulary for word in words):
             return level
     return 0
+
+
+# -- names of named semaphores ------------------------------------------------------------------
+
+_STEMS: Final = {
+    SemaphoreRole.MUTEX: ("mutex", "mtx", "lock", "trava", "exclus"),
+    SemaphoreRole.EMPTY: ("empty", "vazi", "free", "livre", "space", "avail", "espaco"),
+    SemaphoreRole.FULL: ("full", "chei", "item", "iten", "used", "ocupad", "fill"),
+}
+
+
+def roles_by_name(names: list[str]) -> tuple[tuple[SemaphoreRole, str], ...]:
+    """Roles of named semaphores whose names say them, one each.
+
+    >>> roles_by_name(["/app_mutex", "/app_vazio", "/app_cheio"])[1]
+    (<SemaphoreRole.EMPTY: 'empty'>, '/app_vazio')
+    """
+    found = []
+    for role, words in _STEMS.items():
+        matching = [name for name in names if any(word in name.lower() for word in words)]
+        if len(matching) == 1:
+            found.append((role, matching[0]))
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""What the control block of a buffer tells an observer: counts, places, permits in hand."""
+"""The control block of a buffer, read while others write it: workers, counts, permits held."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
-from shmtui.shm.control_format import HEADER_SIZE, RECORD_SIZE, control_name
+from shmtui.shm.control_format import HEADER_SIZE, MASK, RECORD_SIZE, Header, control_name
 from shmtui.shm.control_records import (
     ControlHeader,
     WorkerRecord,
@@ -15,60 +15,76 @@ from shmtui.shm.control_records import (
     parse_header,
     parse_records,
 )
+from shmtui.shm.fence import fence
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.snapshot import Totals
 
-_MASK: Final = 2**64 - 1
-_PATIENCE: Final = 100
+_TRIES: Final = 100
+"""Reads, at the most, until one falls between two writes of the totals."""
+_FIRST_RECORDS: Final = 16
+"""Records that the first read makes room for."""
+_SEQUENCE: Final = 8 * Header.RETIRED_SEQUENCE
+"""Byte of the sequence that is odd while the totals are written, and changes with each write."""
 
 
 _header: Final = lru_cache(maxsize=4)(parse_header)
-"""It changes a few times a second and is read at each look twice."""
+"""It changes a few times a second and is read twice a sample."""
 
 
 class ControlReader:
-    """A read-only look at the control block of a segment.
+    """Reads the control block of one segment through a descriptor that cannot write.
 
-    MissingSegmentError: there is none. ControlBlockError: it is not to be believed.
+    MissingSegmentError: there is none. ControlBlockError: others could have written it.
     """
 
     def __init__(self, name: str, folder: str = SHM_DIR) -> None:
         self._fd = open_control(control_name(name), folder)
+        self._size = HEADER_SIZE + _FIRST_RECORDS * RECORD_SIZE
 
     def read(self) -> tuple[ControlHeader, tuple[WorkerRecord, ...]]:
-        """Header and records; read again while the totals are being written."""
+        """Header and records between two writes of the totals: a worker's counts are in its
+        record or in the totals, never in both or in neither.
+
+        ControlBlockError: its header cannot be used, or the totals were written in every try.
+        """
         failure = ControlBlockError(_("it is empty"))
-        for _look in range(_PATIENCE):
-            raw = os.pread(self._fd, HEADER_SIZE + 16 * RECORD_SIZE, 0)
+        for _try in range(_TRIES):
+            raw = os.pread(self._fd, self._size, 0)
             try:
                 header = _header(raw[:HEADER_SIZE])
             except ControlBlockError as error:
                 failure = error
                 continue
             wanted = HEADER_SIZE + header.records * RECORD_SIZE
-            if len(raw) < wanted:
-                raw += os.pread(self._fd, wanted - len(raw), len(raw))
+            if self._size < wanted:
+                # Records read later than the header could be those of another moment.
+                self._size = wanted
+                continue
+            fence()
+            if os.pread(self._fd, 8, _SEQUENCE) != raw[_SEQUENCE : _SEQUENCE + 8]:
+                failure = ControlBlockError(_("its totals are being written"))
+                continue
             return header, tuple(parse_records(raw, header))
         raise failure
 
     def close(self) -> None:
-        """Give the descriptor back, once: by a second time the number may be another file's."""
+        """Give the descriptor back, once: later its number may be another file's."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 class ControlBlockWatcher:
-    """The control block beside one segment, for as long as it is to be believed.
+    """The control block beside one segment, as long as it can be used.
 
-    Where it is not, there is none, and ``doubt`` says why. Nothing raises here: what a file
-    holds is no reason to stop looking at another.
+    A block that cannot be used counts as none, and ``doubt`` says why. Nothing is raised: a bad
+    control block is no reason to stop reading the segment.
     """
 
     def __init__(self, name: str, segment: FileIdentity, folder: str = SHM_DIR) -> None:
         self.doubt = ""
-        """Why there is one that is not believed; empty where there is none, or it is."""
+        """Why the block is not used; empty where there is none, or it is used."""
         self.header: ControlHeader | None = None
         """As it stood when it was opened."""
         self._reader: ControlReader | None = None
@@ -84,13 +100,13 @@ class ControlBlockWatcher:
             self.reject(_("it is another segment's"))
 
     def reject(self, why: str) -> None:
-        """Believe it no more."""
+        """Use it no more."""
         self.close()
         self._reader = self.header = None
         self.doubt = why
 
     def read(self) -> tuple[ControlHeader | None, tuple[WorkerRecord, ...]]:
-        """Header and records as they stand; nothing while they make no sense."""
+        """Header and records now; nothing while the header cannot be used."""
         if self._reader is None:
             return None, ()
         try:
@@ -108,21 +124,21 @@ class ControlBlockWatcher:
 
 
 def positions(records: Sequence[WorkerRecord]) -> list[tuple[int, int, Step]]:
-    """Where each worker stands: if two looks agree, nobody moved between them."""
+    """The place of each worker: between two reads of equal places no worker moved."""
     return [(r.index, r.items, r.step) for r in records]
 
 
 def in_flight(records: Sequence[WorkerRecord]) -> int:
-    """Permits taken and not yet posted on. One that died holding a permit holds it still."""
+    """Permits that workers hold; one that died holding a permit holds it still."""
     return sum(Step.WAIT_MUTEX <= record.step <= Step.POST_PERMIT for record in records)
 
 
 def permits_held(records: Sequence[WorkerRecord]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The fewest and the most permits in workers' hands that stand for an item; for a free slot.
+    """The fewest and the most permits held by workers that stand for an item; and for a free slot.
 
-    A step is written before what it names is done, so three of them leave it open: in a
-    wait the permit may be taken already, in the transfer the index moved, in the last
-    post the permit given.
+    A step is recorded before it is done, so three of them leave it open: in a wait the permit
+    may be taken, in the transfer the index may have moved, in the last post the permit may be
+    posted.
     """
     fewest = {Role.PRODUCER: [0, 0], Role.CONSUMER: [0, 0]}
     most = {Role.PRODUCER: [0, 0], Role.CONSUMER: [0, 0]}
@@ -142,7 +158,7 @@ def permits_held(records: Sequence[WorkerRecord]) -> tuple[tuple[int, int], tupl
                 most[record.role][given] += 1
             case Step.POST_PERMIT:
                 most[record.role][given] += 1
-    # A producer takes a permit for a free slot and gives one for an item; a consumer the reverse.
+    # A producer takes a permit for a slot and posts one for an item; a consumer the reverse.
     items, room = (
         (
             fewest[Role.PRODUCER][for_producer] + fewest[Role.CONSUMER][1 - for_producer],
@@ -154,7 +170,7 @@ def permits_held(records: Sequence[WorkerRecord]) -> tuple[tuple[int, int], tupl
 
 
 def totals(header: ControlHeader, records: Sequence[WorkerRecord]) -> Totals:
-    """What all workers moved, those that have gone included."""
+    """What all workers moved, those included that have ended."""
     produced, produced_sum = header.retired_produced, header.retired_produced_sum
     consumed, consumed_sum = header.retired_consumed, header.retired_consumed_sum
     for record in records:
@@ -162,4 +178,4 @@ def totals(header: ControlHeader, records: Sequence[WorkerRecord]) -> Totals:
             produced, produced_sum = produced + record.items, produced_sum + record.sum
         else:
             consumed, consumed_sum = consumed + record.items, consumed_sum + record.sum
-    return Totals(produced, consumed, produced_sum & _MASK, consumed_sum & _MASK)
+    return Totals(produced, consumed, produced_sum & MASK, consumed_sum & MASK)

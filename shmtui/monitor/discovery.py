@@ -14,10 +14,10 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
 from shmtui.i18n import N_, _
-from shmtui.layouts.guesses import Look
-from shmtui.layouts.inference import infer
+from shmtui.layouts.inference import infer, signatures
+from shmtui.layouts.quick_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
-from shmtui.layouts.signatures import signatures
+from shmtui.layouts.role_evidence import Reading
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import INIT, process_name, processes
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
@@ -30,6 +30,8 @@ from shmtui.shm.segment_reader import user_name
 from shmtui.shm.semaphore import decode
 
 _GUESS_SIZE: Final = 1 << 16
+_TYPES_SECONDS: Final = 0.1
+"""Reading programs' debug information takes no longer than this in all."""
 _GUESS_SECONDS: Final = 0.3
 """Guessing what unknown segments are takes no longer than this in all."""
 
@@ -73,6 +75,7 @@ def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
     names: dict[int, str] = {}
     found = []
     guess_until = time.monotonic() + _GUESS_SECONDS
+    types = QuickTypes(folder, _TYPES_SECONDS)
     with os.scandir(folder) as entries:
         for entry in entries:
             try:
@@ -85,7 +88,9 @@ def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
                     names[pid] = process_name(pid)
             mappers = tuple((pid, names[pid]) for pid in sorted(pids))
             guess = time.monotonic() < guess_until
-            found.append(_entry(entry.name, status, mappers, folder, hidden=hidden, guess=guess))
+            found.append(
+                _entry(entry.name, status, mappers, types, folder, hidden=hidden, guess=guess)
+            )
     return tuple(sorted(found, key=lambda e: (e.kind is Kind.SEMAPHORE, e.name)))
 
 
@@ -110,6 +115,7 @@ def _entry(
     file: str,
     status: os.stat_result,
     mappers: tuple[tuple[int, str], ...],
+    types: QuickTypes,
     folder: str,
     *,
     hidden: bool,
@@ -117,7 +123,16 @@ def _entry(
 ) -> Entry:
     semaphore = file.startswith("sem.")
     name = "/" + (file.removeprefix("sem.") if semaphore else file)
-    kind, looks, readable = _examine(file, status, folder, guess=guess)
+    kind, looks, readable, known = _examine(file, status, folder, guess=guess)
+    if not known and readable:
+        typed = types.layout(name, [pid for pid, _name in mappers])
+        if typed is not None:
+            layout, program = typed
+            kind = Kind.BUFFER
+            looks = _(
+                "bounded buffer of {slots:,} × {item}, from the debug information of {program}"
+            )
+            looks = looks.format(slots=layout.slots, item=layout.item.name, program=program)
     born = min(status.st_ctime, status.st_mtime, status.st_atime)
     return Entry(
         name=name,
@@ -135,30 +150,30 @@ def _entry(
 
 def _examine(
     file: str, status: os.stat_result, folder: str, *, guess: bool
-) -> tuple[Kind, str, bool]:
-    """Kind, detail, and whether this user may read it."""
+) -> tuple[Kind, str, bool, bool]:
+    """Kind, detail, whether this user may read it, and whether it is known for sure."""
     if not stat.S_ISREG(status.st_mode):
-        return Kind.NOT_A_FILE, _file_type(status.st_mode), False
+        return Kind.NOT_A_FILE, _file_type(status.st_mode), False, True
     try:
         fd = open_readonly(f"{folder}/{file}")
     except ShmtuiError:
         kind = Kind.SEMAPHORE if file.startswith("sem.") else Kind.UNKNOWN
         text = _("{kind}, not readable by this user").format(kind=_(kind.value))
-        return kind, text, False
+        return kind, text, False, True
     try:
         if file.startswith("sem."):
-            return Kind.SEMAPHORE, _semaphore(os.pread(fd, SEM_SIZE, 0)), True
+            return Kind.SEMAPHORE, _semaphore(os.pread(fd, SEM_SIZE, 0)), True, True
         if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
-            return Kind.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)), True
+            return Kind.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)), True, True
         header = read_header("/" + file, folder)
         if header is not None and header.segment == FileIdentity.of(status):
             layout = header.layout
             text = _("bounded buffer of {slots:,} × {item}")
             text = text.format(slots=layout.slots, item=layout.item.name)
-            return Kind.BUFFER, text, True
+            return Kind.BUFFER, text, True, True
         if file.startswith(("psm_", "wnsm_", "pym-")):
-            return Kind.PYTHON, "python multiprocessing.shared_memory", True
-        return *_guess(file, fd, status.st_size, closely=guess), True
+            return Kind.PYTHON, "python multiprocessing.shared_memory", True, True
+        return *_guess(file, fd, status.st_size, closely=guess), True, False
     finally:
         os.close(fd)
 
@@ -206,7 +221,7 @@ def _guess(file: str, fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
     raw = os.pread(fd, size, 0)
     libc = running_libc()
     told = len(signatures(raw, libc)) == 3
-    layout = infer([Look(raw)], libc, takers=1).layout if closely and told else None
+    layout = infer([Reading.whole(raw)], libc, takers=1).layout if closely and told else None
     exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
     if layout is None and "/" + file == SEED_NAME and size == exercise.size:
         return Kind.BUFFER, _("bounded buffer of {slots:,} × {item}, by its name").format(

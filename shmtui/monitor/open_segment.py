@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shmtui.i18n import _
-from shmtui.layouts.options import LayoutOptions, Resolved
+from shmtui.layouts.options import LayoutOptions, ResolvedLayout
 from shmtui.monitor.control_reader import ControlBlockWatcher, positions
 from shmtui.monitor.process_table import ProcessTable
 from shmtui.monitor.ring_reader import RingReader, RingState
@@ -12,6 +12,7 @@ from shmtui.procfs.clock import Clock
 from shmtui.shm.control_format import Flags
 from shmtui.shm.control_records import ControlHeader, WorkerRecord
 from shmtui.shm.layout import Layout
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.snapshot import LayoutSource, Throughput
 
@@ -46,6 +47,9 @@ class OpenSegment:
         """
         self.name = name
         self._folder = folder
+        self._clock = clock
+        self._contradicted: set[Layout] = set()
+        """Directions of the ring that a value has contradicted."""
         self.reader = SegmentReader(name, folder)
         self.control = ControlBlockWatcher(name, self.reader.identity, folder)
         try:
@@ -59,18 +63,20 @@ class OpenSegment:
         self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
         self._estimator: ThroughputEstimator | None = None
 
-    def _resolve(self, options: LayoutOptions) -> Resolved:
+    def _resolve(self, options: LayoutOptions) -> ResolvedLayout:
         header = self.control.header
         if header is not None and not options.given:
             if self.reader.status().size >= header.layout.size:
-                assumed = bool(header.flags & Flags.ASSUMED)
-                return Resolved(header.layout, LayoutSource.CONTROL, assumed=assumed)
+                assumed = (_("the layout in its control block is only likely"),)
+                assumptions = assumed if header.flags & Flags.ASSUMED else ()
+                return ResolvedLayout(header.layout, LayoutSource.CONTROL, assumptions=assumptions)
             self.control.reject(_("the segment is shorter than the layout in it"))
         from shmtui.layouts.resolve import candidates_of, resolve  # noqa: PLC0415 - heavy
 
         resolved = resolve(self.reader, options)
         if options.raw:
-            return Resolved(None, LayoutSource.RAW, candidates_of(self.reader, LayoutOptions()))
+            candidates = candidates_of(self.reader, LayoutOptions())
+            return ResolvedLayout(None, LayoutSource.RAW, candidates=candidates)
         return resolved
 
     @property
@@ -109,6 +115,33 @@ class OpenSegment:
                 return Reading(header, state, after, states)
             records = after
         return Reading(header, state, after, None)
+
+    def settle_direction(self, ring: RingState) -> bool:
+        """Note which direction of the ring the values contradict. True: one is left and taken."""
+        layout = self.layout
+        if layout is None or not self.resolved.by_convention:
+            return False
+        from shmtui.layouts.role_evidence import (  # noqa: PLC0415 - heavy
+            RingValues,
+            excess,
+            swapped,
+        )
+
+        words = [ring.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)]
+        ways = (
+            (layout, RingValues(ring.in_, ring.out, None, *words)),
+            (swapped(layout), RingValues(ring.out, ring.in_, None, *words)),
+        )
+        self._contradicted |= {way for way, values in ways if excess(way, values)}
+        left = [way for way, _values in ways if way not in self._contradicted]
+        if len(left) != 1:
+            return False
+        self.resolved = self.resolved.with_direction(left[0])
+        if self.ring is not None:
+            self.ring.close()
+        self.ring = RingReader(self.reader, left[0], self._folder, self._clock)
+        self._estimator = None
+        return True
 
     def measure(self) -> None:
         """Read the ring for the throughput estimate, so that what moves between samples counts."""

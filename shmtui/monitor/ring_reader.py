@@ -9,8 +9,7 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
-from shmtui.shm.indices import counted_on, slot_of
-from shmtui.shm.layout import SEM_SIZE, ItemType, Layout
+from shmtui.shm.layout import SEM_SIZE, ItemType, Layout, counted_on, slot_of
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import counted
 from shmtui.shm.segment import SHM_DIR, open_readonly
@@ -83,13 +82,19 @@ class RingReader:
         self._spans = [(0, layout.size)] if self._whole else state_spans(layout)
         self._number = first_integer(layout.item)
         self._item = shown_item(layout.item)
+        self._indices: SegmentReader | None = None
+        if layout.index_segment:
+            with contextlib.suppress(ShmtuiError):
+                self._indices = SegmentReader(layout.index_segment, folder)
         self._fds: dict[SemaphoreRole, int] = {}
         for role, name in layout.names:
             with contextlib.suppress(ShmtuiError):
                 self._fds[role] = open_readonly(named_semaphore_path(name, folder))
 
     def close(self) -> None:
-        """Give the semaphores' descriptors back."""
+        """Give the descriptors of semaphores and of the indices' segment back."""
+        if self._indices is not None:
+            self._indices.close()
         for fd in self._fds.values():
             os.close(fd)
         self._fds.clear()
@@ -97,7 +102,8 @@ class RingReader:
     def read(self, slots: int, *, in_full: bool = False) -> RingState:
         """The state, with the first ``slots`` slots: as many bytes of each as are shown, or all."""
         raws = self._reader.read_stable(self._spans)
-        in_, out = self._index(raws, self._layout.in_), self._index(raws, self._layout.out)
+        in_ = self._index(raws, self._layout.in_, "in")
+        out = self._index(raws, self._layout.out, "out")
         shown = self._layout.item.size if in_full else self._item.size
         return RingState(in_, out, self._words(raws), self._items(raws[0], slots, shown))
 
@@ -118,11 +124,23 @@ class RingReader:
                 return raw[offset - start : offset - start + size]
         return b""
 
-    def _index(self, raws: list[bytes], offset: int) -> int | None:
-        raw = self._field(raws, offset, self._layout.index_size)
-        if len(raw) < self._layout.index_size:
+    def _index(self, raws: list[bytes], offset: int | None, role: str) -> int | None:
+        """The index as stored; the slot behind it where it holds the slot that was used last."""
+        layout = self._layout
+        if offset is None:
             return None
-        return int(unpack_from("=" + self._layout.index_code, raw)[0])
+        if not layout.index_segment:
+            raw = self._field(raws, offset, layout.index_size)
+        elif self._indices is not None:
+            raw = self._indices.read(offset, layout.index_size)
+        else:
+            return None
+        if len(raw) < layout.index_size:
+            return None
+        index = int(unpack_from("=" + layout.index_code, raw)[0])
+        if role in layout.last:
+            return 0 if index + 1 == layout.slots else index + 1
+        return index
 
     def _words(self, raws: list[bytes]) -> dict[SemaphoreRole, SemaphoreWords]:
         words = {}

@@ -107,8 +107,13 @@ class Sampler:
 
     @property
     def assumed(self) -> bool:
-        """Whether the layout is only the likeliest of several that fit."""
+        """Whether the layout is likely at most."""
         return self._segment.resolved.assumed
+
+    @property
+    def dispute(self) -> str:
+        """Why nothing may be built on the layout; empty where something may."""
+        return "; ".join(self._segment.resolved.disputes)
 
     @property
     def counts_exactly(self) -> bool:
@@ -181,6 +186,9 @@ class Sampler:
         segment, table = self._segment, self._segment.processes
         run_stamps = table.run_stamps()
         reading = segment.read_steadily(ring_reader, self.slots_shown)
+        if segment.settle_direction(reading.ring) and segment.layout and segment.ring:
+            layout, ring_reader = segment.layout, segment.ring
+            reading = segment.read_steadily(ring_reader, self.slots_shown)
         header, ring, records = reading.header, reading.ring, reading.records
         table.infer_roles(run_stamps, ring.in_, ring.out)
         processes = table.read(
@@ -297,7 +305,10 @@ class Sampler:
             by_convention=resolved.by_convention,
             libc=layout.libc,
             index_size=layout.index_size,
-            assumed=resolved.assumed,
+            assumptions=(*resolved.assumptions, *resolved.disputes),
+            disputed=bool(resolved.disputes),
+            origin=resolved.origin,
+            index_segment=layout.index_segment,
         )
 
     def resident_sum(self, count: int) -> int:

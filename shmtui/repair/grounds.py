@@ -63,7 +63,7 @@ def plan_grounds(
         yield _("assumed: at most a process that cannot be read waits as well ({limits})").format(
             limits="; ".join(snapshot.limits)
         )
-    for assumption in snapshot.assumptions:
+    for assumption in (*snapshot.layout.assumptions, *snapshot.assumptions):
         yield _("assumed: {assumption}").format(assumption=assumption)
     for chosen, text in (
         (

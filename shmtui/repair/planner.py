@@ -133,6 +133,13 @@ def _unreadable(snapshot: Snapshot) -> Refusal | None:
             _("its layout is not known, or a semaphore is missing"),
             _("say the layout with --header, --slots or --layout"),
         )
+    if layout.disputed:
+        return Refusal("; ".join(layout.assumptions), _("say the layout with --map or --layout"))
+    if layout.offsets.in_ is None:
+        return Refusal(
+            _("in and out are not in the segment, so that the items are not known"),
+            _("say where they are with --map or --index-segment"),
+        )
     indices = (
         ("in", snapshot.in_, snapshot.slot_in),
         ("out", snapshot.out, snapshot.slot_out),

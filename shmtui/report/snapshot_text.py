@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from shmtui.diagnosis.audit import balance_text
 from shmtui.i18n import N_, _, ngettext
-from shmtui.layouts.describe import assumed_words, convention_words
+from shmtui.layouts.describe import source_words
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import format_rate
 from shmtui.shm.value import value_text
@@ -37,10 +37,8 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
             yield labelled(_("candidate")) + _("… {count:,} more in --json").format(count=more)
     else:
         yield from _buffer_lines(snapshot)
-        if snapshot.layout.by_convention:
-            yield labelled(_("layout")) + inert(convention_words(snapshot.layout.by_convention))
-        if snapshot.layout.assumed:
-            yield labelled(_("layout")) + assumed_words()
+        for assumption in snapshot.layout.assumptions:
+            yield labelled(_("layout")) + inert(assumption)
     if not snapshot.processes:
         yield labelled(_("processes")) + _("none that this user can see maps it")
     else:
@@ -88,7 +86,7 @@ def heading(snapshot: Snapshot) -> str:
         f"inode {segment.inode}",
         inert(segment.owner),
         gone,
-        _("layout: {source}").format(source=word(layout.source)),
+        _("layout: {source}").format(source=inert(source_words(layout.source, layout.origin))),
     )
     return f"{inert(segment.name)}  " + " · ".join(fact for fact in facts if fact)
 

@@ -103,6 +103,9 @@ class SegmentOpener:
             name, options, read_only=not self._options.write, folder=self._options.folder
         )
         self._cleaning.callback(sampler.close)
+        # From here on the dashboard has the screen.
+        told = replace(self._options.layout, progress=None)
+        self._options = replace(self._options, layout=told)
         if not self._options.write:
             return Attachment(sampler)
         return self._join(name, sampler)
@@ -122,6 +125,20 @@ class SegmentOpener:
                     "{name} is no bounded buffer that is recognised, so no worker can join it: say its "
                     "layout with --header or --layout, or look without --write"
                 ).format(name=name)
+            )
+        if not layout.joinable:
+            raise ShmtuiError(
+                _(
+                    "no worker can join {name}: a worker needs in and out in the segment, and the "
+                    "slot that each uses next in it; look without --write"
+                ).format(name=name)
+            )
+        if sampler.dispute:
+            raise ShmtuiError(
+                _(
+                    "no worker can join {name}: {why}; say the layout with --map or --layout, or look "
+                    "without --write"
+                ).format(name=name, why=sampler.dispute)
             )
         path = segment_path(name)
         identity = identity_at(path)

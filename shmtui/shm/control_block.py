@@ -31,7 +31,7 @@ from shmtui.shm.control_records import ControlHeader, parse_header
 from shmtui.shm.faults import Fault, fault_word
 from shmtui.shm.fence import fence
 from shmtui.shm.layout import Layout
-from shmtui.shm.layout_text import layout_text
+from shmtui.shm.layout_spec import layout_text
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import FileIdentity, create_segment, map_segment, unlink_segment

@@ -124,13 +124,14 @@ class Layout:
 
     Invariants: every field lies inside ``size``, and fields do not overlap.
     A semaphore's offset is None where it is a named one, or where there is none.
+    ``in_`` and ``out`` are both None where the programs keep their indices to themselves.
     """
 
     slots: int
     item: ItemType
     data: int
-    in_: int
-    out: int
+    in_: int | None
+    out: int | None
     mutex: int | None
     empty: int | None
     full: int | None
@@ -142,6 +143,28 @@ class Layout:
     """The named semaphores, by role."""
     lock: int | None = None
     """A ``pthread_mutex_t`` in the mutex's place: nothing that ``sem_wait`` could take."""
+    index_segment: str = ""
+    """The segment that ``in_`` and ``out`` are offsets in, where it is another one."""
+    last: tuple[str, ...] = ()
+    """``in`` and ``out``, those that hold the slot that was used last, not the next one."""
+
+    @property
+    def has_indices(self) -> bool:
+        """Whether both indices are known."""
+        return self.in_ is not None and self.out is not None
+
+    @property
+    def joinable(self) -> bool:
+        """Whether a worker of ours could use the indices: in this segment, each the slot that is
+        used next.
+        """
+        return self.has_indices and not self.index_segment and not self.last
+
+    @property
+    def index_spans(self) -> list[tuple[int, int]]:
+        """(offset, size) of the indices that lie in this segment."""
+        places = () if self.index_segment else (self.in_, self.out)
+        return [(at, self.index_size) for at in places if at is not None]
 
     @property
     def kind(self) -> SemaphoreKind:
@@ -170,6 +193,11 @@ class Layout:
     def complete(self) -> bool:
         """Whether all three semaphores are known."""
         return not self.missing
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """(offset, size) of every field that lies in this segment."""
+        return [(self.data, self.slots * self.item.size), *self.index_spans, *self.system_spans]
 
     @property
     def system_spans(self) -> list[tuple[int, int]]:
@@ -235,3 +263,47 @@ def seed_layout(
     return Layout(
         slots, item, 0, in_, out, mutex, mutex + SEM_SIZE, mutex + 2 * SEM_SIZE, size, libc
     )
+
+
+# -- indices ------------------------------------------------------------------------------------
+# Most programs store ``in = (in + 1) % N``. Others count on for ever and reduce where a slot is
+# touched, ``data[in++ % N]``: then ``in`` less ``out`` is the number of items, and neither is out
+# of bounds past N.
+
+
+def counted_on(
+    slots: int, in_: int, out: int, empty: int | None, full: int | None, size: int = 4
+) -> int | None:
+    """Items of a ring whose indices, of ``size`` bytes, are counters; None where they are not.
+
+    They are if one has reached N and their difference is what the semaphores allow: each permit
+    of ``full`` is an item, and each of ``empty`` a free slot. They are also if both have reached N
+    and are no more than N apart: a program that moves its index outside of its posts may be ahead
+    for a moment. In the first N items both kinds look the same, and are the same.
+
+    >>> counted_on(5, 12, 9, 2, 3), counted_on(5, 4, 1, 2, 3), counted_on(5, 7, 0, 5, 0)
+    (3, None, None)
+    >>> counted_on(8, 3, 2**32 - 2, None, None), counted_on(8, 30, 32, 5, 1)
+    (5, 1)
+    """
+    if min(in_, out) < 0 or max(in_, out) < slots:
+        return None
+    span: int = 2 ** (8 * size)
+    ahead = (in_ - out + span // 2) % span - span // 2
+    least, most = full or 0, slots - (empty or 0)
+    if least <= ahead <= most:
+        return ahead
+    if abs(ahead) > slots or min(in_, out) < slots:
+        return None
+    return max(min(max(ahead, least), most), 0)
+
+
+def slot_of(index: int | None, slots: int, *, counts: bool) -> int | None:
+    """The slot that an index stands for; None where it stands for none.
+
+    >>> slot_of(3, 5, counts=False), slot_of(12, 5, counts=True), slot_of(12, 5, counts=False)
+    (3, 2, None)
+    """
+    if index is None or 0 <= index < slots:
+        return index
+    return index % slots if counts else None

@@ -7,19 +7,21 @@ or by name where they are named ones (``mutex=/jobs.mutex``); ``lock=40`` is a
 an ambiguous segment is refused with the option that picks it.
 """
 
+import json
 import re
 import struct
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.shm.layout import ITEM_TYPES, ItemType, Layout
-from shmtui.shm.layout_text import check
+from shmtui.shm.layout import ITEM_TYPES, MAX_SLOTS, ItemType, Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import segment_name
 
 _INDEX_TYPES: Final = {t.code: t.name for t in ITEM_TYPES.values() if not t.is_float}
+_INDEX_CODE_OF: Final = {name: code for code, name in _INDEX_TYPES.items()}
 _ARRAY: Final = re.compile(r"(char|byte)\[(\d{1,9})\]")
 
 
@@ -30,15 +32,17 @@ def layout_option(layout: Layout) -> str:
     >>> layout_option(seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC))
     'data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96'
     """
-    parts = [
-        f"data={layout.data}:{layout.slots}x{layout.item.name}",
-        f"in={layout.in_}:{_INDEX_TYPES[layout.index_code]}",
-        f"out={layout.out}",
-    ]
-    for role in SemaphoreRole:
-        place = layout.semaphore_name(role) or layout.semaphore_offset(role)
-        if place is not None:
-            parts.append(f"{role}={place}")
+    parts = [f"data={layout.data}:{layout.slots}x{layout.item.name}"]
+    for role, offset in (("in", layout.in_), ("out", layout.out)):
+        if offset is None:
+            continue
+        place = f"{layout.index_segment}:{offset}" if layout.index_segment else f"{offset}"
+        index = f":{_INDEX_TYPES[layout.index_code]}" if role == "in" else ""
+        parts.append(f"{role}={place}{index}" + (":last" if role in layout.last else ""))
+    for semaphore in SemaphoreRole:
+        at = layout.semaphore_name(semaphore) or layout.semaphore_offset(semaphore)
+        if at is not None:
+            parts.append(f"{semaphore}={at}")
     if layout.lock is not None:
         parts.append(f"lock={layout.lock}")
     return ",".join(parts)
@@ -67,49 +71,185 @@ def item_from_text(text: str) -> ItemType:
     return ItemType(text, "", shape)
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What the option says of one index: ``20``, ``20:int32``, ``/ptr:0``, ``20:last``."""
+
+    offset: int
+    segment: str = ""
+    code: str | None = None
+    last: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "_Index":
+        """ValueError: it is none."""
+        words = text.split(":")
+        segment = words.pop(0) if text.startswith("/") else ""
+        offset, *more = words
+        last = more[-1:] == ["last"]
+        types = more[:-1] if last else more
+        if len(types) > 1:
+            raise ValueError(text)
+        return cls(int(offset), segment, _INDEX_CODE_OF[types[0]] if types else None, last)
+
+
+_NO_INDEX: Final = (None, None)
+_EXAMPLE: Final = "data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96"
+
+
 def parse_layout_option(text: str, libc: Libc) -> Layout:
-    """The layout that ``text`` describes; ShmtuiError where it is not one.
+    """The layout that ``text`` describes. Its size is the end of its last field.
+
+    ShmtuiError: it is not understood, or the layout is not a sound one.
 
     >>> parse_layout_option("data=0:5xint32,in=20:int32,out=24", Libc.GLIBC).slots
     5
+    >>> parse_layout_option("data=0:5xint32,in=/ptr:0,out=/ptr:4", Libc.GLIBC).index_segment
+    '/ptr'
     """
-    example = "data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96"
     try:
-        parts = dict(part.split("=", 1) for part in text.split(","))
-        data, _mark, array = parts.pop("data").partition(":")
-        count, _mark, item_name = array.partition("x")
-        in_, _mark, index = parts.pop("in").partition(":")
-        codes = {name: code for code, name in _INDEX_TYPES.items()}
-        item = item_from_text(item_name)
-        code = codes[index or "int32"]
-        offsets: dict[str, int] = {}
-        names = []
-        out = int(parts.pop("out"))
-        size = int(parts.pop("size", "0"))
-        lock = int(parts.pop("lock")) if "lock" in parts else None
-        for role in SemaphoreRole:
-            place = parts.pop(role, None)
-            if place is not None and place.startswith("/"):
-                names.append((role, place))
-            elif place is not None:
-                offsets[role] = int(place)
-        if parts:
-            raise KeyError(next(iter(parts)))
-        slots = int(count)
-        width = struct.calcsize("=" + code)
-        end = max(int(data) + slots * item.size, int(in_) + width, out + width)
-        layout = Layout(
-            slots, item, int(data), int(in_), out,
-            offsets.get("mutex"), offsets.get("empty"), offsets.get("full"), size, libc, code, tuple(names), lock,
-        )  # fmt: skip
-        if not size:
-            end = max(end, *(at + length for at, length in [*layout.system_spans, (0, 0)]))
-            layout = replace(layout, size=end)
+        layout = _layout_of(dict(part.split("=", 1) for part in text.split(",")), libc)
         check(layout)
     except (KeyError, ValueError) as error:
         raise ShmtuiError(
             _("--layout {text!r} is not understood ({error}): write it like {example}").format(
-                text=text, error=error, example=example
+                text=text, error=error, example=_EXAMPLE
             )
         ) from None
     return layout
+
+
+def _layout_of(parts: dict[str, str], libc: Libc) -> Layout:
+    """The layout of the option's parts; KeyError, ValueError: one is missing, or not understood."""
+    data, _mark, array = parts.pop("data").partition(":")
+    count, _mark, item = array.partition("x")
+    indices = [_Index.parse(parts.pop(role)) for role in ("in", "out") if role in parts]
+    if len(indices) == 1 or len({index.segment for index in indices}) > 1:
+        raise ValueError(_("in and out are both given, and lie in one segment"))
+    given_size = int(parts.pop("size", "0"))
+    lock = int(parts.pop("lock")) if "lock" in parts else None
+    offsets: dict[str, int] = {}
+    names = []
+    for role in SemaphoreRole:
+        place = parts.pop(role, None)
+        if place is not None and place.startswith("/"):
+            names.append((role, place))
+        elif place is not None:
+            offsets[role] = int(place)
+    if parts:
+        raise KeyError(next(iter(parts)))
+    in_, out = (index.offset for index in indices) if indices else _NO_INDEX
+    codes = [index.code for index in indices if index.code is not None]
+    layout = Layout(
+        int(count), item_from_text(item), int(data), in_, out,
+        offsets.get("mutex"), offsets.get("empty"), offsets.get("full"), given_size, libc,
+        codes[0] if codes else "i", tuple(names), lock,
+        indices[0].segment if indices else "",
+        tuple(role for role, index in zip(("in", "out"), indices, strict=False) if index.last),
+    )  # fmt: skip
+    return layout if given_size else replace(layout, size=max(at + n for at, n in layout.spans))
+
+
+# -- as JSON, for the control block ---------------------------------------------------------------
+
+_INDEX_CODES: Final = frozenset("bBhHiIqQ")
+
+
+def layout_text(layout: Layout) -> str:
+    """The layout on one line."""
+    item: Any = layout.item.name
+    if layout.item.shape is not None:
+        from shmtui.shm.item_shape import shape_list  # noqa: PLC0415 - scalars do without
+
+        item = [layout.item.name, shape_list(layout.item.shape)]
+    record = {
+        "slots": layout.slots,
+        "item": item,
+        "at": [layout.data, layout.in_, layout.out, layout.mutex, layout.empty, layout.full],
+        "size": layout.size,
+        "libc": layout.libc,
+        "index": layout.index_code,
+        "names": dict(layout.names),
+        "lock": layout.lock,
+        "index_segment": layout.index_segment,
+        "last": list(layout.last),
+    }
+    return json.dumps(record, separators=(",", ":"))
+
+
+def parse_layout(text: str) -> Layout:
+    """The layout in ``text``; ValueError if it is not a sound one."""
+    try:
+        record = json.loads(text)
+        data, in_, out, mutex, empty, full = record["at"]
+        names = tuple((SemaphoreRole(k), str(v)) for k, v in record["names"].items())
+        layout = Layout(
+            slots=_count(record["slots"]),
+            item=_item(record["item"]),
+            data=_count(data),
+            in_=_offset(in_),
+            out=_offset(out),
+            mutex=_offset(mutex),
+            empty=_offset(empty),
+            full=_offset(full),
+            size=_count(record["size"]),
+            libc=Libc(record["libc"]),
+            index_code=str(record["index"]),
+            names=names,
+            lock=_offset(record.get("lock")),
+            index_segment=str(record.get("index_segment", "")),
+            last=tuple(role for role in ("in", "out") if role in record.get("last", ())),
+        )
+    except (KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
+        raise ValueError(_("not a layout: {error}").format(error=error)) from None
+    check(layout)
+    return layout
+
+
+def check(layout: Layout) -> None:
+    """ValueError unless every field lies inside the segment and every name is a semaphore's."""
+    if not 1 <= layout.slots <= MAX_SLOTS or layout.index_code not in _INDEX_CODES:
+        raise ValueError(_("not a layout: slots or indices"))
+    if layout.item.size < 1:
+        raise ValueError(_("not a layout: an item without bytes"))
+    if (layout.in_ is None) != (layout.out is None):
+        raise ValueError(_("not a layout: one index without the other"))
+    if min(at for at, _size in layout.spans) < 0 or min(layout.in_ or 0, layout.out or 0) < 0:
+        raise ValueError(_("not a layout: a field lies before its start"))
+    if max(at + size for at, size in layout.spans) > layout.size:
+        raise ValueError(_("not a layout: a field lies beyond its end"))
+    if layout.index_segment:
+        _check_name(layout.index_segment)
+    for _role, name in layout.names:
+        _check_name(name)
+
+
+def _check_name(name: str) -> None:
+    """A name becomes a path: one that leads out of /dev/shm is none."""
+    try:
+        sound = segment_name(name) == name
+    except (ShmtuiError, UnicodeError):
+        sound = False
+    if not sound:
+        raise ValueError(_("not a layout: {name!a} is no semaphore's name").format(name=name))
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**62:
+        raise ValueError(_("not a layout: {value!r} is no size").format(value=value))
+    return value
+
+
+def _offset(value: Any) -> int | None:
+    return None if value is None else _count(value)
+
+
+def _item(value: Any) -> ItemType:
+    if isinstance(value, str):
+        return ITEM_TYPES[value]
+    name, shape = value
+    if not isinstance(name, str):
+        raise TypeError(_("an item type's name"))
+    from shmtui.shm.item_shape import parse_shape  # noqa: PLC0415 - scalars do without
+
+    return ItemType(name, "", parse_shape(shape, 0))

@@ -1,7 +1,7 @@
-"""The C library underneath: which one it is, and its semaphore calls.
+"""This interpreter's C library: which one it is, and its semaphore and prctl calls.
 
-glibc and musl lay out ``sem_t`` differently, so the library that *this*
-interpreter runs on decides the layout of the buffers that we create.
+glibc and musl lay out ``sem_t`` differently, so the library that this interpreter runs on decides
+the layout of the buffers that shmtui creates.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ class Libc(StrEnum):
 
 
 def running_libc() -> Libc:
-    """The C library of this interpreter. glibc answers CS_GNU_LIBC_VERSION; musl does not."""
+    """The C library of this interpreter: only glibc answers confstr(CS_GNU_LIBC_VERSION)."""
     try:
         version = os.confstr("CS_GNU_LIBC_VERSION")
     except (ValueError, OSError):
@@ -33,7 +33,7 @@ def running_libc() -> Libc:
 
 
 def require_supported_platform() -> None:
-    """Refuse what cannot work: /proc, futexes and the layouts below are those of 64-bit Linux."""
+    """ShmtuiError: this is not 64-bit Linux, whose /proc, futexes and ``sem_t`` shmtui knows."""
     if sys.platform != "linux":
         raise ShmtuiError(
             _(
@@ -55,7 +55,7 @@ class _Timespec(ctypes.Structure):
 
 
 _blocking: Final = ctypes.CDLL(None, use_errno=True)
-"""Releases the interpreter lock during a call: for those that may sleep, or whose errno matters."""
+"""Releases the interpreter lock during a call: for calls that may sleep, or whose errno matters."""
 _quick: Final = ctypes.PyDLL(None)
 """Keeps the interpreter lock, which halves the cost: for calls that never sleep."""
 
@@ -72,7 +72,7 @@ _SEM_FAILED: Final = {None, ctypes.c_void_p(-1).value}
 
 
 def sem_open(name: str) -> int:
-    """The address of a named semaphore that exists. OSError: it does not, or is not ours to use."""
+    """The address of an existing named semaphore. OSError: none, or this user may not open it."""
     address: int | None = _sem_open(os.fsencode(name), 0)
     if address is None or address in _SEM_FAILED:
         number = ctypes.get_errno()
@@ -86,10 +86,9 @@ _clockwait = getattr(_blocking, "sem_clockwait", None)
 def sem_wait_until(semaphore: ctypes.c_void_p, deadline_ns: int) -> bool:
     """Take a permit, sleeping until ``deadline_ns`` (CLOCK_MONOTONIC) at the most.
 
-    False: the deadline passed or a signal came; the caller looks at the clock
-    and at its flags, and waits again. The monotonic clock is used where libc
-    offers it (``sem_clockwait``, glibc 2.30), so that a clock set back does not
-    turn a short wait into a long one.
+    False: the deadline passed, or a signal came; the caller checks the clock and its flags, and
+    waits again. Where libc has ``sem_clockwait`` (glibc 2.30) the wait is by the monotonic clock,
+    so that setting the system's clock back makes no short wait long.
     """
     if _clockwait is not None:
         limit = _Timespec(*divmod(deadline_ns, _NS))
@@ -100,7 +99,7 @@ def sem_wait_until(semaphore: ctypes.c_void_p, deadline_ns: int) -> bool:
 
 
 def sem_init(semaphore: ctypes.c_void_p, value: int, *, shared: bool = True) -> None:
-    """Initialise a semaphore in place; ``shared`` is ``pshared``."""
+    """Initialise a semaphore in place; ``shared`` is ``pshared``. OSError: the value is too large."""
     if _blocking.sem_init(semaphore, int(shared), ctypes.c_uint(value)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
@@ -117,12 +116,13 @@ def die_with_parent(signal_number: int) -> None:
 
 
 def name_process(name: str) -> None:
-    """What ``ps``, ``top`` and ``/proc/PID/comm`` call this process; 15 bytes are kept."""
+    """Set this process's name in ``ps``, ``top`` and ``/proc/PID/comm``; 15 bytes are kept."""
     _blocking.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
-def sharpen_timers() -> None:
-    """Let sleeps end within a nanosecond of the timer: the default slack of 50 µs is half a
-    period at 10 000 items/s.
+def minimise_timer_slack() -> None:
+    """Let sleeps end within a nanosecond of their timer.
+
+    The default slack of 50 µs is half a period at 10 000 items/s.
     """
     _blocking.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""A whole buffer of ours: control block, segment and semaphores, made and removed together."""
+"""A buffer that shmtui makes: control block, segment and semaphores, made and removed together."""
 
 import time
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from shmtui.shm.semaphore import unlink_named
 
 @dataclass(frozen=True, slots=True)
 class OwnedBuffer:
-    """A buffer that this process made and answers for."""
+    """A buffer that this process has made, or a foreign one that it has put a control block beside."""
 
     name: str
     layout: Layout
     identity: FileIdentity
     control: ControlBlock
     foreign: bool = False
-    """The segment is somebody else's, and stays."""
+    """The segment is somebody else's: :meth:`remove` leaves it."""
 
     @classmethod
     def create(
@@ -39,7 +39,8 @@ class OwnedBuffer:
     ) -> "OwnedBuffer":
         """Make control block, segment and semaphores, or none of them.
 
-        ``creator`` is this process's PID and start time. NameInUseError: somebody has the name.
+        ``creator`` is this process's PID and start time. NameInUseError: the name is taken.
+        ShmtuiError: there is no room, or no permission.
         """
         require_free_name(name)
         require_free_space(name, layout.size)
@@ -70,7 +71,7 @@ class OwnedBuffer:
         """Put a control block beside somebody else's segment, so that workers can join it.
 
         ``assumed``: the layout is only the likeliest of those that fit. NameInUseError: another
-        shmtui has one there. Removing takes the block away, never the segment.
+        shmtui has put one there. ShmtuiError: the layout lacks a semaphore.
         """
         missing = layout.missing
         if missing:
@@ -93,9 +94,9 @@ class OwnedBuffer:
         return cls(name, layout, identity, control, foreign=True)
 
     def remove(self) -> None:
-        """Unlink it all. A segment that took the name since is left alone.
+        """Unlink all that this process made. A segment that has taken the name since is left.
 
-        What stands in the control block by now is not asked: others may have written to it.
+        The control block's words are not read for this: other processes can have written to it.
         """
         if not self.foreign:
             _unlink_buffer(self.name, self.identity, self.layout)
@@ -103,7 +104,7 @@ class OwnedBuffer:
 
 
 def require_free_name(name: str) -> None:
-    """Refuse a name that a segment has: shmtui never touches one it did not make."""
+    """NameInUseError: there is a segment of that name."""
     if identity_at(segment_path(name)) is not None:
         raise NameInUseError(
             _(
@@ -114,9 +115,9 @@ def require_free_name(name: str) -> None:
 
 
 def _unlink_buffer(name: str, identity: FileIdentity, layout: Layout) -> None:
-    """Unlink a segment that a shmtui made, with its semaphores.
+    """Unlink a segment that shmtui made, with its semaphores.
 
-    Those have names made from the segment's; whatever others a layout names are somebody else's.
+    Their names are made from the segment's. Other semaphores in the layout are somebody else's.
     """
     if identity_at(segment_path(name)) == identity:
         unlink_segment(name)
@@ -127,7 +128,7 @@ def _unlink_buffer(name: str, identity: FileIdentity, layout: Layout) -> None:
 def remove_buffer(name: str, header: ControlHeader) -> None:
     """Unlink the segment that ``header`` describes, its semaphores and its control block.
 
-    Where the segment is somebody else's, the control block alone.
+    Of a segment that is somebody else's, only the control block.
     """
     if not header.flags & Flags.FOREIGN:
         _unlink_buffer(name, header.segment, header.layout)

@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 
 
 class Role(StrEnum):
-    """What a process does to the buffer; ``unknown`` until it has been seen doing it."""
+    """What a process does with the buffer; ``unknown`` as long as no evidence says it."""
 
     PRODUCER = "producer"
     CONSUMER = "consumer"
@@ -26,7 +26,7 @@ class SemaphoreRole(StrEnum):
 
 
 class Step(IntEnum):
-    """Where a worker stands in the protocol. The numbers are those in the control block."""
+    """A step of the protocol. The numbers are those in the control block."""
 
     STARTING = 0
     WAIT_PERMIT = 1
@@ -73,7 +73,7 @@ _NAMES: dict[Role, dict[Step, str]] = {
 
 
 def step_name(role: Role, step: Step) -> str:
-    """The step in the words of the protocol.
+    """The step's name in the protocol of ``role``.
 
     >>> step_name(Role.CONSUMER, Step.WAIT_PERMIT)
     'wait-full'
@@ -82,7 +82,7 @@ def step_name(role: Role, step: Step) -> str:
 
 
 def waited_semaphore(role: Role, step: Step) -> SemaphoreRole | None:
-    """The semaphore that ``step`` waits on, or None where it waits on none.
+    """The semaphore that ``step`` waits on; None for a step that is no wait.
 
     >>> waited_semaphore(Role.PRODUCER, Step.WAIT_PERMIT)
     <SemaphoreRole.EMPTY: 'empty'>
@@ -95,18 +95,18 @@ def waited_semaphore(role: Role, step: Step) -> SemaphoreRole | None:
 
 
 UNTHROTTLED = math.inf
-"""The rate of a worker that never paces."""
+"""The rate of a worker that never waits for its next item."""
 
 RATE_LADDER: tuple[float, ...] = (
     *tuple(mantissa * 10.0**exponent for exponent in range(-1, 5) for mantissa in (1, 2, 5)),
     100000.0,
     UNTHROTTLED,
 )
-"""The rungs that ``+`` and ``-`` climb: 0.1 0.2 0.5 1 2 5 … 100 000, max. Items per second."""
+"""The rates that ``+`` and ``-`` step through: 0.1 0.2 0.5 1 2 5 … 100 000, max. Items per second."""
 
 
 def faster(rate: float) -> float:
-    """The next rung above ``rate``; the top rung stays.
+    """The next rate of the ladder above ``rate``; the highest stays.
 
     >>> faster(1.0), faster(3.0), faster(100_000.0), faster(UNTHROTTLED)
     (2.0, 5.0, inf, inf)
@@ -115,7 +115,7 @@ def faster(rate: float) -> float:
 
 
 def slower(rate: float) -> float:
-    """The next rung below ``rate``; the bottom rung stays.
+    """The next rate of the ladder below ``rate``; the lowest stays.
 
     >>> slower(1.0), slower(3.0), slower(0.1), slower(UNTHROTTLED)
     (0.5, 2.0, 0.1, 100000.0)
@@ -125,7 +125,7 @@ def slower(rate: float) -> float:
 
 
 def format_rate(rate: float) -> str:
-    """The rate as a person writes it.
+    """The rate in decimal, ``max`` for unthrottled.
 
     >>> [format_rate(r) for r in (0.5, 1.0, 2500.0, UNTHROTTLED)]
     ['0.5', '1', '2500', 'max']

@@ -1,9 +1,8 @@
 """The ring: moving one item in or out by the protocol.
 
-The seed's order, which is the one that cannot deadlock: a permit first, the
-mutex second. Invariants while nobody is in the middle of it: ``empty + full ==
-slots``, ``mutex == 1``, and ``full == (in - out) mod slots`` unless the ring is
-full.
+A permit is taken first and the mutex second, the order that cannot deadlock. While no process
+moves an item, ``empty + full == slots``, ``mutex == 1``, and ``full == (in - out) mod slots``
+unless the ring is full.
 """
 
 import mmap
@@ -16,8 +15,7 @@ from zlib import crc32
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.control_format import MASK
-from shmtui.shm.indices import counted_on
-from shmtui.shm.layout import ItemType, Layout, SemaphoreKind
+from shmtui.shm.layout import ItemType, Layout, SemaphoreKind, counted_on
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import derived_name
 from shmtui.shm.semaphore import (
@@ -33,20 +31,20 @@ if TYPE_CHECKING:
 
 Value = int | float
 _NAMED_LIMIT = 251
-"""NAME_MAX less the ``sem.`` that libc puts in front."""
+"""NAME_MAX without the ``sem.`` that libc puts before the name."""
 
 
 class BadIndexError(ShmtuiError):
-    """``in`` or ``out`` lies outside the ring, so no slot can be touched."""
+    """``in`` or ``out`` lies outside the ring, so no slot may be read or written."""
 
 
 def semaphore_names(segment: str) -> tuple[tuple[SemaphoreRole, str], ...]:
-    """The named semaphores of a segment of ours."""
+    """The named semaphores of a segment that shmtui makes, by role."""
     return tuple((role, semaphore_name(segment, role)) for role in SemaphoreRole)
 
 
 def semaphore_name(segment: str, role: SemaphoreRole) -> str:
-    """The named semaphore that plays ``role`` for a segment of ours.
+    """The named semaphore in ``role`` of a segment that shmtui makes.
 
     >>> semaphore_name("/shm_buffer", SemaphoreRole.EMPTY)
     '/shm_buffer.empty'
@@ -55,12 +53,12 @@ def semaphore_name(segment: str, role: SemaphoreRole) -> str:
 
 
 def initial_values(slots: int) -> dict[SemaphoreRole, int]:
-    """What the semaphores of an empty ring hold."""
+    """The semaphores' values of an empty ring."""
     return {SemaphoreRole.MUTEX: 1, SemaphoreRole.EMPTY: slots, SemaphoreRole.FULL: 0}
 
 
 def checksum_of(value: Value) -> int:
-    """What ``value`` adds to a checksum: its integer part modulo 2**64, 0 if it has none.
+    """What ``value`` adds to a sum of items: its integer part modulo 2**64, 0 if it has none.
 
     >>> checksum_of(-1) == 2**64 - 1, checksum_of(2.9), checksum_of(float("nan"))
     (True, 2, 0)
@@ -72,7 +70,7 @@ def checksum_of(value: Value) -> int:
 
 
 def counter_after(value: Value, item: ItemType) -> Value:
-    """The number that follows ``value`` in a producer's count; past the largest comes the smallest.
+    """The number after ``value`` in a producer's count; the smallest follows the largest.
 
     >>> from shmtui.shm.layout import ITEM_TYPES
     >>> counter_after(127, ITEM_TYPES["int8"]), counter_after(255, ITEM_TYPES["uint8"])
@@ -82,9 +80,11 @@ def counter_after(value: Value, item: ItemType) -> Value:
     return value + 1 if value < top else bottom
 
 
-class _Records:
-    """Slots of a compound item, by index. A stored counter goes into the first number or text
-    in it that takes one; the rest is zero. What is loaded is the checksum of the bytes.
+class _CompoundSlots:
+    """Slots of a compound item, by index.
+
+    A stored number goes into the first member that can hold it; the other members are zero. A
+    loaded value is the CRC-32 of the slot's bytes.
     """
 
     __slots__ = ("_raw", "_shape")
@@ -104,7 +104,7 @@ class _Records:
 
 
 def counted(item: ItemType, raw: bytes) -> Value:
-    """What a worker counts for the item in ``raw``: its number, or the checksum of its bytes."""
+    """The value that a worker loads for the item in ``raw``: its number, or its bytes' CRC-32."""
     if item.shape is not None:
         return crc32(raw)
     value: Value = unpack_from("=" + item.code, raw)[0]
@@ -112,7 +112,7 @@ def counted(item: ItemType, raw: bytes) -> Value:
 
 
 class Ring:
-    """A buffer mapped for taking part in it. Keep it for as long as its semaphores are used."""
+    """A mapped buffer and its semaphores, which are valid for as long as this object lives."""
 
     def __init__(
         self, mapping: mmap.mmap, layout: Layout, semaphores: dict[SemaphoreRole, Semaphore]
@@ -120,23 +120,35 @@ class Ring:
         self.layout = layout
         self.semaphores = semaphores
         self.pause: Callable[[], None] | None = None
-        """Called between reading an index and storing it: where a program without a lock can
-        be preempted."""
+        """Called between reading an index and storing it, to do what a preemption there does."""
         memory = memoryview(mapping)
-        item, size = layout.item, layout.index_size
+        item, size, in_, out = layout.item, layout.index_size, layout.in_, layout.out
+        assert in_ is not None
+        assert out is not None
         raw = memory[layout.data : layout.data + layout.slots * item.size]
-        self.data: memoryview[Any] | _Records = (
+        self.data: memoryview[Any] | _CompoundSlots = (
             raw.cast(item.code)  # type: ignore[call-overload]
             if item.shape is None
-            else _Records(raw, item.shape)
+            else _CompoundSlots(raw, item.shape)
         )
         """The slots."""
-        self._in: memoryview[int] = memory[layout.in_ : layout.in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
-        self._out: memoryview[int] = memory[layout.out : layout.out + size].cast(layout.index_code)  # type: ignore[call-overload]
+        self._in: memoryview[int] = memory[in_ : in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
+        self._out: memoryview[int] = memory[out : out + size].cast(layout.index_code)  # type: ignore[call-overload]
 
     @classmethod
     def open(cls, name: str, mapping: mmap.mmap, layout: Layout) -> "Ring":
-        """Join the ring in ``mapping``, with the semaphores that its layout says."""
+        """The ring in ``mapping``, with the semaphores of its layout.
+
+        ShmtuiError: the mapping is too short, a semaphore is missing, or the layout has no indices
+        in the segment.
+        """
+        if not layout.joinable:
+            raise ShmtuiError(
+                _(
+                    "no worker can join {name}: a worker needs in and out in the segment, and the "
+                    "slot that each uses next in it"
+                ).format(name=name)
+            )
         if len(mapping) < layout.size:
             raise ShmtuiError(
                 _(
@@ -159,7 +171,7 @@ class Ring:
         return cls(mapping, layout, semaphores)
 
     def write(self, value: Value) -> None:
-        """The producer's critical section: store at ``in`` and move it on."""
+        """The producer's critical section: store at ``in`` and advance it. BadIndexError."""
         slot, after = self.step(Role.PRODUCER)
         self.data[slot] = value
         if self.pause is not None:
@@ -167,7 +179,7 @@ class Ring:
         self._in[0] = after
 
     def read(self) -> Value:
-        """The consumer's critical section: load from ``out`` and move it on."""
+        """The consumer's critical section: load from ``out`` and advance it. BadIndexError."""
         slot, after = self.step(Role.CONSUMER)
         value: Value = self.data[slot]
         if self.pause is not None:
@@ -176,19 +188,20 @@ class Ring:
         return value
 
     def index(self, role: Role) -> "memoryview[int]":
-        """The one word that ``role`` moves on: ``in`` or ``out``."""
+        """The word that ``role`` advances: ``in`` or ``out``."""
         return self._in if role is Role.PRODUCER else self._out
 
     def step(self, role: Role) -> tuple[int, int]:
-        """The slot that the index of ``role`` stands for, and the index to store after it.
+        """The slot at the index of ``role``, and the value to store in the index afterwards.
 
-        That is reduced, but where both count on, as a program leaves them that reduces where
-        it touches a slot.
+        The index is kept below ``slots``. Where both indices are free-running counters, because
+        another program reduces them only when it uses them, it stays a counter. BadIndexError: it
+        is neither.
         """
         index, slots = self.index(role)[0], self.layout.slots
         if 0 <= index < slots - 1:
             return index, index + 1
-        if max(self._in[0], self._out[0]) >= slots and self._counts_on():
+        if max(self._in[0], self._out[0]) >= slots and self._is_free_running():
             return index % slots, index + 1
         if index != slots - 1:
             raise BadIndexError(
@@ -198,20 +211,20 @@ class Ring:
             )
         return index, 0
 
-    def _counts_on(self) -> bool:
+    def _is_free_running(self) -> bool:
         empty, full = (semaphore.words().value for semaphore in self.permits(Role.PRODUCER))
         layout = self.layout
         items = counted_on(layout.slots, self._in[0], self._out[0], empty, full, layout.index_size)
         return items is not None
 
     def permits(self, role: Role) -> tuple[Semaphore, Semaphore]:
-        """The semaphore that ``role`` waits on for a permit, and the one it posts."""
+        """The semaphore that ``role`` takes its permit from, and the one that it posts."""
         empty = self.semaphores[SemaphoreRole.EMPTY]
         full = self.semaphores[SemaphoreRole.FULL]
         return (empty, full) if role is Role.PRODUCER else (full, empty)
 
     def put(self, value: Value, timeout: float = 10.0) -> bool:
-        """Produce one item by the whole protocol; False if no slot came free within ``timeout`` s."""
+        """Produce one item by the whole protocol; False if there is no slot within ``timeout`` s."""
 
         def store() -> Value:
             self.write(value)
@@ -220,7 +233,7 @@ class Ring:
         return self._transact(Role.PRODUCER, store, timeout) is not None
 
     def get(self, timeout: float = 10.0) -> Value | None:
-        """Consume one item by the whole protocol; None if none came within ``timeout`` s."""
+        """Consume one item by the whole protocol; None if there is none within ``timeout`` s."""
         return self._transact(Role.CONSUMER, self.read, timeout)
 
     def _transact(self, role: Role, transfer: Callable[[], Value], timeout: float) -> Value | None:
@@ -244,7 +257,7 @@ class Ring:
 
 
 def wait(semaphore: Semaphore, deadline_ns: int) -> bool:
-    """Take a permit, going on after signals, until ``deadline_ns`` (CLOCK_MONOTONIC)."""
+    """Take a permit, however many signals come; False at ``deadline_ns`` (CLOCK_MONOTONIC)."""
     while not semaphore.try_wait():
         if time.monotonic_ns() >= deadline_ns:
             return False
@@ -254,9 +267,10 @@ def wait(semaphore: Semaphore, deadline_ns: int) -> bool:
 
 
 def initialise(mapping: mmap.mmap, layout: Layout, mode: int) -> None:
-    """Give the semaphores of a new, zero-filled buffer their first values.
+    """Initialise the semaphores of a new, zero-filled buffer.
 
-    Named ones are created, exclusively; if one cannot be, those made before it are removed.
+    Named ones are made, exclusively. NameInUseError, ShmtuiError: one cannot be made; those made
+    before it are removed again.
     """
     values = initial_values(layout.slots)
     if layout.kind is SemaphoreKind.EMBEDDED:

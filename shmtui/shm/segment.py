@@ -1,8 +1,7 @@
 """POSIX shared-memory segments: names, creation, opening, removal.
 
-Creation is exclusive and reserves the pages, so that a full /dev/shm is an
-error here and not a SIGBUS at the first write. Nothing here opens with O_CREAT
-what it did not mean to make.
+Creation is exclusive and reserves the pages, so that a full /dev/shm is an error at creation and
+not a SIGBUS at the first write. Nothing but creation opens with O_CREAT.
 """
 
 import errno
@@ -23,7 +22,7 @@ NAME_MAX: Final = 255
 
 
 def segment_name(text: str) -> str:
-    """The POSIX name, with exactly one leading slash, or a refusal.
+    """The POSIX name in ``text``, with exactly one leading slash. ShmtuiError: it is none.
 
     >>> segment_name("shm_buffer"), segment_name("/shm_buffer")
     ('/shm_buffer', '/shm_buffer')
@@ -56,7 +55,7 @@ def segment_name(text: str) -> str:
 
 
 def segment_path(name: str, folder: str = SHM_DIR) -> str:
-    """The file behind a name; ``folder`` is another process's view of /dev/shm.
+    """The file of a segment; ``folder`` is /dev/shm, or another process's view of it.
 
     >>> segment_path("/shm_buffer")
     '/dev/shm/shm_buffer'
@@ -65,10 +64,10 @@ def segment_path(name: str, folder: str = SHM_DIR) -> str:
 
 
 def derived_name(name: str, suffix: str, limit: int = NAME_MAX) -> str:
-    """The name of something that belongs to segment ``name``: ``name`` + ``suffix``.
+    """``name`` + ``suffix``: the name of a control block or semaphore of segment ``name``.
 
-    Where that would pass ``limit`` bytes, the end of the name gives way to a digest
-    of the whole, so that every legal segment name has a legal companion.
+    Where that is longer than ``limit`` bytes, a digest of the name replaces the end of the name,
+    so that every legal segment name gives a legal name.
 
     >>> derived_name("/shm_buffer", ".shmtui")
     '/shm_buffer.shmtui'
@@ -87,19 +86,19 @@ def derived_name(name: str, suffix: str, limit: int = NAME_MAX) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """A file is its device and inode; a name is only where it was found."""
+    """Device and inode, which name a file for as long as it exists. Its path may be reused."""
 
     device: int
     inode: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> "FileIdentity":
-        """The identity in a stat result."""
+        """The identity of the file with this status."""
         return cls(status.st_dev, status.st_ino)
 
 
 def require_free_space(name: str, size: int) -> None:
-    """Refuse a segment that /dev/shm has no room for, before a page of it is touched."""
+    """ShmtuiError: /dev/shm has no room for a segment of ``size`` bytes."""
     space = os.statvfs(SHM_DIR)
     free = space.f_bavail * space.f_frsize
     if size > free:
@@ -114,8 +113,8 @@ def require_free_space(name: str, size: int) -> None:
 def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
     """Make a zero-filled segment of ``size`` bytes with its pages reserved.
 
-    The mode is exact, whatever the umask. NameInUseError: the name is taken.
-    ShmtuiError: no room, no permission. On any failure nothing is left behind.
+    It has exactly this mode, whatever the umask. NameInUseError: the name is taken. ShmtuiError:
+    there is no room, or no permission. A failure leaves nothing behind.
     """
     require_free_space(name, size)
     try:
@@ -158,7 +157,8 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
 def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
     """Map an existing segment to read and write it.
 
-    With ``expected``, refuses a file that has taken the name since.
+    MissingSegmentError: there is none. ShmtuiError: it may not be opened, it is empty, or it is
+    another file than ``expected``.
     """
     try:
         shared = posix_ipc.SharedMemory(name)
@@ -183,8 +183,8 @@ def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
         shared.close_fd()
 
 
-def _refused(path: str) -> str:
-    """That this user may not read it, and who may."""
+def _unreadable(path: str) -> str:
+    """The message that this user may not read a file: its mode, its owner, and who may."""
     text = _("this user may not read {path}").format(path=path)
     try:
         status = os.lstat(path)
@@ -205,9 +205,9 @@ def _refused(path: str) -> str:
 def open_readonly(path: str) -> int:
     """A read-only descriptor of a regular file under /dev/shm.
 
-    Follows no link, and opens nothing before it is known to be a file: a FIFO would be waited
-    for, a device might act on being opened. MissingSegmentError: nothing there. ShmtuiError:
-    not a file, or not readable by this user.
+    Follows no link, and opens nothing but a regular file: opening a FIFO would wait, and a device
+    might act. MissingSegmentError: there is nothing. ShmtuiError: it is no regular file, or this
+    user may not read it.
     """
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -227,7 +227,7 @@ def open_readonly(path: str) -> int:
             _("{path} does not exist: is the name right, or is it gone already?").format(path=path)
         ) from None
     except PermissionError:
-        raise ShmtuiError(_refused(path)) from None
+        raise ShmtuiError(_unreadable(path)) from None
     except OSError as error:
         raise ShmtuiError(
             _("cannot read {path}: {why}").format(path=path, why=shortage(error) or error.strerror)
@@ -235,7 +235,10 @@ def open_readonly(path: str) -> int:
 
 
 def unlink_segment(name: str) -> bool:
-    """Remove the name; who maps the segment keeps it. False if there was none."""
+    """Remove a segment's name; False if there was none. Processes that map it keep it.
+
+    ShmtuiError: this user may not remove it.
+    """
     try:
         posix_ipc.unlink_shared_memory(name)
     except posix_ipc.ExistentialError:
@@ -248,7 +251,7 @@ def unlink_segment(name: str) -> bool:
 
 
 def identity_at(path: str) -> FileIdentity | None:
-    """Which file has the name now, or None."""
+    """The identity of the file at ``path`` now, or None."""
     try:
         return FileIdentity.of(os.lstat(path))
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """Reading a segment's bytes without disturbing it: O_RDONLY, pread, no mapping.
 
-A read past a truncated end comes back short instead of killing the reader with
-SIGBUS, and nothing here can make, change or post anything.
+A read past a truncated end returns fewer bytes, where a mapping would kill the reader with SIGBUS.
+Nothing here can make, change or post anything.
 """
 
 import os
@@ -17,16 +17,16 @@ from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, open_readonly, segment_path
 
 WHOLE: Final = 4096
-"""Up to this size the whole segment is read at once, which keeps values and indices together."""
+"""Bytes up to which a segment is read by one call, so that values and indices are of one moment."""
 Span = tuple[int, int]
 """A stretch of a file: offset and length."""
 _AGREE: Final = 4
-"""Reads, at the most, until two in a row are the same."""
+"""Reads after the first, at the most, until two in a row are equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentStatus:
-    """The file behind the segment, as fstat has it now."""
+    """The segment's file, as fstat has it now."""
 
     identity: FileIdentity
     size: int
@@ -35,7 +35,7 @@ class SegmentStatus:
     gid: int
     unlinked: bool
     replaced: bool
-    """Another file has taken the name."""
+    """Another file has the name now."""
 
 
 @cache
@@ -48,18 +48,21 @@ def user_name(uid: int) -> str:
 
 
 class SegmentReader:
-    """An open, read-only look at one segment. MissingSegmentError: there is none of that name."""
+    """One segment, opened read-only.
+
+    MissingSegmentError: there is none. ShmtuiError: it is no file, or this user may not read it.
+    """
 
     def __init__(self, name: str, folder: str = SHM_DIR) -> None:
         self.name = name
         self.folder = folder
-        """Where its semaphores are looked for too."""
+        """The directory of its named semaphores too."""
         self._path = segment_path(name, folder)
         self._fd = open_readonly(self._path)
         self.identity = FileIdentity.of(os.fstat(self._fd))
 
     def status(self) -> SegmentStatus:
-        """Size, mode and what became of the name."""
+        """Size, mode, owner, and whether the name is still this file's."""
         status = os.fstat(self._fd)
         unlinked = status.st_nlink == 0
         at_name = identity_at(self._path) if unlinked else None
@@ -78,12 +81,13 @@ class SegmentReader:
         return os.pread(self._fd, length, offset)
 
     def read_stable(self, spans: Sequence[Span]) -> list[bytes]:
-        """Like :meth:`read` for several stretches, again until two rounds agree or patience ends.
+        """The bytes of several spans, read again until two reads in a row are equal.
 
-        One pread copies faster than a protocol step takes, and is still not atomic.
+        Of a segment that changes all the time it is the last of a few reads. A read is faster
+        than a step of the protocol, but not atomic.
         """
         previous = [self.read(*span) for span in spans]
-        for _ in range(_AGREE):
+        for _attempt in range(_AGREE):
             current = [self.read(*span) for span in spans]
             if current == previous:
                 break
@@ -91,14 +95,14 @@ class SegmentReader:
         return previous
 
     def close(self) -> None:
-        """Give the descriptor back, once: by a second time the number may be another file's."""
+        """Close the descriptor. A second call does nothing: the number may be another file's."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 def read_semaphore_file(path: str) -> bytes:
-    """The first bytes of a file under /dev/shm, as many as a semaphore has; empty if unreadable."""
+    """The bytes of a named semaphore's file; empty if it cannot be read."""
     try:
         fd = open_readonly(path)
     except ShmtuiError:
@@ -110,15 +114,16 @@ def read_semaphore_file(path: str) -> bytes:
 
 
 def state_spans(layout: Layout) -> list[Span]:
-    """The stretches that hold both indices and the embedded semaphores. Fields that lie close
-    share one; data between them, however long, is in none.
+    """The spans of this segment that hold the indices and the embedded semaphores, at least one.
+
+    Fields within `WHOLE` bytes share a span. Data between fields that lie further apart is in none.
 
     >>> from shmtui.shm.layout import ITEM_TYPES, seed_layout
     >>> from shmtui.shm.libc import Libc
     >>> state_spans(seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC))
     [(20, 108)]
     """
-    fields = [(layout.in_, layout.index_size), (layout.out, layout.index_size)]
+    fields = layout.index_spans
     fields += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     spans: list[Span] = []
     for at, size in sorted(fields):
@@ -127,4 +132,4 @@ def state_spans(layout: Layout) -> list[Span]:
             spans[-1:] = [(start, max(length, at + size - start))]
         else:
             spans.append((at, size))
-    return spans
+    return spans or [(0, 0)]

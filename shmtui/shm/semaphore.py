@@ -1,4 +1,4 @@
-"""Semaphores: embedded in a segment, or named. Waiting, posting, and reading their bytes.
+"""Semaphores, embedded in a segment or named: waiting, posting, and the bytes of ``sem_t``.
 
 ``sem_t`` on 64-bit systems (glibc ``nptl/internaltypes.h``, musl ``sem_init.c``):
 
@@ -10,7 +10,7 @@ musl    +0 value (bit 31: waited for),         0 shared, 128 process-private
         +4 waiters
 ======  =====================================  ===============================
 
-A semaphore has no owner: nothing in it says who holds it.
+A semaphore has no owner: no word of it says which process took its permits.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ import posix_ipc
 from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm import libc as c
-from shmtui.shm import semlock as quick
+from shmtui.shm import semlock
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc
 from shmtui.shm.segment import FileIdentity
@@ -36,12 +36,12 @@ _MUSL_PRIVATE: Final = 0x80
 
 @dataclass(frozen=True, slots=True)
 class SemaphoreWords:
-    """What the bytes of a ``sem_t`` say."""
+    """The words of a ``sem_t``."""
 
     value: int
     waiters: int
     shared: bool
-    """False: its waiters sleep where no other process can wake them."""
+    """Between processes. False: no other process can wake its waiters."""
 
 
 def decode(raw: bytes, libc: Libc) -> SemaphoreWords:
@@ -60,10 +60,10 @@ def decode(raw: bytes, libc: Libc) -> SemaphoreWords:
 
 
 def encode(words: SemaphoreWords, libc: Libc) -> bytes:
-    """The first 12 bytes of a ``sem_t``. Nobody may be at work on it meanwhile.
+    """The first 12 bytes of a ``sem_t`` with these words.
 
-    musl marks a value that somebody waits for; it is left unmarked here, and a waiter that
-    looks again, as each does once it is continued, marks it anew.
+    musl marks a value that is waited for. The mark is left out here: every waiter reads the value
+    when it is continued, and marks it again.
 
     >>> decode(encode(SemaphoreWords(3, 2, True), Libc.MUSL), Libc.MUSL)
     SemaphoreWords(value=3, waiters=2, shared=True)
@@ -111,23 +111,23 @@ def overwrite(
 
 
 def at_maximum() -> OverflowError:
-    """That a permit was given where no more can be."""
+    """The error of a post to a semaphore that has the largest value."""
     return OverflowError(_("a semaphore is at its maximum of {most}").format(most=SEM_VALUE_MAX))
 
 
 class Semaphore:
-    """A ``sem_t`` at an address that stays valid for as long as this object lives."""
+    """A ``sem_t`` at an address that is valid for as long as this object lives."""
 
     __slots__ = ("_pointer", "acquire", "release")
 
     def __init__(self, address: int) -> None:
         self._pointer = ctypes.c_void_p(address)
-        self.acquire, self.release = quick.calls(address)
-        """``acquire(False)`` takes a permit if one is there, ``release()`` gives one (ValueError at
-        SEM_VALUE_MAX): for a loop that counts nanoseconds. Others use the methods."""
+        self.acquire, self.release = semlock.calls(address)
+        """``acquire(False)`` takes a permit if there is one, ``release()`` posts one (ValueError at
+        SEM_VALUE_MAX): for the worker's inner loop. Others use the methods."""
 
     def try_wait(self) -> bool:
-        """Take a permit if one is there; never sleeps."""
+        """Take a permit if there is one; never sleeps."""
         return self.acquire(False)
 
     def wait_until(self, deadline_ns: int) -> bool:
@@ -135,22 +135,25 @@ class Semaphore:
         return c.sem_wait_until(self._pointer, deadline_ns)
 
     def post(self) -> None:
-        """Give a permit; OverflowError at SEM_VALUE_MAX."""
+        """Post a permit. OverflowError: the value is SEM_VALUE_MAX."""
         try:
             self.release()
         except ValueError:
             raise at_maximum() from None
 
     def make_private(self) -> None:
-        """Mark it as ``sem_init`` with pshared 0 does; whoever waits from now on, waits alone."""
+        """Mark it as ``sem_init`` with pshared 0 does: no other process can wake later waiters.
+
+        Value and waiters stay. A named semaphore cannot be marked, and nothing happens.
+        """
 
     def words(self) -> SemaphoreWords:
-        """Value, waiters and sharing, as they stand."""
+        """Its value, waiters and sharing now."""
         raise NotImplementedError
 
 
 class EmbeddedSemaphore(Semaphore):
-    """A ``sem_t`` inside a mapped segment, which stays mapped for as long as this object lives."""
+    """A ``sem_t`` inside a mapped segment, which it keeps mapped."""
 
     __slots__ = ("_libc", "_memory")
 
@@ -160,21 +163,24 @@ class EmbeddedSemaphore(Semaphore):
         super().__init__(ctypes.addressof(self._memory))
 
     def init(self, value: int) -> None:
-        """Set value and sharing between processes; whoever waits on it now is lost."""
+        """Initialise it, shared between processes. A process that waits on it now is never woken."""
         c.sem_init(self._pointer, value, shared=True)
 
     def make_private(self) -> None:
-        """As above; value and waiters stay."""
+        """Set the word that says so."""
         word = 0 if self._libc is Libc.GLIBC else _MUSL_PRIVATE
         ctypes.c_uint32.from_buffer(self._memory, 8).value = word
 
     def words(self) -> SemaphoreWords:
-        """Read from the bytes."""
+        """The words in the mapping."""
         return decode(bytes(self._memory), self._libc)
 
 
 class NamedSemaphore(Semaphore):
-    """A semaphore of its own under /dev/shm. ``sem_open`` knows no private ones."""
+    """A named semaphore, a file under /dev/shm. MissingSegmentError: there is none of that name.
+
+    ShmtuiError: this user may not open it.
+    """
 
     __slots__ = ("name",)
 
@@ -194,13 +200,16 @@ class NamedSemaphore(Semaphore):
             ) from None
 
     def words(self) -> SemaphoreWords:
-        """Read from the file that holds the semaphore."""
+        """The words in its file."""
         with open(named_semaphore_path(self.name), "rb", buffering=0) as file:
             return decode(file.read(SEM_SIZE), c.running_libc())
 
 
 def create_named(name: str, value: int, mode: int) -> None:
-    """Make a named semaphore, exclusively; the mode is exact, whatever the umask."""
+    """Make a named semaphore with exactly this mode, whatever the umask.
+
+    NameInUseError: the name is taken. ShmtuiError: it cannot be made.
+    """
     old_umask = os.umask(0)
     try:
         posix_ipc.Semaphore(name, posix_ipc.O_CREX, mode=mode, initial_value=value).close()
@@ -237,7 +246,7 @@ def named_semaphore_path(name: str, folder: str = "/dev/shm") -> str:
 
 
 def unlink_named(name: str) -> bool:
-    """Remove the name; False if there was none."""
+    """Remove a named semaphore's name; False if there was none. ShmtuiError: not this user's."""
     try:
         posix_ipc.unlink_semaphore(name)
     except posix_ipc.ExistentialError:

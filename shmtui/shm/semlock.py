@@ -1,16 +1,17 @@
-"""The two semaphore calls that an item is made of, as fast as an interpreter can make them.
+"""``sem_trywait`` and ``sem_post`` as fast as CPython can call them: by its private SemLock.
 
-A call through :mod:`ctypes` costs eight times what ``sem_trywait`` itself does: arguments are
-converted one by one, whatever is declared. CPython carries compiled code for the same two calls,
-``_multiprocessing.SemLock``, and its ``_rebuild`` takes the address of a ``sem_t``: that is how
-:mod:`multiprocessing` hands a semaphore to a child. It is private, and so it is used only
+A call through :mod:`ctypes` takes eight times as long as ``sem_trywait`` itself, since it converts
+the arguments one by one. CPython has compiled code for the same two calls,
+``_multiprocessing.SemLock``. Its private ``_rebuild(address, kind, maxvalue, name)`` takes the
+address of a ``sem_t``; :mod:`multiprocessing` hands semaphores to children with it (read in
+``Modules/_multiprocessing/semaphore.c``, run on CPython 3.11). It is used only
 
-* after it has been seen to do exactly what is wanted, on a semaphore of our own;
+* after a trial on a semaphore of this process has given exactly the values that are expected;
 * for the calls that never sleep: it measures a wait by the clock that can be set back;
-* on glibc: what it does in the end is ``sem_close``, which musl does not survive for an address
-  that ``sem_open`` did not give.
+* on glibc: when it is freed it calls ``sem_close``, and musl aborts where the address did not come
+  from ``sem_open``.
 
-Everywhere else it is ctypes. Both do the same; only the time they take differs.
+Everywhere else the calls go through ctypes. Both do the same, in different times.
 """
 
 import ctypes
@@ -22,7 +23,7 @@ from typing import Any, Final
 from shmtui.shm import libc as c
 
 _COUNTING: Final = 1
-"""``SemLock``'s kind for a semaphore that anybody may post."""
+"""``SemLock``'s kind for a semaphore that any process may post."""
 
 Acquire = Callable[[bool], bool]
 Release = Callable[[], None]
@@ -37,14 +38,14 @@ def calls(address: int) -> tuple[Acquire, Release]:
 
 
 def compiled_calls(address: int) -> tuple[Acquire, Release]:
-    """By CPython's own compiled code."""
+    """The calls by CPython's compiled code."""
     private: Any = import_module("_multiprocessing")
     lock = private.SemLock._rebuild(address, _COUNTING, c.SEM_VALUE_MAX, None)
     return lock.acquire, lock.release
 
 
 def foreign_calls(address: int) -> tuple[Acquire, Release]:
-    """By ctypes."""
+    """The calls by ctypes."""
     pointer = ctypes.c_void_p(address)
 
     def acquire(_block: bool) -> bool:
@@ -59,7 +60,7 @@ def foreign_calls(address: int) -> tuple[Acquire, Release]:
 
 @cache
 def compiled() -> bool:
-    """Whether CPython's code can be used, and does to a semaphore what it is used for."""
+    """Whether CPython's code is there, and does to a semaphore what it is used for."""
     if c.running_libc() is not c.Libc.GLIBC:
         return False
     scratch = (ctypes.c_uint32 * 8)()
@@ -67,7 +68,7 @@ def compiled() -> bool:
     c.sem_init(ctypes.c_void_p(address), 1)
     try:
         acquire, release = compiled_calls(address)
-        # What is there is taken, what is not there is not waited for, what is given is there.
+        # Take the only permit; find none and not wait; post one: each with the value after it.
         seen = [acquire(False), scratch[0], acquire(False), scratch[0], release(), scratch[0]]
     except (ImportError, AttributeError, TypeError, ValueError, OSError):
         return False

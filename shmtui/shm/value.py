@@ -1,9 +1,9 @@
-"""Decoded items, and how they are written. Pure, and light: every report loads this."""
+"""Decoded items, and how they are written as text and JSON. Pure; imports nothing slow."""
 
 from typing import Any
 
 Value = int | float | str | bool | bytes | tuple[Any, ...] | None
-"""A decoded item. A struct is :class:`Fields`, an array a tuple of values, what has no type bytes."""
+"""A decoded item: a struct is :class:`Fields`, an array a tuple, bytes stand for an unknown type."""
 
 
 class Fields(tuple[tuple[str, Any], ...]):
@@ -13,7 +13,7 @@ class Fields(tuple[tuple[str, Any], ...]):
 
 
 def value_text(value: Value) -> str:
-    """A value as a person reads it in C. Text from a segment stays hostile: make it inert.
+    """A value in a notation close to C's. Text in it stays hostile: it has to be made inert.
 
     >>> value_text(Fields((("id", 3), ("name", "ana"), ("xs", (1, 2)))))
     '{id: 3, name: "ana", xs: [1, 2]}'

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from shmtui.errors import ShortageError
 from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
-from shmtui.layouts.describe import assumed_words, convention_words
+from shmtui.layouts.describe import source_words
 from shmtui.snapshot import EMPTY, Audit, LayoutSource, Snapshot
 from shmtui.tui import tty as terminal
 from shmtui.tui.byte_window import Heat, Window
@@ -46,6 +46,7 @@ _KNOWN_BY = {
     LayoutSource.OPTIONS: N_("as told"),
     LayoutSource.INFERRED: N_("inferred"),
 }
+"""For the sources that are no program and no file."""
 
 
 class Desk(Stage, inherit_bindings=False):
@@ -186,11 +187,10 @@ class Desk(Stage, inherit_bindings=False):
         source = snapshot.layout.source
         words = _("shown as bytes")
         if source is not LayoutSource.RAW:
-            words = _("layout {known_by}").format(known_by=_(_KNOWN_BY[source]))
-        if snapshot.layout.assumed:
-            words = assumed_words()
-        if snapshot.layout.by_convention:
-            words += f"; {convention_words(snapshot.layout.by_convention)}"
+            known_by = _(_KNOWN_BY[source]) if source in _KNOWN_BY else ""
+            known_by = known_by or source_words(source, snapshot.layout.origin)
+            words = _("layout {known_by}").format(known_by=known_by)
+        words = "; ".join((words, *snapshot.layout.assumptions))
         text = _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)
         self._chronicle.add(Event(time.time(), Severity.INFO, text))
 

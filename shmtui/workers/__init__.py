@@ -1,5 +1,5 @@
-"""Producers and consumers: the loop that a child runs, and the supervisor that runs the children.
+"""Producers and consumers: the loop of a worker, and the supervisor of workers and programs.
 
-A worker is a process of its own, started by exec. It takes its orders from its
-record in the control block and writes its telemetry there.
+A worker is a process of its own, started by exec. It reads its orders from its record in the
+control block and writes its telemetry there.
 """

@@ -1,7 +1,7 @@
 """A worker's process: ``python -m shmtui.workers SEGMENT RECORD SUPERVISOR-PID``.
 
-The supervisor starts it; it is of no use by hand. It joins the buffer through the
-control block, dies with its supervisor, and reports trouble in one line.
+The supervisor starts it. It joins the buffer that the control block describes, ends with its
+supervisor, and prints one line on stderr where it fails.
 """
 
 import gc
@@ -26,13 +26,13 @@ def main(segment: str, index: int, supervisor: int) -> int:
     """Run the worker of record ``index``; returns the exit code."""
     libc.die_with_parent(signal.SIGTERM)
     if os.getppid() != supervisor:
-        return 0  # It died before the line above: nobody is left to send the signal.
+        return 0  # The supervisor died before the line above took effect.
     control = ControlBlock.open(control_name(segment))
     header = control.header
     record = control.record(index)
     role = Role.PRODUCER if record.words[Field.ROLE] == 1 else Role.CONSUMER
     libc.name_process(f"{role} {record.words[Field.NUMBER]}")
-    libc.sharpen_timers()
+    libc.minimise_timer_slack()
     ring = Ring.open(segment, map_segment(segment, header.segment), header.layout)
     gc.freeze()
     gc.disable()
@@ -48,5 +48,5 @@ if __name__ == "__main__":
         print(f"shmtui worker: {error}", file=sys.stderr)  # noqa: T201 - stderr is its report
         code = EXIT_TROUBLE
     sys.stderr.flush()
-    # The mapping has exported pointers into it, which a normal exit would trip over.
+    # A normal exit would fail to close the mapping: semaphores and views point into it.
     os._exit(code)

@@ -1,7 +1,7 @@
-"""A program like the course's two, for machines without a C compiler.
+"""A program like the exercise's two, for machines without a C compiler.
 
-``python -m shmtui.workers.sample_peer producer|consumer SEGMENT``: it maps a segment in the layout of
-the exercise and begins with its first wait. It initialises nothing and keeps no record.
+``python -m shmtui.workers.sample_peer producer|consumer SEGMENT`` maps a segment in the layout of
+the exercise and starts with its first wait. It initialises nothing and has no control record.
 """
 
 import sys
@@ -16,12 +16,12 @@ from shmtui.shm.semaphore import Semaphore
 
 SLOTS = 5
 PACE_SECONDS = {Role.PRODUCER: 1.0, Role.CONSUMER: 2.0}
-"""The course's sleeps."""
+"""Sleep after each item, as in the exercise."""
 FOREVER_NS = 2**62
 
 
 def main(role: Role, segment: str) -> None:
-    """Produce or consume until somebody ends it."""
+    """Produce or consume until a signal ends it."""
     layout = seed_layout(SLOTS, ITEM_TYPES["int32"], running_libc())
     ring = Ring.open(segment, map_segment(segment), layout)
     take, give = ring.permits(role)
@@ -42,7 +42,7 @@ def main(role: Role, segment: str) -> None:
 
 
 def _wait(semaphore: Semaphore) -> None:
-    """As sem_wait: until there is a permit, whatever signals come."""
+    """Take a permit, as sem_wait in a loop does, however many signals come."""
     while not semaphore.wait_until(FOREVER_NS):
         pass
 

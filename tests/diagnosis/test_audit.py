@@ -1,4 +1,4 @@
-"""What does not balance is told from what somebody had in hand when it was killed."""
+"""An audit tells items lost from items that a killed worker was moving."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shmtui.diagnosis.audit import balance_text, items_lost
+from shmtui.diagnosis.history import History
 from shmtui.shm.protocol import Role, Step
 from shmtui.snapshot import EMPTY, Audit, Totals
 from tests.diagnosis.test_health import kill_at
@@ -16,25 +17,32 @@ from tests.waiting import poll
 ONE_GONE = Audit(Totals(9, 4, 36, 6), 5, 4, 22)
 
 
+def history(audit: Audit) -> History:
+    """A snapshot with that audit."""
+    return History((replace(EMPTY, audit=audit),))
+
+
 @pytest.mark.parametrize(
-    ("dead", "said", "finding"),
+    ("dead", "text", "finding"),
     [
         ((), "NOT BALANCED: 1 item lost", True),
-        (("consumer 1",), "in the hands of consumer 1", False),
+        (("consumer 1",), "the item that consumer 1 was moving when killed", False),
     ],
 )
-def test_an_item_in_the_hands_of_the_dead(dead: tuple[str, ...], said: str, finding: bool) -> None:
-    """One item less is lost, unless somebody was killed with one in hand; two less are lost."""
+def test_an_item_that_a_killed_worker_was_moving(
+    dead: tuple[str, ...], text: str, finding: bool
+) -> None:
+    """One item less is lost, unless a worker was killed while moving one; two less are lost."""
     audit = replace(ONE_GONE, died_mid_transfer=dead)
-    assert said in balance_text(audit)
-    assert bool(list(items_lost(replace(EMPTY, audit=audit)))) is finding
+    assert text in balance_text(audit)
+    assert bool(list(items_lost(history(audit)))) is finding
     more = replace(audit, resident=3)
     assert "2 items lost" in balance_text(more)
-    assert list(items_lost(replace(EMPTY, audit=more)))
+    assert list(items_lost(history(more)))
 
 
 def test_killed_anywhere_in_the_transfer(name: str) -> None:
-    """SIGKILL between the index and the count: the audit says in whose hands the item was."""
+    """SIGKILL between the index and the count: the audit names the worker that was moving it."""
     with Crew(name, 64, 2, rate=float("inf")) as crew:
         for role in (Role.PRODUCER, Role.CONSUMER):
             for pid in crew.pids[role]:

@@ -22,7 +22,7 @@ from shmtui.shm.control_format import (
 )
 from shmtui.shm.item_shape import Array, Bits, Part, Record, Scalar, Shape, Text
 from shmtui.shm.layout import ITEM_TYPES, ItemType, Layout, seed_layout
-from shmtui.shm.layout_text import layout_text
+from shmtui.shm.layout_spec import layout_text
 from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity

@@ -18,6 +18,7 @@ from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.semaphore import SemaphoreWords, encode
+from tests.conftest import index_offsets
 
 EDGES: Final = (0, 1, 2, 5, 127, 128, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1)
 """32-bit words at which something ends."""
@@ -63,7 +64,7 @@ def fields(random: Random, layout: Layout) -> bytes:
     raw = bytearray(layout.size)
     if random.random() < 0.5:
         raw[:] = random.randbytes(layout.size)
-    for at in (layout.in_, layout.out):
+    for at in index_offsets(layout):
         value = random.randrange(layout.slots + 1) if random.random() < 0.6 else word(random)
         struct.pack_into("=I", raw, at, value)
     sound = random.random() < 0.6

@@ -17,7 +17,7 @@ from shmtui.procfs.identity import own_identity
 from shmtui.session.cleanup import remove, sweep
 from shmtui.shm.control_format import Field, control_name
 from shmtui.shm.layout import Layout
-from shmtui.shm.layout_text import layout_text
+from shmtui.shm.layout_spec import layout_text
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from shmtui.layouts.header import Member, Struct
+from shmtui.layouts.struct_members import Member, Struct
 from shmtui.shm.item_shape import Bits
 
 _PROGRAMS_INCLUDE = """\
@@ -113,3 +113,20 @@ def _errors(case: Case, compiler: str, before: str) -> str:
     )
     text = done.stderr.decode("utf-8", "replace")
     return "" if done.returncode == 0 else text or "error: it died"
+
+
+def judged_as_cpp(case: Case) -> Verdict:
+    """What g++ says, with private members as its own."""
+    text = checking_program(case, "").replace("_Static_assert", "static_assert")
+    done = subprocess.run(
+        ["g++", "-fsyntax-only", "-w", "-fno-access-control", "-xc++", "-"],
+        input=text.encode("utf-8", "surrogateescape"),
+        capture_output=True,
+        cwd=case.header.parent,
+        env={**os.environ, "LC_ALL": "C"},
+        timeout=120,
+        check=False,
+    )
+    said = done.stderr.decode("utf-8", "replace")
+    errors = [line for line in said.splitlines() if "error: " in line]
+    return Verdict(case, all("differs: " in line for line in errors), said[:2000])

@@ -1,30 +1,31 @@
-"""Headers written to a test's folder and read."""
+"""Headers written to a test's folder and read by the compiler."""
 
 from pathlib import Path
+from typing import Final
 
-import pytest
-
-from shmtui.layouts.header import HeaderError, Struct, read_structs
+from shmtui.layouts.compiler import read_file
+from shmtui.layouts.struct_members import Struct
 from shmtui.shm.libc import Libc
+from tests.compiling import require
+
+INCLUDES: Final = """\
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+"""
 
 
 def read(folder: Path, text: str, libc: Libc = Libc.GLIBC) -> tuple[Struct, ...]:
-    """The structs of a header of that text."""
+    """The structs of a header of that text, behind the usual includes."""
+    require("musl-gcc" if libc is Libc.MUSL else "gcc")
     header = folder / "buffer.h"
-    header.write_bytes(text.encode())
-    return read_structs(header, libc)
+    header.write_text(INCLUDES + text)
+    return read_file(header, libc)
 
 
 def one(folder: Path, text: str, libc: Libc = Libc.GLIBC) -> Struct:
     """The last struct of a header of that text."""
     return read(folder, text, libc)[-1]
-
-
-def refusal_of(folder: Path, text: str) -> str:
-    """``line: reason`` of a refused header."""
-    with pytest.raises(HeaderError) as caught:
-        read(folder, text)
-    line = str(caught.value)
-    assert line.startswith(f"{folder / 'buffer.h'}:")
-    assert line.isprintable()
-    return line.removeprefix(f"{folder / 'buffer.h'}:")

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from shmtui.errors import ShmtuiError
-from shmtui.layouts.header import Struct
-from shmtui.layouts.struct_choice import assign_roles, buffer_layout, choose_struct
+from shmtui.layouts.member_roles import assign_roles
+from shmtui.layouts.struct_choice import choose_struct
+from shmtui.layouts.struct_layout import buffer_layout
+from shmtui.layouts.struct_members import Struct
 from shmtui.shm.layout import ITEM_TYPES, Layout, SemaphoreKind, seed_layout
-from shmtui.shm.layout_text import layout_text, parse_layout
+from shmtui.shm.layout_spec import layout_text, parse_layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from tests.layouts.corpus import SHAPES

@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 
 from shmtui.errors import ShmtuiError
-from shmtui.layouts.header import Struct, read_structs
-from shmtui.layouts.member_paths import check_length, room_for, with_length
-from shmtui.layouts.struct_choice import assign_roles, buffer_layout, choose_struct
+from shmtui.layouts.member_paths import room_for, with_length
+from shmtui.layouts.member_roles import assign_roles
+from shmtui.layouts.options import LayoutOptions
+from shmtui.layouts.struct_choice import choose_struct
+from shmtui.layouts.struct_layout import OpenArrayError, buffer_layout, layout_of_structs
+from shmtui.layouts.struct_members import Struct
 from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
+from tests.layouts.reading import read
 
 CHANNELS = """\
 #include <semaphore.h>
@@ -21,13 +25,6 @@ OPEN = """\
 typedef struct { int id; float value; } reading;
 typedef struct { unsigned in, out; sem_t mutex, empty, full; reading readings[]; } ring;
 """
-
-
-def read(folder: Path, text: str) -> tuple[Struct, ...]:
-    """The structs of a header."""
-    header = folder / "b.h"
-    header.write_text(text)
-    return read_structs(header, Libc.GLIBC)
 
 
 def layout(struct: Struct) -> Layout:
@@ -52,10 +49,10 @@ def test_a_ring_that_lies_inside_another_struct_is_not_taken_for_the_whole(tmp_p
     structs = read(tmp_path, CHANNELS)
     assert choose_struct(structs, None, 128, {}).names == ("channel",)
     for size in (520, 4096):
-        with pytest.raises(ShmtuiError, match=r"b\.h:segment\.channels\[1\]") as refusal:
+        with pytest.raises(ShmtuiError, match=r"buffer\.h:segment\.channels\[1\]") as refusal:
             choose_struct(structs, None, size, {})
         assert "segment.more.control" in str(refusal.value)
-        assert ("b.h:channel" in str(refusal.value)) == (size != 520)
+        assert ("buffer.h:channel" in str(refusal.value)) == (size != 520)
     one = read(
         tmp_path, CHANNELS.replace("channels[3]", "channels[1]").replace(" control", " c[1]")
     )
@@ -75,7 +72,7 @@ def test_the_only_ring_of_a_segment_is_found_inside_it(tmp_path: Path) -> None:
     [
         ("segment.channel", "no member channel: it has version, channels, more"),
         ("segment.channels", r"has 3 of them: say which, as segment\.channels\[0\]"),
-        ("segment.channels[3]", "is no struct"),
+        ("segment.channels[3]", r"does not exist: channels has 3, from \[0\] to \[2\]"),
         ("segment.version", "is no struct"),
         ("segment.channels[x]", "no member"),
         ("other.channels[0]", "no struct other"),
@@ -95,16 +92,33 @@ def test_an_open_array_is_as_long_as_is_said(tmp_path: Path) -> None:
     assert room_for(ring, size) == 21
     longer = with_length(ring, 21)
     assert (layout(longer).slots, layout(longer).data, layout(longer).size) == (21, ring.size, size)
-    data = assign_roles(longer, {}).data
-    check_length(ring, data, 21, "/b", size)
-    with pytest.raises(ShmtuiError, match=r"readings of ring .* say --slots N; /b has room for 21"):
-        check_length(ring, data, None, "/b", size)
+    with pytest.raises(
+        OpenArrayError, match=r"readings of ring .* say --slots N; there is room for 21"
+    ):
+        layout_of_structs(structs, LayoutOptions(), Libc.GLIBC, size)
+    said = layout_of_structs(structs, LayoutOptions(slots=13), Libc.GLIBC, size)
+    assert said.layout.slots == 13
 
 
-def test_slots_that_the_header_contradicts_are_refused(tmp_path: Path) -> None:
-    """Two words for one thing have to agree."""
-    channel = read(tmp_path, CHANNELS)[0]
-    data = assign_roles(channel, {}).data
-    check_length(channel, data, 6, "/b", 128)
-    with pytest.raises(ShmtuiError, match=r"data of channel .* has 6 slots, and --slots says 7"):
-        check_length(channel, data, 7, "/b", 128)
+def test_slots_and_items_beside_a_header_refine_it(tmp_path: Path) -> None:
+    """Fewer slots than the array has, other items of the same size; bytes are cut into items."""
+    channels = read(tmp_path, CHANNELS)
+
+    def refined(structs: tuple[Struct, ...], **said: object) -> Layout:
+        options = LayoutOptions(struct=structs[0].names[-1], **said)  # type: ignore[arg-type]
+        return layout_of_structs(structs, options, Libc.GLIBC, 4096).layout
+
+    assert refined(channels, slots=4).slots == 4
+    assert refined(channels, item="float").item.name == "float"
+    with pytest.raises(ShmtuiError, match=r"has room for 6 slots of int32, and --slots says 7"):
+        refined(channels, slots=7)
+    with pytest.raises(ShmtuiError, match=r"items have 4 bytes, and --item double has 8"):
+        refined(channels, item="double")
+    pool = read(tmp_path, "struct pool { long in, out; unsigned char data[100]; };")
+    cut = refined(pool, item="char[20]")
+    assert (cut.slots, cut.item.size) == (5, 20)
+    assert refined(pool, item="char[20]", slots=4).slots == 4
+    with pytest.raises(
+        ShmtuiError, match=r"has room for 5 slots of char\[20\], and --slots says 6"
+    ):
+        refined(pool, item="char[20]", slots=6)

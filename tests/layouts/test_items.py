@@ -6,8 +6,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.layouts.header import read_structs
-from shmtui.layouts.struct_choice import assign_roles, buffer_layout
+from shmtui.layouts.compiler import read_file
+from shmtui.layouts.member_roles import assign_roles
+from shmtui.layouts.struct_layout import buffer_layout
 from shmtui.shm.item_shape import (
     Array,
     Bits,
@@ -65,7 +66,7 @@ def test_a_c_programs_item_is_read_as_it_was_stored(tmp_path: Path, gcc: Compile
     """Strings, nested structs, floats, truth values, bit-fields, negative numbers, unions."""
     (tmp_path / "case.h").write_text(HEADER)
     raw = raw_output(gcc.source("case", PROGRAM))
-    struct = read_structs(tmp_path / "case.h", Libc.GLIBC)[-1]
+    struct = read_file(tmp_path / "case.h", Libc.GLIBC)[-1]
     layout = buffer_layout(struct, assign_roles(struct, {}), Libc.GLIBC)
     assert len(raw) == layout.size
     item = layout.item.decode(raw, layout.data + layout.item.size)
@@ -92,7 +93,7 @@ def test_a_counter_stored_by_us_is_read_by_c(tmp_path: Path, gcc: Compiler) -> N
         'FILE *f = fopen(v[1], "rb"); fread(&i, sizeof i, 1, f); printf("%p %s %g", i.p, i.n, i.d);'
         "return 0; }",
     )
-    (struct,) = read_structs(tmp_path / "case.h", Libc.GLIBC)
+    (struct,) = read_file(tmp_path / "case.h", Libc.GLIBC)
     record = Record(
         tuple(Part(member.name, member.offset, member.shape) for member in struct.members),
         struct.size,

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shmtui.errors import ShmtuiError
-from shmtui.layouts.header import Member, Struct
-from shmtui.layouts.member_roles import Roles
-from shmtui.layouts.struct_choice import assign_roles
+from shmtui.layouts.member_roles import Roles, assign_roles
+from shmtui.layouts.struct_members import Member, Struct
 from shmtui.layouts.vocabulary import ROLES, fitness
 from shmtui.shm.item_shape import Array, Scalar
 from tests.layouts.reading import one
@@ -84,11 +83,11 @@ def test_counters_and_flags_are_no_indices(tmp_path: Path) -> None:
 def test_a_name_that_says_it_goes_before_a_convention(tmp_path: Path) -> None:
     """Where in stands beside head, head is something else; and a convention is told as one."""
     both = one(tmp_path, "struct b { int head, tail, in, out; int data[4]; };")
-    assert assign_roles(both, {}).by_convention == ()
+    assert not assign_roles(both, {}).by_convention
     assert chosen(assign_roles(both, {}))[1:3] == ("in", "out")
     roles = assign_roles(one(tmp_path, "struct b { int head, tail; int data[4]; };"), {})
-    assert roles.by_convention == ("in", "out")
-    assert roles.conventions == ("in=head", "out=tail")
+    assert roles.by_convention
+    assert roles.directions == (("in=head", "out=tail"), ("in=tail", "out=head"))
 
 
 def test_inner_structs_members_have_dotted_names(tmp_path: Path) -> None:
@@ -97,13 +96,14 @@ def test_inner_structs_members_have_dotted_names(tmp_path: Path) -> None:
     struct shared { int magic; struct ring ring; struct { sem_t mutex, empty, full; }; };"""
     struct = one(tmp_path, text)
     roles = assign_roles(struct, {})
+    assert roles.in_ is not None
+    assert roles.out is not None
     assert (roles.data.offset, roles.in_.offset, roles.out.offset) == (8, 48, 52)
     assert roles.mutex is not None
     assert roles.mutex.offset == 56
-    assert (
-        assign_roles(struct, {"data": "ring.data", "in": "ring.out", "out": "ring.in"}).in_.offset
-        == 52
-    )
+    other = assign_roles(struct, {"data": "ring.data", "in": "ring.out", "out": "ring.in"})
+    assert other.in_ is not None
+    assert other.in_.offset == 52
 
 
 def test_semaphores_of_an_array_are_named_by_number(tmp_path: Path) -> None:
@@ -138,25 +138,25 @@ def test_a_semaphore_of_ones_own_kind_is_none(tmp_path: Path) -> None:
     ("text", "given", "expected"),
     [
         ("int in, input, out; int data[3];", {"in": "nope"},
-         "--map in=nope: b (FILE:1) has no member nope: it has in, input, out, data"),
+         "--map in=nope: b (FILE:7) has no member nope: it has in, input, out, data"),
         ("int in, out; int data[3];", {"head": "in"},
          "--map head=in: there is no role head: use data, in, out, mutex, empty, full"),
         ("int in, out; float x; int data[3];", {"in": "x"},
-         "--map in=x: x is float, and in has to be an integer: b (FILE:1) has in, out"),
+         "--map in=x: x is float, and in has to be an integer: b (FILE:7) has in, out"),
         ("int in, out; int data[3];", {"mutex": "in"},
-         "--map mutex=in: in is int, and mutex has to be a sem_t or a pthread_mutex_t: b (FILE:1) has "
+         "--map mutex=in: in is int, and mutex has to be a sem_t or a pthread_mutex_t: b (FILE:7) has "
          "none"),
         ("int in, out; int data[3], items[3];", {},
-         "b (FILE:1) has 2 members that may be data: say --map data=data or --map data=items"),
+         "b (FILE:7) has 2 members that may be data: say --map data=data or --map data=items"),
         ("int a, out; int data[3];", {},
-         "b (FILE:1) has no member that is in by its name: say --map in=… with one of a"),
+         "b (FILE:7) has no member that is in by its name: say --map in=… with one of a"),
         ("int in, out; int *data;", {},
-         "b (FILE:1) has no member that is data by its name: it needs an array"),
+         "b (FILE:7) has no member that is data by its name: it needs an array"),
         ("int in, out, data[3]; sem_t one, mutex;", {},
-         "b (FILE:1) has semaphores whose roles are not told by their names: say --map "
+         "b (FILE:7) has semaphores whose roles are not told by their names: say --map "
          "empty=…,full=… with one, or - for none"),
         ("int in, out, data[3];", {"in": "in", "out": "in"},
-         "in of b (FILE:1) may be in and out: say which member is what, as --map in=…,out=…"),
+         "in of b (FILE:7) may be in and out: say which member is what, as --map in=…,out=…"),
     ],
 )  # fmt: skip
 def test_what_is_not_plain_is_refused_with_its_way_out(
@@ -186,7 +186,7 @@ def member(name: str, role: str, at: int) -> Member:
 
 
 def one_array(name: str, at: int) -> Member:
-    from shmtui.layouts.header import Element
+    from shmtui.layouts.struct_members import Element
 
     return Member(name, at, Array(INT, 4), "int[4]", length=4, element=Element("int", INT))
 

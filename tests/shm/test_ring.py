@@ -13,7 +13,7 @@ from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import BadIndexError, Ring, Value, checksum_of, counter_after
 from shmtui.shm.segment import map_segment
-from tests.conftest import MakeBuffer, join
+from tests.conftest import MakeBuffer, index_offsets, join
 
 KINDS = pytest.mark.parametrize("named", [False, True], ids=["embedded", "named"])
 
@@ -127,7 +127,8 @@ def test_indices_that_count_on_go_on_counting(make_buffer: MakeBuffer, start: in
         assert ring.put(-value)
         assert (ring.get(), ring.get()) == (value, -value)
     with map_segment(buffer.name) as mapping:
-        raw = mapping[buffer.layout.in_ : buffer.layout.out + 4]
+        in_, out = index_offsets(buffer.layout)
+        raw = mapping[in_ : out + 4]
     assert struct.unpack("=ii", raw) == (start + 24, start + 24)
 
 
@@ -148,6 +149,6 @@ def test_bad_index_touches_nothing(make_buffer: MakeBuffer, index: int, side: st
 def spoil(buffer: OwnedBuffer, side: str, index: int) -> None:
     """Write a value into ``in`` or ``out``, as a broken program would."""
     mapping = map_segment(buffer.name)
-    at = buffer.layout.in_ if side == "in" else buffer.layout.out
+    at = index_offsets(buffer.layout)[side == "out"]
     mapping[at : at + 4] = index.to_bytes(4, "little", signed=True)
     mapping.close()

@@ -17,7 +17,7 @@ from shmtui.snapshot import Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import MakeBuffer
 from tests.waiting import poll
-from tests.workers.crew import Crew, blocked, items, record_of, values
+from tests.workers.crew import Crew, blocked, end_all, items, record_of, values
 
 FAULTS = [fault for fault in Fault if fault and fault is not Fault.SHORT_TIMEOUT]
 """All but the one that needs items to come slowly: the lesson of it is tried in a terminal."""
@@ -183,12 +183,17 @@ def test_ended_in_the_middle_of_a_step_it_gives_all_back(scene: MakeScene) -> No
         press(at, pid)
     assert values(at.buffer)[0] == 0
     at.supervisor.terminate(pid)
-    at.supervisor.reap(5)
-    assert pid not in at.supervisor.pids
+    poll(lambda: reaped(at.supervisor, pid), "it has ended")
     at.supervisor.terminate(pids[Role.CONSUMER][0])
-    at.supervisor.reap(5)
+    end_all(at.supervisor)
     mutex, empty, full = values(at.buffer)
     assert (mutex, empty + full) == (1, 5)
+
+
+def reaped(supervisor: Supervisor, pid: int) -> bool:
+    """Whether that worker has ended by now."""
+    supervisor.reap(0.1)
+    return not supervisor.owns(pid)
 
 
 @pytest.mark.parametrize("rate", [1.0, 300.0], ids=["slow", "fast"])

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living
 from shmtui.i18n import _
-from shmtui.snapshot import Certainty, Finding, Snapshot, Status
+from shmtui.shm.layout import SEM_SIZE
+from shmtui.snapshot import Certainty, Finding, LayoutInfo, Snapshot, Status
 
 
 def bad_index(history: History) -> Iterator[Finding]:
@@ -27,17 +28,18 @@ def bad_index(history: History) -> Iterator[Finding]:
             is_slot = value is None or 0 <= value < slots
             return not is_slot and (came_back or not s.counts_on)
 
-        if outside(history.now) and history.looks(outside) >= min(2, len(history.snapshots)):
+        if outside(history.now) and history.agreeing(outside) >= min(2, len(history.snapshots)):
             yield Finding(
                 "bad-index",
                 Status.CRITICAL,
                 _("{index} is {value}, outside 0…{last}").format(
                     index=name, value=index(history.now), last=slots - 1
                 ),
-                (_("whoever uses it next reads or writes beyond the slots"),),
+                (_("the next process that uses it reads or writes outside the slots"),),
                 Certainty.CERTAIN,
                 _(
-                    "check that the layout is the program's own (--header); if it is, it was overwritten"
+                    "check that the layout is the program's (--header); if it is, something "
+                    "overwrote the index"
                 ),
                 subject=name,
             )
@@ -56,22 +58,8 @@ def _came_back(values: Sequence[int | None], slots: int) -> bool:
 
 
 def file_events(history: History) -> Iterator[Finding]:
-    """What became of the name and of the file."""
-    segment, layout = history.now.segment, history.now.layout
-    needed = max(
-        (
-            at
-            for at in (
-                layout.offsets.data + layout.slots * layout.item_size,
-                *(
-                    o + 32
-                    for o in (layout.offsets.mutex, layout.offsets.empty, layout.offsets.full)
-                    if o is not None
-                ),
-            )
-        ),
-        default=0,
-    )
+    """The file is too short, has lost its name, or another file has the name."""
+    segment, needed = history.now.segment, _needed(history.now.layout)
     if segment.size < needed:
         yield Finding(
             "truncated",
@@ -79,30 +67,49 @@ def file_events(history: History) -> Iterator[Finding]:
             _("the segment is {size} bytes and its layout needs {needed}").format(
                 size=segment.size, needed=needed
             ),
-            (_("touching what was cut off kills a process with SIGBUS"),),
+            (_("a process that reads or writes the missing part dies by SIGBUS"),),
             Certainty.CERTAIN,
-            _("find who calls ftruncate with another size: two programs with different structs?"),
+            _(
+                "look for a program that calls ftruncate with another size, such as one built "
+                "with another struct"
+            ),
         )
     if segment.replaced:
         yield Finding(
             "replaced",
             Status.WARNING,
-            _("another segment has taken the name {name}").format(name=segment.name),
-            (_("those who mapped the old one do not meet those who open the name now"),),
+            _("another segment has the name {name} now").format(name=segment.name),
+            (
+                _(
+                    "processes that map the old segment share nothing with processes that open "
+                    "the name now"
+                ),
+            ),
             Certainty.CERTAIN,
-            _("end and restart the programs that map the old one"),
+            _("restart the programs that map the old segment"),
         )
     elif segment.unlinked:
         yield Finding(
             "unlinked",
             Status.WARNING,
-            _("the name {name} is gone; the segment lives while it is mapped").format(
+            _("the name {name} was unlinked; the segment stays while a process maps it").format(
                 name=segment.name
             ),
             ("st_nlink = 0",),
             Certainty.CERTAIN,
-            _("whoever starts now cannot find it: restart all, or unlink last"),
+            _(
+                "a program that starts now cannot open it: restart all programs, and unlink the "
+                "name last"
+            ),
         )
+
+
+def _needed(layout: LayoutInfo) -> int:
+    """Bytes of a segment of that layout."""
+    offsets = layout.offsets
+    semaphores = (offsets.mutex, offsets.empty, offsets.full)
+    ends = [at + SEM_SIZE for at in semaphores if at is not None]
+    return max(offsets.data + layout.slots * layout.item_size, *ends, 0)
 
 
 def orphan(history: History) -> Iterator[Finding]:
@@ -111,14 +118,15 @@ def orphan(history: History) -> Iterator[Finding]:
     def alone(s: Snapshot) -> bool:
         return not living(s) and not s.supervised and not s.hidden
 
-    if alone(history.now) and (history.lasted(alone) >= SETTLED_NS or len(history.snapshots) == 1):
+    lasted = history.lasted_ns(alone)
+    if alone(history.now) and (lasted >= SETTLED_NS or len(history.snapshots) == 1):
         yield Finding(
             "orphan",
             Status.WARNING,
             _("no live process maps it"),
-            (_("no line of /proc/*/maps shows this file"),),
-            Certainty.CERTAIN,
-            _("remove it with shmtui rm {name}, if nobody comes back for it").format(
+            (_("no line of /proc/*/maps shows this file"), *history.assumptions),
+            history.certainty,
+            _("if no program needs its content: shmtui rm {name}").format(
                 name=history.now.segment.name
             ),
         )

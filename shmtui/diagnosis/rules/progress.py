@@ -1,4 +1,4 @@
-"""Findings about who moves and who does not. Pure."""
+"""Findings about processes that wait although they could go on, or that get no items. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,17 +10,17 @@ from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Certainty, Finding, Process, ProcessState, Snapshot, Status
 
 STARVED_NS: Final = 10_000_000_000
-"""Longer than a worker's longest sleep between two looks at its orders, which cost it its place
-in the queue."""
+"""Longer than a worker's longest sleep between two reads of its orders: that costs it its place in
+the queue."""
 STARVED_ITEMS: Final = 50
 KEPT_NS: Final = 2_500_000_000
-"""How long a lock whose state is not known may be kept while others wait for it."""
+"""How long a lock whose state is unknown may be held while others wait for it."""
 FLOWING_NS: Final = 2_000_000_000
-"""The others have to have moved items within so long: else nobody gets any."""
+"""The others have to have moved items within this time: else none of them gets any."""
 
 
 def unwoken(history: History) -> Iterator[Finding]:
-    """Somebody sleeps on a semaphore that has permits."""
+    """A process sleeps on a semaphore that has permits."""
     for role in SemaphoreRole:
 
         def asleep(s: Snapshot, role: SemaphoreRole = role) -> list[Process]:
@@ -29,30 +29,31 @@ def unwoken(history: History) -> Iterator[Finding]:
                 return []
             return [p for p in living(s) if p.blocked_on is role and p.wakeable and sleeping(p)]
 
-        if history.still() >= SETTLED_NS and (now := asleep(history.now)):
-            lasted = history.lasted(lambda s, asleep=asleep: bool(asleep(s)))  # type: ignore[misc]
+        if history.unmoved_ns() >= SETTLED_NS and (now := asleep(history.now)):
+            lasted = history.lasted_ns(lambda s, asleep=asleep: bool(asleep(s)))  # type: ignore[misc]
             if lasted >= SETTLED_NS:
                 yield Finding(
                     "stalled",
                     Status.CRITICAL,
                     ngettext(
-                        "{who} sleeps on {semaphore} although it has permits",
-                        "{who} sleep on {semaphore} although it has permits",
+                        "{who} sleeps on {semaphore}, which has permits",
+                        "{who} sleep on {semaphore}, which has permits",
                         len(now),
                     ).format(who=names(now), semaphore=role),
                     (
-                        _("{semaphore} is {value}, and nothing moved for {time}").format(
+                        _("{semaphore} is {value}, and nothing changed for {time}").format(
                             semaphore=role, value=history.value(role), time=seconds(lasted)
                         ),
+                        *history.assumptions,
                     ),
-                    history.sure,
-                    _("a wake-up was lost: nudge it with kill -STOP PID; kill -CONT PID"),
+                    history.certainty,
+                    _("a wake-up was lost; wake it with: kill -STOP PID; kill -CONT PID"),
                     subject=role,
                 )
 
 
 def kept_lock(history: History) -> Iterator[Finding]:
-    """Somebody waits for a lock that is no semaphore, and nothing moves."""
+    """A process waits for a lock that is no semaphore, and nothing moves."""
     if SemaphoreRole.MUTEX in history.now.semaphores or history.now.layout.semaphores != "embedded":
         return
 
@@ -61,32 +62,32 @@ def kept_lock(history: History) -> Iterator[Finding]:
 
     now, lasted = (
         waiting(history.now),
-        min(history.still(), history.lasted(lambda s: bool(waiting(s)))),
+        min(history.unmoved_ns(), history.lasted_ns(lambda s: bool(waiting(s)))),
     )
     if now and lasted >= KEPT_NS:
         yield Finding(
             "stalled",
             Status.WARNING,
             ngettext(
-                "{who} waits for mutex, and nothing moves: whoever has it keeps it, or died",
-                "{who} wait for mutex, and nothing moves: whoever has it keeps it, or died",
+                "{who} waits for mutex and nothing moves: its holder keeps it, or died",
+                "{who} wait for mutex and nothing moves: its holder keeps it, or died",
                 len(now),
             ).format(who=names(now)),
             (
-                _("nothing moved for {time}").format(time=seconds(lasted)),
-                _("the lock is a pthread_mutex_t, which no repair of shmtui touches"),
+                _("nothing changed for {time}").format(time=seconds(lasted)),
+                _("the lock is a pthread_mutex_t: shmtui repair does not change it"),
             ),
             Certainty.LIKELY,
             _(
-                "gdb -p PID shows the holder in mutex.__data.__owner; a robust mutex "
-                "(pthread_mutexattr_setrobust) is given on when its holder dies"
+                "gdb -p PID shows the holder in mutex.__data.__owner; the kernel passes a robust mutex "
+                "(pthread_mutexattr_setrobust) on when its holder dies"
             ),
             subject=SemaphoreRole.MUTEX,
         )
 
 
 def starved(history: History) -> Iterator[Finding]:
-    """One worker gets none of what its peers get."""
+    """A worker gets no items while its peers do."""
     then = next(
         (s for s in history.snapshots if history.now.monotonic_ns - s.monotonic_ns >= STARVED_NS),
         None,
@@ -112,7 +113,7 @@ def starved(history: History) -> Iterator[Finding]:
             if gains[p.pid] >= STARVED_ITEMS and (p.items or 0) > lately.get(p.pid, 0)
         ]
         for process in peers:
-            waited = history.lasted(
+            waited = history.lasted_ns(
                 lambda s, pid=process.pid: any(  # type: ignore[misc]
                     p.pid == pid and p.state is ProcessState.BLOCKED for p in s.processes
                 )
@@ -121,13 +122,13 @@ def starved(history: History) -> Iterator[Finding]:
                 yield Finding(
                     "starved",
                     Status.WARNING,
-                    _("{name} (PID {pid}) got nothing in {time}").format(
+                    _("{name} (PID {pid}) moved no item in {time}").format(
                         name=process.name, pid=process.pid, time=seconds(waited)
                     ),
                     (_("its peers moved {count:,} items meanwhile").format(count=sum(others)),),
                     Certainty.CERTAIN,
                     _(
-                        "slow its peers down, or give it a semaphore of its own: sem_wait is not fair"
+                        "sem_wait is not fair: slow its peers down, or give it a semaphore of its own"
                     ),
                     subject=str(process.pid),
                 )

@@ -85,7 +85,7 @@ def _facts(view: View) -> list[str]:
     if layout.slots > 0:
         kind = inert(layout.item_type, ascii_only)
         inferred = layout.source is LayoutSource.INFERRED
-        guess = _("(by its name)") if layout.assumed else _("(inferred)") if inferred else ""
+        guess = _("(inferred)") if inferred else _("(likely)") if layout.assumed else ""
         facts.append(f"{format_count(layout.slots)} {view.glyphs.times} {kind} {guess}".rstrip())
     return facts[::-1]
 

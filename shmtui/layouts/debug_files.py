@@ -1,0 +1,341 @@
+"""Where the debug information of a program lies: in its own file, or in a separate one.
+
+Separate files are found as gdb finds them: by build-id, by ``.gnu_debuglink``, in the cache of
+debuginfod (the network is never asked), ``.gnu_debugaltlink`` for what dwz moved out.
+"""
+
+import contextlib
+import io
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.layouts.dwarf_entries import Budget, DamagedError, DebugFile, TooMuchError, Unit
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
+
+_MAX_SECTION: Final = 1 << 30
+_MAX_SECTIONS: Final = 100_000
+_SECTIONS: Final = (
+    ".debug_info", ".debug_abbrev", ".debug_str", ".debug_line", ".debug_line_str",
+    ".debug_str_offsets", ".debug_types", ".gnu_debugaltlink",
+)  # fmt: skip
+_RELOCATED: Final = frozenset((".debug_info", ".debug_types", ".debug_line", ".debug_str_offsets"))
+
+
+def _cache() -> Path:
+    """Debuginfod's cache (debuginfod_find_debuginfo(3))."""
+    given = os.environ.get("DEBUGINFOD_CACHE_PATH")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = Path(base) if base else Path(os.environ.get("HOME") or "/nonexistent") / ".cache"
+    return folder / "debuginfod_client"
+
+
+@dataclass(frozen=True, slots=True)
+class DebugRoots:
+    """Where separate debug files are looked for."""
+
+    system: Path = Path("/usr/lib/debug")
+    cache: Path = field(default_factory=_cache)
+
+
+@contextlib.contextmanager
+def failures_told(path: Path) -> Iterator[None]:
+    """Have whatever a damaged file makes go wrong raised as ShmtuiError."""
+    from elftools.common.exceptions import DWARFError, ELFError  # noqa: PLC0415 - see the package
+    from elftools.construct import ConstructError  # noqa: PLC0415
+
+    try:
+        yield
+    except TooMuchError:
+        raise ShmtuiError(
+            _(
+                "{path} has more debug information than is read: say the layout with --layout"
+            ).format(path=path)
+        ) from None
+    except OSError as error:
+        raise ShmtuiError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror or error)
+        ) from None
+    except (
+        ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
+        ValueError, EOFError, MemoryError, zlib.error, struct.error, ConstructError, DWARFError, ELFError,
+        DamagedError,
+    ):  # fmt: skip
+        raise ShmtuiError(
+            _(
+                "the debug information of {path} is damaged, or of a kind that is not understood: "
+                "compile it again with -g, or say the layout with --layout"
+            ).format(path=path)
+        ) from None
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A regular file, for reading. OSError: it cannot be read, or is none."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, _("it is no regular file"))
+        yield file
+
+
+def word_size(path: Path) -> int | None:
+    """Bytes of a pointer in the program: 4 or 8. None: it is no ELF file, or cannot be read."""
+    try:
+        with opened(path) as file:
+            start = file.read(5)
+    except OSError:
+        return None
+    if start[:4] != b"\x7fELF":
+        return None
+    return {1: 4, 2: 8}.get(start[4]) if len(start) == 5 else None
+
+
+def is_elf(path: Path) -> bool:
+    """Whether the file starts as an ELF file does."""
+    return word_size(path) is not None
+
+
+def elf_of(file: IO[bytes]) -> "ELFFile":
+    """The file by pyelftools. ValueError: another byte order, or sizes that cannot be."""
+    from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - 60 ms, for who needs it
+
+    elf = ELFFile(file)
+    length = file.seek(0, io.SEEK_END)
+    count = elf.num_sections()
+    if not elf.little_endian or count > _MAX_SECTIONS:
+        raise ValueError
+    if count * elf["e_shentsize"] > length or (count and elf["e_shentsize"] < 40):
+        raise ValueError
+    return elf
+
+
+# -- debug sections -------------------------------------------------------------------------------
+
+
+def load(elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False) -> DebugFile | None:
+    """The debug sections of an open ELF file; None: it has none. ``split``: it is a ``.dwo``."""
+    from elftools.dwarf.dwarfinfo import (  # noqa: PLC0415 - see the package
+        DebugSectionDescriptor,
+        DwarfConfig,
+        DWARFInfo,
+    )
+
+    ending = ".dwo" if split else ""
+    data: dict[str, bytes] = {}
+    sections = list(elf.iter_sections()) if elf["e_type"] == "ET_REL" else []
+    for name in _SECTIONS:
+        content = _content(elf, name + ending, sections)
+        if content is not None:
+            data[name] = content
+    if ".debug_info" not in data or ".debug_abbrev" not in data:
+        return None
+    described = {
+        name: DebugSectionDescriptor(io.BytesIO(content), name, 0, len(content), 0)
+        for name, content in data.items()
+    }
+    unused = dict.fromkeys(
+        ("aranges", "frame", "loc", "ranges", "pubtypes", "pubnames", "addr", "loclists",
+         "rnglists", "sup")
+    )  # fmt: skip
+    given: dict[str, Any] = {f"debug_{name}_sec": None for name in unused}
+    for name in _SECTIONS:
+        given[f"{name[1:]}_sec"] = described.get(name)
+    dwarf = DWARFInfo(
+        DwarfConfig(True, elf.get_machine_arch(), elf.elfclass // 8), eh_frame_sec=None, **given
+    )
+    return DebugFile(
+        str(path),
+        dwarf,
+        data[".debug_info"],
+        data.get(".debug_types", b""),
+        data.get(".debug_str", b""),
+        data.get(".debug_line_str", b""),
+        data.get(".debug_str_offsets", b""),
+        elf.elfclass // 8,
+        budget,
+        split=split,
+    )
+
+
+def _content(elf: "ELFFile", name: str, sections: Sequence[Any]) -> bytes | None:
+    """The bytes of all sections of that name; None: there is none.
+
+    An object file has a .debug_info, or .debug_types, for each type unit: ``sections`` are all
+    that it has, and empty for another file.
+    """
+    names = {name, ".z" + name[1:]}
+    if not sections:
+        single = [elf.get_section_by_name(each) for each in sorted(names)]
+        found = [each for each in single if each is not None][:1]
+    else:
+        found = [each for each in sections if each.name in names]
+    found = [each for each in found if each["sh_type"] != "SHT_NOBITS"]
+    return b"".join(_section(elf, each, sections) for each in found) if found else None
+
+
+def _section(elf: "ELFFile", section: Any, sections: Sequence[Any]) -> bytes:
+    """A section's bytes, decompressed and, in an object file, relocated."""
+    from elftools.elf.relocation import (  # noqa: PLC0415 - see the package
+        RelocationHandler,
+        RelocationSection,
+    )
+
+    if section.data_size > _MAX_SECTION:
+        raise TooMuchError
+    if section.compressed and getattr(section, "_compression_type", "") != "ELFCOMPRESS_ZLIB":
+        raise ShmtuiError(
+            _(
+                "the debug information of {path} is compressed with zstd, which Python cannot "
+                "undo: undo it with objcopy --decompress-debug-sections"
+            ).format(path=getattr(elf.stream, "name", section.name))
+        )
+    data: bytes = section.data()
+    if (
+        section.name.startswith(".z") and data[:4] == b"ZLIB"
+    ):  # GNU's own way, before SHF_COMPRESSED
+        size = int.from_bytes(data[4:12], "big")
+        if size > _MAX_SECTION:
+            raise TooMuchError
+        data = zlib.decompressobj().decompress(data[12:], size)
+    if section.name not in _RELOCATED:
+        return data
+    index = next((at for at, each in enumerate(sections) if each is section), None)
+    relocations = next(
+        (each for each in sections
+         if isinstance(each, RelocationSection) and each["sh_info"] == index),
+        None,
+    )  # fmt: skip
+    if index is None or relocations is None:
+        return data
+    quick = _relocated(elf, data, relocations)
+    if quick is not None:
+        return quick
+    stream = io.BytesIO(data)
+    RelocationHandler(elf).apply_section_relocations(stream, relocations)
+    return stream.getvalue()
+
+
+_ABSOLUTE: Final = {"EM_X86_64": {1: 8, 10: 4}, "EM_AARCH64": {257: 8, 258: 4}}
+"""Bytes that R_X86_64_64 and _32, R_AARCH64_ABS64 and _ABS32 store: symbol plus addend."""
+
+
+def _relocated(elf: "ELFFile", data: bytes, relocations: Any) -> bytes | None:
+    """The section with relocations applied, where all are of the plain kinds; else None.
+
+    pyelftools takes 250 µs for each of the tens of thousands that a C++ object file has.
+    """
+    widths = _ABSOLUTE.get(elf["e_machine"])
+    symbols = elf.get_section(relocations["sh_link"])
+    if widths is None or not relocations.is_RELA() or elf.elfclass != 64:
+        return None
+    raw, table, result = relocations.data(), symbols.data(), bytearray(data)
+    for at, kind, symbol, addend in struct.iter_unpack("<QIIq", raw[: len(raw) // 24 * 24]):
+        width = widths.get(kind)
+        if width is None or at + width > len(result):
+            return None
+        value = struct.unpack_from("<Q", table, 24 * symbol + 8)[0]
+        result[at : at + width] = (value + addend).to_bytes(9, "little", signed=True)[:width]
+    return bytes(result)
+
+
+# -- separate files -------------------------------------------------------------------------------
+
+
+def build_id(elf: "ELFFile") -> str:
+    """The build-id in hexadecimal; empty where there is none."""
+    section = elf.get_section_by_name(".note.gnu.build-id")
+    if section is None or section["sh_size"] > 4096:
+        return ""
+    raw = section.data()
+    sizes = [int.from_bytes(raw[at : at + 4], "little") for at in (0, 4)]
+    if raw[12:16] != b"GNU\0" or not 2 <= sizes[1] <= 64:
+        return ""
+    return raw[16 : 16 + sizes[1]].hex()
+
+
+def separate_file(elf: "ELFFile", path: Path, roots: DebugRoots) -> Path | None:
+    """The file that holds the debug information of a stripped program; None: none is in place."""
+    identity = build_id(elf)
+    if identity:
+        for candidate in _by_build_id(identity, roots):
+            if _has_build_id(candidate, identity):
+                return candidate
+    link = elf.get_section_by_name(".gnu_debuglink")
+    if link is None or link["sh_size"] > 4096:
+        return None
+    raw = link.data()
+    name = os.fsdecode(raw.split(b"\0", 1)[0])
+    if not name or "/" in name or len(raw) < 8:
+        return None
+    checksum, folder = int.from_bytes(raw[-4:], "little"), path.resolve().parent
+    for place in (folder, folder / ".debug", roots.system / str(folder).lstrip("/")):
+        candidate = place / name
+        if candidate.resolve() != path.resolve() and _has_checksum(candidate, checksum):
+            return candidate
+    return None
+
+
+def _by_build_id(identity: str, roots: DebugRoots) -> tuple[Path, ...]:
+    return (
+        roots.system / ".build-id" / identity[:2] / f"{identity[2:]}.debug",
+        roots.cache / identity / "debuginfo",
+    )
+
+
+def _has_build_id(path: Path, identity: str) -> bool:
+    try:
+        with failures_told(path), opened(path) as file:
+            return build_id(elf_of(file)) == identity
+    except ShmtuiError:
+        return False
+
+
+def _has_checksum(path: Path, wanted: int) -> bool:
+    checksum = 0
+    try:
+        with opened(path) as file:
+            while block := file.read(1 << 20):
+                checksum = zlib.crc32(block, checksum)
+    except OSError:
+        return False
+    return checksum == wanted
+
+
+def alternative_file(elf: "ELFFile", path: Path, roots: DebugRoots) -> Path | None:
+    """What ``.gnu_debugaltlink`` names: a path and a build-id, which has to match."""
+    section = elf.get_section_by_name(".gnu_debugaltlink")
+    if section is None or section["sh_size"] > 4096:
+        return None
+    name, _zero, identity = section.data().partition(b"\0")
+    wanted = identity.hex()
+    candidates = [path.resolve().parent / os.fsdecode(name)]
+    if wanted:
+        candidates += _by_build_id(wanted, roots)
+        candidates.append(roots.system / ".dwz" / Path(os.fsdecode(name)).name)
+    return next((each for each in candidates if _has_build_id(each, wanted)), None)
+
+
+def split_file(unit: Unit, path: Path) -> Path | None:
+    """The ``.dwo`` that holds what a skeleton unit leaves out; None: the unit is whole."""
+    attributes = unit.section.top(unit).attributes
+    name = attributes.get("dwo_name") or attributes.get("GNU_dwo_name")
+    if not isinstance(name, str) or not name:
+        return None
+    folder = attributes.get("comp_dir")
+    places = [Path(str(folder or ".")) / name, path.resolve().parent / Path(name).name]
+    return next((place for place in places if place.is_file()), None)

@@ -1,0 +1,108 @@
+"""Headers and sources that lie beside the programs that map a segment, or in their working folder.
+
+They are compiled as ``--header`` compiles its file, and taken as likely: nothing says that the
+program was built from them. What is read is bounded, and nothing is written.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.layouts.options import LayoutOptions
+from shmtui.layouts.peers import Peers, executable
+from shmtui.layouts.struct_sources import TypeSource, said_when_slow
+from shmtui.snapshot import LayoutSource
+
+MOST_FILES: Final = 200
+MOST_BYTES: Final = 2_000_000
+SECONDS: Final = 3.0
+"""Compiling them takes no longer than this in all."""
+_HEADERS: Final = (".h", ".hpp", ".hh", ".hxx")
+_SOURCES: Final = (".c", ".cpp", ".cc", ".cxx")
+_WORDS: Final = (b"sem_t", b"pthread_mutex_t", b"sem_open", b"shm_open", b"interprocess_", b"mmap")
+"""A file without any of these words describes no shared memory."""
+
+
+def sources(peers: Peers, size: int, options: LayoutOptions) -> list[TypeSource]:
+    """The structs of the headers, or of the sources where no header has any."""
+    del size
+    waiting = _("compiling the headers beside {name} …").format(name=_program(peers))
+    with said_when_slow(options.progress, waiting):
+        return _compiled(peers, options)
+
+
+def _compiled(peers: Peers, options: LayoutOptions) -> list[TypeSource]:
+    from shmtui.layouts.compiler import read_file  # noqa: PLC0415 - heavy
+
+    deadline = time.monotonic() + SECONDS
+    for suffixes in (_HEADERS, _SOURCES):
+        found = []
+        for path in _files(peers, suffixes):
+            if time.monotonic() > deadline:
+                break
+            try:
+                structs = read_file(
+                    path, peers.libc, options.include, options.define, options.compiler
+                )
+            except ShmtuiError:
+                continue
+            found.append(TypeSource(structs, LayoutSource.NEARBY, str(path), str(path)))
+        if any(source.structs for source in found):
+            return found
+    return []
+
+
+def _program(peers: Peers) -> str:
+    return next((Path(own).name for pid in sorted(peers.maps) if (own := executable(pid))), "")
+
+
+def _files(peers: Peers, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Files with such names whose words are of shared memory, those beside the programs first."""
+    left, room = MOST_FILES, MOST_BYTES
+    for folder in _folders(peers):
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        for name in names:
+            if not name.endswith(suffixes):
+                continue
+            left -= 1
+            path = Path(folder, name)
+            text = _read(path, room) if left >= 0 else None
+            if text is None:
+                continue
+            room -= len(text)
+            if suffixes is _HEADERS or any(word in text for word in _WORDS):
+                yield path
+
+
+def _read(path: Path, room: int) -> bytes | None:
+    """The bytes of a regular file; None where it is none, is too long or may not be read."""
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > room:
+            return None
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _folders(peers: Peers) -> list[str]:
+    """The folders of the programs and their working folders, each once."""
+    found: dict[str, None] = {}
+    for pid in sorted(peers.maps):
+        own = executable(pid)
+        if own:
+            found[str(Path(own).parent)] = None
+        try:
+            found[str(Path(f"/proc/{pid}/cwd").readlink())] = None
+        except OSError:
+            continue
+    system = ("/usr/bin", "/bin", "/usr/sbin", "/")
+    return [folder for folder in found if folder not in system]

@@ -1,0 +1,112 @@
+"""The programs that map a segment: their C library, word size, threads and named semaphores."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.layouts.vocabulary import roles_by_name
+from shmtui.procfs.maps import Mapping, mappers, named_semaphores_of
+from shmtui.procfs.process import process_name, thread_count
+from shmtui.procfs.process_libc import libc_of
+from shmtui.shm.libc import Libc, running_libc
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import FileIdentity
+
+_ELF: Final = b"\x7fELF"
+_CLASS_32: Final = 1
+"""The byte behind the magic number of a 32-bit file (elf(5), EI_CLASS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The processes that map a segment, as far as this user can see."""
+
+    maps: MappingOf[int, tuple[Mapping, ...]]
+    """By PID."""
+    libcs: frozenset[Libc]
+    narrow: tuple[int, ...]
+    """PIDs of 32-bit programs: their ``sem_t`` and ``long`` differ from those of the others."""
+    folder: str
+
+    @classmethod
+    def of(cls, identity: FileIdentity, folder: str) -> "Peers":
+        """Those that map the file now."""
+        return cls._of(mappers(identity), folder)
+
+    @classmethod
+    def among(cls, pids: Iterable[int], folder: str) -> "Peers":
+        """Processes that are known to map the file; where in memory is not looked up."""
+        return cls._of(dict.fromkeys(pids, ()), folder)
+
+    @classmethod
+    def _of(cls, maps: MappingOf[int, tuple[Mapping, ...]], folder: str) -> "Peers":
+        libcs = frozenset(libc for pid in maps if (libc := libc_of(pid)) is not None)
+        return cls(maps, libcs, tuple(pid for pid in sorted(maps) if is_32_bit(pid)), folder)
+
+    @property
+    def libc(self) -> Libc:
+        """Their C library; this interpreter's where none is known, or they differ."""
+        return next(iter(self.libcs)) if len(self.libcs) == 1 else running_libc()
+
+    @property
+    def threads(self) -> int:
+        """How many threads they have, at least 1."""
+        return max(sum(thread_count(pid) for pid in self.maps), 1)
+
+    @property
+    def semaphores(self) -> tuple[str, ...]:
+        """Named semaphores that they map, too."""
+        names: set[str] = set()
+        for pid in self.maps:
+            names.update(named_semaphores_of(pid, self.folder))
+        return tuple(sorted(names))
+
+    @property
+    def semaphore_roles(self) -> tuple[tuple[SemaphoreRole, str], ...]:
+        """Those semaphores whose names tell a role."""
+        return roles_by_name(list(self.semaphores))
+
+    def require_one_word_size(self, segment: str) -> tuple[str, ...]:
+        """What disputes a layout of 64-bit programs, where some of them are 32-bit programs.
+
+        ShmtuiError: all of them are, so that no layout of a 64-bit program is theirs.
+        """
+        if not self.narrow:
+            return ()
+        pid = self.narrow[0]
+        facts = {"pid": pid, "program": process_name(pid), "name": segment}
+        if len(self.narrow) == len(self.maps):
+            raise ShmtuiError(
+                _(
+                    "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so that a "
+                    "layout of 64-bit programs is not that of {name}; --raw shows the bytes"
+                ).format(**facts)
+            )
+        return (
+            _(
+                "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so that it finds "
+                "its fields elsewhere; the layout is that of the 64-bit programs"
+            ).format(**facts),
+        )
+
+
+def is_32_bit(pid: int) -> bool:
+    """Whether ``pid`` runs a 32-bit program; False where this user may not know."""
+    try:
+        with open(f"/proc/{pid}/exe", "rb", buffering=0) as file:
+            start = file.read(5)
+    except OSError:
+        return False
+    return start[:4] == _ELF and start[4:] == bytes([_CLASS_32])
+
+
+def executable(pid: int) -> str:
+    """The path of the program that ``pid`` runs; empty where this user may not know."""
+    try:
+        return str(Path(f"/proc/{pid}/exe").readlink())
+    except OSError:
+        return ""

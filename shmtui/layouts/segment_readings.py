@@ -1,0 +1,94 @@
+"""Readings of a segment for telling layouts apart: each of one moment, until enough is told."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.layouts.role_evidence import Reading
+from shmtui.shm.layout import Layout
+from shmtui.shm.libc import Libc
+from shmtui.shm.segment import open_readonly, segment_path
+from shmtui.shm.segment_reader import SegmentReader, read_semaphore_file, state_spans
+from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
+
+INTERVAL: Final = 0.004
+"""Seconds between two readings."""
+_AGREE: Final = 8
+"""Readings of the semaphores beside the segment, until two in a row are the same."""
+_WHOLE: Final = 1 << 16
+"""Up to this size, in bytes, the slots are read, too."""
+_INDICES: Final = 4096
+"""Bytes that are read of a segment that holds the indices."""
+
+
+class SegmentReadings:
+    """Reads stretches of a segment with its named semaphores and the segment of its indices."""
+
+    def __init__(
+        self,
+        reader: SegmentReader,
+        libc: Libc,
+        spans: Sequence[tuple[int, int]],
+        names: Sequence[str] = (),
+        index_segment: str = "",
+    ) -> None:
+        self._reader = reader
+        self._libc = libc
+        self._spans = list(spans)
+        self._names = names
+        self._index_segment = index_segment
+
+    @classmethod
+    def of_layout(cls, reader: SegmentReader, layout: Layout) -> "SegmentReadings":
+        """Readings of all that ``layout`` covers; of a large one without its slots."""
+        names = [name for _role, name in layout.names]
+        spans = [(0, layout.size)] if layout.size <= _WHOLE else state_spans(layout)
+        return cls(reader, layout.libc, spans, names, layout.index_segment)
+
+    def read(self) -> Reading:
+        """One reading. Semaphores in files of their own are read before and after the segment,
+        until they are the same.
+        """
+        before = self._words()
+        for _attempt in range(_AGREE if self._names else 1):
+            raws = self._reader.read_stable(self._spans)
+            after = self._words()
+            if after == before:
+                break
+            before = after
+        parts = tuple((start, raw) for (start, _size), raw in zip(self._spans, raws, strict=True))
+        return Reading(parts, before, self._indices())
+
+    def until(self, seconds: float) -> Iterator[Reading]:
+        """Readings that differ from the one before, for ``seconds``; the first one in any case."""
+        deadline = time.monotonic() + seconds
+        last = self.read()
+        yield last
+        while time.monotonic() < deadline:
+            time.sleep(INTERVAL)
+            reading = self.read()
+            if reading != last:
+                yield reading
+                last = reading
+
+    def _words(self) -> tuple[tuple[str, SemaphoreWords], ...]:
+        words = []
+        for name in self._names:
+            raw = read_semaphore_file(named_semaphore_path(name, self._reader.folder))
+            if len(raw) >= 12:
+                words.append((name, decode(raw, self._libc)))
+        return tuple(words)
+
+    def _indices(self) -> bytes:
+        if not self._index_segment:
+            return b""
+        try:
+            fd = open_readonly(segment_path(self._index_segment, self._reader.folder))
+        except ShmtuiError:
+            return b""
+        try:
+            return os.pread(fd, _INDICES, 0)
+        finally:
+            os.close(fd)

@@ -1,0 +1,206 @@
+"""What the values of a ring say about its layout: the right reading always stays, others go."""
+
+import struct
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shmtui.layouts.role_evidence import (
+    Reading,
+    contradiction,
+    excess,
+    judge_capacity,
+    judge_direction,
+    judge_last,
+    possible,
+    swapped,
+    values_of,
+)
+from shmtui.shm.layout import ITEM_TYPES, Layout, seed_layout
+from shmtui.shm.libc import Libc
+
+LIBC = Libc.GLIBC
+
+
+@dataclass
+class Ring:
+    """A ring that threads move through one step at a time, by the standard protocol."""
+
+    slots: int
+    counts: bool = False
+    first: int = 0
+    """What both indices hold before the first item; -1 where they hold the last slot used."""
+    in_: int = 0
+    out: int = 0
+    mutex: int = 1
+    free: int = 0
+    full: int = 0
+
+    def __post_init__(self) -> None:
+        self.in_ = self.out = self.first
+        self.free = self.slots
+
+    def moved(self, index: int) -> int:
+        return index + 1 if self.counts else (index + 1) % self.slots
+
+    def reading(self, layout: Layout) -> Reading:
+        raw = bytearray(layout.size)
+        assert layout.in_ is not None
+        assert layout.out is not None
+        struct.pack_into("<i", raw, layout.in_, self.in_)
+        struct.pack_into("<i", raw, layout.out, self.out)
+        places = (layout.mutex, layout.empty, layout.full)
+        for at, value in zip(places, (self.mutex, self.free, self.full), strict=True):
+            assert at is not None
+            struct.pack_into("<3I", raw, at, value, 0, 0x80)
+        return Reading.whole(bytes(raw))
+
+
+class Thread:
+    """A producer or a consumer, between two of its four steps."""
+
+    def __init__(self, *, producer: bool) -> None:
+        self.producer = producer
+        self.at = 0
+
+    def step(self, ring: Ring) -> None:
+        """One step, if it does not block: permit, mutex, index and unlock, post."""
+        take, give = ("free", "full") if self.producer else ("full", "free")
+        if self.at == 0 and getattr(ring, take):
+            setattr(ring, take, getattr(ring, take) - 1)
+        elif self.at == 1 and ring.mutex:
+            ring.mutex = 0
+        elif self.at == 2:
+            if self.producer:
+                ring.in_ = ring.moved(ring.in_)
+            else:
+                ring.out = ring.moved(ring.out)
+            ring.mutex = 1
+        elif self.at == 3:
+            setattr(ring, give, getattr(ring, give) + 1)
+        else:
+            return
+        self.at = (self.at + 1) % 4
+
+
+def readings(ring: Ring, layout: Layout, steps: list[int], threads: int) -> list[Reading]:
+    """The states that the threads go through when they step in that order."""
+    crew = [Thread(producer=number % 2 == 0) for number in range(threads)]
+    found = [ring.reading(layout)]
+    for step in steps:
+        crew[step % threads].step(ring)
+        found.append(ring.reading(layout))
+    return found
+
+
+orders = st.lists(st.integers(0, 7), min_size=1, max_size=80)
+
+
+@given(st.integers(1, 9), orders, st.integers(2, 6), st.booleans())
+def test_the_right_direction_is_never_dropped(
+    slots: int, steps: list[int], threads: int, counts: bool
+) -> None:
+    """Whatever the threads do by the protocol, and whoever holds what when they are read."""
+    layout = seed_layout(slots, ITEM_TYPES["int32"], LIBC)
+    seen = readings(Ring(slots, counts=counts), layout, steps, threads)
+    assert all(excess(layout, values_of(layout, reading)) == 0 for reading in seen)
+    assert all(possible(layout, values_of(layout, reading), threads) for reading in seen)
+    for named in (layout, swapped(layout)):
+        verdict = judge_direction(named, seen)
+        assert layout in (verdict.layout, *verdict.others)
+        assert verdict.kept
+
+
+@given(st.integers(3, 9), orders, st.integers(2, 6))
+def test_what_moved_tells_the_direction(slots: int, steps: list[int], threads: int) -> None:
+    """Once one item is there and everybody rests, the other reading is contradicted."""
+    layout = seed_layout(slots, ITEM_TYPES["int32"], LIBC)
+    ring = Ring(slots)
+    producer = Thread(producer=True)
+    seen = [ring.reading(layout)]
+    for _step in range(4):
+        producer.step(ring)
+        seen.append(ring.reading(layout))
+    verdict = judge_direction(swapped(layout), seen)
+    assert verdict.layout == layout
+    assert not verdict.others
+
+
+def test_an_empty_ring_tells_nothing() -> None:
+    """Both readings stand, and the one that is shown is the one by name."""
+    layout = seed_layout(5, ITEM_TYPES["int32"], LIBC)
+    verdict = judge_direction(layout, [Ring(5).reading(layout)])
+    assert verdict.layout == layout
+    assert verdict.others == (swapped(layout),)
+
+
+def test_counters_that_move_after_the_post() -> None:
+    """A reader may be ahead for a moment; the direction that is billions of items apart goes."""
+    layout = seed_layout(8, ITEM_TYPES["int32"], LIBC)
+    layout = replace(layout, index_code="I")
+    seen = []
+    for in_, out, free, full in ((30, 32, 6, 0), (33, 32, 7, 0), (36, 33, 3, 4)):
+        ring = Ring(8)
+        ring.in_, ring.out, ring.free, ring.full = in_, out, free, full
+        seen.append(ring.reading(layout))
+    for named in (layout, swapped(layout)):
+        verdict = judge_direction(named, seen)
+        assert not verdict.kept
+        assert verdict.layout == layout
+
+
+@given(st.integers(3, 9), orders, st.integers(2, 6))
+def test_the_last_slot_used(slots: int, steps: list[int], threads: int) -> None:
+    """``in`` that holds the slot written last is known by -1, and by items that are one short."""
+    layout = seed_layout(slots, ITEM_TYPES["int32"], LIBC)
+    ring = Ring(slots)
+    ring.in_ = -1
+    steps = [0, 0, 0, 0, *steps]
+    seen = readings(ring, layout, steps, threads)
+    found = judge_last(layout, seen)
+    assert found is not None
+    assert found.last == ("in",)
+
+
+@given(st.integers(1, 9), orders, st.integers(2, 6))
+def test_a_plain_ring_is_never_taken_for_one_of_last_slots(
+    slots: int, steps: list[int], threads: int
+) -> None:
+    """By the protocol no reading contradicts it, so that nothing else is looked for."""
+    layout = seed_layout(slots, ITEM_TYPES["int32"], LIBC)
+    assert judge_last(layout, readings(Ring(slots), layout, steps, threads)) is None
+
+
+@given(st.integers(1, 9), st.integers(1, 9), orders, st.integers(2, 4))
+def test_how_many_slots_are_used(used: int, more: int, steps: list[int], threads: int) -> None:
+    """A member that says how many slots are used is believed; one that counts items is not."""
+    layout = seed_layout(used + more, ITEM_TYPES["int32"], LIBC)
+    used = max(used, threads)
+    if used >= layout.slots:
+        return
+    seen = readings(Ring(used), layout, steps, threads)
+    if more >= threads:
+        assert judge_capacity(layout, used, seen[:1]).slots == used
+    whole = readings(Ring(layout.slots), layout, steps, threads)
+    assert judge_capacity(layout, used, whole[:1]).slots == layout.slots
+
+
+@pytest.mark.parametrize(("mutex", "empty", "full"), [("full", "empty", "mutex"), ("empty", "mutex", "full")])  # fmt: skip
+def test_another_order_of_semaphores(mutex: str, empty: str, full: str) -> None:
+    """Values that never fit the order given, and always fit another one."""
+    layout = seed_layout(5, ITEM_TYPES["int32"], LIBC)
+    places = {"mutex": layout.mutex, "empty": layout.empty, "full": layout.full}
+    real = replace(layout, mutex=places[mutex], empty=places[empty], full=places[full])
+    seen = readings(Ring(5), real, [0, 0, 0, 0, 0, 0, 0, 0], 2)
+    assert contradiction(layout, seen, 2) == real
+    assert contradiction(real, seen, 2) is None
+
+
+def test_an_overflown_mutex_is_no_other_order() -> None:
+    """A value that is wrong in every order is for the findings to say."""
+    layout = seed_layout(5, ITEM_TYPES["int32"], LIBC)
+    ring = Ring(5)
+    ring.mutex = 2
+    assert contradiction(layout, [ring.reading(layout)], 2) is None

@@ -1,0 +1,553 @@
+"""Where the types of a segment are found when the user says nothing, and what refuses a header."""
+
+import contextlib
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from shmtui.errors import ShmtuiError
+from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
+from shmtui.layouts.quick_types import QuickTypes
+from shmtui.layouts.resolve import resolve
+from shmtui.monitor.discovery import discover
+from shmtui.monitor.sampler import Sampler
+from shmtui.session.opener import AttachOptions, SegmentOpener
+from shmtui.shm.segment import SHM_DIR, segment_path, unlink_segment
+from shmtui.shm.segment_reader import SegmentReader
+from shmtui.snapshot import LayoutSource
+from tests.compiling import Compiler, require
+from tests.program import run_shmtui, stat_json
+from tests.waiting import poll
+
+RING: Final = """\
+#include <semaphore.h>
+typedef struct { int id, pages; } Job;
+typedef struct { Job jobs[6]; int in, out; sem_t mutex, empty, full; } Fila;
+"""
+PROGRAM: Final = """\
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "%(header)s"
+/* makes NAME, puts ITEMS in, and waits for its input to end */
+int main(int argc, char **argv) {
+    %(type)s *b;
+    int fd = shm_open(argv[1], O_CREAT | O_RDWR, 0600), size = %(size)s;
+    if (ftruncate(fd, size)) return 1;
+    b = (%(type)s *)mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    %(start)s
+    write(1, "r", 1);
+    char c;
+    while (read(0, &c, 1) > 0) {
+        %(step)s
+        write(1, "d", 1);
+    }
+    return 0;
+}
+"""
+FILA: Final = {
+    "header": "fila.h",
+    "type": "Fila",
+    "size": "sizeof *b",
+    "start": "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 4); sem_init(&b->full, 1, 2);"
+    " b->in = 2; b->jobs[0].id = 7; b->jobs[1].id = 8;",
+    "step": "",
+}
+
+
+@dataclass(slots=True)
+class Program:
+    """A program that maps a segment and waits."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+    def step(self, letter: bytes = b"s") -> None:
+        """Have it do its step, and wait until it has."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(letter)
+        self.process.stdin.flush()
+        self.process.stdout.read(1)
+
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def start(tmp_path: Path, new_name: Callable[[], str]) -> Iterator[Start]:
+    """Compiles a program of a header and starts it; its folder is not the header's."""
+    started: list[Program] = []
+
+    def run(
+        header: str = RING, words: dict[str, str] | None = None, *flags: str,
+        compiler: str = "gcc", suffix: str = ".c", name: str | None = None,
+        program: str = "produtor",
+    ) -> Program:  # fmt: skip
+        facts = {**FILA, **(words or {})}
+        source = tmp_path / f"source{len(started)}"
+        source.mkdir()
+        (source / facts["header"]).write_text(header)
+        (source / f"{program}{suffix}").write_text(PROGRAM % facts)
+        folder = tmp_path / f"bin{len(started)}"
+        folder.mkdir()
+        require(compiler)
+        built = Compiler(folder, compiler).program(source / f"{program}{suffix}", *flags)
+        segment = name or new_name()
+        process = subprocess.Popen(
+            [built, segment], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder
+        )
+        running = Program(segment, process)
+        started.append(running)
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"r"
+        return running
+
+    yield run
+    for each in started:
+        each.process.kill()
+        each.process.communicate()
+        unlink_segment(each.name)
+
+
+def resolved(name: str, **said: Any) -> ResolvedLayout:
+    reader = SegmentReader(name)
+    try:
+        return resolve(reader, LayoutOptions(**said))
+    finally:
+        reader.close()
+
+
+def folder_of(program: Program) -> Path:
+    return Path(f"/proc/{program.process.pid}/cwd").readlink()
+
+
+def header_of(program: Program) -> Path:
+    number = folder_of(program).name.removeprefix("bin")
+    return folder_of(program).parent / f"source{number}" / "fila.h"
+
+
+# -- debug information --------------------------------------------------------------------------
+
+
+def test_a_program_with_debug_information_needs_no_option(start: Start) -> None:
+    """The struct, its items by name, and where that is known from."""
+    program = start(RING, None, "-g")
+    record = stat_json(program.name)
+    assert record["layout"]["source"] == "debug-info"
+    assert record["layout"]["origin"] == "produtor"
+    assert record["layout"]["item_type"] == "Job"
+    assert record["layout"]["offsets"]["in"] == 48
+    assert record["slots"][1]["value"] == {"id": 8, "pages": 0}
+    assert not record["layout"]["assumed"]
+    text = run_shmtui("stat", program.name).stdout
+    assert "layout: from the debug information of produtor" in text
+
+
+def test_stripped_with_its_debug_file_in_place(start: Start, tmp_path: Path) -> None:
+    """A link to a file beside the program is followed, while the program runs."""
+    require("objcopy")
+    program = start(RING, None, "-g")
+    binary = folder_of(program) / "produtor"
+    debug = binary.with_name("produtor.debug")
+    running = binary.with_name("stripped")
+    subprocess.run(["objcopy", "--only-keep-debug", binary, debug], check=True)
+    subprocess.run(["objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", binary, running], check=True)  # fmt: skip
+    program.process.kill()
+    program.process.wait()
+    binary.unlink()
+    process = subprocess.Popen(
+        [running, program.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/"
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.read(1)
+        found = resolved(program.name)
+        assert found.source is LayoutSource.DEBUG_INFO
+        assert found.origin == "stripped"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_template_of_cpp(start: Start) -> None:
+    """Its name is the one of the program."""
+    header = """\
+#include <atomic>
+#include <semaphore.h>
+namespace ipc {
+template <class T, int N> struct Ring { T data[N]; std::atomic<int> in, out; sem_t mutex, empty, full; };
+}
+typedef ipc::Ring<double, 12> Channel;
+"""
+    words = {
+        "type": "Channel",
+        "start": "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 12); sem_init(&b->full, 1, 0);",
+    }
+    program = start(header, words, "-g", compiler="g++", suffix=".cpp")
+    found = resolved(program.name)
+    assert found.source is LayoutSource.DEBUG_INFO
+    assert found.layout is not None
+    assert (found.layout.slots, found.layout.item.name) == (12, "double")
+    header_path = header_of(program)
+    by_header = resolved(program.name, header=header_path, struct="ipc::Ring<double, 12>")
+    assert by_header.layout == found.layout
+
+
+def test_several_structs_that_fit_are_a_short_list(start: Start) -> None:
+    """With the option that picks each; one of them given settles it."""
+    header = (
+        RING + "typedef struct { long data[6]; int in, out; sem_t full, empty, mutex; } Outra;\n"
+    )
+    words = {"start": FILA["start"] + "volatile Outra outra; outra.in = 1;"}
+    program = start(header, words, "-g")
+    with pytest.raises(AmbiguousLayoutError, match="several structs fit") as refusal:
+        resolved(program.name)
+    binary = folder_of(program) / "produtor"
+    assert f"--header {binary}:Fila, --header {binary}:Outra" in str(refusal.value)
+    assert resolved(program.name, header=binary, struct="Fila").layout is not None
+
+
+def test_programs_that_disagree_are_a_short_list(start: Start) -> None:
+    """Two programs of one segment whose structs differ: neither is taken."""
+    first = start(RING, None, "-g")
+    other = RING.replace("mutex, empty, full", "full, empty, mutex")
+    start(other, None, "-g", name=first.name, program="consumidor")
+    with pytest.raises(AmbiguousLayoutError, match=r"produtor:Fila.*consumidor:Fila"):
+        resolved(first.name)
+
+
+def test_the_users_word_goes_before_debug_information(start: Start) -> None:
+    """A layout that the user says is taken; where a program says another, that is said."""
+    program = start(RING, None, "-g")
+    spec = "data=0:12xint32,in=48:int32,out=52,mutex=56,empty=88,full=120"
+    found = resolved(program.name, layout=spec)
+    assert not found.assumptions
+    swapped = resolved(program.name, layout=spec.replace("mutex=56", "mutex=88").replace("empty=88", "empty=56"))  # fmt: skip
+    assert "the debug information of produtor says otherwise: 6 × Job" in swapped.assumptions[0]
+    assert found.source is LayoutSource.OPTIONS
+    assert found.layout is not None
+    assert found.layout.slots == 12
+
+
+# -- headers nearby -----------------------------------------------------------------------------
+
+
+def test_a_header_beside_the_program_is_likely(start: Start) -> None:
+    """Taken where the program has no debug information, and named."""
+    program = start(RING)
+    header = folder_of(program) / "fila.h"
+    header.write_text(RING)
+    found = resolved(program.name)
+    assert found.source is LayoutSource.NEARBY
+    assert found.origin == str(header)
+    assert found.assumed
+    assert any(str(header) in words for words in found.assumptions)
+    text = run_shmtui("stat", program.name).stdout
+    assert f"layout: from {header}" in text
+
+
+def test_a_source_beside_the_program_does_too(start: Start) -> None:
+    """One file may hold everything."""
+    program = start(RING)
+    (folder_of(program) / "produtor.c").write_text(
+        RING + "int main(void) { sem_open(0, 0); return 0; }\n"
+    )
+    found = resolved(program.name)
+    assert found.source is LayoutSource.NEARBY
+
+
+@pytest.mark.parametrize("what", ["another size", "no C", "a FIFO", "a link to nowhere", "huge"])
+def test_files_that_tell_nothing_are_passed_over(start: Start, what: str) -> None:
+    """Whatever lies beside the program: it is neither waited for nor believed."""
+    import os
+
+    program = start(RING)
+    header = folder_of(program) / "a.h"
+    match what:
+        case "another size":
+            header.write_text(RING.replace("[6]", "[60]"))
+        case "no C":
+            header.write_bytes(bytes(range(256)))
+        case "a FIFO":
+            os.mkfifo(header)
+        case "a link to nowhere":
+            header.symlink_to("/nowhere")
+        case "huge":
+            header.write_bytes(b"/" * 3_000_000)
+    with contextlib.suppress(AmbiguousLayoutError):
+        assert resolved(program.name).source is not LayoutSource.NEARBY
+
+
+# -- sizes --------------------------------------------------------------------------------------
+
+
+def test_data_behind_the_struct_refuses_the_header(start: Start) -> None:
+    """Both numbers are said; zeros behind it are a page's rest; naming the struct insists."""
+    program = start(RING, {"size": "4096"})
+    header = header_of(program)
+    assert resolved(program.name, header=header).layout is not None
+    with open(segment_path(program.name), "r+b") as file:
+        file.seek(600)
+        file.write(b"more")
+    with pytest.raises(ShmtuiError, match=r"is 4096 bytes, and holds data behind the 152 of Fila"):
+        resolved(program.name, header=header)
+    assert resolved(program.name, header=header, struct="Fila").layout is not None
+
+
+def test_semaphores_elsewhere_refuse_the_header(start: Start) -> None:
+    """The struct has them at places where the segment has none, and it has some elsewhere."""
+    program = start(RING)
+    header = folder_of(program) / "other.h"
+    header.write_text(RING.replace("jobs[6]", "jobs[7]").replace("in, out", "in, out; char c[8]"))
+    other = RING.replace("Job jobs[6]; int in, out; sem_t mutex, empty, full;",
+                         "sem_t mutex, empty, full; int in, out; int jobs[12];")  # fmt: skip
+    header.write_text(other)
+    with pytest.raises(ShmtuiError, match="has semaphores at 0, 32, 64"):
+        resolved(program.name, header=header)
+
+
+def test_slots_that_the_bytes_contradict_are_refused(start: Start) -> None:
+    """Semaphores in another order, or elsewhere: said, with the layout that fits."""
+    header = RING.replace("Job jobs[6]", "int jobs[6]").replace(
+        "mutex, empty, full;", "full, empty, mutex;"
+    )
+    program = start(header, {"start": FILA["start"].replace("jobs[0].id", "jobs[0]").replace("jobs[1].id", "jobs[1]")})  # fmt: skip
+    with pytest.raises(ShmtuiError, match="contradict the exercise's order of semaphores") as told:
+        resolved(program.name, slots=6)
+    option = str(told.value).split("--layout ")[1].split()[0]
+    layout = resolved(program.name, layout=option).layout
+    assert layout is not None
+    assert layout.mutex == 96
+    with pytest.raises(ShmtuiError, match="has shared semaphores at"):
+        resolved(program.name, slots=2)
+
+
+def test_a_capacity_below_the_array(start: Start) -> None:
+    """The member that says how many slots are used is believed where the permits agree."""
+    header = RING.replace("int in, out;", "int size, in, out;").replace("jobs[6]", "jobs[10]")
+    words = {"start": FILA["start"] + "b->size = 6;"}
+    program = start(header, words)
+    found = resolved(program.name, header=header_of(program))
+    assert found.layout is not None
+    assert found.layout.slots == 6
+    said = resolved(program.name, header=header_of(program), slots=10)
+    assert said.layout is not None
+    assert said.layout.slots == 10
+
+
+def test_a_count_is_no_capacity(start: Start) -> None:
+    """A member of that name that counts the items changes nothing."""
+    header = RING.replace("int in, out;", "int size, in, out;")
+    program = start(header, {"start": FILA["start"] + "b->size = 2;"})
+    found = resolved(program.name, header=header_of(program))
+    assert found.layout is not None
+    assert found.layout.slots == 6
+
+
+def test_a_pool_of_bytes_is_cut_into_items(start: Start) -> None:
+    """Its length and its items are said beside the header, or by a member."""
+    header = """\
+#include <stdint.h>
+typedef struct { uint64_t capacity; int64_t writer_idx, reader_idx; uint8_t data[]; } Fila;
+"""
+    words = {"size": "sizeof *b + 80", "start": "b->capacity = 4; b->writer_idx = 3;"}
+    program = start(header, words)
+    for slots in (None, 4):
+        found = resolved(program.name, header=header_of(program), item="char[20]", slots=slots)
+        assert found.layout is not None
+        assert (found.layout.slots, found.layout.item.name) == (4, "char[20]")
+
+
+# -- roles --------------------------------------------------------------------------------------
+
+BOTH_WAYS: Final = [
+    ("head", "tail"), ("tail", "head"), ("front", "rear"), ("rear", "front"), ("inicio", "fim"),
+    ("fim", "inicio"), ("rp", "wp"), ("wp", "rp"), ("start", "end"), ("end", "start"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("in_", "out"), BOTH_WAYS)
+def test_names_that_are_used_both_ways(start: Start, in_: str, out: str) -> None:
+    """The values tell which way it is; while the ring is empty nothing may be built on it."""
+    header = RING.replace("int in, out;", f"int {in_}, {out};")
+    begin = "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 6); sem_init(&b->full, 1, 0);"
+    step = f"sem_wait(&b->empty); b->{in_} = (b->{in_} + 1) % 6; sem_post(&b->full);"
+    program = start(header, {"start": begin, "step": step})
+    options: dict[str, Any] = {"header": header_of(program)}
+    open_ = resolved(program.name, **options)
+    assert open_.disputes
+    assert set(open_.by_convention) in ({f"in={in_}", f"out={out}"}, {f"in={out}", f"out={in_}"})
+    with pytest.raises(ShmtuiError, match="no worker can join"):
+        join(program.name, LayoutOptions(**options))
+    given = resolved(program.name, **options, mapping=(("in", in_), ("out", out)))
+    assert not given.disputes
+    program.step()
+    found = resolved(program.name, **options)
+    assert not found.assumed
+    assert found.layout == given.layout
+
+
+def join(name: str, options: LayoutOptions) -> None:
+    """Attach to a segment so that workers may join."""
+    opener = SegmentOpener(AttachOptions(name=name, layout=options, write=True))
+    try:
+        opener.open(name)
+    finally:
+        opener.close()
+
+
+def test_the_direction_is_settled_while_it_is_watched(start: Start) -> None:
+    """Attached to an empty ring, the first item decides."""
+    header = RING.replace("int in, out;", "int head, tail;")
+    begin = "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 6); sem_init(&b->full, 1, 0);"
+    step = "sem_wait(&b->empty); b->tail = (b->tail + 1) % 6; sem_post(&b->full);"
+    program = start(header, {"start": begin, "step": step})
+    sampler = Sampler(program.name, LayoutOptions(header=header_of(program)))
+    try:
+        snapshot = sampler.sample()
+        assert snapshot.layout.disputed
+        assert snapshot.layout.by_convention
+        program.step()
+        snapshot = sampler.sample()
+        assert not snapshot.layout.disputed
+        assert (snapshot.in_, snapshot.out) == (1, 0)
+        assert snapshot.layout.offsets.in_ == 52
+        assert snapshot.occupancy == 1
+    finally:
+        sampler.close()
+
+
+def test_the_last_slot_used(start: Start) -> None:
+    """A program whose indices begin at -1 is understood, and that is said."""
+    header = RING.replace("int in, out;", "int in; int out;")
+    begin = (
+        "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 6); sem_init(&b->full, 1, 0);"
+        " b->in = -1;"
+    )
+    step = "sem_wait(&b->empty); b->in = (b->in + 1) % 6; sem_post(&b->full);"
+    program = start(header, {"start": begin, "step": step})
+    sampler = Sampler(program.name, LayoutOptions(header=header_of(program)))
+    try:
+        assert sampler.layout is not None
+        assert sampler.layout.last == ("in",)
+        program.step()
+        snapshot = sampler.sample()
+        assert (snapshot.in_, snapshot.out, snapshot.occupancy) == (1, 0, 1)
+        assert "last" in " ".join(snapshot.layout.assumptions)
+    finally:
+        sampler.close()
+
+
+def test_indices_that_the_programs_keep_to_themselves(start: Start) -> None:
+    """Slots and semaphores are a layout; what waits on what is told, and no repair is offered."""
+    header = RING.replace("int in, out;", "")
+    begin = "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 6); sem_init(&b->full, 1, 0);"
+    program = start(header, {"start": begin})
+    record = stat_json(program.name, "--header", str(header_of(program)))
+    assert record["layout"]["slots"] == 6
+    assert record["layout"]["offsets"]["in"] is None
+    assert record["in"] is None
+    assert record["semaphores"]["empty"]["value"] == 6
+    assert record["health"]["status"] == "unknown"
+    text = run_shmtui("stat", program.name, "--header", str(header_of(program)))
+    assert text.returncode == 0, text.stderr
+    with pytest.raises(ShmtuiError, match="no worker can join"):
+        join(program.name, LayoutOptions(header=header_of(program)))
+
+
+def test_indices_in_another_segment(start: Start, new_name: Callable[[], str]) -> None:
+    """A header tells both structs; a layout is written with the segment's name."""
+    import struct
+
+    header = "struct pointers { int in, out; };\nstruct operation { int id; char status; };\n"
+    words = {
+        "type": "struct operation", "size": "40",
+        "start": "b[0].id = 7; b[0].status = 'C'; b[1].id = 8; b[1].status = 'C';",
+    }  # fmt: skip
+    program = start(header, words)
+    indices = new_name()
+    Path(segment_path(indices)).write_bytes(struct.pack("<2i", 2, 0))
+    try:
+        record = stat_json(
+            program.name, "--header", str(header_of(program)), "--index-segment", indices
+        )
+        assert (record["in"], record["out"], record["layout"]["slots"]) == (2, 0, 5)
+        assert record["layout"]["index_segment"] == indices
+        assert record["slots"][1]["value"] == {"id": 8, "status": 67}
+        spec = f"data=0:5xbyte[8],in={indices}:0,out={indices}:4"
+        record = stat_json(program.name, "--layout", spec)
+        assert (record["in"], record["out"], record["occupancy"]) == (2, 0, 2)
+    finally:
+        unlink_segment(indices)
+
+
+# -- 32-bit programs ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> str:
+    """The flag that builds 32-bit programs; skips where there is no such library."""
+    (tmp_path / "try.c").write_text("#include <semaphore.h>\nint main(void) { return 0; }\n")
+    done = subprocess.run(
+        [require("gcc"), "-m32", "-o", tmp_path / "try", tmp_path / "try.c"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip("gcc-multilib is not installed")
+    return "-m32"
+
+
+def test_a_32_bit_program_is_named(start: Start, narrow: str) -> None:
+    """No layout of 64-bit programs is shown for its segment; its bytes are."""
+    program = start(RING, {"size": "4096"}, narrow)
+    for options in ({"header": header_of(program)}, {"slots": 5}, {}):
+        with pytest.raises(ShmtuiError, match=r"\(produtor\) is a 32-bit program: its sem_t is 16"):
+            resolved(program.name, **options)
+    assert resolved(program.name, raw=True).layout is None
+
+
+def test_a_32_bit_program_beside_another(start: Start, narrow: str) -> None:
+    """The layout is the 64-bit program's, the other is named, and nothing is built on it."""
+    program = start(RING, {"size": "4096"})
+    start(RING, {"size": "4096", "start": ""}, narrow, name=program.name, program="velho")
+    found = resolved(program.name, header=header_of(program))
+    assert found.layout is not None
+    assert "(velho) is a 32-bit program" in found.disputes[0]
+
+
+def test_what_is_waited_for_is_said(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler that takes its time is named on the way."""
+    from shmtui.layouts import struct_sources
+
+    monkeypatch.setattr(struct_sources, "SLOW_SECONDS", 0.0)
+    program = start(RING)
+    said: list[str] = []
+    resolved(program.name, header=header_of(program), progress=said.append)
+    poll(lambda: any("fila.h" in line for line in said), "the header is named")
+
+
+# -- lists --------------------------------------------------------------------------------------
+
+
+def test_ls_knows_small_programs_with_debug_information(start: Start) -> None:
+    """The layout in words, and where it is from; a stripped program's segment is as before."""
+    program, other = start(RING, None, "-g"), start(RING, None, "-s")
+    looks = {e.name: e.looks for e in discover()}
+    assert "6 × Job, from the debug information of produtor" in looks[program.name]
+    assert "layout not sure" in looks[other.name]
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_no_time_is_no_answer(start: Start, seconds: float) -> None:
+    """Lists wait for nobody."""
+    program = start(RING, None, "-g")
+    pids = [program.process.pid]
+    assert QuickTypes(SHM_DIR, seconds).layout(program.name, pids) is None
+    assert QuickTypes(SHM_DIR, 100.0).layout(program.name, pids) is not None
+    assert QuickTypes(SHM_DIR, 100.0).layout(program.name, [1]) is None
