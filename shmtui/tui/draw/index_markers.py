@@ -6,10 +6,10 @@ from itertools import product
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Canvas, Line
 
-IN_ROLE = "producer"
+IN_STYLE = "producer"
 """Producers write at ``in``, so it wears their colour."""
 
-OUT_ROLE = "consumer"
+OUT_STYLE = "consumer"
 
 
 @lru_cache(maxsize=256)
@@ -32,14 +32,14 @@ def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -
     """
     canvas = Canvas(width)
     marks = [
-        (x, word, role)
-        for x, word, role in ((out_x, "out", OUT_ROLE), (in_x, "in", IN_ROLE))
+        (x, word, style)
+        for x, word, style in ((out_x, "out", OUT_STYLE), (in_x, "in", IN_STYLE))
         if x is not None and 0 <= x < width
     ]
     marks.sort(key=lambda mark: mark[0])
-    for (x, _, role), (start, text) in zip(marks, _labels(marks, width), strict=True):
-        canvas.put(start, text, role)
-        canvas.put(x, glyphs.up, role)
+    for (x, _, style), (start, text) in zip(marks, _labels(marks, width), strict=True):
+        canvas.put(start, text, style)
+        canvas.put(x, glyphs.up, style)
     if len(marks) == 2 and marks[0][0] == marks[1][0]:
         canvas.put(marks[0][0], glyphs.up, "strong")
     return canvas.line()

@@ -13,7 +13,7 @@ from shmtui.shm.layout import ITEM_TYPES
 from shmtui.snapshot import Slot, Snapshot
 from shmtui.tui.draw.index_markers import mark_line
 from shmtui.tui.draw.ring_strip import legend, strip_lines, strip_shape
-from shmtui.tui.draw.slot_list import full_role, list_columns, list_lines, slot_at
+from shmtui.tui.draw.slot_list import full_style, list_columns, list_lines, slot_at
 from shmtui.tui.formatting import format_count, format_percent, format_value
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, fit_line, line, width_of
@@ -178,8 +178,8 @@ def bar(full: int, slots: int, width: int, glyphs: Glyphs) -> Line:
     whole, part = divmod(eighths, 8)
     partial = glyphs.eighths[part].strip() if part else ""
     filled = glyphs.full * whole + partial
-    role = "warn" if full >= slots else "good"
-    return line((filled, role), (glyphs.rest * (width - len(filled)), "faint"))
+    style = "warn" if full >= slots else "good"
+    return line((filled, style), (glyphs.rest * (width - len(filled)), "faint"))
 
 
 def _gutter(slots: int) -> int:
@@ -209,17 +209,17 @@ def _boxes(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     rows: list[list[Span]] = [[] for _ in range(4)]
     for index in range(slots):
         slot = slot_at(snapshot, index)
-        role = full_role(slot.full)
+        style = full_style(slot.full)
         sides, edge = _box_sides(slot.full, glyphs)
         top, bottom = glyphs.corners[:2], glyphs.corners[2:]
         value = fit(_value(slot, wide - 2, glyphs), wide - 2, "^", glyphs.ellipsis)
         gap = " " if index < slots - 1 else ""
         rows[0].append(Span(fit(str(index), wide, "^") + gap, "faint"))
-        outline = "faint" if slot.full is False else role
+        outline = "faint" if slot.full is False else style
         rows[1].append(Span(top[0] + edge * (wide - 2) + top[1] + gap, outline))
         rows[2] += [
             Span(sides, outline),
-            Span(value, "producer-strong" if slot.full else role),
+            Span(value, "producer-strong" if slot.full else style),
             Span(sides + gap, outline),
         ]
         rows[3].append(Span(bottom[0] + edge * (wide - 2) + bottom[1] + gap, outline))
@@ -259,7 +259,7 @@ _BRACKETS = {True: ("[", "]"), False: (" ", " "), None: ("?", "?")}
 def _bracketed(slot: Slot, pitch: int, glyphs: Glyphs) -> Span:
     value = fit(_value(slot, pitch - 3, glyphs), pitch - 3, "^", glyphs.ellipsis)
     left, right = _BRACKETS[slot.full]
-    return Span(f"{left}{value}{right} ", full_role(slot.full))
+    return Span(f"{left}{value}{right} ", full_style(slot.full))
 
 
 def _grid(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:

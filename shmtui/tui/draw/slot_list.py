@@ -47,13 +47,13 @@ def _slot_line(snapshot: Snapshot, index: int, width: int, glyphs: Glyphs) -> Li
     """Index, full or empty, value, and whether ``in`` or ``out`` points here."""
     slot = slot_at(snapshot, index)
     pips = {True: glyphs.pip, False: glyphs.no_pip, None: "?"}
-    role = full_role(slot.full)
+    style = full_style(slot.full)
     digits = len(str(snapshot.layout.slots - 1))
-    head = line((f"{index:>{digits}} ", "faint"), (f"{pips[slot.full]} ", role))
+    head = line((f"{index:>{digits}} ", "faint"), (f"{pips[slot.full]} ", style))
     marks = _marks(snapshot, index, glyphs)
     room = max(0, width - width_of(head) - width_of(marks))
     value = clip(inert(value_text(slot.value), glyphs.ascii_only), room, glyphs.ellipsis)
-    return line(*head, (value, "strong" if slot.full else role), *marks)
+    return line(*head, (value, "strong" if slot.full else style), *marks)
 
 
 def _marks(snapshot: Snapshot, index: int, glyphs: Glyphs) -> Line:
@@ -75,7 +75,7 @@ def slot_at(snapshot: Snapshot, index: int) -> Slot:
     return Slot(index, None, full)
 
 
-def full_role(full: bool | None) -> str:
+def full_style(full: bool | None) -> str:
     """The colour of a slot, by whether it is full."""
     if full is None:
         return "warn"
