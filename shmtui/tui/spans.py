@@ -70,7 +70,7 @@ def plain(spans: Iterable[Span]) -> str:
 
 def width_of(spans: Iterable[Span]) -> int:
     """Cells that the line takes."""
-    return sum([cells(text) for text, _ in spans])
+    return sum([cells(text) for text, _style in spans])
 
 
 def clip_line(spans: Line, width: int, ellipsis: str = "…") -> Line:
@@ -169,6 +169,8 @@ class Canvas:
         cells = self._cells
         for end in range(1, len(cells) + 1):
             if end == len(cells) or cells[end][1] != cells[start][1]:
-                out.append(Span("".join(char for char, _ in cells[start:end]), cells[start][1]))
+                out.append(
+                    Span("".join(char for char, _style in cells[start:end]), cells[start][1])
+                )
                 start = end
         return tuple(out)

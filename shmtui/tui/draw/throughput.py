@@ -61,7 +61,7 @@ def now_lines(
             line(
                 (f"{mark} ", style), (_per_second(rate), "strong"), _peak(top, rates.method, glyphs)
             )
-            for mark, _, style, rate, top in sides
+            for mark, _side, style, rate, top in sides
         ]
         return [*short, *_tail(rates.method, total, glyphs)][:height]
     rows: list[Line] = []
