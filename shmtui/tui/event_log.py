@@ -10,14 +10,14 @@ from shmtui.snapshot import Health, Snapshot
 EVENTS_KEPT = 1000
 
 
-class Chronicle:
+class EventLog:
     """Collects events, and finds those that a look at the segment makes known."""
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self._newest: tuple[Event, ...] | None = ()
         self._previous: Snapshot | None = None
-        self._limits_told: set[str] = set()
+        self._limits_reported: set[str] = set()
 
     def add(self, event: Event) -> None:
         """One more event."""
@@ -29,12 +29,12 @@ class Chronicle:
         for event in events:
             self.add(event)
 
-    def forget(self) -> None:
+    def start_over(self) -> None:
         """The next look is the first one at another segment. Events stay."""
         self._previous = None
-        self._limits_told.clear()
+        self._limits_reported.clear()
 
-    def look(self, snapshot: Snapshot, *, workers_too: bool) -> None:
+    def add_snapshot(self, snapshot: Snapshot, *, workers_too: bool) -> None:
         """Take a look in; ``workers_too`` where no supervisor tells of workers."""
         before, self._previous = self._previous, snapshot
         if before is not None:
@@ -44,8 +44,8 @@ class Chronicle:
         else:
             self.extend(health_events(Health(), snapshot.health, snapshot.time))
         for limit in snapshot.limits:
-            if limit not in self._limits_told:
-                self._limits_told.add(limit)
+            if limit not in self._limits_reported:
+                self._limits_reported.add(limit)
                 self.add(Event(snapshot.time, Severity.WARN, limit))
 
     def newest(self) -> tuple[Event, ...]:

@@ -7,7 +7,7 @@ from shmtui.i18n import N_
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import LayoutSource, Origin, Process, Snapshot
 
-Key = str | int
+RowKey = str | int
 """What a choice clings to: a group's name, or a PID."""
 
 PRODUCERS, CONSUMERS = N_("producers"), N_("consumers")
@@ -95,12 +95,12 @@ def without_workers(rows: tuple[Row, ...]) -> bool:
     return bool(origins) and Origin.WORKER not in origins
 
 
-def index_of(rows: tuple[Row, ...], key: Key | None) -> int | None:
+def index_of(rows: tuple[Row, ...], key: RowKey | None) -> int | None:
     """Where the row with this key stands."""
     return next((at for at, row in enumerate(rows) if row.key == key), None)
 
 
-def follow(rows: tuple[Row, ...], key: Key | None, last_index: int) -> int:
+def follow(rows: tuple[Row, ...], key: RowKey | None, last_index: int) -> int:
     """The chosen row after an update: the same key, else whatever moved into its place.
 
     A process that ends must not hand its keys to an unrelated one far away, so

@@ -28,11 +28,11 @@ Pair = tuple[float, float] | None
 """Produced and consumed per second; None where neither is known."""
 
 
-class History:
+class RateHistory:
     """A ring of buckets, each the mean of the samples that fell into it."""
 
     def __init__(self) -> None:
-        self._buckets = [_Bucket() for _ in range(BUCKETS)]
+        self._buckets = [_Bucket() for _number in range(BUCKETS)]
         self.version = 0
         """Rises with each bucket begun, for whoever draws only when the graph moved."""
         self._newest = -1

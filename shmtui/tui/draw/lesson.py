@@ -2,10 +2,10 @@
 
 from shmtui.i18n import _
 from shmtui.lessons.lesson import Lesson, Press
-from shmtui.tui.draw.wrap import wrap
+from shmtui.sanitize import inert
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
+from shmtui.tui.text import wrap
 
 _SHOWN = {"escape": "esc", "plus": "+", "minus": "-"}
 _KEYS = 9

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from shmtui.tui.draw.key_bar import Target
+from shmtui.sanitize import inert
+from shmtui.tui.draw.keys import Button
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import cells, clip, inert
+from shmtui.tui.text import cells, clip
 
 TAB_MOST = 24
 """Cells of a tab's name."""
@@ -24,26 +25,26 @@ class Tab:
 
 def tabs_line(
     tabs: Sequence[Tab], chosen: int, width: int, glyphs: Glyphs
-) -> tuple[Line, tuple[Target, ...]]:
+) -> tuple[Line, tuple[Button, ...]]:
     """The tabs in one line, and where each can be clicked; what does not fit is scrolled away.
 
-    A target's action is the number of its tab.
+    A button's action is the number of its tab.
     """
     texts = [_tab_text(tab, glyphs) for tab in tabs]
     first = 0
     while first < chosen and sum(cells(t) + 1 for t in texts[first : chosen + 1]) > width - 2:
         first += 1
     spans = [Span("< " if first else "", "muted")]
-    targets = []
+    buttons = []
     x = cells(spans[0].text)
     for at in range(first, len(tabs)):
         text = clip(texts[at], max(0, width - x), glyphs.ellipsis)
-        role = "title-focus" if at == chosen else "muted" if tabs[at].ended else "text"
-        spans += [Span(text, role), Span(" ")]
+        style = "title-focus" if at == chosen else "muted" if tabs[at].ended else "text"
+        spans += [Span(text, style), Span(" ")]
         if text:
-            targets.append(Target(x, x + cells(text), str(at)))
+            buttons.append(Button(x, x + cells(text), str(at)))
         x += cells(text) + 1
-    return clip_line(line(*spans), width, glyphs.ellipsis), tuple(targets)
+    return clip_line(line(*spans), width, glyphs.ellipsis), tuple(buttons)
 
 
 def _tab_text(tab: Tab, glyphs: Glyphs) -> str:

@@ -7,14 +7,14 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.i18n import _
+from shmtui.sanitize import inert
 from shmtui.shm.faults import Fault, expected_outcome, fault_name
 from shmtui.shm.protocol import Role
-from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.spans import Line, clip_line, line
-from shmtui.tui.text import fit, inert
-from shmtui.tui.view_model import View
-from shmtui.tui.worker_commands import Aim
+from shmtui.tui.text import fit, wrap
+from shmtui.tui.view_model import ViewModel
+from shmtui.tui.worker_commands import Targets
 
 _NAME = 24
 """Cells for the name of a fault."""
@@ -23,12 +23,12 @@ _NAME = 24
 class FaultsPanel(RowsPanel):
     """A row for each mistake; below, what happens if the chosen one is made."""
 
-    def __init__(self, aim: Aim, view: View) -> None:
+    def __init__(self, targets: Targets, view: ViewModel) -> None:
         super().__init__(view)
         self.title = _("Faults")
-        self._who = aim.label
-        self._role = aim.ours[0].role if aim.ours else Role.PRODUCER
-        made = {p.fault for p in aim.ours} - {Fault.NONE}
+        self._who = targets.label
+        self._role = targets.ours[0].role if targets.ours else Role.PRODUCER
+        made = {p.fault for p in targets.ours} - {Fault.NONE}
         self._now = made
         self.faults = tuple(Fault) if made else tuple(Fault)[1:]
 
@@ -37,7 +37,7 @@ class FaultsPanel(RowsPanel):
         """All that there are; taking it off comes first, where there is one."""
         return len(self.faults)
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """Drawn whenever something is done to it."""
         return self.at, self.faults
 
@@ -51,9 +51,9 @@ class FaultsPanel(RowsPanel):
         """A mistake by name, and what it does."""
         fault, glyphs = self.faults[at], self.view.glyphs
         name = fault_name(fault, self._role)
-        role = "warn-strong" if fault in self._now else "strong"
+        style = "warn-strong" if fault in self._now else "strong"
         does = (expected_outcome(fault, self._role).action, "muted")
-        return clip_line(line((fit(name, _NAME), role), does), width, glyphs.ellipsis)
+        return clip_line(line((fit(name, _NAME), style), does), width, glyphs.ellipsis)
 
     def below(self, width: int) -> list[Line]:
         """What it does, and what has to come of it."""
@@ -68,7 +68,7 @@ class FaultsPanel(RowsPanel):
             rows += [line(piece) for piece in pieces]
         return rows
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del width, height
         return _("enter makes it, esc goes back")
@@ -82,9 +82,9 @@ class FaultScreen(ModalScreen[Fault | None]):
         Binding("escape,q,x,ctrl+q", "dismiss(None)", show=False),
     ]
 
-    def __init__(self, aim: Aim, view: View) -> None:
+    def __init__(self, targets: Targets, view: ViewModel) -> None:
         super().__init__()
-        self._panel = FaultsPanel(aim, view)
+        self._panel = FaultsPanel(targets, view)
 
     def compose(self) -> ComposeResult:
         """One panel."""

@@ -9,14 +9,14 @@ from textual.binding import Binding, BindingType
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import option_words
+from shmtui.sanitize import inert
+from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.picker import filter_line
-from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.ports import Opened, Opener
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, clip_line, line
-from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.text import wrap
+from shmtui.tui.view_model import ViewModel
 
 RAW_WORDS = N_("show as bytes (raw)")
 
@@ -26,7 +26,7 @@ class LayoutsPanel(RowsPanel):
 
     title = N_("Which layout is it?")
 
-    def __init__(self, name: str, options: tuple[str, ...], view: View) -> None:
+    def __init__(self, name: str, options: tuple[str, ...], view: ViewModel) -> None:
         super().__init__(view)
         self._segment = name
         self._options = options
@@ -54,12 +54,12 @@ class LayoutsPanel(RowsPanel):
         self.at = 0
         self.say("", "muted")
 
-    def say(self, text: str, role: str) -> None:
+    def say(self, text: str, style: str) -> None:
         """Put a word below the list."""
-        self.said = (text, role)
+        self.said = (text, style)
         self.draw_anew()
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """Drawn whenever something is done to it."""
         return self.at, self.said, self.wanted
 
@@ -99,18 +99,18 @@ class LayoutsPanel(RowsPanel):
         if len(words) > width - 2:
             rows += [line(text) for text in wrap(words, width)[:3]]
         rows += [line((text, "muted")) for text in wrap(inert(option, ascii_only), width)[:3]]
-        text, role = self.said
+        text, style = self.said
         if text:
-            rows += [line((part, role)) for part in wrap(inert(text, ascii_only), width)[:3]]
+            rows += [line((part, style)) for part in wrap(inert(text, ascii_only), width)[:3]]
         return rows
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del width, height
         return _("enter takes it, esc goes back")
 
 
-class LayoutScreen(TypedScreen[Opened | None]):
+class LayoutScreen(TypedScreen[Attachment | None]):
     """Gives back what attaching by the chosen layout gave; None where none was chosen."""
 
     AUTO_FOCUS = "LayoutsPanel"
@@ -118,7 +118,9 @@ class LayoutScreen(TypedScreen[Opened | None]):
         Binding("escape,ctrl+q", "dismiss(None)", show=False),
     ]
 
-    def __init__(self, opener: Opener, name: str, options: tuple[str, ...], view: View) -> None:
+    def __init__(
+        self, opener: SegmentOpener, name: str, options: tuple[str, ...], view: ViewModel
+    ) -> None:
         super().__init__()
         self._opener = opener
         self._segment = name

@@ -6,11 +6,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from shmtui.i18n import N_, _
+from shmtui.sanitize import inert
 from shmtui.tui.draw.bytes import parse_offset
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Panel
 
 
@@ -19,13 +19,13 @@ class OffsetPanel(Panel, can_focus=True):
 
     title = N_("Go to")
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__()
         self.view = view
         self.text = ""
         self.wrong = ""
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """What is typed, and what is wrong with it."""
         return self.text, self.wrong
 
@@ -41,7 +41,7 @@ class OffsetPanel(Panel, can_focus=True):
             line((self.wrong, "bad")) if self.wrong else line((hint, "muted")),
         ]
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del width, height
         return _("enter goes there, esc closes")
@@ -61,7 +61,7 @@ class OffsetScreen(TypedScreen[int | None]):
         Binding("enter", "go", show=False),
     ]
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__()
         self._length = view.snapshot.segment.size
         self._panel = OffsetPanel(view)

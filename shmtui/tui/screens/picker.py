@@ -11,14 +11,14 @@ from shmtui.i18n import N_, _
 from shmtui.layouts.options import AmbiguousLayoutError
 from shmtui.monitor.discovery import Entry
 from shmtui.report.segment_rows import by_interest, matches, why_not
+from shmtui.sanitize import inert
+from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
-from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.ports import Opened, Opener
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.text import wrap
+from shmtui.tui.view_model import ViewModel
 
 
 class PickerPanel(RowsPanel):
@@ -26,11 +26,11 @@ class PickerPanel(RowsPanel):
 
     title = N_("Attach to a segment")
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__(view)
         self.wanted = ""
         self.said: tuple[str, str] = ("", "muted")
-        """A word to the user, and its role."""
+        """A word to the user, and its style."""
         self._entries: tuple[Entry, ...] | None = None
         self._shown: tuple[Entry, ...] = ()
         self._longest = 0
@@ -61,9 +61,9 @@ class PickerPanel(RowsPanel):
         self._eager = False
         self._filter()
 
-    def say(self, text: str, role: str = "muted") -> None:
+    def say(self, text: str, style: str = "muted") -> None:
         """Put a word below the list."""
-        self.said = (text, role)
+        self.said = (text, style)
         self.draw_anew()
 
     def action_open(self) -> None:
@@ -79,7 +79,7 @@ class PickerPanel(RowsPanel):
         self.at = names.index(name) if name in names else 0
         self.draw_anew()
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """Drawn whenever something is done to it."""
         return self._shown, self.at, self.wanted, self.said
 
@@ -109,21 +109,21 @@ class PickerPanel(RowsPanel):
 
     def below(self, width: int) -> list[Line]:
         """The chosen entry in full, then what went wrong."""
-        text, role = self.said
+        text, style = self.said
         said = wrap(inert(text, self.view.glyphs.ascii_only), width)[:4] if text else []
         if self.chosen is None:
-            return [line((part, role)) for part in said]
+            return [line((part, style)) for part in said]
         detail = entry_detail(self.chosen, width, 3, self.view.glyphs)
-        return [(), *detail, *(line((part, role)) for part in said)]
+        return [(), *detail, *(line((part, style)) for part in said)]
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del height
         long = _("enter attaches, ctrl+r looks again, esc closes")
         return long if width >= len(long) + 4 else _("enter attaches, esc closes")
 
 
-class PickerScreen(TypedScreen[Opened | None]):
+class PickerScreen(TypedScreen[Attachment | None]):
     """Gives back what attaching gave; None where nothing was chosen."""
 
     AUTO_FOCUS = "PickerPanel"
@@ -133,7 +133,7 @@ class PickerScreen(TypedScreen[Opened | None]):
         Binding("ctrl+r,f5", "look", show=False),
     ]
 
-    def __init__(self, opener: Opener, view: View) -> None:
+    def __init__(self, opener: SegmentOpener, view: ViewModel) -> None:
         super().__init__()
         self._opener = opener
         self._view = view
@@ -205,7 +205,7 @@ class PickerScreen(TypedScreen[Opened | None]):
     def _choose_layout(self, name: str, options: tuple[str, ...]) -> None:
         from shmtui.tui.screens.layouts import LayoutScreen  # noqa: PLC0415 - opens rarely
 
-        def chosen(opened: Opened | None) -> None:
+        def chosen(opened: Attachment | None) -> None:
             if opened is not None:
                 self.dismiss(opened)
 

@@ -11,13 +11,14 @@ from textual.screen import ModalScreen
 from shmtui.errors import ShmtuiError
 from shmtui.events import Severity
 from shmtui.i18n import _
+from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
-from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.ports import Repairer, Steering
-from shmtui.tui.screens.detail import WrappedPanel
+from shmtui.sanitize import inert
+from shmtui.tui.screens.text_screens import WrappedPanel
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.text import wrap
+from shmtui.tui.view_model import ViewModel
+from shmtui.workers.supervisor import Supervisor
 
 
 class RepairScreen(ModalScreen[None]):
@@ -29,10 +30,10 @@ class RepairScreen(ModalScreen[None]):
         Binding("n,escape,q,enter", "dismiss", show=False),
     ]
 
-    def __init__(self, repairer: Repairer, steering: Steering, view: View) -> None:
+    def __init__(self, repairer: Repairer, supervisor: Supervisor, view: ViewModel) -> None:
         super().__init__()
         self._repairer = repairer
-        self._steering = steering
+        self._supervisor = supervisor
         self._view = view
         self._plan: Plan | None = None
         self._said: tuple[str, ...] = (_("looking for what is wrong") + view.glyphs.ellipsis,)
@@ -94,12 +95,12 @@ class RepairScreen(ModalScreen[None]):
         try:
             done = await asyncio.to_thread(self._repairer.carry_out, plan)
         except (ShmtuiError, OSError) as error:
-            self._steering.emit(Severity.BAD, _("the repair failed: {error}").format(error=error))
+            self._supervisor.emit(Severity.BAD, _("the repair failed: {error}").format(error=error))
             self._say(str(error))
             return
         if isinstance(done, Refusal):
-            self._steering.emit(Severity.WARN, _("repair refused: {why}").format(why=done.why))
+            self._supervisor.emit(Severity.WARN, _("repair refused: {why}").format(why=done.why))
             self._say(*proposal_lines(done))
             return
-        self._steering.emit(Severity.GOOD, done.text)
+        self._supervisor.emit(Severity.GOOD, done.text)
         self._say(*done.lines)

@@ -6,7 +6,7 @@ from textual.message import Message
 from shmtui.tui.process_rows import scroll_to
 from shmtui.tui.spans import Line, Span
 from shmtui.tui.text import fit
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 
@@ -16,7 +16,7 @@ class RowsPanel(CursorPanel):
     class Chosen(Message):
         """Enter was pressed on a row, or the row was clicked twice."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__()
         self.view = view
         self._above = 0
@@ -58,10 +58,9 @@ class RowsPanel(CursorPanel):
         """The chosen row."""
         return self._above + self.at - self._first if self.count else None
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """What stands above and below counts as in view, so that the thumb fits the frame."""
-        _, height = self.inner_size
-        width, _ = self.inner_size
+        width, height = self.inner_size
         fixed = len(self.above(width)) + len(self.below(width))
         return self._first, self.count + min(fixed, height)
 
@@ -88,8 +87,7 @@ class RowsPanel(CursorPanel):
         event.stop()
         top = 1 if self._has_frame else 0
         line = event.y - top - self._above
-        _, height = self.inner_size
-        width, _ = self.inner_size
+        width, height = self.inner_size
         at = self._first + line
         if not (0 <= line < height - self._above - len(self.below(width)) and at < self.count):
             return

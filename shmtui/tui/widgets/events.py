@@ -8,11 +8,16 @@ from textual.message import Message
 from shmtui.events import Event
 from shmtui.i18n import N_, _
 from shmtui.snapshot import Finding
-from shmtui.tui.draw.events import event_line
-from shmtui.tui.draw.findings import event_text, finding_line, finding_text, findings_count
+from shmtui.tui.draw.events import (
+    event_line,
+    event_text,
+    finding_line,
+    finding_text,
+    findings_count,
+)
 from shmtui.tui.process_rows import scroll_to
 from shmtui.tui.spans import Line, line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 _Row = Finding | Event
@@ -44,7 +49,7 @@ class EventsPanel(CursorPanel):
             return findings[at]
         return happened[at - len(findings)] if at < self.count else None
 
-    def show(self, view: View) -> None:
+    def show(self, view: ViewModel) -> None:
         """Take findings and events over; the cursor stays with its row, or at the top."""
         row = self._row(self.at)
         self.view = view
@@ -63,7 +68,7 @@ class EventsPanel(CursorPanel):
         found = next((n for n, event in enumerate(happened) if event is row), None)
         return at if found is None else len(findings) + found
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """The findings, the events, and where the cursor and the view stand."""
         return self.view.snapshot.health.findings, self.view.events, self.at, self._first
 
@@ -84,15 +89,15 @@ class EventsPanel(CursorPanel):
         """The chosen row, while keys apply to it."""
         return self.at - self._first if self.has_focus and self.count else None
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """The first row in view and how many there are."""
         return self._first, self.count
 
-    def heading(self) -> str:
+    def header(self) -> str:
         """How many findings there are."""
         return findings_count(self.view.snapshot.health)
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """How to see more of a finding."""
         del width, height
         return _("enter: what shows it, what to do") if self.view.snapshot.health.findings else ""

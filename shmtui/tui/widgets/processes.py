@@ -9,20 +9,19 @@ from textual.message import Message
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.snapshot import Process
-from shmtui.tui.draw.processes import header_line, row_line
-from shmtui.tui.draw.protocol import protocol_lines
+from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.process_rows import (
     PRODUCERS,
-    Key,
     Member,
     Row,
+    RowKey,
     follow,
     scroll_to,
     table_rows,
     without_workers,
 )
 from shmtui.tui.spans import Line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 
@@ -43,7 +42,7 @@ class ProcessesPanel(CursorPanel):
         super().__init__(id=id)
         self._table: tuple[Row, ...] = table_rows(self.view.snapshot)
         # The first key a newcomer tries is ``+``; on the producers it shows at once.
-        self._key: Key = PRODUCERS
+        self._key: RowKey = PRODUCERS
 
     @property
     def chosen(self) -> Row | None:
@@ -55,13 +54,13 @@ class ProcessesPanel(CursorPanel):
         """Groups and processes."""
         return len(self._table)
 
-    def show(self, view: View) -> None:
+    def show(self, view: ViewModel) -> None:
         """Take the processes over; the cursor follows its process."""
         self._table = table_rows(view.snapshot)
         self._choose(follow(self._table, self._key, self.at))
         super().show(view)
 
-    def sources(self) -> object:
+    def depends_on(self) -> object:
         """The processes, and where the cursor and the view stand."""
         return self._table, self.at, self._first
 
@@ -87,15 +86,15 @@ class ProcessesPanel(CursorPanel):
         """The chosen row, under the line of titles."""
         return self.at - self._first + 1 if self._table else None
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """The titles scroll with nothing, so they count as a row in view."""
         return self._first, len(self._table) + 1
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """How many map the segment."""
         del width, height
         count = sum(1 for p in self.view.snapshot.processes if p.ending is None)
-        more = _(", and others may") if self.view.snapshot.hidden else ""
+        more = _(", and others may") if self.view.snapshot.unseen else ""
         return ngettext("{count} maps it", "{count} map it", count).format(count=count) + more
 
     @property
