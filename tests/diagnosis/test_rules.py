@@ -219,3 +219,65 @@ def test_waiters_on_their_way_are_no_ghosts() -> None:
     ghost = found(replace(one, processes=tuple(crew)), "ghost-waiter")
     assert ghost is not None
     assert "1 waiter " in ghost.claim
+
+
+def race(seconds: float, *, peers_stop: int = 0, step: int = 2) -> list[Snapshot]:
+    """Two producers for so long: one takes every slot, ``step`` items a sample, the other none;
+    the first stops so many seconds before the end.
+    """
+    loser = worker(1, "wait-empty", BLOCKED, "S")
+    winner = worker(2, "write", RUNNING, "R")
+    count = int(seconds * 5)
+    return [
+        replace(
+            shown(0, 1, 2, 2, loser, replace(winner, items=step * min(n, count - peers_stop * 5))),
+            monotonic_ns=n * 200_000_000,
+        )
+        for n in range(count)
+    ]
+
+
+def test_a_worker_that_gets_nothing_starves() -> None:
+    """Ten seconds blocked while its peer moves items: certain, and about that worker alone."""
+    found = [f for f in diagnose(race(11)).findings if f.code == "starved"]
+    assert [(f.subject, f.certainty) for f in found] == [("1", Certainty.CERTAIN)]
+
+
+@pytest.mark.parametrize(
+    "snapshots",
+    [race(9), race(11, peers_stop=3), race(11, step=0)],
+    ids=["too short", "the peer has stopped", "no peer moves"],
+)
+def test_waiting_is_not_starving(snapshots: list[Snapshot]) -> None:
+    """Below ten seconds, or while no peer gets items either."""
+    assert "starved" not in codes(diagnose(snapshots))
+
+
+def flow(deficits: list[int]) -> list[Snapshot]:
+    """A moving buffer of one worker between two items, in which so many permits are missing."""
+    one = worker(1, "pace", ProcessState.PACING, "S")
+    return [
+        replace(
+            shown(0, 1, 3 - missing, 2, replace(one, items=n)),
+            monotonic_ns=n * 300_000_000,
+            in_=n % 5,
+            in_flight=0,
+        )
+        for n, missing in enumerate(deficits)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("deficits", "claim"),
+    [
+        ([0, 1, 1, 1, 1, 1], "1 permit lost"),
+        ([0, 2, 3, 2, 2, 3], "2 permits lost"),
+        ([0, -1, -1, -1, -1, -1], "1 permit too many"),
+        ([1, 1, 1, 1, 1, 0], None),
+        ([0, 0, 0, 0, 1, 1], None),
+    ],
+)
+def test_permits_missing_from_a_moving_buffer(deficits: list[int], claim: str | None) -> None:
+    """As many as were missing in each of the last samples, for a second at least."""
+    found = [f.claim for f in diagnose(flow(deficits)).findings if f.code == "lost-permit"]
+    assert [text.partition(":")[0] for text in found] == ([] if claim is None else [claim])
