@@ -8,9 +8,10 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import direction_words, last_words
-from shmtui.layouts.inference import MAX_SIZE, signatures
+from shmtui.layouts.inference import MAX_SIZE
 from shmtui.layouts.member_roles import all_members, listed
 from shmtui.layouts.options import LayoutOptions, ResolvedLayout
+from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.role_evidence import (
     Reading,
     excess,
