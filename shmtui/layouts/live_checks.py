@@ -50,7 +50,7 @@ def require_covered(reader: SegmentReader, options: LayoutOptions, found: Struct
     raise ShmtuiError(
         _(
             "{name} is {size} bytes, and holds data behind the {end} of {struct}: this is not its "
-            "header, or not all of it; --header {file}:{struct} takes it all the same"
+            "header, or not all of it; --header {file}:{struct} accepts it anyway"
         ).format(
             name=reader.name, size=reader.status().size, end=end, struct=found.struct.names[-1],
             file=options.header,
