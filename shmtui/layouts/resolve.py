@@ -11,10 +11,11 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.describe import inferred_words, layout_words, seed_words
+from shmtui.layouts.describe import contradiction_words, inferred_words, layout_words, seed_words
 from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference, signatures
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.peers import Peers
+from shmtui.layouts.quick_types import QuickTypes
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.shm.layout import Layout, seed_layout
@@ -28,6 +29,8 @@ WATCH_SECONDS: Final = 1.2
 """How long an ambiguous segment is watched for what tells its layouts apart."""
 CHECK_SECONDS: Final = 0.1
 """How long the values that contradict ``--slots`` are watched before it is refused."""
+COMPARE_SECONDS: Final = 0.5
+"""How long the user's layout is compared with the debug information of small programs."""
 SEED_NAME: Final = "/shm_buffer"
 SEED_SLOTS: Final = 5
 """The course's exercise. A segment of that name and of its size has its layout, unless a value
@@ -43,6 +46,14 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     if options.raw:
         return ResolvedLayout(None, LayoutSource.RAW)
     peers = Peers.of(reader.identity, reader.folder)
+    found = _resolve(reader, options, peers)
+    if options.given and found.layout is not None:
+        contradicted = _contradictions(reader, peers, found.layout)
+        found = replace(found, assumptions=(*found.assumptions, *contradicted))
+    return found
+
+
+def _resolve(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
     if options.layout is not None:
         return _from_option(reader, options, peers)
     disputes = peers.require_one_word_size(reader.name)
@@ -55,6 +66,21 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     else:
         found = _from_slots(reader, options, peers)
     return replace(found, disputes=(*disputes, *found.disputes))
+
+
+def _contradictions(reader: SegmentReader, peers: Peers, layout: Layout) -> tuple[str, ...]:
+    """That a program's debug information contradicts the user's layout, in words. Where the
+    fields lie is compared: what the user says of their meaning is not in it.
+    """
+    types = QuickTypes(reader.folder, COMPARE_SECONDS).layout(reader.name, sorted(peers.maps))
+    if types is None or _places(types[0]) == _places(layout):
+        return ()
+    return (contradiction_words(types[1], types[0]),)
+
+
+def _places(layout: Layout) -> tuple[object, ...]:
+    indices = {layout.in_, layout.out}
+    return (layout.data, indices, layout.mutex, layout.empty, layout.full, layout.lock)
 
 
 def _from_option(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:

@@ -27,8 +27,8 @@ from shmtui.shm.segment import SHM_DIR, FileIdentity, segment_path
 from shmtui.shm.semaphore import SemaphoreWords, named_semaphore_path, overwrite
 from shmtui.snapshot import Finding, LayoutSource, Snapshot
 
-WATCH_SECONDS: Final = 2.5
-"""How long a buffer is watched for findings before a plan is made."""
+WATCH_SECONDS: Final = 1.5
+"""How long a buffer is watched for findings: most need 0.9 s in which nothing moves."""
 PATIENT_SECONDS: Final = 6.0
 """How long where nothing was found by then: few samples of a busy buffer tell anything."""
 PATIENT_SAMPLES: Final = 30
@@ -38,6 +38,8 @@ TRIES: Final = 60
 """How often the participants are stopped to find all of them at a place that is known."""
 MOVING_SECONDS: Final = 4.0
 """How long is watched afterwards: do items move, and does a process still sleep privately?"""
+AFTER_SECONDS: Final = 1.25
+"""How long is watched for what is still found then."""
 INTERRUPT_SECONDS: Final = 0.05
 """How often a process that sleeps privately is interrupted."""
 
@@ -118,7 +120,10 @@ class Repairer:
         self._clock = clock
 
     def propose(self, seconds: float = WATCH_SECONDS) -> Plan | Refusal | None:
-        """Watch, and say what would be done; nothing is touched. None: nothing is wrong."""
+        """Watch for ``seconds``, longer where nothing is found by then, and make a plan.
+
+        Nothing is touched. None: nothing is wrong.
+        """
         with self._sampler(self._options) as sampler:
             findings = self._watch(sampler, seconds) or self._watch(
                 sampler, PATIENT_SECONDS - seconds, enough=1, samples=PATIENT_SAMPLES
@@ -226,14 +231,14 @@ class Repairer:
             end = self._clock.monotonic() + MOVING_SECONDS
             while self._clock.monotonic() < end:
                 self._clock.sleep(INTERRUPT_SECONDS)
-                snapshot = sampler.sample(thorough=True)
+                snapshot = sampler.sample()
                 moved = moved or _indices(snapshot) != _indices(first)
                 sleepers.update(self._positions(sampler, snapshot), snapshot)
                 for process in sleepers.wakeable(snapshot):
                     interruptions += interrupt_futex_wait(process.pid, process.start_time, guard)
                 if moved and not sleepers.pending:
                     break
-            remaining = self._watch(sampler, WATCH_SECONDS / 2)
+            remaining = self._watch(sampler, AFTER_SECONDS)
         still = tuple(f"{p.name} (PID {p.pid})" for p in sleepers.pending)
         return Report(done, stopped, interruptions, moved, still, remaining)
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from shmtui.errors import ShmtuiError
 from shmtui.shm.control_format import BLOCKED, HOLDS, STEPPING, Field
 from shmtui.shm.faults import ONCE, Fault
-from shmtui.shm.fence import fence
 from shmtui.shm.protocol import SemaphoreRole, Step
 from shmtui.shm.semaphore import Semaphore
 
@@ -120,7 +119,6 @@ class SteppedItem:
         words, worker = self._words, self._worker
         if not semaphore.try_wait():
             words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
-            fence()
             words[Field.STEP] = step | BLOCKED | (HOLDS if self._holds_mutex() else 0)
             give_up_ns = 0
             hasty = self._fault is Fault.SHORT_TIMEOUT

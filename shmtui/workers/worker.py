@@ -288,7 +288,6 @@ class Worker:
                 return True
         self._stamp_last_item()
         self.words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
-        fence()
         self.words[Field.STEP] = step | BLOCKED
         return False
 

@@ -30,7 +30,7 @@ class Kind:
     flags: tuple[str, ...] = ()
     segments: int = 1
     inferable: bool = True
-    """Whether it is of a shape that inference takes into account at all."""
+    """Whether it is plain: three semaphores, and an array and two indices side by side around them."""
 
     @property
     def words(self) -> str:
@@ -168,6 +168,7 @@ struct both { struct ring pedidos, respostas; };
             "data=respostas.data,in=respostas.in,out=respostas.out,mutex=respostas.mutex,"
             "empty=respostas.empty,full=respostas.full",
         ),
+        inferable=False,
     ),
     Kind(
         "rings in an array",
@@ -187,6 +188,7 @@ struct all { char magic[4]; Channel channels[3]; };
 #define FULL channels[2].full
 """,
         ("all.channels[2]",),
+        inferable=False,
     ),
     Kind(
         "the data between the indices",
@@ -208,6 +210,7 @@ typedef struct { int head; sem_t mutex, vazio, cheio; Pedido pedidos[12]; int ta
 #define SHOW(at) printf("{\\"id\\": %u, \\"cliente\\": \\"%s\\", \\"total\\": %.2f}", b->pedidos[at].id, \\
     b->pedidos[at].cliente, b->pedidos[at].total)
 """,
+        inferable=False,
     ),
     Kind(
         "packed",
@@ -262,6 +265,7 @@ typedef struct {
 } Buffer;
 """,
         "#define N 6",
+        inferable=False,
     ),
     Kind(
         "a pthread mutex for a lock",
@@ -273,6 +277,7 @@ typedef struct {
 } Buffer;
 """,
         "#define PTHREAD\n#define SHOW(at) printf(\"%.1f\", b->data[at])",
+        inferable=False,
     ),
     Kind(
         "macros and enums for sizes",
@@ -285,6 +290,7 @@ enum { SMALL = KB(1) >> 8, LARGE = sizeof(long) * 2, SLOTS = MAX(SMALL, LARGE) +
 typedef struct { uint8_t data[SLOTS]; uint8_t in, out; sem_t mutex, empty, full; } Buffer;
 """,
         "#define N SLOTS",
+        inferable=False,
     ),
     Kind(
         "locks and conditions of no role here",
@@ -303,6 +309,7 @@ struct ring {
 #define SHOW(at) printf("{\\"x\\": %.1f, \\"y\\": %.1f}", b->points[at].x, b->points[at].y)
 """,
         ("ring", "data=points,mutex=mutex"),
+        inferable=False,
     ),
     Kind(
         "packed behind the semaphores",
@@ -314,6 +321,7 @@ struct __attribute__((packed)) ring {
 };
 """,
         "#define T struct ring\n#define N 4",
+        inferable=False,
     ),
     Kind(
         "lines, the other way round",
@@ -325,6 +333,7 @@ struct log { int ini, fim; char linhas[6][LEN]; sem_t mutex, livres, ocupados; }
         "#define T struct log\n#define N 6\n#define DATA linhas\n#define IN fim\n"
         "#define OUT ini\n#define EMPTY livres\n#define FULL ocupados" + _TEXT,
         ("", "data=linhas,in=fim,out=ini,full=ocupados"),
+        inferable=False,
     ),
     Kind(
         "a lock among the semaphores",
@@ -349,6 +358,7 @@ struct queue { sem_t free_slots, used_slots; pthread_mutex_t lock; unsigned head
 #define SHOW(at) printf("{\\"id\\": %d, \\"body\\": \\"%s\\"}", b->slot[at].id, b->slot[at].body)
 """,
         ("queue",),
+        inferable=False,
     ),
     Kind(
         "magic, statistics and cache lines",
@@ -376,6 +386,7 @@ struct ring {
 #define SHOW(at) printf("%.1f", b->samples[at])
 """,
         ("", "data=samples,in=write_index,out=read_index"),
+        inferable=False,
     ),
     Kind(
         "rings of structs in an array",
@@ -400,6 +411,7 @@ struct all { int count; Channel channels[3]; };
 #define SHOW(at) printf("{\\"op\\": %d, \\"arg\\": %.1f}", b->DATA[at].op, b->DATA[at].arg)
 """,
         ("all.channels[1]", "data=calls,in=next,out=first,mutex=mutex,empty=spaces,full=items"),
+        inferable=False,
     ),
     Kind(
         "indices of two bytes, padded to a page",
@@ -415,6 +427,7 @@ typedef struct {
 """,
         "#define N 20",
         ("Buffer", "data=data,in=in,out=out,mutex=mutex,empty=empty,full=full"),
+        inferable=False,
     ),
     Kind(
         "fields on pages of their own",
@@ -430,6 +443,7 @@ typedef struct {
         "#define N 48\n#define MUTEX sync.mutex\n#define EMPTY sync.empty\n"
         "#define FULL sync.full\n#define SHOW(at) printf(\"%.1f\", b->data[at])",
         ("Buffer",),
+        inferable=False,
     ),
     Kind(
         "semaphores first, with musl",
@@ -439,6 +453,7 @@ typedef struct { sem_t mutex, empty, full; short in, out; long data[9]; } Buffer
 """,
         "#define N 9",
         compiler="musl-gcc",
+        inferable=False,
     ),
     Kind(
         "flags and counters between the fields",
@@ -459,6 +474,7 @@ typedef struct {
     b->data[at].v, (long)b->data[at].when)
 """,
         ("Buffer",),
+        inferable=False,
     ),
     Kind(
         "indices of a byte before text",
@@ -468,6 +484,7 @@ typedef struct {
 typedef struct { uint8_t in, out, closed; char data[32][16]; sem_t full, empty, mutex; } Buffer;
 """,
         "#define N 32" + _TEXT,
+        inferable=False,
     ),
     Kind(
         "pairs of cache lines",
@@ -480,6 +497,7 @@ typedef struct {
 } Buffer;
 """,
         "#define N 48",
+        inferable=False,
     ),
     Kind(
         "rings with locks in an array",
@@ -507,5 +525,6 @@ struct all { int lanes; Lane lane[3]; };
 #define SHOW(at) printf("%.1f", b->DATA[at])
 """,
         ("all.lane[2]",),
+        inferable=False,
     ),
 )  # fmt: skip

@@ -1,4 +1,11 @@
-"""Whoever dies, wherever: it is found and named, the repair brings the buffer back, no item is lost."""
+"""A death at any step: it is found and named, the repair brings the buffer back, no item is lost.
+
+Most of a death's time is waiting, so several happen at once, each in a buffer of its own.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -13,35 +20,55 @@ def all_good(outcomes: list[Outcome]) -> None:
     assert not [o for o in outcomes if not o.good]
 
 
+def at_once(*deaths: Callable[[], Outcome]) -> None:
+    """Everything is as it has to be in each. A thread lives as long as its workers, as they ask."""
+    with ThreadPoolExecutor(len(deaths)) as pool:
+        all_good([future.result() for future in [pool.submit(death) for death in deaths]])
+
+
+def of_a_worker(name: str, slots: int, role: Role, step: Step, way: str) -> Outcome:
+    """One death among two producers and two consumers."""
+    with Crew(name, slots, 2, named=way == "named") as crew:
+        return crew.death(role, step, "kill" if way == "named" else way)
+
+
+def of_a_program(name: str, role: Role, step: Step, workers: int) -> Outcome:
+    """One death of a C program, with another of each side and ``workers`` of ours beside it."""
+    with CCrew(name, 5, 1, workers) as crew:
+        return crew.death(role, step)
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_a_worker_at_each_step(name: str, role: Role) -> None:
+def test_a_worker_at_each_step(new_name: Callable[[], str], role: Role) -> None:
     """One death at each, by its fault and stepped there and killed, in turn."""
-    with Crew(name, 5, 2) as crew:
-        all_good([crew.death(role, s, WAYS[n % 2]) for n, s in enumerate(PROTOCOL_STEPS)])
-
-
-def test_named_semaphores(name: str) -> None:
-    """The words of named semaphores, in files of their own, are mended too."""
-    with Crew(name, 3, 2, named=True) as crew:
-        all_good(
-            [
-                crew.death(role, step, "kill")
-                for role, step in zip(ROLES, (Step.TRANSFER, Step.POST_PERMIT), strict=True)
-            ]
+    at_once(
+        *(
+            partial(of_a_worker, new_name(), 5, role, step, WAYS[n % 2])
+            for n, step in enumerate(PROTOCOL_STEPS)
         )
+    )
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_c_program(name: str, workers: int) -> None:
+def test_named_semaphores(new_name: Callable[[], str]) -> None:
+    """The words of named semaphores, in files of their own, are set too."""
+    at_once(
+        *(
+            partial(of_a_worker, new_name(), 3, role, step, "named")
+            for role, step in zip(ROLES, (Step.TRANSFER, Step.POST_PERMIT), strict=True)
+        )
+    )
+
+
+def test_a_c_program(new_name: Callable[[], str]) -> None:
     """Alone and beside workers: with the mutex in hand, and with a permit."""
     require("gcc")
-    with CCrew(name, 5, 1, workers) as crew:
-        all_good(
-            [
-                crew.death(role, step)
-                for role, step in zip(ROLES, (Step.POST_MUTEX, Step.WAIT_MUTEX), strict=True)
-            ]
+    at_once(
+        *(
+            partial(of_a_program, new_name(), role, step, workers)
+            for workers in (0, 1)
+            for role, step in zip(ROLES, (Step.POST_MUTEX, Step.WAIT_MUTEX), strict=True)
         )
+    )
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A repair that is refused has changed no byte; one that is cut off leaves nobody stopped."""
+"""A repair that is refused has changed no byte; one that is cut off leaves no process stopped."""
 
 import os
 import signal
@@ -9,20 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from shmtui.diagnosis.history import living
 from shmtui.layouts.options import LayoutOptions
 from shmtui.procfs.process import stopped
-from shmtui.repair.executor import Repairer
+from shmtui.repair.executor import Repairer, Report
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import Role, SemaphoreRole, Step
 from shmtui.shm.segment import map_segment, segment_path
-from shmtui.snapshot import ProcessState
+from shmtui.snapshot import Process, ProcessState
+from tests.clock import ManualClock
 from tests.compiling import Compiler
 from tests.conftest import MakeBuffer, join
 from tests.peers import Peer, build
 from tests.program import run_shmtui
 from tests.repair.deaths import Crew
-from tests.test_other_users import Somebody
 from tests.waiting import poll
 
 
@@ -39,18 +40,17 @@ def test_too_few_slots_after_a_death(name: str, slots: int, named: bool) -> None
     """With one or two slots a death leaves more than one reading: it is refused, in words."""
     with Crew(name, slots, 1, named=named) as crew:
         crew.die(Role.PRODUCER, Step.TRANSFER, "fault")
-        crew.look(12, "dead-holder")
         poll(lambda: crew.sampler.sample().processes[-1].state is ProcessState.BLOCKED, "at rest")
         before = words(name)
-        done = run_shmtui("repair", name, "--yes")
-        assert (done.returncode, done.stderr) == (2, "")
-        assert "more than one reading" in done.stdout
-        assert "to settle it: " in done.stdout
+        refused = Repairer(name, clock=ManualClock()).propose()
+        assert isinstance(refused, Refusal)
+        assert "more than one reading" in refused.why
         assert words(name) == before
 
 
-def test_somebody_in_the_critical_section(name: str) -> None:
-    """A permit is lost and somebody sits in the critical section: nothing is done meanwhile."""
+def test_somebody_in_the_critical_section(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A permit is lost and a worker stays in the critical section: nothing is done meanwhile."""
+    monkeypatch.setattr("shmtui.repair.executor.TRIES", 5)
     with Crew(name, 5, 2) as crew:
         crew.die(Role.PRODUCER, Step.POST_PERMIT, "fault")
         crew.look(12, "lost-permit")
@@ -60,7 +60,7 @@ def test_somebody_in_the_critical_section(name: str) -> None:
         crew.supervisor.set_fault(sitter, Fault.SIT)
         poll(lambda: (p := crew.process(sitter)) is not None and p.faulted, "it sits")
         poll(lambda: crew.sampler.sample().semaphores[SemaphoreRole.MUTEX].value == 0, "inside")
-        crew.look(6, "stalled")
+        poll(lambda: all(p.waits for p in others(crew, sitter)), "the others wait")
         before = words(name)
         done = Repairer(name).carry_out(agreed)
         assert isinstance(done, Refusal)
@@ -69,20 +69,9 @@ def test_somebody_in_the_critical_section(name: str) -> None:
         assert not any(stopped(pid) for pid in crew.supervisor.pids)
 
 
-def test_a_participant_of_another_user(gcc: Compiler, name: str) -> None:
-    """Who may not be looked at may be anywhere: refused, with who may."""
-    somebody = Somebody()
-    with Peer(build(gcc, "produtor", name)) as peer:
-        path = Path(segment_path(name))
-        poll(lambda: path.exists() and path.stat().st_size, "its segment")
-        path.chmod(0o666)
-        poll(lambda: Path(f"/proc/{peer.pid}/syscall").read_text().startswith("202"), "it hangs")
-        before = words(name)
-        done = somebody.shmtui("repair", name, "--slots", "5", "--yes")
-        assert done.returncode == 2, done.stdout + done.stderr
-        assert "root" in done.stdout
-        assert words(name) == before
-    path.unlink()
+def others(crew: Crew, pid: int) -> list[Process]:
+    """The live workers but one."""
+    return [p for p in living(crew.sampler.sample()) if p.pid != pid]
 
 
 def test_no_layout(name: str) -> None:
@@ -121,13 +110,14 @@ def hanging(gcc: Compiler, name: str) -> Iterator[Peer]:
 CUT_OFF = """
 import os, signal, sys, time
 from shmtui.repair import executor as repair
+from shmtui.diagnosis.history import living
 from shmtui.layouts.options import LayoutOptions
 def overwrite(*_words):
     print("stopped", flush=True)
     time.sleep(60)
 repair.overwrite = overwrite
 repairer = repair.Repairer(sys.argv[1], LayoutOptions(slots=5))
-repairer.carry_out(repairer.propose())
+repairer.carry_out(repairer.propose(0.3))
 """
 
 
@@ -150,8 +140,10 @@ def test_killed_in_the_middle(hanging: Peer, name: str, beforehand: bool) -> Non
         os.kill(hanging.pid, signal.SIGCONT)
     poll(lambda: not stopped(hanging.pid), "it goes on")
     assert words(name) == before
-    done = run_shmtui("repair", name, "--slots", "5", "--yes")
-    assert "repaired" in done.stdout
+    repairer = Repairer(name, LayoutOptions(slots=5))
+    agreed = repairer.propose(0.3)
+    assert isinstance(agreed, Plan)
+    assert isinstance(repairer.carry_out(agreed), Report)
     poll(hanging.lines, "it produces")
 
 
@@ -219,7 +211,7 @@ def test_items_of_a_struct_by_their_header(gcc: Compiler, name: str) -> None:
         poll(lambda: Path(segment_path(name)).exists(), "its segment")
         poll(lambda: Path(f"/proc/{peer.pid}/syscall").read_text().startswith("202"), "it hangs")
         options = LayoutOptions(header=header, struct="Queue")
-        agreed = Repairer(name, options).propose()
+        agreed = Repairer(name, options).propose(0.3)
         assert isinstance(agreed, Plan)
         done = Repairer(name, options).carry_out(agreed)
         assert not isinstance(done, Refusal)

@@ -1,6 +1,7 @@
 """The layout is the one that a C compiler gives the struct."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,12 @@ from shmtui.shm.layout import (
     item_type,
     seed_layout,
 )
-from shmtui.shm.layout_spec import layout_text, parse_layout
+from shmtui.shm.layout_spec import (
+    layout_option,
+    layout_text,
+    parse_layout,
+    parse_layout_option,
+)
 from shmtui.shm.libc import Libc
 from shmtui.shm.ring import semaphore_names
 from tests.compiling import Compiler, output
@@ -110,12 +116,50 @@ def test_layout_survives_its_text(layout: Layout) -> None:
     assert parse_layout(layout_text(layout)) == layout
 
 
+@given(
+    any_layout,
+    st.sampled_from([(), ("in",), ("out",), ("in", "out")]),
+    st.sampled_from(["", "/ptr", "/a.b-c"]),
+    st.booleans(),
+)
+def test_layout_survives_its_option(
+    layout: Layout, last: tuple[str, ...], segment: str, bare: bool
+) -> None:
+    """The value of --layout says everything but the length of the padding at the end."""
+    layout = replace(layout, last=last, index_segment=segment)
+    if bare:
+        layout = replace(layout, in_=None, out=None, last=(), index_segment="")
+    assert parse_layout(layout_text(layout)) == layout
+    size = max(at + length for at, length in layout.spans)
+    option = layout_option(layout)
+    assert parse_layout_option(option, layout.libc) == replace(layout, size=size)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "", "data", "data=0", "data=0:5", "data=0:5xint32,in=20", "data=0:5xint32,out=20",
+        "data=0:5xint32,in=/a:0,out=/b:4", "data=0:5xint32,in=/a:0,out=4", "data=0:0xint32",
+        "data=-8:5xint32,in=20,out=24", "data=0:5xint32,in=-4,out=24", "data=0:5xint32,in=a,out=b",
+        "data=0:5xint32,in=20:int32:first,out=24", "data=0:5xint32,in=20:float,out=24",
+        "data=0:5xint32,in=/../x:0,out=/../x:4", "data=0:5xint32,in=/:0,out=/:4",
+        "data=0:5xint32,in=20,out=24,size=16", "data=0:5xint32,in=20,out=24,what=1",
+        "data=0:99999999999xint32,in=0,out=4", "data=0:5xchar[0],in=20,out=24",
+    ],
+)  # fmt: skip
+def test_what_is_no_layout_is_refused_in_a_line(option: str) -> None:
+    """With an example of one."""
+    with pytest.raises(ShmtuiError) as refusal:
+        parse_layout_option(option, Libc.GLIBC)
+    assert "\n" not in str(refusal.value)
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.floats(),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=12,
 )
-_KEYS = ("slots", "item", "at", "size", "libc", "index", "names")
+_KEYS = ("slots", "item", "at", "size", "libc", "index", "names", "index_segment", "last")
 
 
 @given(st.text() | _JSON.map(json.dumps))

@@ -57,6 +57,16 @@ def values(buffer: OwnedBuffer) -> tuple[int, int, int]:
     return mutex, empty, full
 
 
+def end_all(supervisor: Supervisor) -> None:
+    """Until every child has been reaped."""
+
+    def ended() -> bool:
+        supervisor.reap(1)
+        return not supervisor.pids
+
+    poll(ended, "all have ended")
+
+
 def still_works(buffer: OwnedBuffer) -> None:
     """A stranger can put an item in and take one out, so no permit and no lock is missing."""
     ring = join(buffer)

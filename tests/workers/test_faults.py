@@ -15,9 +15,10 @@ from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step, step_name
 from shmtui.snapshot import Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
+from tests.clock import ManualClock, sample_until
 from tests.conftest import MakeBuffer
 from tests.waiting import poll
-from tests.workers.crew import Crew, blocked, items, record_of, values
+from tests.workers.crew import Crew, blocked, end_all, items, record_of, values
 
 FAULTS = [fault for fault in Fault if fault and fault is not Fault.SHORT_TIMEOUT]
 """All but the one that needs items to come slowly: the lesson of it is tried in a terminal."""
@@ -29,19 +30,13 @@ class Scene:
 
     def __init__(self, buffer: OwnedBuffer, supervisor: Supervisor) -> None:
         self.buffer, self.supervisor = buffer, supervisor
-        self.sampler = Sampler(buffer.name, read_only=False)
+        self.clock = ManualClock()
+        self.sampler = Sampler(buffer.name, read_only=False, clock=self.clock)
         self.source = LiveSource(self.sampler, supervisor)
 
     def until(self, holds: Callable[[Snapshot], object], what: str) -> Snapshot:
-        """The first look that ``holds``."""
-
-        def look() -> Snapshot | None:
-            snapshot = self.source.sample()
-            return snapshot if holds(snapshot) else None
-
-        found = poll(look, what)
-        assert found is not None
-        return found
+        """The first sample that ``holds``; at rest time is turned on."""
+        return sample_until(self.clock, self.source.sample, holds, what)
 
     def found(self, code: str, *, audited: bool = False) -> Snapshot:
         """Until the doctor says so; ``audited``: the workers are brought to rest for it."""
@@ -183,12 +178,17 @@ def test_ended_in_the_middle_of_a_step_it_gives_all_back(scene: MakeScene) -> No
         press(at, pid)
     assert values(at.buffer)[0] == 0
     at.supervisor.terminate(pid)
-    at.supervisor.reap(5)
-    assert pid not in at.supervisor.pids
+    poll(lambda: reaped(at.supervisor, pid), "it has ended")
     at.supervisor.terminate(pids[Role.CONSUMER][0])
-    at.supervisor.reap(5)
+    end_all(at.supervisor)
     mutex, empty, full = values(at.buffer)
     assert (mutex, empty + full) == (1, 5)
+
+
+def reaped(supervisor: Supervisor, pid: int) -> bool:
+    """Whether that worker has ended by now."""
+    supervisor.reap(0.1)
+    return not supervisor.owns(pid)
 
 
 @pytest.mark.parametrize("rate", [1.0, 300.0], ids=["slow", "fast"])

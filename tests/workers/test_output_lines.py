@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shmtui.shm.protocol import Role
 from shmtui.workers.output_lines import LONGEST, OutputLines
 from tests.conftest import MakeBuffer
-from tests.workers.crew import Crew
+from tests.waiting import poll
+from tests.workers.crew import Crew, end_all
 
 TEXT = "consumido: maçã № 7 🍎"
 
@@ -77,12 +78,10 @@ def test_a_program_that_writes_bytes_one_by_one(
     script = tmp_path / "printer.py"
     script.write_text(PRINTER)
     supervisor = crew(make_buffer())
-    pid = supervisor.start_program(Role.PRODUCER, (sys.executable, str(script), TEXT))
+    supervisor.start_program(Role.PRODUCER, (sys.executable, str(script), TEXT))
     (child,) = supervisor.logs()
-    while child.read_output():
-        pass
-    while supervisor.owns(pid):
-        supervisor.reap(10)
+    poll(lambda: not child.read_output(), "the end of its output")
+    end_all(supervisor)
     assert list(child.lines) == [TEXT]
 
 
@@ -90,8 +89,7 @@ def test_a_program_that_writes_bytes_one_by_one(
 def test_the_last_words_are_kept(make_buffer: MakeBuffer, crew: Crew, text: str) -> None:
     """What a program printed just before its end is there, with or without a line break."""
     supervisor = crew(make_buffer())
-    pid = supervisor.start_program(Role.PRODUCER, ("printf", text))
-    while supervisor.owns(pid):
-        supervisor.reap(10)
+    supervisor.start_program(Role.PRODUCER, ("printf", text))
+    end_all(supervisor)
     (child,) = supervisor.logs()
     assert list(child.lines) == [text.rstrip("\n")]

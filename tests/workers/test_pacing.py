@@ -1,26 +1,111 @@
-"""A rate asked for is the rate that comes, from one item in seconds to thousands a second."""
+"""A worker keeps its rate: never an item before it is due, and none left out.
+
+What is proved of real workers are bounds on counted items, which hold on a machine of any speed.
+That the deadlines themselves are exact is proved of the pure pacer.
+"""
 
 import time
+from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shmtui.shm.control_format import Field
 from shmtui.shm.protocol import Role
+from shmtui.workers.pacing import BACKLOG_NS, Pacer
 from tests.conftest import MakeBuffer, join
 from tests.waiting import poll
 from tests.workers.crew import Crew, blocked, items, record_of, still_works, wait_items, wait_obeyed
 
+SECOND: Final = 1_000_000_000
+RATES: Final = st.floats(0.01, 100_000)
+HOURS: Final = 0.001
+"""A rate at which the next item is due long after every patience."""
+
+
+def paced(rate: float, now_ns: int = 0) -> Pacer:
+    """A pacer at a rate since ``now_ns``."""
+    pacer = Pacer()
+    pacer.set_rate(rate, now_ns, waiting=False)
+    pacer.restart(now_ns)
+    return pacer
+
+
+@given(RATES, st.lists(st.floats(0, 1), min_size=1, max_size=50))
+def test_late_items_delay_none_after_them(rate: float, late: list[float]) -> None:
+    """However late each item is within the backlog, the last is due at its place in the count."""
+    pacer = paced(rate)
+    for lateness in late:
+        pacer.advance(pacer.due_ns + round(lateness * BACKLOG_NS))
+    assert pacer.due_ns == len(late) * pacer.period_ns
+    assert abs(pacer.period_ns - SECOND / rate) <= 0.5
+
+
+@given(RATES, st.integers(1, 100 * SECOND))
+def test_no_burst_after_a_block(rate: float, blocked_ns: int) -> None:
+    """Later than the backlog, the next item is due now: what was missed is not made up for."""
+    pacer = paced(rate)
+    now = pacer.period_ns + max(BACKLOG_NS, pacer.period_ns) + blocked_ns
+    pacer.advance(now)
+    assert pacer.due_ns == now
+
+
+@given(RATES, RATES, st.booleans())
+def test_a_new_rate_counts_from_the_last_item(before: float, after: float, waiting: bool) -> None:
+    """While the worker waits, the deadline moves; an item that is due already stays due."""
+    pacer = paced(before)
+    pacer.advance(0)
+    due = pacer.due_ns
+    pacer.set_rate(after, 5, waiting=waiting)
+    assert pacer.due_ns == (pacer.period_ns if waiting else due)
+
+
+def test_from_unthrottled_the_next_item_is_due_at_once() -> None:
+    """Deadlines begin with the rate."""
+    pacer = paced(float("inf"))
+    assert pacer.period_ns == 0
+    pacer.set_rate(2.0, 7 * SECOND, waiting=False)
+    assert pacer.due_ns == 7 * SECOND
+
+
+@pytest.mark.parametrize("role", [Role.PRODUCER, Role.CONSUMER])
+@pytest.mark.parametrize("rate", [10.0, 200.0, 2000.0])
+def test_never_more_items_than_are_due(
+    make_buffer: MakeBuffer, crew: Crew, role: Role, rate: float
+) -> None:
+    """From the order on, at most one item and as many as the time since then has periods."""
+    buffer = make_buffer(1024)
+    supervisor = crew(buffer)
+    other = Role.CONSUMER if role is Role.PRODUCER else Role.PRODUCER
+    pid = supervisor.start(role)
+    supervisor.start(other)
+    poll(lambda: items(buffer, pid) > 100, "items flow")
+    words = record_of(buffer, pid).words
+    ordered = time.monotonic_ns()
+    supervisor.set_rate(pid, rate)
+    wait_obeyed(buffer, pid)
+    first = words[Field.ITEMS]
+    seen: set[int] = set()
+    while len(seen) < 10:
+        count = words[Field.ITEMS] - first
+        due = (time.monotonic_ns() - ordered) / SECOND * rate
+        assert count <= due + 1
+        seen.add(count)
+
 
 @pytest.mark.parametrize("role", [Role.PRODUCER, Role.CONSUMER])
 def test_rate_got_is_rate_asked(make_buffer: MakeBuffer, crew: Crew, role: Role) -> None:
-    """Deadlines are absolute, so the longer one looks, the closer items per second come to the
-    rate. One that slept a period after each item would stay behind for ever.
+    """Deadlines are absolute, so over a second or more the items come to the rate, exactly.
+
+    A busy machine may need several tries until a second is without a delay of a quarter of one.
+    A worker that slept a period after each item would be behind in every second.
     """
     buffer = make_buffer(1024)
     supervisor = crew(buffer)
     other = Role.CONSUMER if role is Role.PRODUCER else Role.PRODUCER
     supervisor.start(other)
-    rates = (0.5, 10.0, 100.0, 1000.0, 5000.0)
+    rates = (10.0, 100.0, 1000.0)
     workers = {supervisor.start(role): rate for rate in rates}
     poll(supervisor.ready, "all have joined")
     for pid, rate in workers.items():
@@ -37,40 +122,29 @@ def test_rate_got_is_rate_asked(make_buffer: MakeBuffer, crew: Crew, role: Role)
             count, at = words[Field.ITEMS], words[Field.HEARTBEAT_NS]
             if words[Field.ITEMS] != count:
                 return False  # Count and time belong together only while no item comes between.
-            if not start[1] or time.monotonic_ns() - at > 5_000_000_000:
+            if not start[1] or time.monotonic_ns() - start[1] > 5 * SECOND:
                 start = (count, at)
-            elapsed = (at - start[1]) / 1e9
-            if elapsed < max(1.0, 0.9 / rate):
-                return False
-            return abs((count - start[0]) / elapsed / rate - 1) < 0.005
+            elapsed = (at - start[1]) / SECOND
+            return elapsed >= 1 and abs((count - start[0]) / elapsed / rate - 1) < 0.01
 
-        poll(close_enough, f"{rate:g} items/s", 60)
+        poll(close_enough, f"{rate:g} items/s", 120)
 
 
 def test_a_change_takes_effect_in_the_middle_of_a_sleep(
     make_buffer: MakeBuffer, crew: Crew
 ) -> None:
-    """At one item in ten seconds a worker told to hurry does so within 50 ms, not at the end of
-    its sleep. Several tries in a row, since a busy machine can be late once.
-    """
+    """A worker whose next item is due in 1000 s takes up a new rate at once, again and again."""
     buffer = make_buffer(1024)
-    supervisor = crew(buffer, produce_rate=0.1)
+    supervisor = crew(buffer, produce_rate=HOURS)
     supervisor.start(Role.CONSUMER)
     pid = supervisor.start(Role.PRODUCER)
-    poll(lambda: items(buffer, pid) == 1, "the first item, which is due at once")
-    in_time = 0
-    for _ in range(40):
+    wait_items(buffer, pid, 1)  # The first item is due at once.
+    for _change in range(10):
         before = items(buffer, pid)
-        ordered = time.monotonic_ns()
         supervisor.set_rate(pid, 1000.0)
         wait_items(buffer, pid, before + 1)
-        late = time.monotonic_ns() - ordered
-        in_time = in_time + 1 if late < 50_000_000 else 0
-        if in_time == 4:
-            return
-        supervisor.set_rate(pid, 0.1)
+        supervisor.set_rate(pid, HOURS)
         wait_obeyed(buffer, pid)
-    raise AssertionError("never four times in a row within 50 ms")
 
 
 def test_an_order_to_one_that_is_blocked_moves_no_later_item(
@@ -86,15 +160,13 @@ def test_an_order_to_one_that_is_blocked_moves_no_later_item(
     assert ring.put(1)
     wait_items(buffer, pid, 1)
     poll(lambda: blocked(buffer, pid), "the ring is empty")
-    supervisor.set_rate(pid, 0.01)
+    supervisor.set_rate(pid, HOURS)
     wait_obeyed(buffer, pid)
     assert ring.put(2)
     wait_items(buffer, pid, 2)
     supervisor.set_rate(pid, 1000.0)
     assert ring.put(3)
-    started = time.monotonic()
     wait_items(buffer, pid, 3)
-    assert time.monotonic() - started < 20
 
 
 def test_a_pause_moves_no_later_item(make_buffer: MakeBuffer, crew: Crew) -> None:
@@ -103,14 +175,12 @@ def test_a_pause_moves_no_later_item(make_buffer: MakeBuffer, crew: Crew) -> Non
     supervisor = crew(buffer, produce_rate=1000.0)
     pid = supervisor.start(Role.PRODUCER, hold=True)
     poll(supervisor.ready, "it has joined")
-    supervisor.set_rate(pid, 0.01)
+    supervisor.set_rate(pid, HOURS)
     wait_obeyed(buffer, pid)
     supervisor.resume(pid)
-    started = time.monotonic()
     wait_items(buffer, pid, 1)
     supervisor.set_rate(pid, 1000.0)
     wait_items(buffer, pid, 2)
-    assert time.monotonic() - started < 20
 
 
 def test_slower_takes_effect_too(make_buffer: MakeBuffer, crew: Crew) -> None:
@@ -146,19 +216,25 @@ def test_rates_cost_nobody_their_first_rate(make_buffer: MakeBuffer, crew: Crew)
 
 
 def test_blocked_is_not_late(make_buffer: MakeBuffer, crew: Crew) -> None:
-    """A producer that was blocked by a full ring does not make up for it in a burst."""
+    """A producer that a full ring has blocked for 30 periods does not make up for them in a burst.
+
+    At once there come the item that was blocked and the one after it; the others take a period
+    each.
+    """
+    rate = 20.0
     buffer = make_buffer(2)
-    supervisor = crew(buffer, produce_rate=20.0)
+    supervisor = crew(buffer, produce_rate=rate)
     pid = supervisor.start(Role.PRODUCER)
-    poll(lambda: items(buffer, pid) == 2, "the ring is full")
-    blocked = record_of(buffer, pid).words
-    poll(lambda: time.monotonic_ns() - blocked[Field.HEARTBEAT_NS] > 1_500_000_000, "a long block")
+    wait_items(buffer, pid, 2)
+    words = record_of(buffer, pid).words
+    full = words[Field.HEARTBEAT_NS]
+    poll(lambda: time.monotonic_ns() - full > 30 / rate * SECOND, "a long block")
+    freed = time.monotonic_ns()
     supervisor.start(Role.CONSUMER)
-    poll(lambda: items(buffer, pid) >= 3, "it goes on")
-    first = blocked[Field.HEARTBEAT_NS]
-    poll(lambda: items(buffer, pid) >= 13, "ten more items")
-    # Ten items at 20 a second take half a second; a burst would make up 1.5 s at once.
-    assert blocked[Field.HEARTBEAT_NS] - first > 200_000_000
+    for count in (6, 9, 13):
+        wait_items(buffer, pid, count)
+        at_once = 2 + 2
+        assert time.monotonic_ns() - freed >= (count - at_once) / rate * SECOND
 
 
 def test_paused_between_items_and_resumed(make_buffer: MakeBuffer, crew: Crew) -> None:

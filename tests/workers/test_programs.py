@@ -14,7 +14,7 @@ from shmtui.workers.child import group_members
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import MakeBuffer
 from tests.waiting import poll, until
-from tests.workers.crew import Crew
+from tests.workers.crew import Crew, end_all
 
 SCRIPT: Final = """\
 #!/bin/sh
@@ -57,7 +57,7 @@ async def started(supervisor: Supervisor, command: tuple[str, ...]) -> tuple[int
 
 
 async def test_what_a_script_started_ends_with_it_in_its_own_time(
-    make_buffer: MakeBuffer, crew: Crew, tmp_path: Path
+    make_buffer: MakeBuffer, crew: Crew, tmp_path: Path, patient: None
 ) -> None:
     """The child gets the signal too, and is not killed while it tidies up."""
     supervisor = crew(make_buffer(2))
@@ -108,3 +108,18 @@ async def test_a_pause_is_for_all_of_them(
     supervisor.resume(pid)
     await until(lambda: "T" not in states(), "both go on")
     assert os.getpgid(child) == pid
+
+
+@pytest.mark.parametrize("own", ["/own/modules:/more", None])
+def test_a_program_has_the_users_environment(
+    make_buffer: MakeBuffer, crew: Crew, monkeypatch: pytest.MonkeyPatch, own: str | None
+) -> None:
+    """PYTHONPATH is as the user had it: the way to shmtui is for its own modules alone."""
+    if own is None:
+        monkeypatch.delenv("PYTHONPATH", raising=False)
+    else:
+        monkeypatch.setenv("PYTHONPATH", own)
+    supervisor = crew(make_buffer())
+    pid = supervisor.start_program(Role.PRODUCER, ("sh", "-c", "echo ${PYTHONPATH-none}"))
+    end_all(supervisor)
+    assert said(supervisor, pid) == [own or "none"]

@@ -1,0 +1,1 @@
+"""What the system refuses to an ordinary user: /proc/PID/syscall (Yama), other processes (hidepid)."""

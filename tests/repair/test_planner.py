@@ -1,0 +1,274 @@
+"""What a repair concludes from positions, waiter counts and what cannot be read. Pure records."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shmtui.repair.item_count import held_permits
+from shmtui.repair.plan import Plan, Refusal, proposal_lines
+from shmtui.repair.planner import make_plan
+from shmtui.repair.positions import Place, ProtocolPosition, eliminate, with_earlier
+from shmtui.repair.private_sleepers import PrivateSleepers
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import (
+    EMPTY,
+    Certainty,
+    Finding,
+    LayoutInfo,
+    LayoutSource,
+    Offsets,
+    Process,
+    ProcessState,
+    SegmentInfo,
+    SemaphoreState,
+    Snapshot,
+    Status,
+)
+
+ON_MUTEX, ON_EMPTY, ON_FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL
+NAMES = {Role.PRODUCER: "produtor", Role.CONSUMER: "consumidor", Role.UNKNOWN: "a.out"}
+OWN = {Role.PRODUCER: ON_EMPTY, Role.CONSUMER: ON_FULL}
+Words = tuple[int, int]
+"""Value and waiters."""
+
+
+def seen(
+    mutex: Words, empty: Words, full: Words, *, shared: bool = False, in_: int = 0, out: int = 0
+) -> Snapshot:
+    """A ring of five slots with these semaphores, read by a user who sees no waits."""
+    words = {ON_MUTEX: mutex, ON_EMPTY: empty, ON_FULL: full}
+    return replace(
+        EMPTY,
+        segment=SegmentInfo("/ring", 128, 1, 0o600, "ana"),
+        layout=LayoutInfo(LayoutSource.OPTIONS, 5, "int32", 4, Offsets(0, 20, 24, 32, 64, 96)),
+        in_=in_,
+        out=out,
+        waits_hidden=(1, 2),
+        semaphores={role: SemaphoreState(v, w, shared) for role, (v, w) in words.items()},
+    )
+
+
+def hidden(pid: int, role: Role, threads: int = 1) -> ProtocolPosition:
+    """A process asleep on a futex that may not be read, of a side that its name tells."""
+    process = Process(pid, NAMES[role], Role.UNKNOWN, ProcessState.BLOCKED, threads=threads)
+    return ProtocolPosition(process, Place.HIDDEN, readable=False)
+
+
+def finding(code: str) -> Finding:
+    """A finding of that code."""
+    return Finding(code, Status.CRITICAL, "claim", (), Certainty.CERTAIN, "remedy")
+
+
+P, C, U = Role.PRODUCER, Role.CONSUMER, Role.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("roles", "waiters", "asleep"),
+    [
+        ((P, C), (0, 1, 1), (ON_EMPTY, ON_FULL)),
+        ((P, C), (1, 0, 1), (ON_MUTEX, ON_FULL)),
+        ((P, C), (1, 1, 0), (ON_EMPTY, ON_MUTEX)),
+        ((P, C), (2, 0, 0), (ON_MUTEX, ON_MUTEX)),
+        ((U,), (1, 0, 0), (ON_MUTEX,)),
+        ((U, P), (0, 2, 0), (ON_EMPTY, ON_EMPTY)),
+    ],
+)
+def test_the_waiter_counts_tell_where_hidden_ones_sleep(
+    roles: Sequence[Role], waiters: tuple[int, int, int], asleep: Sequence[SemaphoreRole]
+) -> None:
+    """A producer sleeps on empty or mutex, a consumer on full or mutex, and each is counted."""
+    snapshot = seen(*((0, count) for count in waiters))
+    placed = eliminate([hidden(n, role) for n, role in enumerate(roles)], snapshot)
+    assert placed is not None
+    assert [p.asleep for p in placed] == [((role, True),) for role in asleep]
+    assert not any(p.readable for p in placed)
+
+
+@pytest.mark.parametrize(
+    ("roles", "waiters"),
+    [
+        ((P, C), (0, 1, 0)),  # one of them sleeps on something else
+        ((P, C), (0, 1, 2)),  # a ghost is counted
+        ((P,), (0, 0, 1)),  # a producer does not wait on full
+        ((U, C), (0, 1, 1)),  # one that may be on either
+        ((P, C), (0, 2, 0)),
+    ],
+)
+def test_counts_that_do_not_add_up_tell_nothing(
+    roles: Sequence[Role], waiters: tuple[int, int, int]
+) -> None:
+    """Then nobody is placed."""
+    snapshot = seen(*((0, count) for count in waiters))
+    assert eliminate([hidden(n, role) for n, role in enumerate(roles)], snapshot) is None
+
+
+def test_a_count_that_cannot_be_read_tells_nothing() -> None:
+    """A named semaphore whose file is gone."""
+    snapshot = seen((0, 0), (0, 1), (0, 0))
+    snapshot.semaphores[ON_FULL] = SemaphoreState(None, None, None)
+    assert eliminate([hidden(1, P)], snapshot) is None
+
+
+Crowd = list[tuple[Role, bool, bool]]
+"""Each process: its side, whether it sleeps on mutex, and whether that can be read."""
+
+
+@given(st.lists(st.tuples(st.sampled_from([P, C]), st.booleans(), st.booleans()), max_size=8))
+def test_what_is_held_together_is_always_right(crowd: Crowd) -> None:
+    """Whoever of the same side sleeps where: the permits in hand are those of the truth."""
+    truth, positions = [], []
+    for pid, (role, on_mutex, readable) in enumerate(crowd):
+        at = ON_MUTEX if on_mutex else OWN[role]
+        place = Place(at.value)
+        told = replace(hidden(pid, role), place=place, asleep=((at, True),), readable=True)
+        truth.append(told)
+        positions.append(told if readable else hidden(pid, role))
+    counts = Counter(at for p in truth for at, _private in p.asleep)
+    snapshot = seen((0, counts[ON_MUTEX]), (0, counts[ON_EMPTY]), (0, counts[ON_FULL]))
+    placed = eliminate(positions, snapshot)
+    assert placed is not None
+    assert held_permits(placed) == held_permits(truth)
+
+
+def test_a_process_of_several_threads() -> None:
+    """They are counted each, and may sleep on both of its side's semaphores."""
+    placed = eliminate([hidden(1, P, threads=3)], seen((0, 1), (0, 2), (0, 0)))
+    assert placed is not None
+    assert placed[0].asleep == ((ON_EMPTY, True), (ON_EMPTY, True), (ON_MUTEX, True))
+
+
+def test_a_hidden_pair_is_repaired_and_called_likely() -> None:
+    """The words are those of the pair that can be read; only the certainty is another."""
+    pair = [hidden(1, P), hidden(2, C)]
+    plan = make_plan(seen((0, 0), (0, 1), (0, 1)), [finding("never-initialised")], pair)
+    assert isinstance(plan, Plan)
+    assert [change.text for change in plan.changes] == [
+        "mutex: value 0 → 1, private → shared between processes",
+        "empty: value 0 → 5, private → shared between processes",
+        "full: private → shared between processes",
+    ]
+    assert [p.process.pid for p in plan.private_sleepers] == [1, 2]
+    assert plan.certainty is Certainty.LIKELY
+    assert any(
+        "waiter counts alone: produtor (PID 1), consumidor (PID 2)" in s for s in plan.rests_on
+    )
+
+
+def test_what_the_counts_leave_open_is_refused_with_a_command() -> None:
+    """It can be pasted."""
+    refused = make_plan(
+        seen((0, 0), (0, 1), (0, 0)), [finding("never-initialised")], [hidden(1, P), hidden(2, C)]
+    )
+    assert isinstance(refused, Refusal)
+    why, way = list(proposal_lines(refused))
+    assert why.startswith("refused: this user may not read what produtor (PID 1), consumidor")
+    assert "to settle it: sudo shmtui repair /ring, with the same options" in way
+    assert "sudo sysctl kernel.yama.ptrace_scope=0" in way
+
+
+def unseen(snapshot: Snapshot) -> Snapshot:
+    """The same beside a process that cannot be read and could write to it."""
+    return replace(snapshot, unseen=True, limits=("PID 7 cannot be read",), waits_hidden=())
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "code"),
+    [
+        (seen((0, 0), (4, 0), (0, 0), shared=True), "dead-holder"),  # it may hold mutex
+        (seen((1, 0), (4, 0), (0, 0), shared=True), "lost-permit"),  # or a permit
+        (seen((0, 0), (0, 1), (0, 0)), "never-initialised"),  # or be the waiter that is counted
+    ],
+)
+def test_a_process_that_is_not_read_is_refused_with_a_command(
+    snapshot: Snapshot, code: str
+) -> None:
+    """It may take part; the limit says which."""
+    refused = make_plan(unseen(snapshot), [finding(code)], [])
+    assert isinstance(refused, Refusal)
+    assert "PID 7 cannot be read" in refused.why
+    assert refused.remedy == "sudo shmtui repair /ring, with the same options"
+    assert not refused.transient
+
+
+def test_a_process_that_is_not_read_holds_nothing_of_a_ring_that_was_never_initialised() -> None:
+    """No process has passed a semaphore, and all that are counted as waiters are seen."""
+    asleep = replace(hidden(1, P), place=Place.EMPTY, asleep=((ON_EMPTY, True),), readable=True)
+    plan = make_plan(unseen(seen((0, 0), (0, 1), (0, 0))), [finding("never-initialised")], [asleep])
+    assert isinstance(plan, Plan)
+    assert plan.certainty is Certainty.LIKELY
+    assert any(s.startswith("assumed: ") and "PID 7" in s for s in plan.rests_on)
+
+
+def test_a_finding_that_no_semaphore_ends() -> None:
+    """Its own remedy; and where waits are hidden, what shows them: it may be another finding."""
+    blind = seen((0, 0), (5, 0), (0, 0))
+    for snapshot, remedy in ((replace(blind, waits_hidden=()), "remedy"), (blind, "sudo ")):
+        refused = make_plan(snapshot, [finding("stalled")], [])
+        assert isinstance(refused, Refusal)
+        assert refused.why == "setting semaphores does not end this: stalled"
+        assert refused.remedy.startswith(remedy)
+
+
+def test_no_finding_is_no_health_where_waits_are_hidden() -> None:
+    """The mutex is 0, and its holder may be dead; with the mutex free nothing has to be said."""
+    blind = seen((0, 1), (4, 0), (0, 0))
+    refused = make_plan(blind, [], [])
+    assert isinstance(refused, Refusal)
+    assert refused.why.startswith("mutex is 0")
+    assert refused.remedy.startswith("sudo shmtui repair /ring")
+    assert make_plan(seen((1, 0), (4, 0), (0, 0)), [], []) is None
+    assert make_plan(replace(blind, waits_hidden=()), [], []) is None
+
+
+def test_what_is_assumed_is_named_and_refuses_nothing() -> None:
+    """Root's processes, say; the plan is likely then."""
+    assumption = "root's processes take no part (40 cannot be read)"
+    certain = seen((0, 0), (0, 0), (0, 0))
+    for snapshot in (certain, replace(certain, assumptions=(assumption,))):
+        plan = make_plan(snapshot, [finding("never-initialised")], [])
+        assert isinstance(plan, Plan)
+        assert (f"assumed: {assumption}" in plan.rests_on) is bool(snapshot.assumptions)
+        likely = plan.certainty is Certainty.LIKELY
+        assert likely is bool(snapshot.assumptions)
+
+
+def test_a_stopped_process_keeps_the_place_where_it_slept() -> None:
+    """Only one that is not readable; what can be read now is newer."""
+    before = [hidden(1, P), replace(hidden(2, C), place=Place.UNKNOWN), hidden(3, P)]
+    now = [replace(p, place=Place.UNKNOWN) for p in before]
+    now[2] = replace(now[2], readable=True, place=Place.ELSEWHERE)
+    places = [p.place for p in with_earlier(now, before)]
+    assert places == [Place.HIDDEN, Place.UNKNOWN, Place.ELSEWHERE]
+
+
+def test_a_private_sleeper_is_interrupted_while_a_permit_is_there() -> None:
+    """Not before; and it counts as asleep until it has left."""
+    asleep = replace(hidden(1, P), place=Place.EMPTY, asleep=((ON_EMPTY, True),), readable=True)
+    sleepers = PrivateSleepers([asleep])
+    for empty, woken in (((0, 1), []), ((5, 1), [1])):
+        snapshot = seen((1, 0), empty, (0, 0), shared=True)
+        sleepers.update([asleep], snapshot)
+        assert [p.pid for p in sleepers.wakeable(snapshot)] == woken
+        assert [p.pid for p in sleepers.pending] == [1]
+    sleepers.update([replace(asleep, place=Place.OUTSIDE, asleep=())], snapshot)
+    assert sleepers.pending == ()
+
+
+def test_a_hidden_private_sleeper_counts_until_it_was_interrupted_to_some_effect() -> None:
+    """What it sleeps on is not seen; that a permit and a waiter stay beside each other is."""
+    planned = replace(hidden(1, P), place=Place.EMPTY, asleep=((ON_EMPTY, True),))
+    sleepers = PrivateSleepers([planned])
+    waiting, deaf, served = (
+        seen((1, 0), words, (0, 0), shared=True) for words in ((0, 1), (5, 1), (4, 0))
+    )
+    sleepers.update([hidden(1, P)], waiting)
+    assert sleepers.wakeable(waiting) == ()
+    for _again in range(2):
+        sleepers.update([hidden(1, P)], deaf)
+        assert [p.pid for p in sleepers.wakeable(deaf)] == [1]
+    sleepers.update([hidden(1, P)], served)
+    assert sleepers.pending == ()
