@@ -49,7 +49,7 @@ def targets_of(row: Row | None, owns: Callable[[int], bool]) -> Targets:
     else:
         process = row.process
         label = named(process)
-        members = (process,) if process.state is not ProcessState.ENDED else ()
+        members = (process,) if process.alive else ()
     ours = tuple(p for p in members if owns(p.pid))
     return Targets(label, ours, tuple(p for p in members if p not in ours))
 
