@@ -31,7 +31,7 @@ from shmtui.shm.ring import semaphore_names
 from shmtui.shm.segment import unlink_segment
 from shmtui.snapshot import Certainty, Finding, Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 ROLES: Final = (Role.PRODUCER, Role.CONSUMER)
 WAYS: Final = ("fault", "kill")
@@ -174,7 +174,7 @@ class Crew:
         """One death with all that follows."""
         expected = EXPECTED[step]
         who = self.die(role, step, way)
-        snapshot = self.look(QUIET_SECONDS if expected is None else 12, expected)
+        snapshot = self.look(QUIET_SECONDS if expected is None else PATIENCE, expected)
         findings = snapshot.health.findings
         named, certain, note = expected is None, expected is None, ""
         for finding in findings:
