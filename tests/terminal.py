@@ -16,6 +16,7 @@ from typing import Final, Self
 
 import pyte
 
+from tests.traces import SWEEPING
 from tests.waiting import PATIENCE
 
 _BEYOND_PYTE: Final = re.compile(
@@ -55,6 +56,7 @@ class Terminal:
         env: dict[str, str] | None = None,
         command: Sequence[str] = (sys.executable, "-m", "shmtui"),
     ) -> None:
+        SWEEPING.may_sweep(arguments)
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._rest = b""
@@ -85,7 +87,7 @@ class Terminal:
         if self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(AssertionError):
-                self.wait(5)
+                self.wait()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()

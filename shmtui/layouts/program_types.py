@@ -20,6 +20,9 @@ from shmtui.snapshot import LayoutSource
 
 _SYSTEM: Final = (b"/usr/lib", b"/lib", b"/usr/libexec")
 """Libraries here are not the program's own."""
+_LIBRARY_BYTES: Final = 1 << 20
+"""Debug information of a library that is read unasked. A larger one is a runtime's, such as
+libpython's 9 MB, which hold no ring of the program and take 18 s of CPU to read."""
 _MOST_PROGRAMS: Final = 8
 _KEPT: Final = 32
 _Key = tuple[int, int, int, int]
@@ -34,6 +37,7 @@ class ProgramFile:
     shown: str
     """Its path as the user knows it."""
     pid: int
+    library: bool = False
 
 
 _structs: dict[_Key, tuple[Struct, ...]] = {}
@@ -77,6 +81,8 @@ def _read(program: ProgramFile, size: int, options: LayoutOptions) -> tuple[Stru
     sizes = section_sizes(program.path)
     if not debug_size(sizes) and not _may_have_debug_file(sizes):
         return ()
+    if program.library and debug_size(sizes) > _LIBRARY_BYTES:
+        return ()
     from shmtui.layouts import debug_info  # noqa: PLC0415 - heavy
 
     path = Path(program.path)
@@ -118,5 +124,5 @@ def _files(peers: Peers) -> list[ProgramFile]:
         for path in sorted(paths):
             text = os.fsdecode(path)
             if text != own:
-                libraries.append(ProgramFile(f"/proc/{pid}/root{text}", text, pid))
+                libraries.append(ProgramFile(f"/proc/{pid}/root{text}", text, pid, library=True))
     return programs + libraries

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from shmtui.diagnosis.history import uninitialised
-from shmtui.i18n import _, ngettext
-from shmtui.repair.item_count import DEATHS, held_permits, item_bounds, resident_items
+from shmtui.i18n import _
+from shmtui.repair.grounds import names, plan_certainty, plan_grounds, unseen_can_only_wait
+from shmtui.repair.item_count import held_permits, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.positions import Place, ProtocolPosition, eliminate
-from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
-    Certainty,
     Finding,
     LayoutSource,
     SemaphoreState,
@@ -57,6 +56,8 @@ def make_plan(
         return refusal
     if placed is None:
         return _hidden_waits(snapshot, positions)
+    if snapshot.unseen and not unseen_can_only_wait(snapshot, placed):
+        return _unseen(snapshot)
     codes = {finding.code for finding in wanted}
     resident = resident_items(snapshot, placed, codes)
     if isinstance(resident, Refusal):
@@ -86,8 +87,8 @@ def make_plan(
         wanted,
         changes,
         private,
-        tuple(_grounds(snapshot, placed, resident, held)),
-        _certainty(placed, codes, snapshot),
+        tuple(plan_grounds(snapshot, placed, resident, held)),
+        plan_certainty(placed, codes, snapshot),
     )
 
 
@@ -125,7 +126,7 @@ def _with_sight(snapshot: Snapshot) -> str:
 
 
 def _unreadable(snapshot: Snapshot) -> Refusal | None:
-    """The refusal where the layout, an index or a process cannot be read."""
+    """The refusal where the layout or an index cannot be read."""
     slots, layout = snapshot.layout.slots, snapshot.layout
     if layout.source is LayoutSource.RAW or len(snapshot.semaphores) != len(SemaphoreRole):
         return Refusal(
@@ -154,14 +155,17 @@ def _unreadable(snapshot: Snapshot) -> Refusal | None:
                     "programs again"
                 ),
             )
-    if snapshot.unseen:
-        return Refusal(
-            _("a process that this user cannot read may take part: {limits}").format(
-                limits="; ".join(snapshot.limits)
-            ),
-            _with_sight(snapshot),
-        )
     return None
+
+
+def _unseen(snapshot: Snapshot) -> Refusal:
+    """The refusal where a process that cannot be read may hold what is missing."""
+    return Refusal(
+        _("a process that this user cannot read may take part: {limits}").format(
+            limits="; ".join(snapshot.limits)
+        ),
+        _with_sight(snapshot),
+    )
 
 
 def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Refusal | None:
@@ -172,7 +176,7 @@ def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Re
         return _hidden_waits(snapshot, blind, transient=True)
     if running:
         return Refusal(
-            _("{who} runs, and may be in the critical section").format(who=_names(running)),
+            _("{who} runs, and may be in the critical section").format(who=names(running)),
             _("pause it or wait until it blocks"),
             transient=True,
         )
@@ -181,7 +185,7 @@ def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Re
     if elsewhere and not mutex.value and not uninitialised(snapshot):
         return Refusal(
             _("{who} does not sleep on a semaphore and may hold mutex").format(
-                who=_names(elsewhere)
+                who=names(elsewhere)
             ),
             _("wait until it blocks, or end it: a process that is gone holds nothing"),
             transient=True,
@@ -190,7 +194,7 @@ def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Re
     if sideless:
         return Refusal(
             _("{who} waits for mutex, and may be a producer or a consumer").format(
-                who=_names(sideless)
+                who=names(sideless)
             ),
             _("end PID {pid}, run shmtui repair {name}, and start it again").format(
                 pid=sideless[0].process.pid, name=snapshot.segment.name
@@ -206,7 +210,7 @@ def _hidden_waits(
     hidden = [p for p in positions if not p.readable]
     return Refusal(
         _("this user may not read what {who} waits on, and the waiter counts leave it open").format(
-            who=_names(hidden)
+            who=names(hidden)
         ),
         _with_sight(snapshot),
         transient,
@@ -225,87 +229,3 @@ def _changes(
         after = SemaphoreState(value, asleep, True)
         if after != before:
             yield Change(role, before, after)
-
-
-def _grounds(
-    snapshot: Snapshot,
-    positions: Sequence[ProtocolPosition],
-    resident: int,
-    held: dict[Role, int],
-) -> Iterator[str]:
-    """What the plan rests on, a sentence each."""
-    slots = snapshot.layout.slots
-    yield _("in {in_}, out {out}: {resident} of {slots} slots hold an item").format(
-        in_=snapshot.in_, out=snapshot.out, resident=resident, slots=slots
-    )
-    if uninitialised(snapshot):
-        yield _("all three semaphores are zero: no process has ever passed one of them")
-    for count, text in (
-        (
-            held[Role.PRODUCER],
-            ngettext(
-                "{count} producer sleeps on mutex with a permit in hand",
-                "{count} producers sleep on mutex with a permit in hand",
-                held[Role.PRODUCER],
-            ),
-        ),
-        (
-            held[Role.CONSUMER],
-            ngettext(
-                "{count} consumer sleeps on mutex with a permit in hand",
-                "{count} consumers sleep on mutex with a permit in hand",
-                held[Role.CONSUMER],
-            ),
-        ),
-    ):
-        if count:
-            yield text.format(count=count)
-    if not positions:
-        yield _("no live process maps it")
-    for assumption in (*snapshot.layout.assumptions, *snapshot.assumptions):
-        yield _("assumed: {assumption}").format(assumption=assumption)
-    for chosen, text in (
-        (
-            [p for p in positions if p.on_mutex and p.process.role is Role.UNKNOWN],
-            _("producer or consumer by its name alone: {who}"),
-        ),
-        (
-            [p for p in positions if p.place is Place.ELSEWHERE],
-            _("asleep in a system call and not on a semaphore: {who}"),
-        ),
-        (
-            [p for p in positions if not p.readable and p.asleep],
-            _("on which semaphore it sleeps follows from the waiter counts alone: {who}"),
-        ),
-    ):
-        if chosen:
-            yield text.format(who=_names(chosen))
-
-
-def _certainty(
-    positions: Sequence[ProtocolPosition], codes: set[str], snapshot: Snapshot
-) -> Certainty:
-    """Certain where every position is read and the permits agree with the indices."""
-    if any(
-        p.place is Place.ELSEWHERE
-        or not p.readable
-        or (p.on_mutex and p.process.role is Role.UNKNOWN)
-        for p in positions
-    ):
-        return Certainty.LIKELY
-    if snapshot.layout.assumed or snapshot.assumptions:
-        return Certainty.LIKELY
-    if uninitialised(snapshot):
-        return Certainty.LIKELY if snapshot.layout.libc is Libc.MUSL else Certainty.CERTAIN
-    if not codes & DEATHS:
-        return Certainty.CERTAIN
-    low, high = item_bounds(snapshot, positions)
-    assert snapshot.in_ is not None
-    assert snapshot.out is not None
-    between = (snapshot.in_ - snapshot.out) % snapshot.layout.slots
-    agree = not between or low <= between <= high
-    return Certainty.CERTAIN if agree and high - low <= 1 else Certainty.LIKELY
-
-
-def _names(positions: Sequence[ProtocolPosition]) -> str:
-    return ", ".join(f"{p.process.name} (PID {p.process.pid})" for p in positions)

@@ -4,9 +4,10 @@ It owns a `Dashboard` (what is watched), a `MainScreen` (what is drawn) and `Dia
 by ``q``, by a signal or with its terminal, each with the exit code that a shell expects.
 """
 
+import functools
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -16,22 +17,15 @@ from textual.screen import Screen
 
 from shmtui.i18n import _, speak_plainly
 from shmtui.sanitize import inert
-from shmtui.shm.protocol import Role
 from shmtui.tui import tty
 from shmtui.tui.dashboard import Dashboard
 from shmtui.tui.dialogs import Dialogs
 from shmtui.tui.glyphs import choose
-from shmtui.tui.keys import available, bindings, why_off
+from shmtui.tui.keys import bindings, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
 from shmtui.tui.textual_private import frame_queue
-from shmtui.tui.themes import DARK, LIGHT, starting_theme
-from shmtui.tui.worker_commands import (
-    Reason,
-    Targets,
-    WorkerCommands,
-    kill_foreign,
-    targets_of,
-)
+from shmtui.tui.themes import adopt_theme
+from shmtui.tui.worker_actions import WorkerActions
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
@@ -39,7 +33,6 @@ if TYPE_CHECKING:
 
     from shmtui.lessons.lesson import Lesson
     from shmtui.session.opener import Attachment, SegmentOpener
-    from shmtui.shm.faults import Fault
     from shmtui.tui.widgets.events import EventsPanel
     from shmtui.tui.widgets.processes import ProcessesPanel
 
@@ -81,6 +74,9 @@ class DashboardApp(App[int], inherit_bindings=False):
         )
         self.main = MainScreen(self.dashboard.view, lesson)
         self._dialogs = Dialogs(self)
+        self._worker_actions = WorkerActions(
+            self.dashboard, self.main, self._dialogs, self.refresh_now, self.tell
+        )
         self._signals = tty.EndingSignals(self.leave)
         self._choice = choice
         self._frames = 0
@@ -94,20 +90,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.set_class(glyphs.ascii_only, "-ascii-only")
         if glyphs.ascii_only:
             speak_plainly()
-        self._adopt_theme()
-
-    def _adopt_theme(self) -> None:
-        """Start in the right theme.
-
-        Setting ``theme`` once the app runs parses every style sheet a second time.
-        """
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        wanted = starting_theme(os.environ, self.console.color_system)
-        if self.get_theme(wanted) is None:
-            wanted = DARK.name
-        self.theme = wanted
-        self.stylesheet.set_variables(self.get_css_variables())
+        adopt_theme(self)
 
     # Life.
 
@@ -206,11 +189,11 @@ class DashboardApp(App[int], inherit_bindings=False):
             view = self.dashboard.view
             reason = why_off(action, view.read_only, view.missing)
             if reason is not None:
-                self._tell(reason)
+                self.tell(reason)
                 return True
         return await super().run_action(action, default_namespace, namespaces)
 
-    def _tell(self, text: str) -> None:
+    def tell(self, text: str) -> None:
         """Tell the user something, once while it is on show."""
         said = inert(text, self.dashboard.view.glyphs.ascii_only)
         now = time.monotonic()
@@ -219,103 +202,11 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.last_message, self._message_time = said, now
         self.notify(said, severity="warning", timeout=_TOAST_SECONDS, markup=False)
 
-    # Commands to workers.
+    # Actions of the keys.
 
-    def _targets(self) -> Targets:
-        # A worker that has just been started is in the events before it is in the table.
-        self.refresh_now()
-        supervisor = self.dashboard.supervisor
-        return targets_of(self.main.chosen, supervisor.owns) if supervisor else Targets("")
-
-    def _command(self, give: Callable[[WorkerCommands, Targets], Reason]) -> None:
-        """Give a command to the chosen workers; show what it did, or say why it did nothing."""
-        commands = self.dashboard.commands
-        if commands is not None:
-            self._report(give(commands, self._targets()))
-
-    def _report(self, reason: Reason) -> None:
-        if reason is not None:
-            self._tell(reason)
-        self.refresh_now()
-
-    def action_add(self, role: str) -> None:
-        """One more worker."""
-        if self.dashboard.supervisor is not None:
-            self.dashboard.supervisor.add(Role(role))
-            self.refresh_now()
-
-    def action_faster(self) -> None:
-        """One rung up."""
-        self._command(WorkerCommands.faster)
-
-    def action_slower(self) -> None:
-        """One rung down."""
-        self._command(WorkerCommands.slower)
-
-    def action_unthrottle(self) -> None:
-        """No pacing."""
-        self._command(WorkerCommands.unthrottle)
-
-    def action_reset_rate(self) -> None:
-        """The rate that it started with."""
-        self._command(WorkerCommands.reset_rate)
-
-    def action_toggle_pause(self) -> None:
-        """Pause or resume."""
-        self._command(WorkerCommands.toggle_pause)
-
-    def action_terminate(self) -> None:
-        """SIGTERM."""
-        self._command(WorkerCommands.terminate)
-
-    def action_step(self) -> None:
-        """The next protocol step."""
-        self._command(WorkerCommands.step)
-
-    def action_kill(self) -> None:
-        """SIGKILL; a process that is not ours only after a question."""
-        commands, targets = self.dashboard.commands, self._targets()
-        if commands is None:
-            return
-        if targets.ours or not targets.others:
-            self._report(commands.kill(targets))
-            return
-
-        def kill() -> None:
-            reasons = [kill_foreign(process) for process in targets.others]
-            self._report(next((reason for reason in reasons if reason), None))
-
-        self._dialogs.kill(targets.label, self.dashboard.view, kill)
-
-    def action_faults(self) -> None:
-        """Choose a mistake for them to make."""
-        commands, targets = self.dashboard.commands, self._targets()
-        if commands is None:
-            return
-        reason = commands.why_no_fault(targets)
-        if reason is not None:
-            self._report(reason)
-            return
-
-        def make(fault: "Fault | None") -> None:
-            if fault is not None:
-                self._report(commands.set_fault(targets, fault))
-
-        self._dialogs.faults(targets, self.dashboard.view, make)
-
-    def action_audit(self) -> None:
-        """Compare what went in with what came out."""
-        attachment = self.dashboard.attachment
-        if attachment is not None and attachment.auditor is not None:
-            attachment.auditor.begin()
-            self.refresh_now()
-
-    def action_repair(self) -> None:
-        """Show the plan of a repair, and carry it out if the user agrees."""
-        attachment = self.dashboard.attachment
-        if attachment is None or attachment.steering is None or attachment.make_repairer is None:
-            return
-        self._dialogs.repair(attachment.make_repairer(), attachment.steering, self.dashboard.view)
+    def action_workers(self, name: str) -> None:
+        """Something that changes the workers or the buffer, by its name in `WorkerActions`."""
+        self._worker_actions.run(name)
 
     def action_logs(self) -> None:
         """What the user's programs print."""
@@ -330,13 +221,9 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def _choose_segment(self, choice: tuple[str, tuple[str, ...]] | None) -> None:
         """Open the list of segments, or that of the layouts that fit one of them."""
-        opener, view = self.dashboard.opener, self.dashboard.view
-        if opener is None:
-            return
-        if choice is None:
-            self._dialogs.attach(opener, view, self._go_over)
-        else:
-            self._dialogs.layouts(opener, *choice, view, self._go_over)
+        if self.dashboard.opener is not None:
+            view = self.dashboard.view
+            self._dialogs.segments(self.dashboard.opener, view, self._go_over, choice)
 
     def _go_over(self, attachment: "Attachment | None") -> None:
         """Go over to another segment, or end where there is none to stay with."""
@@ -375,13 +262,9 @@ class DashboardApp(App[int], inherit_bindings=False):
         """Go to a panel."""
         self.main.go_to_panel(name)
 
-    def action_next_panel(self) -> None:
-        """Go to the panel after the focused one."""
-        self.main.step_panel(1)
-
-    def action_previous_panel(self) -> None:
-        """Go to the panel before the focused one."""
-        self.main.step_panel(-1)
+    def action_step_panel(self, by: int) -> None:
+        """Go to the panel after the focused one, or to the one before."""
+        self.main.step_panel(by)
 
     def action_interpret(self) -> None:
         """Read the bytes as another type."""
@@ -390,14 +273,8 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_go_to(self) -> None:
         """Ask for an offset and go there."""
-        panel = self.main.bytes
-        if panel is not None:
-
-            def go(offset: int | None) -> None:
-                if offset is not None:
-                    panel.go_to(offset)
-
-            self._dialogs.offset(self.dashboard.view, go)
+        if self.main.bytes is not None:
+            self._dialogs.offset(self.dashboard.view, self.main.bytes.go_to)
 
     def on_bytes_panel_layouts_wanted(self) -> None:
         """Choose how to read the bytes on show."""
@@ -431,19 +308,10 @@ class DashboardApp(App[int], inherit_bindings=False):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: what the keys do, from the same table, and what has no key."""
         del screen
-        view = self.dashboard.view
-        for key in available(view.read_only, view.missing):
-            if key.action != "command_palette":
-                keys = _("Key: {key}").format(key=key.shown)
-                yield SystemCommand(_(key.help), keys, self._runner(key.action))
+        for title, text, action in self._dialogs.commands(self.dashboard.view):
+            yield SystemCommand(title, text, functools.partial(self.run_action, action))
         yield SystemCommand(_("Theme"), _("Choose other colours"), self.action_change_theme)
         yield SystemCommand(_("Screenshot"), _("Save this screen as SVG"), self.deliver_screenshot)
-
-    def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
-        async def run() -> None:
-            await self.run_action(action)
-
-        return run
 
     def action_command_palette(self) -> None:
         """The palette, which asks in the user's language."""

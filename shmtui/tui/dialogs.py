@@ -4,11 +4,12 @@ Each is imported when it first opens: the first frame does not wait for any of t
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from shmtui.i18n import _
 from shmtui.snapshot import Audit, Process
+from shmtui.tui.keys import available
 from shmtui.tui.spans import line
 from shmtui.tui.view_model import ViewModel
 
@@ -56,26 +57,22 @@ class Dialogs:
 
         self._app.push_screen(KillQuestion(label, view), answered)
 
-    def attach(
-        self, opener: "SegmentOpener", view: ViewModel, done: "Callable[[Attachment | None], None]"
-    ) -> None:
-        """The list of all segments."""
-        from shmtui.tui.screens.picker import PickerScreen
-
-        self._app.push_screen(PickerScreen(opener, view), done)
-
-    def layouts(
+    def segments(
         self,
         opener: "SegmentOpener",
-        name: str,
-        options: tuple[str, ...],
         view: ViewModel,
         done: "Callable[[Attachment | None], None]",
+        choice: tuple[str, tuple[str, ...]] | None = None,
     ) -> None:
-        """The list of the layouts that fit a segment."""
-        from shmtui.tui.screens.layouts import LayoutScreen
+        """The list of all segments; or the layouts of ``choice``, a segment and what fits it."""
+        if choice is None:
+            from shmtui.tui.screens.picker import PickerScreen
 
-        self._app.push_screen(LayoutScreen(opener, name, options, view), done)
+            self._app.push_screen(PickerScreen(opener, view), done)
+        else:
+            from shmtui.tui.screens.layouts import LayoutScreen
+
+            self._app.push_screen(LayoutScreen(opener, *choice, view), done)
 
     def logs(self, supervisor: "Supervisor", view: ViewModel) -> None:
         """What the user's programs print."""
@@ -126,11 +123,21 @@ class Dialogs:
             view,
         )
 
-    def offset(self, view: ViewModel, done: Callable[[int | None], None]) -> None:
-        """Ask for an offset in the segment."""
+    def offset(self, view: ViewModel, go: Callable[[int], None]) -> None:
+        """Ask for an offset in the segment, and go there."""
         from shmtui.tui.screens.offset import OffsetScreen
 
-        self._app.push_screen(OffsetScreen(view), done)
+        def answered(offset: int | None) -> None:
+            if offset is not None:
+                go(offset)
+
+        self._app.push_screen(OffsetScreen(view), answered)
+
+    def commands(self, view: ViewModel) -> Iterator[tuple[str, str, str]]:
+        """What the palette offers: a title, a text and an action for each key that is on."""
+        for key in available(view.read_only, view.missing):
+            if key.action != "command_palette":
+                yield _(key.help), _("Key: {key}").format(key=key.shown), key.action
 
     def palette(self, view: ViewModel) -> None:
         """All commands, to find one by its name."""

@@ -8,6 +8,7 @@ import time
 
 from shmtui.i18n import N_, _
 from shmtui.sanitize import inert
+from shmtui.shm.protocol import format_rate as exact_rate
 from shmtui.shm.value import value_text
 from shmtui.snapshot import Method, SlotValue
 from shmtui.tui.glyphs import UNICODE, Glyphs
@@ -54,16 +55,15 @@ def format_rate(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
 
 
 def format_target(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
-    """A rate that somebody set: its digits are exact.
+    """A rate that was set, in all its digits, with the thousands apart.
 
-    >>> [format_target(r) for r in (None, 0.1, 5.0, 2500.0, math.inf)]
-    ['—', '0.1', '5', '2 500', 'max']
+    >>> [format_target(r) for r in (None, 0.1, 5.0, 2500.0, 1234.5678, math.inf)]
+    ['—', '0.1', '5', '2 500', '1 234.5678', 'max']
     """
-    if rate is None or math.isinf(rate) or math.isnan(rate):
-        return format_rate(rate, glyphs)
-    if rate == int(rate):
-        return format_count(int(rate), glyphs)
-    return f"{rate:.3g}"
+    if rate is None or math.isnan(rate):
+        return glyphs.dash
+    whole, point, digits = exact_rate(rate).partition(".")
+    return f"{int(whole):,}".replace(",", " ") + point + digits if whole.isdecimal() else whole
 
 
 def format_axis(value: float) -> str:

@@ -34,40 +34,76 @@ class Key:
 
 
 KEYS: tuple[Key, ...] = (
-    Key("p", "p", "add('producer')", N_("Producer"), N_("Add a producer"), True, rank=2),
-    Key("c", "c", "add('consumer')", N_("Consumer"), N_("Add a consumer"), True, rank=2),
+    Key("p", "p", "workers('add_producer')", N_("Producer"), N_("Add a producer"), True, rank=2),
+    Key("c", "c", "workers('add_consumer')", N_("Consumer"), N_("Add a consumer"), True, rank=2),
     Key(
         "plus,equals_sign,right",
         "+",
-        "faster",
+        "workers('faster')",
         N_("Faster"),
         N_("Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max"),
         True,
         rank=1,
     ),
     Key(
-        "minus,left", "-", "slower", N_("Slower"), N_("Slower, along the same steps"), True, rank=1
+        "minus,left",
+        "-",
+        "workers('slower')",
+        N_("Slower"),
+        N_("Slower, along the same steps"),
+        True,
+        rank=1,
     ),
-    Key("m", "m", "unthrottle", N_("Max"), N_("Unthrottled: as fast as it can"), True, rank=6),
-    Key("0", "0", "reset_rate", N_("Reset"), N_("Back to its starting rate"), True, rank=8),
-    Key("space", "space", "toggle_pause", N_("Pause"), N_("Pause, or resume"), True, rank=3),
+    Key(
+        "m",
+        "m",
+        "workers('unthrottle')",
+        N_("Max"),
+        N_("Unthrottled: as fast as it can"),
+        True,
+        rank=6,
+    ),
+    Key(
+        "0",
+        "0",
+        "workers('reset_rate')",
+        N_("Reset"),
+        N_("Back to its starting rate"),
+        True,
+        rank=8,
+    ),
+    Key(
+        "space",
+        "space",
+        "workers('toggle_pause')",
+        N_("Pause"),
+        N_("Pause, or resume"),
+        True,
+        rank=3,
+    ),
     Key(
         "t",
         "t",
-        "terminate",
+        "workers('terminate')",
         N_("End"),
         N_("Terminate: it ends after its critical section"),
         True,
         rank=5,
     ),
-    Key("K", "K", "kill", N_("Kill"), N_("Kill: it ends wherever it is"), True, rank=7),
+    Key("K", "K", "workers('kill')", N_("Kill"), N_("Kill: it ends wherever it is"), True, rank=7),
     Key(
-        "s", "s", "step", N_("Step"), N_("Step: one protocol step; space lets it run"), True, rank=4
+        "s",
+        "s",
+        "workers('step')",
+        N_("Step"),
+        N_("Step: one protocol step; space lets it run"),
+        True,
+        rank=4,
     ),
     Key(
         "x",
         "x",
-        "faults",
+        "workers('faults')",
         N_("Faults"),
         N_("Faults: a mistake to make, and what to expect"),
         True,
@@ -76,13 +112,21 @@ KEYS: tuple[Key, ...] = (
     Key(
         "v",
         "v",
-        "audit",
+        "workers('audit')",
         N_("Audit"),
         N_("Audit: bring to rest, and count what is lost"),
         True,
         rank=4,
     ),
-    Key("r", "r", "repair", N_("Repair"), N_("Repair: the plan first, then it asks"), True, rank=3),
+    Key(
+        "r",
+        "r",
+        "workers('repair')",
+        N_("Repair"),
+        N_("Repair: the plan first, then it asks"),
+        True,
+        rank=3,
+    ),
     Key(
         "i", "i", "interpret", N_("Type"), N_("Read the bytes as another type"), rank=3, needs=BYTES
     ),
@@ -108,8 +152,8 @@ KEYS: tuple[Key, ...] = (
     Key("3", "3", "panel('throughput')", "", N_("Go to the throughput")),
     Key("4", "4", "panel('processes')", "", N_("Go to the processes")),
     Key("5", "5", "panel('events')", "", N_("Go to the events")),
-    Key("tab", "tab", "next_panel", "", N_("Next panel")),
-    Key("shift+tab", "shift+tab", "previous_panel", "", N_("Previous panel")),
+    Key("tab", "tab", "step_panel(1)", "", N_("Next panel")),
+    Key("shift+tab", "shift+tab", "step_panel(-1)", "", N_("Previous panel")),
     Key(
         "question_mark,h,f1",
         "?",
@@ -176,9 +220,9 @@ _WHY_MISSING = {
 def why_off(action: str, read_only: bool, missing: frozenset[str] = frozenset()) -> str | None:
     """Why the key of an action does nothing here, and what to do about it; None where it works.
 
-    >>> why_off("kill", read_only=True)
+    >>> why_off("workers('kill')", read_only=True)
     'K changes something, and this dashboard is read-only: shmtui attach --write allows it'
-    >>> why_off("add('producer')", read_only=False) is None
+    >>> why_off("workers('add_producer')", read_only=False) is None
     True
     """
     key = _KEY_OF.get(action)

@@ -155,14 +155,14 @@ def _place_narrow(boxes: dict[str, Box], width: int, body: int) -> None:
     """All panels under each other, as many as there is room for."""
     heights: dict[str, int] = {}
     left = body
-    for name, least, _ in _NARROW:
+    for name, least, _most in _NARROW:
         if left >= least:
             heights[name] = least
             left -= least
     if not heights:
         boxes["ring"] = Box(0, 1, width, body)
         return
-    for name, _, most in _NARROW:
+    for name, _least, most in _NARROW:
         if name in heights and name != "processes":
             wish = min(left, most - heights[name], 2)
             heights[name] += wish

@@ -32,7 +32,7 @@ class RateHistory:
     """A ring of buckets, each the mean of the samples that fell into it."""
 
     def __init__(self) -> None:
-        self._buckets = [_Bucket() for _ in range(BUCKETS)]
+        self._buckets = [_Bucket() for _number in range(BUCKETS)]
         self.version = 0
         """Rises with each bucket begun, for whoever draws only when the graph moved."""
         self._newest = -1

@@ -31,10 +31,10 @@ class Activity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusWord:
-    """A word for the title line, and the role that colours it."""
+    """A word for the title line, and the style that colours it."""
 
     word: str
-    role: str
+    style: str
 
 
 def nothing() -> StatusWord:
@@ -99,7 +99,7 @@ def health_word(health: Health) -> StatusWord | None:
     """Health in a few words; None where it has not been judged.
 
     >>> health_word(Health(Status.OK)), health_word(Health(Status.CRITICAL)).word
-    (StatusWord(word='healthy', role='good'), 'critical')
+    (StatusWord(word='healthy', style='good'), 'critical')
     """
     if health.status is Status.OK:
         return StatusWord(_("healthy"), "good")

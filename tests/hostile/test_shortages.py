@@ -17,6 +17,7 @@ from shmtui.shm.segment import create_segment, unlink_segment
 from tests.compiling import Compiler, require
 from tests.program import HeadlessRun, run_shmtui
 from tests.terminal import Terminal
+from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, poll
 
 PROGRAM: Final = (sys.executable, "-m", "shmtui")
@@ -34,6 +35,7 @@ def ended(
     command: Sequence[str], env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
+    SWEEPING.may_sweep(("run",))
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
         check=False, env=os.environ | (env or {}),

@@ -79,7 +79,7 @@ def test_a_role_that_shows_itself_is_told_with_what_showed_it() -> None:
 def test_the_last_to_leave_is_told() -> None:
     """Unless somebody may map it whom this user cannot see."""
     before = look(foreign(1))
-    assert texts(before, look())[-1] == "nobody maps /jobs any more"
+    assert texts(before, look())[-1] == "no process maps /jobs any more"
     assert texts(before, look(unseen=True)) == ["./p1 (PID 1) left"]
 
 

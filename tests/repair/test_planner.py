@@ -170,15 +170,37 @@ def test_what_the_counts_leave_open_is_refused_with_a_command() -> None:
     assert "sudo sysctl kernel.yama.ptrace_scope=0" in way
 
 
-def test_a_process_that_is_not_read_is_refused_with_a_command() -> None:
+def unseen(snapshot: Snapshot) -> Snapshot:
+    """The same beside a process that cannot be read and could write to it."""
+    return replace(snapshot, unseen=True, limits=("PID 7 cannot be read",), waits_hidden=())
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "code"),
+    [
+        (seen((0, 0), (4, 0), (0, 0), shared=True), "dead-holder"),  # it may hold mutex
+        (seen((1, 0), (4, 0), (0, 0), shared=True), "lost-permit"),  # or a permit
+        (seen((0, 0), (0, 1), (0, 0)), "never-initialised"),  # or be the waiter that is counted
+    ],
+)
+def test_a_process_that_is_not_read_is_refused_with_a_command(
+    snapshot: Snapshot, code: str
+) -> None:
     """It may take part; the limit says which."""
-    limit = "PID 7 cannot be read"
-    snapshot = replace(seen((0, 0), (0, 0), (0, 0)), unseen=True, limits=(limit,), waits_hidden=())
-    refused = make_plan(snapshot, [finding("never-initialised")], [])
+    refused = make_plan(unseen(snapshot), [finding(code)], [])
     assert isinstance(refused, Refusal)
     assert "PID 7 cannot be read" in refused.why
     assert refused.remedy == "sudo shmtui repair /ring, with the same options"
     assert not refused.transient
+
+
+def test_a_process_that_is_not_read_holds_nothing_of_a_ring_that_was_never_initialised() -> None:
+    """No process has passed a semaphore, and all that are counted as waiters are seen."""
+    asleep = replace(hidden(1, P), place=Place.EMPTY, asleep=((ON_EMPTY, True),), readable=True)
+    plan = make_plan(unseen(seen((0, 0), (0, 1), (0, 0))), [finding("never-initialised")], [asleep])
+    assert isinstance(plan, Plan)
+    assert plan.certainty is Certainty.LIKELY
+    assert any(s.startswith("assumed: ") and "PID 7" in s for s in plan.rests_on)
 
 
 def test_a_finding_that_no_semaphore_ends() -> None:

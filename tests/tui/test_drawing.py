@@ -23,6 +23,7 @@ from shmtui.tui.draw.graph import graph_lines
 from shmtui.tui.draw.index_markers import mark_line
 from shmtui.tui.draw.keys import help_lines, key_bar
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
+from shmtui.tui.draw.ring_slots import GRID_MOST
 from shmtui.tui.draw.semaphores import semaphore_lines
 from shmtui.tui.draw.throughput import now_lines, throughput_lines
 from shmtui.tui.draw.title import title_line
@@ -79,7 +80,7 @@ def test_a_ring_of_any_length_fits_its_panel(
     """Whatever the indices say, the ring draws inside its box and does not raise."""
     slots, in_, out, occupancy = facts
     wanted = ring.values_wanted(slots, width, height)
-    assert wanted <= ring.GRID_MOST
+    assert wanted <= GRID_MOST
     s = snapshot(slots, in_, out, occupancy, shown=wanted)
     check(ring.ring_lines(s, width, height, glyphs), width, height, glyphs)
     assert isinstance(ring.footer(s, width, height, glyphs), str)

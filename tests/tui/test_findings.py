@@ -218,7 +218,7 @@ def test_who_cannot_be_woken_is_marked(width: int, said: str) -> None:
     assert without_workers(rows)
     drawn = row_line(rows[1], width, False, UNICODE, True)
     assert said in plain(drawn)
-    assert any(span.role == "bad" for span in drawn)
+    assert any(span.style == "bad" for span in drawn)
 
 
 def test_foreign_processes_show_what_proc_knows() -> None:

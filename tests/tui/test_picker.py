@@ -34,13 +34,13 @@ from tests.tui.dashboards import (
     NEVER_HZ,
     open_descriptors,
     opener_of,
+    panel_text,
     reports,
     ring_bytes,
     running,
     screen_text,
     shows,
     tells,
-    ticked,
 )
 from tests.tui.records import entry
 from tests.waiting import until
@@ -86,7 +86,7 @@ async def test_without_a_segment_it_opens_with_the_list(
             assert isinstance(app.screen, PickerScreen)
             assert text.index("/shm_buffer") < text.index("/app_mutex")
             assert "orphan" in text
-            await ticked(app, lambda: "nothing open" in screen_text(app), "the title beneath")
+            await until(lambda: "nothing open" in panel_text(app, "title"), "the title beneath")
             await pilot.press("end", "enter")
             await shows(app, "cannot attach")
         assert app.return_code in {None, 0}

@@ -15,6 +15,7 @@ from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step, step_name
 from shmtui.snapshot import Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
+from tests.clock import ManualClock, sample_until
 from tests.conftest import MakeBuffer
 from tests.waiting import poll
 from tests.workers.crew import Crew, blocked, end_all, items, record_of, values
@@ -29,19 +30,13 @@ class Scene:
 
     def __init__(self, buffer: OwnedBuffer, supervisor: Supervisor) -> None:
         self.buffer, self.supervisor = buffer, supervisor
-        self.sampler = Sampler(buffer.name, read_only=False)
+        self.clock = ManualClock()
+        self.sampler = Sampler(buffer.name, read_only=False, clock=self.clock)
         self.source = LiveSource(self.sampler, supervisor)
 
     def until(self, holds: Callable[[Snapshot], object], what: str) -> Snapshot:
-        """The first look that ``holds``."""
-
-        def look() -> Snapshot | None:
-            snapshot = self.source.sample()
-            return snapshot if holds(snapshot) else None
-
-        found = poll(look, what)
-        assert found is not None
-        return found
+        """The first sample that ``holds``; at rest time is turned on."""
+        return sample_until(self.clock, self.source.sample, holds, what)
 
     def found(self, code: str, *, audited: bool = False) -> Snapshot:
         """Until the doctor says so; ``audited``: the workers are brought to rest for it."""

@@ -146,13 +146,13 @@ def _values(
         piece = data[at : at + step]
         brightest = max(highlight[at : at + step], default=0)
         text = value_text(piece, reading)
-        role = _HIGHLIGHT_STYLES[brightest] if brightest or any(piece) else "faint"
+        style = _HIGHLIGHT_STYLES[brightest] if brightest or any(piece) else "faint"
         blank = " " * (reading.cell - len(text))
-        spans += [Span(blank), Span(text, role), Span(" ")]
+        spans += [Span(blank), Span(text, style), Span(" ")]
     if shape.characters:
         spans.append(Span(" "))
         spans += [
-            Span(chr(byte) if 0x20 <= byte < 0x7F else _dot(glyphs), _character_role(byte, warm))
+            Span(chr(byte) if 0x20 <= byte < 0x7F else _dot(glyphs), _character_style(byte, warm))
             for byte, warm in zip(data, highlight, strict=False)
         ]
     return spans
@@ -163,7 +163,7 @@ def _dot(glyphs: Glyphs) -> str:
     return "." if glyphs.ascii_only else glyphs.dot
 
 
-def _character_role(byte: int, highlight: int) -> str:
+def _character_style(byte: int, highlight: int) -> str:
     if highlight:
         return _HIGHLIGHT_STYLES[highlight]
     return "muted" if 0x20 <= byte < 0x7F else "faint"
@@ -226,15 +226,15 @@ def _character(data: bytes, at: int, ascii_only: bool) -> tuple[str, int]:
 
 
 def _joined(spans: list[Span]) -> Line:
-    """The same cells with neighbours of one role in one span."""
+    """The same cells with neighbours of one style in one span."""
     out: list[Span] = []
-    for text, role in spans:
+    for text, style in spans:
         if not text:
             continue
-        if out and out[-1].role == role:
-            out[-1] = Span(out[-1].text + text, role)
+        if out and out[-1].style == style:
+            out[-1] = Span(out[-1].text + text, style)
         else:
-            out.append(Span(text, role))
+            out.append(Span(text, style))
     return tuple(out)
 
 

@@ -9,19 +9,19 @@ from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
 from shmtui.tui.text import wrap
 
-_EVENT_ROLES = {
+_EVENT_STYLES = {
     Severity.INFO: "accent",
     Severity.GOOD: "good",
     Severity.WARN: "warn",
     Severity.BAD: "bad",
 }
-_FINDING_ROLES = {Status.CRITICAL: "bad", Status.WARNING: "warn"}
+_FINDING_STYLES = {Status.CRITICAL: "bad", Status.WARNING: "warn"}
 _TONES = {Status.CRITICAL: Severity.BAD, Status.WARNING: Severity.WARN}
 
 
 def severity_mark(finding: Finding, glyphs: Glyphs) -> Span:
     """Glyph and colour of its severity."""
-    return Span(glyphs.severities[_TONES[finding.severity]], _FINDING_ROLES[finding.severity])
+    return Span(glyphs.severities[_TONES[finding.severity]], _FINDING_STYLES[finding.severity])
 
 
 def finding_line(finding: Finding, width: int, glyphs: Glyphs) -> Line:
@@ -30,7 +30,7 @@ def finding_line(finding: Finding, width: int, glyphs: Glyphs) -> Line:
     return clip_line(
         line(
             mark,
-            (f" {inert(finding.code, glyphs.ascii_only)}", f"{mark.role}"),
+            (f" {inert(finding.code, glyphs.ascii_only)}", f"{mark.style}"),
             (f" {word(finding.certainty)}: ", "muted"),
             inert(finding.claim, glyphs.ascii_only),
         ),
@@ -58,7 +58,7 @@ def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
         line(
             mark,
             (f" {inert(finding.code, ascii_only)}", "strong"),
-            (f"  {word(finding.severity)}, {word(finding.certainty)}", mark.role),
+            (f"  {word(finding.severity)}, {word(finding.certainty)}", mark.style),
         ),
         (),
         *(line((text, "strong")) for text in wrap(inert(finding.claim, ascii_only), width)),
@@ -76,12 +76,12 @@ def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
 def event_line(event: Event, width: int, glyphs: Glyphs) -> Line:
     """Time of day, how it feels, what it was."""
     text = inert(event.text, glyphs.ascii_only)
-    role = "bad" if event.severity is Severity.BAD else "text"
+    style = "bad" if event.severity is Severity.BAD else "text"
     return clip_line(
         line(
             (format_clock(event.time), "muted"),
-            (f" {glyphs.severities[event.severity]} ", _EVENT_ROLES[event.severity]),
-            (text, role),
+            (f" {glyphs.severities[event.severity]} ", _EVENT_STYLES[event.severity]),
+            (text, style),
         ),
         width,
         glyphs.ellipsis,

@@ -48,7 +48,7 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
     pairs = [pair or (0.0, 0.0) for pair in series[-2 * cells :]]
     pairs = [(0.0, 0.0)] * (2 * cells - len(pairs)) + pairs
 
-    def outwards(side: int, role: str) -> list[Line]:
+    def outwards(side: int, style: str) -> list[Line]:
         dots = [_dots(pair[side], top, 4 * half) for pair in pairs]
         columns = [
             _column(dots[at], dots[at + 1], half, side == 1, glyphs.ascii_only)
@@ -57,7 +57,7 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
         rows = []
         for level in range(half):
             scale = _scale(top * (level + 1) / half, level == half - 1, half, level, glyphs)
-            rows.append(line(*scale, *_row([column[level] for column in columns], role)))
+            rows.append(line(*scale, *_row([column[level] for column in columns], style)))
         return rows
 
     above, below = outwards(0, "producer"), outwards(1, "consumer")
@@ -99,17 +99,17 @@ def _column(
     return tuple(cells)
 
 
-def _row(cells: Sequence[tuple[str, bool]], role: str) -> list[Span]:
+def _row(cells: Sequence[tuple[str, bool]], style: str) -> list[Span]:
     """A row of cells of one side: the edge of the area bright, what it covers dim."""
     spans: list[Span] = []
     text, dim = "", False
     for char, inside in cells:
         if inside != dim and char != " ":
             if text:
-                spans.append(Span(text, f"{role}-dim" if dim else role))
+                spans.append(Span(text, f"{style}-dim" if dim else style))
             text, dim = "", inside
         text += char
-    spans.append(Span(text, f"{role}-dim" if dim else role))
+    spans.append(Span(text, f"{style}-dim" if dim else style))
     return spans
 
 

@@ -6,10 +6,10 @@ from itertools import product
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Canvas, Line
 
-IN_ROLE = "producer"
+IN_STYLE = "producer"
 """Producers write at ``in``, so it wears their colour."""
 
-OUT_ROLE = "consumer"
+OUT_STYLE = "consumer"
 
 
 @lru_cache(maxsize=256)
@@ -32,14 +32,14 @@ def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -
     """
     canvas = Canvas(width)
     marks = [
-        (x, word, role)
-        for x, word, role in ((out_x, "out", OUT_ROLE), (in_x, "in", IN_ROLE))
+        (x, word, style)
+        for x, word, style in ((out_x, "out", OUT_STYLE), (in_x, "in", IN_STYLE))
         if x is not None and 0 <= x < width
     ]
     marks.sort(key=lambda mark: mark[0])
-    for (x, _, role), (start, text) in zip(marks, _labels(marks, width), strict=True):
-        canvas.put(start, text, role)
-        canvas.put(x, glyphs.up, role)
+    for (x, _word, style), (start, text) in zip(marks, _labels(marks, width), strict=True):
+        canvas.put(start, text, style)
+        canvas.put(x, glyphs.up, style)
     if len(marks) == 2 and marks[0][0] == marks[1][0]:
         canvas.put(marks[0][0], glyphs.up, "strong")
     return canvas.line()
@@ -48,21 +48,23 @@ def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -
 def _labels(marks: list[tuple[int, str, str]], width: int) -> list[tuple[int, str]]:
     """Where each word goes: the first placing in which nothing collides or falls off."""
     options = []
-    for index, (x, word, _) in enumerate(marks):
+    for index, (x, word, _style) in enumerate(marks):
         left, right, bare = (x - len(word) - 1, word), (x + 2, word), (x, "")
         options.append([left, right, bare] if index == 0 else [right, left, bare])
     if len(marks) == 2 and marks[0][0] == marks[1][0]:
         # At an edge both words share the side that has room.
-        (x, first, _), (_, second, _) = marks
+        x, first = marks[0][:2]
+        second = marks[1][1]
         options[0].append((x - len(f"{first} {second} "), first))
         options[1].append((x + len(f"  {first} "), second))
-    for placing in sorted(product(*options), key=lambda p: sum(not text for _, text in p)):
-        taken = [range(x, x + 1) for x, _, _ in marks]
-        taken = taken[:1] if len({x for x, _, _ in marks}) == 1 else taken
+    for placing in sorted(
+        product(*options), key=lambda placing: sum(not text for _x, text in placing)
+    ):
+        taken = [range(x, x + 1) for x in {mark[0] for mark in marks}]
         words = [range(start, start + len(text)) for start, text in placing if text]
         if _apart([*taken, *words], width):
             return list(placing)
-    return [(x, "") for x, _, _ in marks]
+    return [(mark[0], "") for mark in marks]
 
 
 def _apart(spans: list[range], width: int) -> bool:

@@ -60,7 +60,7 @@ _STATE_WORDS = {
     ProcessState.UNKNOWN: N_("not known"),
 }
 
-_STATE_ROLES = {
+_STATE_STYLES = {
     ProcessState.RUNNING: "good",
     ProcessState.PACING: "good",
     ProcessState.BLOCKED: "bad",
@@ -87,7 +87,7 @@ def help_lines(
     rows += [_entry(_(keys), _(words)) for keys, words in MOUSE]
     rows += _section(_("States"))
     rows += [
-        _entry(glyphs.states[state], _(words), _STATE_ROLES.get(state, "muted"))
+        _entry(glyphs.states[state], _(words), _STATE_STYLES.get(state, "muted"))
         for state, words in _STATE_WORDS.items()
     ]
     rows += _section(_("Ring and throughput"))
@@ -117,8 +117,8 @@ def _section(title: str) -> list[Line]:
     return [(), line((title, "title"))]
 
 
-def _entry(keys: str, words: str, role: str = "key") -> Line:
-    return line((f"  {keys:<12} ", role), (words, "text"))
+def _entry(keys: str, words: str, style: str = "key") -> Line:
+    return line((f"  {keys:<12} ", style), (words, "text"))
 
 
 _SPOKEN = {

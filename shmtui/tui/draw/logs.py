@@ -39,8 +39,8 @@ def tabs_line(
     x = cells(spans[0].text)
     for at in range(first, len(tabs)):
         text = clip(texts[at], max(0, width - x), glyphs.ellipsis)
-        role = "title-focus" if at == chosen else "muted" if tabs[at].ended else "text"
-        spans += [Span(text, role), Span(" ")]
+        style = "title-focus" if at == chosen else "muted" if tabs[at].ended else "text"
+        spans += [Span(text, style), Span(" ")]
         if text:
             buttons.append(Button(x, x + cells(text), str(at)))
         x += cells(text) + 1

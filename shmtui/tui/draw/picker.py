@@ -94,15 +94,15 @@ def entry_line(entry: Entry, width: int, glyphs: Glyphs, longest: int = 0) -> Li
     spans: list[Span] = []
     for at, column in enumerate(columns):
         text = inert(column.text(entry), glyphs.ascii_only)
-        role = "faint" if dim else "strong" if at == 0 else "text" if at == 1 else "muted"
+        style = "faint" if dim else "strong" if at == 0 else "text" if at == 1 else "muted"
         if column.title == MAPPED.title and not dim:
-            role = "warn" if entry.orphan else "text" if entry.mappers else "muted"
+            style = "warn" if entry.orphan else "text" if entry.mappers else "muted"
         if column.title == LOOKS.title and not dim:
-            role = "good" if entry.kind is Kind.BUFFER else "text"
+            style = "good" if entry.kind is Kind.BUFFER else "text"
             if entry.orphan and MAPPED.text not in [c.text for c in columns]:
                 text = _("orphan: {what}").format(what=text)
         gap = "  " if at else ""
-        spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), role))
+        spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), style))
     return clip_line(tuple(spans), width, glyphs.ellipsis)
 
 

@@ -20,7 +20,7 @@ from shmtui.tui.draw.process_cells import (
     LIBC,
     PID,
     RATE,
-    ROLE_ROLES,
+    ROLE_STYLES,
     SINCE,
     STATE,
     STATE_LONG,
@@ -135,15 +135,15 @@ def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool =
 
 def _group(group: Group, table: Table, glyphs: Glyphs) -> Line:
     gap = " " * table.gap
-    known = ROLE_ROLES.get(group.role)
-    role = f"{known}-strong" if known else "strong"
+    known = ROLE_STYLES.get(group.role)
+    style = f"{known}-strong" if known else "strong"
     spans = [Span(" " * (column.width + table.gap)) for column in table.before]
     title = f"{_(group.key)} ({len(group.alive)})"
     room, columns = table.name, table.after
     if columns and columns[0].total is None:
         # Nothing stands there in a heading's row, and some languages' words are long.
         room, columns = room + table.gap + columns[0].width, columns[1:]
-    spans.append(Span(fit(title, room, "<", glyphs.ellipsis), role))
+    spans.append(Span(fit(title, room, "<", glyphs.ellipsis), style))
     for column in columns:
         text = column.total(group, glyphs) if column.total and group.members else ""
         spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), "strong"))
@@ -156,20 +156,20 @@ def _member(process: Process, last: bool, table: Table, glyphs: Glyphs) -> Line:
     for column in table.before:
         cell = column.cell(process, glyphs)
         spans.append(
-            Span(fit(cell.text, column.width, column.align, glyphs.ellipsis) + gap, cell.role)
+            Span(fit(cell.text, column.width, column.align, glyphs.ellipsis) + gap, cell.style)
         )
     branch = glyphs.last if last else glyphs.tee
     name = fit(inert(process.name, glyphs.ascii_only), table.name - 2, "<", glyphs.ellipsis)
     ended = process.state is ProcessState.ENDED
-    role = "muted" if ended else ROLE_ROLES.get(process.role, "text")
-    spans += [Span(branch + " ", "faint"), Span(name, role)]
+    style = "muted" if ended else ROLE_STYLES.get(process.role, "text")
+    spans += [Span(branch + " ", "faint"), Span(name, style)]
     for at, column in enumerate(table.after):
         cell = column.cell(process, glyphs)
         if ended and at == 1 and process.ending != word(process.state):
             spans.append(Span(gap + inert(process.ending or "", glyphs.ascii_only), "bad"))
             break
         text = fit(cell.text, column.width, column.align, glyphs.ellipsis)
-        spans.append(Span(gap + text, cell.role))
+        spans.append(Span(gap + text, cell.style))
     return tuple(spans)
 
 

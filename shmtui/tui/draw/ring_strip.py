@@ -161,9 +161,9 @@ def legend(width: int, glyphs: Glyphs) -> Line:
 
 def _spans(cells: list[str], glyphs: Glyphs) -> list[Span]:
     """Neighbours that look alike become one span."""
-    roles = {glyphs.shades[0]: "faint", "?": "warn", " ": "faint"}
+    styles = {glyphs.shades[0]: "faint", "?": "warn", " ": "faint"}
     marks = {glyphs.up: "consumer", glyphs.down: "producer", glyphs.both: "strong"}
     return [
-        Span("".join(run), marks.get(first) or roles.get(first, "good"))
+        Span("".join(run), marks.get(first) or styles.get(first, "good"))
         for first, run in groupby("".join(cells), key=str)
     ]

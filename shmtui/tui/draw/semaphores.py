@@ -11,7 +11,7 @@ from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, width_of
 from shmtui.tui.status_line import Balance, Permits, permits
 from shmtui.tui.text import fit
 
-ROLES = {
+STYLES = {
     SemaphoreRole.MUTEX: "good",
     SemaphoreRole.EMPTY: "warn",
     SemaphoreRole.FULL: "consumer",
@@ -66,7 +66,7 @@ def _short(snapshot: Snapshot, glyphs: Glyphs) -> Line:
     for role in SemaphoreRole:
         state = snapshot.semaphores.get(role, _UNREAD)
         spans += [
-            Span(f"{role} ", ROLES[role]),
+            Span(f"{role} ", STYLES[role]),
             Span(format_count(state.value, glyphs), "strong"),
             Span(_waiting_words(state.waiters) if state.waiters else "  ", "bad"),
         ]
@@ -84,9 +84,9 @@ def _row(snapshot: Snapshot, role: SemaphoreRole, width: int, glyphs: Glyphs) ->
     spaced = 2 * snapshot.layout.slots - 1 <= gauge_room
     cells = min(gauge_room, max(5, snapshot.layout.slots * (2 if spaced else 1)))
     gauge = fit_line(
-        _gauge(state.value, top, cells, spaced, ROLES[role], glyphs), cells, glyphs.ellipsis
+        _gauge(state.value, top, cells, spaced, STYLES[role], glyphs), cells, glyphs.ellipsis
     )
-    head = line((fit(role.value, 6), f"{ROLES[role]}-strong"), *gauge, *figures, "  ")
+    head = line((fit(role.value, 6), f"{STYLES[role]}-strong"), *gauge, *figures, "  ")
     waiters = _waiters(snapshot, role, state, width - width_of(head), glyphs)
     return clip_line(line(*head, *waiters), width, glyphs.ellipsis)
 
@@ -103,7 +103,7 @@ def _figures(state: SemaphoreState, top: int, slots: int, glyphs: Glyphs) -> Lin
 
 
 def _gauge(
-    value: int | None, top: int, cells: int, spaced: bool, role: str, glyphs: Glyphs
+    value: int | None, top: int, cells: int, spaced: bool, style: str, glyphs: Glyphs
 ) -> Line:
     """A pip for each permit where they fit, else a bar."""
     if cells <= 0:
@@ -114,11 +114,11 @@ def _gauge(
         lit = max(0, min(value, top))
         gap = " " if spaced else ""
         return line(
-            (gap.join(glyphs.pip * lit) + (gap if lit else ""), role),
+            (gap.join(glyphs.pip * lit) + (gap if lit else ""), style),
             (gap.join(glyphs.no_pip * (top - lit)), "faint"),
         )
     filled, rest = (*bar(min(value, top), top, cells, glyphs), Span(""))[:2]
-    return line((filled.text, role if value else "faint"), rest)
+    return line((filled.text, style if value else "faint"), rest)
 
 
 def waiting(snapshot: Snapshot, role: SemaphoreRole) -> tuple[Process, ...]:

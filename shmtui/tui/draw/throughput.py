@@ -59,15 +59,15 @@ def now_lines(
     if height < 7:
         short = [
             line(
-                (f"{mark} ", role), (_per_second(rate), "strong"), _peak(top, rates.method, glyphs)
+                (f"{mark} ", style), (_per_second(rate), "strong"), _peak(top, rates.method, glyphs)
             )
-            for mark, _, role, rate, top in sides
+            for mark, _side, style, rate, top in sides
         ]
         return [*short, *_tail(rates.method, total, glyphs)][:height]
     rows: list[Line] = []
     loose = height >= 9
-    for mark, word, role, rate, top in sides:
-        rows.append(line((f"{mark} {word}", f"{role}-strong")))
+    for mark, word, style, rate, top in sides:
+        rows.append(line((f"{mark} {word}", f"{style}-strong")))
         rows.append(line("  ", (_per_second(rate), "strong"), *how))
         rows.append(line(" ", _peak(top, rates.method, glyphs)))
         if loose:
@@ -136,9 +136,9 @@ def _narrow(
     """A line for each side; what room is left shows the last minute as bars."""
     method = snapshot.throughput.method
     heads = []
-    for mark, word, role, rate, top in _sides(snapshot, peak, glyphs):
+    for mark, word, style, rate, top in _sides(snapshot, peak, glyphs):
         label = f"{mark} {word} " if width >= 34 else f"{mark} "
-        figures = line((label, role), (_per_second(rate), "strong"))
+        figures = line((label, style), (_per_second(rate), "strong"))
         more = line(*figures, " ", _peak(top, method, glyphs))
         heads.append(more if width_of(more) <= width - 8 else figures)
     if height == 1:
@@ -149,8 +149,8 @@ def _narrow(
     rows = []
     for side, head in enumerate(heads):
         text = spark([pair[side] if pair else 0.0 for pair in pairs], glyphs)
-        role = ("producer", "consumer")[side]
-        row = line(*fit_line(head, start, glyphs.ellipsis), (text, role))
+        style = ("producer", "consumer")[side]
+        row = line(*fit_line(head, start, glyphs.ellipsis), (text, style))
         rows.append(clip_line(row, width, glyphs.ellipsis))
     if height >= 3:
         total = through_line(snapshot, glyphs)

@@ -54,9 +54,9 @@ def _taken(left: list[Line], right: list[Line]) -> int:
 
 
 def _status_word(view: ViewModel) -> tuple[Span, Span]:
-    role = view.status_word.role
-    glyph = getattr(view.glyphs, _GLYPHS.get(role, "dot"))
-    return Span(f"{glyph} ", role), Span(view.status_word.word, role)
+    style = view.status_word.style
+    glyph = getattr(view.glyphs, _GLYPHS.get(style, "dot"))
+    return Span(f"{glyph} ", style), Span(view.status_word.word, style)
 
 
 def _marks(view: ViewModel, width: int) -> list[Span]:

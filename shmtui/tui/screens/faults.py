@@ -51,9 +51,9 @@ class FaultsPanel(RowsPanel):
         """A mistake by name, and what it does."""
         fault, glyphs = self.faults[at], self.view.glyphs
         name = fault_name(fault, self._role)
-        role = "warn-strong" if fault in self._now else "strong"
+        style = "warn-strong" if fault in self._now else "strong"
         does = (expected_outcome(fault, self._role).action, "muted")
-        return clip_line(line((fit(name, _NAME), role), does), width, glyphs.ellipsis)
+        return clip_line(line((fit(name, _NAME), style), does), width, glyphs.ellipsis)
 
     def below(self, width: int) -> list[Line]:
         """What it does, and what has to come of it."""

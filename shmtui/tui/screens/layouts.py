@@ -54,9 +54,9 @@ class LayoutsPanel(RowsPanel):
         self.at = 0
         self.say("", "muted")
 
-    def say(self, text: str, role: str) -> None:
+    def say(self, text: str, style: str) -> None:
         """Put a word below the list."""
-        self.said = (text, role)
+        self.said = (text, style)
         self.draw_anew()
 
     def depends_on(self) -> object:
@@ -99,9 +99,9 @@ class LayoutsPanel(RowsPanel):
         if len(words) > width - 2:
             rows += [line(text) for text in wrap(words, width)[:3]]
         rows += [line((text, "muted")) for text in wrap(inert(option, ascii_only), width)[:3]]
-        text, role = self.said
+        text, style = self.said
         if text:
-            rows += [line((part, role)) for part in wrap(inert(text, ascii_only), width)[:3]]
+            rows += [line((part, style)) for part in wrap(inert(text, ascii_only), width)[:3]]
         return rows
 
     def footer(self, width: int, height: int) -> str:

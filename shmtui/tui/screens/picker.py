@@ -30,7 +30,7 @@ class PickerPanel(RowsPanel):
         super().__init__(view)
         self.wanted = ""
         self.said: tuple[str, str] = ("", "muted")
-        """A word to the user, and its role."""
+        """A word to the user, and its style."""
         self._entries: tuple[Entry, ...] | None = None
         self._shown: tuple[Entry, ...] = ()
         self._longest = 0
@@ -61,9 +61,9 @@ class PickerPanel(RowsPanel):
         self._eager = False
         self._filter()
 
-    def say(self, text: str, role: str = "muted") -> None:
+    def say(self, text: str, style: str = "muted") -> None:
         """Put a word below the list."""
-        self.said = (text, role)
+        self.said = (text, style)
         self.draw_anew()
 
     def action_open(self) -> None:
@@ -109,12 +109,12 @@ class PickerPanel(RowsPanel):
 
     def below(self, width: int) -> list[Line]:
         """The chosen entry in full, then what went wrong."""
-        text, role = self.said
+        text, style = self.said
         said = wrap(inert(text, self.view.glyphs.ascii_only), width)[:4] if text else []
         if self.chosen is None:
-            return [line((part, role)) for part in said]
+            return [line((part, style)) for part in said]
         detail = entry_detail(self.chosen, width, 3, self.view.glyphs)
-        return [(), *detail, *(line((part, role)) for part in said)]
+        return [(), *detail, *(line((part, style)) for part in said)]
 
     def footer(self, width: int, height: int) -> str:
         """Its keys."""

@@ -60,8 +60,7 @@ class RowsPanel(CursorPanel):
 
     def scroll_position(self) -> tuple[int, int]:
         """What stands above and below counts as in view, so that the thumb fits the frame."""
-        _, height = self.inner_size
-        width, _ = self.inner_size
+        width, height = self.inner_size
         fixed = len(self.above(width)) + len(self.below(width))
         return self._first, self.count + min(fixed, height)
 
@@ -88,8 +87,7 @@ class RowsPanel(CursorPanel):
         event.stop()
         top = 1 if self._has_frame else 0
         line = event.y - top - self._above
-        _, height = self.inner_size
-        width, _ = self.inner_size
+        width, height = self.inner_size
         at = self._first + line
         if not (0 <= line < height - self._above - len(self.below(width)) and at < self.count):
             return

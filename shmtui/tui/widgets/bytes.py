@@ -60,12 +60,13 @@ class BytesPanel(Panel, can_focus=True):
 
     @property
     def _per_row(self) -> int:
-        width, _ = self.inner_size
-        return row_shape_for(width, gutter_for(self._length), BYTE_FORMATS[self._format]).per_row
+        return row_shape_for(
+            self.inner_size[0], gutter_for(self._length), BYTE_FORMATS[self._format]
+        ).per_row
 
     def wanted(self, size: int) -> tuple[int, int]:
         """Offset and length of the bytes to read next; of a shorter segment its end."""
-        _, height = self.inner_size
+        height = self.inner_size[1]
         if self._first >= size:
             self._first = last_first(size, self._per_row, height, 0)
         return self._first, max(0, min(self._per_row * height, size - self._first))
@@ -118,7 +119,7 @@ class BytesPanel(Panel, can_focus=True):
         self.post_message(self.Moved())
 
     def _scroll_by(self, distance: int) -> None:
-        _, height = self.inner_size
+        height = self.inner_size[1]
         per_row = self._per_row
         # Who went to an offset near the end stays there, and nothing scrolls past the end.
         lowest = max(self._first, last_first(self._length, per_row, height, self._first % per_row))

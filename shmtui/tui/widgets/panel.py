@@ -1,4 +1,4 @@
-"""What all panels share: a frame, lines by role, and refreshing only the rows that changed."""
+"""What all panels share: a frame, lines of spans, and refreshing only the rows that changed."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from shmtui.i18n import _
 from shmtui.tui.draw import frame
-from shmtui.tui.spans import OWN_BACKGROUND, ROLES, Line, Span, fit_line, join_blanks
+from shmtui.tui.spans import OWN_BACKGROUND, STYLES, Line, Span, fit_line, join_blanks
 from shmtui.tui.textual_private import DirectScreen
 from shmtui.tui.view_model import ViewModel
 
@@ -39,18 +39,21 @@ class SpanStyles(Widget):
     the style sheet for every panel, before the first frame.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"role--{role}" for role in ROLES), "role--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *(f"style--{name}" for name in STYLES),
+        "style--cursor",
+    }
 
-    def style(self, role: str, base: Style, chosen: bool) -> Style:
-        """The style of a role on the background of ``base``, or on that of the cursor."""
-        style = self.get_component_rich_style(f"role--{role}")
+    def style(self, name: str, base: Style, chosen: bool) -> Style:
+        """The style called ``name`` on the background of ``base``, or on that of the cursor."""
+        style = self.get_component_rich_style(f"style--{name}")
         if chosen:
-            cursor = self.get_component_rich_style("role--cursor")
-            # Reversed, every role would be a block of its own colour.
+            cursor = self.get_component_rich_style("style--cursor")
+            # Reversed, every style would be a block of its own colour.
             if cursor.reverse:
                 return cursor + Style(bold=style.bold)
             return style + Style(bgcolor=cursor.bgcolor)
-        return style if role in OWN_BACKGROUND else style + Style(bgcolor=base.bgcolor)
+        return style if name in OWN_BACKGROUND else style + Style(bgcolor=base.bgcolor)
 
 
 class Panel(Widget):
@@ -84,7 +87,7 @@ class Panel(Widget):
         self._drawn_from: object = None
         self._framed_rows = False
         self._width = 0
-        self._styles_by_role: dict[tuple[str, bool], Style] = {}
+        self._styles: dict[tuple[str, bool], Style] = {}
 
     # What a panel says about itself.
 
@@ -219,22 +222,27 @@ class Panel(Widget):
                 return Strip.blank(self.size.width, self._filtered(self.rich_style))
         row = self._rows[y]
         if y != self._cursor_row:
-            segments = [Segment(text, self._style(role, False)) for text, role in join_blanks(row)]
+            segments = [
+                Segment(text, self._style(style, False)) for text, style in join_blanks(row)
+            ]
             return Strip(segments, self._width)
         # The highlight stays inside the frame.
         inside = range(1, len(row) - 1) if self._framed_rows else range(len(row))
         return Strip(
-            [Segment(text, self._style(role, at in inside)) for at, (text, role) in enumerate(row)],
+            [
+                Segment(text, self._style(style, at in inside))
+                for at, (text, style) in enumerate(row)
+            ],
             self._width,
         )
 
-    def _style(self, role: str, chosen: bool) -> Style:
-        key = (role, chosen)
-        style = self._styles_by_role.get(key)
+    def _style(self, name: str, chosen: bool) -> Style:
+        key = (name, chosen)
+        style = self._styles.get(key)
         if style is None:
             palette = self.app.screen_stack[0].query_one(SpanStyles)
-            style = palette.style(role, self.rich_style, chosen)
-            self._styles_by_role[key] = style = self._filtered(style)
+            style = palette.style(name, self.rich_style, chosen)
+            self._styles[key] = style = self._filtered(style)
         return style
 
     def _filtered(self, style: Style) -> Style:
@@ -248,7 +256,7 @@ class Panel(Widget):
 
     def notify_style_update(self) -> None:
         """Forget styles looked up before the theme changed."""
-        self._styles_by_role.clear()
+        self._styles.clear()
         self._strips.clear()
         super().notify_style_update()
 
