@@ -116,7 +116,7 @@ class Crew:
         pid = self.pids[role].pop(0)
         name = next(p.name for p in self.source.sample().processes if p.pid == pid)
         if way == "fault":
-            self.supervisor.set_fault(pid, Fault(DIE_AT + step))
+            self.supervisor.orders.set_fault(pid, Fault(DIE_AT + step))
         else:
             self._step_to(pid, step_name(role, step))
             os.kill(pid, signal.SIGKILL)
@@ -142,13 +142,13 @@ class Crew:
             assert p is not None
             if p.state is not ProcessState.STEPPING:
                 if not pressed:
-                    self.supervisor.step(pid)
+                    self.supervisor.orders.step(pid)
                     pressed.append(None)
                 return False
             if p.step == step and p.step != pressed[-1]:
                 return True
             if p.step != pressed[-1]:
-                self.supervisor.step(pid)
+                self.supervisor.orders.step(pid)
                 pressed.append(p.step)
             return False
 
