@@ -123,11 +123,11 @@ class Mix:
             pid = rng.choice(crew)
             match what:
                 case "rate":
-                    supervisor.set_rate(pid, rng.choice(RATE_LADDER))
+                    supervisor.orders.set_rate(pid, rng.choice(RATE_LADDER))
                 case "pause":
-                    supervisor.pause(pid)
+                    supervisor.orders.pause(pid)
                 case "resume":
-                    supervisor.resume(pid)
+                    supervisor.orders.resume(pid)
                 case "end":
                     supervisor.terminate(pid)
         elif what != "program":
