@@ -83,7 +83,7 @@ def attach(options: "AttachOptions") -> int:
 
 
 def _show(options: "AttachOptions", opener: "SegmentOpener") -> int:
-    from shmtui.cli.dashboard import show_dashboard
+    from shmtui.cli.open_dashboard import show_dashboard
     from shmtui.layouts.options import AmbiguousLayoutError
 
     attachment = None

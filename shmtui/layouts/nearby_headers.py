@@ -13,8 +13,8 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.layouts.mapping_programs import Peers, executable
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.peers import Peers, executable
 from shmtui.layouts.struct_sources import TypeSource, said_when_slow
 from shmtui.snapshot import LayoutSource
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.elf_sections import debug_size, section_sizes
+from shmtui.layouts.mapping_programs import Peers, executable
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.peers import Peers, executable
 from shmtui.layouts.struct_members import Struct
 from shmtui.layouts.struct_sources import TypeSource
 from shmtui.procfs.maps import map_lines

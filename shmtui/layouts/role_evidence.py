@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from shmtui.shm import pthread_mutex
 from shmtui.shm.layout import SEM_SIZE, Layout, counted_on
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.semaphore import SemaphoreWords, decode
@@ -78,7 +79,9 @@ def values_of(layout: Layout, reading: Reading) -> RingValues:
     words = {role: _semaphore(layout, role, reading) for role in SemaphoreRole}
     mutex = words[SemaphoreRole.MUTEX]
     if mutex is None:
-        held = layout.lock is not None and any(reading.at(layout.lock, 4))
+        held = layout.lock is not None and pthread_mutex.held(
+            reading.at(layout.lock, 8), layout.libc
+        )
         mutex = SemaphoreWords(int(not held), 0, shared=True)
     return RingValues(
         _index(layout, "in", layout.in_, reading),
@@ -145,7 +148,8 @@ def possible(layout: Layout, values: RingValues, takers: int) -> bool:
     """Whether a ring of the layout can be in that state, each of ``takers`` threads with one
     permit in hand at most.
 
-    >>> from shmtui.shm.layout import ITEM_TYPES, seed_layout
+    >>> from shmtui.shm import pthread_mutex
+    from shmtui.shm.layout import ITEM_TYPES, seed_layout
     >>> from shmtui.shm.libc import Libc
     >>> seed = seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC)
     >>> def state(in_, out, *values):

@@ -11,17 +11,17 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import nearby_words
-from shmtui.layouts.live_checks import (
+from shmtui.layouts.mapping_programs import Peers
+from shmtui.layouts.member_paths import paths_to
+from shmtui.layouts.member_roles import listed
+from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
+from shmtui.layouts.struct_checks import (
     judge,
     require_covered,
     require_semaphores,
     said_capacity,
     zeros_behind,
 )
-from shmtui.layouts.member_paths import paths_to
-from shmtui.layouts.member_roles import listed
-from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
-from shmtui.layouts.peers import Peers
 from shmtui.layouts.struct_choice import assignable, struct_name
 from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of_structs
 from shmtui.layouts.struct_members import Struct

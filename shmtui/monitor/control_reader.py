@@ -15,7 +15,7 @@ from shmtui.shm.control_records import (
     parse_header,
     parse_records,
 )
-from shmtui.shm.fence import fence
+from shmtui.shm.memory_fence import fence
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.snapshot import Totals

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from shmtui.i18n import _
+from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.process_states import (
     foreign_state,
     named_files,
     semaphore_at,
     worker_state,
 )
-from shmtui.monitor.rates import RateWindow
 from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
 from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
 from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses

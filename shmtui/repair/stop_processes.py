@@ -15,7 +15,7 @@ from shmtui.i18n import _
 from shmtui.procfs.identity import alive
 from shmtui.procfs.process import stopped
 from shmtui.repair.plan import Refusal
-from shmtui.repair.positions import participants
+from shmtui.repair.protocol_positions import participants
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.snapshot import Process, Snapshot
 

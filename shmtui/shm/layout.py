@@ -21,6 +21,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.pthread_mutex import LOCK_SIZE
 
 if TYPE_CHECKING:
     from shmtui.shm.item_shape import Shape
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 SEM_SIZE: Final = 32
 """``sizeof(sem_t)`` on 64-bit glibc and musl."""
 SEM_ALIGNMENT: Final = {Libc.GLIBC: 8, Libc.MUSL: 4}
-LOCK_SIZE: Final = 40
-"""``sizeof(pthread_mutex_t)`` on 64-bit glibc and musl."""
 INDEX_SIZE: Final = 4
 """``sizeof(int)``."""
 MAX_SLOTS: Final = 2**31 - 1

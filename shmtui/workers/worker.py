@@ -17,7 +17,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.shm.control_block import ControlRecord
 from shmtui.shm.control_format import MASK, PAUSED, Field
 from shmtui.shm.faults import Fault, fault_of
-from shmtui.shm.fence import fence
+from shmtui.shm.memory_fence import fence
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step
 from shmtui.shm.ring import Ring, Value, checksum_of, counter_after
 from shmtui.shm.semaphore import at_maximum

@@ -11,8 +11,8 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
-from shmtui.layouts.quick_types import QuickTypes
 from shmtui.layouts.resolve import resolve
+from shmtui.layouts.types_for_lists import QuickTypes
 from shmtui.monitor.discovery import discover
 from shmtui.monitor.sampler import Sampler
 from shmtui.repair.plan import Refusal

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.monitor.rates import SILENCE_NS, Count, RateWindow, rate
+from shmtui.monitor.counted_rates import SILENCE_NS, Count, RateWindow, rate
 
 SECOND = 1_000_000_000
 
