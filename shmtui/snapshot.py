@@ -219,6 +219,16 @@ class Process:
     ending: str | None = None
     """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self.state is not ProcessState.ENDED
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether it is alive and no observer: it may move something in the ring."""
+        return self.alive and self.role is not Role.OBSERVER
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:

@@ -110,8 +110,8 @@ def _layout_from(
     if any(struct.word_size == 4 for struct in source.structs):
         raise ShmtuiError(
             _(
-                "{file} is of a 32-bit program: its sem_t is 16 bytes, and layouts of 64-bit "
-                "programs alone are understood; --raw shows the bytes"
+                "{file} is a 32-bit program: its sem_t is 16 bytes, and only layouts of 64-bit "
+                "programs can be read; --raw shows the bytes"
             ).format(file=source.path)
         )
     try:

@@ -98,7 +98,7 @@ class ProcessTable:
             self._watch.scan(everybody=thorough, but=ours)
         if scan or access != self._access:
             self._access = access
-            self._unseen.update(self._watch.unreadable, access, again=scan)
+            self._unseen.update(self._watch.unreadable, self._watch.refused, access)
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._waits_hidden.clear()
         self._foreign = [pid for pid in {*self._watch.maps, *programs} if pid not in ours]

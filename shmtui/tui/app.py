@@ -84,7 +84,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._background_every = max(1, round(refresh_hz / BACKGROUND_HZ))
         self._audit_shown: object = None
         self.last_message = ""
-        """What the user was told last."""
+        """The last message to the user."""
         self._message_time = 0.0
         self._leaving = False
         self.set_class(glyphs.ascii_only, "-ascii-only")
@@ -160,7 +160,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             self._show(slow)
 
     def _show(self, slow: bool = True) -> None:
-        """Have the panels draw, and ask for the values that they have room for."""
+        """Draw the panels, and request the values that the ring has room for."""
         view = self.dashboard.view
         self.main.show(view, slow)
         self._dialogs.show(view)
@@ -184,7 +184,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         default_namespace: "DOMNode | None" = None,
         namespaces: "Mapping[str, DOMNode] | None" = None,
     ) -> bool:
-        """Run an action; that of a key which is off says why instead."""
+        """Run an action. If the key of this action is off, tell the user why instead."""
         if isinstance(action, str) and default_namespace in {None, self}:
             view = self.dashboard.view
             reason = why_off(action, view.read_only, view.missing)
@@ -194,7 +194,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         return await super().run_action(action, default_namespace, namespaces)
 
     def tell(self, text: str) -> None:
-        """Tell the user something, once while it is on show."""
+        """Show a message to the user, unless it is shown already."""
         said = inert(text, self.dashboard.view.glyphs.ascii_only)
         now = time.monotonic()
         if said == self.last_message and now - self._message_time < _TOAST_SECONDS:

@@ -95,13 +95,13 @@ class Dialogs:
     def faults(
         self, targets: "Targets", view: ViewModel, done: "Callable[[Fault | None], None]"
     ) -> None:
-        """The mistakes that workers can be told to make."""
+        """The mistakes that workers can make, to choose one."""
         from shmtui.tui.screens.faults import FaultScreen
 
         self._app.push_screen(FaultScreen(targets, view), done)
 
     def audit(self, audit: Audit, view: ViewModel) -> None:
-        """What went in beside what came out."""
+        """The outcome of an audit."""
         from shmtui.diagnosis.audit import audit_report
         from shmtui.tui.text import wrap
 

@@ -1,4 +1,4 @@
-"""What happened, newest first: what a supervisor tells, and what two looks in a row show."""
+"""The event log: events of supervisors, and those that two samples in a row show."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ EVENTS_KEPT = 1000
 
 
 class EventLog:
-    """Collects events, and finds those that a look at the segment makes known."""
+    """Keeps the last `EVENTS_KEPT` events, and derives events from samples."""
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
@@ -25,17 +25,20 @@ class EventLog:
         self._newest = None
 
     def extend(self, events: Iterable[Event]) -> None:
-        """Several, in the order in which they happened."""
+        """Several events, the oldest first."""
         for event in events:
             self.add(event)
 
     def start_over(self) -> None:
-        """The next look is the first one at another segment. Events stay."""
+        """The next sample is the first of another segment. The events stay."""
         self._previous = None
         self._limits_reported.clear()
 
     def add_snapshot(self, snapshot: Snapshot, *, workers_too: bool) -> None:
-        """Take a look in; ``workers_too`` where no supervisor tells of workers."""
+        """Add the events that a sample shows; those of workers only if ``workers_too``.
+
+        A supervisor reports its workers itself, and knows more about them.
+        """
         before, self._previous = self._previous, snapshot
         if before is not None:
             self.extend(segment_events(before, snapshot, workers_too=workers_too))
@@ -49,7 +52,7 @@ class EventLog:
                 self.add(Event(snapshot.time, Severity.WARN, limit))
 
     def newest(self) -> tuple[Event, ...]:
-        """All events, the newest first; the same tuple while nothing happened."""
+        """All events, the newest first; the same tuple until there is a new one."""
         if self._newest is None:
             self._newest = tuple(self._events)
         return self._newest

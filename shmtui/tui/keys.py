@@ -1,4 +1,4 @@
-"""Every key of the dashboard, once: bindings, key bar, help and palette are made from this. Pure."""
+"""The table of keys. Bindings, key bar, help and palette are made from it. Pure."""
 
 from dataclasses import dataclass
 
@@ -13,24 +13,24 @@ OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key, what it does, and how it is spoken of."""
+    """A key, its action, and its texts."""
 
     keys: str
     """As Textual names them, separated by commas."""
     shown: str
-    """As people know it, in ASCII."""
+    """As the key bar and the help write it, in ASCII."""
     action: str
     label: str
-    """One word for the key bar; empty keeps it out of there."""
+    """One word for the key bar; empty: not in the key bar."""
     help: str
     changes: bool = False
-    """Whether it changes anything outside the dashboard: off and not shown in read-only mode."""
+    """Whether it changes workers or the buffer: then it is off in a read-only dashboard."""
     priority: bool = False
-    """Whether it works above a dialogue too."""
+    """Whether it works while a dialog is open too."""
     rank: int = 0
-    """The lower, the longer it stays in a key bar that runs out of room."""
+    """The keys of the highest rank leave a narrow key bar first."""
     needs: str = ""
-    """What there has to be for it to do anything: `OPENER`, `PROGRAMS`, `BYTES` or `LESSON`."""
+    """What it needs: `OPENER`, `PROGRAMS`, `BYTES` or `LESSON`; empty: nothing."""
 
 
 KEYS: tuple[Key, ...] = (
@@ -114,7 +114,7 @@ KEYS: tuple[Key, ...] = (
         "v",
         "workers('audit')",
         N_("Audit"),
-        N_("Audit: bring to rest, and count what is lost"),
+        N_("Audit: hold the workers, and count lost items"),
         True,
         rank=4,
     ),
@@ -123,7 +123,7 @@ KEYS: tuple[Key, ...] = (
         "r",
         "workers('repair')",
         N_("Repair"),
-        N_("Repair: the plan first, then it asks"),
+        N_("Repair: shows the plan, then asks"),
         True,
         rank=3,
     ),
@@ -177,11 +177,11 @@ KEYS: tuple[Key, ...] = (
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
     ("up down", N_("Choose a row; a group stands for all of its processes")),
-    ("enter", N_("All of a process; of a finding its evidence and remedy")),
+    ("enter", N_("A process in full, or the evidence and remedy of a finding")),
     ("pgup pgdn", N_("A page at a time")),
     ("home end", N_("First row, last row")),
 )
-"""What the table itself answers to, for the help screen."""
+"""The keys of the process table, for the help screen."""
 
 MOUSE: tuple[tuple[str, str], ...] = (
     (N_("click"), N_("Choose a row, go to a panel, or press a key of the bar")),
@@ -191,7 +191,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
 
 
 def bindings() -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
-    """The table as Textual takes it."""
+    """The table as bindings of Textual."""
     return [
         Binding(key.keys, key.action, key.label or key.help, show=False, priority=key.priority)
         for key in KEYS
@@ -199,7 +199,7 @@ def bindings() -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
 
 
 def available(read_only: bool, missing: frozenset[str] = frozenset()) -> tuple[Key, ...]:
-    """The keys that do something here, where there is none of what is in ``missing``."""
+    """The keys that are on, where what is in ``missing`` is not there."""
     return tuple(
         key for key in KEYS if not (read_only and key.changes) and key.needs not in missing
     )
@@ -212,7 +212,7 @@ _WHY_MISSING = {
         "{key}: no program of yours runs here; shmtui run --producer CMD or --consumer CMD "
         "starts one"
     ),
-    BYTES: N_("{key}: for a segment that is shown as bytes; here a ring is shown"),
+    BYTES: N_("{key} works where bytes are shown; here a ring is shown"),
     LESSON: N_("{key}: there is no lesson here; shmtui lab lists them"),
 }
 
@@ -238,7 +238,7 @@ def why_off(action: str, read_only: bool, missing: frozenset[str] = frozenset())
 
 
 def shown_key(key: Key, glyphs: Glyphs) -> str:
-    """The key as the bar writes it.
+    """The key as the key bar writes it.
 
     >>> from shmtui.tui.glyphs import ASCII, UNICODE
     >>> [shown_key(k, UNICODE) for k in KEYS if k.label in ("Pause", "Menu")]

@@ -1,4 +1,4 @@
-"""The main screen: its panels, where each stands, which is focused or maximised.
+"""The main screen: its panels, their places, and which is focused or maximised.
 
 It draws the view model that it is given. It knows no segment and no worker.
 """

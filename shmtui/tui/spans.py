@@ -1,8 +1,7 @@
-"""A row of a panel as data: spans of text, each with the style that its colour comes from. Pure.
+"""A row of a panel as data: spans of text, each with the name of its style. Pure.
 
-The drawing modules return these; a panel only looks the styles up in the
-stylesheet. So each text can be tested as a value, and no drawing function
-knows a colour.
+The drawing modules return lines of spans. A panel looks the styles up in the style sheet. So each
+text can be tested as a value, and no drawing function knows a colour.
 """
 
 from collections.abc import Iterable
@@ -42,7 +41,7 @@ STYLES = (
 
 
 class Span(NamedTuple):
-    """Text in one style. The text is inert already."""
+    """Text in one style. The text has been made inert."""
 
     text: str
     style: str = "text"
@@ -121,14 +120,14 @@ def spread(left: Line, right: Line, width: int, ellipsis: str = "…") -> Line:
 
 
 OWN_BACKGROUND = frozenset({"brand", "banner", "fresh"})
-"""Styles that stand on a colour of their own."""
+"""Styles that have a background of their own."""
 
 _SHOWS_BLANKS = OWN_BACKGROUND | {"title-focus"}
 """Styles whose background or attributes differ, so that their blanks are seen."""
 
 
 def join_blanks(spans: Iterable[Span]) -> list[Span]:
-    """The same cells in fewer spans: a blank looks alike in nearly every style.
+    """The same cells in fewer spans: a blank looks the same in nearly every style.
 
     Each span costs the terminal an escape sequence of some forty bytes.
 
@@ -148,9 +147,9 @@ def join_blanks(spans: Iterable[Span]) -> list[Span]:
 
 
 class Canvas:
-    """One row of cells that marks are put on one after the other; later ones overwrite.
+    """One row of cells to write on; later text replaces earlier text.
 
-    Takes characters one cell wide only; whoever draws on it knows its glyphs.
+    Each character has to be one cell wide.
     """
 
     def __init__(self, width: int, fill: str = " ", style: str = "text") -> None:

@@ -1,8 +1,7 @@
-"""What a snapshot says at a glance, while no finding says more. Pure, but for ``Debounced``.
+"""The status of a buffer in one word, and how its permits add up. Pure, but for `Debounced`.
 
-A sample is not atomic: one that disagrees with its neighbours is a look at
-a moment in between, not a fact. So a word or a doubt reaches the screen only
-when several samples agree.
+A sample is not atomic: it may be taken in the middle of a change. So a new word, or a doubt,
+reaches the screen only when several samples agree.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from shmtui.snapshot import Health, LayoutSource, Method, Snapshot, Status, word
 T = TypeVar("T")
 
 AGREEING = 4
-"""Samples that must agree before a change of status_word is shown."""
+"""Samples in a row that must agree before a new status is shown."""
 
 
 class Activity(StrEnum):
@@ -31,19 +30,19 @@ class Activity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusWord:
-    """A word for the title line, and the style that colours it."""
+    """A word for the title line, and its style."""
 
     word: str
     style: str
 
 
 def nothing() -> StatusWord:
-    """What is said while nothing is looked at."""
+    """The status while nothing is attached."""
     return StatusWord(_("nothing open"), "muted")
 
 
 def flow(snapshot: Snapshot) -> Activity:
-    """Full and empty come first, since they say who waits; then whether anything moves."""
+    """Full or empty first, since that tells which side waits; else whether items move."""
     slots = snapshot.layout.slots
     if slots > 0 and snapshot.occupancy is not None:
         if snapshot.occupancy >= slots:
@@ -77,7 +76,7 @@ _ACTIVITY_WORDS = {
 
 
 def status_word(snapshot: Snapshot) -> StatusWord:
-    """Health where it has been judged, else the flow.
+    """Health where it has been judged, else the activity.
 
     >>> from shmtui.snapshot import EMPTY
     >>> status_word(EMPTY).word
@@ -89,7 +88,7 @@ def status_word(snapshot: Snapshot) -> StatusWord:
     if judged is not None:
         return judged
     if snapshot.layout.source is LayoutSource.RAW:
-        # Whether bytes of no known layout are well cannot be told.
+        # Without a layout there is no health to judge.
         return StatusWord(_("raw bytes"), "muted")
     seen = flow(snapshot)
     return StatusWord(_(_ACTIVITY_WORDS[seen]), _ACTIVITY_STYLES[seen])
@@ -146,8 +145,8 @@ class Permits:
 def permits(snapshot: Snapshot) -> Permits:
     """Add the permits up.
 
-    Every permit is in ``empty``, in ``full``, or with a process between its
-    wait and its post. Where holders are unknown only the excess is a contradiction.
+    Every permit is in ``empty``, in ``full``, or held by a process between its wait and its post.
+    Where the holders are not known, only more permits than slots are a contradiction.
     """
     empty_state = snapshot.semaphores.get(SemaphoreRole.EMPTY)
     full_state = snapshot.semaphores.get(SemaphoreRole.FULL)
@@ -172,7 +171,7 @@ class Debounced(Generic[T]):
         self._seen = 0
 
     def update(self, value: T) -> T:
-        """Take one sample in; the first counts at once."""
+        """Add one sample; the first is taken at once."""
         self._seen = self._seen + 1 if value == self._candidate else 1
         self._candidate = value
         if self.value is None or self._seen >= AGREEING:

@@ -1,4 +1,4 @@
-"""The terminal and the signals that end a program: is it there, does it keep up, who ends it."""
+"""The terminal: whether it is there and keeps up; and the signals that end a program."""
 
 import asyncio
 import contextlib

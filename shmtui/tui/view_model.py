@@ -9,10 +9,10 @@ from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.status_line import StatusWord, nothing
 
 FADE_NS = (400_000_000, 1_100_000_000, 2_000_000_000)
-"""For how long a changed byte is fresh, recent, and fading."""
+"""Until which age a changed byte is fresh, recent, and fading, in nanoseconds."""
 
 FRESH = len(FADE_NS)
-"""The highlight of a byte that has just changed; 0 is one that has not for a while."""
+"""The highlight of a byte that has just changed; 0 means no change for two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ChangeHighlight:
         """By offset in the segment: the time of the last change, in ns."""
 
     def update(self, offset: int, data: bytes, now_ns: int) -> ByteWindow:
-        """Take in the bytes from ``offset`` on as they are now."""
+        """The window of these bytes, which were read from ``offset`` on at ``now_ns``."""
         self._note_changes(offset, data, now_ns)
         self._offset, self._data = offset, data
         end = offset + len(data)
@@ -72,12 +72,12 @@ def highlight_after(age_ns: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ViewModel:
-    """One frame's worth of facts, handed to each panel in turn."""
+    """All that one frame is drawn from."""
 
     snapshot: Snapshot = EMPTY
     glyphs: Glyphs = UNICODE
     history: RateHistory = field(default_factory=RateHistory)
-    """Shared between frames; panels read it only."""
+    """Shared between frames. Panels only read it."""
     history_version: int = 0
     status_word: StatusWord = field(default_factory=nothing)
     balance_settled: bool = False
@@ -88,7 +88,7 @@ class ViewModel:
     frozen: bool = False
     refresh_hz: float = 10.0
     missing: frozenset[str] = frozenset()
-    """What keys could need and there is none of; see `shmtui.tui.keys`."""
+    """What keys need and is not there; see `shmtui.tui.keys`."""
     window: ByteWindow | None = None
     """The bytes in view, where the segment is shown raw."""
 

@@ -1,4 +1,4 @@
-"""What the keys do to workers and to the buffer: to the chosen row, after a question where one is due."""
+"""The actions of the keys that change workers or the buffer."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

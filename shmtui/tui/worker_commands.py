@@ -49,7 +49,7 @@ def targets_of(row: Row | None, owns: Callable[[int], bool]) -> Targets:
     else:
         process = row.process
         label = named(process)
-        members = (process,) if process.state is not ProcessState.ENDED else ()
+        members = (process,) if process.alive else ()
     ours = tuple(p for p in members if owns(p.pid))
     return Targets(label, ours, tuple(p for p in members if p not in ours))
 
@@ -200,7 +200,7 @@ def _paced(targets: Targets) -> tuple[tuple[Process, ...], Reason]:
     )
     if paced:
         return paced, None
-    return (), _("{label}: a program of its own sets its own pace").format(label=targets.label)
+    return (), _("{label}: a program of yours sets its own pace").format(label=targets.label)
 
 
 def _workers(targets: Targets) -> tuple[Process, ...]:
@@ -219,6 +219,4 @@ def _not_ours(targets: Targets) -> Reason:
         return None
     if not targets.others:
         return _("{label}: no live process there").format(label=targets.label)
-    return _("{label}: not a worker of ours, so it is not ours to steer").format(
-        label=targets.label
-    )
+    return _("{label}: shmtui did not start it, so only K works on it").format(label=targets.label)

@@ -32,7 +32,7 @@ from shmtui.shm.segment import unlink_segment
 from shmtui.snapshot import Certainty, Finding, Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
 from tests.clock import ManualClock, at_rest, sample_until
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 ROLES: Final = (Role.PRODUCER, Role.CONSUMER)
 WAYS: Final = ("fault", "kill")
@@ -182,7 +182,7 @@ class Crew:
         """One death with all that follows."""
         expected = EXPECTED[step]
         who = self.die(role, step, way)
-        snapshot = self.look(QUIET_SECONDS if expected is None else 12, expected)
+        snapshot = self.look(QUIET_SECONDS if expected is None else PATIENCE, expected)
         findings = snapshot.health.findings
         named, certain, note = expected is None, expected is None, ""
         for finding in findings:

@@ -291,7 +291,7 @@ async def test_without_a_way_to_segments_the_key_says_so() -> None:
     """It is not in the bar and not in the palette."""
     app = DashboardApp(None, refresh_hz=NEVER_HZ)
     async with app.run_test(size=(120, 38)) as pilot:
-        for key, reason in (("o", "no way to other"), ("i", "shown as bytes"), ("n", "no lesson")):
+        for key, reason in (("o", "no way to other"), ("i", "bytes are shown"), ("n", "no lesson")):
             await pilot.press(key)
             await tells(app, reason)
         assert len(app.screen_stack) == 1

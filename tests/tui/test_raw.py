@@ -144,7 +144,7 @@ async def test_g_goes_to_an_offset(tmp_path: Path) -> None:
             assert "0123  23 24" in bytes_text(app).splitlines()[1]
             await pilot.press("g", *"99999", "enter")
             assert isinstance(app.screen, OffsetScreen)
-            await shows(app, "the segment ends before")
+            await shows(app, "beyond the end")
             await pilot.press("ctrl+u", *"16", "enter")
             assert "0010  10 11" in bytes_text(app).splitlines()[1]
             await pilot.press("g", *"nonsense", "enter", "escape")
@@ -249,7 +249,7 @@ async def test_a_ring_has_no_bytes_to_go_to() -> None:
     app = drawing()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("g")
-        await tells(app, "g: for a segment that is shown as bytes")
+        await tells(app, "g works where bytes are shown")
 
 
 WIDTHS, HEIGHTS = st.integers(1, 220), st.integers(1, 40)

@@ -1,4 +1,4 @@
-"""The bytes of a segment that is no bounded buffer, read as one type or another. Pure."""
+"""The bytes of a segment that is no bounded buffer, in the format that is chosen. Pure."""
 
 import struct
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shmtui.tui.view_model import ByteWindow
 
 @dataclass(frozen=True, slots=True)
 class ByteFormat:
-    """A way to read bytes: what it is called, its letter in :mod:`struct`, cells for a value."""
+    """A format of values: its name, its letter in :mod:`struct`, and cells for a value."""
 
     name: str
     code: str
@@ -41,7 +41,7 @@ BYTE_FORMATS = (
     ByteFormat("double", "d", 17),
     TEXT,
 )
-"""In the order in which a key goes through them."""
+"""In the order in which the key ``i`` goes through them."""
 
 _HIGHLIGHT_STYLES = ("text", "fading", "recent", "fresh")
 _PER_ROW = (32, 16, 8, 4, 2, 1)
@@ -50,7 +50,7 @@ _TEXT_PER_ROW = (128, 64, 32, 16, 8)
 
 @dataclass(frozen=True, slots=True)
 class RowShape:
-    """How a row is made up: so many bytes, with the characters beside the values or without."""
+    """How a row is made up: how many bytes, and whether their characters are beside the values."""
 
     per_row: int
     characters: bool
@@ -58,7 +58,7 @@ class RowShape:
 
 @lru_cache(maxsize=64)
 def row_shape_for(width: int, gutter: int, reading: ByteFormat) -> RowShape:
-    """As many bytes a row as fit.
+    """The most bytes in a row that fit.
 
     >>> row_shape_for(116, 6, HEX).per_row, row_shape_for(76, 6, HEX).per_row, row_shape_for(46, 6, HEX).per_row
     (16, 16, 8)
@@ -74,7 +74,7 @@ def row_shape_for(width: int, gutter: int, reading: ByteFormat) -> RowShape:
         values = per_row // reading.size * (reading.cell + 1) + _breaks(per_row, reading)
         for characters in (True, False):
             beside = per_row + 2 if characters else 0
-            # Values without their characters are second to fewer with them.
+            # Fewer values with their characters are better than more without.
             if gutter + 1 + values + beside <= width and (characters or per_row <= 8):
                 return RowShape(per_row, characters)
     return RowShape(reading.size, False)
@@ -159,7 +159,7 @@ def _values(
 
 
 def _dot(glyphs: Glyphs) -> str:
-    """Stands for a byte that is no character; every viewer of bytes has a full stop in ASCII."""
+    """The glyph of a byte that is no character: in ASCII a full stop, as in hexdump."""
     return "." if glyphs.ascii_only else glyphs.dot
 
 
@@ -170,7 +170,7 @@ def _character_style(byte: int, highlight: int) -> str:
 
 
 def value_text(piece: bytes, reading: ByteFormat) -> str:
-    r"""The bytes as one value; dashes where the segment ends within it.
+    r"""The bytes as one value; dashes where the segment ends inside it.
 
     >>> value_text(b"\xff", HEX), value_text(b"\xff\xff\xff\xff", BYTE_FORMATS[3])
     ('ff', '-1')
@@ -190,7 +190,7 @@ def value_text(piece: bytes, reading: ByteFormat) -> str:
 
 
 def text_spans(data: bytes, highlight: bytes, glyphs: Glyphs) -> list[Span]:
-    r"""The bytes as UTF-8; a dot for each that is no text, control characters among them.
+    r"""The bytes as UTF-8; a dot for each byte that is no text or a control character.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.tui.spans import plain
@@ -211,7 +211,7 @@ def text_spans(data: bytes, highlight: bytes, glyphs: Glyphs) -> list[Span]:
 
 
 def _character(data: bytes, at: int, ascii_only: bool) -> tuple[str, int]:
-    """The character that starts there and its bytes; empty and 1 where there is none to show."""
+    """The character that starts there and its length in bytes; empty and 1 where there is none."""
     lead = data[at]
     if lead < 0x80:
         return (chr(lead), 1) if 0x20 <= lead < 0x7F else ("", 1)
@@ -220,13 +220,13 @@ def _character(data: bytes, at: int, ascii_only: bool) -> tuple[str, int]:
         char = data[at : at + length].decode()
     except UnicodeDecodeError:
         return "", 1
-    # One cell a character at the most, so that no row outgrows its bytes.
+    # One cell for a character at most, so that no row is longer than its bytes.
     shown = len(char) == 1 and char.isprintable() and cells(char) == 1 and not ascii_only
     return (char, length) if shown else ("", 1)
 
 
 def _joined(spans: list[Span]) -> Line:
-    """The same cells with neighbours of one style in one span."""
+    """The same cells, with neighbours of one style in one span."""
     out: list[Span] = []
     for text, style in spans:
         if not text:
@@ -252,7 +252,7 @@ def parse_offset(text: str, size: int) -> int:
         raise ValueError(_("an offset is a number, such as 4096 or 0x1000")) from None
     if not 0 <= offset < max(1, size):
         raise ValueError(
-            _("the segment ends before: it has {size} bytes (0x{size:x})").format(size=size)
+            _("beyond the end: the segment has {size} bytes (0x{size:x})").format(size=size)
         )
     return offset
 
@@ -260,7 +260,7 @@ def parse_offset(text: str, size: int) -> int:
 def last_first(size: int, per_row: int, rows: int, phase: int) -> int:
     """The offset of the first row in view when the last byte is in the last row.
 
-    ``phase`` is what all rows' offsets are beyond a multiple of ``per_row``.
+    ``phase``: the offset of every row modulo ``per_row``.
 
     >>> last_first(100, 16, 4, 0), last_first(100, 16, 4, 1), last_first(10, 16, 4, 0)
     (48, 49, 0)

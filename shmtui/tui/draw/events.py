@@ -25,7 +25,7 @@ def severity_mark(finding: Finding, glyphs: Glyphs) -> Span:
 
 
 def finding_line(finding: Finding, width: int, glyphs: Glyphs) -> Line:
-    """Severity, code, certainty, claim; the claim gives way, since enter shows it in full."""
+    """Severity, code, certainty, claim; a long claim is cut, since enter shows it in full."""
     mark = severity_mark(finding, glyphs)
     return clip_line(
         line(
@@ -51,7 +51,7 @@ def findings_count(health: Health) -> str:
 
 
 def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
-    """All that a finding says, broken into lines of ``width`` cells."""
+    """A finding with its evidence and remedy, in lines of ``width`` cells."""
     mark = severity_mark(finding, glyphs)
     ascii_only = glyphs.ascii_only
     rows: list[Line] = [
@@ -63,7 +63,7 @@ def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
         (),
         *(line((text, "strong")) for text in wrap(inert(finding.claim, ascii_only), width)),
         (),
-        line((_("What shows it"), "title")),
+        line((_("Evidence"), "title")),
     ]
     for fact in finding.evidence:
         for at, text in enumerate(wrap(inert(fact, ascii_only), width - 2)):
@@ -74,7 +74,7 @@ def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def event_line(event: Event, width: int, glyphs: Glyphs) -> Line:
-    """Time of day, how it feels, what it was."""
+    """Time of day, severity, text."""
     text = inert(event.text, glyphs.ascii_only)
     style = "bad" if event.severity is Severity.BAD else "text"
     return clip_line(

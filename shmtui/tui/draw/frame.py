@@ -9,7 +9,7 @@ from shmtui.tui.text import clip
 
 @lru_cache(maxsize=64)
 def top(number: str, title: str, header: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
-    """The upper edge; ``number`` is the key that jumps here, ``header`` stands on the right.
+    """The upper edge: the panel's key and title on the left, ``header`` on the right.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.tui.spans import plain
@@ -41,7 +41,7 @@ def top(number: str, title: str, header: str, width: int, focused: bool, glyphs:
 
 
 def bottom(footer: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
-    """The lower edge, a footer near its right end.
+    """The lower edge, with the footer near its right end.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.tui.spans import plain

@@ -1,4 +1,4 @@
-"""The ``in`` and ``out`` marks under a row of slots. Pure."""
+"""The markers of ``in`` and ``out`` under a row of slots. Pure."""
 
 from functools import lru_cache
 from itertools import product
@@ -7,7 +7,7 @@ from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Canvas, Line
 
 IN_STYLE = "producer"
-"""Producers write at ``in``, so it wears their colour."""
+"""Producers write at ``in``, so it has their colour."""
 
 OUT_STYLE = "consumer"
 
@@ -16,8 +16,8 @@ OUT_STYLE = "consumer"
 def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -> Line:
     """Arrows under the cells ``in_x`` and ``out_x``, each with its word where there is room.
 
-    The words stand on the sides that face away from each other if they can, so
-    that neighbours, and one slot which both point at, stay readable.
+    If there is room, each word is on the outer side of its arrow, so that markers of neighbouring
+    slots, or of one slot, stay readable.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.tui.spans import plain
@@ -46,7 +46,7 @@ def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -
 
 
 def _labels(marks: list[tuple[int, str, str]], width: int) -> list[tuple[int, str]]:
-    """Where each word goes: the first placing in which nothing collides or falls off."""
+    """Where each word goes: the first placing in which no two overlap and all fit."""
     options = []
     for index, (x, word, _style) in enumerate(marks):
         left, right, bare = (x - len(word) - 1, word), (x + 2, word), (x, "")

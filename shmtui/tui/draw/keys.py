@@ -21,7 +21,7 @@ class Button:
 def chosen_keys(
     width: int, read_only: bool, glyphs: Glyphs, missing: frozenset[str] = frozenset()
 ) -> tuple[Key, ...]:
-    """The keys that fit, in the order of the table; those of the highest rank go first."""
+    """The keys that fit, in the order of the table; those of the highest rank are left out first."""
     keys = [key for key in available(read_only, missing) if key.label]
     while keys and sum(_cells(key, glyphs) for key in keys) > width:
         worst = max(key.rank for key in keys)
@@ -32,7 +32,7 @@ def chosen_keys(
 def key_bar(
     width: int, read_only: bool, glyphs: Glyphs, missing: frozenset[str] = frozenset()
 ) -> tuple[Line, tuple[Button, ...]]:
-    """The line, ``width`` cells wide, and its buttons."""
+    """The key bar, ``width`` cells wide, and its buttons."""
     spans: list[Span] = []
     buttons: list[Button] = []
     x = 0
@@ -54,7 +54,7 @@ _STATE_WORDS = {
     ProcessState.PACING: N_("pacing: asleep until its next item is due"),
     ProcessState.BLOCKED: N_("blocked: waits on a semaphore"),
     ProcessState.PAUSED: N_("paused by you"),
-    ProcessState.STEPPING: N_("stands before its step: s lets it do it"),
+    ProcessState.STEPPING: N_("waits before its next step: s does it"),
     ProcessState.STOPPED: N_("stopped by a signal"),
     ProcessState.ENDED: N_("ended"),
     ProcessState.UNKNOWN: N_("not known"),
@@ -73,14 +73,14 @@ _STATE_STYLES = {
 def help_lines(
     read_only: bool, glyphs: Glyphs, missing: frozenset[str] = frozenset()
 ) -> list[Line]:
-    """All lines; whoever shows them scrolls and clips."""
+    """All lines of the help screen, at any width; they are clipped where they are shown."""
     steering = [key for key in available(read_only, missing) if key.changes]
     looking = [key for key in available(read_only, missing) if not key.changes]
     rows: list[Line] = []
     if steering:
         rows += _section(_("On the chosen row; a group row stands for all of its processes"))
         rows += [_entry(_names(key.keys, key.shown), _(key.help)) for key in steering]
-    rows += _section(_("Looking"))
+    rows += _section(_("View"))
     rows += [_entry(keys, _(words)) for keys, words in ROW_KEYS]
     rows += [_entry(_names(key.keys, key.shown), _(key.help)) for key in looking]
     rows += _section(_("Mouse"))

@@ -1,4 +1,4 @@
-"""What the user's programs print: tabs above, lines below. Pure."""
+"""The output of the user's programs: tabs above, lines below. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Tab:
 def tabs_line(
     tabs: Sequence[Tab], chosen: int, width: int, glyphs: Glyphs
 ) -> tuple[Line, tuple[Button, ...]]:
-    """The tabs in one line, and where each can be clicked; what does not fit is scrolled away.
+    """The tabs in one line, with their buttons; tabs that do not fit are scrolled away.
 
     A button's action is the number of its tab.
     """
@@ -54,7 +54,7 @@ def _tab_text(tab: Tab, glyphs: Glyphs) -> str:
 
 
 def visible(lines: Sequence[str], first: int, count: int) -> list[str]:
-    """``count`` lines from ``first`` on, reached from the nearer end: a deque has no shortcut.
+    """``count`` lines from ``first`` on, reached from the nearer end, as a deque needs.
 
     >>> visible("abcdef", 1, 2), visible("abcdef", 4, 5), visible("", 0, 3)
     (['b', 'c'], ['e', 'f'], [])
@@ -69,6 +69,6 @@ def visible(lines: Sequence[str], first: int, count: int) -> list[str]:
 
 
 def log_line(text: str, width: int, glyphs: Glyphs) -> Line:
-    """A line of a program; its tabs are blanks, its escape sequences pictures."""
+    """A line of output, with tabs as blanks and escape sequences as pictures."""
     shown = inert(text.expandtabs(8)[: 4 * max(1, width)], glyphs.ascii_only)
     return clip_line(line(shown), width, glyphs.ellipsis)

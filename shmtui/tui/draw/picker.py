@@ -15,7 +15,7 @@ from shmtui.tui.text import cells, fit, wrap
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, its cells, on which side its text stands, and the text."""
+    """A column: its title, its width in cells, its alignment, and the text of an entry."""
 
     title: str
     width: int
@@ -34,12 +34,12 @@ MAPPED_NARROW = Column(N_("mapped by"), 16, "<", mappers_text)
 
 _NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
 _LOOKS_WANTED = 33
-"""*bounded buffer of 4,096 × double*, and a little: rather that than more names of mappers."""
+"""*bounded buffer of 4,096 × double* fits; more than that goes to the names of mappers."""
 
 
 @lru_cache(maxsize=32)
 def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
-    """The most telling columns that fit; the name and what it looks like share what is left.
+    """The most useful columns that fit; name and kind share what is left.
 
     ``longest``: how wide the longest name is. Names are often alike at the start, so other columns
     go before one of up to ``_NAME_MOST`` is cut.
@@ -75,7 +75,7 @@ def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
 
 
 def name_width(entries: Iterable[Entry], glyphs: Glyphs) -> int:
-    """How wide the longest of their names is, as it is shown."""
+    """Cells of the longest name."""
     return max((cells(inert(e.name, glyphs.ascii_only)) for e in entries), default=0)
 
 
@@ -88,7 +88,7 @@ def header_line(width: int, glyphs: Glyphs, longest: int = 0) -> Line:
 
 
 def entry_line(entry: Entry, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
-    """A row; what nobody can attach to is dim, an orphan is marked."""
+    """A row; an entry that cannot be attached to is dim, an orphan is marked."""
     columns = columns_for(width, longest)
     dim = bool(why_not(entry))
     spans: list[Span] = []
@@ -107,7 +107,7 @@ def entry_line(entry: Entry, width: int, glyphs: Glyphs, longest: int = 0) -> Li
 
 
 def entry_detail(entry: Entry, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """The chosen entry in full: what it is, who maps it, and why one cannot attach to it."""
+    """The chosen entry in full: its kind, the processes that map it, why it cannot be attached to."""
     ascii_only = glyphs.ascii_only
     facts = f"{entry.name}: {entry.looks}, {size_text(entry.size)}, {entry.mode:04o}, {entry.owner}"
     everyone = ", ".join(f"{pid} {name}" for pid, name in entry.mappers[:20])
@@ -123,7 +123,7 @@ def entry_detail(entry: Entry, width: int, height: int, glyphs: Glyphs) -> list[
 
 
 def filter_line(wanted: str, shown: int, total: int, width: int, glyphs: Glyphs) -> Line:
-    """What has been typed, and how many entries it leaves."""
+    """The filter, and how many entries match it."""
     typed = inert(wanted, glyphs.ascii_only)
     left = line(
         (_("filter") + " ", "muted"),

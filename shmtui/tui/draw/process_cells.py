@@ -44,7 +44,7 @@ _STEP_NUMBERS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it is called, how wide it is, and what a process shows in it."""
+    """One column: its title, its width in cells, its alignment, and its cell for a process."""
 
     title: str
     width: int
@@ -63,7 +63,7 @@ def _state(process: Process, glyphs: Glyphs) -> Span:
 
 
 def _state_and_cause(process: Process, glyphs: Glyphs) -> Span:
-    """For narrow tables: the semaphore instead of the word *blocked*."""
+    """For narrow tables: the semaphore in the place of the word *blocked*."""
     if process.blocked_on is None:
         return _state(process, glyphs)
     stuck = f" {glyphs.severities[Severity.BAD]}" if process.wakeable is False else ""
@@ -79,7 +79,7 @@ def _state_long(process: Process, glyphs: Glyphs) -> Span:
 
 
 def _blocked(process: Process, glyphs: Glyphs) -> Span:
-    """The semaphore, and that nobody can wake it or for how long it has waited.
+    """The semaphore, and for how long, or that no process can wake it.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.shm.protocol import SemaphoreRole
@@ -139,7 +139,7 @@ def _last(process: Process, glyphs: Glyphs) -> Span:
 
 
 def protocol_dots(process: Process, glyphs: Glyphs, spaced: bool = False) -> Span:
-    """A pip for each step up to the one it is in; programs without a record say what they are."""
+    """A pip for each step up to the current one; for other programs whose they are."""
     number = _STEP_NUMBERS.get(process.step or "")
     if number is None:
         words = {Origin.FOREIGN: _("foreign"), Origin.PROGRAM: _("program")}
@@ -185,7 +185,7 @@ def _libc(process: Process, glyphs: Glyphs) -> Span:
 
 
 def _whose(process: Process, _glyphs: Glyphs) -> Span:
-    """Whether it is a program that we started, or somebody else's."""
+    """Whether shmtui started it."""
     return Span(_("yours") if process.origin is Origin.PROGRAM else _("foreign"), "muted")
 
 

@@ -1,4 +1,4 @@
-"""The process table: its columns, its rows, and where stepped workers stand. Pure."""
+"""The process table: its columns, its rows, and the positions of stepped workers. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,12 +79,12 @@ _FOREIGN: tuple[tuple[Column, ...], ...] = (
     (STATE_NARROW,),
     (),
 )
-"""For those who keep no record of items: what /proc tells of them instead."""
+"""For processes that count no items: columns from /proc."""
 
 
 @lru_cache(maxsize=64)
 def table_for(width: int, foreign: bool = False) -> Table:
-    """The most telling columns that fit; ``foreign`` where nobody keeps a record of items.
+    """The most useful columns that fit; ``foreign`` where no process counts items.
 
     >>> [c.title for c in table_for(46).after]
     ['state', 'rate/s', 'items']
@@ -122,7 +122,7 @@ def header_line(width: int, glyphs: Glyphs, foreign: bool = False) -> Line:
 
 
 def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool = False) -> Line:
-    """A heading with its totals, or a process; the words of a bad ending take the rest of the line."""
+    """A heading with its totals, or a process. How a process died takes the rest of its line."""
     mark = Span(fit(glyphs.cursor if chosen else "", _INDENT), "accent")
     table = table_for(width, foreign)
     body = (
@@ -141,7 +141,7 @@ def _group(group: Group, table: Table, glyphs: Glyphs) -> Line:
     title = f"{_(group.key)} ({len(group.alive)})"
     room, columns = table.name, table.after
     if columns and columns[0].total is None:
-        # Nothing stands there in a heading's row, and some languages' words are long.
+        # The first column is empty in a heading, and words are long in some languages.
         room, columns = room + table.gap + columns[0].width, columns[1:]
     spans.append(Span(fit(title, room, "<", glyphs.ellipsis), style))
     for column in columns:
@@ -177,9 +177,9 @@ _STEPPED = (Role.PRODUCER, Role.CONSUMER)
 
 
 def protocol_lines(processes: Sequence[Process], width: int, glyphs: Glyphs) -> list[Line]:
-    """A line for each role that has a stepped worker; none where nobody is stepped.
+    """The protocol as a line of steps, for each role that has stepped workers.
 
-    Before a step stand the numbers of those who wait to be let on there.
+    The numbers of the workers that wait before a step are written before it.
     """
     lines = []
     for role in _STEPPED:
@@ -205,7 +205,7 @@ def _whole(role: Role, standing: Sequence[Process], glyphs: Glyphs) -> Line:
 
 
 def _short(standing: Sequence[Process], width: int, glyphs: Glyphs) -> Line:
-    """Those who stand, and before what: for narrow tables."""
+    """The stepped workers, each with the step that it waits before: for narrow tables."""
     mark = glyphs.states[ProcessState.STEPPING]
     spans = [Span("  ")]
     for process in standing:

@@ -1,9 +1,8 @@
-"""The ring: its slots, the two marks, and how full it is. Pure.
+"""The ring: its slots, the markers of ``in`` and ``out``, and how full it is. Pure.
 
-A few slots are boxes with their values, some more a row or a grid of values,
-and beyond that each glyph stands for a group of equally many. Groups are
-counted arithmetically from ``out`` and the occupancy: a million slots cost what
-a hundred do.
+A few slots are boxes with their values, more of them a row or a grid of values. Beyond that each
+glyph stands for a group of slots. Groups are computed from ``out`` and the occupancy, so a million
+slots cost what a hundred do.
 """
 
 from enum import Enum
@@ -48,7 +47,7 @@ def is_compound(snapshot: Snapshot) -> bool:
 
 
 def slot_view(slots: int, width: int, height: int, compound: bool = False) -> SlotView:
-    """The richest style which fits.
+    """The view with most detail that fits.
 
     >>> [slot_view(n, 60, 8).name for n in (5, 12, 30, 500)]
     ['BOXES', 'VALUES', 'GRID', 'STRIP']
@@ -81,7 +80,7 @@ def values_wanted(slots: int, width: int, height: int, compound: bool = False) -
 
 
 def ring_lines(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """At most ``height`` lines of at most ``width`` cells: slots, marks and the bar."""
+    """At most ``height`` lines of at most ``width`` cells: slots, markers and the bar."""
     slots = snapshot.layout.slots
     if width <= 0 or height <= 0:
         return []
@@ -98,7 +97,7 @@ def ring_lines(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> l
 
 
 def _body(snapshot: Snapshot, view: SlotView, width: int, room: int, glyphs: Glyphs) -> list[Line]:
-    """The slots and their marks, in ``room`` lines."""
+    """The slots and the markers, in ``room`` lines."""
     if view is SlotView.BOXES:
         return box_lines(snapshot, width, glyphs)
     if view is SlotView.VALUES:
@@ -111,7 +110,7 @@ def _body(snapshot: Snapshot, view: SlotView, width: int, room: int, glyphs: Gly
 
 
 def footer(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> str:
-    """The indices in figures, and how many slots a glyph stands for."""
+    """The indices, and how many slots a glyph stands for."""
     slots = snapshot.layout.slots
     indices = (
         ("out", snapshot.out, snapshot.slot_out),
@@ -129,7 +128,7 @@ def footer(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> str:
 
 
 def _stands_for(index: int | None, slot: int | None, slots: int) -> str:
-    """What has to be said of an index that is no slot's number."""
+    """What an index means that is not the number of a slot."""
     if index == slot:
         return ""
     if slot is None:
@@ -165,7 +164,7 @@ def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
 
 
 def bar(full: int, slots: int, width: int, glyphs: Glyphs) -> Line:
-    """A bar of ``width`` cells; anything at all shows, and only full is full.
+    """A bar of ``width`` cells; a single full slot shows, and only a full ring fills it.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.tui.spans import plain
@@ -183,7 +182,7 @@ def bar(full: int, slots: int, width: int, glyphs: Glyphs) -> Line:
 
 
 def _strip_rows(room: int) -> int:
-    """Rows of glyphs in ``room`` rows; one is left for the marks."""
+    """Rows of glyphs in ``room`` rows; one row is for the markers."""
     return max(1, room - 1)
 
 

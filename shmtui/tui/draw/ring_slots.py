@@ -18,7 +18,7 @@ CELL_MIN, CELL_MAX = 5, 9
 
 GRID_CELL = 8
 GRID_MOST = 512
-"""Values beyond these are not read, so a tall screen costs no more than a usual one."""
+"""Values that are read at most, so that a tall screen costs no more than a usual one."""
 
 _BRACKETS = {True: ("[", "]"), False: (" ", " "), None: ("?", "?")}
 
@@ -29,7 +29,7 @@ def gutter_width(slots: int) -> int:
 
 
 def _value(slot: Slot, room: int, glyphs: Glyphs) -> str:
-    """The value; a number too long keeps its last digits, which are those that change."""
+    """The value. A number that is too long keeps its last digits, since those change."""
     text = format_value(slot.value, glyphs.ascii_only)
     if len(text) > room and isinstance(slot.value, int) and room > 1:
         return glyphs.ellipsis + text[-(room - 1) :]
@@ -44,7 +44,7 @@ def _centre(index: int | None, slots: int, pitch: int, width: int) -> int | None
 
 
 def box_lines(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
-    """Index, box of three rows, marks. A full box is solid and an empty one dashed."""
+    """Indices, boxes of three rows, markers. A full box is solid, an empty one dashed."""
     slots = snapshot.layout.slots
     pitch = min(BOX_MAX, (width + 1) // slots)
     wide = pitch - 1
@@ -79,7 +79,7 @@ def _box_sides(full: bool | None, glyphs: Glyphs) -> tuple[str, str]:
 
 
 def value_lines(snapshot: Snapshot, width: int, room: int, glyphs: Glyphs) -> list[Line]:
-    """Index where there is room, values, marks. A full slot stands in brackets."""
+    """Indices where there is room, values, markers. A full slot is in brackets."""
     slots = snapshot.layout.slots
     pitch = min(CELL_MAX, width // slots)
     cells: list[Span] = []
@@ -102,7 +102,7 @@ def _bracketed(slot: Slot, pitch: int, glyphs: Glyphs) -> Span:
 
 
 def grid_lines(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
-    """Rows of values, the first index of each in the gutter, marks in front of their slots."""
+    """Rows of values, each with its first index; markers before their slots."""
     slots = snapshot.layout.slots
     gutter = gutter_width(slots)
     per_row = (width - gutter) // GRID_CELL
@@ -126,11 +126,11 @@ def _grid_mark(snapshot: Snapshot, index: int, glyphs: Glyphs) -> Span:
 
 
 COLUMN_LEAST = 30
-"""Cells of a column of slots, where they stand in several."""
+"""The least cells of a column, where slots are in several columns."""
 
 
 def list_columns(slots: int, width: int, rows: int) -> int:
-    """How many columns hold all slots in so many rows; as few as will do.
+    """The fewest columns that hold all slots in so many rows.
 
     >>> list_columns(5, 60, 7), list_columns(12, 70, 7), list_columns(100, 40, 7)
     (1, 2, 1)
@@ -184,7 +184,7 @@ def _marks(snapshot: Snapshot, index: int, glyphs: Glyphs) -> Line:
 
 
 def slot_at(snapshot: Snapshot, index: int) -> Slot:
-    """The slot as sampled, or what the occupancy says of it where it was not."""
+    """The slot as sampled; without a value where it was not, and full or empty by the occupancy."""
     if index < len(snapshot.slots) and snapshot.slots[index].index == index:
         return snapshot.slots[index]
     full: bool | None = None
@@ -194,7 +194,7 @@ def slot_at(snapshot: Snapshot, index: int) -> Slot:
 
 
 def full_style(full: bool | None) -> str:
-    """The colour of a slot, by whether it is full."""
+    """The style of a slot that is full, empty, or not known (None)."""
     if full is None:
         return "warn"
     return "producer" if full else "muted"

@@ -56,8 +56,7 @@ def strip_shape(slots: int, width: int, rows: int) -> StripShape:
 def group_fill(slots: int, out: int, occupancy: int, size: int) -> list[float]:
     """The full share of each group of ``size`` slots.
 
-    Works on the ends of the occupied stretch alone; what lies between is filled
-    in one piece.
+    Only the ends of the occupied stretch are computed; all groups between are full.
 
     >>> group_fill(8, 6, 4, 2), group_fill(6, 1, 3, 4)
     ([1.0, 0.0, 0.0, 1.0], [0.75, 0.0])
@@ -80,7 +79,7 @@ def group_fill(slots: int, out: int, occupancy: int, size: int) -> list[float]:
 
 
 def shade(share: float, glyphs: Glyphs) -> str:
-    """The glyph of a group: none and all are told apart from nearly so.
+    """The glyph of a group; none full and all full have glyphs of their own.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> "".join(shade(s, UNICODE) for s in (0, 0.001, 0.5, 0.999, 1))
@@ -102,8 +101,8 @@ def strip_lines(
 ) -> list[Line]:
     """At most ``rows`` rows of glyphs and a row that explains the marks.
 
-    A single row has arrows under it; in several rows the marks stand in
-    front of, or in place of, the glyphs that they point at.
+    A single row has arrows under it. In several rows the markers replace the glyphs that they
+    point at.
     """
     shape = strip_shape(slots, width, rows)
     cells = _groups(slots, out, occupancy, shape, glyphs)
@@ -133,7 +132,7 @@ def strip_lines(
 def _groups(
     slots: int, out: int | None, occupancy: int | None, shape: StripShape, glyphs: Glyphs
 ) -> list[str]:
-    """The cells of each group; a question where nobody knows what is full."""
+    """The cells of each group; a question mark where it is not known what is full."""
     if occupancy is None or out is None or not 0 <= out < slots:
         chars = ["?"] * ceil_div(slots, shape.size)
     else:
@@ -160,7 +159,7 @@ def legend(width: int, glyphs: Glyphs) -> Line:
 
 
 def _spans(cells: list[str], glyphs: Glyphs) -> list[Span]:
-    """Neighbours that look alike become one span."""
+    """Equal neighbours in one span."""
     styles = {glyphs.shades[0]: "faint", "?": "warn", " ": "faint"}
     marks = {glyphs.up: "consumer", glyphs.down: "producer", glyphs.both: "strong"}
     return [

@@ -1,4 +1,4 @@
-"""Throughput: the graph of the last minute, and the figures of now beside it. Pure."""
+"""Throughput: the graph of the last minute, and the current rates beside it. Pure."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,10 +14,10 @@ NOW = 26
 """Cells of the figures beside the graph."""
 
 GRAPH_LEAST = 24
-"""Cells below which a graph tells nothing."""
+"""The least cells of a graph."""
 
 Series = Callable[[int, int], Sequence[Pair]]
-"""So many columns of the last minute, cut so many at a time."""
+"""`RateHistory.series`."""
 
 
 def throughput_lines(
@@ -49,7 +49,7 @@ def throughput_lines(
 def now_lines(
     snapshot: Snapshot, peak: tuple[float, float], height: int, glyphs: Glyphs
 ) -> list[Line]:
-    """The figures of both sides in as many lines as there are."""
+    """The rates of both sides in ``height`` lines."""
     rates = snapshot.throughput
     sides = _sides(snapshot, peak, glyphs)
     how = (
@@ -78,7 +78,7 @@ def now_lines(
 
 
 def _tail(method: Method, total: Line, glyphs: Glyphs) -> list[Line]:
-    """How the figures are known, and the total; nothing where they say themselves *unknown*."""
+    """How the rates are measured, and the total; no line where the rates are unknown."""
     if method is Method.UNKNOWN:
         return []
     how = line((method_words(method), "muted"))
@@ -118,11 +118,11 @@ def _sides(
 
 
 def through_line(snapshot: Snapshot, glyphs: Glyphs) -> Line:
-    """How many items went all the way, where that is known."""
+    """How many items have been consumed, where that is known."""
     if snapshot.totals is None or snapshot.throughput.method is not Method.COUNTERS:
         return ()
     count = format_count(snapshot.totals.consumed, glyphs)
-    return line((_("{count} through").format(count=count), "muted"))
+    return line((_("{count} consumed in all").format(count=count), "muted"))
 
 
 def _narrow(
@@ -133,7 +133,7 @@ def _narrow(
     height: int,
     glyphs: Glyphs,
 ) -> list[Line]:
-    """A line for each side; what room is left shows the last minute as bars."""
+    """A line for each side, with the last minute as bars in the room that is left."""
     method = snapshot.throughput.method
     heads = []
     for mark, word, style, rate, top in _sides(snapshot, peak, glyphs):

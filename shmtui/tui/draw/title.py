@@ -1,4 +1,4 @@
-"""The title line: what is looked at, how it is, and how often it is looked at. Pure."""
+"""The title line: the segment, its status, and the refresh rate. Pure."""
 
 from shmtui.i18n import _
 from shmtui.sanitize import inert
@@ -12,7 +12,7 @@ _GLYPHS = {"good": "pip", "warn": "up", "bad": "no", "consumer": "no_pip"}
 
 
 def title_line(view: ViewModel, width: int) -> Line:
-    """One line of exactly ``width`` cells; facts drop out from the least telling on."""
+    """One line of exactly ``width`` cells; the least useful facts are left out first."""
     if width <= 0:
         return ()
     glyphs = view.glyphs
@@ -39,7 +39,7 @@ def title_line(view: ViewModel, width: int) -> Line:
 
 
 def _keep(left: list[Line], right: list[Line]) -> list[tuple[list[Line], Line]]:
-    """Parts in the order in which they are worth their room; the status_word is never given up."""
+    """Parts in the order of their worth; the status is always kept."""
     brand, *facts = left
     times = right[1:]
     ordered = [(left, part) for part in facts]
@@ -60,7 +60,7 @@ def _status_word(view: ViewModel) -> tuple[Span, Span]:
 
 
 def _marks(view: ViewModel, width: int) -> list[Span]:
-    """What must not be overlooked."""
+    """Marks that must not be overlooked: frozen, read-only, replaced, unlinked."""
     marks = []
     if view.frozen:
         more = f"{view.glyphs.dot} {_('z thaws, workers go on')} "

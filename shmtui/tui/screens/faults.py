@@ -1,4 +1,4 @@
-"""The mistakes that workers can be told to make: what each does, and what has to come of it."""
+"""The dialog of the mistakes that workers can make: what each does, and what to expect."""
 
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ _NAME = 24
 
 
 class FaultsPanel(RowsPanel):
-    """A row for each mistake; below, what happens if the chosen one is made."""
+    """A row for each mistake; below them the effect of the chosen one."""
 
     def __init__(self, targets: Targets, view: ViewModel) -> None:
         super().__init__(view)
@@ -34,21 +34,21 @@ class FaultsPanel(RowsPanel):
 
     @property
     def count(self) -> int:
-        """All that there are; taking it off comes first, where there is one."""
+        """All mistakes; before them *none*, where a worker makes one now."""
         return len(self.faults)
 
     def depends_on(self) -> object:
-        """Drawn whenever something is done to it."""
+        """All that can change in it."""
         return self.at, self.faults
 
     def above(self, width: int) -> list[Line]:
-        """Who is to make it."""
+        """The workers that will make it."""
         who = inert(self._who, self.view.glyphs.ascii_only)
-        text = _("A mistake for {who} to make. These are real ones, by a real process.")
+        text = _("A mistake for {who} to make: a real one, by a real process.")
         return [*(line(row) for row in wrap(text.format(who=who), width)), ()]
 
     def row(self, at: int, width: int) -> Line:
-        """A mistake by name, and what it does."""
+        """The name of a mistake, and what it does."""
         fault, glyphs = self.faults[at], self.view.glyphs
         name = fault_name(fault, self._role)
         style = "warn-strong" if fault in self._now else "strong"
@@ -56,7 +56,7 @@ class FaultsPanel(RowsPanel):
         return clip_line(line((fit(name, _NAME), style), does), width, glyphs.ellipsis)
 
     def below(self, width: int) -> list[Line]:
-        """What it does, and what has to come of it."""
+        """What the chosen mistake does, and what to expect."""
         told = expected_outcome(self.faults[self.at], self._role)
         rows: list[Line] = [()]
         finding = f" ({told.finding})" if told.finding else ""
@@ -71,11 +71,11 @@ class FaultsPanel(RowsPanel):
     def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del width, height
-        return _("enter makes it, esc goes back")
+        return _("enter starts it, esc goes back")
 
 
 class FaultScreen(ModalScreen[Fault | None]):
-    """Gives back the mistake that was chosen; None where none was."""
+    """Returns the mistake that was chosen; None where none was."""
 
     AUTO_FOCUS = "FaultsPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,5 +91,5 @@ class FaultScreen(ModalScreen[Fault | None]):
         yield self._panel
 
     def on_rows_panel_chosen(self) -> None:
-        """Take it."""
+        """Return the chosen mistake."""
         self.dismiss(self._panel.faults[self._panel.at])

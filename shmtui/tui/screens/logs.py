@@ -1,4 +1,4 @@
-"""What the user's own programs print, a tab for each."""
+"""The dialog of what the user's programs print, with a tab for each."""
 
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ from shmtui.workers.supervisor import Supervisor
 
 
 class LogPanel(Panel, can_focus=True):
-    """The lines of one program; it follows the newest until it is scrolled away from it."""
+    """The lines of one program. It follows the newest line until the user scrolls up."""
 
     title = N_("Programs")
 
@@ -54,7 +54,7 @@ class LogPanel(Panel, can_focus=True):
         return tuple(self._supervisor.logs())
 
     def _chosen_log(self) -> Child | None:
-        """The chosen program, or what took its place in a restart."""
+        """The chosen program, or the one that replaced it in a restart."""
         logs = self._logs
         found = next((at for at, log in enumerate(logs) if log.pid == self._pid), None)
         if found is None and logs:
@@ -75,14 +75,14 @@ class LogPanel(Panel, can_focus=True):
     # Drawing.
 
     def depends_on(self) -> object:
-        """How much each has said, which is alive, and where the view stands."""
+        """How much each has printed, which is alive, and the position of the view."""
         said = tuple(
             (log.pid, log.lines_read, self._supervisor.owns(log.pid)) for log in self._logs
         )
         return said, self._pid, self._top
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """The tabs, and the lines in view: of ten thousand no more are looked at."""
+        """The tabs, and the lines in view; no other line is read."""
         log = self._chosen_log()
         if log is None:
             return [line((_("no program of yours runs here"), "muted"))]
@@ -106,7 +106,7 @@ class LogPanel(Panel, can_focus=True):
         return log.lines_read - len(log.lines)
 
     def _first(self, log: Child, room: int) -> int:
-        """The first line in view. What is forgotten meanwhile moves the view on."""
+        """The first line in view. Lines that are dropped meanwhile move the view on."""
         end = max(self._lost(log), log.lines_read - room)
         return end if self._top is None else max(self._lost(log), min(self._top, end))
 
@@ -119,11 +119,11 @@ class LogPanel(Panel, can_focus=True):
         return self._first(log, room) - self._lost(log), len(log.lines) + 2
 
     def header(self) -> str:
-        """Whether it follows."""
+        """Whether it follows the newest line."""
         return _("following") if self._top is None else _("end follows again")
 
     def footer(self, width: int, height: int) -> str:
-        """How it is, and the keys."""
+        """The state of the program, and the keys."""
         del height
         log = self._chosen_log()
         if log is None:
@@ -140,7 +140,7 @@ class LogPanel(Panel, can_focus=True):
         return long if len(long) + 6 <= width else short
 
     def show(self, view: ViewModel) -> None:
-        """Draw what is new; the lines come from the programs, not from the view."""
+        """Draw what is new. The lines come from the programs, not from the view model."""
         self.view = view
         self.draw()
 
@@ -203,7 +203,7 @@ class LogPanel(Panel, can_focus=True):
 
 
 class LogScreen(ModalScreen[None]):
-    """Kept up to date by the dashboard's interval."""
+    """Drawn again with every frame of the dashboard."""
 
     AUTO_FOCUS = "LogPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -219,5 +219,5 @@ class LogScreen(ModalScreen[None]):
         yield self._panel
 
     def show_view(self, view: ViewModel) -> None:
-        """A frame has passed."""
+        """Draw what is new."""
         self._panel.show(view)

@@ -1,4 +1,4 @@
-"""Asks for an offset in the segment."""
+"""The dialog that asks for an offset in the segment."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from shmtui.tui.widgets.panel import Panel
 
 
 class OffsetPanel(Panel, can_focus=True):
-    """What is typed, and what is wrong with it."""
+    """The offset that is typed, and what is wrong with it."""
 
     title = N_("Go to")
 
@@ -26,7 +26,7 @@ class OffsetPanel(Panel, can_focus=True):
         self.wrong = ""
 
     def depends_on(self) -> object:
-        """What is typed, and what is wrong with it."""
+        """The offset that is typed, and what is wrong with it."""
         return self.text, self.wrong
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -47,13 +47,13 @@ class OffsetPanel(Panel, can_focus=True):
         return _("enter goes there, esc closes")
 
     def write(self, text: str) -> None:
-        """Have this stand there."""
+        """Set the text."""
         self.text, self.wrong = text, ""
         self.draw()
 
 
 class OffsetScreen(TypedScreen[int | None]):
-    """Gives back an offset within the segment; None where none was typed."""
+    """Returns an offset in the segment; None where none was typed."""
 
     AUTO_FOCUS = "OffsetPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,15 +72,15 @@ class OffsetScreen(TypedScreen[int | None]):
 
     @property
     def written(self) -> str:
-        """What is typed so far."""
+        """The text."""
         return self._panel.text
 
     def write(self, text: str) -> None:
-        """Have this stand there."""
+        """Set the text."""
         self._panel.write(text)
 
     def action_go(self) -> None:
-        """Leave with the offset, or say what is wrong."""
+        """Return the offset, or show what is wrong with it."""
         if not self._panel.text.strip():
             self.dismiss(None)
             return

@@ -1,4 +1,4 @@
-"""The plan of a repair, the question whether to do it, and what came of it."""
+"""The dialog of a repair: its plan, the question whether to do it, and the outcome."""
 
 import asyncio
 from typing import ClassVar
@@ -22,7 +22,7 @@ from shmtui.workers.supervisor import Supervisor
 
 
 class RepairScreen(ModalScreen[None]):
-    """Nothing is done before a plain yes, and then only if the plan still holds."""
+    """Repairs nothing before the key y, and then only if the plan still holds."""
 
     AUTO_FOCUS = "WrappedPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,11 +44,11 @@ class RepairScreen(ModalScreen[None]):
         yield WrappedPanel(_("Repair"), self._lines, _("esc closes"), self._view)
 
     def on_mount(self) -> None:
-        """Watch the buffer, in a thread: it takes seconds."""
+        """Make the plan, in a thread: the buffer is watched for seconds."""
         self.run_worker(self._propose(), exclusive=True, group="repair")
 
     def on_click(self, event: events.Click) -> None:
-        """A click on the answer is a yes."""
+        """A click on the answer carries the plan out."""
         panel = self.query_one(WrappedPanel)
         row = event.screen_y - panel.region.y - 1
         if self._question and row == len(self._lines(panel.inner_size[0])) - 1:
@@ -85,7 +85,7 @@ class RepairScreen(ModalScreen[None]):
             self._say(*proposal_lines(found))
 
     def action_carry_out(self) -> None:
-        """Do it."""
+        """Carry the plan out."""
         plan, self._plan = self._plan, None
         if plan is not None:
             self._say(_("repairing") + self._view.glyphs.ellipsis)

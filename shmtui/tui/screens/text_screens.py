@@ -1,4 +1,4 @@
-"""Dialogs of text: help, something in full, and the question before a kill."""
+"""Dialogs of text: help, a finding or process in full, the question before a kill."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -86,7 +86,7 @@ class HelpScreen(ModalScreen[None]):
 
 
 class KillQuestion(ModalScreen[bool]):
-    """True only on a plain yes; every way out that is not one leaves the process alone."""
+    """Returns True only for y or a click on *Kill*."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "dismiss(True)", show=False),
@@ -99,12 +99,12 @@ class KillQuestion(ModalScreen[bool]):
         self._view = view
 
     def compose(self) -> ComposeResult:
-        """What it is about, what comes of it, and the two answers."""
+        """The question, the risk, and the two answers."""
         name = clip(inert(self._label, self._view.glyphs.ascii_only), 40)
         text: list[Line] = [
             line(_("Kill") + " ", (name, "strong"), "?"),
             (),
-            line((_("It is not a worker of ours. If it holds mutex when it dies,"), "muted")),
+            line((_("shmtui did not start it. If it holds mutex when it dies,"), "muted")),
             line((_("the others wait for ever."), "muted")),
             (),
             line((_(_YES), "banner"), "   ", (_(_NO), "key")),

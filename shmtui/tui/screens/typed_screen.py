@@ -41,19 +41,19 @@ def pasted(text: str, more: str) -> str:
 
 
 class TypedScreen(ModalScreen[Answer], Generic[Answer]):
-    """Takes keys and pastes here and not in its panel, which has no focus yet when it opens."""
+    """The screen handles keys and pastes, since its panel has no focus yet when it opens."""
 
     @property
     def written(self) -> str:
-        """What stands there."""
+        """The text."""
         raise NotImplementedError
 
     def write(self, text: str) -> None:
-        """Have this stand there."""
+        """Set the text."""
         raise NotImplementedError
 
     def on_key(self, event: events.Key) -> None:
-        """A key that writes."""
+        """A key that changes the text."""
         text = typed(self.written, event.key, event.character)
         if text is not None:
             event.stop()
@@ -61,6 +61,6 @@ class TypedScreen(ModalScreen[Answer], Generic[Answer]):
             self.write(text)
 
     def on_paste(self, event: events.Paste) -> None:
-        """The first line of what is pasted."""
+        """Add the first line of what is pasted."""
         event.stop()
         self.write(pasted(self.written, event.text))

@@ -11,12 +11,12 @@ from shmtui.tui.widgets.panel import Panel
 
 
 class TitleBar(Panel):
-    """What is looked at, and how it is."""
+    """The segment and its status."""
 
     framed = False
 
     def depends_on(self) -> object:
-        """Uptime counts in whole seconds here, so the line is drawn once a second at most."""
+        """With the uptime in whole seconds, so that the line is drawn once a second at most."""
         view = self.view
         uptime = view.snapshot.uptime
         return (
@@ -34,7 +34,7 @@ class TitleBar(Panel):
 
 
 class RingPanel(Panel, can_focus=True):
-    """Slots, marks, occupancy."""
+    """Slots, markers, occupancy."""
 
     title = N_("Ring")
     number = "1"
@@ -70,19 +70,19 @@ class SemaphoresPanel(Panel, can_focus=True):
     number = "2"
 
     def depends_on(self) -> object:
-        """The semaphores, and those who wait on them."""
+        """The semaphores, and the processes that wait on them."""
         s = self.view.snapshot
         waiting = tuple((p.name, p.blocked_on) for p in s.processes if p.blocked_on is not None)
         return s.layout, s.semaphores, s.in_flight, waiting, self.view.balance_settled
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """A line each, then whether they add up."""
+        """A line for each semaphore, then the sum of the permits."""
         return semaphores.semaphore_lines(
             self.view.snapshot, self.view.balance_settled, width, height, self.view.glyphs
         )
 
     def footer(self, width: int, height: int) -> str:
-        """Where they live."""
+        """Embedded or named."""
         del width, height
         if self.view.snapshot.layout.slots <= 0:
             return ""
@@ -97,7 +97,7 @@ class ThroughputPanel(Panel, can_focus=True):
     number = "3"
 
     def depends_on(self) -> object:
-        """The graph moves with the history's buckets; the figures beside it move with the graph."""
+        """The history's buckets; the rates beside the graph change with them."""
         return self.view.history_version, self.view.snapshot.throughput.method
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -120,7 +120,7 @@ class KeyBar(Panel):
     _buttons: tuple[Button, ...] = ()
 
     def depends_on(self) -> object:
-        """Nothing that a sample changes."""
+        """What decides which keys are on."""
         return self.view.read_only, self.view.missing, self.view.glyphs.ascii_only
 
     def lines(self, width: int, height: int) -> list[Line]:

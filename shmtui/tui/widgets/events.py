@@ -1,4 +1,4 @@
-"""The events panel: what is wrong now, then what happened."""
+"""The panel of findings and events."""
 
 from collections.abc import Callable
 
@@ -24,13 +24,13 @@ _Row = Finding | Event
 
 
 class EventsPanel(CursorPanel):
-    """Findings as long as they hold, and below them the events, newest first."""
+    """The current findings, and below them the events, newest first."""
 
     title = N_("Events")
     number = "5"
 
     class Opened(Message):
-        """A row is wanted in full."""
+        """The user wants to see a row in full."""
 
         def __init__(self, title: str, text: Callable[[int], list[Line]]) -> None:
             super().__init__()
@@ -50,7 +50,7 @@ class EventsPanel(CursorPanel):
         return happened[at - len(findings)] if at < self.count else None
 
     def show(self, view: ViewModel) -> None:
-        """Take findings and events over; the cursor stays with its row, or at the top."""
+        """Draw findings and events; the cursor follows its row, or stays at the top."""
         row = self._row(self.at)
         self.view = view
         if self.at and row is not None:
@@ -59,7 +59,7 @@ class EventsPanel(CursorPanel):
         self.draw()
 
     def _find(self, row: _Row, at: int) -> int:
-        """Where the row has moved to: what is new comes in above it."""
+        """Where the row is now: new rows come in above it."""
         findings, happened = self.view.snapshot.health.findings, self.view.events
         if isinstance(row, Finding):
             key = (row.code, row.subject)
@@ -69,7 +69,7 @@ class EventsPanel(CursorPanel):
         return at if found is None else len(findings) + found
 
     def depends_on(self) -> object:
-        """The findings, the events, and where the cursor and the view stand."""
+        """The findings, the events, and the positions of cursor and view."""
         return self.view.snapshot.health.findings, self.view.events, self.at, self._first
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -100,7 +100,7 @@ class EventsPanel(CursorPanel):
     def footer(self, width: int, height: int) -> str:
         """How to see more of a finding."""
         del width, height
-        return _("enter: what shows it, what to do") if self.view.snapshot.health.findings else ""
+        return _("enter: evidence and remedy") if self.view.snapshot.health.findings else ""
 
     def action_open(self) -> None:
         """The chosen row in full."""
@@ -117,7 +117,7 @@ class EventsPanel(CursorPanel):
             )
 
     def on_click(self, event: events.Click) -> None:
-        """A finding opens; an event is chosen, and opens when it was chosen already."""
+        """Open a finding; move the cursor to an event, and open it with a second click."""
         top = 1 if self._has_frame else 0
         at = self._first + event.y - top
         if not (top <= event.y < self.size.height - top and at < self.count):

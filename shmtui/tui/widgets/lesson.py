@@ -23,7 +23,7 @@ class LessonPanel(TextPanel):
         return super().lines(width, height)
 
     def footer(self, width: int, height: int) -> str:
-        """How to send it away, and that there is more of it."""
+        """How to hide it, and whether it scrolls."""
         del width
         more = len(self._text) > height
         return _("n hides it, arrows scroll") if more else _("n hides it")

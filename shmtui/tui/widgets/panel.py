@@ -1,4 +1,4 @@
-"""What all panels share: a frame, lines of spans, and refreshing only the rows that changed."""
+"""The base of all panels: a frame, lines of spans, and repainting only of changed rows."""
 
 from typing import ClassVar
 
@@ -33,10 +33,10 @@ def runs(rows: list[int]) -> list[tuple[int, int]]:
 
 
 class SpanStyles(Widget):
-    """Never on show: it only carries the component classes.
+    """An invisible widget that has the component classes of all styles.
 
-    Were they each panel's own, Textual would match two dozen of them against
-    the style sheet for every panel, before the first frame.
+    If each panel had them, Textual would match two dozen classes against the style sheet for every
+    panel before the first frame.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -57,11 +57,10 @@ class SpanStyles(Widget):
 
 
 class Panel(Widget):
-    """A framed box that draws a view, one widget whatever it shows.
+    """A framed box that draws a view model, in one widget.
 
-    The frame is drawn here and not by CSS, since a footer in it may change
-    with every frame: Textual redraws the whole widget for a changed border title, and
-    one row is all that changed.
+    The frame is drawn here and not by CSS. Its footer may change with every frame, and for a
+    changed border title Textual would paint the whole widget.
     """
 
     ALLOW_SELECT = False
@@ -89,23 +88,23 @@ class Panel(Widget):
         self._width = 0
         self._styles: dict[tuple[str, bool], Style] = {}
 
-    # What a panel says about itself.
+    # For the subclass.
 
     def lines(self, width: int, height: int) -> list[Line]:
         """At most ``height`` lines for the inside of the frame."""
         raise NotImplementedError
 
     def depends_on(self) -> object:
-        """All that the lines depend on, besides the size. While it is equal nothing is drawn."""
+        """All that the lines depend on, besides the size. While it is equal, nothing is drawn."""
         return self.view
 
     def footer(self, width: int, height: int) -> str:
-        """What stands in the lower edge."""
+        """The text in the lower edge."""
         del width, height
         return ""
 
     def header(self) -> str:
-        """What stands at the right of the upper edge."""
+        """The text at the right of the upper edge."""
         return ""
 
     def cursor_line(self) -> int | None:
@@ -128,7 +127,7 @@ class Panel(Widget):
 
     @property
     def _has_frame(self) -> bool:
-        # CSS gives no panel a border, so it is as large inside as outside; ``size`` works that out.
+        # CSS gives no panel a border, so ``outer_size`` is its size, and cheaper than ``size``.
         width, height = self.outer_size
         return self.framed and height >= 3 and width >= 8
 
@@ -138,12 +137,12 @@ class Panel(Widget):
         self.draw()
 
     def draw_anew(self) -> None:
-        """Draw although nothing that `depends_on` names has changed."""
+        """Draw, even if nothing that `depends_on` names has changed."""
         self._drawn_from = None
         self.draw()
 
     def draw(self) -> None:
-        """Bring the rows up to date and have the changed ones repainted."""
+        """Make the rows, and repaint those that changed."""
         source = (self.has_focus, self.depends_on())
         if source == self._drawn_from or not (self.is_mounted and self.display and self.outer_size):
             return
@@ -195,11 +194,10 @@ class Panel(Widget):
         return rows
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows in view, each made once for as long as it stays the same.
+        """The rows in view. The strip of a row is kept until the row changes.
 
-        Textual asks every panel for all of its rows though only one of them changed anywhere. Its
-        own way there adds borders, padding and opacity, which CSS gives no panel, and costs as
-        much as the rest of a frame.
+        Textual calls this for every panel when one row changed anywhere. Its own method adds
+        borders, padding and opacity, which no panel has, and costs as much as the rest of a frame.
         """
         strips = [self._strip(y) for y in crop.line_range]
         if crop.x or crop.width != self._width:
@@ -214,7 +212,7 @@ class Panel(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Row ``y`` with its styles."""
-        # ``size`` is dear to ask for, and a changed one comes with a Resize that draws anew.
+        # Reading ``size`` is slow. A change of size comes with a Resize, which draws again.
         if y >= len(self._rows):
             self._strips.clear()
             self._compose_rows()
@@ -246,8 +244,9 @@ class Panel(Widget):
         return style
 
     def _filtered(self, style: Style) -> Style:
-        """As the terminal gets it: without colour, or in a truer one. Filters look at styles
-        alone, so each style goes through them once, and not each text at each frame.
+        """The style after Textual's line filters, as for NO_COLOR.
+
+        Filters depend on styles alone, so each style is filtered once, not each text.
         """
         segments, background = [Segment(" ", style)], self.background_colors[1]
         for one in self.get_line_filters():
@@ -255,33 +254,30 @@ class Panel(Widget):
         return segments[0].style or style
 
     def notify_style_update(self) -> None:
-        """Forget styles looked up before the theme changed."""
+        """Drop the styles of the theme before."""
         self._styles.clear()
         self._strips.clear()
         super().notify_style_update()
 
-    # What all panels answer to.
+    # Events.
 
     def on_resize(self) -> None:
-        """Draw for the new size.
-
-        All of it: rows may have been painted for the old size before this came.
-        """
+        """Draw all rows for the new size: some may have been painted for the old one."""
         self._drawn_from = None
         self._strips.clear()
         self.draw()
         self.refresh()
 
     def watch_has_focus(self, _has_focus: bool) -> None:
-        """Light the frame up, or let it fade.
+        """Draw the frame as focused or not.
 
-        Not where the events come in: a subclass hears of them before the focus has changed.
+        Not in `on_focus`: a subclass gets that before the focus has changed.
         """
         super().watch_has_focus(_has_focus)
         self.draw()
 
     def on_click(self, event: events.Click) -> None:
-        """A double click on the frame, or anywhere without rows to choose, maximises."""
+        """A double click on the frame maximises; anywhere, in a panel without rows."""
         on_frame = self._has_frame and event.y in {0, self.size.height - 1}
         if event.chain == 2 and self.framed and (on_frame or self.cursor_line() is None):
             event.stop()

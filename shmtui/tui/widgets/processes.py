@@ -1,6 +1,6 @@
-"""The process table: rows, a cursor that clings to a process, scrolling.
+"""The panel of the process table: rows, a cursor that follows a process, scrolling.
 
-Not Textual's DataTable: that costs several times as much for each frame, and its cursor
+Textual's DataTable is not used: it costs several times as much for each frame, and its cursor
 stays on a row number while processes come and go.
 """
 
@@ -26,13 +26,13 @@ from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 
 class ProcessesPanel(CursorPanel):
-    """Who maps the segment, and the row that keys apply to."""
+    """The processes that map the segment, and the row that keys apply to."""
 
     title = N_("Processes")
     number = "4"
 
     class Opened(Message):
-        """A process is wanted in full."""
+        """The user wants to see a process in full."""
 
         def __init__(self, process: Process) -> None:
             super().__init__()
@@ -55,13 +55,13 @@ class ProcessesPanel(CursorPanel):
         return len(self._table)
 
     def show(self, view: ViewModel) -> None:
-        """Take the processes over; the cursor follows its process."""
+        """Draw the processes; the cursor follows its process."""
         self._table = table_rows(view.snapshot)
         self._choose(follow(self._table, self._key, self.at))
         super().show(view)
 
     def depends_on(self) -> object:
-        """The processes, and where the cursor and the view stand."""
+        """The processes, and the positions of cursor and view."""
         return self._table, self.at, self._first
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -87,11 +87,11 @@ class ProcessesPanel(CursorPanel):
         return self.at - self._first + 1 if self._table else None
 
     def scroll_position(self) -> tuple[int, int]:
-        """The titles scroll with nothing, so they count as a row in view."""
+        """The titles do not scroll, and count as a row in view."""
         return self._first, len(self._table) + 1
 
     def footer(self, width: int, height: int) -> str:
-        """How many map the segment."""
+        """How many processes map the segment."""
         del width, height
         count = sum(1 for p in self.view.snapshot.processes if p.ending is None)
         more = _(", and others may") if self.view.snapshot.unseen else ""
@@ -99,7 +99,7 @@ class ProcessesPanel(CursorPanel):
 
     @property
     def page_rows(self) -> int:
-        """A screenful, less the titles and a row to find one's way by."""
+        """A screenful less the titles and one row."""
         return max(1, self.inner_size[1] - 2)
 
     def _choose(self, at: int) -> None:
@@ -108,18 +108,18 @@ class ProcessesPanel(CursorPanel):
             self._key = self._table[self.at].key
 
     def go(self, at: int) -> None:
-        """Put the cursor on a row; it stays with its process from then on."""
+        """Put the cursor on a row; from then on it follows the process."""
         self._choose(at)
         self.draw()
 
     def action_open(self) -> None:
-        """Everything that is known of the chosen process; a group is opened nowhere."""
+        """Show the chosen process in full; nothing for a group."""
         if isinstance(self.chosen, Member):
             self.post_message(self.Opened(self.chosen.process))
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the row under the pointer; elsewhere a click does what it does to any panel."""
-        # Textual calls the base class's handler too, unless told not to.
+        """Choose the row under the pointer; elsewhere as in any panel."""
+        # Without prevent_default Textual calls the base class's handler too.
         top = 2 if self._has_frame else 1
         at = self._first + event.y - top
         inside = event.y >= top and event.y < self.size.height - (top - 1)

@@ -1,4 +1,4 @@
-"""A panel of fixed lines that scrolls: what the dialogues are made of."""
+"""A panel of fixed lines that scrolls."""
 
 from typing import ClassVar
 
@@ -28,11 +28,11 @@ class TextPanel(Panel, can_focus=True):
         self.view = view
         self._text = text
         self.below = footer
-        """What stands on the lower edge: how to leave."""
+        """The footer."""
         self._first = 0
 
     def depends_on(self) -> object:
-        """Only where the view stands."""
+        """The position of the view."""
         return self._first
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -46,7 +46,7 @@ class TextPanel(Panel, can_focus=True):
         return self._first, len(self._text)
 
     def footer(self, width: int, height: int) -> str:
-        """How to leave."""
+        """How to close the dialog."""
         del width, height
         return self.below
 
