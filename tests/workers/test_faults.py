@@ -18,7 +18,7 @@ from shmtui.workers.supervisor import Supervisor
 from tests.clock import ManualClock, sample_until
 from tests.conftest import MakeBuffer
 from tests.waiting import poll
-from tests.workers.crew import Crew, blocked, end_all, items, record_of, values
+from tests.workers.crew import Crew, blocked, end_all, items, record_of, values, wait_ready
 
 FAULTS = [fault for fault in Fault if fault and fault is not Fault.SHORT_TIMEOUT]
 """All but the one that needs items to come slowly: the lesson of it is tried in a terminal."""
@@ -70,7 +70,7 @@ def scene(make_buffer: MakeBuffer, crew: Crew) -> MakeScene:
         buffer = make_buffer(slots)
         supervisor = crew(buffer, rate, rate)
         pids = {role: [supervisor.start(role) for _ in range(each)] for role in ROLES}
-        poll(supervisor.ready, "all have joined")
+        wait_ready(supervisor)
         return Scene(buffer, supervisor), pids
 
     return make

@@ -16,7 +16,16 @@ from shmtui.shm.protocol import Role
 from shmtui.workers.pacing import BACKLOG_NS, Pacer
 from tests.conftest import MakeBuffer, join
 from tests.waiting import poll
-from tests.workers.crew import Crew, blocked, items, record_of, still_works, wait_items, wait_obeyed
+from tests.workers.crew import (
+    Crew,
+    blocked,
+    items,
+    record_of,
+    still_works,
+    wait_items,
+    wait_obeyed,
+    wait_ready,
+)
 
 SECOND: Final = 1_000_000_000
 RATES: Final = st.floats(0.01, 100_000)
@@ -107,7 +116,7 @@ def test_rate_got_is_rate_asked(make_buffer: MakeBuffer, crew: Crew, role: Role)
     supervisor.start(other)
     rates = (10.0, 100.0, 1000.0)
     workers = {supervisor.start(role): rate for rate in rates}
-    poll(supervisor.ready, "all have joined")
+    wait_ready(supervisor)
     for pid, rate in workers.items():
         supervisor.orders.set_rate(pid, rate)
     for pid, rate in workers.items():
@@ -174,7 +183,7 @@ def test_a_pause_moves_no_later_item(make_buffer: MakeBuffer, crew: Crew) -> Non
     buffer = make_buffer(4)
     supervisor = crew(buffer, produce_rate=1000.0)
     pid = supervisor.start(Role.PRODUCER, hold=True)
-    poll(supervisor.ready, "it has joined")
+    wait_ready(supervisor)
     supervisor.orders.set_rate(pid, HOURS)
     wait_obeyed(buffer, pid)
     supervisor.orders.resume(pid)
