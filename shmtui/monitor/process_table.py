@@ -42,6 +42,7 @@ class ProcessTable:
         self._waits_hidden: list[int] = []
         self._unseen = UnseenProcesses()
         self._access: FileAccess | None = None
+        self._worker_libc = running_libc()
         self._named = named_files(layout, folder)
         self._roles = RoleInference()
 
@@ -213,7 +214,7 @@ class ProcessTable:
             blocked_for=max(now_ns - record.blocked_since_ns, 0) / 1e9 if blocked else None,
             waits=(waited,) if blocked and waited is not None else (),
             wakeable=True if blocked else None,
-            libc=running_libc(),
+            libc=self._worker_libc,
             target_rate=record.target_rate,
             rate=0.0 if ended else _worker_rate(record, window, now_ns),
             items=record.items,
