@@ -17,9 +17,7 @@ from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.futex import FutexWait, futex_waits, sleeps_on_futex
 from shmtui.procfs.identity import alive, describe_exit
 from shmtui.procfs.maps import MapperWatch, mappings
-from shmtui.procfs.process import (
-    run_stamp,
-)
+from shmtui.procfs.process import run_stamp
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout

@@ -49,7 +49,7 @@ class Unseen:
             found.append(
                 _(
                     "/proc does not list the processes of other users (hidepid), and they may "
-                    "write to it: run shmtui as root"
+                    "write to the segment: run shmtui as root"
                 )
             )
         return tuple(found)
@@ -57,21 +57,29 @@ class Unseen:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What is assumed of the others, in words."""
-        found = []
-        if self.root:
-            found.append(
-                _("root's processes take no part ({count} cannot be read)").format(count=self.root)
-            )
-        elif self.unlisted:
-            found.append(_("root's processes take no part (/proc does not list them)"))
-        if self.barred:
-            found.append(
+        count = self.root + self.barred
+        if self.unlisted:
+            return (
                 _(
-                    "processes of users who may not write to it take no part ({count} cannot be "
-                    "read)"
-                ).format(count=self.barred)
+                    "root's processes, and those of users who may not write to the segment, take "
+                    "no part (/proc does not list them)"
+                ),
             )
-        return tuple(found)
+        if not count:
+            return ()
+        if not self.barred:
+            text = _("root's processes take no part ({count} cannot be read)")
+        elif not self.root:
+            text = _(
+                "processes of users who may not write to the segment take no part ({count} cannot "
+                "be read)"
+            )
+        else:
+            text = _(
+                "root's processes, and those of users who may not write to the segment, take no "
+                "part ({count} cannot be read)"
+            )
+        return (text.format(count=count),)
 
 
 NOBODY_UNSEEN: Final = Unseen()

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shmtui.monitor.control_reader import permits_held
+from shmtui.monitor.occupancy import occupancy
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, Step
-from shmtui.snapshot import occupancy
 
 
 def record(index: int, role: Role, step: Step) -> WorkerRecord:
