@@ -1,18 +1,68 @@
-"""Making hostile text harmless: names and bytes from elsewhere may hold escape sequences. Pure."""
+"""Making text from elsewhere safe to print: it may hold escape sequences. Pure.
+
+Names of processes and segments, strings in a segment and the output of a dying child
+come from other programs. They may hold escape sequences, line breaks, bidirectional
+controls or undecodable bytes. :func:`inert` is the one way from such text to a terminal.
+"""
 
 import unicodedata
+from functools import lru_cache
+from typing import Final
 
-_SHOWN_AS = "\N{REPLACEMENT CHARACTER}"
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Control, format (bidi, zero-width), surrogate, private, unassigned, line and paragraph breaks."""
+REPLACEMENT: Final = "\ufffd"
+"""Stands for a character that cannot be shown."""
+LONGEST: Final = 4096
+"""Characters that are kept of one text. A hostile name may have megabytes."""
+
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories that draw nothing, reorder their neighbours, or cannot be encoded."""
+_MAX_MARKS: Final = 2
+"""Combining marks in a row that are kept. More would draw over other rows."""
+_IN_ASCII: Final = {"×": "x", "…": "...", "→": "->", "·": "|", "—": "-", "≥": ">=", "≤": "<="}
+"""The characters beyond ASCII that shmtui's own sentences use."""
 
 
-def inert(text: str) -> str:
-    r"""``text`` with every character that a terminal might act on replaced.
+@lru_cache(maxsize=2048)
+def inert(text: str, ascii_only: bool = False) -> str:
+    r"""``text`` without a character that a terminal or a reader could be misled by.
 
-    >>> inert("a\x1b[31mb\nc")
-    'a�[31mb�c'
+    Control characters become their pictures (``^[`` in ASCII). Characters that are invisible
+    or reorder their neighbours become U+FFFD (``?`` in ASCII). Text beyond `LONGEST`
+    characters is cut, and an ellipsis says so.
+
+    >>> inert("a\x1b[31mb\n")
+    'a␛[31mb␊'
+    >>> inert("\x1b]0;x\x07", ascii_only=True)
+    '^[]0;x^G'
+    >>> inert("abc\u202edef\udc80"), inert("naïve", ascii_only=True)
+    ('abc�def�', 'na?ve')
+    >>> len(inert("x" * 10**6)), inert("x" * 10**6)[-2:]
+    (4097, 'x…')
     """
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.isprintable() and len(text) <= LONGEST:
         return text
-    return "".join(_SHOWN_AS if unicodedata.category(c) in _UNSAFE else c for c in text)
+    out: list[str] = []
+    marks = 0
+    for char in unicodedata.normalize("NFC", text[:LONGEST]):
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        out.append(_inert_character(char, ascii_only, marks > _MAX_MARKS))
+    if len(text) > LONGEST:
+        out.append("..." if ascii_only else "…")
+    return "".join(out)
+
+
+def _inert_character(char: str, ascii_only: bool, surplus_mark: bool) -> str:
+    code = ord(char)
+    if code < 0x20 or code == 0x7F:
+        if ascii_only:
+            return "^" + chr(code ^ 0x40)
+        return "␡" if code == 0x7F else chr(0x2400 + code)
+    if code < 0x7F:
+        return char
+    if ascii_only:
+        return _IN_ASCII.get(char, "?")
+    category = unicodedata.category(char)
+    hidden = category in _HIDDEN or 0xFE00 <= code <= 0xFE0F or surplus_mark
+    if hidden or (category in {"Mn", "Me"} and not unicodedata.combining(char)):
+        return REPLACEMENT
+    return char

@@ -1,8 +1,7 @@
-"""The snapshot: one frozen record that every reader draws from. Pure.
+"""The snapshot: one frozen record of a segment and its processes, which every report draws. Pure.
 
-``None`` means unknown; ``0`` means zero. A snapshot holds no handle and never
-changes. It is immutable, not atomic: the bytes under it were read one region
-after the other while others ran, so a judgement rests on several that agree.
+``None`` means unknown; ``0`` means zero. A snapshot is immutable, not atomic: its parts were read
+one after the other while processes ran, so a finding rests on several snapshots that agree.
 """
 
 from dataclasses import dataclass, field
@@ -55,14 +54,14 @@ class ProcessState(StrEnum):
     BLOCKED = "blocked"
     PAUSED = "paused"
     STEPPING = "stepping"
-    """It stands before its step and waits to be let on."""
+    """It waits before its step until it is told to take it."""
     STOPPED = "stopped"
     ENDED = "ended"
     UNKNOWN = "unknown"
 
 
 class Origin(StrEnum):
-    """Whose process it is: a worker of ours, a program we supervise, or somebody else's."""
+    """Who started a process: this program as a worker, this program on the user's word, or others."""
 
     WORKER = "worker"
     PROGRAM = "program"
@@ -70,7 +69,7 @@ class Origin(StrEnum):
 
 
 class Status(StrEnum):
-    """The verdict on a buffer's health."""
+    """How well a buffer works."""
 
     OK = "ok"
     WARNING = "warning"
@@ -92,9 +91,9 @@ class SegmentInfo:
     owner: str
     unlinked: bool = False
     replaced: bool = False
-    """Another file has taken the name."""
+    """Another file has the name now."""
     read_only: bool = True
-    """True where this observer could not write to it even if told to."""
+    """Whether this program opened it without the right to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +176,7 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process that maps the segment, or one that did and whose end is still news."""
+    """A process that maps the segment, or a worker that has just ended."""
 
     pid: int
     name: str
@@ -191,7 +190,7 @@ class Process:
     blocked_for: float | None = None
     """Seconds since it began to wait."""
     waits: tuple[SemaphoreRole, ...] = ()
-    """What its threads are blocked on, one entry a thread that is."""
+    """The semaphores that its threads are blocked on, one entry a blocked thread."""
     wakeable: bool | None = None
     """False: it sleeps on a process-private futex; None: it is not blocked, or unknown."""
     target_rate: float | None = None
@@ -206,19 +205,29 @@ class Process:
     user: str | None = None
     threads: int | None = None
     letter: str = ""
-    """The kernel's word for its state: R runs, S sleeps, T is stopped; empty where unknown."""
+    """Its state in /proc: R runs, S sleeps, T is stopped; empty where unknown."""
     since: float | None = None
     """When it started, seconds since the epoch."""
     start_time: int = 0
     """The same in clock ticks after boot: with the PID it names one process. 0 if unknown."""
     holds_mutex: bool = False
-    """A worker says that it waits with the mutex in hand."""
+    """Its record says that it waits while it holds mutex."""
     fault: Fault = Fault.NONE
-    """The mistake that a worker is told to make."""
+    """The fault that a worker is told to make."""
     faulted: bool = False
-    """It has made it."""
+    """Whether it has made the fault."""
     ending: str | None = None
     """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self.state is not ProcessState.ENDED
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether it is alive and no observer: it may move something in the ring."""
+        return self.alive and self.role is not Role.OBSERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,30 +242,29 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What all workers moved beside what is in the ring, once everything stood still."""
+    """What all workers moved, and what is in the ring, taken while nothing moves."""
 
     moved: Totals
     slots: int
     resident: int | None
-    """Items in the ring; None where nobody can tell."""
+    """Items in the ring; None where unknown."""
     resident_sum: int | None
     """Their sum, modulo 2**64."""
     foreign: bool = False
-    """Others took part, whose items nobody counted."""
+    """Other programs took part, and nobody counted their items."""
     in_hand: tuple[str, ...] = ()
-    """Workers that did not come to rest between two items, and where they stood."""
+    """Workers that did not stop between two items, with their steps."""
     permits: int | None = None
     """``empty`` + ``full``."""
     died_mid_transfer: tuple[str, ...] = ()
-    """Workers that were killed in the middle of moving an item: it may be uncounted, or gone."""
+    """Workers that were killed while moving an item: it may be uncounted, or lost."""
     seconds: float = 0.0
     """How long a run was."""
 
     @property
     def missing(self) -> int | None:
-        """Items lost, or where negative taken twice; the ring's indices tell it modulo N.
-
-        Nearest to zero, unless that is zero and the counts differ by rounds of the ring.
+        """Items lost; negative: items taken twice. The indices tell it modulo N only: the value
+        nearest to zero, unless that is zero and the counts differ by full turns of the ring.
         """
         if self.foreign or self.resident is None:
             return None
@@ -265,7 +273,7 @@ class Audit:
 
     @property
     def lost_to_deaths(self) -> bool:
-        """Whether what does not balance is what the dead had in their hands."""
+        """Whether no more is missing than the workers were moving that were killed."""
         missing = self.missing
         return (
             self.balanced is False
@@ -275,7 +283,7 @@ class Audit:
 
     @property
     def sum_difference(self) -> int | None:
-        """Sum of what went in, less that of what came out or is there; the sign is the nearer."""
+        """Sum produced - sum consumed - sum resident, modulo 2**64, from -2**63 to 2**63 - 1."""
         if self.foreign or self.resident_sum is None:
             return None
         moved = self.moved
@@ -284,7 +292,7 @@ class Audit:
 
     @property
     def balanced(self) -> bool | None:
-        """Whether produced - consumed = resident, in count and in sum; None if it cannot be told."""
+        """Whether produced - consumed = resident, in count and in sum; None where unknown."""
         if self.foreign or self.resident is None or self.resident_sum is None:
             return None
         by_count = self.moved.produced - self.moved.consumed == self.resident
@@ -301,7 +309,7 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong: what, what shows it, how sure that is, and what to do."""
+    """Something wrong: the claim, its evidence, how sure it is, and what to do."""
 
     code: str
     severity: Status
@@ -311,12 +319,12 @@ class Finding:
     certainty: Certainty
     remedy: str
     subject: str = ""
-    """What it is about, where one code can hold of several things: a semaphore, a PID."""
+    """The semaphore or PID that it is about, where one code can be found of several."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The verdict and what it rests on."""
+    """The status and the findings that it rests on."""
 
     status: Status = Status.UNKNOWN
     findings: tuple[Finding, ...] = ()
@@ -324,7 +332,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that one look at a segment told."""
+    """All that was read of a segment and its processes at one time."""
 
     time: float
     """Seconds since the epoch."""
@@ -336,19 +344,19 @@ class Snapshot:
     """As the program stores it: an index that is never reduced may be past the slots."""
     out: int | None = None
     occupancy: int | None = None
-    """Full slots. None while it cannot be told, as when ``in == out`` and permits are in flight."""
+    """Full slots; None where unknown, as while ``in == out`` and processes hold permits."""
     in_flight: int | None = None
-    """Permits taken and not yet posted on, where every holder is a worker of ours."""
+    """Permits that workers hold; None unless every process is a worker of ours."""
     slots: tuple[Slot, ...] = ()
     semaphores: dict[SemaphoreRole, SemaphoreState] = field(default_factory=dict)
     throughput: Throughput = Throughput()
     processes: tuple[Process, ...] = ()
     totals: Totals | None = None
     audit: Audit | None = None
-    """The last one that was made, from this observer's side."""
+    """The last audit that this program made."""
     health: Health = Health()
     supervised: bool = False
-    """The shmtui that made its control block is alive."""
+    """Whether the shmtui that made its control block is alive."""
     unseen: bool = False
     """A process that this user cannot read may take part: it could open the segment for writing.
     Root's processes count only where the segment is root's; see ``assumptions``.
@@ -360,7 +368,7 @@ class Snapshot:
     every program, and is no proof. A finding that rests on it is at most likely and names it.
     """
     limits: tuple[str, ...] = ()
-    """What this user may not see, and how to get to see it."""
+    """What this user may not see, and how to see it."""
     uptime: float | None = None
     """Seconds since the buffer was created, where its control block says so."""
 
@@ -410,7 +418,7 @@ EMPTY = Snapshot(
     segment=SegmentInfo(name="", size=0, inode=0, mode=0, owner=""),
     layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0)),
 )
-"""What a reader holds before the first look; it draws as an empty state."""
+"""What is drawn before the first snapshot: an empty state."""
 
 
 def occupancy(
@@ -425,13 +433,11 @@ def occupancy(
 ) -> int | None:
     """Full slots of a ring, or None where the numbers leave it open.
 
-    Indices modulo N cannot tell a full ring from an empty one. A positive
-    ``full`` means items are there, a positive ``empty`` that slots are free,
-    and each holds for any interleaving, since a permit is posted only after
-    the index moved. With both at zero only the permits in workers' hands can
-    tell: ``items_held`` is the fewest and the most that stand for an item,
-    ``room_held`` the same for a free slot. They are given only where every
-    participant is known.
+    Indices modulo N cannot tell a full ring from an empty one. A positive ``full`` means that
+    items are there, a positive ``empty`` that slots are free. Each holds for any interleaving,
+    since a permit is posted only after the index has moved. With both at zero only the permits
+    that workers hold can tell: ``items_held`` is the fewest and the most that stand for an item,
+    ``room_held`` the same for a free slot. They are given only where every process is a worker.
 
     >>> occupancy(5, 4, 1, 2, 3), occupancy(5, 14, 9, 0, 4)
     (3, 5)
@@ -475,7 +481,7 @@ _WORDS: Final = (
     # How throughput is known.
     N_("counters"), N_("sequence"), N_("index"), N_("lower-bound"),
 )  # fmt: skip
-"""Every value that :func:`word` is asked for: a catalogue is made from what stands here."""
+"""Every value that :func:`word` translates: the catalogue is made from this list."""
 
 
 def word(value: Role | ProcessState | Status | Certainty | LayoutSource | Method) -> str:

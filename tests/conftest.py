@@ -16,7 +16,7 @@ from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.ring import Ring, semaphore_names
 from shmtui.shm.segment import map_segment, unlink_segment
 from tests.compiling import Compiler
-from tests.traces import MARK, PREFIX, nothing_left, turn
+from tests.traces import MARK, PREFIX, SWEEPING, nothing_left
 
 _numbers = itertools.count(1)
 
@@ -51,7 +51,7 @@ def mark(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Ite
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("LINES", raising=False)
     alone = request.node.get_closest_marker("alone") is not None
-    with turn(alone=alone), nothing_left(value):
+    with SWEEPING.turn(alone=alone), nothing_left(value):
         yield value
 
 

@@ -17,13 +17,18 @@ from shmtui.procfs.identity import start_time
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord, parse_header, parse_records, read_control
 from shmtui.shm.protocol import Step
+from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, end, poll
 
 
 def run_shmtui(
-    *arguments: str, timeout: float = 90, env: dict[str, str] | None = None, code: str | None = None
+    *arguments: str,
+    timeout: float = PATIENCE,
+    env: dict[str, str] | None = None,
+    code: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``shmtui`` to its end, away from any terminal. ``code`` runs before it, in Python."""
+    SWEEPING.may_sweep(arguments)
     command = [sys.executable, "-m", "shmtui", *arguments]
     if code is not None:
         start = f"{code}; from shmtui.__main__ import main; main()"
@@ -75,6 +80,7 @@ class HeadlessRun:
     def __init__(
         self, name: str, *arguments: str, workers: int = 2, command: Sequence[str] | None = None
     ) -> None:
+        SWEEPING.may_sweep(("run",))
         self.name = name
         self.workers = workers
         self._out = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the run
@@ -123,7 +129,7 @@ class HeadlessRun:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        end(self.process, 10)
+        end(self.process, PATIENCE)
         self._out.close()
         self._err.close()
 

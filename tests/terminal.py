@@ -16,6 +16,7 @@ from typing import Final, Self
 
 import pyte
 
+from tests.traces import SWEEPING
 from tests.waiting import PATIENCE
 
 _BEYOND_PYTE: Final = re.compile(
@@ -55,6 +56,7 @@ class Terminal:
         env: dict[str, str] | None = None,
         command: Sequence[str] = (sys.executable, "-m", "shmtui"),
     ) -> None:
+        SWEEPING.may_sweep(arguments)
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._rest = b""
@@ -85,7 +87,7 @@ class Terminal:
         if self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(AssertionError):
-                self.wait(5)
+                self.wait()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -130,6 +132,10 @@ class Terminal:
             return os.read(self._master, 1 << 16)
         except OSError:
             return b""
+
+    def clear(self) -> None:
+        """Blank the screen, as another program does that writes to the terminal meanwhile."""
+        self._screen.erase_in_display(2)
 
     def skip(self) -> bool:
         """Take in what the program has drawn without looking at it, which is a hundred times as

@@ -10,7 +10,7 @@ import fcntl
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -96,29 +96,53 @@ def nothing_left(mark: str) -> Iterator[None]:
         raise AssertionError(f"the test left behind: {left}") from None
 
 
-@contextlib.contextmanager
-def turn(*, alone: bool) -> Iterator[None]:
-    """Run beside other tests of this user in the same /dev/shm, or alone among them.
+class Sweeping:
+    """Which tests of this user may start ``shmtui run``, which removes what dead runs left.
 
-    Every start of ``shmtui run`` removes what dead runs left. A test that needs such a leftover
-    to stay for a while runs alone. Nothing has to wait in a /dev/shm of one's own.
+    A test marked ``alone`` needs such a leftover to stay for a while. It waits until no other
+    test has started a run that may sweep, and the others wait until it is over. In a /dev/shm of
+    its own no process has to wait.
     """
-    if has_own_shm():
-        yield
-        return
-    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-    with _locked("gate", fcntl.LOCK_EX) as gate, _locked("turn", how):
-        fcntl.flock(gate, fcntl.LOCK_UN)
-        yield
+
+    def __init__(self) -> None:
+        self._held: contextlib.ExitStack | None = None
+
+    @contextlib.contextmanager
+    def turn(self, *, alone: bool) -> Iterator[None]:
+        """Around a test."""
+        if alone:
+            self._take(fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            if self._held is not None:
+                self._held.close()
+                self._held = None
+
+    def may_sweep(self, command: Sequence[str]) -> None:
+        """Before a test starts ``shmtui`` with these arguments: wait where it would sweep."""
+        if {"run", "lab"} & set(command[:1]):
+            self._take(fcntl.LOCK_SH)
+
+    def _take(self, how: int) -> None:
+        if self._held is not None or has_own_shm():
+            return
+        with contextlib.ExitStack() as stack, _locked("gate", fcntl.LOCK_EX):
+            # Who wants to be alone holds the gate meanwhile, so that no other test overtakes it.
+            stack.enter_context(_locked("sweeping", how))
+            self._held = stack.pop_all()
+
+
+SWEEPING: Final = Sweeping()
 
 
 @contextlib.contextmanager
-def _locked(name: str, how: int) -> Iterator[int]:
+def _locked(name: str, how: int) -> Iterator[None]:
     """A lock that all test runs of this user share."""
     path = Path(tempfile.gettempdir(), f"shmtui-test-{os.getuid()}-{name}")
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, how)
-        yield file
+        yield
     finally:
         os.close(file)

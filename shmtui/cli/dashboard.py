@@ -26,12 +26,9 @@ def show_dashboard(
     from shmtui.tui.app import DashboardApp
 
     app = DashboardApp(
-        None if attachment is None else attachment.source,
-        None if attachment is None else attachment.steering,
+        attachment,
         refresh_hz=refresh_hz,
         ascii_only=ascii_only,
-        make_repairer=None if attachment is None else attachment.make_repairer,
-        auditor=None if attachment is None else attachment.auditor,
         opener=opener,
         choice=choice,
         lesson=lesson,

@@ -239,7 +239,11 @@ class _Reading:
         """Whether neither the system's headers nor a language's library declares it."""
         file, _line = declared_in(entry)
         name = self.types.name_of(entry)
-        if name.startswith(_FOREIGN) or name.startswith(("__", "_IO_")) or name in SYNC_TYPES:
+        if (
+            name.startswith(_FOREIGN)
+            or name.startswith(("__", "_IO_", "typedef __va_list"))
+            or name in SYNC_TYPES
+        ):
             return False
         return not is_system(file)
 

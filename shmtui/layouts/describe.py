@@ -55,10 +55,10 @@ def direction_words(shown: Sequence[str], other: Sequence[str]) -> str:
     )
 
 
-def protocol_words(last: Sequence[str]) -> str:
+def last_words(last: Sequence[str]) -> str:
     """That indices hold the slot that was used last, by their values.
 
-    >>> protocol_words(("in",))
+    >>> last_words(("in",))
     'by its values, in holds the slot that was used last, not the next one'
     """
     return _("by its values, {index} holds the slot that was used last, not the next one").format(
@@ -75,7 +75,7 @@ def contradiction_words(program: str, layout: Layout) -> str:
 
 def nearby_words(file: str) -> str:
     """That a header beside the program is taken for its own."""
-    return _("{file} lies beside the program: it is taken for the one it was built with").format(
+    return _("{file} lies beside the program, which is assumed to be built from it").format(
         file=file
     )
 

@@ -117,7 +117,7 @@ class _Plan:
 class Unit:
     """One compile unit or type unit."""
 
-    section: "Section"
+    section: "Section" = field(repr=False)
     start: int
     first: int
     """Offset of its first entry."""

@@ -16,6 +16,8 @@ _MAX_STEPS: Final = 100
 """Typedefs and qualifiers in a row."""
 AGGREGATES: Final = frozenset({"structure_type", "class_type", "union_type"})
 _SCOPES: Final = frozenset({"namespace", "module", *AGGREGATES})
+_ELSEWHERE: Final = frozenset({"declaration", "signature"})
+"""Attributes of an aggregate whose members stand at another entry."""
 _QUALIFIERS: Final = frozenset(
     {"const_type", "volatile_type", "restrict_type", "atomic_type", "packed_type",
      "immutable_type", "shared_type"}
@@ -83,7 +85,7 @@ class Types:
                     completing.append(entry)
                 elif entry.tag in _SCOPES or entry.tag == "enumeration_type":
                     inner += self._note(entry, prefix + entry.name if entry.name else "", prefix)
-                    if entry.tag in AGGREGATES and not entry.attributes.get("declaration"):
+                    if entry.tag in AGGREGATES and not entry.attributes.keys() & _ELSEWHERE:
                         found.append(entry.key)
             scopes += reversed(inner)
             if not scopes and completing:
@@ -155,7 +157,7 @@ class Types:
         else:
             where, at = file.by_signature(number)
             return where.at(at)
-        if found.attributes.get("declaration") and "signature" in found.attributes:
+        if "signature" in found.attributes:
             return self.follow(found, "signature")
         return found
 

@@ -25,7 +25,7 @@ SECONDS: Final = 3.0
 _HEADERS: Final = (".h", ".hpp", ".hh", ".hxx")
 _SOURCES: Final = (".c", ".cpp", ".cc", ".cxx")
 _WORDS: Final = (b"sem_t", b"pthread_mutex_t", b"sem_open", b"shm_open", b"interprocess_", b"mmap")
-"""A file without any of these words describes no shared memory."""
+"""A source without any of these words uses no shared memory."""
 
 
 def sources(peers: Peers, size: int, options: LayoutOptions) -> list[TypeSource]:
@@ -61,8 +61,16 @@ def _program(peers: Peers) -> str:
     return next((Path(own).name for pid in sorted(peers.maps) if (own := executable(pid))), "")
 
 
-def _files(peers: Peers, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """Files with such names whose words are of shared memory, those beside the programs first."""
+def _files(peers: Peers, suffixes: tuple[str, ...]) -> list[Path]:
+    """Files with such names, those first that have words of shared memory; of sources no others."""
+    read = list(_read_all(peers, suffixes))
+    told = [path for path, text in read if any(word in text for word in _WORDS)]
+    others = [path for path, text in read if path not in told and b"struct" in text]
+    return told + others if suffixes is _HEADERS else told
+
+
+def _read_all(peers: Peers, suffixes: tuple[str, ...]) -> Iterator[tuple[Path, bytes]]:
+    """Files with such names and their bytes, those beside the programs first."""
     left, room = MOST_FILES, MOST_BYTES
     for folder in _folders(peers):
         try:
@@ -78,8 +86,7 @@ def _files(peers: Peers, suffixes: tuple[str, ...]) -> Iterator[Path]:
             if text is None:
                 continue
             room -= len(text)
-            if suffixes is _HEADERS or any(word in text for word in _WORDS):
-                yield path
+            yield path, text
 
 
 def _read(path: Path, room: int) -> bytes | None:

@@ -12,9 +12,10 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import contradiction_words, inferred_words, layout_words, seed_words
-from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference, signatures
+from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.peers import Peers
+from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.quick_types import QuickTypes
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings

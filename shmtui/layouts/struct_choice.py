@@ -20,7 +20,8 @@ def choose_struct(
     if not structs:
         raise ShmtuiError(_("the header declares no struct: is this the buffer's header?"))
     if name is not None:
-        wanted, *path = name.removeprefix("struct ").strip().split(".")
+        wanted = struct_name(name)
+        path = name.partition(wanted)[2].split(".")[1:]
         for struct in reversed(structs):
             if wanted in struct.names:
                 return at_path(struct, path, structs)
@@ -31,7 +32,7 @@ def choose_struct(
         )
     if len(structs) == 1:
         return structs[0]
-    likely = [struct for struct in structs if _assignable(struct, given)]
+    likely = [struct for struct in structs if assignable(struct, given)]
     if not likely:
         equal = [struct for struct in structs if struct.size == segment_size]
         if len(equal) == 1:
@@ -48,6 +49,21 @@ def choose_struct(
         if len(list(paths_to(ring, [chosen]))) > 1:
             chosen = ring
     return chosen if chosen.size == segment_size else _where(chosen, structs, segment_size)
+
+
+def struct_name(path: str) -> str:
+    """The struct that a path begins with; its template arguments may hold dots.
+
+    >>> struct_name("struct all.rings[1]"), struct_name("ipc::Ring<double, Pool<2>>.slots")
+    ('all', 'ipc::Ring<double, Pool<2>>')
+    """
+    name = path.removeprefix("struct ").strip()
+    depth = 0
+    for at, letter in enumerate(name):
+        depth += (letter == "<") - (letter == ">")
+        if letter == "." and depth <= 0:
+            return name[:at]
+    return name
 
 
 def _where(struct: Struct, structs: Sequence[Struct], segment_size: int) -> Struct:
@@ -88,7 +104,8 @@ def _fitting(likely: Sequence[Struct], size: int) -> Struct:
     )
 
 
-def _assignable(struct: Struct, given: Mapping[str, str]) -> bool:
+def assignable(struct: Struct, given: Mapping[str, str]) -> bool:
+    """Whether the struct's members can play the roles of a bounded buffer."""
     try:
         assign_roles(struct, given)
     except ShmtuiError:

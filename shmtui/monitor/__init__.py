@@ -1,1 +1,1 @@
-"""One look at a segment and its processes, as one snapshot."""
+"""From a segment and /proc to snapshots: sampling, processes, roles, throughput, discovery."""

@@ -1,7 +1,7 @@
-"""What changed between two looks at a segment, as events. Pure.
+"""What changed between two snapshots of a segment, as events. Pure.
 
-A worker that a supervisor of ours runs is no segment_events here: the supervisor tells of it, and
-knows more. Names are hostile text; whoever shows an event makes it inert.
+Workers of this shmtui give no events here: their supervisor reports them, and knows more. Names
+are hostile text, and an event is made inert where it is shown.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ from shmtui.snapshot import (
     LayoutSource,
     Origin,
     Process,
-    ProcessState,
     SegmentInfo,
     Snapshot,
     Status,
@@ -25,14 +24,14 @@ from shmtui.snapshot import (
 def segment_events(
     previous: Snapshot, current: Snapshot, *, workers_too: bool = False
 ) -> tuple[Event, ...]:
-    """What happened between two looks at one segment; nothing between looks at two.
+    """What happened between two snapshots; nothing where they are of two segments.
 
-    ``workers_too``: nobody else tells of workers, as where another shmtui runs them.
+    ``workers_too``: report workers as well, since another shmtui supervises them.
     """
     if not previous.segment.name or previous.segment.name != current.segment.name:
         return ()
     if previous.segment.inode != current.segment.inode:
-        # Those who mapped the old file still do; that they are gone from the list is no end.
+        # The processes that map the old file have left the list, and have not ended.
         return (Event(current.time, Severity.WARN, _followed(previous.segment, current)),)
     found = [*_file_events(previous.segment, current.segment)]
     found += _process_events(previous, current, workers_too=workers_too)
@@ -52,7 +51,7 @@ def _followed(old: SegmentInfo, current: Snapshot) -> str:
 
 
 def _file_events(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Severity, str]]:
-    """What became of the name and the size."""
+    """Changes of the name and of the size."""
     if new.replaced and not old.replaced:
         yield (
             Severity.WARN,
@@ -64,7 +63,7 @@ def _file_events(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Severity,
     elif new.unlinked and not old.unlinked:
         yield (
             Severity.WARN,
-            _("{name} was unlinked: it lives on while somebody maps it").format(name=new.name),
+            _("{name} was unlinked: it stays while a process maps it").format(name=new.name),
         )
     if new.size < old.size:
         yield (
@@ -85,7 +84,7 @@ def _file_events(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Severity,
 def _process_events(
     previous: Snapshot, current: Snapshot, *, workers_too: bool
 ) -> Iterator[tuple[Severity, str]]:
-    """Who came, who went, and who turned out to be what."""
+    """Processes that joined, left, or showed their role."""
     before, after = _living(previous), _living(current)
     for pid, process in after.items():
         if process.origin is not Origin.FOREIGN and not workers_too:
@@ -110,11 +109,11 @@ def _process_events(
             text = _("{who} left: {how}") if ending else _("{who} left")
             yield Severity.WARN, text.format(who=_who(process), how=ending)
     if before and not after and not current.hidden:
-        yield Severity.WARN, _("nobody maps {name} any more").format(name=current.segment.name)
+        yield Severity.WARN, _("no process maps {name} any more").format(name=current.segment.name)
 
 
 def _living(snapshot: Snapshot) -> dict[int, Process]:
-    return {p.pid: p for p in snapshot.processes if p.state is not ProcessState.ENDED}
+    return {p.pid: p for p in snapshot.processes if p.alive}
 
 
 def _who(process: Process) -> str:
@@ -122,7 +121,7 @@ def _who(process: Process) -> str:
 
 
 def _joined(process: Process) -> str:
-    """With the role, and a question mark where that is told from behaviour alone."""
+    """With the role, and a question mark where the role is inferred."""
     if process.role is Role.UNKNOWN:
         return _("{who} joined").format(who=_who(process))
     guessed = process.origin is Origin.FOREIGN and process.role is not Role.OBSERVER
@@ -135,7 +134,7 @@ def _how(current: Snapshot, pid: int) -> str | None:
 
 
 def health_events(previous: Health, current: Health, time: float) -> tuple[Event, ...]:
-    """An event for each finding that appeared, and for each that is over."""
+    """An event for each finding that appeared, and for each that has ended."""
     before = {(f.code, f.subject): f for f in previous.findings}
     after = {(f.code, f.subject): f for f in current.findings}
     found = [

@@ -1,7 +1,6 @@
-"""Every POSIX segment and named semaphore of this machine, and who maps each.
+"""Every POSIX segment and named semaphore of this machine, and which processes map each.
 
-One pass over /dev/shm and one over /proc, however many of either there are.
-What this user may not read is listed and marked, not skipped.
+One pass over /dev/shm and one over /proc. What this user may not read is listed and marked.
 """
 
 import os
@@ -14,12 +13,21 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
 from shmtui.i18n import N_, _
-from shmtui.layouts.inference import infer, signatures
+from shmtui.layouts.inference import infer
+from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.quick_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.role_evidence import Reading
-from shmtui.procfs.maps import map_lines
-from shmtui.procfs.process import INIT, process_name, processes
+from shmtui.monitor.unseen_processes import classify
+from shmtui.procfs.credentials import (
+    ROOT,
+    Credentials,
+    FileAccess,
+    credentials_of,
+    proc_hides_others,
+)
+from shmtui.procfs.maps import map_lines, mapped_inodes
+from shmtui.procfs.process import process_name, processes
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
 from shmtui.shm.control_records import parse_header, read_header
 from shmtui.shm.layout import SEM_SIZE, seed_layout
@@ -33,7 +41,7 @@ _GUESS_SIZE: Final = 1 << 16
 _TYPES_SECONDS: Final = 0.1
 """Reading programs' debug information takes no longer than this in all."""
 _GUESS_SECONDS: Final = 0.3
-"""Guessing what unknown segments are takes no longer than this in all."""
+"""Inferring the layouts of unknown segments takes no longer than this in all."""
 
 
 class Kind(StrEnum):
@@ -52,26 +60,45 @@ class Entry:
     """One name under /dev/shm."""
 
     name: str
-    """As its owner would give it: a semaphore without ``sem.``; undecodable bytes as surrogates."""
+    """As shm_open or sem_open takes it, without ``sem.``; undecodable bytes as surrogates."""
     kind: Kind
     looks: str
-    """The kind in a few words of detail."""
+    """The kind with a few details, in words."""
     size: int
     owner: str
     mode: int
     age: float
     """Seconds since the file was made, or last changed in its metadata."""
     mappers: tuple[tuple[int, str], ...]
-    """(PID, name) of everyone seen to map it."""
+    """(PID, name) of each process that is seen to map it."""
     orphan: bool | None
-    """No live process maps it; None where processes of others could not be looked at."""
+    """No live process maps it; None where an unreadable process may (`unseen_processes`)."""
     readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Mappers:
+    """Who maps what under /dev/shm, as far as this user may read it."""
+
+    by_file: dict[FileIdentity, list[int]]
+    unreadable: list[tuple[int, Credentials | None]]
+    """PIDs whose maps this user may not read."""
+    unlisted: bool
+    """/proc lists only this user's processes."""
+
+    def orphan(self, status: os.stat_result) -> bool | None:
+        """Whether no live process maps a file; None where one may that cannot be read."""
+        if FileIdentity.of(status) in self.by_file:
+            return False
+        access = FileAccess(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+        unseen = classify(self.unreadable, access, unlisted=self.unlisted, own_user=os.geteuid())
+        return None if unseen.may_take_part else True
 
 
 @shortages_told()
 def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
-    """Everything under /dev/shm, by name."""
-    users, hidden = _users_by_file(folder)
+    """Everything under /dev/shm, by name. ShortageError: no descriptor or no memory is left."""
+    users = _read_mappers(folder)
     names: dict[int, str] = {}
     found = []
     guess_until = time.monotonic() + _GUESS_SECONDS
@@ -82,33 +109,31 @@ def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            pids = users.get(FileIdentity.of(status), [])
+            pids = users.by_file.get(FileIdentity.of(status), [])
             for pid in pids:
                 if pid not in names:
                     names[pid] = process_name(pid)
             mappers = tuple((pid, names[pid]) for pid in sorted(pids))
             guess = time.monotonic() < guess_until
+            orphan = users.orphan(status)
             found.append(
-                _entry(entry.name, status, mappers, types, folder, hidden=hidden, guess=guess)
+                _entry(entry.name, status, mappers, types, folder, orphan=orphan, guess=guess)
             )
     return tuple(sorted(found, key=lambda e: (e.kind is Kind.SEMAPHORE, e.name)))
 
 
-def _users_by_file(folder: str) -> tuple[dict[FileIdentity, list[int]], bool]:
-    """PIDs by the file of /dev/shm that they map, and whether a process was hidden from us."""
+def _read_mappers(folder: str) -> _Mappers:
     device = Path(folder).stat().st_dev
-    key = b" %02x:%02x " % (os.major(device), os.minor(device))
-    users: dict[FileIdentity, list[int]] = {}
-    hidden = False
+    by_file: dict[FileIdentity, list[int]] = {}
+    unreadable = []
     for pid in processes():
         lines = map_lines(pid)
         if lines is None:
-            hidden = hidden or pid != INIT
+            unreadable.append((pid, credentials_of(pid)))
             continue
-        inodes = {int(line.split(maxsplit=5)[4]) for line in lines if key in line}
-        for inode in inodes:
-            users.setdefault(FileIdentity(device, inode), []).append(pid)
-    return users, hidden
+        for inode in mapped_inodes(lines, device):
+            by_file.setdefault(FileIdentity(device, inode), []).append(pid)
+    return _Mappers(by_file, unreadable, os.geteuid() != ROOT and proc_hides_others())
 
 
 def _entry(
@@ -118,7 +143,7 @@ def _entry(
     types: QuickTypes,
     folder: str,
     *,
-    hidden: bool,
+    orphan: bool | None,
     guess: bool,
 ) -> Entry:
     semaphore = file.startswith("sem.")
@@ -143,7 +168,7 @@ def _entry(
         mode=stat.S_IMODE(status.st_mode),
         age=max(time.time() - born, 0.0),
         mappers=mappers,
-        orphan=False if mappers else None if hidden else True,
+        orphan=orphan,
         readable=readable,
     )
 
@@ -211,10 +236,10 @@ def _control(raw: bytes) -> str:
 
 
 def _guess(file: str, fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
-    """What one look at an unknown segment tells: three semaphores make it a buffer, and so does
-    the name of the course's exercise, whose semaphores nobody may have initialised.
+    """The kind of an unknown segment by its bytes: a buffer where it holds three semaphores, or has
+    the name and the size of the course's exercise, whose semaphores may never have been set.
 
-    ``closely``: there is time to find out its layout.
+    ``closely``: there is time to infer its layout.
     """
     if not 0 < size <= _GUESS_SIZE:
         return Kind.UNKNOWN, _("unknown")

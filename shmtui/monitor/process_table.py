@@ -1,111 +1,32 @@
 """The processes of one buffer: workers from their records, all others from /proc."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
 
 from shmtui.i18n import _
 from shmtui.monitor.process_states import (
     foreign_state,
     named_files,
     semaphore_at,
-    short_command,
     worker_state,
 )
 from shmtui.monitor.rates import RateWindow
 from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
+from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
 from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses
 from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.futex import FutexWait, futex_waits, sleeps_on_futex
 from shmtui.procfs.identity import alive, describe_exit
 from shmtui.procfs.maps import MapperWatch, mappings
 from shmtui.procfs.process import (
-    ProcessStat,
-    StatFile,
-    command,
-    owner_of,
     run_stamp,
-    started_at,
 )
-from shmtui.procfs.process_libc import libc_of
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
-from shmtui.shm.libc import Libc, running_libc
+from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import Role, SemaphoreRole, step_name, waited_semaphore
 from shmtui.shm.segment import SHM_DIR, FileIdentity
-from shmtui.shm.segment_reader import user_name
 from shmtui.snapshot import Origin, Process, ProcessState, SlotValue
-
-SCAN_NS: Final = 500_000_000
-"""How often CPU use is measured and /proc searched for new processes."""
-_NEW_READS: Final = 4
-"""Name and C library of a new process are read again so often: what starts a program is one."""
-
-
-@dataclass(slots=True)
-class _Tracked:
-    """What is remembered of a process between samples."""
-
-    stat: StatFile
-    start_time: int
-    """Clock ticks after boot."""
-    since: float
-    """When it started, seconds since the epoch."""
-    name: str
-    user: str
-    libc: Libc | None
-    last: ProcessStat
-    """The line as last read."""
-    role: Role = Role.UNKNOWN
-    cpu_seconds: float = 0.0
-    cpu_at_ns: int = 0
-    cpu: float | None = None
-    """Per cent of one core."""
-    blocked_since_ns: int = 0
-    reads_left: int = _NEW_READS
-
-    def refresh(self) -> bool:
-        """Read its stat line again; False once it is gone."""
-        now = self.stat.read()
-        self.last = now or self.last
-        return now is not None
-
-    def measure(self, pid: int, now_ns: int) -> None:
-        """Work out its CPU use since the last time; while it is new, its name and C library."""
-        if self.reads_left:
-            self.reads_left -= 1
-            self.name = short_command(command(pid) or self.last.name)
-            self.libc = libc_of(pid)
-        elapsed_ns = now_ns - self.cpu_at_ns
-        if elapsed_ns >= 0.9 * SCAN_NS:
-            spent = self.last.cpu_seconds - self.cpu_seconds
-            self.cpu = 100 * spent / (elapsed_ns / 1e9)
-            self.cpu_seconds, self.cpu_at_ns = self.last.cpu_seconds, now_ns
-
-
-def _track(pid: int, now_ns: int) -> _Tracked | None:
-    """Begin to follow a process; None if it is gone."""
-    try:
-        stat = StatFile(pid)
-    except OSError:
-        return None
-    first = stat.read()
-    if first is None:
-        stat.close()
-        return None
-    uid = owner_of(pid)
-    return _Tracked(
-        stat=stat,
-        start_time=first.start_time,
-        since=started_at(first.start_time),
-        name=short_command(command(pid) or first.name),
-        user="" if uid is None else user_name(uid),
-        libc=libc_of(pid),
-        last=first,
-        cpu_seconds=first.cpu_seconds,
-        cpu_at_ns=now_ns,
-    )
 
 
 class ProcessTable:
@@ -116,7 +37,7 @@ class ProcessTable:
     ) -> None:
         self._watch = MapperWatch(identity)
         self._layout = layout
-        self._tracked: dict[int, _Tracked] = {}
+        self._tracked: dict[int, TrackedProcess] = {}
         self._rates: dict[int, RateWindow] = {}
         self._scanned_ns = 0
         self._foreign: list[int] = []
@@ -177,7 +98,7 @@ class ProcessTable:
             self._watch.scan(everybody=thorough, but=ours)
         if scan or access != self._access:
             self._access = access
-            self._unseen.update(self._watch.unreadable, access, again=scan)
+            self._unseen.update(self._watch.unreadable, self._watch.refused, access)
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._waits_hidden.clear()
         self._foreign = [pid for pid in {*self._watch.maps, *programs} if pid not in ours]
@@ -256,7 +177,7 @@ class ProcessTable:
     def _measure(self, pid: int, now_ns: int, *, scan: bool) -> None:
         tracked = self._tracked.get(pid)
         if tracked is None:
-            new = _track(pid, now_ns)
+            new = track(pid, now_ns)
             if new is not None:
                 self._tracked[pid] = new
             return

@@ -1,7 +1,7 @@
 """Rates from counts. Pure: a history of counts goes in, items per second come out.
 
-A count comes with the time of its last item, which makes slow rates exact: one
-item a second reads as 1.00 and not as 0, 1 or 2, however the looks fall.
+Each count has the time of its last item, which makes slow rates exact: one item a second reads
+as 1.00 and not as 0, 1 or 2, whenever the samples are taken.
 """
 
 from collections import deque
@@ -10,27 +10,24 @@ from dataclasses import dataclass
 from typing import Final
 
 WINDOW_NS: Final = 1_000_000_000
-"""Where items come fast, the rate is that of the last second."""
+"""A fast rate is that of the last second."""
 SILENCE_NS: Final = 10_000_000_000
-"""After this long without an item, and three times the usual interval, the rate is zero."""
+"""After this time without an item, and three times the usual interval, the rate is zero."""
 JITTER_NS: Final = 150_000_000
-"""A look may come this late."""
+"""How late a sample may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many items there had been, and when the last of them came (CLOCK_MONOTONIC ns)."""
+    """How many items there were, and the time of the last one (CLOCK_MONOTONIC ns)."""
 
     items: int
     last_ns: int
 
 
 def rate(counts: Sequence[Count], now_ns: int) -> float | None:
-    """Items per second now, from counts with distinct times, the oldest first: from the first to
-    the last of them.
-
-    None where two counts have not been seen yet. Falls towards zero while the
-    next item is overdue.
+    """Items per second from the first of the counts to the last; they have distinct times, the
+    oldest first. None for fewer than two. It falls towards zero while the next item is overdue.
 
     >>> second = 1_000_000_000
     >>> rate([Count(1, 0), Count(2, second)], second + 5)
@@ -57,7 +54,7 @@ def rate(counts: Sequence[Count], now_ns: int) -> float | None:
 
 
 class RateWindow:
-    """The counts that :func:`rate` needs for one process, added as they are seen."""
+    """The counts of one process that :func:`rate` needs."""
 
     __slots__ = ("_counts", "_first_ns")
 
@@ -66,18 +63,18 @@ class RateWindow:
         self._first_ns = now_ns
 
     def add(self, items: int, last_ns: int) -> None:
-        """Note a count; one whose last item is known already changes nothing."""
+        """Take in a count; it changes nothing where its last item is known."""
         counts = self._counts
         if counts and (items < counts[-1].items or last_ns < counts[-1].last_ns):
             counts.clear()
         if items and (not counts or last_ns > counts[-1].last_ns):
             counts.append(Count(items, last_ns))
-            # However slow items come, the last two stay.
+            # The last two stay, however slow the rate is.
             while len(counts) > 2 and last_ns - counts[0].last_ns > WINDOW_NS:
                 counts.popleft()
 
     def rate(self, now_ns: int) -> float | None:
-        """Items per second now; 0.0 once nothing at all has come for a second, None before."""
+        """Items per second now. Before the first item: None, and 0.0 after a second."""
         if not self._counts:
             return 0.0 if now_ns - self._first_ns > WINDOW_NS else None
         if len(self._counts) == 1:

@@ -18,9 +18,9 @@ from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
 from shmtui.snapshot import Slot, occupancy
 
 DATA_READ: Final = 1 << 16
-"""Up to this many bytes of slots are read at each look to follow what changes."""
+"""Up to so many bytes of slots are read with each sample, to see which have changed."""
 ITEM_READ: Final = 4096
-"""Of an item so many bytes are read, whatever its type claims: the screen has no room for more."""
+"""So many bytes of an item are read at most: the screen has no room for more."""
 _READ_AT_ONCE: Final = 1 << 16
 """Bytes of items that are read at a time for a sum."""
 RUN: Final = 8
@@ -28,7 +28,7 @@ RUN: Final = 8
 _TRIES: Final = 6
 """Reads of a ring, at the most, until ``in`` stood still during one."""
 _WIDE: Final = 4
-"""Counters of fewer bytes may go round between two looks."""
+"""Counters of fewer bytes may wrap between two samples."""
 _COUNTED: Final = 2**32
 
 

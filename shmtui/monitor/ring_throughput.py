@@ -1,16 +1,16 @@
-"""Throughput of a buffer that nobody counts: what its bytes prove, and no more. Pure.
+"""Throughput of a buffer without counters: what its bytes prove, and no more. Pure.
 
-``in`` modulo N says how far a producer moved only if it did not go round
-meanwhile. Three things tell that it did not, or how often it did:
+``in`` modulo N tells how many items were produced between two samples only if the producers did
+not go round the ring meanwhile. Three things show that they did not, or how often they did:
 
-* the payload, where the newest items are consecutive numbers: the newest plus one
-  is how many were produced, at any speed (*sequence*);
-* an ``in`` that is never reduced: it counts the items itself (*index*);
-* the slots that changed: a full turn writes every slot, so slots that ``in`` did
-  not pass and that kept their values, all of them different, saw no turn (*index*).
+* the items, where the newest are consecutive numbers: the newest plus one is how many were
+  produced, at any speed (*sequence*);
+* an ``in`` that is never reduced modulo N: it counts the items itself (*index*);
+* the slots that changed: a full turn writes every slot, so a turn is excluded by slots of
+  different values that ``in`` did not pass and that did not change (*index*).
 
-Otherwise the movement seen is a lower bound. What was consumed follows from what
-was produced and the change in occupancy.
+Otherwise the movement seen is a lower bound. What was consumed follows from what was produced
+and the change in occupancy.
 """
 
 import itertools
@@ -24,16 +24,16 @@ from shmtui.shm.layout import ItemType
 from shmtui.snapshot import Method, Throughput
 
 PRECISION: Final = 0.01
-"""A plain number is within this of the truth; anything less sure is shown as a bound."""
+"""Largest relative error of a plain number; a rate that is less sure is shown as a bound."""
 WINDOW_NS: Final = 12_000_000_000
 LONG_WINDOW_NS: Final = 2 * WINDOW_NS
-"""For a flow so slow that a sample more or less is too much of the shorter one."""
+"""For a flow so slow that one sample more or less is a large part of the shorter window."""
 STILL_NS: Final = 18_000_000_000
 """After this long without an item the rate is zero; the slowest worker takes 10 s for one."""
 DIFFERENT: Final = 3
-"""So many slots of different values have to be unchanged to prove that no turn went by."""
+"""How many slots of different values must be unchanged to exclude a full turn."""
 _MIN_WINDOW_NS: Final = 900_000_000
-"""An item or two in less time than this say nothing of a rate, not even of its least."""
+"""One or two items within less time than this give no rate, not even a lower bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class _Point:
     produced: int
     consumed: int | None
     proven: Method
-    """SEQUENCE or INDEX where every step so far is proven, else LOWER_BOUND."""
+    """SEQUENCE or INDEX where the step to this point is proven, else LOWER_BOUND."""
 
 
 class ThroughputEstimator:
-    """Counts what moves through a ring, sample by sample."""
+    """Estimates both rates of a ring from samples of it."""
 
     def __init__(self, slots: int, item: ItemType) -> None:
         self._slots = slots
@@ -57,7 +57,7 @@ class ThroughputEstimator:
         self._consumed: int | None = 0
 
     def add(self, sample: RingSample) -> None:
-        """Take in a sample."""
+        """Take in the next sample."""
         last, self._last = self._last, sample
         if last is None:
             self._points.append(_Point(sample.at_ns, 0, 0, Method.SEQUENCE))
@@ -76,7 +76,7 @@ class ThroughputEstimator:
             self._points.clear()
 
     def throughput(self) -> Throughput:
-        """Both rates over the last seconds, with the method that covers every step of them."""
+        """Both rates over the last seconds, by the weakest method that a step of them is known by."""
         rates = self._over(WINDOW_NS)
         if rates.method is not Method.LOWER_BOUND:
             return rates
@@ -109,8 +109,8 @@ class _Estimate:
 def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
     """Items per second from (time, count) points, and whether it is within PRECISION.
 
-    The window runs from one change of the count to another, so that each end is off by
-    one sample at the most; what comes between two looks is off by less than that.
+    The window runs from one change of the count to another, so each end is off by the time
+    between two samples at most.
     """
     changes = [points[0]]
     gaps = [0]
@@ -129,11 +129,11 @@ def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
     elapsed = steps[-1][0] - steps[0][0]
     items = steps[-1][1] - steps[0][1]
     if items <= 0:
-        # What was consumed follows from the occupancy, and a sample may have caught that wrong.
+        # What was consumed follows from the occupancy, which one sample may have read wrong.
         return _Estimate(least, least, sure=False)
     each = max((b[1] - a[1] for a, b in itertools.pairwise(steps)), default=1)
     value = items / (elapsed / 1e9)
-    # Many items a sample: the ends are off by an item. Few: by a sample.
+    # Many items a sample: the ends are off by an item. Few: by the time of a sample.
     error = min(2 / items if each > 1 else 1.0, max(gaps[1:]) / elapsed)
     tail = points[-1][0] - steps[-1][0]
     usual = elapsed / max(len(steps) - 1, 1)
@@ -151,7 +151,7 @@ def _weakest(methods: Sequence[Method]) -> Method:
 
 
 def moved(old: RingSample, new: RingSample, slots: int, item: ItemType) -> tuple[int, Method]:
-    """How many items were produced between two looks, at least, and how that is known."""
+    """How many items were produced between two samples, at least, and how that is known."""
     if old.made is not None and new.made is not None:
         return (new.made - old.made) % 2**32, Method.INDEX
     step = (new.in_ - old.in_) % slots
@@ -164,8 +164,8 @@ def moved(old: RingSample, new: RingSample, slots: int, item: ItemType) -> tuple
         grown = (new.newest[0] - old.newest[0]) % 2 ** (8 * item.size)
         if grown < 2 ** (8 * item.size - 1) and grown % slots == step:
             return grown, Method.SEQUENCE
-        # It counts, and not from one end to the other: a counter that starts anew can
-        # write the same values into the same slots, so that nothing seems to have changed.
+        # Consecutive, but the numbers do not fit the step: a counter that starts again can write
+        # the same values into the same slots, so that nothing seems to have changed.
         return step, Method.LOWER_BOUND
     if old.data is None or new.data is None or restarts(old.newest) or restarts(new.newest):
         return step, Method.LOWER_BOUND
@@ -179,15 +179,15 @@ def moved(old: RingSample, new: RingSample, slots: int, item: ItemType) -> tuple
         for n in range(slots)
         if n not in passed and n != new.in_
     }
-    # Slots that kept their values prove that no turn went by, if a turn would have shown:
-    # several different values cannot all have been written again by chance.
+    # Slots that kept several different values exclude a full turn: it would have had to write
+    # the same values again, by chance.
     if kept >= DIFFERENT and len(values) >= DIFFERENT:
         return step, Method.INDEX
     return step, Method.LOWER_BOUND
 
 
 def consecutive(newest: tuple[int, ...] | None) -> bool:
-    """Whether the newest items count up by one; three at least, or it could be chance."""
+    """Whether the newest items count up by one. With fewer than three it could be chance."""
     return (
         newest is not None
         and len(newest) >= 3
@@ -196,9 +196,9 @@ def consecutive(newest: tuple[int, ...] | None) -> bool:
 
 
 def restarts(newest: tuple[int, ...] | None) -> bool:
-    """Whether the newest items count up by one but for one place, where they start anew.
+    """Whether the newest items count up by one but for one place, where they start again.
 
-    Such a payload repeats, and a turn of the ring can write what stood there already.
+    Such items repeat, and a full turn can write the values that the slots had before.
     """
     if newest is None or len(newest) < 3:
         return False

@@ -1,8 +1,8 @@
-"""Who moved the ring, told by who ran. Pure, but for `RoleInference`, which remembers.
+"""The roles of foreign processes, inferred from which process ran while an index moved.
 
-A process that never has to wait for a permit never shows its role by what it waits on: beside
-a full ring a slow consumer only sleeps and takes. But an index that has moved was moved by
-somebody who ran meanwhile; where only one process that can have done it ran, it did.
+A process that never waits for a permit does not show its role by its waits: a slow consumer of
+a full ring only sleeps and takes. But an index that moved was moved by a process that ran
+meanwhile. Where a single process that could have moved it ran, that process moved it.
 """
 
 from collections import Counter
@@ -13,16 +13,15 @@ from typing import Final
 from shmtui.shm.protocol import Role
 
 RunStamp = bytes | None
-"""What the kernel counts of a process's turns on a processor; it changes with each, and is None
-where that cannot be told."""
+"""Bytes that change each time a process runs; None where that is not known."""
 
 ENOUGH: Final = 2
-"""Deeds of one kind, and none of the other, from which on a process has a role."""
+"""Moves of one index, and none of the other, after which a process has a role."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContextSwitchSample:
-    """One look: the run_stamps of everybody who maps the ring, the indices, and the run_stamps again."""
+    """The run stamps of all processes that map the ring, the indices, and the run stamps again."""
 
     before: Mapping[int, RunStamp]
     in_: int | None
@@ -33,9 +32,9 @@ class ContextSwitchSample:
 def movers(
     last: ContextSwitchSample, now: ContextSwitchSample, roles: Mapping[int, Role]
 ) -> tuple[tuple[int, Role], ...]:
-    """Who of those without a role moved ``in``, as a producer does, or ``out``, as a consumer.
+    """Which processes without a role moved ``in``, as a producer does, or ``out``, as a consumer.
 
-    Whoever ran at some time between the looks can have done it, unless its role is another.
+    Every process that ran between the samples could have moved it, unless its role is another.
 
     >>> last = ContextSwitchSample({1: b"5", 2: b"8"}, 3, 0, {1: b"5", 2: b"8"})
     >>> now = ContextSwitchSample({1: b"6", 2: b"8"}, 3, 1, {1: b"6", 2: b"8"})
@@ -44,10 +43,10 @@ def movers(
     >>> movers(last, ContextSwitchSample(now.before, 3, 1, {1: b"6", 2: b"9"}), {2: Role.CONSUMER})
     ()
     """
-    everybody = last.before.keys() | now.after.keys()
+    present = last.before.keys() | now.after.keys()
     ran = [
         pid
-        for pid in everybody
+        for pid in present
         if now.after.get(pid) is None or last.before.get(pid) != now.after[pid]
     ]
     found = []
@@ -64,22 +63,22 @@ def movers(
 
 
 class RoleInference:
-    """Learns roles from deeds, look by look."""
+    """Learns roles from moves, sample by sample."""
 
     def __init__(self) -> None:
         self._last: ContextSwitchSample | None = None
         self._moves: Counter[tuple[int, Role]] = Counter()
 
     def forget(self) -> None:
-        """Let nothing be concluded across a gap in what was seen."""
+        """Conclude nothing across a gap between samples."""
         self._last = None
 
     def add(self, now: ContextSwitchSample, roles: Mapping[int, Role]) -> dict[int, Role]:
-        """Take a look in; returns the roles that have just become plain, by PID."""
+        """Take in a sample; returns the roles that have just become known, by PID."""
         last, self._last = self._last, now
         if last is None:
             return {}
-        for pid, _ in self._moves.keys() - {(p, r) for p in roles for r in Role}:
+        for pid, _role in self._moves.keys() - {(p, r) for p in roles for r in Role}:
             for role in Role:
                 self._moves.pop((pid, role), None)
         done = movers(last, now, roles)

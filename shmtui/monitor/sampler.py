@@ -1,6 +1,5 @@
 """The sampler: reads one segment and makes a snapshot of it, again and again. Read only."""
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,35 +10,34 @@ from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.control_reader import in_flight, permits_held, totals
 from shmtui.monitor.open_segment import OpenSegment
-from shmtui.monitor.ring_reader import RingReader, RingState
+from shmtui.monitor.ring_reader import RingReader
+from shmtui.monitor.snapshot_parts import (
+    counted_throughput,
+    file_access,
+    layout_info,
+    ring_occupancy,
+    segment_info,
+)
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
-from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.identity import alive
 from shmtui.shm.control_format import Flags, control_name
 from shmtui.shm.control_records import ControlHeader
 from shmtui.shm.layout import Layout
-from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.ring import checksum_of
 from shmtui.shm.segment import SHM_DIR, FileIdentity
-from shmtui.shm.segment_reader import SegmentStatus, user_name
+from shmtui.shm.segment_reader import SegmentStatus
 from shmtui.snapshot import (
     Audit,
     Health,
     LayoutInfo,
     LayoutSource,
-    Method,
     Offsets,
-    Origin,
     Process,
-    SegmentInfo,
     SemaphoreState,
     Snapshot,
     Throughput,
-    occupancy,
 )
 
-STALE_NS: Final = 3_000_000_000
-"""Rates in a control block that are older than this are not used."""
 DIAGNOSE_NS: Final = 200_000_000
 """How often the findings are worked out; samples between keep the last ones."""
 FOLLOW_NS: Final = 1_000_000_000
@@ -192,16 +190,16 @@ class Sampler:
         header, ring, records = reading.header, reading.ring, reading.records
         table.infer_roles(run_stamps, ring.in_, ring.out)
         processes = table.read(
-            records, now_ns, _access(status), reading.states or {}, thorough=thorough
+            records, now_ns, file_access(status), reading.states or {}, thorough=thorough
         )
         known = reading.states is not None and segment.counted and header is not None
         items, room = permits_held(records) if known else (None, None)
-        full = _occupancy(layout, ring, items, room)
+        full = ring_occupancy(layout, ring, items, room)
         return Snapshot(
             time=self._clock.time(),
             monotonic_ns=now_ns,
-            segment=self._segment_info(status),
-            layout=self._layout_info(layout),
+            segment=segment_info(self._name, status, read_only=self._read_only),
+            layout=layout_info(self._segment.resolved, layout),
             in_=ring.in_,
             out=ring.out,
             occupancy=full,
@@ -228,9 +226,9 @@ class Sampler:
         return Snapshot(
             time=self._clock.time(),
             monotonic_ns=now_ns,
-            segment=self._segment_info(status),
+            segment=segment_info(self._name, status, read_only=self._read_only),
             layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", candidates),
-            processes=table.read((), now_ns, _access(status)),
+            processes=table.read((), now_ns, file_access(status)),
             limits=self._limits(),
             unseen=table.unseen.may_take_part,
             waits_hidden=table.waits_hidden,
@@ -278,80 +276,9 @@ class Sampler:
             return None
         return max(self._clock.time() - header.created_ns / 1e9, 0.0)
 
-    def _segment_info(self, status: SegmentStatus) -> SegmentInfo:
-        return SegmentInfo(
-            name=self._name,
-            size=status.size,
-            inode=status.identity.inode,
-            mode=status.mode,
-            owner=user_name(status.uid),
-            unlinked=status.unlinked,
-            replaced=status.replaced,
-            read_only=self._read_only,
-        )
-
-    def _layout_info(self, layout: Layout) -> LayoutInfo:
-        resolved = self._segment.resolved
-        return LayoutInfo(
-            source=resolved.source,
-            slots=layout.slots,
-            item_type=layout.item.name,
-            item_size=layout.item.size,
-            offsets=Offsets(
-                layout.data, layout.in_, layout.out, layout.mutex, layout.empty, layout.full
-            ),
-            semaphores=layout.kind,
-            candidates=resolved.candidate_options,
-            by_convention=resolved.by_convention,
-            libc=layout.libc,
-            index_size=layout.index_size,
-            assumptions=(*resolved.assumptions, *resolved.disputes),
-            disputed=bool(resolved.disputes),
-            origin=resolved.origin,
-            index_segment=layout.index_segment,
-        )
-
     def resident_sum(self, count: int) -> int:
         """The checksum of ``count`` items from ``out`` on; meaningful once nothing moves."""
         snapshot, ring = self.sample(), self._segment.ring
         if snapshot.out is None or ring is None:
             return 0
         return sum(map(checksum_of, ring.resident(snapshot.out, count))) & _MASK
-
-
-def _access(status: SegmentStatus) -> FileAccess:
-    return FileAccess(status.uid, status.gid, status.mode)
-
-
-def _occupancy(
-    layout: Layout,
-    ring: RingState,
-    items: tuple[int, int] | None,
-    room: tuple[int, int] | None,
-) -> int | None:
-    if ring.in_ is None or ring.out is None:
-        return None
-    empty, full = ring.value(SemaphoreRole.EMPTY), ring.value(SemaphoreRole.FULL)
-    return occupancy(layout.slots, ring.in_, ring.out, empty, full, items, room, layout.index_size)
-
-
-def counted_throughput(
-    header: ControlHeader, processes: Sequence[Process], now_ns: int
-) -> Throughput:
-    """Both rates from the workers' own counters, exact while nobody else takes part."""
-    produced = _summed(processes, Role.PRODUCER)
-    consumed = _summed(processes, Role.CONSUMER)
-    if header.published_ns and 0 <= now_ns - header.published_ns < STALE_NS:
-        produced = _finite(header.produced_per_s) if produced is None else produced
-        consumed = _finite(header.consumed_per_s) if consumed is None else consumed
-    return Throughput(produced, consumed, Method.COUNTERS)
-
-
-def _summed(processes: Sequence[Process], role: Role) -> float | None:
-    rates = [p.rate for p in processes if p.role is role and p.origin is Origin.WORKER]
-    known = [rate for rate in rates if rate is not None]
-    return sum(known) if len(known) == len(rates) else None
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -6,7 +6,7 @@ is root's own, and the assumption is named. So are the processes of users that m
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -129,15 +129,17 @@ class UnseenProcesses:
         self.now = NOBODY_UNSEEN
         """As of the last update."""
 
-    def update(self, unreadable: frozenset[int], file: FileAccess, *, again: bool) -> None:
-        """Classify the ``unreadable`` PIDs; ``again``: read credentials anew that are known."""
-        if again:
-            self._credentials.clear()
-            self._unlisted = self._own_user != ROOT and proc_hides_others()
+    def update(self, unreadable: frozenset[int], refused: Set[int], file: FileAccess) -> None:
+        """Classify the ``unreadable`` PIDs. The credentials of the ``refused`` are read again:
+        their PIDs may be other processes' by now.
+        """
+        self._unlisted = self._own_user != ROOT and proc_hides_others()
         if not unreadable and not self._unlisted:
             self.now = NOBODY_UNSEEN
             return
-        for pid in unreadable - self._credentials.keys():
+        for pid in self._credentials.keys() - unreadable:
+            del self._credentials[pid]
+        for pid in (unreadable - self._credentials.keys()) | refused:
             self._credentials[pid] = credentials_of(pid)
         found = [(pid, self._credentials[pid]) for pid in unreadable]
         self.now = classify(found, file, unlisted=self._unlisted, own_user=self._own_user)

@@ -44,15 +44,34 @@ def parse_maps(lines: list[bytes], identity: FileIdentity) -> tuple[Mapping, ...
     >>> parse_maps([line], FileIdentity(0x1b, 42))
     (Mapping(start=32512, end=32640, offset=4096),)
     """
-    device = identity.device
-    key = b" %02x:%02x %d " % (os.major(device), os.minor(device), identity.inode)
+    device, inode = _device(identity.device), b"%d" % identity.inode
+    key = b" %s %s " % (device, inode)
     found = []
     for line in lines:
         if key in line:
-            addresses, _permissions, offset, *_ = line.split(maxsplit=5)
-            start, end = addresses.split(b"-")
-            found.append(Mapping(int(start, 16), int(end, 16), int(offset, 16)))
+            addresses, _permissions, offset, its_device, its_inode, *_path = line.split(maxsplit=5)
+            # The path may hold the key too: a file can have any name.
+            if (its_device, its_inode) == (device, inode):
+                start, end = addresses.split(b"-")
+                found.append(Mapping(int(start, 16), int(end, 16), int(offset, 16)))
     return tuple(found)
+
+
+def mapped_inodes(lines: list[bytes], device: int) -> set[int]:
+    r"""The inodes of a device's files that the lines of a maps file show.
+
+    >>> sorted(mapped_inodes([b"1-2 rw-s 0 00:1b 42 /a", b"2-3 rw-s 0 00:1c 7 /b 00:1b 8 "], 0x1b))
+    [42]
+    """
+    text = _device(device)
+    key = b" %s " % text
+    fields = (line.split(maxsplit=5) for line in lines if key in line)
+    return {int(found[4]) for found in fields if found[3] == text}
+
+
+def _device(device: int) -> bytes:
+    """A device as maps files write it."""
+    return b"%02x:%02x" % (os.major(device), os.minor(device))
 
 
 def mappers(identity: FileIdentity) -> dict[int, tuple[Mapping, ...]]:
@@ -77,14 +96,12 @@ def map_lines(pid: int) -> list[bytes] | None:
 
 
 def named_semaphores_of(pid: int, folder: str) -> tuple[str, ...]:
-    """The named semaphores in ``folder`` that ``pid`` has open, by the names that they have now.
+    """The named semaphores in ``folder`` that ``pid`` maps, by the names that they have now.
 
-    The name in its maps is of no use: libc makes a semaphore under another name and links
-    it to its own, so that its creator seems to map a deleted file. The inode tells.
+    The inode tells, and not the path in the maps file: the C library makes a semaphore under a
+    name of its own and links it to the final one, so its creator seems to map a deleted file.
     """
-    device = Path(folder).stat().st_dev
-    key = b" %02x:%02x " % (os.major(device), os.minor(device))
-    mapped = {int(line.split(maxsplit=5)[4]) for line in map_lines(pid) or () if key in line}
+    mapped = mapped_inodes(map_lines(pid) or [], Path(folder).stat().st_dev)
     names = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -115,6 +132,8 @@ class MapperWatch:
         self._age: dict[int, int] = {}
         self._scans = 0
         self._unreadable: set[int] = set()
+        self.refused: set[int] = set()
+        """Those of the unreadable whose maps the last scan tried to read."""
 
     @property
     def maps(self) -> dict[int, tuple[Mapping, ...]]:
@@ -132,6 +151,7 @@ class MapperWatch:
         ``but``: PIDs that are left out, since it is known otherwise whether they map the file.
         """
         self._scans += 1
+        self.refused.clear()
         present = set(processes()) - but
         self._unreadable &= present
         for gone in self._age.keys() - present:
@@ -148,6 +168,7 @@ class MapperWatch:
         maps = mappings(pid, self._identity)
         if maps is None:
             self._unreadable.add(pid)
+            self.refused.add(pid)
         else:
             self._unreadable.discard(pid)
         if maps:

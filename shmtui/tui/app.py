@@ -1,200 +1,305 @@
-"""The dashboard: what its keys do.
+"""The Textual application: its life, its keys as actions, its dialogs.
 
-It ends by ``q``, by a signal or with its terminal, each with the code that a shell
-expects, and raises nothing on the way.
+It owns a `Dashboard` (what is watched), a `MainScreen` (what is drawn) and `Dialogs`. It ends
+by ``q``, by a signal or with its terminal, each with the exit code that a shell expects.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
-from typing import ClassVar
+import functools
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual.app import SystemCommand
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from shmtui.i18n import _
-from shmtui.shm.faults import Fault
-from shmtui.shm.protocol import Role
-from shmtui.tui.desk import Desk
-from shmtui.tui.keys import CHANGING_ACTIONS, NEEDS, available, bindings
-from shmtui.tui.text import inert
-from shmtui.tui.widgets import EventsPanel, ProcessesPanel
-from shmtui.tui.worker_commands import Aim, Complaint
+from shmtui.i18n import _, speak_plainly
+from shmtui.sanitize import inert
+from shmtui.tui import tty
+from shmtui.tui.dashboard import Dashboard
+from shmtui.tui.dialogs import Dialogs
+from shmtui.tui.glyphs import choose
+from shmtui.tui.keys import bindings, why_off
+from shmtui.tui.main_screen import SLOW_HZ, MainScreen
+from shmtui.tui.textual_private import frame_queue
+from shmtui.tui.themes import adopt_theme
+from shmtui.tui.worker_actions import WorkerActions
+
+if TYPE_CHECKING:
+    from textual.actions import ActionParseResult
+    from textual.dom import DOMNode
+
+    from shmtui.lessons.lesson import Lesson
+    from shmtui.session.opener import Attachment, SegmentOpener
+    from shmtui.tui.widgets.events import EventsPanel
+    from shmtui.tui.widgets.processes import ProcessesPanel
+
+BACKGROUND_HZ: Final = 2.0
+"""How often a run is sampled while another segment is on the screen."""
+_TOAST_SECONDS: Final = 4.0
+"""For how long a message to the user stays."""
 
 
-class DashboardApp(Desk, inherit_bindings=False):
-    """Every key of the table, as an action."""
+class DashboardApp(App[int], inherit_bindings=False):
+    """The dashboard on ``attachment``.
 
+    Without one it opens with the list of segments, or with the layouts of ``choice`` (a name
+    and the ``--layout`` options that fit it), and ends where none is chosen.
+    """
+
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    TITLE = "shmtui"
+    ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
-    def action_freeze(self) -> None:
-        """Hold the display, or let it go on."""
-        self._view = replace(self._view, frozen=not self._view.frozen)
-        if self._view.frozen:
-            self._show()
-        else:
-            self._look_soon()
+    def __init__(
+        self,
+        attachment: "Attachment | None",
+        *,
+        refresh_hz: float = 10.0,
+        ascii_only: bool = False,
+        opener: "SegmentOpener | None" = None,
+        choice: tuple[str, tuple[str, ...]] | None = None,
+        lesson: "Lesson | None" = None,
+    ) -> None:
+        # Read before Textual reads it. Only with ANSI colours does Textual send no colour at all.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        self.early_signal: Callable[[], int | None] | None = None
+        """Asked when the handlers are in place: a signal that came before them, to end by."""
+        glyphs = choose(ascii_only)
+        self.dashboard = Dashboard(
+            glyphs, refresh_hz, attachment, opener, has_lesson=lesson is not None
+        )
+        self.main = MainScreen(self.dashboard.view, lesson)
+        self._dialogs = Dialogs(self)
+        self._worker_actions = WorkerActions(
+            self.dashboard, self.main, self._dialogs, self.refresh_now, self.tell
+        )
+        self._signals = tty.EndingSignals(self.leave)
+        self._choice = choice
+        self._frames = 0
+        self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
+        self._background_every = max(1, round(refresh_hz / BACKGROUND_HZ))
+        self._audit_shown: object = None
+        self.last_message = ""
+        """The last message to the user."""
+        self._message_time = 0.0
+        self._leaving = False
+        self.set_class(glyphs.ascii_only, "-ascii-only")
+        if glyphs.ascii_only:
+            speak_plainly()
+        adopt_theme(self)
 
-    # Orders.
+    # Life.
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No action without what it needs; in read-only mode none that changes anything."""
-        del parameters
-        if self._steering is None and action in CHANGING_ACTIONS:
-            return False
-        return NEEDS.get(action) not in self._view.lacks
+    def get_default_screen(self) -> MainScreen:
+        """The screen of the panels."""
+        return self.main
 
-    def _aim(self) -> Aim:
-        # A worker that has just been started is in the events before it is in the table.
-        self._look_soon()
-        return self._helm.aim(self._table.chosen) if self._helm is not None else Aim("")
+    def compose(self) -> ComposeResult:
+        """The panels."""
+        yield from self.main.widgets()
 
-    def _answer(self, complaint: Complaint) -> None:
-        if complaint is not None:
-            self._say(complaint)
-        self._look_soon()
+    def on_mount(self) -> None:
+        """Sample before the first frame, then at each interval."""
+        self._signals.listen()
+        if self.early_signal is not None and (early := self.early_signal()) is not None:
+            self.call_next(self.leave, 128 + early)
+        # What the terminal showed meanwhile is not what Textual drew last.
+        self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))
+        self.dashboard.start()
+        self.dashboard.sample()
+        self.main.place(self.dashboard.view)
+        self._show()
+        self.set_interval(1 / self.dashboard.view.refresh_hz, self.tick)
+        if self.dashboard.attachment is None and self.dashboard.opener is not None:
+            self._choose_segment(self._choice)
 
-    def _say(self, text: str) -> None:
-        said = inert(text, self._view.glyphs.ascii_only)
-        self.notify(said, severity="warning", timeout=4, markup=False)
+    def on_unmount(self) -> None:
+        """Let go of signals and events."""
+        self._signals.stop()
+        self.dashboard.stop()
 
-    def action_add(self, role: str) -> None:
-        """One more worker."""
-        if self._steering is not None:
-            self._steering.add(Role(role))
-            self._look_soon()
+    def leave(self, code: int) -> None:
+        """End with this exit code; the first one given stays."""
+        if not self._leaving:
+            self._leaving = True
+            tty.drop_frames(frame_queue(self))
+            self.exit(code, return_code=code)
 
-    def action_faster(self) -> None:
-        """One rung up."""
-        if self._helm is not None:
-            self._answer(self._helm.faster(self._aim()))
+    def on_resize(self) -> None:
+        """Find new places."""
+        self.main.resize()
 
-    def action_slower(self) -> None:
-        """One rung down."""
-        if self._helm is not None:
-            self._answer(self._helm.slower(self._aim()))
+    # Frames.
 
-    def action_unthrottle(self) -> None:
-        """No pacing."""
-        if self._helm is not None:
-            self._answer(self._helm.unthrottle(self._aim()))
+    def tick(self) -> None:
+        """One frame: sample and draw. The interval calls it."""
+        if tty.hung_up():
+            self.leave(tty.HUNG_UP)
+        elif not tty.behind(frame_queue(self)):
+            self._frames += 1
+            if self._frames % self._background_every == 0:
+                self.dashboard.sample_background()
+            self.dashboard.sample()
+            self.draw(slow=self._frames % self._slow_every == 0)
 
-    def action_reset_rate(self) -> None:
-        """The rate it started with."""
-        if self._helm is not None:
-            self._answer(self._helm.reset_rate(self._aim()))
+    def refresh_now(self) -> None:
+        """Show what a command did, without waiting for the interval."""
+        self.dashboard.sample()
+        self.draw()
 
-    def action_toggle_pause(self) -> None:
-        """Pause or resume."""
-        if self._helm is not None:
-            self._answer(self._helm.toggle_pause(self._aim()))
+    def draw(self, slow: bool = True) -> None:
+        """Draw the dashboard's view model, unless the display is frozen. A new audit opens."""
+        self._show_new_audit()
+        if not self.dashboard.view.frozen:
+            self._read_bytes()
+            self.main.place(self.dashboard.view)
+            self._show(slow)
 
-    def action_terminate(self) -> None:
-        """End it in good order."""
-        if self._helm is not None:
-            self._answer(self._helm.terminate(self._aim()))
+    def _show(self, slow: bool = True) -> None:
+        """Draw the panels, and request the values that the ring has room for."""
+        view = self.dashboard.view
+        self.main.show(view, slow)
+        self._dialogs.show(view)
+        self.dashboard.want_values(self.main.values_wanted())
 
-    def action_kill(self) -> None:
-        """End it wherever it is; ask first unless it is ours."""
-        helm, aim = self._helm, self._aim()
-        if helm is None:
+    def _read_bytes(self) -> None:
+        size = self.dashboard.view.snapshot.segment.size
+        self.dashboard.read_bytes(self.main.bytes_wanted(size))
+
+    def _show_new_audit(self) -> None:
+        audit = self.dashboard.latest.audit
+        if audit is not None and audit is not self._audit_shown and len(self.screen_stack) == 1:
+            self._dialogs.audit(audit, self.dashboard.view)
+        self._audit_shown = audit
+
+    # Keys that are off.
+
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: "DOMNode | None" = None,
+        namespaces: "Mapping[str, DOMNode] | None" = None,
+    ) -> bool:
+        """Run an action. If the key of this action is off, tell the user why instead."""
+        if isinstance(action, str) and default_namespace in {None, self}:
+            view = self.dashboard.view
+            reason = why_off(action, view.read_only, view.missing)
+            if reason is not None:
+                self.tell(reason)
+                return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def tell(self, text: str) -> None:
+        """Show a message to the user, unless it is shown already."""
+        said = inert(text, self.dashboard.view.glyphs.ascii_only)
+        now = time.monotonic()
+        if said == self.last_message and now - self._message_time < _TOAST_SECONDS:
             return
-        if aim.ours or not aim.others:
-            helm.kill(aim.ours)
-            self._answer(None if aim.ours else helm.terminate(aim))
-            return
+        self.last_message, self._message_time = said, now
+        self.notify(said, severity="warning", timeout=_TOAST_SECONDS, markup=False)
 
-        def kill() -> None:
-            helm.kill(aim.others)
-            self._look_soon()
+    # Actions of the keys.
 
-        self._dialogues.kill(aim.label, self._view, kill)
-
-    def action_step(self) -> None:
-        """The next protocol step."""
-        if self._helm is not None:
-            self._answer(self._helm.step(self._aim()))
-
-    def action_faults(self) -> None:
-        """Choose a mistake for them to make."""
-        helm, aim = self._helm, self._aim()
-        if helm is None:
-            return
-        complaint = helm.cannot_err(aim)
-        if complaint is not None:
-            self._answer(complaint)
-            return
-
-        def make(fault: Fault | None) -> None:
-            if fault is not None:
-                self._answer(helm.set_fault(aim, fault))
-
-        self._dialogues.faults(aim, self._view, make)
-
-    def action_audit(self) -> None:
-        """Compare what went in with what came out."""
-        if self._auditor is not None:
-            self._auditor.begin()
-            self._look_soon()
-
-    def action_repair(self) -> None:
-        """The plan, and its carrying out if the user agrees."""
-        steering, make_repairer = self._steering, self._make_repairer
-        if steering is not None and make_repairer is not None:
-            self._dialogues.repair(make_repairer(), steering, self._view)
-
-    # Screens above, palette, end.
-
-    def action_attach(self) -> None:
-        """Choose another segment."""
-        if self._opener is not None:
-            self._dialogues.attach(self._opener, self._view, self._opened)
-
-    def on_bytes_panel_layouts_wanted(self) -> None:
-        """Choose how to read the bytes on show."""
-        snapshot = self._view.snapshot
-        options = tuple(c.removeprefix("--layout ") for c in snapshot.layout.candidates)
-        if self._opener is not None:
-            name = snapshot.segment.name
-            self._dialogues.layouts(self._opener, name, options, self._view, self._opened)
-
-    def on_bytes_panel_moved(self) -> None:
-        """Read what is in view now, in a frozen display too."""
-        self._view = replace(self._view, window=self._read_window(self._view.snapshot))
-        self._panels["bytes"].show(self._view)
-
-    def action_interpret(self) -> None:
-        """Read the bytes as another type."""
-        if self._bytes is not None:
-            self._bytes.interpret()
-
-    def action_go_to(self) -> None:
-        """Ask for an offset and go there."""
-        panel = self._bytes
-        if panel is not None:
-
-            def go(offset: int | None) -> None:
-                if offset is not None:
-                    panel.go_to(offset)
-
-            self._dialogues.offset(self._view, go)
+    def action_workers(self, name: str) -> None:
+        """Something that changes the workers or the buffer, by its name in `WorkerActions`."""
+        self._worker_actions.run(name)
 
     def action_logs(self) -> None:
         """What the user's programs print."""
-        if self._steering is not None:
-            self._dialogues.logs(self._steering, self._view)
+        if self.dashboard.supervisor is not None:
+            self._dialogs.logs(self.dashboard.supervisor, self.dashboard.view)
 
-    def on_events_panel_opened(self, message: EventsPanel.Opened) -> None:
+    # Other segments.
+
+    def action_attach(self) -> None:
+        """Choose another segment."""
+        self._choose_segment(None)
+
+    def _choose_segment(self, choice: tuple[str, tuple[str, ...]] | None) -> None:
+        """Open the list of segments, or that of the layouts that fit one of them."""
+        if self.dashboard.opener is not None:
+            view = self.dashboard.view
+            self._dialogs.segments(self.dashboard.opener, view, self._go_over, choice)
+
+    def _go_over(self, attachment: "Attachment | None") -> None:
+        """Go over to another segment, or end where there is none to stay with."""
+        if attachment is None:
+            if self.dashboard.attachment is None:
+                self.leave(0)
+            return
+        if self.dashboard.attach(attachment):
+            self.refresh_now()
+            # Only once the panels have their sizes is it known which bytes and values to read.
+            self.call_after_refresh(self.refresh_now)
+
+    # What is on show.
+
+    def action_freeze(self) -> None:
+        """Hold the display, or let it go on."""
+        self.dashboard.toggle_frozen()
+        if self.dashboard.view.frozen:
+            self._show()
+        else:
+            self.refresh_now()
+
+    def action_lesson(self) -> None:
+        """Show the lesson's text, or hide it."""
+        self.main.toggle_lesson()
+
+    def action_maximise(self) -> None:
+        """Maximise the focused panel, or show all again."""
+        self.main.toggle_maximised()
+
+    def action_restore(self) -> None:
+        """Show all panels."""
+        self.main.restore()
+
+    def action_panel(self, name: str) -> None:
+        """Go to a panel."""
+        self.main.go_to_panel(name)
+
+    def action_step_panel(self, by: int) -> None:
+        """Go to the panel after the focused one, or to the one before."""
+        self.main.step_panel(by)
+
+    def action_interpret(self) -> None:
+        """Read the bytes as another type."""
+        if self.main.bytes is not None:
+            self.main.bytes.interpret()
+
+    def action_go_to(self) -> None:
+        """Ask for an offset and go there."""
+        if self.main.bytes is not None:
+            self._dialogs.offset(self.dashboard.view, self.main.bytes.go_to)
+
+    def on_bytes_panel_layouts_wanted(self) -> None:
+        """Choose how to read the bytes on show."""
+        snapshot = self.dashboard.view.snapshot
+        options = tuple(c.removeprefix("--layout ") for c in snapshot.layout.candidates)
+        self._choose_segment((snapshot.segment.name, options))
+
+    def on_bytes_panel_moved(self) -> None:
+        """Read what is in view now, in a frozen display too."""
+        self._read_bytes()
+        self.main.show_bytes(self.dashboard.view)
+
+    def on_events_panel_opened(self, message: "EventsPanel.Opened") -> None:
         """A finding or an event in full."""
-        self._dialogues.detail(message.title, message.text, self._view)
+        self._dialogs.detail(message.title, message.text, self.dashboard.view)
 
-    def on_processes_panel_opened(self, message: ProcessesPanel.Opened) -> None:
+    def on_processes_panel_opened(self, message: "ProcessesPanel.Opened") -> None:
         """A process in full."""
-        self._dialogues.process(message.process, self._view)
+        self._dialogs.process(message.process, self.dashboard.view)
+
+    # Help, palette, end.
 
     def action_help(self) -> None:
         """All keys."""
-        self._dialogues.help(self._view)
+        self._dialogs.help(self.dashboard.view)
 
     def action_leave(self, code: int) -> None:
         """Quit."""
@@ -203,32 +308,15 @@ class DashboardApp(Desk, inherit_bindings=False):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: what the keys do, from the same table, and what has no key."""
         del screen
-        for key in available(self._view.read_only, self._view.lacks):
-            if key.action != "command_palette":
-                keys = _("Key: {key}").format(key=key.shown)
-                yield SystemCommand(_(key.help), keys, self._runner(key.action))
+        for title, text, action in self._dialogs.commands(self.dashboard.view):
+            yield SystemCommand(title, text, functools.partial(self.run_action, action))
         yield SystemCommand(_("Theme"), _("Choose other colours"), self.action_change_theme)
         yield SystemCommand(_("Screenshot"), _("Save this screen as SVG"), self.deliver_screenshot)
 
     def action_command_palette(self) -> None:
-        """The palette, which asks in the reader's language."""
-        from shmtui.tui.screens.commands import Commands  # noqa: PLC0415 - opens rarely
-
-        if not isinstance(self.screen, Commands):
-            asks = _("Search for commands") + self._view.glyphs.ellipsis
-            self.push_screen(Commands(placeholder=asks, id="--command-palette"))
+        """The palette, which asks in the user's language."""
+        self._dialogs.palette(self.dashboard.view)
 
     def search_themes(self) -> None:
         """The themes, to choose one."""
-        from textual.theme import ThemeProvider  # noqa: PLC0415
-
-        from shmtui.tui.screens.commands import Commands  # noqa: PLC0415
-
-        asks = _("Search for themes") + self._view.glyphs.ellipsis
-        self.push_screen(Commands(providers=[ThemeProvider], placeholder=asks))
-
-    def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
-        async def run() -> None:
-            await self.run_action(action)
-
-        return run
+        self._dialogs.themes(self.dashboard.view)

@@ -1,22 +1,23 @@
-"""Numbers as people read them. Pure.
+"""Numbers in the form in which they are shown. Pure.
 
-None is unknown and never looks like a number; zero is zero.
+None is unknown, and never looks like a number.
 """
 
 import math
 import time
 
 from shmtui.i18n import N_, _
+from shmtui.sanitize import inert
+from shmtui.shm.protocol import format_rate as exact_rate
 from shmtui.shm.value import value_text
 from shmtui.snapshot import Method, SlotValue
 from shmtui.tui.glyphs import UNICODE, Glyphs
-from shmtui.tui.text import inert
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 
 
 def format_count(count: int | None, glyphs: Glyphs = UNICODE) -> str:
-    """A whole number with its thousands apart; from a billion on, four digits and a prefix.
+    """A whole number with its thousands apart; from a billion on with a prefix.
 
     >>> format_count(0), format_count(1204331), format_count(None), format_count(12_340_000_000)
     ('0', '1 204 331', '—', '12.34 G')
@@ -32,7 +33,7 @@ def format_count(count: int | None, glyphs: Glyphs = UNICODE) -> str:
 
 
 def format_rate(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
-    """Items per second in as many digits as mean something.
+    """A measured rate, in the digits that matter.
 
     >>> [format_rate(r) for r in (None, 0.0, 0.5, 4.25, 42.04, 4998.4, 1_234_567.0, math.inf)]
     ['—', '0', '0.50', '4.2', '42', '4 998', '1.23 M', 'max']
@@ -54,16 +55,15 @@ def format_rate(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
 
 
 def format_target(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
-    """A rate that somebody set: its digits are exact.
+    """A rate that was set, in all its digits, with the thousands apart.
 
-    >>> [format_target(r) for r in (None, 0.1, 5.0, 2500.0, math.inf)]
-    ['—', '0.1', '5', '2 500', 'max']
+    >>> [format_target(r) for r in (None, 0.1, 5.0, 2500.0, 1234.5678, math.inf)]
+    ['—', '0.1', '5', '2 500', '1 234.5678', 'max']
     """
-    if rate is None or math.isinf(rate) or math.isnan(rate):
-        return format_rate(rate, glyphs)
-    if rate == int(rate):
-        return format_count(int(rate), glyphs)
-    return f"{rate:.3g}"
+    if rate is None or math.isnan(rate):
+        return glyphs.dash
+    whole, point, digits = exact_rate(rate).partition(".")
+    return f"{int(whole):,}".replace(",", " ") + point + digits if whole.isdecimal() else whole
 
 
 def format_axis(value: float) -> str:
@@ -83,8 +83,8 @@ _SLOWEST = 0.001
 
 
 def nice_ceiling(value: float) -> float:
-    """The smallest of 1, 2, 4, 5, 8 times a power of ten which is not below ``value``, and not
-    below the slowest rate that there is.
+    """The smallest 1, 2, 4, 5 or 8 times a power of ten that is not below ``value``, nor below
+    the slowest rate of a worker.
 
     >>> [nice_ceiling(v) for v in (0, 1e-300, 0.3, 1, 3, 7.9, 2100, 8001)]
     [1.0, 0.001, 0.4, 1.0, 4.0, 8.0, 4000.0, 10000.0]
@@ -138,7 +138,7 @@ def format_date(epoch: float) -> str:
 
 
 def format_wait(seconds: float | None) -> str:
-    """How long something has waited; nothing for the first second, which is no news.
+    """How long something has waited; empty for the first second.
 
     >>> format_wait(None), format_wait(0.4), format_wait(3.6), format_wait(190)
     ('', '', '3 s', '3 min')
@@ -149,7 +149,7 @@ def format_wait(seconds: float | None) -> str:
 
 
 def format_percent(part: int, whole: int) -> str:
-    """A share that says 0 % only for nothing and 100 % only for all of it.
+    """A share in per cent: 0 % only for no part, and 100 % only for the whole.
 
     >>> format_percent(3, 5), format_percent(1, 10_000), format_percent(9_999, 10_000)
     ('60 %', '<1 %', '>99 %')
@@ -163,7 +163,7 @@ def format_percent(part: int, whole: int) -> str:
 
 
 def format_value(value: SlotValue, ascii_only: bool = False) -> str:
-    r"""What a slot holds, in as few characters as tell it.
+    r"""The value of a slot, in short.
 
     >>> format_value(41), format_value(0.1 + 0.2), format_value(None), format_value("a\n")
     ('41', '0.3', '?', 'a␊')
@@ -186,7 +186,7 @@ _METHODS = {
 
 
 def method_words(method: Method) -> str:
-    """How a figure is known.
+    """How a rate was measured.
 
     >>> method_words(Method.COUNTERS), method_words(Method.LOWER_BOUND)
     ('exact', 'at least')
@@ -195,10 +195,9 @@ def method_words(method: Method) -> str:
 
 
 def known_rate(rate: float | None, method: Method, glyphs: Glyphs = UNICODE) -> str:
-    """A rate as far as its method vouches for it.
+    """A measured rate, by how it was measured.
 
-    A lower bound is never a plain number, and an unknown rate no number at all; that it is
-    at least 0 says nothing.
+    A lower bound is marked, and an unknown rate is not a number. A lower bound of 0 is unknown.
 
     >>> known_rate(12.0, Method.COUNTERS), known_rate(12.0, Method.LOWER_BOUND)
     ('12', '≥ 12')

@@ -13,7 +13,7 @@ from shmtui.snapshot import ProcessState
 class Glyphs:
     """Every character outside ASCII which a panel may draw. Each is one cell wide.
 
-    There are two tables and no equal ones, so what is drawn can be kept by them.
+    Tables are compared by identity, so that drawn lines can be cached by them.
     """
 
     ascii_only: bool
@@ -56,7 +56,7 @@ class Glyphs:
     severities: Mapping[Severity, str]
 
     def __repr__(self) -> str:
-        """Its name: the table itself tells nobody anything."""
+        """Its name; the whole table would be unreadable."""
         return "ASCII" if self.ascii_only else "UNICODE"
 
 

@@ -1,74 +1,109 @@
-"""Every key of the dashboard, once: bindings, key bar, help and palette are made from this. Pure."""
+"""The table of keys. Bindings, key bar, help and palette are made from it. Pure."""
 
 from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from shmtui.i18n import N_
+from shmtui.i18n import N_, _
 from shmtui.tui.glyphs import Glyphs
 
-OPENER, PROGRAMS, BYTES = "a way to other segments", "programs of the user's", "bytes on show"
-LESSON = "a lesson"
-"""What keys can need; a view names those that it lacks."""
+OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
+"""What keys can need. A view model names those that are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key, what it does, and how it is spoken of."""
+    """A key, its action, and its texts."""
 
     keys: str
     """As Textual names them, separated by commas."""
     shown: str
-    """As people know it, in ASCII."""
+    """As the key bar and the help write it, in ASCII."""
     action: str
     label: str
-    """One word for the key bar; empty keeps it out of there."""
+    """One word for the key bar; empty: not in the key bar."""
     help: str
     changes: bool = False
-    """Whether it changes anything outside the dashboard: off and not shown in read-only mode."""
+    """Whether it changes workers or the buffer: then it is off in a read-only dashboard."""
     priority: bool = False
-    """Whether it works above a dialogue too."""
+    """Whether it works while a dialog is open too."""
     rank: int = 0
-    """The lower, the longer it stays in a key bar that runs out of room."""
+    """The keys of the highest rank leave a narrow key bar first."""
     needs: str = ""
-    """What there has to be for it to do anything: `OPENER`, `PROGRAMS`, `BYTES` or `LESSON`."""
+    """What it needs: `OPENER`, `PROGRAMS`, `BYTES` or `LESSON`; empty: nothing."""
 
 
 KEYS: tuple[Key, ...] = (
-    Key("p", "p", "add('producer')", N_("Producer"), N_("Add a producer"), True, rank=2),
-    Key("c", "c", "add('consumer')", N_("Consumer"), N_("Add a consumer"), True, rank=2),
+    Key("p", "p", "workers('add_producer')", N_("Producer"), N_("Add a producer"), True, rank=2),
+    Key("c", "c", "workers('add_consumer')", N_("Consumer"), N_("Add a consumer"), True, rank=2),
     Key(
         "plus,equals_sign,right",
         "+",
-        "faster",
+        "workers('faster')",
         N_("Faster"),
         N_("Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max"),
         True,
         rank=1,
     ),
     Key(
-        "minus,left", "-", "slower", N_("Slower"), N_("Slower, along the same steps"), True, rank=1
+        "minus,left",
+        "-",
+        "workers('slower')",
+        N_("Slower"),
+        N_("Slower, along the same steps"),
+        True,
+        rank=1,
     ),
-    Key("m", "m", "unthrottle", N_("Max"), N_("Unthrottled: as fast as it can"), True, rank=6),
-    Key("0", "0", "reset_rate", N_("Reset"), N_("Back to its starting rate"), True, rank=8),
-    Key("space", "space", "toggle_pause", N_("Pause"), N_("Pause, or resume"), True, rank=3),
+    Key(
+        "m",
+        "m",
+        "workers('unthrottle')",
+        N_("Max"),
+        N_("Unthrottled: as fast as it can"),
+        True,
+        rank=6,
+    ),
+    Key(
+        "0",
+        "0",
+        "workers('reset_rate')",
+        N_("Reset"),
+        N_("Back to its starting rate"),
+        True,
+        rank=8,
+    ),
+    Key(
+        "space",
+        "space",
+        "workers('toggle_pause')",
+        N_("Pause"),
+        N_("Pause, or resume"),
+        True,
+        rank=3,
+    ),
     Key(
         "t",
         "t",
-        "terminate",
+        "workers('terminate')",
         N_("End"),
         N_("Terminate: it ends after its critical section"),
         True,
         rank=5,
     ),
-    Key("K", "K", "kill", N_("Kill"), N_("Kill: it ends wherever it is"), True, rank=7),
+    Key("K", "K", "workers('kill')", N_("Kill"), N_("Kill: it ends wherever it is"), True, rank=7),
     Key(
-        "s", "s", "step", N_("Step"), N_("Step: one protocol step; space lets it run"), True, rank=4
+        "s",
+        "s",
+        "workers('step')",
+        N_("Step"),
+        N_("Step: one protocol step; space lets it run"),
+        True,
+        rank=4,
     ),
     Key(
         "x",
         "x",
-        "faults",
+        "workers('faults')",
         N_("Faults"),
         N_("Faults: a mistake to make, and what to expect"),
         True,
@@ -77,13 +112,21 @@ KEYS: tuple[Key, ...] = (
     Key(
         "v",
         "v",
-        "audit",
+        "workers('audit')",
         N_("Audit"),
-        N_("Audit: bring to rest, and count what is lost"),
+        N_("Audit: hold the workers, and count lost items"),
         True,
         rank=4,
     ),
-    Key("r", "r", "repair", N_("Repair"), N_("Repair: the plan first, then it asks"), True, rank=3),
+    Key(
+        "r",
+        "r",
+        "workers('repair')",
+        N_("Repair"),
+        N_("Repair: shows the plan, then asks"),
+        True,
+        rank=3,
+    ),
     Key(
         "i", "i", "interpret", N_("Type"), N_("Read the bytes as another type"), rank=3, needs=BYTES
     ),
@@ -109,8 +152,8 @@ KEYS: tuple[Key, ...] = (
     Key("3", "3", "panel('throughput')", "", N_("Go to the throughput")),
     Key("4", "4", "panel('processes')", "", N_("Go to the processes")),
     Key("5", "5", "panel('events')", "", N_("Go to the events")),
-    Key("tab", "tab", "next_panel", "", N_("Next panel")),
-    Key("shift+tab", "shift+tab", "previous_panel", "", N_("Previous panel")),
+    Key("tab", "tab", "step_panel(1)", "", N_("Next panel")),
+    Key("shift+tab", "shift+tab", "step_panel(-1)", "", N_("Previous panel")),
     Key(
         "question_mark,h,f1",
         "?",
@@ -134,11 +177,11 @@ KEYS: tuple[Key, ...] = (
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
     ("up down", N_("Choose a row; a group stands for all of its processes")),
-    ("enter", N_("All of a process; of a finding its evidence and remedy")),
+    ("enter", N_("A process in full, or the evidence and remedy of a finding")),
     ("pgup pgdn", N_("A page at a time")),
     ("home end", N_("First row, last row")),
 )
-"""What the table itself answers to, for the help screen."""
+"""The keys of the process table, for the help screen."""
 
 MOUSE: tuple[tuple[str, str], ...] = (
     (N_("click"), N_("Choose a row, go to a panel, or press a key of the bar")),
@@ -148,24 +191,54 @@ MOUSE: tuple[tuple[str, str], ...] = (
 
 
 def bindings() -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
-    """The table as Textual takes it."""
+    """The table as bindings of Textual."""
     return [
         Binding(key.keys, key.action, key.label or key.help, show=False, priority=key.priority)
         for key in KEYS
     ]
 
 
-def available(read_only: bool, lacks: frozenset[str] = frozenset()) -> tuple[Key, ...]:
-    """The keys that do something here, where there is none of what is in ``lacks``."""
-    return tuple(key for key in KEYS if not (read_only and key.changes) and key.needs not in lacks)
+def available(read_only: bool, missing: frozenset[str] = frozenset()) -> tuple[Key, ...]:
+    """The keys that are on, where what is in ``missing`` is not there."""
+    return tuple(
+        key for key in KEYS if not (read_only and key.changes) and key.needs not in missing
+    )
 
 
-CHANGING_ACTIONS = frozenset(key.action.partition("(")[0] for key in KEYS if key.changes)
-NEEDS = {key.action.partition("(")[0]: key.needs for key in KEYS if key.needs}
+_KEY_OF = {key.action: key for key in KEYS}
+_WHY_MISSING = {
+    OPENER: N_("{key}: this dashboard has no way to other segments"),
+    PROGRAMS: N_(
+        "{key}: no program of yours runs here; shmtui run --producer CMD or --consumer CMD "
+        "starts one"
+    ),
+    BYTES: N_("{key} works where bytes are shown; here a ring is shown"),
+    LESSON: N_("{key}: there is no lesson here; shmtui lab lists them"),
+}
+
+
+def why_off(action: str, read_only: bool, missing: frozenset[str] = frozenset()) -> str | None:
+    """Why the key of an action does nothing here, and what to do about it; None where it works.
+
+    >>> why_off("workers('kill')", read_only=True)
+    'K changes something, and this dashboard is read-only: shmtui attach --write allows it'
+    >>> why_off("workers('add_producer')", read_only=False) is None
+    True
+    """
+    key = _KEY_OF.get(action)
+    if key is None:
+        return None
+    if read_only and key.changes:
+        text = _(
+            "{key} changes something, and this dashboard is read-only: shmtui attach --write "
+            "allows it"
+        )
+        return text.format(key=key.shown)
+    return _(_WHY_MISSING[key.needs]).format(key=key.shown) if key.needs in missing else None
 
 
 def shown_key(key: Key, glyphs: Glyphs) -> str:
-    """The key as the bar writes it.
+    """The key as the key bar writes it.
 
     >>> from shmtui.tui.glyphs import ASCII, UNICODE
     >>> [shown_key(k, UNICODE) for k in KEYS if k.label in ("Pause", "Menu")]

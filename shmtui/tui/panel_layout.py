@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 PANELS = ("ring", "semaphores", "throughput", "processes", "events")
-"""As the data flows; the keys 1 to 5 jump to them in this order."""
+"""In the order of the data flow, and of the keys 1 to 5."""
 
 RAW_PANELS = ("bytes", "processes", "events")
-"""What is on show where there is no ring to show; the bytes answer to the keys 1 to 3."""
+"""The panels of a segment without a ring. The keys 1 to 3 go to the bytes."""
 
 TITLE, KEY_BAR, LESSON = "title", "keys", "lesson"
 
@@ -18,7 +18,7 @@ SIDE_BY_SIDE = 72
 """Columns from which ring and semaphores share a row."""
 
 EVENTS_BESIDE = 170
-"""Columns from which the events stand beside the processes."""
+"""Columns from which the events are beside the processes."""
 
 SEMAPHORES_MOST = 70
 PROCESSES_ENOUGH = 128
@@ -95,7 +95,7 @@ def beside_lesson(
 
 
 def _place_raw(boxes: dict[str, Box], width: int, body: int, rows: int) -> None:
-    """The bytes take what processes and events leave."""
+    """The bytes get what processes and events leave."""
     events = 0 if body < 14 else max(3, min(6, body // 6))
     table = 0 if body < 8 else max(4, min(rows + 3, body // 3))
     heights = {"bytes": body - table - events, "processes": table, "events": events}
@@ -155,14 +155,14 @@ def _place_narrow(boxes: dict[str, Box], width: int, body: int) -> None:
     """All panels under each other, as many as there is room for."""
     heights: dict[str, int] = {}
     left = body
-    for name, least, _ in _NARROW:
+    for name, least, _most in _NARROW:
         if left >= least:
             heights[name] = least
             left -= least
     if not heights:
         boxes["ring"] = Box(0, 1, width, body)
         return
-    for name, _, most in _NARROW:
+    for name, _least, most in _NARROW:
         if name in heights and name != "processes":
             wish = min(left, most - heights[name], 2)
             heights[name] += wish

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from shmtui.i18n import N_
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import LayoutSource, Origin, Process, ProcessState, Snapshot
+from shmtui.snapshot import LayoutSource, Origin, Process, Snapshot
 
-Key = str | int
-"""What a choice clings to: a group's name, or a PID."""
+RowKey = str | int
+"""What the cursor follows: the name of a group, or a PID."""
 
 PRODUCERS, CONSUMERS = N_("producers"), N_("consumers")
 OTHERS, EVERYONE = N_("others"), N_("processes")
@@ -16,7 +16,7 @@ OTHERS, EVERYONE = N_("others"), N_("processes")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A heading that stands for all the processes under it."""
+    """A heading for the processes under it; a key on it applies to all of them."""
 
     key: str
     role: Role
@@ -25,17 +25,17 @@ class Group:
     @property
     def alive(self) -> tuple[Process, ...]:
         """The members that have not ended."""
-        return tuple(p for p in self.members if p.state is not ProcessState.ENDED)
+        return tuple(p for p in self.members if p.alive)
 
     @property
     def rate(self) -> float | None:
-        """What the living do together; None where none of them is known."""
+        """The sum over the members that have not ended; None where no rate is known."""
         known = [p.rate for p in self.alive if p.rate is not None]
         return sum(known) if known else None
 
     @property
     def items(self) -> int | None:
-        """Items of all members, the ended included; None where none is known."""
+        """The sum over all members, the ended ones included; None where none is known."""
         known = [p.items for p in self.members if p.items is not None]
         return sum(known) if known else None
 
@@ -48,7 +48,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A process under its group; ``last`` of it or not."""
+    """A process under its group."""
 
     process: Process
     last: bool
@@ -63,9 +63,9 @@ Row = Group | Member
 
 
 def table_rows(snapshot: Snapshot) -> tuple[Row, ...]:
-    """Producers and consumers with their headings always, others only where there are any.
+    """Producers and consumers with their headings, then other processes if there are any.
 
-    Bytes of no known layout have no sides: all processes stand under one heading.
+    Without a known layout nobody is a producer or consumer: all are under one heading.
     """
     if snapshot.segment.name and snapshot.layout.source is LayoutSource.RAW:
         return _under_headings([Group(EVERYONE, Role.UNKNOWN, snapshot.processes)])
@@ -90,21 +90,20 @@ def _under_headings(groups: Iterable[Group]) -> tuple[Row, ...]:
 
 
 def without_workers(rows: tuple[Row, ...]) -> bool:
-    """Whether there are processes, and none keeps a record of what it does."""
+    """Whether there are processes, and no worker of shmtui among them."""
     origins = [row.process.origin for row in rows if isinstance(row, Member)]
     return bool(origins) and Origin.WORKER not in origins
 
 
-def index_of(rows: tuple[Row, ...], key: Key | None) -> int | None:
-    """Where the row with this key stands."""
+def index_of(rows: tuple[Row, ...], key: RowKey | None) -> int | None:
+    """The number of the row with this key."""
     return next((at for at, row in enumerate(rows) if row.key == key), None)
 
 
-def follow(rows: tuple[Row, ...], key: Key | None, last_index: int) -> int:
-    """The chosen row after an update: the same key, else whatever moved into its place.
+def follow(rows: tuple[Row, ...], key: RowKey | None, last_index: int) -> int:
+    """The chosen row after an update: the one with this key, else the one at the same place.
 
-    A process that ends must not hand its keys to an unrelated one far away, so
-    the choice stays where the eye is.
+    When the chosen process is gone, the cursor does not jump to another end of the table.
     """
     found = index_of(rows, key)
     if found is not None:
@@ -113,7 +112,7 @@ def follow(rows: tuple[Row, ...], key: Key | None, last_index: int) -> int:
 
 
 def scroll_to(first: int, chosen: int, visible: int, total: int) -> int:
-    """The first row in view so that the chosen one is in view and no row is wasted.
+    """The first row in view, so that the chosen one is in view and the view is filled.
 
     >>> scroll_to(0, 7, 5, 20), scroll_to(6, 3, 5, 20), scroll_to(18, 19, 5, 20)
     (3, 3, 15)

@@ -1,14 +1,13 @@
 """Throughput over the last minute, in buckets of fixed length.
 
-The one mutable record of the dashboard. It holds ``SPAN`` seconds in
-``BUCKETS`` buckets, whatever the refresh rate and however long it runs, and a bucket
-keeps its place in time: the graph moves, and never shimmers.
+`SPAN` seconds are kept in `BUCKETS` buckets, at any refresh rate and however long it runs. A
+bucket keeps its place in time, so a part of the graph looks the same while it moves left.
 """
 
 from dataclasses import dataclass
 
 SPAN = 60.0
-"""Seconds on the graph."""
+"""Seconds that the graph shows."""
 
 BUCKETS = 480
 """Eight a second: two to a dot of the widest graph that shows them all apart."""
@@ -28,20 +27,20 @@ Pair = tuple[float, float] | None
 """Produced and consumed per second; None where neither is known."""
 
 
-class History:
+class RateHistory:
     """A ring of buckets, each the mean of the samples that fell into it."""
 
     def __init__(self) -> None:
-        self._buckets = [_Bucket() for _ in range(BUCKETS)]
+        self._buckets = [_Bucket() for _number in range(BUCKETS)]
         self.version = 0
-        """Rises with each bucket begun, for whoever draws only when the graph moved."""
+        """Rises with each new bucket. The graph is drawn again only then."""
         self._newest = -1
         self._past: dict[int, Pair] = {}
-        """Means of columns that are over, by number; of as many columns as were asked for last."""
+        """Means of past columns by their number, for the number of columns that was drawn last."""
         self._columns = 0
 
     def add(self, monotonic_ns: int, produced: float | None, consumed: float | None) -> None:
-        """Take one sample in. A sample that knows neither rate leaves a gap."""
+        """Add one sample. A sample without both rates leaves a gap."""
         number = monotonic_ns // _BUCKET_NS
         if number != self._newest:
             self._newest = max(self._newest, number)
@@ -57,12 +56,11 @@ class History:
         bucket.consumed += ((consumed or 0.0) - bucket.consumed) / bucket.samples
 
     def series(self, columns: int, group: int = 1) -> tuple[Pair, ...]:
-        """The last ``SPAN`` seconds as ``columns`` means, the oldest first.
+        """The last `SPAN` seconds as ``columns`` means, the oldest first.
 
-        Columns are cut at whole multiples of their own length and leave on the
-        left ``group`` at a time (a braille cell holds two), so what a cell shows stays
-        the same while it travels. The newest of a group may lie in the future
-        and is None until then.
+        Columns begin at multiples of their own length, and leave on the left ``group`` at a time
+        (a braille cell holds two), so a cell keeps its content while it moves. The newest of a
+        group may be in the future, and is None until then.
         """
         if columns <= 0 or self._newest < 0:
             return (None,) * max(0, columns)
@@ -98,7 +96,7 @@ class History:
         )
 
     def peak(self) -> tuple[float, float]:
-        """The highest bucket of either side in the last ``SPAN`` seconds."""
+        """The highest bucket of produced and of consumed in the last `SPAN` seconds."""
         oldest = self._newest - BUCKETS
         live = [b for b in self._buckets if b.number > oldest and b.samples]
         return (

@@ -1,8 +1,7 @@
-"""A row of a panel as data: spans of text, each with the role that its colour comes from. Pure.
+"""A row of a panel as data: spans of text, each with the name of its style. Pure.
 
-The drawing modules return these; a panel only looks the roles up in the
-stylesheet. So each text can be tested as a value, and no drawing function
-knows a colour.
+The drawing modules return lines of spans. A panel looks the styles up in the style sheet. So each
+text can be tested as a value, and no drawing function knows a colour.
 """
 
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 from shmtui.tui.text import cells, clip
 
-ROLES = (
+STYLES = (
     "text",
     "strong",
     "muted",
@@ -38,14 +37,14 @@ ROLES = (
     "key",
     "banner",
 )
-"""What a span can be. Each is the component class ``role--ROLE`` in app.tcss."""
+"""What a span can be. Each is the component class ``style--ROLE`` in app.tcss."""
 
 
 class Span(NamedTuple):
-    """Text in one role. The text is inert already."""
+    """Text in one style. The text has been made inert."""
 
     text: str
-    role: str = "text"
+    style: str = "text"
 
 
 Line = tuple[Span, ...]
@@ -55,7 +54,7 @@ def line(*spans: Span | tuple[str, str] | str) -> Line:
     """A line of these spans; empty ones are left out.
 
     >>> line("a", ("b", "muted"), "")
-    (Span(text='a', role='text'), Span(text='b', role='muted'))
+    (Span(text='a', style='text'), Span(text='b', style='muted'))
     """
     made = [
         s if isinstance(s, Span) else Span(s) if isinstance(s, str) else Span(*s) for s in spans
@@ -70,7 +69,7 @@ def plain(spans: Iterable[Span]) -> str:
 
 def width_of(spans: Iterable[Span]) -> int:
     """Cells that the line takes."""
-    return sum([cells(text) for text, _ in spans])
+    return sum([cells(text) for text, _style in spans])
 
 
 def clip_line(spans: Line, width: int, ellipsis: str = "…") -> Line:
@@ -91,7 +90,7 @@ def clip_line(spans: Line, width: int, ellipsis: str = "…") -> Line:
             room -= taken
             continue
         more = "" if last else " "
-        out.append(Span(clip(span.text + more, room, ellipsis), span.role))
+        out.append(Span(clip(span.text + more, room, ellipsis), span.style))
         break
     return line(*out)
 
@@ -121,54 +120,56 @@ def spread(left: Line, right: Line, width: int, ellipsis: str = "…") -> Line:
 
 
 OWN_BACKGROUND = frozenset({"brand", "banner", "fresh"})
-"""Roles that stand on a colour of their own."""
+"""Styles that have a background of their own."""
 
 _SHOWS_BLANKS = OWN_BACKGROUND | {"title-focus"}
-"""Roles whose background or attributes differ, so that their blanks are seen."""
+"""Styles whose background or attributes differ, so that their blanks are seen."""
 
 
 def join_blanks(spans: Iterable[Span]) -> list[Span]:
-    """The same cells in fewer spans: a blank looks alike in nearly every role.
+    """The same cells in fewer spans: a blank looks the same in nearly every style.
 
     Each span costs the terminal an escape sequence of some forty bytes.
 
     >>> join_blanks(line(("a", "good"), "  ", ("b", "good"), ("c", "bad")))
-    [Span(text='a  b', role='good'), Span(text='c', role='bad')]
+    [Span(text='a  b', style='good'), Span(text='c', style='bad')]
     """
     out: list[Span] = []
     for span in spans:
         if out:
-            text, role = out[-1]
-            plain_both = role not in _SHOWS_BLANKS and span.role not in _SHOWS_BLANKS
-            if span.role == role or (plain_both and span.text.isspace()):
-                out[-1] = Span(text + span.text, role)
+            text, style = out[-1]
+            plain_both = style not in _SHOWS_BLANKS and span.style not in _SHOWS_BLANKS
+            if span.style == style or (plain_both and span.text.isspace()):
+                out[-1] = Span(text + span.text, style)
                 continue
         out.append(span)
     return out
 
 
 class Canvas:
-    """One row of cells that marks are put on one after the other; later ones overwrite.
+    """One row of cells to write on; later text replaces earlier text.
 
-    Takes characters one cell wide only; whoever draws on it knows its glyphs.
+    Each character has to be one cell wide.
     """
 
-    def __init__(self, width: int, fill: str = " ", role: str = "text") -> None:
-        self._cells = [(fill, role)] * width
+    def __init__(self, width: int, fill: str = " ", style: str = "text") -> None:
+        self._cells = [(fill, style)] * width
 
-    def put(self, x: int, text: str, role: str = "text") -> None:
+    def put(self, x: int, text: str, style: str = "text") -> None:
         """Write ``text`` from cell ``x`` on; what falls outside is lost."""
         for at, char in enumerate(text, x):
             if 0 <= at < len(self._cells):
-                self._cells[at] = (char, role)
+                self._cells[at] = (char, style)
 
     def line(self) -> Line:
-        """The row as spans, neighbours of one role joined."""
+        """The row as spans, neighbours of one style joined."""
         out: list[Span] = []
         start = 0
         cells = self._cells
         for end in range(1, len(cells) + 1):
             if end == len(cells) or cells[end][1] != cells[start][1]:
-                out.append(Span("".join(char for char, _ in cells[start:end]), cells[start][1]))
+                out.append(
+                    Span("".join(char for char, _style in cells[start:end]), cells[start][1])
+                )
                 start = end
         return tuple(out)

@@ -1,8 +1,7 @@
-"""What a snapshot says at a glance, while no finding says more. Pure, but for ``Steady``.
+"""The status of a buffer in one word, and how its permits add up. Pure, but for `Debounced`.
 
-A sample is not atomic: one that disagrees with its neighbours is a look at
-a moment in between, not a fact. So a word or a doubt reaches the screen only
-when several samples agree.
+A sample is not atomic: it may be taken in the middle of a change. So a new word, or a doubt,
+reaches the screen only when several samples agree.
 """
 
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from shmtui.snapshot import Health, LayoutSource, Method, Snapshot, Status, word
 T = TypeVar("T")
 
 AGREEING = 4
-"""Samples that must agree before a change of verdict is shown."""
+"""Samples in a row that must agree before a new status is shown."""
 
 
-class Flow(StrEnum):
+class Activity(StrEnum):
     """What the buffer is doing."""
 
     FLOWING = "flowing"
@@ -30,90 +29,90 @@ class Flow(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A word for the title line, and the role that colours it."""
+class StatusWord:
+    """A word for the title line, and its style."""
 
     word: str
-    role: str
+    style: str
 
 
-def nothing() -> Verdict:
-    """What is said while nothing is looked at."""
-    return Verdict(_("nothing open"), "muted")
+def nothing() -> StatusWord:
+    """The status while nothing is attached."""
+    return StatusWord(_("nothing open"), "muted")
 
 
-def flow(snapshot: Snapshot) -> Flow:
-    """Full and empty come first, since they say who waits; then whether anything moves."""
+def flow(snapshot: Snapshot) -> Activity:
+    """Full or empty first, since that tells which side waits; else whether items move."""
     slots = snapshot.layout.slots
     if slots > 0 and snapshot.occupancy is not None:
         if snapshot.occupancy >= slots:
-            return Flow.FULL
+            return Activity.FULL
         if snapshot.occupancy <= 0:
-            return Flow.EMPTY
+            return Activity.EMPTY
     rates = snapshot.throughput
     if rates.method is Method.UNKNOWN:
-        return Flow.UNKNOWN
+        return Activity.UNKNOWN
     known = [r for r in (rates.produced_per_s, rates.consumed_per_s) if r is not None]
     if any(rate > 0 for rate in known):
-        return Flow.FLOWING
-    return Flow.IDLE if known else Flow.UNKNOWN
+        return Activity.FLOWING
+    return Activity.IDLE if known else Activity.UNKNOWN
 
 
-_FLOW_ROLES = {
-    Flow.FLOWING: "good",
-    Flow.FULL: "warn",
-    Flow.EMPTY: "consumer",
-    Flow.IDLE: "muted",
-    Flow.UNKNOWN: "muted",
+_ACTIVITY_STYLES = {
+    Activity.FLOWING: "good",
+    Activity.FULL: "warn",
+    Activity.EMPTY: "consumer",
+    Activity.IDLE: "muted",
+    Activity.UNKNOWN: "muted",
 }
 
-_FLOW_WORDS = {
-    Flow.FLOWING: N_("flowing"),
-    Flow.FULL: N_("full"),
-    Flow.EMPTY: N_("empty"),
-    Flow.IDLE: N_("idle"),
-    Flow.UNKNOWN: N_("unknown"),
+_ACTIVITY_WORDS = {
+    Activity.FLOWING: N_("flowing"),
+    Activity.FULL: N_("full"),
+    Activity.EMPTY: N_("empty"),
+    Activity.IDLE: N_("idle"),
+    Activity.UNKNOWN: N_("unknown"),
 }
 
 
-def verdict(snapshot: Snapshot) -> Verdict:
-    """Health where it has been judged, else the flow.
+def status_word(snapshot: Snapshot) -> StatusWord:
+    """Health where it has been judged, else the activity.
 
     >>> from shmtui.snapshot import EMPTY
-    >>> verdict(EMPTY).word
+    >>> status_word(EMPTY).word
     'nothing open'
     """
     if not snapshot.segment.name:
         return nothing()
-    judged = judgement(snapshot.health)
+    judged = health_word(snapshot.health)
     if judged is not None:
         return judged
     if snapshot.layout.source is LayoutSource.RAW:
-        # Whether bytes of no known layout are well cannot be told.
-        return Verdict(_("raw bytes"), "muted")
+        # Without a layout there is no health to judge.
+        return StatusWord(_("raw bytes"), "muted")
     seen = flow(snapshot)
-    return Verdict(_(_FLOW_WORDS[seen]), _FLOW_ROLES[seen])
+    return StatusWord(_(_ACTIVITY_WORDS[seen]), _ACTIVITY_STYLES[seen])
 
 
-def judgement(health: Health) -> Verdict | None:
+def health_word(health: Health) -> StatusWord | None:
     """Health in a few words; None where it has not been judged.
 
-    >>> judgement(Health(Status.OK)), judgement(Health(Status.CRITICAL)).word
-    (Verdict(word='healthy', role='good'), 'critical')
+    >>> health_word(Health(Status.OK)), health_word(Health(Status.CRITICAL)).word
+    (StatusWord(word='healthy', style='good'), 'critical')
     """
     if health.status is Status.OK:
-        return Verdict(_("healthy"), "good")
+        return StatusWord(_("healthy"), "good")
     codes = [f.code for f in health.findings if f.severity is health.status]
     if health.status is Status.CRITICAL:
         more = f" +{len(health.findings) - 1}" if len(health.findings) > 1 else ""
-        return Verdict(
+        return StatusWord(
             f"{word(health.status)}: {codes[0]}{more}" if codes else word(health.status), "bad"
         )
     if health.status is Status.WARNING:
         if len(codes) > 1:
             text = ngettext("{count} warning", "{count} warnings", len(codes))
-            return Verdict(text.format(count=len(codes)), "warn")
-        return Verdict(": ".join((word(health.status), *codes)), "warn")
+            return StatusWord(text.format(count=len(codes)), "warn")
+        return StatusWord(": ".join((word(health.status), *codes)), "warn")
     return None
 
 
@@ -146,8 +145,8 @@ class Permits:
 def permits(snapshot: Snapshot) -> Permits:
     """Add the permits up.
 
-    Every permit is in ``empty``, in ``full``, or with a process between its
-    wait and its post. Where holders are unknown only the excess is a contradiction.
+    Every permit is in ``empty``, in ``full``, or held by a process between its wait and its post.
+    Where the holders are not known, only more permits than slots are a contradiction.
     """
     empty_state = snapshot.semaphores.get(SemaphoreRole.EMPTY)
     full_state = snapshot.semaphores.get(SemaphoreRole.FULL)
@@ -163,7 +162,7 @@ def permits(snapshot: Snapshot) -> Permits:
     return Permits(empty, full, in_flight, slots, balance)
 
 
-class Steady(Generic[T]):
+class Debounced(Generic[T]):
     """The last value that held for ``AGREEING`` samples in a row."""
 
     def __init__(self) -> None:
@@ -171,8 +170,8 @@ class Steady(Generic[T]):
         self._candidate: T | None = None
         self._seen = 0
 
-    def feed(self, value: T) -> T:
-        """Take one sample in; the first counts at once."""
+    def update(self, value: T) -> T:
+        """Add one sample; the first is taken at once."""
         self._seen = self._seen + 1 if value == self._candidate else 1
         self._candidate = value
         if self.value is None or self._seen >= AGREEING:

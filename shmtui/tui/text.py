@@ -1,80 +1,15 @@
-"""Text from elsewhere, made harmless, and cut to a number of terminal cells. Pure.
-
-Names of processes and segments, and whatever a dying child wrote to its
-stderr, are hostile until proven otherwise: they may hold escape sequences,
-newlines, bidirectional controls or undecodable bytes. ``inert`` is the one gate;
-nothing from outside reaches a cell without it. Nothing here parses markup, and
-no widget of ours hands text to anything which does.
-"""
-
-import unicodedata
-from functools import lru_cache
+"""Text in a number of terminal cells: counted, cut, padded and wrapped. Pure."""
 
 from rich.cells import cell_len, chop_cells
 
-REPLACEMENT = "\ufffd"
-"""Stands for a character that has no business in a cell."""
-
-_HIDDEN = frozenset({"Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that draw nothing, reorder what stands beside them, or cannot be encoded."""
-
-_MAX_MARKS = 2
-"""Combining marks let through in a row; more only serve to draw over other rows."""
-
-_IN_ASCII = {"×": "x", "…": "...", "→": "->", "·": "|", "—": "-", "≥": ">=", "≤": "<="}
-"""What our own sentences use beyond ASCII, spelt in it."""
-
-_LONGEST = 512
-"""Characters looked at; no panel is wider, and a hostile name may be megabytes."""
-
-
-@lru_cache(maxsize=2048)
-def inert(text: str, ascii_only: bool = False) -> str:
-    r"""Text in which every character draws itself and nothing else.
-
-    Control characters become their pictures (``^[`` in ASCII), whatever is
-    invisible or reorders its neighbours becomes U+FFFD (``?`` in ASCII).
-
-    >>> inert("a\x1b[31mb\n")
-    'a␛[31mb␊'
-    >>> inert("\x1b]0;x\x07", ascii_only=True)
-    '^[]0;x^G'
-    >>> inert("abc\u202edef\udc80"), inert("naïve", ascii_only=True)
-    ('abc�def�', 'na?ve')
-    """
-    if text.isascii() and text.isprintable() and len(text) <= _LONGEST:
-        return text
-    out: list[str] = []
-    marks = 0
-    for char in unicodedata.normalize("NFC", text[:_LONGEST]):
-        marks = marks + 1 if unicodedata.combining(char) else 0
-        out.append(_inert_character(char, ascii_only, marks > _MAX_MARKS))
-    return "".join(out)
-
-
-def _inert_character(char: str, ascii_only: bool, surplus_mark: bool) -> str:
-    code = ord(char)
-    if code < 0x20 or code == 0x7F:
-        if ascii_only:
-            return "^" + chr(code ^ 0x40)
-        return "␡" if code == 0x7F else chr(0x2400 + code)
-    if code < 0x7F:
-        return char
-    if ascii_only:
-        return _IN_ASCII.get(char, "?")
-    category = unicodedata.category(char)
-    hidden = category in _HIDDEN or category == "Cc" or 0xFE00 <= code <= 0xFE0F or surplus_mark
-    if hidden or (category in {"Mn", "Me"} and not unicodedata.combining(char)):
-        return REPLACEMENT
-    return char
-
 
 def cells(text: str) -> int:
-    """Cells that the text takes; what is plain ASCII, as most is, needs no table.
+    """Cells that the text takes.
 
     >>> cells("abc"), cells("日本")
     (3, 4)
     """
+    # Most text is ASCII, and needs no table of widths.
     return len(text) if text.isascii() else cell_len(text)
 
 
@@ -116,3 +51,36 @@ def fit(text: str, width: int, align: str = "<", ellipsis: str = "…") -> str:
     if align == "^":
         return " " * (gap // 2) + text + " " * (gap - gap // 2)
     return text + " " * gap
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most ``width`` cells; a word that is longer is cut.
+
+    >>> wrap("mutex is held by PID 412", 10)
+    ['mutex is', 'held by', 'PID 412']
+    >>> wrap("", 10), wrap("abcdefgh", 3), wrap("日本語", 4)
+    ([''], ['abc', 'def', 'gh'], ['日本', '語'])
+    """
+    width = max(2, width)
+    lines: list[str] = []
+    current = ""
+    for word in text.split(" "):
+        joined = f"{current} {word}" if current else word
+        if cells(joined) <= width:
+            current = joined
+            continue
+        if current:
+            lines.append(current)
+        *whole, current = _pieces(word, width)
+        lines += whole
+    return [*lines, current] if current or not lines else lines
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """The word in pieces that fit."""
+    pieces = [""]
+    for char in word:
+        if cells(pieces[-1] + char) > width:
+            pieces.append("")
+        pieces[-1] += char
+    return pieces

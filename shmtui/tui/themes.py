@@ -1,7 +1,10 @@
-"""The two themes of our own, and which theme a terminal starts with. Pure."""
+"""The two themes of our own, and which theme a terminal starts with."""
 
+import os
 from collections.abc import Mapping
+from typing import Any
 
+from textual.app import App
 from textual.theme import Theme
 
 DARK = Theme(
@@ -64,3 +67,17 @@ def starting_theme(environ: Mapping[str, str], colours: str | None) -> str:
     if "NO_COLOR" in environ or colours in {None, "standard"}:
         return PLAIN
     return environ.get("TEXTUAL_THEME") or DARK.name
+
+
+def adopt_theme(app: App[Any]) -> None:
+    """Have an app that does not run yet start in the right theme.
+
+    Setting ``theme`` once it runs parses every style sheet a second time.
+    """
+    app.register_theme(DARK)
+    app.register_theme(LIGHT)
+    wanted = starting_theme(os.environ, app.console.color_system)
+    if app.get_theme(wanted) is None:
+        wanted = DARK.name
+    app.theme = wanted
+    app.stylesheet.set_variables(app.get_css_variables())

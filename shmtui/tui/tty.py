@@ -1,23 +1,33 @@
-"""Whether the terminal is still there, and whether it keeps up."""
+"""The terminal: whether it is there and keeps up; and the signals that end a program."""
 
+import asyncio
 import contextlib
 import queue
 import select
+import signal
 import sys
 import termios
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
 
-_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+HUNG_UP: Final = 128 + signal.SIGHUP
+"""The exit code after the terminal has gone."""
+_ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+_GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_BACKLOG_MOST: Final = 12
+"""Frames that may wait for the terminal. With more of them nothing new is drawn."""
 
-_BACKLOG_MOST = 12
-"""Frames queued for the terminal before drawing is put off. Textual's queue holds 30, and
-whoever puts a 31st in waits inside the event loop, deaf to signals."""
+Frames = queue.Queue[str | None]
+"""What Textual has drawn and the terminal has not taken."""
+Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
 
 def hung_up() -> bool:
     """Whether standard input was a terminal that has hung up since.
 
-    SIGHUP says so to the session's own processes only; for all others a dead
-    terminal reads as end of file for ever, which Textual takes for "nothing yet".
+    The kernel sends SIGHUP to the processes of the terminal's session only. For all others
+    a dead terminal reads as end of file for ever, which Textual takes for "no input yet".
     """
     stdin = sys.__stdin__
     if stdin is None or stdin.closed:
@@ -25,34 +35,29 @@ def hung_up() -> bool:
     poll = select.poll()
     try:
         poll.register(stdin.fileno(), 0)
-        return any(happened & _GONE for _, happened in poll.poll(0))
+        return any(happened & _GONE for _fd, happened in poll.poll(0))
     except (OSError, ValueError):
         return False
 
 
-def behind(driver: object) -> bool:
+def behind(frames: Frames | None) -> bool:
     """Whether the terminal takes frames more slowly than they are drawn.
 
-    Looks at a queue that Textual keeps to itself; where it is not found the
-    terminal counts as keeping up.
+    False where the queue is not known.
     """
-    frames = _queue(driver)
     return frames is not None and frames.qsize() > _BACKLOG_MOST
 
 
-def let_go(driver: object) -> None:
-    """Make sure that leaving does not wait for a terminal that takes nothing any more.
+def drop_frames(frames: Frames | None) -> None:
+    """Throw away the frames that a stalled or dead terminal has not taken.
 
-    Textual says goodbye through the same queue and joins the thread behind it.
-    Where the terminal is gone that thread is dead, so the queue is given room for all;
-    where it stalls, the frames that nobody will see are thrown away, in the queue and
-    in the kernel.
+    Otherwise the end waits for that terminal: Textual writes its last bytes through the same
+    queue, and joins the thread that empties it.
     """
-    frames = _queue(driver)
     if frames is None:
         return
     gone = hung_up()
-    if not gone and not behind(driver):
+    if not gone and not behind(frames):
         return
     frames.maxsize = 0
     with contextlib.suppress(queue.Empty):
@@ -63,6 +68,23 @@ def let_go(driver: object) -> None:
             termios.tcflush(sys.__stderr__.fileno(), termios.TCOFLUSH)
 
 
-def _queue(driver: object) -> "queue.Queue[str | None] | None":
-    found = getattr(getattr(driver, "_writer_thread", None), "_queue", None)
-    return found if isinstance(found, queue.Queue) else None
+class EndingSignals:
+    """While it listens, SIGTERM, SIGHUP, SIGINT and SIGQUIT call ``leave`` with 128 + signal."""
+
+    def __init__(self, leave: Callable[[int], None]) -> None:
+        self._leave = leave
+        self._before: dict[signal.Signals, Handler] = {}
+
+    def listen(self) -> None:
+        """Take the signals over. Called in the event loop."""
+        loop = asyncio.get_running_loop()
+        self._before = {number: signal.getsignal(number) for number in _ENDING}
+        for number in _ENDING:
+            loop.add_signal_handler(number, self._leave, 128 + number)
+
+    def stop(self) -> None:
+        """Give the signals back to the handlers that had them before. Called in the event loop."""
+        loop = asyncio.get_running_loop()
+        for number, before in self._before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, before)

@@ -1,25 +1,85 @@
-"""What a panel draws from: one snapshot, and the little that outlives a snapshot. Frozen."""
+"""What the panels draw: one snapshot, and the little that outlives a snapshot."""
 
 from dataclasses import dataclass, field
 
 from shmtui.events import Event
 from shmtui.snapshot import EMPTY, LayoutSource, Snapshot
-from shmtui.tui.byte_window import Window
 from shmtui.tui.glyphs import UNICODE, Glyphs
-from shmtui.tui.rate_history import History
-from shmtui.tui.status_line import Verdict, nothing
+from shmtui.tui.rate_history import RateHistory
+from shmtui.tui.status_line import StatusWord, nothing
+
+FADE_NS = (400_000_000, 1_100_000_000, 2_000_000_000)
+"""Until which age a changed byte is fresh, recent, and fading, in nanoseconds."""
+
+FRESH = len(FADE_NS)
+"""The highlight of a byte that has just changed; 0 means no change for two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One frame's worth of facts, handed to each panel in turn."""
+class ByteWindow:
+    """Bytes from ``offset`` on, and the highlight of each."""
+
+    offset: int
+    data: bytes
+    highlight: bytes
+    """As many as ``data``, each from 0 to `FRESH`."""
+
+
+class ChangeHighlight:
+    """Remembers the last window, and when each of its bytes changed."""
+
+    def __init__(self) -> None:
+        self._offset = 0
+        self._data = b""
+        self._changed: dict[int, int] = {}
+        """By offset in the segment: the time of the last change, in ns."""
+
+    def update(self, offset: int, data: bytes, now_ns: int) -> ByteWindow:
+        """The window of these bytes, which were read from ``offset`` on at ``now_ns``."""
+        self._note_changes(offset, data, now_ns)
+        self._offset, self._data = offset, data
+        end = offset + len(data)
+        self._changed = {
+            at: then
+            for at, then in self._changed.items()
+            if offset <= at < end and now_ns - then < FADE_NS[-1]
+        }
+        highlight = bytearray(len(data))
+        for at, then in self._changed.items():
+            highlight[at - offset] = highlight_after(now_ns - then)
+        return ByteWindow(offset, data, bytes(highlight))
+
+    def _note_changes(self, offset: int, data: bytes, now_ns: int) -> None:
+        start = max(offset, self._offset)
+        stop = min(offset + len(data), self._offset + len(self._data))
+        before = self._data[start - self._offset : stop - self._offset]
+        after = data[start - offset : stop - offset]
+        if start >= stop or before == after:
+            return
+        for at, (old, new) in enumerate(zip(before, after, strict=True), start):
+            if old != new:
+                self._changed[at] = now_ns
+
+
+def highlight_after(age_ns: int) -> int:
+    """The highlight of a byte that changed so long ago.
+
+    >>> [highlight_after(round(s * 1e9)) for s in (0, 0.5, 1.5, 2.5)]
+    [3, 2, 1, 0]
+    """
+    return sum(age_ns < limit for limit in FADE_NS)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewModel:
+    """All that one frame is drawn from."""
 
     snapshot: Snapshot = EMPTY
     glyphs: Glyphs = UNICODE
-    history: History = field(default_factory=History)
-    """Shared between frames; panels read it only."""
+    history: RateHistory = field(default_factory=RateHistory)
+    """Shared between frames. Panels only read it."""
     history_version: int = 0
-    verdict: Verdict = field(default_factory=nothing)
+    status_word: StatusWord = field(default_factory=nothing)
     balance_settled: bool = False
     """Whether the last samples agree on how the permits add up."""
     events: tuple[Event, ...] = ()
@@ -27,9 +87,9 @@ class View:
     read_only: bool = False
     frozen: bool = False
     refresh_hz: float = 10.0
-    lacks: frozenset[str] = frozenset()
-    """What keys could need and there is none of; see `shmtui.tui.keys`."""
-    window: Window | None = None
+    missing: frozenset[str] = frozenset()
+    """What keys need and is not there; see `shmtui.tui.keys`."""
+    window: ByteWindow | None = None
     """The bytes in view, where the segment is shown raw."""
 
     @property

@@ -1,168 +1,222 @@
-"""From a chosen row to orders for workers. Knows ``Steering`` and no screen.
+"""From a chosen row to commands for its processes. Knows no screen.
 
-An order that cannot be given comes back as a sentence for the user, never as
-silence: a key that does nothing teaches that the program is broken.
+A command that cannot be given comes back as a sentence for the user: a key that does nothing
+and says nothing looks broken.
 """
 
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from shmtui.i18n import _
+from shmtui.procfs.identity import start_time
+from shmtui.procfs.process import started_at
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import UNTHROTTLED, faster, slower
 from shmtui.snapshot import Origin, Process, ProcessState
-from shmtui.tui.ports import Steering
 from shmtui.tui.process_rows import Group, Row
 
-_HELD = {ProcessState.PAUSED, ProcessState.STEPPING}
+if TYPE_CHECKING:
+    from shmtui.workers.supervisor import Supervisor
 
-Complaint = str | None
-"""Why nothing was ordered; None where something was."""
+_HELD: Final = {ProcessState.PAUSED, ProcessState.STEPPING}
+_SAME_START: Final = 1.0
+"""Seconds by which two readings of one start time may differ, if the clock was set between."""
+
+Reason = str | None
+"""Why a command was not given; None where it was."""
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """The live processes that a key applies to: ours to steer, and not ours."""
+class Targets:
+    """The live processes that a key applies to."""
 
     label: str
+    """What the row is called; empty where no row is chosen."""
     ours: tuple[Process, ...] = ()
+    """Our workers, and the programs that we started."""
     others: tuple[Process, ...] = ()
 
 
-def aim_at(row: Row | None, owns: Callable[[int], bool]) -> Aim:
+def targets_of(row: Row | None, owns: Callable[[int], bool]) -> Targets:
     """All live processes of a row; a group stands for its members."""
     if row is None:
-        return Aim("")
+        return Targets("")
     if isinstance(row, Group):
         label, members = _(row.key), row.alive
     else:
         process = row.process
-        label = f"{process.name} ({process.pid})"
-        members = (process,) if process.state is not ProcessState.ENDED else ()
+        label = named(process)
+        members = (process,) if process.alive else ()
     ours = tuple(p for p in members if owns(p.pid))
-    return Aim(label, ours, tuple(p for p in members if p not in ours))
+    return Targets(label, ours, tuple(p for p in members if p not in ours))
 
 
-class Helm:
-    """Gives orders through ``Steering`` to everything that is aimed at."""
+def named(process: Process) -> str:
+    """A process as messages call it.
 
-    def __init__(self, steering: Steering) -> None:
-        self._steering = steering
+    >>> from shmtui.shm.protocol import Role
+    >>> named(Process(412, "produtor", Role.PRODUCER, ProcessState.RUNNING))
+    'produtor (412)'
+    """
+    return f"{process.name} ({process.pid})"
 
-    def aim(self, row: Row | None) -> Aim:
-        """What a row stands for, as ownership is now."""
-        return aim_at(row, self._steering.owns)
 
-    def faster(self, aim: Aim) -> Complaint:
-        """Each one rung up from its own rate."""
-        return self._change_rate(aim, faster)
+class WorkerCommands:
+    """Commands to the workers of one supervisor. Each returns why it was not given."""
 
-    def slower(self, aim: Aim) -> Complaint:
-        """Each one rung down from its own rate."""
-        return self._change_rate(aim, slower)
+    def __init__(self, supervisor: "Supervisor") -> None:
+        self._supervisor = supervisor
 
-    def unthrottle(self, aim: Aim) -> Complaint:
+    def faster(self, targets: Targets) -> Reason:
+        """One rung up for each, from its own rate."""
+        return self._change_rate(targets, faster)
+
+    def slower(self, targets: Targets) -> Reason:
+        """One rung down for each, from its own rate."""
+        return self._change_rate(targets, slower)
+
+    def unthrottle(self, targets: Targets) -> Reason:
         """As fast as they can."""
-        return self._change_rate(aim, lambda _rate: UNTHROTTLED)
+        return self._change_rate(targets, lambda _rate: UNTHROTTLED)
 
-    def reset_rate(self, aim: Aim) -> Complaint:
-        """Back to where each started."""
-        paced, complaint = self._paced(aim)
+    def reset_rate(self, targets: Targets) -> Reason:
+        """Back to the rate that each started with."""
+        paced, reason = _paced(targets)
         for process in paced:
-            self._steering.reset_rate(process.pid)
-        return complaint
+            self._supervisor.orders.reset_rate(process.pid)
+        return reason
 
-    def toggle_pause(self, aim: Aim) -> Complaint:
-        """Pause all unless all are paused already; then resume all."""
-        if complaint := _nobody(aim):
-            return complaint
-        waking = all(p.state in _HELD for p in aim.ours)
-        for process in aim.ours:
-            if waking:
-                self._steering.resume(process.pid)
+    def toggle_pause(self, targets: Targets) -> Reason:
+        """Pause all; where all are paused already, resume all."""
+        if reason := _not_ours(targets):
+            return reason
+        resume = all(p.state in _HELD for p in targets.ours)
+        for process in targets.ours:
+            if resume:
+                self._supervisor.orders.resume(process.pid)
             elif process.state not in _HELD:
-                self._steering.pause(process.pid)
+                self._supervisor.orders.pause(process.pid)
         return None
 
-    def step(self, aim: Aim) -> Complaint:
-        """Each one protocol step on; one that runs stops before its next."""
-        if complaint := _nobody(aim):
-            return complaint
-        if complaint := _own_program(aim, _("goes its own way: only our workers can be stepped")):
-            return complaint
-        for process in _workers(aim):
-            self._steering.step(process.pid)
-        stuck = [p for p in _workers(aim) if p.state is ProcessState.BLOCKED]
-        if stuck and len(stuck) == len(_workers(aim)):
+    def step(self, targets: Targets) -> Reason:
+        """One protocol step for each; a worker that runs stops before its next step."""
+        if reason := _not_ours(targets):
+            return reason
+        workers = _workers(targets)
+        if not workers:
+            return _("{who}: only workers of shmtui can be stepped").format(who=targets.label)
+        for process in workers:
+            self._supervisor.orders.step(process.pid)
+        if all(p.state is ProcessState.BLOCKED for p in workers):
             return _("{who}: blocked in its step; it goes on once it has what it waits for").format(
-                who=aim.label
+                who=targets.label
             )
         return None
 
-    def cannot_err(self, aim: Aim) -> Complaint:
+    def why_no_fault(self, targets: Targets) -> Reason:
         """Why none of them can be told to make a mistake."""
-        return _nobody(aim) or _own_program(
-            aim, _("makes its own mistakes: only our workers can be told to")
-        )
-
-    def set_fault(self, aim: Aim, fault: Fault) -> Complaint:
-        """Have each make it."""
-        if complaint := self.cannot_err(aim):
-            return complaint
-        for process in _workers(aim):
-            self._steering.set_fault(process.pid, fault)
+        if reason := _not_ours(targets):
+            return reason
+        if not _workers(targets):
+            text = _("{who}: only workers of shmtui can be told to make a mistake")
+            return text.format(who=targets.label)
         return None
 
-    def terminate(self, aim: Aim) -> Complaint:
+    def set_fault(self, targets: Targets, fault: Fault) -> Reason:
+        """Have each make this mistake; NONE ends it."""
+        if reason := self.why_no_fault(targets):
+            return reason
+        for process in _workers(targets):
+            self._supervisor.orders.set_fault(process.pid, fault)
+        return None
+
+    def terminate(self, targets: Targets) -> Reason:
         """SIGTERM to each."""
-        if complaint := _nobody(aim):
-            return complaint
-        for process in aim.ours:
-            self._steering.terminate(process.pid)
+        if reason := _not_ours(targets):
+            return reason
+        for process in targets.ours:
+            self._supervisor.terminate(process.pid)
         return None
 
-    def kill(self, processes: tuple[Process, ...]) -> None:
-        """SIGKILL to each; whoever is not ours has been asked about before."""
-        for process in processes:
-            self._steering.kill(process.pid)
+    def kill(self, targets: Targets) -> Reason:
+        """SIGKILL to each that is ours."""
+        if reason := _not_ours(targets):
+            return reason
+        for process in targets.ours:
+            self._supervisor.kill(process.pid)
+        return None
 
-    def _change_rate(self, aim: Aim, change: Callable[[float], float]) -> Complaint:
-        paced, complaint = self._paced(aim)
+    def _change_rate(self, targets: Targets, change: Callable[[float], float]) -> Reason:
+        paced, reason = _paced(targets)
         for process in paced:
             if process.target_rate is not None:
-                self._steering.set_rate(process.pid, change(process.target_rate))
-        return complaint
+                self._supervisor.orders.set_rate(process.pid, change(process.target_rate))
+        return reason
 
-    def _paced(self, aim: Aim) -> tuple[tuple[Process, ...], Complaint]:
-        """Those with a rate to change. Own programs pace themselves."""
-        if complaint := _nobody(aim):
-            return (), complaint
-        paced = tuple(
-            p for p in aim.ours if p.target_rate is not None and p.origin is not Origin.PROGRAM
+
+def kill_foreign(process: Process) -> Reason:
+    """SIGKILL to a process that is not ours, if its PID still is that process; never to shmtui.
+
+    Its start time is compared after a pidfd is open, so that a process which got the same PID
+    later is not hit.
+    """
+    who = named(process)
+    if process.pid == os.getpid():
+        return _("{who}: this is shmtui itself; q ends it").format(who=who)
+    ended = _("{who}: it has ended already").format(who=who)
+    try:
+        pidfd = os.pidfd_open(process.pid)
+    except OSError:
+        return ended
+    try:
+        ticks = start_time(process.pid)
+        if ticks is None:
+            return ended
+        if process.since is None:
+            return _("{who}: not killed, since its start time cannot be read").format(who=who)
+        if abs(started_at(ticks) - process.since) > _SAME_START:
+            return _("{who}: not killed, since another process has this PID now").format(who=who)
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        return ended
+    except PermissionError:
+        return _("{who}: this user may not kill it; {owner} or root may").format(
+            who=who, owner=process.user or "?"
         )
-        if paced:
-            return paced, None
-        return (), _("{label}: a program of its own sets its own pace").format(label=aim.label)
+    finally:
+        os.close(pidfd)
+    return None
 
 
-def _workers(aim: Aim) -> tuple[Process, ...]:
-    return tuple(p for p in aim.ours if p.origin is not Origin.PROGRAM)
+def _paced(targets: Targets) -> tuple[tuple[Process, ...], Reason]:
+    """The targets that have a rate to change. A program of the user's has none."""
+    if reason := _not_ours(targets):
+        return (), reason
+    paced = tuple(
+        p for p in targets.ours if p.target_rate is not None and p.origin is not Origin.PROGRAM
+    )
+    if paced:
+        return paced, None
+    return (), _("{label}: a program of yours sets its own pace").format(label=targets.label)
 
 
-def _own_program(aim: Aim, why: str) -> Complaint:
-    return None if _workers(aim) else f"{aim.label}: {why}"
+def _workers(targets: Targets) -> tuple[Process, ...]:
+    return tuple(p for p in targets.ours if p.origin is not Origin.PROGRAM)
 
 
-def _nobody(aim: Aim) -> Complaint:
-    """Why there is nobody to order about, if there is nobody.
+def _not_ours(targets: Targets) -> Reason:
+    """Why there is no process to command.
 
-    >>> _nobody(Aim("")), _nobody(Aim("producers"))
+    >>> _not_ours(Targets("")), _not_ours(Targets("producers"))
     ('choose a row first, with up and down or the mouse', 'producers: no live process there')
     """
-    if not aim.label:
+    if not targets.label:
         return _("choose a row first, with up and down or the mouse")
-    if aim.ours:
+    if targets.ours:
         return None
-    if not aim.others:
-        return _("{label}: no live process there").format(label=aim.label)
-    return _("{label}: not a worker of ours, so it is not ours to steer").format(label=aim.label)
+    if not targets.others:
+        return _("{label}: no live process there").format(label=targets.label)
+    return _("{label}: shmtui did not start it, so only K works on it").format(label=targets.label)

@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ["TEXTUAL_FPS"] = "1000"  # Read when Textual is imported: it paints no oftener than that.
 
 from shmtui.monitor.sampler import Sampler
+from shmtui.session.opener import Attachment
 from shmtui.tui.app import DashboardApp
 from tests.benchmarks.programs import own_memory
 
@@ -35,7 +36,7 @@ class Hurried(DashboardApp, inherit_bindings=False):
 
 def main(name: str, count: int, file: str) -> None:
     """Draw them."""
-    app = Hurried(Sampler(name), None)
+    app = Hurried(Attachment(Sampler(name)))
     app.wanted, app.file = count, Path(file)
     task: list[asyncio.Task[None]] = []
     app.call_later(lambda: task.append(asyncio.create_task(app.hurry())))

@@ -10,6 +10,7 @@ from shmtui.diagnosis.audit import balance_text, items_lost
 from shmtui.diagnosis.history import History
 from shmtui.shm.protocol import Role, Step
 from shmtui.snapshot import EMPTY, Audit, Totals
+from tests.clock import sample_until
 from tests.diagnosis.test_health import kill_at
 from tests.repair.deaths import Crew
 from tests.waiting import poll
@@ -56,7 +57,10 @@ def test_killed_anywhere_in_the_transfer(name: str) -> None:
         poll(one_gone, "it is gone")
         (who,) = crew.supervisor.died_mid_transfer
         crew.source.auditor.begin()
-        audit = poll(lambda: crew.source.sample().audit, "the audit")
+        audit = sample_until(
+            crew.clock, crew.source.sample, lambda s: s.audit is not None, "the audit"
+        ).audit
+        assert audit is not None
         assert abs(audit.missing or 0) <= 1
         assert audit.balanced or who in balance_text(audit)
         assert "items-lost" not in {f.code for f in crew.source.sample().health.findings}

@@ -296,39 +296,39 @@ def test_a_32_bit_programs_structs_are_its_own(tmp_path: Path) -> None:
     assert [member.shape.size for member in ring.members] == [4, 4, 8]
 
 
-LARGE = """\
+OTHER = """\
 #include <map>
 #include <string>
-#include <vector>
-template <int N> struct Part {{ std::map<int, std::vector<std::string>> m; int field[N + 1]; Part<N - 1> *next; }};
-template <> struct Part<0> {{ int last; }};
-Part<{parts}> part{index};
-int use{index}() {{ return (int)part{index}.m.size(); }}
+struct other { std::map<int, std::string> m; int n; };
+other it;
+int use() { return (int)it.m.size(); }
 """
 
 
-def large_program(folder: Path, units: int, parts: int) -> Path:
-    """A C++ program of many units, one of which declares a ring."""
-    objects = []
-    for index in range(units):
-        (folder / f"u{index}.cpp").write_text(LARGE.format(index=index, parts=parts))
-        run(folder, "g++", "-g", "-w", "-c", f"u{index}.cpp")
-        objects.append(f"u{index}.o")
-    (folder / "prog.cpp").write_text(CPP)
-    run(folder, "g++", "-g", "prog.cpp", *objects, "-o", "prog")
-    return folder / "prog"
-
-
-def test_of_a_large_program_few_units_are_read(tmp_path: Path) -> None:
-    """Those that mention a sync type: one entry in ten, and what a caller waits for is said."""
+def test_of_a_large_program_few_units_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that mention a sync type, or a name that is asked for."""
     from shmtui.layouts import debug_info
+    from shmtui.layouts.dwarf_entries import MAX_ENTRIES, Budget
 
-    binary = large_program(tmp_path, 4, 40)
+    budgets: list[Budget] = []
+
+    def counted() -> Budget:
+        budgets.append(Budget())
+        return budgets[-1]
+
+    (tmp_path / "other.cpp").write_text(OTHER)
+    binary = build(tmp_path, "other.cpp", source=CPP, name="prog.cpp")
+    monkeypatch.setattr(debug_info, "Budget", counted)
+    assert {s.names[-1] for s in read_structs(binary)} == {"ipc::Ring<int, 8>", "other"}
+    monkeypatch.setattr(debug_info, "WHOLE_BYTES", 1000)
     assert debug_bytes(binary) > debug_info.WHOLE_BYTES
-    (ring,) = ring_structs(binary)
-    assert ring.names[-1] == "ipc::Ring<int, 8>"
-    assert [struct.names[-1] for struct in read_structs(binary)] == ["ipc::Ring<int, 8>"]
-    assert read_structs(binary, names=["Part<7>"])[0].size > 0
+    for found in (ring_structs(binary), read_structs(binary)):
+        assert [struct.names[-1] for struct in found] == ["ipc::Ring<int, 8>"]
+    assert [struct.names for struct in read_structs(binary, names=["other"])] == [("other",)]
+    whole, few = (budgets[0].left, budgets[1].left)
+    assert MAX_ENTRIES - few < 0.7 * (MAX_ENTRIES - whole)
 
 
 def test_what_takes_long_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

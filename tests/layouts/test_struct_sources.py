@@ -15,10 +15,12 @@ from shmtui.layouts.quick_types import QuickTypes
 from shmtui.layouts.resolve import resolve
 from shmtui.monitor.discovery import discover
 from shmtui.monitor.sampler import Sampler
+from shmtui.repair.plan import Refusal
+from shmtui.repair.planner import make_plan
 from shmtui.session.opener import AttachOptions, SegmentOpener
 from shmtui.shm.segment import SHM_DIR, segment_path, unlink_segment
 from shmtui.shm.segment_reader import SegmentReader
-from shmtui.snapshot import LayoutSource
+from shmtui.snapshot import Certainty, Finding, LayoutSource, Status
 from tests.compiling import Compiler, require
 from tests.program import run_shmtui, stat_json
 from tests.waiting import poll
@@ -551,3 +553,107 @@ def test_no_time_is_no_answer(start: Start, seconds: float) -> None:
     assert QuickTypes(SHM_DIR, seconds).layout(program.name, pids) is None
     assert QuickTypes(SHM_DIR, 100.0).layout(program.name, pids) is not None
     assert QuickTypes(SHM_DIR, 100.0).layout(program.name, [1]) is None
+
+
+# -- what goes on -------------------------------------------------------------------------------
+
+
+def test_counters_that_move_outside_of_the_posts_are_healthy(start: Start) -> None:
+    """Three cells a message, each posted singly, and the index moves afterwards: nothing is wrong
+    with that, whoever is ahead when it is read.
+    """
+    header = """\
+#include <semaphore.h>
+typedef struct { int data[8]; unsigned head, tail; sem_t mutex, free_slots, used_slots; } Fila;
+"""
+    words = {
+        "start": """
+    sem_init(&b->mutex, 1, 1); sem_init(&b->free_slots, 1, 8); sem_init(&b->used_slots, 1, 0);
+    if (!fork()) {
+        prctl(PR_SET_PDEATHSIG, 9);
+        for (;;) { sem_wait(&b->used_slots); (void)b->data[b->tail++ % 8]; sem_post(&b->free_slots); }
+    }
+    if (!fork()) {
+        prctl(PR_SET_PDEATHSIG, 9);
+        for (;;) {
+            for (int k = 0; k < 3; k++) {
+                sem_wait(&b->free_slots); b->data[(b->head + k) % 8] = k; sem_post(&b->used_slots);
+            }
+            b->head += 3;
+        }
+    }
+    while (b->head < 100) usleep(100);
+""",
+    }
+    program = start("#include <sys/prctl.h>\n" + header, words)
+    sampler = Sampler(program.name, LayoutOptions(header=header_of(program)))
+    try:
+        assert sampler.layout is not None
+        assert sampler.layout.in_ == 32
+        begin = sampler.sample().monotonic_ns
+        found = set()
+        while (snapshot := sampler.sample()).monotonic_ns - begin < 1_500_000_000:
+            found |= {finding.code for finding in snapshot.health.findings}
+            assert snapshot.slot_in is not None
+        assert "bad-index" not in found
+    finally:
+        sampler.close()
+
+
+def test_a_repair_of_a_disputed_ring_is_refused(start: Start) -> None:
+    """Enqueue at tail, dequeue at head, a holder that died, two that wait: both directions stand,
+    so that no number of permits is known.
+    """
+    header = RING.replace("int in, out;", "int head, tail;").replace("Job jobs[6]", "int items[8]")
+    words = {
+        "start": """
+    sem_init(&b->mutex, 1, 0); sem_init(&b->empty, 1, 3); sem_init(&b->full, 1, 2);
+    b->tail = 3; b->items[0] = 1; b->items[1] = 2; b->items[2] = 3;
+    for (int n = 0; n < 2; n++)
+        if (!fork()) { prctl(PR_SET_PDEATHSIG, 9); sem_wait(&b->mutex); pause(); }
+    int waiting;
+    while (waiting = ((int *)&b->mutex)[1], waiting < 2) usleep(100);
+""",
+    }
+    program = start("#include <sys/prctl.h>\n" + header, words)
+    options = ["--header", str(header_of(program))]
+    record = stat_json(program.name, *options)
+    assert (record["in"], record["out"]) == (3, 0)  # The slots that were written come first.
+    assert record["layout"]["by_convention"] == ["in=tail", "out=head"]
+    sampler = Sampler(program.name, LayoutOptions(header=header_of(program)))
+    snapshot = sampler.sample()
+    sampler.close()
+    dead = Finding("dead-holder", Status.CRITICAL, "", (), Certainty.LIKELY, "")
+    refused = make_plan(snapshot, [dead], ())
+    assert isinstance(refused, Refusal)
+    assert "in=head,out=tail fits the values, too" in str(refused)
+    said = stat_json(program.name, *options, "--map", "in=tail,out=head")
+    assert not said["layout"]["assumed"]
+
+
+def test_several_rings_of_a_segment_are_a_short_list(start: Start) -> None:
+    """A program's struct that holds three of them: each is named, and can be picked."""
+    header = """\
+#include <semaphore.h>
+typedef struct { int id; double arg; } Call;
+typedef struct { Call calls[8]; int in, out; sem_t mutex, empty, full; } Channel;
+typedef struct { int count; Channel channels[3]; } Fila;
+"""
+    begin = "".join(
+        f"sem_init(&b->channels[{n}].mutex, 1, 1); sem_init(&b->channels[{n}].empty, 1, {8 - n});"
+        f"sem_init(&b->channels[{n}].full, 1, {n}); b->channels[{n}].in = {n};"
+        for n in range(3)
+    )
+    program = start(header, {"start": begin + " b->count = 3;"}, "-g")
+    binary = folder_of(program) / "produtor"
+    with pytest.raises(AmbiguousLayoutError, match="holds several rings") as refusal:
+        resolved(program.name)
+    for index in range(3):
+        path = f"Fila.channels[{index}]"
+        assert f"--header {binary}:{path}" in str(refusal.value)
+        record = stat_json(program.name, "--header", f"{binary}:{path}")
+        assert (record["in"], record["semaphores"]["full"]["value"]) == (index, index)
+    with pytest.raises(ShmtuiError, match=r"channels has 3, from \[0\] to \[2\]"):
+        resolved(program.name, header=binary, struct="Fila.channels[3]")
+    with pytest.raises(ShmtuiError, match=r"no member rings\[0\]: it has count, channels"):
+        resolved(program.name, header=binary, struct="Fila.rings[0]")

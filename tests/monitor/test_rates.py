@@ -23,7 +23,7 @@ def steady(per_second: float, seconds: float) -> list[Count]:
 
 @given(st.floats(0.2, 50_000))
 def test_a_steady_rate_is_exact(per_second: float) -> None:
-    """However the looks fall between the items, the rate is the rate."""
+    """The rate is right whenever the samples are taken between the items."""
     counts = steady(per_second, 30)
     found = rate(counts, counts[-1].last_ns)
     assert found is not None

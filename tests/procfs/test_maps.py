@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from shmtui.procfs.futex import FutexWait, futex_waits, parse_syscall, wait_in
 from shmtui.procfs.identity import alive, own_identity, start_time
-from shmtui.procfs.maps import MapperWatch, Mapping, mapped_by, mappings, parse_maps
+from shmtui.procfs.maps import (
+    MapperWatch,
+    Mapping,
+    mapped_by,
+    mapped_inodes,
+    mappings,
+    parse_maps,
+)
 from shmtui.procfs.process import StatFile, command, parse_stat
 from shmtui.shm.segment import FileIdentity, create_segment, map_segment, unlink_segment
 from tests.conftest import MakeBuffer
@@ -117,3 +124,11 @@ def test_a_blocked_process_shows_its_semaphore(make_buffer: MakeBuffer) -> None:
         child.wait()
         assert not futex_waits(child.pid, maps)
         assert mappings(child.pid, buffer.identity) == ()
+
+
+def test_a_path_that_looks_like_another_file() -> None:
+    """Only the device and inode of a line count, whatever its path says."""
+    line = b"1000-2000 rw-s 00000000 00:1c 7 /dev/shm/x 00:1b 42 y\n"
+    assert parse_maps([line], FileIdentity(os.makedev(0, 0x1B), 42)) == ()
+    assert mapped_inodes([line], os.makedev(0, 0x1B)) == set()
+    assert mapped_inodes([line], os.makedev(0, 0x1C)) == {7}

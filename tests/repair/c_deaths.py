@@ -130,14 +130,14 @@ class CCrew:
         for role in roles:
             for process, _at in self.peers[role]:
                 process.send_signal(signal.SIGUSR1)
-        return self.supervisor.hold_running()
+        return self.supervisor.orders.hold_running()
 
     def go_on(self, held: tuple[int, ...]) -> None:
         """Let all go on."""
         for role in ROLES:
             for process, _at in self.peers[role]:
                 process.send_signal(signal.SIGUSR2)
-        self.supervisor.release_held(held)
+        self.supervisor.orders.release_held(held)
 
     def look(self, seconds: float, enough: str | None) -> Snapshot:
         """Look on for so long, or until a finding is there."""

@@ -31,6 +31,7 @@ from shmtui.shm.ring import semaphore_names
 from shmtui.shm.segment import unlink_segment
 from shmtui.snapshot import Certainty, Finding, Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
+from tests.clock import ManualClock, at_rest, sample_until
 from tests.waiting import PATIENCE, poll
 
 ROLES: Final = (Role.PRODUCER, Role.CONSUMER)
@@ -93,7 +94,8 @@ class Crew:
         self._closing.callback(self.buffer.remove)
         self.supervisor = Supervisor(self.buffer, dict.fromkeys(ROLES, rate))
         self._closing.callback(self.supervisor.close)
-        self.sampler = Sampler(name)
+        self.clock = ManualClock()
+        self.sampler = Sampler(name, clock=self.clock)
         self._closing.callback(self.sampler.close)
         self.source = LiveSource(self.sampler, self.supervisor)
         self.pids = {role: [self.supervisor.start(role) for _ in range(each)] for role in ROLES}
@@ -114,7 +116,7 @@ class Crew:
         pid = self.pids[role].pop(0)
         name = next(p.name for p in self.source.sample().processes if p.pid == pid)
         if way == "fault":
-            self.supervisor.set_fault(pid, Fault(DIE_AT + step))
+            self.supervisor.orders.set_fault(pid, Fault(DIE_AT + step))
         else:
             self._step_to(pid, step_name(role, step))
             os.kill(pid, signal.SIGKILL)
@@ -140,33 +142,39 @@ class Crew:
             assert p is not None
             if p.state is not ProcessState.STEPPING:
                 if not pressed:
-                    self.supervisor.step(pid)
+                    self.supervisor.orders.step(pid)
                     pressed.append(None)
                 return False
             if p.step == step and p.step != pressed[-1]:
                 return True
             if p.step != pressed[-1]:
-                self.supervisor.step(pid)
+                self.supervisor.orders.step(pid)
                 pressed.append(p.step)
             return False
 
         poll(stands, f"it stands before {step}")
 
     def look(self, seconds: float, enough: str | None) -> Snapshot:
-        """Look on for so long, or until a finding is there."""
-        end = time.monotonic() + seconds
+        """Sample for so long, or until a finding is there; at rest time is turned on."""
+        end, before = self.clock.monotonic() + seconds, None
         while True:
             snapshot = self.source.sample()
             codes = {f.code for f in snapshot.health.findings}
-            if enough in codes or time.monotonic() > end:
+            if enough in codes or self.clock.monotonic() > end:
                 return snapshot
-            time.sleep(0.05)
+            if before is not None and at_rest(before, snapshot):
+                self.clock.advance(0.2)
+            before = snapshot
+            time.sleep(0.01)
 
     def audit(self) -> bool | None:
         """Bring all to rest, and compare."""
         self.sampler.audit = None
         self.source.auditor.begin()
-        audit = poll(lambda: self.source.sample().audit, "the audit")
+        audit = sample_until(
+            self.clock, self.source.sample, lambda s: s.audit is not None, "the audit"
+        ).audit
+        assert audit is not None
         self.sampler.audit = None
         return audit.balanced
 

@@ -18,6 +18,8 @@ from tests.peers import Peer, build
 from tests.terminal import Terminal
 from tests.waiting import poll
 
+pytestmark = pytest.mark.rights
+
 NAME = "/shm_buffer"
 PRODUCER, CONSUMER = "produtor", "consumidor"
 HANGING = {"never-initialised", "process-private"}

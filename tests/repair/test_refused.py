@@ -58,7 +58,7 @@ def test_somebody_in_the_critical_section(name: str, monkeypatch: pytest.MonkeyP
         agreed = Repairer(name).propose()
         assert isinstance(agreed, Plan)
         sitter = crew.pids[Role.CONSUMER][0]
-        crew.supervisor.set_fault(sitter, Fault.SIT)
+        crew.supervisor.orders.set_fault(sitter, Fault.SIT)
         poll(lambda: (p := crew.process(sitter)) is not None and p.faulted, "it sits")
         poll(lambda: crew.sampler.sample().semaphores[SemaphoreRole.MUTEX].value == 0, "inside")
         poll(lambda: all(p.waits for p in others(crew, sitter)), "the others wait")

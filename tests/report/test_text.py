@@ -1,6 +1,5 @@
 """The text of a snapshot: harmless, aligned, and saying unknown where it is."""
 
-import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -26,16 +25,6 @@ from shmtui.snapshot import (
 
 LAYOUT = LayoutInfo(LayoutSource.OPTIONS, 5, "int32", 4, Offsets(0, 20, 24, 32, 64, 96))
 BASE = replace(EMPTY, layout=LAYOUT, in_=3, out=1, occupancy=2)
-
-
-@given(st.text(st.characters()))
-def test_inert_text_moves_no_cursor(text: str) -> None:
-    """No character that is left acts on a terminal, and none is lost."""
-    shown = inert(text)
-    assert len(shown) == len(text)
-    assert not any(unicodedata.category(c)[0] == "C" for c in shown)
-    assert "\N{LINE SEPARATOR}" not in shown
-    shown.encode()
 
 
 @given(st.text(st.characters(), max_size=40))

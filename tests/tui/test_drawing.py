@@ -13,28 +13,29 @@ from hypothesis import strategies as st
 import shmtui.tui
 from shmtui.events import Event, Severity
 from shmtui.procfs.identity import describe_exit
-from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.sanitize import inert
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
 from shmtui.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.events import event_line
 from shmtui.tui.draw.graph import graph_lines
-from shmtui.tui.draw.help import help_lines
 from shmtui.tui.draw.index_markers import mark_line
-from shmtui.tui.draw.key_bar import key_bar
-from shmtui.tui.draw.processes import header_line, row_line
+from shmtui.tui.draw.keys import help_lines, key_bar
+from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
+from shmtui.tui.draw.ring_slots import GRID_MOST
 from shmtui.tui.draw.semaphores import semaphore_lines
 from shmtui.tui.draw.throughput import now_lines, throughput_lines
 from shmtui.tui.draw.title import title_line
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.keys import KEYS
 from shmtui.tui.process_rows import Member, table_rows
-from shmtui.tui.rate_history import History
+from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Line, fit_line, plain, width_of
-from shmtui.tui.status_line import verdict
-from shmtui.tui.text import cells, clip, fit, inert
-from shmtui.tui.view_model import View
-from tests.tui.bench import NOON, process, snapshot
+from shmtui.tui.status_line import status_word
+from shmtui.tui.text import cells, clip, fit
+from shmtui.tui.view_model import ViewModel
+from tests.tui.records import NOON, process, snapshot
 
 WIDTHS = st.integers(20, 250)
 HEIGHTS = st.integers(1, 60)
@@ -79,10 +80,10 @@ def test_a_ring_of_any_length_fits_its_panel(
     """Whatever the indices say, the ring draws inside its box and does not raise."""
     slots, in_, out, occupancy = facts
     wanted = ring.values_wanted(slots, width, height)
-    assert wanted <= ring.GRID_MOST
+    assert wanted <= GRID_MOST
     s = snapshot(slots, in_, out, occupancy, shown=wanted)
     check(ring.ring_lines(s, width, height, glyphs), width, height, glyphs)
-    assert isinstance(ring.remark(s, width, height, glyphs), str)
+    assert isinstance(ring.footer(s, width, height, glyphs), str)
     check(semaphore_lines(s, True, width, height, glyphs), width, height, glyphs)
 
 
@@ -101,7 +102,7 @@ def test_groups_count_what_the_slots_hold(slots: int, data: st.DataObject) -> No
 @given(st.integers(1, 10**7), WIDTHS, st.integers(1, 50))
 def test_every_slot_has_a_glyph_and_every_row_fits(slots: int, width: int, rows: int) -> None:
     """All slots are shown, and no row is longer than the panel is wide."""
-    plan = strip.plan_strip(slots, width, rows)
+    plan = strip.strip_shape(slots, width, rows)
     groups = strip.ceil_div(slots, plan.size)
     assert plan.per_row * plan.pitch <= width
     assert strip.ceil_div(groups, plan.per_row) <= rows
@@ -133,22 +134,8 @@ def test_an_unknown_occupancy_is_said_and_not_guessed() -> None:
 
 def test_an_index_out_of_bounds_is_named() -> None:
     """It points at no slot, so it is written down instead."""
-    text = ring.remark(snapshot(5, 7, 1, None), 60, 8, UNICODE)
+    text = ring.footer(snapshot(5, 7, 1, None), 60, 8, UNICODE)
     assert "in 7 is outside 0..4" in text
-
-
-@given(NAMES)
-def test_inert_text_draws_itself_and_nothing_else(name: str) -> None:
-    """No control, no surrogate, no bidirectional control, in either alphabet."""
-    for ascii_only in (False, True):
-        safe = inert(name, ascii_only)
-        codes = [ord(char) for char in safe]
-        assert not any(code < 0x20 or 0x7F <= code < 0xA0 for code in codes)
-        assert not any(0xD800 <= code < 0xE000 for code in codes)
-        assert not any(0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069 for code in codes)
-        assert not any(0x200B <= code <= 0x200F or 0xFE00 <= code <= 0xFE0F for code in codes)
-        assert not ascii_only or safe.isascii()
-        assert safe.encode()[:0] == b""
 
 
 @given(NAMES, st.integers(0, 60), st.sampled_from("<>^"))
@@ -179,14 +166,14 @@ def test_hostile_names_keep_the_columns(
 def test_the_title_is_one_full_line(
     width: int, frozen: bool, read_only: bool, glyphs: Glyphs, name: str
 ) -> None:
-    """At any width, and the verdict is never what gives way."""
+    """At any width, and the status_word is never what gives way."""
     segment = SegmentInfo(name, 128, 27, 0o600, "me", unlinked=True)
-    view = View(
+    view = ViewModel(
         snapshot=snapshot(segment=segment),
         glyphs=glyphs,
         frozen=frozen,
         read_only=read_only,
-        verdict=verdict(snapshot()),
+        status_word=status_word(snapshot()),
     )
     drawn = title_line(view, width)
     assert width_of(drawn) == width
@@ -195,17 +182,19 @@ def test_the_title_is_one_full_line(
 
 def test_the_title_names_everything_where_there_is_room() -> None:
     """Name, shape, size, mode, inode, rate of refresh, uptime."""
-    text = plain(title_line(View(snapshot=snapshot(), verdict=verdict(snapshot())), 120))
+    text = plain(
+        title_line(ViewModel(snapshot=snapshot(), status_word=status_word(snapshot())), 120)
+    )
     for fact in ("/shm_buffer", "5 × int32", "128 B", "0600", "inode 27", "10 Hz", "00:03:41"):
         assert fact in text
-    assert "read-only" in plain(title_line(View(snapshot=snapshot(), read_only=True), 120))
+    assert "read-only" in plain(title_line(ViewModel(snapshot=snapshot(), read_only=True), 120))
 
 
 def test_the_title_says_what_became_of_the_name() -> None:
     """Unlinked is one thing; that another segment has the name now is worse."""
     for replaced, word in ((False, " unlinked"), (True, " replaced")):
         segment = SegmentInfo("/x", 128, 27, 0o600, "me", unlinked=True, replaced=replaced)
-        assert word in plain(title_line(View(snapshot=snapshot(segment=segment)), 80))
+        assert word in plain(title_line(ViewModel(snapshot=snapshot(segment=segment)), 80))
 
 
 @given(
@@ -228,7 +217,7 @@ def test_a_graph_fills_its_box(
 def test_throughput_fits(width: int, height: int, glyphs: Glyphs, method: Method) -> None:
     """In every layout of its panel, by every method."""
     s = snapshot(throughput=Throughput(5214.0, None, method))
-    history = History()
+    history = RateHistory()
     history.add(10**12, 5214.0, 5198.0)
     rows = throughput_lines(s, history.series, history.peak(), width, height, glyphs)
     check(rows, width, height, glyphs)
@@ -289,9 +278,9 @@ def test_the_key_bar_fits_and_its_buttons_lie_in_it(
     width: int, read_only: bool, glyphs: Glyphs
 ) -> None:
     """Help and quit are the last to go."""
-    drawn, targets = key_bar(width, read_only, glyphs)
+    drawn, buttons = key_bar(width, read_only, glyphs)
     assert width_of(drawn) == width
-    assert all(0 <= t.start < t.stop <= width for t in targets)
+    assert all(0 <= t.start < t.stop <= width for t in buttons)
     if width >= 20:
         assert "Help" in plain(drawn)
         assert "Quit" in plain(drawn)
@@ -319,3 +308,24 @@ def test_an_ended_process_says_how() -> None:
     row = plain(row_line(Member(told, True), 116, False, UNICODE))
     assert row.count("ended") == 1
     assert "41" in row
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=repr)
+@pytest.mark.parametrize("width", [44, 76, 118])
+def test_places_in_the_protocol(width: int, glyphs: Glyphs) -> None:
+    """Each stepped worker is drawn before its step, at any width, and nobody else is."""
+    mark = glyphs.states[ProcessState.STEPPING]
+    for role in (Role.PRODUCER, Role.CONSUMER):
+        for step in PROTOCOL_STEPS:
+            name = step_name(role, step)
+            crew = (
+                process(1, role, name=f"{role} 1", state=ProcessState.STEPPING, step=name),
+                process(2, role, name=f"{role} 2", step=name),
+            )
+            (drawn,) = protocol_lines(crew, width, glyphs)
+            assert width_of(drawn) <= width
+            text = plain(drawn)
+            assert f"{mark}{name}" in text
+            assert str(role) in text
+            assert "2" not in text
+    assert protocol_lines((process(2, Role.PRODUCER),), width, glyphs) == []

@@ -22,17 +22,17 @@ from shmtui.snapshot import (
     Snapshot,
     Status,
 )
-from shmtui.tui.draw.findings import event_text, finding_line, finding_text
+from shmtui.tui.draw.events import event_text, finding_line, finding_text
 from shmtui.tui.draw.processes import header_line, row_line
 from shmtui.tui.draw.ring import ring_lines, values_wanted
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.process_rows import table_rows, without_workers
-from shmtui.tui.screens.detail import DetailScreen
+from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.spans import fit_line, plain, width_of
-from shmtui.tui.status_line import AGREEING, verdict
-from shmtui.tui.widgets import EventsPanel
-from tests.tui.bench import NOON, lay_out, process, snapshot
-from tests.tui.ends import screen_text
+from shmtui.tui.status_line import AGREEING, status_word
+from shmtui.tui.widgets.events import EventsPanel
+from tests.tui.dashboards import draw, drawing, panel_text, screen_text
+from tests.tui.records import NOON, process, snapshot
 
 SIZES = [(120, 40), (80, 24), (50, 20)]
 
@@ -78,87 +78,85 @@ async def test_the_title_wears_the_badge(
     size: tuple[int, int], found: tuple[Finding, ...], badge: str
 ) -> None:
     """At every size."""
-    b = lay_out(lambda _s: snapshot(health=health(*found)))
-    async with b.app.run_test(size=size) as pilot:
+    app = drawing()
+    async with app.run_test(size=size) as pilot:
+        draw(app, snapshot(health=health(*found)))
         await pilot.pause()
-        assert badge in b.text("title")
+        assert badge in panel_text(app, "title")
 
 
 def test_unjudged_health_leaves_the_word_to_the_flow() -> None:
     """Unknown is not healthy."""
-    assert verdict(snapshot(health=Health())).word == "flowing"
+    assert status_word(snapshot(health=Health())).word == "flowing"
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_findings_stand_above_the_events(size: tuple[int, int]) -> None:
     """One line each, as long as they hold; both ends are events."""
-    now: list[Health] = [Health()]
-    b = lay_out(lambda _s: snapshot(health=now[0]))
-    async with b.app.run_test(size=size) as pilot:
+    app = drawing()
+    async with app.run_test(size=size) as pilot:
+        draw(app, snapshot(health=Health()))
         await pilot.pause()
-        now[0] = health(DEAD)
-        b.app.tick()
+        draw(app, snapshot(health=health(DEAD)))
         await pilot.pause()
-        rows = b.text("events").splitlines()
+        rows = panel_text(app, "events").splitlines()
         assert "1 finding" in rows[0]
         assert "✗ dead-holder likely: dead-hold" in rows[1]
-        assert b.app._view.events[0].text == "dead-holder: dead-holder it is"
-        now[0] = Health(Status.OK)
-        for _ in range(AGREEING):
-            b.app.tick()
+        assert app.dashboard.view.events[0].text == "dead-holder: dead-holder it is"
+        for _sample in range(AGREEING):
+            draw(app, snapshot(health=Health(Status.OK)))
         await pilot.pause()
-        assert "✓ dead-holder is over" in b.text("events").splitlines()[1]
-        assert "healthy" in b.text("title")
+        assert "✓ dead-holder is over" in panel_text(app, "events").splitlines()[1]
+        assert "healthy" in panel_text(app, "title")
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_enter_shows_evidence_and_remedy(size: tuple[int, int]) -> None:
     """Of the finding under the cursor."""
-    b = lay_out(lambda _s: snapshot(health=health(DEAD, GHOST)))
-    async with b.app.run_test(size=size) as pilot:
+    app = drawing()
+    async with app.run_test(size=size) as pilot:
+        draw(app, snapshot(health=health(DEAD, GHOST)))
         await pilot.press("5", "down", "enter")
-        assert isinstance(b.app.screen, DetailScreen)
+        assert isinstance(app.screen, DetailScreen)
         await pilot.pause()
-        text = screen_text(b.app)
+        text = screen_text(app)
         for fact in ("ghost-waiter", "warning, likely", "value 0 for 6 samples", "post it with r"):
             assert fact in text
         await pilot.press("escape")
-        assert not isinstance(b.app.screen, DetailScreen)
+        assert not isinstance(app.screen, DetailScreen)
 
 
 async def test_a_click_on_a_finding_opens_it() -> None:
     """One is enough."""
-    b = lay_out(lambda _s: snapshot(health=health(DEAD)))
-    async with b.app.run_test(size=(120, 40)) as pilot:
+    app = drawing()
+    async with app.run_test(size=(120, 40)) as pilot:
+        draw(app, snapshot(health=health(DEAD)))
         await pilot.click("#events", offset=(6, 1))
         await pilot.pause()
-        assert "post it with r" in screen_text(b.app)
+        assert "post it with r" in screen_text(app)
         await pilot.click(offset=(2, 2))
-        assert not isinstance(b.app.screen, DetailScreen)
+        assert not isinstance(app.screen, DetailScreen)
 
 
 async def test_an_event_too_long_for_its_line_opens_too() -> None:
     """By enter, as a finding does."""
-    b = lay_out(lambda _s: snapshot())
-    async with b.app.run_test(size=(50, 20)) as pilot:
-        assert b.steering.on_event is not None
-        b.steering.on_event(Event(NOON, Severity.BAD, "a long story " * 9 + "with an end"))
-        b.app.tick()
+    app = drawing()
+    async with app.run_test(size=(50, 20)) as pilot:
+        draw(app, snapshot(limits=("a long story " * 9 + "with an end",)))
         await pilot.press("5", "enter")
         await pilot.pause()
-        assert "with an end" in screen_text(b.app)
+        assert "with an end" in screen_text(app)
 
 
 async def test_the_cursor_stays_with_its_row() -> None:
     """While findings and events come in above it."""
-    now: list[Health] = [health(GHOST)]
-    b = lay_out(lambda _s: snapshot(health=now[0]))
-    async with b.app.run_test(size=(120, 40)) as pilot:
+    app = drawing()
+    async with app.run_test(size=(120, 40)) as pilot:
+        draw(app, snapshot(health=health(GHOST)))
         await pilot.press("5", "end")
-        panel = b.app.query_one(EventsPanel)
+        panel = app.query_one(EventsPanel)
         chosen = panel._row(panel.at)
-        now[0] = health(DEAD, GHOST)
-        b.app.tick()
+        draw(app, snapshot(health=health(DEAD, GHOST)))
         await pilot.pause()
         assert panel._row(panel.at) is chosen
         await pilot.press("home")
@@ -168,28 +166,29 @@ async def test_the_cursor_stays_with_its_row() -> None:
 async def test_limits_are_told_once() -> None:
     """What this user may not see is an event, and the table says that there may be more."""
     limit = "what PID 9 waits on is hidden: run shmtui as root"
-    b = lay_out(lambda _s: snapshot(limits=(limit,), unseen=True))
-    async with b.app.run_test(size=(120, 40)) as pilot:
-        for _ in range(5):
-            b.app.tick()
+    app = drawing()
+    async with app.run_test(size=(120, 40)) as pilot:
+        for _sample in range(5):
+            draw(app, snapshot(limits=(limit,), unseen=True))
         await pilot.pause()
-        assert [e.text for e in b.app._view.events].count(limit) == 1
-        assert "and others may" in b.text("processes")
+        assert [e.text for e in app.dashboard.view.events].count(limit) == 1
+        assert "and others may" in panel_text(app, "processes")
 
 
 async def test_who_comes_and_goes_is_an_event() -> None:
     """Of foreign processes; of our workers the supervisor tells."""
-    there = [process(9, Role.UNKNOWN, name="./produtor", origin=Origin.FOREIGN)]
-    b = lay_out(lambda _s: snapshot(processes=(process(101, Role.PRODUCER), *there)))
-    async with b.app.run_test(size=(120, 40)) as pilot:
-        there.append(process(10, Role.CONSUMER, name="[b]x\x1b", origin=Origin.FOREIGN))
-        b.app.tick()
+    worker = process(101, Role.PRODUCER)
+    first = process(9, Role.UNKNOWN, name="./produtor", origin=Origin.FOREIGN)
+    second = process(10, Role.CONSUMER, name="[b]x\x1b", origin=Origin.FOREIGN)
+    app = drawing()
+    async with app.run_test(size=(120, 40)) as pilot:
+        draw(app, snapshot(processes=(worker, first)))
+        draw(app, snapshot(processes=(worker, first, second)))
         await pilot.pause()
-        assert "[b]x␛ (PID 10) joined as consumer?" in b.text("events")
-        there.clear()
-        b.app.tick()
+        assert "[b]x␛ (PID 10) joined as consumer?" in panel_text(app, "events")
+        draw(app, snapshot(processes=(worker,)))
         await pilot.pause()
-        assert "./produtor (PID 9) left" in b.text("events")
+        assert "./produtor (PID 9) left" in panel_text(app, "events")
 
 
 def blocked(**changes: object) -> Snapshot:
@@ -219,7 +218,7 @@ def test_who_cannot_be_woken_is_marked(width: int, said: str) -> None:
     assert without_workers(rows)
     drawn = row_line(rows[1], width, False, UNICODE, True)
     assert said in plain(drawn)
-    assert any(span.role == "bad" for span in drawn)
+    assert any(span.style == "bad" for span in drawn)
 
 
 def test_foreign_processes_show_what_proc_knows() -> None:

@@ -1,13 +1,20 @@
 """Attaching from the dashboard: the list of segments, the layouts to choose from, going over."""
 
+import contextlib
+import os
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtui.layouts.describe import option_words
-from shmtui.monitor.discovery import Kind
+from shmtui.monitor.discovery import Entry, Kind
+from shmtui.sanitize import inert
+from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
+from shmtui.shm.protocol import Role
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.draw.picker import (
     columns_for,
@@ -17,226 +24,276 @@ from shmtui.tui.draw.picker import (
     header_line,
     name_width,
 )
-from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.screens.layouts import LayoutScreen
 from shmtui.tui.screens.picker import PickerPanel, PickerScreen
 from shmtui.tui.spans import plain, width_of
-from shmtui.tui.text import cells, inert
-from tests.tui.bench import FakeSource, FakeSteering, snapshot
-from tests.tui.ends import FIVE, SIX, BytesSource, FakeOpener, entry, screen_text, shows
+from shmtui.tui.text import cells, wrap
+from tests.conftest import MakeBuffer
+from tests.tui.dashboards import (
+    NEVER_HZ,
+    open_descriptors,
+    opener_of,
+    panel_text,
+    reports,
+    ring_bytes,
+    running,
+    screen_text,
+    shows,
+    tells,
+)
+from tests.tui.records import entry
 from tests.waiting import until
 
-EVIL = "[bold]\x1b[31m\n\u202e\udcff" + "x" * 250
+EVIL = "[bold]\x1b[31m\n\u202e\udcff" + "x" * 200
 SIZES = [(120, 38), (80, 24), (50, 20)]
-THERE = (
-    entry("/jobs", Kind.BUFFER, looks="bounded buffer of 64 × int32"),
-    entry("/shm_buffer", mappers=(), orphan=True),
-    entry("/secret", owner="root", readable=False, looks="unknown, not readable by this user"),
-    entry("/jobs.shmtui", Kind.CONTROL),
-    entry("/app_mutex", Kind.SEMAPHORE, looks="named semaphore, value 1"),
-)
+FIVE = "data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96"
+SIX = "data=0:6xint32,in=24:int32,out=28,mutex=32,empty=64,full=96"
 
 
-def picker(opener: FakeOpener, ascii_only: bool = False) -> DashboardApp:
-    """A dashboard with nothing open yet."""
-    return DashboardApp(None, None, refresh_hz=0.001, ascii_only=ascii_only, opener=opener)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of segments, as /dev/shm is one: two buffers and a named semaphore."""
+    there = tmp_path / "shm"
+    there.mkdir()
+    (there / "jobs").write_bytes(ring_bytes())
+    (there / "shm_buffer").write_bytes(ring_bytes())
+    (there / "sem.app_mutex").write_bytes(ring_bytes()[32:64])
+    return there
+
+
+@contextlib.contextmanager
+def picker(
+    opener: SegmentOpener,
+    ascii_only: bool = False,
+    choice: tuple[str, tuple[str, ...]] | None = None,
+) -> Iterator[DashboardApp]:
+    """A dashboard with nothing open yet; what it opens is closed afterwards."""
+    with contextlib.closing(opener):
+        yield DashboardApp(
+            None, refresh_hz=NEVER_HZ, ascii_only=ascii_only, opener=opener, choice=choice
+        )
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_without_a_segment_it_opens_with_the_list(size: tuple[int, int]) -> None:
+async def test_without_a_segment_it_opens_with_the_list(
+    folder: Path, size: tuple[int, int]
+) -> None:
     """What one can attach to stands first; the rest says why not."""
-    app = picker(FakeOpener(THERE))
-    async with app.run_test(size=size) as pilot:
-        text = await shows(app, "/app_mutex")
-        assert isinstance(app.screen, PickerScreen)
-        assert text.index("/jobs") < text.index("/shm_buffer") < text.index("/secret")
-        assert "orphan" in text
-        assert "nothing open" in text
-        await pilot.press("end", "enter")
-        assert "cannot attach" in await shows(app, "cannot attach")
-    assert app.return_code in {None, 0}
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=size) as pilot:
+            text = await shows(app, "/app_mutex")
+            assert isinstance(app.screen, PickerScreen)
+            assert text.index("/shm_buffer") < text.index("/app_mutex")
+            assert "orphan" in text
+            await until(lambda: "nothing open" in panel_text(app, "title"), "the title beneath")
+            await pilot.press("end", "enter")
+            await shows(app, "cannot attach")
+        assert app.return_code in {None, 0}
 
 
-async def test_leaving_the_list_with_nothing_open_ends_it_well() -> None:
+async def test_leaving_the_list_with_nothing_open_ends_it_well(folder: Path) -> None:
     """There is nothing else to show."""
-    app = picker(FakeOpener(THERE))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "/jobs")
-        await pilot.press("escape")
-        await until(lambda: app.return_code is not None, "the end")
-    assert app.return_code == 0
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await shows(app, "/jobs")
+            await pilot.press("escape")
+            await until(lambda: app.return_code is not None, "the end")
+        assert app.return_code == 0
 
 
-async def test_the_list_is_made_off_the_screen() -> None:
-    """Discovery takes up to a second, and the interval goes on meanwhile."""
-    opener = FakeOpener(THERE)
-    app = picker(opener)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "/jobs")
-        opener.there = (entry("/other"),)
-        await pilot.press("ctrl+r")
-        assert "/jobs" not in await shows(app, "/other")
-        assert opener.looked == 2
-        assert app._thread_id not in opener.threads
+async def test_the_list_is_read_again_on_request(folder: Path) -> None:
+    """What has come and gone since."""
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await shows(app, "/jobs")
+            (folder / "jobs").rename(folder / "other")
+            await pilot.press("ctrl+r")
+            assert "/jobs" not in await shows(app, "/other")
 
 
-async def test_typing_filters_and_escape_takes_it_back() -> None:
-    """By name, owner, kind and the names of the mappers; every word counts."""
-    app = picker(FakeOpener(THERE))
-    async with app.run_test(size=(120, 38)) as pilot:
-        await shows(app, "/app_mutex")
-        await pilot.press(*"produtor jobs")
-        text = screen_text(app)
-        assert "2 of 5" in text
-        assert "/shm_buffer" not in text
-        await pilot.press("ctrl+u", *"zzz")
-        assert "nothing matches" in screen_text(app)
-        await pilot.press("backspace", "backspace", "backspace", *"root")
-        assert "1 of 5" in screen_text(app)
-        await pilot.press("escape")
-        assert isinstance(app.screen, PickerScreen)
-        assert "type to filter" in screen_text(app)
+async def test_typing_filters_and_escape_takes_it_back(folder: Path) -> None:
+    """Every word counts."""
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            await shows(app, "/app_mutex")
+            await pilot.press(*"128 buffer shm_")
+            text = screen_text(app)
+            assert "/jobs" not in text
+            await pilot.press("ctrl+u", *"zzz")
+            assert "nothing matches" in screen_text(app)
+            await pilot.press("backspace", "backspace", "backspace", *"jobs")
+            assert "1 of 3" in screen_text(app)
+            await pilot.press("escape")
+            assert isinstance(app.screen, PickerScreen)
+            assert "type to filter" in screen_text(app)
 
 
-async def test_enter_attaches_and_the_events_say_so() -> None:
-    """Read-only, with the source that the layout is known from."""
-    opener = FakeOpener(THERE)
-    app = picker(opener)
-    async with app.run_test(size=(120, 38)) as pilot:
-        await shows(app, "/jobs")
-        await pilot.press(*"jobs", "enter")
-        text = await shows(app, "attached to /jobs (layout from its control block)")
-        assert opener.opened == [("/jobs", None)]
-        assert "read-only" in text
-        assert "3 of 5 full" in text
-
-
-async def test_enter_before_the_list_is_there_is_kept() -> None:
-    """Who knows the name types it and goes on: no key is lost to a look that takes a second."""
-    held = threading.Event()
-    opener = FakeOpener(THERE, held=held)
-    app = picker(opener)
-    async with app.run_test(size=(120, 38)) as pilot:
-        try:
-            await shows(app, "looking")
+async def test_enter_attaches_and_the_events_say_so(folder: Path) -> None:
+    """Read-only, with what the layout is known from."""
+    with picker(opener_of(folder, slots=5)) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            await shows(app, "/jobs")
             await pilot.press(*"jobs", "enter")
-            assert not opener.opened
-        finally:
-            held.set()
-        await shows(app, "attached to /jobs")
-        assert opener.opened == [("/jobs", None)]
+            await reports(app, "attached to /jobs (layout as told")
+            text = await shows(app, "5 × int32")
+            assert "read-only" in text
+            assert "3 of 5 full" in text
 
 
-async def test_the_mouse_chooses_and_attaches() -> None:
+class SlowOpener(SegmentOpener):
+    """An opener on a machine that takes its time to list segments."""
+
+    def __init__(self, options: AttachOptions) -> None:
+        super().__init__(options)
+        self.may_go_on = threading.Event()
+        self.threads: set[int] = set()
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The list, when the test lets it go on."""
+        self.threads.add(threading.get_ident())
+        assert self.may_go_on.wait(60)
+        return super().entries()
+
+
+async def test_enter_before_the_list_is_there_is_kept(folder: Path) -> None:
+    """No key is lost while the list is read, which happens in another thread."""
+    options = opener_of(folder, slots=5)._options
+    opener = SlowOpener(options)
+    with picker(opener) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            try:
+                await shows(app, "looking")
+                await pilot.press(*"jobs", "enter")
+                assert app.dashboard.attachment is None
+            finally:
+                opener.may_go_on.set()
+            await reports(app, "attached to /jobs")
+            assert threading.get_ident() not in opener.threads
+
+
+async def test_the_mouse_chooses_and_attaches(folder: Path) -> None:
     """One click chooses a row, the next takes it."""
-    opener = FakeOpener(THERE)
-    app = picker(opener)
-    async with app.run_test(size=(120, 38)) as pilot:
-        await shows(app, "/jobs")
-        panel = app.screen.query_one(PickerPanel)
-        await pilot.click(panel, offset=(8, 4))
-        assert panel.chosen is not None
-        assert panel.chosen.name == "/shm_buffer"
-        await pilot.click(panel, offset=(8, 4))
-        await shows(app, "attached to /shm_buffer")
+    with picker(opener_of(folder, slots=5)) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            await shows(app, "/jobs")
+            panel = app.screen.query_one(PickerPanel)
+            await pilot.click(panel, offset=(8, 4))
+            assert panel.chosen is not None
+            name = panel.chosen.name
+            await pilot.click(panel, offset=(8, 4))
+            await reports(app, f"attached to {name}")
 
 
-async def test_a_refusal_is_a_line_and_no_crash() -> None:
+async def test_a_refusal_is_a_line_and_no_crash(folder: Path) -> None:
     """With its escape sequences as pictures."""
-    opener = FakeOpener(THERE)
-    app = picker(opener)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "/jobs")
-        opener.there = ()
-        await pilot.press("enter")
-        assert "␛[31m" in await shows(app, "vanished")
-        assert isinstance(app.screen, PickerScreen)
+    evil = folder / "a\x1b[31m"
+    evil.write_bytes(ring_bytes())
+    with picker(opener_of(folder, slots=5)) as app:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await shows(app, "/jobs")
+            evil.unlink()
+            await pilot.press(*"31m", "enter")
+            assert "a␛[31m does not exist" in await shows(app, "does not exist")
+            assert isinstance(app.screen, PickerScreen)
 
 
-async def test_layouts_that_fit_are_a_list_in_words() -> None:
-    """Each with the option that picks it, and bytes for who knows none of them."""
-    opener = FakeOpener(THERE, {"/shm_buffer": (FIVE, SIX)})
-    app = picker(opener)
-    async with app.run_test(size=(120, 38)) as pilot:
-        await shows(app, "/jobs")
-        await pilot.press(*"buffer", "end", "enter")
-        text = await shows(app, "show as bytes (raw)")
-        assert option_words(FIVE) in text
-        assert option_words(SIX) in text
-        await pilot.press("down")
-        assert "data=0:6xint32" in screen_text(app)
-        await pilot.press("enter")
-        await shows(app, "attached to /shm_buffer")
-        assert opener.opened == [("/shm_buffer", SIX)]
+async def test_layouts_that_fit_are_a_list_to_choose_from(folder: Path) -> None:
+    """Five slots or six: these bytes do not tell."""
+    (folder / "jobs").write_bytes(ring_bytes(full=0, in_flight=1))
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            await shows(app, "/jobs")
+            await pilot.press(*"jobs", "enter")
+            await until(lambda: isinstance(app.screen, LayoutScreen), "the layouts")
+            await pilot.press("enter")
+            await reports(app, "attached to /jobs")
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_choice_at_the_start_is_the_list_of_layouts(size: tuple[int, int]) -> None:
-    """Raw is the last row; leaving it with nothing open ends the dashboard."""
-    opener = FakeOpener(THERE)
+async def test_a_choice_at_the_start_is_the_list_of_layouts(
+    folder: Path, size: tuple[int, int]
+) -> None:
+    """Raw is the last row; leaving the list with nothing open ends the dashboard."""
     choice = ("/shm_buffer", (FIVE, SIX))
-    app = DashboardApp(None, None, refresh_hz=0.001, opener=opener, choice=choice)
-    async with app.run_test(size=size) as pilot:
-        await shows(app, "2 layouts fit")
-        assert isinstance(app.screen, LayoutScreen)
-        await pilot.press("end", "enter")
-        await shows(app, "shown as bytes")
-        assert opener.opened == [("/shm_buffer", "raw")]
-    left = DashboardApp(None, None, refresh_hz=0.001, opener=opener, choice=choice)
-    async with left.run_test(size=size) as pilot:
-        await shows(left, "2 layouts fit")
-        await pilot.press("escape")
-        await until(lambda: left.return_code is not None, "the end")
-    assert left.return_code == 0
+    with picker(opener_of(folder), choice=choice) as app:
+        async with app.run_test(size=size) as pilot:
+            await shows(app, "2 layouts fit")
+            assert isinstance(app.screen, LayoutScreen)
+            await pilot.press("end", "enter")
+            await reports(app, "shown as bytes")
+    with picker(opener_of(folder), choice=choice) as left:
+        async with left.run_test(size=size) as pilot:
+            await shows(left, "2 layouts fit")
+            await pilot.press("escape")
+            await until(lambda: left.return_code is not None, "the end")
+        assert left.return_code == 0
 
 
-async def test_layouts_are_filtered_by_their_words() -> None:
-    """A bare segment may have a hundred."""
-    app = DashboardApp(
-        None, None, refresh_hz=0.001, opener=FakeOpener(THERE), choice=("/x", (FIVE, SIX))
-    )
+async def test_layouts_are_shown_in_words_and_filtered_by_them(folder: Path) -> None:
+    """Each with the option that picks it."""
+    with picker(opener_of(folder), choice=("/jobs", (FIVE, SIX))) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            text = await shows(app, "2 layouts fit")
+            assert option_words(FIVE) in text
+            assert option_words(SIX) in text
+            assert "--layout data=0:5xint32" in text
+            await pilot.press(*"at 28")
+            text = screen_text(app)
+            assert option_words(SIX) in text
+            assert option_words(FIVE) not in text
+            await pilot.press("enter")
+            await reports(app, "attached to /jobs")
+            assert app.dashboard.latest.layout.slots == 6
+
+
+async def test_going_over_closes_what_was_only_watched(folder: Path) -> None:
+    """The graph starts anew, the events stay."""
+    (folder / "bytes").write_bytes(bytes(range(64)))
+    with contextlib.closing(opener_of(folder, slots=5)) as opener:
+        app = DashboardApp(opener.open_raw("/bytes"), refresh_hz=NEVER_HZ, opener=opener)
+        async with app.run_test(size=(120, 38)) as pilot:
+            assert open_descriptors(folder / "bytes") == 1
+            await pilot.press("o")
+            await shows(app, "/jobs")
+            await pilot.press(*"jobs", "enter")
+            await reports(app, "attached to /jobs")
+            assert open_descriptors(folder / "bytes") == 0
+            assert any("attached to /bytes" in e.text for e in app.dashboard.view.events)
+
+
+async def test_going_over_leaves_a_run_going(make_buffer: MakeBuffer, folder: Path) -> None:
+    """It is sampled beside the other segment, takes no commands meanwhile, and can be found again."""
+    with running(make_buffer(), [Role.PRODUCER]) as run:
+        home = run.app.dashboard.attachment
+        assert isinstance(home, Attachment)
+        with contextlib.closing(opener_of(folder, slots=5)) as opener:
+            run.app.dashboard.opener = opener
+            async with run.app.run_test(size=(120, 38)) as pilot:
+                await pilot.press("o")
+                await shows(run.app, "/jobs")
+                await pilot.press(*"jobs", "enter")
+                await reports(run.app, "attached to /jobs")
+                await pilot.press("p")
+                assert len(run.supervisor.pids) == 1
+                before = home.source.sample().monotonic_ns
+                run.app.tick()
+                last = getattr(home.source, "last", None)
+                assert last is not None
+                assert last.monotonic_ns > before
+                assert run.supervisor.on_event is not None
+                assert run.app.dashboard.attach(home)
+                run.app.tick()
+                assert run.app.dashboard.latest.segment.name == run.buffer.name
+
+
+async def test_without_a_way_to_segments_the_key_says_so() -> None:
+    """It is not in the bar and not in the palette."""
+    app = DashboardApp(None, refresh_hz=NEVER_HZ)
     async with app.run_test(size=(120, 38)) as pilot:
-        await shows(app, "2 layouts fit")
-        await pilot.press(*"at 28")
-        text = screen_text(app)
-        assert option_words(SIX) in text
-        assert option_words(FIVE) not in text
-
-
-async def test_going_over_closes_what_was_only_looked_at() -> None:
-    """The graph starts anew, the events stay; a run that is steered goes on."""
-    opener = FakeOpener(THERE)
-    looked_at = BytesSource(bytes(64))
-    app = DashboardApp(looked_at, None, refresh_hz=0.001, opener=opener)
-    async with app.run_test(size=(120, 38)) as pilot:
-        await pilot.press("o")
-        await shows(app, "/jobs")
-        await pilot.press("enter")
-        await shows(app, "attached to /jobs")
-        assert looked_at.closed
-    steering = FakeSteering()
-    home = BytesSource(bytes(64))
-    app = DashboardApp(home, steering, refresh_hz=0.001, opener=opener)
-    async with app.run_test(size=(120, 38)) as pilot:
-        await pilot.press("o")
-        await shows(app, "/jobs")
-        await pilot.press("enter")
-        await shows(app, "attached to /jobs")
-        await pilot.press("p")
-        assert not home.closed
-        seen = home.samples
-        app.tick()
-        assert home.samples == seen + 1
-        assert steering.orders == []
-        assert steering.on_event is not None
-
-
-async def test_without_a_way_to_segments_there_is_no_key_for_it() -> None:
-    """Not in the bar, not in the palette, and pressing it does nothing."""
-    app = DashboardApp(FakeSource(lambda _s: snapshot()), None, refresh_hz=0.001)
-    async with app.run_test(size=(120, 38)) as pilot:
-        await pilot.press("o", "l", "i", "g")
+        for key, reason in (("o", "no way to other"), ("i", "bytes are shown"), ("n", "no lesson")):
+            await pilot.press(key)
+            await tells(app, reason)
         assert len(app.screen_stack) == 1
         assert "Open" not in screen_text(app)
         offered = {command.title for command in app.get_system_commands(app.screen)}
@@ -245,23 +302,24 @@ async def test_without_a_way_to_segments_there_is_no_key_for_it() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("ascii_only", [False, True])
-async def test_hostile_names_stay_inert(size: tuple[int, int], ascii_only: bool) -> None:
+async def test_hostile_names_stay_inert(
+    tmp_path: Path, size: tuple[int, int], ascii_only: bool
+) -> None:
     """In the list and below it."""
-    bad = entry("/" + EVIL, owner=EVIL, looks=EVIL, mappers=((1, EVIL), (2, EVIL), (3, EVIL)))
-    app = picker(FakeOpener((bad,)), ascii_only)
-    async with app.run_test(size=size):
-        text = await shows(app, "[bold]")
-        codes = {ord(char) for char in text} - {10}
-        assert not any(c < 32 or c == 0x202E or 0xD800 <= c < 0xE000 for c in codes)
-        assert not ascii_only or text.isascii()
+    Path(os.fsencode(tmp_path).decode() + "/" + EVIL).write_bytes(bytes(64))
+    with picker(opener_of(tmp_path), ascii_only) as app:
+        async with app.run_test(size=size):
+            text = await shows(app, "[bold]")
+            codes = {ord(char) for char in text} - {10}
+            assert not any(c < 32 or c == 0x202E or 0xD800 <= c < 0xE000 for c in codes)
+            assert not ascii_only or text.isascii()
 
 
-async def test_an_empty_dev_shm_says_what_to_do() -> None:
+async def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     """Instead of an empty list."""
-    app = picker(FakeOpener(()))
-    async with app.run_test(size=(80, 24)):
-        text = await shows(app, "There is nothing in /dev/shm")
-        assert "shmtui run" in text
+    with picker(opener_of(tmp_path)) as app:
+        async with app.run_test(size=(80, 24)):
+            assert "shmtui run" in await shows(app, "There is nothing in /dev/shm")
 
 
 NAMES = st.text(st.characters(), max_size=60)

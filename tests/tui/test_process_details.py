@@ -12,10 +12,8 @@ from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import ProcessState
 from shmtui.tui.draw.process_details import portrait_text
 from shmtui.tui.glyphs import ASCII, UNICODE
-from shmtui.tui.screens.detail import DetailScreen
 from shmtui.tui.spans import plain, width_of
-from tests.tui.bench import NOON, lay_out, process, snapshot
-from tests.tui.ends import screen_text
+from tests.tui.records import NOON, process
 from tests.waiting import poll
 
 
@@ -65,19 +63,3 @@ def test_what_is_drawn() -> None:
         assert all(width_of(row) <= width for row in lines if "s  " not in plain(row))
     gone = portrait_text(blocked, None, NOON, 80, UNICODE)
     assert "It has ended" in plain(gone[-1])
-
-
-async def test_enter_opens_it() -> None:
-    """Enter on a process opens its portrait; on a group it does nothing."""
-    shown = snapshot(processes=(process(os.getpid(), Role.PRODUCER),))
-    app = lay_out(lambda _shown: shown).app
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        await pilot.press("enter")
-        assert not isinstance(app.screen, DetailScreen)
-        await pilot.press("down", "enter")
-        await pilot.pause()
-        assert isinstance(app.screen, DetailScreen)
-        assert f"PID {os.getpid()}" in screen_text(app)
-        await pilot.press("escape")
-        assert not isinstance(app.screen, DetailScreen)

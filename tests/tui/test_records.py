@@ -8,31 +8,31 @@ from shmtui.shm.protocol import Role
 from shmtui.snapshot import Health, Method, ProcessState, Status, Throughput
 from shmtui.tui.panel_layout import PANELS, Box, arrange
 from shmtui.tui.process_rows import Group, follow, table_rows
-from shmtui.tui.rate_history import History
-from shmtui.tui.status_line import AGREEING, Flow, Steady, flow, verdict
-from tests.tui.bench import process, snapshot
+from shmtui.tui.rate_history import RateHistory
+from shmtui.tui.status_line import AGREEING, Activity, Debounced, flow, status_word
+from tests.tui.records import process, snapshot
 
 
 def test_flow_comes_from_the_snapshot_alone() -> None:
     """Full and empty first, then whether anything moves, and unknown stays unknown."""
-    assert flow(snapshot(occupancy=5)) is Flow.FULL
-    assert flow(snapshot(occupancy=0)) is Flow.EMPTY
-    assert flow(snapshot()) is Flow.FLOWING
-    assert flow(snapshot(throughput=Throughput(0.0, 0.0, Method.COUNTERS))) is Flow.IDLE
-    assert flow(snapshot(throughput=Throughput())) is Flow.UNKNOWN
+    assert flow(snapshot(occupancy=5)) is Activity.FULL
+    assert flow(snapshot(occupancy=0)) is Activity.EMPTY
+    assert flow(snapshot()) is Activity.FLOWING
+    assert flow(snapshot(throughput=Throughput(0.0, 0.0, Method.COUNTERS))) is Activity.IDLE
+    assert flow(snapshot(throughput=Throughput())) is Activity.UNKNOWN
 
 
 def test_health_speaks_once_it_has_been_judged() -> None:
     """Until then the flow does."""
-    assert verdict(snapshot(health=Health(Status.CRITICAL))).word == "critical"
-    assert verdict(snapshot()).word == "flowing"
+    assert status_word(snapshot(health=Health(Status.CRITICAL))).word == "critical"
+    assert status_word(snapshot()).word == "flowing"
 
 
 def test_a_verdict_changes_when_samples_agree() -> None:
     """A buffer at the edge does not make the title flicker."""
-    steady: Steady[str] = Steady()
-    assert steady.feed("full") == "full"
-    assert [steady.feed("flowing") for _ in range(AGREEING)][-2:] == ["full", "flowing"]
+    steady: Debounced[str] = Debounced()
+    assert steady.update("full") == "full"
+    assert [steady.update("flowing") for _ in range(AGREEING)][-2:] == ["full", "flowing"]
 
 
 def _apart(one: Box, other: Box) -> bool:
@@ -99,7 +99,7 @@ def test_strangers_have_a_group_of_their_own() -> None:
 
 def test_history_keeps_a_minute_in_a_fixed_number_of_buckets() -> None:
     """Old samples leave, and gaps stay gaps."""
-    history = History()
+    history = RateHistory()
     for tenth in range(2000):
         history.add(tenth * 10**8, float(tenth), 1.0)
     series = history.series(60)
@@ -116,7 +116,7 @@ def test_history_keeps_a_minute_in_a_fixed_number_of_buckets() -> None:
 
 def test_history_columns_do_not_shimmer() -> None:
     """What a column showed it still shows one place further left."""
-    history = History()
+    history = RateHistory()
     for tenth in range(600):
         history.add(tenth * 10**8, float(tenth % 37), 1.0)
     before = history.series(60)
@@ -129,7 +129,7 @@ def test_history_columns_do_not_shimmer() -> None:
 @given(st.integers(0, 10**13), st.integers(2, 600), st.integers(1, 2))
 def test_history_gives_as_many_columns_as_asked(start: int, columns: int, group: int) -> None:
     """For any width of graph, wherever the clock stands."""
-    history = History()
+    history = RateHistory()
     history.add(start, 1.0, 2.0)
     series = history.series(columns, group)
     assert len(series) == columns

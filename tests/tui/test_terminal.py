@@ -3,11 +3,15 @@
 import os
 import pty
 import queue
-from types import SimpleNamespace
+import signal
 
 import pytest
 
-from shmtui.tui import tty as terminal
+from shmtui.procfs.process import stopped
+from shmtui.tui import tty
+from tests.terminal import Terminal
+from tests.tui.dashboards import drawing
+from tests.waiting import poll
 
 
 def test_a_closed_terminal_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,33 +19,63 @@ def test_a_closed_terminal_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     master, slave = pty.openpty()
     with os.fdopen(slave, "rb", buffering=0) as stdin:
         monkeypatch.setattr("sys.__stdin__", stdin)
-        assert not terminal.hung_up()
+        assert not tty.hung_up()
         os.close(master)
-        assert terminal.hung_up()
-    assert not terminal.hung_up()
+        assert tty.hung_up()
+    assert not tty.hung_up()
+
+
+async def test_a_closed_terminal_ends_the_dashboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of reading end of file for ever."""
+    master, slave = pty.openpty()
+    app = drawing()
+    with os.fdopen(slave, "rb", buffering=0) as stdin:
+        monkeypatch.setattr("sys.__stdin__", stdin)
+        async with app.run_test(size=(80, 24)):
+            app.tick()
+            assert app.return_code is None
+            os.close(master)
+            app.tick()
+    assert app.return_code == 129
 
 
 def test_a_stalled_terminal_is_noticed() -> None:
     """Before its queue is full and the event loop waits for it."""
-    frames: queue.Queue[str] = queue.Queue(30)
-    driver = SimpleNamespace(_writer_thread=SimpleNamespace(_queue=frames))
-    assert not terminal.behind(driver)
-    for _ in range(20):
+    frames: tty.Frames = queue.Queue(30)
+    assert not tty.behind(frames)
+    for _frame in range(20):
         frames.put("frame")
-    assert terminal.behind(driver)
-    assert not terminal.behind(None)
+    assert tty.behind(frames)
+    assert not tty.behind(None)
 
 
 def test_leaving_waits_for_no_stalled_terminal() -> None:
-    """What nobody will see is thrown away, and there is room for the goodbye."""
-    frames: queue.Queue[str] = queue.Queue(30)
-    driver = SimpleNamespace(_writer_thread=SimpleNamespace(_queue=frames))
+    """Frames that nobody will see are thrown away, and there is room for the last bytes."""
+    frames: tty.Frames = queue.Queue(30)
     frames.put("frame")
-    terminal.let_go(driver)
+    tty.drop_frames(frames)
     assert frames.qsize() == 1
-    for _ in range(29):
+    for _frame in range(29):
         frames.put("frame")
-    terminal.let_go(driver)
+    tty.drop_frames(frames)
     assert frames.empty()
     assert frames.maxsize == 0
-    terminal.let_go(None)
+    tty.drop_frames(None)
+
+
+def test_after_fg_every_row_is_drawn_again(name: str) -> None:
+    """The shell has written over the screen meanwhile, and most panels have nothing new to draw."""
+    panels = ("1 Ring", "2 Semaphores", "3 Throughput", "4 Processes", "5 Events", "q Quit")
+    with Terminal("run", name, "--producers", "0", "--consumers", "0") as terminal:
+        for panel in panels:
+            terminal.wait_for(panel)
+        terminal.signal(signal.SIGTSTP)
+        poll(lambda: stopped(terminal.process.pid), "it is stopped")
+        while terminal.read(0.1):
+            pass
+        terminal.clear()
+        terminal.signal(signal.SIGCONT)
+        for panel in panels:
+            terminal.wait_for(panel)
+        terminal.press("q")
+        assert terminal.wait() == 0

@@ -244,10 +244,15 @@ def test_orders_to_the_dead_are_nothing(make_buffer: MakeBuffer, crew: Crew) -> 
     supervisor.terminate(pid)
     end_all(supervisor)
     before = supervisor.history(), words[Field.ORDER]
-    for order in (supervisor.pause, supervisor.resume, supervisor.terminate, supervisor.kill):
+    for order in (
+        supervisor.orders.pause,
+        supervisor.orders.resume,
+        supervisor.terminate,
+        supervisor.kill,
+    ):
         order(pid)
-    supervisor.set_rate(pid, 5.0)
-    supervisor.reset_rate(pid)
+    supervisor.orders.set_rate(pid, 5.0)
+    supervisor.orders.reset_rate(pid)
     assert (supervisor.history(), words[Field.ORDER]) == before
 
 

@@ -1,1 +1,1 @@
-"""What each panel says, as lines of spans. Pure: a view and a size in, lines out."""
+"""The content of each panel as lines of spans. Pure: a view model and a size in, lines out."""

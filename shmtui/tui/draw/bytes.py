@@ -1,19 +1,19 @@
-"""The bytes of a segment that is no bounded buffer, read as one type or another. Pure."""
+"""The bytes of a segment that is no bounded buffer, in the format that is chosen. Pure."""
 
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
 from shmtui.i18n import _
-from shmtui.tui.byte_window import Window
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
 from shmtui.tui.text import cells
+from shmtui.tui.view_model import ByteWindow
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A way to read bytes: what it is called, its letter in :mod:`struct`, cells for a value."""
+class ByteFormat:
+    """A format of values: its name, its letter in :mod:`struct`, and cells for a value."""
 
     name: str
     code: str
@@ -25,62 +25,62 @@ class Reading:
         return struct.calcsize("=" + self.code) if self.code else 1
 
 
-HEX, TEXT = Reading("hex", "", 2), Reading("text", "", 1)
+HEX, TEXT = ByteFormat("hex", "", 2), ByteFormat("text", "", 1)
 
-READINGS = (
+BYTE_FORMATS = (
     HEX,
-    Reading("int8", "b", 4),
-    Reading("int16", "h", 6),
-    Reading("int32", "i", 11),
-    Reading("int64", "q", 20),
-    Reading("uint8", "B", 3),
-    Reading("uint16", "H", 5),
-    Reading("uint32", "I", 10),
-    Reading("uint64", "Q", 20),
-    Reading("float", "f", 12),
-    Reading("double", "d", 17),
+    ByteFormat("int8", "b", 4),
+    ByteFormat("int16", "h", 6),
+    ByteFormat("int32", "i", 11),
+    ByteFormat("int64", "q", 20),
+    ByteFormat("uint8", "B", 3),
+    ByteFormat("uint16", "H", 5),
+    ByteFormat("uint32", "I", 10),
+    ByteFormat("uint64", "Q", 20),
+    ByteFormat("float", "f", 12),
+    ByteFormat("double", "d", 17),
     TEXT,
 )
-"""In the order in which a key goes through them."""
+"""In the order in which the key ``i`` goes through them."""
 
-_HEAT_ROLES = ("text", "fading", "recent", "fresh")
+_HIGHLIGHT_STYLES = ("text", "fading", "recent", "fresh")
 _PER_ROW = (32, 16, 8, 4, 2, 1)
 _TEXT_PER_ROW = (128, 64, 32, 16, 8)
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """How a row is made up: so many bytes, with the characters beside the values or without."""
+class RowShape:
+    """How a row is made up: how many bytes, and whether their characters are beside the values."""
 
     per_row: int
     characters: bool
 
 
 @lru_cache(maxsize=64)
-def form_for(width: int, gutter: int, reading: Reading) -> Form:
-    """As many bytes a row as fit.
+def row_shape_for(width: int, gutter: int, reading: ByteFormat) -> RowShape:
+    """The most bytes in a row that fit.
 
-    >>> form_for(116, 6, HEX).per_row, form_for(76, 6, HEX).per_row, form_for(46, 6, HEX).per_row
+    >>> row_shape_for(116, 6, HEX).per_row, row_shape_for(76, 6, HEX).per_row, row_shape_for(46, 6, HEX).per_row
     (16, 16, 8)
-    >>> form_for(46, 6, READINGS[4]), form_for(1, 6, HEX).per_row
-    (Form(per_row=8, characters=True), 1)
+    >>> row_shape_for(46, 6, BYTE_FORMATS[4]), row_shape_for(1, 6, HEX).per_row
+    (RowShape(per_row=8, characters=True), 1)
     """
     if reading is TEXT:
         room = width - gutter - 2
-        return Form(next((n for n in _TEXT_PER_ROW if n <= room), 4), False)
+        return RowShape(next((n for n in _TEXT_PER_ROW if n <= room), 4), False)
     for per_row in _PER_ROW:
         if per_row < reading.size:
             break
         values = per_row // reading.size * (reading.cell + 1) + _breaks(per_row, reading)
         for characters in (True, False):
             beside = per_row + 2 if characters else 0
-            # Values without their characters are second to fewer with them.
+            # Fewer values with their characters are better than more without.
             if gutter + 1 + values + beside <= width and (characters or per_row <= 8):
-                return Form(per_row, characters)
-    return Form(reading.size, False)
+                return RowShape(per_row, characters)
+    return RowShape(reading.size, False)
 
 
-def _breaks(per_row: int, reading: Reading) -> int:
+def _breaks(per_row: int, reading: ByteFormat) -> int:
     """Cells of the gaps between groups of eight bytes."""
     return (per_row - 1) // 8 if reading is HEX else 0
 
@@ -96,10 +96,10 @@ def gutter_for(size: int) -> int:
 
 
 def raw_lines(
-    window: Window | None,
+    window: ByteWindow | None,
     first: int,
     size: int,
-    reading: Reading,
+    reading: ByteFormat,
     width: int,
     height: int,
     glyphs: Glyphs,
@@ -114,19 +114,19 @@ def raw_lines(
     if window is None:
         return []
     gutter = gutter_for(size)
-    form = form_for(width, gutter, reading)
+    shape = row_shape_for(width, gutter, reading)
     rows: list[Line] = []
     for row in range(height):
-        offset = first + row * form.per_row
+        offset = first + row * shape.per_row
         if offset >= size:
             break
         at = offset - window.offset
-        data = window.data[at : at + form.per_row] if at >= 0 else b""
-        heat = window.heat[at : at + form.per_row] if at >= 0 else b""
+        data = window.data[at : at + shape.per_row] if at >= 0 else b""
+        highlight = window.highlight[at : at + shape.per_row] if at >= 0 else b""
         body = (
-            text_spans(data, heat, glyphs)
+            text_spans(data, highlight, glyphs)
             if reading is TEXT
-            else _values(data, heat, reading, form, glyphs)
+            else _values(data, highlight, reading, shape, glyphs)
         )
         rows.append(_joined([Span(f"{offset:0{gutter}x}  ", "muted"), *body]))
     if rows and not window.data:
@@ -134,45 +134,47 @@ def raw_lines(
     return [clip_line(row, width, glyphs.ellipsis) for row in rows]
 
 
-def _values(data: bytes, heat: bytes, reading: Reading, form: Form, glyphs: Glyphs) -> list[Span]:
+def _values(
+    data: bytes, highlight: bytes, reading: ByteFormat, shape: RowShape, glyphs: Glyphs
+) -> list[Span]:
     """Values, then the characters of the same bytes."""
     spans: list[Span] = []
     step = reading.size
-    for at in range(0, form.per_row, step):
+    for at in range(0, shape.per_row, step):
         if reading is HEX and at and at % 8 == 0:
             spans.append(Span(" "))
         piece = data[at : at + step]
-        hottest = max(heat[at : at + step], default=0)
+        brightest = max(highlight[at : at + step], default=0)
         text = value_text(piece, reading)
-        role = _HEAT_ROLES[hottest] if hottest or any(piece) else "faint"
+        style = _HIGHLIGHT_STYLES[brightest] if brightest or any(piece) else "faint"
         blank = " " * (reading.cell - len(text))
-        spans += [Span(blank), Span(text, role), Span(" ")]
-    if form.characters:
+        spans += [Span(blank), Span(text, style), Span(" ")]
+    if shape.characters:
         spans.append(Span(" "))
         spans += [
-            Span(chr(byte) if 0x20 <= byte < 0x7F else _dot(glyphs), _character_role(byte, warm))
-            for byte, warm in zip(data, heat, strict=False)
+            Span(chr(byte) if 0x20 <= byte < 0x7F else _dot(glyphs), _character_style(byte, warm))
+            for byte, warm in zip(data, highlight, strict=False)
         ]
     return spans
 
 
 def _dot(glyphs: Glyphs) -> str:
-    """Stands for a byte that is no character; every viewer of bytes has a full stop in ASCII."""
+    """The glyph of a byte that is no character: in ASCII a full stop, as in hexdump."""
     return "." if glyphs.ascii_only else glyphs.dot
 
 
-def _character_role(byte: int, heat: int) -> str:
-    if heat:
-        return _HEAT_ROLES[heat]
+def _character_style(byte: int, highlight: int) -> str:
+    if highlight:
+        return _HIGHLIGHT_STYLES[highlight]
     return "muted" if 0x20 <= byte < 0x7F else "faint"
 
 
-def value_text(piece: bytes, reading: Reading) -> str:
-    r"""The bytes as one value; dashes where the segment ends within it.
+def value_text(piece: bytes, reading: ByteFormat) -> str:
+    r"""The bytes as one value; dashes where the segment ends inside it.
 
-    >>> value_text(b"\xff", HEX), value_text(b"\xff\xff\xff\xff", READINGS[3])
+    >>> value_text(b"\xff", HEX), value_text(b"\xff\xff\xff\xff", BYTE_FORMATS[3])
     ('ff', '-1')
-    >>> value_text(b"", HEX), value_text(b"\1\2", READINGS[3])
+    >>> value_text(b"", HEX), value_text(b"\1\2", BYTE_FORMATS[3])
     ('', '--')
     """
     if not piece:
@@ -187,8 +189,8 @@ def value_text(piece: bytes, reading: Reading) -> str:
     return str(value)
 
 
-def text_spans(data: bytes, heat: bytes, glyphs: Glyphs) -> list[Span]:
-    r"""The bytes as UTF-8; a dot for each that is no text, control characters among them.
+def text_spans(data: bytes, highlight: bytes, glyphs: Glyphs) -> list[Span]:
+    r"""The bytes as UTF-8; a dot for each byte that is no text or a control character.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.tui.spans import plain
@@ -199,17 +201,17 @@ def text_spans(data: bytes, heat: bytes, glyphs: Glyphs) -> list[Span]:
     at = 0
     while at < len(data):
         char, length = _character(data, at, glyphs.ascii_only)
-        warm = max(heat[at : at + length], default=0)
+        warm = max(highlight[at : at + length], default=0)
         if char:
-            spans.append(Span(char, _HEAT_ROLES[warm]))
+            spans.append(Span(char, _HIGHLIGHT_STYLES[warm]))
         else:
-            spans.append(Span(_dot(glyphs), _HEAT_ROLES[warm] if warm else "faint"))
+            spans.append(Span(_dot(glyphs), _HIGHLIGHT_STYLES[warm] if warm else "faint"))
         at += length
     return spans
 
 
 def _character(data: bytes, at: int, ascii_only: bool) -> tuple[str, int]:
-    """The character that starts there and its bytes; empty and 1 where there is none to show."""
+    """The character that starts there and its length in bytes; empty and 1 where there is none."""
     lead = data[at]
     if lead < 0x80:
         return (chr(lead), 1) if 0x20 <= lead < 0x7F else ("", 1)
@@ -218,21 +220,21 @@ def _character(data: bytes, at: int, ascii_only: bool) -> tuple[str, int]:
         char = data[at : at + length].decode()
     except UnicodeDecodeError:
         return "", 1
-    # One cell a character at the most, so that no row outgrows its bytes.
+    # One cell for a character at most, so that no row is longer than its bytes.
     shown = len(char) == 1 and char.isprintable() and cells(char) == 1 and not ascii_only
     return (char, length) if shown else ("", 1)
 
 
 def _joined(spans: list[Span]) -> Line:
-    """The same cells with neighbours of one role in one span."""
+    """The same cells, with neighbours of one style in one span."""
     out: list[Span] = []
-    for text, role in spans:
+    for text, style in spans:
         if not text:
             continue
-        if out and out[-1].role == role:
-            out[-1] = Span(out[-1].text + text, role)
+        if out and out[-1].style == style:
+            out[-1] = Span(out[-1].text + text, style)
         else:
-            out.append(Span(text, role))
+            out.append(Span(text, style))
     return tuple(out)
 
 
@@ -250,7 +252,7 @@ def parse_offset(text: str, size: int) -> int:
         raise ValueError(_("an offset is a number, such as 4096 or 0x1000")) from None
     if not 0 <= offset < max(1, size):
         raise ValueError(
-            _("the segment ends before: it has {size} bytes (0x{size:x})").format(size=size)
+            _("beyond the end: the segment has {size} bytes (0x{size:x})").format(size=size)
         )
     return offset
 
@@ -258,7 +260,7 @@ def parse_offset(text: str, size: int) -> int:
 def last_first(size: int, per_row: int, rows: int, phase: int) -> int:
     """The offset of the first row in view when the last byte is in the last row.
 
-    ``phase`` is what all rows' offsets are beyond a multiple of ``per_row``.
+    ``phase``: the offset of every row modulo ``per_row``.
 
     >>> last_first(100, 16, 4, 0), last_first(100, 16, 4, 1), last_first(10, 16, 4, 0)
     (48, 49, 0)

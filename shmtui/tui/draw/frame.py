@@ -1,4 +1,4 @@
-"""The frame around a panel: its title above, a remark below, a thumb on the right. Pure."""
+"""The frame around a panel: its title above, a footer below, a thumb on the right. Pure."""
 
 from functools import lru_cache
 
@@ -8,8 +8,8 @@ from shmtui.tui.text import clip
 
 
 @lru_cache(maxsize=64)
-def top(number: str, title: str, remark: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
-    """The upper edge; ``number`` is the key that jumps here, ``remark`` stands on the right.
+def top(number: str, title: str, header: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
+    """The upper edge: the panel's key and title on the left, ``header`` on the right.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.tui.spans import plain
@@ -25,7 +25,7 @@ def top(number: str, title: str, remark: str, width: int, focused: bool, glyphs:
         (f" {title} ", "title-focus" if focused else "title"),
     )
     label = clip_line(label, max(0, width - 4), glyphs.ellipsis)
-    note = line((f" {remark} ", "muted")) if remark else ()
+    note = line((f" {header} ", "muted")) if header else ()
     gap = width - 4 - width_of(label) - width_of(note)
     if gap < 0:
         note, gap = (), max(0, width - 4 - width_of(label))
@@ -40,8 +40,8 @@ def top(number: str, title: str, remark: str, width: int, focused: bool, glyphs:
     )
 
 
-def bottom(remark: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
-    """The lower edge, a remark near its right end.
+def bottom(footer: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
+    """The lower edge, with the footer near its right end.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.tui.spans import plain
@@ -52,7 +52,7 @@ def bottom(remark: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
     if width < 2:
         return line((glyphs.horizontal * width, frame))
     start, end = glyphs.corners[2], glyphs.corners[3]
-    text = clip(remark, max(0, width - 6), glyphs.ellipsis)
+    text = clip(footer, max(0, width - 6), glyphs.ellipsis)
     note = line((f" {text} ", "muted")) if text else ()
     gap = width - 2 - width_of(note)
     return line((start + glyphs.horizontal * gap, frame), *note, (end, frame))

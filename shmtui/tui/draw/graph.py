@@ -1,8 +1,7 @@
-"""Throughput over time: produced rises from the middle, consumed hangs from it. Pure.
+"""Throughput over time: produced goes up from the middle line, consumed goes down. Pure.
 
-Two curves that mostly coincide (in the long run as much comes out as went in)
-would hide each other, and without colour nobody could tell them apart. Back to
-back each keeps its place, and a difference shows as a lack of symmetry.
+On one scale the two curves would mostly hide each other, and without colour they could not be told
+apart. Back to back, a difference between them shows as a lack of symmetry.
 """
 
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ _ASCII_HANGING = " '\":#"
 
 
 def ceiling(series: Sequence[Pair]) -> float:
-    """The end of the scale for both sides: a round number that nothing on show exceeds.
+    """The end of the scale for both sides: a round number, not below any value.
 
     >>> ceiling([(7881.0, 6340.0), None]), ceiling([])
     (8000.0, 1.0)
@@ -36,9 +35,9 @@ def ceiling(series: Sequence[Pair]) -> float:
 
 
 def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """``height`` lines of ``width`` cells for the two means a cell that ``series`` holds.
+    """``height`` lines of ``width`` cells; ``series`` holds two means for each cell.
 
-    The middle line is the time axis; above and below it are equally many rows.
+    The middle line is the time axis, with the same number of rows above and below.
     """
     cells = width - AXIS
     half = (height - 1) // 2
@@ -48,7 +47,7 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
     pairs = [pair or (0.0, 0.0) for pair in series[-2 * cells :]]
     pairs = [(0.0, 0.0)] * (2 * cells - len(pairs)) + pairs
 
-    def outwards(side: int, role: str) -> list[Line]:
+    def outwards(side: int, style: str) -> list[Line]:
         dots = [_dots(pair[side], top, 4 * half) for pair in pairs]
         columns = [
             _column(dots[at], dots[at + 1], half, side == 1, glyphs.ascii_only)
@@ -57,7 +56,7 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
         rows = []
         for level in range(half):
             scale = _scale(top * (level + 1) / half, level == half - 1, half, level, glyphs)
-            rows.append(line(*scale, *_row([column[level] for column in columns], role)))
+            rows.append(line(*scale, *_row([column[level] for column in columns], style)))
         return rows
 
     above, below = outwards(0, "producer"), outwards(1, "consumer")
@@ -65,7 +64,7 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
 
 
 def _dots(value: float, top: float, most: int) -> int:
-    """Dots for a value; anything above zero shows at least one."""
+    """Dots for a value; at least one above zero."""
     return 0 if value <= 0 else max(1, min(most, round(value / top * most)))
 
 
@@ -81,8 +80,8 @@ def _scale(label: float, end: bool, half: int, level: int, glyphs: Glyphs) -> Li
 def _column(
     left: int, right: int, half: int, hanging: bool, ascii_only: bool
 ) -> tuple[tuple[str, bool], ...]:
-    """A column's cells from the middle outwards: each its glyph, and whether it is within the
-    area and not at its edge. Kept, since most columns look like one that was drawn before.
+    """The cells of a column from the middle outwards: each with its glyph, and whether it is inside
+    the area and not at its edge. Cached, since most columns look like an earlier one.
     """
     cells = []
     for floor in range(0, 4 * half, 4):
@@ -99,22 +98,22 @@ def _column(
     return tuple(cells)
 
 
-def _row(cells: Sequence[tuple[str, bool]], role: str) -> list[Span]:
-    """A row of cells of one side: the edge of the area bright, what it covers dim."""
+def _row(cells: Sequence[tuple[str, bool]], style: str) -> list[Span]:
+    """A row of cells of one side: the edge of the area is bright, the inside dim."""
     spans: list[Span] = []
     text, dim = "", False
     for char, inside in cells:
         if inside != dim and char != " ":
             if text:
-                spans.append(Span(text, f"{role}-dim" if dim else role))
+                spans.append(Span(text, f"{style}-dim" if dim else style))
             text, dim = "", inside
         text += char
-    spans.append(Span(text, f"{role}-dim" if dim else role))
+    spans.append(Span(text, f"{style}-dim" if dim else style))
     return spans
 
 
 def _time_axis(cells: int, glyphs: Glyphs) -> Line:
-    """Zero, and how long ago, on the line that both sides start from.
+    """The time axis: zero, and how long ago.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.tui.spans import plain

@@ -2,10 +2,10 @@
 
 from shmtui.i18n import _
 from shmtui.lessons.lesson import Lesson, Press
-from shmtui.tui.draw.wrap import wrap
+from shmtui.sanitize import inert
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
+from shmtui.tui.text import wrap
 
 _SHOWN = {"escape": "esc", "plus": "+", "minus": "-"}
 _KEYS = 9
@@ -13,7 +13,7 @@ _KEYS = 9
 
 
 def lesson_lines(lesson: Lesson, width: int, glyphs: Glyphs) -> list[Line]:
-    """What one sees, why, what to press, and what it is called."""
+    """What is to be seen, why, what to press, and the term for it."""
     rows: list[Line] = [line((text, "strong")) for text in _wrapped(lesson.title, width, glyphs)]
     rows += _part(_("What you see"), lesson.see, width, glyphs)
     rows += _part(_("Why"), lesson.why, width, glyphs)
@@ -29,7 +29,7 @@ def _part(title: str, text: str, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _press(press: Press, width: int, glyphs: Glyphs) -> list[Line]:
-    """The keys, and beside them what comes of it; keys of a longer row stand above it."""
+    """The keys with their effect beside them, or below them where the keys are many."""
     keys = " ".join(_SHOWN.get(key, key) for key in press.keys)
     texts = _wrapped(press.text, max(1, width - _KEYS), glyphs)
     if len(keys) >= _KEYS:

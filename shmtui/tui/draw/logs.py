@@ -1,13 +1,14 @@
-"""What the user's programs print: tabs above, lines below. Pure."""
+"""The output of the user's programs: tabs above, lines below. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from shmtui.tui.draw.key_bar import Target
+from shmtui.sanitize import inert
+from shmtui.tui.draw.keys import Button
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import cells, clip, inert
+from shmtui.tui.text import cells, clip
 
 TAB_MOST = 24
 """Cells of a tab's name."""
@@ -24,26 +25,26 @@ class Tab:
 
 def tabs_line(
     tabs: Sequence[Tab], chosen: int, width: int, glyphs: Glyphs
-) -> tuple[Line, tuple[Target, ...]]:
-    """The tabs in one line, and where each can be clicked; what does not fit is scrolled away.
+) -> tuple[Line, tuple[Button, ...]]:
+    """The tabs in one line, with their buttons; tabs that do not fit are scrolled away.
 
-    A target's action is the number of its tab.
+    A button's action is the number of its tab.
     """
     texts = [_tab_text(tab, glyphs) for tab in tabs]
     first = 0
     while first < chosen and sum(cells(t) + 1 for t in texts[first : chosen + 1]) > width - 2:
         first += 1
     spans = [Span("< " if first else "", "muted")]
-    targets = []
+    buttons = []
     x = cells(spans[0].text)
     for at in range(first, len(tabs)):
         text = clip(texts[at], max(0, width - x), glyphs.ellipsis)
-        role = "title-focus" if at == chosen else "muted" if tabs[at].ended else "text"
-        spans += [Span(text, role), Span(" ")]
+        style = "title-focus" if at == chosen else "muted" if tabs[at].ended else "text"
+        spans += [Span(text, style), Span(" ")]
         if text:
-            targets.append(Target(x, x + cells(text), str(at)))
+            buttons.append(Button(x, x + cells(text), str(at)))
         x += cells(text) + 1
-    return clip_line(line(*spans), width, glyphs.ellipsis), tuple(targets)
+    return clip_line(line(*spans), width, glyphs.ellipsis), tuple(buttons)
 
 
 def _tab_text(tab: Tab, glyphs: Glyphs) -> str:
@@ -53,7 +54,7 @@ def _tab_text(tab: Tab, glyphs: Glyphs) -> str:
 
 
 def visible(lines: Sequence[str], first: int, count: int) -> list[str]:
-    """``count`` lines from ``first`` on, reached from the nearer end: a deque has no shortcut.
+    """``count`` lines from ``first`` on, reached from the nearer end, as a deque needs.
 
     >>> visible("abcdef", 1, 2), visible("abcdef", 4, 5), visible("", 0, 3)
     (['b', 'c'], ['e', 'f'], [])
@@ -68,6 +69,6 @@ def visible(lines: Sequence[str], first: int, count: int) -> list[str]:
 
 
 def log_line(text: str, width: int, glyphs: Glyphs) -> Line:
-    """A line of a program; its tabs are blanks, its escape sequences pictures."""
+    """A line of output, with tabs as blanks and escape sequences as pictures."""
     shown = inert(text.expandtabs(8)[: 4 * max(1, width)], glyphs.ascii_only)
     return clip_line(line(shown), width, glyphs.ellipsis)

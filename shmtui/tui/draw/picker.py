@@ -7,15 +7,15 @@ from functools import lru_cache
 from shmtui.i18n import N_, _
 from shmtui.monitor.discovery import Entry, Kind
 from shmtui.report.segment_rows import age_text, mappers_text, size_text, why_not
-from shmtui.tui.draw.wrap import wrap
+from shmtui.sanitize import inert
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import cells, fit, inert
+from shmtui.tui.text import cells, fit, wrap
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, its cells, on which side its text stands, and the text."""
+    """A column: its title, its width in cells, its alignment, and the text of an entry."""
 
     title: str
     width: int
@@ -34,12 +34,12 @@ MAPPED_NARROW = Column(N_("mapped by"), 16, "<", mappers_text)
 
 _NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
 _LOOKS_WANTED = 33
-"""*bounded buffer of 4,096 × double*, and a little: rather that than more names of mappers."""
+"""*bounded buffer of 4,096 × double* fits; more than that goes to the names of mappers."""
 
 
 @lru_cache(maxsize=32)
 def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
-    """The most telling columns that fit; the name and what it looks like share what is left.
+    """The most useful columns that fit; name and kind share what is left.
 
     ``longest``: how wide the longest name is. Names are often alike at the start, so other columns
     go before one of up to ``_NAME_MOST`` is cut.
@@ -75,7 +75,7 @@ def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
 
 
 def name_width(entries: Iterable[Entry], glyphs: Glyphs) -> int:
-    """How wide the longest of their names is, as it is shown."""
+    """Cells of the longest name."""
     return max((cells(inert(e.name, glyphs.ascii_only)) for e in entries), default=0)
 
 
@@ -88,26 +88,26 @@ def header_line(width: int, glyphs: Glyphs, longest: int = 0) -> Line:
 
 
 def entry_line(entry: Entry, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
-    """A row; what nobody can attach to is dim, an orphan is marked."""
+    """A row; an entry that cannot be attached to is dim, an orphan is marked."""
     columns = columns_for(width, longest)
     dim = bool(why_not(entry))
     spans: list[Span] = []
     for at, column in enumerate(columns):
         text = inert(column.text(entry), glyphs.ascii_only)
-        role = "faint" if dim else "strong" if at == 0 else "text" if at == 1 else "muted"
+        style = "faint" if dim else "strong" if at == 0 else "text" if at == 1 else "muted"
         if column.title == MAPPED.title and not dim:
-            role = "warn" if entry.orphan else "text" if entry.mappers else "muted"
+            style = "warn" if entry.orphan else "text" if entry.mappers else "muted"
         if column.title == LOOKS.title and not dim:
-            role = "good" if entry.kind is Kind.BUFFER else "text"
+            style = "good" if entry.kind is Kind.BUFFER else "text"
             if entry.orphan and MAPPED.text not in [c.text for c in columns]:
                 text = _("orphan: {what}").format(what=text)
         gap = "  " if at else ""
-        spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), role))
+        spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), style))
     return clip_line(tuple(spans), width, glyphs.ellipsis)
 
 
 def entry_detail(entry: Entry, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """The chosen entry in full: what it is, who maps it, and why one cannot attach to it."""
+    """The chosen entry in full: its kind, the processes that map it, why it cannot be attached to."""
     ascii_only = glyphs.ascii_only
     facts = f"{entry.name}: {entry.looks}, {size_text(entry.size)}, {entry.mode:04o}, {entry.owner}"
     everyone = ", ".join(f"{pid} {name}" for pid, name in entry.mappers[:20])
@@ -123,7 +123,7 @@ def entry_detail(entry: Entry, width: int, height: int, glyphs: Glyphs) -> list[
 
 
 def filter_line(wanted: str, shown: int, total: int, width: int, glyphs: Glyphs) -> Line:
-    """What has been typed, and how many entries it leaves."""
+    """The filter, and how many entries match it."""
     typed = inert(wanted, glyphs.ascii_only)
     left = line(
         (_("filter") + " ", "muted"),

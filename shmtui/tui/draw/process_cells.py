@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from shmtui.events import Severity
 from shmtui.i18n import N_, _
+from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
 from shmtui.snapshot import Origin, Process, ProcessState, word
-from shmtui.tui.draw.semaphores import ROLES as SEMAPHORE_ROLES
+from shmtui.tui.draw.semaphores import STYLES as SEMAPHORE_STYLES
 from shmtui.tui.formatting import (
     format_count,
     format_date,
@@ -19,9 +20,8 @@ from shmtui.tui.formatting import (
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.process_rows import Group
 from shmtui.tui.spans import Span
-from shmtui.tui.text import inert
 
-_STATE_ROLES = {
+_STATE_STYLES = {
     ProcessState.STARTING: "muted",
     ProcessState.RUNNING: "good",
     ProcessState.PACING: "good",
@@ -33,7 +33,7 @@ _STATE_ROLES = {
     ProcessState.UNKNOWN: "muted",
 }
 
-ROLE_ROLES = {Role.PRODUCER: "producer", Role.CONSUMER: "consumer"}
+ROLE_STYLES = {Role.PRODUCER: "producer", Role.CONSUMER: "consumer"}
 
 _STEP_NUMBERS = {
     step_name(role, step): at + 1
@@ -44,7 +44,7 @@ _STEP_NUMBERS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it is called, how wide it is, and what a process shows in it."""
+    """One column: its title, its width in cells, its alignment, and its cell for a process."""
 
     title: str
     width: int
@@ -59,11 +59,11 @@ def _pid(process: Process, _glyphs: Glyphs) -> Span:
 
 def _state(process: Process, glyphs: Glyphs) -> Span:
     text = f"{glyphs.states[process.state]} {word(process.state)}"
-    return Span(text, _STATE_ROLES[process.state])
+    return Span(text, _STATE_STYLES[process.state])
 
 
 def _state_and_cause(process: Process, glyphs: Glyphs) -> Span:
-    """For narrow tables: the semaphore instead of the word *blocked*."""
+    """For narrow tables: the semaphore in the place of the word *blocked*."""
     if process.blocked_on is None:
         return _state(process, glyphs)
     stuck = f" {glyphs.severities[Severity.BAD]}" if process.wakeable is False else ""
@@ -75,11 +75,11 @@ def _state_long(process: Process, glyphs: Glyphs) -> Span:
     if process.blocked_on is None:
         return _state(process, glyphs)
     blocked = _blocked_long(process, glyphs)
-    return Span(f"{glyphs.states[process.state]} {blocked.text}", blocked.role)
+    return Span(f"{glyphs.states[process.state]} {blocked.text}", blocked.style)
 
 
 def _blocked(process: Process, glyphs: Glyphs) -> Span:
-    """The semaphore, and that nobody can wake it or for how long it has waited.
+    """The semaphore, and for how long, or that no process can wake it.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> from shmtui.shm.protocol import SemaphoreRole
@@ -108,7 +108,7 @@ def _blocked_on(process: Process, unwakeable: str, glyphs: Glyphs) -> Span:
         return Span(f"{process.blocked_on} {glyphs.severities[Severity.BAD]}{unwakeable}", "bad")
     waited = format_wait(process.blocked_for)
     text = f"{process.blocked_on} {waited}".rstrip()
-    return Span(text, SEMAPHORE_ROLES[process.blocked_on])
+    return Span(text, SEMAPHORE_STYLES[process.blocked_on])
 
 
 def _target(process: Process, glyphs: Glyphs) -> Span:
@@ -139,18 +139,18 @@ def _last(process: Process, glyphs: Glyphs) -> Span:
 
 
 def protocol_dots(process: Process, glyphs: Glyphs, spaced: bool = False) -> Span:
-    """A pip for each step up to the one it is in; programs without a record say what they are."""
+    """A pip for each step up to the current one; for other programs whose they are."""
     number = _STEP_NUMBERS.get(process.step or "")
     if number is None:
         words = {Origin.FOREIGN: _("foreign"), Origin.PROGRAM: _("program")}
         return Span(process.step or words.get(process.origin, glyphs.dash), "faint")
     pips = glyphs.pip * number + glyphs.no_pip * (len(PROTOCOL_STEPS) - number)
-    role = ROLE_ROLES.get(process.role, "text")
+    style = ROLE_STYLES.get(process.role, "text")
     if process.state in {ProcessState.PAUSED, ProcessState.STOPPED}:
-        role = "warn"
+        style = "warn"
     elif process.state is ProcessState.BLOCKED:
-        role = "bad"
-    return Span(" ".join(pips) if spaced else pips, role)
+        style = "bad"
+    return Span(" ".join(pips) if spaced else pips, style)
 
 
 def _dots(process: Process, glyphs: Glyphs) -> Span:
@@ -162,7 +162,7 @@ def _steps(process: Process, glyphs: Glyphs) -> Span:
     dots = protocol_dots(process, glyphs, spaced=True)
     if (process.step or "") not in _STEP_NUMBERS:
         return dots
-    return Span(f"{dots.text}  {process.step}", dots.role)
+    return Span(f"{dots.text}  {process.step}", dots.style)
 
 
 def _user(process: Process, glyphs: Glyphs) -> Span:
@@ -185,7 +185,7 @@ def _libc(process: Process, glyphs: Glyphs) -> Span:
 
 
 def _whose(process: Process, _glyphs: Glyphs) -> Span:
-    """Whether it is a program that we started, or somebody else's."""
+    """Whether shmtui started it."""
     return Span(_("yours") if process.origin is Origin.PROGRAM else _("foreign"), "muted")
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from shmtui.i18n import _
 from shmtui.procfs.details import ProcessDetails
+from shmtui.sanitize import inert
 from shmtui.snapshot import Process, word
-from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.formatting import format_bytes, format_date, format_uptime, format_wait
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
+from shmtui.tui.text import wrap
 
 LABEL = 12
 """Cells of the column of labels."""
@@ -19,7 +19,7 @@ LABEL = 12
 def portrait_text(
     process: Process, seen: ProcessDetails | None, now: float, width: int, glyphs: Glyphs
 ) -> list[Line]:
-    """What the table says of a process and what /proc adds, in lines of ``width`` cells.
+    """A process as in the table and what /proc adds, in lines of ``width`` cells.
 
     ``now`` is in seconds since the epoch.
     """
@@ -32,7 +32,7 @@ def portrait_text(
         for at, text in enumerate(wrap(inert(value, ascii_only), width - LABEL)):
             rows.append(line((f"{label if at == 0 else '':<{LABEL}}", "muted"), text))
     if seen is None:
-        rows += [(), line((_("It has ended: /proc knows it no more."), "warn"))]
+        rows += [(), line((_("It has ended: /proc has no entry for it any more."), "warn"))]
         return rows
     if seen.threads:
         rows += [(), line((_("Threads"), "title"))]
@@ -48,7 +48,7 @@ def portrait_text(
 
 
 def _part(process: Process) -> Iterator[tuple[str, str]]:
-    """Its part in the buffer."""
+    """Its role and state in the buffer."""
     yield _("role"), word(process.role)
     state = word(process.state)
     if process.blocked_on is not None:
@@ -74,7 +74,7 @@ def _part(process: Process) -> Iterator[tuple[str, str]]:
 
 
 def _system(seen: ProcessDetails | None, now: float) -> Iterator[tuple[str, str]]:
-    """What the system knows of it."""
+    """What /proc says of it."""
     if seen is None:
         return
     if seen.command:
@@ -108,5 +108,5 @@ def _system(seen: ProcessDetails | None, now: float) -> Iterator[tuple[str, str]
 
 def _thread(tid: int, name: str, wchan: str | None, cpu: float, ascii_only: bool) -> str:
     """One thread in a line."""
-    where = _("hidden") if wchan is None else wchan or _("runs, or the kernel does not say")
+    where = _("hidden") if wchan is None else wchan or _("running, or not known")
     return inert(f"{tid:>8}  {name:<16} {cpu:8.2f} s  {where}", ascii_only)

@@ -1,9 +1,12 @@
-"""The process table: which columns fit, and its rows. Pure."""
+"""The process table: its columns, its rows, and the positions of stepped workers. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from shmtui.i18n import _
+from shmtui.sanitize import inert
+from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
 from shmtui.snapshot import Process, ProcessState, word
 from shmtui.tui.draw.process_cells import (
     BLOCKED,
@@ -17,7 +20,7 @@ from shmtui.tui.draw.process_cells import (
     LIBC,
     PID,
     RATE,
-    ROLE_ROLES,
+    ROLE_STYLES,
     SINCE,
     STATE,
     STATE_LONG,
@@ -31,8 +34,8 @@ from shmtui.tui.draw.process_cells import (
 )
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.process_rows import Group, Row
-from shmtui.tui.spans import Line, Span, clip_line
-from shmtui.tui.text import fit, inert
+from shmtui.tui.spans import Line, Span, clip_line, width_of
+from shmtui.tui.text import fit
 
 _INDENT = 2
 """Cells for the cursor, left of the first column."""
@@ -76,12 +79,12 @@ _FOREIGN: tuple[tuple[Column, ...], ...] = (
     (STATE_NARROW,),
     (),
 )
-"""For those who keep no record of items: what /proc tells of them instead."""
+"""For processes that count no items: columns from /proc."""
 
 
 @lru_cache(maxsize=64)
 def table_for(width: int, foreign: bool = False) -> Table:
-    """The most telling columns that fit; ``foreign`` where nobody keeps a record of items.
+    """The most useful columns that fit; ``foreign`` where no process counts items.
 
     >>> [c.title for c in table_for(46).after]
     ['state', 'rate/s', 'items']
@@ -119,7 +122,7 @@ def header_line(width: int, glyphs: Glyphs, foreign: bool = False) -> Line:
 
 
 def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool = False) -> Line:
-    """A heading with its totals, or a process; the words of a bad ending take the rest of the line."""
+    """A heading with its totals, or a process. How a process died takes the rest of its line."""
     mark = Span(fit(glyphs.cursor if chosen else "", _INDENT), "accent")
     table = table_for(width, foreign)
     body = (
@@ -132,15 +135,15 @@ def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool =
 
 def _group(group: Group, table: Table, glyphs: Glyphs) -> Line:
     gap = " " * table.gap
-    known = ROLE_ROLES.get(group.role)
-    role = f"{known}-strong" if known else "strong"
+    known = ROLE_STYLES.get(group.role)
+    style = f"{known}-strong" if known else "strong"
     spans = [Span(" " * (column.width + table.gap)) for column in table.before]
     title = f"{_(group.key)} ({len(group.alive)})"
     room, columns = table.name, table.after
     if columns and columns[0].total is None:
-        # Nothing stands there in a heading's row, and some languages' words are long.
+        # The first column is empty in a heading, and words are long in some languages.
         room, columns = room + table.gap + columns[0].width, columns[1:]
-    spans.append(Span(fit(title, room, "<", glyphs.ellipsis), role))
+    spans.append(Span(fit(title, room, "<", glyphs.ellipsis), style))
     for column in columns:
         text = column.total(group, glyphs) if column.total and group.members else ""
         spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), "strong"))
@@ -153,18 +156,63 @@ def _member(process: Process, last: bool, table: Table, glyphs: Glyphs) -> Line:
     for column in table.before:
         cell = column.cell(process, glyphs)
         spans.append(
-            Span(fit(cell.text, column.width, column.align, glyphs.ellipsis) + gap, cell.role)
+            Span(fit(cell.text, column.width, column.align, glyphs.ellipsis) + gap, cell.style)
         )
     branch = glyphs.last if last else glyphs.tee
     name = fit(inert(process.name, glyphs.ascii_only), table.name - 2, "<", glyphs.ellipsis)
     ended = process.state is ProcessState.ENDED
-    role = "muted" if ended else ROLE_ROLES.get(process.role, "text")
-    spans += [Span(branch + " ", "faint"), Span(name, role)]
+    style = "muted" if ended else ROLE_STYLES.get(process.role, "text")
+    spans += [Span(branch + " ", "faint"), Span(name, style)]
     for at, column in enumerate(table.after):
         cell = column.cell(process, glyphs)
         if ended and at == 1 and process.ending != word(process.state):
             spans.append(Span(gap + inert(process.ending or "", glyphs.ascii_only), "bad"))
             break
         text = fit(cell.text, column.width, column.align, glyphs.ellipsis)
-        spans.append(Span(gap + text, cell.role))
+        spans.append(Span(gap + text, cell.style))
     return tuple(spans)
+
+
+_STEPPED = (Role.PRODUCER, Role.CONSUMER)
+
+
+def protocol_lines(processes: Sequence[Process], width: int, glyphs: Glyphs) -> list[Line]:
+    """The protocol as a line of steps, for each role that has stepped workers.
+
+    The numbers of the workers that wait before a step are written before it.
+    """
+    lines = []
+    for role in _STEPPED:
+        standing = [
+            p for p in processes if p.role is role and p.state is ProcessState.STEPPING and p.step
+        ]
+        if standing:
+            whole = _whole(role, standing, glyphs)
+            lines.append(whole if width_of(whole) <= width else _short(standing, width, glyphs))
+    return lines
+
+
+def _whole(role: Role, standing: Sequence[Process], glyphs: Glyphs) -> Line:
+    spans = [Span(f"  {word(role)}", f"{role}-strong")]
+    for step in PROTOCOL_STEPS:
+        name = step_name(role, step)
+        there = [p.name.rpartition(" ")[2] for p in standing if p.step == name]
+        spans.append(Span("  "))
+        if there:
+            spans.append(Span(f"{','.join(there)}{glyphs.states[ProcessState.STEPPING]}", "accent"))
+        spans.append(Span(name, "strong" if there else "muted"))
+    return tuple(spans)
+
+
+def _short(standing: Sequence[Process], width: int, glyphs: Glyphs) -> Line:
+    """The stepped workers, each with the step that it waits before: for narrow tables."""
+    mark = glyphs.states[ProcessState.STEPPING]
+    spans = [Span("  ")]
+    for process in standing:
+        number = process.name.rpartition(" ")[2]
+        spans += [
+            Span(f"{word(process.role)} {number}", f"{process.role}-strong"),
+            Span(f" {mark}", "accent"),
+            Span(f"{process.step}  ", "strong"),
+        ]
+    return clip_line(tuple(spans), width, glyphs.ellipsis)

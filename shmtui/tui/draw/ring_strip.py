@@ -12,7 +12,7 @@ WIDEST = 4
 """Cells to a slot, its gap included, where there is room for more than one."""
 
 
-class Plan(NamedTuple):
+class StripShape(NamedTuple):
     """How a ring is laid out as glyphs."""
 
     size: int
@@ -32,32 +32,31 @@ def ceil_div(whole: int, parts: int) -> int:
     return -(-whole // parts)
 
 
-def plan_strip(slots: int, width: int, rows: int) -> Plan:
+def strip_shape(slots: int, width: int, rows: int) -> StripShape:
     """The layout in which a slot gets most cells, in as few rows as that takes.
 
-    >>> plan_strip(12, 36, 2), plan_strip(64, 60, 6)
-    (Plan(size=1, per_row=12, pitch=3), Plan(size=1, per_row=16, pitch=3))
-    >>> plan_strip(4096, 61, 6), plan_strip(1_000_000, 60, 1)
-    (Plan(size=12, per_row=57, pitch=1), Plan(size=16667, per_row=60, pitch=1))
+    >>> strip_shape(12, 36, 2), strip_shape(64, 60, 6)
+    (StripShape(size=1, per_row=12, pitch=3), StripShape(size=1, per_row=16, pitch=3))
+    >>> strip_shape(4096, 61, 6), strip_shape(1_000_000, 60, 1)
+    (StripShape(size=12, per_row=57, pitch=1), StripShape(size=16667, per_row=60, pitch=1))
     """
     width, rows = max(1, width), max(1, rows)
     if slots > width * rows:
         size = ceil_div(slots, width * rows)
-        return Plan(size, ceil_div(ceil_div(slots, size), rows), 1)
-    plans = [
-        Plan(1, per_row, width // per_row)
+        return StripShape(size, ceil_div(ceil_div(slots, size), rows), 1)
+    shapes = [
+        StripShape(1, per_row, width // per_row)
         for r in range(1, rows + 1)
         if (per_row := ceil_div(slots, r)) <= width
     ]
-    best = max(plans, key=lambda plan: (min(plan.pitch, 3), plan.per_row))
+    best = max(shapes, key=lambda shape: (min(shape.pitch, 3), shape.per_row))
     return best._replace(pitch=min(WIDEST, best.pitch))
 
 
 def group_fill(slots: int, out: int, occupancy: int, size: int) -> list[float]:
     """The full share of each group of ``size`` slots.
 
-    Works on the ends of the occupied stretch alone; what lies between is filled
-    in one piece.
+    Only the ends of the occupied stretch are computed; all groups between are full.
 
     >>> group_fill(8, 6, 4, 2), group_fill(6, 1, 3, 4)
     ([1.0, 0.0, 0.0, 1.0], [0.75, 0.0])
@@ -80,7 +79,7 @@ def group_fill(slots: int, out: int, occupancy: int, size: int) -> list[float]:
 
 
 def shade(share: float, glyphs: Glyphs) -> str:
-    """The glyph of a group: none and all are told apart from nearly so.
+    """The glyph of a group; none full and all full have glyphs of their own.
 
     >>> from shmtui.tui.glyphs import UNICODE
     >>> "".join(shade(s, UNICODE) for s in (0, 0.001, 0.5, 0.999, 1))
@@ -102,19 +101,19 @@ def strip_lines(
 ) -> list[Line]:
     """At most ``rows`` rows of glyphs and a row that explains the marks.
 
-    A single row has arrows under it; in several rows the marks stand in
-    front of, or in place of, the glyphs that they point at.
+    A single row has arrows under it. In several rows the markers replace the glyphs that they
+    point at.
     """
-    plan = plan_strip(slots, width, rows)
-    cells = _groups(slots, out, occupancy, plan, glyphs)
+    shape = strip_shape(slots, width, rows)
+    cells = _groups(slots, out, occupancy, shape, glyphs)
     groups = len(cells)
     at_in, at_out = (
-        at // plan.size if at is not None and 0 <= at < slots else None for at in (in_, out)
+        at // shape.size if at is not None and 0 <= at < slots else None for at in (in_, out)
     )
-    if groups <= plan.per_row:
-        middle = max(0, plan.pitch - 2) // 2
+    if groups <= shape.per_row:
+        middle = max(0, shape.pitch - 2) // 2
         under_in, under_out = (
-            None if at is None else at * plan.pitch + middle for at in (at_in, at_out)
+            None if at is None else at * shape.pitch + middle for at in (at_in, at_out)
         )
         row = line(*_spans(cells, glyphs))
         return [row, mark_line(under_in, under_out, width, glyphs)]
@@ -124,23 +123,23 @@ def strip_lines(
         mark = glyphs.both if at_in == at_out else glyphs.down
         cells[at_in] = mark + cells[at_in][1:]
     body = [
-        line(*_spans(cells[at : at + plan.per_row], glyphs))
-        for at in range(0, groups, plan.per_row)
+        line(*_spans(cells[at : at + shape.per_row], glyphs))
+        for at in range(0, groups, shape.per_row)
     ]
     return [*body, legend(width, glyphs)]
 
 
 def _groups(
-    slots: int, out: int | None, occupancy: int | None, plan: Plan, glyphs: Glyphs
+    slots: int, out: int | None, occupancy: int | None, shape: StripShape, glyphs: Glyphs
 ) -> list[str]:
-    """The cells of each group; a question where nobody knows what is full."""
+    """The cells of each group; a question mark where it is not known what is full."""
     if occupancy is None or out is None or not 0 <= out < slots:
-        chars = ["?"] * ceil_div(slots, plan.size)
+        chars = ["?"] * ceil_div(slots, shape.size)
     else:
-        fill = group_fill(slots, out, min(occupancy, slots), plan.size)
+        fill = group_fill(slots, out, min(occupancy, slots), shape.size)
         shades = {share: shade(share, glyphs) for share in set(fill)}
         chars = [shades[share] for share in fill]
-    return chars if plan.pitch == 1 else [char * (plan.pitch - 1) + " " for char in chars]
+    return chars if shape.pitch == 1 else [char * (shape.pitch - 1) + " " for char in chars]
 
 
 def legend(width: int, glyphs: Glyphs) -> Line:
@@ -160,10 +159,10 @@ def legend(width: int, glyphs: Glyphs) -> Line:
 
 
 def _spans(cells: list[str], glyphs: Glyphs) -> list[Span]:
-    """Neighbours that look alike become one span."""
-    roles = {glyphs.shades[0]: "faint", "?": "warn", " ": "faint"}
+    """Equal neighbours in one span."""
+    styles = {glyphs.shades[0]: "faint", "?": "warn", " ": "faint"}
     marks = {glyphs.up: "consumer", glyphs.down: "producer", glyphs.both: "strong"}
     return [
-        Span("".join(run), marks.get(first) or roles.get(first, "good"))
+        Span("".join(run), marks.get(first) or styles.get(first, "good"))
         for first, run in groupby("".join(cells), key=str)
     ]

@@ -1,6 +1,7 @@
-"""The three semaphores: value, waiters and who they are, and whether the permits add up. Pure."""
+"""The three semaphores: values, waiters by name, and whether the permits add up. Pure."""
 
 from shmtui.i18n import _, ngettext
+from shmtui.sanitize import inert
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Process, ProcessState, SemaphoreState, Snapshot
 from shmtui.tui.draw.ring import bar
@@ -8,9 +9,9 @@ from shmtui.tui.formatting import format_count
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, width_of
 from shmtui.tui.status_line import Balance, Permits, permits
-from shmtui.tui.text import fit, inert
+from shmtui.tui.text import fit
 
-ROLES = {
+STYLES = {
     SemaphoreRole.MUTEX: "good",
     SemaphoreRole.EMPTY: "warn",
     SemaphoreRole.FULL: "consumer",
@@ -23,10 +24,10 @@ _UNREAD = SemaphoreState(None, None, None)
 def semaphore_lines(
     snapshot: Snapshot, settled: bool, width: int, height: int, glyphs: Glyphs
 ) -> list[Line]:
-    """At most ``height`` lines: a line for each semaphore, then the invariant.
+    """At most ``height`` lines: a line for each semaphore, then the sum of the permits.
 
-    ``settled`` says whether the last samples agree on how the permits add up:
-    a sum that is wrong for one sample is a look in between and no contradiction.
+    ``settled``: whether the last samples agree on the sum. One sample with a wrong sum was taken
+    in the middle of a change, and is no contradiction.
     """
     if width <= 0 or height <= 0:
         return []
@@ -47,11 +48,11 @@ def semaphore_lines(
     return [*spaced, sum_line]
 
 
-def remark(snapshot: Snapshot) -> str:
-    """Where the semaphores live, and whether other processes can be woken through them.
+def footer(snapshot: Snapshot) -> str:
+    """Embedded or named, and whether they wake other processes.
 
     >>> from shmtui.snapshot import EMPTY
-    >>> remark(EMPTY)
+    >>> footer(EMPTY)
     'embedded'
     """
     shared = {state.shared for state in snapshot.semaphores.values()}
@@ -65,7 +66,7 @@ def _short(snapshot: Snapshot, glyphs: Glyphs) -> Line:
     for role in SemaphoreRole:
         state = snapshot.semaphores.get(role, _UNREAD)
         spans += [
-            Span(f"{role} ", ROLES[role]),
+            Span(f"{role} ", STYLES[role]),
             Span(format_count(state.value, glyphs), "strong"),
             Span(_waiting_words(state.waiters) if state.waiters else "  ", "bad"),
         ]
@@ -73,25 +74,25 @@ def _short(snapshot: Snapshot, glyphs: Glyphs) -> Line:
 
 
 def _row(snapshot: Snapshot, role: SemaphoreRole, width: int, glyphs: Glyphs) -> Line:
-    """Name, pips, value of so many, waiters. The waiters take what room is left."""
+    """Name, gauge, value, waiters. The waiters take the room that is left."""
     state = snapshot.semaphores.get(role, _UNREAD)
     top = 1 if role is SemaphoreRole.MUTEX else snapshot.layout.slots
     figures = _figures(state, top, snapshot.layout.slots, glyphs)
     room = width - 6 - width_of(figures) - 2
-    # Who waits is worth more than a long gauge, and a gauge more than none.
+    # The names of waiters are worth more than a long gauge; a short gauge more than none.
     gauge_room = max(0, min(24, max(min(5, room - 14), room - 24)))
     spaced = 2 * snapshot.layout.slots - 1 <= gauge_room
     cells = min(gauge_room, max(5, snapshot.layout.slots * (2 if spaced else 1)))
     gauge = fit_line(
-        _gauge(state.value, top, cells, spaced, ROLES[role], glyphs), cells, glyphs.ellipsis
+        _gauge(state.value, top, cells, spaced, STYLES[role], glyphs), cells, glyphs.ellipsis
     )
-    head = line((fit(role.value, 6), f"{ROLES[role]}-strong"), *gauge, *figures, "  ")
+    head = line((fit(role.value, 6), f"{STYLES[role]}-strong"), *gauge, *figures, "  ")
     waiters = _waiters(snapshot, role, state, width - width_of(head), glyphs)
     return clip_line(line(*head, *waiters), width, glyphs.ellipsis)
 
 
 def _figures(state: SemaphoreState, top: int, slots: int, glyphs: Glyphs) -> Line:
-    """The value, and what it cannot exceed, in a column as wide as the largest."""
+    """The value and its maximum, in columns as wide as the largest."""
     room = len(format_count(slots, glyphs))
     value = format_count(state.value, glyphs)
     above = state.value is not None and state.value > top
@@ -102,7 +103,7 @@ def _figures(state: SemaphoreState, top: int, slots: int, glyphs: Glyphs) -> Lin
 
 
 def _gauge(
-    value: int | None, top: int, cells: int, spaced: bool, role: str, glyphs: Glyphs
+    value: int | None, top: int, cells: int, spaced: bool, style: str, glyphs: Glyphs
 ) -> Line:
     """A pip for each permit where they fit, else a bar."""
     if cells <= 0:
@@ -113,15 +114,15 @@ def _gauge(
         lit = max(0, min(value, top))
         gap = " " if spaced else ""
         return line(
-            (gap.join(glyphs.pip * lit) + (gap if lit else ""), role),
+            (gap.join(glyphs.pip * lit) + (gap if lit else ""), style),
             (gap.join(glyphs.no_pip * (top - lit)), "faint"),
         )
     filled, rest = (*bar(min(value, top), top, cells, glyphs), Span(""))[:2]
-    return line((filled.text, role if value else "faint"), rest)
+    return line((filled.text, style if value else "faint"), rest)
 
 
 def waiting(snapshot: Snapshot, role: SemaphoreRole) -> tuple[Process, ...]:
-    """The processes known to be blocked on this semaphore."""
+    """The live processes that are blocked on this semaphore, as far as is known."""
     return tuple(
         p for p in snapshot.processes if p.blocked_on is role and p.state is not ProcessState.ENDED
     )
@@ -130,7 +131,7 @@ def waiting(snapshot: Snapshot, role: SemaphoreRole) -> tuple[Process, ...]:
 def _waiters(
     snapshot: Snapshot, role: SemaphoreRole, state: SemaphoreState, room: int, glyphs: Glyphs
 ) -> Line:
-    """How many wait and who they are, in the longest wording that fits."""
+    """How many wait and their names, in the longest wording that fits."""
     names = [inert(p.name, glyphs.ascii_only) for p in waiting(snapshot, role)]
     count = state.waiters
     if count is None and not names:
@@ -153,7 +154,7 @@ def _waiters(
 
 
 def invariant_line(sums: Permits, settled: bool, width: int, glyphs: Glyphs) -> Line:
-    """Whether every permit is accounted for, in figures where there is room for them."""
+    """Whether all permits are accounted for, in figures where there is room."""
     slots = format_count(sums.slots, glyphs)
     if sums.balance is Balance.UNKNOWN:
         return line((_("permits unknown"), "muted"))
@@ -179,7 +180,7 @@ def invariant_line(sums: Permits, settled: bool, width: int, glyphs: Glyphs) -> 
         short = line((f"{glyphs.no} {wrong}", "bad"))
     else:
         long = line((f"{glyphs.maybe} {parts} {_nearly(glyphs)} {slots}", "muted"))
-        short = line((f"{glyphs.maybe} ", "muted"), (_("permits on the move"), "muted"))
+        short = line((f"{glyphs.maybe} ", "muted"), (_("permits are moving"), "muted"))
     return long if width_of(long) <= width else short
 
 

@@ -1,4 +1,4 @@
-"""Throughput: the graph of the last minute, and the figures of now beside it. Pure."""
+"""Throughput: the graph of the last minute, and the current rates beside it. Pure."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,10 +14,10 @@ NOW = 26
 """Cells of the figures beside the graph."""
 
 GRAPH_LEAST = 24
-"""Cells below which a graph tells nothing."""
+"""The least cells of a graph."""
 
 Series = Callable[[int, int], Sequence[Pair]]
-"""So many columns of the last minute, cut so many at a time."""
+"""`RateHistory.series`."""
 
 
 def throughput_lines(
@@ -49,7 +49,7 @@ def throughput_lines(
 def now_lines(
     snapshot: Snapshot, peak: tuple[float, float], height: int, glyphs: Glyphs
 ) -> list[Line]:
-    """The figures of both sides in as many lines as there are."""
+    """The rates of both sides in ``height`` lines."""
     rates = snapshot.throughput
     sides = _sides(snapshot, peak, glyphs)
     how = (
@@ -59,15 +59,15 @@ def now_lines(
     if height < 7:
         short = [
             line(
-                (f"{mark} ", role), (_per_second(rate), "strong"), _peak(top, rates.method, glyphs)
+                (f"{mark} ", style), (_per_second(rate), "strong"), _peak(top, rates.method, glyphs)
             )
-            for mark, _, role, rate, top in sides
+            for mark, _side, style, rate, top in sides
         ]
         return [*short, *_tail(rates.method, total, glyphs)][:height]
     rows: list[Line] = []
     loose = height >= 9
-    for mark, word, role, rate, top in sides:
-        rows.append(line((f"{mark} {word}", f"{role}-strong")))
+    for mark, word, style, rate, top in sides:
+        rows.append(line((f"{mark} {word}", f"{style}-strong")))
         rows.append(line("  ", (_per_second(rate), "strong"), *how))
         rows.append(line(" ", _peak(top, rates.method, glyphs)))
         if loose:
@@ -78,7 +78,7 @@ def now_lines(
 
 
 def _tail(method: Method, total: Line, glyphs: Glyphs) -> list[Line]:
-    """How the figures are known, and the total; nothing where they say themselves *unknown*."""
+    """How the rates are measured, and the total; no line where the rates are unknown."""
     if method is Method.UNKNOWN:
         return []
     how = line((method_words(method), "muted"))
@@ -118,11 +118,11 @@ def _sides(
 
 
 def through_line(snapshot: Snapshot, glyphs: Glyphs) -> Line:
-    """How many items went all the way, where that is known."""
+    """How many items have been consumed, where that is known."""
     if snapshot.totals is None or snapshot.throughput.method is not Method.COUNTERS:
         return ()
     count = format_count(snapshot.totals.consumed, glyphs)
-    return line((_("{count} through").format(count=count), "muted"))
+    return line((_("{count} consumed in all").format(count=count), "muted"))
 
 
 def _narrow(
@@ -133,12 +133,12 @@ def _narrow(
     height: int,
     glyphs: Glyphs,
 ) -> list[Line]:
-    """A line for each side; what room is left shows the last minute as bars."""
+    """A line for each side, with the last minute as bars in the room that is left."""
     method = snapshot.throughput.method
     heads = []
-    for mark, word, role, rate, top in _sides(snapshot, peak, glyphs):
+    for mark, word, style, rate, top in _sides(snapshot, peak, glyphs):
         label = f"{mark} {word} " if width >= 34 else f"{mark} "
-        figures = line((label, role), (_per_second(rate), "strong"))
+        figures = line((label, style), (_per_second(rate), "strong"))
         more = line(*figures, " ", _peak(top, method, glyphs))
         heads.append(more if width_of(more) <= width - 8 else figures)
     if height == 1:
@@ -149,8 +149,8 @@ def _narrow(
     rows = []
     for side, head in enumerate(heads):
         text = spark([pair[side] if pair else 0.0 for pair in pairs], glyphs)
-        role = ("producer", "consumer")[side]
-        row = line(*fit_line(head, start, glyphs.ellipsis), (text, role))
+        style = ("producer", "consumer")[side]
+        row = line(*fit_line(head, start, glyphs.ellipsis), (text, style))
         rows.append(clip_line(row, width, glyphs.ellipsis))
     if height >= 3:
         total = through_line(snapshot, glyphs)

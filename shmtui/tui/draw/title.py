@@ -1,17 +1,18 @@
-"""The title line: what is looked at, how it is, and how often it is looked at. Pure."""
+"""The title line: the segment, its status, and the refresh rate. Pure."""
 
 from shmtui.i18n import _
+from shmtui.sanitize import inert
 from shmtui.snapshot import LayoutSource
 from shmtui.tui.formatting import format_bytes, format_count, format_uptime
 from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, spread, width_of
-from shmtui.tui.text import clip, inert
-from shmtui.tui.view_model import View
+from shmtui.tui.text import clip
+from shmtui.tui.view_model import ViewModel
 
 _GLYPHS = {"good": "pip", "warn": "up", "bad": "no", "consumer": "no_pip"}
 
 
-def title_line(view: View, width: int) -> Line:
-    """One line of exactly ``width`` cells; facts drop out from the least telling on."""
+def title_line(view: ViewModel, width: int) -> Line:
+    """One line of exactly ``width`` cells; the least useful facts are left out first."""
     if width <= 0:
         return ()
     glyphs = view.glyphs
@@ -19,7 +20,7 @@ def title_line(view: View, width: int) -> Line:
     name = inert(view.snapshot.segment.name, glyphs.ascii_only)
     if name:
         left.append(line("  ", (clip(name, max(8, width // 3), glyphs.ellipsis), "strong")))
-    state = line(*_verdict(view), " ")
+    state = line(*_status_word(view), " ")
     right = [state, *(line("  ", (fact, "muted"), " ") for fact in _times(view))]
     left += [line(" ", mark) for mark in _marks(view, width)]
     left += [
@@ -38,7 +39,7 @@ def title_line(view: View, width: int) -> Line:
 
 
 def _keep(left: list[Line], right: list[Line]) -> list[tuple[list[Line], Line]]:
-    """Parts in the order in which they are worth their room; the verdict is never given up."""
+    """Parts in the order of their worth; the status is always kept."""
     brand, *facts = left
     times = right[1:]
     ordered = [(left, part) for part in facts]
@@ -52,14 +53,14 @@ def _taken(left: list[Line], right: list[Line]) -> int:
     return sum(width_of(part) for part in (*left, *right)) + 1
 
 
-def _verdict(view: View) -> tuple[Span, Span]:
-    role = view.verdict.role
-    glyph = getattr(view.glyphs, _GLYPHS.get(role, "dot"))
-    return Span(f"{glyph} ", role), Span(view.verdict.word, role)
+def _status_word(view: ViewModel) -> tuple[Span, Span]:
+    style = view.status_word.style
+    glyph = getattr(view.glyphs, _GLYPHS.get(style, "dot"))
+    return Span(f"{glyph} ", style), Span(view.status_word.word, style)
 
 
-def _marks(view: View, width: int) -> list[Span]:
-    """What must not be overlooked."""
+def _marks(view: ViewModel, width: int) -> list[Span]:
+    """Marks that must not be overlooked: frozen, read-only, replaced, unlinked."""
     marks = []
     if view.frozen:
         more = f"{view.glyphs.dot} {_('z thaws, workers go on')} "
@@ -76,7 +77,7 @@ def _marks(view: View, width: int) -> list[Span]:
     return marks
 
 
-def _facts(view: View) -> list[str]:
+def _facts(view: ViewModel) -> list[str]:
     segment, layout = view.snapshot.segment, view.snapshot.layout
     if not segment.name:
         return []
@@ -90,7 +91,7 @@ def _facts(view: View) -> list[str]:
     return facts[::-1]
 
 
-def _times(view: View) -> list[str]:
+def _times(view: ViewModel) -> list[str]:
     times = [f"{view.refresh_hz:g} Hz"]
     if view.snapshot.uptime is not None:
         times.append(_("up {uptime}").format(uptime=format_uptime(view.snapshot.uptime)))

@@ -1,1 +1,1 @@
-"""Dialogues above the dashboard. Imported when they open, so that the first frame does not wait."""
+"""Dialogs above the dashboard. Imported when they open, so that the first frame does not wait."""

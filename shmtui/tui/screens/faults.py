@@ -1,4 +1,4 @@
-"""The mistakes that workers can be told to make: what each does, and what has to come of it."""
+"""The dialog of the mistakes that workers can make: what each does, and what to expect."""
 
 from typing import ClassVar
 
@@ -7,56 +7,56 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from shmtui.i18n import _
+from shmtui.sanitize import inert
 from shmtui.shm.faults import Fault, expected_outcome, fault_name
 from shmtui.shm.protocol import Role
-from shmtui.tui.draw.wrap import wrap
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.spans import Line, clip_line, line
-from shmtui.tui.text import fit, inert
-from shmtui.tui.view_model import View
-from shmtui.tui.worker_commands import Aim
+from shmtui.tui.text import fit, wrap
+from shmtui.tui.view_model import ViewModel
+from shmtui.tui.worker_commands import Targets
 
 _NAME = 24
 """Cells for the name of a fault."""
 
 
 class FaultsPanel(RowsPanel):
-    """A row for each mistake; below, what happens if the chosen one is made."""
+    """A row for each mistake; below them the effect of the chosen one."""
 
-    def __init__(self, aim: Aim, view: View) -> None:
+    def __init__(self, targets: Targets, view: ViewModel) -> None:
         super().__init__(view)
         self.title = _("Faults")
-        self._who = aim.label
-        self._role = aim.ours[0].role if aim.ours else Role.PRODUCER
-        made = {p.fault for p in aim.ours} - {Fault.NONE}
+        self._who = targets.label
+        self._role = targets.ours[0].role if targets.ours else Role.PRODUCER
+        made = {p.fault for p in targets.ours} - {Fault.NONE}
         self._now = made
         self.faults = tuple(Fault) if made else tuple(Fault)[1:]
 
     @property
     def count(self) -> int:
-        """All that there are; taking it off comes first, where there is one."""
+        """All mistakes; before them *none*, where a worker makes one now."""
         return len(self.faults)
 
-    def sources(self) -> object:
-        """Drawn whenever something is done to it."""
+    def depends_on(self) -> object:
+        """All that can change in it."""
         return self.at, self.faults
 
     def above(self, width: int) -> list[Line]:
-        """Who is to make it."""
+        """The workers that will make it."""
         who = inert(self._who, self.view.glyphs.ascii_only)
-        text = _("A mistake for {who} to make. These are real ones, by a real process.")
+        text = _("A mistake for {who} to make: a real one, by a real process.")
         return [*(line(row) for row in wrap(text.format(who=who), width)), ()]
 
     def row(self, at: int, width: int) -> Line:
-        """A mistake by name, and what it does."""
+        """The name of a mistake, and what it does."""
         fault, glyphs = self.faults[at], self.view.glyphs
         name = fault_name(fault, self._role)
-        role = "warn-strong" if fault in self._now else "strong"
+        style = "warn-strong" if fault in self._now else "strong"
         does = (expected_outcome(fault, self._role).action, "muted")
-        return clip_line(line((fit(name, _NAME), role), does), width, glyphs.ellipsis)
+        return clip_line(line((fit(name, _NAME), style), does), width, glyphs.ellipsis)
 
     def below(self, width: int) -> list[Line]:
-        """What it does, and what has to come of it."""
+        """What the chosen mistake does, and what to expect."""
         told = expected_outcome(self.faults[self.at], self._role)
         rows: list[Line] = [()]
         finding = f" ({told.finding})" if told.finding else ""
@@ -68,28 +68,28 @@ class FaultsPanel(RowsPanel):
             rows += [line(piece) for piece in pieces]
         return rows
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del width, height
-        return _("enter makes it, esc goes back")
+        return _("enter starts it, esc goes back")
 
 
 class FaultScreen(ModalScreen[Fault | None]):
-    """Gives back the mistake that was chosen; None where none was."""
+    """Returns the mistake that was chosen; None where none was."""
 
     AUTO_FOCUS = "FaultsPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,x,ctrl+q", "dismiss(None)", show=False),
     ]
 
-    def __init__(self, aim: Aim, view: View) -> None:
+    def __init__(self, targets: Targets, view: ViewModel) -> None:
         super().__init__()
-        self._panel = FaultsPanel(aim, view)
+        self._panel = FaultsPanel(targets, view)
 
     def compose(self) -> ComposeResult:
         """One panel."""
         yield self._panel
 
     def on_rows_panel_chosen(self) -> None:
-        """Take it."""
+        """Return the chosen mistake."""
         self.dismiss(self._panel.faults[self._panel.at])

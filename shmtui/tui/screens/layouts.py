@@ -1,4 +1,4 @@
-"""The layouts that fit a segment, where more than one does."""
+"""The dialog that lists the layouts that fit a segment."""
 
 import asyncio
 from typing import ClassVar
@@ -9,24 +9,24 @@ from textual.binding import Binding, BindingType
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import option_words
+from shmtui.sanitize import inert
+from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.picker import filter_line
-from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.ports import Opened, Opener
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, clip_line, line
-from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.text import wrap
+from shmtui.tui.view_model import ViewModel
 
 RAW_WORDS = N_("show as bytes (raw)")
 
 
 class LayoutsPanel(RowsPanel):
-    """A row for each layout, in words, and one for none of them."""
+    """A row for each layout in words, and one for raw bytes."""
 
     title = N_("Which layout is it?")
 
-    def __init__(self, name: str, options: tuple[str, ...], view: View) -> None:
+    def __init__(self, name: str, options: tuple[str, ...], view: ViewModel) -> None:
         super().__init__(view)
         self._segment = name
         self._options = options
@@ -36,7 +36,7 @@ class LayoutsPanel(RowsPanel):
 
     @property
     def count(self) -> int:
-        """The layouts that match, and raw."""
+        """The layouts that match the filter, and raw."""
         return len(self._shown) + 1
 
     @property
@@ -45,7 +45,7 @@ class LayoutsPanel(RowsPanel):
         return self._shown[self.at] if self.at < len(self._shown) else None
 
     def want(self, text: str) -> None:
-        """Show the layouts whose words have all of these."""
+        """Show the layouts whose text contains all of these words."""
         self.wanted = text
         words = text.casefold().split()
         self._shown = tuple(
@@ -54,13 +54,13 @@ class LayoutsPanel(RowsPanel):
         self.at = 0
         self.say("", "muted")
 
-    def say(self, text: str, role: str) -> None:
-        """Put a word below the list."""
-        self.said = (text, role)
+    def say(self, text: str, style: str) -> None:
+        """Show a message below the list."""
+        self.said = (text, style)
         self.draw_anew()
 
-    def sources(self) -> object:
-        """Drawn whenever something is done to it."""
+    def depends_on(self) -> object:
+        """All that can change in it."""
         return self.at, self.said, self.wanted
 
     def _words(self, at: int) -> str:
@@ -68,7 +68,7 @@ class LayoutsPanel(RowsPanel):
         return inert(words, self.view.glyphs.ascii_only)
 
     def above(self, width: int) -> list[Line]:
-        """Whose layout, and why nobody knows it."""
+        """The segment, and why its layout is not known."""
         glyphs = self.view.glyphs
         name = inert(self._segment, glyphs.ascii_only)
         count = len(self._options)
@@ -90,7 +90,7 @@ class LayoutsPanel(RowsPanel):
         return clip_line(line(self._words(at)), width, self.view.glyphs.ellipsis)
 
     def below(self, width: int) -> list[Line]:
-        """The chosen one in full with the option that picks it, then what went wrong."""
+        """The chosen layout in full with its option, then the last error."""
         ascii_only = self.view.glyphs.ascii_only
         chosen = self.chosen
         option = "--raw" if chosen is None else f"--layout {chosen}"
@@ -99,26 +99,28 @@ class LayoutsPanel(RowsPanel):
         if len(words) > width - 2:
             rows += [line(text) for text in wrap(words, width)[:3]]
         rows += [line((text, "muted")) for text in wrap(inert(option, ascii_only), width)[:3]]
-        text, role = self.said
+        text, style = self.said
         if text:
-            rows += [line((part, role)) for part in wrap(inert(text, ascii_only), width)[:3]]
+            rows += [line((part, style)) for part in wrap(inert(text, ascii_only), width)[:3]]
         return rows
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del width, height
-        return _("enter takes it, esc goes back")
+        return _("enter chooses it, esc goes back")
 
 
-class LayoutScreen(TypedScreen[Opened | None]):
-    """Gives back what attaching by the chosen layout gave; None where none was chosen."""
+class LayoutScreen(TypedScreen[Attachment | None]):
+    """Returns the attachment by the chosen layout; None where none was chosen."""
 
     AUTO_FOCUS = "LayoutsPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+q", "dismiss(None)", show=False),
     ]
 
-    def __init__(self, opener: Opener, name: str, options: tuple[str, ...], view: View) -> None:
+    def __init__(
+        self, opener: SegmentOpener, name: str, options: tuple[str, ...], view: ViewModel
+    ) -> None:
         super().__init__()
         self._opener = opener
         self._segment = name
@@ -131,15 +133,15 @@ class LayoutScreen(TypedScreen[Opened | None]):
 
     @property
     def written(self) -> str:
-        """What is typed so far."""
+        """The filter."""
         return self._panel.wanted
 
     def write(self, text: str) -> None:
-        """Have this stand there."""
+        """Set the filter."""
         self._panel.want(text)
 
     def on_rows_panel_chosen(self) -> None:
-        """Attach by it."""
+        """Attach by the chosen layout."""
         self._panel.say(_("attaching") + self._view.glyphs.ellipsis, "accent")
         self.run_worker(self._open(self._panel.chosen), exclusive=True, group="open")
 

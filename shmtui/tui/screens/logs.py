@@ -1,4 +1,4 @@
-"""What the user's own programs print, a tab for each."""
+"""The dialog of what the user's programs print, with a tab for each."""
 
 from typing import ClassVar
 
@@ -9,17 +9,18 @@ from textual.screen import ModalScreen
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.monitor.process_states import short_command
-from shmtui.tui.draw.key_bar import Target
+from shmtui.tui.draw.keys import Button
 from shmtui.tui.draw.logs import Tab, log_line, tabs_line, visible
 from shmtui.tui.formatting import format_count
-from shmtui.tui.ports import Log, Steering
 from shmtui.tui.spans import Line, line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Panel
+from shmtui.workers.child import Child
+from shmtui.workers.supervisor import Supervisor
 
 
 class LogPanel(Panel, can_focus=True):
-    """The lines of one program; it follows the newest until it is scrolled away from it."""
+    """The lines of one program. It follows the newest line until the user scrolls up."""
 
     title = N_("Programs")
 
@@ -35,13 +36,13 @@ class LogPanel(Panel, can_focus=True):
         Binding("R", "restart", show=False),
     ]
 
-    def __init__(self, steering: Steering, view: View) -> None:
+    def __init__(self, supervisor: Supervisor, view: ViewModel) -> None:
         super().__init__()
         self.view = view
-        self._steering = steering
+        self._supervisor = supervisor
         self._pid = 0
         self._at = 0
-        self._targets: tuple[Target, ...] = ()
+        self._buttons: tuple[Button, ...] = ()
         self._top: int | None = None
         """The first line in view, counted from the program's first; None follows the newest."""
         self._choose(0)
@@ -49,11 +50,11 @@ class LogPanel(Panel, can_focus=True):
     # Which program.
 
     @property
-    def _logs(self) -> tuple[Log, ...]:
-        return tuple(self._steering.logs())
+    def _logs(self) -> tuple[Child, ...]:
+        return tuple(self._supervisor.logs())
 
-    def _log(self) -> Log | None:
-        """The chosen program, or what took its place in a restart."""
+    def _chosen_log(self) -> Child | None:
+        """The chosen program, or the one that replaced it in a restart."""
         logs = self._logs
         found = next((at for at, log in enumerate(logs) if log.pid == self._pid), None)
         if found is None and logs:
@@ -73,22 +74,24 @@ class LogPanel(Panel, can_focus=True):
 
     # Drawing.
 
-    def sources(self) -> object:
-        """How much each has said, which is alive, and where the view stands."""
-        said = tuple((log.pid, log.lines_read, self._steering.owns(log.pid)) for log in self._logs)
+    def depends_on(self) -> object:
+        """How much each has printed, which is alive, and the position of the view."""
+        said = tuple(
+            (log.pid, log.lines_read, self._supervisor.owns(log.pid)) for log in self._logs
+        )
         return said, self._pid, self._top
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """The tabs, and the lines in view: of ten thousand no more are looked at."""
-        log = self._log()
+        """The tabs, and the lines in view; no other line is read."""
+        log = self._chosen_log()
         if log is None:
             return [line((_("no program of yours runs here"), "muted"))]
         glyphs = self.view.glyphs
         tabs = [
-            Tab(short_command(lg.name), lg.pid, not self._steering.owns(lg.pid))
+            Tab(short_command(lg.name), lg.pid, not self._supervisor.owns(lg.pid))
             for lg in self._logs
         ]
-        head, self._targets = tabs_line(tabs, self._at, width, glyphs)
+        head, self._buttons = tabs_line(tabs, self._at, width, glyphs)
         room = max(0, height - 2)
         first = self._first(log, room)
         shown = visible(log.lines, first - self._lost(log), room)
@@ -98,34 +101,34 @@ class LogPanel(Panel, can_focus=True):
         return [head, (), *body]
 
     @staticmethod
-    def _lost(log: Log) -> int:
+    def _lost(log: Child) -> int:
         """Lines that are no longer kept."""
         return log.lines_read - len(log.lines)
 
-    def _first(self, log: Log, room: int) -> int:
-        """The first line in view. What is forgotten meanwhile moves the view on."""
+    def _first(self, log: Child, room: int) -> int:
+        """The first line in view. Lines that are dropped meanwhile move the view on."""
         end = max(self._lost(log), log.lines_read - room)
         return end if self._top is None else max(self._lost(log), min(self._top, end))
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """The tabs scroll with nothing, so they count as in view."""
-        log = self._log()
+        log = self._chosen_log()
         if log is None:
             return 0, 0
         room = max(0, self.inner_size[1] - 2)
         return self._first(log, room) - self._lost(log), len(log.lines) + 2
 
-    def heading(self) -> str:
-        """Whether it follows."""
+    def header(self) -> str:
+        """Whether it follows the newest line."""
         return _("following") if self._top is None else _("end follows again")
 
-    def remark(self, width: int, height: int) -> str:
-        """How it is, and the keys."""
+    def footer(self, width: int, height: int) -> str:
+        """The state of the program, and the keys."""
         del height
-        log = self._log()
+        log = self._chosen_log()
         if log is None:
             return _("esc closes")
-        alive = self._steering.owns(log.pid)
+        alive = self._supervisor.owns(log.pid)
         state = f"PID {log.pid}" if alive else _("PID {pid} has ended").format(pid=log.pid)
         said = ngettext("{count} line", "{count} lines", log.lines_read).format(
             count=format_count(log.lines_read)
@@ -136,8 +139,8 @@ class LogPanel(Panel, can_focus=True):
         long += ", " + _("tab: next program") if many else ""
         return long if len(long) + 6 <= width else short
 
-    def show(self, view: View) -> None:
-        """Draw what is new; the lines come from the programs, not from the view."""
+    def show(self, view: ViewModel) -> None:
+        """Draw what is new. The lines come from the programs, not from the view model."""
         self.view = view
         self.draw()
 
@@ -145,7 +148,7 @@ class LogPanel(Panel, can_focus=True):
 
     def action_move(self, by: int) -> None:
         """So many lines up or down; at the end it follows again."""
-        log = self._log()
+        log = self._chosen_log()
         if log is None:
             return
         room = max(0, self.inner_size[1] - 2)
@@ -175,7 +178,7 @@ class LogPanel(Panel, can_focus=True):
     def action_restart(self) -> None:
         """End it and start it again."""
         if self._pid:
-            self._steering.restart(self._pid)
+            self._supervisor.restart(self._pid)
             self.draw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -193,28 +196,28 @@ class LogPanel(Panel, can_focus=True):
         event.prevent_default()
         event.stop()
         x, y = (event.x - 2, event.y - 1) if self._has_frame else (event.x, event.y)
-        for target in self._targets:
-            if y == 0 and target.start <= x < target.stop:
-                self._choose(int(target.action))
+        for button in self._buttons:
+            if y == 0 and button.start <= x < button.stop:
+                self._choose(int(button.action))
                 self.draw()
 
 
 class LogScreen(ModalScreen[None]):
-    """Kept up to date by the dashboard's interval."""
+    """Drawn again with every frame of the dashboard."""
 
     AUTO_FOCUS = "LogPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,l", "dismiss", show=False),
     ]
 
-    def __init__(self, steering: Steering, view: View) -> None:
+    def __init__(self, supervisor: Supervisor, view: ViewModel) -> None:
         super().__init__()
-        self._panel = LogPanel(steering, view)
+        self._panel = LogPanel(supervisor, view)
 
     def compose(self) -> ComposeResult:
         """One panel."""
         yield self._panel
 
-    def show_view(self, view: View) -> None:
-        """A frame has passed."""
+    def show_view(self, view: ViewModel) -> None:
+        """Draw what is new."""
         self._panel.show(view)

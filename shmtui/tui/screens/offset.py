@@ -1,4 +1,4 @@
-"""Asks for an offset in the segment."""
+"""The dialog that asks for an offset in the segment."""
 
 from typing import ClassVar
 
@@ -6,27 +6,27 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from shmtui.i18n import N_, _
+from shmtui.sanitize import inert
 from shmtui.tui.draw.bytes import parse_offset
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Panel
 
 
 class OffsetPanel(Panel, can_focus=True):
-    """What is typed, and what is wrong with it."""
+    """The offset that is typed, and what is wrong with it."""
 
     title = N_("Go to")
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__()
         self.view = view
         self.text = ""
         self.wrong = ""
 
-    def sources(self) -> object:
-        """What is typed, and what is wrong with it."""
+    def depends_on(self) -> object:
+        """The offset that is typed, and what is wrong with it."""
         return self.text, self.wrong
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -41,19 +41,19 @@ class OffsetPanel(Panel, can_focus=True):
             line((self.wrong, "bad")) if self.wrong else line((hint, "muted")),
         ]
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del width, height
         return _("enter goes there, esc closes")
 
     def write(self, text: str) -> None:
-        """Have this stand there."""
+        """Set the text."""
         self.text, self.wrong = text, ""
         self.draw()
 
 
 class OffsetScreen(TypedScreen[int | None]):
-    """Gives back an offset within the segment; None where none was typed."""
+    """Returns an offset in the segment; None where none was typed."""
 
     AUTO_FOCUS = "OffsetPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,7 +61,7 @@ class OffsetScreen(TypedScreen[int | None]):
         Binding("enter", "go", show=False),
     ]
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__()
         self._length = view.snapshot.segment.size
         self._panel = OffsetPanel(view)
@@ -72,15 +72,15 @@ class OffsetScreen(TypedScreen[int | None]):
 
     @property
     def written(self) -> str:
-        """What is typed so far."""
+        """The text."""
         return self._panel.text
 
     def write(self, text: str) -> None:
-        """Have this stand there."""
+        """Set the text."""
         self._panel.write(text)
 
     def action_go(self) -> None:
-        """Leave with the offset, or say what is wrong."""
+        """Return the offset, or show what is wrong with it."""
         if not self._panel.text.strip():
             self.dismiss(None)
             return

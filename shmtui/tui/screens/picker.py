@@ -1,4 +1,4 @@
-"""The list of all segments, to attach to one of them."""
+"""The dialog that lists all segments, to attach to one."""
 
 import asyncio
 from typing import ClassVar
@@ -11,35 +11,35 @@ from shmtui.i18n import N_, _
 from shmtui.layouts.options import AmbiguousLayoutError
 from shmtui.monitor.discovery import Entry
 from shmtui.report.segment_rows import by_interest, matches, why_not
+from shmtui.sanitize import inert
+from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
-from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.ports import Opened, Opener
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.text import wrap
+from shmtui.tui.view_model import ViewModel
 
 
 class PickerPanel(RowsPanel):
-    """The entries that match what is typed."""
+    """The entries that match the filter."""
 
     title = N_("Attach to a segment")
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__(view)
         self.wanted = ""
         self.said: tuple[str, str] = ("", "muted")
-        """A word to the user, and its role."""
+        """A message to the user, and its style."""
         self._entries: tuple[Entry, ...] | None = None
         self._shown: tuple[Entry, ...] = ()
         self._longest = 0
-        self._eager = False
-        """Enter was pressed before there was a list."""
+        self._open_when_listed = False
+        """Whether enter was pressed before the list was there."""
 
     @property
     def count(self) -> int:
-        """The entries that match."""
+        """The entries that match the filter."""
         return len(self._shown)
 
     @property
@@ -48,27 +48,27 @@ class PickerPanel(RowsPanel):
         return self._shown[self.at] if self.at < len(self._shown) else None
 
     def take(self, entries: tuple[Entry, ...]) -> None:
-        """Show these; the cursor stays on its name."""
+        """Show these entries; the cursor stays on its name."""
         self._entries = tuple(sorted(entries, key=by_interest))
         self._filter()
-        if self._eager:
+        if self._open_when_listed:
             self.action_open()
 
     def want(self, text: str) -> None:
-        """Show what matches ``text``."""
+        """Show the entries that match ``text``."""
         self.wanted = text
         self.said = ("", "muted")
-        self._eager = False
+        self._open_when_listed = False
         self._filter()
 
-    def say(self, text: str, role: str = "muted") -> None:
-        """Put a word below the list."""
-        self.said = (text, role)
+    def say(self, text: str, style: str = "muted") -> None:
+        """Show a message below the list."""
+        self.said = (text, style)
         self.draw_anew()
 
     def action_open(self) -> None:
-        """Take the row; where there is no list yet, the first one that matches once there is."""
-        self._eager = self._entries is None
+        """Choose the row; before the list is there, the first entry that will match."""
+        self._open_when_listed = self._entries is None
         super().action_open()
 
     def _filter(self) -> None:
@@ -79,12 +79,12 @@ class PickerPanel(RowsPanel):
         self.at = names.index(name) if name in names else 0
         self.draw_anew()
 
-    def sources(self) -> object:
-        """Drawn whenever something is done to it."""
+    def depends_on(self) -> object:
+        """All that can change in it."""
         return self._shown, self.at, self.wanted, self.said
 
     def above(self, width: int) -> list[Line]:
-        """What is typed, then the titles of the columns."""
+        """The filter, then the titles of the columns."""
         glyphs = self.view.glyphs
         total = len(self._entries or ())
         first = filter_line(self.wanted, self.count, total, width, glyphs)
@@ -97,7 +97,7 @@ class PickerPanel(RowsPanel):
         if self._entries is None:
             return _("looking") + self.view.glyphs.ellipsis
         if self._entries:
-            return _("nothing matches: backspace takes a letter back, ctrl+u all of them")
+            return _("nothing matches: backspace deletes a letter, ctrl+u all of them")
         return _(
             "There is nothing in /dev/shm: no segment and no named semaphore. Start the program "
             "whose buffer you want to see, or shmtui run in another terminal; then ctrl+r."
@@ -108,32 +108,32 @@ class PickerPanel(RowsPanel):
         return entry_line(self._shown[at], width, self.view.glyphs, self._longest)
 
     def below(self, width: int) -> list[Line]:
-        """The chosen entry in full, then what went wrong."""
-        text, role = self.said
+        """The chosen entry in full, then the last error."""
+        text, style = self.said
         said = wrap(inert(text, self.view.glyphs.ascii_only), width)[:4] if text else []
         if self.chosen is None:
-            return [line((part, role)) for part in said]
+            return [line((part, style)) for part in said]
         detail = entry_detail(self.chosen, width, 3, self.view.glyphs)
-        return [(), *detail, *(line((part, role)) for part in said)]
+        return [(), *detail, *(line((part, style)) for part in said)]
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """Its keys."""
         del height
-        long = _("enter attaches, ctrl+r looks again, esc closes")
+        long = _("enter attaches, ctrl+r lists again, esc closes")
         return long if width >= len(long) + 4 else _("enter attaches, esc closes")
 
 
-class PickerScreen(TypedScreen[Opened | None]):
-    """Gives back what attaching gave; None where nothing was chosen."""
+class PickerScreen(TypedScreen[Attachment | None]):
+    """Returns the attachment; None where no segment was chosen."""
 
     AUTO_FOCUS = "PickerPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", show=False),
         Binding("ctrl+q", "dismiss(None)", show=False),
-        Binding("ctrl+r,f5", "look", show=False),
+        Binding("ctrl+r,f5", "reload", show=False),
     ]
 
-    def __init__(self, opener: Opener, view: View) -> None:
+    def __init__(self, opener: SegmentOpener, view: ViewModel) -> None:
         super().__init__()
         self._opener = opener
         self._view = view
@@ -145,24 +145,24 @@ class PickerScreen(TypedScreen[Opened | None]):
 
     @property
     def written(self) -> str:
-        """What is typed so far."""
+        """The filter."""
         return self._panel.wanted
 
     def write(self, text: str) -> None:
-        """Have this stand there."""
+        """Set the filter."""
         self._panel.want(text)
 
     def on_mount(self) -> None:
-        """Look for segments, once the screen is there."""
-        self.action_look()
+        """List the segments."""
+        self.action_reload()
 
-    def action_look(self) -> None:
-        """Look again."""
+    def action_reload(self) -> None:
+        """List the segments again."""
         self._panel.say(_("looking") + self._view.glyphs.ellipsis)
-        self.run_worker(self._look(), exclusive=True, group="look")
+        self.run_worker(self._reload(), exclusive=True, group="reload")
 
-    async def _look(self) -> None:
-        """In a thread: on a busy machine it takes a second."""
+    async def _reload(self) -> None:
+        """In a thread: it takes up to a second on a busy machine."""
         try:
             entries = await asyncio.to_thread(self._opener.entries)
         except (ShmtuiError, OSError) as error:
@@ -172,14 +172,14 @@ class PickerScreen(TypedScreen[Opened | None]):
         self._panel.take(entries)
 
     def action_close(self) -> None:
-        """Take the filter back, then leave."""
+        """Clear the filter; where it is empty, close."""
         if self._panel.wanted:
             self._panel.want("")
         else:
             self.dismiss(None)
 
     def on_rows_panel_chosen(self) -> None:
-        """Attach, or say why not."""
+        """Attach to the chosen entry, or show why not."""
         entry = self._panel.chosen
         if entry is None:
             return
@@ -191,7 +191,7 @@ class PickerScreen(TypedScreen[Opened | None]):
         self.run_worker(self._open(entry.name), exclusive=True, group="open")
 
     async def _open(self, name: str) -> None:
-        """In a thread: telling layouts apart means watching the bytes for a second."""
+        """In a thread: to find the layout, the bytes are watched for a second."""
         try:
             opened = await asyncio.to_thread(self._opener.open, name)
         except AmbiguousLayoutError as error:
@@ -205,7 +205,7 @@ class PickerScreen(TypedScreen[Opened | None]):
     def _choose_layout(self, name: str, options: tuple[str, ...]) -> None:
         from shmtui.tui.screens.layouts import LayoutScreen  # noqa: PLC0415 - opens rarely
 
-        def chosen(opened: Opened | None) -> None:
+        def chosen(opened: Attachment | None) -> None:
             if opened is not None:
                 self.dismiss(opened)
 

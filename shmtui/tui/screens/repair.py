@@ -1,4 +1,4 @@
-"""The plan of a repair, the question whether to do it, and what came of it."""
+"""The dialog of a repair: its plan, the question whether to do it, and the outcome."""
 
 import asyncio
 from typing import ClassVar
@@ -11,17 +11,18 @@ from textual.screen import ModalScreen
 from shmtui.errors import ShmtuiError
 from shmtui.events import Severity
 from shmtui.i18n import _
+from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
-from shmtui.tui.draw.wrap import wrap
-from shmtui.tui.ports import Repairer, Steering
-from shmtui.tui.screens.detail import WrappedPanel
+from shmtui.sanitize import inert
+from shmtui.tui.screens.text_screens import WrappedPanel
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import inert
-from shmtui.tui.view_model import View
+from shmtui.tui.text import wrap
+from shmtui.tui.view_model import ViewModel
+from shmtui.workers.supervisor import Supervisor
 
 
 class RepairScreen(ModalScreen[None]):
-    """Nothing is done before a plain yes, and then only if the plan still holds."""
+    """Repairs nothing before the key y, and then only if the plan still holds."""
 
     AUTO_FOCUS = "WrappedPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -29,10 +30,10 @@ class RepairScreen(ModalScreen[None]):
         Binding("n,escape,q,enter", "dismiss", show=False),
     ]
 
-    def __init__(self, repairer: Repairer, steering: Steering, view: View) -> None:
+    def __init__(self, repairer: Repairer, supervisor: Supervisor, view: ViewModel) -> None:
         super().__init__()
         self._repairer = repairer
-        self._steering = steering
+        self._supervisor = supervisor
         self._view = view
         self._plan: Plan | None = None
         self._said: tuple[str, ...] = (_("looking for what is wrong") + view.glyphs.ellipsis,)
@@ -43,11 +44,11 @@ class RepairScreen(ModalScreen[None]):
         yield WrappedPanel(_("Repair"), self._lines, _("esc closes"), self._view)
 
     def on_mount(self) -> None:
-        """Watch the buffer, in a thread: it takes seconds."""
+        """Make the plan, in a thread: the buffer is watched for seconds."""
         self.run_worker(self._propose(), exclusive=True, group="repair")
 
     def on_click(self, event: events.Click) -> None:
-        """A click on the answer is a yes."""
+        """A click on the answer carries the plan out."""
         panel = self.query_one(WrappedPanel)
         row = event.screen_y - panel.region.y - 1
         if self._question and row == len(self._lines(panel.inner_size[0])) - 1:
@@ -84,7 +85,7 @@ class RepairScreen(ModalScreen[None]):
             self._say(*proposal_lines(found))
 
     def action_carry_out(self) -> None:
-        """Do it."""
+        """Carry the plan out."""
         plan, self._plan = self._plan, None
         if plan is not None:
             self._say(_("repairing") + self._view.glyphs.ellipsis)
@@ -94,12 +95,12 @@ class RepairScreen(ModalScreen[None]):
         try:
             done = await asyncio.to_thread(self._repairer.carry_out, plan)
         except (ShmtuiError, OSError) as error:
-            self._steering.emit(Severity.BAD, _("the repair failed: {error}").format(error=error))
+            self._supervisor.emit(Severity.BAD, _("the repair failed: {error}").format(error=error))
             self._say(str(error))
             return
         if isinstance(done, Refusal):
-            self._steering.emit(Severity.WARN, _("repair refused: {why}").format(why=done.why))
+            self._supervisor.emit(Severity.WARN, _("repair refused: {why}").format(why=done.why))
             self._say(*proposal_lines(done))
             return
-        self._steering.emit(Severity.GOOD, done.text)
+        self._supervisor.emit(Severity.GOOD, done.text)
         self._say(*done.lines)

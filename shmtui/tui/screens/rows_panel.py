@@ -6,41 +6,41 @@ from textual.message import Message
 from shmtui.tui.process_rows import scroll_to
 from shmtui.tui.spans import Line, Span
 from shmtui.tui.text import fit
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 
 class RowsPanel(CursorPanel):
-    """What the rows say is up to the subclass, and so is what choosing one does."""
+    """A subclass makes the rows, and handles `Chosen`."""
 
     class Chosen(Message):
         """Enter was pressed on a row, or the row was clicked twice."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ViewModel) -> None:
         super().__init__()
         self.view = view
         self._above = 0
 
-    # What the subclass says.
+    # For the subclass.
 
     def row(self, at: int, width: int) -> Line:
         """A row, without its cursor."""
         raise NotImplementedError
 
     def above(self, width: int) -> list[Line]:
-        """Lines that stay above the rows."""
+        """Fixed lines above the rows."""
         del width
         return []
 
     def below(self, width: int) -> list[Line]:
-        """Lines that stay below the rows."""
+        """Fixed lines below the rows."""
         del width
         return []
 
     # Drawing.
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """As many rows as the lines above and below leave room for, one at the least."""
+        """As many rows as the fixed lines leave room for, at least one."""
         above = self.above(width)[: max(0, height - 1)]
         below = self.below(width)[: max(0, height - len(above) - 1)]
         room = max(0, height - len(above) - len(below))
@@ -58,10 +58,9 @@ class RowsPanel(CursorPanel):
         """The chosen row."""
         return self._above + self.at - self._first if self.count else None
 
-    def scrolled(self) -> tuple[int, int]:
-        """What stands above and below counts as in view, so that the thumb fits the frame."""
-        _, height = self.inner_size
-        width, _ = self.inner_size
+    def scroll_position(self) -> tuple[int, int]:
+        """The fixed lines count as rows in view, so that the thumb fits the frame."""
+        width, height = self.inner_size
         fixed = len(self.above(width)) + len(self.below(width))
         return self._first, self.count + min(fixed, height)
 
@@ -78,18 +77,17 @@ class RowsPanel(CursorPanel):
         return max(1, self.inner_size[1] // 2)
 
     def action_open(self) -> None:
-        """Take the row."""
+        """Choose the row."""
         if self.count:
             self.post_message(self.Chosen())
 
     def on_click(self, event: events.Click) -> None:
-        """Go to a row; take it where it was chosen before."""
+        """Move the cursor to a row; choose the row that has the cursor already."""
         event.prevent_default()
         event.stop()
         top = 1 if self._has_frame else 0
         line = event.y - top - self._above
-        _, height = self.inner_size
-        width, _ = self.inner_size
+        width, height = self.inner_size
         at = self._first + line
         if not (0 <= line < height - self._above - len(self.below(width)) and at < self.count):
             return

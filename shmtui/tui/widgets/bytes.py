@@ -1,4 +1,4 @@
-"""The bytes of a segment that is shown raw."""
+"""The panel of bytes, for a segment that is shown raw."""
 
 from typing import ClassVar
 
@@ -7,15 +7,15 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from shmtui.i18n import N_, _, ngettext
-from shmtui.tui.draw.bytes import READINGS, form_for, gutter_for, last_first, raw_lines
+from shmtui.tui.draw.bytes import BYTE_FORMATS, gutter_for, last_first, raw_lines, row_shape_for
 from shmtui.tui.formatting import format_count
 from shmtui.tui.spans import Line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Panel
 
 
 class BytesPanel(Panel, can_focus=True):
-    """A window on the segment. Only the bytes in view are ever read."""
+    """A window on the segment. Only the bytes in view are read."""
 
     title = N_("Bytes")
     number = "1"
@@ -36,23 +36,23 @@ class BytesPanel(Panel, can_focus=True):
         """Other bytes are in view than those which were read."""
 
     class LayoutsWanted(Message):
-        """The layouts that fit are to be chosen from."""
+        """The user wants to choose from the layouts that fit."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
         self._first = 0
-        self._reading = 0
+        self._format = 0
 
-    def show(self, view: View) -> None:
-        """Begin at the start of another segment."""
+    def show(self, view: ViewModel) -> None:
+        """Draw; for another segment begin at its start."""
         if view.snapshot.segment.name != self.view.snapshot.segment.name:
             self._first = 0
         super().show(view)
 
-    def sources(self) -> object:
-        """The bytes, where the view stands, how they are read."""
+    def depends_on(self) -> object:
+        """The bytes, the position of the view, the format."""
         segment, layout = self.view.snapshot.segment, self.view.snapshot.layout
-        return self.view.window, segment.size, layout.candidates, self._first, self._reading
+        return self.view.window, segment.size, layout.candidates, self._first, self._format
 
     @property
     def _length(self) -> int:
@@ -60,34 +60,35 @@ class BytesPanel(Panel, can_focus=True):
 
     @property
     def _per_row(self) -> int:
-        width, _ = self.inner_size
-        return form_for(width, gutter_for(self._length), READINGS[self._reading]).per_row
+        return row_shape_for(
+            self.inner_size[0], gutter_for(self._length), BYTE_FORMATS[self._format]
+        ).per_row
 
     def wanted(self, size: int) -> tuple[int, int]:
-        """Offset and length of the bytes to read next; of a shorter segment its end."""
-        _, height = self.inner_size
+        """Offset and length of the bytes in view, for a segment of ``size``."""
+        height = self.inner_size[1]
         if self._first >= size:
             self._first = last_first(size, self._per_row, height, 0)
         return self._first, max(0, min(self._per_row * height, size - self._first))
 
     def lines(self, width: int, height: int) -> list[Line]:
         """Rows of offset, values and characters."""
-        view, reading = self.view, READINGS[self._reading]
+        view, reading = self.view, BYTE_FORMATS[self._format]
         return raw_lines(
             view.window, self._first, self._length, reading, width, height, view.glyphs
         )
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """In rows."""
         per_row = self._per_row
         return self._first // per_row, -(-self._length // per_row)
 
-    def heading(self) -> str:
-        """How the bytes are read."""
-        return READINGS[self._reading].name
+    def header(self) -> str:
+        """The format."""
+        return BYTE_FORMATS[self._format].name
 
-    def remark(self, width: int, height: int) -> str:
-        """Where the view stands, and what else the bytes may be."""
+    def footer(self, width: int, height: int) -> str:
+        """The position of the view, and how many layouts fit."""
         glyphs = self.view.glyphs
         last = max(0, min(self._length, self._first + self._per_row * height) - 1)
         text = _("{first:#x} to {last:#x} of {length} bytes").format(
@@ -104,13 +105,13 @@ class BytesPanel(Panel, can_focus=True):
         return text
 
     def go_to(self, offset: int) -> None:
-        """Have this byte be the first in view."""
+        """Begin the view at this byte."""
         self._first = offset
         self._moved()
 
     def interpret(self) -> None:
         """Read the bytes as the next type."""
-        self._reading = (self._reading + 1) % len(READINGS)
+        self._format = (self._format + 1) % len(BYTE_FORMATS)
         self._moved()
 
     def _moved(self) -> None:
@@ -118,9 +119,9 @@ class BytesPanel(Panel, can_focus=True):
         self.post_message(self.Moved())
 
     def _scroll_by(self, distance: int) -> None:
-        _, height = self.inner_size
+        height = self.inner_size[1]
         per_row = self._per_row
-        # Who went to an offset near the end stays there, and nothing scrolls past the end.
+        # A view that `go_to` put near the end stays there; scrolling never passes the end.
         lowest = max(self._first, last_first(self._length, per_row, height, self._first % per_row))
         first = max(0, min(self._first + distance, lowest))
         if first != self._first:
@@ -131,7 +132,7 @@ class BytesPanel(Panel, can_focus=True):
         self._scroll_by(by * self._per_row)
 
     def action_shift(self, by: int) -> None:
-        """Begin the rows a byte earlier or later, for values that lie askew."""
+        """Begin the rows a byte earlier or later, for values that are not aligned."""
         first = self._first + by
         if 0 <= first < self._length:
             self.go_to(first)
@@ -146,7 +147,7 @@ class BytesPanel(Panel, can_focus=True):
         self.go_to(end if at else 0)
 
     def action_choose_layout(self) -> None:
-        """From those that fit, if any do."""
+        """Choose from the layouts that fit, if there are any."""
         if self.view.snapshot.layout.candidates:
             self.post_message(self.LayoutsWanted())
 

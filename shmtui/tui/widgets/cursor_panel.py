@@ -9,7 +9,7 @@ from shmtui.tui.widgets.panel import Panel
 
 
 class CursorPanel(Panel, can_focus=True):
-    """What the rows are, and what choosing one does, is up to the subclass."""
+    """A subclass has the rows, and says what `action_open` does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False),
@@ -35,11 +35,11 @@ class CursorPanel(Panel, can_focus=True):
 
     @property
     def page_rows(self) -> int:
-        """How far a page key goes: a screenful, less a row to find one's way by."""
+        """How far a page key goes: a screenful less one row."""
         return max(1, self.inner_size[1] - 1)
 
     def go(self, at: int) -> None:
-        """Put the cursor on a row, or on the nearest that there is."""
+        """Put the cursor on this row, or on the nearest."""
         self.at = max(0, min(at, self.count - 1))
         self.draw()
 
@@ -56,14 +56,14 @@ class CursorPanel(Panel, can_focus=True):
         self.go(at if at >= 0 else self.count - 1)
 
     def action_open(self) -> None:
-        """Take the row that the cursor is on."""
+        """Open the row of the cursor."""
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel moves the cursor, so that it never leaves the view."""
+        """The wheel moves the cursor, so that the cursor stays in view."""
         event.stop()
         self.action_move(1)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel moves the cursor, so that it never leaves the view."""
+        """The wheel moves the cursor, so that the cursor stays in view."""
         event.stop()
         self.action_move(-1)

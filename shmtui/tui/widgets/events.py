@@ -1,4 +1,4 @@
-"""The events panel: what is wrong now, then what happened."""
+"""The panel of findings and events."""
 
 from collections.abc import Callable
 
@@ -8,24 +8,29 @@ from textual.message import Message
 from shmtui.events import Event
 from shmtui.i18n import N_, _
 from shmtui.snapshot import Finding
-from shmtui.tui.draw.events import event_line
-from shmtui.tui.draw.findings import event_text, finding_line, finding_text, findings_count
+from shmtui.tui.draw.events import (
+    event_line,
+    event_text,
+    finding_line,
+    finding_text,
+    findings_count,
+)
 from shmtui.tui.process_rows import scroll_to
 from shmtui.tui.spans import Line, line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 _Row = Finding | Event
 
 
 class EventsPanel(CursorPanel):
-    """Findings as long as they hold, and below them the events, newest first."""
+    """The current findings, and below them the events, newest first."""
 
     title = N_("Events")
     number = "5"
 
     class Opened(Message):
-        """A row is wanted in full."""
+        """The user wants to see a row in full."""
 
         def __init__(self, title: str, text: Callable[[int], list[Line]]) -> None:
             super().__init__()
@@ -44,8 +49,8 @@ class EventsPanel(CursorPanel):
             return findings[at]
         return happened[at - len(findings)] if at < self.count else None
 
-    def show(self, view: View) -> None:
-        """Take findings and events over; the cursor stays with its row, or at the top."""
+    def show(self, view: ViewModel) -> None:
+        """Draw findings and events; the cursor follows its row, or stays at the top."""
         row = self._row(self.at)
         self.view = view
         if self.at and row is not None:
@@ -54,7 +59,7 @@ class EventsPanel(CursorPanel):
         self.draw()
 
     def _find(self, row: _Row, at: int) -> int:
-        """Where the row has moved to: what is new comes in above it."""
+        """Where the row is now: new rows come in above it."""
         findings, happened = self.view.snapshot.health.findings, self.view.events
         if isinstance(row, Finding):
             key = (row.code, row.subject)
@@ -63,8 +68,8 @@ class EventsPanel(CursorPanel):
         found = next((n for n, event in enumerate(happened) if event is row), None)
         return at if found is None else len(findings) + found
 
-    def sources(self) -> object:
-        """The findings, the events, and where the cursor and the view stand."""
+    def depends_on(self) -> object:
+        """The findings, the events, and the positions of cursor and view."""
         return self.view.snapshot.health.findings, self.view.events, self.at, self._first
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -84,18 +89,18 @@ class EventsPanel(CursorPanel):
         """The chosen row, while keys apply to it."""
         return self.at - self._first if self.has_focus and self.count else None
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """The first row in view and how many there are."""
         return self._first, self.count
 
-    def heading(self) -> str:
+    def header(self) -> str:
         """How many findings there are."""
         return findings_count(self.view.snapshot.health)
 
-    def remark(self, width: int, height: int) -> str:
+    def footer(self, width: int, height: int) -> str:
         """How to see more of a finding."""
         del width, height
-        return _("enter: what shows it, what to do") if self.view.snapshot.health.findings else ""
+        return _("enter: evidence and remedy") if self.view.snapshot.health.findings else ""
 
     def action_open(self) -> None:
         """The chosen row in full."""
@@ -112,7 +117,7 @@ class EventsPanel(CursorPanel):
             )
 
     def on_click(self, event: events.Click) -> None:
-        """A finding opens; an event is chosen, and opens when it was chosen already."""
+        """Open a finding; move the cursor to an event, and open it with a second click."""
         top = 1 if self._has_frame else 0
         at = self._first + event.y - top
         if not (top <= event.y < self.size.height - top and at < self.count):

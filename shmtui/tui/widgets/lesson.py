@@ -3,9 +3,9 @@
 from shmtui.i18n import N_, _
 from shmtui.lessons.lesson import Lesson
 from shmtui.tui.draw.lesson import lesson_lines
-from shmtui.tui.screens.text_panel import TextPanel
 from shmtui.tui.spans import Line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.text_panel import TextPanel
 
 
 class LessonPanel(TextPanel):
@@ -13,7 +13,7 @@ class LessonPanel(TextPanel):
 
     number = "n"
 
-    def __init__(self, lesson: Lesson, view: View) -> None:
+    def __init__(self, lesson: Lesson, view: ViewModel) -> None:
         super().__init__(N_("Lesson"), [], "", view)
         self._lesson = lesson
 
@@ -22,8 +22,8 @@ class LessonPanel(TextPanel):
         self._text = lesson_lines(self._lesson, width, self.view.glyphs)
         return super().lines(width, height)
 
-    def remark(self, width: int, height: int) -> str:
-        """How to send it away, and that there is more of it."""
+    def footer(self, width: int, height: int) -> str:
+        """How to hide it, and whether it scrolls."""
         del width
         more = len(self._text) > height
         return _("n hides it, arrows scroll") if more else _("n hides it")

@@ -1,4 +1,6 @@
-"""What all panels share: a frame, lines by role, and refreshing only the rows that changed."""
+"""The base of all panels: a frame, lines of spans, and repainting only of changed rows."""
+
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -10,10 +12,9 @@ from textual.widget import Widget
 
 from shmtui.i18n import _
 from shmtui.tui.draw import frame
-from shmtui.tui.spans import Line, Span, fit_line, join_blanks
-from shmtui.tui.view_model import View
-from shmtui.tui.widgets.palette import Palette
-from shmtui.tui.widgets.repaint import Ground
+from shmtui.tui.spans import OWN_BACKGROUND, STYLES, Line, Span, fit_line, join_blanks
+from shmtui.tui.textual_private import DirectScreen
+from shmtui.tui.view_model import ViewModel
 
 
 def runs(rows: list[int]) -> list[tuple[int, int]]:
@@ -31,12 +32,35 @@ def runs(rows: list[int]) -> list[tuple[int, int]]:
     return out
 
 
-class Panel(Widget):
-    """A framed box that draws a view, one widget whatever it shows.
+class SpanStyles(Widget):
+    """An invisible widget that has the component classes of all styles.
 
-    The frame is drawn here and not by CSS, since a remark in it may change
-    with every frame: Textual redraws the whole widget for a changed border title, and
-    one row is all that changed.
+    If each panel had them, Textual would match two dozen classes against the style sheet for every
+    panel before the first frame.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *(f"style--{name}" for name in STYLES),
+        "style--cursor",
+    }
+
+    def style(self, name: str, base: Style, chosen: bool) -> Style:
+        """The style called ``name`` on the background of ``base``, or on that of the cursor."""
+        style = self.get_component_rich_style(f"style--{name}")
+        if chosen:
+            cursor = self.get_component_rich_style("style--cursor")
+            # Reversed, every style would be a block of its own colour.
+            if cursor.reverse:
+                return cursor + Style(bold=style.bold)
+            return style + Style(bgcolor=cursor.bgcolor)
+        return style if name in OWN_BACKGROUND else style + Style(bgcolor=base.bgcolor)
+
+
+class Panel(Widget):
+    """A framed box that draws a view model, in one widget.
+
+    The frame is drawn here and not by CSS. Its footer may change with every frame, and for a
+    changed border title Textual would paint the whole widget.
     """
 
     ALLOW_SELECT = False
@@ -45,7 +69,7 @@ class Panel(Widget):
     number = ""
     framed = True
 
-    class Zoomed(Message):
+    class MaximiseToggled(Message):
         """Its title was clicked twice: maximise or restore it."""
 
         def __init__(self, panel: "Panel") -> None:
@@ -54,7 +78,7 @@ class Panel(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self.view = View()
+        self.view = ViewModel()
         self._rows: list[Line] = []
         self._strips: dict[int, Strip] = {}
         """Rows as they were last painted, while they stay the same."""
@@ -62,32 +86,32 @@ class Panel(Widget):
         self._drawn_from: object = None
         self._framed_rows = False
         self._width = 0
-        self._styles_by_role: dict[tuple[str, bool], Style] = {}
+        self._styles: dict[tuple[str, bool], Style] = {}
 
-    # What a panel says about itself.
+    # For the subclass.
 
     def lines(self, width: int, height: int) -> list[Line]:
         """At most ``height`` lines for the inside of the frame."""
         raise NotImplementedError
 
-    def sources(self) -> object:
-        """All that the lines depend on, besides the size. While it is equal nothing is drawn."""
+    def depends_on(self) -> object:
+        """All that the lines depend on, besides the size. While it is equal, nothing is drawn."""
         return self.view
 
-    def remark(self, width: int, height: int) -> str:
-        """What stands in the lower edge."""
+    def footer(self, width: int, height: int) -> str:
+        """The text in the lower edge."""
         del width, height
         return ""
 
-    def heading(self) -> str:
-        """What stands at the right of the upper edge."""
+    def header(self) -> str:
+        """The text at the right of the upper edge."""
         return ""
 
     def cursor_line(self) -> int | None:
         """The line inside the frame that is highlighted."""
         return None
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """The first line in view and how many there are."""
         return 0, 0
 
@@ -103,23 +127,23 @@ class Panel(Widget):
 
     @property
     def _has_frame(self) -> bool:
-        # CSS gives no panel a border, so it is as large inside as outside; ``size`` works that out.
+        # CSS gives no panel a border, so ``outer_size`` is its size, and cheaper than ``size``.
         width, height = self.outer_size
         return self.framed and height >= 3 and width >= 8
 
-    def show(self, view: View) -> None:
+    def show(self, view: ViewModel) -> None:
         """Draw ``view``, if it differs from what is drawn."""
         self.view = view
         self.draw()
 
     def draw_anew(self) -> None:
-        """Draw although nothing that `sources` names has changed."""
+        """Draw, even if nothing that `depends_on` names has changed."""
         self._drawn_from = None
         self.draw()
 
     def draw(self) -> None:
-        """Bring the rows up to date and have the changed ones repainted."""
-        source = (self.has_focus, self.sources())
+        """Make the rows, and repaint those that changed."""
+        source = (self.has_focus, self.depends_on())
         if source == self._drawn_from or not (self.is_mounted and self.display and self.outer_size):
             return
         old, old_cursor = self._rows, self._cursor_row
@@ -135,14 +159,14 @@ class Panel(Widget):
             for y in changed:
                 self._strips.pop(y, None)
             regions = [Region(0, y, self._width, rows) for y, rows in runs(changed)]
-            if isinstance(self.screen, Ground):
+            if isinstance(self.screen, DirectScreen):
                 self.screen.repaint(self, regions)
             else:
                 self.refresh(*regions)
 
     def _compose_rows(self) -> None:
         """Make the rows of this view and size."""
-        self._drawn_from = (self.has_focus, self.sources())
+        self._drawn_from = (self.has_focus, self.depends_on())
         width, height = self.inner_size
         lines = self.lines(width, height)[:height]
         lines += [()] * (height - len(lines))
@@ -158,23 +182,22 @@ class Panel(Widget):
 
     def _framed(self, lines: list[Line], width: int, height: int) -> list[Line]:
         glyphs, focused, outer = self.view.glyphs, self.has_focus, self.outer_size.width
-        first, total = self.scrolled()
+        first, total = self.scroll_position()
         left = Span(glyphs.vertical, "frame-focus" if focused else "frame")
         blank = Span(" ")
-        rows = [frame.top(self.number, _(self.title), self.heading(), outer, focused, glyphs)]
+        rows = [frame.top(self.number, _(self.title), self.header(), outer, focused, glyphs)]
         for y, line in enumerate(lines):
             body = fit_line(line, width, glyphs.ellipsis)
             right = frame.side(y, height, first, total, focused, glyphs)
             rows.append((left, blank, *body, blank, right))
-        rows.append(frame.bottom(self.remark(width, height), outer, focused, glyphs))
+        rows.append(frame.bottom(self.footer(width, height), outer, focused, glyphs))
         return rows
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows in view, each made once for as long as it stays the same.
+        """The rows in view. The strip of a row is kept until the row changes.
 
-        Textual asks every panel for all of its rows though only one of them changed anywhere. Its
-        own way there adds borders, padding and opacity, which CSS gives no panel, and costs as
-        much as the rest of a frame.
+        Textual calls this for every panel when one row changed anywhere. Its own method adds
+        borders, padding and opacity, which no panel has, and costs as much as the rest of a frame.
         """
         strips = [self._strip(y) for y in crop.line_range]
         if crop.x or crop.width != self._width:
@@ -189,7 +212,7 @@ class Panel(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Row ``y`` with its styles."""
-        # ``size`` is dear to ask for, and a changed one comes with a Resize that draws anew.
+        # Reading ``size`` is slow. A change of size comes with a Resize, which draws again.
         if y >= len(self._rows):
             self._strips.clear()
             self._compose_rows()
@@ -197,27 +220,33 @@ class Panel(Widget):
                 return Strip.blank(self.size.width, self._filtered(self.rich_style))
         row = self._rows[y]
         if y != self._cursor_row:
-            segments = [Segment(text, self._style(role, False)) for text, role in join_blanks(row)]
+            segments = [
+                Segment(text, self._style(style, False)) for text, style in join_blanks(row)
+            ]
             return Strip(segments, self._width)
         # The highlight stays inside the frame.
         inside = range(1, len(row) - 1) if self._framed_rows else range(len(row))
         return Strip(
-            [Segment(text, self._style(role, at in inside)) for at, (text, role) in enumerate(row)],
+            [
+                Segment(text, self._style(style, at in inside))
+                for at, (text, style) in enumerate(row)
+            ],
             self._width,
         )
 
-    def _style(self, role: str, chosen: bool) -> Style:
-        key = (role, chosen)
-        style = self._styles_by_role.get(key)
+    def _style(self, name: str, chosen: bool) -> Style:
+        key = (name, chosen)
+        style = self._styles.get(key)
         if style is None:
-            palette = self.app.screen_stack[0].query_one(Palette)
-            style = palette.style(role, self.rich_style, chosen)
-            self._styles_by_role[key] = style = self._filtered(style)
+            palette = self.app.screen_stack[0].query_one(SpanStyles)
+            style = palette.style(name, self.rich_style, chosen)
+            self._styles[key] = style = self._filtered(style)
         return style
 
     def _filtered(self, style: Style) -> Style:
-        """As the terminal gets it: without colour, or in a truer one. Filters look at styles
-        alone, so each style goes through them once, and not each text at each frame.
+        """The style after Textual's line filters, as for NO_COLOR.
+
+        Filters depend on styles alone, so each style is filtered once, not each text.
         """
         segments, background = [Segment(" ", style)], self.background_colors[1]
         for one in self.get_line_filters():
@@ -225,34 +254,31 @@ class Panel(Widget):
         return segments[0].style or style
 
     def notify_style_update(self) -> None:
-        """Forget styles looked up before the theme changed."""
-        self._styles_by_role.clear()
+        """Drop the styles of the theme before."""
+        self._styles.clear()
         self._strips.clear()
         super().notify_style_update()
 
-    # What all panels answer to.
+    # Events.
 
     def on_resize(self) -> None:
-        """Draw for the new size.
-
-        All of it: rows may have been painted for the old size before this came.
-        """
+        """Draw all rows for the new size: some may have been painted for the old one."""
         self._drawn_from = None
         self._strips.clear()
         self.draw()
         self.refresh()
 
     def watch_has_focus(self, _has_focus: bool) -> None:
-        """Light the frame up, or let it fade.
+        """Draw the frame as focused or not.
 
-        Not where the events come in: a subclass hears of them before the focus has changed.
+        Not in `on_focus`: a subclass gets that before the focus has changed.
         """
         super().watch_has_focus(_has_focus)
         self.draw()
 
     def on_click(self, event: events.Click) -> None:
-        """A double click on the frame, or anywhere without rows to choose, maximises."""
+        """A double click on the frame maximises; anywhere, in a panel without rows."""
         on_frame = self._has_frame and event.y in {0, self.size.height - 1}
         if event.chain == 2 and self.framed and (on_frame or self.cursor_line() is None):
             event.stop()
-            self.post_message(self.Zoomed(self))
+            self.post_message(self.MaximiseToggled(self))

@@ -1,6 +1,6 @@
-"""The process table: rows, a cursor that clings to a process, scrolling.
+"""The panel of the process table: rows, a cursor that follows a process, scrolling.
 
-Not Textual's DataTable: that costs several times as much for each frame, and its cursor
+Textual's DataTable is not used: it costs several times as much for each frame, and its cursor
 stays on a row number while processes come and go.
 """
 
@@ -9,31 +9,30 @@ from textual.message import Message
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.snapshot import Process
-from shmtui.tui.draw.processes import header_line, row_line
-from shmtui.tui.draw.protocol import protocol_lines
+from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.process_rows import (
     PRODUCERS,
-    Key,
     Member,
     Row,
+    RowKey,
     follow,
     scroll_to,
     table_rows,
     without_workers,
 )
 from shmtui.tui.spans import Line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 
 
 class ProcessesPanel(CursorPanel):
-    """Who maps the segment, and the row that keys apply to."""
+    """The processes that map the segment, and the row that keys apply to."""
 
     title = N_("Processes")
     number = "4"
 
     class Opened(Message):
-        """A process is wanted in full."""
+        """The user wants to see a process in full."""
 
         def __init__(self, process: Process) -> None:
             super().__init__()
@@ -43,7 +42,7 @@ class ProcessesPanel(CursorPanel):
         super().__init__(id=id)
         self._table: tuple[Row, ...] = table_rows(self.view.snapshot)
         # The first key a newcomer tries is ``+``; on the producers it shows at once.
-        self._key: Key = PRODUCERS
+        self._key: RowKey = PRODUCERS
 
     @property
     def chosen(self) -> Row | None:
@@ -55,14 +54,14 @@ class ProcessesPanel(CursorPanel):
         """Groups and processes."""
         return len(self._table)
 
-    def show(self, view: View) -> None:
-        """Take the processes over; the cursor follows its process."""
+    def show(self, view: ViewModel) -> None:
+        """Draw the processes; the cursor follows its process."""
         self._table = table_rows(view.snapshot)
         self._choose(follow(self._table, self._key, self.at))
         super().show(view)
 
-    def sources(self) -> object:
-        """The processes, and where the cursor and the view stand."""
+    def depends_on(self) -> object:
+        """The processes, and the positions of cursor and view."""
         return self._table, self.at, self._first
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -87,20 +86,20 @@ class ProcessesPanel(CursorPanel):
         """The chosen row, under the line of titles."""
         return self.at - self._first + 1 if self._table else None
 
-    def scrolled(self) -> tuple[int, int]:
-        """The titles scroll with nothing, so they count as a row in view."""
+    def scroll_position(self) -> tuple[int, int]:
+        """The titles do not scroll, and count as a row in view."""
         return self._first, len(self._table) + 1
 
-    def remark(self, width: int, height: int) -> str:
-        """How many map the segment."""
+    def footer(self, width: int, height: int) -> str:
+        """How many processes map the segment."""
         del width, height
         count = sum(1 for p in self.view.snapshot.processes if p.ending is None)
-        more = _(", and others may") if self.view.snapshot.hidden else ""
+        more = _(", and others may") if self.view.snapshot.unseen else ""
         return ngettext("{count} maps it", "{count} map it", count).format(count=count) + more
 
     @property
     def page_rows(self) -> int:
-        """A screenful, less the titles and a row to find one's way by."""
+        """A screenful less the titles and one row."""
         return max(1, self.inner_size[1] - 2)
 
     def _choose(self, at: int) -> None:
@@ -109,18 +108,18 @@ class ProcessesPanel(CursorPanel):
             self._key = self._table[self.at].key
 
     def go(self, at: int) -> None:
-        """Put the cursor on a row; it stays with its process from then on."""
+        """Put the cursor on a row; from then on it follows the process."""
         self._choose(at)
         self.draw()
 
     def action_open(self) -> None:
-        """Everything that is known of the chosen process; a group is opened nowhere."""
+        """Show the chosen process in full; nothing for a group."""
         if isinstance(self.chosen, Member):
             self.post_message(self.Opened(self.chosen.process))
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the row under the pointer; elsewhere a click does what it does to any panel."""
-        # Textual calls the base class's handler too, unless told not to.
+        """Choose the row under the pointer; elsewhere as in any panel."""
+        # Without prevent_default Textual calls the base class's handler too.
         top = 2 if self._has_frame else 1
         at = self._first + event.y - top
         inside = event.y >= top and event.y < self.size.height - (top - 1)

@@ -1,4 +1,4 @@
-"""A panel of fixed lines that scrolls: what the dialogues are made of."""
+"""A panel of fixed lines that scrolls."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from shmtui.tui.spans import Line
-from shmtui.tui.view_model import View
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Panel
 
 
@@ -22,17 +22,17 @@ class TextPanel(Panel, can_focus=True):
         Binding("end", "scroll(10000)", show=False),
     ]
 
-    def __init__(self, title: str, text: list[Line], remark: str, view: View) -> None:
+    def __init__(self, title: str, text: list[Line], footer: str, view: ViewModel) -> None:
         super().__init__()
         self.title = title
         self.view = view
         self._text = text
-        self.below = remark
-        """What stands on the lower edge: how to leave."""
+        self.below = footer
+        """The footer."""
         self._first = 0
 
-    def sources(self) -> object:
-        """Only where the view stands."""
+    def depends_on(self) -> object:
+        """The position of the view."""
         return self._first
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -41,12 +41,12 @@ class TextPanel(Panel, can_focus=True):
         self._first = max(0, min(self._first, len(self._text) - height))
         return self._text[self._first : self._first + height]
 
-    def scrolled(self) -> tuple[int, int]:
+    def scroll_position(self) -> tuple[int, int]:
         """The first line in view and how many there are."""
         return self._first, len(self._text)
 
-    def remark(self, width: int, height: int) -> str:
-        """How to leave."""
+    def footer(self, width: int, height: int) -> str:
+        """How to close the dialog."""
         del width, height
         return self.below
 

@@ -1,0 +1,81 @@
+"""What is remembered of one process between samples: CPU use, name, C library, role."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.monitor.process_states import short_command
+from shmtui.procfs.process import ProcessStat, StatFile, command, owner_of, started_at
+from shmtui.procfs.process_libc import libc_of
+from shmtui.shm.libc import Libc
+from shmtui.shm.protocol import Role
+from shmtui.shm.segment_reader import user_name
+
+SCAN_NS: Final = 500_000_000
+"""How often CPU use is measured and /proc searched for new processes."""
+_NEW_READS: Final = 4
+"""How often name and C library of a new process are read again: before its exec it has others."""
+
+
+@dataclass(slots=True)
+class TrackedProcess:
+    """What is remembered of a process between samples."""
+
+    stat: StatFile
+    start_time: int
+    """Clock ticks after boot."""
+    since: float
+    """When it started, seconds since the epoch."""
+    name: str
+    user: str
+    libc: Libc | None
+    last: ProcessStat
+    """The line as last read."""
+    role: Role = Role.UNKNOWN
+    cpu_seconds: float = 0.0
+    cpu_at_ns: int = 0
+    cpu: float | None = None
+    """Per cent of one core."""
+    blocked_since_ns: int = 0
+    reads_left: int = _NEW_READS
+
+    def refresh(self) -> bool:
+        """Read its stat line again; False once it is gone."""
+        now = self.stat.read()
+        self.last = now or self.last
+        return now is not None
+
+    def measure(self, pid: int, now_ns: int) -> None:
+        """Work out its CPU use since the last time; while it is new, its name and C library."""
+        if self.reads_left:
+            self.reads_left -= 1
+            self.name = short_command(command(pid) or self.last.name)
+            self.libc = libc_of(pid)
+        elapsed_ns = now_ns - self.cpu_at_ns
+        if elapsed_ns >= 0.9 * SCAN_NS:
+            spent = self.last.cpu_seconds - self.cpu_seconds
+            self.cpu = 100 * spent / (elapsed_ns / 1e9)
+            self.cpu_seconds, self.cpu_at_ns = self.last.cpu_seconds, now_ns
+
+
+def track(pid: int, now_ns: int) -> TrackedProcess | None:
+    """Begin to follow a process; None if it is gone."""
+    try:
+        stat = StatFile(pid)
+    except OSError:
+        return None
+    first = stat.read()
+    if first is None:
+        stat.close()
+        return None
+    uid = owner_of(pid)
+    return TrackedProcess(
+        stat=stat,
+        start_time=first.start_time,
+        since=started_at(first.start_time),
+        name=short_command(command(pid) or first.name),
+        user="" if uid is None else user_name(uid),
+        libc=libc_of(pid),
+        last=first,
+        cpu_seconds=first.cpu_seconds,
+        cpu_at_ns=now_ns,
+    )

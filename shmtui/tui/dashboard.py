@@ -1,0 +1,242 @@
+"""The dashboard's state: what is watched, its samples, its events. Knows no Textual.
+
+One attachment is on the screen; runs of our own workers that are not on the screen are
+sampled too, since others read the rates that their samples publish. Every sample becomes a
+view model, which the screen draws.
+"""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shmtui.errors import ShortageError
+from shmtui.events import Event, Severity
+from shmtui.i18n import N_, _
+from shmtui.layouts.describe import source_words
+from shmtui.snapshot import EMPTY, LayoutSource, Snapshot
+from shmtui.tui.event_log import EventLog
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
+from shmtui.tui.rate_history import RateHistory
+from shmtui.tui.status_line import Balance, Debounced, StatusWord, permits, status_word
+from shmtui.tui.view_model import ChangeHighlight, ViewModel
+from shmtui.tui.worker_commands import WorkerCommands
+
+if TYPE_CHECKING:
+    from shmtui.monitor.sampler import Sampler
+    from shmtui.session.live_source import LiveSource
+    from shmtui.session.opener import Attachment, SegmentOpener
+    from shmtui.workers.supervisor import Supervisor
+
+_KNOWN_BY = {
+    LayoutSource.CONTROL: N_("from its control block"),
+    LayoutSource.HEADER: N_("from the header"),
+    LayoutSource.OPTIONS: N_("as told"),
+    LayoutSource.INFERRED: N_("inferred"),
+}
+"""For the sources that are no program and no file."""
+
+
+class Dashboard:
+    """What ``attachment`` shows; without a supervisor it is read-only.
+
+    The dashboard ends no worker: that is done by the code that started them. It closes the
+    source of a read-only attachment that it leaves for another.
+    """
+
+    def __init__(
+        self,
+        glyphs: Glyphs,
+        refresh_hz: float = 10.0,
+        attachment: "Attachment | None" = None,
+        opener: "SegmentOpener | None" = None,
+        *,
+        has_lesson: bool = False,
+    ) -> None:
+        self.attachment = attachment
+        self.opener = opener
+        """Lists and opens other segments; None: there is no way to them."""
+        self.view = ViewModel(
+            glyphs=glyphs,
+            history=RateHistory(),
+            read_only=attachment is None or attachment.steering is None,
+            refresh_hz=refresh_hz,
+        )
+        self.latest: Snapshot = EMPTY
+        """The last sample, also while the display is frozen."""
+        self._has_lesson = has_lesson
+        self._background: list[Sampler | LiveSource] = []
+        """The sources of runs of our workers that are not on the screen."""
+        self._event_log = EventLog()
+        self._heard: list[Supervisor] = []
+        """The supervisors whose events are in the log."""
+        self._highlight = ChangeHighlight()
+        self._status_word: Debounced[StatusWord] = Debounced()
+        self._balance: Debounced[tuple[Balance, int]] = Debounced()
+        self._shortage_reported = ""
+
+    # What the attachment offers.
+
+    @property
+    def supervisor(self) -> "Supervisor | None":
+        """The workers of the attachment; None where it is read-only."""
+        return None if self.attachment is None else self.attachment.steering
+
+    @property
+    def commands(self) -> WorkerCommands | None:
+        """Commands to those workers; None where it is read-only."""
+        return None if self.supervisor is None else WorkerCommands(self.supervisor)
+
+    # Attaching.
+
+    def start(self) -> None:
+        """Begin with the attachment that it was made with. Called in the event loop."""
+        self._listen_to(self.supervisor)
+        if self.attachment is not None and self.supervisor is None:
+            # Before the first sample, so that what that finds stands above it.
+            self._report_attached(self.attachment.source)
+
+    def stop(self) -> None:
+        """Take in no more events."""
+        for supervisor in self._heard:
+            supervisor.on_event = None
+
+    def attach(self, attachment: "Attachment") -> bool:
+        """Go over to another segment; False: it is on the screen already.
+
+        The events stay, the graph starts anew.
+        """
+        before = self.attachment
+        if before is not None and attachment.source is before.source:
+            return False
+        if before is not None and before.steering is None:
+            before.source.close()
+        elif before is not None:
+            self._background.append(before.source)
+        self._background = [s for s in self._background if s is not attachment.source]
+        self.attachment = attachment
+        self._listen_to(self.supervisor)
+        self._status_word, self._balance = Debounced(), Debounced()
+        self._event_log.start_over()
+        self._highlight = ChangeHighlight()
+        self.latest = EMPTY
+        self.view = replace(
+            self.view,
+            snapshot=EMPTY,
+            history=RateHistory(),
+            read_only=self.supervisor is None,
+            frozen=False,
+            window=None,
+        )
+        self._report_attached(attachment.source)
+        return True
+
+    def _listen_to(self, supervisor: "Supervisor | None") -> None:
+        """Take in its events, also those from before now. Once is enough."""
+        if supervisor is None or supervisor in self._heard:
+            return
+        self._heard.append(supervisor)
+        self._event_log.extend(sorted(supervisor.history(), key=lambda event: event.time))
+        supervisor.on_event = self._event_log.add
+        supervisor.watch(asyncio.get_running_loop())
+
+    def _report_attached(self, source: "Sampler | LiveSource") -> None:
+        snapshot = self._sample(source)
+        if snapshot is not None:
+            self._event_log.add(Event(time.time(), Severity.INFO, attached_text(snapshot)))
+
+    # Samples.
+
+    def sample(self) -> None:
+        """Take one sample of the attachment in. The graph goes on while the display is frozen."""
+        if self.attachment is None:
+            self.view = replace(self.view, missing=self._missing(EMPTY))
+            return
+        snapshot = self._sample(self.attachment.source)
+        if snapshot is None:
+            self.view = replace(self.view, events=self._event_log.newest())
+        else:
+            self.add_snapshot(snapshot)
+
+    def sample_background(self) -> None:
+        """Sample the runs that are not on the screen: their samples publish their rates."""
+        for source in self._background:
+            self._sample(source)
+
+    def _sample(self, source: "Sampler | LiveSource") -> Snapshot | None:
+        """One sample; None where a descriptor or memory was short, which becomes an event."""
+        try:
+            snapshot = source.sample()
+        except ShortageError as error:
+            if self._shortage_reported != str(error):
+                self._shortage_reported = str(error)
+                self._event_log.add(Event(time.time(), Severity.BAD, str(error)))
+            return None
+        self._shortage_reported = ""
+        return snapshot
+
+    def add_snapshot(self, snapshot: Snapshot) -> None:
+        """Make a view model of a sample, unless the display is frozen."""
+        self.latest = snapshot
+        self._event_log.add_snapshot(snapshot, workers_too=self.supervisor is None)
+        rates = snapshot.throughput
+        history = self.view.history
+        history.add(snapshot.monotonic_ns, rates.produced_per_s, rates.consumed_per_s)
+        sums = permits(snapshot)
+        self._balance.update((sums.balance, sums.total))
+        status = self._status_word.update(status_word(snapshot))
+        if self.view.frozen:
+            return
+        self.view = replace(
+            self.view,
+            snapshot=snapshot,
+            history_version=history.version,
+            status_word=status,
+            balance_settled=self._balance.settled,
+            events=self._event_log.newest(),
+            missing=self._missing(snapshot),
+        )
+
+    def toggle_frozen(self) -> None:
+        """Hold the display, or let it go on."""
+        self.view = replace(self.view, frozen=not self.view.frozen)
+
+    # What the panels need besides.
+
+    def want_values(self, slots: int) -> None:
+        """Have the next samples carry the values of so many slots."""
+        if self.attachment is not None:
+            self.attachment.source.slots_shown = slots
+
+    def read_bytes(self, wanted: tuple[int, int] | None) -> None:
+        """Read the bytes in view, by offset and length, where bytes are shown; None: none are."""
+        snapshot = self.view.snapshot
+        window = None
+        if wanted is not None and self.attachment is not None and not snapshot.layout.slots:
+            offset, length = wanted
+            data = self.attachment.source.read(offset, length)
+            window = self._highlight.update(offset, data, self.latest.monotonic_ns)
+        self.view = replace(self.view, window=window)
+
+    def _missing(self, snapshot: Snapshot) -> frozenset[str]:
+        """What keys could need and is not there."""
+        there = {
+            OPENER: self.opener is not None,
+            PROGRAMS: self.supervisor is not None and bool(self.supervisor.logs()),
+            BYTES: bool(snapshot.segment.name) and snapshot.layout.slots == 0,
+            LESSON: self._has_lesson,
+        }
+        return frozenset(need for need, found in there.items() if not found)
+
+
+def attached_text(snapshot: Snapshot) -> str:
+    """What is attached to, and how its layout is known."""
+    source = snapshot.layout.source
+    words = _("shown as bytes")
+    if source is not LayoutSource.RAW:
+        known_by = _(_KNOWN_BY[source]) if source in _KNOWN_BY else ""
+        known_by = known_by or source_words(source, snapshot.layout.origin)
+        words = _("layout {known_by}").format(known_by=known_by)
+    words = "; ".join((words, *snapshot.layout.assumptions))
+    return _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)

@@ -1,0 +1,253 @@
+"""The main screen: its panels, their places, and which is focused or maximised.
+
+It draws the view model that it is given. It knows no segment and no worker.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from textual.app import ComposeResult
+
+from shmtui.tui.panel_layout import (
+    KEY_BAR,
+    LESSON,
+    PANELS,
+    RAW_PANELS,
+    TITLE,
+    Box,
+    arrange,
+    beside_lesson,
+    lesson_width,
+)
+from shmtui.tui.process_rows import Row
+from shmtui.tui.textual_private import DirectScreen
+from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.display_panels import (
+    KeyBar,
+    RingPanel,
+    SemaphoresPanel,
+    ThroughputPanel,
+    TitleBar,
+)
+from shmtui.tui.widgets.events import EventsPanel
+from shmtui.tui.widgets.panel import Panel, SpanStyles
+from shmtui.tui.widgets.processes import ProcessesPanel
+
+if TYPE_CHECKING:
+    from shmtui.lessons.lesson import Lesson
+    from shmtui.tui.widgets.bytes import BytesPanel
+
+SLOW: Final = frozenset({"processes", "throughput"})
+"""The panels that are drawn `SLOW_HZ` times a second, whatever the interval is.
+
+They cost most, and nobody reads figures faster. The frames between repaint the top of the
+screen only. What a key does is drawn at once.
+"""
+SLOW_HZ: Final = 2.0
+
+
+class MainScreen(DirectScreen):
+    """A screen of panels that draw a view model."""
+
+    AUTO_FOCUS = "#processes"
+
+    def __init__(self, view: ViewModel, lesson: "Lesson | None" = None) -> None:
+        super().__init__(id="_default")
+        self._view = view
+        self._maximised: str | None = None
+        self._arranged: object = None
+        """What the places of the panels were last worked out from."""
+        self._raw = False
+        self.bytes: BytesPanel | None = None
+        """The panel of bytes, once there were bytes to show."""
+        self._ring = RingPanel(id="ring")
+        self._table = ProcessesPanel(id="processes")
+        self._panels: dict[str, Panel] = {
+            TITLE: TitleBar(id=TITLE),
+            "ring": self._ring,
+            "semaphores": SemaphoresPanel(id="semaphores"),
+            "throughput": ThroughputPanel(id="throughput"),
+            "processes": self._table,
+            "events": EventsPanel(id="events"),
+            KEY_BAR: KeyBar(id=KEY_BAR),
+        }
+        self._lesson_open = lesson is not None
+        self._covered = False
+        """Whether the lesson lies over all panels."""
+        if lesson is not None:
+            # Only lessons load it.
+            from shmtui.tui.widgets.lesson import LessonPanel  # noqa: PLC0415
+
+            self._panels[LESSON] = LessonPanel(lesson, view)
+            self._panels[LESSON].id = LESSON
+
+    def widgets(self) -> ComposeResult:
+        """All panels, those included that have no room yet.
+
+        The app composes them, not this screen, so that they are mounted before the app's Mount
+        event and the first frame shows them.
+        """
+        yield SpanStyles()
+        yield from self._panels.values()
+
+    # Drawing.
+
+    def show(self, view: ViewModel, slow: bool = True) -> None:
+        """Draw a view model; the panels of `SLOW` only if ``slow``."""
+        self._view = view
+        with self.painted_at_once():
+            for name, panel in self._panels.items():
+                if slow or name not in SLOW:
+                    panel.show(view)
+
+    def show_bytes(self, view: ViewModel) -> None:
+        """Draw the bytes alone."""
+        self._view = view
+        self._panels["bytes"].show(view)
+
+    def _show_again(self) -> None:
+        self.show(self._view)
+
+    @property
+    def chosen(self) -> Row | None:
+        """The row of the process table that keys apply to."""
+        return self._table.chosen
+
+    def values_wanted(self) -> int:
+        """How many slots' values the ring has room for."""
+        return self._ring.values_wanted()
+
+    def bytes_wanted(self, size: int) -> tuple[int, int] | None:
+        """Offset and length of the bytes in view, of a segment of ``size``; None: none are shown."""
+        return None if self.bytes is None else self.bytes.wanted(size)
+
+    # Places.
+
+    def place(self, view: ViewModel) -> None:
+        """Put the panels where they belong for this view model and this size of the screen."""
+        if view.raw != self._raw:
+            self._change_panels(view.raw)
+        # Before the first layout only the app knows the size.
+        width, height = self.app.size
+        maximised = LESSON if self._lesson_covers else self._maximised
+        beside = lesson_width(width) if self._lesson_open and maximised is None else 0
+        rows = min(40, len(view.snapshot.processes) + 2)
+        findings = min(8, len(view.snapshot.health.findings))
+        arranged = (width, height, maximised, rows, findings, view.raw, beside)
+        if arranged == self._arranged:
+            return
+        self._arranged = arranged
+        boxes = arrange(width - beside, height, maximised, rows, findings=findings, raw=view.raw)
+        self._move(beside_lesson(boxes, width, height, beside) if beside else boxes)
+        if self._lesson_covers != self._covered:
+            # The keys that scroll go to what is on show.
+            self._covered = self._lesson_covers
+            self._focus(LESSON if self._covered else "processes")
+
+    def _move(self, boxes: Mapping[str, Box]) -> None:
+        for name, panel in self._panels.items():
+            box = boxes.get(name)
+            panel.display = box is not None
+            if box is not None:
+                panel.styles.offset = (box.x, box.y)
+                panel.styles.width = box.width
+                panel.styles.height = box.height
+
+    def _place_again(self) -> None:
+        self.place(self._view)
+        # Panels draw for their sizes, and get those with the next layout. The app's own call
+        # comes also while a dialog lies over this screen.
+        self.app.call_after_refresh(self._show_again)
+
+    def resize(self) -> None:
+        """Find new places after a change of the terminal's size."""
+        self._place_again()
+
+    def _change_panels(self, raw: bool) -> None:
+        """Bytes in the place of the ring, or the ring again."""
+        self._raw = raw
+        self._maximised = None
+        if raw and self.bytes is None:
+            # Most runs never show bytes, and the first frame does not wait for the panel.
+            from shmtui.tui.widgets.bytes import BytesPanel  # noqa: PLC0415
+
+            self.bytes = self._panels["bytes"] = BytesPanel(id="bytes")
+            self.mount(self.bytes)
+        self._panels["bytes" if raw else "processes"].focus()
+
+    # The lesson.
+
+    @property
+    def _lesson_covers(self) -> bool:
+        """Whether the lesson is on show and has no room beside the panels."""
+        return self._lesson_open and not lesson_width(self.app.size.width)
+
+    def toggle_lesson(self) -> None:
+        """Show the lesson's text, or hide it; nothing where there is no lesson."""
+        if LESSON not in self._panels:
+            return
+        self._lesson_open = not self._lesson_open
+        self._maximised = None
+        self._place_again()
+        if not self._lesson_open:
+            self._focus("processes")
+
+    # Focus.
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The panels that the number keys and tab reach now."""
+        panels = RAW_PANELS if self._raw else PANELS
+        return (*panels, LESSON) if self._lesson_open else panels
+
+    def _focused_panel(self) -> str | None:
+        name = self.focused.id if self.focused is not None else None
+        return name if name in self._names else None
+
+    def _focus(self, name: str) -> None:
+        # `Widget.focus` waits for its turn, and the next key would go to the old panel.
+        self.set_focus(self._panels[name])
+
+    def _maximise(self, name: str | None) -> None:
+        self._maximised = name
+        self._place_again()
+        if name is not None:
+            self._focus(name)
+
+    def toggle_maximised(self, name: str | None = None) -> None:
+        """Maximise a panel, the focused one unless it is named; or show all panels again."""
+        name = name or self._focused_panel() or "processes"
+        self._maximise(None if self._maximised else name)
+
+    def restore(self) -> None:
+        """Show all panels again."""
+        if self._lesson_covers:
+            self.toggle_lesson()
+        elif self._maximised:
+            self._maximise(None)
+
+    def go_to_panel(self, name: str) -> None:
+        """Focus a panel; one that has no room here comes up maximised."""
+        if name not in self._names:
+            name = self._names[0]
+        if self._maximised is not None or not self._panels[name].display:
+            self._maximise(name)
+        else:
+            self._focus(name)
+
+    def step_panel(self, by: int) -> None:
+        """Focus the next panel that is on show, or the one before (``by`` = -1)."""
+        names = self._names
+        at = names.index(self._focused_panel() or names[0])
+        around = [names[(at + by * steps) % len(names)] for steps in range(1, len(names))]
+        if self._maximised is not None:
+            self._maximise(around[0])
+            return
+        visible = [name for name in around if self._panels[name].display]
+        if visible:
+            self._focus(visible[0])
+
+    def on_panel_maximise_toggled(self, message: Panel.MaximiseToggled) -> None:
+        """A panel's title was clicked twice."""
+        if message.panel.id in self._names:
+            self.toggle_maximised(message.panel.id)

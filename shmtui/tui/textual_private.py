@@ -1,0 +1,85 @@
+"""All that is used of Textual's private names. Read in Textual 8.2.8.
+
+``tests/tui/test_textual_private.py`` fails when one of these names is gone or does
+something else. Where a name is missing, each function does without it.
+"""
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from textual.app import App
+from textual.command import CommandList, CommandPalette
+from textual.geometry import Region
+from textual.screen import Screen
+from textual.widget import Widget
+
+READ_IN: Final = "8.2.8"
+"""The version of Textual in which these names were read."""
+
+
+class DirectScreen(Screen[None]):
+    """A screen whose widgets can be painted at once, without a turn of the event loop.
+
+    Textual sends each changed widget a message, lets each tell the screen when it is idle,
+    and waits for a timer. That is five more turns of the event loop a frame, which cost as
+    much as sampling and drawing.
+    """
+
+    BLANK = True
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._direct: set[Widget] | None = None
+
+    @contextmanager
+    def painted_at_once(self) -> Iterator[None]:
+        """Paint at the end of the block what :meth:`repaint` names in it.
+
+        Beneath a dialog, or while Textual holds changes back (`App.batch_update`), Textual
+        paints instead, when it comes to it.
+        """
+        held_back = getattr(self.app, "_batch_count", 1)
+        if self._direct is not None or not self.is_active or held_back:
+            yield
+            return
+        self._direct = set()
+        try:
+            yield
+        finally:
+            changed, self._direct = self._direct, None
+        if changed:
+            # Painting marks all as done. So what Textual itself has still to paint comes too.
+            self._compositor.update_widgets(changed | self._dirty_widgets)
+            self._compositor_refresh()
+
+    def repaint(self, widget: Widget, regions: list[Region]) -> None:
+        """Paint these regions of a widget: at the end of the block, or by Textual's own way."""
+        if self._direct is None:
+            widget.refresh(*regions)
+        else:
+            widget._set_dirty(*regions)
+            self._direct.add(widget)
+
+
+class Palette(CommandPalette):
+    """Textual's command palette, safe in a terminal that has no room for its list.
+
+    Textual's list counts its lines once it has room for them, and pages by that count. Without
+    room the keys that move in the list do nothing here.
+    """
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)
+
+
+def frame_queue(app: App[Any]) -> "queue.Queue[str | None] | None":
+    """The frames that wait for the terminal; None where there is no such queue.
+
+    Textual's queue holds 30 frames. Putting a 31st in blocks the event loop.
+    """
+    writer = getattr(getattr(app, "_driver", None), "_writer_thread", None)
+    found = getattr(writer, "_queue", None)
+    return found if isinstance(found, queue.Queue) else None

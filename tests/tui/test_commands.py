@@ -1,0 +1,323 @@
+"""The keys that change something, on real workers: each does what it says, or says why not."""
+
+import math
+import os
+import signal
+import sys
+from typing import Any
+
+import pytest
+from textual.command import CommandPalette
+
+from shmtui.procfs.identity import start_time
+from shmtui.shm.faults import Fault
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import Process, ProcessState
+from shmtui.tui.keys import KEYS
+from shmtui.tui.process_rows import Group, Row
+from shmtui.tui.screens.text_screens import DetailScreen, KillQuestion
+from shmtui.tui.widgets.display_panels import KeyBar
+from shmtui.tui.worker_commands import kill_foreign
+from tests.conftest import MakeBuffer
+from tests.tui.dashboards import (
+    Run,
+    foreign_process,
+    panel_text,
+    running,
+    screen_text,
+    shows,
+    tells,
+    ticked,
+    watching,
+)
+from tests.tui.records import process
+from tests.waiting import poll
+
+PRODUCER, CONSUMER = Role.PRODUCER, Role.CONSUMER
+WORKING = {ProcessState.RUNNING, ProcessState.PACING, ProcessState.BLOCKED}
+
+
+def working(process: Process) -> bool:
+    """Whether a worker has joined, and is not held."""
+    return process.state in WORKING
+
+
+def paused(process: Process) -> bool:
+    """Whether a worker is held between two items."""
+    return process.state is ProcessState.PAUSED
+
+
+def seen(_process: Process) -> bool:
+    """It is in the sample."""
+    return True
+
+
+def chosen(run: Run) -> int | str | None:
+    """The key of the chosen row."""
+    row: Row | None = run.app.main.chosen
+    return row.key if row is not None else None
+
+
+def rate(run: Run, pid: int) -> float | None:
+    """The rate that a worker is told to keep, as the last sample has it."""
+    found = run.process(pid)
+    return found.target_rate if found is not None else None
+
+
+async def test_the_keys_of_the_pace_change_it_at_once(make_buffer: MakeBuffer) -> None:
+    """The producers are chosen from the start, and nobody waits for the interval to see it."""
+    with running(make_buffer(), [PRODUCER, CONSUMER]) as run:
+        producer, consumer = run.supervisor.pids
+        async with run.app.run_test(size=(120, 40)) as pilot:
+            seen = []
+            for key in ("plus", "minus", "minus", "right", "left", "m", "0"):
+                await pilot.press(key)
+                seen.append(rate(run, producer))
+            assert seen == [2.0, 1.0, 0.5, 1.0, 0.5, math.inf, 1.0]
+            assert rate(run, consumer) == 1.0
+
+
+async def test_workers_are_added_paused_and_ended(make_buffer: MakeBuffer) -> None:
+    """By keys, by a button of the bar, and by the palette."""
+    with running(make_buffer()) as run:
+        async with run.app.run_test(size=(120, 40)) as pilot:
+            await pilot.press("p")
+            await pilot.click(KeyBar, offset=(panel_text(run.app, "keys").index("Consumer"), 0))
+            await pilot.pause()
+            commands = {c.title: c for c in run.app.get_system_commands(run.app.screen)}
+            add: Any = commands["Add a producer"].callback
+            await add()
+            first, consumer, second = run.supervisor.pids
+            assert run.process(second) is not None
+            await run.until(first, working)
+            await pilot.press("space")
+            await run.until(first, paused)
+            await run.until(second, paused)
+            assert not paused(run.process(consumer) or process(0, CONSUMER))
+            await pilot.press("t")
+            await ticked(run.app, lambda: run.supervisor.pids == (consumer,), "both have ended")
+
+
+async def test_a_group_row_stands_for_its_living_members(make_buffer: MakeBuffer) -> None:
+    """A pause leaves the paused alone; where all are paused, all go on. A kill kills all."""
+    with running(make_buffer(), [PRODUCER, PRODUCER, PRODUCER, CONSUMER]) as run:
+        one, two, dead, consumer = run.supervisor.pids
+        async with run.app.run_test(size=(120, 40)) as pilot:
+            for pid in (one, two, dead):
+                await run.until(pid, working)
+            run.supervisor.kill(dead)
+            await run.until(dead, lambda p: p.state is ProcessState.ENDED)
+            await pilot.press("down", "space")
+            assert chosen(run) == one
+            await run.until(one, paused)
+            assert not paused(run.process(two) or process(0, PRODUCER))
+            await pilot.press("home", "space")
+            await run.until(two, paused)
+            assert paused(run.process(one) or process(0, PRODUCER))
+            await pilot.press("space")
+            await run.until(one, working)
+            await run.until(two, working)
+            await pilot.press("K")
+            await ticked(run.app, lambda: run.supervisor.pids == (consumer,), "both are dead")
+            assert "killed by SIGKILL" in panel_text(run.app, "processes")
+
+
+async def test_s_steps_the_chosen_one_and_space_lets_it_go(make_buffer: MakeBuffer) -> None:
+    """A step at a time; and where it is blocked in its step, that is said."""
+    with running(make_buffer(1), [PRODUCER], rate=math.inf) as run:
+        (pid,) = run.supervisor.pids
+        async with run.app.run_test(size=(120, 40), notifications=True) as pilot:
+            await run.until(pid, lambda p: p.state is ProcessState.BLOCKED)
+            await pilot.press("down", "s")
+            await tells(run.app, "blocked in its step")
+            await pilot.press("space")
+        run.buffer.control.keep()
+    with running(make_buffer(), [PRODUCER, CONSUMER]) as run:
+        (pid, _consumer) = run.supervisor.pids
+        async with run.app.run_test(size=(120, 40)) as pilot:
+            await run.until(pid, working)
+            await pilot.press("down", "s")
+            await run.until(pid, lambda p: p.state is ProcessState.STEPPING)
+            found = run.process(pid)
+            assert found is not None
+            before = found.step
+            assert f"▶{before}" in panel_text(run.app, "processes")
+            await pilot.press("s")
+            await run.until(
+                pid, lambda p: p.state is ProcessState.STEPPING and p.step != before, "a step on"
+            )
+            await pilot.press("space")
+            await run.until(pid, working)
+
+
+async def test_x_has_the_chosen_ones_make_a_mistake(make_buffer: MakeBuffer) -> None:
+    """Escape leaves it; one that is on can be taken off again, and that comes first."""
+    with running(make_buffer(), [PRODUCER, CONSUMER]) as run:
+        pid, consumer = run.supervisor.pids
+
+        def fault(of: int) -> Fault | None:
+            found = run.process(of)
+            return found.fault if found is not None else None
+
+        async with run.app.run_test(size=(80, 24)) as pilot:
+            await pilot.press("x")
+            assert "To expect:" in screen_text(run.app)
+            await pilot.press("escape")
+            assert fault(pid) is Fault.NONE
+            await pilot.press("x", "down", "enter")
+            assert (fault(pid), fault(consumer)) == (Fault.SWAPPED_WAITS, Fault.NONE)
+            await pilot.press("x", "enter")
+            assert fault(pid) is Fault.NONE
+
+
+async def test_v_audits_the_run(make_buffer: MakeBuffer) -> None:
+    """Its outcome opens by itself, once, and the workers go on."""
+    with running(make_buffer(), [PRODUCER, CONSUMER], rate=100.0) as run:
+        pid, _consumer = run.supervisor.pids
+        async with run.app.run_test(size=(120, 40)) as pilot:
+            await run.until(pid, lambda p: (p.items or 0) > 0, "it has produced")
+            await pilot.press("v")
+            await ticked(run.app, lambda: isinstance(run.app.screen, DetailScreen), "the audit")
+            await shows(run.app, "balanced: produced - consumed = resident")
+            await pilot.press("escape")
+            run.app.tick()
+            assert len(run.app.screen_stack) == 1
+            await run.until(pid, working)
+
+
+async def test_a_program_of_the_users_can_be_ended_and_paces_itself(
+    make_buffer: MakeBuffer,
+) -> None:
+    """It takes no pace, no step and no mistake from shmtui, and each key says so."""
+    buffer = make_buffer()
+    peer = (sys.executable, "-P", "-m", "shmtui.workers.sample_peer", "producer", buffer.name)
+    with running(buffer) as run:
+        pid = run.supervisor.start_program(PRODUCER, peer)
+        async with run.app.run_test(size=(200, 60), notifications=True) as pilot:
+            await run.until(pid, seen)
+            await pilot.press("down", "plus")
+            await tells(run.app, "its own pace")
+            await pilot.press("s")
+            await tells(run.app, "can be stepped")
+            await pilot.press("x")
+            await tells(run.app, "told to make a mistake")
+            await pilot.press("K")
+            await ticked(run.app, lambda: not run.supervisor.pids, "it is dead")
+
+
+async def test_a_foreign_process_takes_no_commands_and_that_is_said(
+    make_buffer: MakeBuffer,
+) -> None:
+    """As plain text, once while it is on show."""
+    buffer = make_buffer()
+    with running(buffer) as run, foreign_process(buffer.name, "[red]x[/red]") as foreign:
+        async with run.app.run_test(size=(120, 40), notifications=True) as pilot:
+            await run.until(foreign.pid, seen)
+            await pilot.press("end", "plus", "space", "t")
+            await tells(run.app, "[red]x[/red] -c")
+            assert f"({foreign.pid}): shmtui did not start it" in run.app.last_message
+            assert foreign.poll() is None
+
+
+@pytest.mark.parametrize(("answer", "killed"), [("y", True), ("n", False), ("escape", False)])
+async def test_K_kills_a_foreign_process_after_a_question(  # noqa: N802 - the key
+    make_buffer: MakeBuffer, answer: str, killed: bool
+) -> None:
+    """Only a plain yes kills, and then it does."""
+    buffer = make_buffer()
+    with running(buffer) as run, foreign_process(buffer.name, "a\tb") as foreign:
+        async with run.app.run_test(size=(80, 24)) as pilot:
+            await run.until(foreign.pid, seen)
+            await pilot.press("end", "K")
+            assert isinstance(run.app.screen, KillQuestion)
+            await shows(run.app, "Kill a␉b -c")
+            await pilot.press(answer)
+            if killed:
+                assert foreign.wait(30) == -signal.SIGKILL
+            else:
+                assert foreign.poll() is None
+            assert len(run.app.screen_stack) == 1
+
+
+def test_a_kill_hits_the_process_that_was_shown_and_no_other(make_buffer: MakeBuffer) -> None:
+    """Not one that has its PID now, not one that has ended, and not shmtui."""
+    buffer = make_buffer()
+    with running(buffer) as run, foreign_process(buffer.name) as foreign:
+
+        def found() -> Process | None:
+            run.app.dashboard.sample()
+            return next(
+                (p for p in run.app.dashboard.latest.processes if p.pid == foreign.pid), None
+            )
+
+        shown = poll(found, "it is seen")
+        earlier = process(foreign.pid, Role.UNKNOWN, since=(shown.since or 0) - 60)
+        assert "another process has this PID now" in (kill_foreign(earlier) or "")
+        unknown = process(foreign.pid, Role.UNKNOWN, since=None)
+        assert "cannot be read" in (kill_foreign(unknown) or "")
+        assert start_time(foreign.pid) is not None
+        assert kill_foreign(shown) is None
+        assert foreign.wait(30) == -signal.SIGKILL
+        assert "ended already" in (kill_foreign(shown) or "")
+
+
+def test_shmtui_does_not_kill_itself() -> None:
+    """Where it maps the segment, it may be a row of the table."""
+    assert "q ends it" in (kill_foreign(process(os.getpid(), Role.UNKNOWN)) or "")
+
+
+async def test_read_only_changes_nothing_and_says_why(make_buffer: MakeBuffer) -> None:
+    """No key, no button and no line of the palette changes anything; a key says why."""
+    buffer = make_buffer()
+    with running(buffer, [PRODUCER, CONSUMER]) as run, watching(buffer.name) as app:
+        pids = run.supervisor.pids
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await ticked(app, lambda: len(app.dashboard.latest.processes) == 2, "both workers")
+            for key in KEYS:
+                if key.changes:
+                    await pilot.press(key.keys.partition(",")[0])
+                    await tells(app, f"{key.shown} changes something, and this dashboard is")
+            assert len(app.screen_stack) == 1
+            assert "read-only" in panel_text(app, "title")
+            offered = [command.title for command in app.get_system_commands(app.screen)]
+            for key in KEYS:
+                if key.changes:
+                    assert f" {key.label} " not in panel_text(app, "keys")
+                    assert key.help not in offered
+            app.tick()
+            now = [p for p in app.dashboard.latest.processes if p.pid in pids]
+            assert [p.target_rate for p in now] == [1.0, 1.0]
+            assert {p.fault for p in now} == {Fault.NONE}
+        assert run.supervisor.pids == pids
+
+
+async def test_the_palette_offers_what_the_keys_do(make_buffer: MakeBuffer) -> None:
+    """All that do something here."""
+    with running(make_buffer()) as run:
+        async with run.app.run_test(size=(120, 40)) as pilot:
+            commands = {c.title for c in run.app.get_system_commands(run.app.screen)}
+            always = [key for key in KEYS if key.action != "command_palette" and not key.needs]
+            assert {key.help for key in always} <= commands
+            await pilot.press("ctrl+p")
+            await pilot.pause()
+            assert isinstance(run.app.screen, CommandPalette)
+
+
+async def test_what_happens_to_a_worker_is_an_event(make_buffer: MakeBuffer) -> None:
+    """Newest first; what happened before the dashboard opened comes last."""
+    with running(make_buffer(), [PRODUCER]) as run:
+        (pid,) = run.supervisor.pids
+        async with run.app.run_test(size=(120, 40)):
+            await run.until(pid, working)
+            run.supervisor.kill(pid)
+            await ticked(
+                run.app, lambda: "SIGKILL" in panel_text(run.app, "events"), "its end is an event"
+            )
+            assert f"producer 1 (PID {pid}) started" in run.app.dashboard.view.events[-1].text
+        assert run.supervisor.on_event is None
+
+
+def test_groups_have_members(make_buffer: MakeBuffer) -> None:
+    """A row is a heading or a process."""
+    with running(make_buffer()) as run:
+        assert isinstance(run.app.main.chosen, Group)

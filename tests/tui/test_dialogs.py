@@ -1,0 +1,72 @@
+"""Dialogs over made-up snapshots: the mistakes to choose from, an audit, a process in full."""
+
+import os
+
+import pytest
+
+from shmtui.shm.faults import Fault
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import Audit, Totals
+from shmtui.tui.screens.faults import FaultScreen
+from shmtui.tui.screens.text_screens import DetailScreen
+from shmtui.tui.worker_commands import Targets
+from tests.tui.dashboards import draw, drawing, screen_text
+from tests.tui.records import process, snapshot
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (50, 20)])
+async def test_mistakes_say_what_they_do_and_what_to_expect(size: tuple[int, int]) -> None:
+    """At every size; the chosen one is the answer."""
+    app = drawing()
+    answers: list[Fault | None] = []
+    async with app.run_test(size=size) as pilot:
+        targets = Targets("producers", ours=(process(101, Role.PRODUCER),))
+        await app.push_screen(FaultScreen(targets, app.dashboard.view), answers.append)
+        await pilot.pause()
+        assert "no-mutex" in screen_text(app)
+        assert "To expect:" in screen_text(app)
+        await pilot.press("down", "enter")
+        assert answers == [Fault.SWAPPED_WAITS]
+
+
+async def test_a_mistake_that_is_on_can_be_taken_off() -> None:
+    """That comes first."""
+    app = drawing()
+    answers: list[Fault | None] = []
+    async with app.run_test(size=(120, 40)) as pilot:
+        targets = Targets("producers", ours=(process(101, Role.PRODUCER, fault=Fault.SIT),))
+        await app.push_screen(FaultScreen(targets, app.dashboard.view), answers.append)
+        await pilot.pause()
+        await pilot.press("enter")
+        assert answers == [Fault.NONE]
+
+
+async def test_an_audit_is_shown_once() -> None:
+    """It opens by itself, and not again with each sample that still carries it."""
+    audit = Audit(Totals(9, 4, 36, 6), 5, 4, 22)
+    app = drawing()
+    async with app.run_test(size=(120, 40)) as pilot:
+        draw(app, snapshot())
+        draw(app, snapshot(audit=audit))
+        await pilot.pause()
+        assert isinstance(app.screen, DetailScreen)
+        assert "1 item lost" in screen_text(app)
+        await pilot.press("escape")
+        draw(app, snapshot(audit=audit))
+        await pilot.pause()
+        assert not isinstance(app.screen, DetailScreen)
+
+
+async def test_enter_opens_a_process_in_full() -> None:
+    """On a group it does nothing."""
+    app = drawing()
+    async with app.run_test(size=(120, 40)) as pilot:
+        draw(app, snapshot(processes=(process(os.getpid(), Role.PRODUCER),)))
+        await pilot.press("enter")
+        assert not isinstance(app.screen, DetailScreen)
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, DetailScreen)
+        assert f"PID {os.getpid()}" in screen_text(app)
+        await pilot.press("escape")
+        assert not isinstance(app.screen, DetailScreen)

@@ -1,0 +1,104 @@
+"""The private names of Textual that are used: they are there, and only one module has them.
+
+When one of these fails with a newer Textual, read that version again, mend
+``shmtui/tui/textual_private.py``, and write the version there.
+"""
+
+import ast
+import importlib
+import inspect
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual._compositor import Compositor
+from textual.app import App
+from textual.command import CommandPalette
+from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
+from textual.widget import Widget
+
+import shmtui.tui
+from shmtui.tui import textual_private
+
+ROOM = Path(shmtui.tui.__file__).parent
+MODULES = sorted(path.relative_to(ROOM.parent.parent) for path in ROOM.rglob("*.py"))
+FRAMEWORK = (App, Screen, Widget)
+
+
+def assigned(kind: type) -> set[str]:
+    """The attributes that the methods of a class and of its bases set on ``self``."""
+    found = set()
+    for base in kind.__mro__:
+        if base.__module__.startswith("textual"):
+            for node in ast.walk(ast.parse(inspect.getsource(base))):
+                if isinstance(node, ast.Attribute) and _is_self(node.value):
+                    found.add(node.attr)
+    return found
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def private(name: str) -> bool:
+    """Whether a name is private."""
+    return name.startswith("_") and not name.startswith("__")
+
+
+TEXTUALS_OWN = {
+    name for kind in FRAMEWORK for name in {*dir(kind), *assigned(kind)} if private(name)
+}
+
+
+def used(path: Path) -> Iterator[str]:
+    """The private names of others that a module uses, and those of Textual that it takes."""
+    tree = ast.parse((ROOM.parent.parent / path).read_text())
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and private(node.attr) and node.attr != "_replace":
+            if not _is_self(node.value):
+                yield f"{path}:{node.lineno}: {node.attr}"
+            elif node.attr in TEXTUALS_OWN:
+                yield f"{path}:{node.lineno}: self.{node.attr}"
+    for node in (part for each in classes for part in each.body):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in TEXTUALS_OWN:
+            yield f"{path}:{node.lineno}: def {node.name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_private_names_stand_in_one_module(path: Path) -> None:
+    """And no class of ours takes a name that Textual keeps for itself."""
+    if path.name != "textual_private.py":
+        assert not list(used(path))
+
+
+def test_the_names_are_there() -> None:
+    """Where Textual was read; another version has to be read again."""
+    assert "_compositor" in assigned(Screen)
+    assert "_dirty_widgets" in assigned(Screen)
+    assert callable(Screen._compositor_refresh)
+    assert list(inspect.signature(Compositor.update_widgets).parameters) == ["self", "widgets"]
+    assert "regions" in inspect.signature(Widget._set_dirty).parameters
+    assert "_batch_count" in assigned(App)
+    assert "_driver" in assigned(App)
+    assert "_writer_thread" in assigned(LinuxDriver)
+    assert list(inspect.signature(CommandPalette._action_command_list).parameters) == [
+        "self",
+        "action",
+    ]
+
+
+def test_the_terminal_has_the_queue() -> None:
+    """It is the thread's, and holds so many frames that a stalled terminal is noticed before."""
+    writer: Any = importlib.import_module("textual.drivers._writer_thread").WriterThread
+    frames = writer(None)._queue
+    assert isinstance(frames, queue.Queue)
+    assert frames.maxsize == 30
+
+
+def test_the_version_that_was_read_is_named() -> None:
+    """The note for whoever comes with a newer Textual."""
+    assert textual_private.READ_IN in (textual_private.__doc__ or "")
