@@ -148,8 +148,7 @@ def possible(layout: Layout, values: RingValues, takers: int) -> bool:
     """Whether a ring of the layout can be in that state, each of ``takers`` threads with one
     permit in hand at most.
 
-    >>> from shmtui.shm import pthread_mutex
-    from shmtui.shm.layout import ITEM_TYPES, seed_layout
+    >>> from shmtui.shm.layout import ITEM_TYPES, seed_layout
     >>> from shmtui.shm.libc import Libc
     >>> seed = seed_layout(5, ITEM_TYPES["int32"], Libc.GLIBC)
     >>> def state(in_, out, *values):

@@ -123,6 +123,8 @@ def semaphores_line(snapshot: Snapshot) -> str:
             waiting = f" ({text.format(count=state.waiters)})"
         private = " " + _("PROCESS-PRIVATE") if state.shared is False else ""
         parts.append(f"{role} {_known(state.value)}{waiting}{private}")
+    if not parts:
+        return _("none known")
     return " · ".join(parts) + f"   {snapshot.layout.semaphores}"
 
 
