@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shmtui.session.opener import AttachOptions, SegmentOpener
 
 WAIT_SECONDS: Final = 0.1
-"""Between two looks for a segment that does not exist yet."""
+"""Seconds between two checks for a segment that does not exist yet."""
 
 
 @click.command(

@@ -48,6 +48,8 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     yield labelled(_("health")) + word(snapshot.health.status)
     for finding in snapshot.health.findings:
         yield from finding_lines(finding)
+    for assumption in snapshot.assumptions:
+        yield labelled(_("assumed")) + inert(assumption)
     for limit in snapshot.limits:
         yield labelled(_("hidden")) + inert(limit)
 

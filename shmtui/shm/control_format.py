@@ -46,7 +46,7 @@ are written, and a reader that finds it odd, or changed after it has read, reads
 
 **What is not ordered.** The telemetry has no fences, since each would cost a worker a tenth of
 its speed. Each word is right by itself; two of them, read while the worker runs, may belong to
-two moments. A worker that stands still, or has died, has stored all of them. So whoever compares
+two moments. A worker that stands still, or has died, has stored all of them. So a reader that compares
 them takes two equal samples, or holds the workers first.
 """
 

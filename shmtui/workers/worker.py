@@ -150,7 +150,7 @@ class Worker:
             else:
                 value = data[at]
             index[0] = after
-            # Counted under the mutex: whoever has the mutex next sees count and ring agree.
+            # Counted under the mutex: for the next holder, count and ring agree.
             items += 1
             words[_ITEMS] = items
             total = (total + (value if whole else checksum_of(value))) & MASK  # type: ignore[operator]
