@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 
 def require(tool: str) -> str:
     """The path of ``tool``; skips the test where it is missing."""
@@ -45,6 +47,6 @@ def output(program: Path, *arguments: str) -> str:
     """What a compiled program prints."""
     done = subprocess.run(
         [str(program), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=60, check=True,
+        timeout=PATIENCE, check=True,
     )  # fmt: skip
     return done.stdout

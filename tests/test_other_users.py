@@ -18,7 +18,7 @@ from shmtui.shm.segment import segment_path, unlink_segment
 from tests.compiling import Compiler, require
 from tests.peers import build
 from tests.terminal import Terminal
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 pytestmark = pytest.mark.rights
 
@@ -44,7 +44,7 @@ class Somebody:
         """The program as that user."""
         return subprocess.run(
             self.command(sys.executable, "-m", "shmtui", *arguments),
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
             cwd="/", env=os.environ | self.env,
         )  # fmt: skip
 

@@ -12,10 +12,11 @@ from shmtui.shm.segment import segment_path
 from tests.compiling import require
 from tests.conftest import MakeBuffer
 from tests.terminal import Terminal
+from tests.waiting import PATIENCE
 
 TRACED: Final = "trace=%file,%desc,mmap"
 SHMTUI: Final = (sys.executable, "-m", "shmtui")
-PATIENCE: Final = 90.0
+LONG: Final = 3 * PATIENCE
 """Seconds: a traced program is several times slower."""
 _OPENED: Final = re.compile(r'(?:open|openat|creat)\(.*"(/dev/shm/[^"]*)", ([A-Z_|]+)')
 _WRITING: Final = {"O_RDWR", "O_WRONLY", "O_CREAT", "O_TRUNC", "O_APPEND"}
@@ -63,14 +64,14 @@ def test_attach(strace: tuple[tuple[str, ...], Path], make_buffer: MakeBuffer) -
     command, log = strace
     first, second = make_buffer(5), make_buffer(7, named=True)
     with Terminal("attach", first.name, command=(*command, *SHMTUI)) as terminal:
-        terminal.wait_for("read-only", deadline=PATIENCE)
+        terminal.wait_for("read-only", deadline=LONG)
         terminal.press("p", "4", "space", "r", "x", "v", "K", "o")
-        terminal.wait_for("Attach to a segment", deadline=PATIENCE)
-        terminal.wait_for(second.name, deadline=PATIENCE)
+        terminal.wait_for("Attach to a segment", deadline=LONG)
+        terminal.wait_for(second.name, deadline=LONG)
         terminal.press(*second.name, "enter")
-        terminal.wait_for(f"attached to {second.name}", deadline=PATIENCE)
+        terminal.wait_for(f"attached to {second.name}", deadline=LONG)
         terminal.press("q")
-        assert terminal.wait(PATIENCE) == 0
+        assert terminal.wait(LONG) == 0
     trace = log.read_text()
     assert {segment_path(first.name), segment_path(second.name)} <= opened(trace).keys()
     assert any("/sem." in path for path in opened(trace))

@@ -16,7 +16,7 @@ from shmtui.shm.protocol import Role
 from shmtui.shm.segment import NAME_MAX, segment_path
 from tests.program import HeadlessRun, run_shmtui, running, stat_json, worker_records
 from tests.report.contract import check
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 FULL_SPEED = ("--produce-rate", "max", "--consume-rate", "max")
 
@@ -227,7 +227,7 @@ def test_output_that_nobody_takes_stops_nothing(name: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "shmtui", "run", name, "--headless", "--duration", "0.2"],
-            stdin=subprocess.DEVNULL, stdout=full, stderr=full, timeout=60, check=False,
+            stdin=subprocess.DEVNULL, stdout=full, stderr=full, timeout=PATIENCE, check=False,
         )  # fmt: skip
     assert done.returncode != 0
     assert gone(name)

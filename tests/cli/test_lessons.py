@@ -14,9 +14,9 @@ from shmtui.shm.segment import SHM_DIR
 from tests.cli.test_help import completions
 from tests.program import run_shmtui, worker_records
 from tests.terminal import Terminal
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
-LONG = 90.0
+LONG = 3 * PATIENCE
 """Seconds: a finding that rests on chance may have to wait for it."""
 
 Shown = str | Callable[[str], bool]

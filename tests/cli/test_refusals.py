@@ -13,6 +13,7 @@ from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from tests.program import run_shmtui
 from tests.terminal import Terminal
 from tests.traces import shm_entries
+from tests.waiting import PATIENCE
 
 RUN = ("run", "--headless", "--duration", "0.1")
 
@@ -143,7 +144,7 @@ def test_more_than_dev_shm_has(name: str, slots: int) -> None:
     done = subprocess.run(
         [*private, "sh", "-c", SMALL, "sh", sys.executable, "-m", "shmtui", *RUN, name,
          "--slots", str(slots), "--json"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     if done.returncode in {1, 77} and "shmtui" not in done.stderr:
         pytest.skip(f"this machine lets nobody mount a /dev/shm: {done.stderr.strip()}")
@@ -170,7 +171,7 @@ def test_stat_on_a_trap_neither_hangs_nor_follows(name: str) -> None:
     """A FIFO, a link or a directory under /dev/shm is no segment."""
     path = Path(segment_path(name))
     os.mkfifo(path)
-    refused(run_shmtui("stat", name, "--slots", "5", timeout=30))
+    refused(run_shmtui("stat", name, "--slots", "5"))
     path.unlink()
     path.symlink_to("/etc/hostname")
     refused(run_shmtui("stat", name, "--slots", "5"))

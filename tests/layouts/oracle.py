@@ -10,6 +10,7 @@ from pathlib import Path
 
 from shmtui.layouts.struct_members import Member, Struct
 from shmtui.shm.item_shape import Bits
+from tests.waiting import PATIENCE
 
 _PROGRAMS_INCLUDE = """\
 #include <limits.h>
@@ -108,7 +109,7 @@ def _errors(case: Case, compiler: str, before: str) -> str:
         capture_output=True,
         cwd=case.header.parent,
         env={**os.environ, "LC_ALL": "C"},
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     text = done.stderr.decode("utf-8", "replace")
@@ -124,7 +125,7 @@ def judged_as_cpp(case: Case) -> Verdict:
         capture_output=True,
         cwd=case.header.parent,
         env={**os.environ, "LC_ALL": "C"},
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     said = done.stderr.decode("utf-8", "replace")

@@ -21,6 +21,7 @@ from shmtui.shm.item_shape import (
 from shmtui.shm.libc import Libc
 from shmtui.shm.value import Fields, value_json, value_text
 from tests.compiling import Compiler, output
+from tests.waiting import PATIENCE
 
 HEADER = """\
 #include <stdbool.h>
@@ -58,7 +59,7 @@ def raw_output(program: Path, *arguments: str) -> bytes:
     import subprocess
 
     return subprocess.run(
-        [str(program), *arguments], capture_output=True, timeout=60, check=True
+        [str(program), *arguments], capture_output=True, timeout=PATIENCE, check=True
     ).stdout
 
 

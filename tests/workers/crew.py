@@ -69,7 +69,7 @@ def end_all(supervisor: Supervisor) -> None:
         supervisor.reap(1)
         return not supervisor.pids
 
-    poll(ended, "all have ended", 120)
+    poll(ended, "all have ended")
 
 
 def still_works(buffer: OwnedBuffer) -> None:
