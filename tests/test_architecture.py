@@ -10,7 +10,8 @@ from shmtui.cli.translation import COMMANDS
 PACKAGE: Final = Path(shmtui.__file__).parent
 MODULES: Final = sorted(PACKAGE.rglob("*.py"))
 GROUND: Final = {"errors", "events", "i18n", "sanitize", "snapshot"}
-MOST_LINES: Final = 300
+MOST_LINES: Final = 550
+"""A ceiling and no aim: past 300 lines ask what second thing a module does."""
 
 
 def names(paths: list[Path]) -> list[str]:

@@ -15,6 +15,8 @@ from tests.program import run_shmtui, stat_json
 from tests.terminal import Terminal
 from tests.waiting import poll
 
+pytestmark = pytest.mark.rights
+
 Inside = Callable[..., subprocess.Popen[bytes]]
 OWN_SHM = "mount -t tmpfs tmpfs /dev/shm && "
 

@@ -20,6 +20,8 @@ from tests.peers import build
 from tests.terminal import Terminal
 from tests.waiting import poll
 
+pytestmark = pytest.mark.rights
+
 NOBODY: Final = 65534
 REPOSITORY: Final = Path(shmtui.__file__).parents[1]
 SLOTS: Final = ("--slots", "5")

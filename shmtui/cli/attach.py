@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shmtui.session.opener import AttachOptions, SegmentOpener
 
 WAIT_SECONDS: Final = 0.1
-"""Between two looks for a segment that does not exist yet."""
+"""Seconds between two checks for a segment that does not exist yet."""
 
 
 @click.command(
@@ -83,7 +83,7 @@ def attach(options: "AttachOptions") -> int:
 
 
 def _show(options: "AttachOptions", opener: "SegmentOpener") -> int:
-    from shmtui.cli.dashboard import show_dashboard
+    from shmtui.cli.open_dashboard import show_dashboard
     from shmtui.layouts.options import AmbiguousLayoutError
 
     attachment = None

@@ -30,7 +30,7 @@ def command(name: str | None, ascii_only: bool) -> int:
       shmtui lab hang           the course's two programs hang, and are rescued
       shmtui lab no-mutex --lang pt
     """
-    from shmtui.lessons.scenes import BY_NAME, LESSONS
+    from shmtui.lessons.lesson_texts import BY_NAME, LESSONS
 
     if name is None:
         for text in lesson_lines(LESSONS):
@@ -49,8 +49,8 @@ def lesson_lines(lessons: "Sequence[Lesson]") -> Iterator[str]:
 
 
 def _start(lesson: "Lesson", *, ascii_only: bool) -> int:
-    from shmtui.cli.dashboard import show_dashboard
-    from shmtui.session.lesson import start
+    from shmtui.cli.open_dashboard import show_dashboard
+    from shmtui.session.lesson_run import start
 
     show = functools.partial(show_dashboard, ascii_only=ascii_only, lesson=lesson)
     return start(lesson, show, ascii_only=ascii_only)

@@ -52,7 +52,7 @@ class LessonName(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what is none, and say which there are."""
-        from shmtui.lessons.scenes import BY_NAME
+        from shmtui.lessons.lesson_texts import BY_NAME
 
         if value not in BY_NAME:
             text = _("there is no lesson {name!r}: one of {names}")
@@ -63,7 +63,7 @@ class LessonName(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """The lessons, with what each is about."""
-        from shmtui.lessons.scenes import LESSONS
+        from shmtui.lessons.lesson_texts import LESSONS
 
         return [
             CompletionItem(lesson.name, help=_(lesson.title))

@@ -137,7 +137,7 @@ def command(**options: Any) -> int:
 
 def _show_dashboard(run: "Run") -> int:
     """The run on the screen until the user ends it."""
-    from shmtui.cli.dashboard import show_dashboard
+    from shmtui.cli.open_dashboard import show_dashboard
     from shmtui.session.opener import SegmentOpener
 
     options = run.options

@@ -18,11 +18,11 @@ WATCH_SECONDS = 0.05
 """How often a stream samples a buffer that has no item counters, between two lines."""
 
 
-@click.command("stat", cls=TranslatedCommand, short_help="Take a look at a segment")
+@click.command("stat", cls=TranslatedCommand, short_help="Show a snapshot of a segment")
 @click.argument("name", type=SegmentName())
 @click.option("--json", "as_json", is_flag=True, help="The snapshot as one line of JSON.")
-@click.option("--interval", type=Seconds(), help="Look again every so many seconds.")
-@click.option("--count", type=click.IntRange(1), help="Stop after so many looks.")
+@click.option("--interval", type=Seconds(), help="Sample again every so many seconds.")
+@click.option("--count", type=click.IntRange(1), help="Stop after so many samples.")
 @click.option(
     "--slots-shown",
     type=click.IntRange(0),
@@ -58,13 +58,13 @@ def command(
     sampler = Sampler(name, options, folder=folder)
     sampler.slots_shown = slots_shown
     say = _say_json if as_json else _say_text
-    looks = count or (1 if interval is None else None)
+    samples = count or (1 if interval is None else None)
     due = time.monotonic()
     try:
         while True:
             say(sampler.sample())
-            looks = None if looks is None else looks - 1
-            if looks == 0:
+            samples = None if samples is None else samples - 1
+            if samples == 0:
                 return ExitCode.OK
             due += interval or 1.0
             watch_until(sampler, due)
@@ -85,7 +85,7 @@ def _say_text(snapshot: "Snapshot") -> None:
 
 
 def watch_until(sampler: "Sampler", due: float) -> None:
-    """Wait until ``due``; look meanwhile at what only looks can count."""
+    """Wait until ``due``; sample meanwhile what is counted by samples alone."""
     while (left := due - time.monotonic()) > 0:
         if sampler.counts_exactly:
             time.sleep(left)

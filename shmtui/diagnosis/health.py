@@ -13,7 +13,8 @@ from typing import Final
 from shmtui.diagnosis.audit import items_lost
 from shmtui.diagnosis.history import SETTLED_NS, History
 from shmtui.diagnosis.rules.files import bad_index, file_events, orphan
-from shmtui.diagnosis.rules.permits import held_mutex, lost_permit
+from shmtui.diagnosis.rules.lock import held_mutex
+from shmtui.diagnosis.rules.permits import lost_permit
 from shmtui.diagnosis.rules.progress import kept_lock, starved, unwoken
 from shmtui.diagnosis.rules.semaphores import (
     ghost_waiter,

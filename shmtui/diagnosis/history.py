@@ -32,6 +32,7 @@ HOLDS_MUTEX: Final = _steps(Step.TRANSFER, Step.POST_MUTEX)
 """Steps at which a worker holds mutex, or has just posted it."""
 HOLDS_PERMIT: Final = _steps(Step.WAIT_MUTEX, Step.TRANSFER, Step.POST_MUTEX)
 """Steps at which a worker holds a permit, whether the step is begun or done."""
+PAST_TRANSFER: Final = _steps(Step.POST_MUTEX, Step.POST_PERMIT)
 MAY_HOLD_PERMIT: Final = _steps(Step.WAIT_MUTEX, Step.TRANSFER, Step.POST_MUTEX, Step.POST_PERMIT)
 """The same and the last post, which may be begun or done."""
 
@@ -103,11 +104,7 @@ def position(s: Snapshot) -> tuple[object, ...]:
 
 def living(snapshot: Snapshot) -> list[Process]:
     """The live processes that take part."""
-    return [
-        p
-        for p in snapshot.processes
-        if p.state is not ProcessState.ENDED and p.role is not Role.OBSERVER
-    ]
+    return [p for p in snapshot.processes if p.takes_part]
 
 
 def deficit_of(s: Snapshot) -> int | None:
@@ -183,6 +180,15 @@ def may_hold_permit(process: Process) -> bool:
     return process.step in MAY_HOLD_PERMIT or (process.step in WAIT_PERMIT and not waits)
 
 
+def may_still_post(process: Process) -> bool:
+    """Whether a live process could post a permit without taking mutex first: a worker past its
+    transfer, or a foreign process with a thread that is not asleep on a semaphore.
+    """
+    if process.origin is not Origin.WORKER:
+        return unaccounted_threads(process) > 0
+    return process.step in PAST_TRANSFER
+
+
 def idle_elsewhere(snapshot: Snapshot) -> list[Process]:
     """Foreign processes with a thread that is not asleep on a semaphore."""
     return [
@@ -217,7 +223,7 @@ def died_last(history: History, steps: frozenset[str]) -> Process | None:
     for snapshot in history.snapshots:
         since = history.now.monotonic_ns - snapshot.monotonic_ns
         for p in snapshot.processes:
-            if p.state is not ProcessState.ENDED or p.step not in steps:
+            if p.alive or p.step not in steps:
                 continue
             if p.pid not in seen and since <= still:
                 found = p
@@ -246,3 +252,11 @@ def names(processes: Sequence[Process]) -> str:
 def seconds(ns: int) -> str:
     """A duration as it is written in evidence."""
     return f"{ns / 1e9:.1f} s"
+
+
+def repair_remedy(history: History) -> str:
+    """The repair, as a command."""
+    return _(
+        "shmtui repair {name} shows what to set, and sets it with --yes; the key r does the same "
+        "in a dashboard that may write"
+    ).format(name=history.now.segment.name)

@@ -14,14 +14,16 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
+from shmtui.layouts.cpp_templates import renamed, type_definitions
 from shmtui.layouts.debug_info import compiled_structs, is_elf, read_structs
 from shmtui.layouts.struct_members import Struct
+from shmtui.sanitize import inert
 from shmtui.shm.libc import Libc, running_libc
 
 SECONDS: Final = 10
@@ -44,8 +46,6 @@ _PRELUDE: Final = (
     "stdio.h", "stdlib.h", "string.h", "time.h", "unistd.h", "sys/types.h",
 )  # fmt: skip
 """What a program often includes before a header that relies on it."""
-_NAME: Final = re.compile(r"[\w:<>,.&*' \-]{1,200}")
-_ALIAS: Final = "shmtui_name_"
 _ERROR: Final = re.compile(r"^(.+?):(\d+):(?:\d+:)? (?:fatal )?error: (.+)$", re.MULTILINE)
 _NO_MEMORY: Final = re.compile(
     "out of memory|memory exhausted|cannot allocate memory|bad_alloc", re.IGNORECASE
@@ -259,19 +259,14 @@ class _Run:
         if status or not self.output.is_file():
             raise _RefusedError(self._reason(status))
         structs, open_ = compiled_structs(self.output, self._users_own())
-        return tuple(_renamed(struct, made) for struct in structs), open_
+        return tuple(renamed(struct, made) for struct in structs), open_
 
     def _text(self, made: Sequence[str]) -> str:
         # A token before the first #include keeps a precompiled header (.gch) from being used.
         lines = ["struct shmtui_first_;"]
         lines += [f"#include <{name}>" for name in _PRELUDE if self.prelude and self._takes(name)]
         lines.append(f'#include "{self.asked.absolute}"')
-        for index, name in enumerate(made):
-            if not _NAME.fullmatch(name):
-                raise ShmtuiError(_("{name} is no name of a type").format(name=name))
-            lines.append(f"typedef {name} {_ALIAS}{index};")
-            lines.append(f"static char {_ALIAS}size_{index}[sizeof({name})];")
-        return "\n".join([*lines, ""])
+        return "\n".join([*lines, *type_definitions(made), ""])
 
     def _takes(self, header: str) -> bool:
         return not (self.cpp and header == "stdatomic.h")
@@ -320,14 +315,14 @@ class _Run:
         errors = _ERROR.findall(said)
         if not errors:
             lines = [line for line in said.splitlines() if line.strip()]
-            reason = _printable(lines[-1]) if lines else _("it says no reason")
+            reason = inert(lines[-1]) if lines else _("it says no reason")
             return _("{path}: {compiler} refuses it: {reason}").format(
                 path=self.asked.path, compiler=self.command[0], reason=reason
             )
         file, line, reason = errors[0]
         if os.path.normpath(file) == os.path.normpath(self.asked.absolute):
             file = str(self.asked.path)
-        text = f"{_printable(file)}:{line}: {_printable(reason)}"
+        text = f"{inert(file)}:{line}: {inert(reason)}"
         more = len(errors) - 1
         if more:
             rest = ngettext("{count} more error", "{count} more errors", more).format(count=more)
@@ -347,15 +342,6 @@ class _Run:
         outside = ("/usr/include", "/usr/lib", "/usr/local/include", "/usr", "/")
         kept = tuple(f"{each}/" for each in folders if each not in outside)
         return _UsersOwn(frozenset(files), kept, str(self.folder))
-
-
-def _renamed(struct: Struct, made: Sequence[str]) -> Struct:
-    """The struct with the names by which it was asked for, first."""
-    asked = [name for index, name in enumerate(made) if f"{_ALIAS}{index}" in struct.names]
-    if not asked:
-        return struct
-    own = [name for name in struct.names if not name.startswith(_ALIAS)]
-    return replace(struct, names=tuple(dict.fromkeys([*asked, *own])), c_name=own[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,10 +365,6 @@ def _dependencies(text: str) -> list[str]:
     words = re.split(r"(?<!\\)\s+", rule)
     plain = (re.sub(r"\\(.)", r"\1", word).replace("$$", "$") for word in words if word)
     return [os.path.normpath(word) for word in plain]
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)[:400]
 
 
 def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -14,6 +14,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts import debug_files
 from shmtui.layouts.debug_files import DebugRoots, is_elf, word_size
+from shmtui.layouts.declaring_files import declared_in, is_system
 from shmtui.layouts.dwarf_entries import Budget, DebugFile, Entry, Section, Unit
 from shmtui.layouts.dwarf_types import (
     AGGREGATES,
@@ -23,7 +24,6 @@ from shmtui.layouts.dwarf_types import (
     Types,
     is_c,
 )
-from shmtui.layouts.source_files import declared_in, is_system
 from shmtui.layouts.struct_members import SYNC_TYPES, Struct
 
 if TYPE_CHECKING:

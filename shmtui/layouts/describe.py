@@ -75,7 +75,7 @@ def contradiction_words(program: str, layout: Layout) -> str:
 
 def nearby_words(file: str) -> str:
     """That a header beside the program is taken for its own."""
-    return _("{file} lies beside the program: it is taken for the one it was built with").format(
+    return _("{file} lies beside the program, which is assumed to be built from it").format(
         file=file
     )
 

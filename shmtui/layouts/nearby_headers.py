@@ -9,14 +9,18 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.layouts.mapping_programs import Peers, executable
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.peers import Peers, executable
-from shmtui.layouts.struct_sources import TypeSource, said_when_slow
+from shmtui.layouts.program_types import TypeSource
+from shmtui.layouts.progress import said_when_slow
 from shmtui.snapshot import LayoutSource
+
+if TYPE_CHECKING:
+    from shmtui.layouts.struct_members import Struct
 
 MOST_FILES: Final = 200
 MOST_BYTES: Final = 2_000_000
@@ -37,24 +41,27 @@ def sources(peers: Peers, size: int, options: LayoutOptions) -> list[TypeSource]
 
 
 def _compiled(peers: Peers, options: LayoutOptions) -> list[TypeSource]:
-    from shmtui.layouts.compiler import read_file  # noqa: PLC0415 - heavy
-
     deadline = time.monotonic() + SECONDS
     for suffixes in (_HEADERS, _SOURCES):
         found = []
         for path in _files(peers, suffixes):
             if time.monotonic() > deadline:
                 break
-            try:
-                structs = read_file(
-                    path, peers.libc, options.include, options.define, options.compiler
-                )
-            except ShmtuiError:
-                continue
-            found.append(TypeSource(structs, LayoutSource.NEARBY, str(path), str(path)))
-        if any(source.structs for source in found):
+            structs = _structs(path, peers, options)
+            if structs:
+                found.append(TypeSource(structs, LayoutSource.NEARBY, str(path), str(path)))
+        if found:
             return found
     return []
+
+
+def _structs(path: Path, peers: Peers, options: LayoutOptions) -> "tuple[Struct, ...]":
+    from shmtui.layouts.compiler import read_file  # noqa: PLC0415 - heavy, and rarely needed
+
+    try:
+        return read_file(path, peers.libc, options.include, options.define, options.compiler)
+    except ShmtuiError:
+        return ()
 
 
 def _program(peers: Peers) -> str:

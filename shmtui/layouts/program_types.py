@@ -6,17 +6,18 @@ A program's structs are read once and kept: the file is known by device, inode a
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.elf_sections import debug_size, section_sizes
+from shmtui.layouts.mapping_programs import Peers, executable
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.peers import Peers, executable
-from shmtui.layouts.struct_members import Struct
-from shmtui.layouts.struct_sources import TypeSource
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import process_name
 from shmtui.snapshot import LayoutSource
+
+if TYPE_CHECKING:
+    from shmtui.layouts.struct_members import Struct
 
 _SYSTEM: Final = (b"/usr/lib", b"/lib", b"/usr/libexec")
 """Libraries here are not the program's own."""
@@ -26,6 +27,18 @@ libpython's 9 MB, which hold no ring of the program and take 18 s of CPU to read
 _MOST_PROGRAMS: Final = 8
 _KEPT: Final = 32
 _Key = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSource:
+    """Structs that may describe a segment, and where they are from."""
+
+    structs: "tuple[Struct, ...]"
+    source: LayoutSource
+    origin: str
+    """The program or file, as it is shown."""
+    path: str
+    """The file, as ``--header`` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class ProgramFile:
     library: bool = False
 
 
-_structs: dict[_Key, tuple[Struct, ...]] = {}
+_structs: "dict[_Key, tuple[Struct, ...]]" = {}
 """Read structs, by file and size of the segment; those of the files that were read last."""
 
 
@@ -65,7 +78,7 @@ def sources(peers: Peers, size: int, options: LayoutOptions) -> list[TypeSource]
 
 def structs_of(
     program: ProgramFile, status: os.stat_result, size: int, options: LayoutOptions
-) -> tuple[Struct, ...]:
+) -> "tuple[Struct, ...]":
     """The program's structs that hold a sync object, or that have ``size`` bytes; none where it
     has no debug information.
     """
@@ -77,7 +90,7 @@ def structs_of(
     return _structs[key]
 
 
-def _read(program: ProgramFile, size: int, options: LayoutOptions) -> tuple[Struct, ...]:
+def _read(program: ProgramFile, size: int, options: LayoutOptions) -> "tuple[Struct, ...]":
     sizes = section_sizes(program.path)
     if not debug_size(sizes) and not _may_have_debug_file(sizes):
         return ()

@@ -12,12 +12,13 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import contradiction_words, inferred_words, layout_words, seed_words
-from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference, signatures
+from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference
+from shmtui.layouts.mapping_programs import Peers
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
-from shmtui.layouts.peers import Peers
-from shmtui.layouts.quick_types import QuickTypes
+from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
+from shmtui.layouts.types_for_lists import QuickTypes
 from shmtui.shm.layout import Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.libc import Libc
@@ -57,15 +58,33 @@ def _resolve(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Res
     if options.layout is not None:
         return _from_option(reader, options, peers)
     disputes = peers.require_one_word_size(reader.name)
-    if options.header is not None or options.slots is None:
-        from shmtui.layouts import struct_sources  # noqa: PLC0415 - only where types are looked for
+    if options.header is not None:
+        from shmtui.layouts.struct_sources import by_header  # noqa: PLC0415 - heavy
 
-        found = struct_sources.resolve(reader, options, peers)
-        if found is None:
-            found = _by_inference(reader, options, peers)
-    else:
+        found = by_header(reader, options, peers)
+    elif options.slots is not None:
         found = _from_slots(reader, options, peers)
+    else:
+        typed = _by_types(reader, options, peers)
+        found = _by_inference(reader, options, peers) if typed is None else typed
     return replace(found, disputes=(*disputes, *found.disputes))
+
+
+def _by_types(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout | None:
+    """The layout by the programs' debug information, or by a header beside them; None: neither
+    tells one. AmbiguousLayoutError: several structs fit.
+    """
+    from shmtui.layouts import nearby_headers, program_types  # noqa: PLC0415 - for these alone
+
+    for sources in (program_types.sources, nearby_headers.sources):
+        found = sources(peers, reader.status().size, options) if peers.maps else []
+        if found:
+            from shmtui.layouts.struct_sources import by_sources  # noqa: PLC0415 - heavy
+
+            resolved = by_sources(reader, options, peers, found)
+            if resolved is not None:
+                return resolved
+    return None
 
 
 def _contradictions(reader: SegmentReader, peers: Peers, layout: Layout) -> tuple[str, ...]:

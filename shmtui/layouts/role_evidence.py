@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from shmtui.shm import pthread_mutex
 from shmtui.shm.layout import SEM_SIZE, Layout, counted_on
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.semaphore import SemaphoreWords, decode
@@ -78,7 +79,9 @@ def values_of(layout: Layout, reading: Reading) -> RingValues:
     words = {role: _semaphore(layout, role, reading) for role in SemaphoreRole}
     mutex = words[SemaphoreRole.MUTEX]
     if mutex is None:
-        held = layout.lock is not None and any(reading.at(layout.lock, 4))
+        held = layout.lock is not None and pthread_mutex.held(
+            reading.at(layout.lock, 8), layout.libc
+        )
         mutex = SemaphoreWords(int(not held), 0, shared=True)
     return RingValues(
         _index(layout, "in", layout.in_, reading),

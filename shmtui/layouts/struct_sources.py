@@ -2,26 +2,25 @@
 of the programs that map the segment, or of the headers beside them.
 """
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import nearby_words
-from shmtui.layouts.live_checks import (
+from shmtui.layouts.mapping_programs import Peers
+from shmtui.layouts.member_paths import paths_to
+from shmtui.layouts.member_roles import listed
+from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
+from shmtui.layouts.program_types import TypeSource
+from shmtui.layouts.progress import said_when_slow
+from shmtui.layouts.struct_checks import (
     judge,
     require_covered,
     require_semaphores,
     said_capacity,
     zeros_behind,
 )
-from shmtui.layouts.member_paths import paths_to
-from shmtui.layouts.member_roles import listed
-from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
-from shmtui.layouts.peers import Peers
 from shmtui.layouts.struct_choice import assignable, struct_name
 from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of_structs
 from shmtui.layouts.struct_members import Struct
@@ -29,40 +28,12 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.snapshot import LayoutSource
 
-SLOW_SECONDS: Final = 1.0
 
+def by_header(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
+    """The layout by the file that the user names.
 
-@dataclass(frozen=True, slots=True)
-class TypeSource:
-    """Structs that may describe a segment, and where they are from."""
-
-    structs: tuple[Struct, ...]
-    source: LayoutSource
-    origin: str
-    """The program or file, as it is shown."""
-    path: str
-    """The file, as ``--header`` takes it."""
-
-
-def resolve(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout | None:
-    """The layout by the header that the user names, by the programs' debug information, or by a
-    header beside them; None: none of these tells one.
-
-    ShmtuiError: the header cannot be read, or is not this segment's. AmbiguousLayoutError: several
-    structs fit.
+    ShmtuiError: it cannot be read, tells no buffer, or is not this segment's.
     """
-    from shmtui.layouts import nearby_headers, program_types  # noqa: PLC0415
-
-    if options.header is not None:
-        return _by_header(reader, options, peers)
-    for sources in (program_types.sources, nearby_headers.sources):
-        found = _by_sources(reader, options, peers, sources(peers, reader.status().size, options))
-        if found is not None:
-            return found
-    return None
-
-
-def _by_header(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
     structs, libc = _types_of_header(options, peers)
     source = TypeSource(structs, LayoutSource.HEADER, "", str(options.header))
     found = _layout_from(reader, options, peers, source)
@@ -110,8 +81,8 @@ def _layout_from(
     if any(struct.word_size == 4 for struct in source.structs):
         raise ShmtuiError(
             _(
-                "{file} is of a 32-bit program: its sem_t is 16 bytes, and layouts of 64-bit "
-                "programs alone are understood; --raw shows the bytes"
+                "{file} is a 32-bit program: its sem_t is 16 bytes, and only layouts of 64-bit "
+                "programs can be read; --raw shows the bytes"
             ).format(file=source.path)
         )
     try:
@@ -140,25 +111,10 @@ def _layout_from(
     return found
 
 
-@contextmanager
-def said_when_slow(progress: Callable[[str], None] | None, text: str) -> Iterator[None]:
-    """Say what is waited for, once it has taken a second."""
-    if progress is None:
-        yield
-        return
-    timer = threading.Timer(SLOW_SECONDS, progress, (text,))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
 # -- several sources ----------------------------------------------------------------------------
 
 
-def _by_sources(
+def by_sources(
     reader: SegmentReader, options: LayoutOptions, peers: Peers, sources: Sequence[TypeSource]
 ) -> ResolvedLayout | None:
     """The layout that the sources agree on, as the values leave it; None: no struct fits.

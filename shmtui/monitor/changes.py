@@ -14,7 +14,6 @@ from shmtui.snapshot import (
     LayoutSource,
     Origin,
     Process,
-    ProcessState,
     SegmentInfo,
     Snapshot,
     Status,
@@ -114,7 +113,7 @@ def _process_events(
 
 
 def _living(snapshot: Snapshot) -> dict[int, Process]:
-    return {p.pid: p for p in snapshot.processes if p.state is not ProcessState.ENDED}
+    return {p.pid: p for p in snapshot.processes if p.alive}
 
 
 def _who(process: Process) -> str:

@@ -7,26 +7,18 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
-from shmtui.shm.control_format import HEADER_SIZE, MASK, RECORD_SIZE, Header, control_name
+from shmtui.shm.control_format import HEADER_SIZE, MASK, control_name
 from shmtui.shm.control_records import (
     ControlHeader,
     WorkerRecord,
     open_control,
     parse_header,
     parse_records,
+    read_block,
 )
-from shmtui.shm.fence import fence
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.snapshot import Totals
-
-_TRIES: Final = 100
-"""Reads, at the most, until one falls between two writes of the totals."""
-_FIRST_RECORDS: Final = 16
-"""Records that the first read makes room for."""
-_SEQUENCE: Final = 8 * Header.RETIRED_SEQUENCE
-"""Byte of the sequence that is odd while the totals are written, and changes with each write."""
-
 
 _header: Final = lru_cache(maxsize=4)(parse_header)
 """It changes a few times a second and is read twice a sample."""
@@ -40,7 +32,6 @@ class ControlReader:
 
     def __init__(self, name: str, folder: str = SHM_DIR) -> None:
         self._fd = open_control(control_name(name), folder)
-        self._size = HEADER_SIZE + _FIRST_RECORDS * RECORD_SIZE
 
     def read(self) -> tuple[ControlHeader, tuple[WorkerRecord, ...]]:
         """Header and records between two writes of the totals: a worker's counts are in its
@@ -48,25 +39,9 @@ class ControlReader:
 
         ControlBlockError: its header cannot be used, or the totals were written in every try.
         """
-        failure = ControlBlockError(_("it is empty"))
-        for _try in range(_TRIES):
-            raw = os.pread(self._fd, self._size, 0)
-            try:
-                header = _header(raw[:HEADER_SIZE])
-            except ControlBlockError as error:
-                failure = error
-                continue
-            wanted = HEADER_SIZE + header.records * RECORD_SIZE
-            if self._size < wanted:
-                # Records read later than the header could be those of another moment.
-                self._size = wanted
-                continue
-            fence()
-            if os.pread(self._fd, 8, _SEQUENCE) != raw[_SEQUENCE : _SEQUENCE + 8]:
-                failure = ControlBlockError(_("its totals are being written"))
-                continue
-            return header, tuple(parse_records(raw, header))
-        raise failure
+        raw = read_block(self._fd)
+        header = _header(raw[:HEADER_SIZE])
+        return header, tuple(parse_records(raw, header))
 
     def close(self) -> None:
         """Give the descriptor back, once: later its number may be another file's."""

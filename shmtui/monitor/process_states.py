@@ -2,9 +2,10 @@
 
 from pathlib import PurePath
 
+from shmtui.shm import pthread_mutex
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
-from shmtui.shm.layout import LOCK_SIZE, SEM_SIZE, Layout
+from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.protocol import SemaphoreRole, Step
 from shmtui.shm.segment import FileIdentity, identity_at
 from shmtui.shm.semaphore import named_semaphore_path
@@ -61,7 +62,7 @@ def semaphore_at(layout: Layout | None, offset: int) -> SemaphoreRole | None:
         at = layout.semaphore_offset(role)
         if at is not None and at <= offset < at + SEM_SIZE:
             return role
-    if layout.lock is not None and layout.lock <= offset < layout.lock + LOCK_SIZE:
+    if layout.lock is not None and pthread_mutex.contains(layout.lock, offset):
         return SemaphoreRole.MUTEX
     return None
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from shmtui.i18n import _
+from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.process_states import (
     foreign_state,
     named_files,
     semaphore_at,
     worker_state,
 )
-from shmtui.monitor.rates import RateWindow
 from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
 from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
 from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses
@@ -17,9 +17,7 @@ from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.futex import FutexWait, futex_waits, sleeps_on_futex
 from shmtui.procfs.identity import alive, describe_exit
 from shmtui.procfs.maps import MapperWatch, mappings
-from shmtui.procfs.process import (
-    run_stamp,
-)
+from shmtui.procfs.process import run_stamp
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
@@ -44,6 +42,7 @@ class ProcessTable:
         self._waits_hidden: list[int] = []
         self._unseen = UnseenProcesses()
         self._access: FileAccess | None = None
+        self._worker_libc = running_libc()
         self._named = named_files(layout, folder)
         self._roles = RoleInference()
 
@@ -98,7 +97,7 @@ class ProcessTable:
             self._watch.scan(everybody=thorough, but=ours)
         if scan or access != self._access:
             self._access = access
-            self._unseen.update(self._watch.unreadable, access, again=scan)
+            self._unseen.update(self._watch.unreadable, self._watch.refused, access)
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._waits_hidden.clear()
         self._foreign = [pid for pid in {*self._watch.maps, *programs} if pid not in ours]
@@ -215,7 +214,7 @@ class ProcessTable:
             blocked_for=max(now_ns - record.blocked_since_ns, 0) / 1e9 if blocked else None,
             waits=(waited,) if blocked and waited is not None else (),
             wakeable=True if blocked else None,
-            libc=running_libc(),
+            libc=self._worker_libc,
             target_rate=record.target_rate,
             rate=0.0 if ended else _worker_rate(record, window, now_ns),
             items=record.items,

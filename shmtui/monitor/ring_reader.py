@@ -8,6 +8,7 @@ from struct import calcsize, unpack_from
 from typing import Final
 
 from shmtui.errors import ShmtuiError
+from shmtui.monitor.occupancy import occupancy
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.shm.layout import SEM_SIZE, ItemType, Layout, counted_on, slot_of
 from shmtui.shm.protocol import SemaphoreRole
@@ -15,7 +16,7 @@ from shmtui.shm.ring import counted
 from shmtui.shm.segment import SHM_DIR, open_readonly
 from shmtui.shm.segment_reader import WHOLE, SegmentReader, state_spans
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
-from shmtui.snapshot import Slot, occupancy
+from shmtui.snapshot import Slot
 
 DATA_READ: Final = 1 << 16
 """Up to so many bytes of slots are read with each sample, to see which have changed."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shmtui.layouts.options import ResolvedLayout
+from shmtui.monitor.occupancy import occupancy
 from shmtui.monitor.ring_reader import RingState
 from shmtui.procfs.credentials import FileAccess
 from shmtui.shm.control_records import ControlHeader
@@ -19,7 +20,6 @@ from shmtui.snapshot import (
     Process,
     SegmentInfo,
     Throughput,
-    occupancy,
 )
 
 STALE_NS: Final = 3_000_000_000

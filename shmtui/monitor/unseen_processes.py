@@ -6,7 +6,7 @@ is root's own, and the assumption is named. So are the processes of users that m
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,7 +49,7 @@ class Unseen:
             found.append(
                 _(
                     "/proc does not list the processes of other users (hidepid), and they may "
-                    "write to it: run shmtui as root"
+                    "write to the segment: run shmtui as root"
                 )
             )
         return tuple(found)
@@ -57,21 +57,29 @@ class Unseen:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What is assumed of the others, in words."""
-        found = []
-        if self.root:
-            found.append(
-                _("root's processes take no part ({count} cannot be read)").format(count=self.root)
-            )
-        elif self.unlisted:
-            found.append(_("root's processes take no part (/proc does not list them)"))
-        if self.barred:
-            found.append(
+        count = self.root + self.barred
+        if self.unlisted:
+            return (
                 _(
-                    "processes of users who may not write to it take no part ({count} cannot be "
-                    "read)"
-                ).format(count=self.barred)
+                    "root's processes, and those of users who may not write to the segment, take "
+                    "no part (/proc does not list them)"
+                ),
             )
-        return tuple(found)
+        if not count:
+            return ()
+        if not self.barred:
+            text = _("root's processes take no part ({count} cannot be read)")
+        elif not self.root:
+            text = _(
+                "processes of users who may not write to the segment take no part ({count} cannot "
+                "be read)"
+            )
+        else:
+            text = _(
+                "root's processes, and those of users who may not write to the segment, take no "
+                "part ({count} cannot be read)"
+            )
+        return (text.format(count=count),)
 
 
 NOBODY_UNSEEN: Final = Unseen()
@@ -129,15 +137,17 @@ class UnseenProcesses:
         self.now = NOBODY_UNSEEN
         """As of the last update."""
 
-    def update(self, unreadable: frozenset[int], file: FileAccess, *, again: bool) -> None:
-        """Classify the ``unreadable`` PIDs; ``again``: read credentials anew that are known."""
-        if again:
-            self._credentials.clear()
-            self._unlisted = self._own_user != ROOT and proc_hides_others()
+    def update(self, unreadable: frozenset[int], refused: Set[int], file: FileAccess) -> None:
+        """Classify the ``unreadable`` PIDs. The credentials of the ``refused`` are read again:
+        their PIDs may be other processes' by now.
+        """
+        self._unlisted = self._own_user != ROOT and proc_hides_others()
         if not unreadable and not self._unlisted:
             self.now = NOBODY_UNSEEN
             return
-        for pid in unreadable - self._credentials.keys():
+        for pid in self._credentials.keys() - unreadable:
+            del self._credentials[pid]
+        for pid in (unreadable - self._credentials.keys()) | refused:
             self._credentials[pid] = credentials_of(pid)
         found = [(pid, self._credentials[pid]) for pid in unreadable]
         self.now = classify(found, file, unlisted=self._unlisted, own_user=self._own_user)

@@ -1,1 +1,1 @@
-"""What the kernel tells about processes: identity, memory maps, futex waits."""
+"""What the kernel tells about processes: identity, credentials, memory maps, futex waits, time."""

@@ -132,6 +132,8 @@ class MapperWatch:
         self._age: dict[int, int] = {}
         self._scans = 0
         self._unreadable: set[int] = set()
+        self.refused: set[int] = set()
+        """Those of the unreadable whose maps the last scan tried to read."""
 
     @property
     def maps(self) -> dict[int, tuple[Mapping, ...]]:
@@ -149,6 +151,7 @@ class MapperWatch:
         ``but``: PIDs that are left out, since it is known otherwise whether they map the file.
         """
         self._scans += 1
+        self.refused.clear()
         present = set(processes()) - but
         self._unreadable &= present
         for gone in self._age.keys() - present:
@@ -165,6 +168,7 @@ class MapperWatch:
         maps = mappings(pid, self._identity)
         if maps is None:
             self._unreadable.add(pid)
+            self.refused.add(pid)
         else:
             self._unreadable.discard(pid)
         if maps:

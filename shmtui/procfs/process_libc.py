@@ -69,7 +69,7 @@ def _libc_by_notes(fd: int) -> Libc | None:
             return None
         if kind == _NOTE:
             notes.update(_notes(os.pread(fd, min(length, _LARGEST_NOTES), offset)))
-    if any(owner == b"Go" for owner, _ in notes):
+    if any(owner == b"Go" for owner, _kind in notes):
         return None
     return Libc.GLIBC if _ABI_TAG in notes else Libc.MUSL
 

@@ -17,8 +17,8 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.planner import make_plan
-from shmtui.repair.positions import ProtocolPosition, locate, participants, with_earlier
 from shmtui.repair.private_sleepers import PrivateSleepers
+from shmtui.repair.protocol_positions import ProtocolPosition, locate, participants, with_earlier
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.stop_processes import ProcessStopper, interrupt_futex_wait
 from shmtui.shm.layout_spec import layout_option

@@ -6,7 +6,7 @@ from typing import Final
 from shmtui.diagnosis.history import uninitialised
 from shmtui.i18n import _
 from shmtui.repair.plan import Refusal
-from shmtui.repair.positions import ProtocolPosition
+from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Origin, Snapshot

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shmtui.i18n import _
-from shmtui.repair.positions import ProtocolPosition
+from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Certainty, Finding, SemaphoreState, word
 

@@ -15,10 +15,10 @@ from typing import Final
 
 from shmtui.diagnosis.history import uninitialised
 from shmtui.i18n import _
-from shmtui.repair.grounds import names, plan_certainty, plan_grounds, unseen_can_only_wait
 from shmtui.repair.item_count import held_permits, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
-from shmtui.repair.positions import Place, ProtocolPosition, eliminate
+from shmtui.repair.plan_certainty import names, plan_certainty, plan_grounds, unseen_can_only_wait
+from shmtui.repair.protocol_positions import Place, ProtocolPosition, eliminate
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     Finding,

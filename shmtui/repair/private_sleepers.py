@@ -7,7 +7,7 @@ once more.
 
 from collections.abc import Sequence
 
-from shmtui.repair.positions import Place, ProtocolPosition
+from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.snapshot import Process, Snapshot
 
 

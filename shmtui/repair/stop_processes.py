@@ -15,7 +15,7 @@ from shmtui.i18n import _
 from shmtui.procfs.identity import alive
 from shmtui.procfs.process import stopped
 from shmtui.repair.plan import Refusal
-from shmtui.repair.positions import participants
+from shmtui.repair.protocol_positions import participants
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.snapshot import Process, Snapshot
 
@@ -71,7 +71,7 @@ class ProcessStopper:
         """Send SIGSTOP to the process that started at ``start_time`` (clock ticks after boot).
 
         Nothing happens to one that is stopped already. ProcessLookupError: that process is gone,
-        whoever has its PID now. PermissionError: this user may not.
+        another process with its PID. PermissionError: this user may not.
         """
         if pid in self._stopped or pid in self._stopped_before or pid == os.getpid():
             return

@@ -1,1 +1,1 @@
-"""Snapshots as text and as JSON. It reads records; it looks at nothing itself."""
+"""Snapshots as text and as JSON. It reads records, and samples nothing itself."""

@@ -67,6 +67,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             "status": snapshot.health.status,
             "findings": [_finding(f) for f in snapshot.health.findings],
         },
+        "assumptions": [text(said) for said in snapshot.assumptions],
         "limits": [text(limit) for limit in snapshot.limits],
         "uptime": number(snapshot.uptime),
     }

@@ -48,6 +48,8 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     yield labelled(_("health")) + word(snapshot.health.status)
     for finding in snapshot.health.findings:
         yield from finding_lines(finding)
+    for assumption in snapshot.assumptions:
+        yield labelled(_("assumed")) + inert(assumption)
     for limit in snapshot.limits:
         yield labelled(_("hidden")) + inert(limit)
 
@@ -123,6 +125,8 @@ def semaphores_line(snapshot: Snapshot) -> str:
             waiting = f" ({text.format(count=state.waiters)})"
         private = " " + _("PROCESS-PRIVATE") if state.shared is False else ""
         parts.append(f"{role} {_known(state.value)}{waiting}{private}")
+    if not parts:
+        return _("none known")
     return " · ".join(parts) + f"   {snapshot.layout.semaphores}"
 
 

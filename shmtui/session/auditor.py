@@ -32,7 +32,7 @@ class Auditor:
     def begin(self) -> None:
         """Pause the workers and start an audit; has no effect while one is under way."""
         if not self._running:
-            self._held = self._supervisor.hold_running()
+            self._held = self._supervisor.orders.hold_running()
             self._running, self._begun_ns = True, 0
             self._still = (None, 0)
             self._supervisor.emit(Severity.INFO, _("audit: the workers are being paused"))
@@ -65,4 +65,4 @@ class Auditor:
         self._sampler.audit = audit
         severity = {True: Severity.GOOD, False: Severity.BAD, None: Severity.WARN}[audit.balanced]
         self._supervisor.emit(severity, _("audit: {verdict}").format(verdict=balance_text(audit)))
-        self._supervisor.release_held(self._held)
+        self._supervisor.orders.release_held(self._held)

@@ -69,7 +69,7 @@ async def _headless(
         await asyncio.sleep(0.002)
     started = time.monotonic_ns()
     length = math.inf if options.duration is None else options.duration
-    supervisor.release_all(0 if math.isinf(length) else started + int(length * 1e9))
+    supervisor.orders.release_all(0 if math.isinf(length) else started + int(length * 1e9))
     while not ended.done():
         left = length - (time.monotonic_ns() - started) / 1e9
         if left <= 0:

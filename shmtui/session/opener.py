@@ -46,7 +46,7 @@ class AttachOptions:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """What attaching gave: something to look through, and the workers that may be added."""
+    """An open segment: the source of its snapshots, and its supervisor where workers may be added."""
 
     source: "Sampler | LiveSource"
     steering: Supervisor | None = None

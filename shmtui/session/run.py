@@ -141,7 +141,7 @@ def start_workers(supervisor: Supervisor, options: RunOptions) -> None:
             pid = supervisor.start(role, hold=options.headless)
             for whose, which, fault in options.faults:
                 if whose in {None, role} and which in {None, number}:
-                    supervisor.set_fault(pid, fault)
+                    supervisor.orders.set_fault(pid, fault)
 
 
 def _farewell(options: RunOptions, buffer: OwnedBuffer) -> None:

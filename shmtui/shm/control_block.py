@@ -29,10 +29,10 @@ from shmtui.shm.control_format import (
 )
 from shmtui.shm.control_records import ControlHeader, parse_header
 from shmtui.shm.faults import Fault, fault_word
-from shmtui.shm.fence import fence
 from shmtui.shm.layout import Layout
 from shmtui.shm.layout_spec import layout_text
 from shmtui.shm.libc import Libc
+from shmtui.shm.memory_fence import fence
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import FileIdentity, create_segment, map_segment, unlink_segment
 from shmtui.shm.semaphore import EmbeddedSemaphore

@@ -39,14 +39,14 @@ Record, 256 bytes, four cache lines, so that no two writers share one::
                       items wakes up
 
 **Order of stores.** A word that publishes others is stored last, with a fence before it
-(:mod:`shmtui.shm.fence`): the version publishes the header, a record's state publishes its
+(:mod:`shmtui.shm.memory_fence`): the version publishes the header, a record's state publishes its
 identity, the sequence publishes the orders. A reader loads that word, fences, and loads the rest.
 The totals of workers that have ended are under a sequence lock: the count at 104 is odd while they
 are written, and a reader that finds it odd, or changed after it has read, reads again.
 
 **What is not ordered.** The telemetry has no fences, since each would cost a worker a tenth of
 its speed. Each word is right by itself; two of them, read while the worker runs, may belong to
-two moments. A worker that stands still, or has died, has stored all of them. So whoever compares
+two moments. A worker that stands still, or has died, has stored all of them. So a reader that compares
 them takes two equal samples, or holds the workers first.
 """
 

@@ -37,9 +37,9 @@ from shmtui.shm.control_format import (
     control_name,
 )
 from shmtui.shm.faults import Fault, fault_of
-from shmtui.shm.fence import fence
 from shmtui.shm.layout import Layout
 from shmtui.shm.layout_spec import parse_layout
+from shmtui.shm.memory_fence import fence
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import SHM_DIR, FileIdentity, open_readonly, segment_path
 

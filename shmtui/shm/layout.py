@@ -8,8 +8,7 @@ The seed's struct, for N slots of one item type::
         sem_t mutex, empty, full;     (absent where the semaphores are named)
     } Buffer;
 
-``sem_t`` is 32 bytes on 64-bit glibc and musl alike, aligned to 8 on glibc (a
-union with a ``long``) and to 4 on musl (an array of ``int``), so the same
+``sem_t`` is 32 bytes on 64-bit glibc and musl, aligned to 8 on glibc and to 4 on musl, so that one
 header gives two layouts.
 """
 
@@ -22,6 +21,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.pthread_mutex import LOCK_SIZE
 
 if TYPE_CHECKING:
     from shmtui.shm.item_shape import Shape
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 SEM_SIZE: Final = 32
 """``sizeof(sem_t)`` on 64-bit glibc and musl."""
 SEM_ALIGNMENT: Final = {Libc.GLIBC: 8, Libc.MUSL: 4}
-LOCK_SIZE: Final = 40
-"""``sizeof(pthread_mutex_t)`` on 64-bit glibc and musl."""
 INDEX_SIZE: Final = 4
 """``sizeof(int)``."""
 MAX_SLOTS: Final = 2**31 - 1
@@ -207,14 +205,8 @@ class Layout:
         return spans if self.lock is None else [*spans, (self.lock, LOCK_SIZE)]
 
     def semaphore_offset(self, role: SemaphoreRole) -> int | None:
-        """Offset of that semaphore, or None where it is a named one."""
-        match role:
-            case SemaphoreRole.MUTEX:
-                return self.mutex
-            case SemaphoreRole.EMPTY:
-                return self.empty
-            case SemaphoreRole.FULL:
-                return self.full
+        """Offset of that semaphore; None where it is a named one, or there is none."""
+        return {"mutex": self.mutex, "empty": self.empty, "full": self.full}[role.value]
 
 
 def aligned(offset: int, alignment: int) -> int:
@@ -266,9 +258,6 @@ def seed_layout(
 
 
 # -- indices ------------------------------------------------------------------------------------
-# Most programs store ``in = (in + 1) % N``. Others count on for ever and reduce where a slot is
-# touched, ``data[in++ % N]``: then ``in`` less ``out`` is the number of items, and neither is out
-# of bounds past N.
 
 
 def counted_on(
@@ -276,7 +265,8 @@ def counted_on(
 ) -> int | None:
     """Items of a ring whose indices, of ``size`` bytes, are counters; None where they are not.
 
-    They are if one has reached N and their difference is what the semaphores allow: each permit
+    Counters are reduced where a slot is touched, ``data[in++ % N]``, and not where they are stored.
+    They are counters if one has reached N and their difference is what the semaphores allow: each permit
     of ``full`` is an item, and each of ``empty`` a free slot. They are also if both have reached N
     and are no more than N apart: a program that moves its index outside of its posts may be ahead
     for a moment. In the first N items both kinds look the same, and are the same.

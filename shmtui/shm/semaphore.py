@@ -24,8 +24,8 @@ import posix_ipc
 
 from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
 from shmtui.i18n import _
+from shmtui.shm import fast_semaphore
 from shmtui.shm import libc as c
-from shmtui.shm import semlock
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc
 from shmtui.shm.segment import FileIdentity
@@ -122,7 +122,7 @@ class Semaphore:
 
     def __init__(self, address: int) -> None:
         self._pointer = ctypes.c_void_p(address)
-        self.acquire, self.release = semlock.calls(address)
+        self.acquire, self.release = fast_semaphore.calls(address)
         """``acquire(False)`` takes a permit if there is one, ``release()`` posts one (ValueError at
         SEM_VALUE_MAX): for the worker's inner loop. Others use the methods."""
 

@@ -16,14 +16,14 @@ from textual.screen import Screen
 
 from shmtui.i18n import _, speak_plainly
 from shmtui.tui import tty
-from shmtui.tui.dashboard import Dashboard
+from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.dialogs import Dialogs
 from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import bindings, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
 from shmtui.tui.textual_private import frame_queue
 from shmtui.tui.themes import adopt_theme
-from shmtui.tui.worker_actions import WorkerActions
+from shmtui.tui.worker_keys import WorkerActions
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult

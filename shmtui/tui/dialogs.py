@@ -118,7 +118,7 @@ class Dialogs:
     def audit(self, audit: Audit, view: ViewModel) -> None:
         """The outcome of an audit."""
         from shmtui.diagnosis.audit import audit_report
-        from shmtui.tui.text import wrap
+        from shmtui.tui.cell_text import wrap
 
         self.detail(
             _("Audit"),
@@ -128,7 +128,7 @@ class Dialogs:
 
     def process(self, process: Process, view: ViewModel) -> None:
         """A process in full, as it is now."""
-        from shmtui.procfs.details import process_details
+        from shmtui.procfs.process_details import process_details
         from shmtui.tui.draw.process_details import portrait_text
 
         seen, now = process_details(process.pid), time.time()

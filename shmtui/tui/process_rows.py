@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shmtui.i18n import N_
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import LayoutSource, Origin, Process, ProcessState, Snapshot
+from shmtui.snapshot import LayoutSource, Origin, Process, Snapshot
 
 RowKey = str | int
 """What the cursor follows: the name of a group, or a PID."""
@@ -25,7 +25,7 @@ class Group:
     @property
     def alive(self) -> tuple[Process, ...]:
         """The members that have not ended."""
-        return tuple(p for p in self.members if p.state is not ProcessState.ENDED)
+        return tuple(p for p in self.members if p.alive)
 
     @property
     def rate(self) -> float | None:

@@ -7,7 +7,7 @@ text can be tested as a value, and no drawing function knows a colour.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shmtui.tui.text import cells, clip
+from shmtui.tui.cell_text import cells, clip
 
 STYLES = (
     "text",

@@ -49,7 +49,7 @@ def targets_of(row: Row | None, owns: Callable[[int], bool]) -> Targets:
     else:
         process = row.process
         label = named(process)
-        members = (process,) if process.state is not ProcessState.ENDED else ()
+        members = (process,) if process.alive else ()
     ours = tuple(p for p in members if owns(p.pid))
     return Targets(label, ours, tuple(p for p in members if p not in ours))
 
@@ -86,7 +86,7 @@ class WorkerCommands:
         """Back to the rate that each started with."""
         paced, reason = _paced(targets)
         for process in paced:
-            self._supervisor.reset_rate(process.pid)
+            self._supervisor.orders.reset_rate(process.pid)
         return reason
 
     def toggle_pause(self, targets: Targets) -> Reason:
@@ -96,9 +96,9 @@ class WorkerCommands:
         resume = all(p.state in _HELD for p in targets.ours)
         for process in targets.ours:
             if resume:
-                self._supervisor.resume(process.pid)
+                self._supervisor.orders.resume(process.pid)
             elif process.state not in _HELD:
-                self._supervisor.pause(process.pid)
+                self._supervisor.orders.pause(process.pid)
         return None
 
     def step(self, targets: Targets) -> Reason:
@@ -109,7 +109,7 @@ class WorkerCommands:
         if not workers:
             return _("{who}: only workers of shmtui can be stepped").format(who=targets.label)
         for process in workers:
-            self._supervisor.step(process.pid)
+            self._supervisor.orders.step(process.pid)
         if all(p.state is ProcessState.BLOCKED for p in workers):
             return _("{who}: blocked in its step; it goes on once it has what it waits for").format(
                 who=targets.label
@@ -130,7 +130,7 @@ class WorkerCommands:
         if reason := self.why_no_fault(targets):
             return reason
         for process in _workers(targets):
-            self._supervisor.set_fault(process.pid, fault)
+            self._supervisor.orders.set_fault(process.pid, fault)
         return None
 
     def terminate(self, targets: Targets) -> Reason:
@@ -153,7 +153,7 @@ class WorkerCommands:
         paced, reason = _paced(targets)
         for process in paced:
             if process.target_rate is not None:
-                self._supervisor.set_rate(process.pid, change(process.target_rate))
+                self._supervisor.orders.set_rate(process.pid, change(process.target_rate))
         return reason
 
 

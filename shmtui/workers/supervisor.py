@@ -1,4 +1,4 @@
-"""The supervisor: starts workers and programs of the user's, orders, and says what happens to them.
+"""The supervisor: starts workers and programs of the user's, ends them, and says what happens.
 
 Children are started by exec from the main thread, never by fork alone: the kernel ends them with
 the thread that started them, and a fork of a process with an event loop shares its signal wake-up.
@@ -17,14 +17,13 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.events import Event, Severity
 from shmtui.i18n import _
-from shmtui.shm.control_format import STEP_MASK, STEPPING, Field
-from shmtui.shm.faults import Fault, expected_outcome, fault_name
-from shmtui.shm.layout import SemaphoreKind
+from shmtui.shm.control_format import STEP_MASK, Field
 from shmtui.shm.owned_buffer import OwnedBuffer
-from shmtui.shm.protocol import Role, Step, format_rate, step_name
+from shmtui.shm.protocol import Role, Step, format_rate
 from shmtui.workers.child import Child, require_command, spawn_program, spawn_worker, start_child
 from shmtui.workers.children import Children
 from shmtui.workers.exit_text import died_mid_transfer, exit_text
+from shmtui.workers.orders import Orders
 
 RETIRE_SECONDS: Final = 5.0
 """Time for which the record of a worker that has ended is kept, for others to see."""
@@ -35,17 +34,15 @@ HISTORY: Final = 200
 
 
 class Supervisor:
-    """Runs the workers of one buffer. Not thread-safe: to be called from the main thread.
-
-    An order for a PID that is no live child does nothing: a key can come a moment too late.
-    """
+    """Runs the workers of one buffer. Not thread-safe: to be called from the main thread."""
 
     def __init__(self, buffer: OwnedBuffer, rates: dict[Role, float]) -> None:
         self._control = buffer.control
         self._segment = buffer.name
-        self._kind = buffer.layout.kind
         self._rates = rates
         self._children = Children(self._ended)
+        self.orders = Orders(self._children, buffer.layout.kind, self.emit)
+        """Orders to the live children."""
         self._programs: dict[int, Child] = {}
         self._numbers = dict.fromkeys(Role, 0)
         self._died_mid_transfer: list[str] = []
@@ -152,144 +149,6 @@ class Supervisor:
             start()
         except ShmtuiError as error:
             self.emit(Severity.BAD, str(error))
-
-    # -- orders -----------------------------------------------------------------------------
-
-    def set_rate(self, pid: int, rate: float) -> None:
-        """Change a worker's rate, in items per second; infinite is unthrottled."""
-        child = self._children.get(pid)
-        if child is None or child.record.doubles[Field.TARGET_RATE] == rate:
-            return
-        if child.program:
-            text = _("{name} sets its own rate: it is not a worker of shmtui")
-            self._emit_about(child, Severity.WARN, text)
-            return
-        before = format_rate(child.record.doubles[Field.TARGET_RATE])
-        self._order(child, rate=rate)
-        text = _("{name}: {before} → {after} items/s")
-        if math.isinf(rate):
-            text = _("{name}: {before} items/s → unthrottled")
-        self._emit_about(child, Severity.INFO, text, before=before, after=format_rate(rate))
-
-    def reset_rate(self, pid: int) -> None:
-        """Set the rate that the worker started with."""
-        child = self._children.get(pid)
-        if child is not None:
-            self.set_rate(pid, child.start_rate)
-
-    def pause(self, pid: int) -> None:
-        """Hold a worker between two items; stop a program, with what it started."""
-        self._hold(pid, hold=True)
-
-    def resume(self, pid: int) -> None:
-        """Let a paused or stepped child run again."""
-        self._hold(pid, hold=False)
-
-    def _hold(self, pid: int, *, hold: bool) -> None:
-        child = self._children.get(pid)
-        if child is None:
-            return
-        words = child.record.words
-        if bool(words[Field.HOLD]) == hold and not words[Field.STEPS]:
-            return
-        self._order(child, hold=hold, steps=0)
-        if child.program:
-            self._children.signal(child, signal.SIGSTOP if hold else signal.SIGCONT)
-        if hold:
-            self._emit_about(child, Severity.WARN, _("{name} paused"))
-        else:
-            self._emit_about(child, Severity.GOOD, _("{name} resumed"))
-
-    def step(self, pid: int) -> None:
-        """Stop a worker before its next step; if it stands before one, let it do that step.
-
-        A worker that is blocked in a step, or still in it, is allowed no further step by this.
-        """
-        child = self._children.get(pid)
-        if child is None:
-            return
-        if child.program:
-            text = _("{name} cannot be stepped: it is not a worker of shmtui")
-            self._emit_about(child, Severity.WARN, text)
-            return
-        steps, step = child.record.words[Field.STEPS], child.record.words[Field.STEP]
-        if steps and not step & STEPPING:
-            return
-        self._order(child, hold=False, steps=steps + 1)
-        name = step_name(child.role, Step(step & STEP_MASK))
-        if steps:
-            self._emit_about(child, Severity.INFO, _("{name} does {step}"), step=name)
-        else:
-            self._emit_about(child, Severity.WARN, _("{name} stops before its next step"))
-
-    def set_fault(self, pid: int, fault: Fault) -> None:
-        """Order a fault of a worker, and say what to expect of it; NONE takes the fault back."""
-        child = self._children.get(pid)
-        if child is None:
-            return
-        if child.program:
-            text = _("{name} takes no orders for faults: it is not a worker of shmtui")
-            self._emit_about(child, Severity.WARN, text)
-            return
-        if fault is Fault.PRIVATE and self._kind is SemaphoreKind.NAMED:
-            text = _("{name}: named semaphores cannot be process-private")
-            self._emit_about(child, Severity.WARN, text)
-            return
-        self._order(child, fault=fault)
-        if fault is Fault.NONE:
-            self._emit_about(child, Severity.GOOD, _("{name} keeps to the protocol again"))
-            return
-        name, outcome = fault_name(fault, child.role), expected_outcome(fault, child.role)
-        text = _("{name}, {fault}: it {does}; to expect: {expect}")
-        self._emit_about(
-            child, Severity.WARN, text, fault=name, does=outcome.action, expect=outcome.effect
-        )
-
-    def hold_running(self) -> tuple[int, ...]:
-        """Hold the workers that run by themselves, with no event; returns their PIDs."""
-        running = [
-            child
-            for child in self._children
-            if not (
-                child.program or child.record.words[Field.HOLD] or child.record.words[Field.STEPS]
-            )
-        ]
-        for child in running:
-            self._order(child, hold=True)
-        return tuple(child.pid for child in running)
-
-    def release_held(self, pids: tuple[int, ...]) -> None:
-        """Let the workers that :meth:`hold_running` held run again."""
-        for pid in pids:
-            child = self._children.get(pid)
-            if child is not None:
-                self._order(child, hold=False)
-
-    def release_all(self, until_ns: int = 0) -> None:
-        """Let all workers that were started on hold run at the same time.
-
-        With ``until_ns`` (CLOCK_MONOTONIC) paced workers begin no item that is due then or later:
-        a run of S seconds at rate R moves S x R items and not one more.
-        """
-        for child in self._children:
-            self._order(child, hold=False, until_ns=until_ns)
-
-    def _order(
-        self,
-        child: Child,
-        *,
-        rate: float | None = None,
-        hold: bool | None = None,
-        until_ns: int | None = None,
-        fault: Fault | None = None,
-        steps: int | None = None,
-    ) -> None:
-        """Write an order and have the worker read it: the wakeup semaphore ends its sleep between
-        items, SIGURG its wait for a permit.
-        """
-        child.record.order(rate=rate, hold=hold, until_ns=until_ns, fault=fault, steps=steps)
-        if not child.program:
-            self._children.signal(child, signal.SIGURG)
 
     # -- ending -----------------------------------------------------------------------------
 

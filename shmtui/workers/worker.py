@@ -2,8 +2,8 @@
 
 * Between two items a worker holds nothing. Only there does it pause or change its rate.
 * A wait for a permit is given up for an order or for the end; nothing is held by then.
-* A wait for the mutex holds a permit. At the end the wait is given up after `GRACE_NS`, the
-  permit is posted back, and the worker ends.
+* A wait for the mutex holds a permit. At the end the wait is given up after a while, the permit
+  is posted back, and the worker ends.
 * When the next item is due is decided in :mod:`shmtui.workers.pacing`.
 """
 
@@ -15,23 +15,19 @@ from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.shm.control_block import ControlRecord
-from shmtui.shm.control_format import BLOCKED, MASK, PAUSED, Field
+from shmtui.shm.control_format import MASK, PAUSED, Field
 from shmtui.shm.faults import Fault, fault_of
-from shmtui.shm.fence import fence
+from shmtui.shm.memory_fence import fence
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step
 from shmtui.shm.ring import Ring, Value, checksum_of, counter_after
-from shmtui.shm.semaphore import Semaphore, at_maximum
+from shmtui.shm.semaphore import at_maximum
 from shmtui.workers.pacing import Pacer
-from shmtui.workers.stepping import GRACE_NS, SteppedItem
+from shmtui.workers.stepping import SteppedItem
+from shmtui.workers.waits import Waits
 
-FIRST_CHECK_NS: Final = 100_000_000
-LAST_CHECK_NS: Final = 5_000_000_000
-"""How long a wait for a semaphore sleeps before it reads its orders again, at first and at last.
-
-A signal that comes just before the sleep begins does not end it. The checks get rarer, since each
-costs the waiter its place in the queue."""
 NAP_NS: Final = 400_000_000
-"""How long a sleep between items lasts at the most, for the same reason."""
+"""How long a sleep between items lasts at the most: a signal that comes just before the sleep begins
+does not end it."""
 STORM_SECONDS: Final = (0.002, 0.002)
 """Time to the first signal of the fault `signals`, and from each to the next."""
 PLAIN: Final = frozenset({Fault.NONE, Fault.SIGNALS})
@@ -40,9 +36,6 @@ PLAIN: Final = frozenset({Fault.NONE, Fault.SIGNALS})
 _LAST_ITEM = slice(8 * Field.LAST_ITEM, 8 * Field.LAST_ITEM + 8)
 _NEVER: Final = -1
 """No order word has this value."""
-_SPINS: Final = range(40)
-"""Tries of a wait before it sleeps: about the time it takes to fall asleep and be woken, in which
-a peer on another processor moves an item or two."""
 _STAMP_MASK: Final = 31
 """Of an unthrottled worker's items every 32nd is timed, and the last before it waits."""
 
@@ -75,6 +68,7 @@ class Worker:
         """The sequence of the orders that were taken up last."""
         self.ending = False
         """Whether it was asked to end."""
+        self._waits = Waits(self)
         self._rates = record.doubles
         self._stepped = False
         self._item = ring.layout.item
@@ -107,7 +101,7 @@ class Worker:
                     self._run_plain()
                 except ValueError:
                     raise at_maximum() from None
-        self._stamp_last_item()
+        self.stamp_last_item()
         words[Field.STEP] = Step.ENDED
 
     def _run_plain(self) -> None:  # noqa: PLR0915 - calls would cost more than they say
@@ -116,7 +110,7 @@ class Worker:
         A worker spends its life in this loop, so it is written for speed: names are local, what
         is known is not read back, and an unthrottled worker reads the clock at every 32nd item.
         """
-        words, last, ring = self.words, self._last, self.ring
+        words, last, ring, waits = self.words, self._last, self.ring, self._waits
         data, index, last_slot = ring.data, ring.index(self.role), ring.layout.slots - 1
         take, give = ring.permits(self.role)
         mutex = ring.semaphores[SemaphoreRole.MUTEX]
@@ -129,11 +123,11 @@ class Worker:
         self._stamped = items
         while words[_ORDER] == self._plain_order:
             words[_STEP] = _WAIT_PERMIT
-            if not take_permit(False) and not self._wait_for_permit(take):
+            if not take_permit(False) and not waits.for_permit(take):
                 break
             words[_STEP] = _WAIT_MUTEX
             if not lock(False):
-                if not self._wait_for_mutex(mutex):
+                if not waits.for_mutex(mutex):
                     take.post()
                     break
                 if words[_STEPS]:
@@ -156,7 +150,7 @@ class Worker:
             else:
                 value = data[at]
             index[0] = after
-            # Counted under the mutex: whoever has the mutex next sees count and ring agree.
+            # Counted under the mutex: for the next holder, count and ring agree.
             items += 1
             words[_ITEMS] = items
             total = (total + (value if whole else checksum_of(value))) & MASK  # type: ignore[operator]
@@ -190,7 +184,7 @@ class Worker:
         words[Field.ITEMS] += 1
         words[Field.SUM] = (words[Field.SUM] + checksum_of(value)) & MASK
         self._last[0] = value
-        self._stamp_last_item()
+        self.stamp_last_item()
 
     def _write(self) -> Value:
         value = self._counter
@@ -204,7 +198,7 @@ class Worker:
         if self.pacer.period_ns and not self.words[Field.STEPS]:
             self._pace()
 
-    def _stamp_last_item(self) -> None:
+    def stamp_last_item(self) -> None:
         """Store the time of the last item, which was just now, before anything that takes time."""
         if self.words[Field.ITEMS] != self._stamped:
             self._stamped = self.words[Field.ITEMS]
@@ -239,7 +233,7 @@ class Worker:
         ``waiting``: the next item is not due yet, so a new rate moves its deadline.
         """
         words = self.words
-        self._stamp_last_item()
+        self.stamp_last_item()
         while True:
             self.order_taken = words[Field.ORDER]
             fence()
@@ -280,43 +274,6 @@ class Worker:
                 if not pacer.period_ns:
                     return
             now = time.monotonic_ns()
-
-    def _take_at_once(self, semaphore: Semaphore, step: Step) -> bool:
-        """Whether a permit came within a few tries; else the record says that ``step`` blocks."""
-        for _spin in _SPINS:
-            if semaphore.acquire(False):
-                return True
-        self._stamp_last_item()
-        self.words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
-        self.words[Field.STEP] = step | BLOCKED
-        return False
-
-    def _wait_for_permit(self, semaphore: Semaphore) -> bool:
-        """Sleep for a permit; False where an order or the end came first."""
-        if self._take_at_once(semaphore, Step.WAIT_PERMIT):
-            return True
-        check_ns = FIRST_CHECK_NS
-        while not self.ending and self.words[Field.ORDER] == self.order_taken:
-            if semaphore.wait_until(time.monotonic_ns() + check_ns):
-                return True
-            check_ns = min(check_ns * 10, LAST_CHECK_NS)
-        return False
-
-    def _wait_for_mutex(self, semaphore: Semaphore) -> bool:
-        """Sleep for the mutex while holding a permit; False where the end came and it did not."""
-        if self._take_at_once(semaphore, Step.WAIT_MUTEX):
-            return True
-        check_ns, give_up_ns = FIRST_CHECK_NS, 0
-        while True:
-            now = time.monotonic_ns()
-            if self.ending:
-                give_up_ns = give_up_ns or now + GRACE_NS
-                check_ns = give_up_ns - now
-                if check_ns <= 0:
-                    return False
-            if semaphore.wait_until(now + check_ns):
-                return True
-            check_ns = min(check_ns * 10, LAST_CHECK_NS)
 
 
 def run_worker(record: ControlRecord, ring: Ring, role: Role) -> None:

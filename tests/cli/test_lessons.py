@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shmtui.lessons.lesson import Lesson
-from shmtui.lessons.scenes import LESSONS
+from shmtui.lessons.lesson_texts import LESSONS
 from shmtui.lessons.workspace import PREFIX
 from shmtui.shm.segment import SHM_DIR
 from tests.cli.test_help import completions

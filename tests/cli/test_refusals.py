@@ -132,6 +132,7 @@ exit $code
 """
 
 
+@pytest.mark.rights
 @pytest.mark.parametrize("slots", [1_000_000, 35_000, 60_000])
 def test_more_than_dev_shm_has(name: str, slots: int) -> None:
     """A full /dev/shm is one clear error, whether buffer or control block does not fit."""

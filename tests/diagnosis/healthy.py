@@ -1,7 +1,7 @@
-"""Healthy running in many mixes, looked at all the time: ``python -m tests.diagnosis.healthy --help``.
+"""Healthy runs in many mixes, sampled all the time: ``python -m tests.diagnosis.healthy --help``.
 
 Workers come, go, pause and change their rates as a seed says; C programs of the course's layout
-take part beside them. Whatever is found there is a false alarm.
+take part beside them. Every finding there is a false alarm.
 """
 
 import argparse
@@ -70,7 +70,7 @@ class Mix:
         self._closing.callback(self.sampler.close)
         self._pids: dict[Role, list[int]] = {r: [self._supervisor.start(r)] for r in ROLES}
         self._programs = list(self._start_programs(name, slots, programs))
-        self.looks = 0
+        self.samples = 0
 
     def _start_programs(
         self, name: str, slots: int, each: int
@@ -93,13 +93,13 @@ class Mix:
         """End all."""
         self._closing.close()
 
-    def look(self) -> tuple[Finding, ...]:
-        """What is found now."""
-        self.looks += 1
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings now."""
+        self.samples += 1
         return self.sampler.sample().health.findings
 
     def seen(self) -> str:
-        """All that a look shows, for who reads an alarm."""
+        """What a sample shows, for the report of an alarm."""
         snapshot = self.sampler.sample()
         values = {str(r): (s.value, s.waiters) for r, s in snapshot.semaphores.items()}
         crew = [
@@ -123,11 +123,11 @@ class Mix:
             pid = rng.choice(crew)
             match what:
                 case "rate":
-                    supervisor.set_rate(pid, rng.choice(RATE_LADDER))
+                    supervisor.orders.set_rate(pid, rng.choice(RATE_LADDER))
                 case "pause":
-                    supervisor.pause(pid)
+                    supervisor.orders.pause(pid)
                 case "resume":
-                    supervisor.resume(pid)
+                    supervisor.orders.resume(pid)
                 case "end":
                     supervisor.terminate(pid)
         elif what != "program":
@@ -137,7 +137,7 @@ class Mix:
 def healthy(
     name: str, seconds: float, seed: int, mixes: Sequence[tuple[int, bool, int]] = MIXES
 ) -> tuple[list[Alarm], int]:
-    """All false alarms of so many seconds, once each, and the number of looks."""
+    """All false alarms of so many seconds, once each, and the number of samples."""
     rng = random.Random(seed)
     with contextlib.ExitStack() as stack:
         crews = []
@@ -152,25 +152,25 @@ def healthy(
                 due += 2.0 / len(crews)
                 rng.choice(crews).act()
             for at, crew in enumerate(crews):
-                for finding in crew.look():
+                for finding in crew.findings():
                     key = (at, finding.code, finding.claim[:20])
                     if key not in alarms:
                         second = time.monotonic() - began
                         alarms[key] = Alarm(crew.mix, second, finding, crew.seen())
             time.sleep(0.04)
-        return list(alarms.values()), sum(crew.looks for crew in crews)
+        return list(alarms.values()), sum(crew.samples for crew in crews)
 
 
 def main() -> int:
-    """Run; whatever is found goes to stdout."""
+    """Run; every finding is printed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    alarms, looks = healthy(f"/shmtui-healthy-{os.getpid()}", given.seconds, given.seed)
+    alarms, samples = healthy(f"/shmtui-healthy-{os.getpid()}", given.seconds, given.seed)
     for alarm in alarms:
         print(alarm)  # noqa: T201 - its report
-    print(f"{len(alarms)} false alarms in {looks} looks")  # noqa: T201 - its report
+    print(f"{len(alarms)} false alarms in {samples} samples")  # noqa: T201 - its report
     return 1 if alarms else 0
 
 

@@ -80,7 +80,7 @@ def watch() -> Iterator[Callable[..., Watch]]:
 
 
 def test_the_courses_programs(gcc: Compiler, name: str, watch: Callable[..., Watch]) -> None:
-    """The unmodified producer hangs: nobody called sem_init, and nobody could wake it."""
+    """The unmodified producer hangs: sem_init was not called, and no process could wake it."""
     with Peer(build(gcc, "produtor", name)) as peer:
         poll(lambda: identity_at(segment_path(name)), "it has made its segment")
         watched = watch(name, LayoutOptions(slots=5))
@@ -166,7 +166,7 @@ def test_an_index_outside(make_buffer: MakeBuffer, watch: Callable[..., Watch]) 
 
 
 def test_truncated_and_unlinked(make_buffer: MakeBuffer, watch: Callable[..., Watch]) -> None:
-    """What happens to the file is told, and does not kill the one who looks."""
+    """Each change of the file is a finding, and does not kill the reader."""
     buffer = make_buffer(5)
     watched = watch(buffer.name)
     os.truncate(f"/dev/shm{buffer.name}", 40)
@@ -185,7 +185,7 @@ def test_truncated_and_unlinked(make_buffer: MakeBuffer, watch: Callable[..., Wa
     ],
 )
 def test_health_is_left_alone(name: str, arguments: tuple[str, ...]) -> None:
-    """A full or an empty ring with slow peers is no finding, at any look."""
+    """A full or an empty ring with slow peers is no finding, in any sample."""
     workers = sum(
         int(arguments[arguments.index(o) + 1]) if o in arguments else 1
         for o in ("--producers", "--consumers")
@@ -207,7 +207,7 @@ def test_health_is_left_alone(name: str, arguments: tuple[str, ...]) -> None:
 
 
 def shown(at: float, mutex: int, empty: int, full: int, *processes: Process) -> Snapshot:
-    """A look at a ring of five slots."""
+    """A snapshot of a ring of five slots."""
     layout = LayoutInfo(LayoutSource.OPTIONS, 5, "int32", 4, Offsets(0, 20, 24, 32, 64, 96))
     values = {MUTEX: mutex, EMPTY_: empty, FULL: full}
     return replace(
@@ -242,7 +242,7 @@ def test_swapped_waits_are_told_from_a_dead_holder() -> None:
 
 
 def test_a_lock_that_is_no_semaphore_and_is_kept() -> None:
-    """Who waits for it while nothing moves is told of, and only then."""
+    """A process that waits for it while nothing moves is a finding, and only then."""
 
     def looks(*processes: Process) -> list[Snapshot]:
         bare = {EMPTY_: SemaphoreState(2, 0, True), FULL: SemaphoreState(2, 0, True)}
@@ -256,8 +256,8 @@ def test_a_lock_that_is_no_semaphore_and_is_kept() -> None:
     assert "stalled" not in codes(diagnose(moving))
 
 
-def test_somebody_who_might_hold_it_is_not_called_dead() -> None:
-    """While one process cannot be accounted for, nobody is declared dead."""
+def test_a_process_that_might_hold_it_is_not_called_dead() -> None:
+    """While one process may hold mutex, its holder is not declared dead."""
     busy = peer(3, Role.UNKNOWN, None)
     looks = [shown(t / 4, 0, 4, 0, peer(1, Role.PRODUCER, MUTEX), busy) for t in range(8)]
     assert "dead-holder" not in codes(diagnose(looks))
@@ -312,7 +312,7 @@ def test_what_cannot_be_seen_lowers_the_certainty(
 
 
 def test_what_is_seen_itself_stays_certain() -> None:
-    """A lock with two permits needs nobody's absence."""
+    """That a lock has two permits does not depend on who is seen."""
     seen = [replace(shown(t / 4, 2, 5, 0), assumptions=("x",), unseen=True) for t in range(8)]
     found = {f.code: f.certainty for f in diagnose(seen).findings}
     assert found["mutex-overflow"] is Certainty.CERTAIN

@@ -7,10 +7,10 @@ from tests.diagnosis.healthy import MIXES, healthy
 
 
 def test_a_few_seconds(name: str) -> None:
-    """Four mixes, with C programs and without: no finding at any look."""
+    """Four mixes, with C programs and without: no finding in any sample."""
     require("gcc")
-    alarms, looks = healthy(name, 6, 1, MIXES[1:5])
-    assert looks > 20
+    alarms, samples = healthy(name, 6, 1, MIXES[1:5])
+    assert samples > 20
     assert not alarms
 
 
@@ -19,5 +19,5 @@ def test_a_few_seconds(name: str) -> None:
 def test_ten_minutes(name: str, seed: int) -> None:
     """All mixes for ten minutes."""
     require("gcc")
-    alarms, _looks = healthy(name, 600, seed)
+    alarms, _samples = healthy(name, 600, seed)
     assert not alarms

@@ -1,4 +1,4 @@
-"""What may not be claimed: each rule beside the healthy, or doubtful, state that looks like it."""
+"""What may not be claimed: each rule beside a healthy or doubtful state that resembles its fault."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ EMPTY_, FULL = SemaphoreRole.EMPTY, SemaphoreRole.FULL
 
 
 def looks(one: Snapshot, seconds: float = 2.0) -> list[Snapshot]:
-    """The same look again and again."""
+    """The same snapshot again and again."""
     count = int(seconds * 5)
     return [replace(one, monotonic_ns=one.monotonic_ns + n * 200_000_000) for n in range(count)]
 
@@ -49,7 +49,7 @@ BLOCKED, RUNNING, STOPPED = ProcessState.BLOCKED, ProcessState.RUNNING, ProcessS
 
 
 def test_another_thread_may_hold_the_mutex() -> None:
-    """Of a process of two threads only one is seen asleep: nobody is declared dead."""
+    """Of a process of two threads only one is seen asleep: its holder is not declared dead."""
     two = replace(peer(1, Role.PRODUCER, MUTEX), threads=2)
     assert found(shown(0, 0, 3, 0, peer(1, Role.PRODUCER, MUTEX)), "dead-holder")
     assert not found(shown(0, 0, 3, 0, two), "dead-holder", 6)
@@ -62,10 +62,10 @@ def test_another_thread_may_hold_the_mutex() -> None:
     ("state", "letter", "dead"),
     [(BLOCKED, "S", True), (BLOCKED, "R", False), (RUNNING, "R", False), (STOPPED, "T", False)],
 )
-def test_a_worker_on_its_feet_may_have_the_mutex(
+def test_a_worker_that_is_awake_may_hold_mutex(
     state: ProcessState, letter: str, dead: bool
 ) -> None:
-    """It says that it waits until a moment after it has taken the mutex: the kernel knows better."""
+    """Its record says that it waits until after it has taken mutex: its state in /proc decides."""
     one = worker(1, "wait-mutex", state, letter)
     assert bool(found(shown(0, 0, 3, 0, one), "dead-holder")) is dead
 
@@ -74,16 +74,16 @@ def test_a_worker_on_its_feet_may_have_the_mutex(
     ("state", "letter", "lost"),
     [(BLOCKED, "S", True), (BLOCKED, "R", False), (RUNNING, "R", False), (STOPPED, "T", False)],
 )
-def test_a_worker_on_its_feet_may_have_a_permit(
+def test_a_worker_that_is_awake_may_hold_a_permit(
     state: ProcessState, letter: str, lost: bool
 ) -> None:
-    """The same of a permit."""
+    """The same for a permit."""
     one = worker(1, "wait-empty", state, letter)
     assert bool(found(shown(0, 1, 0, 4, one), "lost-permit")) is lost
 
 
 def test_who_left_out_a_post_is_not_called_dead() -> None:
-    """No permit went with the mutex: that nobody holds it is certain, that somebody died is not said."""
+    """No permit is missing: it is certain that no process holds mutex, and no death is claimed."""
     finding = found(shown(0, 0, 4, 0, worker(1, "wait-mutex", BLOCKED, "S")), "dead-holder")
     assert finding is not None
     assert finding.certainty is Certainty.CERTAIN
@@ -108,6 +108,29 @@ def test_a_worker_that_says_it_holds_the_mutex() -> None:
     assert finding.certainty is Certainty.CERTAIN
     standing = worker(1, "wait-full", ProcessState.STEPPING, "S", holds_mutex=True)
     assert not diagnose(looks(shown(0, 0, 5, 0, standing))).findings
+
+
+@pytest.mark.parametrize(
+    ("other", "certainty"),
+    [
+        (worker(2, "wait-mutex", BLOCKED, "S"), Certainty.CERTAIN),
+        (worker(2, "post-full", STOPPED, "T"), Certainty.LIKELY),
+        (worker(2, "post-mutex", STOPPED, "T"), Certainty.LIKELY),
+        (replace(peer(2, Role.UNKNOWN, None), state=STOPPED, letter="T"), Certainty.LIKELY),
+        (peer(2, Role.PRODUCER, MUTEX), Certainty.CERTAIN),
+    ],
+)
+def test_a_deadlock_is_certain_if_nobody_can_still_post(
+    other: Process, certainty: Certainty
+) -> None:
+    """A process that was stopped before its last post may give the permit that is waited for."""
+    holder = worker(1, "wait-full", BLOCKED, "S", holds_mutex=True)
+    finding = found(shown(0, 0, 4, 0, holder, other), "wrong-order")
+    assert finding is not None
+    assert finding.certainty is certainty
+    assert any("PID 2" in line for line in finding.evidence if "unless" in line) == (
+        certainty is Certainty.LIKELY
+    )
 
 
 def test_a_stopped_stranger_may_have_a_permit() -> None:
@@ -149,7 +172,7 @@ def test_never_initialised_on_either_libc(libc: Libc) -> None:
 
 
 def test_where_nobody_waits_yet_it_is_given_a_moment() -> None:
-    """Before its maker has mapped it or called sem_init, it looks like one that nobody set up."""
+    """Before sem_init is called, a new segment cannot be told from one that was never set up."""
     going = replace(peer(1, Role.PRODUCER, EMPTY_), state=ProcessState.RUNNING, blocked_on=None)
     going = replace(going, waits=())
     for one in (zeroed(Libc.GLIBC), zeroed(Libc.GLIBC, going)):
@@ -160,7 +183,7 @@ def test_where_nobody_waits_yet_it_is_given_a_moment() -> None:
 
 
 def test_whether_the_hidden_wait_is_not_to_be_known() -> None:
-    """One look at the segment of somebody else says it, and says that it may be wrong."""
+    """One sample of another user's segment is enough for the finding, which is likely only."""
     finding = found(replace(zeroed(Libc.GLIBC), unseen=True), "never-initialised", 0.4)
     assert finding is not None
     assert finding.certainty is Certainty.LIKELY
@@ -174,7 +197,7 @@ def test_all_permits_in_hand_is_not_never_initialised() -> None:
 
 
 def test_threads_of_one_process_wake_each_other() -> None:
-    """Private semaphores are no fault while nobody else takes part."""
+    """Private semaphores are no fault while one process takes part."""
     alone = replace(peer(1, Role.CONSUMER, FULL), threads=3, wakeable=False)
     one = shown(0, 1, 5, 0, alone)
     assert "process-private" not in codes(diagnose(looks(one)))
@@ -183,7 +206,7 @@ def test_threads_of_one_process_wake_each_other() -> None:
 
 
 def test_waiters_on_their_way_are_no_ghosts() -> None:
-    """While things move, whoever may be between counting itself and sleeping counts."""
+    """While things move, each thread that may be between counting itself and sleeping is allowed for."""
     crew = [replace(peer(n, Role.PRODUCER, EMPTY_), letter="S") for n in (1, 2)]
     going = replace(peer(3, Role.PRODUCER, None), state=RUNNING, letter="R")
     semaphores = {
@@ -196,3 +219,65 @@ def test_waiters_on_their_way_are_no_ghosts() -> None:
     ghost = found(replace(one, processes=tuple(crew)), "ghost-waiter")
     assert ghost is not None
     assert "1 waiter " in ghost.claim
+
+
+def race(seconds: float, *, peers_stop: int = 0, step: int = 2) -> list[Snapshot]:
+    """Two producers for so long: one takes every slot, ``step`` items a sample, the other none;
+    the first stops so many seconds before the end.
+    """
+    loser = worker(1, "wait-empty", BLOCKED, "S")
+    winner = worker(2, "write", RUNNING, "R")
+    count = int(seconds * 5)
+    return [
+        replace(
+            shown(0, 1, 2, 2, loser, replace(winner, items=step * min(n, count - peers_stop * 5))),
+            monotonic_ns=n * 200_000_000,
+        )
+        for n in range(count)
+    ]
+
+
+def test_a_worker_that_gets_nothing_starves() -> None:
+    """Ten seconds blocked while its peer moves items: certain, and about that worker alone."""
+    found = [f for f in diagnose(race(11)).findings if f.code == "starved"]
+    assert [(f.subject, f.certainty) for f in found] == [("1", Certainty.CERTAIN)]
+
+
+@pytest.mark.parametrize(
+    "snapshots",
+    [race(9), race(11, peers_stop=3), race(11, step=0)],
+    ids=["too short", "the peer has stopped", "no peer moves"],
+)
+def test_waiting_is_not_starving(snapshots: list[Snapshot]) -> None:
+    """Below ten seconds, or while no peer gets items either."""
+    assert "starved" not in codes(diagnose(snapshots))
+
+
+def flow(deficits: list[int]) -> list[Snapshot]:
+    """A moving buffer of one worker between two items, in which so many permits are missing."""
+    one = worker(1, "pace", ProcessState.PACING, "S")
+    return [
+        replace(
+            shown(0, 1, 3 - missing, 2, replace(one, items=n)),
+            monotonic_ns=n * 300_000_000,
+            in_=n % 5,
+            in_flight=0,
+        )
+        for n, missing in enumerate(deficits)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("deficits", "claim"),
+    [
+        ([0, 1, 1, 1, 1, 1], "1 permit lost"),
+        ([0, 2, 3, 2, 2, 3], "2 permits lost"),
+        ([0, -1, -1, -1, -1, -1], "1 permit too many"),
+        ([1, 1, 1, 1, 1, 0], None),
+        ([0, 0, 0, 0, 1, 1], None),
+    ],
+)
+def test_permits_missing_from_a_moving_buffer(deficits: list[int], claim: str | None) -> None:
+    """As many as were missing in each of the last samples, for a second at least."""
+    found = [f.claim for f in diagnose(flow(deficits)).findings if f.code == "lost-permit"]
+    assert [text.partition(":")[0] for text in found] == ([] if claim is None else [claim])

@@ -90,6 +90,7 @@ def test_ten_thousand_of_them(home: Path, seed: int) -> None:
     print(f"{tally}, believed {believed}")  # noqa: T201 - the figures, with -rP
 
 
+@pytest.mark.rights
 @pytest.mark.parametrize("spoil", blocks.FILES, ids=lambda spoil: spoil.__name__)
 def test_what_others_could_have_written_is_not_believed(
     home: Path, spoil: Callable[[Path], None]

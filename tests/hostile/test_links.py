@@ -10,6 +10,7 @@ import pytest
 from tests.program import run_shmtui
 
 
+@pytest.mark.rights
 @pytest.mark.parametrize("link", ["dev", "dev/shm"])
 def test_a_link_in_a_container_is_not_followed(tmp_path: Path, link: str) -> None:
     """Seen from here it would be read in our own files: /etc, for a /dev/shm that points there."""

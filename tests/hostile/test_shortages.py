@@ -124,6 +124,7 @@ def reachable() -> dict[str, str]:
     return env
 
 
+@pytest.mark.rights
 @pytest.mark.parametrize("processes", [1, 2])
 def test_no_process_may_be_started(reachable: dict[str, str], name: str, processes: int) -> None:
     """A run whose workers cannot be started ends those that were, and unlinks what it made."""
@@ -131,6 +132,7 @@ def test_no_process_may_be_started(reachable: dict[str, str], name: str, process
     assert "ulimit -u" in a_clear_line(run)
 
 
+@pytest.mark.rights
 @pytest.mark.parametrize("processes", [1, 2, 3, 4])
 def test_a_dashboard_where_no_process_may_be_started(
     reachable: dict[str, str], name: str, processes: int
@@ -178,6 +180,7 @@ exit $code
 """
 
 
+@pytest.mark.rights
 @pytest.mark.parametrize("pages", [33, 34, 35, 36])
 def test_no_room_for_the_semaphores(name: str, pages: int) -> None:
     """/dev/shm full before the segment, or before one of its named semaphores: nothing stays."""

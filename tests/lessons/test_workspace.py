@@ -106,6 +106,7 @@ def test_another_file_of_that_name_stays(lesson: Lesson) -> None:
         kept.unlink()
 
 
+@pytest.mark.rights
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_a_segment_of_another_user_stays(lesson: Lesson) -> None:
     """Whatever a mark says."""
@@ -115,6 +116,7 @@ def test_a_segment_of_another_user_stays(lesson: Lesson) -> None:
     assert lesson.there == (False, True)
 
 
+@pytest.mark.rights
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 @pytest.mark.parametrize("whose", ["the folder", "the mark"])
 def test_a_workspace_of_another_user_stays(lesson: Lesson, whose: str) -> None:

@@ -1,4 +1,4 @@
-"""What changed between two looks, and what did not."""
+"""What changed between two snapshots, and what did not."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ SEGMENT = SegmentInfo("/jobs", 128, 27, 0o600, "ana")
 
 
 def look(*processes: Process, **changes: Any) -> Snapshot:
-    """One look at /jobs."""
+    """A snapshot of /jobs."""
     facts: dict[str, Any] = {
         "time": 1.0,
         "monotonic_ns": 1,
@@ -51,7 +51,7 @@ def texts(previous: Snapshot, current: Snapshot, **options: bool) -> list[str]:
 
 
 def test_nothing_is_nothing() -> None:
-    """Two looks that agree, the first look of all, and looks at two segments."""
+    """Two snapshots that agree, the first snapshot of all, and snapshots of two segments."""
     same = look(foreign(1))
     other = replace(same, segment=replace(SEGMENT, name="/other"))
     assert texts(same, same) == texts(EMPTY, same) == texts(other, same) == []
@@ -77,7 +77,7 @@ def test_a_role_that_shows_itself_is_told_with_what_showed_it() -> None:
 
 
 def test_the_last_to_leave_is_told() -> None:
-    """Unless somebody may map it whom this user cannot see."""
+    """Unless a process may map it that this user cannot read."""
     before = look(foreign(1))
     assert texts(before, look())[-1] == "no process maps /jobs any more"
     assert texts(before, look(unseen=True)) == ["./p1 (PID 1) left"]
@@ -90,7 +90,7 @@ def test_an_end_that_is_still_news_says_how() -> None:
 
 
 def test_workers_are_the_supervisors_to_tell_of() -> None:
-    """Where there is one; a look at somebody else's run tells of them."""
+    """Where there is one; of another shmtui's run its workers are reported here."""
     before, after = (
         look(foreign(1)),
         look(foreign(1), foreign(2, Role.PRODUCER, origin=Origin.WORKER)),
@@ -135,7 +135,7 @@ PROCESSES = st.lists(
 def test_any_two_looks_make_sentences(
     before: list[Process], after: list[Process], workers_too: bool
 ) -> None:
-    """Whoever comes and goes, under whatever name; and standing still is no segment_events."""
+    """Processes come and go under any name, and where nothing changes there is no event."""
     one, two = look(*before), look(*after)
     for event in segment_events(one, two, workers_too=workers_too):
         assert event.time == two.time

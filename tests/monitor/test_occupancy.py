@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shmtui.monitor.control_reader import permits_held
+from shmtui.monitor.occupancy import occupancy
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, Step
-from shmtui.snapshot import occupancy
 
 
 def record(index: int, role: Role, step: Step) -> WorkerRecord:
@@ -109,7 +109,7 @@ def test_never_a_wrong_number(slots: int, roles: list[Role], schedule: list[int]
 @settings(max_examples=100)
 @given(st.integers(1, 4), crews, st.lists(st.integers(0, 6), max_size=100))
 def test_always_a_number_at_rest(slots: int, roles: list[Role], schedule: list[int]) -> None:
-    """With nobody in the middle of the protocol the occupancy is always known."""
+    """While no worker is inside the protocol the occupancy is always known."""
     model = Model(slots, roles)
     for who in schedule:
         model.act(who % len(roles))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.monitor.rates import SILENCE_NS, Count, RateWindow, rate
+from shmtui.monitor.counted_rates import SILENCE_NS, Count, RateWindow, rate
 
 SECOND = 1_000_000_000
 
@@ -23,7 +23,7 @@ def steady(per_second: float, seconds: float) -> list[Count]:
 
 @given(st.floats(0.2, 50_000))
 def test_a_steady_rate_is_exact(per_second: float) -> None:
-    """However the looks fall between the items, the rate is the rate."""
+    """The rate is right whenever the samples are taken between the items."""
     counts = steady(per_second, 30)
     found = rate(counts, counts[-1].last_ns)
     assert found is not None

@@ -1,4 +1,4 @@
-"""The estimator: what looks at a ring prove of the flow, and nothing more."""
+"""The estimator: what samples of a ring prove of its throughput, and nothing more."""
 
 import struct
 from dataclasses import replace
@@ -17,7 +17,7 @@ SECOND = 1_000_000_000
 
 
 class Model:
-    """A ring as it is, whose looks the estimator is given."""
+    """A ring whose samples the estimator gets."""
 
     def __init__(self, slots: int, payload: str) -> None:
         self.slots = slots
@@ -38,8 +38,8 @@ class Model:
             self.values[self.produced % self.slots] = value
             self.produced += 1
 
-    def look(self, at_ns: int) -> RingSample:
-        """What a reader sees now."""
+    def sample(self, at_ns: int) -> RingSample:
+        """What a reader reads now."""
         at = self.produced % self.slots
         newest = tuple(
             self.values[(at - n) % self.slots] for n in range(1, min(RUN, self.slots) + 1)
@@ -57,10 +57,10 @@ def test_no_step_is_ever_overstated(slots: int, payload: str, steps: list[int]) 
     """A proven step is the true one; an unproven one is never above it."""
     model = Model(slots, payload)
     model.produce(2 * slots)
-    before = model.look(0)
+    before = model.sample(0)
     for number, step in enumerate(steps, 1):
         model.produce(step)
-        after = model.look(number)
+        after = model.sample(number)
         counted, method = moved(before, after, slots, INT)
         assert counted <= step or (method is not Method.LOWER_BOUND and counted == step)
         if method is Method.SEQUENCE:
@@ -75,7 +75,7 @@ def test_consecutive_numbers_prove_any_speed() -> None:
     model, estimator = Model(5, "consecutive"), ThroughputEstimator(5, INT)
     model.produce(9)
     for tick in range(31):
-        estimator.add(model.look(tick * SECOND // 10))
+        estimator.add(model.sample(tick * SECOND // 10))
         model.produce(10_000)
     rates = estimator.throughput()
     assert rates.method is Method.SEQUENCE
@@ -88,7 +88,7 @@ def test_an_index_that_counts_on_is_exact() -> None:
     model, estimator = Model(5, "constant"), ThroughputEstimator(5, INT)
     model.produced = 2**32 - 40_000
     for tick in range(31):
-        estimator.add(replace(model.look(tick * SECOND // 10), made=model.produced % 2**32))
+        estimator.add(replace(model.sample(tick * SECOND // 10), made=model.produced % 2**32))
         model.produce(5_000)
     rates = estimator.throughput()
     assert (rates.produced_per_s, rates.method) == (50_000, Method.INDEX)
@@ -98,7 +98,7 @@ def test_what_may_have_gone_round_is_a_bound() -> None:
     """A constant payload proves nothing: the rate is a bound, below the truth."""
     model, estimator = Model(5, "constant"), ThroughputEstimator(5, INT)
     for tick in range(31):
-        estimator.add(model.look(tick * SECOND // 10))
+        estimator.add(model.sample(tick * SECOND // 10))
         model.produce(7)
     rates = estimator.throughput()
     assert rates.method is Method.LOWER_BOUND
@@ -108,12 +108,12 @@ def test_what_may_have_gone_round_is_a_bound() -> None:
 
 @pytest.mark.parametrize("seconds_each", [1, 2])
 def test_slow_flow_becomes_exact_with_time(seconds_each: int) -> None:
-    """The course's paces are bounds at first, and numbers once a look more or less is nothing."""
+    """The course's rates are bounds at first, and numbers once one sample more or less changes little."""
     model, estimator = Model(64, "consecutive"), ThroughputEstimator(64, INT)
     model.produce(100)
     methods = []
     for tick in range(300):
-        estimator.add(model.look(tick * SECOND // 10))
+        estimator.add(model.sample(tick * SECOND // 10))
         if tick % (10 * seconds_each) == 9:
             model.produce(1)
         methods.append(estimator.throughput().method)
@@ -130,7 +130,7 @@ def test_zero_is_said_late() -> None:
     model.produce(100)
     shown = []
     for tick in range(201):
-        estimator.add(model.look(tick * SECOND // 10))
+        estimator.add(model.sample(tick * SECOND // 10))
         shown.append(estimator.throughput())
     assert shown[110].method is Method.LOWER_BOUND
     assert shown[-1].method is Method.SEQUENCE
@@ -138,18 +138,18 @@ def test_zero_is_said_late() -> None:
 
 
 def test_a_counter_that_starts_anew_proves_nothing() -> None:
-    """0…9 over and over, ten items a look and now and then one more: no number is made of it."""
+    """0…9 again and again, ten items a sample and sometimes eleven: the rate stays a bound."""
     model, estimator = Model(5, "periodic"), ThroughputEstimator(5, INT)
     for tick in range(60):
-        estimator.add(model.look(tick * SECOND // 10))
+        estimator.add(model.sample(tick * SECOND // 10))
         model.produce(10 + (tick % 3 == 0))
     assert estimator.throughput().method is Method.LOWER_BOUND
 
 
 def test_two_looks_are_needed() -> None:
-    """One look proves nothing at all: unknown, not zero."""
+    """One sample proves nothing: unknown, not zero."""
     estimator = ThroughputEstimator(5, INT)
-    estimator.add(Model(5, "random").look(0))
+    estimator.add(Model(5, "random").sample(0))
     assert estimator.throughput().produced_per_s is None
 
 

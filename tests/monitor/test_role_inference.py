@@ -1,4 +1,4 @@
-"""Roles are concluded from deeds only where nobody else can have done them."""
+"""A role is inferred from a move only where no other process could have made it."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +16,8 @@ PIDS = (1, 2, 3)
 ROLES = st.fixed_dictionaries({pid: st.sampled_from(list(Role)) for pid in PIDS})
 
 
-def moment(turns: dict[int, int | None], in_: int, out: int) -> ContextSwitchSample:
-    """A look at which everybody has had so many turns; None: nobody can tell."""
+def sample(turns: dict[int, int | None], in_: int, out: int) -> ContextSwitchSample:
+    """A sample in which each process has run so often; None: unknown."""
     run_stamps: dict[int, RunStamp] = {
         p: None if n is None else b"%d" % n for p, n in turns.items()
     }
@@ -30,51 +30,51 @@ def moment(turns: dict[int, int | None], in_: int, out: int) -> ContextSwitchSam
     st.sampled_from(PIDS),
     st.sampled_from([Role.PRODUCER, Role.CONSUMER]),
 )
-def test_nobody_is_named_whose_deed_it_was_not(
+def test_only_the_process_that_moved_it_is_named(
     roles: dict[int, Role], others: dict[int, int | None], doer: int, side: Role
 ) -> None:
-    """Whoever moved an index, and whoever else ran: only the doer, or nobody, is named."""
+    """Whichever processes ran: the one that moved the index is named, or none."""
     # Its role, where it is known, is the one that it acts in.
     roles[doer] = side if roles[doer] is not Role.UNKNOWN else Role.UNKNOWN
     turns = {pid: others.get(pid, 0) for pid in PIDS} | {doer: 1}
     producing = side is Role.PRODUCER
-    now = moment(turns, int(producing), int(not producing))
-    named = movers(moment(dict.fromkeys(PIDS, 0), 0, 0), now, roles)
+    now = sample(turns, int(producing), int(not producing))
+    named = movers(sample(dict.fromkeys(PIDS, 0), 0, 0), now, roles)
     assert named in {(), ((doer, side),)}
     alone = all(others.get(pid, 0) == 0 for pid in PIDS if pid != doer)
     if alone and roles[doer] is Role.UNKNOWN:
         assert named == ((doer, side),)
 
 
-def test_one_who_left_may_have_done_it() -> None:
-    """So nobody else is named."""
-    last, now = moment({1: 0, 2: 0}, 0, 0), moment({1: 1}, 1, 0)
+def test_a_process_that_left_may_have_moved_it() -> None:
+    """So no other process is named."""
+    last, now = sample({1: 0, 2: 0}, 0, 0), sample({1: 1}, 1, 0)
     assert movers(last, now, {1: Role.UNKNOWN}) == ()
 
 
-def test_a_role_takes_several_deeds_of_one_kind() -> None:
-    """Once is chance, and who does both is of neither kind."""
-    infer_roles, roles = RoleInference(), {1: Role.UNKNOWN}
-    learned = [infer_roles.add(moment({1: n}, n, 0), roles) for n in range(ENOUGH + 1)]
+def test_a_role_takes_several_moves_of_one_index() -> None:
+    """One move is chance, and a process that moves both indices has neither role."""
+    inference, roles = RoleInference(), {1: Role.UNKNOWN}
+    learned = [inference.add(sample({1: n}, n, 0), roles) for n in range(ENOUGH + 1)]
     assert learned == [{}] * ENOUGH + [{1: Role.PRODUCER}]
 
     both = RoleInference()
-    assert not any(both.add(moment({1: n}, n, n), roles) for n in range(9))
+    assert not any(both.add(sample({1: n}, n, n), roles) for n in range(9))
 
 
 def test_a_gap_is_no_evidence() -> None:
-    """What ran while nobody looked is not known."""
-    infer_roles, roles = RoleInference(), {1: Role.UNKNOWN}
+    """Which process ran between two samples that are apart is not known."""
+    inference, roles = RoleInference(), {1: Role.UNKNOWN}
     for n in range(9):
-        assert not infer_roles.add(moment({1: n}, n, 0), roles)
-        infer_roles.forget()
+        assert not inference.add(sample({1: n}, n, 0), roles)
+        inference.forget()
 
 
 def test_deeds_of_a_process_that_is_gone_are_not_its_successors() -> None:
     """A PID is used again."""
-    infer_roles = RoleInference()
+    inference = RoleInference()
     for n in range(ENOUGH):
-        infer_roles.add(moment({1: n}, n, 0), {1: Role.UNKNOWN})
-    infer_roles.add(moment({}, ENOUGH, 0), {})
-    infer_roles.add(moment({1: 0}, ENOUGH, 0), {1: Role.UNKNOWN})
-    assert not infer_roles.add(moment({1: 1}, ENOUGH + 1, 0), {1: Role.UNKNOWN})
+        inference.add(sample({1: n}, n, 0), {1: Role.UNKNOWN})
+    inference.add(sample({}, ENOUGH, 0), {})
+    inference.add(sample({1: 0}, ENOUGH, 0), {1: Role.UNKNOWN})
+    assert not inference.add(sample({1: 1}, ENOUGH + 1, 0), {1: Role.UNKNOWN})

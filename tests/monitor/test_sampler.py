@@ -1,4 +1,4 @@
-"""A sampler looks at a segment and at whatever becomes of it, and changes nothing."""
+"""A sampler reads a segment, also one that is truncated or unlinked, and changes nothing."""
 
 import os
 import re
@@ -70,7 +70,7 @@ def test_a_million_slots_cost_no_more(make_buffer: MakeBuffer) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 19, 24, 27, 40, 127])
 def test_a_truncated_segment_is_no_death(make_buffer: MakeBuffer, size: int) -> None:
-    """What lies beyond the new end is unknown, and looking at it is no SIGBUS."""
+    """What lies beyond the new end is unknown, and reading it is no SIGBUS."""
     buffer = make_buffer(5)
     assert join(buffer).put(1)
     sampler = Sampler(buffer.name)
@@ -87,7 +87,7 @@ def test_a_truncated_segment_is_no_death(make_buffer: MakeBuffer, size: int) -> 
 
 
 def test_an_unlinked_segment_is_still_read(make_buffer: MakeBuffer) -> None:
-    """A name that goes away is told; the bytes are there for as long as they are held."""
+    """The snapshot says that the name is gone; the bytes stay readable."""
     buffer = make_buffer(5)
     assert join(buffer).put(1)
     sampler = Sampler(buffer.name)
@@ -112,7 +112,7 @@ def test_options_say_the_layout_of_a_strangers_segment(name: str) -> None:
 
 
 def test_a_sampler_gives_its_descriptors_back(make_buffer: MakeBuffer) -> None:
-    """However often one looks, no descriptor stays open."""
+    """No descriptor stays open, however many samplers there were."""
     buffer = make_buffer(5, named=True)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
@@ -149,7 +149,7 @@ def test_stat_writes_nothing(make_buffer: MakeBuffer, tmp_path: Path, named: boo
 
 @pytest.mark.parametrize("assumed", [False, True])
 def test_a_likely_layout_stays_likely(name: str, assumed: bool) -> None:
-    """Workers may join a segment whose layout is only likely; nobody takes it for sure then."""
+    """Workers may join a segment whose layout is only likely; its findings stay likely then."""
     layout = seed_layout(5, ITEM_TYPES["int32"], running_libc())
     identity = create_segment(name, layout.size, 0o600)
     buffer = OwnedBuffer.adopt(name, layout, identity, own_identity(), assumed=assumed)

@@ -97,7 +97,7 @@ def test_a_process_that_becomes_readable_is_seen(peer: tuple[Peer, str]) -> None
 
 
 def test_an_unreadable_process_of_the_owner_counts(peer: tuple[Peer, str]) -> None:
-    """It could write to the segment: the snapshot says that somebody may be unseen, and who."""
+    """It could write to the segment: the snapshot says that a process may be unseen, and which."""
     process, name = peer
     process.hide()
     sampler = Sampler(name)

@@ -33,7 +33,7 @@ from shmtui.workers.supervisor import Supervisor
 from tests.compiling import Compiler
 from tests.peers import HERE
 from tests.repair.deaths import EXPECTED, QUIET_SECONDS, RATE, ROLES, Outcome, mend, moves, table
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 PACE_US: Final = 20_000
 NAMES: Final = {Role.PRODUCER: "produtor", Role.CONSUMER: "consumidor"}
@@ -130,14 +130,14 @@ class CCrew:
         for role in roles:
             for process, _at in self.peers[role]:
                 process.send_signal(signal.SIGUSR1)
-        return self.supervisor.hold_running()
+        return self.supervisor.orders.hold_running()
 
     def go_on(self, held: tuple[int, ...]) -> None:
         """Let all go on."""
         for role in ROLES:
             for process, _at in self.peers[role]:
                 process.send_signal(signal.SIGUSR2)
-        self.supervisor.release_held(held)
+        self.supervisor.orders.release_held(held)
 
     def look(self, seconds: float, enough: str | None) -> Snapshot:
         """Look on for so long, or until a finding is there."""
@@ -193,7 +193,7 @@ class CCrew:
         if expected == "lost-permit":
             # A permit is missed once all is settled: nobody takes items any more.
             held = self.rest(Role.CONSUMER)
-        snapshot = self.look(QUIET_SECONDS if expected is None else 12, expected)
+        snapshot = self.look(QUIET_SECONDS if expected is None else PATIENCE, expected)
         named, certain, note = expected is None, expected is None, ""
         for finding in snapshot.health.findings:
             if finding.code == expected:

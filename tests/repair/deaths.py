@@ -32,7 +32,7 @@ from shmtui.shm.segment import unlink_segment
 from shmtui.snapshot import Certainty, Finding, Process, ProcessState, Snapshot
 from shmtui.workers.supervisor import Supervisor
 from tests.clock import ManualClock, at_rest, sample_until
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 ROLES: Final = (Role.PRODUCER, Role.CONSUMER)
 WAYS: Final = ("fault", "kill")
@@ -116,7 +116,7 @@ class Crew:
         pid = self.pids[role].pop(0)
         name = next(p.name for p in self.source.sample().processes if p.pid == pid)
         if way == "fault":
-            self.supervisor.set_fault(pid, Fault(DIE_AT + step))
+            self.supervisor.orders.set_fault(pid, Fault(DIE_AT + step))
         else:
             self._step_to(pid, step_name(role, step))
             os.kill(pid, signal.SIGKILL)
@@ -142,13 +142,13 @@ class Crew:
             assert p is not None
             if p.state is not ProcessState.STEPPING:
                 if not pressed:
-                    self.supervisor.step(pid)
+                    self.supervisor.orders.step(pid)
                     pressed.append(None)
                 return False
             if p.step == step and p.step != pressed[-1]:
                 return True
             if p.step != pressed[-1]:
-                self.supervisor.step(pid)
+                self.supervisor.orders.step(pid)
                 pressed.append(p.step)
             return False
 
@@ -182,7 +182,7 @@ class Crew:
         """One death with all that follows."""
         expected = EXPECTED[step]
         who = self.die(role, step, way)
-        snapshot = self.look(QUIET_SECONDS if expected is None else 12, expected)
+        snapshot = self.look(QUIET_SECONDS if expected is None else PATIENCE, expected)
         findings = snapshot.health.findings
         named, certain, note = expected is None, expected is None, ""
         for finding in findings:

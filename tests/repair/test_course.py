@@ -18,6 +18,8 @@ from tests.peers import Peer, build
 from tests.terminal import Terminal
 from tests.waiting import poll
 
+pytestmark = pytest.mark.rights
+
 NAME = "/shm_buffer"
 PRODUCER, CONSUMER = "produtor", "consumidor"
 HANGING = {"never-initialised", "process-private"}
@@ -105,7 +107,6 @@ def start(
 def checked(within: Within) -> tuple[int, set[str]]:
     """What ``check`` says: its exit code and the codes of what it found."""
     done = shmtui(within, "check", NAME, "--for", "1.5")
-    assert not done.stderr
     return done.returncode, set(re.findall(r"^ *\w+ +([a-z]+-[a-z]+) \(", done.stdout, re.M))
 
 
@@ -149,7 +150,7 @@ def test_repaired_by_command(
         assert "nothing was changed" in planned.stdout
         assert all(not numbers(peer.lines()) for peer in peers)
         done = shmtui(within, "repair", NAME, "--yes")
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert done.returncode == 0, done.stdout + done.stderr
         assert "items move again" in done.stdout
         exchange(peers, order)
         assert checked(within) == (0, set())
@@ -178,7 +179,9 @@ def test_repaired_by_key(gcc: Compiler, within: Within) -> None:
             terminal.press("y")
             terminal.wait_for("items move again")
             terminal.press("escape")
-            terminal.wait_for("never-initialised is over")
+            # A key that comes at once would be taken with the escape for one with Alt.
+            terminal.wait_for(lambda text: "esc closes" not in text, "the plan is closed")
+            terminal.wait_for(" is over")
             exchange(peers, (PRODUCER, CONSUMER))
             terminal.press("q")
             assert terminal.wait() == 0

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from shmtui.repair.item_count import held_permits
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.repair.planner import make_plan
-from shmtui.repair.positions import Place, ProtocolPosition, eliminate, with_earlier
 from shmtui.repair.private_sleepers import PrivateSleepers
+from shmtui.repair.protocol_positions import Place, ProtocolPosition, eliminate, with_earlier
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     EMPTY,

@@ -11,6 +11,7 @@ import pytest
 
 from shmtui.diagnosis.history import living
 from shmtui.layouts.options import LayoutOptions
+from shmtui.procfs.futex import sleeps_on_futex
 from shmtui.procfs.process import stopped
 from shmtui.repair.executor import Repairer, Report
 from shmtui.repair.plan import Plan, Refusal
@@ -24,7 +25,7 @@ from tests.conftest import MakeBuffer, join
 from tests.peers import Peer, build
 from tests.program import run_shmtui
 from tests.repair.deaths import Crew
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 
 def words(name: str) -> bytes:
@@ -53,11 +54,11 @@ def test_somebody_in_the_critical_section(name: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("shmtui.repair.executor.TRIES", 5)
     with Crew(name, 5, 2) as crew:
         crew.die(Role.PRODUCER, Step.POST_PERMIT, "fault")
-        crew.look(12, "lost-permit")
+        crew.look(PATIENCE, "lost-permit")
         agreed = Repairer(name).propose()
         assert isinstance(agreed, Plan)
         sitter = crew.pids[Role.CONSUMER][0]
-        crew.supervisor.set_fault(sitter, Fault.SIT)
+        crew.supervisor.orders.set_fault(sitter, Fault.SIT)
         poll(lambda: (p := crew.process(sitter)) is not None and p.faulted, "it sits")
         poll(lambda: crew.sampler.sample().semaphores[SemaphoreRole.MUTEX].value == 0, "inside")
         poll(lambda: all(p.waits for p in others(crew, sitter)), "the others wait")
@@ -86,7 +87,7 @@ def test_no_layout(name: str) -> None:
 
 
 def test_an_index_outside(make_buffer: MakeBuffer) -> None:
-    """A ring that was overwritten is no ring to mend."""
+    """A ring that was written over is not repaired."""
     buffer = make_buffer(5)
     join(buffer).semaphores[SemaphoreRole.MUTEX].post()
     memoryview(map_segment(buffer.name))[20:24] = (9).to_bytes(4, "little")
@@ -99,10 +100,10 @@ def test_an_index_outside(make_buffer: MakeBuffer) -> None:
 
 @pytest.fixture
 def hanging(gcc: Compiler, name: str) -> Iterator[Peer]:
-    """The course's producer, which nobody has called sem_init for."""
+    """The course's producer, whose semaphores nobody has initialised."""
     with Peer(build(gcc, "produtor", name)) as peer:
         poll(lambda: Path(segment_path(name)).exists(), "its segment")
-        poll(lambda: Path(f"/proc/{peer.pid}/syscall").read_text().startswith("202"), "it hangs")
+        poll(lambda: sleeps_on_futex(peer.pid), "it hangs")
         yield peer
     Path(segment_path(name)).unlink()
 
@@ -123,7 +124,9 @@ repairer.carry_out(repairer.propose(0.3))
 
 @pytest.mark.parametrize("beforehand", [False, True])
 def test_killed_in_the_middle(hanging: Peer, name: str, beforehand: bool) -> None:
-    """SIGKILL of a repair that has just stopped everybody: they go on; who was stopped, is."""
+    """SIGKILL of a repair that has just stopped its processes: they go on, and one that was stopped
+    before stays so.
+    """
     if beforehand:
         os.kill(hanging.pid, signal.SIGSTOP)
         poll(lambda: stopped(hanging.pid), "it is stopped")
@@ -149,7 +152,7 @@ def test_killed_in_the_middle(hanging: Peer, name: str, beforehand: bool) -> Non
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(hanging: Peer, name: str, number: signal.Signals) -> None:
-    """A signal in the middle waits for its end: nobody is left stopped, and the exit code says so."""
+    """A signal in the middle waits for its end: no process stays stopped; the exit code tells."""
     with subprocess.Popen(
         [sys.executable, "-m", "shmtui", "repair", name, "--slots", "5", "--yes"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
@@ -171,8 +174,10 @@ typedef struct { sem_t full, empty; struct job jobs[6]; long head, tail; sem_t l
 RING_C = """
 #include <fcntl.h>
 #include <stdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include "queue.h"
 int main(int argc, char **argv) {
@@ -180,6 +185,7 @@ int main(int argc, char **argv) {
     ftruncate(fd, sizeof(Queue));
     Queue *q = mmap(NULL, sizeof(Queue), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (fork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;) {
             sem_wait(&q->full);
             sem_wait(&q->lock);
@@ -204,13 +210,14 @@ int main(int argc, char **argv) {
 
 
 def test_items_of_a_struct_by_their_header(gcc: Compiler, name: str) -> None:
-    """A layout that only a header tells is mended in its own places."""
+    """A layout that only a header tells is repaired in its own places."""
     header = gcc.directory / "queue.h"
     header.write_text(RING_H)
     with Peer(gcc.source("queue", RING_C), name) as peer:
         poll(lambda: Path(segment_path(name)).exists(), "its segment")
-        poll(lambda: Path(f"/proc/{peer.pid}/syscall").read_text().startswith("202"), "it hangs")
-        options = LayoutOptions(header=header, struct="Queue")
+        poll(lambda: sleeps_on_futex(peer.pid), "it hangs")
+        head_is_in = (("in", "head"), ("out", "tail"))
+        options = LayoutOptions(header=header, struct="Queue", mapping=head_is_in)
         agreed = Repairer(name, options).propose(0.3)
         assert isinstance(agreed, Plan)
         done = Repairer(name, options).carry_out(agreed)
@@ -219,7 +226,4 @@ def test_items_of_a_struct_by_their_header(gcc: Compiler, name: str) -> None:
         assert not done.remaining
         said = [peer.line() for _n in range(4)]
         assert said == [f"took job {n}" for n in range(4)]
-        children = Path(f"/proc/{peer.pid}/task/{peer.pid}/children").read_text().split()
-        for child in children:
-            os.kill(int(child), signal.SIGKILL)
     Path(segment_path(name)).unlink()

@@ -10,7 +10,8 @@ import pytest
 
 from shmtui.errors import ControlBlockError
 from shmtui.procfs.identity import own_identity
-from shmtui.shm import control_block, fence
+from shmtui.shm import control_block
+from shmtui.shm import memory_fence as fence
 from shmtui.shm.control_block import ControlBlock, ControlRecord
 from shmtui.shm.control_format import Field, Header, RecordState, control_name
 from shmtui.shm.control_records import open_control, parse_header, parse_records, read_block

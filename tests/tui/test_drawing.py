@@ -16,6 +16,7 @@ from shmtui.procfs.identity import describe_exit
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
 from shmtui.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
+from shmtui.tui.cell_text import cells, clip, fit
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.events import event_line
@@ -33,7 +34,6 @@ from shmtui.tui.process_rows import Member, table_rows
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Line, fit_line, plain, width_of
 from shmtui.tui.status_line import status_word
-from shmtui.tui.text import cells, clip, fit
 from shmtui.tui.view_model import ViewModel
 from tests.tui.records import NOON, process, snapshot
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from shmtui.procfs.details import ProcessDetails, process_details
+from shmtui.procfs.process_details import ProcessDetails, process_details
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import ProcessState
 from shmtui.tui.draw.process_details import portrait_text

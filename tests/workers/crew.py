@@ -57,6 +57,11 @@ def values(buffer: OwnedBuffer) -> tuple[int, int, int]:
     return mutex, empty, full
 
 
+def wait_ready(supervisor: Supervisor) -> None:
+    """Until all workers have joined: on a busy machine the start of many Pythons takes minutes."""
+    poll(supervisor.ready, "all have joined", 240)
+
+
 def end_all(supervisor: Supervisor) -> None:
     """Until every child has been reaped."""
 
@@ -64,7 +69,7 @@ def end_all(supervisor: Supervisor) -> None:
         supervisor.reap(1)
         return not supervisor.pids
 
-    poll(ended, "all have ended")
+    poll(ended, "all have ended", 120)
 
 
 def still_works(buffer: OwnedBuffer) -> None:

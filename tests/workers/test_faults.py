@@ -18,7 +18,7 @@ from shmtui.workers.supervisor import Supervisor
 from tests.clock import ManualClock, sample_until
 from tests.conftest import MakeBuffer
 from tests.waiting import poll
-from tests.workers.crew import Crew, blocked, end_all, items, record_of, values
+from tests.workers.crew import Crew, blocked, end_all, items, record_of, values, wait_ready
 
 FAULTS = [fault for fault in Fault if fault and fault is not Fault.SHORT_TIMEOUT]
 """All but the one that needs items to come slowly: the lesson of it is tried in a terminal."""
@@ -70,7 +70,7 @@ def scene(make_buffer: MakeBuffer, crew: Crew) -> MakeScene:
         buffer = make_buffer(slots)
         supervisor = crew(buffer, rate, rate)
         pids = {role: [supervisor.start(role) for _ in range(each)] for role in ROLES}
-        poll(supervisor.ready, "all have joined")
+        wait_ready(supervisor)
         return Scene(buffer, supervisor), pids
 
     return make
@@ -89,13 +89,13 @@ def test_each_fault_gives_what_was_said(scene: MakeScene, fault: Fault, role: Ro
     expected = expected_outcome(fault, role).finding
     made = pids[role] if fault in {Fault.NO_MUTEX, Fault.SWAPPED_WAITS} else [pid]
     for each in made:
-        at.supervisor.set_fault(each, fault)
+        at.supervisor.orders.set_fault(each, fault)
     assert f"to expect: {expected_outcome(fault, role).effect}" in at.told()
     other = Role.CONSUMER if role is Role.PRODUCER else Role.PRODUCER
     if fault is Fault.SWAPPED_WAITS:
         # Whoever makes it has to find no permit, once.
         for each in pids[other]:
-            at.supervisor.pause(each)
+            at.supervisor.orders.pause(each)
     elif fault is Fault.NO_MUTEX:
         poll(lambda: items(at.buffer, pid) > 60, "there was a chance to lose some")
     elif expected in {"lost-permit", "process-private"}:
@@ -123,18 +123,18 @@ def test_step_by_step(scene: MakeScene, role: Role) -> None:
     other = pids[Role.CONSUMER if role is Role.PRODUCER else Role.PRODUCER][0]
     pid = pids[role][0]
     poll(lambda: items(at.buffer, pid) > 3, "items flow")
-    at.supervisor.step(pid)
+    at.supervisor.orders.step(pid)
     poll(lambda: at.process(pid).state is ProcessState.STEPPING, "it stands")
     while at.process(pid).step != step_name(role, Step.WAIT_PERMIT):
         press(at, pid)
     # Two items through, so that there is one to take and room for one.
-    at.supervisor.pause(other)
+    at.supervisor.orders.pause(other)
     poll(lambda: at.process(other).state in {ProcessState.PAUSED, ProcessState.BLOCKED}, "rest")
     before, moved = values(at.buffer), items(at.buffer, pid)
     if before[1 if role is Role.PRODUCER else 2] == 0:
-        at.supervisor.resume(other)
+        at.supervisor.orders.resume(other)
         poll(lambda: values(at.buffer)[1 if role is Role.PRODUCER else 2] > 0, "a permit")
-        at.supervisor.pause(other)
+        at.supervisor.orders.pause(other)
         poll(lambda: at.process(other).state is ProcessState.PAUSED, "rest")
         before = values(at.buffer)
     mutex, empty, full = before
@@ -153,15 +153,15 @@ def test_step_by_step(scene: MakeScene, role: Role) -> None:
         press(at, pid)
         assert values(at.buffer) == expected, step
     assert items(at.buffer, pid) == moved + 1
-    at.supervisor.resume(other)
-    at.supervisor.resume(pid)
+    at.supervisor.orders.resume(other)
+    at.supervisor.orders.resume(pid)
     poll(lambda: items(at.buffer, pid) > moved + 5, "it runs again")
 
 
 def press(at: Scene, pid: int) -> None:
     """One press, and until the worker stands before the next step."""
     before = at.process(pid).step
-    at.supervisor.step(pid)
+    at.supervisor.orders.step(pid)
     poll(
         lambda: (p := at.process(pid)).state is ProcessState.STEPPING and p.step != before,
         "it stands before the next",
@@ -172,7 +172,7 @@ def test_ended_in_the_middle_of_a_step_it_gives_all_back(scene: MakeScene) -> No
     """A worker that stands inside the critical section finishes its item when it is told to end."""
     at, pids = scene(each=1, rate=50.0)
     pid = pids[Role.PRODUCER][0]
-    at.supervisor.step(pid)
+    at.supervisor.orders.step(pid)
     poll(lambda: at.process(pid).state is ProcessState.STEPPING, "it stands")
     while at.process(pid).step != "write":
         press(at, pid)
@@ -196,7 +196,7 @@ def test_an_audit_of_a_healthy_buffer(scene: MakeScene, rate: float) -> None:
     """Everybody is brought to rest, it balances, and they go on as before."""
     at, pids = scene(rate=rate)
     at.until(lambda s: s.totals is not None and s.totals.produced > 0, "items flow")
-    at.supervisor.pause(pids[Role.PRODUCER][0])
+    at.supervisor.orders.pause(pids[Role.PRODUCER][0])
     at.source.auditor.begin()
     seen = at.until(lambda s: s.audit is not None, "the audit")
     assert seen.audit is not None
@@ -221,21 +221,21 @@ def test_a_fault_that_is_made_once_can_be_told_again(scene: MakeScene) -> None:
     at, pids = scene(each=1)
     pid = pids[Role.PRODUCER][0]
     for count in (1, 2):
-        at.supervisor.set_fault(pid, Fault.DOUBLE_POST_MUTEX)
+        at.supervisor.orders.set_fault(pid, Fault.DOUBLE_POST_MUTEX)
         words = record_of(at.buffer, pid).words
         poll(lambda w=words: w[Field.FAULT_MADE] == w[Field.FAULT], "it was made")  # type: ignore[misc]
-        at.supervisor.hold_running()
+        at.supervisor.orders.hold_running()
         poll(lambda n=count: values(at.buffer)[0] == 1 + n, "mutex is above 1")  # type: ignore[misc]
-        at.supervisor.release_held(at.supervisor.pids)
+        at.supervisor.orders.release_held(at.supervisor.pids)
 
 
 def test_taken_off_again(scene: MakeScene) -> None:
     """Who sits in the critical section leaves it once the fault is taken off."""
     at, pids = scene(each=1, slots=1000)  # The producer waits for mutex, never for a slot.
     pid = pids[Role.CONSUMER][0]
-    at.supervisor.set_fault(pid, Fault.SIT)
+    at.supervisor.orders.set_fault(pid, Fault.SIT)
     at.found("stalled")
-    at.supervisor.set_fault(pid, Fault.NONE)
+    at.supervisor.orders.set_fault(pid, Fault.NONE)
     count = items(at.buffer, pid)
     poll(lambda: items(at.buffer, pid) > count + 5, "items flow again")
     at.until(lambda s: not s.health.findings, "nothing is found any more")
@@ -246,7 +246,7 @@ def test_named_semaphores_have_no_private_ones(make_buffer: MakeBuffer, crew: Cr
     buffer = make_buffer(5, named=True)
     supervisor = crew(buffer, 10.0, 10.0)
     pid = supervisor.start(Role.PRODUCER)
-    supervisor.set_fault(pid, Fault.PRIVATE)
+    supervisor.orders.set_fault(pid, Fault.PRIVATE)
     assert "cannot be process-private" in supervisor.history()[-1].text
     assert record_of(buffer, pid).words[Field.FAULT] == 0
 

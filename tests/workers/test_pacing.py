@@ -16,7 +16,16 @@ from shmtui.shm.protocol import Role
 from shmtui.workers.pacing import BACKLOG_NS, Pacer
 from tests.conftest import MakeBuffer, join
 from tests.waiting import poll
-from tests.workers.crew import Crew, blocked, items, record_of, still_works, wait_items, wait_obeyed
+from tests.workers.crew import (
+    Crew,
+    blocked,
+    items,
+    record_of,
+    still_works,
+    wait_items,
+    wait_obeyed,
+    wait_ready,
+)
 
 SECOND: Final = 1_000_000_000
 RATES: Final = st.floats(0.01, 100_000)
@@ -83,7 +92,7 @@ def test_never_more_items_than_are_due(
     poll(lambda: items(buffer, pid) > 100, "items flow")
     words = record_of(buffer, pid).words
     ordered = time.monotonic_ns()
-    supervisor.set_rate(pid, rate)
+    supervisor.orders.set_rate(pid, rate)
     wait_obeyed(buffer, pid)
     first = words[Field.ITEMS]
     seen: set[int] = set()
@@ -107,9 +116,9 @@ def test_rate_got_is_rate_asked(make_buffer: MakeBuffer, crew: Crew, role: Role)
     supervisor.start(other)
     rates = (10.0, 100.0, 1000.0)
     workers = {supervisor.start(role): rate for rate in rates}
-    poll(supervisor.ready, "all have joined")
+    wait_ready(supervisor)
     for pid, rate in workers.items():
-        supervisor.set_rate(pid, rate)
+        supervisor.orders.set_rate(pid, rate)
     for pid, rate in workers.items():
         wait_obeyed(buffer, pid)
         # The last item before the order came at another pace, and perhaps long before it.
@@ -141,9 +150,9 @@ def test_a_change_takes_effect_in_the_middle_of_a_sleep(
     wait_items(buffer, pid, 1)  # The first item is due at once.
     for _change in range(10):
         before = items(buffer, pid)
-        supervisor.set_rate(pid, 1000.0)
+        supervisor.orders.set_rate(pid, 1000.0)
         wait_items(buffer, pid, before + 1)
-        supervisor.set_rate(pid, HOURS)
+        supervisor.orders.set_rate(pid, HOURS)
         wait_obeyed(buffer, pid)
 
 
@@ -160,11 +169,11 @@ def test_an_order_to_one_that_is_blocked_moves_no_later_item(
     assert ring.put(1)
     wait_items(buffer, pid, 1)
     poll(lambda: blocked(buffer, pid), "the ring is empty")
-    supervisor.set_rate(pid, HOURS)
+    supervisor.orders.set_rate(pid, HOURS)
     wait_obeyed(buffer, pid)
     assert ring.put(2)
     wait_items(buffer, pid, 2)
-    supervisor.set_rate(pid, 1000.0)
+    supervisor.orders.set_rate(pid, 1000.0)
     assert ring.put(3)
     wait_items(buffer, pid, 3)
 
@@ -174,12 +183,12 @@ def test_a_pause_moves_no_later_item(make_buffer: MakeBuffer, crew: Crew) -> Non
     buffer = make_buffer(4)
     supervisor = crew(buffer, produce_rate=1000.0)
     pid = supervisor.start(Role.PRODUCER, hold=True)
-    poll(supervisor.ready, "it has joined")
-    supervisor.set_rate(pid, HOURS)
+    wait_ready(supervisor)
+    supervisor.orders.set_rate(pid, HOURS)
     wait_obeyed(buffer, pid)
-    supervisor.resume(pid)
+    supervisor.orders.resume(pid)
     wait_items(buffer, pid, 1)
-    supervisor.set_rate(pid, 1000.0)
+    supervisor.orders.set_rate(pid, 1000.0)
     wait_items(buffer, pid, 2)
 
 
@@ -192,7 +201,7 @@ def test_slower_takes_effect_too(make_buffer: MakeBuffer, crew: Crew) -> None:
     pid = supervisor.start(Role.PRODUCER)
     supervisor.start(Role.CONSUMER)
     poll(lambda: items(buffer, pid) > 100, "items flow")
-    supervisor.set_rate(pid, 0.1)
+    supervisor.orders.set_rate(pid, 0.1)
     wait_obeyed(buffer, pid)
     count = items(buffer, pid)
     limit = time.monotonic() + 0.5
@@ -207,9 +216,9 @@ def test_rates_cost_nobody_their_first_rate(make_buffer: MakeBuffer, crew: Crew)
     supervisor = crew(buffer, produce_rate=2.5)
     pid = supervisor.start(Role.PRODUCER)
     record = record_of(buffer, pid)
-    supervisor.set_rate(pid, 7.0)
+    supervisor.orders.set_rate(pid, 7.0)
     assert record.doubles[Field.TARGET_RATE] == 7.0
-    supervisor.reset_rate(pid)
+    supervisor.orders.reset_rate(pid)
     assert record.doubles[Field.TARGET_RATE] == 2.5
     texts = [event.text for event in supervisor.history()]
     assert texts[-2:] == ["producer 1: 2.5 → 7 items/s", "producer 1: 7 → 2.5 items/s"]
@@ -244,11 +253,11 @@ def test_paused_between_items_and_resumed(make_buffer: MakeBuffer, crew: Crew) -
     producer, consumer = supervisor.start(Role.PRODUCER), supervisor.start(Role.CONSUMER)
     poll(lambda: items(buffer, consumer) > 100, "items flow")
     for pid in (producer, consumer):
-        supervisor.pause(pid)
+        supervisor.orders.pause(pid)
         wait_obeyed(buffer, pid)
     counts = items(buffer, producer), items(buffer, consumer)
     still_works(buffer)
     assert (items(buffer, producer), items(buffer, consumer)) == counts
     for pid in (producer, consumer):
-        supervisor.resume(pid)
+        supervisor.orders.resume(pid)
     poll(lambda: items(buffer, consumer) > counts[1] + 100, "items flow again")

@@ -103,9 +103,9 @@ async def test_a_pause_is_for_all_of_them(
         stats = [Path(f"/proc/{one}/stat").read_text() for one in (pid, child)]
         return {stat.rpartition(") ")[2][0] for stat in stats}
 
-    supervisor.pause(pid)
+    supervisor.orders.pause(pid)
     await until(lambda: states() == {"T"}, "both are stopped")
-    supervisor.resume(pid)
+    supervisor.orders.resume(pid)
     await until(lambda: "T" not in states(), "both go on")
     assert os.getpgid(child) == pid
 

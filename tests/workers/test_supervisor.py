@@ -30,6 +30,7 @@ from tests.workers.crew import (
     still_works,
     values,
     wait_items,
+    wait_ready,
 )
 
 FD_SETSIZE: Final = 1024
@@ -46,14 +47,14 @@ def watched(supervisor: Supervisor) -> Callable[[], str]:
 def test_terminated_without_taking_anything_along(
     make_buffer: MakeBuffer, crew: Crew, named: bool
 ) -> None:
-    """Fifty workers that are told to end while items flow: each ends by itself, and no lock and no
+    """Thirty workers that are told to end while items flow: each ends by itself, and no lock and no
     permit is missing afterwards.
     """
     buffer = make_buffer(3, named=named)
     supervisor = crew(buffer)
-    for _ in range(5):
+    for _round in range(3):
         pids = [supervisor.start(role) for role in (Role.PRODUCER, Role.CONSUMER) * 5]
-        poll(supervisor.ready, "all have joined")
+        wait_ready(supervisor)
         before = moved(buffer, Role.CONSUMER)
         poll(lambda count=before: moved(buffer, Role.CONSUMER) > count + 50, "items flow")  # type: ignore[misc]
         for pid in pids:
@@ -170,8 +171,8 @@ def test_signals_in_a_storm_lose_nothing(make_buffer: MakeBuffer, crew: Crew) ->
     buffer = make_buffer(2)
     supervisor = crew(buffer)
     pids = [supervisor.start(role) for role in (Role.PRODUCER, Role.CONSUMER)]
-    poll(supervisor.ready, "both have joined")
-    for _ in range(400):
+    wait_ready(supervisor)
+    for _number in range(400):
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
             os.kill(pid, signal.SIGCONT)
@@ -190,8 +191,8 @@ def test_sixty_four_workers(make_buffer: MakeBuffer, crew: Crew, patient: None) 
     supervisor = crew(buffer, produce_rate=20.0, consume_rate=20.0)
     pids = [supervisor.start(role) for role in (Role.PRODUCER, Role.CONSUMER) * 32]
     assert len(set(pids)) == 64
-    poll(supervisor.ready, "all have joined", 60)
-    poll(lambda: all(items(buffer, pid) for pid in pids), "each has moved an item", 60)
+    wait_ready(supervisor)
+    poll(lambda: all(items(buffer, pid) for pid in pids), "each has moved an item", 240)
     names = {r.name for r in worker_records(buffer.name)}
     assert names == {f"{role} {n}" for role in ("producer", "consumer") for n in range(1, 33)}
     supervisor.close()
@@ -211,7 +212,7 @@ def test_close_ends_even_those_that_stand_still(
     os.kill(stopped, signal.SIGSTOP)
     supervisor.start(Role.PRODUCER, hold=True)
     supervisor.start(Role.PRODUCER)
-    poll(supervisor.ready, "all have joined")
+    wait_ready(supervisor)
     born = supervisor.start(Role.CONSUMER)
     supervisor.close()
     assert not supervisor.pids
@@ -239,15 +240,20 @@ def test_orders_to_the_dead_are_nothing(make_buffer: MakeBuffer, crew: Crew) -> 
     buffer = make_buffer()
     supervisor = crew(buffer)
     pid = supervisor.start(Role.PRODUCER)
-    poll(supervisor.ready, "it has joined")
+    wait_ready(supervisor)
     words = record_of(buffer, pid).words
     supervisor.terminate(pid)
     end_all(supervisor)
     before = supervisor.history(), words[Field.ORDER]
-    for order in (supervisor.pause, supervisor.resume, supervisor.terminate, supervisor.kill):
+    for order in (
+        supervisor.orders.pause,
+        supervisor.orders.resume,
+        supervisor.terminate,
+        supervisor.kill,
+    ):
         order(pid)
-    supervisor.set_rate(pid, 5.0)
-    supervisor.reset_rate(pid)
+    supervisor.orders.set_rate(pid, 5.0)
+    supervisor.orders.reset_rate(pid)
     assert (supervisor.history(), words[Field.ORDER]) == before
 
 

@@ -1,189 +1,31 @@
-"""Findings about the lock and the permits: who holds mutex, and which permits are missing. Pure."""
+"""Findings about permits: some are lost, or there are too many. Pure."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from shmtui.diagnosis.history import (
-    HOLDS_MUTEX,
     MAY_HOLD_PERMIT,
     SETTLED_NS,
-    TRANSFER,
     History,
-    asleep,
     deficit_of,
-    died_last,
     idle_elsewhere,
     living,
-    may_hold_mutex,
     may_hold_permit,
     mutex_taken,
     names,
     permits_held,
-    position,
+    repair_remedy,
     seconds,
-    uninitialised,
     vanished,
 )
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, Origin, Process, ProcessState, Status
+from shmtui.snapshot import Certainty, Finding, Origin, Process, Status
 
-STALLED_NS: Final = 3_000_000_000
-"""How long a process that may be in the critical section may keep others waiting for it."""
-KEPT_NS: Final = 1_500_000_000
-"""The same for a worker whose record says that it is there: it has nothing long to do there."""
 FLOW_SAMPLES: Final = 3
 """In how many samples of a moving buffer a permit has to be missing."""
 FRESH_NS: Final = 3_000_000_000
 """How old the last of them may be."""
-
-MUTEX, EMPTY, FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A mutex at 0 while nothing moves, and what every process waits on."""
-
-    history: History
-    deficit: int
-    waiting: tuple[Process, ...]
-    """Asleep on mutex."""
-    threads: int
-    """How many threads those are: each has taken a permit, if it keeps to the order."""
-    behind: tuple[Process, ...]
-    """Foreign processes asleep on a permit: they do not hold mutex, if they keep to the order."""
-    facts: tuple[str, ...]
-
-
-def held_mutex(history: History) -> Iterator[Finding]:
-    """Mutex is 0 and stays 0: its holder died, waits for a permit, or keeps it."""
-    now, unmoved, deficit = history.now, history.unmoved_ns(), deficit_of(history.now)
-    if history.value(MUTEX) != 0 or unmoved < SETTLED_NS or deficit is None or uninitialised(now):
-        return
-    processes = living(now)
-    waiting = tuple(p for p in processes if MUTEX in p.waits)
-    behind = tuple(
-        p for p in processes if p.origin is not Origin.WORKER and {EMPTY, FULL} & set(p.waits)
-    )
-    mark = position(now)
-    facts = (
-        _("mutex was 0 in {count} samples over {time}, and nothing changed").format(
-            count=history.agreeing(lambda s: position(s) == mark), time=seconds(unmoved)
-        ),
-        _("waiting for mutex: {who}").format(who=names(waiting) or _("nobody")),
-    )
-    threads = sum(p.waits.count(MUTEX) for p in waiting)
-    held = _Held(history, deficit, waiting, threads, behind, facts)
-    holders = [p for p in processes if may_hold_mutex(p)]
-    swapped = [p for p in processes if p.holds_mutex and asleep(p)]
-    if swapped:
-        yield _wrong_order(held, swapped, Certainty.CERTAIN)
-    elif holders:
-        recorded = [p for p in holders if p.origin is Origin.WORKER and p.step in HOLDS_MUTEX]
-        if unmoved >= (KEPT_NS if recorded else STALLED_NS) and waiting:
-            yield _kept(held, holders, recorded)
-    elif behind and waiting and deficit <= threads:
-        yield _wrong_order(held, behind, Certainty.LIKELY)
-    else:
-        yield _without_holder(held)
-
-
-def _kept(held: _Held, holders: list[Process], recorded: list[Process]) -> Finding:
-    """A live process holds mutex, or may, and does not post it; ``recorded``: workers whose
-    records say that they hold it.
-    """
-    facts = held.facts
-    if recorded:
-        claim = _("mutex is held by {who}, and nothing moves").format(who=names(recorded))
-    else:
-        claim = _("mutex stays 0 and nothing moves: {who} may hold it").format(who=names(holders))
-        facts = (*facts, _("or its holder died, or went on without sem_post(&mutex)"))
-    sure = len(recorded) == 1 and recorded[0].step in TRANSFER
-    return Finding(
-        "stalled",
-        Status.WARNING,
-        claim,
-        facts,
-        Certainty.CERTAIN if sure else Certainty.LIKELY,
-        _("if it is stopped, resume it (kill -CONT PID); else see where it is: gdb -p PID"),
-    )
-
-
-def _wrong_order(held: _Held, who: list[Process] | tuple[Process, ...], sure: Certainty) -> Finding:
-    """The holder of mutex waits for a permit that no process can post without mutex."""
-    facts = (
-        *held.facts,
-        _("waiting for a permit: {who}").format(who=names(who)),
-        _("permits taken and not posted on: {count}").format(count=held.deficit),
-    )
-    if sure is Certainty.CERTAIN:
-        claim = _("deadlock: {who} holds mutex and waits for a permit")
-    else:
-        claim = _("deadlock: one of {who} holds mutex and waits for a permit")
-        facts = (*facts, _("or a process left the critical section without sem_post(&mutex)"))
-    return Finding(
-        "wrong-order",
-        Status.CRITICAL,
-        claim.format(who=names(who)),
-        facts,
-        sure,
-        _(
-            "in the program, wait for empty or full first and for mutex second; then restart all "
-            "programs"
-        ),
-    )
-
-
-def _without_holder(held: _Held) -> Finding:
-    """No live process can post mutex."""
-    history = held.history
-    # A process that dies inside has taken a permit; one that only left out the post has not.
-    dead = died_last(history, HOLDS_MUTEX) if held.deficit > held.threads else None
-    gone = vanished(history) if held.deficit > held.threads else []
-    facts = (
-        *held.facts,
-        _("no live process can hold mutex: it is known where each one waits"),
-        *_death(dead, gone),
-    )
-    claim = _("mutex is 0 and no live process holds it: everybody waits for ever")
-    if dead is not None:
-        claim = _("mutex is held by {who}, which died ({how}): everybody waits for ever").format(
-            who=names([dead]), how=dead.ending or _("it is gone")
-        )
-    proved = dead is not None and dead.step in TRANSFER
-    sure = Certainty.CERTAIN if proved else history.certainty
-    if held.behind:
-        facts = (
-            *facts,
-            _("unless one of {who} took mutex before it waited for its permit").format(
-                who=names(held.behind)
-            ),
-        )
-        sure = sure if proved else Certainty.LIKELY
-    if not proved:
-        facts = (*facts, *history.assumptions)
-    return Finding(
-        "dead-holder", Status.CRITICAL, claim, facts, sure, repair_remedy(history),
-    )  # fmt: skip
-
-
-def _death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
-    """How mutex may have lost its holder."""
-    if dead is not None:
-        yield _("it died in {step}").format(step=dead.step)
-    elif gone:
-        yield _("ended a moment ago: {who}").format(who=names(gone))
-    else:
-        yield _("its holder died, or went on without sem_post(&mutex)")
-
-
-def repair_remedy(history: History) -> str:
-    """The repair, as a command."""
-    return _(
-        "shmtui repair {name} shows what to set, and sets it with --yes; the key r does the same "
-        "in a dashboard that may write"
-    ).format(name=history.now.segment.name)
 
 
 def lost_permit(history: History) -> Iterator[Finding]:
@@ -217,7 +59,11 @@ def lost_permit(history: History) -> Iterator[Finding]:
 def _at_rest(history: History) -> tuple[int, Certainty, str] | None:
     """What is missing while nothing moves, how sure that is, and its evidence."""
     now, deficit = history.now, deficit_of(history.now)
-    if not deficit or not history.value(MUTEX) or any(may_hold_permit(p) for p in living(now)):
+    if (
+        not deficit
+        or not history.value(SemaphoreRole.MUTEX)
+        or any(may_hold_permit(p) for p in living(now))
+    ):
         return None
     unmoved = min(
         history.unmoved_ns(),
@@ -284,7 +130,7 @@ def _causes(history: History, missing: int) -> Iterator[str]:
     dead: dict[int, Process] = {}
     for snapshot in history.snapshots:
         for p in snapshot.processes:
-            if p.state is ProcessState.ENDED and p.step in MAY_HOLD_PERMIT:
+            if not p.alive and p.step in MAY_HOLD_PERMIT:
                 dead[p.pid] = p
     if missing > 0:
         for p in dead.values():

@@ -8,11 +8,11 @@ from shmtui.diagnosis.history import (
     History,
     living,
     names,
+    repair_remedy,
     seconds,
     unaccounted_threads,
     uninitialised,
 )
-from shmtui.diagnosis.rules.permits import repair_remedy
 from shmtui.i18n import _, ngettext
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole

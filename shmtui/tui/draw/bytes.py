@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from shmtui.i18n import _
+from shmtui.tui.cell_text import cells
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import cells
 from shmtui.tui.view_model import ByteWindow
 
 

@@ -4,10 +4,10 @@ from shmtui.events import Event, Severity
 from shmtui.i18n import _, ngettext
 from shmtui.sanitize import inert
 from shmtui.snapshot import Finding, Health, Status, word
+from shmtui.tui.cell_text import wrap
 from shmtui.tui.formatting import format_clock
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import wrap
 
 _EVENT_STYLES = {
     Severity.INFO: "accent",

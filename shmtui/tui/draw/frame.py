@@ -2,9 +2,9 @@
 
 from functools import lru_cache
 
+from shmtui.tui.cell_text import clip
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line, width_of
-from shmtui.tui.text import clip
 
 
 @lru_cache(maxsize=64)

@@ -3,9 +3,9 @@
 from shmtui.i18n import _
 from shmtui.lessons.lesson import Lesson, Press
 from shmtui.sanitize import inert
+from shmtui.tui.cell_text import wrap
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import wrap
 
 _SHOWN = {"escape": "esc", "plus": "+", "minus": "-"}
 _KEYS = 9

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from shmtui.sanitize import inert
+from shmtui.tui.cell_text import cells, clip
 from shmtui.tui.draw.keys import Button
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import cells, clip
 
 TAB_MOST = 24
 """Cells of a tab's name."""

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from shmtui.i18n import N_, _
 from shmtui.monitor.discovery import Entry, Kind
-from shmtui.report.segment_rows import age_text, mappers_text, size_text, why_not
+from shmtui.report.segment_table import age_text, mappers_text, size_text, why_not
 from shmtui.sanitize import inert
+from shmtui.tui.cell_text import cells, fit, wrap
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, line
-from shmtui.tui.text import cells, fit, wrap
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ import shlex
 from collections.abc import Iterator
 
 from shmtui.i18n import _
-from shmtui.procfs.details import ProcessDetails
+from shmtui.procfs.process_details import ProcessDetails
 from shmtui.sanitize import inert
 from shmtui.snapshot import Process, word
+from shmtui.tui.cell_text import wrap
 from shmtui.tui.formatting import format_bytes, format_date, format_uptime, format_wait
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import wrap
 
 LABEL = 12
 """Cells of the column of labels."""

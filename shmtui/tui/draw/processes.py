@@ -8,6 +8,7 @@ from shmtui.i18n import _
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
 from shmtui.snapshot import Process, ProcessState, word
+from shmtui.tui.cell_text import fit
 from shmtui.tui.draw.process_cells import (
     BLOCKED,
     BLOCKED_LONG,
@@ -35,7 +36,6 @@ from shmtui.tui.draw.process_cells import (
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.process_rows import Group, Row
 from shmtui.tui.spans import Line, Span, clip_line, width_of
-from shmtui.tui.text import fit
 
 _INDENT = 2
 """Cells for the cursor, left of the first column."""

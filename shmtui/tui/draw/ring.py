@@ -10,6 +10,7 @@ from enum import Enum
 from shmtui.i18n import _
 from shmtui.shm.layout import ITEM_TYPES
 from shmtui.snapshot import Snapshot
+from shmtui.tui.cell_text import clip
 from shmtui.tui.draw.ring_slots import (
     BOX_MIN,
     CELL_MIN,
@@ -26,7 +27,6 @@ from shmtui.tui.draw.ring_strip import strip_lines, strip_shape
 from shmtui.tui.formatting import format_count, format_percent
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, fit_line, line, width_of
-from shmtui.tui.text import clip
 
 
 class SlotView(Enum):

@@ -3,12 +3,12 @@
 from shmtui.sanitize import inert
 from shmtui.shm.value import value_text
 from shmtui.snapshot import Slot, Snapshot
+from shmtui.tui.cell_text import clip, fit
 from shmtui.tui.draw.index_markers import mark_line
 from shmtui.tui.draw.ring_strip import legend
 from shmtui.tui.formatting import format_value
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, fit_line, line, width_of
-from shmtui.tui.text import clip, fit
 
 BOX_MIN, BOX_MAX = 6, 24
 """Cells from one box to the next: three for a value, two sides, a gap."""

@@ -4,12 +4,12 @@ from shmtui.i18n import _, ngettext
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Process, ProcessState, SemaphoreState, Snapshot
+from shmtui.tui.cell_text import fit
 from shmtui.tui.draw.ring import bar
 from shmtui.tui.formatting import format_count
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, width_of
 from shmtui.tui.status_line import Balance, Permits, permits
-from shmtui.tui.text import fit
 
 STYLES = {
     SemaphoreRole.MUTEX: "good",

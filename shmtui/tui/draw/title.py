@@ -3,9 +3,9 @@
 from shmtui.i18n import _
 from shmtui.sanitize import inert
 from shmtui.snapshot import LayoutSource
+from shmtui.tui.cell_text import clip
 from shmtui.tui.formatting import format_bytes, format_count, format_uptime
 from shmtui.tui.spans import Line, Span, clip_line, fit_line, line, spread, width_of
-from shmtui.tui.text import clip
 from shmtui.tui.view_model import ViewModel
 
 _GLYPHS = {"good": "pip", "warn": "up", "bad": "no", "consumer": "no_pip"}

@@ -10,9 +10,9 @@ from shmtui.i18n import _
 from shmtui.sanitize import inert
 from shmtui.shm.faults import Fault, expected_outcome, fault_name
 from shmtui.shm.protocol import Role
+from shmtui.tui.cell_text import fit, wrap
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.spans import Line, clip_line, line
-from shmtui.tui.text import fit, wrap
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.worker_commands import Targets
 

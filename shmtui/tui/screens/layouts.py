@@ -11,11 +11,11 @@ from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import option_words
 from shmtui.sanitize import inert
 from shmtui.session.opener import Attachment, SegmentOpener
+from shmtui.tui.cell_text import wrap
 from shmtui.tui.draw.picker import filter_line
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, clip_line, line
-from shmtui.tui.text import wrap
 from shmtui.tui.view_model import ViewModel
 
 RAW_WORDS = N_("show as bytes (raw)")

@@ -10,14 +10,14 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _
 from shmtui.layouts.options import AmbiguousLayoutError
 from shmtui.monitor.discovery import Entry
-from shmtui.report.segment_rows import by_interest, matches, why_not
+from shmtui.report.segment_table import by_interest, matches, why_not
 from shmtui.sanitize import inert
 from shmtui.session.opener import Attachment, SegmentOpener
+from shmtui.tui.cell_text import wrap
 from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
 from shmtui.tui.screens.rows_panel import RowsPanel
 from shmtui.tui.screens.typed_screen import TypedScreen
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import wrap
 from shmtui.tui.view_model import ViewModel
 
 

@@ -14,9 +14,9 @@ from shmtui.i18n import _
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.sanitize import inert
+from shmtui.tui.cell_text import wrap
 from shmtui.tui.screens.text_screens import WrappedPanel
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import wrap
 from shmtui.tui.view_model import ViewModel
 from shmtui.workers.supervisor import Supervisor
 

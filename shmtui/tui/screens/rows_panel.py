@@ -3,9 +3,9 @@
 from textual import events
 from textual.message import Message
 
+from shmtui.tui.cell_text import fit
 from shmtui.tui.process_rows import scroll_to
 from shmtui.tui.spans import Line, Span
-from shmtui.tui.text import fit
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.cursor_panel import CursorPanel
 

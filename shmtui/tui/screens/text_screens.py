@@ -11,9 +11,9 @@ from textual.screen import ModalScreen
 
 from shmtui.i18n import N_, _
 from shmtui.sanitize import inert
+from shmtui.tui.cell_text import clip
 from shmtui.tui.draw.keys import help_lines
 from shmtui.tui.spans import Line, line
-from shmtui.tui.text import clip
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.text_panel import TextPanel
 

@@ -236,9 +236,7 @@ def named_side(name: str) -> Role:
 
 def participants(processes: Iterable[Process]) -> tuple[Process, ...]:
     """The processes of a snapshot that live and take part."""
-    return tuple(
-        p for p in processes if p.state is not ProcessState.ENDED and p.role is not Role.OBSERVER
-    )
+    return tuple(p for p in processes if p.takes_part)
 
 
 def _asleep(

@@ -6,8 +6,8 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.elf_sections import debug_size, section_sizes
+from shmtui.layouts.mapping_programs import Peers
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.peers import Peers
 from shmtui.shm.layout import Layout
 from shmtui.shm.segment_reader import SegmentReader
 

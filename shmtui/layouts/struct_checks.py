@@ -8,9 +8,10 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import direction_words, last_words
-from shmtui.layouts.inference import MAX_SIZE, signatures
+from shmtui.layouts.inference import MAX_SIZE
 from shmtui.layouts.member_roles import all_members, listed
 from shmtui.layouts.options import LayoutOptions, ResolvedLayout
+from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.role_evidence import (
     Reading,
     excess,
@@ -49,7 +50,7 @@ def require_covered(reader: SegmentReader, options: LayoutOptions, found: Struct
     raise ShmtuiError(
         _(
             "{name} is {size} bytes, and holds data behind the {end} of {struct}: this is not its "
-            "header, or not all of it; --header {file}:{struct} takes it all the same"
+            "header, or not all of it; --header {file}:{struct} accepts it anyway"
         ).format(
             name=reader.name, size=reader.status().size, end=end, struct=found.struct.names[-1],
             file=options.header,

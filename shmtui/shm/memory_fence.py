@@ -18,18 +18,18 @@ import ctypes
 from functools import cache
 from typing import Any
 
+from shmtui.shm import fast_semaphore
 from shmtui.shm import libc as c
-from shmtui.shm import semlock
 from shmtui.shm.layout import SEM_SIZE
 
 
 @cache
-def _semaphore() -> tuple[semlock.Acquire, semlock.Release, Any]:
+def _semaphore() -> tuple[fast_semaphore.Acquire, fast_semaphore.Release, Any]:
     """The calls of a semaphore that only this process uses, and the memory it stands in."""
     memory = (ctypes.c_uint64 * (SEM_SIZE // 8))()
     address = ctypes.addressof(memory)
     c.sem_init(ctypes.c_void_p(address), 0, shared=False)
-    return (*semlock.calls(address), memory)
+    return (*fast_semaphore.calls(address), memory)
 
 
 def fence() -> None:

@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 
+from shmtui.shm import fast_semaphore
 from shmtui.shm import libc as c
-from shmtui.shm import semlock
 from shmtui.shm.layout import SEM_SIZE
 
-Calls = Callable[[int], tuple[semlock.Acquire, semlock.Release]]
-WAYS: list[Calls] = [semlock.foreign_calls]
-if semlock.compiled():
-    WAYS.append(semlock.compiled_calls)
+Calls = Callable[[int], tuple[fast_semaphore.Acquire, fast_semaphore.Release]]
+WAYS: list[Calls] = [fast_semaphore.foreign_calls]
+if fast_semaphore.compiled():
+    WAYS.append(fast_semaphore.compiled_calls)
 
 
 @pytest.fixture
 def doubted() -> Iterator[None]:
     """What was seen of the interpreter is forgotten, before and after."""
-    semlock.compiled.cache_clear()
+    fast_semaphore.compiled.cache_clear()
     yield
-    semlock.compiled.cache_clear()
+    fast_semaphore.compiled.cache_clear()
 
 
 def semaphore(value: int) -> tuple[Any, int]:
@@ -97,15 +97,15 @@ def test_an_interpreter_that_differs_is_not_used(
 ) -> None:
     """Without the private class, or with one that does something else, the calls go by ctypes."""
     found = SimpleNamespace() if other is None else SimpleNamespace(SemLock=other)
-    monkeypatch.setattr(semlock, "import_module", lambda _name: found)
-    assert not semlock.compiled()
+    monkeypatch.setattr(fast_semaphore, "import_module", lambda _name: found)
+    assert not fast_semaphore.compiled()
     memory, address = semaphore(1)
-    acquire, _release = semlock.calls(address)
+    acquire, _release = fast_semaphore.calls(address)
     assert acquire(False)
     assert value_of(memory) == 0
 
 
 @pytest.mark.skipif(c.running_libc() is not c.Libc.GLIBC, reason="only glibc survives SemLock")
 def test_this_cpython_has_the_private_class() -> None:
-    """Fails where CPython has changed it: workers are then slower, and semlock.py has to say why."""
-    assert semlock.compiled()
+    """Fails where CPython has changed it: workers are then slower, and fast_semaphore.py has to say why."""
+    assert fast_semaphore.compiled()

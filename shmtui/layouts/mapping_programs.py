@@ -82,14 +82,14 @@ class Peers:
         if len(self.narrow) == len(self.maps):
             raise ShmtuiError(
                 _(
-                    "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so that a "
-                    "layout of 64-bit programs is not that of {name}; --raw shows the bytes"
+                    "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so no 64-bit "
+                    "layout fits {name}; --raw shows the bytes"
                 ).format(**facts)
             )
         return (
             _(
-                "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so that it finds "
-                "its fields elsewhere; the layout is that of the 64-bit programs"
+                "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so its fields lie "
+                "elsewhere; the layout shown is that of the 64-bit programs"
             ).format(**facts),
         )
 

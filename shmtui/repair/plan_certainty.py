@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from shmtui.diagnosis.history import uninitialised
 from shmtui.i18n import _, ngettext
 from shmtui.repair.item_count import DEATHS, item_bounds
-from shmtui.repair.positions import Place, ProtocolPosition
+from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Certainty, Snapshot

@@ -14,7 +14,7 @@ from shmtui.tui.worker_commands import (
 
 if TYPE_CHECKING:
     from shmtui.shm.faults import Fault
-    from shmtui.tui.dashboard import Dashboard
+    from shmtui.tui.dashboard_state import Dashboard
     from shmtui.tui.dialogs import Dialogs
     from shmtui.tui.main_screen import MainScreen
 

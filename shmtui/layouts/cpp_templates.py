@@ -1,0 +1,39 @@
+"""C++ templates that a header declares and no code of it instantiates: they have no layout until
+a type of theirs is defined. Pure.
+
+A compiler gives a layout to ``Ring<int, 8>`` only where some code uses the type. What is added to
+the compiled file defines it, and the struct then carries the name by which it was asked for.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.layouts.struct_members import Struct
+
+_NAME: Final = re.compile(r"[\w:<>,.&*' \-]{1,200}")
+_ALIAS: Final = "shmtui_name_"
+
+
+def type_definitions(names: Sequence[str]) -> Iterator[str]:
+    """Lines of C++ that have the compiler lay out the types of these names.
+
+    ShmtuiError: one is not the name of a type.
+    """
+    for index, name in enumerate(names):
+        if not _NAME.fullmatch(name):
+            raise ShmtuiError(_("{name} is no name of a type").format(name=name))
+        yield f"typedef {name} {_ALIAS}{index};"
+        yield f"static char {_ALIAS}size_{index}[sizeof({name})];"
+
+
+def renamed(struct: Struct, names: Sequence[str]) -> Struct:
+    """The struct with the names by which it was asked for, first."""
+    asked = [name for index, name in enumerate(names) if f"{_ALIAS}{index}" in struct.names]
+    if not asked:
+        return struct
+    own = [name for name in struct.names if not name.startswith(_ALIAS)]
+    return replace(struct, names=tuple(dict.fromkeys([*asked, *own])), c_name=own[-1])
