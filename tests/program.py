@@ -33,7 +33,7 @@ def run_shmtui(
     if code is not None:
         start = f"{code}; from shmtui.__main__ import main; main()"
         command = [sys.executable, "-c", start, *arguments]
-    return subprocess.run(
+    done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -42,6 +42,13 @@ def run_shmtui(
         env=os.environ | (env or {}),
         check=False,
     )
+    done.stderr = without_progress(done.stderr)
+    return done
+
+
+def without_progress(text: str) -> str:
+    """The lines but for those that say what is being waited for, as they do on a slow machine."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.endswith(" …\n"))
 
 
 def stat_json(name: str, *arguments: str) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def test_help_speaks_it(command: str) -> None:
         (("run", "--slots"), "A opção '--slots' exige um argumento"),
         (("run", "--keep=1"), "A opção '--keep' não recebe valor"),
         (("completion", "tcsh"), "'tcsh' não é um destes"),
-        (("attach", "--refresh", "900"), "está fora do intervalo"),
+        (("attach", "--refresh", "900"), "taxa de quadros"),
         (("stat", "/shmtui-test-none"), "não existe"),
     ],
 )

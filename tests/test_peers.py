@@ -16,6 +16,7 @@ from tests.compiling import Compiler, output
 from tests.conftest import MakeBuffer, join
 from tests.peers import Peer, build
 from tests.program import HeadlessRun, run_shmtui, stat_json
+from tests.traces import course_name
 from tests.waiting import poll
 
 NOBODY = ("--producers", "0", "--consumers", "0")
@@ -202,10 +203,12 @@ def foreign_seen(name: str) -> bool:
 
 def test_the_name_of_the_course(gcc: Compiler) -> None:
     """With no option at all the programs' own /shm_buffer is the buffer: untouched, they join."""
-    if Path(segment_path("/shm_buffer")).exists():
-        pytest.skip("/shm_buffer is in use on this machine, and this test would take it")
     program = build(gcc, "produtor")
-    with HeadlessRun("shm_buffer", *CONSUMER, workers=1) as run, Peer(program) as peer:
+    with (
+        course_name(),
+        HeadlessRun("shm_buffer", *CONSUMER, workers=1) as run,
+        Peer(program) as peer,
+    ):
         assert peer.line() == "Produzindo: 0"
         poll(lambda: run.live()[0].items == 1, "its item has come")
         assert peer_in(stat_json("/shm_buffer"), peer.pid) is not None

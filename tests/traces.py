@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from shmtui.shm.segment import FileIdentity, identity_at
 from tests.own_shm import has_own_shm
 from tests.waiting import poll
@@ -146,3 +148,19 @@ def _locked(name: str, how: int) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+@contextlib.contextmanager
+def course_name() -> Iterator[None]:
+    """Use /shm_buffer, the name in the course's programs: one test of this user at a time.
+
+    Skips the test where somebody has a segment of that name.
+    """
+    path = SHM / "shm_buffer"
+    with _locked("shm_buffer", fcntl.LOCK_EX):
+        if path.exists():
+            pytest.skip("/shm_buffer is in use on this machine, and this test would take it")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)

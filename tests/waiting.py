@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 PATIENCE: Final = 120.0
 """Seconds until a test gives up. Only a failure takes that long."""
-_PAUSE: Final = 0.004
+_PAUSE: Final = 0.01
 
 T = TypeVar("T")
 

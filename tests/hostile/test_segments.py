@@ -194,14 +194,11 @@ def laid_out() -> Iterator[dict[str, Hostile]]:
         segments.locked, segments.link, segments.fifo, segments.folder, segments.listener,
         segments.device,
     )  # fmt: skip
-    made = {}
+    made = [make(random, SHM / f"{PREFIX}{make.__name__}") for make in kinds]
     try:
-        for make in kinds:
-            hostile = make(random, SHM / f"{PREFIX}{make.__name__}")
-            made[hostile.kind] = hostile
-        yield made
+        yield {hostile.kind: hostile for hostile in made}
     finally:
-        for hostile in made.values():
+        for hostile in made:
             segments.remove(hostile)
 
 

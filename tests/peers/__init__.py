@@ -6,7 +6,6 @@ import select
 import shutil
 import subprocess
 import tty
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -31,18 +30,18 @@ def build(compiler: Compiler, program: str, name: str | None = None, slots: int 
 class Peer:
     """A C program that runs beside the test, its output on a terminal: C then writes by lines."""
 
-    def __init__(self, program: Path, *arguments: str, within: Sequence[str] = ()) -> None:
+    def __init__(self, program: Path, *arguments: str) -> None:
         self._master, slave = os.openpty()
         tty.setraw(slave)
         self.process = subprocess.Popen(
-            [*within, str(program), *arguments], stdin=subprocess.DEVNULL, stdout=slave
+            [str(program), *arguments], stdin=subprocess.DEVNULL, stdout=slave
         )
         os.close(slave)
         self._text = ""
 
     @property
     def pid(self) -> int:
-        """Its process: whatever it is started within turns into it."""
+        """Its process."""
         return self.process.pid
 
     def _read(self, seconds: float) -> bool:

@@ -4,57 +4,30 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from shmtui.procfs.futex import sleeps_on_futex
-from tests.compiling import Compiler, require
-from tests.own_shm import has_own_shm
+from shmtui.shm.segment import segment_path
+from tests.compiling import Compiler
 from tests.peers import Peer, build
+from tests.program import run_shmtui
 from tests.terminal import Terminal
+from tests.traces import course_name
 from tests.waiting import poll
-
-pytestmark = pytest.mark.rights
 
 NAME = "/shm_buffer"
 PRODUCER, CONSUMER = "produtor", "consumidor"
 HANGING = {"never-initialised", "process-private"}
 
-Within = tuple[str, ...]
 
-
-@pytest.fixture
-def within() -> Iterator[Within]:
-    """What starts a command in a /dev/shm that nobody else uses: the programs' own name is taken.
-
-    The one of this test process where it has one; else one in a mount namespace, which an
-    ordinary user makes in a user namespace and enters without a capability.
-    """
-    if has_own_shm():
-        yield ()
-        (Path("/dev/shm") / NAME.removeprefix("/")).unlink(missing_ok=True)
-        return
-    unshare, nsenter = require("unshare"), require("nsenter")
-    new, enter, holds = ["--mount"], ["--mount"], "exec sleep 600"
-    if os.geteuid():
-        new += ["--user", "--map-current-user", "--keep-caps"]
-        enter += ["--user", "--preserve-credentials"]
-        holds = f"exec {require('setpriv')} --ambient-caps=-all --inh-caps=-all sleep 600"
-    script = f"mount -t tmpfs tmpfs /dev/shm && echo ready && {holds}"
-    with subprocess.Popen(
-        [unshare, *new, "sh", "-c", script], stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        try:
-            if holder.stdout.readline() != "ready\n":
-                pytest.skip("this user may not mount a /dev/shm of its own")
-            yield (nsenter, *enter, f"--target={holder.pid}", f"--wd={Path.cwd()}")
-        finally:
-            holder.kill()
+@pytest.fixture(autouse=True)
+def course() -> Iterator[None]:
+    """The programs' own name is this test's for a while."""
+    with course_name():
+        yield
 
 
 @pytest.fixture(params=["gcc", "musl-gcc"])
@@ -64,18 +37,10 @@ def programs(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Path]:
     return {name: build(compiler, name) for name in (PRODUCER, CONSUMER)}
 
 
-def shmtui(within: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The program, in that /dev/shm."""
-    return subprocess.run(
-        [*within, sys.executable, "-m", "shmtui", *arguments],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False,
-    )  # fmt: skip
-
-
-def is_there(within: Sequence[str]) -> bool:
+def is_there() -> bool:
     """Whether the segment has its size."""
-    command = [*within, "test", "-s", f"/dev/shm{NAME}"]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0
+    path = Path(segment_path(NAME))
+    return path.exists() and path.stat().st_size > 0
 
 
 def numbers(lines: Sequence[str]) -> list[int]:
@@ -89,24 +54,24 @@ def asleep(peer: Peer) -> bool:
 
 
 def start(
-    programs: dict[str, Path], within: Within, order: Sequence[str], stack: contextlib.ExitStack
+    programs: dict[str, Path], order: Sequence[str], stack: contextlib.ExitStack
 ) -> list[Peer]:
     """Start them one after another; each hangs before the next one starts."""
     peers = []
     if order[0] == CONSUMER:
         # The producer makes the segment. One that is killed leaves it as it was.
-        with Peer(programs[PRODUCER], within=within) as first:
-            poll(lambda: is_there(within) and asleep(first), "it has made the segment")
+        with Peer(programs[PRODUCER]) as first:
+            poll(lambda: is_there() and asleep(first), "it has made the segment")
     for program in order:
-        peer = stack.enter_context(Peer(programs[program], within=within))
-        poll(lambda peer=peer: is_there(within) and asleep(peer), f"{program} hangs")  # type: ignore[misc]
+        peer = stack.enter_context(Peer(programs[program]))
+        poll(lambda peer=peer: is_there() and asleep(peer), f"{program} hangs")  # type: ignore[misc]
         peers.append(peer)
     return peers
 
 
-def checked(within: Within) -> tuple[int, set[str]]:
+def checked() -> tuple[int, set[str]]:
     """What ``check`` says: its exit code and the codes of what it found."""
-    done = shmtui(within, "check", NAME, "--for", "1.5")
+    done = run_shmtui("check", NAME, "--for", "1.5")
     return done.returncode, set(re.findall(r"^ *\w+ +([a-z]+-[a-z]+) \(", done.stdout, re.M))
 
 
@@ -119,7 +84,7 @@ def exchange(peers: Sequence[Peer], order: Sequence[str]) -> None:
             said[at] += numbers(peer.lines())
         return all(len(found) >= 2 for found in said)
 
-    poll(enough, "all of them move items", 60)
+    poll(enough, "all of them move items")
     for program, found in zip(order, said, strict=True):
         if program == PRODUCER or len(peers) == 2:
             assert found == list(range(len(found)))
@@ -136,43 +101,42 @@ ORDERS = (
     "order", [ORDERS[0], *(pytest.param(o, marks=pytest.mark.slow) for o in ORDERS[1:])], ids=str
 )
 def test_repaired_by_command(
-    programs: dict[str, Path], within: Within, order: Sequence[str], request: pytest.FixtureRequest
+    programs: dict[str, Path], order: Sequence[str], request: pytest.FixtureRequest
 ) -> None:
     """``check`` names both findings; ``repair --yes`` ends them; ``check`` is healthy after."""
     musl = "musl-gcc" in request.node.name
     with contextlib.ExitStack() as stack:
-        peers = start(programs, within, order, stack)
-        code, found = checked(within)
+        peers = start(programs, order, stack)
+        code, found = checked()
         # In musl a zero word means shared between processes: nobody sleeps privately.
         assert (code, found - {"ghost-waiter"}) == (1, {"never-initialised"} if musl else HANGING)
-        planned = shmtui(within, "repair", NAME)
+        planned = run_shmtui("repair", NAME)
         assert planned.returncode == 1
         assert "nothing was changed" in planned.stdout
         assert all(not numbers(peer.lines()) for peer in peers)
-        done = shmtui(within, "repair", NAME, "--yes")
+        done = run_shmtui("repair", NAME, "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "items move again" in done.stdout
         exchange(peers, order)
-        assert checked(within) == (0, set())
+        assert checked() == (0, set())
 
 
-def test_a_consumer_that_comes_late(programs: dict[str, Path], within: Within) -> None:
+def test_a_consumer_that_comes_late(programs: dict[str, Path]) -> None:
     """The producer alone is woken; a process that comes then needs no repair."""
     with contextlib.ExitStack() as stack:
-        peers = start(programs, within, (PRODUCER,), stack)
-        assert shmtui(within, "repair", NAME, "--yes").returncode == 0
-        late = stack.enter_context(Peer(programs[CONSUMER], within=within))
+        peers = start(programs, (PRODUCER,), stack)
+        assert run_shmtui("repair", NAME, "--yes").returncode == 0
+        late = stack.enter_context(Peer(programs[CONSUMER]))
         exchange([*peers, late], (PRODUCER, CONSUMER))
-        assert checked(within) == (0, set())
+        assert checked() == (0, set())
 
 
-def test_repaired_by_key(gcc: Compiler, within: Within) -> None:
+def test_repaired_by_key(gcc: Compiler) -> None:
     """The same by ``r`` and a yes in the dashboard, whose log says so."""
     made = {name: build(gcc, name) for name in (PRODUCER, CONSUMER)}
-    command = (*within, sys.executable, "-m", "shmtui")
     with contextlib.ExitStack() as stack:
-        peers = start(made, within, (PRODUCER, CONSUMER), stack)
-        with Terminal("attach", NAME, "--write", command=command) as terminal:
+        peers = start(made, (PRODUCER, CONSUMER), stack)
+        with Terminal("attach", NAME, "--write") as terminal:
             terminal.wait_for("never-initialised")
             terminal.press("r")
             terminal.wait_for("Carry it out")
@@ -185,18 +149,18 @@ def test_repaired_by_key(gcc: Compiler, within: Within) -> None:
             exchange(peers, (PRODUCER, CONSUMER))
             terminal.press("q")
             assert terminal.wait() == 0
-        assert checked(within) == (0, set())
+        assert checked() == (0, set())
 
 
-def test_stopped_by_somebody_else_it_stays_stopped(gcc: Compiler, within: Within) -> None:
+def test_stopped_by_somebody_else_it_stays_stopped(gcc: Compiler) -> None:
     """A process that was stopped before is not continued; the others wake without it."""
     made = {name: build(gcc, name) for name in (PRODUCER, CONSUMER)}
     with contextlib.ExitStack() as stack:
         order = (PRODUCER, CONSUMER, CONSUMER)
-        peers = start(made, within, order, stack)
+        peers = start(made, order, stack)
         stopped = peers.pop()
         os.kill(stopped.pid, signal.SIGSTOP)
-        done = shmtui(within, "repair", NAME, "--yes")
+        done = run_shmtui("repair", NAME, "--yes")
         assert "items move again" in done.stdout, done.stdout
         exchange(peers, order[:2])
         assert letter(stopped.pid) == "T"
