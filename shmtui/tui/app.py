@@ -6,7 +6,6 @@ by ``q``, by a signal or with its terminal, each with the exit code that a shell
 
 import functools
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -16,7 +15,6 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from shmtui.i18n import _, speak_plainly
-from shmtui.sanitize import inert
 from shmtui.tui import tty
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.dialogs import Dialogs
@@ -38,8 +36,6 @@ if TYPE_CHECKING:
 
 BACKGROUND_HZ: Final = 2.0
 """How often a run is sampled while another segment is on the screen."""
-_TOAST_SECONDS: Final = 4.0
-"""For how long a message to the user stays."""
 
 
 class DashboardApp(App[int], inherit_bindings=False):
@@ -73,9 +69,9 @@ class DashboardApp(App[int], inherit_bindings=False):
             glyphs, refresh_hz, attachment, opener, has_lesson=lesson is not None
         )
         self.main = MainScreen(self.dashboard.view, lesson)
-        self._dialogs = Dialogs(self)
+        self.dialogs = Dialogs(self)
         self._worker_actions = WorkerActions(
-            self.dashboard, self.main, self._dialogs, self.refresh_now, self.tell
+            self.dashboard, self.main, self.dialogs, self.refresh_now
         )
         self._signals = tty.EndingSignals(self.leave)
         self._choice = choice
@@ -83,9 +79,6 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
         self._background_every = max(1, round(refresh_hz / BACKGROUND_HZ))
         self._audit_shown: object = None
-        self.last_message = ""
-        """The last message to the user."""
-        self._message_time = 0.0
         self._leaving = False
         self.set_class(glyphs.ascii_only, "-ascii-only")
         if glyphs.ascii_only:
@@ -115,7 +108,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._show()
         self.set_interval(1 / self.dashboard.view.refresh_hz, self.tick)
         if self.dashboard.attachment is None and self.dashboard.opener is not None:
-            self._choose_segment(self._choice)
+            self.action_attach(self._choice)
 
     def on_unmount(self) -> None:
         """Let go of signals and events."""
@@ -163,7 +156,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         """Draw the panels, and request the values that the ring has room for."""
         view = self.dashboard.view
         self.main.show(view, slow)
-        self._dialogs.show(view)
+        self.dialogs.show(view)
         self.dashboard.want_values(self.main.values_wanted())
 
     def _read_bytes(self) -> None:
@@ -173,10 +166,8 @@ class DashboardApp(App[int], inherit_bindings=False):
     def _show_new_audit(self) -> None:
         audit = self.dashboard.latest.audit
         if audit is not None and audit is not self._audit_shown and len(self.screen_stack) == 1:
-            self._dialogs.audit(audit, self.dashboard.view)
+            self.dialogs.audit(audit, self.dashboard.view)
         self._audit_shown = audit
-
-    # Keys that are off.
 
     async def run_action(
         self,
@@ -189,18 +180,9 @@ class DashboardApp(App[int], inherit_bindings=False):
             view = self.dashboard.view
             reason = why_off(action, view.read_only, view.missing)
             if reason is not None:
-                self.tell(reason)
+                self.dialogs.tell(reason, view)
                 return True
         return await super().run_action(action, default_namespace, namespaces)
-
-    def tell(self, text: str) -> None:
-        """Show a message to the user, unless it is shown already."""
-        said = inert(text, self.dashboard.view.glyphs.ascii_only)
-        now = time.monotonic()
-        if said == self.last_message and now - self._message_time < _TOAST_SECONDS:
-            return
-        self.last_message, self._message_time = said, now
-        self.notify(said, severity="warning", timeout=_TOAST_SECONDS, markup=False)
 
     # Actions of the keys.
 
@@ -211,19 +193,15 @@ class DashboardApp(App[int], inherit_bindings=False):
     def action_logs(self) -> None:
         """What the user's programs print."""
         if self.dashboard.supervisor is not None:
-            self._dialogs.logs(self.dashboard.supervisor, self.dashboard.view)
+            self.dialogs.logs(self.dashboard.supervisor, self.dashboard.view)
 
     # Other segments.
 
-    def action_attach(self) -> None:
-        """Choose another segment."""
-        self._choose_segment(None)
-
-    def _choose_segment(self, choice: tuple[str, tuple[str, ...]] | None) -> None:
+    def action_attach(self, choice: tuple[str, tuple[str, ...]] | None = None) -> None:
         """Open the list of segments, or that of the layouts that fit one of them."""
         if self.dashboard.opener is not None:
             view = self.dashboard.view
-            self._dialogs.segments(self.dashboard.opener, view, self._go_over, choice)
+            self.dialogs.segments(self.dashboard.opener, view, self._go_over, choice)
 
     def _go_over(self, attachment: "Attachment | None") -> None:
         """Go over to another segment, or end where there is none to stay with."""
@@ -274,13 +252,13 @@ class DashboardApp(App[int], inherit_bindings=False):
     def action_go_to(self) -> None:
         """Ask for an offset and go there."""
         if self.main.bytes is not None:
-            self._dialogs.offset(self.dashboard.view, self.main.bytes.go_to)
+            self.dialogs.offset(self.dashboard.view, self.main.bytes.go_to)
 
     def on_bytes_panel_layouts_wanted(self) -> None:
         """Choose how to read the bytes on show."""
         snapshot = self.dashboard.view.snapshot
         options = tuple(c.removeprefix("--layout ") for c in snapshot.layout.candidates)
-        self._choose_segment((snapshot.segment.name, options))
+        self.action_attach((snapshot.segment.name, options))
 
     def on_bytes_panel_moved(self) -> None:
         """Read what is in view now, in a frozen display too."""
@@ -289,17 +267,17 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def on_events_panel_opened(self, message: "EventsPanel.Opened") -> None:
         """A finding or an event in full."""
-        self._dialogs.detail(message.title, message.text, self.dashboard.view)
+        self.dialogs.detail(message.title, message.text, self.dashboard.view)
 
     def on_processes_panel_opened(self, message: "ProcessesPanel.Opened") -> None:
         """A process in full."""
-        self._dialogs.process(message.process, self.dashboard.view)
+        self.dialogs.process(message.process, self.dashboard.view)
 
     # Help, palette, end.
 
     def action_help(self) -> None:
         """All keys."""
-        self._dialogs.help(self.dashboard.view)
+        self.dialogs.help(self.dashboard.view)
 
     def action_leave(self, code: int) -> None:
         """Quit."""
@@ -308,15 +286,15 @@ class DashboardApp(App[int], inherit_bindings=False):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: what the keys do, from the same table, and what has no key."""
         del screen
-        for title, text, action in self._dialogs.commands(self.dashboard.view):
+        for title, text, action in self.dialogs.commands(self.dashboard.view):
             yield SystemCommand(title, text, functools.partial(self.run_action, action))
         yield SystemCommand(_("Theme"), _("Choose other colours"), self.action_change_theme)
         yield SystemCommand(_("Screenshot"), _("Save this screen as SVG"), self.deliver_screenshot)
 
     def action_command_palette(self) -> None:
         """The palette, which asks in the user's language."""
-        self._dialogs.palette(self.dashboard.view)
+        self.dialogs.palette(self.dashboard.view)
 
     def search_themes(self) -> None:
         """The themes, to choose one."""
-        self._dialogs.themes(self.dashboard.view)
+        self.dialogs.themes(self.dashboard.view)

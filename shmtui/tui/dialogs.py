@@ -1,13 +1,14 @@
-"""Opening the screens above the dashboard.
+"""The dialogs above the main screen, and short messages to the user.
 
-Each is imported when it first opens: the first frame does not wait for any of them.
+Each dialog is imported when it first opens: the first frame does not wait for any of them.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shmtui.i18n import _
+from shmtui.sanitize import inert
 from shmtui.snapshot import Audit, Process
 from shmtui.tui.keys import available
 from shmtui.tui.spans import line
@@ -26,12 +27,26 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - see above
 
+_MESSAGE_SECONDS: Final = 4.0
+
 
 class Dialogs:
-    """Opens screens for one app."""
+    """Opens dialogs and shows messages in one app."""
 
     def __init__(self, app: "App[int]") -> None:
         self._app = app
+        self.last_message = ""
+        """The last message to the user."""
+        self._message_time = 0.0
+
+    def tell(self, text: str, view: ViewModel) -> None:
+        """Show a message to the user for a moment, unless it is shown already."""
+        text = inert(text, view.glyphs.ascii_only)
+        now = time.monotonic()
+        if text == self.last_message and now - self._message_time < _MESSAGE_SECONDS:
+            return
+        self.last_message, self._message_time = text, now
+        self._app.notify(text, severity="warning", timeout=_MESSAGE_SECONDS, markup=False)
 
     def show(self, view: ViewModel) -> None:
         """Pass a view on to the screen on top, if it shows more than it was opened with."""

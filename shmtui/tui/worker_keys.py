@@ -28,15 +28,12 @@ class WorkerActions:
         main: "MainScreen",
         dialogs: "Dialogs",
         refresh: Callable[[], None],
-        tell: Callable[[str], None],
     ) -> None:
         self._dashboard = dashboard
         self._main = main
         self._dialogs = dialogs
         self._refresh = refresh
         """Samples and draws."""
-        self._tell = tell
-        """Shows a sentence to the user."""
         self._actions: dict[str, Callable[[WorkerCommands], None]] = {
             "add_producer": lambda _commands: self._add(Role.PRODUCER),
             "add_consumer": lambda _commands: self._add(Role.CONSUMER),
@@ -71,7 +68,7 @@ class WorkerActions:
 
     def _report(self, reason: Reason) -> None:
         if reason is not None:
-            self._tell(reason)
+            self._dialogs.tell(reason, self._dashboard.view)
         self._refresh()
 
     def _add(self, role: Role) -> None:
