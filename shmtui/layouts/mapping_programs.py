@@ -78,19 +78,19 @@ class Peers:
         if not self.narrow:
             return ()
         pid = self.narrow[0]
-        facts = {"pid": pid, "program": process_name(pid), "name": segment}
+        program = process_name(pid)
         if len(self.narrow) == len(self.maps):
             raise ShmtuiError(
                 _(
                     "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so no 64-bit "
                     "layout fits {name}; --raw shows the bytes"
-                ).format(**facts)
+                ).format(pid=pid, program=program, name=segment)
             )
         return (
             _(
                 "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so its fields lie "
                 "elsewhere; the layout shown is that of the 64-bit programs"
-            ).format(**facts),
+            ).format(pid=pid, program=program),
         )
 
 
