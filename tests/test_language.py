@@ -160,7 +160,7 @@ def test_the_dashboard_has_no_word_of_english(name: str, columns: int, rows: int
         assert english(terminal.text) == []
         for key, shown, closed_by in (
             ("?", "Acrescentar um produtor", "q"),
-            ("x", "enter comete", "q"),
+            ("x", "enter inicia", "q"),
             ("r", "nenhum problema", "q"),
             ("o", "esc fecha", "escape"),
             ("v", "esc fecha", "q"),
