@@ -1,7 +1,7 @@
 """Processes that this user may not read: which of them may take part, and what is assumed.
 
 A process whose maps are unreadable may map the segment. It counts where it could open the file
-for writing. Root always could; root's processes are assumed to take no part, unless the segment
+for writing and has shared memory in use: a login's (sd-pam) or an ssh-agent has none. Root always could; root's processes are assumed to take no part, unless the segment
 is root's own, and the assumption is named. So are the processes of users that may not write.
 """
 
@@ -31,6 +31,8 @@ class Unseen:
     """How many others are root's."""
     barred: int = 0
     """How many others belong to users that may not write to it."""
+    idle: int = 0
+    """How many could write to it, and have no shared memory in use."""
     unlisted_writers: bool = False
     """/proc does not list other users' processes, and other users could write to it."""
     unlisted: bool = False
@@ -57,6 +59,15 @@ class Unseen:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What is assumed of the others, in words."""
+        if not self.idle:
+            return self._of_others
+        text = _(
+            "processes that have no shared memory in use take no part ({count} cannot be read)"
+        )
+        return (*self._of_others, text.format(count=self.idle))
+
+    @property
+    def _of_others(self) -> tuple[str, ...]:
         count = self.root + self.barred
         if self.unlisted:
             return (
@@ -101,8 +112,11 @@ def classify(
     >>> found = classify([(5, of(0)), (6, of(1000)), (7, of(33))], FileAccess(1000, 1000, 0o600))
     >>> found.writers, found.root, found.barred
     ((6,), 1, 1)
+    >>> agent = Credentials(frozenset({1000}), frozenset(), uses_no_shared_memory=True)
+    >>> classify([(5, agent)], FileAccess(1000, 1000, 0o600)).may_take_part
+    False
     """
-    writers, root, barred = [], 0, 0
+    writers, root, barred, idle = [], 0, 0, 0
     for pid, process in processes:
         if process is None or (pid == INIT and process.is_root):
             continue
@@ -112,7 +126,10 @@ def classify(
             else:
                 root += 1
         elif file.writable_by(process):
-            writers.append(pid)
+            if process.uses_no_shared_memory:
+                idle += 1
+            else:
+                writers.append(pid)
         elif process.opens_any_file:
             root += 1
         else:
@@ -122,6 +139,7 @@ def classify(
         tuple(sorted(writers)),
         root,
         barred,
+        idle,
         unlisted_writers=unlisted and others_write,
         unlisted=unlisted,
     )

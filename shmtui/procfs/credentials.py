@@ -1,4 +1,6 @@
-"""Who a process runs as, and whether it could open a file for writing (proc_pid_status(5))."""
+"""Who a process runs as, whether it could open a file for writing, and whether it has shared memory
+in use (proc_pid_status(5), which everybody may read).
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,9 @@ class Credentials:
     """The same of its groups, and the supplementary ones."""
     opens_any_file: bool = False
     """It has CAP_DAC_OVERRIDE, or may take it."""
+    uses_no_shared_memory: bool = False
+    """No page of shared memory is in its page tables, and none is swapped out. A process that has
+    taken or waited for a semaphore of a segment has at least the page of that semaphore."""
 
     @property
     def is_root(self) -> bool:
@@ -54,8 +59,11 @@ class FileAccess:
 def parse_status(text: str) -> Credentials:
     r"""Read /proc/PID/status.
 
-    >>> parse_status("Uid:\t7 7 0 7\nGid:\t8 8 8 8\nGroups:\t9\nCapPrm:\t2\n")
-    Credentials(users=frozenset({0, 7}), groups=frozenset({8, 9}), opens_any_file=True)
+    >>> read = parse_status("Uid:\t7 7 0 7\nGid:\t8 8 8 8\nGroups:\t9\nCapPrm:\t2\n")
+    >>> sorted(read.users), sorted(read.groups), read.opens_any_file, read.uses_no_shared_memory
+    ([0, 7], [8, 9], True, False)
+    >>> parse_status("RssShmem:\t0 kB\nVmSwap:\t0 kB\n").uses_no_shared_memory
+    True
     """
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     numbers = {name: [int(n) for n in fields.get(name, "").split()] for name in _NUMBERS}
@@ -63,6 +71,8 @@ def parse_status(text: str) -> Credentials:
         frozenset(numbers["Uid"]),
         frozenset(numbers["Gid"] + numbers["Groups"]),
         bool(int(fields.get("CapPrm", "0"), 16) & _CAP_DAC_OVERRIDE),
+        # A zombie leader has neither line, and its threads may use any memory.
+        all(fields.get(name, "").split()[:1] == ["0"] for name in ("RssShmem", "VmSwap")),
     )
 
 

@@ -21,6 +21,7 @@ HIDES_ITSELF = """
 import ctypes, sys
 from shmtui.shm.segment import map_segment
 mapping = map_segment(sys.argv[1])
+first = mapping[0]
 prctl = ctypes.CDLL(None).prctl
 for dumpable in map(int, sys.stdin):
     prctl(4, dumpable, 0, 0, 0)
@@ -123,8 +124,9 @@ def test_credentials_are_read_though_the_process_is_hidden(peer: tuple[Peer, str
 
 USERS = st.sampled_from([0, 33, 1000, 1001])
 CREDENTIALS = st.builds(
-    Credentials, st.frozensets(USERS, min_size=1), st.frozensets(USERS, min_size=1), st.booleans()
-)
+    Credentials, st.frozensets(USERS, min_size=1), st.frozensets(USERS, min_size=1), st.booleans(),
+    st.booleans(),
+)  # fmt: skip
 FILES = st.builds(FileAccess, USERS, USERS, st.integers(0, 0o777))
 
 
@@ -134,13 +136,13 @@ def test_everybody_unreadable_counts_or_is_named(
 ) -> None:
     """None is forgotten: a process could write, or an assumption is made of it."""
     found = classify(processes, file)
-    assert len(found.writers) + found.root + found.barred == len(processes)
+    assert len(found.writers) + found.root + found.barred + found.idle == len(processes)
     assert found.may_take_part == bool(found.writers)
     assert bool(found.limits) == found.may_take_part
-    assert bool(found.assumptions) == bool(found.root or found.barred)
+    assert bool(found.assumptions) == bool(found.root or found.barred or found.idle)
     for pid, process in processes:
         owner = file.user in process.users and 0 not in process.users
-        assert not owner or pid in found.writers
+        assert not owner or process.uses_no_shared_memory or pid in found.writers
 
 
 def test_roots_processes_count_for_roots_segment() -> None:
