@@ -78,15 +78,17 @@ def ring_structs(
     path: Path,
     *,
     size: int | None = None,
+    shown: str = "",
     progress: Progress | None = None,
     roots: DebugRoots | None = None,
 ) -> tuple[Struct, ...]:
     """Structs of a program that hold a sync object at any depth, or whose ``sizeof`` is ``size``.
 
+    ``shown``: the path as the user knows it, for ``progress``.
     Of a large file only units that mention a sync type are read. ShmtuiError: see `read_structs`.
     """
     with debug_files.failures_told(path), ExitStack() as stack:
-        reading = _Reading(stack, path, roots or DebugRoots(), progress)
+        reading = _Reading(stack, path, roots or DebugRoots(), progress, shown)
         units = reading.units(set() if reading.small else SYNC_TYPES)
         found = []
         for entry in reading.entries(units):
@@ -151,9 +153,15 @@ class _Reading:
     """One file that is being read, with those that belong to it."""
 
     def __init__(
-        self, stack: ExitStack, path: Path, roots: DebugRoots, progress: Progress | None
+        self,
+        stack: ExitStack,
+        path: Path,
+        roots: DebugRoots,
+        progress: Progress | None,
+        shown: str = "",
     ) -> None:
         self.path, self.roots = path, roots
+        self._shown = shown or str(path)
         self._stack, self._progress = stack, progress
         self._started = time.monotonic()
         self.types = Types()
@@ -224,7 +232,7 @@ class _Reading:
         if self._progress is not None and time.monotonic() - self._started > _TOLD_AFTER:
             self._progress(
                 _("reading the debug information of {path} ({size} MB)").format(
-                    path=self.path, size=round(len(self.file.info) / 1e6)
+                    path=self._shown, size=round(len(self.file.info) / 1e6)
                 )
             )
             self._progress = None
@@ -312,15 +320,38 @@ def _mentioning(section: Section, names: Collection[str]) -> Iterator[Unit]:
         return
     raw = [_short(name).encode() + b"\0" for name in names]
     places = [at for name in raw for at in _all_of(file.strings, name)]
-    needles = raw + [at.to_bytes(4, "little") for at in places]
+    references = [at.to_bytes(4, "little") for at in places]
     indexed = _indexed_ranges(file, places)
     for unit in section.units():
-        if any(section.data.find(needle, unit.first, unit.end) >= 0 for needle in needles):
+        if any(section.data.find(name, unit.first, unit.end) >= 0 for name in raw) or any(
+            _names_a_type(unit, reference) for reference in references
+        ):
             yield unit
         elif indexed is not None:
             base = section._strings_of(unit)
             if file.split or any(base <= at for at in indexed):
                 yield unit
+
+
+def _names_a_type(unit: Unit, reference: bytes) -> bool:
+    """Whether ``reference``, to a string, is the name of a type in the unit.
+
+    A reference of four bytes, such as 0x120, also stands by chance in many units that mention no
+    such name. So the abbreviation code in front of it has to be that of a type.
+    """
+    data = unit.section.data
+    at = data.find(reference, unit.first, unit.end)
+    if at < 0:
+        return False
+    starts = unit.type_starts()
+    if starts is None:
+        return True
+    while at >= 0:
+        for code, between in starts:
+            if data[at - between - len(code) : at - between] == code:
+                return True
+        at = data.find(reference, at + 1, unit.end)
+    return False
 
 
 def _indexed_ranges(file: DebugFile, places: list[int]) -> list[int] | None:

@@ -68,6 +68,11 @@ _BLOCKS: Final = {"block1": 1, "block2": 2, "block4": 4, "block": 0, "exprloc": 
 _STRING_INDEXES: Final = frozenset(("strx", "strx1", "strx2", "strx3", "strx4", "GNU_str_index"))
 
 
+_TYPE_TAGS: Final = frozenset(
+    ("typedef", "structure_type", "class_type", "union_type", "base_type")
+)
+
+
 class DamagedError(Exception):
     """The debug information contradicts itself, or ends too soon."""
 
@@ -146,6 +151,38 @@ class Unit:
             self.section.file.budget.spend(_ABBREVIATION_COST * len(codes))
             self._plans = {code: _plan(declared, self) for code, declared in codes.items()}
         return self._plans
+
+    def type_starts(self) -> tuple[tuple[bytes, int], ...] | None:
+        """How an entry of a type begins: its abbreviation code, and bytes from there to its name.
+
+        None: in some entry the name has no fixed place.
+        """
+        found = []
+        for code, plan in self.plans().items():
+            if plan.tag not in _TYPE_TAGS:
+                continue
+            between = 0
+            for step in plan.steps:
+                if step.name == "name":
+                    found.append((_leb128(code), between))
+                    break
+                if step.width is None:
+                    return None
+                between += step.width
+        return tuple(found)
+
+
+def _leb128(number: int) -> bytes:
+    """The number as an abbreviation code is written.
+
+    >>> list(_leb128(5)), list(_leb128(300))
+    ([5], [172, 2])
+    """
+    out = bytearray()
+    while number > 0x7F:
+        out.append((number & 0x7F) | 0x80)
+        number >>= 7
+    return bytes([*out, number])
 
 
 @dataclass(slots=True)

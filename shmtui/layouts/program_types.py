@@ -102,7 +102,9 @@ def _read(program: ProgramFile, size: int, options: LayoutOptions) -> "tuple[Str
     if not debug_info.debug_bytes(path):
         return ()
     try:
-        return debug_info.ring_structs(path, size=size, progress=options.progress)
+        return debug_info.ring_structs(
+            path, size=size, shown=program.shown, progress=options.progress
+        )
     except ShmtuiError:
         return ()
 
