@@ -1,5 +1,6 @@
 """The processes of one buffer: workers from their records, all others from /proc."""
 
+import os
 from collections.abc import Iterable
 
 from shmtui.i18n import _
@@ -24,6 +25,7 @@ from shmtui.shm.layout import Layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import Role, SemaphoreRole, step_name, waited_semaphore
 from shmtui.shm.segment import SHM_DIR, FileIdentity
+from shmtui.shm.segment_reader import user_name
 from shmtui.snapshot import Origin, Process, ProcessState, SlotValue
 
 
@@ -65,10 +67,14 @@ class ProcessTable:
     def _wait_limit(self, pid: int) -> str:
         tracked = self._tracked.get(pid)
         user = tracked.user if tracked is not None else ""
-        return _(
-            "what PID {pid} waits on is hidden: run shmtui as {user} or as root, or lower "
-            "/proc/sys/kernel/yama/ptrace_scope"
-        ).format(pid=pid, user=user or _("its user"))
+        if user == user_name(os.geteuid()):
+            return _(
+                "what PID {pid} waits on is hidden: run shmtui as root, or lower "
+                "/proc/sys/kernel/yama/ptrace_scope"
+            ).format(pid=pid)
+        return _("what PID {pid} waits on is hidden: run shmtui as {user} or as root").format(
+            pid=pid, user=user or _("its user")
+        )
 
     @property
     def foreign(self) -> int:
