@@ -1,4 +1,4 @@
-"""Somebody who is not root: all there is on one's own programs, and beside others what is lacking."""
+"""A user who is not root: all there is on the own programs, and what is lacking beside others'."""
 
 import contextlib
 import json
@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 import shmtui
+from shmtui.procfs.futex import sleeps_on_futex
 from shmtui.shm.segment import segment_path, unlink_segment
 from tests.compiling import Compiler, require
 from tests.peers import build
@@ -30,10 +31,10 @@ SLOTS: Final = ("--slots", "5")
 class Somebody:
     """Runs programs as a user who may do little."""
 
-    def __init__(self) -> None:
+    def __init__(self, user: int = NOBODY) -> None:
         if os.geteuid():
             pytest.skip("only root can become somebody else")
-        self._as = (require("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        self._as = (require("setpriv"), f"--reuid={user}", f"--regid={user}", "--clear-groups")
         self.env = {"PYTHONPATH": str(REPOSITORY), "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def command(self, *command: str) -> tuple[str, ...]:
@@ -140,3 +141,38 @@ def test_beside_the_programs_of_others(somebody: Somebody, produtor: Path, name:
             terminal.wait_for("as root")
             terminal.press("q")
             assert terminal.wait() == 0
+
+
+def test_a_repair_of_ones_own_programs(somebody: Somebody, produtor: Path, name: str) -> None:
+    """Root's processes cannot be read: the plan names that, and is carried out."""
+    path = Path(segment_path(name))
+    with running(produtor, *somebody.command()) as process:
+        poll(lambda: path.exists() and path.stat().st_size, "its segment")
+        poll(lambda: sleeps_on_futex(process.pid), "it hangs")
+        done = somebody.shmtui("repair", name, *SLOTS, "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "assumed: root's processes" in done.stdout
+        assert "What it rests on (likely)" in done.stdout
+        assert "items move again" in done.stdout
+        poll(lambda: path.read_bytes()[:4] != path.read_bytes()[4:8], "it produces")
+
+
+@pytest.mark.parametrize("owner", [0, NOBODY])
+def test_a_repair_beside_a_program_of_another_user(
+    somebody: Somebody, produtor: Path, name: str, owner: int
+) -> None:
+    """It may be written by all, and another user's program waits in it: refused with the command
+    that shows it. No byte has changed.
+    """
+    path = Path(segment_path(name))
+    others = () if owner == 0 else Somebody(NOBODY - 1).command()
+    with running(produtor, *(somebody.command() if owner else ())) as first:
+        poll(lambda: path.exists() and path.stat().st_size, "its segment")
+        path.chmod(0o666)
+        with running(produtor, *others) as second:
+            poll(lambda: sleeps_on_futex(first.pid) and sleeps_on_futex(second.pid), "both hang")
+            before = path.read_bytes()
+            done = somebody.shmtui("repair", name, *SLOTS, "--yes")
+            assert done.returncode == 2, done.stdout + done.stderr
+            assert f"to settle it: sudo shmtui repair {name}" in done.stdout
+            assert path.read_bytes() == before

@@ -1,7 +1,6 @@
 """Removing segments: what a dead shmtui left behind, and what the user names.
 
-Both ask first whether a live process maps the file; a segment in use is nobody's
-litter.
+Never removes a segment that a live process maps, unless the user forces it.
 """
 
 import contextlib
@@ -27,9 +26,9 @@ from shmtui.shm.segment import (
 )
 
 UNREADY_SECONDS: Final = 10.0
-"""A control block whose creator has not finished it for this long never will be finished."""
+"""After this time a control block that is not finished never will be: its creator is dead."""
 LINGER_SECONDS: Final = 2.0
-"""How long the workers of a dead shmtui may take to follow it."""
+"""How long the workers of a dead shmtui may take to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Leftover:
 
 
 def sweep() -> Iterator[Leftover]:
-    """Remove what dead shmtuis of this user left and nobody maps; yields each as it goes."""
+    """Remove what dead shmtuis of this user left and no process maps; yields each that is removed."""
     with os.scandir(SHM_DIR) as entries:
         names = ["/" + entry.name for entry in entries if entry.name.endswith(SUFFIX)]
     for control in names:
@@ -75,7 +74,7 @@ def _sweep_one(control: str) -> Leftover | None:
 
 
 def _unready(start: bytes) -> bool:
-    """Whether a header was made by us and its version never written."""
+    """Whether shmtui began to write a control block and never wrote its version."""
     return start == bytes(16) or (start[:8] == b"shmtui-c" and start[8:16] == bytes(8))
 
 
@@ -85,7 +84,7 @@ def _remove_if_unused(control: str, identity: FileIdentity) -> None:
 
 
 def _deserted(header: ControlHeader, control: FileIdentity) -> bool:
-    """Whether nobody maps the buffer; its orphaned workers get a moment to end."""
+    """Whether no process maps the buffer. Its workers get `LINGER_SECONDS` to end."""
     deadline = time.monotonic() + LINGER_SECONDS
     while mapped_by(control):
         if time.monotonic() > deadline:
@@ -96,7 +95,7 @@ def _deserted(header: ControlHeader, control: FileIdentity) -> bool:
 
 
 def drop_dead_control(name: str) -> None:
-    """Remove the control block of a shmtui that is gone, so that another can take its place."""
+    """Remove the control block of a shmtui that is gone, so that this one can make its own."""
     header = read_header(name)
     if header is None or alive(header.creator_pid, header.creator_start):
         return

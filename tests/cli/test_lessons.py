@@ -10,7 +10,8 @@ import pytest
 from shmtui.lessons.lesson import Lesson
 from shmtui.lessons.lesson_texts import LESSONS
 from shmtui.lessons.workspace import PREFIX
-from shmtui.shm.segment import SHM_DIR
+from shmtui.procfs.maps import mapped_by
+from shmtui.shm.segment import SHM_DIR, FileIdentity
 from tests.cli.test_help import completions
 from tests.program import run_shmtui, worker_records
 from tests.terminal import Terminal
@@ -162,3 +163,34 @@ def test_the_list_and_a_lesson_that_there_is_none_of() -> None:
 def test_names_of_lessons_complete() -> None:
     """As commands and segments do."""
     assert completions("lab", "s") == {"swapped-waits", "starvation"}
+
+
+def test_a_killed_lesson_is_swept_by_the_next(tmp_path: Path) -> None:
+    """SIGKILL leaves its segment, control block and folder; they go as the next lesson starts."""
+    env = {"TMPDIR": str(tmp_path)}
+    with Terminal("lab", "hang", env=env) as seen:
+        seen.wait_for("Both programs are blocked")
+        own = f"{PREFIX}{seen.process.pid}"
+        poll(lambda: sorted(left_of(own)) == [own, f"{own}.shmtui"], "segment and control block")
+        seen.process.kill()
+        seen.process.wait()
+    assert left_of(own)
+    assert len(list(tmp_path.iterdir())) == 1
+    poll(lambda: not mapped_by(identity(own)), "its programs have ended")
+    with Terminal("lab", "hang", env=env) as seen:
+        seen.wait_for("Both programs are blocked")
+        assert left_of(own) == []
+        assert len(list(tmp_path.iterdir())) == 1
+        seen.press("q")
+        assert seen.wait() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def left_of(segment: str) -> list[str]:
+    """What is in /dev/shm of a lesson's."""
+    return [entry for entry in os.listdir(SHM_DIR) if entry.startswith(segment)]
+
+
+def identity(segment: str) -> FileIdentity:
+    """The file of a lesson's segment."""
+    return FileIdentity.of(Path(SHM_DIR, segment).stat())
