@@ -181,7 +181,7 @@ class Repairer:
             return refusal
         # All of /proc is searched again: a process may have come meanwhile.
         snapshot = sampler.sample(thorough=True)
-        if stopper.misses_somebody(snapshot):
+        if stopper.misses_a_participant(snapshot):
             return Refusal(_("another process came meanwhile"), _("try again"), transient=True)
         positions = self._positions(sampler, snapshot)
         if _words(before) == _words(snapshot):

@@ -94,7 +94,7 @@ class ProcessStopper:
     def wait_until_stopped(self) -> bool:
         """Wait until every thread has stopped; False where one still runs after `STOP_SECONDS`.
 
-        It may be one that was stopped before, and that somebody else has continued since.
+        It may be one that was stopped before, and that another process has continued since.
         """
         end = time.monotonic() + STOP_SECONDS
         while not all(stopped(pid) for pid in (*self._stopped, *self._stopped_before)):
@@ -103,7 +103,7 @@ class ProcessStopper:
             time.sleep(0.001)
         return True
 
-    def misses_somebody(self, snapshot: Snapshot) -> bool:
+    def misses_a_participant(self, snapshot: Snapshot) -> bool:
         """Whether a process takes part that is not stopped."""
         known = self._stopped.keys() | self._stopped_before
         return any(p.pid not in known for p in participants(snapshot.processes))

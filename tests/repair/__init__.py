@@ -1,1 +1,1 @@
-"""Repairs: what is broken on real processes is found, mended, and moves again."""
+"""Repairs of real processes: the fault is found and repaired, and items move again."""

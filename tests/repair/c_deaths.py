@@ -32,7 +32,7 @@ from shmtui.snapshot import Certainty, Snapshot
 from shmtui.workers.supervisor import Supervisor
 from tests.compiling import Compiler
 from tests.peers import HERE
-from tests.repair.deaths import EXPECTED, QUIET_SECONDS, RATE, ROLES, Outcome, mend, moves, table
+from tests.repair.deaths import EXPECTED, QUIET_SECONDS, RATE, ROLES, Outcome, moves, repair, table
 from tests.waiting import PATIENCE, poll
 
 PACE_US: Final = 20_000
@@ -202,7 +202,7 @@ class CCrew:
                 note = "" if named else "; ".join((finding.claim, *finding.evidence))
         codes = tuple(f.code for f in snapshot.health.findings)
         repairer = Repairer(self.name, self._options)
-        repaired, healthy, said = mend(repairer, expected, self.sampler.sample)
+        repaired, healthy, said = repair(repairer, expected, self.sampler.sample)
         self.go_on(held)
         moved = moves(self.moved)
         balanced = self.balanced()

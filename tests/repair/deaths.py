@@ -1,7 +1,7 @@
 """Deaths by SIGKILL at every step of the protocol: ``python -m tests.repair.deaths --help``.
 
 One crew works on; each time one of it dies, is found, the buffer is repaired, another takes its
-place, and all items are accounted for. What came of it is counted in a table.
+place, and all items are accounted for. A table counts the outcomes.
 """
 
 import argparse
@@ -191,7 +191,7 @@ class Crew:
                 if not named:
                     note = "; ".join((finding.claim, *finding.evidence))
                 certain = finding.certainty is Certainty.CERTAIN
-        repaired, healthy, said = mend(Repairer(self.buffer.name), expected, self.source.sample)
+        repaired, healthy, said = repair(Repairer(self.buffer.name), expected, self.source.sample)
         self.replace(role)
         moved = moves(self.moved)
         balanced = self.audit()
@@ -230,7 +230,7 @@ class Crew:
                         control.retire(record)
 
 
-def mend(
+def repair(
     repairer: Repairer, expected: str | None, look: Callable[[], Snapshot]
 ) -> tuple[bool, bool, str]:
     """Repair what a death left. Whether it came as it has to, whether nothing is found any more,

@@ -119,7 +119,7 @@ Crowd = list[tuple[Role, bool, bool]]
 
 @given(st.lists(st.tuples(st.sampled_from([P, C]), st.booleans(), st.booleans()), max_size=8))
 def test_what_is_held_together_is_always_right(crowd: Crowd) -> None:
-    """Whoever of the same side sleeps where: the permits in hand are those of the truth."""
+    """Processes of one side may be confused; the permits in hand are those of the truth."""
     truth, positions = [], []
     for pid, (role, on_mutex, readable) in enumerate(crowd):
         at = ON_MUTEX if on_mutex else OWN[role]

@@ -91,7 +91,7 @@ def test_one_that_was_stopped_before_stays_stopped(guard: ResumeGuard) -> None:
 def test_one_that_somebody_continues_meanwhile_is_noticed(
     guard: ResumeGuard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing stands still then, whoever had stopped it."""
+    """It does not stand still then, whether it was stopped here or before."""
     monkeypatch.setattr("shmtui.repair.stop_processes.STOP_SECONDS", 0.05)
     with sleeper() as pid, sleeper() as other:
         os.kill(other, signal.SIGSTOP)
