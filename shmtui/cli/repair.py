@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 def command(name: str, yes: bool, **layout: Any) -> int:
     """Show what it takes to get a stuck segment going again; with --yes, do it.
 
-    The plan says what is wrong, which words change from what to what, who is nudged, and
-    what it rests on. Nothing is changed without --yes, and nothing where the state can be
-    read in two ways. Exit 0: healthy; 1: something is still wrong; 2: refused.
+    The plan says what is wrong, which words change from what to what, which processes
+    are interrupted so that they wake, and what it rests on. Nothing is changed without
+    --yes, and nothing where the state can be read in two ways. Exit 0: healthy; 1:
+    something is still wrong; 2: refused.
 
     \b
     Examples:
@@ -51,7 +52,7 @@ def repair(name: str, options: "LayoutOptions", folder: str, *, yes: bool) -> in
     if not yes:
         click.echo(_("nothing was changed: add --yes to carry it out"))
         return ExitCode.FINDINGS
-    # While others are stopped, an end in the middle would leave them so.
+    # A signal in the middle waits until every stopped process is continued.
     note_signals()
     done = repairer.carry_out(found)
     if isinstance(done, Refusal):

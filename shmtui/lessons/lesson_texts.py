@@ -26,8 +26,8 @@ LESSONS: Final = (
             Press(("l",), N_("what they print; tab: the other; q closes")),
         ),
         N_(
-            "Initialisation. Whoever makes a shared object sets it up once, before anybody uses "
-            "it: sem_init(&s, 1, value). The 1 shares it between processes; the value is 1 for "
+            "Initialisation. The program that makes a shared object sets it up once, before any "
+            "other uses it: sem_init(&s, 1, value). The 1 shares it between processes; the value is 1 for "
             "mutex, N for empty, 0 for full."
         ),
         Scene(producers=0, consumers=0, programs=True),

@@ -192,7 +192,7 @@ class Repairer:
         if isinstance(plan, Plan):
             if not stopper.wait_until_stopped():
                 return Refusal(
-                    _("a stopped process was continued by somebody else"),
+                    _("another process continued one that was stopped"),
                     _("try again"),
                     transient=True,
                 )
