@@ -167,7 +167,8 @@ def _command(libc: Libc, *, cpp: bool, given: str | None) -> tuple[list[str], Li
     """The compiler's command, and the C library that it compiles for."""
     own = running_libc()
     if given:
-        return _found(given), own
+        words = _found(given)
+        return words, Libc.MUSL if "musl" in Path(words[0]).name else own
     if libc is not own:
         for name in _CROSS[libc]["c++" if cpp else "c"]:
             if shutil.which(name):
