@@ -67,6 +67,15 @@ def somebody() -> Somebody:
     return user
 
 
+@pytest.fixture
+def starting(somebody: Somebody) -> Somebody:
+    """Nobody, if that user's processes may start this Python as well: a repair starts a guard."""
+    tried = somebody.command("/bin/sh", "-c", 'test -x "$0"', sys.executable)
+    if subprocess.run(tried, env=os.environ | somebody.env, check=False).returncode:
+        pytest.skip("another user's processes cannot start this Python")
+    return somebody
+
+
 @contextlib.contextmanager
 def running(program: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """A copy of a program that everybody may run, as ``command`` starts it."""
@@ -143,13 +152,13 @@ def test_beside_the_programs_of_others(somebody: Somebody, produtor: Path, name:
             assert terminal.wait() == 0
 
 
-def test_a_repair_of_ones_own_programs(somebody: Somebody, produtor: Path, name: str) -> None:
+def test_a_repair_of_ones_own_programs(starting: Somebody, produtor: Path, name: str) -> None:
     """Root's processes cannot be read: the plan names that, and is carried out."""
     path = Path(segment_path(name))
-    with running(produtor, *somebody.command()) as process:
+    with running(produtor, *starting.command()) as process:
         poll(lambda: path.exists() and path.stat().st_size, "its segment")
         poll(lambda: sleeps_on_futex(process.pid), "it hangs")
-        done = somebody.shmtui("repair", name, *SLOTS, "--yes")
+        done = starting.shmtui("repair", name, *SLOTS, "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "assumed: root's processes" in done.stdout
         assert "What it rests on (likely)" in done.stdout
