@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shmtui.cli.parameters import Hertz, Rate, SegmentName, layout_options, open_options
+from shmtui.cli.parameters import Rate, SegmentName, dashboard_options, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import MissingSegmentError
 from shmtui.i18n import _
@@ -31,14 +31,7 @@ WAIT_SECONDS: Final = 0.1
 @click.option(
     "--consume-rate", type=Rate(), default="0.5", show_default=True, help="Of consumers added."
 )
-@click.option(
-    "--refresh",
-    type=Hertz(),
-    default="10",
-    show_default=True,
-    help="Frames per second.",
-)
-@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@dashboard_options
 @layout_options
 def command(name: str | None, refresh: float, **given: Any) -> int:
     """Open the dashboard on a segment that exists, without touching it.

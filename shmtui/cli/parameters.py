@@ -286,6 +286,20 @@ pid_option = click.option(
 )  # fmt: skip
 
 
+_DASHBOARD_OPTIONS = (
+    click.option("--refresh", type=Hertz(), default="10", show_default=True,
+                 help="Frames per second of the dashboard."),
+    click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
+)  # fmt: skip
+
+
+def dashboard_options(command: Command) -> Command:
+    """Give ``command`` the options of the dashboard."""
+    for option in reversed(_DASHBOARD_OPTIONS):
+        command = option(command)
+    return command
+
+
 def layout_options(command: Command) -> Command:
     """Give ``command`` the options that say what the bytes of a segment mean."""
     for option in reversed((*_LAYOUT_OPTIONS, pid_option)):

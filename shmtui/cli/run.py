@@ -8,11 +8,11 @@ import click
 
 from shmtui.cli.parameters import (
     FaultOption,
-    Hertz,
     Mode,
     Rate,
     Seconds,
     SegmentName,
+    dashboard_options,
     split_command,
 )
 from shmtui.cli.translation import TranslatedCommand
@@ -93,14 +93,7 @@ DEFAULT_NAME = "/shm_buffer"
 @click.option(
     "--json", "as_json", is_flag=True, help="With --headless: the summary as one JSON object."
 )
-@click.option(
-    "--refresh",
-    type=Hertz(),
-    default="10",
-    show_default=True,
-    help="Frames per second of the dashboard.",
-)
-@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@dashboard_options
 def command(**options: Any) -> int:
     """Make a bounded buffer, run producers and consumers over it, and show them.
 
