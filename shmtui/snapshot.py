@@ -191,6 +191,8 @@ class Process:
     """Seconds since it began to wait."""
     waits: tuple[SemaphoreRole, ...] = ()
     """The semaphores that its threads are blocked on, one entry a blocked thread."""
+    timed_waits: tuple[SemaphoreRole, ...] = ()
+    """Those of ``waits`` that have a timeout, as sem_timedwait has: the threads go on by themselves."""
     wakeable: bool | None = None
     """False: it sleeps on a process-private futex; None: it is not blocked, or unknown."""
     target_rate: float | None = None

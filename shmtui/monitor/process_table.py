@@ -264,6 +264,7 @@ class ProcessTable:
             blocked_on=blocked_on,
             blocked_for=(now_ns - tracked.blocked_since_ns) / 1e9 if blocked else None,
             waits=tuple(role for role, _wait in waits),
+            timed_waits=tuple(role for role, wait in waits if wait.timed),
             wakeable=None if not waits else not any(wait.private for _role, wait in waits),
             libc=tracked.libc,
             cpu=tracked.cpu,

@@ -41,6 +41,8 @@ class FutexWait:
     """Byte offset of the word in the segment."""
     private: bool
     """True: the kernel looks for it in this process only, so no other process can wake it."""
+    timed: bool = False
+    """True: it has a timeout, as sem_timedwait has: the thread goes on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class SystemCall:
     """Its first argument: a futex's address."""
     operation: int
     """Its second argument: a futex's operation."""
+    timeout: int = 0
+    """Its fourth argument: the address of a futex wait's timeout, 0 where it has none."""
 
     @property
     def is_futex(self) -> bool:
@@ -68,7 +72,7 @@ def parse_syscall(raw: bytes) -> SystemCall | None:
     """Read a /proc/PID/syscall line; None where the thread is in no system call.
 
     >>> parse_syscall(b"98 0x7f40 0x189 0x0 0x0 0x0 0xffffffff 0x7ffe 0x7f")
-    SystemCall(number=98, address=32576, operation=393)
+    SystemCall(number=98, address=32576, operation=393, timeout=0)
     >>> parse_syscall(b"running"), parse_syscall(b"-1 0x7ffe 0x7f")
     (None, None)
     """
@@ -76,7 +80,8 @@ def parse_syscall(raw: bytes) -> SystemCall | None:
     if len(fields) < 3 or not fields[0].isdigit():
         return None
     try:
-        return SystemCall(int(fields[0]), int(fields[1], 16), int(fields[2], 16))
+        number, address, operation = int(fields[0]), int(fields[1], 16), int(fields[2], 16)
+        return SystemCall(number, address, operation, int(fields[4], 16) if len(fields) > 4 else 0)
     except ValueError:
         return None
 
@@ -86,14 +91,15 @@ def wait_in(call: SystemCall | None, maps: tuple[Mapping, ...], tid: int) -> Fut
 
     >>> maps = (Mapping(0x7f00, 0x8000, 0),)
     >>> wait_in(SystemCall(_FUTEX or 0, 0x7f40, 0x189), maps, 9)
-    FutexWait(tid=9, offset=64, private=True)
+    FutexWait(tid=9, offset=64, private=True, timed=False)
     """
     if call is None or not call.waits:
         return None
     for mapping in maps:
         offset = mapping.offset_of(call.address)
         if offset is not None:
-            return FutexWait(tid, offset, bool(call.operation & _PRIVATE))
+            private = bool(call.operation & _PRIVATE)
+            return FutexWait(tid, offset, private, timed=bool(call.timeout))
     return None
 
 
