@@ -330,6 +330,10 @@ class Health:
 
     status: Status = Status.UNKNOWN
     findings: tuple[Finding, ...] = ()
+    judged: tuple[str, ...] = ()
+    """What was seen to be right, where there are no findings."""
+    undecided: tuple[str, ...] = ()
+    """Why it is unknown whether there is anything wrong, and what would settle it."""
 
 
 @dataclass(frozen=True, slots=True)

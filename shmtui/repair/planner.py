@@ -33,6 +33,8 @@ COVERED: Final = frozenset(
         "process-private",
         "dead-holder",
         "lost-permit",
+        "extra-permits",
+        "late-init",
         "mutex-overflow",
         "ghost-waiter",
     }

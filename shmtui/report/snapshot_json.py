@@ -5,9 +5,11 @@
 
 import json
 import math
+import platform
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from shmtui import __version__
 from shmtui.shm.faults import fault_name
 from shmtui.shm.value import value_json
 from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot
@@ -24,6 +26,8 @@ def snapshot_json(snapshot: Snapshot) -> Json:
     return {
         "schema": SCHEMA,
         "time": rfc3339(snapshot.time),
+        "host": platform.node(),
+        "version": __version__,
         "segment": _segment(snapshot.segment),
         "layout": {
             "source": layout.source,
@@ -66,6 +70,8 @@ def snapshot_json(snapshot: Snapshot) -> Json:
         "health": {
             "status": snapshot.health.status,
             "findings": [_finding(f) for f in snapshot.health.findings],
+            "judged": [text(said) for said in snapshot.health.judged],
+            "undecided": [text(said) for said in snapshot.health.undecided],
         },
         "assumptions": [text(said) for said in snapshot.assumptions],
         "limits": [text(limit) for limit in snapshot.limits],
@@ -161,13 +167,13 @@ def entry_json(entry: "Entry") -> Json:
     }
 
 
-def rfc3339(seconds: float) -> str:
-    """The time in UTC, to the microsecond.
+def rfc3339(seconds: float, to: str = "microseconds") -> str:
+    """The time in UTC, to the microsecond or to the second.
 
-    >>> rfc3339(0.5)
-    '1970-01-01T00:00:00.500000Z'
+    >>> rfc3339(0.5), rfc3339(0.5, "seconds")
+    ('1970-01-01T00:00:00.500000Z', '1970-01-01T00:00:00Z')
     """
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=to)[:-6] + "Z"
 
 
 def text(raw: str) -> str:

@@ -1,11 +1,14 @@
 """The snapshot as lines of text for ``stat``, and the summary of a headless run. Pure."""
 
 import math
+import platform
 from collections.abc import Iterator
 
+from shmtui import __version__
 from shmtui.diagnosis.audit import balance_text
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import source_words
+from shmtui.report.snapshot_json import rfc3339
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import format_rate
 from shmtui.shm.value import value_text
@@ -48,10 +51,43 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     yield labelled(_("health")) + word(snapshot.health.status)
     for finding in snapshot.health.findings:
         yield from finding_lines(finding)
+    yield from _sight_lines(snapshot)
+
+
+def _sight_lines(snapshot: Snapshot) -> Iterator[str]:
+    """What is assumed of processes that cannot be read, and what is hidden."""
     for assumption in snapshot.assumptions:
         yield labelled(_("assumed")) + inert(assumption)
     for limit in snapshot.limits:
         yield labelled(_("hidden")) + inert(limit)
+
+
+def check_lines(snapshot: Snapshot, seconds: float) -> Iterator[str]:
+    """The findings, or what was judged and what is undecided, with all that a ticket needs."""
+    health = snapshot.health
+    yield heading(snapshot)
+    yield labelled(_("looked at")) + _(
+        "{time} for {seconds:g} s on {host} by shmtui {version}"
+    ).format(
+        time=rfc3339(snapshot.time, "seconds"),
+        seconds=seconds,
+        host=inert(platform.node()),
+        version=__version__,
+    )
+    for assumption in snapshot.layout.assumptions:
+        yield labelled(_("layout")) + inert(assumption)
+    for finding in health.findings:
+        yield from finding_lines(finding)
+    for reason in health.undecided:
+        yield "  " + _("undecided: {reason}").format(reason=inert(reason))
+    if not health.findings and not health.undecided:
+        yield "  " + _("{status}: no findings in {seconds:g} s").format(
+            status=word(health.status), seconds=seconds
+        )
+    if not health.findings:
+        for fact in health.judged:
+            yield f"{'':14}· {inert(fact)}"
+    yield from _sight_lines(snapshot)
 
 
 def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:

@@ -39,7 +39,8 @@ class _Held:
     """A mutex at 0 while nothing moves, and what every process waits on."""
 
     history: History
-    deficit: int
+    deficit: int | None
+    """Permits that are neither in empty nor in full; None where the ring has no such semaphores."""
     waiting: tuple[Process, ...]
     """Asleep on mutex."""
     threads: int
@@ -52,7 +53,7 @@ class _Held:
 def held_mutex(history: History) -> Iterator[Finding]:
     """Mutex is 0 and stays 0: its holder died, waits for a permit, or keeps it."""
     now, unmoved, deficit = history.now, history.unmoved_ns(), deficit_of(history.now)
-    if history.value(MUTEX) != 0 or unmoved < SETTLED_NS or deficit is None or uninitialised(now):
+    if history.value(MUTEX) != 0 or unmoved < SETTLED_NS or uninitialised(now):
         return
     processes = living(now)
     waiting = tuple(p for p in processes if MUTEX in p.waits)
@@ -76,9 +77,9 @@ def held_mutex(history: History) -> Iterator[Finding]:
         recorded = [p for p in holders if p.origin is Origin.WORKER and p.step in HOLDS_MUTEX]
         if unmoved >= (KEPT_NS if recorded else STALLED_NS) and waiting:
             yield _kept(held, holders, recorded)
-    elif behind and waiting and deficit <= threads:
+    elif behind and waiting and deficit is not None and deficit <= threads:
         yield _inferred_wrong_order(held)
-    else:
+    elif waiting or deficit is not None:
         yield _without_holder(held)
 
 
@@ -153,8 +154,9 @@ def _without_holder(held: _Held) -> Finding:
     """No live process can post mutex."""
     history = held.history
     # A process that dies inside has taken a permit; one that only left out the post has not.
-    dead = died_last(history, HOLDS_MUTEX) if held.deficit > held.threads else None
-    gone = vanished(history) if held.deficit > held.threads else []
+    inside = held.deficit is None or held.deficit > held.threads
+    dead = died_last(history, HOLDS_MUTEX) if inside else None
+    gone = vanished(history) if inside else []
     facts = (
         *held.facts,
         _("no live process can hold mutex: it is known where each one waits"),
