@@ -4,23 +4,18 @@ They come from debug information (:mod:`shmtui.layouts.debug_info`), be it a pro
 that of a header which :mod:`shmtui.layouts.compiler` compiled.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from shmtui.shm.item_shape import Shape
+from shmtui.shm.sync_object import SYNC_SIZES, SyncKind, SyncMember
 
-SYNC_TYPES: Final = frozenset(
-    {
-        "sem_t",
-        "pthread_mutex_t",
-        "pthread_cond_t",
-        "pthread_rwlock_t",
-        "pthread_barrier_t",
-        "pthread_spinlock_t",
-    }
-)
+SYNC_TYPES: Final = frozenset(kind.value for kind in SyncKind)
 """POSIX types that processes wait on. A C++ or Rust wrapper of one counts as the one it wraps."""
+
+ELEMENTS: Final = 64
+"""Sync objects of an array that are listed; a lock for each slot of a long ring would be too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +79,16 @@ def holds_sync(members: Iterable[Member]) -> bool:
         or holds_sync(member.members)
         for member in members
     )
+
+
+def sync_members(members: Iterable[Member], prefix: str = "") -> Iterator[SyncMember]:
+    """The sync objects among the members, at any depth, by their paths in the struct."""
+    for member in members:
+        path = prefix + member.name
+        if member.system:
+            yield SyncMember(path, SyncKind(member.system), member.offset)
+        elif member.element is not None and member.element.system:
+            kind = SyncKind(member.element.system)
+            for index in range(min(member.length or 0, ELEMENTS)):
+                yield SyncMember(f"{path}[{index}]", kind, member.offset + index * SYNC_SIZES[kind])
+        yield from sync_members(member.members, path + ".")

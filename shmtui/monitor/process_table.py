@@ -9,13 +9,19 @@ from shmtui.monitor.process_states import (
     foreign_state,
     named_files,
     semaphore_at,
+    sync_name,
     worker_state,
 )
 from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
 from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
 from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses
 from shmtui.procfs.credentials import FileAccess
-from shmtui.procfs.futex import FutexWait, futex_waits, sleeps_on_futex
+from shmtui.procfs.futex import (
+    FutexWait,
+    futex_waits,
+    named_semaphore_waits,
+    sleeps_on_futex,
+)
 from shmtui.procfs.identity import alive, describe_exit
 from shmtui.procfs.maps import MapperWatch, mappings
 from shmtui.procfs.process import run_stamp
@@ -37,6 +43,7 @@ class ProcessTable:
     ) -> None:
         self._watch = MapperWatch(identity)
         self._layout = layout
+        self._folder = folder
         self._tracked: dict[int, TrackedProcess] = {}
         self._rates: dict[int, RateWindow] = {}
         self._scanned_ns = 0
@@ -75,6 +82,11 @@ class ProcessTable:
         return _("what PID {pid} waits on is hidden: run shmtui as {user} or as root").format(
             pid=pid, user=user or _("its user")
         )
+
+    @property
+    def mappers(self) -> frozenset[int]:
+        """PIDs of those that map the segment, workers among them."""
+        return frozenset(self._tracked)
 
     @property
     def foreign(self) -> int:
@@ -246,7 +258,7 @@ class ProcessTable:
         tracked = self._tracked.get(pid)
         if tracked is None:
             return None
-        waits, asleep = self._waits(pid)
+        waits, others, asleep = self._waits(pid)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
         tracked.blocked_since_ns = (tracked.blocked_since_ns or now_ns) if blocked else 0
@@ -265,6 +277,8 @@ class ProcessTable:
             blocked_for=(now_ns - tracked.blocked_since_ns) / 1e9 if blocked else None,
             waits=tuple(role for role, _wait in waits),
             timed_waits=tuple(role for role, wait in waits if wait.timed),
+            sleeps_on=tuple(name for name, _unexplained in others),
+            unexplained_words=tuple(at for _name, at in others if at is not None),
             wakeable=None if not waits else not any(wait.private for _role, wait in waits),
             libc=tracked.libc,
             cpu=tracked.cpu,
@@ -275,19 +289,29 @@ class ProcessTable:
             start_time=tracked.start_time,
         )
 
-    def _waits(self, pid: int) -> tuple[list[tuple[SemaphoreRole, FutexWait]], bool]:
-        """The waits of its threads on the semaphores; and whether it sleeps on some futex where
-        its waits are hidden or no layout says which words are semaphores.
+    def _waits(
+        self, pid: int
+    ) -> tuple[list[tuple[SemaphoreRole, FutexWait]], tuple[tuple[str, int | None], ...], bool]:
+        """The waits of its threads on the semaphores; what else they sleep on, each with its byte
+        where no layout explains it; and whether it sleeps on a futex without a role, or on some
+        futex where its waits are hidden.
         """
         waits = futex_waits(pid, self._watch.maps.get(pid, ()))
         if waits is None:
             self._waits_hidden.append(pid)
-            return [], bool(sleeps_on_futex(pid))
+            return [], (), bool(sleeps_on_futex(pid))
         found = [(r, w) for w in waits if (r := semaphore_at(self._layout, w.offset)) is not None]
         for role, identity in self._named.items():
             maps = mappings(pid, identity)
             found += [(role, wait) for wait in (maps and futex_waits(pid, maps)) or ()]
-        return found, self._layout is None and bool(waits)
+        others = tuple(
+            sync_name(self._layout, wait.offset)
+            for wait in waits
+            if semaphore_at(self._layout, wait.offset) is None
+        )
+        if not found and not others:
+            others = tuple((name, None) for name in named_semaphore_waits(pid, self._folder))
+        return found, others, bool(others)
 
 
 def _worker_rate(record: WorkerRecord, window: RateWindow, now_ns: int) -> float | None:
