@@ -36,11 +36,13 @@ class LayoutSource(StrEnum):
 
 
 class Method(StrEnum):
-    """How a throughput figure is known. Only the first three give a plain number."""
+    """How a throughput figure is known. Only the first three give a plain number, within 1 %."""
 
     COUNTERS = "counters"
     SEQUENCE = "sequence"
     INDEX = "index"
+    ESTIMATE = "estimate"
+    """All items were seen, over a time that is known within 10 %."""
     LOWER_BOUND = "lower-bound"
     UNKNOWN = "unknown"
 
@@ -473,7 +475,7 @@ _WORDS: Final = (
     N_("control"), N_("header"), N_("debug-info"), N_("options"), N_("header-nearby"),
     N_("inferred"), N_("raw"),
     # How throughput is known.
-    N_("counters"), N_("sequence"), N_("index"), N_("lower-bound"),
+    N_("counters"), N_("sequence"), N_("index"), N_("estimate"), N_("lower-bound"),
 )  # fmt: skip
 """Every value that :func:`word` translates: the catalogue is made from this list."""
 

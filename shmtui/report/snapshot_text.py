@@ -209,6 +209,8 @@ def throughput_line(snapshot: Snapshot) -> str:
 
 def _bounded(rate: float | None, method: Method) -> str:
     """A rate, marked where it is a lower bound; at least 0 says nothing."""
+    if method is Method.ESTIMATE and rate is not None:
+        return f"≈ {rate:,.1f}/s"
     if method is not Method.LOWER_BOUND:
         return rate_text(rate)
     return f"≥ {rate_text(rate)}" if rate else _("unknown")

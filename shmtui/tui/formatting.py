@@ -180,6 +180,7 @@ _METHODS = {
     Method.COUNTERS: N_("exact"),
     Method.SEQUENCE: N_("exact, by sequence"),
     Method.INDEX: N_("by index"),
+    Method.ESTIMATE: N_("about"),
     Method.LOWER_BOUND: N_("at least"),
     Method.UNKNOWN: N_("unknown"),
 }
@@ -206,5 +207,8 @@ def known_rate(rate: float | None, method: Method, glyphs: Glyphs = UNICODE) -> 
     """
     if rate is None or method is Method.UNKNOWN or (method is Method.LOWER_BOUND and not rate):
         return _("unknown")
+    if method is Method.ESTIMATE and rate < 10:
+        return f"{glyphs.about} {rate:.1f}"
     text = format_rate(rate, glyphs)
-    return f"{glyphs.at_least} {text}" if method is Method.LOWER_BOUND else text
+    marks = {Method.LOWER_BOUND: glyphs.at_least, Method.ESTIMATE: glyphs.about}
+    return f"{marks[method]} {text}" if method in marks else text

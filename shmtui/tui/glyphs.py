@@ -47,6 +47,7 @@ class Glyphs:
     times: str
     dash: str
     at_least: str
+    about: str
     yes: str
     no: str
     maybe: str
@@ -83,6 +84,7 @@ UNICODE = Glyphs(
     times="×",
     dash="—",
     at_least="≥",
+    about="≈",
     yes="✓",
     no="✗",
     maybe="~",
@@ -125,6 +127,7 @@ ASCII = Glyphs(
     times="x",
     dash="-",
     at_least=">=",
+    about="~",
     yes="ok",
     no="NO",
     maybe="~",

@@ -97,6 +97,7 @@ def help_lines(
         _entry(glyphs.shades[4], _("full; shades between are groups partly full"), "good"),
         _entry(glyphs.pip, _("protocol: ") + _protocol_words(glyphs), "producer"),
         _entry(glyphs.at_least, _("a lower bound: it may be more"), "strong"),
+        _entry(glyphs.about, _("an estimate, within a tenth"), "strong"),
     ]
     return rows[1:]
 
