@@ -1,7 +1,6 @@
 """A semaphore's bytes are read as its C library writes them."""
 
 import mmap
-import os
 import signal
 import subprocess
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
+from shmtui.errors import MissingSegmentError, NameInUseError
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc, running_libc
 from shmtui.shm.semaphore import (
