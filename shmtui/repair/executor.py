@@ -24,6 +24,7 @@ from shmtui.repair.observation import (
     SAMPLE_SECONDS,
     WATCH_SECONDS,
     Observation,
+    disturbed_by_a_stop,
     indices,
     words,
 )
@@ -35,6 +36,7 @@ from shmtui.repair.report import Report, Undone
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.segment_lock import SegmentLock
 from shmtui.repair.stop_processes import ProcessStopper
+from shmtui.repair.surplus_watch import SurplusWatch
 from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.segment import SHM_DIR
 from shmtui.snapshot import Finding, LayoutSource, Snapshot
@@ -102,8 +104,9 @@ class Repairer:
                 if not isinstance(found, Refusal) or not found.transient or attempt == TRIES - 1:
                     break
                 self._clock.sleep(SAMPLE_SECONDS / 4)
-        if self._lock is not None and isinstance(found, Plan):
-            self._fresh = found
+        if isinstance(found, Plan):
+            found = replace(found, disturbed=tuple(disturbed_by_a_stop(found.participants)))
+            self._fresh = found if self._lock is not None else None
         return found
 
     def carry_out(self, agreed: Plan) -> Report | Refusal:
@@ -187,13 +190,14 @@ class Repairer:
         refusal = Refusal(
             _("it never stood still"), _("pause the processes that run, and try again")
         )
-        self._progress(_stopping(len(agreed.stopped)))
+        self._progress(_stopping(len(agreed.participants)))
         for _attempt in range(TRIES):
             with self._observed(options) as observed, ProcessStopper(guard) as stopper:
                 done = self._try(observed, agreed, stopper)
             if not isinstance(done, Refusal):
-                plan, kept = done
-                return self._finish(options, plan, kept, stopper.count, guard)
+                plan, kept, watch = done
+                with watch or contextlib.nullcontext():
+                    return self._finish(options, plan, kept, watch, stopper.count, guard)
             refusal = done
             if not done.transient:
                 break
@@ -202,7 +206,7 @@ class Repairer:
 
     def _try(
         self, observed: Observation, agreed: Plan, stopper: ProcessStopper
-    ) -> tuple[Plan, RepairRecord | None] | Refusal:
+    ) -> tuple[Plan, RepairRecord | None, SurplusWatch | None] | Refusal:
         """Stop the participants, plan again, and write where that may be done."""
         sampler = observed.sampler
         named = named_files(sampler.layout, self._folder)
@@ -227,7 +231,7 @@ class Repairer:
                 _("the words are no longer those that were shown"), _("look again"), transient=True
             )
         if not plan.changes:
-            return plan, None
+            return plan, None, None
         assert sampler.layout is not None
         place = written_words.Place(
             self._name, self._folder, sampler.identity, sampler.layout, named
@@ -239,13 +243,16 @@ class Repairer:
                 _("try again"),
                 transient=True,
             )
-        return plan, kept
+        # Everybody is still stopped: it is there for the first post.
+        watch = SurplusWatch(place) if self.consent.assume_idle and plan.lock else None
+        return plan, kept, watch
 
     def _finish(
         self,
         options: LayoutOptions,
         plan: Plan,
         kept: RepairRecord | None,
+        watch: SurplusWatch | None,
         stopped: int,
         guard: ResumeGuard,
     ) -> Report:
@@ -255,6 +262,9 @@ class Repairer:
         self._progress(_("watching whether items move"))
         with self._observed(options) as observed:
             came = follow_up(observed, plan, guard, self._clock)
+            if watch is not None:
+                self._progress(_("watching whether mutex is posted once too often"))
+                watch.watch_to_the_end()
         return Report(
             plan=plan,
             stopped=stopped,
@@ -264,6 +274,7 @@ class Repairer:
             remaining=came.remaining,
             kept=None if kept is None else kept.path,
             undo=self.consent.with_option("--undo"),
+            notes=() if watch is None else watch.lines,
         )
 
     @contextlib.contextmanager

@@ -1,13 +1,16 @@
 """Watching a segment for a repair: its findings over seconds, and where its processes stand."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from shmtui.i18n import _
 from shmtui.monitor.process_states import named_files
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import Clock
+from shmtui.procfs.stop_effects import calls_that_end, catches
 from shmtui.repair.protocol_positions import ProtocolPosition, locate, participants
-from shmtui.snapshot import Finding, Snapshot
+from shmtui.snapshot import Finding, Process, Snapshot
 
 WATCH_SECONDS: Final = 1.5
 """How long a buffer is watched for findings: most need 0.9 s in which nothing moves."""
@@ -78,3 +81,15 @@ def indices(snapshot: Snapshot) -> tuple[int | None, int | None]:
 def words(snapshot: Snapshot) -> tuple[object, ...]:
     """Indices and every word of the semaphores: the same where no process got on."""
     return (*indices(snapshot), snapshot.semaphores)
+
+
+def disturbed_by_a_stop(processes: Iterable[Process]) -> Iterator[str]:
+    """Who notices a stop, and how: a sentence each."""
+    for process in processes:
+        who = f"{process.name} (PID {process.pid})"
+        if catches(process.pid, signal.SIGCONT):
+            yield _("{who} catches SIGCONT: its handler runs, and a wait may end early").format(
+                who=who
+            )
+        for call in calls_that_end(process.pid):
+            yield _("{who} sleeps in {call}, which returns EINTR").format(who=who, call=call)

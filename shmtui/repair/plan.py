@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shmtui.i18n import _
 from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, SemaphoreState, word
+from shmtui.snapshot import Certainty, Finding, Process, SemaphoreState, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Plan:
     """Whether they would be set if the user agreed to that."""
     indices: tuple[int | None, int | None] = (None, None)
     """``in`` and ``out`` when the plan was made."""
-    stopped: tuple[str, ...] = ()
+    participants: tuple[Process, ...] = ()
     """Who is stopped for a moment."""
     disturbed: tuple[str, ...] = ()
     """Who notices that, and how: a sentence each."""
@@ -152,8 +152,9 @@ def _plan_lines(found: Plan) -> Iterator[str]:
     for ground in found.rests_on:
         yield f"  {ground}"
     yield _("Who is stopped for a moment")
-    yield "  " + (", ".join(found.stopped) or _("nobody: no live process takes part"))
+    stopped = [f"{process.name} (PID {process.pid})" for process in found.participants]
+    yield "  " + (", ".join(stopped) or _("nobody: no live process takes part"))
     for sentence in found.disturbed:
         yield f"  {sentence}"
-    if found.stopped:
+    if stopped:
         yield "  " + _("a shell may report a stopped job")

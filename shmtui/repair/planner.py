@@ -23,7 +23,6 @@ from shmtui.repair.consent import NO_WORD, Consent
 from shmtui.repair.item_count import held_permits, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.plan_certainty import (
-    names,
     plan_certainty,
     plan_grounds,
     unseen_can_only_wait,
@@ -139,7 +138,7 @@ def _plan(
         ),
         needs_permits=undecided is not None and undecided.needs_permits,
         indices=(snapshot.in_, snapshot.out),
-        stopped=tuple(names([p]) for p in placed),
+        participants=tuple(p.process for p in placed),
     )
 
 

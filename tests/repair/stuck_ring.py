@@ -3,6 +3,8 @@
 import shutil
 import struct
 import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +40,7 @@ int main(int argc, char **argv) {
         sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, N); sem_init(&b->full, 1, 0);
         return 0;
     }
+    if (what == 'i') for (;;) pause();                                      /* idles */
     sem_t *take = what == 'c' ? &b->full : &b->empty, *give = what == 'c' ? &b->empty : &b->full;
     if (what == 'd') { sem_wait(take); sem_wait(&b->mutex); return 1; }     /* dies inside */
     if (what == 's') {                                                      /* sits inside */
@@ -137,9 +140,24 @@ class StuckRing:
             program.kill()
             program.communicate()
 
+    def maps(self, pid: int) -> bool:
+        """Whether a process maps the ring."""
+        return str(self.path) in Path(f"/proc/{pid}/maps").read_text()
+
+    def beside(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command of shmtui that runs beside the test."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "shmtui", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
     def rest(self) -> Words:
         """End the workers between two items, and return the words."""
-        for program in self.programs:
+        return self.rest_of(self.programs)
+
+    def rest_of(self, programs: Sequence[subprocess.Popen[str]]) -> Words:
+        """The same, of some of them."""
+        for program in programs:
             poll(lambda p=program: _told_to_end(p), "it ends after its item")  # type: ignore[misc]
         return self.words()
 
