@@ -401,6 +401,8 @@ class Snapshot:
     """A process that this user cannot read may take part: it could open the segment for writing.
     Root's processes count only where the segment is root's; see ``assumptions``.
     """
+    unseen_pids: tuple[int, ...] = ()
+    """The PIDs of such processes, where /proc lists them."""
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
     assumptions: tuple[str, ...] = ()

@@ -215,6 +215,7 @@ class Sampler:
             processes=processes,
             limits=self._limits(),
             unseen=table.unseen.may_take_part,
+            unseen_pids=() if table.unseen.unlisted_writers else table.unseen.writers,
             waits_hidden=table.waits_hidden,
             assumptions=table.unseen.assumptions,
             supervised=self._supervised(header, now_ns),
@@ -233,6 +234,7 @@ class Sampler:
             processes=table.read((), now_ns, file_access(status)),
             limits=self._limits(),
             unseen=table.unseen.may_take_part,
+            unseen_pids=() if table.unseen.unlisted_writers else table.unseen.writers,
             waits_hidden=table.waits_hidden,
             assumptions=table.unseen.assumptions,
         )
