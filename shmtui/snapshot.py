@@ -70,6 +70,22 @@ class Origin(StrEnum):
     FOREIGN = "foreign"
 
 
+class Access(StrEnum):
+    """What a process has of the segment."""
+
+    WRITE = "write"
+    """It maps it shared and may write to it, now or after an mprotect(2)."""
+    READ = "read"
+    """It maps it, and can never write to it by that."""
+    PRIVATE = "private"
+    """It maps it with MAP_PRIVATE alone: what it writes no other process sees."""
+    FILE = "file"
+    """It has the file open for writing, and maps it not at all or not for writing."""
+    SEMAPHORE = "semaphore"
+    """It maps a named semaphore that plays a role, and nothing of the segment."""
+    UNKNOWN = "unknown"
+
+
 class Status(StrEnum):
     """How well a buffer works."""
 
@@ -251,6 +267,14 @@ class Process:
     """Whether it has made the fault."""
     ending: str | None = None
     """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
+    access: Access = Access.UNKNOWN
+    """What it has of the segment. A reader's role is OBSERVER, unless it has a named semaphore."""
+    bits: int | None = None
+    """32 or 64, by its program's ELF class; None where unknown."""
+    has_semaphore: bool = False
+    """It maps a named semaphore that plays a role, whatever it has of the segment."""
+    mapped_size: int | None = None
+    """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
 
     @property
     def alive(self) -> bool:
@@ -259,8 +283,11 @@ class Process:
 
     @property
     def takes_part(self) -> bool:
-        """Whether it is alive and no observer: it may move something in the ring."""
-        return self.alive and self.role is not Role.OBSERVER
+        """Whether it is alive and may move something in the ring. An observer cannot, nor can a
+        process that writes to a copy of its own.
+        """
+        own_copy = self.access is Access.PRIVATE and not self.has_semaphore
+        return self.alive and self.role is not Role.OBSERVER and not own_copy
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,8 @@ def _process(process: Process) -> Json:
         "threads": process.threads,
         "since": None if process.since is None else rfc3339(process.since),
         "ending": process.ending,
+        "access": process.access,
+        "bits": process.bits,
     }
 
 

@@ -5,15 +5,7 @@ from collections.abc import Callable, Iterator
 from shmtui.diagnosis.history import SETTLED_NS, History, living, names
 from shmtui.i18n import _
 from shmtui.shm.layout import SEM_SIZE
-from shmtui.snapshot import (
-    Certainty,
-    Finding,
-    LayoutInfo,
-    LayoutSource,
-    Process,
-    Snapshot,
-    Status,
-)
+from shmtui.snapshot import Certainty, Finding, LayoutInfo, LayoutSource, Process, Snapshot, Status
 
 
 def bad_index(history: History) -> Iterator[Finding]:
@@ -96,7 +88,7 @@ def file_events(history: History) -> Iterator[Finding]:
             Certainty.CERTAIN,
             _("restart the programs that map the old segment"),
         )
-    elif segment.unlinked and (users := living(history.now)):
+    elif segment.unlinked and (users := _users(history.now)):
         yield Finding(
             "unlinked",
             Status.WARNING,
@@ -138,6 +130,11 @@ def other_struct(history: History) -> Iterator[Finding]:
         )
 
 
+def _users(snapshot: Snapshot) -> list[Process]:
+    """The live processes that have something of the segment, observers too."""
+    return [p for p in snapshot.processes if p.alive]
+
+
 def _needed(layout: LayoutInfo) -> int:
     """Bytes of a segment of that layout."""
     offsets = layout.offsets
@@ -170,7 +167,7 @@ def orphan(history: History) -> Iterator[Finding]:
     """No live process maps it, and no shmtui looks after it."""
 
     def alone(s: Snapshot) -> bool:
-        return not living(s) and not s.supervised and not s.hidden
+        return not _users(s) and not s.supervised and not s.hidden
 
     lasted = history.lasted_ns(alone)
     moved = any((s.in_, s.out) != (history.now.in_, history.now.out) for s in history.snapshots)
