@@ -78,7 +78,7 @@ class Types:
         while scopes:
             scope, prefix = scopes.pop()
             inner = []
-            for entry in top.unit.section.children(scope):
+            for entry in scope.below():
                 if entry.tag in _TYPEDEFS:
                     aliases.append((prefix + entry.name, entry))
                 elif "specification" in entry.attributes and entry.tag in AGGREGATES:
@@ -126,7 +126,7 @@ class Types:
         """The qualified name of an aggregate or enum; empty where it has none."""
         unit = entry.unit
         if (unit.section, unit.start) not in self._indexed:
-            self.index(unit.section.top(unit))
+            self.index(unit.top)
         return self.names.get(entry.key) or entry.name
 
     def typedefs_of(self, entry: Entry) -> list[str]:
@@ -149,13 +149,13 @@ class Types:
         if kind == "here":
             found = section.at(number)
         elif kind == "info":
-            found = file.sections()[0].at(number)
+            found = file.sections[0].at(number)
         elif kind == "alternative":
             if file.alternative is None:
                 raise DamagedError
-            found = file.alternative.sections()[0].at(number)
+            found = file.alternative.sections[0].at(number)
         else:
-            where, at = file.by_signature(number)
+            where, at = file.signatures[number]
             return where.at(at)
         if "signature" in found.attributes:
             return self.follow(found, "signature")
@@ -197,7 +197,7 @@ class Types:
 
     def _laid(self, entry: Entry) -> Iterator[Entry]:
         """Members and base classes that take room in a struct; static members take none."""
-        for child in entry.unit.section.children(entry):
+        for child in entry.below():
             attributes = child.attributes
             if child.tag == "member":
                 # What the compiler adds, such as the pointer to virtual functions, is no member.
@@ -234,7 +234,7 @@ class Types:
     def lengths(self, entry: Entry) -> list[int | None]:
         """An array's dimensions, outermost first; None: it is left open."""
         found: list[int | None] = []
-        for child in entry.unit.section.children(entry):
+        for child in entry.below():
             if child.tag not in {"subrange_type", "enumeration_type", "generic_subrange"}:
                 continue
             count, upper = child.number("count"), child.number("upper_bound")
@@ -313,7 +313,7 @@ class Types:
         under = self.type_of(enum).entry
         if under is not None:
             return _code(under, under.number("byte_size") or 0).islower()
-        values = (child.number("const_value") for child in enum.unit.section.children(enum))
+        values = (child.number("const_value") for child in enum.below())
         return any(value is not None and value < 0 for value in values)
 
     # -- text -------------------------------------------------------------------------------------
@@ -498,7 +498,7 @@ class Type:
 
 def is_c(entry: Entry) -> bool:
     """Whether the entry's unit is C, where a struct's tag needs its keyword."""
-    top = entry.unit.section.top(entry.unit)
+    top = entry.unit.top
     return top.number("language") in _C_LANGUAGES
 
 

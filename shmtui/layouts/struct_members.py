@@ -4,7 +4,6 @@ They come from debug information (:mod:`shmtui.layouts.debug_info`), be it a pro
 that of a header which :mod:`shmtui.layouts.compiler` compiled.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,17 +69,5 @@ class Struct:
     """``file:line`` of its declaration."""
     c_name: str = ""
     """What a program calls it: ``struct buffer``, or ``Buffer`` where it has no tag."""
-    source: str = ""
-    """The ELF file whose debug information tells it; empty where a header was compiled."""
     word_size: int = 8
     """Bytes of a pointer: 4 in a 32-bit program."""
-
-
-def holds_sync(members: Iterable[Member]) -> bool:
-    """Whether a member, at any depth, is a sync object or an array of them."""
-    return any(
-        member.system
-        or (member.element is not None and member.element.system)
-        or holds_sync(member.members)
-        for member in members
-    )

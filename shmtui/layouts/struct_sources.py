@@ -8,6 +8,7 @@ from dataclasses import replace
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import nearby_words
+from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.mapping_programs import Peers
 from shmtui.layouts.member_paths import paths_to
 from shmtui.layouts.member_roles import listed
@@ -52,12 +53,12 @@ def by_header(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Re
 def _types_of_header(options: LayoutOptions, peers: Peers) -> tuple[tuple[Struct, ...], Libc]:
     """The structs of the user's file, and the C library whose layout theirs is."""
     from shmtui.layouts.compiler import compile_types  # noqa: PLC0415 - only for headers
-    from shmtui.layouts.debug_info import is_elf, read_structs  # noqa: PLC0415 - only for headers
+    from shmtui.layouts.debug_info import read_structs  # noqa: PLC0415 - only for headers
 
     file = options.header
     assert file is not None
     wanted = (struct_name(options.struct),) if options.struct else ()
-    if is_elf(file):
+    if word_size(file) is not None:
         structs = read_structs(file, progress=options.progress)
         known = {name for struct in structs for name in struct.names}
         if wanted and wanted[0] not in known:
