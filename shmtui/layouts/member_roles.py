@@ -69,7 +69,7 @@ def all_members(members: Sequence[Member], prefix: str = "") -> Iterator[tuple[s
         name = prefix + member.name
         yield name, member
         yield from all_members(member.members, name + ".")
-        if member.element is not None and member.element.type_name == "sem_t":
+        if member.element is not None and member.element.system == "sem_t":
             for index in range(min(member.length or 0, _MAX_ELEMENTS)):
                 at = member.offset + index * SEM_SIZE
                 yield (

@@ -10,15 +10,9 @@ from typing import Final
 from shmtui.shm.item_shape import Shape
 
 SYNC_TYPES: Final = frozenset(
-    {
-        "sem_t",
-        "pthread_mutex_t",
-        "pthread_cond_t",
-        "pthread_rwlock_t",
-        "pthread_barrier_t",
-        "pthread_spinlock_t",
-    }
-)
+    ("sem_t", "pthread_mutex_t", "pthread_cond_t", "pthread_rwlock_t", "pthread_barrier_t",
+     "pthread_spinlock_t")
+)  # fmt: skip
 """POSIX types that processes wait on. A C++ or Rust wrapper of one counts as the one it wraps."""
 
 
