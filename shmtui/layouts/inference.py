@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.layouts.plain_layouts import padding_clear, plain_layouts, plainness
-from shmtui.layouts.role_evidence import Reading, RingValues, possible, values_of, written
+from shmtui.layouts.plain_layouts import fits, plain_layouts, plainness
+from shmtui.layouts.role_evidence import Reading, RingValues, values_of
 from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
@@ -63,10 +63,7 @@ class Elimination:
         self._left = [
             layout
             for layout in self._left
-            if possible(layout, values_of(layout, reading), self._takers)
-            and padding_clear(layout, reading.raw)
-            and written(layout, reading)
-            and _change_explained(layout, last, reading)
+            if fits(layout, reading, self._takers) and _change_explained(layout, last, reading)
         ]
 
     def _visited(self, layout: Layout) -> bool:
@@ -81,14 +78,9 @@ class Elimination:
         return len(seen) < layout.slots // 2 or layout.slots - 1 in seen
 
     @property
-    def count(self) -> int:
-        """How many readings it rests on."""
-        return len(self._readings)
-
-    @property
     def settled(self) -> bool:
         """Whether more readings can tell nothing more."""
-        return not self._left or self.result.layout is not None
+        return not self._left or (len(self._readings) > 1 and self.result.layout is not None)
 
     @property
     def result(self) -> Inference:
@@ -105,9 +97,6 @@ def infer(readings: Sequence[Reading], libc: Libc, takers: int) -> Inference:
     for reading in readings[1:]:
         elimination.add(reading)
     return elimination.result
-
-
-# -- contradictions -----------------------------------------------------------------------------
 
 
 def _change_explained(layout: Layout, before: Reading, after: Reading) -> bool:

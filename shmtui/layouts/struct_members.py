@@ -65,20 +65,8 @@ class Struct:
     """``file:line`` of its declaration."""
     c_name: str = ""
     """What a program calls it: ``struct buffer``, or ``Buffer`` where it has no tag."""
-    source: str = ""
-    """The ELF file whose debug information tells it; empty where a header was compiled."""
     word_size: int = 8
     """Bytes of a pointer: 4 in a 32-bit program."""
-
-
-def holds_sync(members: Iterable[Member]) -> bool:
-    """Whether a member, at any depth, is a sync object or an array of them."""
-    return any(
-        member.system
-        or (member.element is not None and member.element.system)
-        or holds_sync(member.members)
-        for member in members
-    )
 
 
 def sync_members(members: Iterable[Member], prefix: str = "") -> Iterator[SyncMember]:
