@@ -7,6 +7,8 @@ view model, which the screen draws.
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,14 +16,13 @@ from shmtui.errors import ShortageError
 from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
-from shmtui.snapshot import EMPTY, LayoutSource, Snapshot
-from shmtui.tui.event_log import EventLog
+from shmtui.monitor.changes import health_events, segment_events
+from shmtui.snapshot import EMPTY, Health, LayoutSource, Snapshot
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.status_line import Balance, Debounced, StatusWord, permits, status_word
 from shmtui.tui.view_model import ChangeHighlight, ViewModel
-from shmtui.tui.worker_commands import WorkerCommands
 
 if TYPE_CHECKING:
     from shmtui.monitor.sampler import Sampler
@@ -36,6 +37,56 @@ _KNOWN_BY = {
     LayoutSource.INFERRED: N_("inferred"),
 }
 """For the sources that are no program and no file."""
+
+
+EVENTS_KEPT = 1000
+
+
+class EventLog:
+    """The last `EVENTS_KEPT` events: of supervisors, and those that two samples in a row show."""
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self._newest: tuple[Event, ...] | None = ()
+        self._previous: Snapshot | None = None
+        self._limits_reported: set[str] = set()
+
+    def add(self, event: Event) -> None:
+        """One more event."""
+        self._events.appendleft(event)
+        self._newest = None
+
+    def extend(self, events: Iterable[Event]) -> None:
+        """Several events, the oldest first."""
+        for event in events:
+            self.add(event)
+
+    def start_over(self) -> None:
+        """The next sample is the first of another segment. The events stay."""
+        self._previous = None
+        self._limits_reported.clear()
+
+    def add_snapshot(self, snapshot: Snapshot, *, workers_too: bool) -> None:
+        """Add the events that a sample shows; those of workers only if ``workers_too``.
+
+        A supervisor reports its workers itself, and knows more about them.
+        """
+        before, self._previous = self._previous, snapshot
+        if before is not None:
+            self.extend(segment_events(before, snapshot, workers_too=workers_too))
+        health = Health() if before is None else before.health
+        if health != snapshot.health:
+            self.extend(health_events(health, snapshot.health, snapshot.time))
+        for limit in snapshot.limits:
+            if limit not in self._limits_reported:
+                self._limits_reported.add(limit)
+                self.add(Event(snapshot.time, Severity.WARN, limit))
+
+    def newest(self) -> tuple[Event, ...]:
+        """All events, the newest first; the same tuple until there is a new one."""
+        if self._newest is None:
+            self._newest = tuple(self._events)
+        return self._newest
 
 
 class Dashboard:
@@ -82,11 +133,6 @@ class Dashboard:
     def supervisor(self) -> "Supervisor | None":
         """The workers of the attachment; None where it is read-only."""
         return None if self.attachment is None else self.attachment.steering
-
-    @property
-    def commands(self) -> WorkerCommands | None:
-        """Commands to those workers; None where it is read-only."""
-        return None if self.supervisor is None else WorkerCommands(self.supervisor)
 
     # Attaching.
 
@@ -220,7 +266,6 @@ class Dashboard:
         self.view = replace(self.view, window=window)
 
     def _missing(self, snapshot: Snapshot) -> frozenset[str]:
-        """What keys could need and is not there."""
         there = {
             OPENER: self.opener is not None,
             PROGRAMS: self.supervisor is not None and bool(self.supervisor.logs()),
@@ -232,11 +277,11 @@ class Dashboard:
 
 def attached_text(snapshot: Snapshot) -> str:
     """What is attached to, and how its layout is known."""
-    source = snapshot.layout.source
+    layout, source = snapshot.layout, snapshot.layout.source
     words = _("shown as bytes")
     if source is not LayoutSource.RAW:
-        known_by = _(_KNOWN_BY[source]) if source in _KNOWN_BY else ""
-        known_by = known_by or source_words(source, snapshot.layout.origin)
-        words = _("layout {known_by}").format(known_by=known_by)
-    words = "; ".join((words, *snapshot.layout.assumptions))
+        known_by = _KNOWN_BY.get(source)
+        words = _(known_by) if known_by else source_words(source, layout.origin)
+        words = _("layout {known_by}").format(known_by=words)
+    words = "; ".join((words, *layout.assumptions))
     return _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shmtui.events import Severity
+from shmtui.sanitize import inert
 from shmtui.snapshot import ProcessState
+from shmtui.tui.spans import Line, clip, clip_line, fit, fit_line
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -17,10 +19,17 @@ class Glyphs:
     """
 
     ascii_only: bool
-    corners: str
-    """Top left, top right, bottom left, bottom right."""
+    top_left: str
+    top_right: str
+    bottom_left: str
+    bottom_right: str
     horizontal: str
     vertical: str
+    thumb: str
+    """The part of a frame's right edge that is in view."""
+    dashed_horizontal: str
+    dashed_vertical: str
+    """Edge and side of a box that is empty."""
     full: str
     eighths: str
     """Bars of 0/8 to 8/8 of a cell, from the left."""
@@ -44,9 +53,15 @@ class Glyphs:
     ellipsis: str
     dot: str
     """Between facts."""
+    no_character: str
+    """A byte that is no character."""
     times: str
     dash: str
     at_least: str
+    at_most: str
+    nearly: str
+    bars: str
+    """From none to a full cell, each higher than the last."""
     yes: str
     no: str
     maybe: str
@@ -56,15 +71,40 @@ class Glyphs:
     severities: Mapping[Severity, str]
 
     def __repr__(self) -> str:
-        """Its name; the whole table would be unreadable."""
         return "ASCII" if self.ascii_only else "UNICODE"
+
+    def inert(self, text: str) -> str:
+        """Text from elsewhere, safe to show: see `shmtui.sanitize`."""
+        return inert(text, self.ascii_only)
+
+    def clip(self, text: str, width: int) -> str:
+        """At most ``width`` cells."""
+        return clip(text, width, self.ellipsis)
+
+    def fit(self, text: str, width: int, align: str = "<") -> str:
+        """Exactly ``width`` cells."""
+        return fit(text, width, align, self.ellipsis)
+
+    def clip_line(self, spans: Line, width: int) -> Line:
+        """At most ``width`` cells."""
+        return clip_line(spans, width, self.ellipsis)
+
+    def fit_line(self, spans: Line, width: int) -> Line:
+        """Exactly ``width`` cells."""
+        return fit_line(spans, width, self.ellipsis)
 
 
 UNICODE = Glyphs(
     ascii_only=False,
-    corners="╭╮╰╯",
+    top_left="╭",
+    top_right="╮",
+    bottom_left="╰",
+    bottom_right="╯",
     horizontal="─",
     vertical="│",
+    thumb="┃",
+    dashed_horizontal="╌",
+    dashed_vertical="┆",
     full="█",
     eighths=" ▏▎▍▌▋▊▉█",
     rest="─",
@@ -80,33 +120,33 @@ UNICODE = Glyphs(
     tick="┤",
     ellipsis="…",
     dot="·",
+    no_character="·",
     times="×",
     dash="—",
     at_least="≥",
+    at_most="≤",
+    nearly="≈",
+    bars=" ▁▂▃▄▅▆▇█",
     yes="✓",
     no="✗",
     maybe="~",
     cursor="▌",
     space_key="␣",
-    states={
-        ProcessState.STARTING: "◌",
-        ProcessState.RUNNING: "●",
-        ProcessState.PACING: "○",
-        ProcessState.BLOCKED: "■",
-        ProcessState.PAUSED: "◐",
-        ProcessState.STEPPING: "▶",
-        ProcessState.STOPPED: "◧",
-        ProcessState.ENDED: "✗",
-        ProcessState.UNKNOWN: "?",
-    },
-    severities={Severity.INFO: "›", Severity.GOOD: "✓", Severity.WARN: "▲", Severity.BAD: "✗"},
+    states=dict(zip(ProcessState, "◌●○■◐▶◧✗?", strict=True)),
+    severities=dict(zip(Severity, "›✓▲✗", strict=True)),
 )
 
 ASCII = Glyphs(
     ascii_only=True,
-    corners="++++",
+    top_left="+",
+    top_right="+",
+    bottom_left="+",
+    bottom_right="+",
     horizontal="-",
     vertical="|",
+    thumb="#",
+    dashed_horizontal=".",
+    dashed_vertical=":",
     full="#",
     eighths="    =====",
     rest="-",
@@ -122,45 +162,25 @@ ASCII = Glyphs(
     tick="+",
     ellipsis="~",
     dot="|",
+    no_character=".",
     times="x",
     dash="-",
     at_least=">=",
+    at_most="<=",
+    nearly="~",
+    bars=" .:-=+*#",
     yes="ok",
     no="NO",
     maybe="~",
     cursor=">",
     space_key="spc",
-    states={
-        ProcessState.STARTING: ".",
-        ProcessState.RUNNING: "*",
-        ProcessState.PACING: "o",
-        ProcessState.BLOCKED: "#",
-        ProcessState.PAUSED: "=",
-        ProcessState.STEPPING: ">",
-        ProcessState.STOPPED: "%",
-        ProcessState.ENDED: "x",
-        ProcessState.UNKNOWN: "?",
-    },
-    severities={Severity.INFO: ">", Severity.GOOD: "+", Severity.WARN: "!", Severity.BAD: "x"},
+    states=dict(zip(ProcessState, ".*o#=>%x?", strict=True)),
+    severities=dict(zip(Severity, ">+!x", strict=True)),
 )
 
 
-def wants_ascii(encoding: str, environ: Mapping[str, str]) -> bool:
-    """Whether a terminal should be sent ASCII alone.
-
-    The Linux console claims UTF-8 and has no glyph for most of it.
-
-    >>> wants_ascii("UTF-8", {"TERM": "xterm"}), wants_ascii("ANSI_X3.4-1968", {})
-    (False, True)
-    >>> wants_ascii("utf8", {"TERM": "linux"})
-    True
-    """
-    folded = encoding.lower().replace("-", "").replace("_", "")
-    return folded != "utf8" or environ.get("TERM") == "linux"
-
-
 def choose(ascii_only: bool) -> Glyphs:
-    """The glyphs for this terminal."""
-    if ascii_only or wants_ascii(locale.getencoding(), os.environ):
-        return ASCII
-    return UNICODE
+    """The glyphs for this terminal. The Linux console claims UTF-8 and has no glyph for most of it."""
+    encoding = locale.getencoding().lower().replace("-", "").replace("_", "")
+    plain = ascii_only or encoding != "utf8" or os.environ.get("TERM") == "linux"
+    return ASCII if plain else UNICODE

@@ -79,7 +79,6 @@ class MainScreen(DirectScreen):
             from shmtui.tui.widgets.lesson import LessonPanel  # noqa: PLC0415
 
             self._panels[LESSON] = LessonPanel(lesson, view)
-            self._panels[LESSON].id = LESSON
 
     def widgets(self) -> ComposeResult:
         """All panels, those included that have no room yet.
@@ -104,9 +103,6 @@ class MainScreen(DirectScreen):
         """Draw the bytes alone."""
         self._view = view
         self._panels["bytes"].show(view)
-
-    def _show_again(self) -> None:
-        self.show(self._view)
 
     @property
     def chosen(self) -> Row | None:
@@ -153,15 +149,12 @@ class MainScreen(DirectScreen):
                 panel.styles.width = box.width
                 panel.styles.height = box.height
 
-    def _place_again(self) -> None:
+    def place_again(self) -> None:
+        """Find new places after a change of the terminal's size."""
         self.place(self._view)
         # Panels draw for their sizes, and get those with the next layout. The app's own call
         # comes also while a dialog lies over this screen.
-        self.app.call_after_refresh(self._show_again)
-
-    def resize(self) -> None:
-        """Find new places after a change of the terminal's size."""
-        self._place_again()
+        self.app.call_after_refresh(lambda: self.show(self._view))
 
     def _change_panels(self, raw: bool) -> None:
         """Bytes in the place of the ring, or the ring again."""
@@ -188,7 +181,7 @@ class MainScreen(DirectScreen):
             return
         self._lesson_open = not self._lesson_open
         self._maximised = None
-        self._place_again()
+        self.place_again()
         if not self._lesson_open:
             self._focus("processes")
 
@@ -210,7 +203,7 @@ class MainScreen(DirectScreen):
 
     def _maximise(self, name: str | None) -> None:
         self._maximised = name
-        self._place_again()
+        self.place_again()
         if name is not None:
             self._focus(name)
 

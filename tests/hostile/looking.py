@@ -153,7 +153,7 @@ def drawn(snapshot: Snapshot, sampler: Sampler) -> None:
                 fits(ring.ring_lines(snapshot, *box), width)
                 fits(semaphores.semaphore_lines(snapshot, True, *box), width)
                 fits(
-                    throughput.throughput_lines(snapshot, history.series, history.peak(), *box),
+                    throughput.throughput_lines(snapshot, history, *box),
                     width,
                 )
 

@@ -215,7 +215,7 @@ async def test_a_foreign_process_takes_no_commands_and_that_is_said(
             await run.until(foreign.pid, seen)
             await pilot.press("end", "plus", "space", "t")
             await tells(run.app, "[red]x[/red] -c")
-            assert f"({foreign.pid}): shmtui did not start it" in run.app.dialogs.last_message
+            assert f"({foreign.pid}): shmtui did not start it" in run.app.last_message
             assert foreign.poll() is None
 
 

@@ -16,15 +16,14 @@ from shmtui.procfs.identity import describe_exit
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
 from shmtui.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
-from shmtui.tui.cell_text import cells, clip, fit
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.events import event_line
 from shmtui.tui.draw.graph import graph_lines
-from shmtui.tui.draw.index_markers import mark_line
 from shmtui.tui.draw.keys import help_lines, key_bar
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.draw.ring_slots import GRID_MOST
+from shmtui.tui.draw.ring_strip import mark_line
 from shmtui.tui.draw.semaphores import semaphore_lines
 from shmtui.tui.draw.throughput import now_lines, throughput_lines
 from shmtui.tui.draw.title import title_line
@@ -32,7 +31,7 @@ from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.keys import KEYS
 from shmtui.tui.process_rows import Member, table_rows
 from shmtui.tui.rate_history import RateHistory
-from shmtui.tui.spans import Line, fit_line, plain, width_of
+from shmtui.tui.spans import Line, cells, clip, fit, fit_line, plain, width_of
 from shmtui.tui.status_line import status_word
 from shmtui.tui.view_model import ViewModel
 from tests.tui.records import NOON, process, snapshot
@@ -219,7 +218,7 @@ def test_throughput_fits(width: int, height: int, glyphs: Glyphs, method: Method
     s = snapshot(throughput=Throughput(5214.0, None, method))
     history = RateHistory()
     history.add(10**12, 5214.0, 5198.0)
-    rows = throughput_lines(s, history.series, history.peak(), width, height, glyphs)
+    rows = throughput_lines(s, history, width, height, glyphs)
     check(rows, width, height, glyphs)
 
 

@@ -155,12 +155,12 @@ async def test_the_cursor_stays_with_its_row() -> None:
         draw(app, snapshot(health=health(GHOST)))
         await pilot.press("5", "end")
         panel = app.query_one(EventsPanel)
-        chosen = panel._row(panel.at)
+        chosen = panel.item(panel.at)
         draw(app, snapshot(health=health(DEAD, GHOST)))
         await pilot.pause()
-        assert panel._row(panel.at) is chosen
+        assert panel.item(panel.at) is chosen
         await pilot.press("home")
-        assert panel._row(panel.at) == DEAD
+        assert panel.item(panel.at) == DEAD
 
 
 async def test_limits_are_told_once() -> None:
