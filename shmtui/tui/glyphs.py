@@ -3,7 +3,7 @@
 import locale
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shmtui.events import Severity
 from shmtui.sanitize import inert
@@ -13,62 +13,63 @@ from shmtui.tui.spans import Line, clip, clip_line, fit, fit_line
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Glyphs:
-    """Every character outside ASCII which a panel may draw. Each is one cell wide.
+    """Every character outside ASCII which a panel may draw: in Unicode where nothing else is said.
+    Each is one cell wide.
 
     Tables are compared by identity, so that drawn lines can be cached by them.
     """
 
-    ascii_only: bool
-    top_left: str
-    top_right: str
-    bottom_left: str
-    bottom_right: str
-    horizontal: str
-    vertical: str
-    thumb: str
+    ascii_only: bool = False
+    top_left: str = "╭"
+    top_right: str = "╮"
+    bottom_left: str = "╰"
+    bottom_right: str = "╯"
+    horizontal: str = "─"
+    vertical: str = "│"
+    thumb: str = "┃"
     """The part of a frame's right edge that is in view."""
-    dashed_horizontal: str
-    dashed_vertical: str
-    """Edge and side of a box that is empty."""
-    full: str
-    eighths: str
+    dashed_horizontal: str = "╌"
+    """The edge of a box that is empty."""
+    dashed_vertical: str = "┆"
+    full: str = "█"
+    eighths: str = " ▏▎▍▌▋▊▉█"
     """Bars of 0/8 to 8/8 of a cell, from the left."""
-    rest: str
+    rest: str = "─"
     """The part of a bar that is not filled."""
-    shades: str
+    shades: str = "·░▒▓█"
     """Groups of slots: none full, some, half, most, all."""
-    pip: str
-    no_pip: str
-    up: str
-    down: str
-    left: str
-    both: str
-    """Where ``in`` and ``out`` point at one slot."""
-    tee: str
-    """A process under its group, others following."""
-    last: str
-    """The last process under its group."""
-    tick: str
-    """An axis where it carries a label."""
-    ellipsis: str
-    dot: str
-    """Between facts."""
-    no_character: str
-    """A byte that is no character."""
-    times: str
-    dash: str
-    at_least: str
-    at_most: str
-    nearly: str
-    bars: str
+    bars: str = " ▁▂▃▄▅▆▇█"
     """From none to a full cell, each higher than the last."""
-    yes: str
-    no: str
-    maybe: str
-    cursor: str
-    space_key: str
-    states: Mapping[ProcessState, str]
-    severities: Mapping[Severity, str]
+    pip: str = "●"
+    no_pip: str = "○"
+    up: str = "▲"
+    down: str = "▼"
+    left: str = "←"
+    both: str = "◆"
+    """Where ``in`` and ``out`` point at one slot."""
+    tee: str = "├"
+    """A process under its group, others following."""
+    last: str = "└"
+    """The last process under its group."""
+    tick: str = "┤"
+    """An axis where it carries a label."""
+    ellipsis: str = "…"
+    dot: str = "·"
+    """Between facts."""
+    no_character: str = "·"
+    """A byte that is no character."""
+    times: str = "×"
+    dash: str = "—"
+    at_least: str = "≥"
+    at_most: str = "≤"
+    nearly: str = "≈"
+    yes: str = "✓"
+    no: str = "✗"
+    maybe: str = "~"
+    cursor: str = "▌"
+    space_key: str = "␣"
+    states: Mapping[ProcessState, str] = field(default_factory=lambda: _states("◌●○■◐▶◧✗?"))
+    severities: Mapping[Severity, str] = field(default_factory=lambda: _severities("›✓▲✗"))
 
     def __repr__(self) -> str:
         return "ASCII" if self.ascii_only else "UNICODE"
@@ -94,47 +95,15 @@ class Glyphs:
         return fit_line(spans, width, self.ellipsis)
 
 
-UNICODE = Glyphs(
-    ascii_only=False,
-    top_left="╭",
-    top_right="╮",
-    bottom_left="╰",
-    bottom_right="╯",
-    horizontal="─",
-    vertical="│",
-    thumb="┃",
-    dashed_horizontal="╌",
-    dashed_vertical="┆",
-    full="█",
-    eighths=" ▏▎▍▌▋▊▉█",
-    rest="─",
-    shades="·░▒▓█",
-    pip="●",
-    no_pip="○",
-    up="▲",
-    down="▼",
-    left="←",
-    both="◆",
-    tee="├",
-    last="└",
-    tick="┤",
-    ellipsis="…",
-    dot="·",
-    no_character="·",
-    times="×",
-    dash="—",
-    at_least="≥",
-    at_most="≤",
-    nearly="≈",
-    bars=" ▁▂▃▄▅▆▇█",
-    yes="✓",
-    no="✗",
-    maybe="~",
-    cursor="▌",
-    space_key="␣",
-    states=dict(zip(ProcessState, "◌●○■◐▶◧✗?", strict=True)),
-    severities=dict(zip(Severity, "›✓▲✗", strict=True)),
-)
+def _states(glyphs: str) -> Mapping[ProcessState, str]:
+    return dict(zip(ProcessState, glyphs, strict=True))
+
+
+def _severities(glyphs: str) -> Mapping[Severity, str]:
+    return dict(zip(Severity, glyphs, strict=True))
+
+
+UNICODE = Glyphs()
 
 ASCII = Glyphs(
     ascii_only=True,
@@ -151,6 +120,7 @@ ASCII = Glyphs(
     eighths="    =====",
     rest="-",
     shades=".:-=#",
+    bars=" .:-=+*#",
     pip="#",
     no_pip=".",
     up="^",
@@ -168,14 +138,12 @@ ASCII = Glyphs(
     at_least=">=",
     at_most="<=",
     nearly="~",
-    bars=" .:-=+*#",
     yes="ok",
     no="NO",
-    maybe="~",
     cursor=">",
     space_key="spc",
-    states=dict(zip(ProcessState, ".*o#=>%x?", strict=True)),
-    severities=dict(zip(Severity, ">+!x", strict=True)),
+    states=_states(".*o#=>%x?"),
+    severities=_severities(">+!x"),
 )
 
 

@@ -3,7 +3,6 @@
 It draws the view model that it is given. It knows no segment and no worker.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
@@ -14,7 +13,6 @@ from shmtui.tui.panel_layout import (
     PANELS,
     RAW_PANELS,
     TITLE,
-    Box,
     arrange,
     beside_lesson,
     lesson_width,
@@ -134,20 +132,18 @@ class MainScreen(DirectScreen):
             return
         self._arranged = arranged
         boxes = arrange(width - beside, height, maximised, rows, findings=findings, raw=view.raw)
-        self._move(beside_lesson(boxes, width, height, beside) if beside else boxes)
-        if self._lesson_covers != self._covered:
-            # The keys that scroll go to what is on show.
-            self._covered = self._lesson_covers
-            self._focus(LESSON if self._covered else "processes")
-
-    def _move(self, boxes: Mapping[str, Box]) -> None:
+        if beside:
+            boxes = beside_lesson(boxes, width, height, beside)
         for name, panel in self._panels.items():
             box = boxes.get(name)
             panel.display = box is not None
             if box is not None:
                 panel.styles.offset = (box.x, box.y)
-                panel.styles.width = box.width
-                panel.styles.height = box.height
+                panel.styles.width, panel.styles.height = box.width, box.height
+        if self._lesson_covers != self._covered:
+            # The keys that scroll go to what is on show.
+            self._covered = self._lesson_covers
+            self._focus(LESSON if self._covered else "processes")
 
     def place_again(self) -> None:
         """Find new places after a change of the terminal's size."""
