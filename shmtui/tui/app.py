@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from shmtui.i18n import _, speak_plainly
 from shmtui.tui import tty
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.glyphs import choose
-from shmtui.tui.keys import available, bindings, why_off
+from shmtui.tui.keys import KEYS, available, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
 from shmtui.tui.spans import wrapped
 from shmtui.tui.textual_private import Palette, frame_queue
@@ -53,7 +53,10 @@ class DashboardApp(App[int], inherit_bindings=False):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "shmtui"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key.keys, key.action, key.label or key.help, show=False, priority=key.priority)
+        for key in KEYS
+    ]
 
     def __init__(
         self,
@@ -161,7 +164,6 @@ class DashboardApp(App[int], inherit_bindings=False):
             self._show(slow)
 
     def _show(self, slow: bool = True) -> None:
-        """Draw the panels and the log on top; request the values that the ring has room for."""
         view = self.dashboard.view
         self.main.show(view, slow)
         show_view = getattr(self.screen_stack[-1], "show_view", None)
@@ -265,7 +267,7 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_go_to(self) -> None:
         """Ask for an offset and go there."""
-        from shmtui.tui.screens.offset import OffsetScreen
+        from shmtui.tui.screens.text_screens import OffsetScreen
 
         panel = self.main.bytes
         if panel is not None:

@@ -8,7 +8,6 @@ view model, which the screen draws.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,20 +45,10 @@ class EventLog:
     """The last `EVENTS_KEPT` events: of supervisors, and those that two samples in a row show."""
 
     def __init__(self) -> None:
-        self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self._newest: tuple[Event, ...] | None = ()
+        self.newest: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        """The newest first."""
         self._previous: Snapshot | None = None
         self._limits_reported: set[str] = set()
-
-    def add(self, event: Event) -> None:
-        """One more event."""
-        self._events.appendleft(event)
-        self._newest = None
-
-    def extend(self, events: Iterable[Event]) -> None:
-        """Several events, the oldest first."""
-        for event in events:
-            self.add(event)
 
     def start_over(self) -> None:
         """The next sample is the first of another segment. The events stay."""
@@ -73,20 +62,14 @@ class EventLog:
         """
         before, self._previous = self._previous, snapshot
         if before is not None:
-            self.extend(segment_events(before, snapshot, workers_too=workers_too))
+            self.newest.extendleft(segment_events(before, snapshot, workers_too=workers_too))
         health = Health() if before is None else before.health
         if health != snapshot.health:
-            self.extend(health_events(health, snapshot.health, snapshot.time))
+            self.newest.extendleft(health_events(health, snapshot.health, snapshot.time))
         for limit in snapshot.limits:
             if limit not in self._limits_reported:
                 self._limits_reported.add(limit)
-                self.add(Event(snapshot.time, Severity.WARN, limit))
-
-    def newest(self) -> tuple[Event, ...]:
-        """All events, the newest first; the same tuple until there is a new one."""
-        if self._newest is None:
-            self._newest = tuple(self._events)
-        return self._newest
+                self.newest.appendleft(Event(snapshot.time, Severity.WARN, limit))
 
 
 class Dashboard:
@@ -183,14 +166,18 @@ class Dashboard:
         if supervisor is None or supervisor in self._heard:
             return
         self._heard.append(supervisor)
-        self._event_log.extend(sorted(supervisor.history(), key=lambda event: event.time))
-        supervisor.on_event = self._event_log.add
+        self._event_log.newest.extendleft(
+            sorted(supervisor.history(), key=lambda event: event.time)
+        )
+        supervisor.on_event = self._event_log.newest.appendleft
         supervisor.watch(asyncio.get_running_loop())
 
     def _report_attached(self, source: "Sampler | LiveSource") -> None:
         snapshot = self._sample(source)
         if snapshot is not None:
-            self._event_log.add(Event(time.time(), Severity.INFO, attached_text(snapshot)))
+            self._event_log.newest.appendleft(
+                Event(time.time(), Severity.INFO, attached_text(snapshot))
+            )
 
     # Samples.
 
@@ -201,7 +188,7 @@ class Dashboard:
             return
         snapshot = self._sample(self.attachment.source)
         if snapshot is None:
-            self.view = replace(self.view, events=self._event_log.newest())
+            self.view = replace(self.view, events=tuple(self._event_log.newest))
         else:
             self.add_snapshot(snapshot)
 
@@ -217,7 +204,7 @@ class Dashboard:
         except ShortageError as error:
             if self._shortage_reported != str(error):
                 self._shortage_reported = str(error)
-                self._event_log.add(Event(time.time(), Severity.BAD, str(error)))
+                self._event_log.newest.appendleft(Event(time.time(), Severity.BAD, str(error)))
             return None
         self._shortage_reported = ""
         return snapshot
@@ -240,7 +227,7 @@ class Dashboard:
             history_version=history.version,
             status_word=status,
             balance_settled=self._balance.settled,
-            events=self._event_log.newest(),
+            events=tuple(self._event_log.newest),
             missing=self._missing(snapshot),
         )
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from textual.binding import Binding, BindingType
-
 from shmtui.i18n import N_, _
 
 OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
@@ -104,14 +102,6 @@ MOUSE: tuple[tuple[str, str], ...] = (
     (N_("double-click"), N_("Maximise or restore a panel")),
     (N_("wheel"), N_("Scroll the processes or the events")),
 )
-
-
-def bindings() -> list[BindingType]:
-    """The table as bindings of Textual."""
-    return [
-        Binding(key.keys, key.action, key.label or key.help, show=False, priority=key.priority)
-        for key in KEYS
-    ]
 
 
 def available(read_only: bool, missing: frozenset[str] = frozenset()) -> tuple[Key, ...]:

@@ -153,7 +153,6 @@ class MainScreen(DirectScreen):
         self.app.call_after_refresh(lambda: self.show(self._view))
 
     def _change_panels(self, raw: bool) -> None:
-        """Bytes in the place of the ring, or the ring again."""
         self._raw = raw
         self._maximised = None
         if raw and self.bytes is None:
@@ -168,7 +167,6 @@ class MainScreen(DirectScreen):
 
     @property
     def _lesson_covers(self) -> bool:
-        """Whether the lesson is on show and has no room beside the panels."""
         return self._lesson_open and not lesson_width(self.app.size.width)
 
     def toggle_lesson(self) -> None:

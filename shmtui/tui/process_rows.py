@@ -19,7 +19,6 @@ Figure = TypeVar("Figure", int, float)
 
 
 def _sum(figures: Iterable[Figure | None]) -> Figure | None:
-    """The sum of those that are known; None where none is."""
     known = [figure for figure in figures if figure is not None]
     return sum(known[1:], known[0]) if known else None
 

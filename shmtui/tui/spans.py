@@ -160,16 +160,6 @@ def fit_line(spans: Line, width: int, ellipsis: str = "…") -> Line:
     return (*spans, Span(" " * gap)) if gap > 0 else spans
 
 
-def spread(left: Line, right: Line, width: int, ellipsis: str = "…") -> Line:
-    """``left`` and ``right`` at the two ends of a line; ``left`` gives way.
-
-    >>> plain(spread(line("left"), line("right"), 11))
-    'left  right'
-    """
-    right = clip_line(right, width, ellipsis)
-    return (*fit_line(left, width - width_of(right), ellipsis), *right)
-
-
 def joined(spans: Iterable[Span]) -> Line:
     """The same cells, with neighbours of one style in one span.
 

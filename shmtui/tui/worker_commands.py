@@ -122,7 +122,6 @@ def give(name: str, supervisor: "Supervisor", targets: Targets) -> Reason:
 
 
 def _step(supervisor: "Supervisor", targets: Targets) -> Reason:
-    """One protocol step for each; a worker that runs stops before its next step."""
     if not targets.workers:
         return _("{who}: only workers of shmtui can be stepped").format(who=targets.label)
     for process in targets.workers:
@@ -220,7 +219,6 @@ class WorkerActions:
         self._app.push_screen(KillQuestion(targets.label, self._app.dashboard.view), answered)
 
     def _faults(self, supervisor: "Supervisor") -> None:
-        """Choose a fault for the workers to make."""
         from shmtui.tui.screens.faults import FaultScreen
 
         targets = self._targets(supervisor)
@@ -241,14 +239,12 @@ class WorkerActions:
         self._app.push_screen(FaultScreen(targets, self._app.dashboard.view), chosen)
 
     def _audit(self) -> None:
-        """Compare what was produced with what was consumed."""
         attachment = self._app.dashboard.attachment
         if attachment is not None and attachment.auditor is not None:
             attachment.auditor.begin()
             self._app.refresh_now()
 
     def _repair(self, supervisor: "Supervisor") -> None:
-        """Show the plan of a repair, and carry it out if the user agrees."""
         from shmtui.tui.screens.repair import RepairScreen
 
         dashboard = self._app.dashboard

@@ -18,7 +18,6 @@ from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
 from shmtui.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
-from shmtui.tui.draw.events import event_line
 from shmtui.tui.draw.graph import graph_lines
 from shmtui.tui.draw.keys import help_lines, key_bar
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
@@ -34,6 +33,7 @@ from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Line, cells, clip, fit, fit_line, plain, width_of
 from shmtui.tui.status_line import status_word
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.events import event_line
 from tests.tui.records import NOON, process, snapshot
 
 WIDTHS = st.integers(20, 250)

@@ -126,7 +126,6 @@ def raw_lines(
 def _values(
     data: bytes, highlight: bytes, reading: ByteFormat, shape: RowShape, glyphs: Glyphs
 ) -> list[Span]:
-    """Values, then the characters of the same bytes."""
     spans: list[Span] = []
     for at in range(0, shape.per_row, reading.size):
         piece = data[at : at + reading.size]

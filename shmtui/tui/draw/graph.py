@@ -41,7 +41,8 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
     top = nice_ceiling(max(max(pair) for pair in pairs))
 
     def outwards(side: int, style: str) -> list[Line]:
-        dots = [_dots(pair[side], top, 4 * half) for pair in pairs]
+        # At least one dot for what is above zero.
+        dots = [max(pair[side] > 0, round(pair[side] / top * 4 * half)) for pair in pairs]
         columns = [
             _column(dots[at], dots[at + 1], half, side == 1, glyphs.ascii_only)
             for at in range(0, len(dots), 2)
@@ -53,11 +54,6 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
 
     above, below = outwards(0, "producer"), outwards(1, "consumer")
     return [*reversed(above), _time_axis(cells, glyphs), *below]
-
-
-def _dots(value: float, top: float, most: int) -> int:
-    """Dots for a value; at least one above zero."""
-    return 0 if value <= 0 else max(1, min(most, round(value / top * most)))
 
 
 def _scale(top: float, level: int, half: int, glyphs: Glyphs) -> Line:
@@ -91,7 +87,6 @@ def _column(
 
 
 def _row(cells: Sequence[tuple[str, bool]], style: str) -> list[Span]:
-    """A row of cells of one side: the edge of the area is bright, the inside dim."""
     return [
         Span("".join([char for char, _inside in run]), f"{style}-dim" if inside else style)
         for inside, run in groupby(cells, key=lambda cell: cell[1])

@@ -49,7 +49,6 @@ def portrait_text(
 
 
 def _part(process: Process) -> Iterator[tuple[str, str]]:
-    """Its role and state in the buffer."""
     yield _("role"), word(process.role)
     state = word(process.state)
     if process.blocked_on is not None:
@@ -72,7 +71,6 @@ def _part(process: Process) -> Iterator[tuple[str, str]]:
 
 
 def _system(seen: ProcessDetails, now: float) -> Iterator[tuple[str, str]]:
-    """What /proc says of it."""
     if seen.command:
         yield _("command"), shlex.join(seen.command)
     if seen.executable is not None:

@@ -1,6 +1,6 @@
 """The process table: its columns, its rows, and the positions of stepped workers. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -50,20 +50,15 @@ def _state(process: Process, glyphs: Glyphs) -> Span:
     return Span(f"{glyphs.states[process.state]} {word(process.state)}", style)
 
 
-def _state_long(process: Process, glyphs: Glyphs) -> Span:
+def _cause(process: Process, glyphs: Glyphs, *, long: bool) -> Span:
     """For narrow tables: what it is blocked on in the place of the word *blocked*."""
     if process.blocked_on is None:
         return _state(process, glyphs)
-    blocked = _blocked(process, glyphs, _LONG)
-    return Span(f"{glyphs.states[process.state]} {blocked.text}", blocked.style)
-
-
-def _state_short(process: Process, glyphs: Glyphs) -> Span:
-    """The same without the time: a cross says that nobody can wake it."""
-    if process.blocked_on is None:
-        return _state(process, glyphs)
-    stuck = f" {glyphs.severities[Severity.BAD]}" if process.wakeable is False else ""
-    return Span(f"{glyphs.states[process.state]} {process.blocked_on}{stuck}", "bad")
+    text, style = _blocked(process, glyphs, _LONG)
+    if not long:
+        stuck = f" {glyphs.severities[Severity.BAD]}" if process.wakeable is False else ""
+        text, style = f"{process.blocked_on}{stuck}", "bad"
+    return Span(f"{glyphs.states[process.state]} {text}", style)
 
 
 def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
@@ -81,8 +76,9 @@ def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
     return Span(f"{on} {format_wait(process.blocked_for)}".rstrip(), SEMAPHORE_STYLES[on])
 
 
-def _number(text: str, figure: float | None) -> Span:
-    return Span(text, "text" if figure else "muted")
+def _muted(known: object, text: str, glyphs: Glyphs) -> Span:
+    """``text``, or a dash where what it says is not known."""
+    return Span(glyphs.dash, "faint") if known is None else Span(text, "muted")
 
 
 def _target(process: Process, glyphs: Glyphs) -> Span:
@@ -90,20 +86,8 @@ def _target(process: Process, glyphs: Glyphs) -> Span:
     return Span(format_target(process.target_rate, glyphs), "text" if known else "faint")
 
 
-def _last_item(process: Process, glyphs: Glyphs) -> Span:
-    if process.last_item is None:
-        return Span(glyphs.dash, "faint")
-    return Span(format_value(process.last_item, glyphs.ascii_only), "muted")
-
-
 def _cpu(cpu: float | None, glyphs: Glyphs) -> str:
     return glyphs.dash if cpu is None else f"{cpu:.0f} %"
-
-
-def _since(process: Process, glyphs: Glyphs) -> Span:
-    if process.since is None:
-        return Span(glyphs.dash, "faint")
-    return Span(format_date(process.since), "muted")
 
 
 def _whose(process: Process, _glyphs: Glyphs) -> Span:
@@ -141,10 +125,10 @@ class Column:
     total: Callable[[Group, Glyphs], str] | None = None
 
 
-PID = Column("PID", 7, ">", lambda p, _g: Span(str(p.pid), "muted"))
+PID = Column("PID", 7, ">", lambda p, g: _muted(p.pid, f"{p.pid}", g))
 STATE = Column(N_("state"), 11, "<", _state)
-STATE_NARROW = Column(N_("state"), 10, "<", _state_short)
-STATE_LONG = Column(N_("state"), 20, "<", _state_long)
+STATE_NARROW = Column(N_("state"), 10, "<", partial(_cause, long=False))
+STATE_LONG = Column(N_("state"), 20, "<", partial(_cause, long=True))
 BLOCKED = Column(N_("blocked on"), 12, "<", partial(_blocked, stuck="{on} {no}{stuck}"))
 BLOCKED_NARROW = Column(N_("blocked on"), 10, "<", partial(_blocked, stuck="{no} {on}"))
 BLOCKED_LONG = Column(N_("blocked on"), 18, "<", partial(_blocked, stuck=_LONG))
@@ -153,32 +137,32 @@ RATE = Column(
     N_("rate/s"),
     8,
     ">",
-    lambda p, g: _number(format_rate(p.rate, g), p.rate),
+    lambda p, g: Span(format_rate(p.rate, g), "text" if p.rate else "muted"),
     lambda group, g: format_rate(group.rate, g),
 )
 ITEMS = Column(
     N_("items"),
     11,
     ">",
-    lambda p, g: _number(format_count(p.items, g), p.items),
+    lambda p, g: Span(format_count(p.items, g), "text" if p.items else "muted"),
     lambda group, g: format_count(group.items, g),
 )
 ITEMS_NARROW = replace(ITEMS, width=9)
 CPU = Column(
     "CPU", 6, ">", lambda p, g: Span(_cpu(p.cpu, g), "muted"), lambda group, g: _cpu(group.cpu, g)
 )
-LAST = Column(N_("last item"), 11, ">", _last_item)
+LAST = Column(
+    N_("last item"),
+    11,
+    ">",
+    lambda p, g: _muted(p.last_item, format_value(p.last_item, g.ascii_only), g),
+)
 DOTS = Column(N_("protocol"), 8, "<", partial(_protocol, spaced=False))
 STEPS = Column(N_("protocol"), 23, "<", partial(_protocol, spaced=True))
-USER = Column(N_("user"), 8, "<", lambda p, g: Span(g.inert(p.user or g.dash), "muted"))
-THREADS = Column(
-    N_("threads"),
-    7,
-    ">",
-    lambda p, g: Span(str(g.dash if p.threads is None else p.threads), "muted"),
-)
-SINCE = Column(N_("since"), 11, "<", _since)
-LIBC = Column("libc", 5, "<", lambda p, g: Span(p.libc or g.dash, "muted"))
+USER = Column(N_("user"), 8, "<", lambda p, g: _muted(p.user, g.inert(p.user or ""), g))
+THREADS = Column(N_("threads"), 7, ">", lambda p, g: _muted(p.threads, f"{p.threads}", g))
+SINCE = Column(N_("since"), 11, "<", lambda p, g: _muted(p.since, format_date(p.since or 0), g))
+LIBC = Column("libc", 5, "<", lambda p, g: _muted(p.libc, f"{p.libc}", g))
 WHOSE = Column(N_("whose"), 7, "<", _whose)
 
 _WIDE = (PID, STATE, BLOCKED, TARGET, RATE, ITEMS, CPU, LAST)
@@ -269,8 +253,8 @@ def _group(group: Group, table: Table, glyphs: Glyphs) -> list[Span]:
         # The first column is empty in a heading, and words are long in some languages.
         room, columns = room + len(table.gap) + columns[0].width, columns[1:]
     title = glyphs.fit(f"{_(group.key)} ({len(group.alive)})", room)
-    spans = [Span(" " * column.width + table.gap) for column in table.before]
-    spans.append(Span(title, f"{known}-strong" if known else "strong"))
+    before = "".join(" " * column.width + table.gap for column in table.before)
+    spans = [Span(before), Span(title, f"{known}-strong" if known else "strong")]
     for column in columns:
         text = column.total(group, glyphs) if column.total and group.members else ""
         spans.append(Span(table.gap + glyphs.fit(text, column.width, column.align), "strong"))
@@ -278,63 +262,49 @@ def _group(group: Group, table: Table, glyphs: Glyphs) -> list[Span]:
 
 
 def _member(process: Process, last: bool, table: Table, glyphs: Glyphs) -> list[Span]:
-    def cell(column: Column) -> Span:
-        text, style = column.cell(process, glyphs)
-        return Span(glyphs.fit(text, column.width, column.align), style)
+    def cells(columns: Iterable[Column]) -> list[Span]:
+        made = [(column, *column.cell(process, glyphs)) for column in columns]
+        return [Span(glyphs.fit(text, c.width, c.align), style) for c, text, style in made]
 
-    ended = not process.alive
+    gap, ending = Span(table.gap), glyphs.inert(process.ending or "")
     name = glyphs.fit(glyphs.inert(process.name), table.name - 2)
-    gap = Span(table.gap)
-    spans = [each for column in table.before for each in (cell(column), gap)]
-    spans += [
+    after = cells(table.after)
+    if not process.alive and process.ending != word(process.state):
+        after[1:] = [Span(ending, "bad")] if after[1:] else []
+    return [
+        *(each for cell in cells(table.before) for each in (cell, gap)),
         Span(f"{glyphs.last if last else glyphs.tee} ", "faint"),
-        Span(name, "muted" if ended else _ROLE_STYLES.get(process.role, "text")),
+        Span(name, _ROLE_STYLES.get(process.role, "text") if process.alive else "muted"),
+        *(each for cell in after for each in (gap, cell)),
     ]
-    for at, column in enumerate(table.after):
-        if ended and at == 1 and process.ending != word(process.state):
-            return [*spans, gap, Span(glyphs.inert(process.ending or ""), "bad")]
-        spans += [gap, cell(column)]
-    return spans
 
 
 def protocol_lines(processes: Sequence[Process], width: int, glyphs: Glyphs) -> list[Line]:
     """The protocol as a line of steps, for each role that has stepped workers.
 
-    The numbers of the workers that wait before a step are written before it.
+    The numbers of the workers that wait before a step are written before it. In narrow tables
+    there are the workers alone, each with its step.
     """
-    lines = []
+    mark = glyphs.states[ProcessState.STEPPING]
+    lines: list[Line] = []
     for role in (Role.PRODUCER, Role.CONSUMER):
         stepped = [
-            p for p in processes if p.role is role and p.state is ProcessState.STEPPING and p.step
+            (p.name.rpartition(" ")[2], p.step)
+            for p in processes
+            if p.role is role and p.state is ProcessState.STEPPING and p.step
         ]
+        whole, short = [Span(f"  {word(role)}", f"{role}-strong")], [Span("  ")]
+        for name in (step_name(role, step) for step in PROTOCOL_STEPS):
+            there = ",".join(number for number, step in stepped if step == name)
+            whole += [Span("  "), Span(there and there + mark, "accent")]
+            whole.append(Span(name, "strong" if there else "muted"))
+        for number, step in stepped:
+            short += [
+                Span(f"{word(role)} {number}", f"{role}-strong"),
+                Span(f" {mark}", "accent"),
+                Span(f"{step}  ", "strong"),
+            ]
         if stepped:
-            whole = _whole(role, stepped, glyphs)
-            lines.append(whole if width_of(whole) <= width else _short(stepped, width, glyphs))
+            fits = width_of(whole) <= width
+            lines.append(tuple(whole) if fits else glyphs.clip_line(tuple(short), width))
     return lines
-
-
-def _number_of(process: Process) -> str:
-    """The number in a worker's name."""
-    return process.name.rpartition(" ")[2]
-
-
-def _whole(role: Role, stepped: Sequence[Process], glyphs: Glyphs) -> Line:
-    spans = [Span(f"  {word(role)}", f"{role}-strong")]
-    for step in PROTOCOL_STEPS:
-        name = step_name(role, step)
-        there = ",".join(_number_of(p) for p in stepped if p.step == name)
-        mark = there and there + glyphs.states[ProcessState.STEPPING]
-        spans += [Span(f"  {mark}", "accent"), Span(name, "strong" if there else "muted")]
-    return tuple(spans)
-
-
-def _short(stepped: Sequence[Process], width: int, glyphs: Glyphs) -> Line:
-    """The stepped workers, each with the step that it waits before: for narrow tables."""
-    spans = [Span("  ")]
-    for process in stepped:
-        spans += [
-            Span(f"{word(process.role)} {_number_of(process)}", f"{process.role}-strong"),
-            Span(f" {glyphs.states[ProcessState.STEPPING]}", "accent"),
-            Span(f"{process.step}  ", "strong"),
-        ]
-    return glyphs.clip_line(tuple(spans), width)

@@ -136,7 +136,6 @@ def list_lines(snapshot: Snapshot, width: int, room: int, glyphs: Glyphs) -> lis
 
 
 def _slot_line(snapshot: Snapshot, slot: Slot, width: int, glyphs: Glyphs) -> Line:
-    """Index, full or empty, value, and whether ``in`` or ``out`` points here."""
     pips = {True: glyphs.pip, False: glyphs.no_pip, None: "?"}
     style = _STYLES[slot.full]
     digits = len(str(snapshot.layout.slots - 1))

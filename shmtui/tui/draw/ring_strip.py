@@ -3,7 +3,7 @@ of ``in`` and ``out`` under a row of slots. Pure.
 """
 
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from typing import NamedTuple
 
 from shmtui.i18n import _
@@ -59,26 +59,17 @@ def strip_shape(slots: int, width: int, rows: int) -> StripShape:
 def group_fill(slots: int, out: int, occupancy: int, size: int) -> list[float]:
     """The full share of each group of ``size`` slots.
 
-    Only the ends of the occupied stretch are computed; all groups between are full.
-
     >>> group_fill(8, 6, 4, 2), group_fill(6, 1, 3, 4)
     ([1.0, 0.0, 0.0, 1.0], [0.75, 0.0])
     """
-    groups = ceil_div(slots, size)
-    counts = [0] * groups
-    tail = min(slots, out + occupancy)
-    for start, stop in ((out, tail), (0, out + occupancy - tail)):
-        if stop <= start:
-            continue
-        first, last = start // size, (stop - 1) // size
-        if first == last:
-            counts[first] += stop - start
-            continue
-        counts[first] += (first + 1) * size - start
-        counts[first + 1 : last] = [size] * (last - first - 1)
-        counts[last] += stop - last * size
-    lengths = [size] * (groups - 1) + [slots - (groups - 1) * size]
-    return [count / length for count, length in zip(counts, lengths, strict=True)]
+    end = out + occupancy
+    shares = []
+    for start in range(0, slots, size):
+        stop = min(start + size, slots)
+        # From ``out`` on, and from the first slot on where it goes round.
+        full = max(0, min(stop, end) - max(start, out)) + max(0, min(stop, end - slots) - start)
+        shares.append(full / (stop - start))
+    return shares
 
 
 def shade(share: float, glyphs: Glyphs) -> str:
@@ -106,32 +97,37 @@ def strip_lines(snapshot: Snapshot, width: int, rows: int, glyphs: Glyphs) -> li
         at // shape.size if at is not None and 0 <= at < slots else None
         for at in (snapshot.slot_in, snapshot.slot_out)
     )
-    single = len(groups) <= shape.per_row
-    gap = Span(" " if shape.pitch > 1 else "", "faint")
     more = max(0, shape.pitch - 2)
-    body = []
-    for start in range(0, len(groups), shape.per_row):
-        row: list[Span] = []
-        for at, group in enumerate(groups[start : start + shape.per_row], start):
-            mark = None if single else index_mark(at, at_in, at_out, glyphs)
-            row += [mark or group, Span(group.text * more, group.style), gap]
-        body.append(joined(row))
+    single = len(groups) <= shape.per_row
+    for at in (at_in, at_out):
+        if at is not None and not single:
+            rest = groups[at][-1]
+            mark = index_mark(at, at_in, at_out, glyphs) or rest
+            groups[at] = (mark, rest._replace(text=rest.text[1:]))
+    body = [
+        joined(chain.from_iterable(groups[at : at + shape.per_row]))
+        for at in range(0, len(groups), shape.per_row)
+    ]
     if not single:
         return [*body, legend(width, glyphs)]
     in_x, out_x = (None if at is None else at * shape.pitch + more // 2 for at in (at_in, at_out))
     return [*body, mark_line(in_x, out_x, width, glyphs)]
 
 
-def _groups(snapshot: Snapshot, shape: StripShape, glyphs: Glyphs) -> list[Span]:
-    """A glyph for each group; a question mark where it is not known what is full."""
+def _groups(snapshot: Snapshot, shape: StripShape, glyphs: Glyphs) -> list[Line]:
+    """The cells of each group; a question mark where it is not known what is full."""
+
+    def group(char: str, style: str) -> Line:
+        return (Span(char if shape.pitch == 1 else char * (shape.pitch - 1) + " ", style),)
+
     slots, out, occupancy = snapshot.layout.slots, snapshot.slot_out, snapshot.occupancy
     if occupancy is None or out is None or not 0 <= out < slots:
-        return [Span("?", "warn")] * ceil_div(slots, shape.size)
+        return [group("?", "warn")] * ceil_div(slots, shape.size)
     fill = group_fill(slots, out, min(occupancy, slots), shape.size)
-    spans = {
-        share: Span(shade(share, glyphs), "good" if share > 0 else "faint") for share in set(fill)
+    made = {
+        share: group(shade(share, glyphs), "good" if share > 0 else "faint") for share in set(fill)
     }
-    return [spans[share] for share in fill]
+    return [made[share] for share in fill]
 
 
 def index_mark(at: int, in_: int | None, out: int | None, glyphs: Glyphs) -> Span | None:

@@ -90,7 +90,6 @@ def _row(snapshot: Snapshot, role: SemaphoreRole, width: int, glyphs: Glyphs) ->
 
 
 def _figures(state: SemaphoreState, top: int, slots: int, glyphs: Glyphs) -> Line:
-    """The value and its maximum, in columns as wide as the largest."""
     room = len(format_count(slots, glyphs))
     above = state.value is not None and state.value > top
     most = _("of {most}").format(most=f"{format_count(top, glyphs):<{room}}")

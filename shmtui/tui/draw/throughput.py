@@ -89,7 +89,6 @@ def _sides(snapshot: Snapshot, peak: tuple[float, float], glyphs: Glyphs) -> tup
 
 
 def _total(snapshot: Snapshot, glyphs: Glyphs) -> Line:
-    """How many items have been consumed, where that is known."""
     if snapshot.totals is None or snapshot.throughput.method is not Method.COUNTERS:
         return ()
     count = format_count(snapshot.totals.consumed, glyphs)

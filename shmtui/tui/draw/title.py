@@ -3,7 +3,7 @@
 from shmtui.i18n import _
 from shmtui.snapshot import LayoutSource
 from shmtui.tui.formatting import format_bytes, format_count, format_uptime
-from shmtui.tui.spans import Line, line, spread, width_of
+from shmtui.tui.spans import Line, line, width_of
 from shmtui.tui.view_model import ViewModel
 
 _GLYPHS = {"good": "pip", "warn": "up", "bad": "no", "consumer": "no_pip"}
@@ -26,13 +26,13 @@ def title_line(view: ViewModel, width: int) -> Line:
         kept.pop()
     left = [span for part in (brand, *facts) if part in kept for span in part]
     right = [*state, *(span for part in times if part in kept for span in part)]
-    if width_of(right) + 1 > width:
+    room = width - width_of(right)
+    if room < 1:
         return glyphs.fit_line(state, width)
-    return spread(tuple(left), tuple(right), width, glyphs.ellipsis)
+    return (*glyphs.fit_line(tuple(left), room), *right)
 
 
 def _facts(view: ViewModel, width: int) -> list[Line]:
-    """The name, marks that must not be overlooked, and what the segment is."""
     glyphs, segment, layout = view.glyphs, view.snapshot.segment, view.snapshot.layout
     facts: list[Line] = []
     if segment.name:

@@ -77,7 +77,6 @@ class LogPanel(MovingPanel):
         return said, self._pid, self._top
 
     def _content(self, width: int, height: int) -> Content:
-        """The tabs, and the lines in view; no other line is read."""
         log, glyphs = self._chosen_log(), self.view.glyphs
         if log is None:
             text = _("no program of yours runs here")
@@ -109,7 +108,6 @@ class LogPanel(MovingPanel):
         return end if self._top is None else max(_lost(log), min(self._top, end))
 
     def _footer(self, log: Child, width: int) -> str:
-        """The state of the program, and the keys."""
         alive = self._supervisor.owns(log.pid)
         state = f"PID {log.pid}" if alive else _("PID {pid} has ended").format(pid=log.pid)
         short = f"{state}, " + _("R restarts, esc closes")

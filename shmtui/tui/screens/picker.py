@@ -92,7 +92,6 @@ class PickerPanel(Typed, ChoicePanel):
         return entry_line(self._matching[at], width, self.view.glyphs, self._longest)
 
     def _below(self, width: int) -> list[Line]:
-        """The chosen entry in full, then the message."""
         message = self._message_lines(width)
         if self.chosen is None:
             return message
@@ -141,7 +140,6 @@ class LayoutsPanel(Typed, ChoicePanel):
         return self.view.glyphs.inert(words)
 
     def _above(self, width: int) -> list[Line]:
-        """Why the layout is not known, and the filter."""
         glyphs, count = self.view.glyphs, len(self._options)
         name = glyphs.inert(self._segment)
         if not count:
@@ -161,7 +159,6 @@ class LayoutsPanel(Typed, ChoicePanel):
         return self.view.glyphs.clip_line(line(self._words(at)), width)
 
     def _below(self, width: int) -> list[Line]:
-        """The chosen layout in full with its option, then the message."""
         chosen, words = self.chosen, self._words(self.at)
         option = "--raw" if chosen is None else f"--layout {chosen}"
         return [
@@ -272,8 +269,6 @@ class PickerScreen(AttachDialog):
         self._attach_by(text, partial(self._opener.open, entry.name))
 
     def _ambiguous(self, error: AmbiguousLayoutError) -> None:
-        """Have the user choose a layout of the segment."""
-
         def chosen(opened: Attachment | None) -> None:
             if opened is not None:
                 self.dismiss(opened)

@@ -75,7 +75,6 @@ class BytesPanel(MovingPanel):
         )
 
     def _footer(self, width: int, height: int) -> str:
-        """The position of the view, and how many layouts fit."""
         last = max(0, min(self._length, self._first + self._per_row * height) - 1)
         text = _("{first:#x} to {last:#x} of {length} bytes").format(
             first=self._first, last=last, length=format_count(self._length)

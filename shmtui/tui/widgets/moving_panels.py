@@ -140,7 +140,6 @@ class CursorPanel(MovingPanel):
         return ""
 
     def _has_cursor(self) -> bool:
-        """Whether the cursor is highlighted."""
         return self._count > 0
 
     def action_open(self) -> None:

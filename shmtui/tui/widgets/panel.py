@@ -154,7 +154,6 @@ class Panel(Widget):
                 self.refresh(*regions)
 
     def _compose_rows(self) -> None:
-        """Make the rows of this view and size."""
         self._drawn_from = (self.has_focus, self._depends_on())
         width, height = self.inner_size
         content = self._content(width, height)

@@ -74,7 +74,6 @@ class ProcessesPanel(CursorPanel):
         return places if self.inner_size[1] > len(places) + 3 else []
 
     def _footer(self, _width: int) -> str:
-        """How many processes map the segment."""
         count = sum(p.ending is None for p in self.view.snapshot.processes)
         text = ngettext("{count} maps it", "{count} map it", count).format(count=count)
         return text + (_(", and others may") if self.view.snapshot.unseen else "")
