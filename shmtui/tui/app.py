@@ -240,25 +240,9 @@ class DashboardApp(App[int], inherit_bindings=False):
         else:
             self.refresh_now()
 
-    def action_lesson(self) -> None:
-        """Show the lesson's text, or hide it."""
-        self.main.toggle_lesson()
-
-    def action_maximise(self) -> None:
-        """Maximise the focused panel, or show all again."""
-        self.main.toggle_maximised()
-
-    def action_restore(self) -> None:
-        """Show all panels."""
-        self.main.restore()
-
-    def action_panel(self, name: str) -> None:
-        """Go to a panel."""
-        self.main.go_to_panel(name)
-
-    def action_step_panel(self, by: int) -> None:
-        """Go to the panel after the focused one, or to the one before."""
-        self.main.step_panel(by)
+    def action_main(self, method: str, *facts: str | int) -> None:
+        """Something that changes what is on show, by the name of a method of `MainScreen`."""
+        getattr(self.main, method)(*facts)
 
     def action_interpret(self) -> None:
         """Read the bytes as another type."""
@@ -313,8 +297,6 @@ class DashboardApp(App[int], inherit_bindings=False):
             return [row for part in audit_report(audit) for row in wrapped(part, width)]
 
         self.push_screen(DetailScreen(_("Audit"), text, self.dashboard.view))
-
-    # The palette.
 
     def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the keys do, from the same table, and what has no key."""

@@ -110,14 +110,10 @@ class Dashboard:
         self._balance: Debounced[tuple[Balance, int]] = Debounced()
         self._shortage_reported = ""
 
-    # What the attachment offers.
-
     @property
     def supervisor(self) -> "Supervisor | None":
         """The workers of the attachment; None where it is read-only."""
         return None if self.attachment is None else self.attachment.steering
-
-    # Attaching.
 
     def start(self) -> None:
         """Begin with the attachment that it was made with. Called in the event loop."""
@@ -179,8 +175,6 @@ class Dashboard:
                 Event(time.time(), Severity.INFO, attached_text(snapshot))
             )
 
-    # Samples.
-
     def sample(self) -> None:
         """Take one sample of the attachment in. The graph goes on while the display is frozen."""
         if self.attachment is None:
@@ -234,8 +228,6 @@ class Dashboard:
     def toggle_frozen(self) -> None:
         """Hold the display, or let it go on."""
         self.view = replace(self.view, frozen=not self.view.frozen)
-
-    # What the panels need besides.
 
     def want_values(self, slots: int) -> None:
         """Have the next samples carry the values of so many slots."""

@@ -64,17 +64,19 @@ KEYS: tuple[Key, ...] = (
     Key("g", "go_to", N_("Go to"), N_("Go to an offset, 0x... or decimal"), 3, needs=BYTES),
     Key("o", "attach", N_("Open"), N_("Attach to another segment, from a list"), 2, needs=OPENER),
     Key("l", "logs", N_("Logs"), N_("What your own programs print"), 2, needs=PROGRAMS),
-    Key("n", "lesson", N_("Lesson"), N_("Show or hide the lesson"), 1, needs=LESSON),
+    Key("n", "main('toggle_lesson')", N_("Lesson"), N_("Show or hide the lesson"), 1, needs=LESSON),
     Key("z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), 4),
-    Key("f", "maximise", N_("Zoom"), N_("Maximise or restore the focused panel"), 4),
-    Key("escape", "restore", "", N_("Restore all panels"), as_shown="esc"),
-    Key("1", "panel('ring')", "", N_("Go to the ring")),
-    Key("2", "panel('semaphores')", "", N_("Go to the semaphores")),
-    Key("3", "panel('throughput')", "", N_("Go to the throughput")),
-    Key("4", "panel('processes')", "", N_("Go to the processes")),
-    Key("5", "panel('events')", "", N_("Go to the events")),
-    Key("tab", "step_panel(1)", "", N_("Next panel")),
-    Key("shift+tab", "step_panel(-1)", "", N_("Previous panel")),
+    Key(
+        "f", "main('toggle_maximised')", N_("Zoom"), N_("Maximise or restore the focused panel"), 4
+    ),
+    Key("escape", "main('restore')", "", N_("Restore all panels"), as_shown="esc"),
+    Key("1", "main('go_to_panel', 'ring')", "", N_("Go to the ring")),
+    Key("2", "main('go_to_panel', 'semaphores')", "", N_("Go to the semaphores")),
+    Key("3", "main('go_to_panel', 'throughput')", "", N_("Go to the throughput")),
+    Key("4", "main('go_to_panel', 'processes')", "", N_("Go to the processes")),
+    Key("5", "main('go_to_panel', 'events')", "", N_("Go to the events")),
+    Key("tab", "main('step_panel', 1)", "", N_("Next panel")),
+    Key("shift+tab", "main('step_panel', -1)", "", N_("Previous panel")),
     Key(
         "question_mark,h,f1",
         "help",
@@ -88,6 +90,9 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+p", "command_palette", N_("Menu"), N_("Find any command by name"), 3),
 )
 """In the order of the key bar and of the help screen."""
+
+SPOKEN = {"plus": "+", "minus": "-", "equals_sign": "=", "question_mark": "?", "escape": "esc"}
+"""Keys by the names that people know, where Textual has others."""
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
     ("up down", N_("Choose a row; a group stands for all of its processes")),

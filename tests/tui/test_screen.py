@@ -51,8 +51,8 @@ async def test_no_size_and_no_ring_breaks_it(size: tuple[int, int], slots: int) 
             draw(app, snapshot(slots, 0, 0, slots))
             await pilot.pause()
         for name in PANELS:
-            app.action_panel(name)
-            app.action_maximise()
+            app.main.go_to_panel(name)
+            app.main.toggle_maximised()
             await pilot.pause()
 
 

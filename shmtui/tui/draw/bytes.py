@@ -165,8 +165,6 @@ def value_text(piece: bytes, reading: ByteFormat) -> str:
 def text_spans(data: bytes, highlight: bytes, glyphs: Glyphs) -> list[Span]:
     r"""The bytes as UTF-8; a dot for each byte that is no text or a control character.
 
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(text_spans("início\0\x1b[31m".encode(), bytes(12), UNICODE))
     'início··[31m'
     """

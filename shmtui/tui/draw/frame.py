@@ -15,8 +15,6 @@ def style(focused: bool) -> str:
 def top(number: str, title: str, header: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
     """The upper edge: the panel's key and title on the left, ``header`` on the right.
 
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(top("1", "Ring", "", 16, False, UNICODE))
     '╭─ 1 Ring ─────╮'
     """
@@ -41,8 +39,6 @@ def top(number: str, title: str, header: str, width: int, focused: bool, glyphs:
 def bottom(footer: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
     """The lower edge, with the footer near its right end.
 
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(bottom("in 4", 12, False, UNICODE))
     '╰──── in 4 ╯'
     """
@@ -58,7 +54,6 @@ def bottom(footer: str, width: int, focused: bool, glyphs: Glyphs) -> Line:
 def side(row: int, rows: int, first: int, total: int, focused: bool, glyphs: Glyphs) -> Span:
     """The right edge beside ``row``: a thumb where only ``rows`` of ``total`` are in view.
 
-    >>> from shmtui.tui.glyphs import UNICODE
     >>> [side(row, 4, 4, 8, False, UNICODE).text for row in range(4)]
     ['│', '│', '┃', '┃']
     """

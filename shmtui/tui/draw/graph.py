@@ -40,6 +40,19 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
     pairs = [(0.0, 0.0)] * (2 * cells - len(pairs)) + pairs
     top = nice_ceiling(max(max(pair) for pair in pairs))
 
+    # Labelled at its end, and half-way where rows are many.
+    labelled = {half - 1, half // 2 - 1} if half >= 4 and half % 2 == 0 else {half - 1}
+    blank = " " * (AXIS - 1)
+    scales = [
+        line(
+            (f"{format_axis(top * (level + 1) / half):>{AXIS - 1}}", "muted"),
+            (glyphs.tick, "faint"),
+        )
+        if level in labelled
+        else line((blank + glyphs.vertical, "faint"))
+        for level in range(half)
+    ]
+
     def outwards(side: int, style: str) -> list[Line]:
         # At least one dot for what is above zero.
         dots = [max(pair[side] > 0, round(pair[side] / top * 4 * half)) for pair in pairs]
@@ -47,22 +60,19 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
             _column(dots[at], dots[at + 1], half, side == 1, glyphs.ascii_only)
             for at in range(0, len(dots), 2)
         ]
-        return [
-            line(*_scale(top, level, half, glyphs), *_row([c[level] for c in columns], style))
-            for level in range(half)
-        ]
+        rows = []
+        for level in range(half):
+            # The edge of the area is bright, the inside dim.
+            runs = groupby([column[level] for column in columns], key=lambda cell: cell[1])
+            spans = [
+                Span("".join([char for char, _inside in run]), f"{style}-dim" if inside else style)
+                for inside, run in runs
+            ]
+            rows.append(line(*scales[level], *spans))
+        return rows
 
     above, below = outwards(0, "producer"), outwards(1, "consumer")
     return [*reversed(above), _time_axis(cells, glyphs), *below]
-
-
-def _scale(top: float, level: int, half: int, glyphs: Glyphs) -> Line:
-    """The axis beside a row: labelled at its end, and half-way where rows are many."""
-    middle = half >= 4 and half % 2 == 0 and level == half // 2 - 1
-    if level == half - 1 or middle:
-        label = format_axis(top * (level + 1) / half)
-        return line((f"{label:>{AXIS - 1}}", "muted"), (glyphs.tick, "faint"))
-    return line((" " * (AXIS - 1) + glyphs.vertical, "faint"))
 
 
 @lru_cache(maxsize=512)
@@ -86,18 +96,9 @@ def _column(
     return tuple(cells)
 
 
-def _row(cells: Sequence[tuple[str, bool]], style: str) -> list[Span]:
-    return [
-        Span("".join([char for char, _inside in run]), f"{style}-dim" if inside else style)
-        for inside, run in groupby(cells, key=lambda cell: cell[1])
-    ]
-
-
 def _time_axis(cells: int, glyphs: Glyphs) -> Line:
     """The time axis: zero, and how long ago.
 
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(_time_axis(30, UNICODE))
     '     0┤60 s ago ─── 30 s ──────── now'
     """
@@ -122,7 +123,6 @@ def _time_axis(cells: int, glyphs: Glyphs) -> Line:
 def spark(values: Sequence[float], glyphs: Glyphs) -> str:
     """A line of bars, each as high as its value; the highest fills its cell.
 
-    >>> from shmtui.tui.glyphs import UNICODE
     >>> spark([0, 1, 2, 4], UNICODE)
     ' ▂▄█'
     """

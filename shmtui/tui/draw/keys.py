@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shmtui.i18n import N_, _
 from shmtui.snapshot import ProcessState
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import MOUSE, ROW_KEYS, Key, available
+from shmtui.tui.keys import MOUSE, ROW_KEYS, SPOKEN, Key, available
 from shmtui.tui.spans import Line, Span, line
 
 
@@ -107,16 +107,7 @@ def _entry(keys: str, words: str, style: str = "key") -> Line:
     return line((f"  {keys:<12} ", style), words)
 
 
-_SPOKEN = {
-    "plus": "+",
-    "minus": "-",
-    "equals_sign": "=",
-    "question_mark": "?",
-    "escape": "esc",
-}
-
-
 def _names(key: Key) -> str:
     """All keys of a binding as people know them: ``+ = right``."""
-    names = [_SPOKEN.get(name, name) for name in key.keys.split(",")]
+    names = [SPOKEN.get(name, name) for name in key.keys.split(",")]
     return " ".join(dict.fromkeys((key.shown, *names)))

@@ -40,8 +40,6 @@ _STEP_NUMBERS = {
 }
 
 
-# The cells of a process.
-
 _LONG = "{on} {no} {long}"
 
 
@@ -109,9 +107,6 @@ def _protocol(process: Process, glyphs: Glyphs, spaced: bool) -> Span:
     elif process.state is ProcessState.BLOCKED:
         style = "bad"
     return Span(f"{' '.join(pips)}  {process.step}" if spaced else pips, style)
-
-
-# The columns.
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +216,6 @@ def table_for(width: int, foreign: bool = False) -> Table:
             before = columns[:1] if columns[0] is PID else ()
             return Table(before, min(room, _NAME_MOST), columns[len(before) :], gap)
     return Table((), max(0, width), (), gap)
-
-
-# The rows.
 
 
 def header_line(width: int, glyphs: Glyphs, foreign: bool = False) -> Line:

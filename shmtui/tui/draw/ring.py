@@ -10,18 +10,7 @@ from enum import Enum
 from shmtui.i18n import _
 from shmtui.shm.layout import ITEM_TYPES
 from shmtui.snapshot import Snapshot
-from shmtui.tui.draw.ring_slots import (
-    BOX_MIN,
-    CELL_MIN,
-    GRID_CELL,
-    GRID_MOST,
-    box_lines,
-    grid_lines,
-    gutter_width,
-    list_columns,
-    list_lines,
-    value_lines,
-)
+from shmtui.tui.draw import ring_slots
 from shmtui.tui.draw.ring_strip import strip_lines, strip_shape
 from shmtui.tui.formatting import format_count, format_percent
 from shmtui.tui.glyphs import Glyphs
@@ -56,14 +45,16 @@ def slot_view(slots: int, width: int, height: int, compound: bool = False) -> Sl
     if slots <= 0 or height < 2 or width < 8:
         return SlotView.BAR
     if compound:
-        fits = height >= 3 and slots <= (height - 1) * list_columns(slots, width, height - 1)
+        fits = height >= 3 and slots <= (height - 1) * ring_slots.list_columns(
+            slots, width, height - 1
+        )
         return SlotView.LIST if fits else SlotView.STRIP
-    if height >= 6 and slots * BOX_MIN <= width + 1:
+    if height >= 6 and slots * ring_slots.BOX_MIN <= width + 1:
         return SlotView.BOXES
-    if height >= 3 and slots * CELL_MIN <= width:
+    if height >= 3 and slots * ring_slots.CELL_MIN <= width:
         return SlotView.VALUES
-    per_row = (width - gutter_width(slots)) // GRID_CELL
-    if per_row >= 2 and height >= 4 and slots <= min(GRID_MOST, per_row * (height - 2)):
+    per_row = (width - ring_slots.gutter_width(slots)) // ring_slots.GRID_CELL
+    if per_row >= 2 and height >= 4 and slots <= min(ring_slots.GRID_MOST, per_row * (height - 2)):
         return SlotView.GRID
     return SlotView.STRIP
 
@@ -89,13 +80,13 @@ def ring_lines(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> l
         case SlotView.BAR:
             body = []
         case SlotView.BOXES:
-            body = box_lines(snapshot, width, glyphs)
+            body = ring_slots.box_lines(snapshot, width, glyphs)
         case SlotView.VALUES:
-            body = value_lines(snapshot, width, room, glyphs)
+            body = ring_slots.value_lines(snapshot, width, room, glyphs)
         case SlotView.GRID:
-            body = grid_lines(snapshot, width, glyphs)
+            body = ring_slots.grid_lines(snapshot, width, glyphs)
         case SlotView.LIST:
-            body = list_lines(snapshot, width, room, glyphs)
+            body = ring_slots.list_lines(snapshot, width, room, glyphs)
         case SlotView.STRIP:
             body = strip_lines(snapshot, width, max(1, room - 1), glyphs)[:room]
     spare = room - len(body)
@@ -135,8 +126,6 @@ def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     """How full the ring is, as a bar and in figures.
 
     >>> from shmtui.snapshot import EMPTY
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(bar_line(EMPTY, 30, UNICODE))
     'occupancy unknown'
     """
@@ -160,8 +149,6 @@ def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
 def bar(full: int, slots: int, width: int, glyphs: Glyphs) -> Line:
     """A bar of ``width`` cells; a single full slot shows, and only a full ring fills it.
 
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(bar(3, 5, 10, UNICODE)), plain(bar(1, 1000, 4, UNICODE))
     ('██████────', '▏───')
     """

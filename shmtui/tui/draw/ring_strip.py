@@ -72,18 +72,6 @@ def group_fill(slots: int, out: int, occupancy: int, size: int) -> list[float]:
     return shares
 
 
-def shade(share: float, glyphs: Glyphs) -> str:
-    """The glyph of a group; none full and all full have glyphs of their own.
-
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> "".join(shade(s, UNICODE) for s in (0, 0.001, 0.5, 0.999, 1))
-    '·░▒▓█'
-    """
-    if share <= 0 or share >= 1:
-        return glyphs.shades[0 if share <= 0 else 4]
-    return glyphs.shades[1 + min(2, int(share * 3))]
-
-
 def strip_lines(snapshot: Snapshot, width: int, rows: int, glyphs: Glyphs) -> list[Line]:
     """At most ``rows`` rows of glyphs and a row that explains the marks.
 
@@ -124,9 +112,10 @@ def _groups(snapshot: Snapshot, shape: StripShape, glyphs: Glyphs) -> list[Line]
     if occupancy is None or out is None or not 0 <= out < slots:
         return [group("?", "warn")] * ceil_div(slots, shape.size)
     fill = group_fill(slots, out, min(occupancy, slots), shape.size)
-    made = {
-        share: group(shade(share, glyphs), "good" if share > 0 else "faint") for share in set(fill)
-    }
+    shades = glyphs.shades
+    made = {share: group(shades[1 + min(2, int(share * 3))], "good") for share in set(fill)}
+    # None full and all full have glyphs of their own.
+    made |= {0.0: group(shades[0], "faint"), 1.0: group(shades[4], "good")}
     return [made[share] for share in fill]
 
 
@@ -158,8 +147,6 @@ def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -
     If there is room, each word is on the outer side of its arrow, so that markers of neighbouring
     slots, or of one slot, stay readable.
 
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(mark_line(12, 4, 18, UNICODE)), plain(mark_line(1, 3, 10, UNICODE))
     ('out ▲       ▲ in  ', ' ▲ ▲ out  ')
     >>> [plain(mark_line(at, at, 14, UNICODE)) for at in (6, 2, 11)]

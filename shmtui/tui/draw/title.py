@@ -16,16 +16,20 @@ def title_line(view: ViewModel, width: int) -> Line:
     state = line((f"{glyph} ", status.style), (status.word, status.style), " ")
     brand = line((" shmtui ", "brand"))
     facts = _facts(view, width)
-    times = [line("  ", (text, "muted"), " ") for text in _times(view)]
+    uptime = view.snapshot.uptime
+    times = [f"{view.refresh_hz:g} Hz"]
+    if uptime is not None:
+        times.append(_("up {uptime}").format(uptime=format_uptime(uptime)))
+    ends = [line("  ", (text, "muted"), " ") for text in times]
     # In the order of their worth.
     kept = facts.copy()
     kept.insert(min(3, len(kept)), brand)
-    for at, part in enumerate(times):
+    for at, part in enumerate(ends):
         kept.insert(min(len(kept), 5 + 2 * at), part)
     while kept and sum(width_of(part) for part in (state, *kept)) + 1 > width:
         kept.pop()
     left = [span for part in (brand, *facts) if part in kept for span in part]
-    right = [*state, *(span for part in times if part in kept for span in part)]
+    right = [*state, *(span for part in ends if part in kept for span in part)]
     room = width - width_of(right)
     if room < 1:
         return glyphs.fit_line(state, width)
@@ -58,10 +62,3 @@ def _facts(view: ViewModel, width: int) -> list[Line]:
         about.insert(0, f"{format_count(layout.slots)} {kind}")
     gaps = ["  ", *[f" {glyphs.dot} "] * len(about)]
     return facts + [line((gap + text, "muted")) for gap, text in zip(gaps, about, strict=False)]
-
-
-def _times(view: ViewModel) -> list[str]:
-    times, uptime = [f"{view.refresh_hz:g} Hz"], view.snapshot.uptime
-    if uptime is not None:
-        times.append(_("up {uptime}").format(uptime=format_uptime(uptime)))
-    return times

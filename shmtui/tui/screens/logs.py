@@ -49,8 +49,6 @@ class LogPanel(MovingPanel):
         """The first line in view, counted from the program's first; None follows the newest."""
         self._choose(0)
 
-    # Which program.
-
     @property
     def _logs(self) -> tuple[Child, ...]:
         return tuple(self._supervisor.logs())
@@ -69,8 +67,6 @@ class LogPanel(MovingPanel):
             self._at = at % len(logs)
             self._pid = logs[self._at].pid
             self._top = None
-
-    # Drawing.
 
     def _depends_on(self) -> object:
         said = [(log.pid, log.lines_read, self._supervisor.owns(log.pid)) for log in self._logs]
@@ -116,8 +112,6 @@ class LogPanel(MovingPanel):
         more = ", " + _("tab: next program") if len(self._logs) > 1 else ""
         long = f"{said} {self.view.glyphs.dot} {short}{more}"
         return long if len(long) + 6 <= width else short
-
-    # Moving.
 
     @property
     def _page_rows(self) -> int:

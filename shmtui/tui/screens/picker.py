@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual.binding import Binding, BindingType
 
@@ -19,28 +19,48 @@ from shmtui.tui.screens.dialog import ChoicePanel, Typed, TypingDialog
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
 
+Choice = TypeVar("Choice")
 
-class PickerPanel(Typed, ChoicePanel):
-    """The entries that match the filter, which is typed."""
 
-    title = N_("Attach to a segment")
+class FilterPanel(Typed, ChoicePanel, Generic[Choice]):
+    """What matches the filter, which is typed."""
 
     def __init__(self, view: ViewModel) -> None:
         super().__init__(view)
-        self._entries: tuple[Entry, ...] | None = None
-        self._matching: tuple[Entry, ...] = ()
-        self._longest = 0
-        self._open_when_listed = False
-        """Whether enter was pressed before the list was there."""
+        self._matching: tuple[Choice, ...] = ()
 
     @property
     def _count(self) -> int:
         return len(self._matching)
 
     @property
-    def chosen(self) -> Entry | None:
-        """The entry under the cursor."""
-        return self._matching[self.at] if self.at < self._count else None
+    def chosen(self) -> Choice | None:
+        """What is under the cursor."""
+        return self._matching[self.at] if self.at < len(self._matching) else None
+
+    def write(self, text: str) -> None:
+        """Show what matches ``text``."""
+        self.typed = text
+        self._filter()
+
+    def _filter(self) -> None:
+        raise NotImplementedError
+
+    def _depends_on(self) -> object:
+        return self._matching, self.at, self.typed, self.message
+
+
+class PickerPanel(FilterPanel[Entry]):
+    """All segments and semaphores."""
+
+    title = N_("Attach to a segment")
+
+    def __init__(self, view: ViewModel) -> None:
+        super().__init__(view)
+        self._entries: tuple[Entry, ...] | None = None
+        self._longest = 0
+        self._open_when_listed = False
+        """Whether enter was pressed before the list was there."""
 
     def take(self, entries: tuple[Entry, ...]) -> None:
         """Show these entries; the cursor stays on its name."""
@@ -51,9 +71,8 @@ class PickerPanel(Typed, ChoicePanel):
 
     def write(self, text: str) -> None:
         """Show the entries that match ``text``."""
-        self.typed = text
         self._open_when_listed = False
-        self._filter()
+        super().write(text)
 
     def action_open(self) -> None:
         """Choose the row; before the list is there, the first entry that will match."""
@@ -67,9 +86,6 @@ class PickerPanel(Typed, ChoicePanel):
         names = [entry.name for entry in self._matching]
         self.at = names.index(name) if name in names else 0
         self.say("")
-
-    def _depends_on(self) -> object:
-        return self._matching, self.at, self.typed, self.message
 
     def _above(self, width: int) -> list[Line]:
         glyphs = self.view.glyphs
@@ -102,8 +118,8 @@ class PickerPanel(Typed, ChoicePanel):
         return long if width >= len(long) + 4 else _("enter attaches, esc closes")
 
 
-class LayoutsPanel(Typed, ChoicePanel):
-    """The layouts that match the filter, in words, and a last row for raw bytes."""
+class LayoutsPanel(FilterPanel[str]):
+    """Layouts in words, by their values of ``--layout``; none is chosen in the last row: raw bytes."""
 
     title = N_("Which layout is it?")
 
@@ -116,23 +132,13 @@ class LayoutsPanel(Typed, ChoicePanel):
     def _count(self) -> int:
         return len(self._matching) + 1
 
-    @property
-    def chosen(self) -> str | None:
-        """The value of ``--layout``; None for raw."""
-        return self._matching[self.at] if self.at < len(self._matching) else None
-
-    def write(self, text: str) -> None:
-        """Show the layouts whose text contains all of these words."""
-        self.typed = text
-        words = text.casefold().split()
+    def _filter(self) -> None:
+        words = self.typed.casefold().split()
         self._matching = tuple(
             o for o in self._options if all(word in option_words(o).casefold() for word in words)
         )
         self.at = 0
         self.say("")
-
-    def _depends_on(self) -> object:
-        return self.at, self.message, self.typed
 
     def _words(self, at: int) -> str:
         raw = at == len(self._matching)

@@ -5,12 +5,12 @@ from functools import partial
 from shmtui.i18n import N_, _
 from shmtui.lessons.lesson import Lesson, Press
 from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.keys import SPOKEN
 from shmtui.tui.panel_layout import LESSON
 from shmtui.tui.spans import Line, line, wrap, wrapped
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import TextPanel
 
-_SHOWN = {"escape": "esc", "plus": "+", "minus": "-"}
 _KEYS = 9
 """Cells of the column of keys."""
 
@@ -53,7 +53,7 @@ def lesson_lines(lesson: Lesson, width: int, glyphs: Glyphs) -> list[Line]:
 
 def _press(press: Press, width: int, glyphs: Glyphs) -> list[Line]:
     """The keys with their effect beside them, or below them where the keys are many."""
-    keys = " ".join(_SHOWN.get(key, key) for key in press.keys)
+    keys = " ".join(SPOKEN.get(key, key) for key in press.keys)
     texts = wrap(glyphs.inert(_(press.text)), max(1, width - _KEYS))
     heads = [keys, *[""] * len(texts)]
     if len(keys) >= _KEYS:

@@ -146,8 +146,6 @@ class CursorPanel(MovingPanel):
         """Open the row of the cursor."""
         raise NotImplementedError
 
-    # Drawing.
-
     def _content(self, width: int, height: int) -> Content:
         """As many rows as the fixed lines leave room for, at least one."""
         above = self._above(width)[: max(0, height - 1)]
@@ -167,8 +165,6 @@ class CursorPanel(MovingPanel):
             # The fixed lines count as rows, so that the thumb fits the frame.
             total=self._count + len(above) + len(below),
         )
-
-    # Moving.
 
     @property
     def _page_rows(self) -> int:

@@ -237,8 +237,6 @@ class Panel(Widget):
         self._strips.clear()
         super().notify_style_update()
 
-    # Events.
-
     def on_resize(self) -> None:
         """Draw all rows for the new size: some may have been painted for the old one."""
         self._strips.clear()
