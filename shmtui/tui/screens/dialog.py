@@ -60,11 +60,6 @@ class ChoicePanel(CursorPanel):
         mark = self.view.glyphs.cursor if at == self.at else ""
         return line((f"{mark:<2}", "accent"), *self._choice(at, width - 2))
 
-    def go(self, at: int) -> None:
-        """Put the cursor on a row; what stands below the rows may depend on it."""
-        self.at = self._nearest(at)
-        self.draw_anew()
-
     def action_open(self) -> None:
         """Choose the row."""
         if self._count:

@@ -39,14 +39,15 @@ class LogPanel(MovingPanel):
         Binding("R", "restart", show=False),
     ]
 
+    _pid = 0
+    _at = 0
+    _buttons: tuple[Button, ...] = ()
+    _top: int | None = None
+    """The first line in view, counted from the program's first; None follows the newest."""
+
     def __init__(self, supervisor: Supervisor, view: ViewModel) -> None:
         super().__init__(view)
         self._supervisor = supervisor
-        self._pid = 0
-        self._at = 0
-        self._buttons: tuple[Button, ...] = ()
-        self._top: int | None = None
-        """The first line in view, counted from the program's first; None follows the newest."""
         self._choose(0)
 
     @property

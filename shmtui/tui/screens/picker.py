@@ -25,9 +25,7 @@ Choice = TypeVar("Choice")
 class FilterPanel(Typed, ChoicePanel, Generic[Choice]):
     """What matches the filter, which is typed."""
 
-    def __init__(self, view: ViewModel) -> None:
-        super().__init__(view)
-        self._matching: tuple[Choice, ...] = ()
+    _matching: tuple[Choice, ...] = ()
 
     @property
     def _count(self) -> int:
@@ -55,12 +53,10 @@ class PickerPanel(FilterPanel[Entry]):
 
     title = N_("Attach to a segment")
 
-    def __init__(self, view: ViewModel) -> None:
-        super().__init__(view)
-        self._entries: tuple[Entry, ...] | None = None
-        self._longest = 0
-        self._open_when_listed = False
-        """Whether enter was pressed before the list was there."""
+    _entries: tuple[Entry, ...] | None = None
+    _longest = 0
+    _open_when_listed = False
+    """Whether enter was pressed before the list was there."""
 
     def take(self, entries: tuple[Entry, ...]) -> None:
         """Show these entries; the cursor stays on its name."""

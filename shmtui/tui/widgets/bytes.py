@@ -31,11 +31,9 @@ class BytesPanel(MovingPanel):
     class LayoutsWanted(Message):
         """The user wants to choose from the layouts that fit."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._first = 0
-        """The offset of the first byte in view."""
-        self._format = 0
+    _first = 0
+    """The offset of the first byte in view."""
+    _format = 0
 
     def show(self, view: ViewModel) -> None:
         """Draw; for another segment begin at its start."""

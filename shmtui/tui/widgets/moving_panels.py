@@ -68,6 +68,7 @@ class TextPanel(MovingPanel):
     """A text, made for the width of the panel, that scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "move(1)", show=False)]
+    _first = 0
 
     def __init__(
         self, title: str, text: Callable[[int], list[Line]], footer: str, view: ViewModel
@@ -77,7 +78,6 @@ class TextPanel(MovingPanel):
         self.text = text
         self.below = footer
         """The footer."""
-        self._first = 0
 
     def _depends_on(self) -> object:
         return self._first
@@ -108,14 +108,12 @@ class CursorPanel(MovingPanel):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", show=False)]
     wheel = 1  # It moves the cursor, so that the cursor stays in view.
 
-    def __init__(self, view: ViewModel | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(view, id=id)
-        self.at = 0
-        """The row that the cursor is on."""
-        self._first = 0
-        """The first row in view."""
-        self._lines_above = 0
-        self._rows_shown = 0
+    at = 0
+    """The row that the cursor is on."""
+    _first = 0
+    """The first row in view."""
+    _lines_above = 0
+    _rows_shown = 0
 
     # For the subclass.
 

@@ -7,6 +7,7 @@ stays on a row number while processes come and go.
 from textual import events
 
 from shmtui.i18n import N_, _, ngettext
+from shmtui.snapshot import EMPTY
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.process_rows import (
     PRODUCERS,
@@ -28,11 +29,9 @@ class ProcessesPanel(CursorPanel):
     title = N_("Processes")
     number = "4"
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._table: tuple[Row, ...] = table_rows(self.view.snapshot)
-        # The first key a newcomer tries is ``+``; on the producers it shows at once.
-        self._key: RowKey = PRODUCERS
+    _table: tuple[Row, ...] = table_rows(EMPTY)
+    # The first key a newcomer tries is ``+``; on the producers it shows at once.
+    _key: RowKey = PRODUCERS
 
     @property
     def chosen(self) -> Row | None:
