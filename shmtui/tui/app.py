@@ -169,7 +169,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         show_view = getattr(self.screen_stack[-1], "show_view", None)
         if show_view is not None:
             show_view(view)
-        self.dashboard.want_values(self.main.values_wanted())
+        self.dashboard.want_values(self.main.ring.values_wanted())
 
     def _read_bytes(self) -> None:
         size = self.dashboard.view.snapshot.segment.size
@@ -281,7 +281,7 @@ class DashboardApp(App[int], inherit_bindings=False):
     def on_bytes_panel_moved(self) -> None:
         """Read what is in view now, in a frozen display too."""
         self._read_bytes()
-        self.main.show_bytes(self.dashboard.view)
+        self.main.show(self.dashboard.view)
 
     def on_panel_opened(self, message: "Panel.Opened") -> None:
         """Something in full."""

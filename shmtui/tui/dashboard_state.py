@@ -171,9 +171,10 @@ class Dashboard:
     def _report_attached(self, source: "Sampler | LiveSource") -> None:
         snapshot = self._sample(source)
         if snapshot is not None:
-            self._event_log.newest.appendleft(
-                Event(time.time(), Severity.INFO, attached_text(snapshot))
-            )
+            self._report(Severity.INFO, attached_text(snapshot))
+
+    def _report(self, severity: Severity, text: str) -> None:
+        self._event_log.newest.appendleft(Event(time.time(), severity, text))
 
     def sample(self) -> None:
         """Take one sample of the attachment in. The graph goes on while the display is frozen."""
@@ -198,7 +199,7 @@ class Dashboard:
         except ShortageError as error:
             if self._shortage_reported != str(error):
                 self._shortage_reported = str(error)
-                self._event_log.newest.appendleft(Event(time.time(), Severity.BAD, str(error)))
+                self._report(Severity.BAD, str(error))
             return None
         self._shortage_reported = ""
         return snapshot

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from textual.app import ComposeResult
 
 from shmtui.tui import panel_layout
-from shmtui.tui.process_rows import Row
 from shmtui.tui.textual_private import DirectScreen
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets import display_panels
@@ -43,14 +42,14 @@ class MainScreen(DirectScreen):
         self._raw = False
         self.bytes: BytesPanel | None = None
         """The panel of bytes, once there were bytes to show."""
-        self._ring = display_panels.RingPanel(id="ring")
-        self._table = ProcessesPanel(id="processes")
+        self.ring = display_panels.RingPanel(id="ring")
+        self.table = ProcessesPanel(id="processes")
         self._panels: dict[str, Panel] = {
             panel_layout.TITLE: display_panels.TitleBar(id=panel_layout.TITLE),
-            "ring": self._ring,
+            "ring": self.ring,
             "semaphores": display_panels.SemaphoresPanel(id="semaphores"),
             "throughput": display_panels.ThroughputPanel(id="throughput"),
-            "processes": self._table,
+            "processes": self.table,
             "events": EventsPanel(id="events"),
             panel_layout.KEY_BAR: display_panels.KeyBar(id=panel_layout.KEY_BAR),
         }
@@ -79,20 +78,6 @@ class MainScreen(DirectScreen):
             for name, panel in self._panels.items():
                 if slow or name not in SLOW:
                     panel.show(view)
-
-    def show_bytes(self, view: ViewModel) -> None:
-        """Draw the bytes alone."""
-        self._view = view
-        self._panels["bytes"].show(view)
-
-    @property
-    def chosen(self) -> Row | None:
-        """The row of the process table that keys apply to."""
-        return self._table.chosen
-
-    def values_wanted(self) -> int:
-        """How many slots' values the ring has room for."""
-        return self._ring.values_wanted()
 
     def bytes_wanted(self, size: int) -> tuple[int, int] | None:
         """Offset and length of the bytes in view, of a segment of ``size``; None: none are shown."""

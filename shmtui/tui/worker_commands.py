@@ -195,7 +195,7 @@ class WorkerActions:
     def _targets(self, supervisor: "Supervisor") -> Targets:
         # A worker that has just been started is in the events before it is in the table.
         self._app.refresh_now()
-        return targets_of(self._app.main.chosen, supervisor.owns)
+        return targets_of(self._app.main.table.chosen, supervisor.owns)
 
     def _report(self, reason: Reason) -> None:
         if reason is not None:
