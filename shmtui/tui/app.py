@@ -183,8 +183,7 @@ class DashboardApp(App[int], inherit_bindings=False):
     ) -> bool:
         """Run an action. If the key of this action is off, tell the user why instead."""
         if isinstance(action, str) and default_namespace in {None, self}:
-            view = self.dashboard.view
-            reason = why_off(action, view.read_only, view.missing)
+            reason = why_off(action, self.dashboard.view)
             if reason is not None:
                 self.tell(reason)
                 return True
@@ -300,8 +299,7 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the keys do, from the same table, and what has no key."""
-        view = self.dashboard.view
-        for key in available(view.read_only, view.missing):
+        for key in available(self.dashboard.view):
             if key.action != "command_palette":
                 run = functools.partial(self.run_action, key.action)
                 yield SystemCommand(_(key.help), _("Key: {key}").format(key=key.shown), run)

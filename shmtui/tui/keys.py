@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shmtui.i18n import N_, _
+from shmtui.tui.view_model import ViewModel
 
 OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
 """What keys can need. A view model names those that are missing."""
@@ -109,10 +110,12 @@ MOUSE: tuple[tuple[str, str], ...] = (
 )
 
 
-def available(read_only: bool, missing: frozenset[str] = frozenset()) -> tuple[Key, ...]:
-    """The keys that are on, where what is in ``missing`` is not there."""
+def available(view: ViewModel) -> tuple[Key, ...]:
+    """The keys that are on."""
     return tuple(
-        key for key in KEYS if not (read_only and key.changes) and key.needs not in missing
+        key
+        for key in KEYS
+        if not (view.read_only and key.changes) and key.needs not in view.missing
     )
 
 
@@ -128,20 +131,20 @@ _WHY_MISSING = {
 }
 
 
-def why_off(action: str, read_only: bool, missing: frozenset[str] = frozenset()) -> str | None:
+def why_off(action: str, view: ViewModel) -> str | None:
     """Why the key of an action does nothing here, and what to do about it; None where it works.
 
-    >>> why_off("workers('kill')", read_only=True)
+    >>> why_off("workers('kill')", ViewModel(read_only=True))
     'K changes something, and this dashboard is read-only: shmtui attach --write allows it'
-    >>> why_off("workers('add_producer')", read_only=False) is None
+    >>> why_off("workers('add_producer')", ViewModel()) is None
     True
     """
     key = _KEY_OF.get(action)
     if key is None:
         return None
-    if read_only and key.changes:
+    if view.read_only and key.changes:
         return _(
             "{key} changes something, and this dashboard is read-only: shmtui attach --write "
             "allows it"
         ).format(key=key.shown)
-    return _(_WHY_MISSING[key.needs]).format(key=key.shown) if key.needs in missing else None
+    return _(_WHY_MISSING[key.needs]).format(key=key.shown) if key.needs in view.missing else None

@@ -279,7 +279,7 @@ def test_the_key_bar_fits_and_its_buttons_lie_in_it(
     width: int, read_only: bool, glyphs: Glyphs
 ) -> None:
     """Help and quit are the last to go."""
-    drawn, buttons = key_bar(width, read_only, glyphs)
+    drawn, buttons = key_bar(width, ViewModel(read_only=read_only, glyphs=glyphs))
     assert width_of(drawn) == width
     assert all(0 <= t.start < t.stop <= width for t in buttons)
     if width >= 20:
@@ -289,7 +289,7 @@ def test_the_key_bar_fits_and_its_buttons_lie_in_it(
 
 def test_help_lists_every_binding() -> None:
     """Help is made from the table, so nothing that a key does is left out."""
-    text = "\n".join(plain(row) for row in help_lines(False, UNICODE))
+    text = "\n".join(plain(row) for row in help_lines(ViewModel()))
     for key in KEYS:
         assert key.help in text
         assert key.shown in text
@@ -297,7 +297,7 @@ def test_help_lists_every_binding() -> None:
 
 def test_read_only_help_lists_nothing_that_changes_anything() -> None:
     """What is off is not shown."""
-    text = "\n".join(plain(row) for row in help_lines(True, UNICODE))
+    text = "\n".join(plain(row) for row in help_lines(ViewModel(read_only=True)))
     assert not [key.help for key in KEYS if key.changes and key.help in text]
 
 

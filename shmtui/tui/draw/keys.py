@@ -7,6 +7,7 @@ from shmtui.snapshot import ProcessState
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import MOUSE, ROW_KEYS, SPOKEN, Key, available
 from shmtui.tui.spans import Line, Span, line
+from shmtui.tui.view_model import ViewModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +19,12 @@ class Button:
     action: str
 
 
-def key_bar(
-    width: int, read_only: bool, glyphs: Glyphs, missing: frozenset[str] = frozenset()
-) -> tuple[Line, tuple[Button, ...]]:
+def key_bar(width: int, view: ViewModel) -> tuple[Line, tuple[Button, ...]]:
     """The keys that fit, in the order of the table, ``width`` cells wide; and their buttons.
 
     Those of the highest rank are left out first.
     """
-    keys = [key for key in available(read_only, missing) if key.label]
+    glyphs, keys = view.glyphs, [key for key in available(view) if key.label]
     while keys and sum(len(_button_text(key, glyphs)) for key in keys) > width:
         worst = max(key.rank for key in keys)
         keys.remove(next(key for key in reversed(keys) if key.rank == worst))
@@ -71,11 +70,9 @@ _STEPS = (
 )
 
 
-def help_lines(
-    read_only: bool, glyphs: Glyphs, missing: frozenset[str] = frozenset()
-) -> list[Line]:
+def help_lines(view: ViewModel) -> list[Line]:
     """All lines of the help screen, at any width; they are clipped where they are shown."""
-    keys = available(read_only, missing)
+    glyphs, keys = view.glyphs, available(view)
     steering = [_entry(_names(key), _(key.help)) for key in keys if key.changes]
     looking = [_entry(_names(key), _(key.help)) for key in keys if not key.changes]
     steps = [_(step) for step in _STEPS]

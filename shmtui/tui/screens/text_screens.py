@@ -37,7 +37,7 @@ class HelpScreen(DetailScreen):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,h,f1", "dismiss", show=False)]
 
     def __init__(self, view: ViewModel) -> None:
-        text = help_lines(view.read_only, view.glyphs, view.missing)
+        text = help_lines(view)
         super().__init__(_("Help"), lambda _width: text, view)
 
 

@@ -92,8 +92,7 @@ class KeyBar(Panel):
         return self.view.read_only, self.view.missing, self.view.glyphs.ascii_only
 
     def _content(self, width: int, _height: int) -> Content:
-        view = self.view
-        bar, self._buttons = key_bar(width, view.read_only, view.glyphs, view.missing)
+        bar, self._buttons = key_bar(width, self.view)
         return Content([bar])
 
     def on_click(self, event: events.Click) -> None:
