@@ -35,6 +35,7 @@ async def test_every_size_shows_activity_occupancy_and_rates(size: tuple[int, in
         draw(app, snapshot())
         await pilot.pause()
         assert "flowing" in panel_text(app, "title")
+        assert "nothing has happened yet" in panel_text(app, "events")
         assert "3 of 5 full" in panel_text(app, "ring")
         assert "2.0 /s" in panel_text(app, "throughput")
         assert "producer 101" in panel_text(app, "processes")

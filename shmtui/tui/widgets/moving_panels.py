@@ -145,10 +145,11 @@ class CursorPanel(MovingPanel):
         raise NotImplementedError
 
     def _content(self, width: int, height: int) -> Content:
-        """As many rows as the fixed lines leave room for, at least one."""
-        above = self._above(width)[: max(0, height - 1)]
-        below = self._below(width)[: max(0, height - len(above) - 1)]
-        room = max(0, height - len(above) - len(below))
+        """As many rows as the fixed lines leave room for; at least one, if there is any."""
+        height = max(0, height - min(1, self._count))
+        above = self._above(width)[:height]
+        below = self._below(width)[: height - len(above)]
+        room = height - len(above) - len(below) + min(1, self._count)
         self.at = self._nearest(self.at)
         self._first = scroll_to(self._first, self.at, room, self._count)
         shown = range(self._first, min(self._count, self._first + room))
