@@ -87,11 +87,10 @@ def strip_lines(snapshot: Snapshot, width: int, rows: int, glyphs: Glyphs) -> li
     )
     more = max(0, shape.pitch - 2)
     single = len(groups) <= shape.per_row
-    for at in (at_in, at_out):
-        if at is not None and not single:
-            rest = groups[at][-1]
-            mark = index_mark(at, at_in, at_out, glyphs) or rest
-            groups[at] = (mark, rest._replace(text=rest.text[1:]))
+    for at in {at for at in (at_in, at_out) if at is not None and not single}:
+        (group,) = groups[at]
+        mark = index_mark(at, at_in, at_out, glyphs) or group
+        groups[at] = (mark, group._replace(text=group.text[1:]))
     body = [
         joined(chain.from_iterable(groups[at : at + shape.per_row]))
         for at in range(0, len(groups), shape.per_row)
