@@ -9,11 +9,7 @@ from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, line, width_of
 from shmtui.tui.status_line import Balance, Permits, permits
 
-STYLES = {
-    SemaphoreRole.MUTEX: "good",
-    SemaphoreRole.EMPTY: "warn",
-    SemaphoreRole.FULL: "consumer",
-}
+STYLES = {SemaphoreRole.MUTEX: "good", SemaphoreRole.EMPTY: "warn", SemaphoreRole.FULL: "consumer"}
 """The colour of each semaphore, wherever it is named."""
 
 _UNREAD = SemaphoreState(None, None, None)

@@ -22,9 +22,7 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
     """A panel above the main screen; escape answers None."""
 
     AUTO_FOCUS = "Panel"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+q", "dismiss(None)", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+q", "dismiss(None)", show=False)]
 
     def __init__(self, panel: Panel) -> None:
         super().__init__()
