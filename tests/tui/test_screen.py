@@ -176,7 +176,7 @@ async def test_help_opens_scrolls_and_closes() -> None:
         assert isinstance(app.screen, HelpScreen)
         panel = app.screen.query_one(TextPanel)
         await pilot.press("pagedown", "down")
-        assert panel._first > 1
+        assert panel.first > 1
         await pilot.press("escape")
         assert not isinstance(app.screen, HelpScreen)
 

@@ -68,7 +68,8 @@ class TextPanel(MovingPanel):
     """A text, made for the width of the panel, that scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "move(1)", show=False)]
-    _first = 0
+    first = 0
+    """The first line in view."""
 
     def __init__(
         self, title: str, text: Callable[[int], list[Line]], footer: str, view: ViewModel
@@ -80,14 +81,14 @@ class TextPanel(MovingPanel):
         """The footer."""
 
     def _depends_on(self) -> object:
-        return self._first
+        return self.first
 
     def _content(self, width: int, height: int) -> Content:
         text = self.text(width)
-        self._first = max(0, min(self._first, len(text) - height))
-        shown = text[self._first : self._first + height]
+        self.first = max(0, min(self.first, len(text) - height))
+        shown = text[self.first : self.first + height]
         footer = self._footer(scrolls=len(text) > height)
-        return Content(shown, footer, first=self._first, total=len(text))
+        return Content(shown, footer, first=self.first, total=len(text))
 
     def _footer(self, *, scrolls: bool) -> str:  # noqa: ARG002 - for the subclass
         return self.below
@@ -98,7 +99,7 @@ class TextPanel(MovingPanel):
 
     def action_move(self, by: int) -> None:
         """Scroll, as far as there is text."""
-        self._first += by
+        self.first += by
         self.draw()
 
 
