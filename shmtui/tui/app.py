@@ -130,6 +130,8 @@ class DashboardApp(App[int], inherit_bindings=False):
             tty.drop_frames(frame_queue(self))
             self.exit(code, return_code=code)
 
+    action_leave = leave
+
     def on_resize(self) -> None:
         """Find new places."""
         self.main.place_again()
@@ -264,10 +266,6 @@ class DashboardApp(App[int], inherit_bindings=False):
         from shmtui.tui.screens.text_screens import HelpScreen
 
         self.push_screen(HelpScreen(self.dashboard.view))
-
-    def action_leave(self, code: int) -> None:
-        """Quit."""
-        self.leave(code)
 
     # What panels ask for.
 
