@@ -153,9 +153,8 @@ def invariant_line(sums: Permits, settled: bool, width: int, glyphs: Glyphs) -> 
             long = f"{parts} {glyphs.at_most} {slots}; " + _("in flight unknown")
             short = _("{total} of {slots} permits seen").format(total=total, slots=slots)
         case Balance.BROKEN if settled:
-            facts = {"parts": parts, "total": total, "slots": slots}
-            long = _("{parts} = {total}, not {slots}").format(**facts)
-            short = _("{total} permits, not {slots}").format(**facts)
+            long = _("{parts} = {total}, not {slots}").format(parts=parts, total=total, slots=slots)
+            short = _("{total} permits, not {slots}").format(total=total, slots=slots)
         case Balance.BROKEN:
             long = f"{parts} {glyphs.nearly} {slots}"
             short = _("permits are moving")
