@@ -137,6 +137,7 @@ def _plan(
             why=undecided.why, remedy=undecided.remedy
         ),
         needs_permits=undecided is not None and undecided.needs_permits,
+        needs_role=() if undecided is None else undecided.needs_role,
         indices=(snapshot.in_, snapshot.out),
         participants=tuple(p.process for p in placed),
     )

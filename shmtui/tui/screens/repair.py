@@ -11,10 +11,11 @@ from textual.screen import ModalScreen
 from shmtui.errors import ShmtuiError
 from shmtui.events import Severity
 from shmtui.i18n import _
+from shmtui.repair.choices import Choice, choices
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.sanitize import inert
-from shmtui.tui.cell_text import wrap
+from shmtui.tui.cell_text import clip, wrap
 from shmtui.tui.screens.text_screens import WrappedPanel
 from shmtui.tui.spans import Line, line
 from shmtui.tui.view_model import ViewModel
@@ -27,6 +28,7 @@ class RepairScreen(ModalScreen[None]):
     AUTO_FOCUS = "WrappedPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "carry_out", show=False),
+        *(Binding(key, f"choose('{key}')", show=False) for key in "pioc"),
         Binding("n,escape,q,enter", "dismiss", show=False),
     ]
 
@@ -38,6 +40,7 @@ class RepairScreen(ModalScreen[None]):
         self._plan: Plan | None = None
         self._said: tuple[str, ...] = (_("looking for what is wrong") + view.glyphs.ellipsis,)
         self._question = ""
+        self._choices: tuple[Choice, ...] = ()
 
     def compose(self) -> ComposeResult:
         """One panel."""
@@ -48,11 +51,18 @@ class RepairScreen(ModalScreen[None]):
         self.run_worker(self._propose(), exclusive=True, group="repair")
 
     def on_click(self, event: events.Click) -> None:
-        """A click on the answer carries the plan out."""
+        """A click on an answer gives it."""
         panel = self.query_one(WrappedPanel)
-        row = event.screen_y - panel.region.y - 1
-        if self._question and row == len(self._lines(panel.inner_size[0])) - 1:
+        row = event.screen_y - panel.region.y - 1 + panel.scroll_position()[0]
+        answers = [*(choice.key for choice in self._choices), *("y" if self._question else "")]
+        first = len(self._lines(panel.inner_size[0])) - len(answers)
+        if not first <= row < first + len(answers):
+            return
+        key = answers[row - first]
+        if key == "y":
             self.action_carry_out()
+        else:
+            self.action_choose(key)
 
     def _lines(self, width: int) -> list[Line]:
         rows: list[Line] = []
@@ -61,12 +71,17 @@ class RepairScreen(ModalScreen[None]):
             indent = text.startswith(" ")
             for piece in wrap(inner, width - 2 * indent):
                 rows.append(line("  " * indent, (piece, "text" if indent else "strong")))
+        if self._question or self._choices:
+            rows.append(())
+        for choice in self._choices:
+            text = f"  {choice.key}  {choice.text}"
+            rows.append(line((clip(inert(text, self._view.glyphs.ascii_only), width), "key")))
         if self._question:
-            rows += [(), line((self._question, "banner"))]
+            rows.append(line((self._question, "banner")))
         return rows
 
-    def _say(self, *texts: str, question: str = "") -> None:
-        self._said, self._question = texts, question
+    def _say(self, *texts: str, question: str = "", choices: tuple[Choice, ...] = ()) -> None:
+        self._said, self._question, self._choices = texts, question, choices
         panel = self.query_one(WrappedPanel)
         panel.below = _("y carries it out, esc leaves it") if question else _("esc closes")
         panel.refresh(layout=True)
@@ -78,11 +93,18 @@ class RepairScreen(ModalScreen[None]):
         except (ShmtuiError, OSError) as error:
             self._say(str(error))
             return
-        if isinstance(found, Plan):
-            self._plan = found
-            self._say(*proposal_lines(found), question=_("  y  Carry it out  "))
-        else:
-            self._say(*proposal_lines(found))
+        self._plan = found if isinstance(found, Plan) else None
+        question = _("  y  Carry it out  ") if isinstance(found, Plan) else ""
+        left = choices(found, self._repairer.consent)
+        self._say(*proposal_lines(found), question=question, choices=left)
+
+    def action_choose(self, key: str) -> None:
+        """Say what a choice says, and make the plan anew."""
+        for choice in self._choices:
+            if choice.key == key:
+                self._repairer.consent, self._plan = choice.consent, None
+                self._say(_("looking for what is wrong") + self._view.glyphs.ellipsis)
+                self.run_worker(self._propose(), exclusive=True, group="repair")
 
     def action_carry_out(self) -> None:
         """Carry the plan out."""
