@@ -186,10 +186,10 @@ def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
     if not texts:
         return None
     return Refusal(
-        _("{changes} is right only if every program keeps to the protocol").format(
+        _("setting them ({changes}) is right only if every program keeps to the protocol").format(
             changes="; ".join(texts)
         ),
-        _("if they do: {command}").format(command=consent.with_option("--permits")),
+        _("{command} sets them").format(command=consent.with_option("--permits")),
         needs_permits=True,
     )
 

@@ -60,6 +60,8 @@ class RepairRecord:
     changes: tuple[Change, ...]
     """In the order in which they are written."""
     files: tuple[FileWords, ...]
+    permits_left: str = ""
+    """Why permits that were not right, or might not be, were left as they were."""
     state: State = State.BEGUN
     path: Path = Path()
     """Its file."""
@@ -199,6 +201,7 @@ def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
             )
             for file in fields["files"]
         ),
+        permits_left=fields["permits_left"],
         state=State(fields["state"]),
         path=path,
     )

@@ -80,6 +80,7 @@ def write(
                 plan.findings,
                 plan.changes,
                 tuple(found),
+                plan.permits_left if plan.needs_permits else "",
             )
         )
         steps = [
