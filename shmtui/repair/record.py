@@ -20,7 +20,7 @@ from shmtui.i18n import _
 from shmtui.repair.plan import Change
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
-from shmtui.shm.semaphore import WordChange
+from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, SemaphoreState, Snapshot, Status
 
 VERSION: Final = 1

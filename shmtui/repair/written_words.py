@@ -17,11 +17,11 @@ from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
 from shmtui.shm.semaphore import (
     SemaphoreWords,
-    WordChange,
     decode,
     named_semaphore_path,
     word_changes,
 )
+from shmtui.shm.word_change import WordChange
 from shmtui.shm.word_file import WordFile
 from shmtui.snapshot import SemaphoreState
 
