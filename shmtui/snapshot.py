@@ -14,7 +14,7 @@ from shmtui.shm.layout import counted_on, slot_of
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the JSON form; raised when a key changes its meaning."""
 
 SlotValue = int | float | str | bool | bytes | tuple[Any, ...] | None
@@ -36,11 +36,13 @@ class LayoutSource(StrEnum):
 
 
 class Method(StrEnum):
-    """How a throughput figure is known. Only the first three give a plain number."""
+    """How a throughput figure is known. Only the first three give a plain number, within 1 %."""
 
     COUNTERS = "counters"
     SEQUENCE = "sequence"
     INDEX = "index"
+    ESTIMATE = "estimate"
+    """All items were seen, over a time that is known within 10 %."""
     LOWER_BOUND = "lower-bound"
     UNKNOWN = "unknown"
 
@@ -66,6 +68,22 @@ class Origin(StrEnum):
     WORKER = "worker"
     PROGRAM = "program"
     FOREIGN = "foreign"
+
+
+class Access(StrEnum):
+    """What a process has of the segment."""
+
+    WRITE = "write"
+    """It maps it shared and may write to it, now or after an mprotect(2)."""
+    READ = "read"
+    """It maps it, and can never write to it by that."""
+    PRIVATE = "private"
+    """It maps it with MAP_PRIVATE alone: what it writes no other process sees."""
+    FILE = "file"
+    """It has the file open for writing, and maps it not at all or not for writing."""
+    SEMAPHORE = "semaphore"
+    """It maps a named semaphore that plays a role, and nothing of the segment."""
+    UNKNOWN = "unknown"
 
 
 class Status(StrEnum):
@@ -166,6 +184,29 @@ class SemaphoreState:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncObject:
+    """A lock or semaphore by the program's own name, whether or not it plays a role in the ring."""
+
+    name: str
+    """Its member, as ``log_ready``, or its name with a slash. Hostile text is possible."""
+    kind: str
+    """``sem_t``, ``pthread_mutex_t``, …"""
+    role: SemaphoreRole | None = None
+    offset: int | None = None
+    """Byte of the segment; None for a named semaphore."""
+    value: int | None = None
+    """Permits of a semaphore; 1 for a lock that is free, 0 for one that is held."""
+    owner: int | None = None
+    """TID of the thread that holds it, in the PID namespace of that thread."""
+    owner_dead: bool | None = None
+    """Whether no thread has that TID any more; None where it has no owner or that is unknown."""
+    waiters: int | None = None
+    shared: bool | None = None
+    robust: bool = False
+    """Whether the kernel passes it on when its owner dies."""
+
+
+@dataclass(frozen=True, slots=True)
 class Throughput:
     """Items per second, and the method that each figure is known by."""
 
@@ -193,6 +234,12 @@ class Process:
     """The semaphores that its threads are blocked on, one entry a blocked thread."""
     timed_waits: tuple[SemaphoreRole, ...] = ()
     """Those of ``waits`` that have a timeout, as sem_timedwait has: the threads go on by themselves."""
+    sleeps_on: tuple[str, ...] = ()
+    """What its threads sleep on of the segment beside the three roles: a sync object by its name,
+    or ``byte 128``.
+    """
+    unexplained_words: tuple[int, ...] = ()
+    """Bytes of the segment that its threads sleep on and the layout knows no sync object at."""
     wakeable: bool | None = None
     """False: it sleeps on a process-private futex; None: it is not blocked, or unknown."""
     target_rate: float | None = None
@@ -220,6 +267,14 @@ class Process:
     """Whether it has made the fault."""
     ending: str | None = None
     """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
+    access: Access = Access.UNKNOWN
+    """What it has of the segment. A reader's role is OBSERVER, unless it has a named semaphore."""
+    bits: int | None = None
+    """32 or 64, by its program's ELF class; None where unknown."""
+    has_semaphore: bool = False
+    """It maps a named semaphore that plays a role, whatever it has of the segment."""
+    mapped_size: int | None = None
+    """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
 
     @property
     def alive(self) -> bool:
@@ -228,8 +283,11 @@ class Process:
 
     @property
     def takes_part(self) -> bool:
-        """Whether it is alive and no observer: it may move something in the ring."""
-        return self.alive and self.role is not Role.OBSERVER
+        """Whether it is alive and may move something in the ring. An observer cannot, nor can a
+        process that writes to a copy of its own.
+        """
+        own_copy = self.access is Access.PRIVATE and not self.has_semaphore
+        return self.alive and self.role is not Role.OBSERVER and not own_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +388,10 @@ class Health:
 
     status: Status = Status.UNKNOWN
     findings: tuple[Finding, ...] = ()
+    judged: tuple[str, ...] = ()
+    """What was seen to be right, where there are no findings."""
+    undecided: tuple[str, ...] = ()
+    """Why it is unknown whether there is anything wrong, and what would settle it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +413,9 @@ class Snapshot:
     """Permits that workers hold; None unless every process is a worker of ours."""
     slots: tuple[Slot, ...] = ()
     semaphores: dict[SemaphoreRole, SemaphoreState] = field(default_factory=dict)
+    """The view by role."""
+    sync: tuple[SyncObject, ...] = ()
+    """All locks and semaphores that are known."""
     throughput: Throughput = Throughput()
     processes: tuple[Process, ...] = ()
     totals: Totals | None = None
@@ -439,7 +504,7 @@ _WORDS: Final = (
     N_("control"), N_("header"), N_("debug-info"), N_("options"), N_("header-nearby"),
     N_("inferred"), N_("raw"),
     # How throughput is known.
-    N_("counters"), N_("sequence"), N_("index"), N_("lower-bound"),
+    N_("counters"), N_("sequence"), N_("index"), N_("estimate"), N_("lower-bound"),
 )  # fmt: skip
 """Every value that :func:`word` translates: the catalogue is made from this list."""
 

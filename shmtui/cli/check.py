@@ -1,4 +1,4 @@
-"""``shmtui check``: the findings about a segment, and an exit code that says whether there are any."""
+"""``shmtui check``: what is wrong with a segment, what was judged, and what was left undecided."""
 
 import time
 from typing import Any
@@ -8,7 +8,6 @@ import click
 from shmtui.cli.parameters import Seconds, SegmentName, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
-from shmtui.i18n import _
 
 CHECK_SECONDS = 0.1
 
@@ -26,7 +25,10 @@ CHECK_SECONDS = 0.1
 @click.option("--json", "as_json", is_flag=True, help="The last snapshot as one line of JSON.")
 @layout_options
 def command(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
-    """Say what is wrong with a segment, if anything is; exit 0 healthy, 1 findings, 2 cannot.
+    """Say what is wrong with a segment, if anything is.
+
+    Exit 0: nothing, and all was judged. Exit 1: findings. Exit 2: it cannot look, or
+    what it saw leaves something undecided; it says what, and what would settle it.
 
     \b
     Examples:
@@ -36,7 +38,6 @@ def command(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
     from shmtui.monitor.sampler import Sampler
     from shmtui.report import snapshot_json as json
     from shmtui.report import snapshot_text as text
-    from shmtui.snapshot import word
 
     options, folder = open_options(layout)
     sampler = Sampler(name, options, folder=folder)
@@ -51,9 +52,7 @@ def command(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
     if as_json:
         click.echo(json.line(json.snapshot_json(snapshot)))
     else:
-        for finding in snapshot.health.findings:
-            click.echo("\n".join(text.finding_lines(finding)))
-        if not snapshot.health.findings:
-            verdict = _("{status}: no findings in {seconds:g} s")
-            click.echo(verdict.format(status=word(snapshot.health.status), seconds=seconds))
-    return ExitCode.FINDINGS if snapshot.health.findings else ExitCode.OK
+        click.echo("\n".join(text.check_lines(snapshot, seconds)))
+    if snapshot.health.findings:
+        return ExitCode.FINDINGS
+    return ExitCode.CANNOT if snapshot.health.undecided else ExitCode.OK

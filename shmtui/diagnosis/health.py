@@ -11,38 +11,51 @@ from dataclasses import replace
 from typing import Final
 
 from shmtui.diagnosis.audit import items_lost
-from shmtui.diagnosis.history import SETTLED_NS, History
-from shmtui.diagnosis.rules.files import bad_index, file_events, orphan
-from shmtui.diagnosis.rules.lock import held_mutex
-from shmtui.diagnosis.rules.permits import lost_permit
-from shmtui.diagnosis.rules.progress import kept_lock, starved, unwoken
+from shmtui.diagnosis.history import History
+from shmtui.diagnosis.rules.files import bad_index, file_events, no_size, orphan, other_struct
+from shmtui.diagnosis.rules.lock import dead_owner, held_mutex
+from shmtui.diagnosis.rules.permits import permits
+from shmtui.diagnosis.rules.progress import kept_lock, nobody_left, starved, unwoken
 from shmtui.diagnosis.rules.semaphores import (
     ghost_waiter,
+    late_init,
     mixed_libc,
     mutex_overflow,
     never_initialised,
     process_private,
 )
+from shmtui.diagnosis.verdict import judged, undecided
 from shmtui.i18n import _
 from shmtui.snapshot import Certainty, Finding, Health, LayoutSource, Snapshot, Status
 
 HISTORY_NS: Final = 12_000_000_000
 """How far back the rules look."""
 ABSENCES: Final = frozenset(
-    {"dead-holder", "wrong-order", "lost-permit", "ghost-waiter", "stalled", "orphan"}
+    {
+        "dead-holder",
+        "wrong-order",
+        "lost-permit",
+        "ghost-waiter",
+        "stalled",
+        "orphan",
+        "nobody-left",
+    }
 )
 """Findings that rest on what no process does: all of /proc is searched before one is reported."""
 
 RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     never_initialised,
+    late_init,
     process_private,
     mutex_overflow,
     held_mutex,
-    lost_permit,
+    dead_owner,
+    permits,
     ghost_waiter,
     mixed_libc,
     unwoken,
     kept_lock,
+    nobody_left,
     starved,
     bad_index,
     file_events,
@@ -50,16 +63,21 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     items_lost,
 )
 
+RAW_RULES: Final = (file_events, no_size)
+"""The rules that need no layout."""
+LAYOUT_RULES: Final = (other_struct,)
+"""The rules that show that the layout is not the program's: then no other is asked."""
+
 
 def diagnose(snapshots: Sequence[Snapshot]) -> Health:
     """The health as of the last of ``snapshots``, the oldest first.
 
-    Without a finding it is unknown until a second has been watched, and ok from then on.
+    Without a finding it is ok where nothing is left undecided, and unknown else.
     """
-    if not snapshots or snapshots[-1].layout.source is LayoutSource.RAW:
+    if not snapshots:
         return Health()
     history = History(tuple(snapshots))
-    findings = [finding for rule in RULES for finding in rule(history)]
+    findings = _findings(history)
     if history.now.layout.assumed:
         reasons = history.now.layout.assumptions
         findings = [_at_most_likely(finding, reasons) for finding in findings]
@@ -68,9 +86,18 @@ def diagnose(snapshots: Sequence[Snapshot]) -> Health:
         return Health(Status.CRITICAL, tuple(findings))
     if findings:
         return Health(Status.WARNING, tuple(findings))
-    watched_ns = history.now.monotonic_ns - history.snapshots[0].monotonic_ns
-    unreadable = not history.now.semaphores or history.now.in_ is None
-    return Health(Status.UNKNOWN if unreadable or watched_ns < SETTLED_NS else Status.OK)
+    doubts = tuple(undecided(history))
+    status = Status.UNKNOWN if doubts else Status.OK
+    return Health(status, judged=tuple(judged(history)), undecided=doubts)
+
+
+def _findings(history: History) -> list[Finding]:
+    if history.now.layout.source is LayoutSource.RAW:
+        return [finding for rule in RAW_RULES for finding in rule(history)]
+    unfit = [finding for rule in LAYOUT_RULES for finding in rule(history)]
+    if unfit:
+        return unfit + [finding for rule in RAW_RULES for finding in rule(history)]
+    return [finding for rule in RULES for finding in rule(history)]
 
 
 def to_verify(found: Health, reported: Health) -> bool:

@@ -10,6 +10,7 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole, Step, step_name
 from shmtui.snapshot import (
     Certainty,
+    LayoutSource,
     Origin,
     Process,
     ProcessState,
@@ -86,6 +87,29 @@ class History:
             _("assumed: {assumption}").format(assumption=what) for what in self.now.assumptions
         )
 
+    @property
+    def workers_only(self) -> bool:
+        """Whether all processes are workers in a buffer of ours: then its protocol is known."""
+        ours = self.now.layout.source is LayoutSource.CONTROL
+        return ours and all(p.origin is Origin.WORKER for s in self.snapshots for p in living(s))
+
+    @property
+    def by_protocol(self) -> Certainty:
+        """How sure a finding is that rests on the exercise's protocol as well. Programs that take
+        several permits at once, or post after their work, are healthy and keep to another.
+        """
+        return self.certainty if self.workers_only else Certainty.LIKELY
+
+    @property
+    def protocol_assumed(self) -> tuple[str, ...]:
+        """The evidence lines of such a finding."""
+        if self.workers_only:
+            return self.assumptions
+        return (
+            _("assumed: each program takes one permit for an item, and posts one when it is done"),
+            *self.assumptions,
+        )
+
     def semaphore(self, role: SemaphoreRole) -> SemaphoreState | None:
         """A semaphore as of now."""
         return self.now.semaphores.get(role)
@@ -151,13 +175,15 @@ def unaccounted_threads(process: Process) -> int:
 
 
 def may_hold_mutex(process: Process) -> bool:
-    """Whether a live process could hold mutex and is not itself asleep on a semaphore.
+    """Whether a live process could hold mutex and may go on by itself.
 
     A worker records its step a moment after it has taken mutex. A foreign thread asleep on a
-    semaphore holds no mutex if it keeps to the order; any other foreign thread might.
+    semaphore holds no mutex if it keeps to the order; any other foreign thread might, and one
+    whose wait for a permit has a timeout goes on with what it holds.
     """
     if process.origin is not Origin.WORKER:
-        return unaccounted_threads(process) > 0
+        times_out = set(process.timed_waits) - {SemaphoreRole.MUTEX}
+        return unaccounted_threads(process) > 0 or bool(times_out)
     if process.step in HOLDS_MUTEX:
         return True
     if process.holds_mutex:
@@ -182,10 +208,10 @@ def may_hold_permit(process: Process) -> bool:
 
 def may_still_post(process: Process) -> bool:
     """Whether a live process could post a permit without taking mutex first: a worker past its
-    transfer, or a foreign process with a thread that is not asleep on a semaphore.
+    transfer, or a foreign process with a thread that is not asleep on a semaphore for good.
     """
     if process.origin is not Origin.WORKER:
-        return unaccounted_threads(process) > 0
+        return unaccounted_threads(process) > 0 or bool(process.timed_waits)
     return process.step in PAST_TRANSFER
 
 

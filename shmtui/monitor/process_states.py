@@ -2,6 +2,8 @@
 
 from pathlib import PurePath
 
+from shmtui.i18n import _
+from shmtui.procfs.file_users import FileUse
 from shmtui.shm import pthread_mutex
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
@@ -9,7 +11,7 @@ from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.protocol import SemaphoreRole, Step
 from shmtui.shm.segment import FileIdentity, identity_at
 from shmtui.shm.semaphore import named_semaphore_path
-from shmtui.snapshot import ProcessState
+from shmtui.snapshot import Access, ProcessState
 
 
 def worker_state(record: WorkerRecord, letter: str) -> ProcessState:
@@ -42,6 +44,22 @@ def foreign_state(letter: str, blocked: bool, *, held: bool = False) -> ProcessS
     return ProcessState.RUNNING if letter == "R" else ProcessState.PACING
 
 
+def access_of(use: FileUse) -> Access:
+    """What a process has of the segment."""
+    if use.may_write:
+        return Access.WRITE
+    if use.opened:
+        return Access.FILE
+    if use.maps:
+        return Access.READ if any(m.shared for m in use.maps) else Access.PRIVATE
+    return Access.SEMAPHORE if use.semaphores else Access.UNKNOWN
+
+
+def takes_part(use: FileUse) -> bool:
+    """Whether a process that has that of the segment may move something in it."""
+    return bool(use.semaphores) or access_of(use) not in {Access.READ, Access.PRIVATE}
+
+
 def named_files(layout: Layout | None, folder: str) -> dict[SemaphoreRole, FileIdentity]:
     """The files of a layout's named semaphores that exist."""
     found = {}
@@ -65,6 +83,17 @@ def semaphore_at(layout: Layout | None, offset: int) -> SemaphoreRole | None:
     if layout.lock is not None and pthread_mutex.contains(layout.lock, offset):
         return SemaphoreRole.MUTEX
     return None
+
+
+def sync_name(layout: Layout | None, offset: int) -> tuple[str, int | None]:
+    """The sync object that a futex word belongs to, by the program's name. Where the layout has
+    none: its byte, as text and as a number.
+    """
+    members = () if layout is None else layout.sync
+    for member in members:
+        if member.contains(offset):
+            return member.name, None
+    return _("byte {offset}").format(offset=offset), offset
 
 
 def short_command(text: str) -> str:

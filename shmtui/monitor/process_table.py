@@ -2,22 +2,33 @@
 
 import os
 from collections.abc import Iterable
+from typing import Final
 
 from shmtui.i18n import _
 from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.process_states import (
+    access_of,
     foreign_state,
     named_files,
     semaphore_at,
+    sync_name,
+    takes_part,
     worker_state,
 )
 from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
 from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
 from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses
 from shmtui.procfs.credentials import FileAccess
-from shmtui.procfs.futex import FutexWait, futex_waits, sleeps_on_futex
+from shmtui.procfs.file_users import FileUse, FileUsers
+from shmtui.procfs.futex import (
+    FutexWait,
+    gives_system_calls,
+    named_semaphore_waits,
+    sleeps_on_futex,
+    system_calls,
+    waits_in,
+)
 from shmtui.procfs.identity import alive, describe_exit
-from shmtui.procfs.maps import MapperWatch, mappings
 from shmtui.procfs.process import run_stamp
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
@@ -26,7 +37,9 @@ from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import Role, SemaphoreRole, step_name, waited_semaphore
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import user_name
-from shmtui.snapshot import Origin, Process, ProcessState, SlotValue
+from shmtui.snapshot import Access, Origin, Process, ProcessState, SlotValue
+
+_NO_USE: Final = FileUse()
 
 
 class ProcessTable:
@@ -35,8 +48,9 @@ class ProcessTable:
     def __init__(
         self, identity: FileIdentity, layout: Layout | None, folder: str = SHM_DIR
     ) -> None:
-        self._watch = MapperWatch(identity)
+        self._users = FileUsers(identity)
         self._layout = layout
+        self._folder = folder
         self._tracked: dict[int, TrackedProcess] = {}
         self._rates: dict[int, RateWindow] = {}
         self._scanned_ns = 0
@@ -45,7 +59,7 @@ class ProcessTable:
         self._unseen = UnseenProcesses()
         self._access: FileAccess | None = None
         self._worker_libc = running_libc()
-        self._named = named_files(layout, folder)
+        self._named: dict[SemaphoreRole, FileIdentity] = {}
         self._roles = RoleInference()
 
     @property
@@ -67,6 +81,10 @@ class ProcessTable:
     def _wait_limit(self, pid: int) -> str:
         tracked = self._tracked.get(pid)
         user = tracked.user if tracked is not None else ""
+        if not gives_system_calls(pid):
+            return _(
+                "what PID {pid} waits on is unknown: this kernel has no /proc/PID/syscall"
+            ).format(pid=pid)
         if user == user_name(os.geteuid()):
             return _(
                 "what PID {pid} waits on is hidden: run shmtui as root, or lower "
@@ -77,9 +95,14 @@ class ProcessTable:
         )
 
     @property
+    def mappers(self) -> frozenset[int]:
+        """PIDs of those that map the segment, workers among them."""
+        return frozenset(self._tracked)
+
+    @property
     def foreign(self) -> int:
-        """How many processes that are no workers of ours map the segment."""
-        return len(self._foreign)
+        """How many processes that are no workers of ours may move something in the segment."""
+        return sum(takes_part(self._use(pid)) for pid in self._foreign)
 
     def read(
         self,
@@ -90,7 +113,7 @@ class ProcessTable:
         *,
         thorough: bool = False,
     ) -> tuple[Process, ...]:
-        """All processes of the segment: workers first, in the order in which they were started.
+        """All processes that use the segment: workers first, in the order in which they were started.
 
         ``access``: whose the segment is. ``states``: state letters that were just read, by PID.
         ``thorough``: search all of /proc for new processes now, and not a part of it.
@@ -100,13 +123,15 @@ class ProcessTable:
         scan = thorough or now_ns - self._scanned_ns >= SCAN_NS
         if scan:
             self._scanned_ns = now_ns
-            self._watch.scan(everybody=thorough, but=ours)
+            self._named = named_files(self._layout, self._folder)
+            self._users.semaphores = frozenset(self._named.values())
+            self._users.scan(everybody=thorough, but=ours)
         if scan or access != self._access:
             self._access = access
-            self._unseen.update(self._watch.unreadable, self._watch.refused, access)
+            self._unseen.update(self._users.unreadable, self._users.refused, access)
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._waits_hidden.clear()
-        self._foreign = [pid for pid in {*self._watch.maps, *programs} if pid not in ours]
+        self._foreign = [pid for pid in {*self._users.uses, *programs} if pid not in ours]
         for pid in (*live, *self._foreign):
             self._measure(pid, now_ns, scan=scan)
         self._take_roles(records)
@@ -227,7 +252,8 @@ class ProcessTable:
             last_item=self._value(record.last_item) if record.items else None,
             cpu=None if ended or tracked is None else tracked.cpu,
             user=None if tracked is None else tracked.user,
-            threads=None if seen is None else seen.threads,
+            threads=None if seen is None else seen.live_threads,
+            access=Access.WRITE,
             letter="" if letter == "?" else letter,
             since=None if tracked is None else tracked.since,
             start_time=record.start_time,
@@ -246,7 +272,9 @@ class ProcessTable:
         tracked = self._tracked.get(pid)
         if tracked is None:
             return None
-        waits, asleep = self._waits(pid)
+        use = self._use(pid)
+        access = access_of(use)
+        waits, others, asleep = self._waits(pid, use)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
         tracked.blocked_since_ns = (tracked.blocked_since_ns or now_ns) if blocked else 0
@@ -254,7 +282,11 @@ class ProcessTable:
             tracked.role = Role.PRODUCER
         elif blocked_on is SemaphoreRole.FULL:
             tracked.role = Role.CONSUMER
-        letter, held = tracked.last.state, program is not None and program.hold
+        elif access is Access.READ and not use.semaphores:
+            tracked.role = Role.OBSERVER
+        elif tracked.role is Role.OBSERVER:
+            tracked.role = Role.UNKNOWN
+        letter, held = tracked.letter, program is not None and program.hold
         return Process(
             pid=pid,
             name=tracked.name,
@@ -265,29 +297,49 @@ class ProcessTable:
             blocked_for=(now_ns - tracked.blocked_since_ns) / 1e9 if blocked else None,
             waits=tuple(role for role, _wait in waits),
             timed_waits=tuple(role for role, wait in waits if wait.timed),
+            sleeps_on=tuple(name for name, _unexplained in others),
+            unexplained_words=tuple(at for _name, at in others if at is not None),
             wakeable=None if not waits else not any(wait.private for _role, wait in waits),
             libc=tracked.libc,
             cpu=tracked.cpu,
             user=tracked.user,
-            threads=tracked.last.threads,
+            threads=tracked.last.live_threads,
             letter=letter,
             since=tracked.since,
             start_time=tracked.start_time,
+            access=access,
+            bits=tracked.bits,
+            has_semaphore=bool(use.semaphores),
+            mapped_size=use.mapped_size if use.maps else None,
         )
 
-    def _waits(self, pid: int) -> tuple[list[tuple[SemaphoreRole, FutexWait]], bool]:
-        """The waits of its threads on the semaphores; and whether it sleeps on some futex where
-        its waits are hidden or no layout says which words are semaphores.
+    def _use(self, pid: int) -> FileUse:
+        return self._users.uses.get(pid, _NO_USE)
+
+    def _waits(
+        self, pid: int, use: FileUse
+    ) -> tuple[list[tuple[SemaphoreRole, FutexWait]], tuple[tuple[str, int | None], ...], bool]:
+        """The waits of its threads on the semaphores; what else they sleep on, each with its byte
+        where no layout explains it; and whether it sleeps on a futex without a role, or on some
+        futex where its waits are hidden.
         """
-        waits = futex_waits(pid, self._watch.maps.get(pid, ()))
-        if waits is None:
+        calls = system_calls(pid)
+        if calls is None:
             self._waits_hidden.append(pid)
-            return [], bool(sleeps_on_futex(pid))
+            return [], (), bool(sleeps_on_futex(pid))
+        waits = waits_in(calls, use.maps)
         found = [(r, w) for w in waits if (r := semaphore_at(self._layout, w.offset)) is not None]
         for role, identity in self._named.items():
-            maps = mappings(pid, identity)
-            found += [(role, wait) for wait in (maps and futex_waits(pid, maps)) or ()]
-        return found, self._layout is None and bool(waits)
+            found += [(role, w) for w in waits_in(calls, use.semaphores.get(identity, ()))]
+        others = tuple(
+            sync_name(self._layout, wait.offset)
+            for wait in waits
+            if semaphore_at(self._layout, wait.offset) is None
+        )
+        if not found and not others:
+            names = named_semaphore_waits(pid, calls, self._folder)
+            others = tuple((name, None) for name in names)
+        return found, others, bool(others)
 
 
 def _worker_rate(record: WorkerRecord, window: RateWindow, now_ns: int) -> float | None:

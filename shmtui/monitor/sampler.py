@@ -18,6 +18,7 @@ from shmtui.monitor.snapshot_parts import (
     ring_occupancy,
     segment_info,
 )
+from shmtui.monitor.sync_objects import sync_objects
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.procfs.identity import alive
 from shmtui.shm.control_format import Flags, control_name
@@ -209,6 +210,7 @@ class Sampler:
                 role: SemaphoreState(words.value, words.waiters, words.shared)
                 for role, words in ring.semaphores.items()
             },
+            sync=sync_objects(segment.reader, layout, ring.semaphores, table.mappers),
             throughput=self._throughput(header, processes, now_ns),
             processes=processes,
             limits=self._limits(),

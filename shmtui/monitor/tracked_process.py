@@ -4,8 +4,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.monitor.process_states import short_command
-from shmtui.procfs.process import ProcessStat, StatFile, command, owner_of, started_at
-from shmtui.procfs.process_libc import libc_of
+from shmtui.procfs.process import (
+    ProcessStat,
+    StatFile,
+    command,
+    live_thread,
+    owner_of,
+    read_stat,
+    started_at,
+)
+from shmtui.procfs.process_libc import bits_of, libc_of
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment_reader import user_name
@@ -20,6 +28,7 @@ _NEW_READS: Final = 4
 class TrackedProcess:
     """What is remembered of a process between samples."""
 
+    pid: int
     stat: StatFile
     start_time: int
     """Clock ticks after boot."""
@@ -28,6 +37,8 @@ class TrackedProcess:
     name: str
     user: str
     libc: Libc | None
+    bits: int | None
+    """32 or 64: its program's ELF class."""
     last: ProcessStat
     """The line as last read."""
     role: Role = Role.UNKNOWN
@@ -37,6 +48,15 @@ class TrackedProcess:
     """Per cent of one core."""
     blocked_since_ns: int = 0
     reads_left: int = _NEW_READS
+
+    @property
+    def letter(self) -> str:
+        """Its state letter; where its first thread has ended, that of another."""
+        if not self.last.leader_gone:
+            return self.last.state
+        tid = live_thread(self.pid)
+        found = None if tid is None else read_stat(self.pid, tid)
+        return self.last.state if found is None else found.state
 
     def refresh(self) -> bool:
         """Read its stat line again; False once it is gone."""
@@ -49,7 +69,7 @@ class TrackedProcess:
         if self.reads_left:
             self.reads_left -= 1
             self.name = short_command(command(pid) or self.last.name)
-            self.libc = libc_of(pid)
+            self.libc, self.bits = libc_of(pid), bits_of(pid)
         elapsed_ns = now_ns - self.cpu_at_ns
         if elapsed_ns >= 0.9 * SCAN_NS:
             spent = self.last.cpu_seconds - self.cpu_seconds
@@ -69,12 +89,14 @@ def track(pid: int, now_ns: int) -> TrackedProcess | None:
         return None
     uid = owner_of(pid)
     return TrackedProcess(
+        pid=pid,
         stat=stat,
         start_time=first.start_time,
         since=started_at(first.start_time),
         name=short_command(command(pid) or first.name),
         user="" if uid is None else user_name(uid),
         libc=libc_of(pid),
+        bits=bits_of(pid),
         last=first,
         cpu_seconds=first.cpu_seconds,
         cpu_at_ns=now_ns,

@@ -7,11 +7,11 @@ unknown, not zero.
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from shmtui.procfs.maps import Mapping
+from shmtui.procfs.maps import Mapping, map_lines
 from shmtui.procfs.process import threads_of
 
 FUTEX_NUMBERS: Final = {
@@ -30,6 +30,8 @@ _COMMANDS: Final = 0x7F
 _WAITS: Final = frozenset({0, 9})
 """FUTEX_WAIT and FUTEX_WAIT_BITSET."""
 _PRIVATE: Final = 0x80
+_ENDED: Final = b"-1 0x0 0x0\n"
+"""The line of a thread that has ended: no stack and no instruction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class FutexWait:
     offset: int
     """Byte offset of the word in the segment."""
     private: bool
-    """True: the kernel looks for it in this process only, so no other process can wake it."""
+    """True: the kernel looks for it in this process only, so no other process can wake it: by the
+    operation, or since the word lies in a MAP_PRIVATE mapping."""
     timed: bool = False
     """True: it has a timeout, as sem_timedwait has: the thread goes on by itself."""
 
@@ -98,43 +101,79 @@ def wait_in(call: SystemCall | None, maps: tuple[Mapping, ...], tid: int) -> Fut
     for mapping in maps:
         offset = mapping.offset_of(call.address)
         if offset is not None:
-            private = bool(call.operation & _PRIVATE)
+            private = bool(call.operation & _PRIVATE) or not mapping.shared
             return FutexWait(tid, offset, private, timed=bool(call.timeout))
     return None
 
 
 def futex_waits(pid: int, maps: tuple[Mapping, ...]) -> tuple[FutexWait, ...] | None:
     """Every thread of ``pid`` asleep on a word of the segment; None if this user may not know."""
-    found = []
-    try:
-        for tid, raw in _syscall_lines(pid):
-            wait = wait_in(parse_syscall(raw), maps, tid)
-            if wait is not None:
-                found.append(wait)
-    except PermissionError:
-        return None
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return tuple(found)
+    calls = system_calls(pid)
+    return None if calls is None else waits_in(calls, maps)
+
+
+def waits_in(
+    calls: dict[int, SystemCall | None], maps: tuple[Mapping, ...]
+) -> tuple[FutexWait, ...]:
+    """Those of the threads' system calls that are waits on a word of the file that ``maps`` show."""
+    found = (wait_in(call, maps, tid) for tid, call in calls.items())
+    return tuple(wait for wait in found if wait is not None)
+
+
+def named_semaphore_waits(
+    pid: int, calls: dict[int, SystemCall | None], folder: str
+) -> tuple[str, ...]:
+    """The named semaphores in ``folder`` that threads of ``pid`` are asleep on, as ``/NAME``.
+
+    None of them has to belong to a segment that is known. ``calls``: its threads' system calls.
+    """
+    addresses = [call.address for call in calls.values() if call is not None and call.waits]
+    if not addresses:
+        return ()
+    found = (semaphore_mapped_at(address, map_lines(pid) or [], folder) for address in addresses)
+    return tuple(name for name in found if name)
+
+
+def semaphore_mapped_at(address: int, lines: list[bytes], folder: str) -> str:
+    r"""The named semaphore whose file a maps file shows at an address; empty where there is none.
+
+    Its creator maps it under a temporary name that is gone: the inode tells the name.
+
+    >>> semaphore_mapped_at(0x1010, [b"1000-2000 rw-s 0 00:1b 9 /dev/shm/sem.x"], "/dev/shm")
+    '/x'
+    """
+    for line in lines:
+        addresses, _permissions, _offset, _device, inode, *path = line.split(maxsplit=5)
+        start, end = (int(part, 16) for part in addresses.split(b"-"))
+        if start <= address < end:
+            file = os.fsdecode(path[0]) if path else ""
+            if not file.startswith(f"{folder}/sem."):
+                return ""
+            gone = file.endswith(" (deleted)")
+            name = name_of_inode(int(inode), folder) if gone else None
+            return "/" + (name or file.removeprefix(f"{folder}/")).removeprefix("sem.")
+    return ""
+
+
+def name_of_inode(inode: int, folder: str) -> str | None:
+    """The entry of ``folder`` with that inode."""
+    with os.scandir(folder) as entries:
+        return next((entry.name for entry in entries if entry.inode() == inode), None)
 
 
 def in_system_call(pid: int) -> bool | None:
     """Whether every thread of ``pid`` is in a system call that wakes nobody, asleep or stopped
-    there; None if this user may not know.
+    there; None if this user may not know. False where it is gone.
 
     False for a thread that runs, or was stopped while it ran; and for one in a futex call that
     is no wait, since it is stopped on its way out of a post.
     """
-    try:
-        for _tid, raw in _syscall_lines(pid):
-            call = parse_syscall(raw)
-            if call is None or (call.is_futex and not call.waits):
-                return False
-    except PermissionError:
+    calls = system_calls(pid)
+    if calls is None:
         return None
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return True
+    return bool(calls) and all(
+        call is not None and (call.waits or not call.is_futex) for call in calls.values()
+    )
 
 
 def sleeps_on_futex(pid: int) -> bool | None:
@@ -149,8 +188,38 @@ def sleeps_on_futex(pid: int) -> bool | None:
     return channel.startswith(b"futex") if channel not in {b"", b"0"} else None
 
 
-def _syscall_lines(pid: int) -> Iterator[tuple[int, bytes]]:
-    """TID and /proc/PID/task/TID/syscall of each thread. PermissionError: not this user's."""
-    for tid in threads_of(pid):
-        with open(f"/proc/{pid}/task/{tid}/syscall", "rb", buffering=0) as file:
-            yield tid, file.read(256)
+def system_calls(pid: int) -> dict[int, SystemCall | None] | None:
+    """The system call that each thread is in, by TID; None as a call: it is in no call.
+
+    A thread that has ended is left out, and a process that is gone has none. None: not this user's to read, or this kernel does not give it (gVisor has no such
+    file, nor has a kernel for a machine without HAVE_ARCH_TRACEHOOK).
+    """
+    try:
+        tids = threads_of(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    except PermissionError:
+        return None
+    found = {}
+    for tid in tids:
+        task = f"/proc/{pid}/task/{tid}"
+        try:
+            with open(f"{task}/syscall", "rb", buffering=0) as file:
+                raw = file.read(256)
+        except ProcessLookupError:
+            continue
+        except FileNotFoundError:
+            if Path(task).exists():
+                return None
+            continue
+        except OSError:
+            return None
+        # The first thread stays as a zombie when it ends before the others.
+        if raw != _ENDED:
+            found[tid] = parse_syscall(raw)
+    return found
+
+
+def gives_system_calls(pid: int) -> bool:
+    """Whether this kernel says which system call ``pid`` is in, to those who may know."""
+    return Path(f"/proc/{pid}/task/{pid}/syscall").exists()

@@ -9,9 +9,8 @@ import os
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from shmtui.procfs.process import processes
+from shmtui.procfs.process import live_thread, processes
 from shmtui.shm.segment import FileIdentity
 
 
@@ -23,6 +22,10 @@ class Mapping:
     end: int
     offset: int
     """Byte of the segment that the range begins at."""
+    writable: bool = True
+    """Whether the process may write through it now; mprotect(2) can change that (`may_write`)."""
+    shared: bool = True
+    """False (MAP_PRIVATE): what it writes, and the futexes that it waits on, are its own."""
 
     def offset_of(self, address: int) -> int | None:
         """The segment offset behind an address of that process, or None if it lies elsewhere."""
@@ -42,19 +45,26 @@ def parse_maps(lines: list[bytes], identity: FileIdentity) -> tuple[Mapping, ...
 
     >>> line = b"7f00-7f80 rw-s 00001000 00:1b 42 /dev/shm/x (deleted)\n"
     >>> parse_maps([line], FileIdentity(0x1b, 42))
-    (Mapping(start=32512, end=32640, offset=4096),)
+    (Mapping(start=32512, end=32640, offset=4096, writable=True, shared=True),)
     """
     device, inode = _device(identity.device), b"%d" % identity.inode
     key = b" %s %s " % (device, inode)
     found = []
     for line in lines:
         if key in line:
-            addresses, _permissions, offset, its_device, its_inode, *_path = line.split(maxsplit=5)
+            addresses, rights, offset, its_device, its_inode, *_path = line.split(maxsplit=5)
             # The path may hold the key too: a file can have any name.
             if (its_device, its_inode) == (device, inode):
-                start, end = addresses.split(b"-")
-                found.append(Mapping(int(start, 16), int(end, 16), int(offset, 16)))
+                start, end = (int(address, 16) for address in addresses.split(b"-"))
+                writable, shared = b"w" in rights, rights.endswith(b"s")
+                found.append(Mapping(start, end, int(offset, 16), writable, shared))
     return tuple(found)
+
+
+def on_device(lines: list[bytes], devices: Set[int]) -> list[bytes]:
+    """The lines of a maps file that show files of these devices, and seldom another."""
+    keys = [b" %s " % _device(device) for device in devices]
+    return [line for line in lines if any(key in line for key in keys)]
 
 
 def mapped_inodes(lines: list[bytes], device: int) -> set[int]:
@@ -85,14 +95,44 @@ def mappers(identity: FileIdentity) -> dict[int, tuple[Mapping, ...]]:
 
 
 def map_lines(pid: int) -> list[bytes] | None:
-    """The lines of /proc/PID/maps; none where it is gone, None where this user may not know."""
+    """The lines of /proc/PID/maps; none where it is gone, None where this user may not know.
+
+    Where the first thread has ended its file is empty, and another thread's is read.
+    """
+    lines = _lines(f"/proc/{pid}/maps")
+    if lines != []:
+        return lines
+    tid = live_thread(pid)
+    return lines if tid is None else _lines(f"/proc/{pid}/task/{tid}/maps")
+
+
+def _lines(path: str) -> list[bytes] | None:
     try:
-        with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:
             return file.readall().splitlines()
     except PermissionError:
         return None
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def may_write(pid: int, mapping: Mapping) -> bool:
+    """Whether ``pid`` could write through a mapping that is read-only now, after an mprotect(2).
+
+    It could where it mapped a descriptor that was open for writing: its flags in smaps then have
+    ``mw`` (proc_pid_smaps(5)). True where that cannot be read.
+    """
+    tid = live_thread(pid) if not (lines := _lines(f"/proc/{pid}/smaps")) else None
+    lines = lines or (_lines(f"/proc/{pid}/task/{tid}/smaps") if tid is not None else lines)
+    start = b"%08x-" % mapping.start
+    inside = False
+    for line in lines or ():
+        if line.startswith(b"VmFlags:"):
+            if inside:
+                return b"mw" in line.split()
+        elif b"-" in line.split(b" ", 1)[0]:
+            inside = line.startswith(start)
+    return True
 
 
 def named_semaphores_of(pid: int, folder: str) -> tuple[str, ...]:
@@ -113,65 +153,3 @@ def named_semaphores_of(pid: int, folder: str) -> tuple[str, ...]:
 def mapped_by(identity: FileIdentity) -> list[int]:
     """PIDs that map the file, sorted, as far as this user may see."""
     return sorted(mappers(identity))
-
-
-class MapperWatch:
-    """Keeps the list of who maps a file, and reads a part of /proc at a time.
-
-    Reading every process's maps at every scan costs tens of milliseconds on a busy machine. A
-    new process is read in each of its first ``YOUNG`` scans, a process that maps the file in
-    every scan, every other process once in ``ROUND`` scans.
-    """
-
-    ROUND: Final = 8
-    YOUNG: Final = 6
-
-    def __init__(self, identity: FileIdentity) -> None:
-        self._identity = identity
-        self._maps: dict[int, tuple[Mapping, ...]] = {}
-        self._age: dict[int, int] = {}
-        self._scans = 0
-        self._unreadable: set[int] = set()
-        self.refused: set[int] = set()
-        """Those of the unreadable whose maps the last scan tried to read."""
-
-    @property
-    def maps(self) -> dict[int, tuple[Mapping, ...]]:
-        """The processes found so far that map the file, by PID."""
-        return self._maps
-
-    @property
-    def unreadable(self) -> frozenset[int]:
-        """Processes whose maps this user may not read: they may map the file."""
-        return frozenset(self._unreadable)
-
-    def scan(self, *, everybody: bool = False, but: Set[int] = frozenset()) -> None:
-        """Read the maps that are due, or those of ``everybody``; the first scan reads all.
-
-        ``but``: PIDs that are left out, since it is known otherwise whether they map the file.
-        """
-        self._scans += 1
-        self.refused.clear()
-        present = set(processes()) - but
-        self._unreadable &= present
-        for gone in self._age.keys() - present:
-            del self._age[gone]
-            self._maps.pop(gone, None)
-        for pid in present:
-            age = self._age.get(pid, 0)
-            self._age[pid] = age + 1
-            due = everybody or age < self.YOUNG or (pid + self._scans) % self.ROUND == 0
-            if due or pid in self._maps:
-                self._read(pid)
-
-    def _read(self, pid: int) -> None:
-        maps = mappings(pid, self._identity)
-        if maps is None:
-            self._unreadable.add(pid)
-            self.refused.add(pid)
-        else:
-            self._unreadable.discard(pid)
-        if maps:
-            self._maps[pid] = maps
-        else:
-            self._maps.pop(pid, None)

@@ -28,9 +28,21 @@ class ProcessStat:
     """Clock ticks after boot."""
 
     @property
+    def leader_gone(self) -> bool:
+        """Whether the first thread has ended, and others go on (pthread_exit in main)."""
+        return self.state in "ZX" and self.threads > 1
+
+    @property
     def ended(self) -> bool:
-        """Whether it is a zombie: it maps nothing and holds nothing."""
-        return self.state in "ZX"
+        """Whether it is a zombie: it maps nothing and holds nothing. A first thread that has
+        ended before the others is a zombie too, and they keep what the process maps.
+        """
+        return self.state in "ZX" and self.threads <= 1
+
+    @property
+    def live_threads(self) -> int:
+        """Threads that have not ended; the kernel counts a first one that has."""
+        return self.threads - self.leader_gone
 
     @property
     def stopped(self) -> bool:
@@ -99,16 +111,32 @@ def processes() -> Iterator[int]:
 
 
 def threads_of(pid: int) -> list[int]:
-    """The TIDs of ``pid``. FileNotFoundError: it is gone."""
+    """The TIDs of ``pid``; a first thread that has ended before the others is among them.
+    FileNotFoundError: it is gone.
+    """
     return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
 
 
 def thread_count(pid: int) -> int:
-    """How many threads ``pid`` has; 0 once it is gone."""
+    """How many threads of ``pid`` have not ended; 0 once it is gone."""
     try:
-        return len(threads_of(pid))
+        stat = read_stat(pid)
     except OSError:
         return 0
+    return 0 if stat is None or stat.ended else stat.live_threads
+
+
+def live_thread(pid: int) -> int | None:
+    """A thread of ``pid`` that has not ended, where the first one has; None where none is left."""
+    try:
+        others = [tid for tid in threads_of(pid) if tid != pid]
+    except OSError:
+        return None
+    for tid in others:
+        stat = read_stat(pid, tid)
+        if stat is not None and stat.state not in "ZX":
+            return tid
+    return None
 
 
 def stopped(pid: int) -> bool:
@@ -117,7 +145,7 @@ def stopped(pid: int) -> bool:
         found = [read_stat(pid, tid) for tid in threads_of(pid)]
     except (FileNotFoundError, ProcessLookupError):
         return True
-    return all(stat is None or stat.stopped or stat.ended for stat in found)
+    return all(stat is None or stat.stopped or stat.state in "ZX" for stat in found)
 
 
 def boot_time() -> float:

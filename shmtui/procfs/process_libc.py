@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from shmtui.procfs.maps import map_lines
+from shmtui.procfs.process import live_thread
 from shmtui.shm.libc import Libc
 
-_MAGIC: Final = b"\x7fELF\x02"
+_ELF: Final = b"\x7fELF"
+_MAGIC: Final = _ELF + b"\x02"
 """Of a 64-bit file."""
+_BITS: Final = {1: 32, 2: 64}
+"""By the class in an ELF file's fifth byte."""
 _HEADER: Final = struct.Struct("=32xQ14xHH")
 """Offset of the program headers, size of each, and their number."""
 _PROGRAM: Final = struct.Struct("=I4xQ16xQ")
@@ -38,7 +42,33 @@ def libc_of(pid: int) -> Libc | None:
             return Libc.MUSL
         if name.startswith((b"libc.so.6", b"libc-2.", b"ld-linux")):
             return Libc.GLIBC
-    return static_libc(f"/proc/{pid}/exe")
+    return static_libc(_program(pid))
+
+
+def bits_of(pid: int) -> int | None:
+    """32 or 64, by the class of the ELF file that ``pid`` runs; None where it cannot be read.
+
+    In a 32-bit program a glibc ``sem_t`` has 16 bytes, and pointers and ``long`` have 4.
+    """
+    try:
+        with open(_program(pid), "rb", buffering=0) as file:
+            start = file.read(5)
+    except OSError:
+        return None
+    return _BITS.get(start[4]) if len(start) == 5 and start.startswith(_ELF) else None
+
+
+def _program(pid: int) -> str:
+    """The file that ``pid`` runs. The first thread has none once it has ended before the others."""
+    path = f"/proc/{pid}/exe"
+    try:
+        os.readlink(path)  # noqa: PTH115 - only whether it can be read
+    except FileNotFoundError:
+        tid = live_thread(pid)
+        return path if tid is None else f"/proc/{pid}/task/{tid}/exe"
+    except OSError:
+        pass
+    return path
 
 
 def static_libc(path: str) -> Libc | None:

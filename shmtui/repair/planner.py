@@ -42,7 +42,15 @@ from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Finding, Origin, SemaphoreState, Snapshot
 
 COVERED: Final = frozenset(
-    {"never-initialised", "process-private", "dead-holder", "lost-permit", "mutex-overflow"}
+    {
+        "never-initialised",
+        "process-private",
+        "late-init",
+        "dead-holder",
+        "lost-permit",
+        "extra-permits",
+        "mutex-overflow",
+    }
 )
 """The findings that a repair ends. ``ghost-waiter`` is none: a count that is too high harms nobody."""
 ON_WORD: Final = COVERED | {"stalled"}

@@ -5,12 +5,14 @@
 
 import json
 import math
+import platform
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from shmtui import __version__
 from shmtui.shm.faults import fault_name
 from shmtui.shm.value import value_json
-from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot
+from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot, SyncObject
 
 if TYPE_CHECKING:
     from shmtui.monitor.discovery import Entry
@@ -24,6 +26,8 @@ def snapshot_json(snapshot: Snapshot) -> Json:
     return {
         "schema": SCHEMA,
         "time": rfc3339(snapshot.time),
+        "host": platform.node(),
+        "version": __version__,
         "segment": _segment(snapshot.segment),
         "layout": {
             "source": layout.source,
@@ -57,6 +61,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             role: {"value": s.value, "waiters": s.waiters, "shared": s.shared}
             for role, s in snapshot.semaphores.items()
         },
+        "sync": [_sync(each) for each in snapshot.sync],
         "throughput": {
             "produced_per_s": number(snapshot.throughput.produced_per_s),
             "consumed_per_s": number(snapshot.throughput.consumed_per_s),
@@ -66,6 +71,8 @@ def snapshot_json(snapshot: Snapshot) -> Json:
         "health": {
             "status": snapshot.health.status,
             "findings": [_finding(f) for f in snapshot.health.findings],
+            "judged": [text(said) for said in snapshot.health.judged],
+            "undecided": [text(said) for said in snapshot.health.undecided],
         },
         "assumptions": [text(said) for said in snapshot.assumptions],
         "limits": [text(limit) for limit in snapshot.limits],
@@ -86,6 +93,20 @@ def _segment(segment: SegmentInfo) -> Json:
     }
 
 
+def _sync(each: SyncObject) -> Json:
+    return {
+        "name": text(each.name),
+        "kind": each.kind,
+        "role": each.role,
+        "offset": each.offset,
+        "value": each.value,
+        "owner": each.owner,
+        "owner_dead": each.owner_dead,
+        "waiters": each.waiters,
+        "shared": each.shared,
+    }
+
+
 def _process(process: Process) -> Json:
     return {
         "pid": process.pid,
@@ -96,6 +117,8 @@ def _process(process: Process) -> Json:
         "step": process.step,
         "blocked_on": process.blocked_on,
         "blocked_for": number(process.blocked_for),
+        "sleeps_on": [text(name) for name in process.sleeps_on],
+        "unexplained_words": list(process.unexplained_words),
         "wakeable": process.wakeable,
         "libc": process.libc,
         "target_rate": _target(process.target_rate),
@@ -108,6 +131,8 @@ def _process(process: Process) -> Json:
         "threads": process.threads,
         "since": None if process.since is None else rfc3339(process.since),
         "ending": process.ending,
+        "access": process.access,
+        "bits": process.bits,
     }
 
 
@@ -161,13 +186,13 @@ def entry_json(entry: "Entry") -> Json:
     }
 
 
-def rfc3339(seconds: float) -> str:
-    """The time in UTC, to the microsecond.
+def rfc3339(seconds: float, to: str = "microseconds") -> str:
+    """The time in UTC, to the microsecond or to the second.
 
-    >>> rfc3339(0.5)
-    '1970-01-01T00:00:00.500000Z'
+    >>> rfc3339(0.5), rfc3339(0.5, "seconds")
+    ('1970-01-01T00:00:00.500000Z', '1970-01-01T00:00:00Z')
     """
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=to)[:-6] + "Z"
 
 
 def text(raw: str) -> str:

@@ -1,15 +1,27 @@
 """The snapshot as lines of text for ``stat``, and the summary of a headless run. Pure."""
 
 import math
+import platform
 from collections.abc import Iterator
 
+from shmtui import __version__
 from shmtui.diagnosis.audit import balance_text
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import source_words
+from shmtui.report.snapshot_json import rfc3339
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import format_rate
 from shmtui.shm.value import value_text
-from shmtui.snapshot import Audit, Finding, LayoutSource, Method, Process, Snapshot, word
+from shmtui.snapshot import (
+    Audit,
+    Finding,
+    LayoutSource,
+    Method,
+    Process,
+    Snapshot,
+    SyncObject,
+    word,
+)
 
 _COLUMNS = (
     N_("PID"), N_("process"), N_("role"), N_("state"), N_("blocked on"), N_("target/s"),
@@ -48,10 +60,43 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     yield labelled(_("health")) + word(snapshot.health.status)
     for finding in snapshot.health.findings:
         yield from finding_lines(finding)
+    yield from _sight_lines(snapshot)
+
+
+def _sight_lines(snapshot: Snapshot) -> Iterator[str]:
+    """What is assumed of processes that cannot be read, and what is hidden."""
     for assumption in snapshot.assumptions:
         yield labelled(_("assumed")) + inert(assumption)
     for limit in snapshot.limits:
         yield labelled(_("hidden")) + inert(limit)
+
+
+def check_lines(snapshot: Snapshot, seconds: float) -> Iterator[str]:
+    """The findings, or what was judged and what is undecided, with all that a ticket needs."""
+    health = snapshot.health
+    yield heading(snapshot)
+    yield labelled(_("looked at")) + _(
+        "{time} for {seconds:g} s on {host} by shmtui {version}"
+    ).format(
+        time=rfc3339(snapshot.time, "seconds"),
+        seconds=seconds,
+        host=inert(platform.node()),
+        version=__version__,
+    )
+    for assumption in snapshot.layout.assumptions:
+        yield labelled(_("layout")) + inert(assumption)
+    for finding in health.findings:
+        yield from finding_lines(finding)
+    for reason in health.undecided:
+        yield "  " + _("undecided: {reason}").format(reason=inert(reason))
+    if not health.findings and not health.undecided:
+        yield "  " + _("{status}: no findings in {seconds:g} s").format(
+            status=word(health.status), seconds=seconds
+        )
+    if not health.findings:
+        for fact in health.judged:
+            yield f"{'':14}· {inert(fact)}"
+    yield from _sight_lines(snapshot)
 
 
 def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
@@ -59,6 +104,9 @@ def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.slots:
         yield labelled(_("slots")) + slots_line(snapshot)
     yield labelled(_("semaphores")) + semaphores_line(snapshot)
+    for each in snapshot.sync:
+        if each.role is None or each.kind != "sem_t":
+            yield labelled(_("lock")) + sync_line(each)
     yield labelled(_("throughput")) + throughput_line(snapshot)
 
 
@@ -130,6 +178,24 @@ def semaphores_line(snapshot: Snapshot) -> str:
     return " · ".join(parts) + f"   {snapshot.layout.semaphores}"
 
 
+def sync_line(each: SyncObject) -> str:
+    """A lock or semaphore beside the three: its name, type, value, owner and waiters."""
+    parts = [each.kind, f"@{each.offset:,}"]
+    if each.value is not None:
+        free, held = _("free"), _("held")
+        lock = each.kind != "sem_t"
+        parts.append((free if each.value else held) if lock else f"{each.value:,}")
+    if each.owner is not None:
+        gone = " (" + _("no such thread") + ")" if each.owner_dead else ""
+        parts.append(_("owner TID {tid}").format(tid=each.owner) + gone)
+    if each.waiters:
+        text = ngettext("{count} waiting", "{count} waiting", each.waiters)
+        parts.append(text.format(count=each.waiters))
+    if each.shared is False:
+        parts.append(_("PROCESS-PRIVATE"))
+    return f"{inert(each.name)}  " + " · ".join(parts)
+
+
 def throughput_line(snapshot: Snapshot) -> str:
     """Both rates and how they are known."""
     rates = snapshot.throughput
@@ -143,6 +209,8 @@ def throughput_line(snapshot: Snapshot) -> str:
 
 def _bounded(rate: float | None, method: Method) -> str:
     """A rate, marked where it is a lower bound; at least 0 says nothing."""
+    if method is Method.ESTIMATE and rate is not None:
+        return f"≈ {rate:,.1f}/s"
     if method is not Method.LOWER_BOUND:
         return rate_text(rate)
     return f"≥ {rate_text(rate)}" if rate else _("unknown")
@@ -162,7 +230,7 @@ def rate_text(rate: float | None) -> str:
 def process_cells(process: Process) -> tuple[str, ...]:
     """A process's row."""
     target = process.target_rate
-    blocked = process.blocked_on or "-"
+    blocked = process.blocked_on or inert(", ".join(process.sleeps_on)) or "-"
     if process.blocked_on and process.wakeable is False:
         blocked += " !"
     return (

@@ -146,7 +146,7 @@ def expected_outcome(fault: Fault, role: Role) -> ExpectedOutcome:
             return ExpectedOutcome(
                 _("does one {step} twice").format(step=other),
                 _("one permit too many: a slot is used that is not free, or not full"),
-                "lost-permit",
+                "extra-permits",
             )
         case Fault.SIT:
             return ExpectedOutcome(

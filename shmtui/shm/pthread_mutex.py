@@ -40,20 +40,6 @@ def contains(mutex: int, offset: int) -> bool:
 _ROBUST, _INHERITS, _SHARED = 0x10, 0x20, 0x80
 
 
-def owner(raw: bytes, libc: Libc) -> int | None:
-    """The TID of the thread that holds the mutex; 0: none does; None: its words do not say.
-
-    musl keeps no owner of a normal mutex.
-
-    >>> owner(struct.pack("=5I", 2, 0, 4711, 1, 0x80), Libc.GLIBC)
-    4711
-    """
-    if libc is not Libc.GLIBC:
-        return None if held(raw, libc) else 0
-    lock, _count, tid, _users, _kind = struct.unpack_from("=5I", raw)
-    return tid if lock else 0
-
-
 def unlock_words(raw: bytes, libc: Libc, offset: int) -> tuple[WordChange, ...] | None:
     """What to write to unlock the mutex at byte ``offset`` for an owner that is dead.
 

@@ -1,5 +1,6 @@
 """Findings: each fault is named on real processes, and a healthy buffer has none."""
 
+import mmap
 import os
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from shmtui.snapshot import (
     LayoutInfo,
     LayoutSource,
     Offsets,
+    Origin,
     Process,
     ProcessState,
     SemaphoreState,
@@ -169,10 +171,15 @@ def test_truncated_and_unlinked(make_buffer: MakeBuffer, watch: Callable[..., Wa
     """Each change of the file is a finding, and does not kill the reader."""
     buffer = make_buffer(5)
     watched = watch(buffer.name)
+    held = os.open(f"/dev/shm{buffer.name}", os.O_RDWR)
     os.truncate(f"/dev/shm{buffer.name}", 40)
     assert "truncated" in codes(watched.found("truncated"))
     unlink_segment(buffer.name)
+    assert "unlinked" not in codes(watched.sampler.sample().health), "nobody needs the name"
+    mapping = mmap.mmap(held, 0)
     watched.found("unlinked")
+    mapping.close()
+    os.close(held)
 
 
 @pytest.mark.parametrize(
@@ -221,6 +228,13 @@ def shown(at: float, mutex: int, empty: int, full: int, *processes: Process) -> 
         semaphores={r: SemaphoreState(v, 0, True) for r, v in values.items()},
         processes=processes,
     )
+
+
+def ours(one: Snapshot) -> Snapshot:
+    """The same in a buffer that this program made, with workers alone."""
+    workers = (replace(p, origin=Origin.WORKER, step=f"wait-{p.blocked_on}") for p in one.processes)
+    layout = replace(one.layout, source=LayoutSource.CONTROL)
+    return replace(one, layout=layout, processes=tuple(workers))
 
 
 def peer(pid: int, role: Role, on: SemaphoreRole | None) -> Process:
@@ -278,8 +292,7 @@ UNSEEN = {
         (((1, 3, 0), SemaphoreRole.FULL), "lost-permit"),
         (((0, 3, 0), SemaphoreRole.MUTEX), "dead-holder"),
         (((1, 5, 0), None), "orphan"),
-        (((0, 0, 0), SemaphoreRole.MUTEX), "never-initialised"),
-        (((1, 3, 2), SemaphoreRole.FULL), "stalled"),
+        (((0, 0, 0), SemaphoreRole.FULL), "never-initialised"),
     ],
 )
 def test_what_cannot_be_seen_lowers_the_certainty(
@@ -294,6 +307,8 @@ def test_what_cannot_be_seen_lowers_the_certainty(
     if code == "never-initialised":
         private = {r: SemaphoreState(0, 0, False) for r in SemaphoreRole}
         seen = [replace(s, in_=0, out=0, semaphores=private) for s in seen]
+    if code in {"lost-permit", "orphan"}:
+        seen = [ours(s) for s in seen]
 
     def finding(snapshots: list[Snapshot]) -> Finding | None:
         return next((f for f in diagnose(snapshots).findings if f.code == code), None)
@@ -313,7 +328,7 @@ def test_what_cannot_be_seen_lowers_the_certainty(
 
 def test_what_is_seen_itself_stays_certain() -> None:
     """That a lock has two permits does not depend on who is seen."""
-    seen = [replace(shown(t / 4, 2, 5, 0), assumptions=("x",), unseen=True) for t in range(8)]
+    seen = [replace(ours(shown(t / 4, 2, 5, 0)), assumptions=("x",), unseen=True) for t in range(8)]
     found = {f.code: f.certainty for f in diagnose(seen).findings}
     assert found["mutex-overflow"] is Certainty.CERTAIN
 

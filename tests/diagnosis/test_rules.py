@@ -8,13 +8,16 @@ from shmtui.diagnosis.health import diagnose
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
+    EMPTY,
     Certainty,
     Finding,
+    LayoutSource,
     Origin,
     Process,
     ProcessState,
     SemaphoreState,
     Snapshot,
+    Status,
 )
 from tests.diagnosis.test_health import MUTEX, codes, peer, shown
 
@@ -198,11 +201,156 @@ def test_all_permits_in_hand_is_not_never_initialised() -> None:
 
 def test_threads_of_one_process_wake_each_other() -> None:
     """Private semaphores are no fault while one process takes part."""
-    alone = replace(peer(1, Role.CONSUMER, FULL), threads=3, wakeable=False)
-    one = shown(0, 1, 5, 0, alone)
-    assert "process-private" not in codes(diagnose(looks(one)))
-    both = shown(0, 1, 5, 0, alone, peer(2, Role.PRODUCER, None))
-    assert "process-private" in codes(diagnose(looks(both)))
+    threads = replace(peer(1, Role.CONSUMER, FULL), threads=3, wakeable=False)
+    helper, producer = peer(2, Role.UNKNOWN, None), peer(2, Role.PRODUCER, None)
+    assert not found(private(threads), "process-private")
+    assert not found(private(threads, helper), "process-private"), "it uses no semaphore"
+    doubt = found(private(threads, producer), "process-private")
+    assert doubt is not None
+    assert doubt.certainty is Certainty.LIKELY
+    assert doubt.severity is Status.WARNING
+
+
+@pytest.mark.parametrize("full", [0, 1])
+def test_nobody_else_can_wake_it(full: int) -> None:
+    """It has no other thread, or sleeps on beside a permit: certain. A timeout ends its wait."""
+    asleep = replace(peer(1, Role.CONSUMER, FULL), threads=1 + full, wakeable=False)
+    producer = peer(2, Role.PRODUCER, None)
+    finding = found(private(asleep, producer, full=full), "process-private")
+    assert finding is not None
+    assert finding.certainty is Certainty.CERTAIN
+    assert finding.severity is Status.CRITICAL
+    timed = private(replace(asleep, timed_waits=(FULL,)), producer, full=full)
+    doubt = found(timed, "process-private")
+    assert doubt is None or doubt.severity is Status.WARNING
+
+
+def private(*processes: Process, full: int = 0) -> Snapshot:
+    """A ring whose semaphores were initialised with pshared 0."""
+    one = shown(0, 1, 5 - full, full, *processes)
+    return replace(one, semaphores={r: replace(s, shared=False) for r, s in one.semaphores.items()})
+
+
+def test_who_began_to_wait_before_sem_init() -> None:
+    """Asleep privately on what is marked as shared now; or not counted as a waiter any more."""
+    early = replace(peer(1, Role.CONSUMER, FULL), wakeable=False, letter="S")
+    finding = found(shown(0, 1, 5, 0, early), "late-init")
+    assert finding is not None
+    assert finding.certainty is Certainty.CERTAIN
+    assert not found(shown(0, 1, 5, 0, early), "process-private")
+    uncounted = replace(early, wakeable=True)
+    assert found(shown(0, 1, 5, 0, uncounted), "late-init")
+    counted = shown(0, 1, 5, 0, uncounted)
+    counted = replace(counted, semaphores=counted.semaphores | {FULL: SemaphoreState(0, 1, True)})
+    assert not found(counted, "late-init")
+
+
+def test_nobody_is_left_who_could_post() -> None:
+    """All wait for the same permit. Who sleeps elsewhere, or with a timeout, may still post."""
+    waits = replace(peer(1, Role.PRODUCER, EMPTY_), letter="S")
+    full = shown(0, 1, 0, 5, waits, replace(waits, pid=2))
+    finding = found(full, "nobody-left", 4)
+    assert finding is not None
+    assert finding.certainty is Certainty.LIKELY
+    assert not found(full, "nobody-left", 2)
+    for other in (
+        peer(3, Role.CONSUMER, None),
+        replace(waits, pid=3, threads=2),
+        replace(waits, pid=3, timed_waits=(EMPTY_,)),
+    ):
+        assert not found(shown(0, 1, 0, 5, waits, other), "nobody-left", 6)
+    ours = replace(waits, origin=Origin.WORKER, step="wait-empty")
+    own = shown(0, 1, 0, 5, ours)
+    own = replace(own, layout=replace(own.layout, source=LayoutSource.CONTROL), supervised=True)
+    assert not found(own, "nobody-left", 6), "its user adds workers as he likes"
+
+
+def test_a_timeout_ends_a_wait_inside_the_lock() -> None:
+    """Who waits for a permit with a timeout may hold mutex, and gives it back: no deadlock."""
+    crew = (peer(1, Role.PRODUCER, MUTEX), peer(2, Role.CONSUMER, FULL))
+    assert found(shown(0, 0, 4, 0, *crew), "wrong-order")
+    timed = (crew[0], replace(crew[1], timed_waits=(FULL,)))
+    for seconds in (2, 6):
+        health = diagnose(looks(shown(0, 0, 4, 0, *timed), seconds))
+        assert codes(health) <= {"stalled"}
+        assert all(f.certainty is Certainty.LIKELY for f in health.findings)
+
+
+def test_one_lock_and_no_permits() -> None:
+    """A ring with a lock alone: all wait for it and it is 0; while one may hold it, it is likely."""
+    waits = peer(1, Role.PRODUCER, MUTEX)
+
+    def locked(*processes: Process) -> Snapshot:
+        return replace(
+            shown(0, 0, 0, 0, *processes), semaphores={MUTEX: SemaphoreState(0, 1, True)}
+        )
+
+    finding = found(locked(waits), "dead-holder")
+    assert finding is not None
+    assert finding.certainty is Certainty.CERTAIN
+    assert not found(locked(waits, peer(2, Role.UNKNOWN, None)), "dead-holder", 6)
+    assert not found(locked(), "dead-holder")
+
+
+@pytest.mark.parametrize(
+    ("in_", "out", "bad"),
+    [(5, 2, False), (905, 902, False), (2, 5, False), (900, 3, True), (-3, 2, True)],
+)
+def test_an_index_of_somebody_else(in_: int, out: int, bad: bool) -> None:
+    """One at N is reduced before it is used; both far above are counters: neither is a finding."""
+    one = replace(shown(0, 1, 5, 0), in_=in_, out=out)
+    finding = found(one, "bad-index")
+    assert bool(finding) is bad
+    assert finding is None or finding.certainty is Certainty.LIKELY
+
+
+@pytest.mark.parametrize(("empty", "full", "extra"), [(0, 6, 1), (7, 2, 4), (5, 1, 1)])
+def test_too_many_permits(empty: int, full: int, extra: int) -> None:
+    """An extra post ends many a stream: likely, and no alarm, in a program of somebody else."""
+    finding = found(shown(0, 1, empty, full), "extra-permits")
+    assert finding is not None
+    assert finding.claim.startswith(f"{extra} permit")
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+
+
+def test_a_segment_without_bytes() -> None:
+    """Nobody called ftruncate: said without any layout."""
+    one = replace(EMPTY, segment=replace(EMPTY.segment, size=0))
+    assert found(one, "no-size")
+    assert not found(replace(EMPTY, segment=replace(EMPTY.segment, size=1)), "no-size")
+
+
+def test_ok_is_said_of_what_was_judged() -> None:
+    """Everything else is undecided, with what would settle it."""
+    rest = shown(0, 1, 5, 0, peer(1, Role.CONSUMER, None))
+    good = diagnose(looks(rest))
+    assert good.status is Status.OK
+    assert any("empty + full was 5" in line for line in good.judged)
+    for doubtful, word in (
+        (replace(rest, layout=replace(rest.layout, source=LayoutSource.RAW)), "layout"),
+        (replace(rest, layout=replace(rest.layout, disputed=True, assumptions=("both",))), "both"),
+        (replace(rest, in_=None), "--map"),
+        (replace(rest, waits_hidden=(1,), limits=("PID 1 is hidden",)), "PID 1 is hidden"),
+        (shown(0, 0, 5, 0, peer(1, Role.CONSUMER, None)), "mutex was 0 in all"),
+    ):
+        health = diagnose(looks(doubtful))
+        assert not health.findings
+        assert health.status is Status.UNKNOWN
+        assert any(word in line for line in health.undecided)
+    assert "0.4 s only" in diagnose(looks(rest, 0.6)).undecided[0]
+
+
+def test_permits_that_nobody_sees_while_items_move() -> None:
+    """Programs may keep them, or they are lost: undecided, until the programs are paused."""
+    moving = [
+        replace(shown(0, 1, 1, 1, peer(1, Role.PRODUCER, None)), monotonic_ns=n * 10**8, in_=n % 5)
+        for n in range(30)
+    ]
+    health = diagnose(moving)
+    assert health.status is Status.UNKNOWN
+    assert "3 permits" in health.undecided[0]
+    one = replace(moving[7], semaphores=moving[7].semaphores | {EMPTY_: SemaphoreState(4, 0, True)})
+    assert diagnose([*moving[:7], one, *moving[8:]]).status is Status.OK
 
 
 def test_waiters_on_their_way_are_no_ghosts() -> None:
@@ -279,5 +427,6 @@ def flow(deficits: list[int]) -> list[Snapshot]:
 )
 def test_permits_missing_from_a_moving_buffer(deficits: list[int], claim: str | None) -> None:
     """As many as were missing in each of the last samples, for a second at least."""
-    found = [f.claim for f in diagnose(flow(deficits)).findings if f.code == "lost-permit"]
+    codes = {"lost-permit", "extra-permits"}
+    found = [f.claim for f in diagnose(flow(deficits)).findings if f.code in codes]
     assert [text.partition(":")[0] for text in found] == ([] if claim is None else [claim])

@@ -8,10 +8,10 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shmtui.procfs.file_users import FileUsers
 from shmtui.procfs.futex import FutexWait, futex_waits, parse_syscall, wait_in
 from shmtui.procfs.identity import alive, own_identity, start_time
 from shmtui.procfs.maps import (
-    MapperWatch,
     Mapping,
     mapped_by,
     mapped_inodes,
@@ -55,7 +55,10 @@ def test_only_the_very_file_counts() -> None:
         b"5000-6000 rw-p 00000000 00:00 0 [heap]\n"
     )
     found = parse_maps(lines.splitlines(), FileIdentity(os.makedev(0, 0x1B), 42))
-    assert found == (Mapping(0x1000, 0x2000, 0), Mapping(0x2000, 0x3000, 0x1000))
+    assert found == (
+        Mapping(0x1000, 0x2000, 0),
+        Mapping(0x2000, 0x3000, 0x1000, writable=False),
+    )
     assert found[1].offset_of(0x2010) == 0x1010
     assert found[1].offset_of(0x3000) is None
 
@@ -90,16 +93,16 @@ def test_a_mapping_is_found_even_unlinked(name: str) -> None:
     identity = create_segment(name, 8192)
     assert mapped_by(identity) == []
     mapping = map_segment(name, identity)
-    watch = MapperWatch(identity)
-    watch.scan()
-    assert list(watch.maps) == mapped_by(identity) == [os.getpid()]
+    users = FileUsers(identity)
+    users.scan()
+    assert list(users.uses) == mapped_by(identity) == [os.getpid()]
     unlink_segment(name)
     found = mappings(os.getpid(), identity)
     assert found is not None
     assert [m.end - m.start for m in found] == [8192]
     mapping.close()
-    watch.scan()
-    assert not watch.maps
+    users.scan()
+    assert not users.uses
     assert mapped_by(identity) == []
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import Credentials, FileAccess, credentials_of, parse_status
-from shmtui.procfs.maps import MapperWatch, map_lines
+from shmtui.procfs.file_users import FileUsers
+from shmtui.procfs.maps import map_lines
 from shmtui.shm.segment import identity_at, segment_path
 from tests.conftest import MakeBuffer
 
@@ -83,18 +84,18 @@ def test_a_process_that_becomes_readable_is_seen(peer: tuple[Peer, str]) -> None
     process, name = peer
     identity = identity_at(segment_path(name))
     assert identity is not None
-    watch = MapperWatch(identity)
+    users = FileUsers(identity)
     process.hide()
-    watch.scan()
-    assert process.pid in watch.unreadable
-    assert process.pid not in watch.maps
+    users.scan()
+    assert process.pid in users.unreadable
+    assert process.pid not in users.uses
     process.show()
-    watch.scan()
-    assert process.pid not in watch.unreadable
-    assert process.pid in watch.maps
+    users.scan()
+    assert process.pid not in users.unreadable
+    assert process.pid in users.uses
     process.hide()
-    watch.scan()
-    assert process.pid in watch.unreadable
+    users.scan()
+    assert process.pid in users.unreadable
 
 
 def test_an_unreadable_process_of_the_owner_counts(peer: tuple[Peer, str]) -> None:

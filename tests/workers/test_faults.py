@@ -98,14 +98,14 @@ def test_each_fault_gives_what_was_said(scene: MakeScene, fault: Fault, role: Ro
             at.supervisor.orders.pause(each)
     elif fault is Fault.NO_MUTEX:
         poll(lambda: items(at.buffer, pid) > 60, "there was a chance to lose some")
-    elif expected in {"lost-permit", "process-private"}:
+    elif expected in {"lost-permit", "extra-permits", "process-private"}:
         poll(lambda: made_or_gone(at, pid), "it was made")
     if expected is None:
         before = items(at.buffer, pids[role][1])
         poll(lambda: items(at.buffer, pids[role][1]) > before + 20, "the others go on")
         assert not at.source.sample().health.findings
         return
-    at.found(expected, audited=expected in {"lost-permit", "items-lost"})
+    at.found(expected, audited=expected in {"lost-permit", "extra-permits", "items-lost"})
     assert f"{expected}, as expected" in at.told()
 
 

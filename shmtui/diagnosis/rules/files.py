@@ -1,32 +1,25 @@
 """Findings about the file, its name and the ring's indices. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 
-from shmtui.diagnosis.history import SETTLED_NS, History, living
+from shmtui.diagnosis.history import SETTLED_NS, History, living, names
 from shmtui.i18n import _
 from shmtui.shm.layout import SEM_SIZE
-from shmtui.snapshot import Certainty, Finding, LayoutInfo, Snapshot, Status
+from shmtui.snapshot import Certainty, Finding, LayoutInfo, LayoutSource, Process, Snapshot, Status
 
 
 def bad_index(history: History) -> Iterator[Finding]:
     """``in`` or ``out`` lies outside the ring."""
-    slots = history.now.layout.slots
+    slots, ours = history.now.layout.slots, history.workers_only
     for name in ("in", "out"):
 
         def index(s: Snapshot, name: str = name) -> int | None:
             return s.in_ if name == "in" else s.out
 
-        came_back = _came_back([index(s) for s in history.snapshots], slots)
-
-        def outside(
-            s: Snapshot,
-            index: Callable[[Snapshot], int | None] = index,
-            came_back: bool = came_back,
-        ) -> bool:
+        def outside(s: Snapshot, index: Callable[[Snapshot], int | None] = index) -> bool:
             value = index(s)
             is_slot = value is None or 0 <= value < slots
-            return not is_slot and (came_back or not s.counts_on)
+            return not is_slot and (ours or not _plausible(s, slots))
 
         if outside(history.now) and history.agreeing(outside) >= min(2, len(history.snapshots)):
             yield Finding(
@@ -35,8 +28,11 @@ def bad_index(history: History) -> Iterator[Finding]:
                 _("{index} is {value}, outside 0…{last}").format(
                     index=name, value=index(history.now), last=slots - 1
                 ),
-                (_("the next process that uses it reads or writes outside the slots"),),
-                Certainty.CERTAIN,
+                (
+                    _("a process that uses it as it is reads or writes outside the slots"),
+                    *history.assumptions,
+                ),
+                Certainty.CERTAIN if ours else Certainty.LIKELY,
                 _(
                     "check that the layout is the program's (--header); if it is, something "
                     "overwrote the index"
@@ -45,16 +41,20 @@ def bad_index(history: History) -> Iterator[Finding]:
             )
 
 
-def _came_back(values: Sequence[int | None], slots: int) -> bool:
-    """Whether an index was past the slots and then among them: it is reduced, but too late.
+def _plausible(s: Snapshot, slots: int) -> bool:
+    """Whether indices of somebody else's program may be as they are in a healthy one.
 
-    >>> _came_back([3, 5, 0], 5), _came_back([3, 5, 6], 5), _came_back([2**32 - 1, 0], 5)
-    (True, False, False)
+    One may be N for as long as the program reduces it before it uses it, and both may be counters
+    that are never reduced, moved before or after the posts.
+
+    >>> from dataclasses import replace
+    >>> from shmtui.snapshot import EMPTY
+    >>> [_plausible(replace(EMPTY, in_=i, out=o), 5) for i, o in ((5, 2), (900, 897), (900, 3))]
+    [True, True, False]
     """
-    return any(
-        a is not None and b is not None and slots <= a < 2 * slots and 0 <= b < slots
-        for a, b in pairwise(values)
-    )
+    if s.counts_on or s.in_ is None or s.out is None:
+        return True
+    return min(s.in_, s.out) >= 0 and abs(s.in_ - s.out) <= slots
 
 
 def file_events(history: History) -> Iterator[Finding]:
@@ -88,20 +88,51 @@ def file_events(history: History) -> Iterator[Finding]:
             Certainty.CERTAIN,
             _("restart the programs that map the old segment"),
         )
-    elif segment.unlinked:
+    elif segment.unlinked and (users := _users(history.now)):
         yield Finding(
             "unlinked",
             Status.WARNING,
-            _("the name {name} was unlinked; the segment stays while a process maps it").format(
+            _("a program that starts now cannot open {name}: its name was unlinked").format(
                 name=segment.name
             ),
-            ("st_nlink = 0",),
-            Certainty.CERTAIN,
-            _(
-                "a program that starts now cannot open it: restart all programs, and unlink the "
-                "name last"
+            (
+                "st_nlink = 0",
+                _("it stays for those that map it: {who}").format(who=names(users)),
             ),
+            Certainty.LIKELY,  # Programs that need nobody else unlink the name early.
+            _("if another program is to join, restart all of them, and unlink the name last"),
         )
+
+
+def other_struct(history: History) -> Iterator[Finding]:
+    """A process uses another struct than the layout: it sleeps on a word that is none of its."""
+
+    def strangers(s: Snapshot) -> list[Process]:
+        return [p for p in living(s) if p.unexplained_words]
+
+    if history.agreeing(lambda s: bool(strangers(s))) < min(2, len(history.snapshots)):
+        return
+    for process in strangers(history.now):
+        yield Finding(
+            "other-struct",
+            Status.WARNING,
+            _("{who} waits on byte {bytes}, where this layout has nothing to wait on").format(
+                who=names([process]), bytes=", ".join(map(str, process.unexplained_words))
+            ),
+            (
+                _(
+                    "nothing else is concluded from a layout that is not, or not all of, the program's"
+                ),
+            ),
+            Certainty.LIKELY,
+            _("say the struct of that program: --header FILE:STRUCT, or --layout"),
+            subject=str(process.pid),
+        )
+
+
+def _users(snapshot: Snapshot) -> list[Process]:
+    """The live processes that have something of the segment, observers too."""
+    return [p for p in snapshot.processes if p.alive]
 
 
 def _needed(layout: LayoutInfo) -> int:
@@ -112,21 +143,49 @@ def _needed(layout: LayoutInfo) -> int:
     return max(offsets.data + layout.slots * layout.item_size, *ends, 0)
 
 
+def no_size(history: History) -> Iterator[Finding]:
+    """The segment has no bytes."""
+
+    def empty(s: Snapshot) -> bool:
+        return s.segment.size == 0
+
+    lasted = history.lasted_ns(empty)
+    if lasted >= SETTLED_NS or (lasted >= 0 and len(history.snapshots) == 1):
+        yield Finding(
+            "no-size",
+            Status.WARNING,
+            _("the segment has 0 bytes: a process that maps it and touches it dies by SIGBUS"),
+            (_("nobody called ftruncate after shm_open, or somebody cut it to 0"),),
+            Certainty.CERTAIN,
+            _(
+                "in the program, call ftruncate(fd, sizeof(struct)) right after shm_open(…, O_CREAT)"
+            ),
+        )
+
+
 def orphan(history: History) -> Iterator[Finding]:
     """No live process maps it, and no shmtui looks after it."""
 
     def alone(s: Snapshot) -> bool:
-        return not living(s) and not s.supervised and not s.hidden
+        return not _users(s) and not s.supervised and not s.hidden
 
     lasted = history.lasted_ns(alone)
-    if alone(history.now) and (lasted >= SETTLED_NS or len(history.snapshots) == 1):
-        yield Finding(
-            "orphan",
-            Status.WARNING,
-            _("no live process maps it"),
-            (_("no line of /proc/*/maps shows this file"), *history.assumptions),
-            history.certainty,
-            _("if no program needs its content: shmtui rm {name}").format(
-                name=history.now.segment.name
-            ),
-        )
+    moved = any((s.in_, s.out) != (history.now.in_, history.now.out) for s in history.snapshots)
+    if moved or not alone(history.now) or (lasted < SETTLED_NS and len(history.snapshots) > 1):
+        return
+    ours = history.now.layout.source is LayoutSource.CONTROL
+    doubt = _("unless a program maps it for a moment only, each time that it needs it")
+    yield Finding(
+        "orphan",
+        Status.WARNING,
+        _("no live process maps it"),
+        (
+            _("no line of /proc/*/maps shows this file"),
+            *(() if ours else (doubt,)),
+            *history.assumptions,
+        ),
+        history.certainty if ours else Certainty.LIKELY,
+        _("if no program needs its content: shmtui rm {name}").format(
+            name=history.now.segment.name
+        ),
+    )

@@ -24,12 +24,15 @@ from shmtui.diagnosis.history import (
 )
 from shmtui.i18n import _
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, Origin, Process, Status
+from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Status, SyncObject
 
 STALLED_NS: Final = 3_000_000_000
 """How long a process that may be in the critical section may keep others waiting for it."""
 KEPT_NS: Final = 1_500_000_000
 """The same for a worker whose record says that it is there: it has nothing long to do there."""
+
+OWNER_SAMPLES: Final = 3
+"""In how many samples an owner has to be gone: a TID can be given back between two reads."""
 
 MUTEX, EMPTY, FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL
 
@@ -39,7 +42,8 @@ class _Held:
     """A mutex at 0 while nothing moves, and what every process waits on."""
 
     history: History
-    deficit: int
+    deficit: int | None
+    """Permits that are neither in empty nor in full; None where the ring has no such semaphores."""
     waiting: tuple[Process, ...]
     """Asleep on mutex."""
     threads: int
@@ -52,7 +56,7 @@ class _Held:
 def held_mutex(history: History) -> Iterator[Finding]:
     """Mutex is 0 and stays 0: its holder died, waits for a permit, or keeps it."""
     now, unmoved, deficit = history.now, history.unmoved_ns(), deficit_of(history.now)
-    if history.value(MUTEX) != 0 or unmoved < SETTLED_NS or deficit is None or uninitialised(now):
+    if history.value(MUTEX) != 0 or unmoved < SETTLED_NS or uninitialised(now):
         return
     processes = living(now)
     waiting = tuple(p for p in processes if MUTEX in p.waits)
@@ -76,9 +80,9 @@ def held_mutex(history: History) -> Iterator[Finding]:
         recorded = [p for p in holders if p.origin is Origin.WORKER and p.step in HOLDS_MUTEX]
         if unmoved >= (KEPT_NS if recorded else STALLED_NS) and waiting:
             yield _kept(held, holders, recorded)
-    elif behind and waiting and deficit <= threads:
+    elif behind and waiting and deficit is not None and deficit <= threads:
         yield _inferred_wrong_order(held)
-    else:
+    elif waiting or deficit is not None:
         yield _without_holder(held)
 
 
@@ -153,8 +157,9 @@ def _without_holder(held: _Held) -> Finding:
     """No live process can post mutex."""
     history = held.history
     # A process that dies inside has taken a permit; one that only left out the post has not.
-    dead = died_last(history, HOLDS_MUTEX) if held.deficit > held.threads else None
-    gone = vanished(history) if held.deficit > held.threads else []
+    inside = held.deficit is None or held.deficit > held.threads
+    dead = died_last(history, HOLDS_MUTEX) if inside else None
+    gone = vanished(history) if inside else []
     facts = (
         *held.facts,
         _("no live process can hold mutex: it is known where each one waits"),
@@ -190,3 +195,45 @@ def _death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
         yield _("ended a moment ago: {who}").format(who=names(gone))
     else:
         yield _("its holder died, or went on without sem_post(&mutex)")
+
+
+def dead_owner(history: History) -> Iterator[Finding]:
+    """A pthread lock is held by a thread that no longer exists. The kernel passes a robust one on."""
+    for each in history.now.sync:
+        if not each.owner_dead or each.robust:
+            continue
+
+        def held(s: Snapshot, name: str = each.name, owner: int | None = each.owner) -> bool:
+            return any(o.name == name and o.owner == owner and o.owner_dead for o in s.sync)
+
+        lasted = history.lasted_ns(held)
+        waiting = [p for p in living(history.now) if _waits_for(p, each)]
+        if lasted < SETTLED_NS or history.agreeing(held) < OWNER_SAMPLES:
+            continue
+        yield Finding(
+            "dead-owner",
+            Status.CRITICAL
+            if any(p.sleeps_on or p.waits for p in living(history.now))
+            else Status.WARNING,
+            _("{lock} is held by thread {tid}, which no longer exists").format(
+                lock=each.name, tid=each.owner
+            ),
+            (
+                _("the owner's TID is in the {kind} (byte {offset}), and no thread has it").format(
+                    kind=each.kind, offset=each.offset
+                ),
+                _("it was so for {time}").format(time=seconds(lasted)),
+                _("waiting for it: {who}").format(who=names(waiting) or _("nobody")),
+            ),
+            Certainty.CERTAIN,
+            _(
+                "make it robust (pthread_mutexattr_setrobust): the next to lock it is told that "
+                "its owner died; now: end the programs and start them with a new segment"
+            ),
+            subject=each.name,
+        )
+
+
+def _waits_for(process: Process, lock: SyncObject) -> bool:
+    """Whether a thread of it sleeps on that lock."""
+    return lock.name in process.sleeps_on or (lock.role is not None and lock.role in process.waits)

@@ -20,7 +20,7 @@ from shmtui.diagnosis.history import (
 )
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, Origin, Process, Status
+from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Status
 
 FLOW_SAMPLES: Final = 3
 """In how many samples of a moving buffer a permit has to be missing."""
@@ -28,11 +28,12 @@ FRESH_NS: Final = 3_000_000_000
 """How old the last of them may be."""
 
 
-def lost_permit(history: History) -> Iterator[Finding]:
+def permits(history: History) -> Iterator[Finding]:
     """A permit is neither in ``empty`` nor in ``full`` nor held by a process; or there are too
-    many.
+    many. In a program of somebody else this is likely at most: a batch taken at once, a permit
+    kept aside or an extra one that ends the stream are no mistakes.
     """
-    found = _at_rest(history) or _in_flow(history)
+    found = _above(history) or _at_rest(history) or _in_flow(history)
     if found is None:
         return
     missing, sure, fact = found
@@ -43,10 +44,11 @@ def lost_permit(history: History) -> Iterator[Finding]:
     facts = [fact, *_causes(history, missing)]
     if sure is Certainty.LIKELY and missing > 0 and (idle := idle_elsewhere(history.now)):
         facts.append(_("unless {who}, asleep in another call, holds it").format(who=names(idle)))
-    facts += history.assumptions
+    facts += history.protocol_assumed
+    grave = missing < 0 and sure is Certainty.CERTAIN
     yield Finding(
-        "lost-permit",
-        Status.CRITICAL if missing < 0 else Status.WARNING,
+        "lost-permit" if missing > 0 else "extra-permits",
+        Status.CRITICAL if grave else Status.WARNING,
         _("{what}: {sum} are left, and the buffer has {slots} slots").format(
             what=what.format(count=abs(missing)), sum=slots - missing, slots=slots
         ),
@@ -76,8 +78,24 @@ def _at_rest(history: History) -> tuple[int, Certainty, str] | None:
     fact = _("nothing changed for {time}, mutex is free, and no process holds a permit")
     # Permits that are too many are held by no process.
     doubt = deficit > 0 and idle_elsewhere(now)
-    sure = Certainty.LIKELY if doubt else history.certainty
+    sure = Certainty.LIKELY if doubt else history.by_protocol
     return deficit, sure, fact.format(time=seconds(unmoved))
+
+
+def _above(history: History) -> tuple[int, Certainty, str] | None:
+    """The permits of one semaphore beyond the slots, moving or not: those are too many at least."""
+    slots = history.now.layout.slots
+
+    def beyond(s: Snapshot) -> int:
+        states = (s.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
+        return max([(x.value or 0) - slots for x in states if x is not None], default=0)
+
+    samples = history.agreeing(lambda s: beyond(s) > 0)
+    if not slots or samples < min(2, len(history.snapshots)) or not samples:
+        return None
+    fact = _("in {count} samples a semaphore had more permits than there are slots")
+    total = -(deficit_of(history.now) or 0)
+    return -max(beyond(history.now), total), history.by_protocol, fact.format(count=samples)
 
 
 def _in_flow(history: History) -> tuple[int, Certainty, str] | None:

@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import SETTLED_NS, History, living, names, seconds
+from shmtui.diagnosis.history import (
+    SETTLED_NS,
+    History,
+    living,
+    names,
+    seconds,
+    unaccounted_threads,
+    uninitialised,
+    vanished,
+)
 from shmtui.diagnosis.history import asleep as sleeping
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -15,6 +24,8 @@ the queue."""
 STARVED_ITEMS: Final = 50
 KEPT_NS: Final = 2_500_000_000
 """How long a lock whose state is unknown may be held while others wait for it."""
+ALONE_NS: Final = 3_000_000_000
+"""How long nothing may have moved before those that wait are said to be left alone."""
 FLOWING_NS: Final = 2_000_000_000
 """The others have to have moved items within this time: else none of them gets any."""
 
@@ -46,7 +57,7 @@ def unwoken(history: History) -> Iterator[Finding]:
                         ),
                         *history.assumptions,
                     ),
-                    history.certainty,
+                    Certainty.LIKELY,  # It is also asleep while its container is frozen.
                     _("a wake-up was lost; wake it with: kill -STOP PID; kill -CONT PID"),
                     subject=role,
                 )
@@ -60,6 +71,8 @@ def kept_lock(history: History) -> Iterator[Finding]:
     def waiting(s: Snapshot) -> list[Process]:
         return [p for p in living(s) if SemaphoreRole.MUTEX in p.waits]
 
+    if any(each.owner_dead and each.role is SemaphoreRole.MUTEX for each in history.now.sync):
+        return  # Then its owner is known to be dead.
     now, lasted = (
         waiting(history.now),
         min(history.unmoved_ns(), history.lasted_ns(lambda s: bool(waiting(s)))),
@@ -84,6 +97,61 @@ def kept_lock(history: History) -> Iterator[Finding]:
             ),
             subject=SemaphoreRole.MUTEX,
         )
+
+
+def nobody_left(history: History) -> Iterator[Finding]:
+    """All wait for the same permit, and no live process could post it."""
+    now, slept = history.now, history.unmoved_ns()
+    crew = living(now)
+    if slept < ALONE_NS or now.hidden or uninitialised(now) or not crew:
+        return
+    if history.workers_only and now.supervised:
+        return  # Whoever sits before it adds workers as he likes.
+    for role, poster in ((SemaphoreRole.EMPTY, _("consumer")), (SemaphoreRole.FULL, _("producer"))):
+        if history.value(role) == 0 and all(_only_waits(p, role) for p in crew):
+            yield Finding(
+                "nobody-left",
+                Status.WARNING,
+                _("all wait for {semaphore}, and no live {poster} could post it: {who}").format(
+                    semaphore=role, poster=poster, who=names(crew)
+                ),
+                (
+                    _("{semaphore} is 0, and nothing changed for {time}").format(
+                        semaphore=role, time=seconds(slept)
+                    ),
+                    *_who_left(history, role),
+                    _("unless a {poster} starts").format(poster=poster),
+                    *history.assumptions,
+                ),
+                Certainty.LIKELY,
+                _("start a {poster}; if one died, see why in its own output").format(poster=poster),
+                subject=role,
+            )
+
+
+def _only_waits(process: Process, role: SemaphoreRole) -> bool:
+    """Whether every thread of it sleeps on that semaphore, without a timeout."""
+    return (
+        set(process.waits) == {role}
+        and not process.timed_waits
+        and sleeping(process)
+        and not unaccounted_threads(process)
+    )
+
+
+def _who_left(history: History, role: SemaphoreRole) -> Iterator[str]:
+    """The signs that somebody was there: a death that was seen, or a waiter that no longer exists."""
+    gone = [*vanished(history), *(p for p in history.now.processes if not p.alive)]
+    if gone:
+        yield _("ended: {who}").format(who=names(gone))
+    other = SemaphoreRole.FULL if role is SemaphoreRole.EMPTY else SemaphoreRole.EMPTY
+    state = history.semaphore(other)
+    if state is not None and state.waiters:
+        yield ngettext(
+            "{semaphore} counts {count} waiter and no live process waits on it: it died waiting",
+            "{semaphore} counts {count} waiters and no live process waits on it: they died waiting",
+            state.waiters,
+        ).format(semaphore=other, count=state.waiters)
 
 
 def starved(history: History) -> Iterator[Finding]:

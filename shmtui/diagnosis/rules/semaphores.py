@@ -15,10 +15,11 @@ from shmtui.diagnosis.history import (
 )
 from shmtui.i18n import _, ngettext
 from shmtui.shm.libc import Libc
-from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     Certainty,
     Finding,
+    LayoutSource,
     Origin,
     Process,
     ProcessState,
@@ -54,7 +55,9 @@ def never_initialised(history: History) -> Iterator[Finding]:
         ]
     if waiting:
         evidence.append(_("blocked since: {who}").format(who=names(waiting)))
-    doubt = musl or going or now.layout.slots < 2
+    # Who waits for mutex has passed a permit, unless he takes mutex first.
+    passed = any(SemaphoreRole.MUTEX in p.waits for p in waiting)
+    doubt = musl or going or passed or now.layout.slots < 2
     yield Finding(
         "never-initialised",
         Status.CRITICAL,
@@ -68,47 +71,141 @@ def never_initialised(history: History) -> Iterator[Finding]:
     )
 
 
-def process_private(history: History) -> Iterator[Finding]:
-    """A process sleeps where no other process can wake it, or soon will."""
+def late_init(history: History) -> Iterator[Finding]:
+    """A process began to wait before the semaphore was initialised, or initialised once more.
+
+    Who sleeps privately on a semaphore that is marked as shared began before it was. sem_init
+    also sets the count of waiters to 0 (glibc, musl): a sem_post then wakes nobody.
+    """
     now = history.now
-    asleep = [p for p in living(now) if p.wakeable is False]
-    alone = len(living(now)) == 1 and not uninitialised(now)
-    if alone and asleep and unaccounted_threads(asleep[0]):
-        return  # Threads of one process wake each other.
-    if asleep:
-        on = ", ".join(sorted({str(role) for p in asleep for role in p.waits}))
+    private = [p for p in living(now) if _began_private(p, now)]
+    uncounted = {
+        role
+        for role in SemaphoreRole
+        if history.unmoved_ns() >= SETTLED_NS
+        and history.agreeing(lambda s, role=role: _uncounted(s, role)) >= GHOST_SAMPLES  # type: ignore[misc]
+    }
+    late = {p.pid: p for p in private} | {p.pid: p for p in living(now) if uncounted & set(p.waits)}
+    if not late:
+        return
+    facts = []
+    if private:
+        facts.append(
+            _(
+                "asleep with a PRIVATE futex operation on a semaphore that is marked as shared "
+                "now: {who}"
+            ).format(who=names(private))
+        )
+    facts += [
+        _("{semaphore} counts fewer waiters than sleep on it").format(semaphore=role)
+        for role in sorted(uncounted)
+    ]
+    yield Finding(
+        "late-init",
+        Status.CRITICAL,
+        _("sem_init ran after a process had begun to wait: no sem_post wakes {who}").format(
+            who=names(list(late.values()))
+        ),
+        tuple(facts),
+        Certainty.CERTAIN,
+        _(
+            "in the program, call sem_init once, before any other process maps the segment (one "
+            "creates with O_EXCL, the others wait for it); now: {repair}"
+        ).format(repair=repair_remedy(history)),
+    )
+
+
+def _began_private(process: Process, s: Snapshot) -> bool:
+    """Whether it sleeps privately, and on semaphores that are marked as shared alone."""
+    if process.wakeable is not False or not process.waits:
+        return False
+    states = [s.semaphores.get(role) for role in process.waits]
+    return all(state is not None and state.shared for state in states)
+
+
+def _uncounted(s: Snapshot, role: SemaphoreRole) -> bool:
+    """Whether more threads sleep on a semaphore than it counts."""
+    state = s.semaphores.get(role)
+    if state is None or state.waiters is None:
+        return False
+    sleeping = (p.waits.count(role) for p in living(s) if p.letter == "S")
+    return sum(sleeping) > state.waiters
+
+
+def process_private(history: History) -> Iterator[Finding]:
+    """A process sleeps where no other process can wake it, or soon will.
+
+    Threads of one process wake each other, whoever else maps the segment. So it takes a waiter
+    and a poster in different processes: a waiter whose process has no other thread, or one that
+    sleeps on while its semaphore has permits.
+    """
+    now = history.now
+    private = [p for p in living(now) if p.wakeable is False and not _began_private(p, now)]
+    others = len(living(now)) > 1 or uninitialised(now)
+    stuck = [p for p in private if _cannot_wake(p, history)] if others else []
+    if stuck:
+        on = ", ".join(sorted({str(role) for p in stuck for role in p.waits}))
         yield _private_finding(
             history,
             Status.CRITICAL,
-            _("{who} cannot be woken by any other process").format(who=names(asleep)),
+            Certainty.CERTAIN,
+            _("{who} cannot be woken by any other process").format(who=names(stuck)),
             _("blocked on {semaphores} with a PRIVATE futex operation (/proc/PID/syscall)").format(
                 semaphores=on
             ),
             _("a sem_post from another process raises the value and wakes nobody"),
         )
         return
-    private = [role for role, s in now.semaphores.items() if s.shared is False]
-    values = [s.value for s in now.semaphores.values()]
-    if private and any(values) and len(living(now)) > 1:
+    marked = [role for role, s in now.semaphores.items() if s.shared is False]
+    users = {
+        p.pid: p
+        for s in history.snapshots
+        for p in living(s)
+        if p.waits or p.role is not Role.UNKNOWN
+    }
+    waited = {p.pid for s in history.snapshots for p in living(s) if p.waits}
+    if marked and len(users) > 1 and any(s.value for s in now.semaphores.values()):
         yield _private_finding(
             history,
             Status.WARNING,
+            history.certainty if len(waited) > 1 else Certainty.LIKELY,
             _(
-                "initialised for one process only, and several processes map them: {semaphores}"
-            ).format(semaphores=", ".join(private)),
+                "initialised for one process only, and several processes use them: {semaphores}"
+            ).format(semaphores=", ".join(marked)),
             _("the private word is 128: sem_init was called with pshared 0")
             if now.layout.libc is Libc.MUSL
             else _("the private word is 0: sem_init was called with pshared 0"),
+            _("used by {who}").format(who=names(list(users.values()))),
         )
 
 
-def _private_finding(history: History, severity: Status, claim: str, *evidence: str) -> Finding:
+def _cannot_wake(process: Process, history: History) -> bool:
+    """Whether it has slept for a while where no thread of its own can wake it: it has no other,
+    or its semaphore has permits.
+    """
+
+    def asleep(s: Snapshot) -> bool:
+        found = next((p for p in s.processes if p.pid == process.pid), None)
+        if found is None or found.wakeable is not False or found.timed_waits:
+            return False
+        states = [s.semaphores.get(role) for role in found.waits]
+        permits = all(state is not None and state.value for state in states)
+        return found.waits == process.waits and (permits or not unaccounted_threads(found))
+
+    # A semaphore that nobody initialised has no permit that could be on its way.
+    enough = 0 if uninitialised(history.now) else SETTLED_NS
+    return min(history.lasted_ns(asleep), history.unmoved_ns()) >= enough
+
+
+def _private_finding(
+    history: History, severity: Status, sure: Certainty, claim: str, *evidence: str
+) -> Finding:
     return Finding(
         "process-private",
         severity,
         claim,
         evidence,
-        Certainty.CERTAIN,
+        sure,
         _("in the program, pass 1 as sem_init's second argument; now: {repair}").format(
             repair=repair_remedy(history)
         ),
@@ -125,9 +222,11 @@ def mutex_overflow(history: History) -> Iterator[Finding]:
     samples = history.agreeing(above)
     if samples >= 2:
         value = history.value(SemaphoreRole.MUTEX)
+        ours = history.now.layout.source is LayoutSource.CONTROL
+        lock = _("assumed: the program uses it as a lock, and not to let several in at once")
         yield Finding(
             "mutex-overflow",
-            Status.CRITICAL,
+            Status.CRITICAL if ours else Status.WARNING,
             _("mutex is {value}: so many processes can be in the critical section at once").format(
                 value=value
             ),
@@ -135,8 +234,9 @@ def mutex_overflow(history: History) -> Iterator[Finding]:
                 _("mutex was above 1 in {count} samples; a lock has one permit at most").format(
                     count=samples
                 ),
+                *(() if ours else (lock,)),
             ),
-            Certainty.CERTAIN,
+            Certainty.CERTAIN if ours else Certainty.LIKELY,
             _("in the program, look for an extra sem_post(&mutex); now: {repair}").format(
                 repair=repair_remedy(history)
             ),

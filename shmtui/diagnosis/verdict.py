@@ -1,0 +1,94 @@
+"""What was judged of a buffer without findings, and what the samples leave undecided. Pure.
+
+``ok`` is said only where nothing is left undecided: what was not judged is not ok.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, mutex_taken, seconds
+from shmtui.i18n import _, ngettext
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import LayoutSource, Origin
+
+LONGER_S: Final = 12
+"""The watch that is proposed where a shorter one left something open, in seconds."""
+_AT_REST_NS: Final = 2_000_000_000
+"""How long nothing has to have moved before processes that cannot be seen leave it open why."""
+
+
+def judged(history: History) -> Iterator[str]:
+    """What the samples showed to be right, a clause each."""
+    now, count = history.now, len(history.snapshots)
+    yield _("the file has its name and its size")
+    if now.in_ is not None:
+        yield _("in and out are inside the ring")
+    free = sum(1 for s in history.snapshots if not mutex_taken(s))
+    if SemaphoreRole.MUTEX in now.semaphores and free:
+        yield _("mutex was free in {free} of {count} samples").format(free=free, count=count)
+    whole = sum(1 for s in history.snapshots if deficit_of(s) == 0)
+    if whole:
+        yield _("empty + full was {slots} in {whole} of {count} samples").format(
+            slots=now.layout.slots, whole=whole, count=count
+        )
+    if _moved(history):
+        yield _("items moved")
+    crew = living(now)
+    if crew and not now.hidden:
+        yield ngettext(
+            "the waits of {count} process were read",
+            "the waits of {count} processes were read",
+            len(crew),
+        ).format(count=len(crew))
+
+
+def undecided(history: History) -> Iterator[str]:
+    """What could not be judged, and what would settle it, a clause each."""
+    now = history.now
+    if now.layout.source is LayoutSource.RAW:
+        yield _("its layout is not known: say it with --header, --slots or --layout")
+        return
+    if now.layout.disputed:
+        yield from now.layout.assumptions
+    if not now.semaphores:
+        yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
+    if now.in_ is None or now.out is None:
+        yield _("in and out are not known: say them with --map or --index-segment")
+    watched_ns = now.monotonic_ns - history.snapshots[0].monotonic_ns
+    if watched_ns < SETTLED_NS:
+        yield _("it was watched for {time} only; watch it longer: --for 3").format(
+            time=seconds(watched_ns)
+        )
+        return
+    if _moved(history):
+        yield from _missing_in_flow(history)
+        return
+    if mutex_taken(now) and history.lasted_ns(mutex_taken) >= watched_ns:
+        yield _("mutex was 0 in all {count} samples; watch it longer: --for {time}").format(
+            count=len(history.snapshots), time=LONGER_S
+        )
+    if now.hidden and living(now) and history.unmoved_ns() >= min(_AT_REST_NS, watched_ns):
+        yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
+            limits="; ".join(now.limits)
+        )
+
+
+def _moved(history: History) -> bool:
+    """Whether an index changed between two samples."""
+    return len({(s.in_, s.out) for s in history.snapshots}) > 1
+
+
+def _missing_in_flow(history: History) -> Iterator[str]:
+    """Permits that were never seen while items move: programs that run hold them, or they are lost."""
+    if all(p.origin is Origin.WORKER for p in living(history.now)):
+        return  # What workers hold is known.
+    deficits = [d for s in history.snapshots if (d := deficit_of(s)) is not None]
+    missing = min(deficits, default=0)
+    if missing > 0:
+        yield ngettext(
+            "{count} permit was in neither empty nor full in all {samples} samples: a process keeps "
+            "it, or it is lost; pause the programs and check again",
+            "{count} permits were in neither empty nor full in all {samples} samples: processes keep "
+            "them, or they are lost; pause the programs and check again",
+            missing,
+        ).format(count=missing, samples=len(deficits))

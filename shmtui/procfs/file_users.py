@@ -1,0 +1,180 @@
+"""Who uses a segment: the processes that map its file or a semaphore's, or have it open for writing.
+
+A program may reach a segment without mapping it (pwrite(2)), and a lock without the segment (a
+named semaphore). Each of them may hold the lock.
+"""
+
+import contextlib
+import os
+from collections.abc import Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_maps
+from shmtui.procfs.process import live_thread, processes
+from shmtui.shm.segment import SHM_DIR, FileIdentity
+
+_NO_SEGMENTS: Final = ("/dev/null", "/dev/pts/", "/dev/tty", "/dev/urandom")
+"""Files that most processes have open."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileUse:
+    """What one process has of a segment and of the semaphores that belong to it."""
+
+    maps: tuple[Mapping, ...] = ()
+    """Of the segment."""
+    semaphores: dict[FileIdentity, tuple[Mapping, ...]] = field(default_factory=dict)
+    """Of the named semaphores' files, by file; those that it maps."""
+    opened: bool = False
+    """It has the segment's file open for writing. Not looked up where it may write by a mapping."""
+    may_write: bool = False
+    """It may write to the segment by a mapping, now or after an mprotect(2)."""
+
+    @property
+    def mapped_size(self) -> int:
+        """Bytes of the segment that it maps, in whole pages."""
+        size, end = 0, 0
+        for first, last in sorted((m.offset, m.offset + m.end - m.start) for m in self.maps):
+            size += max(last - max(first, end), 0)
+            end = max(end, last)
+        return size
+
+    def __bool__(self) -> bool:
+        """Whether it uses any of them."""
+        return bool(self.maps or self.semaphores or self.opened)
+
+
+class FileUsers:
+    """Keeps the list of who uses a segment's files, and reads a part of /proc at a time.
+
+    Reading every process's maps at every scan costs tens of milliseconds on a busy machine. A
+    new process is read in each of its first ``YOUNG`` scans, a process that uses a file in every
+    scan, every other process once in ``ROUND`` scans.
+    """
+
+    ROUND: Final = 8
+    YOUNG: Final = 6
+
+    def __init__(self, identity: FileIdentity) -> None:
+        self._identity = identity
+        self._uses: dict[int, FileUse] = {}
+        self._age: dict[int, int] = {}
+        self._scans = 0
+        self._unreadable: set[int] = set()
+        self.semaphores: frozenset[FileIdentity] = frozenset()
+        """The files of the named semaphores that belong to the segment."""
+        self.refused: set[int] = set()
+        """Those of the unreadable whose maps the last scan tried to read."""
+
+    @property
+    def uses(self) -> dict[int, FileUse]:
+        """The processes found so far that use one of the files, by PID."""
+        return self._uses
+
+    @property
+    def unreadable(self) -> frozenset[int]:
+        """Processes whose maps this user may not read: they may use the files."""
+        return frozenset(self._unreadable)
+
+    def scan(self, *, everybody: bool = False, but: Set[int] = frozenset()) -> None:
+        """Read the processes that are due, or ``everybody``; the first scan reads all.
+
+        ``but``: PIDs that are left out, since it is known otherwise whether they use the files.
+        """
+        self._scans += 1
+        self.refused.clear()
+        present = set(processes()) - but
+        self._unreadable &= present
+        for gone in self._age.keys() - present:
+            del self._age[gone]
+            self._uses.pop(gone, None)
+        for pid in present:
+            age = self._age.get(pid, 0)
+            self._age[pid] = age + 1
+            due = everybody or age < self.YOUNG or (pid + self._scans) % self.ROUND == 0
+            if due or pid in self._uses:
+                self._read(pid)
+
+    def _read(self, pid: int) -> None:
+        use = file_use(pid, self._identity, self.semaphores, self._uses.get(pid))
+        if use is None:
+            self._unreadable.add(pid)
+            self.refused.add(pid)
+        else:
+            self._unreadable.discard(pid)
+        if use:
+            self._uses[pid] = use
+        else:
+            self._uses.pop(pid, None)
+
+
+def file_use(
+    pid: int,
+    identity: FileIdentity,
+    semaphores: Set[FileIdentity] = frozenset(),
+    before: FileUse | None = None,
+) -> FileUse | None:
+    """What ``pid`` has of a segment and of its named semaphores; None if this user may not know.
+
+    ``before``: what it had at an earlier time. What may be done by a mapping does not change.
+    """
+    lines = map_lines(pid)
+    if lines is None:
+        return None
+    lines = on_device(lines, {identity.device, *(file.device for file in semaphores)})
+    maps = parse_maps(lines, identity) if lines else ()
+    if before is not None and before.maps == maps:
+        writes = before.may_write
+    else:
+        writes = any(m.shared and (m.writable or may_write(pid, m)) for m in maps)
+    found = {file: parse_maps(lines, file) for file in semaphores} if lines else {}
+    return FileUse(
+        maps,
+        {file: its for file, its in found.items() if its},
+        not writes and pid != os.getpid() and open_for_writing(pid, identity),
+        writes,
+    )
+
+
+def open_for_writing(pid: int, identity: FileIdentity) -> bool:
+    """Whether ``pid`` has a descriptor that may write to the file, as far as this user may see.
+
+    By its flags and inode in /proc/PID/fdinfo (proc_pid_fdinfo(5)), which ask no file system: one
+    that does not answer cannot hold this up.
+    """
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):
+        found = os.listdir(folder)
+        if not found and (tid := live_thread(pid)) is not None:
+            # The first thread has ended before the others, and its folder is empty.
+            folder = f"/proc/{pid}/task/{tid}/fd"
+            found = os.listdir(folder)
+        for fd in found:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                target = os.readlink(f"{folder}/{fd}")  # noqa: PTH115 - Path takes three times as long
+                # Others are pipe:[…], socket:[…], anon_inode:….
+                if (
+                    target.startswith("/")
+                    and not target.startswith(_NO_SEGMENTS)
+                    and _may_be(f"{folder}info/{fd}", target, identity.inode)
+                    and FileIdentity.of(Path(folder, fd).stat()) == identity
+                ):
+                    return True
+    return False
+
+
+def _may_be(path: str, target: str, inode: int) -> bool:
+    """Whether a descriptor is open for writing, and on a file of that inode number.
+
+    Kernels before 5.14 do not give the inode; there the name has to be one of /dev/shm.
+    """
+    with open(path, "rb", buffering=0) as file:
+        fields = file.read(512).split()
+    flags = int(fields[fields.index(b"flags:") + 1], 8)
+    if not flags & os.O_ACCMODE:
+        return False
+    if b"ino:" in fields:
+        return int(fields[fields.index(b"ino:") + 1]) == inode
+    return target.startswith(SHM_DIR + "/")
