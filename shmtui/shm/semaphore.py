@@ -29,6 +29,7 @@ from shmtui.shm import fast_semaphore
 from shmtui.shm import libc as c
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc
+from shmtui.shm.word_change import WordChange
 
 _GLIBC_SHARED: Final = 0x80
 _MUSL_PRIVATE: Final = 0x80
@@ -73,22 +74,6 @@ def encode(words: SemaphoreWords, libc: Libc) -> bytes:
         return struct.pack("=QI", words.value | words.waiters << 32, private)
     private = 0 if words.shared else _MUSL_PRIVATE
     return struct.pack("=III", words.value, words.waiters, private)
-
-
-@dataclass(frozen=True, slots=True)
-class WordChange:
-    """A word of a file, from what to what."""
-
-    offset: int
-    size: int
-    """4 or 8 bytes; the offset is a multiple of 4."""
-    before: int
-    after: int
-
-    @property
-    def back(self) -> "WordChange":
-        """The change that puts the word back."""
-        return WordChange(self.offset, self.size, self.after, self.before)
 
 
 def word_changes(
