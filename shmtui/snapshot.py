@@ -394,6 +394,11 @@ class Snapshot:
     """A process that this user cannot read may take part: it could open the segment for writing.
     Root's processes count only where the segment is root's; see ``assumptions``.
     """
+    elsewhere: bool | None = None
+    """What the kernel says where no process that is seen could write to the segment or has one of
+    its named semaphores: True, somebody has one of the files open for writing; False, nobody in
+    the machine has. None: it was not asked, or cannot be told.
+    """
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
     assumptions: tuple[str, ...] = ()

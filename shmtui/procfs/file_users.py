@@ -138,6 +138,11 @@ def file_use(
     )
 
 
+def users_of(identity: FileIdentity) -> list[int]:
+    """PIDs of who maps a file or has it open for writing, sorted, as far as this user may see."""
+    return sorted(pid for pid in processes() if file_use(pid, identity))
+
+
 def open_for_writing(pid: int, identity: FileIdentity) -> bool:
     """Whether ``pid`` has a descriptor that may write to the file, as far as this user may see.
 

@@ -1,6 +1,7 @@
 """One process as the kernel describes it: state, times, threads, name, command line, owner."""
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Iterator
@@ -8,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-INIT: Final = 1
-"""The PID of the first process. It is often unreadable, and it takes part in nothing."""
+from shmtui.procfs.namespaces import boot_offset_ns, require_proc
+
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _STAT_SIZE: Final = 1024
 """Bytes; a /proc/PID/stat line is shorter."""
@@ -25,7 +26,7 @@ class ProcessStat:
     cpu_seconds: float
     threads: int
     start_time: int
-    """Clock ticks after boot."""
+    """Clock ticks after boot, by the machine's clock: the same in every time namespace."""
 
     @property
     def leader_gone(self) -> bool:
@@ -63,7 +64,7 @@ def parse_stat(raw: bytes) -> ProcessStat:
         state=fields[0].decode("ascii"),
         cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS,
         threads=int(fields[17]),
-        start_time=int(fields[19]),
+        start_time=int(fields[19]) - _ticks_ahead(),
     )
 
 
@@ -75,6 +76,12 @@ def read_stat(pid: int, tid: int | None = None) -> ProcessStat | None:
             return parse_stat(file.read(_STAT_SIZE))
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+@functools.cache
+def _ticks_ahead() -> int:
+    """How far ahead the start times are that this process reads, by its time namespace."""
+    return boot_offset_ns() * _TICKS // 1_000_000_000
 
 
 class StatFile:
@@ -103,7 +110,8 @@ class StatFile:
 
 
 def processes() -> Iterator[int]:
-    """The PIDs that this user can see."""
+    """The PIDs that this user can see. ShmtuiError: /proc does not show this namespace's."""
+    require_proc()
     with os.scandir("/proc") as entries:
         for entry in entries:
             if entry.name.isdecimal():
@@ -150,7 +158,7 @@ def stopped(pid: int) -> bool:
 
 def boot_time() -> float:
     """When the machine started, seconds since the epoch; start times count from it."""
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + _ticks_ahead() / _TICKS
 
 
 def started_at(ticks: int) -> float:
