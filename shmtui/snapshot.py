@@ -236,6 +236,13 @@ class Process:
     """Whether it has made the fault."""
     ending: str | None = None
     """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
+    died_ns: int | None = None
+    """CLOCK_MONOTONIC of the sample that saw a foreign process ended. What it waited on and held
+    is as it was last seen before. None: it lives, or is a worker."""
+    idle_since_moved: bool = False
+    """It slept at a look, an index has moved since, and it has not run since: it holds no lock that
+    was taken after that. Sound for a program that moves the indices under its lock; see
+    `shmtui.monitor.sleep_proof`."""
     access: Access = Access.UNKNOWN
     """What it has of the segment. A reader's role is OBSERVER, unless it has a named semaphore."""
     bits: int | None = None

@@ -6,6 +6,7 @@ from typing import Final
 
 from shmtui.i18n import _
 from shmtui.monitor.counted_rates import RateWindow
+from shmtui.monitor.deaths import Deaths
 from shmtui.monitor.process_states import (
     access_of,
     foreign_state,
@@ -15,6 +16,7 @@ from shmtui.monitor.process_states import (
     worker_state,
 )
 from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
+from shmtui.monitor.sleep_proof import Indices, SleepProof
 from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
 from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses
 from shmtui.procfs.credentials import FileAccess
@@ -59,6 +61,8 @@ class ProcessTable:
         self._worker_libc = running_libc()
         self._named: dict[SemaphoreRole, FileIdentity] = {}
         self._roles = RoleInference()
+        self._deaths = Deaths()
+        self._sleep_proof = SleepProof()
 
     @property
     def unseen(self) -> Unseen:
@@ -104,12 +108,13 @@ class ProcessTable:
         access: FileAccess,
         states: dict[int, str] | None = None,
         *,
+        indices: Indices = (None, None),
         thorough: bool = False,
     ) -> tuple[Process, ...]:
         """All processes that use the segment: workers first, in the order in which they were started.
 
         ``access``: whose the segment is. ``states``: state letters that were just read, by PID.
-        ``thorough``: search all of /proc for new processes now, and not a part of it.
+        ``indices``: the ring's, as just read. ``thorough``: search all of /proc for new processes now, and not a part of it.
         """
         live = {r.pid for r in records if r.state is RecordState.LIVE}
         ours = {r.pid for r in records if not r.program}
@@ -134,12 +139,17 @@ class ProcessTable:
             for record in sorted(records, key=lambda r: (r.role is Role.CONSUMER, r.number))
             if record.pid and not record.program
         ]
-        found += [
+        if scan:
+            self._sleep_proof.scan(self._foreign, indices)
+        foreign = [
             process
             for pid in sorted(self._foreign)
             if (process := self._outsider(pid, programs.get(pid), now_ns)) is not None
         ]
-        return tuple(found)
+        ended = self._deaths.update(foreign, now_ns)
+        dead = {(process.pid, process.start_time) for process in ended}
+        found += [p for p in foreign if (p.pid, p.start_time) not in dead]
+        return (*found, *ended)
 
     def _take_roles(self, records: Iterable[WorkerRecord]) -> None:
         for record in records:
@@ -193,6 +203,7 @@ class ProcessTable:
 
     def close(self) -> None:
         """Give all descriptors back."""
+        self._deaths.close()
         for tracked in self._tracked.values():
             tracked.stat.close()
         self._tracked.clear()
@@ -299,6 +310,7 @@ class ProcessTable:
             since=tracked.since,
             start_time=tracked.start_time,
             access=access,
+            idle_since_moved=self._sleep_proof.proved(pid),
             bits=tracked.bits,
             has_semaphore=bool(use.semaphores),
             mapped_size=use.mapped_size if use.maps else None,

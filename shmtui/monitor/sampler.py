@@ -195,7 +195,12 @@ class Sampler:
         header, ring, records = reading.header, reading.ring, reading.records
         table.infer_roles(run_stamps, ring.in_, ring.out)
         processes = table.read(
-            records, now_ns, file_access(status), reading.states or {}, thorough=thorough
+            records,
+            now_ns,
+            file_access(status),
+            reading.states or {},
+            indices=(ring.in_, ring.out),
+            thorough=thorough,
         )
         known = reading.states is not None and segment.counted and header is not None
         items, room = permits_held(records) if known else (None, None)

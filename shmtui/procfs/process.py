@@ -12,6 +12,8 @@ from typing import Final
 from shmtui.procfs.namespaces import boot_offset_ns, require_proc
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_STAMPED: Final = 64
+"""Threads of a process with more of them get no `sleep_stamp`: each costs 20 µs."""
 _STAT_SIZE: Final = 1024
 """Bytes; a /proc/PID/stat line is shorter."""
 
@@ -183,6 +185,29 @@ def run_stamp(pid: int) -> bytes | None:
             return file.read(128) or None
     except OSError:
         return None
+
+
+def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
+    """Bytes that change once any thread of ``pid`` has run or come to be, while all are asleep or
+    stopped. None: one is not, this kernel does not count turns, or the process is gone.
+
+    A thread that is about to sleep shows the state before it is off the processor; its run time
+    (in the bytes) changes when it is. So two equal stamps say that it has not run in between.
+    """
+    found = []
+    try:
+        for tid in sorted(threads_of(pid))[: _STAMPED + 1]:
+            stat = read_stat(pid, tid)
+            if stat is None or stat.state not in "SDTtZ":
+                return None
+            with open(f"/proc/{pid}/task/{tid}/schedstat", "rb", buffering=0) as file:
+                counts = file.read(128)
+            if counts.split() in ([], [b"0"] * 3):
+                return None
+            found.append(b"%d %s" % (tid, counts))
+    except OSError:
+        return None
+    return tuple(found) if 0 < len(found) <= _STAMPED else None
 
 
 def command(pid: int) -> str | None:

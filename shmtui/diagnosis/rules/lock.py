@@ -189,6 +189,7 @@ def _death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
     if dead is not None:
         yield _("it died in {step}").format(step=dead.step)
     elif gone:
-        yield _("ended a moment ago: {who}").format(who=names(gone))
+        who = [f"{names([p])}: {p.ending}" if p.ending else names([p]) for p in gone]
+        yield _("ended a moment ago: {who}").format(who="; ".join(who))
     else:
         yield _("its holder died, or went on without sem_post(&mutex)")
