@@ -28,7 +28,7 @@ from shmtui.procfs.credentials import (
 )
 from shmtui.procfs.file_writers import anybody_writes
 from shmtui.procfs.maps import map_lines, mapped_inodes
-from shmtui.procfs.namespaces import others_may_be_outside
+from shmtui.procfs.namespaces import in_pid_namespace, others_may_be_outside
 from shmtui.procfs.process import process_name, processes
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
 from shmtui.shm.control_records import parse_header, read_header
@@ -101,7 +101,13 @@ class _Mappers:
         if others_may_be_outside():
             return None
         access = FileAccess(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
-        unseen = classify(self.unreadable, access, unlisted=self.unlisted, own_user=os.geteuid())
+        unseen = classify(
+            self.unreadable,
+            access,
+            unlisted=self.unlisted,
+            own_user=os.geteuid(),
+            contained=in_pid_namespace(),
+        )
         return None if unseen.may_take_part else True
 
 

@@ -3,8 +3,8 @@
 A process whose maps are unreadable may map the segment. It counts where it could open the file
 for writing and has shared memory in use: a login's (sd-pam) or an ssh-agent has none. Root always
 could; root's processes are assumed to take no part, unless the segment is root's own, and the
-assumption is named. So are the processes of users that may not write. The first process counts
-like any other: in a container it may be the program itself.
+assumption is named. So are the processes of users that may not write. The machine's first process
+is its init, and left out; a container's may be the program itself, and counts like any other.
 """
 
 import os
@@ -21,6 +21,9 @@ from shmtui.procfs.credentials import (
     proc_hides_others,
 )
 from shmtui.procfs.namespaces import in_pid_namespace, others_may_be_outside
+
+
+_INIT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +121,12 @@ def classify(
     *,
     unlisted: bool = False,
     own_user: int = ROOT,
+    contained: bool = False,
 ) -> Unseen:
     """Sort unreadable processes by their credentials. None as credentials: it is gone.
 
-    ``unlisted``: /proc lists only the processes of ``own_user``.
+    ``unlisted``: /proc lists only the processes of ``own_user``. ``contained``: PID 1 is the first
+    process of a container, and not the machine's.
 
     >>> def of(user: int) -> Credentials:
     ...     return Credentials(frozenset({user}), frozenset({user}))
@@ -134,7 +139,7 @@ def classify(
     """
     writers, root, barred, idle = [], 0, 0, 0
     for pid, process in processes:
-        if process is None:
+        if process is None or (pid == _INIT and process.is_root and not contained):
             continue
         if process.is_root:
             if file.user == ROOT:
@@ -186,7 +191,13 @@ class UnseenProcesses:
             self._credentials[pid] = credentials_of(pid)
         found = [(pid, self._credentials[pid]) for pid in unreadable]
         self.now = self._placed(
-            classify(found, file, unlisted=self._unlisted, own_user=self._own_user)
+            classify(
+                found,
+                file,
+                unlisted=self._unlisted,
+                own_user=self._own_user,
+                contained=self._contained,
+            )
         )
 
     def _placed(self, unseen: Unseen) -> Unseen:
