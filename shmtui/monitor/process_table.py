@@ -9,6 +9,7 @@ from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.deaths import Deaths
 from shmtui.monitor.process_states import (
     access_of,
+    besides_of,
     foreign_state,
     named_files,
     semaphore_at,
@@ -27,6 +28,7 @@ from shmtui.procfs.futex import (
     sleeps_on_futex,
     system_calls,
     waits_in,
+    waits_on_own_copy,
 )
 from shmtui.procfs.identity import alive, describe_exit
 from shmtui.procfs.process import run_stamp
@@ -277,7 +279,7 @@ class ProcessTable:
         if tracked is None:
             return None
         use = self._use(pid)
-        access = access_of(use)
+        access, besides = access_of(use), besides_of(use)
         waits, asleep = self._waits(pid, use)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
@@ -286,7 +288,7 @@ class ProcessTable:
             tracked.role = Role.PRODUCER
         elif blocked_on is SemaphoreRole.FULL:
             tracked.role = Role.CONSUMER
-        elif access is Access.READ and not use.semaphores:
+        elif access is Access.READ and not besides:
             tracked.role = Role.OBSERVER
         elif tracked.role is Role.OBSERVER:
             tracked.role = Role.UNKNOWN
@@ -312,7 +314,7 @@ class ProcessTable:
             access=access,
             idle_since_moved=self._sleep_proof.proved(pid),
             bits=tracked.bits,
-            has_semaphore=bool(use.semaphores),
+            besides=besides,
             mapped_size=use.mapped_size if use.maps else None,
         )
 
@@ -321,7 +323,8 @@ class ProcessTable:
 
     def _waits(self, pid: int, use: FileUse) -> tuple[list[tuple[SemaphoreRole, FutexWait]], bool]:
         """The waits of its threads on the semaphores; and whether it sleeps on some futex where
-        its waits are hidden or no layout says which words are semaphores.
+        its waits are hidden, or no layout says which words are semaphores, or the words are those
+        of a copy of its own.
         """
         calls = system_calls(pid)
         if calls is None:
@@ -331,7 +334,8 @@ class ProcessTable:
         found = [(r, w) for w in waits if (r := semaphore_at(self._layout, w.offset)) is not None]
         for role, identity in self._named.items():
             found += [(role, w) for w in waits_in(calls, use.semaphores.get(identity, ()))]
-        return found, self._layout is None and bool(waits)
+        asleep = waits_on_own_copy(calls, use.maps) or (self._layout is None and bool(waits))
+        return found, asleep
 
 
 def _worker_rate(record: WorkerRecord, window: RateWindow, now_ns: int) -> float | None:

@@ -267,7 +267,7 @@ class Sampler:
 
     def _anybody_else(self, snapshot: Snapshot, *, thorough: bool) -> bool | None:
         """As `Snapshot.elsewhere`; the kernel is asked five times a second at the most."""
-        if any(p.alive and p.access is not Access.READ for p in snapshot.processes):
+        if any(p.alive and (p.access is not Access.READ or p.besides) for p in snapshot.processes):
             self._asked_ns = 0
             return None
         now_ns = snapshot.monotonic_ns

@@ -22,7 +22,6 @@ from shmtui.procfs.credentials import (
 )
 from shmtui.procfs.namespaces import in_pid_namespace, others_may_be_outside
 
-
 _INIT: Final = 1
 
 

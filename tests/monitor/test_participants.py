@@ -212,3 +212,27 @@ def test_who_has_not_run_since_the_ring_moved(user: Path, make_buffer: MakeBuffe
         os.kill(peer.pid, signal.SIGCONT)
         assert not proved()
         assert not any(proved() for _ in range(4))
+
+
+def test_a_copy_of_its_own_is_not_the_segment(
+    user: Path, make_buffer: MakeBuffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asleep on a word of a MAP_PRIVATE mapping it waits on nothing of the segment. It takes part
+    only where it has the file open for writing as well.
+    """
+    buffer = make_buffer()
+    for kept in (False, True):
+        if kept:
+            monkeypatch.setenv("KEEP_OPEN", "1")
+        with (
+            using(user, "copy", buffer.name) as peer,
+            contextlib.closing(Sampler(buffer.name)) as sampler,
+        ):
+
+            def asleep(sampler: Sampler = sampler, pid: int = peer.pid) -> Process | None:
+                found = process_of(sampler.sample(thorough=True), pid)
+                return found if found and found.state is ProcessState.BLOCKED else None
+
+            found = poll(asleep, "it sleeps")
+            assert (found.access, found.waits, found.blocked_on) == (Access.PRIVATE, (), None)
+            assert (found.takes_part, found.besides) == (kept, (Access.FILE,) if kept else ())
