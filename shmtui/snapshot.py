@@ -14,7 +14,7 @@ from shmtui.shm.layout import counted_on, slot_of
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the JSON form; raised when a key changes its meaning."""
 
 SlotValue = int | float | str | bool | bytes | tuple[Any, ...] | None
@@ -36,11 +36,13 @@ class LayoutSource(StrEnum):
 
 
 class Method(StrEnum):
-    """How a throughput figure is known. Only the first three give a plain number."""
+    """How a throughput figure is known. Only the first three give a plain number, within 1 %."""
 
     COUNTERS = "counters"
     SEQUENCE = "sequence"
     INDEX = "index"
+    ESTIMATE = "estimate"
+    """All items were seen, over a time that is known within 10 %."""
     LOWER_BOUND = "lower-bound"
     UNKNOWN = "unknown"
 
@@ -182,6 +184,29 @@ class SemaphoreState:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncObject:
+    """A lock or semaphore by the program's own name, whether or not it plays a role in the ring."""
+
+    name: str
+    """Its member, as ``log_ready``, or its name with a slash. Hostile text is possible."""
+    kind: str
+    """``sem_t``, ``pthread_mutex_t``, …"""
+    role: SemaphoreRole | None = None
+    offset: int | None = None
+    """Byte of the segment; None for a named semaphore."""
+    value: int | None = None
+    """Permits of a semaphore; 1 for a lock that is free, 0 for one that is held."""
+    owner: int | None = None
+    """TID of the thread that holds it, in the PID namespace of that thread."""
+    owner_dead: bool | None = None
+    """Whether no thread has that TID any more; None where it has no owner or that is unknown."""
+    waiters: int | None = None
+    shared: bool | None = None
+    robust: bool = False
+    """Whether the kernel passes it on when its owner dies."""
+
+
+@dataclass(frozen=True, slots=True)
 class Throughput:
     """Items per second, and the method that each figure is known by."""
 
@@ -209,6 +234,12 @@ class Process:
     """The semaphores that its threads are blocked on, one entry a blocked thread."""
     timed_waits: tuple[SemaphoreRole, ...] = ()
     """Those of ``waits`` that have a timeout, as sem_timedwait has: the threads go on by themselves."""
+    sleeps_on: tuple[str, ...] = ()
+    """What its threads sleep on of the segment beside the three roles: a sync object by its name,
+    or ``byte 128``.
+    """
+    unexplained_words: tuple[int, ...] = ()
+    """Bytes of the segment that its threads sleep on and the layout knows no sync object at."""
     wakeable: bool | None = None
     """False: it sleeps on a process-private futex; None: it is not blocked, or unknown."""
     target_rate: float | None = None
@@ -390,6 +421,9 @@ class Snapshot:
     """Permits that workers hold; None unless every process is a worker of ours."""
     slots: tuple[Slot, ...] = ()
     semaphores: dict[SemaphoreRole, SemaphoreState] = field(default_factory=dict)
+    """The view by role."""
+    sync: tuple[SyncObject, ...] = ()
+    """All locks and semaphores that are known."""
     throughput: Throughput = Throughput()
     processes: tuple[Process, ...] = ()
     totals: Totals | None = None
@@ -402,6 +436,8 @@ class Snapshot:
     """A process that this user cannot read may take part: it could open the segment for writing.
     Root's processes count only where the segment is root's; see ``assumptions``.
     """
+    unseen_pids: tuple[int, ...] = ()
+    """The PIDs of such processes, where /proc lists them."""
     elsewhere: bool | None = None
     """What the kernel says where no process that is seen could write to the segment or has one of
     its named semaphores: True, somebody has one of the files open for writing; False, nobody in
@@ -481,7 +517,7 @@ _WORDS: Final = (
     N_("control"), N_("header"), N_("debug-info"), N_("options"), N_("header-nearby"),
     N_("inferred"), N_("raw"),
     # How throughput is known.
-    N_("counters"), N_("sequence"), N_("index"), N_("lower-bound"),
+    N_("counters"), N_("sequence"), N_("index"), N_("estimate"), N_("lower-bound"),
 )  # fmt: skip
 """Every value that :func:`word` translates: the catalogue is made from this list."""
 

@@ -43,10 +43,16 @@ settings.load_profile("shmtui")
 
 
 @pytest.fixture(autouse=True)
-def mark(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
+def mark(
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
     """Every test leaves /dev/shm and the process table as it found them."""
     value = f"{os.getpid()}-{next(_numbers)}"
     monkeypatch.setenv(MARK, value)
+    # What repairs keep is not put among what their developer's own repairs keep.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
     # pytest-xdist sets them for its own lines; a program would take them for its terminal's size.
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("LINES", raising=False)

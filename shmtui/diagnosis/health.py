@@ -12,8 +12,8 @@ from typing import Final
 
 from shmtui.diagnosis.audit import items_lost
 from shmtui.diagnosis.history import History
-from shmtui.diagnosis.rules.files import bad_index, file_events, no_size, orphan
-from shmtui.diagnosis.rules.lock import held_mutex
+from shmtui.diagnosis.rules.files import bad_index, file_events, no_size, orphan, other_struct
+from shmtui.diagnosis.rules.lock import dead_owner, held_mutex
 from shmtui.diagnosis.rules.permits import permits
 from shmtui.diagnosis.rules.progress import kept_lock, nobody_left, starved, unwoken
 from shmtui.diagnosis.rules.semaphores import (
@@ -49,6 +49,7 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     process_private,
     mutex_overflow,
     held_mutex,
+    dead_owner,
     permits,
     ghost_waiter,
     mixed_libc,
@@ -64,6 +65,8 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
 
 RAW_RULES: Final = (file_events, no_size)
 """The rules that need no layout."""
+LAYOUT_RULES: Final = (other_struct,)
+"""The rules that show that the layout is not the program's: then no other is asked."""
 
 
 def diagnose(snapshots: Sequence[Snapshot]) -> Health:
@@ -74,8 +77,7 @@ def diagnose(snapshots: Sequence[Snapshot]) -> Health:
     if not snapshots:
         return Health()
     history = History(tuple(snapshots))
-    raw = history.now.layout.source is LayoutSource.RAW
-    findings = [finding for rule in (RAW_RULES if raw else RULES) for finding in rule(history)]
+    findings = _findings(history)
     if history.now.layout.assumed:
         reasons = history.now.layout.assumptions
         findings = [_at_most_likely(finding, reasons) for finding in findings]
@@ -87,6 +89,15 @@ def diagnose(snapshots: Sequence[Snapshot]) -> Health:
     doubts = tuple(undecided(history))
     status = Status.UNKNOWN if doubts else Status.OK
     return Health(status, judged=tuple(judged(history)), undecided=doubts)
+
+
+def _findings(history: History) -> list[Finding]:
+    if history.now.layout.source is LayoutSource.RAW:
+        return [finding for rule in RAW_RULES for finding in rule(history)]
+    unfit = [finding for rule in LAYOUT_RULES for finding in rule(history)]
+    if unfit:
+        return unfit + [finding for rule in RAW_RULES for finding in rule(history)]
+    return [finding for rule in RULES for finding in rule(history)]
 
 
 def to_verify(found: Health, reported: Health) -> bool:

@@ -13,15 +13,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
-from shmtui.layouts.cpp_templates import renamed, type_definitions
-from shmtui.layouts.debug_info import compiled_structs, is_elf, read_structs
+from shmtui.layouts.debug_info import compiled_structs
+from shmtui.layouts.elf_sections import opened
 from shmtui.layouts.struct_members import Struct
 from shmtui.sanitize import inert
 from shmtui.shm.libc import Libc, running_libc
@@ -46,6 +46,7 @@ _PRELUDE: Final = (
     "stdio.h", "stdlib.h", "string.h", "time.h", "unistd.h", "sys/types.h",
 )  # fmt: skip
 """What a program often includes before a header that relies on it."""
+_SYSTEM: Final = ("/usr/include", "/usr/lib", "/usr/local/include", "/usr", "/")
 _ERROR: Final = re.compile(r"^(.+?):(\d+):(?:\d+:)? (?:fatal )?error: (.+)$", re.MULTILINE)
 _NO_MEMORY: Final = re.compile(
     "out of memory|memory exhausted|cannot allocate memory|bad_alloc", re.IGNORECASE
@@ -56,25 +57,15 @@ _NO_OPTION: Final = re.compile("unrecognized|unknown argument|unsupported option
 
 @dataclass(frozen=True, slots=True)
 class CompiledTypes:
-    """What a header declares, and by which compiler that is so."""
+    """What a header declares, and by which C library that is so."""
 
     structs: tuple[Struct, ...]
     libc: Libc
-    """The one whose layout it is: another than was asked for where it has no compiler here."""
-    command: str = ""
-    """The compiler; empty where the file was compiled before."""
+    """Another than was asked for where that one has no compiler here."""
 
 
-def read_file(
-    path: Path,
-    libc: Libc,
-    include: Sequence[Path] = (),
-    define: Sequence[str] = (),
-    compiler: str | None = None,
-    names: Collection[str] = (),
-) -> tuple[Struct, ...]:
-    """Structs that a header, a source or an ELF file declares, in order. See `compile_types`."""
-    return compile_types(path, libc, include, define, compiler, names).structs
+class _RefusedError(Exception):
+    """The compiler does not take the file; the text is its reason."""
 
 
 def compile_types(
@@ -85,63 +76,32 @@ def compile_types(
     compiler: str | None = None,
     names: Collection[str] = (),
 ) -> CompiledTypes:
-    """Structs that the file and what it includes of the user's own files declare.
+    """Structs that the file and what it includes of the user's own files declare, in order.
 
     ``names`` of C++ that nothing in the file makes, such as ``Ring<int, 8>``, are made, for nothing
     else tells their layout. ShmtuiError: no compiler is at hand, or it refuses the file (``file:line: reason``
     in its words), or it takes more than `SECONDS` or `MEMORY_KB`.
     """
-    if is_elf(path):
-        wanted = list(names) or None
-        return CompiledTypes(read_structs(path, names=wanted), libc)
     _require_text_file(path)
-    asked = _Request(path, tuple(include), tuple(define), tuple(names))
-    first: ShmtuiError | None = None
-    for cpp, prelude in _ways(path):
-        command, found_libc = _command(libc, cpp=cpp, given=compiler)
-        try:
-            structs = _compiled(asked, command, cpp=cpp, prelude=prelude)
-        except _RefusedError as refused:
-            first = first or ShmtuiError(str(refused))
-            continue
-        return CompiledTypes(structs, found_libc, shlex.join(command))
-    assert first is not None
-    raise first
-
-
-class _RefusedError(Exception):
-    """The compiler does not take the file; the text is its reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What is compiled, and with what."""
-
-    path: Path
-    include: tuple[Path, ...]
-    define: tuple[str, ...]
-    names: tuple[str, ...] = ()
-
-    @property
-    def absolute(self) -> str:
-        """The file, with its links as they are: what it includes lies beside the name."""
-        return os.path.abspath(self.path)  # noqa: PTH100 - Path.resolve() follows links
-
-
-def _ways(path: Path) -> list[tuple[bool, bool]]:
-    """(C++?, with the usual headers before it?) in the order in which they are tried."""
-    if path.suffix in _CPP:
-        return [(True, False), (True, True)]
-    if path.suffix == ".c":
-        return [(False, False), (False, True)]
-    return [(False, False), (False, True), (True, False), (True, True)]
+    refusals = []
+    languages = (
+        (True,) if path.suffix in _CPP else (False,) if path.suffix == ".c" else (False, True)
+    )
+    for cpp in languages:
+        for prelude in (False, True):
+            command, found_libc = _command(libc, cpp=cpp, given=compiler)
+            with tempfile.TemporaryDirectory(prefix="shmtui-") as folder:
+                run = _Run(path, include, define, command, Path(folder), cpp, prelude)
+                try:
+                    return CompiledTypes(run.named(names), found_libc)
+                except _RefusedError as refused:
+                    refusals.append(str(refused))
+    raise ShmtuiError(refusals[0])
 
 
 def _require_text_file(path: Path) -> None:
     try:
-        if not path.stat().st_mode & 0o170000 == 0o100000:
-            raise ShmtuiError(_("{path}:1: it is no regular file").format(path=path))
-        with path.open("rb"):
+        with opened(path):
             pass
     except OSError as error:
         raise ShmtuiError(
@@ -173,8 +133,8 @@ def _command(libc: Libc, *, cpp: bool, given: str | None) -> tuple[list[str], Li
         for name in _CROSS[libc]["c++" if cpp else "c"]:
             if shutil.which(name):
                 return [name], libc
-    variable = os.environ.get("CXX" if cpp else "CC")
-    if variable and variable.strip():
+    variable = os.environ.get("CXX" if cpp else "CC", "")
+    if variable.strip():
         return _found(variable), own
     for name in ("c++", "g++", "clang++") if cpp else ("cc", "gcc", "clang"):
         if shutil.which(name):
@@ -200,90 +160,89 @@ _CROSS: Final[dict[Libc, dict[str, tuple[str, ...]]]] = {
 
 def _found(text: str) -> list[str]:
     """A command as a user says it, words and all."""
-    try:
+    with contextlib.suppress(ValueError, IndexError):
         words = shlex.split(text)
-    except ValueError:
-        words = []
-    if not words or not shutil.which(words[0]):
-        raise ShmtuiError(
-            _(
-                "the compiler {command} does not exist: name another with --cc, or give --header a "
-                "program or object file with debug information (-g), or say --layout"
-            ).format(command=text)
-        )
-    return words
+        if shutil.which(words[0]):
+            return words
+    raise ShmtuiError(
+        _(
+            "the compiler {command} does not exist: name another with --cc, or give --header a "
+            "program or object file with debug information (-g), or say --layout"
+        ).format(command=text)
+    )
 
 
 # -- compiling ------------------------------------------------------------------------------------
 
 
-def _compiled(
-    asked: _Request, command: Sequence[str], *, cpp: bool, prelude: bool
-) -> tuple[Struct, ...]:
-    """The structs, by one compiler. _RefusedError: it does not take the file."""
-    with tempfile.TemporaryDirectory(prefix="shmtui-") as name:
-        folder = Path(name)
-        run = _Run(asked, tuple(command), folder, cpp=cpp, prelude=prelude)
-        structs, open_ = run.structs(())
-        known = {each for struct in structs for each in struct.names}
-        missing = [each for each in asked.names if each not in known]
-        if cpp and (missing or open_):
-            # Templates that no code makes: they are made now, so that they have a layout.
-            with contextlib.suppress(_RefusedError):
-                structs, _rest = run.structs((*missing, *open_))
-    return structs
-
-
+@dataclass(frozen=True, slots=True)
 class _Run:
     """Runs of one compiler over one file."""
 
-    def __init__(
-        self, asked: _Request, command: tuple[str, ...], folder: Path, *, cpp: bool, prelude: bool
-    ) -> None:
-        self.asked, self.command, self.folder = asked, command, folder
-        self.cpp, self.prelude = cpp, prelude
-        self.output = folder / "unit.o"
-        self.messages = folder / "messages"
-        self.depends = folder / "unit.d"
+    path: Path
+    include: Sequence[Path]
+    define: Sequence[str]
+    command: Sequence[str]
+    folder: Path
+    """Where the compiler's files lie; it is removed afterwards."""
+    cpp: bool
+    prelude: bool
+    """Whether the usual headers are included before the user's file."""
 
-    def structs(self, made: Sequence[str]) -> tuple[tuple[Struct, ...], tuple[str, ...]]:
+    @property
+    def _absolute(self) -> str:
+        """The file, with its links as they are: what it includes lies beside the name."""
+        return os.path.abspath(self.path)  # noqa: PTH100 - Path.resolve() follows links
+
+    def named(self, names: Collection[str]) -> tuple[Struct, ...]:
+        """The user's structs, those of ``names`` among them. _RefusedError: it takes not the file."""
+        structs, open_ = self._structs(())
+        known = {each for struct in structs for each in struct.names}
+        missing = [each for each in names if each not in known]
+        if self.cpp and (missing or open_):
+            # Templates that no code makes: they are made now, so that they have a layout.
+            with contextlib.suppress(_RefusedError):
+                structs, _rest = self._structs((*missing, *open_))
+        return structs
+
+    def _structs(self, made: Sequence[str]) -> tuple[tuple[Struct, ...], tuple[str, ...]]:
         """The user's structs, with types of these names made; and typedefs of templates that
         nothing makes.
         """
+        output = self.folder / "unit.o"
         source = self.folder / ("unit.cpp" if self.cpp else "unit.c")
         source.write_text(self._text(made), "utf-8", "surrogateescape")
-        depends = ("-fmax-errors=50", "-MMD", "-MF", str(self.depends))
+        depends = ("-fmax-errors=50", "-MMD", "-MF", str(self.folder / "unit.d"))
         for extra in ((*_ALL_TYPES, *depends), (_ALL_TYPES[0], *depends), ()):
-            status = self._once(source, extra)
+            status = self._compile(source, [*extra, "-o", str(output)])
             if not status or not _NO_OPTION.search(self._said()):
                 break
-        if status or not self.output.is_file():
+        if status or not output.is_file():
             raise _RefusedError(self._reason(status))
-        structs, open_ = compiled_structs(self.output, self._users_own())
-        return tuple(renamed(struct, made) for struct in structs), open_
+        structs, open_ = compiled_structs(output, self._users_own(source))
+        return tuple(_renamed(struct, made) for struct in structs), open_
 
     def _text(self, made: Sequence[str]) -> str:
         # A token before the first #include keeps a precompiled header (.gch) from being used.
         lines = ["struct shmtui_first_;"]
-        lines += [f"#include <{name}>" for name in _PRELUDE if self.prelude and self._takes(name)]
-        lines.append(f'#include "{self.asked.absolute}"')
-        return "\n".join([*lines, *type_definitions(made), ""])
+        if self.prelude:
+            headers = (name for name in _PRELUDE if not (self.cpp and name == "stdatomic.h"))
+            lines += [f"#include <{name}>" for name in headers]
+        lines.append(f'#include "{self._absolute}"')
+        return "\n".join([*lines, *_type_definitions(made), ""])
 
-    def _takes(self, header: str) -> bool:
-        return not (self.cpp and header == "stdatomic.h")
-
-    def _once(self, source: Path, extra: Sequence[str]) -> int:
+    def _compile(self, source: Path, extra: Sequence[str]) -> int:
         """The compiler's exit status. ShmtuiError: it takes too long or too much memory."""
-        folder = os.path.dirname(self.asked.absolute)  # noqa: PTH120 - see `absolute`
-        arguments = [*self.command, *_FLAGS, *extra, "-o", str(self.output)]
-        for include in self.asked.include:
+        arguments = [*self.command, *_FLAGS, *extra]
+        for include in self.include:
             arguments += ["-I", os.path.abspath(include)]  # noqa: PTH100 - as the user names it
         # After the system's folders: a file beside the header shadows none of theirs.
-        arguments += ["-idirafter", folder, *(f"-D{each}" for each in self.asked.define)]
+        arguments += ["-idirafter", os.path.dirname(self._absolute)]  # noqa: PTH120
+        arguments += [f"-D{each}" for each in self.define]
         limits = (
             f"ulimit -c 0; ulimit -t {SECONDS}; ulimit -v {MEMORY_KB}; ulimit -f {2 * _OUTPUT_KB}; "
         )
-        with self.messages.open("wb") as messages:
+        with (self.folder / "messages").open("wb") as messages:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", limits + 'exec "$@"', "sh", *arguments, str(source)],
                 stdin=subprocess.DEVNULL,
@@ -298,12 +257,12 @@ class _Run:
             return process.returncode
         raise ShmtuiError(
             _("{path}: the compiler took more than {seconds} s: it was ended").format(
-                path=self.asked.path, seconds=SECONDS
+                path=self.path, seconds=SECONDS
             )
         )
 
     def _said(self) -> str:
-        with self.messages.open("rb") as file:
+        with (self.folder / "messages").open("rb") as file:
             return file.read(_SHOWN).decode("utf-8", "replace")
 
     def _reason(self, status: int) -> str:
@@ -311,18 +270,18 @@ class _Run:
         said = self._said()
         if _NO_MEMORY.search(said) or status in {-signal.SIGSEGV, 128 + signal.SIGSEGV}:
             return _("{path}: the compiler needs more than 1 GiB of memory for it").format(
-                path=self.asked.path
+                path=self.path
             )
         errors = _ERROR.findall(said)
         if not errors:
             lines = [line for line in said.splitlines() if line.strip()]
             reason = inert(lines[-1]) if lines else _("it says no reason")
             return _("{path}: {compiler} refuses it: {reason}").format(
-                path=self.asked.path, compiler=self.command[0], reason=reason
+                path=self.path, compiler=self.command[0], reason=reason
             )
         file, line, reason = errors[0]
-        if os.path.normpath(file) == os.path.normpath(self.asked.absolute):
-            file = str(self.asked.path)
+        if os.path.normpath(file) == self._absolute:
+            file = str(self.path)
         text = f"{inert(file)}:{line}: {inert(reason)}"
         more = len(errors) - 1
         if more:
@@ -330,34 +289,21 @@ class _Run:
             text += f" ({rest})"
         return text
 
-    def _users_own(self) -> "_UsersOwn":
-        """Which files are the user's: those that the compiler says, and what lies beside them."""
-        folders = [os.path.dirname(self.asked.absolute)]  # noqa: PTH120 - see `absolute`
-        folders += [os.path.abspath(each) for each in self.asked.include]  # noqa: PTH100
-        files = {os.path.normpath(self.asked.absolute)}
-        if self.depends.is_file():
-            text = self.depends.read_text("utf-8", "surrogateescape")
-            files |= set(_dependencies(text))
-        files.discard(os.path.normpath(self.folder / "unit.cpp"))
-        files.discard(os.path.normpath(self.folder / "unit.c"))
-        outside = ("/usr/include", "/usr/lib", "/usr/local/include", "/usr", "/")
-        kept = tuple(f"{each}/" for each in folders if each not in outside)
-        return _UsersOwn(frozenset(files), kept, str(self.folder))
-
-
-@dataclass(frozen=True, slots=True)
-class _UsersOwn:
-    """Says whether a file is one of the user's own."""
-
-    files: frozenset[str]
-    folders: tuple[str, ...]
-    ours: str
-
-    def __call__(self, file: str) -> bool:
-        """Whether the file, as debug information names it, is the user's."""
-        if file in self.files:
-            return True
-        return file.startswith(self.folders) and not file.startswith(f"{self.ours}/")
+    def _users_own(self, source: Path) -> Callable[[str], bool]:
+        """Whether a file, as debug information names it, is the user's: one that the compiler
+        names, or that lies beside those.
+        """
+        depends = self.folder / "unit.d"
+        files = {self._absolute}
+        if depends.is_file():
+            files |= set(_dependencies(depends.read_text("utf-8", "surrogateescape")))
+        files.discard(str(source))
+        paths = [os.path.dirname(self._absolute), *map(os.path.abspath, self.include)]  # noqa: PTH120
+        folders = tuple(f"{each}/" for each in paths if each not in _SYSTEM)
+        ours = f"{self.folder}/"
+        return lambda file: (
+            file in files or (file.startswith(folders) and not file.startswith(ours))
+        )
 
 
 def _dependencies(text: str) -> list[str]:
@@ -375,10 +321,36 @@ def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
     poll = select.poll()
     poll.register(watched, select.POLLIN)
     try:
-        ended = bool(poll.poll(seconds * 1000))
+        return bool(poll.poll(seconds * 1000))
     finally:
         os.close(watched)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return ended
+
+
+# -- C++ templates that no code of the file makes ---------------------------------------------------
+#
+# A compiler gives a layout to ``Ring<int, 8>`` only where some code uses the type. What is added to
+# the compiled file defines it, and the struct then carries the name by which it was asked for.
+
+_NAME: Final = re.compile(r"[\w:<>,.&*' \-]{1,200}")
+_ALIAS: Final = "shmtui_name_"
+
+
+def _type_definitions(names: Sequence[str]) -> Iterator[str]:
+    """Lines of C++ that have the compiler lay out the types of these names."""
+    for index, name in enumerate(names):
+        if not _NAME.fullmatch(name):
+            raise ShmtuiError(_("{name} is no name of a type").format(name=name))
+        yield f"typedef {name} {_ALIAS}{index};"
+        yield f"static char {_ALIAS}size_{index}[sizeof({name})];"
+
+
+def _renamed(struct: Struct, names: Sequence[str]) -> Struct:
+    """The struct with the names by which it was asked for, first."""
+    asked = [name for index, name in enumerate(names) if f"{_ALIAS}{index}" in struct.names]
+    if not asked:
+        return struct
+    own = [name for name in struct.names if not name.startswith(_ALIAS)]
+    return replace(struct, names=tuple(dict.fromkeys([*asked, *own])), c_name=own[-1])

@@ -7,23 +7,27 @@ debuginfod (the network is never asked), ``.gnu_debugaltlink`` for what dwz move
 import contextlib
 import io
 import os
-import stat
 import struct
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.dwarf_entries import Budget, DamagedError, DebugFile, TooMuchError, Unit
+from shmtui.layouts.elf_sections import opened
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
 _MAX_SECTION: Final = 1 << 30
 _MAX_SECTIONS: Final = 100_000
+_MAX_LINK: Final = 4096
+"""Bytes of a section that names another file."""
 _SECTIONS: Final = (
     ".debug_info", ".debug_abbrev", ".debug_str", ".debug_line", ".debug_line_str",
     ".debug_str_offsets", ".debug_types", ".gnu_debugaltlink",
@@ -80,36 +84,6 @@ def failures_told(path: Path) -> Iterator[None]:
         ) from None
 
 
-# -- files ----------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A regular file, for reading. OSError: it cannot be read, or is none."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, _("it is no regular file"))
-        yield file
-
-
-def word_size(path: Path) -> int | None:
-    """Bytes of a pointer in the program: 4 or 8. None: it is no ELF file, or cannot be read."""
-    try:
-        with opened(path) as file:
-            start = file.read(5)
-    except OSError:
-        return None
-    if start[:4] != b"\x7fELF":
-        return None
-    return {1: 4, 2: 8}.get(start[4]) if len(start) == 5 else None
-
-
-def is_elf(path: Path) -> bool:
-    """Whether the file starts as an ELF file does."""
-    return word_size(path) is not None
-
-
 def elf_of(file: IO[bytes]) -> "ELFFile":
     """The file by pyelftools. ValueError: another byte order, or sizes that cannot be."""
     from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - 60 ms, for who needs it
@@ -135,60 +109,36 @@ def load(elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False) -> 
         DWARFInfo,
     )
 
-    ending = ".dwo" if split else ""
-    data: dict[str, bytes] = {}
+    # An object file has a .debug_info, or .debug_types, for each type unit.
     sections = list(elf.iter_sections()) if elf["e_type"] == "ET_REL" else []
+    data: defaultdict[str, bytes] = defaultdict(bytes)
     for name in _SECTIONS:
-        content = _content(elf, name + ending, sections)
-        if content is not None:
-            data[name] = content
+        found = _named(elf, name + (".dwo" if split else ""), sections)
+        if found:
+            data[name] = b"".join(_content(elf, each, sections) for each in found)
     if ".debug_info" not in data or ".debug_abbrev" not in data:
         return None
-    described = {
-        name: DebugSectionDescriptor(io.BytesIO(content), name, 0, len(content), 0)
-        for name, content in data.items()
-    }
-    unused = dict.fromkeys(
-        ("aranges", "frame", "loc", "ranges", "pubtypes", "pubnames", "addr", "loclists",
-         "rnglists", "sup")
-    )  # fmt: skip
-    given: dict[str, Any] = {f"debug_{name}_sec": None for name in unused}
-    for name in _SECTIONS:
-        given[f"{name[1:]}_sec"] = described.get(name)
-    dwarf = DWARFInfo(
-        DwarfConfig(True, elf.get_machine_arch(), elf.elfclass // 8), eh_frame_sec=None, **given
-    )
-    return DebugFile(
-        str(path),
-        dwarf,
-        data[".debug_info"],
-        data.get(".debug_types", b""),
-        data.get(".debug_str", b""),
-        data.get(".debug_line_str", b""),
-        data.get(".debug_str_offsets", b""),
-        elf.elfclass // 8,
-        budget,
-        split=split,
-    )
+    given: dict[str, Any] = dict.fromkeys(signature(DWARFInfo).parameters)
+    given["config"] = DwarfConfig(True, elf.get_machine_arch(), elf.elfclass // 8)
+    for name in (".debug_info", ".debug_abbrev", ".debug_types"):
+        if name in data:
+            content = data[name]
+            section = DebugSectionDescriptor(io.BytesIO(content), name, 0, len(content), 0)
+            given[f"{name[1:]}_sec"] = section
+    return DebugFile(str(path), DWARFInfo(**given), data, elf.elfclass // 8, budget, split)
 
 
-def _content(elf: "ELFFile", name: str, sections: Sequence[Any]) -> bytes | None:
-    """The bytes of all sections of that name; None: there is none.
-
-    An object file has a .debug_info, or .debug_types, for each type unit: ``sections`` are all
-    that it has, and empty for another file.
-    """
-    names = {name, ".z" + name[1:]}
-    if not sections:
-        single = [elf.get_section_by_name(each) for each in sorted(names)]
-        found = [each for each in single if each is not None][:1]
-    else:
+def _named(elf: "ELFFile", name: str, sections: Sequence[Any]) -> list[Any]:
+    """The sections of that name: all of ``sections``, else the first of the file."""
+    names = (name, ".z" + name[1:])
+    if sections:
         found = [each for each in sections if each.name in names]
-    found = [each for each in found if each["sh_type"] != "SHT_NOBITS"]
-    return b"".join(_section(elf, each, sections) for each in found) if found else None
+    else:
+        found = [each for each in map(elf.get_section_by_name, names) if each is not None][:1]
+    return [each for each in found if each["sh_type"] != "SHT_NOBITS"]
 
 
-def _section(elf: "ELFFile", section: Any, sections: Sequence[Any]) -> bytes:
+def _content(elf: "ELFFile", section: Any, sections: Sequence[Any]) -> bytes:
     """A section's bytes, decompressed and, in an object file, relocated."""
     from elftools.elf.relocation import (  # noqa: PLC0415 - see the package
         RelocationHandler,
@@ -205,29 +155,22 @@ def _section(elf: "ELFFile", section: Any, sections: Sequence[Any]) -> bytes:
             ).format(path=getattr(elf.stream, "name", section.name))
         )
     data: bytes = section.data()
-    if (
-        section.name.startswith(".z") and data[:4] == b"ZLIB"
-    ):  # GNU's own way, before SHF_COMPRESSED
+    if section.name.startswith(".z") and data[:4] == b"ZLIB":  # GNU's, before SHF_COMPRESSED
         size = int.from_bytes(data[4:12], "big")
         if size > _MAX_SECTION:
             raise TooMuchError
         data = zlib.decompressobj().decompress(data[12:], size)
     if section.name not in _RELOCATED:
         return data
-    index = next((at for at, each in enumerate(sections) if each is section), None)
-    relocations = next(
-        (each for each in sections
-         if isinstance(each, RelocationSection) and each["sh_info"] == index),
-        None,
-    )  # fmt: skip
-    if index is None or relocations is None:
-        return data
-    quick = _relocated(elf, data, relocations)
-    if quick is not None:
-        return quick
-    stream = io.BytesIO(data)
-    RelocationHandler(elf).apply_section_relocations(stream, relocations)
-    return stream.getvalue()
+    for each in sections:
+        if isinstance(each, RelocationSection) and sections[each["sh_info"]] is section:
+            quick = _relocated(elf, data, each)
+            if quick is not None:
+                return quick
+            stream = io.BytesIO(data)
+            RelocationHandler(elf).apply_section_relocations(stream, each)
+            return stream.getvalue()
+    return data
 
 
 _ABSOLUTE: Final = {"EM_X86_64": {1: 8, 10: 4}, "EM_AARCH64": {257: 8, 258: 4}}
@@ -256,29 +199,26 @@ def _relocated(elf: "ELFFile", data: bytes, relocations: Any) -> bytes | None:
 # -- separate files -------------------------------------------------------------------------------
 
 
-def build_id(elf: "ELFFile") -> str:
+def _link(elf: "ELFFile", name: str) -> bytes:
+    """The bytes of a section that names another file; none where there is no such section."""
+    section = elf.get_section_by_name(name)
+    return b"" if section is None or section["sh_size"] > _MAX_LINK else section.data()
+
+
+def _build_id(elf: "ELFFile") -> str:
     """The build-id in hexadecimal; empty where there is none."""
-    section = elf.get_section_by_name(".note.gnu.build-id")
-    if section is None or section["sh_size"] > 4096:
-        return ""
-    raw = section.data()
-    sizes = [int.from_bytes(raw[at : at + 4], "little") for at in (0, 4)]
-    if raw[12:16] != b"GNU\0" or not 2 <= sizes[1] <= 64:
-        return ""
-    return raw[16 : 16 + sizes[1]].hex()
+    raw = _link(elf, ".note.gnu.build-id")
+    size = int.from_bytes(raw[4:8], "little")
+    return raw[16 : 16 + size].hex() if raw[12:16] == b"GNU\0" and 2 <= size <= 64 else ""
 
 
 def separate_file(elf: "ELFFile", path: Path, roots: DebugRoots) -> Path | None:
     """The file that holds the debug information of a stripped program; None: none is in place."""
-    identity = build_id(elf)
-    if identity:
-        for candidate in _by_build_id(identity, roots):
-            if _has_build_id(candidate, identity):
-                return candidate
-    link = elf.get_section_by_name(".gnu_debuglink")
-    if link is None or link["sh_size"] > 4096:
-        return None
-    raw = link.data()
+    identity = _build_id(elf)
+    for candidate in _by_build_id(identity, roots):
+        if _has_build_id(candidate, identity):
+            return candidate
+    raw = _link(elf, ".gnu_debuglink")
     name = os.fsdecode(raw.split(b"\0", 1)[0])
     if not name or "/" in name or len(raw) < 8:
         return None
@@ -291,6 +231,8 @@ def separate_file(elf: "ELFFile", path: Path, roots: DebugRoots) -> Path | None:
 
 
 def _by_build_id(identity: str, roots: DebugRoots) -> tuple[Path, ...]:
+    if not identity:
+        return ()
     return (
         roots.system / ".build-id" / identity[:2] / f"{identity[2:]}.debug",
         roots.cache / identity / "debuginfo",
@@ -300,7 +242,7 @@ def _by_build_id(identity: str, roots: DebugRoots) -> tuple[Path, ...]:
 def _has_build_id(path: Path, identity: str) -> bool:
     try:
         with failures_told(path), opened(path) as file:
-            return build_id(elf_of(file)) == identity
+            return _build_id(elf_of(file)) == identity
     except ShmtuiError:
         return False
 
@@ -318,24 +260,21 @@ def _has_checksum(path: Path, wanted: int) -> bool:
 
 def alternative_file(elf: "ELFFile", path: Path, roots: DebugRoots) -> Path | None:
     """What ``.gnu_debugaltlink`` names: a path and a build-id, which has to match."""
-    section = elf.get_section_by_name(".gnu_debugaltlink")
-    if section is None or section["sh_size"] > 4096:
+    name, _zero, identity = _link(elf, ".gnu_debugaltlink").partition(b"\0")
+    if not name:
         return None
-    name, _zero, identity = section.data().partition(b"\0")
-    wanted = identity.hex()
-    candidates = [path.resolve().parent / os.fsdecode(name)]
-    if wanted:
-        candidates += _by_build_id(wanted, roots)
-        candidates.append(roots.system / ".dwz" / Path(os.fsdecode(name)).name)
+    named, wanted = Path(os.fsdecode(name)), identity.hex()
+    candidates = [path.resolve().parent / named, *_by_build_id(wanted, roots)]
+    candidates.append(roots.system / ".dwz" / named.name)
     return next((each for each in candidates if _has_build_id(each, wanted)), None)
 
 
 def split_file(unit: Unit, path: Path) -> Path | None:
     """The ``.dwo`` that holds what a skeleton unit leaves out; None: the unit is whole."""
-    attributes = unit.section.top(unit).attributes
+    attributes = unit.top.attributes
     name = attributes.get("dwo_name") or attributes.get("GNU_dwo_name")
     if not isinstance(name, str) or not name:
         return None
-    folder = attributes.get("comp_dir")
-    places = [Path(str(folder or ".")) / name, path.resolve().parent / Path(name).name]
+    folder = str(attributes.get("comp_dir") or ".")
+    places = [Path(folder) / name, path.resolve().parent / Path(name).name]
     return next((place for place in places if place.is_file()), None)

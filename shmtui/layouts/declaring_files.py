@@ -1,14 +1,11 @@
 """The source files that a unit's entries name by number (``DW_AT_decl_file``)."""
 
-import io
 import posixpath
+from dataclasses import replace
 from pathlib import PurePath
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from shmtui.layouts.dwarf_entries import DamagedError, Entry, Unit
-
-if TYPE_CHECKING:
-    from elftools.dwarf.structs import DWARFStructs
+from shmtui.layouts.dwarf_entries import DamagedError, Entry, Section, Unit
 
 _MAX_FILES: Final = 65_536
 _SYSTEM: Final = ("/usr/include/", "/usr/lib/", "/usr/lib64/", "/lib/", "/rustc/", "/usr/share/")
@@ -16,6 +13,10 @@ _SYSTEM_PARTS: Final = ("/include/c++/", "/lib/gcc/", "/.cargo/registry/", "/mus
 _SYNC_HEADERS: Final = frozenset(
     ("semaphore.h", "pthread.h", "pthreadtypes.h", "alltypes.h", "pthread_types.h")
 )
+_PATH, _FOLDER = 1, 2
+"""DW_LNCT_path and DW_LNCT_directory_index: what a field of a DWARF 5 table is."""
+_STRING, _UDATA = 0x08, 0x0F
+"""DW_FORM_string and DW_FORM_udata."""
 
 
 def declared_in(entry: Entry) -> tuple[str, int]:
@@ -23,11 +24,10 @@ def declared_in(entry: Entry) -> tuple[str, int]:
     number = entry.number("decl_file")
     if number is None:
         return "", 0
-    unit = entry.unit
-    if unit.section.file.split and unit.section.file.skeleton is not None:
-        unit = unit.section.file.skeleton
-    files = files_of(unit)
-    name = files[number] if number < len(files) else ""
+    unit = entry.unit.section.file.skeleton or entry.unit
+    if unit.files is None:
+        unit.files = _files_of(unit)
+    name = unit.files[number] if number < len(unit.files) else ""
     return name, entry.number("decl_line") or 0
 
 
@@ -41,109 +41,59 @@ def declares_sync_types(file: str) -> bool:
     return not file or PurePath(file).name in _SYNC_HEADERS
 
 
-def files_of(unit: Unit) -> tuple[str, ...]:
-    """The unit's files by number, with their folders."""
-    if unit._files is None:
-        unit._files = ()
-        top = unit.section.top(unit)
-        at = top.number("stmt_list")
-        section = unit.section.file.dwarf.debug_line_sec
-        if at is not None and section is not None:
-            folder = top.attributes.get("comp_dir")
-            names = _read(unit, section.stream, at)
-            unit._files = tuple(
-                posixpath.normpath(posixpath.join(str(folder or ""), name)) if name else ""
-                for name in names
-            )
-    return unit._files
-
-
-def _read(unit: Unit, stream: IO[bytes], at: int) -> list[str]:
-    """The list at the start of a line number program, DWARF 2 to 5 (section 6.2.4 of each)."""
-    from elftools.dwarf.structs import DWARFStructs  # noqa: PLC0415 - loaded when a file is read
-
-    stream.seek(at)
-    wide = _exactly(stream, 4) == b"\xff\xff\xff\xff"
-    stream.seek(8 if wide else 0, io.SEEK_CUR)
-    structs = DWARFStructs(True, 64 if wide else 32, unit.address_size, unit.version)
-    version = structs.the_Dwarf_uint16.parse_stream(stream)
-    if version >= 5:
-        stream.seek(2, io.SEEK_CUR)  # sizes of an address and of a segment
-    structs.the_Dwarf_offset.parse_stream(stream)
-    fields = _exactly(stream, 6 if version >= 4 else 5)
-    _exactly(stream, max(fields[-1] - 1, 0))  # operand counts of the standard opcodes
-    if version >= 5:
-        folders = [_path(unit, entry) for entry in _table(structs, stream)]
-        return [
-            posixpath.join(
-                _of(folders, entry.get("DW_LNCT_directory_index", 0)), _path(unit, entry)
-            )
-            for entry in _table(structs, stream)
-        ]
-    return _old(structs, stream)
-
-
-def _old(structs: "DWARFStructs", stream: IO[bytes]) -> list[str]:
-    """DWARF 2 to 4: names that an empty one ends; files count from 1."""
-    folders = [""]
-    while name := _c_string(stream):
-        folders.append(name)
-    found = [""]
-    while name := _c_string(stream):
-        folder = structs.the_Dwarf_uleb128.parse_stream(stream)
-        structs.the_Dwarf_uleb128.parse_stream(stream)
-        structs.the_Dwarf_uleb128.parse_stream(stream)
-        found.append(posixpath.join(_of(folders, folder), name))
-    return found
-
-
-def _table(structs: "DWARFStructs", stream: IO[bytes]) -> list[dict[str, Any]]:
-    """DWARF 5: entries whose form the table states itself."""
-    from elftools.dwarf.enums import (  # noqa: PLC0415 - loaded when a file is read
-        ENUM_DW_LNCT,
-        DW_FORM_raw2name,
+def _files_of(unit: Unit) -> tuple[str, ...]:
+    at = unit.top.number("stmt_list")
+    if at is None or not unit.section.file.data[".debug_line"]:
+        return ()
+    base = str(unit.top.attributes.get("comp_dir") or "")
+    return tuple(
+        posixpath.normpath(posixpath.join(base, name)) if name else ""
+        for name in _LineTable(unit, at).names()
     )
 
-    kinds = {code: name for name, code in ENUM_DW_LNCT.items()}
-    number = structs.the_Dwarf_uleb128.parse_stream
-    formats = []
-    for _index in range(_exactly(stream, 1)[0]):
-        kind, form = number(stream), number(stream)
-        formats.append((kinds.get(kind, ""), DW_FORM_raw2name[form]))
-    count = number(stream)
-    if count > _MAX_FILES or (count and not formats):
-        raise DamagedError
-    forms: Any = structs.Dwarf_dw_form
-    return [
-        {kind: (form, forms[form].parse_stream(stream)) for kind, form in formats}
-        for _index in range(count)
-    ]
 
+class _LineTable:
+    """The lists at the start of a line number program, DWARF 2 to 5 (section 6.2.4 of each)."""
 
-def _path(unit: Unit, entry: dict[str, Any]) -> str:
-    """The name in a DWARF 5 entry."""
-    form, value = entry.get("DW_LNCT_path", ("", 0))
-    file = unit.section.file
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    source = {"DW_FORM_line_strp": file.line_strings, "DW_FORM_strp": file.strings}.get(form, b"")
-    return source[value : value + 4096].split(b"\0", 1)[0].decode("utf-8", "replace")
+    def __init__(self, unit: Unit, at: int) -> None:
+        file = unit.section.file
+        data = file.data[".debug_line"]
+        wide = data[at : at + 4] == b"\xff" * 4  # which the unit's own size does not tell
+        self._unit = replace(unit, offset_size=8 if wide else 4)
+        self._section = Section(file, ".debug_line", data)
+        at += 12 if wide else 4
+        self._version = int.from_bytes(data[at : at + 2], "little")
+        at += 4 if self._version >= 5 else 2  # DWARF 5: sizes of an address and of a segment
+        at += (8 if wide else 4) + (6 if self._version >= 4 else 5)
+        self._at = at + max(data[at - 1] - 1, 0)  # operand counts of the standard opcodes
 
+    def names(self) -> list[str]:
+        """The files by number, with their folders."""
+        if self._version >= 5:
+            folders = [name for name, _folder in self._table()]
+            found = self._table()
+        else:  # Names that an empty one ends; both lists count from 1.
+            folders = ["", *iter(lambda: self._next(_STRING), "")]
+            found = [("", 0)]
+            while name := self._next(_STRING):
+                folder, _time, _length = (self._next(_UDATA) for _each in range(3))
+                found.append((name, folder))
+        return [
+            posixpath.join(folders[folder] if folder < len(folders) else "", name)
+            for name, folder in found
+        ]
 
-def _of(folders: list[str], index: Any) -> str:
-    number = index[1] if isinstance(index, tuple) else index
-    return folders[number] if number < len(folders) else ""
+    def _table(self) -> list[tuple[str, int]]:
+        """DWARF 5: names and numbers of folders, in forms that the table states itself."""
+        self._at += 1
+        width = self._section.data[self._at - 1]
+        formats = [(self._next(_UDATA), self._next(_UDATA)) for _each in range(width)]
+        count = self._next(_UDATA)
+        if count > _MAX_FILES or (count and not formats):
+            raise DamagedError
+        rows = [{kind: self._next(form) for kind, form in formats} for _each in range(count)]
+        return [(row.get(_PATH, ""), row.get(_FOLDER, 0)) for row in rows]
 
-
-def _exactly(stream: IO[bytes], count: int) -> bytes:
-    raw = stream.read(count)
-    if len(raw) < count:
-        raise DamagedError
-    return raw
-
-
-def _c_string(stream: IO[bytes]) -> str:
-    raw = bytearray()
-    while (byte := _exactly(stream, 1)) != b"\0":
-        raw += byte
-    return raw.decode("utf-8", "replace")
+    def _next(self, form: int) -> Any:
+        value, self._at = self._section.formed(form, self._unit, self._at)
+        return value

@@ -1,7 +1,5 @@
 """A layout in words, for a person who has to choose one. Pure."""
 
-from collections.abc import Sequence
-
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.layout import Layout
@@ -19,13 +17,10 @@ def layout_words(layout: Layout) -> str:
     '5 × 4-byte items at 0, in at 20, out at 24, mutex 32, empty 64, full 96'
     """
     item = layout.item
-    plain = item.shape is None and not item.is_float
     text = _("{slots:,} × {size}-byte items at {offset}")
-    if not plain:
+    if item.shape is not None or item.is_float:
         text = _("{slots:,} × {item} items at {offset}")
-    parts = [
-        text.format(slots=layout.slots, size=item.size, item=item.name, offset=layout.data),
-    ]
+    parts = [text.format(slots=layout.slots, size=item.size, item=item.name, offset=layout.data)]
     for index, offset in (("in", layout.in_), ("out", layout.out)):
         if offset is None:
             continue
@@ -42,55 +37,6 @@ def layout_words(layout: Layout) -> str:
     if layout.index_size != 4:
         parts.append(_("{size}-byte indices").format(size=layout.index_size))
     return ", ".join(parts)
-
-
-def direction_words(shown: Sequence[str], other: Sequence[str]) -> str:
-    """That both directions of a ring fit, which one is shown, and how to say it.
-
-    >>> direction_words(("in=head", "out=tail"), ("in=tail", "out=head"))
-    'shown with in=head,out=tail; in=tail,out=head fits the values, too: say which with --map'
-    """
-    return _("shown with {shown}; {other} fits the values, too: say which with --map").format(
-        shown=",".join(shown), other=",".join(other)
-    )
-
-
-def last_words(last: Sequence[str]) -> str:
-    """That indices hold the slot that was used last, by their values.
-
-    >>> last_words(("in",))
-    'by its values, in holds the slot that was used last, not the next one'
-    """
-    return _("by its values, {index} holds the slot that was used last, not the next one").format(
-        index=_(" and ").join(last)
-    )
-
-
-def contradiction_words(program: str, layout: Layout) -> str:
-    """That a program's debug information says another layout than the user."""
-    return _("the debug information of {program} says otherwise: {layout}").format(
-        program=program, layout=layout_words(layout)
-    )
-
-
-def nearby_words(file: str) -> str:
-    """That a header beside the program is taken for its own."""
-    return _("{file} lies beside the program, which is assumed to be built from it").format(
-        file=file
-    )
-
-
-def inferred_words() -> str:
-    """That a layout rests on the live bytes alone."""
-    return _("read from the live bytes: the only plain layout that fits; --header says for sure")
-
-
-def seed_words() -> str:
-    """That the segment is taken for the exercise's."""
-    return _(
-        "taken for the exercise's 5 × int32 by its name and size; others fit too: "
-        "--slots or --header says for sure"
-    )
 
 
 def source_words(source: LayoutSource, origin: str) -> str:

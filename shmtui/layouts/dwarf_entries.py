@@ -6,8 +6,9 @@ jumps over the rest, which takes a tenth of the time and of the memory of pyelft
 """
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -18,39 +19,17 @@ MAX_ENTRIES: Final = 10_000_000
 _ABBREVIATION_COST: Final = 20
 """Entries that the time goes for which one abbreviation takes."""
 _MAX_NAME: Final = 1024
+_MAX_TEXT: Final = 4096
 
 _ATTRIBUTES: Final = frozenset(
-    "DW_AT_" + name
-    for name in [
-        "name",
-        "type",
-        "byte_size",
-        "bit_size",
-        "bit_offset",
-        "data_bit_offset",
-        "data_member_location",
-        "lower_bound",
-        "upper_bound",
-        "count",
-        "encoding",
-        "declaration",
-        "external",
-        "artificial",
-        "specification",
-        "signature",
-        "sibling",
-        "import",
-        "decl_file",
-        "decl_line",
-        "stmt_list",
-        "comp_dir",
-        "dwo_name",
-        "GNU_dwo_name",
-        "str_offsets_base",
-        "language",
+    "DW_AT_" + name for name in (
+        "name", "type", "byte_size", "bit_size", "bit_offset", "data_bit_offset",
+        "data_member_location", "lower_bound", "upper_bound", "count", "encoding", "declaration",
+        "external", "artificial", "specification", "signature", "sibling", "decl_file", "decl_line",
+        "stmt_list", "comp_dir", "dwo_name", "GNU_dwo_name", "str_offsets_base", "language",
         "const_value",
-    ]
-)
+    )
+)  # fmt: skip
 _FIXED: Final = {
     "data1": 1, "data2": 2, "data4": 4, "data8": 8, "data16": 16, "flag": 1, "flag_present": 0,
     "implicit_const": 0, "ref1": 1, "ref2": 2, "ref4": 4, "ref8": 8, "ref_sig8": 8, "ref_sup4": 4,
@@ -65,9 +44,13 @@ _NUMBERS: Final = frozenset(
      "GNU_addr_index")
 )  # fmt: skip
 _BLOCKS: Final = {"block1": 1, "block2": 2, "block4": 4, "block": 0, "exprloc": 0}
+"""Bytes of the length in front of the block; 0: it is a LEB128 number."""
+_REFERENCES: Final = {
+    "ref1": "here", "ref2": "here", "ref4": "here", "ref8": "here", "ref_udata": "here",
+    "ref_addr": "info", "ref_sig8": "signature", "GNU_ref_alt": "alternative",
+    "ref_sup4": "alternative", "ref_sup8": "alternative",
+}  # fmt: skip
 _STRING_INDEXES: Final = frozenset(("strx", "strx1", "strx2", "strx3", "strx4", "GNU_str_index"))
-
-
 _TYPE_TAGS: Final = frozenset(
     ("typedef", "structure_type", "class_type", "union_type", "base_type")
 )
@@ -118,7 +101,7 @@ class _Plan:
     """Bytes of all attributes, where every one has a fixed width."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Unit:
     """One compile unit or type unit."""
 
@@ -130,27 +113,39 @@ class Unit:
     version: int
     offset_size: int
     address_size: int
-    structs: Any
     abbreviations: int
     """Offset in .debug_abbrev."""
     signature: int | None = None
     """Of a type unit."""
     type_offset: int = 0
     """Of a type unit: its type's offset in the section."""
-    partial: bool = False
-    _plans: dict[int, _Plan] | None = None
-    _top: "Entry | None" = None
-    _string_base: int | None = None
-    _files: tuple[str, ...] | None = None
+    files: tuple[str, ...] | None = None
+    """Its source files by number, once :mod:`shmtui.layouts.declaring_files` has read them."""
+    _strings_at: int | None = None
 
+    @cached_property
+    def top(self) -> "Entry":
+        """Its own entry, whose children are what it declares."""
+        return self.section.require_entry(self, self.first)
+
+    @cached_property
     def plans(self) -> dict[int, _Plan]:
         """Its abbreviations."""
-        if self._plans is None:
-            table = self.section.file.dwarf.get_abbrev_table(self.abbreviations)
-            codes: dict[int, Any] = table._abbrev_map
-            self.section.file.budget.spend(_ABBREVIATION_COST * len(codes))
-            self._plans = {code: _plan(declared, self) for code, declared in codes.items()}
-        return self._plans
+        file = self.section.file
+        codes: dict[int, Any] = file.dwarf.get_abbrev_table(self.abbreviations)._abbrev_map
+        file.budget.spend(_ABBREVIATION_COST * len(codes))
+        return {code: _plan(declared, self) for code, declared in codes.items()}
+
+    @property
+    def strings_at(self) -> int:
+        """Where its part of .debug_str_offsets starts."""
+        if self._strings_at is None:
+            # A .dwo has one table: after its header, or at 0 before DWARF 5. The same is assumed
+            # while the top entry is read, which says where it is.
+            self._strings_at = 2 * self.offset_size if self.version >= 5 else 0
+            found = None if self.section.file.split else self.top.number("str_offsets_base")
+            self._strings_at = self._strings_at if found is None else found
+        return self._strings_at
 
     def type_starts(self) -> tuple[tuple[bytes, int], ...] | None:
         """How an entry of a type begins: its abbreviation code, and bytes from there to its name.
@@ -158,31 +153,15 @@ class Unit:
         None: in some entry the name has no fixed place.
         """
         found = []
-        for code, plan in self.plans().items():
-            if plan.tag not in _TYPE_TAGS:
+        for code, plan in self.plans.items():
+            names = [step.name for step in plan.steps]
+            if plan.tag not in _TYPE_TAGS or "name" not in names:
                 continue
-            between = 0
-            for step in plan.steps:
-                if step.name == "name":
-                    found.append((_leb128(code), between))
-                    break
-                if step.width is None:
-                    return None
-                between += step.width
+            widths = [step.width for step in plan.steps[: names.index("name")]]
+            if None in widths:
+                return None
+            found.append((_leb128(code), sum(width or 0 for width in widths)))
         return tuple(found)
-
-
-def _leb128(number: int) -> bytes:
-    """The number as an abbreviation code is written.
-
-    >>> list(_leb128(5)), list(_leb128(300))
-    ([5], [172, 2])
-    """
-    out = bytearray()
-    while number > 0x7F:
-        out.append((number & 0x7F) | 0x80)
-        number >>= 7
-    return bytes([*out, number])
 
 
 @dataclass(slots=True)
@@ -208,105 +187,99 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Its own name, printable; empty where it has none."""
+        """Its own name, with ``?`` for what cannot be printed; empty where it has none."""
         name = self.attributes.get("name")
-        return name if isinstance(name, str) else ""
+        if not isinstance(name, str):
+            return ""
+        name = name[:_MAX_NAME]
+        return name if name.isprintable() else "".join(c if c.isprintable() else "?" for c in name)
 
     def number(self, attribute: str) -> int | None:
         """The attribute where it is a number."""
         value = self.attributes.get(attribute)
         return value if isinstance(value, int) else None
 
+    def below(self) -> Iterator["Entry"]:
+        """The entries directly below."""
+        return self.unit.section.children(self)
 
-@dataclass(eq=False, slots=True)
+
+@dataclass(eq=False)
 class DebugFile:
     """The debug sections of one ELF file."""
 
     path: str
     dwarf: "DWARFInfo"
-    info: bytes
-    types: bytes
-    strings: bytes
-    line_strings: bytes
-    string_offsets: bytes
+    data: Mapping[str, bytes]
+    """Sections by name, an absent one as no bytes."""
     word_size: int
-    budget: Budget = field(default_factory=Budget)
-    alternative: "DebugFile | None" = None
-    """What ``.gnu_debugaltlink`` names: entries that several files share (dwz)."""
+    budget: Budget
     split: bool = False
     """Whether it is a ``.dwo``."""
+    alternative: "DebugFile | None" = None
+    """What ``.gnu_debugaltlink`` names: entries that several files share (dwz)."""
     skeleton: Unit | None = None
     """Of a ``.dwo``: the unit that names it, whose list of source files it uses."""
-    _sections: "list[Section]" = field(default_factory=list)
-    _signatures: dict[int, tuple["Section", int]] | None = None
 
+    @property
+    def strings(self) -> bytes:
+        """.debug_str."""
+        return self.data[".debug_str"]
+
+    @cached_property
     def sections(self) -> "list[Section]":
         """.debug_info, and .debug_types of DWARF 4 where there is one."""
-        if not self._sections:
-            self._sections = [Section(self, "info", self.info)]
-            if self.types:
-                self._sections.append(Section(self, "types", self.types))
-        return self._sections
+        return [
+            Section(self, name, self.data[name])
+            for name in (".debug_info", ".debug_types")
+            if self.data[name] or name == ".debug_info"
+        ]
 
-    def by_signature(self, signature: int) -> "tuple[Section, int]":
-        """Where the type of a type unit stands. KeyError: no unit has it."""
-        if self._signatures is None:
-            self._signatures = {
-                unit.signature: (section, unit.type_offset)
-                for section in self.sections()
-                for unit in section.units()
-                if unit.signature is not None
-            }
-        return self._signatures[signature]
+    @cached_property
+    def signatures(self) -> "dict[int, tuple[Section, int]]":
+        """Where the types of type units stand."""
+        return {
+            unit.signature: (section, unit.type_offset)
+            for section in self.sections
+            for unit in section.units
+            if unit.signature is not None
+        }
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Section:
     """.debug_info or .debug_types of a file."""
 
     file: DebugFile
-    kind: str
+    name: str
     data: bytes
-    _units: list[Unit] | None = None
-    _starts: list[int] = field(default_factory=list)
 
-    # -- units ------------------------------------------------------------------------------------
-
+    @cached_property
     def units(self) -> list[Unit]:
         """All its units, in order."""
-        if self._units is None:
-            dwarf = self.file.dwarf
-            found = dwarf.iter_CUs() if self.kind == "info" else dwarf.iter_TUs()
-            self._units = [_unit(self, each) for each in found]
-            self._starts = [unit.start for unit in self._units]
-        return self._units
+        dwarf = self.file.dwarf
+        found = dwarf.iter_CUs() if self.name == ".debug_info" else dwarf.iter_TUs()
+        return [_unit(self, each) for each in found]
 
-    def unit_at(self, offset: int) -> Unit:
-        """The unit that holds the offset. DamagedError: none does."""
-        units = self.units()
-        index = bisect.bisect_right(self._starts, offset) - 1
-        if index < 0 or not units[index].first <= offset < units[index].end:
-            raise DamagedError
-        return units[index]
-
-    # -- entries ----------------------------------------------------------------------------------
-
-    def top(self, unit: Unit) -> Entry:
-        """The unit's own entry, whose children are what it declares."""
-        if unit._top is None:
-            unit._top = self.entry(unit, unit.first)
-        if unit._top is None:
-            raise DamagedError
-        return unit._top
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [unit.start for unit in self.units]
 
     def at(self, offset: int) -> Entry:
         """The entry at an offset that another one refers to. DamagedError: none stands there."""
-        entry = self.entry(self.unit_at(offset), offset)
+        index = bisect.bisect_right(self._starts, offset) - 1
+        if index < 0:
+            raise DamagedError
+        return self.require_entry(self.units[index], offset)
+
+    def require_entry(self, unit: Unit, at: int) -> Entry:
+        """The entry of the unit at ``at``. DamagedError: none stands there."""
+        entry = self._entry(unit, at)
         if entry is None:
             raise DamagedError
         return entry
 
-    def entry(self, unit: Unit, at: int) -> Entry | None:
+    def _entry(self, unit: Unit, at: int) -> Entry | None:
         """The entry at ``at``; None: the mark that ends a list of children."""
         self.file.budget.spend()
         if not unit.first <= at < unit.end:
@@ -314,11 +287,10 @@ class Section:
         code, after = _uleb(self.data, at)
         if not code:
             return None
-        plan = unit.plans()[code]
+        plan = unit.plans[code]
         attributes: dict[str, Any] = {}
         for step in plan.steps:
-            start = after
-            after = self._skip(step, unit, after)
+            start, after = after, self._skip(step, unit, after)
             if step.name:
                 value = self._value(step, unit, start, after)
                 if value is not None:
@@ -329,30 +301,28 @@ class Section:
         """The entries directly below."""
         at = entry.after
         while entry.children:
-            child = self.entry(entry.unit, at)
+            child = self._entry(entry.unit, at)
             if child is None:
                 return
             yield child
-            at = self.end(child)
+            at = self._end(child)
 
-    def end(self, entry: Entry) -> int:
+    def _end(self, entry: Entry) -> int:
         """Offset after the entry and everything below it."""
         if not entry.children:
             return entry.after
         sibling = entry.attributes.get("sibling")
         if sibling is not None and sibling[0] == "here" and sibling[1] > entry.offset:
             return int(sibling[1])
-        unit, data, plans = entry.unit, self.data, entry.unit.plans()
+        unit, plans = entry.unit, entry.unit.plans
         at, depth = entry.after, 1
         while depth:
             if at >= unit.end:
                 raise DamagedError
-            code, after = _uleb(data, at)
+            code, after = _uleb(self.data, at)
             plan = plans[code] if code else None
             if plan is not None and plan.sibling:
-                child = self.entry(unit, at)
-                assert child is not None
-                at = self.end(child)
+                at = self._end(self.require_entry(unit, at))
                 continue
             self.file.budget.spend()
             if plan is None:
@@ -382,15 +352,25 @@ class Section:
         if form == "string":
             return data.index(b"\0", at) + 1
         if form in _BLOCKS:
-            width = _BLOCKS[form]
-            if not width:
-                length, at = _uleb(data, at)
-                return at + length
-            return at + width + int.from_bytes(data[at : at + width], "little")
+            length, at = self._block(form, at)
+            return at + length
         if form == "indirect":
             code, at = _uleb(data, at)
-            return self._skip(_step("", _form_name(code), None, unit), unit, at)
+            return self._skip(_step_of(code, unit), unit, at)
         raise DamagedError
+
+    def _block(self, form: str, at: int) -> tuple[int, int]:
+        """The block's length, and where it starts."""
+        width = _BLOCKS[form]
+        if not width:
+            return _uleb(self.data, at)
+        return int.from_bytes(self.data[at : at + width], "little"), at + width
+
+    def formed(self, code: int, unit: Unit, at: int) -> tuple[Any, int]:
+        """The value at ``at`` in a form given by its number (DW_FORM), and the offset after it."""
+        step = _step_of(code, unit)
+        end = self._skip(step, unit, at)
+        return self._value(step, unit, at, end), end
 
     def _value(self, step: _Step, unit: Unit, at: int, end: int) -> Any:
         """The attribute's value; None where it is of no use to a layout."""
@@ -404,28 +384,15 @@ class Section:
         if form == "string":
             return _text(data, at)
         if form in _BLOCKS:
-            width = _BLOCKS[form]
-            return data[_uleb(data, at)[1] if not width else at + width : end]
-        if form in _NUMBERS:
-            number = _uleb(data, at)[0]
-        elif form == "indirect":
+            return data[self._block(form, at)[1] : end]
+        if form == "indirect":
             code, at = _uleb(data, at)
-            return self._value(_step("", _form_name(code), None, unit), unit, at, end)
-        else:
-            number = int.from_bytes(data[at:end], "little")
-        return self._reference(form, number, unit) or self._string(form, number, unit)
-
-    @staticmethod
-    def _reference(form: str, number: int, unit: Unit) -> tuple[str, int] | None:
-        if form in {"ref1", "ref2", "ref4", "ref8", "ref_udata"}:
-            return "here", unit.start + number
-        if form == "ref_addr":
-            return "info", number
-        if form == "ref_sig8":
-            return "signature", number
-        if form in {"GNU_ref_alt", "ref_sup4", "ref_sup8"}:
-            return "alternative", number
-        return None
+            return self.formed(code, unit, at)[0]
+        number = _uleb(data, at)[0] if form in _NUMBERS else int.from_bytes(data[at:end], "little")
+        reference = _REFERENCES.get(form)
+        if reference is not None:
+            return reference, number + (unit.start if reference == "here" else 0)
+        return self._string(form, number, unit)
 
     def _string(self, form: str, number: int, unit: Unit) -> str | int:
         """The text of a string's form; the number itself for another form."""
@@ -433,25 +400,14 @@ class Section:
         if form == "strp":
             return _text(file.strings, number)
         if form == "line_strp":
-            return _text(file.line_strings, number)
+            return _text(file.data[".debug_line_str"], number)
         if form in {"GNU_strp_alt", "strp_sup"}:
             return "" if file.alternative is None else _text(file.alternative.strings, number)
         if form in _STRING_INDEXES:
-            at = self._strings_of(unit) + number * unit.offset_size
-            raw = file.string_offsets[at : at + unit.offset_size]
+            at = unit.strings_at + number * unit.offset_size
+            raw = file.data[".debug_str_offsets"][at : at + unit.offset_size]
             return _text(file.strings, int.from_bytes(raw, "little")) if raw else ""
         return number
-
-    def _strings_of(self, unit: Unit) -> int:
-        """Where the unit's part of .debug_str_offsets starts."""
-        if unit._string_base is None:
-            # A .dwo has one table: after its header, or at 0 before DWARF 5.
-            base = (8 if unit.offset_size == 4 else 16) if unit.version >= 5 else 0
-            unit._string_base = base
-            if not self.file.split:
-                found = self.top(unit).number("str_offsets_base")
-                unit._string_base = base if found is None else found
-        return unit._string_base
 
 
 def _unit(section: Section, read: Any) -> Unit:
@@ -460,23 +416,20 @@ def _unit(section: Section, read: Any) -> Unit:
     start = getattr(read, "tu_offset", None)
     start = read.cu_offset if start is None else start
     size = header["unit_length"] + read.structs.initial_length_field_size()
-    kind = header.get("unit_type", "")
     signature = header.get("signature", header.get("type_signature"))
     if header.get("address_size") not in {4, 8} or size <= 0:
         raise DamagedError
     return Unit(
         section,
         start,
-        read.cu_die_offset,
-        min(start + size, len(section.data)),
-        header["version"],
-        4 if read.structs.dwarf_format == 32 else 8,
-        header["address_size"],
-        read.structs,
-        header["debug_abbrev_offset"],
-        signature,
-        start + header["type_offset"] if signature is not None else 0,
-        kind == "DW_UT_partial",
+        first=read.cu_die_offset,
+        end=min(start + size, len(section.data)),
+        version=header["version"],
+        offset_size=4 if read.structs.dwarf_format == 32 else 8,
+        address_size=header["address_size"],
+        abbreviations=header["debug_abbrev_offset"],
+        signature=signature,
+        type_offset=start + header["type_offset"] if signature is not None else 0,
     )
 
 
@@ -507,12 +460,14 @@ def _step(name: object, form: object, constant: int | None, unit: Unit) -> _Step
     return _Step(str(name).removeprefix("DW_AT_") if wanted else "", short, width, constant)
 
 
-def _form_name(code: int) -> str:
-    from elftools.dwarf.enums import DW_FORM_raw2name  # noqa: PLC0415 - loaded when a file is read
+def _step_of(code: int, unit: Unit) -> _Step:
+    """How a form is read that the entry itself says."""
+    from elftools.dwarf.enums import DW_FORM_raw2name  # noqa: PLC0415 - see the package
 
     name = DW_FORM_raw2name.get(code, "")
     # One that says another one, and so on, never ends.
-    return "" if name in {"DW_FORM_indirect", "DW_FORM_implicit_const"} else str(name)
+    endless = name in {"DW_FORM_indirect", "DW_FORM_implicit_const"}
+    return _step("", "" if endless else name, None, unit)
 
 
 def _uleb(data: bytes, at: int) -> tuple[int, int]:
@@ -533,14 +488,24 @@ def _uleb(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _sleb(data: bytes, at: int) -> int:
-    """A signed LEB128 number."""
     number, end = _uleb(data, at)
     bits = 7 * (end - at)
     return number - (1 << bits) if number >> (bits - 1) else number
 
 
+def _leb128(number: int) -> bytes:
+    """The number as an abbreviation code is written.
+
+    >>> list(_leb128(5)), list(_leb128(300))
+    ([5], [172, 2])
+    """
+    out = bytearray()
+    while number > 0x7F:
+        out.append((number & 0x7F) | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
 def _text(data: bytes, at: int) -> str:
-    """The string at ``at``, with ``?`` for what cannot be printed."""
-    raw = data[at : at + _MAX_NAME].split(b"\0", 1)[0]
-    text = raw.decode("utf-8", "replace")
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    end = data.find(b"\0", at, at + _MAX_TEXT)
+    return data[at : end if end >= 0 else at + _MAX_TEXT].decode("utf-8", "replace")

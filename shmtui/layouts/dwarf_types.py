@@ -39,6 +39,7 @@ _PLAIN_NAMES: Final = {
 """Names of base types as gcc writes them in DWARF, and as C programmers do."""
 _SIGNED: Final = {1: "b", 2: "h", 4: "i", 8: "q"}
 _FLOATS: Final = {4: "f", 8: "d"}
+_INTEGERS: Final = frozenset("bBhHiIqQ")
 
 Key = tuple[Section, int]
 
@@ -60,7 +61,7 @@ class Types:
     open_typedefs: list[tuple[str, Entry]] = field(default_factory=list)
     """Typedefs of templates that no code of the unit makes."""
     _indexed: dict[Key, list[Key]] = field(default_factory=dict)
-    _records: dict[Key, Record] = field(default_factory=dict)
+    _records: dict[Key, Shape] = field(default_factory=dict)
     _counts: dict[Key, int] = field(default_factory=dict)
     _sync: dict[Key, bool] = field(default_factory=dict)
 
@@ -78,7 +79,7 @@ class Types:
         while scopes:
             scope, prefix = scopes.pop()
             inner = []
-            for entry in top.unit.section.children(scope):
+            for entry in scope.below():
                 if entry.tag in _TYPEDEFS:
                     aliases.append((prefix + entry.name, entry))
                 elif "specification" in entry.attributes and entry.tag in AGGREGATES:
@@ -126,7 +127,7 @@ class Types:
         """The qualified name of an aggregate or enum; empty where it has none."""
         unit = entry.unit
         if (unit.section, unit.start) not in self._indexed:
-            self.index(unit.section.top(unit))
+            self.index(unit.top)
         return self.names.get(entry.key) or entry.name
 
     def typedefs_of(self, entry: Entry) -> list[str]:
@@ -149,13 +150,13 @@ class Types:
         if kind == "here":
             found = section.at(number)
         elif kind == "info":
-            found = file.sections()[0].at(number)
+            found = file.sections[0].at(number)
         elif kind == "alternative":
             if file.alternative is None:
                 raise DamagedError
-            found = file.alternative.sections()[0].at(number)
+            found = file.alternative.sections[0].at(number)
         else:
-            where, at = file.by_signature(number)
+            where, at = file.signatures[number]
             return where.at(at)
         if "signature" in found.attributes:
             return self.follow(found, "signature")
@@ -163,16 +164,14 @@ class Types:
 
     def type_of(self, entry: Entry) -> "Type":
         """The type of a member, element or base class."""
-        return self._stripped(self.follow(entry, "type"))
-
-    def _stripped(self, entry: Entry | None) -> "Type":
         aliases: list[Entry] = []
+        target = self.follow(entry, "type")
         for _step in range(_MAX_STEPS):
-            if entry is None or entry.tag not in _QUALIFIERS | _TYPEDEFS:
-                return self._unwrapped(Type(entry, tuple(aliases)))
-            if entry.tag in _TYPEDEFS:
-                aliases.append(entry)
-            entry = self.follow(entry, "type")
+            if target is None or target.tag not in _QUALIFIERS | _TYPEDEFS:
+                return self._unwrapped(Type(target, tuple(aliases)))
+            if target.tag in _TYPEDEFS:
+                aliases.append(target)
+            target = self.follow(target, "type")
         raise DamagedError
 
     def _unwrapped(self, found: "Type") -> "Type":
@@ -182,14 +181,13 @@ class Types:
             return found
         if not self.name_of(entry).startswith(_WRAPPERS):
             return found
-        parts = [part for part in self._laid(entry) if part.tag in {"member", "inheritance"}]
-        sized = [(part, self.type_of(part)) for part in parts]
+        sized = [(part, self.type_of(part)) for part in self._laid(entry)]
         sized = [(part, of) for part, of in sized if part.tag == "member" or not self._empty(of)]
-        if len(sized) != 1 or _offset(sized[0][0]) != 0:
+        if len(sized) != 1:
             return found
-        inner = sized[0][1]
-        same = self.size(inner) == entry.number("byte_size")
-        return inner if same and "bit_size" not in sized[0][0].attributes else found
+        ((part, inner),) = sized
+        whole = _offset(part) == 0 and self.size(inner) == entry.number("byte_size")
+        return inner if whole and "bit_size" not in part.attributes else found
 
     def _empty(self, of: "Type") -> bool:
         entry = of.entry
@@ -197,7 +195,7 @@ class Types:
 
     def _laid(self, entry: Entry) -> Iterator[Entry]:
         """Members and base classes that take room in a struct; static members take none."""
-        for child in entry.unit.section.children(entry):
+        for child in entry.below():
             attributes = child.attributes
             if child.tag == "member":
                 # What the compiler adds, such as the pointer to virtual functions, is no member.
@@ -234,7 +232,7 @@ class Types:
     def lengths(self, entry: Entry) -> list[int | None]:
         """An array's dimensions, outermost first; None: it is left open."""
         found: list[int | None] = []
-        for child in entry.unit.section.children(entry):
+        for child in entry.below():
             if child.tag not in {"subrange_type", "enumeration_type", "generic_subrange"}:
                 continue
             count, upper = child.number("count"), child.number("upper_bound")
@@ -274,38 +272,38 @@ class Types:
         entry = of.entry
         size = self.size(of)
         if entry is None or (entry.tag != "base_type" and self.opaque(of)):
-            return Array(Scalar("B", 1), size)
+            return _bytes(size)
         if entry.tag == "array_type":
             return self._array(entry, self.lengths(entry))
         if entry.tag in AGGREGATES:
             return self._record(entry, size)
         if entry.tag == "base_type":
             code = _code(entry, size)
-            return Scalar(code, size) if code else Array(Scalar("B", 1), size)
+            return Scalar(code, size) if code else _bytes(size)
         if entry.tag == "enumeration_type":
             code = _SIGNED.get(size, "")
             if code:
                 return Scalar(code if self._signed(entry) else code.upper(), size)
         elif size in {4, 8} and entry.tag != "subroutine_type":
             return Address(size)
-        return Array(Scalar("B", 1), size)
+        return _bytes(size)
 
     def _array(self, entry: Entry, lengths: list[int | None]) -> Shape:
-        length = lengths[0] or 0
-        if len(lengths) > 1:
-            return Array(self._array(entry, lengths[1:]), length)
+        """An array of these dimensions, outermost first; an element, without any."""
         element = self.type_of(entry)
-        if length > 1 and _is_char(element.entry):
+        if not lengths:
+            return self.shape(element)
+        length = lengths[0] or 0
+        if len(lengths) == 1 and length > 1 and _is_char(element.entry):
             return Text(length)
-        return Array(self.shape(element), length)
+        return Array(self._array(entry, lengths[1:]), length)
 
     def _record(self, entry: Entry, size: int) -> Shape:
         if entry.key not in self._records:
-            parts = tuple(self._parts(entry, 0))
-            if not parts and size > 1:
-                # Rust's enums and the like: bytes are all that is known.
-                return Array(Scalar("B", 1), size)
-            self._records[entry.key] = Record(parts, size)
+            parts = tuple(Part(m.name, m.offset, m.shape) for m in self._members(entry))
+            # Of Rust's enums and the like bytes are all that is known.
+            known = parts or size <= 1
+            self._records[entry.key] = Record(parts, size) if known else _bytes(size)
         return self._records[entry.key]
 
     def _signed(self, enum: Entry) -> bool:
@@ -313,7 +311,7 @@ class Types:
         under = self.type_of(enum).entry
         if under is not None:
             return _code(under, under.number("byte_size") or 0).islower()
-        values = (child.number("const_value") for child in enum.unit.section.children(enum))
+        values = (child.number("const_value") for child in enum.below())
         return any(value is not None and value < 0 for value in values)
 
     # -- text -------------------------------------------------------------------------------------
@@ -371,9 +369,9 @@ class Types:
         """The members of an aggregate. TooManyMembersError: it has more than are shown."""
         if self.count(Type(entry)) > MAX_MEMBERS:
             raise TooManyMembersError(entry)
-        return tuple(self._members(entry, 0))
+        return tuple(self._members(entry))
 
-    def _members(self, entry: Entry, base: int) -> Iterator[Member]:
+    def _members(self, entry: Entry, base: int = 0) -> Iterator[Member]:
         for part, of, offset, around in self._spread(entry, base):
             if "bit_size" in part.attributes:
                 start, bits = self._bits(part, of, around)
@@ -401,39 +399,20 @@ class Types:
 
     def _member(self, name: str, of: "Type", offset: int) -> Member:
         entry, shape, system = of.entry, self.shape(of), self.sync(of)
-        length, element = None, None
-        if entry is not None and entry.tag == "array_type":
-            lengths = self.lengths(entry)
-            length, inner = lengths[0] or 0, self.type_of(entry)
-            if len(lengths) == 1:
-                element = Element(self.text(inner), self.shape(inner), self.sync(inner))
-            else:
-                text = f"{self.text(inner)}{_suffix(lengths[1:])}"
-                element = Element(text, self._array(entry, lengths[1:]))
-        aggregate = entry is not None and entry.tag in AGGREGATES and not self.opaque(of)
-        return Member(
-            name,
-            offset,
-            shape,
-            self.text(of),
-            integer=isinstance(shape, Scalar)
-            and shape.code in set("bBhHiIqQ")
-            and entry is not None
-            and entry.tag == "base_type"
-            and not system,
-            system=system,
-            length=length,
-            element=element,
-            members=tuple(self._members(entry, offset)) if entry and aggregate else (),
-        )
-
-    def _parts(self, entry: Entry, base: int) -> Iterator[Part]:
-        for part, of, offset, around in self._spread(entry, base):
-            if "bit_size" in part.attributes:
-                start, bits = self._bits(part, of, around)
-                yield Part(part.name, offset + start, bits)
-            else:
-                yield Part(part.name, offset, self.shape(of))
+        tag = entry.tag if entry is not None else ""
+        length: int | None = None
+        element: Element | None = None
+        members: tuple[Member, ...] = ()
+        if entry is not None and tag == "array_type":
+            first, *rest = self.lengths(entry)
+            inner = self.type_of(entry)
+            text, kind = self.text(inner) + _suffix(rest), "" if rest else self.sync(inner)
+            length, element = first or 0, Element(text, self._array(entry, rest), kind)
+        elif entry is not None and tag in AGGREGATES and not self.opaque(of):
+            members = tuple(self._members(entry, offset))
+        number = tag == "base_type" and isinstance(shape, Scalar) and shape.code in _INTEGERS
+        integer = number and not system
+        return Member(name, offset, shape, self.text(of), integer, system, length, element, members)
 
     def _bits(self, part: Entry, of: "Type", aggregate: Entry) -> tuple[int, Shape]:
         """A bit-field within the smallest scalar of its struct that holds it, and where that
@@ -453,7 +432,7 @@ class Types:
                 whole = Scalar(code if signed else code.upper(), bytes_)
                 return start, Bits(whole, shift, width)
         start, end = bit // 8, (bit + width + 7) // 8
-        return start, Array(Scalar("B", 1), end - start)
+        return start, _bytes(end - start)
 
     def _first_bit(self, part: Entry, of: "Type") -> int:
         """The bit where a bit-field starts, from the start of its struct (little-endian)."""
@@ -475,16 +454,13 @@ class Types:
         if self.sync(of):
             return True
         entry = of.entry
-        if entry is None or entry.tag not in {*AGGREGATES, "array_type"}:
+        if entry is None:
             return False
-        key = entry.key
-        if key not in self._sync:
-            self._sync[key] = False
-            if entry.tag == "array_type":
-                self._sync[key] = self.holds_sync(self.type_of(entry))
-            else:
-                self._sync[key] = any(self.holds_sync(self.type_of(p)) for p in self._laid(entry))
-        return self._sync[key]
+        if entry.key not in self._sync and entry.tag in {*AGGREGATES, "array_type"}:
+            self._sync[entry.key] = False
+            held = (entry,) if entry.tag == "array_type" else self._laid(entry)
+            self._sync[entry.key] = any(self.holds_sync(self.type_of(each)) for each in held)
+        return self._sync.get(entry.key, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,8 +474,11 @@ class Type:
 
 def is_c(entry: Entry) -> bool:
     """Whether the entry's unit is C, where a struct's tag needs its keyword."""
-    top = entry.unit.section.top(entry.unit)
-    return top.number("language") in _C_LANGUAGES
+    return entry.unit.top.number("language") in _C_LANGUAGES
+
+
+def _bytes(size: int) -> Shape:
+    return Array(Scalar("B", 1), size)
 
 
 def _offset(part: Entry) -> int | None:

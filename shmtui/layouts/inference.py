@@ -5,12 +5,12 @@ the exercise's own shape first. One alone is taken as likely, if it was seen to 
 items.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.layouts.plain_layouts import padding_clear, plain_layouts, plainness
-from shmtui.layouts.role_evidence import Reading, possible, values_of, written
+from shmtui.layouts.plain_layouts import fits, plain_layouts, plainness
+from shmtui.layouts.role_evidence import Reading, RingValues, values_of
 from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
@@ -63,10 +63,7 @@ class Elimination:
         self._left = [
             layout
             for layout in self._left
-            if possible(layout, values_of(layout, reading), self._takers)
-            and padding_clear(layout, reading.raw)
-            and written(layout, reading)
-            and _change_explained(layout, last, reading)
+            if fits(layout, reading, self._takers) and _change_explained(layout, last, reading)
         ]
 
     def _visited(self, layout: Layout) -> bool:
@@ -81,14 +78,9 @@ class Elimination:
         return len(seen) < layout.slots // 2 or layout.slots - 1 in seen
 
     @property
-    def count(self) -> int:
-        """How many readings it rests on."""
-        return len(self._readings)
-
-    @property
     def settled(self) -> bool:
         """Whether more readings can tell nothing more."""
-        return not self._left or self.result.layout is not None
+        return not self._left or (len(self._readings) > 1 and self.result.layout is not None)
 
     @property
     def result(self) -> Inference:
@@ -105,9 +97,6 @@ def infer(readings: Sequence[Reading], libc: Libc, takers: int) -> Inference:
     for reading in readings[1:]:
         elimination.add(reading)
     return elimination.result
-
-
-# -- contradictions -----------------------------------------------------------------------------
 
 
 def _change_explained(layout: Layout, before: Reading, after: Reading) -> bool:
@@ -131,12 +120,29 @@ def _change_explained(layout: Layout, before: Reading, after: Reading) -> bool:
 
 
 def _telling(layout: Layout, readings: Sequence[Reading]) -> bool:
-    """Whether the readings could have contradicted: initialised, and seen moving or part full."""
+    """Whether the readings could have contradicted: initialised, seen moving or part full, and most
+    of the slots that the indices went by hold something.
+    """
     states = [values_of(layout, reading) for reading in readings]
     if any(sum(state.permits) == 0 for state in states):
         return False
     if not any(mutex.value == 1 or mutex.waiters for s in states if (mutex := s.mutex)):
         return False
-    moved = len({(state.in_, state.out) for state in states}) > 1
-    part_full = any(state.in_ != state.out and state.permits[1] > 0 for state in states)
-    return moved or part_full
+    used = {
+        slot: any(reading.at(layout.data + slot * layout.item.size, layout.item.size))
+        for reading, state in zip(readings, states, strict=True)
+        for slot in _written_slots(layout, state)
+    }
+    return 2 * sum(used.values()) > len(used)
+
+
+def _written_slots(layout: Layout, values: RingValues) -> Iterator[int]:
+    """The slots that a producer has written by what the indices say: the one before ``in``, where
+    anything was put in, and those from ``out`` on.
+    """
+    if values.in_ is None or values.out is None:
+        return
+    full = (values.in_ - values.out) % layout.slots
+    yield from ((values.out + step) % layout.slots for step in range(full))
+    if values.in_ or values.out:
+        yield (values.in_ - 1) % layout.slots

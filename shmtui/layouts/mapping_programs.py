@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.vocabulary import roles_by_name
 from shmtui.procfs.maps import Mapping, mappers, named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
@@ -15,10 +15,6 @@ from shmtui.procfs.process_libc import libc_of
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
-
-_ELF: Final = b"\x7fELF"
-_CLASS_32: Final = 1
-"""The byte behind the magic number of a 32-bit file (elf(5), EI_CLASS)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,12 @@ class Peers:
     @classmethod
     def _of(cls, maps: MappingOf[int, tuple[Mapping, ...]], folder: str) -> "Peers":
         libcs = frozenset(libc for pid in maps if (libc := libc_of(pid)) is not None)
-        return cls(maps, libcs, tuple(pid for pid in sorted(maps) if is_32_bit(pid)), folder)
+        return cls(
+            maps,
+            libcs,
+            tuple(pid for pid in sorted(maps) if word_size(f"/proc/{pid}/exe") == 4),
+            folder,
+        )
 
     @property
     def libc(self) -> Libc:
@@ -92,16 +93,6 @@ class Peers:
                 "elsewhere; the layout shown is that of the 64-bit programs"
             ).format(pid=pid, program=program),
         )
-
-
-def is_32_bit(pid: int) -> bool:
-    """Whether ``pid`` runs a 32-bit program; False where this user may not know."""
-    try:
-        with open(f"/proc/{pid}/exe", "rb", buffering=0) as file:
-            start = file.read(5)
-    except OSError:
-        return False
-    return start[:4] == _ELF and start[4:] == bytes([_CLASS_32])
 
 
 def executable(pid: int) -> str:

@@ -4,7 +4,7 @@ The members' types and usual names propose the roles, or ``--map`` gives them. W
 tell, the struct is refused with the option that settles it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,13 +69,10 @@ def all_members(members: Sequence[Member], prefix: str = "") -> Iterator[tuple[s
         name = prefix + member.name
         yield name, member
         yield from all_members(member.members, name + ".")
-        if member.element is not None and member.element.type_name == "sem_t":
+        if member.element is not None and member.element.system == "sem_t":
             for index in range(min(member.length or 0, _MAX_ELEMENTS)):
-                at = member.offset + index * SEM_SIZE
-                yield (
-                    f"{name}[{index}]",
-                    Member(name, at, member.element.shape, "sem_t", system="sem_t"),
-                )
+                own, at = f"{name}[{index}]", member.offset + index * SEM_SIZE
+                yield own, Member(name, at, member.element.shape, "sem_t", system="sem_t")
 
 
 def _suits(member: Member, role: str) -> bool:
@@ -87,9 +84,21 @@ def _suits(member: Member, role: str) -> bool:
     return member.system == "sem_t" or (role == "mutex" and member.system == "pthread_mutex_t")
 
 
+def _suiting(members: Mapping[str, Member], role: str, used: Collection[str] = ()) -> list[str]:
+    """The members whose type can play the role, but for those that are used."""
+    return [name for name, m in members.items() if name not in used and _suits(m, role)]
+
+
 def title(struct: Struct) -> str:
     """A struct for an error text."""
     return f"{struct.names[-1]} ({struct.place})"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for an error text, cut where they are many."""
+    shown = list(names)
+    more = len(shown) - 12
+    return ", ".join(shown[:12]) + (_(" and {count} more").format(count=more) if more > 0 else "")
 
 
 # -- roles ----------------------------------------------------------------------------------------
@@ -102,36 +111,35 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
     that there are and the ``--map`` that would settle it.
     """
     members = dict(all_members(struct.members))
-    found: dict[str, str | None] = _given_roles(struct, members, given)
-    taken = {name for name in found.values() if name is not None}
-    by_convention = set()
+    found = _given_roles(struct, members, given)
+    taken = set(filter(None, found.values()))
+    levels = {}
     for role in ROLES:
         if role in found:
             continue
-        best, level = _best(members, role, taken)
+        best, levels[role] = _best(members, role, taken)
         if len(best) > 1:
-            raise ShmtuiError(_ambiguous(struct, role, best))
+            options = _(" or ").join(f"--map {role}={name}" for name in best)
+            raise ShmtuiError(
+                _("{struct} has {count} members that may be {role}: say {options}").format(
+                    struct=title(struct), count=len(best), role=role, options=options
+                )
+            )
         found[role] = best[0] if best else None
-        if best and level == CONVENTION:
-            by_convention.add(role)
     _no_member_twice(struct, found)
-    _none_left_out(struct, members, found, given)
+    used = set(filter(None, found.values()))
+    _none_left_out(struct, members, found, given, used)
     chosen = {role: members[name] if name else None for role, name in found.items()}
     data = chosen["data"]
     assert data is not None
     in_, out, mutex, empty, full = (chosen[role] for role in (*_INDICES, *_SEMAPHORES))
-    both_ways = by_convention == set(_INDICES)
-    used = {name for name in found.values() if name}
-    return Roles(data, in_, out, mutex, empty, full, both_ways, _capacities(members, used))
-
-
-def _capacities(members: Mapping[str, Member], used: set[str]) -> tuple[Member, ...]:
+    both_ways = all(levels.get(role) == CONVENTION for role in _INDICES)
     ranked = [
         (-fitness(name.rpartition(".")[2], CAPACITY), name)
-        for name, member in members.items()
-        if name not in used and _suits(member, CAPACITY)
+        for name in _suiting(members, CAPACITY, used)
     ]
-    return tuple(members[name] for fit, name in sorted(ranked) if fit)
+    capacity = tuple(members[name] for fit, name in sorted(ranked) if fit)
+    return Roles(data, in_, out, mutex, empty, full, both_ways, capacity)
 
 
 def index_members(struct: Struct, given: Mapping[str, str]) -> tuple[Member, Member] | None:
@@ -139,7 +147,7 @@ def index_members(struct: Struct, given: Mapping[str, str]) -> tuple[Member, Mem
     members = dict(all_members(struct.members))
     found = []
     for role in _INDICES:
-        names, _level = _best(members, role, set())
+        names, _level = _best(members, role, ())
         name = given.get(role, names[0] if len(names) == 1 else "")
         name = name.removeprefix(f"{struct.names[-1]}.")
         if name not in members or not _suits(members[name], role):
@@ -170,67 +178,53 @@ def _given_roles(
                 )
             )
         if not _suits(members[name], role):
-            fitting = [other for other, member in members.items() if _suits(member, role)]
             raise ShmtuiError(
                 _(
                     "--map {role}={name}: {name} is {type}, and {role} has to be {kind}: {struct} has "
                     "{fitting}"
                 ).format(
-                    role=role,
-                    name=name,
-                    type=members[name].type_name,
-                    kind=_(_KINDS[role]),
-                    struct=title(struct),
-                    fitting=listed(fitting) or _("none"),
+                    role=role, name=name, type=members[name].type_name, kind=_(_KINDS[role]),
+                    struct=title(struct), fitting=listed(_suiting(members, role)) or _("none"),
                 )
-            )
+            )  # fmt: skip
         found[role] = name
     return found
 
 
-def _best(members: Mapping[str, Member], role: str, taken: set[str]) -> tuple[list[str], int]:
+def _best(
+    members: Mapping[str, Member], role: str, taken: Collection[str]
+) -> tuple[list[str], int]:
     """The names that suit the role best, and how surely; those in outer structs go first."""
-    suited = [
-        name for name, member in members.items() if name not in taken and _suits(member, role)
+    suited = _suiting(members, role, taken)
+    ranked = [
+        (fit, -name.count("."), name)
+        for name in suited
+        if not name.endswith("]") and (fit := fitness(name.rpartition(".")[2], role))
     ]
-    ranked = [(fitness(name.rpartition(".")[2], role), -name.count("."), name) for name in suited]
-    ranked = [rank for rank in ranked if rank[0] > 0 and not rank[2].endswith("]")]
     if ranked:
         top = max(rank[:2] for rank in ranked)
         return [name for *rank, name in ranked if tuple(rank) == top], top[0]
-    if role == "data":
-        arrays = [name for name in suited if _could_be_items(members[name])]
-        return (arrays, 0) if len(arrays) == 1 else ([], 0)
-    return [], 0
+    # An array of any name may be the slots where it is the only one: text may not.
+    arrays = [name for name in suited if role == "data" and not _is_text_or_sync(members[name])]
+    return (arrays, 0) if len(arrays) == 1 else ([], 0)
 
 
-def _could_be_items(member: Member) -> bool:
-    """Whether an array of any name may be the slots where it is the only one: text may not."""
-    element = member.element
-    return element is not None and element.type_name not in {"char", "sem_t", "pthread_mutex_t"}
-
-
-def _ambiguous(struct: Struct, role: str, names: Sequence[str]) -> str:
-    options = _(" or ").join(f"--map {role}={name}" for name in names)
-    return _("{struct} has {count} members that may be {role}: say {options}").format(
-        struct=title(struct), count=len(names), role=role, options=options
-    )
+def _is_text_or_sync(array: Member) -> bool:
+    kind = "" if array.element is None else array.element.type_name
+    return kind in {"char", "sem_t", "pthread_mutex_t"}
 
 
 def _no_member_twice(struct: Struct, found: Mapping[str, str | None]) -> None:
-    by_name: dict[str, str] = {}
+    by_name: dict[str | None, str] = {}
     for role, name in found.items():
-        if name is None:
-            continue
-        if name in by_name:
-            other = by_name[name]
+        other = by_name.setdefault(name, role)
+        if name is not None and other != role:
             raise ShmtuiError(
                 _(
                     "{name} of {struct} may be {other} and {role}: say which member is what, as --map "
                     "{other}=…,{role}=…"
                 ).format(name=name, struct=title(struct), other=other, role=role)
             )
-        by_name[name] = role
 
 
 def _none_left_out(
@@ -238,41 +232,39 @@ def _none_left_out(
     members: Mapping[str, Member],
     found: Mapping[str, str | None],
     given: Mapping[str, str],
+    used: Collection[str],
 ) -> None:
     """ShmtuiError: a role is open, and the member that plays it cannot be told."""
-    used = {name for name in found.values() if name is not None}
-    for role in ("data", *(() if _indices_absent(members, found, given) else _INDICES)):
+    needed = ("data",) if _indices_absent(members, found, given, used) else ("data", *_INDICES)
+    for role in needed:
         if found[role] is None:
-            left = [n for n, member in members.items() if n not in used and _suits(member, role)]
-            kind = _(_KINDS[role])
-            what = (
-                _("say --map {role}=… with one of {left}").format(role=role, left=listed(left))
-                if left
-                else _("it needs {kind}").format(kind=kind)
-            )
+            left = _suiting(members, role, used)
+            text = _("say --map {role}=… with one of {left}") if left else _("it needs {kind}")
+            what = text.format(role=role, left=listed(left), kind=_(_KINDS[role]))
             raise ShmtuiError(
                 _("{struct} has no member that is {role} by its name: {what}").format(
                     struct=title(struct), role=role, what=what
                 )
             )
     open_ = [role for role in _SEMAPHORES if found[role] is None and given.get(role) != ABSENT]
-    left = [
-        name
-        for name, member in members.items()
-        if name not in used and any(_suits(member, role) for role in open_)
-    ]
-    if open_ and left:
-        options = ",".join(f"{role}=…" for role in open_)
+    fitting = {name for role in open_ for name in _suiting(members, role, used)}
+    if fitting:
         raise ShmtuiError(
             _(
                 "{struct} has semaphores whose roles are not told by their names: say --map "
                 "{options} with {left}, or {absent} for none"
-            ).format(struct=title(struct), options=options, left=listed(left), absent=ABSENT)
-        )
+            ).format(
+                struct=title(struct), options=",".join(f"{role}=…" for role in open_),
+                left=listed(name for name in members if name in fitting), absent=ABSENT,
+            )
+        )  # fmt: skip
 
 
 def _indices_absent(
-    members: Mapping[str, Member], found: Mapping[str, str | None], given: Mapping[str, str]
+    members: Mapping[str, Member],
+    found: Mapping[str, str | None],
+    given: Mapping[str, str],
+    used: Collection[str],
 ) -> bool:
     """Whether the struct holds no indices: by ``--map in=-,out=-``, or since no integer is left
     and its semaphores make it a buffer all the same.
@@ -281,14 +273,4 @@ def _indices_absent(
         return False
     if all(given.get(role) == ABSENT for role in _INDICES):
         return True
-    used = {name for name in found.values() if name is not None}
-    left = any(_suits(member, "in") for name, member in members.items() if name not in used)
-    return not left and any(found[role] for role in _SEMAPHORES)
-
-
-def listed(names: Sequence[str] | Mapping[str, object]) -> str:
-    """Names for an error text, cut where they are many."""
-    shown = list(names)
-    return ", ".join(shown[:12]) + (
-        _(" and {count} more").format(count=len(shown) - 12) if len(shown) > 12 else ""
-    )
+    return not _suiting(members, "in", used) and any(found[role] for role in _SEMAPHORES)

@@ -56,12 +56,13 @@ def _compiled(peers: Peers, options: LayoutOptions) -> list[TypeSource]:
 
 
 def _structs(path: Path, peers: Peers, options: LayoutOptions) -> "tuple[Struct, ...]":
-    from shmtui.layouts.compiler import read_file  # noqa: PLC0415 - heavy, and rarely needed
+    from shmtui.layouts.compiler import compile_types  # noqa: PLC0415 - heavy, and rarely needed
 
     try:
-        return read_file(path, peers.libc, options.include, options.define, options.compiler)
+        types = compile_types(path, peers.libc, options.include, options.define, options.compiler)
     except ShmtuiError:
         return ()
+    return types.structs
 
 
 def _program(peers: Peers) -> str:

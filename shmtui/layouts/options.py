@@ -74,9 +74,14 @@ class ResolvedLayout:
     @property
     def candidate_options(self) -> tuple[str, ...]:
         """The candidates as options that pick them."""
-        from shmtui.shm.layout_spec import layout_option  # noqa: PLC0415 - rarely needed
+        return tuple(f"--layout {option}" for option in _as_options(self.candidates))
 
-        return tuple(f"--layout {layout_option(layout)}" for layout in self.candidates)
+
+def _as_options(layouts: tuple[Layout, ...]) -> tuple[str, ...]:
+    """The layouts as ``--layout`` writes them."""
+    from shmtui.shm.layout_spec import layout_option  # noqa: PLC0415 - rarely needed
+
+    return tuple(layout_option(layout) for layout in layouts)
 
 
 class AmbiguousLayoutError(ShmtuiError):
@@ -89,6 +94,4 @@ class AmbiguousLayoutError(ShmtuiError):
     @property
     def options(self) -> tuple[str, ...]:
         """The candidates as ``--layout`` writes them."""
-        from shmtui.shm.layout_spec import layout_option  # noqa: PLC0415 - rarely needed
-
-        return tuple(layout_option(layout) for layout in self.candidates)
+        return _as_options(self.candidates)

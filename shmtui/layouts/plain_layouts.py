@@ -54,12 +54,17 @@ def signatures(raw: bytes, libc: Libc) -> tuple[int, ...]:
 def plain_layouts(reading: Reading, libc: Libc, takers: int) -> Iterator[Layout]:
     """The plain layouts that the values of ``reading`` allow."""
     for layout in islice(_all_plain(reading, libc, takers), _MOST_TRIED):
-        if (
-            possible(layout, values_of(layout, reading), takers)
-            and padding_clear(layout, reading.raw)
-            and written(layout, reading)
-        ):
+        if fits(layout, reading, takers):
             yield layout
+
+
+def fits(layout: Layout, reading: Reading, takers: int) -> bool:
+    """Whether the reading can be one of a ring of the layout, whose padding is clear."""
+    return (
+        possible(layout, values_of(layout, reading), takers)
+        and not any(any(reading.raw[a:b]) for a, b in _gaps(len(reading.raw), layout.spans))
+        and written(layout, reading)
+    )
 
 
 def _all_plain(reading: Reading, libc: Libc, takers: int) -> Iterator[Layout]:
@@ -107,22 +112,20 @@ def _with_fields(
     named: dict[str, SemaphoreWords],
 ) -> Iterator[Layout]:
     """Layouts around known semaphores, given as mutex, empty and full, by offset or by name."""
-    spans: list[tuple[int, int]] = []
-    values = []
-    for place in semaphores:
-        if isinstance(place, int):
-            spans.append((place, SEM_SIZE))
-            values.append(decode(raw[place : place + SEM_SIZE], libc).value)
-        else:
-            values.append(named[place].value)
-    mutex, empty, full = values
+    at = [place if isinstance(place, int) else None for place in semaphores]
+    spans = [(place, SEM_SIZE) for place in at if place is not None]
+    mutex, empty, full = (
+        named[place].value
+        if isinstance(place, str)
+        else decode(raw[place : place + SEM_SIZE], libc).value
+        for place in semaphores
+    )
     total = empty + full
     if mutex > 1 or total > len(raw):
         return
     names = tuple(zip(SemaphoreRole, map(str, semaphores), strict=True)) if named else ()
-    at = [None if isinstance(place, str) else place for place in semaphores]
     # Where nobody initialised the semaphores, they say nothing of the number of slots.
-    counts = range(max(total, 1), total + takers + 1) if any(values) else None
+    counts = range(max(total, 1), total + takers + 1) if mutex + total else None
     for data, slots, size, low, code in _fields(list(_gaps(len(raw), spans)), counts):
         width = struct.calcsize("=" + code)
         for in_, out in ((low, low + width), (low + width, low)):
@@ -149,7 +152,7 @@ def _fields(
                 if 0 <= end - (low + 2 * width) < _PADDING:
                     yield start, slots, size, low, code
                 low = aligned(start, width)
-                data = aligned(low + 2 * width, _alignment(size))
+                data = aligned(low + 2 * width, min(size & -size, 8))
                 if 0 <= end - (data + slots * size) < _PADDING:
                     yield data, slots, size, low, code
         elif len(wide) == 2:
@@ -161,20 +164,15 @@ def _fields(
 
 def _arrays(room: int, counts: range | None) -> Iterator[tuple[int, int]]:
     """(slots, item size) of the arrays that fill ``room`` bytes but for padding."""
+
+    def filling(each: int) -> range:
+        """How many of ``each`` bytes fill the room."""
+        return range(max((room - _PADDING) // each + 1, 1), room // each + 1)
+
     if counts is None:
-        for size in (4, 8):
-            for slots in range(max((room - _PADDING) // size + 1, 1), room // size + 1):
-                yield slots, size
-        return
-    for slots in counts:
-        most = room // slots
-        for size in range(max((room - _PADDING) // slots + 1, 1), most + 1):
-            if size == 1 or size % 2 == 0:
-                yield slots, size
-
-
-def _alignment(size: int) -> int:
-    return min(size & -size, 8)
+        return ((slots, size) for size in (4, 8) for slots in filling(size))
+    sizes = ((slots, size) for slots in counts for size in filling(slots))
+    return ((slots, size) for slots, size in sizes if size == 1 or size % 2 == 0)
 
 
 def _gaps(size: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -216,8 +214,3 @@ def plainness(layout: Layout, values: RingValues) -> tuple[int, ...]:
     unexplained = abs(in_hand - waiting) if any(values.permits) else 0
     wide = layout.index_size != 4
     return (disorder + odd_item + wide + unexplained, odd_item, disorder, layout.slots, *order)
-
-
-def padding_clear(layout: Layout, raw: bytes) -> bool:
-    """Whether all bytes of no field are zero."""
-    return not any(any(raw[start:end]) for start, end in _gaps(len(raw), layout.spans))

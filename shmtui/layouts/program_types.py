@@ -98,12 +98,9 @@ def _read(program: ProgramFile, size: int, options: LayoutOptions) -> "tuple[Str
         return ()
     from shmtui.layouts import debug_info  # noqa: PLC0415 - heavy
 
-    path = Path(program.path)
-    if not debug_info.debug_bytes(path):
-        return ()
     try:
         return debug_info.ring_structs(
-            path, size=size, shown=program.shown, progress=options.progress
+            Path(program.path), size=size, shown=program.shown, progress=options.progress
         )
     except ShmtuiError:
         return ()

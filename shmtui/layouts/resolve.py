@@ -11,7 +11,7 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.describe import contradiction_words, inferred_words, layout_words, seed_words
+from shmtui.layouts.describe import layout_words
 from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference
 from shmtui.layouts.mapping_programs import Peers
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
@@ -42,11 +42,16 @@ contradicts it. That is said, with the other layouts that fit.
 def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     """The layout of the segment, by what the user says of it or by what is found.
 
-    AmbiguousLayoutError: several layouts fit. ShmtuiError: what the user says cannot be.
+    With ``options.raw`` none, and the plain layouts that fit as candidates. AmbiguousLayoutError:
+    several layouts fit. ShmtuiError: what the user says cannot be.
     """
-    if options.raw:
-        return ResolvedLayout(None, LayoutSource.RAW)
     peers = Peers.of(reader.identity, reader.folder)
+    if options.raw:
+        try:
+            candidates = _by_inference(reader, LayoutOptions(), peers).candidates
+        except AmbiguousLayoutError as error:
+            candidates = error.candidates
+        return ResolvedLayout(None, LayoutSource.RAW, candidates=candidates)
     found = _resolve(reader, options, peers)
     if options.given and found.layout is not None:
         contradicted = _contradictions(reader, peers, found.layout)
@@ -56,14 +61,14 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
 
 def _resolve(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
     if options.layout is not None:
-        return _from_option(reader, options, peers)
+        return _from_option(reader, options.layout, options, peers)
     disputes = peers.require_one_word_size(reader.name)
     if options.header is not None:
         from shmtui.layouts.struct_sources import by_header  # noqa: PLC0415 - heavy
 
-        found = by_header(reader, options, peers)
+        found = by_header(reader, options.header, options, peers)
     elif options.slots is not None:
-        found = _from_slots(reader, options, peers)
+        found = _from_slots(reader, options.slots, options, peers)
     else:
         typed = _by_types(reader, options, peers)
         found = _by_inference(reader, options, peers) if typed is None else typed
@@ -74,10 +79,12 @@ def _by_types(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Re
     """The layout by the programs' debug information, or by a header beside them; None: neither
     tells one. AmbiguousLayoutError: several structs fit.
     """
+    if not peers.maps:
+        return None
     from shmtui.layouts import nearby_headers, program_types  # noqa: PLC0415 - for these alone
 
     for sources in (program_types.sources, nearby_headers.sources):
-        found = sources(peers, reader.status().size, options) if peers.maps else []
+        found = sources(peers, reader.status().size, options)
         if found:
             from shmtui.layouts.struct_sources import by_sources  # noqa: PLC0415 - heavy
 
@@ -94,7 +101,9 @@ def _contradictions(reader: SegmentReader, peers: Peers, layout: Layout) -> tupl
     types = QuickTypes(reader.folder, COMPARE_SECONDS).layout(reader.name, sorted(peers.maps))
     if types is None or _places(types[0]) == _places(layout):
         return ()
-    return (contradiction_words(types[1], types[0]),)
+    found, program = types
+    text = _("the debug information of {program} says otherwise: {layout}")
+    return (text.format(program=program, layout=layout_words(found)),)
 
 
 def _places(layout: Layout) -> tuple[object, ...]:
@@ -102,9 +111,10 @@ def _places(layout: Layout) -> tuple[object, ...]:
     return (layout.data, indices, layout.mutex, layout.empty, layout.full, layout.lock)
 
 
-def _from_option(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
-    assert options.layout is not None
-    layout = parse_layout_option(options.layout, peers.libc)
+def _from_option(
+    reader: SegmentReader, text: str, options: LayoutOptions, peers: Peers
+) -> ResolvedLayout:
+    layout = parse_layout_option(text, peers.libc)
     if not layout.complete and not layout.names:
         layout = replace(layout, names=options.names or peers.semaphore_roles)
     if options.index_segment and layout.has_indices:
@@ -119,60 +129,49 @@ def _from_option(reader: SegmentReader, options: LayoutOptions, peers: Peers) ->
     return ResolvedLayout(layout, LayoutSource.OPTIONS)
 
 
-def _from_slots(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
-    assert options.slots is not None
+def _from_slots(
+    reader: SegmentReader, slots: int, options: LayoutOptions, peers: Peers
+) -> ResolvedLayout:
     size = reader.status().size
     item = item_from_text(options.item or "int32")
-    layout = seed_layout(options.slots, item, peers.libc, options.names)
+    layout = seed_layout(slots, item, peers.libc, options.names)
     if size < layout.size and not options.names:
         # Semaphores beside the segment, or those of a libc that the mappers do not show.
         found = peers.semaphore_roles
-        others = [seed_layout(options.slots, item, other) for other in Libc]
+        others = [seed_layout(slots, item, other) for other in Libc]
         if len(found) == len(SemaphoreRole):
-            others.append(seed_layout(options.slots, item, peers.libc, found))
+            others.append(seed_layout(slots, item, peers.libc, found))
         layout = next((other for other in others if other.size == size), layout)
-    _require_room(reader, layout)
-    _require_semaphores_there(reader, layout)
-    _require_order(reader, layout, peers)
-    return ResolvedLayout(layout, LayoutSource.OPTIONS)
-
-
-def _require_room(reader: SegmentReader, layout: Layout) -> None:
-    size = reader.status().size
     if size < layout.size:
         raise ShmtuiError(
             _(
                 "{name} is {size} bytes; {slots} slots of {item} with {kind} semaphores need "
                 "{needed}: check --slots and --item"
             ).format(
-                name=reader.name,
-                size=size,
-                slots=layout.slots,
-                item=layout.item.name,
-                kind=layout.kind,
+                name=reader.name, size=size, slots=slots, item=item.name, kind=layout.kind,
                 needed=layout.size,
             )
-        )
+        )  # fmt: skip
+    _require_semaphores_there(reader, layout)
+    _require_order(reader, layout, peers)
+    return ResolvedLayout(layout, LayoutSource.OPTIONS)
 
 
 def _require_semaphores_there(reader: SegmentReader, layout: Layout) -> None:
     """ShmtuiError: shared semaphores lie elsewhere than ``layout`` has them."""
     own = {at for at in (layout.mutex, layout.empty, layout.full) if at is not None}
     there = set(signatures(reader.read(0, MAX_SIZE), layout.libc))
-    if not own or not there - own or there & own == own:
+    if not own or there <= own or own <= there:
         return
     raise ShmtuiError(
         _(
             "{name} has shared semaphores at {there}, and {slots} slots of {item} need them at "
             "{own}: give another --slots or --item, or --header FILE"
         ).format(
-            name=reader.name,
-            there=", ".join(map(str, sorted(there))),
-            slots=layout.slots,
-            item=layout.item.name,
-            own=", ".join(map(str, sorted(own))),
+            name=reader.name, there=", ".join(map(str, sorted(there))), slots=layout.slots,
+            item=layout.item.name, own=", ".join(map(str, sorted(own))),
         )
-    )
+    )  # fmt: skip
 
 
 def _require_order(reader: SegmentReader, layout: Layout, peers: Peers) -> None:
@@ -180,9 +179,10 @@ def _require_order(reader: SegmentReader, layout: Layout, peers: Peers) -> None:
     semaphores.
     """
     readings = []
-    seconds = CHECK_SECONDS if peers.maps else 0.0
     other = None
-    for reading in SegmentReadings.of_layout(reader, layout).until(seconds):
+    for reading in SegmentReadings.of_layout(reader, layout).until(
+        CHECK_SECONDS if peers.maps else 0.0
+    ):
         readings.append(reading)
         other = contradiction(layout, readings, peers.threads)
         if other is None:
@@ -208,41 +208,33 @@ def _by_inference(reader: SegmentReader, options: LayoutOptions, peers: Peers) -
             ).format(name=reader.name)
         )
     result = _watch(reader, options, peers)
-    if result.layout is not None:
-        words = (inferred_words(),)
-        return ResolvedLayout(
-            result.layout, LayoutSource.INFERRED, candidates=result.candidates, assumptions=words
-        )
-    if not result.candidates:
-        return ResolvedLayout(None, LayoutSource.RAW)
+    layout, candidates = result.layout, result.candidates
     exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), peers.libc)
-    if reader.name == SEED_NAME and exercise in result.candidates:
-        others = tuple(layout for layout in result.candidates if layout != exercise)
-        return ResolvedLayout(
-            exercise,
-            LayoutSource.INFERRED,
-            candidates=(exercise, *others),
-            assumptions=(seed_words(),),
+    if layout is not None:
+        words = _(
+            "read from the live bytes: the only plain layout that fits; --header says for sure"
         )
-    raise AmbiguousLayoutError(refusal(reader.name, result.candidates), result.candidates)
-
-
-def refusal(name: str, candidates: tuple[Layout, ...]) -> str:
-    """The one line that refuses a guess and shows how to decide."""
-    shown = [f"--layout {layout_option(layout)}" for layout in candidates]
-    return _(
-        "the layout of {name} is not sure: {count} fit so far; give --header FILE, --slots N, "
-        "or one of {options}, or --raw"
-    ).format(name=name, count=len(candidates), options=" | ".join(shown))
-
-
-def candidates_of(reader: SegmentReader, options: LayoutOptions) -> tuple[Layout, ...]:
-    """The plain layouts that fit a segment shown raw."""
-    try:
-        found = _by_inference(reader, options, Peers.of(reader.identity, reader.folder))
-    except AmbiguousLayoutError as error:
-        return error.candidates
-    return found.candidates
+    elif not candidates:
+        return ResolvedLayout(None, LayoutSource.RAW)
+    elif reader.name == SEED_NAME and exercise in candidates:
+        layout = exercise
+        candidates = (exercise, *(other for other in candidates if other != exercise))
+        words = _(
+            "taken for the exercise's 5 × int32 by its name and size; others fit too: "
+            "--slots or --header says for sure"
+        )
+    else:
+        shown = " | ".join(f"--layout {layout_option(layout)}" for layout in candidates)
+        raise AmbiguousLayoutError(
+            _(
+                "the layout of {name} is not sure: {count} fit so far; give --header FILE, --slots N, "
+                "or one of {options}, or --raw"
+            ).format(name=reader.name, count=len(candidates), options=shown),
+            candidates,
+        )
+    return ResolvedLayout(
+        layout, LayoutSource.INFERRED, candidates=candidates, assumptions=(words,)
+    )
 
 
 def _watch(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Inference:
@@ -256,13 +248,10 @@ def _watch(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Infer
     found = peers.semaphores
     names = tuple(name for _role, name in options.names) or (found if len(found) == 3 else ())
     known = options.names if len(options.names) == len(SemaphoreRole) else ()
-    elimination: Elimination | None = None
-    seconds = WATCH_SECONDS if peers.maps else 0.0
-    for reading in SegmentReadings(reader, peers.libc, [(0, size)], names).until(seconds):
-        if elimination is None:
-            elimination = Elimination(reading, peers.libc, peers.threads, known)
-        else:
-            elimination.add(reading)
-        if elimination.settled and (elimination.count > 1 or not elimination.result.candidates):
-            break
-    return Inference(()) if elimination is None else elimination.result
+    readings = SegmentReadings(reader, peers.libc, [(0, size)], names).until(
+        WATCH_SECONDS if peers.maps else 0.0
+    )
+    elimination = Elimination(next(readings), peers.libc, peers.threads, known)
+    while not elimination.settled and (reading := next(readings, None)) is not None:
+        elimination.add(reading)
+    return elimination.result

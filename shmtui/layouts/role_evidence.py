@@ -20,8 +20,10 @@ from shmtui.shm.semaphore import SemaphoreWords, decode
 MAX_WAITERS: Final = 4096
 """More threads than this wait for no semaphore: the word is something else."""
 _LAST: Final = (("in",), ("out",), ("in", "out"))
-_STATES: Final = 3
-"""So many different states have to fit a reading by last slots before it is taken."""
+STATES: Final = 3
+"""So many different states have to fit another reading before a name is doubted for it."""
+_ORDERS: Final = ((2, 1, 0), (1, 0, 2), (0, 2, 1), (1, 2, 0), (2, 0, 1))
+"""The other orders of mutex, empty and full, those that exchange two of them first."""
 _NO_PERMITS: Final = SemaphoreWords(0, 0, shared=True)
 
 
@@ -206,8 +208,6 @@ class Verdict:
     """The reading to show."""
     others: tuple[Layout, ...] = ()
     """Further readings that no value contradicts: nothing may be built on any of them."""
-    kept: bool = True
-    """Whether the standard protocol holds in every reading of the values."""
 
 
 def judge_direction(layout: Layout, readings: Sequence[Reading]) -> Verdict:
@@ -226,9 +226,14 @@ def judge_direction(layout: Layout, readings: Sequence[Reading]) -> Verdict:
     # none that a ring can have.
     absurd = [max(row, default=0) > layout.slots for row in missed]
     if any(absurd) and not all(absurd):
-        return Verdict(ways[absurd.index(False)], kept=False)
+        return Verdict(ways[absurd.index(False)])
     order = sorted(range(2), key=lambda way: sum(missed[way]))
-    return Verdict(ways[order[0]], (ways[order[1]],), kept=False)
+    return Verdict(ways[order[0]], (ways[order[1]],))
+
+
+def states(layout: Layout, readings: Iterable[Reading]) -> set[tuple[int | None, int | None]]:
+    """The different values of both indices."""
+    return {(v.in_, v.out) for v in (values_of(layout, reading) for reading in readings)}
 
 
 def judge_last(layout: Layout, readings: Sequence[Reading]) -> Layout | None:
@@ -237,9 +242,8 @@ def judge_last(layout: Layout, readings: Sequence[Reading]) -> Layout | None:
     """
     if all(excess(layout, values_of(layout, reading)) == 0 for reading in readings):
         return None
-    states = {(v.in_, v.out) for v in (values_of(layout, reading) for reading in readings)}
-    unused = any(-1 in state for state in states)
-    if not unused and len(states) < _STATES:
+    seen = states(layout, readings)
+    if len(seen) < STATES and not any(-1 in state for state in seen):
         return None
     ways = (replace(layout, last=last) for last in _LAST)
     fitting = [way for way in ways if all(excess(way, values_of(way, r)) == 0 for r in readings)]
@@ -275,25 +279,11 @@ def contradiction(layout: Layout, readings: Sequence[Reading], takers: int) -> L
     if None in offsets or layout.lock is not None:
         return None
     fits = [possible(layout, values_of(layout, reading), takers) for reading in readings]
-    if all(fits) or (any(fits) and len(readings) < _STATES):
+    if all(fits) or (any(fits) and len(readings) < STATES):
         return None
-    for mutex, empty, full in _orders(*offsets):
-        other = replace(layout, mutex=mutex, empty=empty, full=full)
-        if all(_initialised(other, reading, takers) for reading in readings):
+    for mutex, empty, full in _ORDERS:
+        other = replace(layout, mutex=offsets[mutex], empty=offsets[empty], full=offsets[full])
+        values = [values_of(other, reading) for reading in readings]
+        if all(sum(v.permits) > 0 and possible(other, v, takers) for v in values):
             return other
     return None
-
-
-def _initialised(layout: Layout, reading: Reading, takers: int) -> bool:
-    values = values_of(layout, reading)
-    empty, full = values.permits
-    return empty + full > 0 and possible(layout, values, takers)
-
-
-def _orders(*offsets: int | None) -> Iterable[tuple[int | None, int | None, int | None]]:
-    mutex, empty, full = offsets
-    yield full, empty, mutex
-    yield empty, mutex, full
-    yield mutex, full, empty
-    yield empty, full, mutex
-    yield full, mutex, empty

@@ -7,31 +7,29 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.describe import direction_words, last_words
 from shmtui.layouts.inference import MAX_SIZE
 from shmtui.layouts.member_roles import all_members, listed
 from shmtui.layouts.options import LayoutOptions, ResolvedLayout
 from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.role_evidence import (
+    STATES,
     Reading,
     excess,
     judge_capacity,
     judge_direction,
     judge_last,
+    states,
     swapped,
     values_of,
 )
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.struct_layout import StructLayout
-from shmtui.layouts.struct_members import Member
 from shmtui.shm.item_shape import Scalar
 from shmtui.shm.layout import Layout
 from shmtui.shm.segment_reader import SegmentReader
 
 EVIDENCE_SECONDS: Final = 0.3
 """How long the values are watched for what tells ``head`` from ``tail``."""
-STATES: Final = 3
-"""So many different states contradict a name before it is doubted."""
 
 
 def zeros_behind(reader: SegmentReader, end: int) -> bool:
@@ -70,34 +68,17 @@ def require_semaphores(reader: SegmentReader, file: str, found: StructLayout) ->
                 "{struct} in {file} has semaphores at {own}, and {name} has them at {there}: it was "
                 "built with another header"
             ).format(
-                struct=found.struct.names[-1], file=file, own=listed(list(map(str, own))),
-                name=reader.name, there=listed(list(map(str, there))),
+                struct=found.struct.names[-1], file=file, own=listed(map(str, own)),
+                name=reader.name, there=listed(map(str, there)),
             )
         )  # fmt: skip
 
 
-# -- slots --------------------------------------------------------------------------------------
-
-
-def said_capacity(reader: SegmentReader, found: StructLayout) -> int | None:
-    """The number of slots by a member that says it, for an array without a length."""
-    for slots in _capacities(reader, found):
-        if 1 <= slots <= found.layout.slots:
-            return slots
-    return None
-
-
-def _capacities(reader: SegmentReader, found: StructLayout) -> list[int]:
+def said_capacities(reader: SegmentReader, found: StructLayout) -> list[int]:
     """The values of the members that may say how many slots are used, the likeliest first."""
-    values = [_integer(reader, member) for member in found.roles.capacity]
-    return [value for value in values if value is not None]
-
-
-def _integer(reader: SegmentReader, member: Member) -> int | None:
-    if not isinstance(member.shape, Scalar):
-        return None
-    raw = reader.read(member.offset, member.shape.size)
-    return int(unpack("=" + member.shape.code, raw)[0]) if len(raw) == member.shape.size else None
+    shapes = [(m.offset, m.shape) for m in found.roles.capacity if isinstance(m.shape, Scalar)]
+    read = [(shape.code, reader.read(at, shape.size), shape.size) for at, shape in shapes]
+    return [int(unpack("=" + code, raw)[0]) for code, raw, size in read if len(raw) == size]
 
 
 # -- indices ------------------------------------------------------------------------------------
@@ -120,39 +101,37 @@ def judge(
     watch = mapped and found.roles.by_convention
     readings = _readings(reader, layout, EVIDENCE_SECONDS if watch else 0.0)
     if options.slots is None:
-        for slots in _capacities(reader, found):
+        for slots in said_capacities(reader, found):
             layout = judge_capacity(layout, slots, readings)
     resolved = replace(resolved, layout=layout)
     last = None if found.roles.by_convention else judge_last(layout, readings)
-    if last is not None:
-        words = (*resolved.assumptions, last_words(last.last))
-        return replace(resolved, layout=last, assumptions=words)
-    return _with_direction(found, layout, readings, resolved)
+    if last is None:
+        return _with_direction(found, layout, readings, resolved)
+    words = _("by its values, {index} holds the slot that was used last, not the next one").format(
+        index=_(" and ").join(last.last)
+    )
+    return replace(resolved, layout=last, assumptions=(*resolved.assumptions, words))
 
 
 def _with_direction(
     found: StructLayout, layout: Layout, readings: Sequence[Reading], resolved: ResolvedLayout
 ) -> ResolvedLayout:
     """The direction that the values allow; both where they allow both."""
-    by_name, other_way = found.roles.directions
+    shown, other = found.roles.directions
     verdict = judge_direction(layout, readings)
     if found.roles.by_convention:
-        if not verdict.others:
-            return replace(resolved, layout=verdict.layout)
-        shown = by_name if verdict.layout == layout else other_way
         resolved = replace(resolved, layout=verdict.layout)
-    elif verdict.layout == layout or _states(layout, readings) < STATES:
+        if not verdict.others:
+            return resolved
+        if verdict.layout != layout:
+            shown, other = other, shown
+    elif verdict.layout == layout or len(states(layout, readings)) < STATES:
         return resolved
-    else:
-        # The names say it plainly, and the values fit the other way: neither is believed.
-        shown = by_name
-    words = direction_words(shown, other_way if shown == by_name else by_name)
+    # Where the names say it plainly, and the values fit the other way, neither is believed.
+    words = _("shown with {shown}; {other} fits the values, too: say which with --map").format(
+        shown=",".join(shown), other=",".join(other)
+    )
     return replace(resolved, by_convention=shown, disputes=(words,))
-
-
-def _states(layout: Layout, readings: Sequence[Reading]) -> int:
-    values = [values_of(layout, reading) for reading in readings]
-    return len({(value.in_, value.out) for value in values})
 
 
 def _readings(reader: SegmentReader, layout: Layout, seconds: float) -> list[Reading]:

@@ -119,10 +119,8 @@ def _holds(outer: Struct, inner: Struct) -> bool:
 
 def _names(structs: Sequence[Struct]) -> str:
     return listed(
-        [
-            _("{name} ({size} bytes)").format(name=struct.names[-1], size=struct.size)
-            for struct in structs
-        ]
+        _("{name} ({size} bytes)").format(name=struct.names[-1], size=struct.size)
+        for struct in structs
     )
 
 

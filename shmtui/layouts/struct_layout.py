@@ -10,7 +10,7 @@ from shmtui.layouts.member_paths import open_array, room_for, with_length
 from shmtui.layouts.member_roles import ABSENT, Roles, assign_roles, index_members, title
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.struct_choice import choose_struct
-from shmtui.layouts.struct_members import Element, Member, Struct
+from shmtui.layouts.struct_members import Element, Member, Struct, sync_members
 from shmtui.shm.item_shape import Array, Part, Record, Scalar
 from shmtui.shm.layout import ITEM_TYPES, ItemType, Layout
 from shmtui.shm.layout_spec import check, item_from_text, layout_text, parse_layout
@@ -232,6 +232,7 @@ def buffer_layout(
         index_code=code,
         names=names,
         lock=roles.mutex.offset if roles.mutex is not None and roles.pthread_mutex else None,
+        sync=tuple(sync_members(struct.members)),
     )
     _require_sound(struct, layout)
     return layout

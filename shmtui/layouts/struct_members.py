@@ -4,23 +4,18 @@ They come from debug information (:mod:`shmtui.layouts.debug_info`), be it a pro
 that of a header which :mod:`shmtui.layouts.compiler` compiled.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from shmtui.shm.item_shape import Shape
+from shmtui.shm.sync_object import SYNC_SIZES, SyncKind, SyncMember
 
-SYNC_TYPES: Final = frozenset(
-    {
-        "sem_t",
-        "pthread_mutex_t",
-        "pthread_cond_t",
-        "pthread_rwlock_t",
-        "pthread_barrier_t",
-        "pthread_spinlock_t",
-    }
-)
+SYNC_TYPES: Final = frozenset(kind.value for kind in SyncKind)
 """POSIX types that processes wait on. A C++ or Rust wrapper of one counts as the one it wraps."""
+
+ELEMENTS: Final = 64
+"""Sync objects of an array that are listed; a lock for each slot of a long ring would be too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +65,18 @@ class Struct:
     """``file:line`` of its declaration."""
     c_name: str = ""
     """What a program calls it: ``struct buffer``, or ``Buffer`` where it has no tag."""
-    source: str = ""
-    """The ELF file whose debug information tells it; empty where a header was compiled."""
     word_size: int = 8
     """Bytes of a pointer: 4 in a 32-bit program."""
 
 
-def holds_sync(members: Iterable[Member]) -> bool:
-    """Whether a member, at any depth, is a sync object or an array of them."""
-    return any(
-        member.system
-        or (member.element is not None and member.element.system)
-        or holds_sync(member.members)
-        for member in members
-    )
+def sync_members(members: Iterable[Member], prefix: str = "") -> Iterator[SyncMember]:
+    """The sync objects among the members, at any depth, by their paths in the struct."""
+    for member in members:
+        path = prefix + member.name
+        if member.system:
+            yield SyncMember(path, SyncKind(member.system), member.offset)
+        elif member.element is not None and member.element.system:
+            kind = SyncKind(member.element.system)
+            for index in range(min(member.length or 0, ELEMENTS)):
+                yield SyncMember(f"{path}[{index}]", kind, member.offset + index * SYNC_SIZES[kind])
+        yield from sync_members(member.members, path + ".")

@@ -2,12 +2,14 @@
 of the programs that map the segment, or of the headers beside them.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.describe import nearby_words
+from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.mapping_programs import Peers
 from shmtui.layouts.member_paths import paths_to
 from shmtui.layouts.member_roles import listed
@@ -18,7 +20,7 @@ from shmtui.layouts.struct_checks import (
     judge,
     require_covered,
     require_semaphores,
-    said_capacity,
+    said_capacities,
     zeros_behind,
 )
 from shmtui.layouts.struct_choice import assignable, struct_name
@@ -29,13 +31,15 @@ from shmtui.shm.segment_reader import SegmentReader
 from shmtui.snapshot import LayoutSource
 
 
-def by_header(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
+def by_header(
+    reader: SegmentReader, file: Path, options: LayoutOptions, peers: Peers
+) -> ResolvedLayout:
     """The layout by the file that the user names.
 
     ShmtuiError: it cannot be read, tells no buffer, or is not this segment's.
     """
-    structs, libc = _types_of_header(options, peers)
-    source = TypeSource(structs, LayoutSource.HEADER, "", str(options.header))
+    structs, libc = _types_of_header(file, options, peers)
+    source = TypeSource(structs, LayoutSource.HEADER, "", str(file))
     found = _layout_from(reader, options, peers, source)
     require_covered(reader, options, found)
     require_semaphores(reader, source.path, found)
@@ -49,18 +53,17 @@ def by_header(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Re
     return resolved
 
 
-def _types_of_header(options: LayoutOptions, peers: Peers) -> tuple[tuple[Struct, ...], Libc]:
+def _types_of_header(
+    file: Path, options: LayoutOptions, peers: Peers
+) -> tuple[tuple[Struct, ...], Libc]:
     """The structs of the user's file, and the C library whose layout theirs is."""
     from shmtui.layouts.compiler import compile_types  # noqa: PLC0415 - only for headers
-    from shmtui.layouts.debug_info import is_elf, read_structs  # noqa: PLC0415 - only for headers
+    from shmtui.layouts.debug_info import read_structs  # noqa: PLC0415 - only for headers
 
-    file = options.header
-    assert file is not None
     wanted = (struct_name(options.struct),) if options.struct else ()
-    if is_elf(file):
+    if word_size(file) is not None:
         structs = read_structs(file, progress=options.progress)
-        known = {name for struct in structs for name in struct.names}
-        if wanted and wanted[0] not in known:
+        if not all(any(name in struct.names for struct in structs) for name in wanted):
             structs += read_structs(file, names=wanted, progress=options.progress)
         return structs, peers.libc
     with said_when_slow(options.progress, _("compiling {file} …").format(file=file)):
@@ -88,7 +91,8 @@ def _layout_from(
     try:
         found = layout_of_structs(source.structs, options, peers.libc, size)
     except OpenArrayError as error:
-        slots = said_capacity(reader, error.found)
+        room = range(1, error.found.layout.slots + 1)
+        slots = next((n for n in said_capacities(reader, error.found) if n in room), None)
         if slots is None:
             raise
         found = layout_of_structs(source.structs, options, peers.libc, size, slots)
@@ -98,13 +102,10 @@ def _layout_from(
                 "{name} is {size} bytes; {struct} in {header} needs {needed}: is this the header it "
                 "was built with?"
             ).format(
-                name=reader.name,
-                size=size,
-                struct=found.struct.names[-1],
-                header=source.path,
+                name=reader.name, size=size, struct=found.struct.names[-1], header=source.path,
                 needed=found.layout.size,
             )
-        )
+        )  # fmt: skip
     if not found.layout.complete and not found.layout.names and peers.semaphore_roles:
         named = replace(options, names=peers.semaphore_roles)
         found = layout_of_structs(source.structs, named, peers.libc, size, found.layout.slots)
@@ -133,8 +134,10 @@ def _judged(
     found: StructLayout,
 ) -> ResolvedLayout:
     """The layout as the values leave it, with its source."""
-    nearby = source.source is LayoutSource.NEARBY
-    assumptions = (nearby_words(source.origin),) if nearby else ()
+    assumptions: tuple[str, ...] = ()
+    if source.source is LayoutSource.NEARBY:
+        text = _("{file} lies beside the program, which is assumed to be built from it")
+        assumptions = (text.format(file=source.origin),)
     resolved = ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
     return judge(reader, options, found, resolved, mapped=bool(peers.maps))
 
@@ -145,22 +148,20 @@ def agreed(
     """The layout that the sources agree on, with the first one that tells it."""
     fitting = [each for source in sources for each in _fitting(reader, options, peers, source)]
     size = reader.status().size
-    exact = [each for each in fitting if each[1].struct.size == size]
-    fitting = exact or fitting
+    fitting = [each for each in fitting if each[1].struct.size == size] or fitting
     if not fitting:
         _require_one_ring(reader, options, sources)
         return None
-    source, found = fitting[0]
-    others = [each for each in fitting if each[1].layout != found.layout]
+    first = fitting[0]
+    others = [each for each in fitting if each[1].layout != first[1].layout]
     if others:
-        several = [fitting[0], *others]
-        texts = [f"--header {s.path}:{f.struct.names[-1]}" for s, f in several]
+        texts = [f"--header {s.path}:{f.struct.names[-1]}" for s, f in (first, *others)]
         raise AmbiguousLayoutError(
             _("several structs fit {name}: say which, as {options}").format(
-                name=reader.name, options=listed(list(dict.fromkeys(texts)))
+                name=reader.name, options=listed(dict.fromkeys(texts))
             )
         )
-    return source, found
+    return first
 
 
 def _require_one_ring(
@@ -176,23 +177,18 @@ def _require_one_ring(
             raise AmbiguousLayoutError(
                 _("{name} holds several rings: say which, as {options}").format(
                     name=reader.name,
-                    options=listed([f"--header {source.path}:{path}" for path in paths]),
+                    options=listed(f"--header {source.path}:{path}" for path in paths),
                 )
             )
 
 
 def _fitting(
     reader: SegmentReader, options: LayoutOptions, peers: Peers, source: TypeSource
-) -> list[tuple[TypeSource, StructLayout]]:
+) -> Iterator[tuple[TypeSource, StructLayout]]:
     """The structs of one source that can be the whole segment, each with its layout."""
-    found = []
     for struct in source.structs:
-        alone = replace(source, structs=(struct,))
-        try:
-            layout = _layout_from(reader, options, peers, alone)
-            require_semaphores(reader, alone.path, layout)
-        except ShmtuiError:
-            continue
-        if zeros_behind(reader, layout.struct.size):
-            found.append((source, layout))
-    return found
+        with contextlib.suppress(ShmtuiError):
+            layout = _layout_from(reader, options, peers, replace(source, structs=(struct,)))
+            require_semaphores(reader, source.path, layout)
+            if zeros_behind(reader, layout.struct.size):
+                yield source, layout

@@ -74,13 +74,9 @@ class OpenSegment:
                 assumptions = assumed if header.flags & Flags.ASSUMED else ()
                 return ResolvedLayout(header.layout, LayoutSource.CONTROL, assumptions=assumptions)
             self.control.reject(_("the segment is shorter than the layout in it"))
-        from shmtui.layouts.resolve import candidates_of, resolve  # noqa: PLC0415 - heavy
+        from shmtui.layouts.resolve import resolve  # noqa: PLC0415 - heavy
 
-        resolved = resolve(self.reader, options)
-        if options.raw:
-            candidates = candidates_of(self.reader, LayoutOptions())
-            return ResolvedLayout(None, LayoutSource.RAW, candidates=candidates)
-        return resolved
+        return resolve(self.reader, options)
 
     @property
     def layout(self) -> Layout | None:

@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from shmtui.i18n import _
 from shmtui.procfs.file_users import FileUse
 from shmtui.shm import pthread_mutex
 from shmtui.shm.control_format import RecordState
@@ -88,6 +89,17 @@ def semaphore_at(layout: Layout | None, offset: int) -> SemaphoreRole | None:
     if layout.lock is not None and pthread_mutex.contains(layout.lock, offset):
         return SemaphoreRole.MUTEX
     return None
+
+
+def sync_name(layout: Layout | None, offset: int) -> tuple[str, int | None]:
+    """The sync object that a futex word belongs to, by the program's name. Where the layout has
+    none: its byte, as text and as a number.
+    """
+    members = () if layout is None else layout.sync
+    for member in members:
+        if member.contains(offset):
+            return member.name, None
+    return _("byte {offset}").format(offset=offset), offset
 
 
 def short_command(text: str) -> str:

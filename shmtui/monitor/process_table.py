@@ -13,6 +13,7 @@ from shmtui.monitor.process_states import (
     foreign_state,
     named_files,
     semaphore_at,
+    sync_name,
     takes_part,
     worker_state,
 )
@@ -25,6 +26,7 @@ from shmtui.procfs.file_users import FileUse, FileUsers
 from shmtui.procfs.futex import (
     FutexWait,
     gives_system_calls,
+    named_semaphore_waits,
     sleeps_on_futex,
     system_calls,
     waits_in,
@@ -97,6 +99,11 @@ class ProcessTable:
         return _("what PID {pid} waits on is hidden: run shmtui as {user} or as root").format(
             pid=pid, user=user or _("its user")
         )
+
+    @property
+    def mappers(self) -> frozenset[int]:
+        """PIDs of those that map the segment, workers among them."""
+        return frozenset(self._tracked)
 
     @property
     def foreign(self) -> int:
@@ -280,7 +287,7 @@ class ProcessTable:
             return None
         use = self._use(pid)
         access, besides = access_of(use), besides_of(use)
-        waits, asleep = self._waits(pid, use)
+        waits, others, asleep = self._waits(pid, use)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
         tracked.blocked_since_ns = (tracked.blocked_since_ns or now_ns) if blocked else 0
@@ -303,6 +310,8 @@ class ProcessTable:
             blocked_for=(now_ns - tracked.blocked_since_ns) / 1e9 if blocked else None,
             waits=tuple(role for role, _wait in waits),
             timed_waits=tuple(role for role, wait in waits if wait.timed),
+            sleeps_on=tuple(name for name, _unexplained in others),
+            unexplained_words=tuple(at for _name, at in others if at is not None),
             wakeable=None if not waits else not any(wait.private for _role, wait in waits),
             libc=tracked.libc,
             cpu=tracked.cpu,
@@ -321,21 +330,30 @@ class ProcessTable:
     def _use(self, pid: int) -> FileUse:
         return self._users.uses.get(pid, _NO_USE)
 
-    def _waits(self, pid: int, use: FileUse) -> tuple[list[tuple[SemaphoreRole, FutexWait]], bool]:
-        """The waits of its threads on the semaphores; and whether it sleeps on some futex where
-        its waits are hidden, or no layout says which words are semaphores, or the words are those
-        of a copy of its own.
+    def _waits(
+        self, pid: int, use: FileUse
+    ) -> tuple[list[tuple[SemaphoreRole, FutexWait]], tuple[tuple[str, int | None], ...], bool]:
+        """The waits of its threads on the semaphores; what else they sleep on, each with its byte
+        where no layout explains it; and whether it sleeps on a futex without a role, on one
+        of a copy of its own, or on some futex where its waits are hidden.
         """
         calls = system_calls(pid)
         if calls is None:
             self._waits_hidden.append(pid)
-            return [], bool(sleeps_on_futex(pid))
+            return [], (), bool(sleeps_on_futex(pid))
         waits = waits_in(calls, use.maps)
         found = [(r, w) for w in waits if (r := semaphore_at(self._layout, w.offset)) is not None]
         for role, identity in self._named.items():
             found += [(role, w) for w in waits_in(calls, use.semaphores.get(identity, ()))]
-        asleep = waits_on_own_copy(calls, use.maps) or (self._layout is None and bool(waits))
-        return found, asleep
+        others = tuple(
+            sync_name(self._layout, wait.offset)
+            for wait in waits
+            if semaphore_at(self._layout, wait.offset) is None
+        )
+        if not found and not others:
+            names = named_semaphore_waits(pid, calls, self._folder)
+            others = tuple((name, None) for name in names)
+        return found, others, bool(others) or waits_on_own_copy(calls, use.maps)
 
 
 def _worker_rate(record: WorkerRecord, window: RateWindow, now_ns: int) -> float | None:

@@ -9,11 +9,13 @@ not go round the ring meanwhile. Three things show that they did not, or how oft
 * the slots that changed: a full turn writes every slot, so a turn is excluded by slots of
   different values that ``in`` did not pass and that did not change (*index*).
 
-Otherwise the movement seen is a lower bound. What was consumed follows from what was produced
+Otherwise the movement seen is a lower bound. So is a rate whose time is not known well enough; within
+a tenth it is an estimate. What was consumed follows from what was produced
 and the change in occupancy.
 """
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +26,9 @@ from shmtui.shm.layout import ItemType
 from shmtui.snapshot import Method, Throughput
 
 PRECISION: Final = 0.01
-"""Largest relative error of a plain number; a rate that is less sure is shown as a bound."""
+"""Largest relative error of a plain number."""
+ROUGH: Final = 0.1
+"""Largest relative error of an estimate; a rate that is less sure is shown as a bound."""
 WINDOW_NS: Final = 12_000_000_000
 LONG_WINDOW_NS: Final = 2 * WINDOW_NS
 """For a flow so slow that one sample more or less is a large part of the shorter window."""
@@ -32,6 +36,12 @@ STILL_NS: Final = 18_000_000_000
 """After this long without an item the rate is zero; the slowest worker takes 10 s for one."""
 DIFFERENT: Final = 3
 """How many slots of different values must be unchanged to exclude a full turn."""
+MANY: Final = 20
+"""Samples with short steps alone, after which hidden full turns are taken to be excluded: of a
+fast flow the steps are of any length.
+"""
+SHORT: Final = 4
+"""A short step is at most one part in so many of the ring."""
 _MIN_WINDOW_NS: Final = 900_000_000
 """One or two items within less time than this give no rate, not even a lower bound."""
 
@@ -42,7 +52,9 @@ class _Point:
     produced: int
     consumed: int | None
     proven: Method
-    """SEQUENCE or INDEX where the step to this point is proven, else LOWER_BOUND."""
+    """SEQUENCE or INDEX where the step to this point is proven; ESTIMATE where it is short, and
+    nothing speaks for a full turn or against it; else LOWER_BOUND.
+    """
 
 
 class ThroughputEstimator:
@@ -78,10 +90,10 @@ class ThroughputEstimator:
     def throughput(self) -> Throughput:
         """Both rates over the last seconds, by the weakest method that a step of them is known by."""
         rates = self._over(WINDOW_NS)
-        if rates.method is not Method.LOWER_BOUND:
+        if rates.method not in {Method.LOWER_BOUND, Method.ESTIMATE}:
             return rates
         longer = self._over(LONG_WINDOW_NS)
-        return rates if longer.method is Method.LOWER_BOUND else longer
+        return rates if longer.method in {Method.LOWER_BOUND, Method.ESTIMATE} else longer
 
     def _over(self, window_ns: int) -> Throughput:
         points = [p for p in self._points if self._points[-1].at_ns - p.at_ns <= window_ns]
@@ -94,20 +106,25 @@ class ThroughputEstimator:
             method = _weakest([p.proven for p in points[1:]])
         produced = _estimate([(p.at_ns, p.produced) for p in points])
         consumed = _estimate([(p.at_ns, p.consumed or 0) for p in points])
-        if method is Method.LOWER_BOUND or not (produced.sure and consumed.sure):
+        error = max(produced.error, consumed.error)
+        if method is Method.LOWER_BOUND or error > ROUGH:
             return Throughput(produced.least, consumed.least, Method.LOWER_BOUND)
-        return Throughput(produced.value, consumed.value, method)
+        if method is Method.ESTIMATE and len(points) < MANY:
+            return Throughput(produced.least, consumed.least, Method.LOWER_BOUND)
+        known = method if error <= PRECISION else Method.ESTIMATE
+        return Throughput(produced.value, consumed.value, known)
 
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
     value: float
     least: float
-    sure: bool
+    error: float
+    """Relative; infinite where the value says nothing."""
 
 
 def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
-    """Items per second from (time, count) points, and whether it is within PRECISION.
+    """Items per second from (time, count) points, and how far off it may be.
 
     The window runs from one change of the count to another, so each end is off by the time
     between two samples at most.
@@ -120,17 +137,17 @@ def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
             gaps.append(after[0] - before[0])
     whole = points[-1][0] - points[0][0]
     if len(changes) == 1:
-        return _Estimate(0.0, 0.0, sure=whole >= STILL_NS)
+        return _Estimate(0.0, 0.0, 0.0 if whole >= STILL_NS else math.inf)
     steps = changes[1:]
     # A steady flow of which n items fell into a window may be as slow as n - 1 in it.
     least = max(points[-1][1] - points[0][1] - 1, 0) / (whole / 1e9)
     if len(steps) == 1:
-        return _Estimate(least, min(least, 0.0 if whole == 0 else least), sure=False)
+        return _Estimate(least, min(least, 0.0 if whole == 0 else least), math.inf)
     elapsed = steps[-1][0] - steps[0][0]
     items = steps[-1][1] - steps[0][1]
     if items <= 0:
         # What was consumed follows from the occupancy, which one sample may have read wrong.
-        return _Estimate(least, least, sure=False)
+        return _Estimate(least, least, math.inf)
     each = max((b[1] - a[1] for a, b in itertools.pairwise(steps)), default=1)
     value = items / (elapsed / 1e9)
     # Many items a sample: the ends are off by an item. Few: by the time of a sample.
@@ -138,13 +155,11 @@ def _estimate(points: Sequence[tuple[int, int]]) -> _Estimate:
     tail = points[-1][0] - steps[-1][0]
     usual = elapsed / max(len(steps) - 1, 1)
     overdue = tail > 2 * usual + max(gaps[1:])
-    return _Estimate(
-        value, least, sure=error <= PRECISION and not overdue and elapsed >= _MIN_WINDOW_NS
-    )
+    return _Estimate(value, least, math.inf if overdue or elapsed < _MIN_WINDOW_NS else error)
 
 
 def _weakest(methods: Sequence[Method]) -> Method:
-    for method in (Method.LOWER_BOUND, Method.INDEX):
+    for method in (Method.LOWER_BOUND, Method.ESTIMATE, Method.INDEX):
         if method in methods:
             return method
     return Method.SEQUENCE
@@ -183,7 +198,7 @@ def moved(old: RingSample, new: RingSample, slots: int, item: ItemType) -> tuple
     # the same values again, by chance.
     if kept >= DIFFERENT and len(values) >= DIFFERENT:
         return step, Method.INDEX
-    return step, Method.LOWER_BOUND
+    return step, Method.ESTIMATE if step * SHORT <= slots else Method.LOWER_BOUND
 
 
 def consecutive(newest: tuple[int, ...] | None) -> bool:

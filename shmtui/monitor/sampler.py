@@ -18,6 +18,7 @@ from shmtui.monitor.snapshot_parts import (
     ring_occupancy,
     segment_info,
 )
+from shmtui.monitor.sync_objects import sync_objects
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.procfs.identity import alive
 from shmtui.procfs.namespaces import require_proc
@@ -219,6 +220,7 @@ class Sampler:
                 role: SemaphoreState(words.value, words.waiters, words.shared)
                 for role, words in ring.semaphores.items()
             },
+            sync=sync_objects(segment.reader, layout, ring.semaphores, table.mappers),
             throughput=self._throughput(header, processes, now_ns),
             processes=processes,
             supervised=self._supervised(header, now_ns),
@@ -260,6 +262,7 @@ class Sampler:
             snapshot,
             elsewhere=elsewhere,
             unseen=elsewhere is not False and (unseen.may_take_part or bool(elsewhere)),
+            unseen_pids=unseen.writers if elsewhere is None and unseen.all_listed else (),
             waits_hidden=table.waits_hidden,
             assumptions=() if elsewhere is False else unseen.assumptions,
             limits=tuple(limits),

@@ -52,6 +52,11 @@ class Unseen:
         return bool(self.writers) or self.unlisted_writers or self.outside
 
     @property
+    def all_listed(self) -> bool:
+        """Whether those that may take part are all among ``writers``."""
+        return not self.unlisted_writers and not self.outside
+
+    @property
     def limits(self) -> tuple[str, ...]:
         """What cannot be seen, and the way out, in words."""
         found = [unreadable_text(self.writers)] if self.writers else []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from shmtui.procfs.maps import Mapping
+from shmtui.procfs.maps import Mapping, map_lines
 from shmtui.procfs.process import threads_of
 
 FUTEX_NUMBERS: Final = {
@@ -131,6 +131,47 @@ def waits_on_own_copy(calls: dict[int, SystemCall | None], maps: tuple[Mapping, 
     )
 
 
+def named_semaphore_waits(
+    pid: int, calls: dict[int, SystemCall | None], folder: str
+) -> tuple[str, ...]:
+    """The named semaphores in ``folder`` that threads of ``pid`` are asleep on, as ``/NAME``.
+
+    None of them has to belong to a segment that is known. ``calls``: its threads' system calls.
+    """
+    addresses = [call.address for call in calls.values() if call is not None and call.waits]
+    if not addresses:
+        return ()
+    found = (semaphore_mapped_at(address, map_lines(pid) or [], folder) for address in addresses)
+    return tuple(name for name in found if name)
+
+
+def semaphore_mapped_at(address: int, lines: list[bytes], folder: str) -> str:
+    r"""The named semaphore whose file a maps file shows at an address; empty where there is none.
+
+    Its creator maps it under a temporary name that is gone: the inode tells the name.
+
+    >>> semaphore_mapped_at(0x1010, [b"1000-2000 rw-s 0 00:1b 9 /dev/shm/sem.x"], "/dev/shm")
+    '/x'
+    """
+    for line in lines:
+        addresses, _permissions, _offset, _device, inode, *path = line.split(maxsplit=5)
+        start, end = (int(part, 16) for part in addresses.split(b"-"))
+        if start <= address < end:
+            file = os.fsdecode(path[0]) if path else ""
+            if not file.startswith(f"{folder}/sem."):
+                return ""
+            gone = file.endswith(" (deleted)")
+            name = name_of_inode(int(inode), folder) if gone else None
+            return "/" + (name or file.removeprefix(f"{folder}/")).removeprefix("sem.")
+    return ""
+
+
+def name_of_inode(inode: int, folder: str) -> str | None:
+    """The entry of ``folder`` with that inode."""
+    with os.scandir(folder) as entries:
+        return next((entry.name for entry in entries if entry.inode() == inode), None)
+
+
 def in_system_call(pid: int) -> bool | None:
     """Whether every thread of ``pid`` is in a system call that wakes nobody, asleep or stopped
     there; None if this user may not know. False where it is gone.
@@ -161,8 +202,9 @@ def sleeps_on_futex(pid: int) -> bool | None:
 def system_calls(pid: int) -> dict[int, SystemCall | None] | None:
     """The system call that each thread is in, by TID; None as a call: it is in no call.
 
-    A thread that has ended is left out, and a process that is gone has none. None: not this user's to read, or this kernel does not give it (gVisor has no such
-    file, nor has a kernel for a machine without HAVE_ARCH_TRACEHOOK).
+    A thread that has ended is left out, and a process that is gone has none. None: not this user's
+    to read, or this kernel does not give it (gVisor has no such file, nor has a kernel for a
+    machine without HAVE_ARCH_TRACEHOOK).
     """
     try:
         tids = threads_of(pid)

@@ -44,3 +44,11 @@ def describe_exit(status: int) -> str:
     except ValueError:
         name = _("signal {number}").format(number=-status)
     return _("killed by {name}").format(name=name)
+
+
+def pid_namespace(pid: int) -> str | None:
+    """The PID namespace in which a process counts its own PIDs; None where this user may not know."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115 - the text is wanted
+    except OSError:
+        return None

@@ -1,12 +1,14 @@
-"""Carries out a repair: stop the participants, plan again, write, continue, watch.
+"""Carries out a repair: lock, diagnose again, stop the participants, plan again, write, watch.
 
-Nothing is written before every participant is stopped and a new plan, made from what is there
-then, still ends the same findings. Every process that was stopped is continued, whatever happens.
+Nothing is written before the segment is locked against a second repair, the findings are found
+again, every participant is stopped, and a new plan, made from what is there then, does what was
+agreed. What is written is kept first. Every process that was stopped is continued, whatever
+happens.
 """
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from shmtui.errors import ShmtuiError
@@ -15,92 +17,32 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.process_states import named_files
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
-from shmtui.repair.plan import Change, Plan, Refusal
+from shmtui.repair import written_words
+from shmtui.repair.consent import NO_WORD, Consent
+from shmtui.repair.follow_up import follow_up
+from shmtui.repair.observation import (
+    SAMPLE_SECONDS,
+    WATCH_SECONDS,
+    Observation,
+    disturbed_by_a_stop,
+    indices,
+    words,
+)
+from shmtui.repair.plan import Plan, Refusal
 from shmtui.repair.planner import make_plan
-from shmtui.repair.private_sleepers import PrivateSleepers
-from shmtui.repair.protocol_positions import ProtocolPosition, locate, participants, with_earlier
+from shmtui.repair.protocol_positions import ProtocolPosition, with_earlier
+from shmtui.repair.record import RepairRecord, State, latest, mark
+from shmtui.repair.report import Report, Undone
 from shmtui.repair.resume_guard import ResumeGuard
-from shmtui.repair.stop_processes import ProcessStopper, interrupt_futex_wait
+from shmtui.repair.segment_lock import SegmentLock
+from shmtui.repair.stop_processes import ProcessStopper
+from shmtui.repair.surplus_watch import SurplusWatch
 from shmtui.shm.layout_spec import layout_option
-from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.segment import SHM_DIR, FileIdentity, segment_path
-from shmtui.shm.semaphore import SemaphoreWords, named_semaphore_path, overwrite
+from shmtui.shm.segment import SHM_DIR
 from shmtui.snapshot import Finding, LayoutSource, Snapshot
 
-WATCH_SECONDS: Final = 1.5
-"""How long a buffer is watched for findings: most need 0.9 s in which nothing moves."""
-PATIENT_SECONDS: Final = 6.0
-"""How long where nothing was found by then: few samples of a busy buffer tell anything."""
-PATIENT_SAMPLES: Final = 30
-"""How many samples are taken by then at least, however long a busy machine takes for them."""
-SAMPLE_SECONDS: Final = 0.1
 TRIES: Final = 60
 """How often the participants are stopped to find all of them at a place that is known."""
-MOVING_SECONDS: Final = 4.0
-"""How long is watched afterwards: do items move, and does a process still sleep privately?"""
-AFTER_SECONDS: Final = 1.25
-"""How long is watched for what is still found then."""
-INTERRUPT_SECONDS: Final = 0.05
-"""How often a process that sleeps privately is interrupted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a repair did, and how the buffer is since."""
-
-    plan: Plan
-    stopped: int
-    """Processes that were stopped and continued."""
-    interruptions: int
-    """How often a process was stopped and continued to end its wait on a private futex."""
-    moved: bool
-    """Whether indices have changed since."""
-    still_private: tuple[str, ...]
-    """Processes that still sleep where no other process can wake them."""
-    remaining: tuple[Finding, ...]
-    """The findings now."""
-
-    @property
-    def text(self) -> str:
-        """One line: what was found, what was changed, and whether items move."""
-        changes = "; ".join(change.text for change in self.plan.changes) or _("no word changed")
-        return _("repaired {findings}: {changes}; {result}").format(
-            findings=self._ended, changes=changes, result=self._result
-        )
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The same in lines, with how many processes were stopped and what is left to do."""
-        title = _("repaired {findings}; {result}").format(findings=self._ended, result=self._result)
-        changes = [change.text for change in self.plan.changes] or [_("no word changed")]
-        stopped = ngettext(
-            "{count} process stopped and continued",
-            "{count} processes stopped and continued",
-            self.stopped,
-        ).format(count=self.stopped)
-        if self.interruptions:
-            stopped += ngettext(
-                "; {count} wait on a private futex interrupted",
-                "; {count} waits on a private futex interrupted",
-                self.interruptions,
-            ).format(count=self.interruptions)
-        asleep = [
-            _(
-                "{name} still sleeps where no other process can wake it: run shmtui repair again "
-                "once there is something for it"
-            ).format(name=name)
-            for name in self.still_private
-        ]
-        found = [f"{finding.code}: {finding.claim}" for finding in self.remaining]
-        return (title, *(f"  {line}" for line in (*changes, stopped, *asleep, *found)))
-
-    @property
-    def _ended(self) -> str:
-        return ", ".join(finding.code for finding in self.plan.findings)
-
-    @property
-    def _result(self) -> str:
-        return _("items move again") if self.moved else _("nothing has moved yet")
 
 
 class Repairer:
@@ -112,46 +54,134 @@ class Repairer:
         options: LayoutOptions | None = None,
         folder: str = SHM_DIR,
         *,
+        consent: Consent = NO_WORD,
+        progress: Callable[[str], None] = lambda _text: None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        """``progress`` gets a line before each thing that takes a while."""
+        self.consent = consent
+        if not consent.command:
+            self.consent = replace(consent, command=f"shmtui repair {name}")
         self._name = name
         self._options = options or LayoutOptions()
         self._folder = folder
+        self._progress = progress
         self._clock = clock
+        self._lock: SegmentLock | None = None
+        self._fresh: Plan | None = None
+        """A plan that was made under the lock that is still held."""
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[SegmentLock]:
+        """Keep every other repair of this segment away for as long as the block lasts.
+
+        ShmtuiError: one is at work.
+        """
+        if self._lock is not None:
+            yield self._lock
+            return
+        with SegmentLock(self._name, self._folder) as lock:
+            self._lock = lock
+            try:
+                yield lock
+            finally:
+                self._lock = self._fresh = None
 
     def propose(self, seconds: float = WATCH_SECONDS) -> Plan | Refusal | None:
         """Watch for ``seconds``, longer where nothing is found by then, and make a plan.
 
         Nothing is touched. None: nothing is wrong.
         """
-        with self._sampler(self._options) as sampler:
-            findings = self._watch(sampler, seconds) or self._watch(
-                sampler, PATIENT_SECONDS - seconds, enough=1, samples=PATIENT_SAMPLES
-            )
+        found: Plan | Refusal | None = None
+        with self._observed(self._options) as observed:
+            earlier = self._interrupted(observed)
+            text = _("watching {name} for {seconds:g} s")
+            self._progress(text.format(name=self._name, seconds=seconds))
+            findings = observed.findings(seconds) if earlier is None else earlier.findings
             for attempt in range(TRIES):
-                snapshot = sampler.sample()
-                found = make_plan(snapshot, findings, self._positions(sampler, snapshot))
+                snapshot = observed.sampler.sample()
+                found = self._plan(snapshot, findings, observed.positions(snapshot), earlier)
                 if not isinstance(found, Refusal) or not found.transient or attempt == TRIES - 1:
-                    return found
+                    break
                 self._clock.sleep(SAMPLE_SECONDS / 4)
-        return None
+        if isinstance(found, Plan):
+            found = replace(found, disturbed=tuple(disturbed_by_a_stop(found.participants)))
+            self._fresh = found if self._lock is not None else None
+        return found
 
     def carry_out(self, agreed: Plan) -> Report | Refusal:
         """Do what was agreed, if it is still what is needed. A refusal has changed no byte.
 
-        ShmtuiError: the guard does not run, the file cannot be written, or another file has the
-        name by now.
+        ShmtuiError: another repair is at work, the guard does not run, the file cannot be written,
+        another file has the name by now, or what would be changed cannot be kept.
         """
-        with self._sampler(self._options) as sampler:
-            layout, source = sampler.layout, sampler.source
-        if layout is None:
-            return Refusal(_("its layout is not known"), _("say it with --layout"))
-        options = self._options
-        if source is LayoutSource.INFERRED:
-            # The repair changes the bytes that the layout was inferred from: it is kept.
-            options = LayoutOptions(layout=layout_option(layout))
-        with ResumeGuard() as guard:
-            return self._attempt(options, agreed, guard)
+        with self.alone():
+            with self._observed(self._options) as observed:
+                layout, source = observed.sampler.layout, observed.sampler.source
+                if layout is None:
+                    return Refusal(_("its layout is not known"), _("say it with --layout"))
+                if agreed is not self._fresh and not self._found_again(agreed, observed):
+                    return _passed()
+            options = self._options
+            if source is LayoutSource.INFERRED:
+                # The repair changes the bytes that the layout was inferred from: it is kept.
+                options = LayoutOptions(layout=layout_option(layout))
+            with ResumeGuard() as guard:
+                return self._attempt(options, agreed, guard)
+
+    def undo(self) -> Undone | Refusal:
+        """Put back what the last repair of this segment wrote. A refusal has changed no byte.
+
+        ShmtuiError: as for :meth:`carry_out`, and where no repair of it is kept.
+        """
+        with self.alone() as lock, self._observed(self._options) as observed:
+            record = latest(lock.identity)
+            if record is None or record.state is State.UNDONE:
+                raise ShmtuiError(
+                    _("no repair of {name} is kept that could be undone").format(name=self._name)
+                )
+            with ResumeGuard() as guard, ProcessStopper(guard) as stopper:
+                refusal = stopper.stop_participants(observed.sampler.sample(thorough=True))
+                if refusal is not None:
+                    return refusal
+                still = indices(observed.sampler.sample()) == record.indices
+                if still and written_words.put_back(record, lambda: stopper.all_stopped):
+                    texts = tuple(change.text for change in record.changes)
+                    return Undone(texts, stopper.count)
+        return Refusal(
+            _("the words are no longer those that the repair wrote, or items have moved since"),
+            _("look at it as it is now: shmtui check {name}").format(name=self._name),
+        )
+
+    def _found_again(self, agreed: Plan, observed: Observation) -> bool:
+        """Whether the findings of a plan are found now, under the lock."""
+        earlier = self._interrupted(observed)
+        known = set() if earlier is None else {finding.code for finding in earlier.findings}
+        return observed.still_found({finding.code for finding in agreed.findings} - known)
+
+    def _interrupted(self, observed: Observation) -> RepairRecord | None:
+        """The last repair of this segment, where it was killed before its last word."""
+        record = latest(observed.sampler.identity)
+        if record is None or not record.interrupted(observed.sampler.sample()):
+            return None
+        return record
+
+    def _plan(
+        self,
+        snapshot: Snapshot,
+        findings: tuple[Finding, ...],
+        positions: tuple[ProtocolPosition, ...],
+        earlier: RepairRecord | None,
+    ) -> Plan | Refusal | None:
+        """The plan; an interrupted repair is finished: the user had agreed to all of its words."""
+        if earlier is None:
+            return make_plan(snapshot, findings, positions, self.consent)
+        consent = replace(self.consent, permits=True)
+        found = make_plan(earlier.taken_back(snapshot), findings, positions, consent)
+        if isinstance(found, Plan):
+            text = _("a repair that was interrupted is finished: it is kept in {file}")
+            return replace(found, rests_on=(text.format(file=earlier.path), *found.rests_on))
+        return found
 
     def _attempt(
         self, options: LayoutOptions, agreed: Plan, guard: ResumeGuard
@@ -160,22 +190,28 @@ class Repairer:
         refusal = Refusal(
             _("it never stood still"), _("pause the processes that run, and try again")
         )
+        self._progress(_stopping(len(agreed.participants)))
         for _attempt in range(TRIES):
-            with self._sampler(options) as sampler, ProcessStopper(guard) as stopper:
-                done = self._try(sampler, agreed, stopper)
-            if isinstance(done, Plan):
-                return self._follow_up(options, done, stopper.count, guard)
+            with self._observed(options) as observed, ProcessStopper(guard) as stopper:
+                done = self._try(observed, agreed, stopper)
+            if not isinstance(done, Refusal):
+                plan, kept, watch = done
+                with watch or contextlib.nullcontext():
+                    return self._finish(options, plan, kept, watch, stopper.count, guard)
             refusal = done
             if not done.transient:
                 break
             self._clock.sleep(SAMPLE_SECONDS / 10)
         return refusal
 
-    def _try(self, sampler: Sampler, agreed: Plan, stopper: ProcessStopper) -> Plan | Refusal:
+    def _try(
+        self, observed: Observation, agreed: Plan, stopper: ProcessStopper
+    ) -> tuple[Plan, RepairRecord | None, SurplusWatch | None] | Refusal:
         """Stop the participants, plan again, and write where that may be done."""
+        sampler = observed.sampler
         named = named_files(sampler.layout, self._folder)
         before = sampler.sample()
-        places_before = self._positions(sampler, before)
+        places_before = observed.positions(before)
         refusal = stopper.stop_participants(before)
         if refusal is not None:
             return refusal
@@ -183,100 +219,79 @@ class Repairer:
         snapshot = sampler.sample(thorough=True)
         if stopper.misses_a_participant(snapshot):
             return Refusal(_("another process came meanwhile"), _("try again"), transient=True)
-        positions = self._positions(sampler, snapshot)
-        if _words(before) == _words(snapshot):
+        positions = observed.positions(snapshot)
+        if words(before) == words(snapshot):
             positions = with_earlier(positions, places_before)
-        plan = make_plan(snapshot, agreed.findings, positions)
-        if plan is None:
-            return Refusal(_("nothing is wrong any more"), _("look again"))
-        if isinstance(plan, Plan):
-            if not stopper.wait_until_stopped():
-                return Refusal(
-                    _("another process continued one that was stopped"),
-                    _("try again"),
-                    transient=True,
-                )
-            for change in plan.changes:
-                self._write(sampler, change, named)
-        return plan
+        earlier = self._interrupted(observed)
+        plan = self._plan(snapshot, agreed.findings, positions, earlier)
+        if not isinstance(plan, Plan):
+            return _passed() if plan is None else plan
+        if not agreed.is_still(plan):
+            return Refusal(
+                _("the words are no longer those that were shown"), _("look again"), transient=True
+            )
+        if not plan.changes:
+            return plan, None, None
+        assert sampler.layout is not None
+        place = written_words.Place(
+            self._name, self._folder, sampler.identity, sampler.layout, named
+        )
+        kept = written_words.write(plan, place, earlier, lambda: stopper.all_stopped)
+        if kept is None:
+            return Refusal(
+                _("a word changed, or another process continued one that was stopped"),
+                _("try again"),
+                transient=True,
+            )
+        # Everybody is still stopped: it is there for the first post.
+        watch = SurplusWatch(place) if self.consent.assume_idle and plan.lock else None
+        return plan, kept, watch
 
-    def _write(
-        self, sampler: Sampler, change: Change, named: dict[SemaphoreRole, FileIdentity]
-    ) -> None:
-        """Set one semaphore's words, in the file that was looked at."""
-        layout = sampler.layout
-        assert layout is not None
-        words = SemaphoreWords(change.after.value or 0, change.after.waiters or 0, True)
-        offset = layout.semaphore_offset(change.semaphore)
-        path, identity = segment_path(self._name, self._folder), sampler.identity
-        if offset is None:
-            name = layout.semaphore_name(change.semaphore)
-            assert name is not None
-            if change.semaphore not in named:
-                raise ShmtuiError(
-                    _("no semaphore named {name}: was it unlinked?").format(name=name)
-                )
-            path, identity = named_semaphore_path(name, self._folder), named[change.semaphore]
-            offset = 0
-        overwrite(path, offset, words, layout.libc, identity)
-
-    def _follow_up(
-        self, options: LayoutOptions, done: Plan, stopped: int, guard: ResumeGuard
+    def _finish(
+        self,
+        options: LayoutOptions,
+        plan: Plan,
+        kept: RepairRecord | None,
+        watch: SurplusWatch | None,
+        stopped: int,
+        guard: ResumeGuard,
     ) -> Report:
-        """Interrupt the processes that still sleep privately, and watch whether items move."""
-        sleepers = PrivateSleepers(done.private_sleepers)
-        interruptions, moved = 0, False
-        with self._sampler(options) as sampler:
-            first = sampler.sample()
-            end = self._clock.monotonic() + MOVING_SECONDS
-            while self._clock.monotonic() < end:
-                self._clock.sleep(INTERRUPT_SECONDS)
-                snapshot = sampler.sample()
-                moved = moved or _indices(snapshot) != _indices(first)
-                sleepers.update(self._positions(sampler, snapshot), snapshot)
-                for process in sleepers.wakeable(snapshot):
-                    interruptions += interrupt_futex_wait(process.pid, process.start_time, guard)
-                if moved and not sleepers.pending:
-                    break
-            remaining = self._watch(sampler, AFTER_SECONDS)
-        still = tuple(f"{p.name} (PID {p.pid})" for p in sleepers.pending)
-        return Report(done, stopped, interruptions, moved, still, remaining)
-
-    def _watch(
-        self, sampler: Sampler, seconds: float, enough: int | None = None, samples: int = 0
-    ) -> tuple[Finding, ...]:
-        """The findings after ``seconds`` and at least ``samples`` samples; or as soon as there
-        are ``enough``.
-        """
-        end, taken = self._clock.monotonic() + seconds, 1
-        snapshot = sampler.sample()
-        while self._clock.monotonic() < end or taken < samples:
-            if enough is not None and len(snapshot.health.findings) >= enough:
-                break
-            self._clock.sleep(SAMPLE_SECONDS)
-            snapshot, taken = sampler.sample(), taken + 1
-        return snapshot.health.findings
-
-    def _positions(self, sampler: Sampler, snapshot: Snapshot) -> tuple[ProtocolPosition, ...]:
-        layout = sampler.layout
-        if layout is None:
-            return ()
-        named = named_files(layout, self._folder)
-        processes = participants(snapshot.processes)
-        return tuple(locate(p, sampler.identity, layout, named) for p in processes)
+        """Mark it as done, and see what comes of it."""
+        if kept is not None:
+            mark(kept, State.DONE)
+        self._progress(_("watching whether items move"))
+        with self._observed(options) as observed:
+            came = follow_up(observed, plan, guard, self._clock)
+            if watch is not None:
+                self._progress(_("watching whether mutex is posted once too often"))
+                watch.watch_to_the_end()
+        return Report(
+            plan=plan,
+            stopped=stopped,
+            interruptions=came.interruptions,
+            moved=came.moved,
+            still_private=came.still_private,
+            remaining=came.remaining,
+            kept=None if kept is None else kept.path,
+            undo=self.consent.with_option("--undo"),
+            notes=() if watch is None else watch.lines,
+        )
 
     @contextlib.contextmanager
-    def _sampler(self, options: LayoutOptions) -> Iterator[Sampler]:
+    def _observed(self, options: LayoutOptions) -> Iterator[Observation]:
         with contextlib.closing(
             Sampler(self._name, options, folder=self._folder, clock=self._clock)
         ) as sampler:
-            yield sampler
+            yield Observation(sampler, self._folder, self._clock)
 
 
-def _indices(snapshot: Snapshot) -> tuple[int | None, int | None]:
-    return snapshot.in_, snapshot.out
+def _passed() -> Refusal:
+    return Refusal(_("what was found is not found any more"), _("look again"))
 
 
-def _words(snapshot: Snapshot) -> tuple[object, ...]:
-    """Indices and every word of the semaphores: the same where no process got on."""
-    return (*_indices(snapshot), snapshot.semaphores)
+def _stopping(count: int) -> str:
+    return ngettext(
+        "stopping {count} process for a moment, and writing",
+        "stopping {count} processes for a moment, and writing",
+        count,
+    ).format(count=count)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shmtui.i18n import _
 from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, SemaphoreState, word
+from shmtui.snapshot import Certainty, Finding, Process, SemaphoreState, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,67 @@ class Change:
             parts.append(_("private → shared between processes"))
         return f"{self.semaphore}: {', '.join(parts)}"
 
+    @property
+    def permits_added(self) -> int:
+        """By how much the value rises."""
+        return (self.after.value or 0) - (self.before.value or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a repair does, and what it rests on."""
+    """What a repair does, and what it rests on.
+
+    The two parts are sound for different reasons. ``mutex`` may be posted once no live process can
+    hold it. What ``empty`` and ``full`` have to be follows only if every program keeps to the
+    protocol.
+    """
 
     findings: tuple[Finding, ...]
     """What it ends."""
-    changes: tuple[Change, ...]
+    lock: tuple[Change, ...]
+    """Of ``mutex``; at most one."""
+    permits: tuple[Change, ...]
+    """Of ``empty`` and ``full``."""
     private_sleepers: tuple[ProtocolPosition, ...]
     """Processes asleep where no other can wake them: stopped and continued until they wake."""
     rests_on: tuple[str, ...]
     """A sentence each."""
     certainty: Certainty
+    permits_left: str = ""
+    """Why permits that are not right, or may not be, stay as they are, and the way out."""
+    needs_permits: bool = False
+    """Whether they would be set if the user agreed to that."""
+    indices: tuple[int | None, int | None] = (None, None)
+    """``in`` and ``out`` when the plan was made."""
+    participants: tuple[Process, ...] = ()
+    """Who is stopped for a moment."""
+    disturbed: tuple[str, ...] = ()
+    """Who notices that, and how: a sentence each."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """In the order in which they are written: as long as ``mutex`` is not, nobody gets on."""
+        return (*self.permits, *self.lock)
+
+    def is_still(self, now: "Plan") -> bool:
+        """Whether ``now`` does what this plan showed.
+
+        Of a ring that nobody moves every word is the same. While processes move items, permits
+        pass from ``empty`` to ``full`` and back, and as many have to be missing as before.
+        """
+        if {f.code for f in self.findings} != {f.code for f in now.findings}:
+            return False
+        if self.indices == now.indices and self.changes == now.changes:
+            return True
+        return (
+            self.indices != now.indices
+            and self.lock == now.lock
+            and _added(self.permits) == _added(now.permits)
+        )
+
+
+def _added(changes: tuple[Change, ...]) -> int:
+    return sum(change.permits_added for change in changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +105,43 @@ class Refusal:
     """What to do, so that it is known what may be changed."""
     transient: bool = False
     """Whether another sample may find every process at a place that is known."""
+    harmless: bool = False
+    """Whether what was found harms nobody, so that there is nothing to repair."""
+    needs_permits: bool = False
+    """Whether there is a plan if the user agrees to set the permits."""
+    needs_idle: tuple[int, ...] = ()
+    """Processes for which the user would have to vouch."""
+    needs_role: tuple[int, ...] = ()
+    """Processes whose side the user would have to say."""
 
 
 def proposal_lines(found: Plan | Refusal | None) -> Iterator[str]:
     """A plan, or why there is none, in lines."""
     if found is None:
         yield _("nothing to repair: no findings")
+    elif isinstance(found, Refusal):
+        yield from _refusal_lines(found)
+    else:
+        yield from _plan_lines(found)
+
+
+def _refusal_lines(found: Refusal) -> Iterator[str]:
+    if found.harmless:
+        yield _("nothing to repair: {why}").format(why=found.why)
         return
-    if isinstance(found, Refusal):
-        yield _("refused: {why}").format(why=found.why)
-        yield "  " + _("to settle it: {remedy}").format(remedy=found.remedy)
-        return
+    yield _("refused: {why}").format(why=found.why)
+    yield "  " + _("to settle it: {remedy}").format(remedy=found.remedy)
+
+
+def _plan_lines(found: Plan) -> Iterator[str]:
     yield _("What is wrong")
     for finding in found.findings:
-        yield f"  {finding.code} ({finding.certainty}): {finding.claim}"
+        yield f"  {finding.code} ({word(finding.certainty)}): {finding.claim}"
     yield _("What changes")
     for change in found.changes:
         yield f"  {change.text}"
+    if found.permits_left:
+        yield "  " + found.permits_left
     for position in found.private_sleepers:
         yield "  " + _("{name} (PID {pid}): stopped and continued until it wakes").format(
             name=position.process.name, pid=position.process.pid
@@ -83,7 +151,10 @@ def proposal_lines(found: Plan | Refusal | None) -> Iterator[str]:
     yield _("What it rests on ({certainty})").format(certainty=word(found.certainty))
     for ground in found.rests_on:
         yield f"  {ground}"
-    yield "  " + _(
-        "every process that maps it is stopped for a moment: its shell may report a stopped job, "
-        "and epoll_wait, semop or sigwaitinfo in it may return EINTR"
-    )
+    yield _("Who is stopped for a moment")
+    stopped = [f"{process.name} (PID {process.pid})" for process in found.participants]
+    yield "  " + (", ".join(stopped) or _("nobody: no live process takes part"))
+    for sentence in found.disturbed:
+        yield f"  {sentence}"
+    if stopped:
+        yield "  " + _("a shell may report a stopped job")

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from shmtui.diagnosis.history import uninitialised
+from shmtui.diagnosis.history import mutex_taken, uninitialised
 from shmtui.i18n import _, ngettext
-from shmtui.repair.item_count import DEATHS, item_bounds
+from shmtui.repair.consent import Consent
+from shmtui.repair.item_count import DEATHS, held_permits, item_bounds
+from shmtui.repair.plan import Refusal
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.shm.libc import Libc
-from shmtui.shm.protocol import Role
-from shmtui.snapshot import Certainty, Snapshot
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import Certainty, Origin, Snapshot
 
 
 def unseen_can_only_wait(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> bool:
@@ -24,17 +26,36 @@ def unseen_can_only_wait(snapshot: Snapshot, positions: Sequence[ProtocolPositio
     return sum(count or 0 for count in counted) == sum(len(p.asleep) for p in positions)
 
 
+def words_are_known(
+    snapshot: Snapshot, positions: Sequence[ProtocolPosition], consent: Consent
+) -> bool:
+    """Whether every process that may sleep on a semaphore is seen to, or seen not to."""
+    return (
+        not snapshot.unseen
+        and not consent.assume_idle
+        and all(position.readable for position in positions)
+    )
+
+
 def plan_grounds(
     snapshot: Snapshot,
     positions: Sequence[ProtocolPosition],
-    resident: int,
-    held: dict[Role, int],
+    resident: int | Refusal | None,
+    consent: Consent,
 ) -> Iterator[str]:
-    """What the plan rests on, a sentence each."""
+    """What the plan rests on, a sentence each. ``resident``: items in the ring, where known."""
     slots = snapshot.layout.slots
-    yield _("in {in_}, out {out}: {resident} of {slots} slots hold an item").format(
-        in_=snapshot.in_, out=snapshot.out, resident=resident, slots=slots
-    )
+    if isinstance(resident, int):
+        yield _("in {in_}, out {out}: {resident} of {slots} slots hold an item").format(
+            in_=snapshot.in_, out=snapshot.out, resident=resident, slots=slots
+        )
+    yield from consent.lines
+    held = held_permits(positions)
+    behind = _behind(snapshot, positions)
+    if behind:
+        yield _("assumed: {who} waits for its permit before it waits for mutex").format(
+            who=names(behind)
+        )
     if uninitialised(snapshot):
         yield _("all three semaphores are zero: no process has ever passed one of them")
     for count, text in (
@@ -59,7 +80,7 @@ def plan_grounds(
             yield text.format(count=count)
     if not positions:
         yield _("no live process maps it")
-    if snapshot.unseen:
+    if snapshot.unseen and not consent.covers_unseen(snapshot):
         yield _("assumed: at most a process that cannot be read waits as well ({limits})").format(
             limits="; ".join(snapshot.limits)
         )
@@ -83,16 +104,31 @@ def plan_grounds(
             yield text.format(who=names(chosen))
 
 
+def _behind(
+    snapshot: Snapshot, positions: Sequence[ProtocolPosition]
+) -> tuple[ProtocolPosition, ...]:
+    """Programs asleep on a permit while mutex is taken: one may hold it, against the usual order."""
+    if not mutex_taken(snapshot) or uninitialised(snapshot):
+        return ()
+    return tuple(
+        p
+        for p in positions
+        if p.process.origin is not Origin.WORKER and p.place in {Place.EMPTY, Place.FULL}
+    )
+
+
 def plan_certainty(
-    positions: Sequence[ProtocolPosition], codes: set[str], snapshot: Snapshot
+    positions: Sequence[ProtocolPosition], codes: set[str], snapshot: Snapshot, consent: Consent
 ) -> Certainty:
     """Certain where every position is read and the permits agree with the indices."""
-    if any(
+    if consent.pids or any(
         p.place is Place.ELSEWHERE
         or not p.readable
         or (p.on_mutex and p.process.role is Role.UNKNOWN)
         for p in positions
     ):
+        return Certainty.LIKELY
+    if _behind(snapshot, positions):
         return Certainty.LIKELY
     if snapshot.layout.assumed or snapshot.assumptions or snapshot.unseen:
         return Certainty.LIKELY
@@ -100,8 +136,9 @@ def plan_certainty(
         return Certainty.LIKELY if snapshot.layout.libc is Libc.MUSL else Certainty.CERTAIN
     if not codes & DEATHS:
         return Certainty.CERTAIN
+    if len(snapshot.semaphores) != len(SemaphoreRole) or snapshot.in_ is None:
+        return Certainty.LIKELY
     low, high = item_bounds(snapshot, positions)
-    assert snapshot.in_ is not None
     assert snapshot.out is not None
     between = (snapshot.in_ - snapshot.out) % snapshot.layout.slots
     agree = not between or low <= between <= high

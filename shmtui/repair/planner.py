@@ -1,233 +1,224 @@
 """Makes the plan that gets a stuck buffer going again, or says why there is none. Pure.
 
-While every process that takes part is blocked, stopped or between two items, the ring's indices
-and the permits in hand decide what the semaphores have to be. With ``k`` items in the ring, ``P``
-producers and ``C`` consumers asleep on ``mutex`` with a permit in hand::
+The lock: once it is known of every live process that it cannot hold ``mutex``, ``mutex`` is 1.
 
-    mutex = 1    full = k - C    empty = N - k - P
+The permits: while every process that takes part is blocked, stopped or between two items, the
+ring's indices and the permits in hand decide what ``empty`` and ``full`` have to be, if every
+program keeps to the protocol. With ``k`` items in the ring, ``P`` producers and ``C`` consumers
+asleep on ``mutex`` with a permit in hand::
+
+    full = k - C    empty = N - k - P
 
 ``k`` is ``in - out`` modulo N. Where ``in == out`` it is 0 or N, and the permits that are left
 tell which. A process that runs may be anywhere, so there is no plan until it stops.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from shmtui.diagnosis.history import uninitialised
 from shmtui.i18n import _
+from shmtui.repair.consent import NO_WORD, Consent
 from shmtui.repair.item_count import held_permits, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
-from shmtui.repair.plan_certainty import names, plan_certainty, plan_grounds, unseen_can_only_wait
-from shmtui.repair.protocol_positions import Place, ProtocolPosition, eliminate
-from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import (
-    Finding,
-    LayoutSource,
-    SemaphoreState,
-    Snapshot,
+from shmtui.repair.plan_certainty import (
+    plan_certainty,
+    plan_grounds,
+    unseen_can_only_wait,
+    words_are_known,
 )
+from shmtui.repair.protocol_positions import ProtocolPosition, eliminate
+from shmtui.repair.refusals import (
+    hidden_waits,
+    nothing_for,
+    side_unknown,
+    unfinished,
+    unreadable,
+    unseen,
+    without_indices,
+)
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import Finding, Origin, SemaphoreState, Snapshot
 
 COVERED: Final = frozenset(
     {
         "never-initialised",
         "process-private",
+        "late-init",
         "dead-holder",
         "lost-permit",
         "extra-permits",
-        "late-init",
         "mutex-overflow",
-        "ghost-waiter",
     }
 )
-"""The findings that a repair ends."""
+"""The findings that a repair ends. ``ghost-waiter`` is none: a count that is too high harms nobody."""
+ON_WORD: Final = COVERED | {"stalled"}
+"""Those that it ends where the user vouches for a process."""
 
 
 def make_plan(
-    snapshot: Snapshot, findings: Sequence[Finding], positions: Sequence[ProtocolPosition]
+    snapshot: Snapshot,
+    findings: Sequence[Finding],
+    positions: Sequence[ProtocolPosition],
+    consent: Consent = NO_WORD,
 ) -> Plan | Refusal | None:
     """What to do about ``findings``; None where there are none.
 
     ``snapshot`` and ``positions`` are of the moment at which it is to be done.
     """
-    wanted = tuple(finding for finding in findings if finding.code in COVERED)
+    if not consent.command:
+        consent = replace(consent, command=f"shmtui repair {snapshot.segment.name}")
+    ends = ON_WORD if consent.assume_idle else COVERED
+    wanted = tuple(finding for finding in findings if finding.code in ends)
     if not wanted:
-        return _nothing_for(findings, snapshot)
-    placed = eliminate(positions, snapshot)
-    refusal = _unreadable(snapshot) or _unfinished(snapshot, placed or positions)
+        return nothing_for(findings, snapshot, positions, consent)
+    refusal = unreadable(snapshot) or _strangers(snapshot, positions, consent)
+    if refusal is not None:
+        return refusal
+    placed = eliminate(consent.applied(positions), snapshot)
+    refusal = unfinished(snapshot, placed or consent.applied(positions), consent)
     if refusal is not None:
         return refusal
     if placed is None:
-        return _hidden_waits(snapshot, positions)
-    if snapshot.unseen and not unseen_can_only_wait(snapshot, placed):
-        return _unseen(snapshot)
+        return hidden_waits(snapshot, consent.applied(positions), consent)
+    covered = consent.covers_unseen(snapshot) or unseen_can_only_wait(snapshot, placed)
+    if snapshot.unseen and not covered:
+        return unseen(snapshot, consent)
+    return _plan(snapshot, wanted, placed, consent)
+
+
+def _strangers(
+    snapshot: Snapshot, positions: Sequence[ProtocolPosition], consent: Consent
+) -> Refusal | None:
+    """The refusal where something is said of a process that takes no part."""
+    known = {p.process.pid for p in positions} | set(snapshot.unseen_pids)
+    strangers = sorted(consent.pids - known)
+    if not strangers:
+        return None
+    return Refusal(
+        _("PID {pid} takes no part in {name}, or has ended").format(
+            pid=strangers[0], name=snapshot.segment.name
+        ),
+        _("look who does: shmtui stat {name}").format(name=snapshot.segment.name),
+    )
+
+
+def _plan(
+    snapshot: Snapshot,
+    wanted: tuple[Finding, ...],
+    placed: Sequence[ProtocolPosition],
+    consent: Consent,
+) -> Plan | Refusal:
+    """The plan where everybody stands at a known place."""
     codes = {finding.code for finding in wanted}
-    resident = resident_items(snapshot, placed, codes)
-    if isinstance(resident, Refusal):
-        return resident
-    held = held_permits(placed)
-    values = {
-        SemaphoreRole.MUTEX: 1,
-        SemaphoreRole.EMPTY: snapshot.layout.slots - resident - held[Role.PRODUCER],
-        SemaphoreRole.FULL: resident - held[Role.CONSUMER],
-    }
-    if min(values.values()) < 0:
-        return Refusal(
-            _("the indices say {resident} items, and more permits than that are in hand").format(
-                resident=resident
-            ),
-            _("end every process that maps it, and start them again"),
-        )
-    changes = tuple(_changes(snapshot, placed, values))
+    lower = words_are_known(snapshot, placed, consent)
+    lock = _change(snapshot, placed, SemaphoreRole.MUTEX, 1, lower=lower)
+    resident = _resident(snapshot, placed, codes, consent)
+    values = resident if isinstance(resident, Refusal) else _values(snapshot, placed, resident)
+    permits: tuple[Change, ...] = ()
+    undecided = values if isinstance(values, Refusal) else None
+    if not isinstance(values, Refusal):
+        found = [_change(snapshot, placed, *item, lower=lower) for item in values.items()]
+        permits = tuple(change for change in found if change is not None)
+        if not consent.permits and not _permits_are_proved(snapshot, placed):
+            # Marks and waiter counts are set all the same: they rest on no protocol.
+            undecided = _not_agreed(permits, consent)
+            permits = tuple(change for change in permits if not change.permits_added)
     private = tuple(p for p in placed if p.private)
-    if not changes and not private:
-        return Refusal(
+    if lock is None and not permits and not private:
+        return undecided or Refusal(
             _("every semaphore already has the right value: what was found is passing"),
             _("look again in a moment"),
             transient=True,
         )
     return Plan(
-        wanted,
-        changes,
-        private,
-        tuple(plan_grounds(snapshot, placed, resident, held)),
-        plan_certainty(placed, codes, snapshot),
+        findings=wanted,
+        lock=() if lock is None else (lock,),
+        permits=permits,
+        private_sleepers=private,
+        rests_on=tuple(plan_grounds(snapshot, placed, resident, consent)),
+        certainty=plan_certainty(placed, codes, snapshot, consent),
+        permits_left=""
+        if undecided is None
+        else _("the permits are left as they are: {why}; {remedy}").format(
+            why=undecided.why, remedy=undecided.remedy
+        ),
+        needs_permits=undecided is not None and undecided.needs_permits,
+        indices=(snapshot.in_, snapshot.out),
+        participants=tuple(p.process for p in placed),
     )
 
 
-def _nothing_for(findings: Sequence[Finding], snapshot: Snapshot) -> Refusal | None:
-    """The refusal where setting semaphores ends none of the findings, or where there can be one
-    that this user may not see.
+def _resident(
+    snapshot: Snapshot,
+    placed: Sequence[ProtocolPosition],
+    codes: set[str],
+    consent: Consent,
+) -> int | Refusal:
+    """How many items the ring holds, where permits can be told from that."""
+    refusal = without_indices(snapshot) or side_unknown(placed, consent)
+    return resident_items(snapshot, placed, codes) if refusal is None else refusal
+
+
+def _values(
+    snapshot: Snapshot, placed: Sequence[ProtocolPosition], resident: int
+) -> dict[SemaphoreRole, int] | Refusal:
+    """What ``empty`` and ``full`` have to be, if every program keeps to the protocol."""
+    held = held_permits(placed)
+    values = {
+        SemaphoreRole.EMPTY: snapshot.layout.slots - resident - held[Role.PRODUCER],
+        SemaphoreRole.FULL: resident - held[Role.CONSUMER],
+    }
+    if min(values.values()) >= 0:
+        return values
+    return Refusal(
+        _("the indices say {resident} items, and more permits than that are in hand").format(
+            resident=resident
+        ),
+        _("end every process that maps it, and start them again"),
+    )
+
+
+def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:
+    """Whether no program can have a permit aside: nobody has ever passed a semaphore, nobody
+    is alive, or all that take part are workers of ours, which keep to the protocol.
     """
-    if findings:
-        # A user who sees what the processes wait on may find something else.
-        remedy = _with_sight(snapshot) if snapshot.waits_hidden else findings[0].remedy
-        names = ", ".join(finding.code for finding in findings)
-        return Refusal(
-            _("setting semaphores does not end this: {findings}").format(findings=names), remedy
-        )
-    mutex = snapshot.semaphores.get(SemaphoreRole.MUTEX)
-    if snapshot.waits_hidden and mutex is not None and mutex.value == 0:
-        return Refusal(
-            _("mutex is 0, and this user may not read whether a live process can hold it"),
-            _with_sight(snapshot),
-            transient=True,
-        )
-    return None
+    return uninitialised(snapshot) or all(p.process.origin is Origin.WORKER for p in placed)
 
 
-def _with_sight(snapshot: Snapshot) -> str:
-    """The commands that show what this user may not see."""
-    command = _("sudo shmtui repair {name}, with the same options").format(
-        name=snapshot.segment.name
-    )
-    if not snapshot.waits_hidden:
-        return command
-    return _(
-        "{command}; or, where Yama forbids it: sudo sysctl kernel.yama.ptrace_scope=0, and again"
-    ).format(command=command)
-
-
-def _unreadable(snapshot: Snapshot) -> Refusal | None:
-    """The refusal where the layout or an index cannot be read."""
-    slots, layout = snapshot.layout.slots, snapshot.layout
-    if layout.source is LayoutSource.RAW or len(snapshot.semaphores) != len(SemaphoreRole):
-        return Refusal(
-            _("its layout is not known, or a semaphore is missing"),
-            _("say the layout with --header, --slots or --layout"),
-        )
-    if layout.disputed:
-        return Refusal("; ".join(layout.assumptions), _("say the layout with --map or --layout"))
-    if layout.offsets.in_ is None:
-        return Refusal(
-            _("in and out are not in the segment, so that the items are not known"),
-            _("say where they are with --map or --index-segment"),
-        )
-    indices = (
-        ("in", snapshot.in_, snapshot.slot_in),
-        ("out", snapshot.out, snapshot.slot_out),
-    )
-    for name, index, slot in indices:
-        if slot is None:
-            return Refusal(
-                _("{name} is {index}, outside 0…{last}").format(
-                    name=name, index=index, last=slots - 1
-                ),
-                _(
-                    "check the layout; if it is right, something wrote over the segment: start the "
-                    "programs again"
-                ),
-            )
-    return None
-
-
-def _unseen(snapshot: Snapshot) -> Refusal:
-    """The refusal where a process that cannot be read may hold what is missing."""
+def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
+    """Why permits that would change stay as they are without the user's consent."""
+    texts = [change.text for change in changes if change.permits_added]
+    if not texts:
+        return None
     return Refusal(
-        _("a process that this user cannot read may take part: {limits}").format(
-            limits="; ".join(snapshot.limits)
+        _("{changes} is right only if every program keeps to the protocol").format(
+            changes="; ".join(texts)
         ),
-        _with_sight(snapshot),
+        _("if they do: {command}").format(command=consent.with_option("--permits")),
+        needs_permits=True,
     )
 
 
-def _unfinished(snapshot: Snapshot, positions: Sequence[ProtocolPosition]) -> Refusal | None:
-    """The refusal where a process may be in the middle of an item, or its side is not known."""
-    running = [p for p in positions if p.place is Place.UNKNOWN]
-    blind = [p for p in running if not p.readable]
-    if blind:
-        return _hidden_waits(snapshot, blind, transient=True)
-    if running:
-        return Refusal(
-            _("{who} runs, and may be in the critical section").format(who=names(running)),
-            _("pause it or wait until it blocks"),
-            transient=True,
-        )
-    mutex = snapshot.semaphores[SemaphoreRole.MUTEX]
-    elsewhere = [p for p in positions if p.place is Place.ELSEWHERE]
-    if elsewhere and not mutex.value and not uninitialised(snapshot):
-        return Refusal(
-            _("{who} does not sleep on a semaphore and may hold mutex").format(
-                who=names(elsewhere)
-            ),
-            _("wait until it blocks, or end it: a process that is gone holds nothing"),
-            transient=True,
-        )
-    sideless = [p for p in positions if p.on_mutex and p.side is Role.UNKNOWN]
-    if sideless:
-        return Refusal(
-            _("{who} waits for mutex, and may be a producer or a consumer").format(
-                who=names(sideless)
-            ),
-            _("end PID {pid}, run shmtui repair {name}, and start it again").format(
-                pid=sideless[0].process.pid, name=snapshot.segment.name
-            ),
-        )
-    return None
-
-
-def _hidden_waits(
-    snapshot: Snapshot, positions: Sequence[ProtocolPosition], *, transient: bool = False
-) -> Refusal:
-    """The refusal where waits cannot be read, and the waiter counts do not tell them."""
-    hidden = [p for p in positions if not p.readable]
-    return Refusal(
-        _("this user may not read what {who} waits on, and the waiter counts leave it open").format(
-            who=names(hidden)
-        ),
-        _with_sight(snapshot),
-        transient,
-    )
-
-
-def _changes(
+def _change(
     snapshot: Snapshot,
     positions: Sequence[ProtocolPosition],
-    values: dict[SemaphoreRole, int],
-) -> Iterator[Change]:
-    """Each semaphore whose words are not what they have to be."""
-    for role, value in values.items():
-        before = snapshot.semaphores[role]
-        asleep = sum(at is role for p in positions for at, _private in p.asleep)
-        after = SemaphoreState(value, asleep, True)
-        if after != before:
-            yield Change(role, before, after)
+    role: SemaphoreRole,
+    value: int,
+    *,
+    lower: bool,
+) -> Change | None:
+    """What to write to one semaphore; None where it is right.
+
+    A waiter count that is too low loses wake-ups, so it is always raised. One that is too high
+    harms nobody: it is lowered along with the value, where every sleeper is known (``lower``).
+    """
+    before = snapshot.semaphores[role]
+    asleep = sum(at is role for p in positions for at, _private in p.asleep)
+    counted = before.waiters or 0
+    right = before.value == value and before.shared is True and counted >= asleep
+    if right:
+        return None
+    waiters = asleep if lower else max(asleep, counted)
+    return Change(role, before, SemaphoreState(value, waiters, True))

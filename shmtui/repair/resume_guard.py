@@ -1,13 +1,14 @@
-"""The guard of a repair: continues stopped processes if the repair is killed."""
+"""The guard of a repair: continues stopped processes if the repair is killed or suspended."""
 
 import select
 import subprocess
+import time
 from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.interpreter import module_command, module_environment
-from shmtui.repair.resume_helper import READY
+from shmtui.repair.resume_helper import LEASE_SECONDS, READY
 
 START_SECONDS: Final = 20.0
 """How long the helper may take to start, on a busy machine too."""
@@ -21,6 +22,7 @@ class ResumeGuard:
     """
 
     def __init__(self, command: tuple[str, ...] | None = None) -> None:
+        self._heard = time.monotonic()
         helper = module_command("shmtui.repair.resume_helper", site=False)
         try:
             self._process = subprocess.Popen(
@@ -51,6 +53,15 @@ class ResumeGuard:
         """Name a process that is about to be stopped, with its start time in clock ticks."""
         self._write(f"{pid} {start_time}\n")
 
+    def renew(self) -> None:
+        """Tell the helper that this process is at work."""
+        self._write("=\n")
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether the helper may have taken this process for suspended, and continued the others."""
+        return time.monotonic() - self._heard >= LEASE_SECONDS
+
     def clear(self) -> None:
         """Tell the helper that every registered process runs again."""
         self._write("-\n")
@@ -60,6 +71,8 @@ class ResumeGuard:
         try:
             if self._process.poll() is not None:
                 raise BrokenPipeError
+            # Before the line is on its way: the helper's time begins later than this one's.
+            self._heard = time.monotonic()
             self._process.stdin.write(text.encode())
         except BrokenPipeError:
             raise _absent(_("it was ended")) from None

@@ -1,7 +1,8 @@
 """Stopping processes for a moment, by SIGSTOP and SIGCONT through pidfds.
 
 A process that was stopped here is continued at the end of the block. If this process is killed
-before that, the helper of :mod:`shmtui.repair.resume_guard` continues it.
+or suspended before that, the helper of :mod:`shmtui.repair.resume_guard` continues it. Ctrl+Z in
+the block takes effect at its end.
 """
 
 import contextlib
@@ -21,6 +22,8 @@ from shmtui.snapshot import Process, Snapshot
 
 STOP_SECONDS: Final = 1.0
 """How long a process may take to stop."""
+_SUSPENDING: Final = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
+"""The signals that suspend this process and can be held back (signal(7))."""
 
 
 class ProcessStopper:
@@ -34,6 +37,7 @@ class ProcessStopper:
         self._stopped: dict[int, int] = {}
         """The pidfd of each process that was stopped here, by PID."""
         self._stopped_before: set[int] = set()
+        self._mask: set[int] | None = None
 
     @property
     def count(self) -> int:
@@ -41,6 +45,7 @@ class ProcessStopper:
         return len(self._stopped)
 
     def __enter__(self) -> Self:
+        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, _SUSPENDING))
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -50,6 +55,8 @@ class ProcessStopper:
             os.close(pidfd)
         with contextlib.suppress(ShmtuiError):
             self._guard.clear()
+        if self._mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def stop_participants(self, snapshot: Snapshot) -> Refusal | None:
         """Stop every process that takes part, and wait until they stand still.
@@ -97,11 +104,22 @@ class ProcessStopper:
         It may be one that was stopped before, and that another process has continued since.
         """
         end = time.monotonic() + STOP_SECONDS
+        self._guard.renew()
         while not all(stopped(pid) for pid in (*self._stopped, *self._stopped_before)):
             if time.monotonic() > end:
                 return False
             time.sleep(0.001)
         return True
+
+    @property
+    def all_stopped(self) -> bool:
+        """Whether everybody is stopped at this moment, and the helper continues nobody now.
+
+        False where this process was suspended meanwhile: the helper has continued them.
+        """
+        return not self._guard.lapsed and all(
+            stopped(pid) for pid in (*self._stopped, *self._stopped_before)
+        )
 
     def misses_a_participant(self, snapshot: Snapshot) -> bool:
         """Whether a process takes part that is not stopped."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shmtui import __version__
 from shmtui.shm.faults import fault_name
 from shmtui.shm.value import value_json
-from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot
+from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot, SyncObject
 
 if TYPE_CHECKING:
     from shmtui.monitor.discovery import Entry
@@ -61,6 +61,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             role: {"value": s.value, "waiters": s.waiters, "shared": s.shared}
             for role, s in snapshot.semaphores.items()
         },
+        "sync": [_sync(each) for each in snapshot.sync],
         "throughput": {
             "produced_per_s": number(snapshot.throughput.produced_per_s),
             "consumed_per_s": number(snapshot.throughput.consumed_per_s),
@@ -92,6 +93,20 @@ def _segment(segment: SegmentInfo) -> Json:
     }
 
 
+def _sync(each: SyncObject) -> Json:
+    return {
+        "name": text(each.name),
+        "kind": each.kind,
+        "role": each.role,
+        "offset": each.offset,
+        "value": each.value,
+        "owner": each.owner,
+        "owner_dead": each.owner_dead,
+        "waiters": each.waiters,
+        "shared": each.shared,
+    }
+
+
 def _process(process: Process, now_ns: int) -> Json:
     return {
         "pid": process.pid,
@@ -102,6 +117,8 @@ def _process(process: Process, now_ns: int) -> Json:
         "step": process.step,
         "blocked_on": process.blocked_on,
         "blocked_for": number(process.blocked_for),
+        "sleeps_on": [text(name) for name in process.sleeps_on],
+        "unexplained_words": list(process.unexplained_words),
         "wakeable": process.wakeable,
         "libc": process.libc,
         "target_rate": _target(process.target_rate),

@@ -12,7 +12,16 @@ from shmtui.report.snapshot_json import rfc3339
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import format_rate
 from shmtui.shm.value import value_text
-from shmtui.snapshot import Audit, Finding, LayoutSource, Method, Process, Snapshot, word
+from shmtui.snapshot import (
+    Audit,
+    Finding,
+    LayoutSource,
+    Method,
+    Process,
+    Snapshot,
+    SyncObject,
+    word,
+)
 
 _COLUMNS = (
     N_("PID"), N_("process"), N_("role"), N_("state"), N_("blocked on"), N_("target/s"),
@@ -95,6 +104,9 @@ def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.slots:
         yield labelled(_("slots")) + slots_line(snapshot)
     yield labelled(_("semaphores")) + semaphores_line(snapshot)
+    for each in snapshot.sync:
+        if each.role is None or each.kind != "sem_t":
+            yield labelled(_("lock")) + sync_line(each)
     yield labelled(_("throughput")) + throughput_line(snapshot)
 
 
@@ -166,6 +178,24 @@ def semaphores_line(snapshot: Snapshot) -> str:
     return " · ".join(parts) + f"   {snapshot.layout.semaphores}"
 
 
+def sync_line(each: SyncObject) -> str:
+    """A lock or semaphore beside the three: its name, type, value, owner and waiters."""
+    parts = [each.kind, f"@{each.offset:,}"]
+    if each.value is not None:
+        free, held = _("free"), _("held")
+        lock = each.kind != "sem_t"
+        parts.append((free if each.value else held) if lock else f"{each.value:,}")
+    if each.owner is not None:
+        gone = " (" + _("no such thread") + ")" if each.owner_dead else ""
+        parts.append(_("owner TID {tid}").format(tid=each.owner) + gone)
+    if each.waiters:
+        text = ngettext("{count} waiting", "{count} waiting", each.waiters)
+        parts.append(text.format(count=each.waiters))
+    if each.shared is False:
+        parts.append(_("PROCESS-PRIVATE"))
+    return f"{inert(each.name)}  " + " · ".join(parts)
+
+
 def throughput_line(snapshot: Snapshot) -> str:
     """Both rates and how they are known."""
     rates = snapshot.throughput
@@ -179,6 +209,8 @@ def throughput_line(snapshot: Snapshot) -> str:
 
 def _bounded(rate: float | None, method: Method) -> str:
     """A rate, marked where it is a lower bound; at least 0 says nothing."""
+    if method is Method.ESTIMATE and rate is not None:
+        return f"≈ {rate:,.1f}/s"
     if method is not Method.LOWER_BOUND:
         return rate_text(rate)
     return f"≥ {rate_text(rate)}" if rate else _("unknown")
@@ -198,7 +230,7 @@ def rate_text(rate: float | None) -> str:
 def process_cells(process: Process) -> tuple[str, ...]:
     """A process's row."""
     target = process.target_rate
-    blocked = process.blocked_on or "-"
+    blocked = process.blocked_on or inert(", ".join(process.sleeps_on)) or "-"
     if process.blocked_on and process.wakeable is False:
         blocked += " !"
     return (

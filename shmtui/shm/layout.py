@@ -13,7 +13,7 @@ header gives two layouts.
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,7 @@ from shmtui.shm.pthread_mutex import LOCK_SIZE
 
 if TYPE_CHECKING:
     from shmtui.shm.item_shape import Shape
+    from shmtui.shm.sync_object import SyncMember
     from shmtui.shm.value import Value
 
 SEM_SIZE: Final = 32
@@ -145,6 +146,10 @@ class Layout:
     """The segment that ``in_`` and ``out`` are offsets in, where it is another one."""
     last: tuple[str, ...] = ()
     """``in`` and ``out``, those that hold the slot that was used last, not the next one."""
+    sync: "tuple[SyncMember, ...]" = field(default=(), compare=False)
+    """All objects of the program's struct that processes wait on, those with a role among them;
+    none where the layout is not from a struct.
+    """
 
     @property
     def has_indices(self) -> bool:

@@ -17,6 +17,7 @@ import ctypes
 import errno
 import os
 import struct
+import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +29,6 @@ from shmtui.shm import fast_semaphore
 from shmtui.shm import libc as c
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc
-from shmtui.shm.segment import FileIdentity
 
 _GLIBC_SHARED: Final = 0x80
 _MUSL_PRIVATE: Final = 0x80
@@ -75,39 +75,50 @@ def encode(words: SemaphoreWords, libc: Libc) -> bytes:
     return struct.pack("=III", words.value, words.waiters, private)
 
 
-def overwrite(
-    path: str, offset: int, words: SemaphoreWords, libc: Libc, identity: FileIdentity
-) -> None:
-    """Set value, waiters and sharing of the semaphore at byte ``offset`` of a file.
+@dataclass(frozen=True, slots=True)
+class WordChange:
+    """A word of a file, from what to what."""
 
-    Every process that uses the semaphore has to be stopped meanwhile. The file that is written is
-    the one with ``identity``: it is compared on the opened descriptor, so a file that takes the
-    name between two steps is never written.
+    offset: int
+    size: int
+    """4 or 8 bytes; the offset is a multiple of 4."""
+    before: int
+    after: int
 
-    OSError: the file may not be opened for writing, or is gone. ShmtuiError: another file has the
-    name, or the file ends before the semaphore does.
+    @property
+    def back(self) -> "WordChange":
+        """The change that puts the word back."""
+        return WordChange(self.offset, self.size, self.after, self.before)
+
+
+def word_changes(
+    raw: bytes, after: SemaphoreWords, libc: Libc, offset: int
+) -> tuple[WordChange, ...]:
+    """What to write where the ``sem_t`` at byte ``offset`` is ``raw`` and has to be ``after``.
+
+    The word that says who may be woken comes first: a permit that another process can see has
+    waiters that can be woken. glibc's value and waiters are one word, which it changes as one.
+    musl marks a value that is waited for: the mark is left out, since each waiter reads the value
+    when it is continued, and marks it again.
+
+    >>> held = struct.pack("=QI", 0 | 2 << 32, 0x80)
+    >>> word_changes(held, SemaphoreWords(1, 2, True), Libc.GLIBC, 32)
+    (WordChange(offset=32, size=8, before=8589934592, after=8589934593),)
     """
-    raw = encode(words, libc)
-    # O_PATH opens nothing that could act on being opened, and a link in /proc leads to that file.
-    handle = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        if FileIdentity.of(os.fstat(handle)) != identity:
-            raise ShmtuiError(
-                _("{path} is another file by now, so nothing is written: look again").format(
-                    path=path
-                )
-            )
-        fd = os.open(f"/proc/self/fd/{handle}", os.O_RDWR | os.O_CLOEXEC)
-    finally:
-        os.close(handle)
-    try:
-        if os.fstat(fd).st_size < offset + SEM_SIZE:
-            raise ShmtuiError(
-                _("{path} ends before its semaphore does: was it truncated?").format(path=path)
-            )
-        os.pwrite(fd, raw, offset)
-    finally:
-        os.close(fd)
+    now = raw[:12]
+    if decode(now, libc) == after:
+        return ()
+    pieces = [(8, 4), (0, 8)] if libc is Libc.GLIBC else [(8, 4), (4, 4), (0, 4)]
+    want = encode(after, libc)
+
+    def number(of: bytes, at: int, size: int) -> int:
+        return int.from_bytes(of[at : at + size], sys.byteorder)
+
+    return tuple(
+        WordChange(offset + at, size, number(now, at, size), number(want, at, size))
+        for at, size in pieces
+        if now[at : at + size] != want[at : at + size]
+    )
 
 
 def at_maximum() -> OverflowError:

@@ -1,29 +1,30 @@
 """The Textual application: its life, its keys as actions, its dialogs.
 
-It owns a `Dashboard` (what is watched), a `MainScreen` (what is drawn) and `Dialogs`. It ends
-by ``q``, by a signal or with its terminal, each with the exit code that a shell expects.
+It owns a `Dashboard` (what is watched) and a `MainScreen` (what is drawn). It ends by ``q``, by a
+signal or with its terminal, each with the exit code that a shell expects.
 """
 
 import functools
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from shmtui.i18n import _, speak_plainly
 from shmtui.tui import tty
 from shmtui.tui.dashboard_state import Dashboard
-from shmtui.tui.dialogs import Dialogs
 from shmtui.tui.glyphs import choose
-from shmtui.tui.keys import bindings, why_off
+from shmtui.tui.keys import KEYS, available, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
-from shmtui.tui.textual_private import frame_queue
+from shmtui.tui.spans import wrapped
+from shmtui.tui.textual_private import Palette, frame_queue
 from shmtui.tui.themes import adopt_theme
-from shmtui.tui.worker_keys import WorkerActions
+from shmtui.tui.worker_commands import WorkerActions
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
 
     from shmtui.lessons.lesson import Lesson
     from shmtui.session.opener import Attachment, SegmentOpener
-    from shmtui.tui.widgets.events import EventsPanel
-    from shmtui.tui.widgets.processes import ProcessesPanel
+    from shmtui.snapshot import Audit
+    from shmtui.tui.spans import Line
+    from shmtui.tui.widgets.panel import Panel
+
+# ruff: noqa: PLC0415 - a dialog is imported when it opens: the first frame waits for none
 
 BACKGROUND_HZ: Final = 2.0
 """How often a run is sampled while another segment is on the screen."""
+_MESSAGE_SECONDS: Final = 4.0
 
 
 class DashboardApp(App[int], inherit_bindings=False):
@@ -48,7 +53,10 @@ class DashboardApp(App[int], inherit_bindings=False):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "shmtui"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key.keys, key.action, key.label or key.help, show=False, priority=key.priority)
+        for key in KEYS
+    ]
 
     def __init__(
         self,
@@ -69,16 +77,16 @@ class DashboardApp(App[int], inherit_bindings=False):
             glyphs, refresh_hz, attachment, opener, has_lesson=lesson is not None
         )
         self.main = MainScreen(self.dashboard.view, lesson)
-        self.dialogs = Dialogs(self)
-        self._worker_actions = WorkerActions(
-            self.dashboard, self.main, self.dialogs, self.refresh_now
-        )
+        self.last_message = ""
+        """The last message to the user."""
+        self._message_time = 0.0
+        self._worker_actions = WorkerActions(self)
         self._signals = tty.EndingSignals(self.leave)
         self._choice = choice
         self._frames = 0
         self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
         self._background_every = max(1, round(refresh_hz / BACKGROUND_HZ))
-        self._audit_shown: object = None
+        self._audit_shown: Audit | None = None
         self._leaving = False
         self.set_class(glyphs.ascii_only, "-ascii-only")
         if glyphs.ascii_only:
@@ -122,9 +130,11 @@ class DashboardApp(App[int], inherit_bindings=False):
             tty.drop_frames(frame_queue(self))
             self.exit(code, return_code=code)
 
+    action_leave = leave
+
     def on_resize(self) -> None:
         """Find new places."""
-        self.main.resize()
+        self.main.place_again()
 
     # Frames.
 
@@ -146,28 +156,26 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def draw(self, slow: bool = True) -> None:
         """Draw the dashboard's view model, unless the display is frozen. A new audit opens."""
-        self._show_new_audit()
+        audit = self.dashboard.latest.audit
+        if audit is not None and audit is not self._audit_shown and len(self.screen_stack) == 1:
+            self._show_audit(audit)
+        self._audit_shown = audit
         if not self.dashboard.view.frozen:
             self._read_bytes()
             self.main.place(self.dashboard.view)
             self._show(slow)
 
     def _show(self, slow: bool = True) -> None:
-        """Draw the panels, and request the values that the ring has room for."""
         view = self.dashboard.view
         self.main.show(view, slow)
-        self.dialogs.show(view)
-        self.dashboard.want_values(self.main.values_wanted())
+        show_view = getattr(self.screen_stack[-1], "show_view", None)
+        if show_view is not None:
+            show_view(view)
+        self.dashboard.want_values(self.main.ring.values_wanted())
 
     def _read_bytes(self) -> None:
         size = self.dashboard.view.snapshot.segment.size
         self.dashboard.read_bytes(self.main.bytes_wanted(size))
-
-    def _show_new_audit(self) -> None:
-        audit = self.dashboard.latest.audit
-        if audit is not None and audit is not self._audit_shown and len(self.screen_stack) == 1:
-            self.dialogs.audit(audit, self.dashboard.view)
-        self._audit_shown = audit
 
     async def run_action(
         self,
@@ -177,12 +185,18 @@ class DashboardApp(App[int], inherit_bindings=False):
     ) -> bool:
         """Run an action. If the key of this action is off, tell the user why instead."""
         if isinstance(action, str) and default_namespace in {None, self}:
-            view = self.dashboard.view
-            reason = why_off(action, view.read_only, view.missing)
+            reason = why_off(action, self.dashboard.view)
             if reason is not None:
-                self.dialogs.tell(reason, view)
+                self.tell(reason)
                 return True
         return await super().run_action(action, default_namespace, namespaces)
+
+    def tell(self, text: str) -> None:
+        """Show a message to the user for a moment, unless it is shown already."""
+        text, now = self.dashboard.view.glyphs.inert(text), time.monotonic()
+        if text != self.last_message or now - self._message_time >= _MESSAGE_SECONDS:
+            self.last_message, self._message_time = text, now
+            self.notify(text, severity="warning", timeout=_MESSAGE_SECONDS, markup=False)
 
     # Actions of the keys.
 
@@ -192,29 +206,32 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_logs(self) -> None:
         """What the user's programs print."""
-        if self.dashboard.supervisor is not None:
-            self.dialogs.logs(self.dashboard.supervisor, self.dashboard.view)
+        from shmtui.tui.screens.logs import LogScreen
 
-    # Other segments.
+        if self.dashboard.supervisor is not None:
+            self.push_screen(LogScreen(self.dashboard.supervisor, self.dashboard.view))
 
     def action_attach(self, choice: tuple[str, tuple[str, ...]] | None = None) -> None:
-        """Open the list of segments, or that of the layouts that fit one of them."""
-        if self.dashboard.opener is not None:
-            view = self.dashboard.view
-            self.dialogs.segments(self.dashboard.opener, view, self._go_over, choice)
+        """Open the list of segments; or the layouts of ``choice``, a segment and what fits it."""
+        from shmtui.tui.screens.picker import LayoutScreen, PickerScreen
+
+        opener, view = self.dashboard.opener, self.dashboard.view
+        if opener is None:
+            return
+        if choice is None:
+            self.push_screen(PickerScreen(opener, view), self._go_over)
+        else:
+            self.push_screen(LayoutScreen(opener, *choice, view), self._go_over)
 
     def _go_over(self, attachment: "Attachment | None") -> None:
         """Go over to another segment, or end where there is none to stay with."""
         if attachment is None:
             if self.dashboard.attachment is None:
                 self.leave(0)
-            return
-        if self.dashboard.attach(attachment):
+        elif self.dashboard.attach(attachment):
             self.refresh_now()
             # Only once the panels have their sizes is it known which bytes and values to read.
             self.call_after_refresh(self.refresh_now)
-
-    # What is on show.
 
     def action_freeze(self) -> None:
         """Hold the display, or let it go on."""
@@ -224,25 +241,9 @@ class DashboardApp(App[int], inherit_bindings=False):
         else:
             self.refresh_now()
 
-    def action_lesson(self) -> None:
-        """Show the lesson's text, or hide it."""
-        self.main.toggle_lesson()
-
-    def action_maximise(self) -> None:
-        """Maximise the focused panel, or show all again."""
-        self.main.toggle_maximised()
-
-    def action_restore(self) -> None:
-        """Show all panels."""
-        self.main.restore()
-
-    def action_panel(self, name: str) -> None:
-        """Go to a panel."""
-        self.main.go_to_panel(name)
-
-    def action_step_panel(self, by: int) -> None:
-        """Go to the panel after the focused one, or to the one before."""
-        self.main.step_panel(by)
+    def action_main(self, method: str, *facts: str | int) -> None:
+        """Something that changes what is on show, by the name of a method of `MainScreen`."""
+        getattr(self.main, method)(*facts)
 
     def action_interpret(self) -> None:
         """Read the bytes as another type."""
@@ -251,8 +252,22 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_go_to(self) -> None:
         """Ask for an offset and go there."""
-        if self.main.bytes is not None:
-            self.dialogs.offset(self.dashboard.view, self.main.bytes.go_to)
+        from shmtui.tui.screens.text_screens import OffsetScreen
+
+        panel = self.main.bytes
+        if panel is not None:
+            self.push_screen(
+                OffsetScreen(self.dashboard.view),
+                lambda offset: None if offset is None else panel.go_to(offset),
+            )
+
+    def action_help(self) -> None:
+        """All keys."""
+        from shmtui.tui.screens.text_screens import HelpScreen
+
+        self.push_screen(HelpScreen(self.dashboard.view))
+
+    # What panels ask for.
 
     def on_bytes_panel_layouts_wanted(self) -> None:
         """Choose how to read the bytes on show."""
@@ -263,38 +278,41 @@ class DashboardApp(App[int], inherit_bindings=False):
     def on_bytes_panel_moved(self) -> None:
         """Read what is in view now, in a frozen display too."""
         self._read_bytes()
-        self.main.show_bytes(self.dashboard.view)
+        self.main.show(self.dashboard.view)
 
-    def on_events_panel_opened(self, message: "EventsPanel.Opened") -> None:
-        """A finding or an event in full."""
-        self.dialogs.detail(message.title, message.text, self.dashboard.view)
+    def on_panel_opened(self, message: "Panel.Opened") -> None:
+        """Something in full."""
+        from shmtui.tui.screens.text_screens import DetailScreen
 
-    def on_processes_panel_opened(self, message: "ProcessesPanel.Opened") -> None:
-        """A process in full."""
-        self.dialogs.process(message.process, self.dashboard.view)
+        self.push_screen(DetailScreen(message.title, message.text, self.dashboard.view))
 
-    # Help, palette, end.
+    def _show_audit(self, audit: "Audit") -> None:
+        from shmtui.diagnosis.audit import audit_report
+        from shmtui.tui.screens.text_screens import DetailScreen
 
-    def action_help(self) -> None:
-        """All keys."""
-        self.dialogs.help(self.dashboard.view)
+        def text(width: int) -> "list[Line]":
+            return [row for part in audit_report(audit) for row in wrapped(part, width)]
 
-    def action_leave(self, code: int) -> None:
-        """Quit."""
-        self.leave(code)
+        self.push_screen(DetailScreen(_("Audit"), text, self.dashboard.view))
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: what the keys do, from the same table, and what has no key."""
-        del screen
-        for title, text, action in self.dialogs.commands(self.dashboard.view):
-            yield SystemCommand(title, text, functools.partial(self.run_action, action))
+    def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the keys do, from the same table, and what has no key."""
+        for key in available(self.dashboard.view):
+            if key.action != "command_palette":
+                run = functools.partial(self.run_action, key.action)
+                yield SystemCommand(_(key.help), _("Key: {key}").format(key=key.shown), run)
         yield SystemCommand(_("Theme"), _("Choose other colours"), self.action_change_theme)
         yield SystemCommand(_("Screenshot"), _("Save this screen as SVG"), self.deliver_screenshot)
 
     def action_command_palette(self) -> None:
         """The palette, which asks in the user's language."""
-        self.dialogs.palette(self.dashboard.view)
+        if not isinstance(self.screen, Palette):
+            asks = _("Search for commands") + self.dashboard.view.glyphs.ellipsis
+            self.push_screen(Palette(placeholder=asks, id="--command-palette"))
 
     def search_themes(self) -> None:
         """The themes, to choose one."""
-        self.dialogs.themes(self.dashboard.view)
+        from textual.theme import ThemeProvider
+
+        asks = _("Search for themes") + self.dashboard.view.glyphs.ellipsis
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder=asks))

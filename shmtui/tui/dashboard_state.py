@@ -7,6 +7,7 @@ view model, which the screen draws.
 
 import asyncio
 import time
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,13 @@ from shmtui.errors import ShortageError
 from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
-from shmtui.snapshot import EMPTY, LayoutSource, Snapshot
-from shmtui.tui.event_log import EventLog
+from shmtui.monitor.changes import health_events, segment_events
+from shmtui.snapshot import EMPTY, Health, LayoutSource, Snapshot
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.status_line import Balance, Debounced, StatusWord, permits, status_word
 from shmtui.tui.view_model import ChangeHighlight, ViewModel
-from shmtui.tui.worker_commands import WorkerCommands
 
 if TYPE_CHECKING:
     from shmtui.monitor.sampler import Sampler
@@ -36,6 +36,40 @@ _KNOWN_BY = {
     LayoutSource.INFERRED: N_("inferred"),
 }
 """For the sources that are no program and no file."""
+
+
+EVENTS_KEPT = 1000
+
+
+class EventLog:
+    """The last `EVENTS_KEPT` events: of supervisors, and those that two samples in a row show."""
+
+    def __init__(self) -> None:
+        self.newest: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        """The newest first."""
+        self._previous: Snapshot | None = None
+        self._limits_reported: set[str] = set()
+
+    def start_over(self) -> None:
+        """The next sample is the first of another segment. The events stay."""
+        self._previous = None
+        self._limits_reported.clear()
+
+    def add_snapshot(self, snapshot: Snapshot, *, workers_too: bool) -> None:
+        """Add the events that a sample shows; those of workers only if ``workers_too``.
+
+        A supervisor reports its workers itself, and knows more about them.
+        """
+        before, self._previous = self._previous, snapshot
+        if before is not None:
+            self.newest.extendleft(segment_events(before, snapshot, workers_too=workers_too))
+        health = Health() if before is None else before.health
+        if health != snapshot.health:
+            self.newest.extendleft(health_events(health, snapshot.health, snapshot.time))
+        for limit in snapshot.limits:
+            if limit not in self._limits_reported:
+                self._limits_reported.add(limit)
+                self.newest.appendleft(Event(snapshot.time, Severity.WARN, limit))
 
 
 class Dashboard:
@@ -76,19 +110,10 @@ class Dashboard:
         self._balance: Debounced[tuple[Balance, int]] = Debounced()
         self._shortage_reported = ""
 
-    # What the attachment offers.
-
     @property
     def supervisor(self) -> "Supervisor | None":
         """The workers of the attachment; None where it is read-only."""
         return None if self.attachment is None else self.attachment.steering
-
-    @property
-    def commands(self) -> WorkerCommands | None:
-        """Commands to those workers; None where it is read-only."""
-        return None if self.supervisor is None else WorkerCommands(self.supervisor)
-
-    # Attaching.
 
     def start(self) -> None:
         """Begin with the attachment that it was made with. Called in the event loop."""
@@ -137,16 +162,19 @@ class Dashboard:
         if supervisor is None or supervisor in self._heard:
             return
         self._heard.append(supervisor)
-        self._event_log.extend(sorted(supervisor.history(), key=lambda event: event.time))
-        supervisor.on_event = self._event_log.add
+        self._event_log.newest.extendleft(
+            sorted(supervisor.history(), key=lambda event: event.time)
+        )
+        supervisor.on_event = self._event_log.newest.appendleft
         supervisor.watch(asyncio.get_running_loop())
 
     def _report_attached(self, source: "Sampler | LiveSource") -> None:
         snapshot = self._sample(source)
         if snapshot is not None:
-            self._event_log.add(Event(time.time(), Severity.INFO, attached_text(snapshot)))
+            self._report(Severity.INFO, attached_text(snapshot))
 
-    # Samples.
+    def _report(self, severity: Severity, text: str) -> None:
+        self._event_log.newest.appendleft(Event(time.time(), severity, text))
 
     def sample(self) -> None:
         """Take one sample of the attachment in. The graph goes on while the display is frozen."""
@@ -155,7 +183,7 @@ class Dashboard:
             return
         snapshot = self._sample(self.attachment.source)
         if snapshot is None:
-            self.view = replace(self.view, events=self._event_log.newest())
+            self.view = replace(self.view, events=tuple(self._event_log.newest))
         else:
             self.add_snapshot(snapshot)
 
@@ -171,7 +199,7 @@ class Dashboard:
         except ShortageError as error:
             if self._shortage_reported != str(error):
                 self._shortage_reported = str(error)
-                self._event_log.add(Event(time.time(), Severity.BAD, str(error)))
+                self._report(Severity.BAD, str(error))
             return None
         self._shortage_reported = ""
         return snapshot
@@ -194,15 +222,13 @@ class Dashboard:
             history_version=history.version,
             status_word=status,
             balance_settled=self._balance.settled,
-            events=self._event_log.newest(),
+            events=tuple(self._event_log.newest),
             missing=self._missing(snapshot),
         )
 
     def toggle_frozen(self) -> None:
         """Hold the display, or let it go on."""
         self.view = replace(self.view, frozen=not self.view.frozen)
-
-    # What the panels need besides.
 
     def want_values(self, slots: int) -> None:
         """Have the next samples carry the values of so many slots."""
@@ -220,7 +246,6 @@ class Dashboard:
         self.view = replace(self.view, window=window)
 
     def _missing(self, snapshot: Snapshot) -> frozenset[str]:
-        """What keys could need and is not there."""
         there = {
             OPENER: self.opener is not None,
             PROGRAMS: self.supervisor is not None and bool(self.supervisor.logs()),
@@ -232,11 +257,11 @@ class Dashboard:
 
 def attached_text(snapshot: Snapshot) -> str:
     """What is attached to, and how its layout is known."""
-    source = snapshot.layout.source
+    layout, source = snapshot.layout, snapshot.layout.source
     words = _("shown as bytes")
     if source is not LayoutSource.RAW:
-        known_by = _(_KNOWN_BY[source]) if source in _KNOWN_BY else ""
-        known_by = known_by or source_words(source, snapshot.layout.origin)
-        words = _("layout {known_by}").format(known_by=known_by)
-    words = "; ".join((words, *snapshot.layout.assumptions))
+        known_by = _KNOWN_BY.get(source)
+        words = _(known_by) if known_by else source_words(source, layout.origin)
+        words = _("layout {known_by}").format(known_by=words)
+    words = "; ".join((words, *layout.assumptions))
     return _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)

@@ -16,6 +16,10 @@ from shmtui.tui.glyphs import UNICODE, Glyphs
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 
 
+def _thousands(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
+
+
 def format_count(count: int | None, glyphs: Glyphs = UNICODE) -> str:
     """A whole number with its thousands apart; from a billion on with a prefix.
 
@@ -24,12 +28,12 @@ def format_count(count: int | None, glyphs: Glyphs = UNICODE) -> str:
     """
     if count is None:
         return glyphs.dash
-    if abs(count) >= 1_000_000_000:
-        unit, prefix = next((u, p) for u, p in _PREFIXES if abs(count) >= u)
-        if abs(count) / unit < 100_000:
-            return f"{count / unit:.2f} {prefix}"
-        return f"{float(count):.3g}" if abs(count) < 1e300 else "huge"
-    return f"{count:,}".replace(",", " ")
+    if abs(count) < 1_000_000_000:
+        return _thousands(count)
+    unit, prefix = next((u, p) for u, p in _PREFIXES if abs(count) >= u)
+    if abs(count) / unit < 100_000:
+        return f"{count / unit:.2f} {prefix}"
+    return f"{float(count):.3g}" if abs(count) < 1e300 else "huge"
 
 
 def format_rate(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
@@ -40,18 +44,14 @@ def format_rate(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
     """
     if rate is None or math.isnan(rate):
         return glyphs.dash
-    if math.isinf(rate):
-        return "max"
-    if rate == 0:
-        return "0"
+    if rate == 0 or math.isinf(rate):
+        return "max" if rate else "0"
     for unit, prefix in _PREFIXES:
         if rate >= unit:
             return f"{rate / unit:.2f} {prefix}"
-    if rate < 0.995:
-        return f"{rate:.2f}"
-    if rate < 9.95:
-        return f"{rate:.1f}"
-    return f"{round(rate):,}".replace(",", " ")
+    if rate >= 9.95:
+        return _thousands(round(rate))
+    return f"{rate:.2f}" if rate < 0.995 else f"{rate:.1f}"
 
 
 def format_target(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
@@ -63,7 +63,7 @@ def format_target(rate: float | None, glyphs: Glyphs = UNICODE) -> str:
     if rate is None or math.isnan(rate):
         return glyphs.dash
     whole, point, digits = exact_rate(rate).partition(".")
-    return f"{int(whole):,}".replace(",", " ") + point + digits if whole.isdecimal() else whole
+    return _thousands(int(whole)) + point + digits if whole.isdecimal() else whole
 
 
 def format_axis(value: float) -> str:
@@ -78,25 +78,19 @@ def format_axis(value: float) -> str:
     return f"{value:g}"
 
 
-_SLOWEST = 0.001
-"""Items per second; no worker can be slower."""
-
-
 def nice_ceiling(value: float) -> float:
     """The smallest 1, 2, 4, 5 or 8 times a power of ten that is not below ``value``, nor below
-    the slowest rate of a worker.
+    0.001 a second, the slowest rate of a worker.
 
     >>> [nice_ceiling(v) for v in (0, 1e-300, 0.3, 1, 3, 7.9, 2100, 8001)]
     [1.0, 0.001, 0.4, 1.0, 4.0, 8.0, 4000.0, 10000.0]
     """
     if not value > 0 or math.isinf(value):
         return 1.0
-    value = max(value, _SLOWEST)
+    value = max(value, 0.001)
     power = 10.0 ** math.floor(math.log10(value))
-    for step in (1, 2, 4, 5, 8, 10):
-        if value <= step * power * (1 + 1e-9):
-            return float(f"{step * power:.1g}")
-    return 10 * power
+    fitting = (step for step in (1, 2, 4, 5, 8) if value <= step * power * (1 + 1e-9))
+    return float(f"{next(fitting, 10) * power:.1g}")
 
 
 def format_bytes(size: int) -> str:
@@ -180,17 +174,14 @@ _METHODS = {
     Method.COUNTERS: N_("exact"),
     Method.SEQUENCE: N_("exact, by sequence"),
     Method.INDEX: N_("by index"),
+    Method.ESTIMATE: N_("about"),
     Method.LOWER_BOUND: N_("at least"),
     Method.UNKNOWN: N_("unknown"),
 }
 
 
 def method_words(method: Method) -> str:
-    """How a rate was measured.
-
-    >>> method_words(Method.COUNTERS), method_words(Method.LOWER_BOUND)
-    ('exact', 'at least')
-    """
+    """How a rate was measured."""
     return _(_METHODS[method])
 
 
@@ -206,5 +197,8 @@ def known_rate(rate: float | None, method: Method, glyphs: Glyphs = UNICODE) -> 
     """
     if rate is None or method is Method.UNKNOWN or (method is Method.LOWER_BOUND and not rate):
         return _("unknown")
+    if method is Method.ESTIMATE and rate < 10:
+        return f"{glyphs.about} {rate:.1f}"
     text = format_rate(rate, glyphs)
-    return f"{glyphs.at_least} {text}" if method is Method.LOWER_BOUND else text
+    marks = {Method.LOWER_BOUND: glyphs.at_least, Method.ESTIMATE: glyphs.about}
+    return f"{marks[method]} {text}" if method in marks else text

@@ -3,114 +3,125 @@
 import locale
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shmtui.events import Severity
+from shmtui.sanitize import inert
 from shmtui.snapshot import ProcessState
+from shmtui.tui.spans import Line, clip, clip_line, fit, fit_line
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Glyphs:
-    """Every character outside ASCII which a panel may draw. Each is one cell wide.
+    """Every character outside ASCII which a panel may draw: in Unicode where nothing else is said.
+    Each is one cell wide.
 
     Tables are compared by identity, so that drawn lines can be cached by them.
     """
 
-    ascii_only: bool
-    corners: str
-    """Top left, top right, bottom left, bottom right."""
-    horizontal: str
-    vertical: str
-    full: str
-    eighths: str
+    ascii_only: bool = False
+    top_left: str = "╭"
+    top_right: str = "╮"
+    bottom_left: str = "╰"
+    bottom_right: str = "╯"
+    horizontal: str = "─"
+    vertical: str = "│"
+    thumb: str = "┃"
+    """The part of a frame's right edge that is in view."""
+    dashed_horizontal: str = "╌"
+    """The edge of a box that is empty."""
+    dashed_vertical: str = "┆"
+    full: str = "█"
+    eighths: str = " ▏▎▍▌▋▊▉█"
     """Bars of 0/8 to 8/8 of a cell, from the left."""
-    rest: str
+    rest: str = "─"
     """The part of a bar that is not filled."""
-    shades: str
+    shades: str = "·░▒▓█"
     """Groups of slots: none full, some, half, most, all."""
-    pip: str
-    no_pip: str
-    up: str
-    down: str
-    left: str
-    both: str
+    bars: str = " ▁▂▃▄▅▆▇█"
+    """From none to a full cell, each higher than the last."""
+    pip: str = "●"
+    no_pip: str = "○"
+    up: str = "▲"
+    down: str = "▼"
+    left: str = "←"
+    both: str = "◆"
     """Where ``in`` and ``out`` point at one slot."""
-    tee: str
+    tee: str = "├"
     """A process under its group, others following."""
-    last: str
+    last: str = "└"
     """The last process under its group."""
-    tick: str
+    tick: str = "┤"
     """An axis where it carries a label."""
-    ellipsis: str
-    dot: str
+    ellipsis: str = "…"
+    dot: str = "·"
     """Between facts."""
-    times: str
-    dash: str
-    at_least: str
-    yes: str
-    no: str
-    maybe: str
-    cursor: str
-    space_key: str
-    states: Mapping[ProcessState, str]
-    severities: Mapping[Severity, str]
+    no_character: str = "·"
+    """A byte that is no character."""
+    times: str = "×"
+    dash: str = "—"
+    at_least: str = "≥"
+    about: str = "≈"
+    at_most: str = "≤"
+    nearly: str = "≈"
+    yes: str = "✓"
+    no: str = "✗"
+    maybe: str = "~"
+    cursor: str = "▌"
+    space_key: str = "␣"
+    states: Mapping[ProcessState, str] = field(default_factory=lambda: _states("◌●○■◐▶◧✗?"))
+    severities: Mapping[Severity, str] = field(default_factory=lambda: _severities("›✓▲✗"))
 
     def __repr__(self) -> str:
-        """Its name; the whole table would be unreadable."""
         return "ASCII" if self.ascii_only else "UNICODE"
 
+    def inert(self, text: str) -> str:
+        """Text from elsewhere, safe to show: see `shmtui.sanitize`."""
+        return inert(text, self.ascii_only)
 
-UNICODE = Glyphs(
-    ascii_only=False,
-    corners="╭╮╰╯",
-    horizontal="─",
-    vertical="│",
-    full="█",
-    eighths=" ▏▎▍▌▋▊▉█",
-    rest="─",
-    shades="·░▒▓█",
-    pip="●",
-    no_pip="○",
-    up="▲",
-    down="▼",
-    left="←",
-    both="◆",
-    tee="├",
-    last="└",
-    tick="┤",
-    ellipsis="…",
-    dot="·",
-    times="×",
-    dash="—",
-    at_least="≥",
-    yes="✓",
-    no="✗",
-    maybe="~",
-    cursor="▌",
-    space_key="␣",
-    states={
-        ProcessState.STARTING: "◌",
-        ProcessState.RUNNING: "●",
-        ProcessState.PACING: "○",
-        ProcessState.BLOCKED: "■",
-        ProcessState.PAUSED: "◐",
-        ProcessState.STEPPING: "▶",
-        ProcessState.STOPPED: "◧",
-        ProcessState.ENDED: "✗",
-        ProcessState.UNKNOWN: "?",
-    },
-    severities={Severity.INFO: "›", Severity.GOOD: "✓", Severity.WARN: "▲", Severity.BAD: "✗"},
-)
+    def clip(self, text: str, width: int) -> str:
+        """At most ``width`` cells."""
+        return clip(text, width, self.ellipsis)
+
+    def fit(self, text: str, width: int, align: str = "<") -> str:
+        """Exactly ``width`` cells."""
+        return fit(text, width, align, self.ellipsis)
+
+    def clip_line(self, spans: Line, width: int) -> Line:
+        """At most ``width`` cells."""
+        return clip_line(spans, width, self.ellipsis)
+
+    def fit_line(self, spans: Line, width: int) -> Line:
+        """Exactly ``width`` cells."""
+        return fit_line(spans, width, self.ellipsis)
+
+
+def _states(glyphs: str) -> Mapping[ProcessState, str]:
+    return dict(zip(ProcessState, glyphs, strict=True))
+
+
+def _severities(glyphs: str) -> Mapping[Severity, str]:
+    return dict(zip(Severity, glyphs, strict=True))
+
+
+UNICODE = Glyphs()
 
 ASCII = Glyphs(
     ascii_only=True,
-    corners="++++",
+    top_left="+",
+    top_right="+",
+    bottom_left="+",
+    bottom_right="+",
     horizontal="-",
     vertical="|",
+    thumb="#",
+    dashed_horizontal=".",
+    dashed_vertical=":",
     full="#",
     eighths="    =====",
     rest="-",
     shades=".:-=#",
+    bars=" .:-=+*#",
     pip="#",
     no_pip=".",
     up="^",
@@ -122,45 +133,24 @@ ASCII = Glyphs(
     tick="+",
     ellipsis="~",
     dot="|",
+    no_character=".",
     times="x",
     dash="-",
     at_least=">=",
+    about="~",
+    at_most="<=",
+    nearly="~",
     yes="ok",
     no="NO",
-    maybe="~",
     cursor=">",
     space_key="spc",
-    states={
-        ProcessState.STARTING: ".",
-        ProcessState.RUNNING: "*",
-        ProcessState.PACING: "o",
-        ProcessState.BLOCKED: "#",
-        ProcessState.PAUSED: "=",
-        ProcessState.STEPPING: ">",
-        ProcessState.STOPPED: "%",
-        ProcessState.ENDED: "x",
-        ProcessState.UNKNOWN: "?",
-    },
-    severities={Severity.INFO: ">", Severity.GOOD: "+", Severity.WARN: "!", Severity.BAD: "x"},
+    states=_states(".*o#=>%x?"),
+    severities=_severities(">+!x"),
 )
 
 
-def wants_ascii(encoding: str, environ: Mapping[str, str]) -> bool:
-    """Whether a terminal should be sent ASCII alone.
-
-    The Linux console claims UTF-8 and has no glyph for most of it.
-
-    >>> wants_ascii("UTF-8", {"TERM": "xterm"}), wants_ascii("ANSI_X3.4-1968", {})
-    (False, True)
-    >>> wants_ascii("utf8", {"TERM": "linux"})
-    True
-    """
-    folded = encoding.lower().replace("-", "").replace("_", "")
-    return folded != "utf8" or environ.get("TERM") == "linux"
-
-
 def choose(ascii_only: bool) -> Glyphs:
-    """The glyphs for this terminal."""
-    if ascii_only or wants_ascii(locale.getencoding(), os.environ):
-        return ASCII
-    return UNICODE
+    """The glyphs for this terminal. The Linux console claims UTF-8 and has no glyph for most of it."""
+    encoding = locale.getencoding().lower().replace("-", "").replace("_", "")
+    plain = ascii_only or encoding != "utf8" or os.environ.get("TERM") == "linux"
+    return ASCII if plain else UNICODE

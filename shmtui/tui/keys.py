@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from textual.binding import Binding
-
 from shmtui.i18n import N_, _
-from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.view_model import ViewModel
 
 OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
 """What keys can need. A view model names those that are missing."""
@@ -17,163 +15,85 @@ class Key:
 
     keys: str
     """As Textual names them, separated by commas."""
-    shown: str
-    """As the key bar and the help write it, in ASCII."""
     action: str
     label: str
     """One word for the key bar; empty: not in the key bar."""
     help: str
-    changes: bool = False
-    """Whether it changes workers or the buffer: then it is off in a read-only dashboard."""
-    priority: bool = False
-    """Whether it works while a dialog is open too."""
     rank: int = 0
     """The keys of the highest rank leave a narrow key bar first."""
+    as_shown: str = ""
+    """As the key bar and the help write it, in ASCII; empty: as ``keys``."""
     needs: str = ""
     """What it needs: `OPENER`, `PROGRAMS`, `BYTES` or `LESSON`; empty: nothing."""
+    priority: bool = False
+    """Whether it works while a dialog is open too."""
 
+    @property
+    def shown(self) -> str:
+        """As the key bar and the help write it, in ASCII."""
+        return self.as_shown or self.keys
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes workers or the buffer: then it is off in a read-only dashboard."""
+        return self.action.startswith("workers(")
+
+
+def _workers(keys: str, name: str, label: str, text: str, rank: int, as_shown: str = "") -> Key:
+    """A key of the workers; ``name`` is one of `WorkerActions`."""
+    return Key(keys, f"workers('{name}')", label, text, rank, as_shown)
+
+
+_FASTER = N_("Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max")
+_QUIT = N_("Quit: our own workers end, our own segment is unlinked")
 
 KEYS: tuple[Key, ...] = (
-    Key("p", "p", "workers('add_producer')", N_("Producer"), N_("Add a producer"), True, rank=2),
-    Key("c", "c", "workers('add_consumer')", N_("Consumer"), N_("Add a consumer"), True, rank=2),
+    _workers("p", "add_producer", N_("Producer"), N_("Add a producer"), 2),
+    _workers("c", "add_consumer", N_("Consumer"), N_("Add a consumer"), 2),
+    _workers("plus,equals_sign,right", "faster", N_("Faster"), _FASTER, 1, "+"),
+    _workers("minus,left", "slower", N_("Slower"), N_("Slower, along the same steps"), 1, "-"),
+    _workers("m", "unthrottle", N_("Max"), N_("Unthrottled: as fast as it can"), 6),
+    _workers("0", "reset_rate", N_("Reset"), N_("Back to its starting rate"), 8),
+    _workers("space", "toggle_pause", N_("Pause"), N_("Pause, or resume"), 3),
+    _workers("t", "terminate", N_("End"), N_("Terminate: it ends after its critical section"), 5),
+    _workers("K", "kill", N_("Kill"), N_("Kill: it ends wherever it is"), 7),
+    _workers("s", "step", N_("Step"), N_("Step: one protocol step; space lets it run"), 4),
+    _workers("x", "faults", N_("Faults"), N_("Faults: a mistake to make, and what to expect"), 4),
+    _workers("v", "audit", N_("Audit"), N_("Audit: hold the workers, and count lost items"), 4),
+    _workers("r", "repair", N_("Repair"), N_("Repair: shows the plan, then asks"), 3),
+    Key("i", "interpret", N_("Type"), N_("Read the bytes as another type"), 3, needs=BYTES),
+    Key("g", "go_to", N_("Go to"), N_("Go to an offset, 0x... or decimal"), 3, needs=BYTES),
+    Key("o", "attach", N_("Open"), N_("Attach to another segment, from a list"), 2, needs=OPENER),
+    Key("l", "logs", N_("Logs"), N_("What your own programs print"), 2, needs=PROGRAMS),
+    Key("n", "main('toggle_lesson')", N_("Lesson"), N_("Show or hide the lesson"), 1, needs=LESSON),
+    Key("z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), 4),
     Key(
-        "plus,equals_sign,right",
-        "+",
-        "workers('faster')",
-        N_("Faster"),
-        N_("Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max"),
-        True,
-        rank=1,
+        "f", "main('toggle_maximised')", N_("Zoom"), N_("Maximise or restore the focused panel"), 4
     ),
-    Key(
-        "minus,left",
-        "-",
-        "workers('slower')",
-        N_("Slower"),
-        N_("Slower, along the same steps"),
-        True,
-        rank=1,
-    ),
-    Key(
-        "m",
-        "m",
-        "workers('unthrottle')",
-        N_("Max"),
-        N_("Unthrottled: as fast as it can"),
-        True,
-        rank=6,
-    ),
-    Key(
-        "0",
-        "0",
-        "workers('reset_rate')",
-        N_("Reset"),
-        N_("Back to its starting rate"),
-        True,
-        rank=8,
-    ),
-    Key(
-        "space",
-        "space",
-        "workers('toggle_pause')",
-        N_("Pause"),
-        N_("Pause, or resume"),
-        True,
-        rank=3,
-    ),
-    Key(
-        "t",
-        "t",
-        "workers('terminate')",
-        N_("End"),
-        N_("Terminate: it ends after its critical section"),
-        True,
-        rank=5,
-    ),
-    Key("K", "K", "workers('kill')", N_("Kill"), N_("Kill: it ends wherever it is"), True, rank=7),
-    Key(
-        "s",
-        "s",
-        "workers('step')",
-        N_("Step"),
-        N_("Step: one protocol step; space lets it run"),
-        True,
-        rank=4,
-    ),
-    Key(
-        "x",
-        "x",
-        "workers('faults')",
-        N_("Faults"),
-        N_("Faults: a mistake to make, and what to expect"),
-        True,
-        rank=4,
-    ),
-    Key(
-        "v",
-        "v",
-        "workers('audit')",
-        N_("Audit"),
-        N_("Audit: hold the workers, and count lost items"),
-        True,
-        rank=4,
-    ),
-    Key(
-        "r",
-        "r",
-        "workers('repair')",
-        N_("Repair"),
-        N_("Repair: shows the plan, then asks"),
-        True,
-        rank=3,
-    ),
-    Key(
-        "i", "i", "interpret", N_("Type"), N_("Read the bytes as another type"), rank=3, needs=BYTES
-    ),
-    Key(
-        "g", "g", "go_to", N_("Go to"), N_("Go to an offset, 0x... or decimal"), rank=3, needs=BYTES
-    ),
-    Key(
-        "o",
-        "o",
-        "attach",
-        N_("Open"),
-        N_("Attach to another segment, from a list"),
-        rank=2,
-        needs=OPENER,
-    ),
-    Key("l", "l", "logs", N_("Logs"), N_("What your own programs print"), rank=2, needs=PROGRAMS),
-    Key("n", "n", "lesson", N_("Lesson"), N_("Show or hide the lesson"), rank=1, needs=LESSON),
-    Key("z", "z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), rank=4),
-    Key("f", "f", "maximise", N_("Zoom"), N_("Maximise or restore the focused panel"), rank=4),
-    Key("escape", "esc", "restore", "", N_("Restore all panels")),
-    Key("1", "1", "panel('ring')", "", N_("Go to the ring")),
-    Key("2", "2", "panel('semaphores')", "", N_("Go to the semaphores")),
-    Key("3", "3", "panel('throughput')", "", N_("Go to the throughput")),
-    Key("4", "4", "panel('processes')", "", N_("Go to the processes")),
-    Key("5", "5", "panel('events')", "", N_("Go to the events")),
-    Key("tab", "tab", "step_panel(1)", "", N_("Next panel")),
-    Key("shift+tab", "shift+tab", "step_panel(-1)", "", N_("Previous panel")),
+    Key("escape", "main('restore')", "", N_("Restore all panels"), as_shown="esc"),
+    Key("1", "main('go_to_panel', 'ring')", "", N_("Go to the ring")),
+    Key("2", "main('go_to_panel', 'semaphores')", "", N_("Go to the semaphores")),
+    Key("3", "main('go_to_panel', 'throughput')", "", N_("Go to the throughput")),
+    Key("4", "main('go_to_panel', 'processes')", "", N_("Go to the processes")),
+    Key("5", "main('go_to_panel', 'events')", "", N_("Go to the events")),
+    Key("tab", "main('step_panel', 1)", "", N_("Next panel")),
+    Key("shift+tab", "main('step_panel', -1)", "", N_("Previous panel")),
     Key(
         "question_mark,h,f1",
-        "?",
         "help",
         N_("Help"),
         N_("Show all keys and what the glyphs mean"),
-        rank=0,
+        0,
+        "?",
     ),
-    Key(
-        "q,ctrl+q",
-        "q",
-        "leave(0)",
-        N_("Quit"),
-        N_("Quit: our own workers end, our own segment is unlinked"),
-        rank=0,
-    ),
-    Key("ctrl+c", "ctrl+c", "leave(130)", "", N_("Quit, as an interrupt does"), priority=True),
-    Key("ctrl+p", "ctrl+p", "command_palette", N_("Menu"), N_("Find any command by name"), rank=3),
+    Key("q,ctrl+q", "leave(0)", N_("Quit"), _QUIT, 0, "q"),
+    Key("ctrl+c", "leave(130)", "", N_("Quit, as an interrupt does"), priority=True),
+    Key("ctrl+p", "command_palette", N_("Menu"), N_("Find any command by name"), 3),
 )
 """In the order of the key bar and of the help screen."""
+
+SPOKEN = {"plus": "+", "minus": "-", "equals_sign": "=", "question_mark": "?", "escape": "esc"}
+"""Keys by the names that people know, where Textual has others."""
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
     ("up down", N_("Choose a row; a group stands for all of its processes")),
@@ -190,18 +110,12 @@ MOUSE: tuple[tuple[str, str], ...] = (
 )
 
 
-def bindings() -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
-    """The table as bindings of Textual."""
-    return [
-        Binding(key.keys, key.action, key.label or key.help, show=False, priority=key.priority)
-        for key in KEYS
-    ]
-
-
-def available(read_only: bool, missing: frozenset[str] = frozenset()) -> tuple[Key, ...]:
-    """The keys that are on, where what is in ``missing`` is not there."""
+def available(view: ViewModel) -> tuple[Key, ...]:
+    """The keys that are on."""
     return tuple(
-        key for key in KEYS if not (read_only and key.changes) and key.needs not in missing
+        key
+        for key in KEYS
+        if not (view.read_only and key.changes) and key.needs not in view.missing
     )
 
 
@@ -217,33 +131,20 @@ _WHY_MISSING = {
 }
 
 
-def why_off(action: str, read_only: bool, missing: frozenset[str] = frozenset()) -> str | None:
+def why_off(action: str, view: ViewModel) -> str | None:
     """Why the key of an action does nothing here, and what to do about it; None where it works.
 
-    >>> why_off("workers('kill')", read_only=True)
+    >>> why_off("workers('kill')", ViewModel(read_only=True))
     'K changes something, and this dashboard is read-only: shmtui attach --write allows it'
-    >>> why_off("workers('add_producer')", read_only=False) is None
+    >>> why_off("workers('add_producer')", ViewModel()) is None
     True
     """
     key = _KEY_OF.get(action)
     if key is None:
         return None
-    if read_only and key.changes:
-        text = _(
+    if view.read_only and key.changes:
+        return _(
             "{key} changes something, and this dashboard is read-only: shmtui attach --write "
             "allows it"
-        )
-        return text.format(key=key.shown)
-    return _(_WHY_MISSING[key.needs]).format(key=key.shown) if key.needs in missing else None
-
-
-def shown_key(key: Key, glyphs: Glyphs) -> str:
-    """The key as the key bar writes it.
-
-    >>> from shmtui.tui.glyphs import ASCII, UNICODE
-    >>> [shown_key(k, UNICODE) for k in KEYS if k.label in ("Pause", "Menu")]
-    ['␣', '^p']
-    """
-    if key.shown == "space":
-        return glyphs.space_key
-    return key.shown.replace("ctrl+", "^")
+        ).format(key=key.shown)
+    return _(_WHY_MISSING[key.needs]).format(key=key.shown) if key.needs in view.missing else None

@@ -3,32 +3,14 @@
 It draws the view model that it is given. It knows no segment and no worker.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
 
-from shmtui.tui.panel_layout import (
-    KEY_BAR,
-    LESSON,
-    PANELS,
-    RAW_PANELS,
-    TITLE,
-    Box,
-    arrange,
-    beside_lesson,
-    lesson_width,
-)
-from shmtui.tui.process_rows import Row
+from shmtui.tui import panel_layout
 from shmtui.tui.textual_private import DirectScreen
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.widgets.display_panels import (
-    KeyBar,
-    RingPanel,
-    SemaphoresPanel,
-    ThroughputPanel,
-    TitleBar,
-)
+from shmtui.tui.widgets import display_panels
 from shmtui.tui.widgets.events import EventsPanel
 from shmtui.tui.widgets.panel import Panel, SpanStyles
 from shmtui.tui.widgets.processes import ProcessesPanel
@@ -60,16 +42,16 @@ class MainScreen(DirectScreen):
         self._raw = False
         self.bytes: BytesPanel | None = None
         """The panel of bytes, once there were bytes to show."""
-        self._ring = RingPanel(id="ring")
-        self._table = ProcessesPanel(id="processes")
+        self.ring = display_panels.RingPanel(id="ring")
+        self.table = ProcessesPanel(id="processes")
         self._panels: dict[str, Panel] = {
-            TITLE: TitleBar(id=TITLE),
-            "ring": self._ring,
-            "semaphores": SemaphoresPanel(id="semaphores"),
-            "throughput": ThroughputPanel(id="throughput"),
-            "processes": self._table,
+            panel_layout.TITLE: display_panels.TitleBar(id=panel_layout.TITLE),
+            "ring": self.ring,
+            "semaphores": display_panels.SemaphoresPanel(id="semaphores"),
+            "throughput": display_panels.ThroughputPanel(id="throughput"),
+            "processes": self.table,
             "events": EventsPanel(id="events"),
-            KEY_BAR: KeyBar(id=KEY_BAR),
+            panel_layout.KEY_BAR: display_panels.KeyBar(id=panel_layout.KEY_BAR),
         }
         self._lesson_open = lesson is not None
         self._covered = False
@@ -78,8 +60,7 @@ class MainScreen(DirectScreen):
             # Only lessons load it.
             from shmtui.tui.widgets.lesson import LessonPanel  # noqa: PLC0415
 
-            self._panels[LESSON] = LessonPanel(lesson, view)
-            self._panels[LESSON].id = LESSON
+            self._panels[panel_layout.LESSON] = LessonPanel(lesson, view)
 
     def widgets(self) -> ComposeResult:
         """All panels, those included that have no room yet.
@@ -90,8 +71,6 @@ class MainScreen(DirectScreen):
         yield SpanStyles()
         yield from self._panels.values()
 
-    # Drawing.
-
     def show(self, view: ViewModel, slow: bool = True) -> None:
         """Draw a view model; the panels of `SLOW` only if ``slow``."""
         self._view = view
@@ -99,23 +78,6 @@ class MainScreen(DirectScreen):
             for name, panel in self._panels.items():
                 if slow or name not in SLOW:
                     panel.show(view)
-
-    def show_bytes(self, view: ViewModel) -> None:
-        """Draw the bytes alone."""
-        self._view = view
-        self._panels["bytes"].show(view)
-
-    def _show_again(self) -> None:
-        self.show(self._view)
-
-    @property
-    def chosen(self) -> Row | None:
-        """The row of the process table that keys apply to."""
-        return self._table.chosen
-
-    def values_wanted(self) -> int:
-        """How many slots' values the ring has room for."""
-        return self._ring.values_wanted()
 
     def bytes_wanted(self, size: int) -> tuple[int, int] | None:
         """Offset and length of the bytes in view, of a segment of ``size``; None: none are shown."""
@@ -129,42 +91,38 @@ class MainScreen(DirectScreen):
             self._change_panels(view.raw)
         # Before the first layout only the app knows the size.
         width, height = self.app.size
-        maximised = LESSON if self._lesson_covers else self._maximised
-        beside = lesson_width(width) if self._lesson_open and maximised is None else 0
+        maximised = panel_layout.LESSON if self._lesson_covers else self._maximised
+        beside = panel_layout.lesson_width(width) if self._lesson_open and maximised is None else 0
         rows = min(40, len(view.snapshot.processes) + 2)
         findings = min(8, len(view.snapshot.health.findings))
         arranged = (width, height, maximised, rows, findings, view.raw, beside)
         if arranged == self._arranged:
             return
         self._arranged = arranged
-        boxes = arrange(width - beside, height, maximised, rows, findings=findings, raw=view.raw)
-        self._move(beside_lesson(boxes, width, height, beside) if beside else boxes)
-        if self._lesson_covers != self._covered:
-            # The keys that scroll go to what is on show.
-            self._covered = self._lesson_covers
-            self._focus(LESSON if self._covered else "processes")
-
-    def _move(self, boxes: Mapping[str, Box]) -> None:
+        boxes = panel_layout.arrange(
+            width - beside, height, maximised, rows, findings=findings, raw=view.raw
+        )
+        if beside:
+            boxes = panel_layout.beside_lesson(boxes, width, height, beside)
         for name, panel in self._panels.items():
             box = boxes.get(name)
             panel.display = box is not None
             if box is not None:
                 panel.styles.offset = (box.x, box.y)
-                panel.styles.width = box.width
-                panel.styles.height = box.height
+                panel.styles.width, panel.styles.height = box.width, box.height
+        if self._lesson_covers != self._covered:
+            # The keys that scroll go to what is on show.
+            self._covered = self._lesson_covers
+            self._focus(panel_layout.LESSON if self._covered else "processes")
 
-    def _place_again(self) -> None:
+    def place_again(self) -> None:
+        """Find new places after a change of the terminal's size."""
         self.place(self._view)
         # Panels draw for their sizes, and get those with the next layout. The app's own call
         # comes also while a dialog lies over this screen.
-        self.app.call_after_refresh(self._show_again)
-
-    def resize(self) -> None:
-        """Find new places after a change of the terminal's size."""
-        self._place_again()
+        self.app.call_after_refresh(lambda: self.show(self._view))
 
     def _change_panels(self, raw: bool) -> None:
-        """Bytes in the place of the ring, or the ring again."""
         self._raw = raw
         self._maximised = None
         if raw and self.bytes is None:
@@ -179,16 +137,15 @@ class MainScreen(DirectScreen):
 
     @property
     def _lesson_covers(self) -> bool:
-        """Whether the lesson is on show and has no room beside the panels."""
-        return self._lesson_open and not lesson_width(self.app.size.width)
+        return self._lesson_open and not panel_layout.lesson_width(self.app.size.width)
 
     def toggle_lesson(self) -> None:
         """Show the lesson's text, or hide it; nothing where there is no lesson."""
-        if LESSON not in self._panels:
+        if panel_layout.LESSON not in self._panels:
             return
         self._lesson_open = not self._lesson_open
         self._maximised = None
-        self._place_again()
+        self.place_again()
         if not self._lesson_open:
             self._focus("processes")
 
@@ -197,8 +154,8 @@ class MainScreen(DirectScreen):
     @property
     def _names(self) -> tuple[str, ...]:
         """The panels that the number keys and tab reach now."""
-        panels = RAW_PANELS if self._raw else PANELS
-        return (*panels, LESSON) if self._lesson_open else panels
+        panels = panel_layout.RAW_PANELS if self._raw else panel_layout.PANELS
+        return (*panels, panel_layout.LESSON) if self._lesson_open else panels
 
     def _focused_panel(self) -> str | None:
         name = self.focused.id if self.focused is not None else None
@@ -210,7 +167,7 @@ class MainScreen(DirectScreen):
 
     def _maximise(self, name: str | None) -> None:
         self._maximised = name
-        self._place_again()
+        self.place_again()
         if name is not None:
             self._focus(name)
 

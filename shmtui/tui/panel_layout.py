@@ -53,24 +53,26 @@ def arrange(
     >>> sorted(arrange(20, 5)), sorted(arrange(20, 5, "events"))
     (['keys', 'ring', 'title'], ['events', 'keys', 'title'])
     """
-    boxes: dict[str, Box] = {}
     if width <= 0 or height <= 0:
-        return boxes
-    boxes[TITLE] = Box(0, 0, width, 1)
+        return {}
+    bars = {TITLE: Box(0, 0, width, 1)}
     if height >= 3:
-        boxes[KEY_BAR] = Box(0, height - 1, width, 1)
+        bars[KEY_BAR] = Box(0, height - 1, width, 1)
     body = height - 2
     if body < 1:
-        return boxes
+        return bars
     if maximised is not None:
-        boxes[maximised] = Box(0, 1, width, body)
+        panels = _stacked({maximised: body}, width)
     elif raw:
-        _place_raw(boxes, width, body, rows)
+        events = 0 if body < 14 else max(3, min(6, body // 6))
+        table = 0 if body < 8 else max(4, min(rows + 3, body // 3))
+        heights = {"bytes": body - table - events, "processes": table, "events": events}
+        panels = _stacked(heights, width)
     elif width >= SIDE_BY_SIDE and body >= 18:
-        _place_wide(boxes, width, body, rows, findings)
+        panels = _wide(width, body, rows, findings)
     else:
-        _place_narrow(boxes, width, body)
-    return boxes
+        panels = _stacked(_narrow(body), width)
+    return bars | panels
 
 
 def lesson_width(width: int) -> int:
@@ -94,19 +96,17 @@ def beside_lesson(
     return {**boxes, **bars, LESSON: Box(width - taken, 1, taken, max(0, height - 2))}
 
 
-def _place_raw(boxes: dict[str, Box], width: int, body: int, rows: int) -> None:
-    """The bytes get what processes and events leave."""
-    events = 0 if body < 14 else max(3, min(6, body // 6))
-    table = 0 if body < 8 else max(4, min(rows + 3, body // 3))
-    heights = {"bytes": body - table - events, "processes": table, "events": events}
-    y = 1
-    for name in RAW_PANELS:
-        if heights[name]:
-            boxes[name] = Box(0, y, width, heights[name])
-            y += heights[name]
+def _stacked(heights: Mapping[str, int], width: int) -> dict[str, Box]:
+    """The panels that have a height, from the second line of the screen down."""
+    boxes, y = {}, 1
+    for name, height in heights.items():
+        if height:
+            boxes[name] = Box(0, y, width, height)
+            y += height
+    return boxes
 
 
-def _place_wide(boxes: dict[str, Box], width: int, body: int, rows: int, findings: int = 0) -> None:
+def _wide(width: int, body: int, rows: int, findings: int) -> dict[str, Box]:
     """Ring and semaphores above, throughput in the middle, processes and events below."""
     beside = width >= EVENTS_BESIDE
     top = 10 if body >= 34 else 8 if body >= 27 else 6 if body >= 20 else 5
@@ -116,61 +116,49 @@ def _place_wide(boxes: dict[str, Box], width: int, body: int, rows: int, finding
     rest = body - top - events
     graph = max(5, min(22, rest * 11 // 24))
     # A table with few rows leaves what it does not need to the graph, a long one takes from it.
-    wanted = rows + 3
-    table = rest - graph
-    if table > wanted:
-        graph = min(22, graph + (table - wanted) // 2)
-    elif table < wanted:
-        graph = max(5 if body < 30 else 9, graph - (wanted - table))
+    unused = rest - graph - (rows + 3)
+    if unused > 0:
+        graph = min(22, graph + unused // 2)
+    elif unused < 0:
+        graph = max(5 if body < 30 else 9, graph + unused)
     graph -= (graph + 1) % 2
+    heights = {"ring": top, "throughput": graph, "processes": rest - graph, "events": events}
+    boxes = _stacked(heights, width)
     semaphores = min(SEMAPHORES_MOST, width * (46 if width >= 100 else 50) // 100)
-    y = 1
-    boxes["ring"] = Box(0, y, width - semaphores, top)
-    boxes["semaphores"] = Box(width - semaphores, y, semaphores, top)
-    y += top
-    boxes["throughput"] = Box(0, y, width, graph)
-    y += graph
-    table = rest - graph
+    ring, table = boxes["ring"], boxes["processes"]
+    boxes["ring"] = ring._replace(width=width - semaphores)
+    boxes["semaphores"] = ring._replace(x=width - semaphores, width=semaphores)
     if beside:
-        boxes["processes"] = Box(0, y, PROCESSES_ENOUGH, table)
-        boxes["events"] = Box(PROCESSES_ENOUGH, y, width - PROCESSES_ENOUGH, table)
-        return
-    boxes["processes"] = Box(0, y, width, table)
-    boxes["events"] = Box(0, y + table, width, events)
+        boxes["processes"] = table._replace(width=PROCESSES_ENOUGH)
+        boxes["events"] = table._replace(x=PROCESSES_ENOUGH, width=width - PROCESSES_ENOUGH)
+    return boxes
 
 
-_NARROW = (
-    ("ring", 3, 5),
-    ("throughput", 4, 5),
-    ("processes", 5, 99),
-    ("events", 3, 5),
-    ("semaphores", 5, 7),
-)
-"""In order of importance: the least height that is of use, and the most that is."""
+_NARROW = {
+    "ring": (3, 5),
+    "throughput": (4, 5),
+    "processes": (5, 5),
+    "events": (3, 5),
+    "semaphores": (5, 7),
+}
+"""In order of importance: the least height that is of use, and the most; the processes get what
+is left.
+"""
 
-_STACKED = ("ring", "semaphores", "throughput", "processes", "events")
 
-
-def _place_narrow(boxes: dict[str, Box], width: int, body: int) -> None:
-    """All panels under each other, as many as there is room for."""
+def _narrow(body: int) -> dict[str, int]:
+    """Heights of as many panels under each other as there is room for."""
     heights: dict[str, int] = {}
     left = body
-    for name, least, _most in _NARROW:
+    for name, (least, _most) in _NARROW.items():
         if left >= least:
             heights[name] = least
             left -= least
-    if not heights:
-        boxes["ring"] = Box(0, 1, width, body)
-        return
-    for name, _least, most in _NARROW:
-        if name in heights and name != "processes":
-            wish = min(left, most - heights[name], 2)
+    for name, (least, most) in _NARROW.items():
+        if name in heights:
+            wish = min(left, most - least)
             heights[name] += wish
             left -= wish
     taker = "processes" if "processes" in heights else "ring"
-    heights[taker] += left
-    y = 1
-    for name in _STACKED:
-        if name in heights:
-            boxes[name] = Box(0, y, width, heights[name])
-            y += heights[name]
+    heights[taker] = heights.get(taker, 0) + left
+    return {name: heights.get(name, 0) for name in PANELS}

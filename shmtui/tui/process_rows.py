@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from shmtui.i18n import N_
 from shmtui.shm.protocol import Role
@@ -12,6 +13,14 @@ RowKey = str | int
 
 PRODUCERS, CONSUMERS = N_("producers"), N_("consumers")
 OTHERS, EVERYONE = N_("others"), N_("processes")
+
+
+Figure = TypeVar("Figure", int, float)
+
+
+def _sum(figures: Iterable[Figure | None]) -> Figure | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known[1:], known[0]) if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +39,17 @@ class Group:
     @property
     def rate(self) -> float | None:
         """The sum over the members that have not ended; None where no rate is known."""
-        known = [p.rate for p in self.alive if p.rate is not None]
-        return sum(known) if known else None
+        return _sum(p.rate for p in self.alive)
 
     @property
     def items(self) -> int | None:
         """The sum over all members, the ended ones included; None where none is known."""
-        known = [p.items for p in self.members if p.items is not None]
-        return sum(known) if known else None
+        return _sum(p.items for p in self.members)
 
     @property
     def cpu(self) -> float | None:
         """Per cent of a core, all members together."""
-        known = [p.cpu for p in self.alive if p.cpu is not None]
-        return sum(known) if known else None
+        return _sum(p.cpu for p in self.alive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +74,20 @@ def table_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     Without a known layout nobody is a producer or consumer: all are under one heading.
     """
     if snapshot.segment.name and snapshot.layout.source is LayoutSource.RAW:
-        return _under_headings([Group(EVERYONE, Role.UNKNOWN, snapshot.processes)])
-    groups = [
-        Group(PRODUCERS, Role.PRODUCER, snapshot.producers),
-        Group(CONSUMERS, Role.CONSUMER, snapshot.consumers),
-    ]
-    taken = {Role.PRODUCER, Role.CONSUMER}
-    others = tuple(p for p in snapshot.processes if p.role not in taken)
-    if others:
-        groups.append(Group(OTHERS, Role.UNKNOWN, others))
-    return _under_headings(groups)
-
-
-def _under_headings(groups: Iterable[Group]) -> tuple[Row, ...]:
+        groups = [Group(EVERYONE, Role.UNKNOWN, snapshot.processes)]
+    else:
+        groups = [
+            Group(PRODUCERS, Role.PRODUCER, snapshot.producers),
+            Group(CONSUMERS, Role.CONSUMER, snapshot.consumers),
+        ]
+        taken = {Role.PRODUCER, Role.CONSUMER}
+        others = tuple(p for p in snapshot.processes if p.role not in taken)
+        if others:
+            groups.append(Group(OTHERS, Role.UNKNOWN, others))
     rows: list[Row] = []
     for group in groups:
         rows.append(group)
-        final = len(group.members) - 1
-        rows += [Member(p, at == final) for at, p in enumerate(group.members)]
+        rows += [Member(p, p is group.members[-1]) for p in group.members]
     return tuple(rows)
 
 
@@ -95,30 +97,10 @@ def without_workers(rows: tuple[Row, ...]) -> bool:
     return bool(origins) and Origin.WORKER not in origins
 
 
-def index_of(rows: tuple[Row, ...], key: RowKey | None) -> int | None:
-    """The number of the row with this key."""
-    return next((at for at, row in enumerate(rows) if row.key == key), None)
-
-
 def follow(rows: tuple[Row, ...], key: RowKey | None, last_index: int) -> int:
     """The chosen row after an update: the one with this key, else the one at the same place.
 
     When the chosen process is gone, the cursor does not jump to another end of the table.
     """
-    found = index_of(rows, key)
-    if found is not None:
-        return found
-    return max(0, min(last_index, len(rows) - 1))
-
-
-def scroll_to(first: int, chosen: int, visible: int, total: int) -> int:
-    """The first row in view, so that the chosen one is in view and the view is filled.
-
-    >>> scroll_to(0, 7, 5, 20), scroll_to(6, 3, 5, 20), scroll_to(18, 19, 5, 20)
-    (3, 3, 15)
-    """
-    if visible <= 0:
-        return 0
-    first = min(first, chosen)
-    first = max(first, chosen - visible + 1)
-    return max(0, min(first, total - visible))
+    nearest = max(0, min(last_index, len(rows) - 1))
+    return next((at for at, row in enumerate(rows) if row.key == key), nearest)

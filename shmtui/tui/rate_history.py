@@ -49,8 +49,7 @@ class RateHistory:
             return
         bucket = self._buckets[number % BUCKETS]
         if bucket.number != number:
-            bucket.number, bucket.samples = number, 0
-            bucket.produced = bucket.consumed = 0.0
+            bucket = self._buckets[number % BUCKETS] = _Bucket(number)
         bucket.samples += 1
         bucket.produced += ((produced or 0.0) - bucket.produced) / bucket.samples
         bucket.consumed += ((consumed or 0.0) - bucket.consumed) / bucket.samples
@@ -77,28 +76,22 @@ class RateHistory:
             return self._past[column]
         start = -(-column * BUCKETS // columns)
         stop = max(start + 1, -(-(column + 1) * BUCKETS // columns))
-        mean = self._mean_of(start, stop)
+        found = [
+            bucket
+            for number in range(start, stop)
+            if (bucket := self._buckets[number % BUCKETS]).number == number
+        ]
+        mean = None
+        if found:
+            produced, consumed = sum(b.produced for b in found), sum(b.consumed for b in found)
+            mean = produced / len(found), consumed / len(found)
         if stop <= self._newest:
             self._past[column] = mean
         return mean
 
-    def _mean_of(self, start: int, stop: int) -> Pair:
-        found = [
-            bucket
-            for number in range(start, stop)
-            if (bucket := self._buckets[number % BUCKETS]).number == number and bucket.samples
-        ]
-        if not found:
-            return None
-        return (
-            sum(bucket.produced for bucket in found) / len(found),
-            sum(bucket.consumed for bucket in found) / len(found),
-        )
-
     def peak(self) -> tuple[float, float]:
         """The highest bucket of produced and of consumed in the last `SPAN` seconds."""
-        oldest = self._newest - BUCKETS
-        live = [b for b in self._buckets if b.number > oldest and b.samples]
+        live = [b for b in self._buckets if b.number > max(-1, self._newest - BUCKETS)]
         return (
             max((bucket.produced for bucket in live), default=0.0),
             max((bucket.consumed for bucket in live), default=0.0),

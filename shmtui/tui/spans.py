@@ -1,43 +1,92 @@
 """A row of a panel as data: spans of text, each with the name of its style. Pure.
 
 The drawing modules return lines of spans. A panel looks the styles up in the style sheet. So each
-text can be tested as a value, and no drawing function knows a colour.
+text can be tested as a value, and no drawing function knows a colour. Widths are in terminal cells.
 """
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import NamedTuple
 
-from shmtui.tui.cell_text import cells, clip
+from rich.cells import cell_len, chop_cells
 
 STYLES = (
-    "text",
-    "strong",
-    "muted",
-    "faint",
-    "producer",
-    "producer-strong",
-    "producer-dim",
-    "consumer",
-    "consumer-strong",
-    "consumer-dim",
-    "good",
-    "good-strong",
-    "warn",
-    "warn-strong",
-    "bad",
-    "accent",
-    "fresh",
-    "recent",
-    "fading",
-    "title",
-    "title-focus",
-    "frame",
-    "frame-focus",
-    "brand",
-    "key",
-    "banner",
-)
+    "text", "strong", "muted", "faint", "producer", "producer-strong", "producer-dim",
+    "consumer", "consumer-strong", "consumer-dim", "good", "good-strong", "warn", "warn-strong",
+    "bad", "accent", "fresh", "recent", "fading", "title", "title-focus", "frame", "frame-focus",
+    "brand", "key", "banner",
+)  # fmt: skip
 """What a span can be. Each is the component class ``style--ROLE`` in app.tcss."""
+
+OWN_BACKGROUND = frozenset({"brand", "banner", "fresh"})
+"""Styles that have a background of their own."""
+
+_SHOWS_BLANKS = OWN_BACKGROUND | {"title-focus"}
+"""Styles whose background or attributes differ, so that their blanks are seen."""
+
+
+def cells(text: str) -> int:
+    """Cells that the text takes.
+
+    >>> cells("abc"), cells("日本")
+    (3, 4)
+    """
+    # Most text is ASCII, and needs no table of widths.
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def clip(text: str, width: int, ellipsis: str = "…") -> str:
+    """``text`` in at most ``width`` cells, its end replaced by the ellipsis where it was cut.
+
+    >>> clip("producer", 6), clip("producer", 8), clip("x", 0), clip("日本語", 4)
+    ('produ…', 'producer', '', '日…')
+    """
+    if width <= 0:
+        return ""
+    if cells(text) <= width:
+        return text
+    mark = ellipsis if cells(ellipsis) < width else ellipsis[:width]
+    room = width - cells(mark)
+    head = chop_cells(text, room)[0] if room > 0 else ""
+    # A wide character where one cell is left comes back whole: leave it out instead.
+    while cells(head) > room:
+        head = head[:-1]
+    return head + mark
+
+
+def fit(text: str, width: int, align: str = "<", ellipsis: str = "…") -> str:
+    """``text`` in exactly ``width`` cells: cut or padded, on the side that ``align`` names.
+
+    >>> fit("ab", 4), fit("ab", 4, ">"), fit("ab", 5, "^"), fit("日本語", 4)
+    ('ab  ', '  ab', ' ab  ', '日… ')
+    """
+    text = clip(text, width, ellipsis)
+    gap = max(0, width - cells(text))
+    before = {"<": 0, "^": gap // 2, ">": gap}[align]
+    return " " * before + text + " " * (gap - before)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most ``width`` cells; a word that is longer is cut.
+
+    >>> wrap("mutex is held by PID 412", 10)
+    ['mutex is', 'held by', 'PID 412']
+    >>> wrap("", 10), wrap("abcdefgh", 3), wrap("日本語", 4)
+    ([''], ['abc', 'def', 'gh'], ['日本', '語'])
+    """
+    width = max(2, width)
+    lines: list[str] = []
+    current = ""
+    for word in text.split(" "):
+        joined = f"{current} {word}" if current else word
+        if cells(joined) <= width:
+            current = joined
+            continue
+        if current:
+            lines.append(current)
+        *whole, current = chop_cells(word, width) or [""]
+        lines += whole
+    return [*lines, current] if current or not lines else lines
 
 
 class Span(NamedTuple):
@@ -62,6 +111,11 @@ def line(*spans: Span | tuple[str, str] | str) -> Line:
     return tuple([span for span in made if span.text])
 
 
+def wrapped(text: str, width: int, style: str = "text") -> list[Line]:
+    """The text in lines of at most ``width`` cells, all in one style."""
+    return [line((part, style)) for part in wrap(text, width)]
+
+
 def plain(spans: Iterable[Span]) -> str:
     """The text alone."""
     return "".join(span.text for span in spans)
@@ -82,16 +136,14 @@ def clip_line(spans: Line, width: int, ellipsis: str = "…") -> Line:
         return spans
     out: list[Span] = []
     room = width
-    for index, span in enumerate(spans):
-        taken = cells(span.text)
-        last = index == len(spans) - 1
-        if taken < room or (taken == room and last):
-            out.append(span)
-            room -= taken
-            continue
-        more = "" if last else " "
-        out.append(Span(clip(span.text + more, room, ellipsis), span.style))
-        break
+    for span, more in zip(spans, [*[" "] * (len(spans) - 1), ""], strict=True):
+        # The blank stands for the spans that follow: a span that just fits is cut for them.
+        text = clip(span.text + more, room, ellipsis)
+        if text != span.text + more:
+            out.append(Span(text, span.style))
+            break
+        out.append(span)
+        room -= cells(span.text)
     return line(*out)
 
 
@@ -108,22 +160,13 @@ def fit_line(spans: Line, width: int, ellipsis: str = "…") -> Line:
     return (*spans, Span(" " * gap)) if gap > 0 else spans
 
 
-def spread(left: Line, right: Line, width: int, ellipsis: str = "…") -> Line:
-    """``left`` and ``right`` at the two ends of a line; ``left`` gives way.
+def joined(spans: Iterable[Span]) -> Line:
+    """The same cells, with neighbours of one style in one span.
 
-    >>> plain(spread(line("left"), line("right"), 11))
-    'left  right'
+    >>> joined(line("a", "b", ("c", "bad")))
+    (Span(text='ab', style='text'), Span(text='c', style='bad'))
     """
-    right = clip_line(right, width, ellipsis)
-    room = width - width_of(right)
-    return (*fit_line(left, room, ellipsis), *right)
-
-
-OWN_BACKGROUND = frozenset({"brand", "banner", "fresh"})
-"""Styles that have a background of their own."""
-
-_SHOWS_BLANKS = OWN_BACKGROUND | {"title-focus"}
-"""Styles whose background or attributes differ, so that their blanks are seen."""
+    return line(*((plain(run), style) for style, run in groupby(spans, lambda span: span.style)))
 
 
 def join_blanks(spans: Iterable[Span]) -> list[Span]:
@@ -144,32 +187,3 @@ def join_blanks(spans: Iterable[Span]) -> list[Span]:
                 continue
         out.append(span)
     return out
-
-
-class Canvas:
-    """One row of cells to write on; later text replaces earlier text.
-
-    Each character has to be one cell wide.
-    """
-
-    def __init__(self, width: int, fill: str = " ", style: str = "text") -> None:
-        self._cells = [(fill, style)] * width
-
-    def put(self, x: int, text: str, style: str = "text") -> None:
-        """Write ``text`` from cell ``x`` on; what falls outside is lost."""
-        for at, char in enumerate(text, x):
-            if 0 <= at < len(self._cells):
-                self._cells[at] = (char, style)
-
-    def line(self) -> Line:
-        """The row as spans, neighbours of one style joined."""
-        out: list[Span] = []
-        start = 0
-        cells = self._cells
-        for end in range(1, len(cells) + 1):
-            if end == len(cells) or cells[end][1] != cells[start][1]:
-                out.append(
-                    Span("".join(char for char, _style in cells[start:end]), cells[start][1])
-                )
-                start = end
-        return tuple(out)

@@ -5,7 +5,7 @@ reaches the screen only when several samples agree.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
 from shmtui.i18n import N_, _, ngettext
@@ -18,22 +18,22 @@ AGREEING = 4
 """Samples in a row that must agree before a new status is shown."""
 
 
-class Activity(StrEnum):
-    """What the buffer is doing."""
-
-    FLOWING = "flowing"
-    FULL = "full"
-    EMPTY = "empty"
-    IDLE = "idle"
-    UNKNOWN = "unknown"
-
-
 @dataclass(frozen=True, slots=True)
 class StatusWord:
     """A word for the title line, and its style."""
 
     word: str
     style: str
+
+
+class Activity(Enum):
+    """What the buffer is doing, in a word and its style."""
+
+    FLOWING = (N_("flowing"), "good")
+    FULL = (N_("full"), "warn")
+    EMPTY = (N_("empty"), "consumer")
+    IDLE = (N_("idle"), "muted")
+    UNKNOWN = (N_("unknown"), "muted")
 
 
 def nothing() -> StatusWord:
@@ -43,36 +43,13 @@ def nothing() -> StatusWord:
 
 def flow(snapshot: Snapshot) -> Activity:
     """Full or empty first, since that tells which side waits; else whether items move."""
-    slots = snapshot.layout.slots
-    if slots > 0 and snapshot.occupancy is not None:
-        if snapshot.occupancy >= slots:
-            return Activity.FULL
-        if snapshot.occupancy <= 0:
-            return Activity.EMPTY
-    rates = snapshot.throughput
-    if rates.method is Method.UNKNOWN:
-        return Activity.UNKNOWN
+    slots, occupancy, rates = snapshot.layout.slots, snapshot.occupancy, snapshot.throughput
+    if slots > 0 and occupancy is not None and not 0 < occupancy < slots:
+        return Activity.EMPTY if occupancy <= 0 else Activity.FULL
     known = [r for r in (rates.produced_per_s, rates.consumed_per_s) if r is not None]
-    if any(rate > 0 for rate in known):
-        return Activity.FLOWING
-    return Activity.IDLE if known else Activity.UNKNOWN
-
-
-_ACTIVITY_STYLES = {
-    Activity.FLOWING: "good",
-    Activity.FULL: "warn",
-    Activity.EMPTY: "consumer",
-    Activity.IDLE: "muted",
-    Activity.UNKNOWN: "muted",
-}
-
-_ACTIVITY_WORDS = {
-    Activity.FLOWING: N_("flowing"),
-    Activity.FULL: N_("full"),
-    Activity.EMPTY: N_("empty"),
-    Activity.IDLE: N_("idle"),
-    Activity.UNKNOWN: N_("unknown"),
-}
+    if rates.method is Method.UNKNOWN or not known:
+        return Activity.UNKNOWN
+    return Activity.FLOWING if max(known) > 0 else Activity.IDLE
 
 
 def status_word(snapshot: Snapshot) -> StatusWord:
@@ -90,8 +67,8 @@ def status_word(snapshot: Snapshot) -> StatusWord:
     if snapshot.layout.source is LayoutSource.RAW:
         # Without a layout there is no health to judge.
         return StatusWord(_("raw bytes"), "muted")
-    seen = flow(snapshot)
-    return StatusWord(_(_ACTIVITY_WORDS[seen]), _ACTIVITY_STYLES[seen])
+    text, style = flow(snapshot).value
+    return StatusWord(_(text), style)
 
 
 def health_word(health: Health) -> StatusWord | None:
@@ -100,19 +77,19 @@ def health_word(health: Health) -> StatusWord | None:
     >>> health_word(Health(Status.OK)), health_word(Health(Status.CRITICAL)).word
     (StatusWord(word='healthy', style='good'), 'critical')
     """
-    if health.status is Status.OK:
-        return StatusWord(_("healthy"), "good")
     codes = [f.code for f in health.findings if f.severity is health.status]
-    if health.status is Status.CRITICAL:
-        more = f" +{len(health.findings) - 1}" if len(health.findings) > 1 else ""
-        return StatusWord(
-            f"{word(health.status)}: {codes[0]}{more}" if codes else word(health.status), "bad"
-        )
-    if health.status is Status.WARNING:
-        if len(codes) > 1:
+    text = ": ".join((word(health.status), *codes[:1]))
+    match health.status:
+        case Status.OK:
+            return StatusWord(_("healthy"), "good")
+        case Status.CRITICAL:
+            more = len(health.findings) - 1
+            return StatusWord(f"{text} +{more}" if codes and more > 0 else text, "bad")
+        case Status.WARNING if len(codes) > 1:
             text = ngettext("{count} warning", "{count} warnings", len(codes))
             return StatusWord(text.format(count=len(codes)), "warn")
-        return StatusWord(": ".join((word(health.status), *codes)), "warn")
+        case Status.WARNING:
+            return StatusWord(text, "warn")
     return None
 
 
@@ -134,32 +111,31 @@ class Permits:
     full: int | None
     in_flight: int | None
     slots: int
-    balance: Balance
 
     @property
     def total(self) -> int:
         """The permits that are accounted for."""
         return (self.empty or 0) + (self.full or 0) + (self.in_flight or 0)
 
+    @property
+    def balance(self) -> Balance:
+        """Every permit is in ``empty``, in ``full``, or held by a process between its wait and its
+        post. Where the holders are not known, only more permits than slots are a contradiction.
+        """
+        if self.empty is None or self.full is None or self.slots <= 0:
+            return Balance.UNKNOWN
+        if self.in_flight is None:
+            return Balance.POSSIBLE if self.total <= self.slots else Balance.BROKEN
+        return Balance.HOLDS if self.total == self.slots else Balance.BROKEN
+
 
 def permits(snapshot: Snapshot) -> Permits:
-    """Add the permits up.
-
-    Every permit is in ``empty``, in ``full``, or held by a process between its wait and its post.
-    Where the holders are not known, only more permits than slots are a contradiction.
-    """
-    empty_state = snapshot.semaphores.get(SemaphoreRole.EMPTY)
-    full_state = snapshot.semaphores.get(SemaphoreRole.FULL)
-    empty = empty_state.value if empty_state else None
-    full = full_state.value if full_state else None
-    slots, in_flight = snapshot.layout.slots, snapshot.in_flight
-    if empty is None or full is None or slots <= 0:
-        balance = Balance.UNKNOWN
-    elif in_flight is not None:
-        balance = Balance.HOLDS if empty + full + in_flight == slots else Balance.BROKEN
-    else:
-        balance = Balance.POSSIBLE if empty + full <= slots else Balance.BROKEN
-    return Permits(empty, full, in_flight, slots, balance)
+    """The permits of a snapshot."""
+    empty, full = (
+        state.value if (state := snapshot.semaphores.get(role)) else None
+        for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)
+    )
+    return Permits(empty, full, snapshot.in_flight, snapshot.layout.slots)
 
 
 class Debounced(Generic[T]):
@@ -174,7 +150,7 @@ class Debounced(Generic[T]):
         """Add one sample; the first is taken at once."""
         self._seen = self._seen + 1 if value == self._candidate else 1
         self._candidate = value
-        if self.value is None or self._seen >= AGREEING:
+        if self.value is None or self.settled:
             self.value = value
         return self.value
 

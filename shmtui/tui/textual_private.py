@@ -28,10 +28,7 @@ class DirectScreen(Screen[None]):
     """
 
     BLANK = True
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._direct: set[Widget] | None = None
+    _direct: set[Widget] | None = None
 
     @contextmanager
     def painted_at_once(self) -> Iterator[None]:

@@ -8,8 +8,7 @@ import signal
 import sys
 import termios
 from collections.abc import Callable
-from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 HUNG_UP: Final = 128 + signal.SIGHUP
 """The exit code after the terminal has gone."""
@@ -20,7 +19,6 @@ _BACKLOG_MOST: Final = 12
 
 Frames = queue.Queue[str | None]
 """What Textual has drawn and the terminal has not taken."""
-Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
 
 def hung_up() -> bool:
@@ -73,7 +71,7 @@ class EndingSignals:
 
     def __init__(self, leave: Callable[[int], None]) -> None:
         self._leave = leave
-        self._before: dict[signal.Signals, Handler] = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def listen(self) -> None:
         """Take the signals over. Called in the event loop."""

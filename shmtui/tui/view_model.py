@@ -29,45 +29,26 @@ class ChangeHighlight:
     """Remembers the last window, and when each of its bytes changed."""
 
     def __init__(self) -> None:
-        self._offset = 0
-        self._data = b""
+        self._before = (0, b"")
         self._changed: dict[int, int] = {}
         """By offset in the segment: the time of the last change, in ns."""
 
     def update(self, offset: int, data: bytes, now_ns: int) -> ByteWindow:
         """The window of these bytes, which were read from ``offset`` on at ``now_ns``."""
-        self._note_changes(offset, data, now_ns)
-        self._offset, self._data = offset, data
-        end = offset + len(data)
+        start, before = self._before
+        self._before = (offset, data)
+        first, end = max(offset, start), offset + len(data)
+        pairs = zip(before[first - start :], data[first - offset :], strict=False)
+        changed = {at: now_ns for at, (old, new) in enumerate(pairs, first) if old != new}
         self._changed = {
             at: then
-            for at, then in self._changed.items()
+            for at, then in (self._changed | changed).items()
             if offset <= at < end and now_ns - then < FADE_NS[-1]
         }
         highlight = bytearray(len(data))
         for at, then in self._changed.items():
-            highlight[at - offset] = highlight_after(now_ns - then)
+            highlight[at - offset] = sum(now_ns - then < limit for limit in FADE_NS)
         return ByteWindow(offset, data, bytes(highlight))
-
-    def _note_changes(self, offset: int, data: bytes, now_ns: int) -> None:
-        start = max(offset, self._offset)
-        stop = min(offset + len(data), self._offset + len(self._data))
-        before = self._data[start - self._offset : stop - self._offset]
-        after = data[start - offset : stop - offset]
-        if start >= stop or before == after:
-            return
-        for at, (old, new) in enumerate(zip(before, after, strict=True), start):
-            if old != new:
-                self._changed[at] = now_ns
-
-
-def highlight_after(age_ns: int) -> int:
-    """The highlight of a byte that changed so long ago.
-
-    >>> [highlight_after(round(s * 1e9)) for s in (0, 0.5, 1.5, 2.5)]
-    [3, 2, 1, 0]
-    """
-    return sum(age_ns < limit for limit in FADE_NS)
 
 
 @dataclass(frozen=True, slots=True)

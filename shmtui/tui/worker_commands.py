@@ -1,4 +1,4 @@
-"""From a chosen row to commands for its processes. Knows no screen.
+"""The keys that change workers or the buffer: from a chosen row to commands for its processes.
 
 A command that cannot be given comes back as a sentence for the user: a key that does nothing
 and says nothing looks broken.
@@ -13,17 +13,27 @@ from typing import TYPE_CHECKING, Final
 from shmtui.i18n import _
 from shmtui.procfs.identity import start_time
 from shmtui.procfs.process import started_at
-from shmtui.shm.faults import Fault
-from shmtui.shm.protocol import UNTHROTTLED, faster, slower
+from shmtui.shm.protocol import UNTHROTTLED, Role, faster, slower
 from shmtui.snapshot import Origin, Process, ProcessState
 from shmtui.tui.process_rows import Group, Row
 
 if TYPE_CHECKING:
+    from shmtui.shm.faults import Fault
+    from shmtui.tui.app import DashboardApp
     from shmtui.workers.supervisor import Supervisor
+
+# ruff: noqa: PLC0415 - the first frame does not wait for dialogs
 
 _HELD: Final = {ProcessState.PAUSED, ProcessState.STEPPING}
 _SAME_START: Final = 1.0
 """Seconds by which two readings of one start time may differ, if the clock was set between."""
+
+_RATES: Final[dict[str, Callable[[float], float]]] = {
+    "faster": faster,
+    "slower": slower,
+    "unthrottle": lambda _rate: UNTHROTTLED,
+}
+"""The rate after a key, from the one before: a rung up or down, or as fast as it can."""
 
 Reason = str | None
 """Why a command was not given; None where it was."""
@@ -39,6 +49,11 @@ class Targets:
     """Our workers, and the programs that we started."""
     others: tuple[Process, ...] = ()
 
+    @property
+    def workers(self) -> tuple[Process, ...]:
+        """Our workers: they take a pace, a step and a fault, which a program does not."""
+        return tuple(p for p in self.ours if p.origin is not Origin.PROGRAM)
+
 
 def targets_of(row: Row | None, owns: Callable[[int], bool]) -> Targets:
     """All live processes of a row; a group stands for its members."""
@@ -47,9 +62,7 @@ def targets_of(row: Row | None, owns: Callable[[int], bool]) -> Targets:
     if isinstance(row, Group):
         label, members = _(row.key), row.alive
     else:
-        process = row.process
-        label = named(process)
-        members = (process,) if process.alive else ()
+        label, members = named(row.process), (row.process,) if row.process.alive else ()
     ours = tuple(p for p in members if owns(p.pid))
     return Targets(label, ours, tuple(p for p in members if p not in ours))
 
@@ -57,104 +70,66 @@ def targets_of(row: Row | None, owns: Callable[[int], bool]) -> Targets:
 def named(process: Process) -> str:
     """A process as messages call it.
 
-    >>> from shmtui.shm.protocol import Role
     >>> named(Process(412, "produtor", Role.PRODUCER, ProcessState.RUNNING))
     'produtor (412)'
     """
     return f"{process.name} ({process.pid})"
 
 
-class WorkerCommands:
-    """Commands to the workers of one supervisor. Each returns why it was not given."""
+def _not_ours(targets: Targets) -> Reason:
+    """Why there is no process to command.
 
-    def __init__(self, supervisor: "Supervisor") -> None:
-        self._supervisor = supervisor
+    >>> _not_ours(Targets("")), _not_ours(Targets("producers"))
+    ('choose a row first, with up and down or the mouse', 'producers: no live process there')
+    """
+    if not targets.label:
+        return _("choose a row first, with up and down or the mouse")
+    if targets.ours:
+        return None
+    if not targets.others:
+        return _("{label}: no live process there").format(label=targets.label)
+    return _("{label}: shmtui did not start it, so only K works on it").format(label=targets.label)
 
-    def faster(self, targets: Targets) -> Reason:
-        """One rung up for each, from its own rate."""
-        return self._change_rate(targets, faster)
 
-    def slower(self, targets: Targets) -> Reason:
-        """One rung down for each, from its own rate."""
-        return self._change_rate(targets, slower)
-
-    def unthrottle(self, targets: Targets) -> Reason:
-        """As fast as they can."""
-        return self._change_rate(targets, lambda _rate: UNTHROTTLED)
-
-    def reset_rate(self, targets: Targets) -> Reason:
-        """Back to the rate that each started with."""
-        paced, reason = _paced(targets)
-        for process in paced:
-            self._supervisor.orders.reset_rate(process.pid)
+def give(name: str, supervisor: "Supervisor", targets: Targets) -> Reason:
+    """Give the command of this name to the targets."""
+    if reason := _not_ours(targets):
         return reason
+    orders, ours, workers = supervisor.orders, targets.ours, targets.workers
+    match name:
+        case "terminate" | "kill":
+            end = supervisor.kill if name == "kill" else supervisor.terminate
+            for process in ours:
+                end(process.pid)
+        case "toggle_pause":
+            running = [p for p in ours if p.state not in _HELD]
+            change = orders.pause if running else orders.resume
+            for process in running or ours:
+                change(process.pid)
+        case "step":
+            return _step(supervisor, targets)
+        case _:
+            paced = [p for p in workers if p.target_rate is not None]
+            if not paced:
+                text = _("{label}: a program of yours sets its own pace")
+                return text.format(label=targets.label)
+            for process in paced:
+                if name == "reset_rate":
+                    orders.reset_rate(process.pid)
+                else:
+                    orders.set_rate(process.pid, _RATES[name](process.target_rate or 0.0))
+    return None
 
-    def toggle_pause(self, targets: Targets) -> Reason:
-        """Pause all; where all are paused already, resume all."""
-        if reason := _not_ours(targets):
-            return reason
-        resume = all(p.state in _HELD for p in targets.ours)
-        for process in targets.ours:
-            if resume:
-                self._supervisor.orders.resume(process.pid)
-            elif process.state not in _HELD:
-                self._supervisor.orders.pause(process.pid)
-        return None
 
-    def step(self, targets: Targets) -> Reason:
-        """One protocol step for each; a worker that runs stops before its next step."""
-        if reason := _not_ours(targets):
-            return reason
-        workers = _workers(targets)
-        if not workers:
-            return _("{who}: only workers of shmtui can be stepped").format(who=targets.label)
-        for process in workers:
-            self._supervisor.orders.step(process.pid)
-        if all(p.state is ProcessState.BLOCKED for p in workers):
-            return _("{who}: blocked in its step; it goes on once it has what it waits for").format(
-                who=targets.label
-            )
-        return None
-
-    def why_no_fault(self, targets: Targets) -> Reason:
-        """Why none of them can be told to make a mistake."""
-        if reason := _not_ours(targets):
-            return reason
-        if not _workers(targets):
-            text = _("{who}: only workers of shmtui can be told to make a mistake")
-            return text.format(who=targets.label)
-        return None
-
-    def set_fault(self, targets: Targets, fault: Fault) -> Reason:
-        """Have each make this mistake; NONE ends it."""
-        if reason := self.why_no_fault(targets):
-            return reason
-        for process in _workers(targets):
-            self._supervisor.orders.set_fault(process.pid, fault)
-        return None
-
-    def terminate(self, targets: Targets) -> Reason:
-        """SIGTERM to each."""
-        if reason := _not_ours(targets):
-            return reason
-        for process in targets.ours:
-            self._supervisor.terminate(process.pid)
-        return None
-
-    def kill(self, targets: Targets) -> Reason:
-        """SIGKILL to each that is ours."""
-        if reason := _not_ours(targets):
-            return reason
-        for process in targets.ours:
-            self._supervisor.kill(process.pid)
-        return None
-
-    def _change_rate(self, targets: Targets, change: Callable[[float], float]) -> Reason:
-        paced, reason = _paced(targets)
-        for process in paced:
-            if process.target_rate is not None:
-                self._supervisor.orders.set_rate(process.pid, change(process.target_rate))
-        return reason
+def _step(supervisor: "Supervisor", targets: Targets) -> Reason:
+    if not targets.workers:
+        return _("{who}: only workers of shmtui can be stepped").format(who=targets.label)
+    for process in targets.workers:
+        supervisor.orders.step(process.pid)
+    if all(p.state is ProcessState.BLOCKED for p in targets.workers):
+        text = _("{who}: blocked in its step; it goes on once it has what it waits for")
+        return text.format(who=targets.label)
+    return None
 
 
 def kill_foreign(process: Process) -> Reason:
@@ -191,32 +166,88 @@ def kill_foreign(process: Process) -> Reason:
     return None
 
 
-def _paced(targets: Targets) -> tuple[tuple[Process, ...], Reason]:
-    """The targets that have a rate to change. A program of the user's has none."""
-    if reason := _not_ours(targets):
-        return (), reason
-    paced = tuple(
-        p for p in targets.ours if p.target_rate is not None and p.origin is not Origin.PROGRAM
-    )
-    if paced:
-        return paced, None
-    return (), _("{label}: a program of yours sets its own pace").format(label=targets.label)
+class WorkerActions:
+    """The actions of those keys in the app, by name."""
 
+    def __init__(self, app: "DashboardApp") -> None:
+        self._app = app
 
-def _workers(targets: Targets) -> tuple[Process, ...]:
-    return tuple(p for p in targets.ours if p.origin is not Origin.PROGRAM)
+    def run(self, name: str) -> None:
+        """Carry out the action of this name, and show what it did, or why it did nothing."""
+        supervisor = self._app.dashboard.supervisor
+        if supervisor is None:
+            return
+        match name:
+            case "add_producer" | "add_consumer":
+                supervisor.add(Role.PRODUCER if name == "add_producer" else Role.CONSUMER)
+                self._app.refresh_now()
+            case "audit":
+                self._audit()
+            case "repair":
+                self._repair(supervisor)
+            case "faults":
+                self._faults(supervisor)
+            case "kill":
+                self._kill(supervisor)
+            case _:
+                self._report(give(name, supervisor, self._targets(supervisor)))
 
+    def _targets(self, supervisor: "Supervisor") -> Targets:
+        # A worker that has just been started is in the events before it is in the table.
+        self._app.refresh_now()
+        return targets_of(self._app.main.table.chosen, supervisor.owns)
 
-def _not_ours(targets: Targets) -> Reason:
-    """Why there is no process to command.
+    def _report(self, reason: Reason) -> None:
+        if reason is not None:
+            self._app.tell(reason)
+        self._app.refresh_now()
 
-    >>> _not_ours(Targets("")), _not_ours(Targets("producers"))
-    ('choose a row first, with up and down or the mouse', 'producers: no live process there')
-    """
-    if not targets.label:
-        return _("choose a row first, with up and down or the mouse")
-    if targets.ours:
-        return None
-    if not targets.others:
-        return _("{label}: no live process there").format(label=targets.label)
-    return _("{label}: shmtui did not start it, so only K works on it").format(label=targets.label)
+    def _kill(self, supervisor: "Supervisor") -> None:
+        """SIGKILL; to a process that is not ours only after a question."""
+        from shmtui.tui.screens.text_screens import KillQuestion
+
+        targets = self._targets(supervisor)
+        if targets.ours or not targets.others:
+            self._report(give("kill", supervisor, targets))
+            return
+
+        def answered(sure: bool | None) -> None:
+            if sure:
+                reasons = [kill_foreign(process) for process in targets.others]
+                self._report(next((reason for reason in reasons if reason), None))
+
+        self._app.push_screen(KillQuestion(targets.label, self._app.dashboard.view), answered)
+
+    def _faults(self, supervisor: "Supervisor") -> None:
+        from shmtui.tui.screens.faults import FaultScreen
+
+        targets = self._targets(supervisor)
+        reason = _not_ours(targets)
+        if not reason and not targets.workers:
+            text = _("{who}: only workers of shmtui can be told to make a mistake")
+            reason = text.format(who=targets.label)
+        if reason:
+            self._report(reason)
+            return
+
+        def chosen(fault: "Fault | None") -> None:
+            if fault is not None:
+                for process in targets.workers:
+                    supervisor.orders.set_fault(process.pid, fault)
+                self._app.refresh_now()
+
+        self._app.push_screen(FaultScreen(targets, self._app.dashboard.view), chosen)
+
+    def _audit(self) -> None:
+        attachment = self._app.dashboard.attachment
+        if attachment is not None and attachment.auditor is not None:
+            attachment.auditor.begin()
+            self._app.refresh_now()
+
+    def _repair(self, supervisor: "Supervisor") -> None:
+        from shmtui.tui.screens.repair import RepairScreen
+
+        dashboard = self._app.dashboard
+        if dashboard.attachment is not None and dashboard.attachment.make_repairer:
+            repairer = dashboard.attachment.make_repairer()
+            self._app.push_screen(RepairScreen(repairer, supervisor, dashboard.view))

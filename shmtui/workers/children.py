@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from shmtui.workers.child import Child, group_members
+from shmtui.workers.group_guard import GroupGuard
 
 END_SECONDS: Final = 1.8
 """Time between SIGTERM and SIGKILL for a child that does not end, and for what it started."""
 GROUP_SECONDS: Final = 0.05
-"""Interval at which the processes that a program started are looked for after its own end."""
+"""Interval at which the processes that a program started are looked for once it was told to end."""
+LEFT_SECONDS: Final = 0.5
+"""The same where the program has ended by itself."""
 
 
 class Children:
@@ -23,6 +26,7 @@ class Children:
     def __init__(self, on_end: Callable[[Child, int], None]) -> None:
         self._on_end = on_end
         self._by_pid: dict[int, Child] = {}
+        self._guard = GroupGuard()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __iter__(self) -> Iterator[Child]:
@@ -46,6 +50,9 @@ class Children:
     def add(self, child: Child) -> None:
         """Take in a child that has just been started."""
         self._by_pid[child.pid] = child
+        if child.program:
+            with contextlib.suppress(OSError):  # Without a guard it still ends with its supervisor.
+                self._guard.register(child.pid)
         if self._loop is not None:
             self._watch(child)
 
@@ -108,16 +115,19 @@ class Children:
         for child in self:
             self.signal(child, signal.SIGKILL)
         self._reap_until(time.monotonic() + END_SECONDS)
+        self._guard.close()
 
     def _reap_until(self, deadline: float) -> None:
         while self._by_pid and (left := deadline - time.monotonic()) > 0:
             self.reap(left)
 
     def _reap(self, child: Child) -> None:
-        """Reap a child that has ended, unless what it started still ends."""
-        if child.pid not in self._by_pid or self._group_still_ends(child):
+        """Reap a child that has ended, unless something that it started still runs."""
+        if child.pid not in self._by_pid or self._group_still_runs(child):
             return
         status = child.process.wait()
+        if child.program:
+            self._guard.forget(child.pid)
         child.read_rest()
         if self._loop is not None:
             self._loop.remove_reader(child.pidfd)
@@ -126,15 +136,20 @@ class Children:
         del self._by_pid[child.pid]
         self._on_end(child, status)
 
-    def _group_still_ends(self, child: Child) -> bool:
-        """Whether what a program started is still ending: it has as long as the program had."""
-        if not child.program or child.term_sent_at is None or not group_members(child.pid):
+    def _group_still_runs(self, child: Child) -> bool:
+        """Whether something that a program started outlives it: it is ended with the program, and
+        has as long for that as the program had. Until then the program is not reaped, so that
+        no other process gets its PID, which is the group's too.
+        """
+        if not child.program or not group_members(child.pid):
             return False
-        if time.monotonic() - child.term_sent_at > END_SECONDS:
+        told = child.term_sent_at
+        if told is not None and time.monotonic() - told > END_SECONDS:
             self.signal(child, signal.SIGKILL)
             return False
         child.leader_ended = True
         if self._loop is not None:
             self._loop.remove_reader(child.pidfd)
-            self._loop.call_later(GROUP_SECONDS, self._reap, child)
+            pause = LEFT_SECONDS if told is None else GROUP_SECONDS
+            self._loop.call_later(pause, self._reap, child)
         return True

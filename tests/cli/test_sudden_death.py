@@ -75,6 +75,29 @@ def test_workers_follow_and_the_rest_is_swept(
     assert not [entry for entry in os.listdir("/dev/shm") if name[1:] in entry]
 
 
+@pytest.mark.parametrize("trap", ["", 'trap "" TERM; '])
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_a_script_started_follows_too(
+    name: str, tmp_path: Path, trap: str, waits: bool
+) -> None:
+    """The user's program is a script: what it started ends, even where it ignores SIGTERM, and
+    even where the script itself has ended before.
+    """
+    script, said = tmp_path / "start.sh", tmp_path / "pid"
+    script.write_text(
+        f"#!/bin/sh\nsh -c '{trap}echo $$ > {said}; while :; do sleep 0.05; done' &\n"
+        + ("wait\n" if waits else "")
+    )
+    script.chmod(0o755)
+    programs = ("--producer", str(script), "--consumers", "1", "--consume-rate", "5")
+    with HeadlessRun.begun(name, *programs) as run:
+        poll(lambda: said.exists() and said.read_text().strip(), "its child runs")
+        child = int(said.read_text())
+        assert run.end(signal.SIGKILL) == -signal.SIGKILL
+    poll(lambda: not running([child]), "what the script started is gone")
+    assert run_shmtui("rm", name).returncode == 0
+
+
 def test_the_same_name_can_be_used_again(name: str) -> None:
     """A leftover does not stop a run of its own name."""
     with HeadlessRun(name) as run:

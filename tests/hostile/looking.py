@@ -20,7 +20,6 @@ from shmtui.report import snapshot_text as text
 from shmtui.snapshot import Snapshot
 from shmtui.tui.draw import bytes as raw
 from shmtui.tui.draw import picker, ring, semaphores, throughput
-from shmtui.tui.draw.events import finding_line, finding_text
 from shmtui.tui.draw.processes import row_line
 from shmtui.tui.draw.title import title_line
 from shmtui.tui.glyphs import ASCII, UNICODE
@@ -29,6 +28,7 @@ from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Line, clip_line, width_of
 from shmtui.tui.status_line import status_word
 from shmtui.tui.view_model import ChangeHighlight, ViewModel
+from shmtui.tui.widgets.events import finding_line, finding_text
 
 MOST_CALLS: Final = 1_000_000
 """Calls that reading one segment may take. Unlike seconds, their number is the same on every
@@ -153,7 +153,7 @@ def drawn(snapshot: Snapshot, sampler: Sampler) -> None:
                 fits(ring.ring_lines(snapshot, *box), width)
                 fits(semaphores.semaphore_lines(snapshot, True, *box), width)
                 fits(
-                    throughput.throughput_lines(snapshot, history.series, history.peak(), *box),
+                    throughput.throughput_lines(snapshot, history, *box),
                     width,
                 )
 

@@ -7,11 +7,12 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts import compiler
-from shmtui.layouts.compiler import compile_types, read_file
+from shmtui.layouts.compiler import compile_types
 from shmtui.layouts.struct_members import Struct
 from shmtui.shm.libc import Libc, running_libc
 from tests.compiling import require
-from tests.layouts.test_debug_info import SOURCE, build
+from tests.layouts.reading import read_file
+from tests.layouts.test_debug_info import SOURCE
 
 STRUCT = "struct found { int x; };\n"
 
@@ -87,12 +88,11 @@ def test_macros_are_defined(tmp_path: Path) -> None:
     assert read_file(header, Libc.GLIBC, define=["N=7", "M=sizeof(int)"])[0].size == 32
 
 
-def test_sources_and_programs_are_read(tmp_path: Path) -> None:
-    """A ``.c`` file is never run or linked; a program is read as it is."""
-    for path in (tmp_path / "prog.c", build(tmp_path, "-O1")):
-        (tmp_path / "prog.c").write_text(SOURCE)
-        names = [struct.names[0] for struct in read_file(path, Libc.GLIBC)]
-        assert names == ["Item", "ring", "plain", "outer"]
+def test_sources_are_read(tmp_path: Path) -> None:
+    """A ``.c`` file is never run or linked."""
+    (tmp_path / "prog.c").write_text(SOURCE)
+    names = [struct.names[0] for struct in read_file(tmp_path / "prog.c", Libc.GLIBC)]
+    assert names == ["Item", "ring", "plain", "outer"]
 
 
 BOMBS = {
@@ -152,7 +152,7 @@ def test_cc_of_the_environment_and_of_the_option_are_used(
     monkeypatch.setenv("CC", f"{require('gcc')} -DN=3")
     assert read_file(tmp_path / "buf.h", Libc.GLIBC)[0].size == 12
     found = compile_types(tmp_path / "buf.h", Libc.GLIBC, compiler="gcc -DN=5")
-    assert (found.structs[0].size, found.command) == (20, "gcc -DN=5")
+    assert found.structs[0].size == 20
 
 
 def test_a_layout_of_the_other_libc_is_said(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.layouts.compiler import read_file
-from shmtui.layouts.struct_members import Member, Struct, holds_sync
+from shmtui.layouts.struct_members import Member, Struct
 from shmtui.shm.libc import Libc
 from tests.compiling import require
 from tests.layouts.oracle import Case, judged_as_cpp
+from tests.layouts.reading import read_file
 
 RING = "int data[5]; int in, out; sem_t mutex, empty, full;"
 FORMS = {
@@ -153,7 +153,6 @@ struct Buffer { int data[4]; int in, out; boost::interprocess::interprocess_sema
     kinds = {name: members[name].system for name in ("empty", "full", "mutex")}
     assert kinds == {"empty": "sem_t", "full": "sem_t", "mutex": "pthread_mutex_t"}
     assert members["empty"].type_name == "sem_t"
-    assert holds_sync(struct.members)
 
 
 def test_classes_with_virtual_functions_and_bases_are_read(tmp_path: Path) -> None:

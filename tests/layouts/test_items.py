@@ -6,7 +6,6 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.layouts.compiler import read_file
 from shmtui.layouts.member_roles import assign_roles
 from shmtui.layouts.struct_layout import buffer_layout
 from shmtui.shm.item_shape import (
@@ -21,6 +20,7 @@ from shmtui.shm.item_shape import (
 from shmtui.shm.libc import Libc
 from shmtui.shm.value import Fields, value_json, value_text
 from tests.compiling import Compiler, output
+from tests.layouts.reading import read_file
 from tests.waiting import PATIENCE
 
 HEADER = """\

@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from shmtui.layouts.compiler import read_file
 from shmtui.layouts.debug_info import read_structs
 from shmtui.layouts.struct_members import Member, Struct
 from shmtui.shm.item_shape import Bits
 from shmtui.shm.libc import Libc
 from tests.compiling import Compiler, output
+from tests.layouts.reading import read_file
 from tests.layouts.structs import PREAMBLE, RandomStruct, program, random_struct
 
 COMMANDS = {Libc.GLIBC: "gcc", Libc.MUSL: "musl-gcc"}

@@ -110,7 +110,6 @@ def test_the_right_direction_is_never_dropped(
     for named in (layout, swapped(layout)):
         verdict = judge_direction(named, seen)
         assert layout in (verdict.layout, *verdict.others)
-        assert verdict.kept
 
 
 @given(st.integers(3, 9), orders, st.integers(2, 6))
@@ -147,7 +146,6 @@ def test_counters_that_move_after_the_post() -> None:
         seen.append(ring.reading(layout))
     for named in (layout, swapped(layout)):
         verdict = judge_direction(named, seen)
-        assert not verdict.kept
         assert verdict.layout == layout
 
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.layouts.compiler import compile_types, read_file
+from shmtui.layouts.compiler import compile_types
 from shmtui.shm.libc import Libc
 from tests.compiling import require
 from tests.layouts.corpus import SHAPES
 from tests.layouts.oracle import Case, judged
+from tests.layouts.reading import read_file
 
 
 @pytest.mark.parametrize(("libc", "command"), [(Libc.GLIBC, "gcc"), (Libc.MUSL, "musl-gcc")])

@@ -147,9 +147,9 @@ def test_a_hidden_pair_is_repaired_and_called_likely() -> None:
     plan = make_plan(seen((0, 0), (0, 1), (0, 1)), [finding("never-initialised")], pair)
     assert isinstance(plan, Plan)
     assert [change.text for change in plan.changes] == [
-        "mutex: value 0 → 1, private → shared between processes",
         "empty: value 0 → 5, private → shared between processes",
         "full: private → shared between processes",
+        "mutex: value 0 → 1, private → shared between processes",
     ]
     assert [p.process.pid for p in plan.private_sleepers] == [1, 2]
     assert plan.certainty is Certainty.LIKELY
@@ -166,8 +166,9 @@ def test_what_the_counts_leave_open_is_refused_with_a_command() -> None:
     assert isinstance(refused, Refusal)
     why, way = list(proposal_lines(refused))
     assert why.startswith("refused: this user may not read what produtor (PID 1), consumidor")
-    assert "to settle it: sudo shmtui repair /ring, with the same options" in way
+    assert "to settle it: sudo shmtui repair /ring; " in way
     assert "sudo sysctl kernel.yama.ptrace_scope=0" in way
+    assert way.endswith(": shmtui repair /ring --assume-idle 1 --assume-idle 2")
 
 
 def unseen(snapshot: Snapshot) -> Snapshot:
@@ -190,7 +191,7 @@ def test_a_process_that_is_not_read_is_refused_with_a_command(
     refused = make_plan(unseen(snapshot), [finding(code)], [])
     assert isinstance(refused, Refusal)
     assert "PID 7 cannot be read" in refused.why
-    assert refused.remedy == "sudo shmtui repair /ring, with the same options"
+    assert refused.remedy == "sudo shmtui repair /ring"
     assert not refused.transient
 
 

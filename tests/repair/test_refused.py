@@ -13,13 +13,14 @@ from shmtui.diagnosis.history import living
 from shmtui.layouts.options import LayoutOptions
 from shmtui.procfs.futex import sleeps_on_futex
 from shmtui.procfs.process import stopped
-from shmtui.repair.executor import Repairer, Report
+from shmtui.repair.consent import Consent
+from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal
+from shmtui.repair.report import Report
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import Role, SemaphoreRole, Step
 from shmtui.shm.segment import map_segment, segment_path
 from shmtui.snapshot import Process, ProcessState
-from tests.clock import ManualClock
 from tests.compiling import Compiler
 from tests.conftest import MakeBuffer, join
 from tests.peers import Peer, build
@@ -38,24 +39,35 @@ def words(name: str) -> bytes:
 @pytest.mark.parametrize("slots", [1, 2])
 @pytest.mark.parametrize("named", [False, True])
 def test_too_few_slots_after_a_death(name: str, slots: int, named: bool) -> None:
-    """With one or two slots a death leaves more than one reading: it is refused, in words."""
+    """With one or two slots a death leaves more than one reading of the permits: they stay as they
+    are, and only the lock is set.
+    """
     with Crew(name, slots, 1, named=named) as crew:
         crew.die(Role.PRODUCER, Step.TRANSFER, "fault")
         poll(lambda: crew.sampler.sample().processes[-1].state is ProcessState.BLOCKED, "at rest")
-        before = words(name)
-        refused = Repairer(name, clock=ManualClock()).propose()
-        assert isinstance(refused, Refusal)
-        assert "more than one reading" in refused.why
-        assert words(name) == before
+        permits = permit_states(crew)
+        repairer = Repairer(name, consent=Consent(permits=True))
+        agreed = repairer.propose()
+        assert isinstance(agreed, Plan)
+        assert [change.text for change in agreed.changes] == ["mutex: value 0 → 1"]
+        assert "more than one reading" in agreed.permits_left
+        assert isinstance(repairer.carry_out(agreed), Report)
+        assert permit_states(crew) == permits
+
+
+def permit_states(crew: Crew) -> list[int | None]:
+    """The values of ``empty`` and ``full``."""
+    states = crew.sampler.sample().semaphores
+    return [states[role].value for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)]
 
 
 def test_somebody_in_the_critical_section(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A permit is lost and a worker stays in the critical section: nothing is done meanwhile."""
     monkeypatch.setattr("shmtui.repair.executor.TRIES", 5)
-    with Crew(name, 5, 2) as crew:
+    with Crew(name, 5, 2) as crew, (repairer := Repairer(name)).alone():
         crew.die(Role.PRODUCER, Step.POST_PERMIT, "fault")
         crew.look(PATIENCE, "lost-permit")
-        agreed = Repairer(name).propose()
+        agreed = repairer.propose()
         assert isinstance(agreed, Plan)
         sitter = crew.pids[Role.CONSUMER][0]
         crew.supervisor.orders.set_fault(sitter, Fault.SIT)
@@ -63,7 +75,7 @@ def test_somebody_in_the_critical_section(name: str, monkeypatch: pytest.MonkeyP
         poll(lambda: crew.sampler.sample().semaphores[SemaphoreRole.MUTEX].value == 0, "inside")
         poll(lambda: all(p.waits for p in others(crew, sitter)), "the others wait")
         before = words(name)
-        done = Repairer(name).carry_out(agreed)
+        done = repairer.carry_out(agreed)
         assert isinstance(done, Refusal)
         assert "may be in the critical section" in done.why
         assert words(name) == before
@@ -111,12 +123,12 @@ def hanging(gcc: Compiler, name: str) -> Iterator[Peer]:
 CUT_OFF = """
 import os, signal, sys, time
 from shmtui.repair import executor as repair
-from shmtui.diagnosis.history import living
 from shmtui.layouts.options import LayoutOptions
-def overwrite(*_words):
+from shmtui.shm.word_file import WordFile
+def swap(*_words):
     print("stopped", flush=True)
     time.sleep(60)
-repair.overwrite = overwrite
+WordFile.swap = swap
 repairer = repair.Repairer(sys.argv[1], LayoutOptions(slots=5))
 repairer.carry_out(repairer.propose(0.3))
 """

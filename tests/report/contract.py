@@ -35,7 +35,7 @@ def _has(record: dict[str, Any], keys: dict[str, Any]) -> None:
 def check(record: dict[str, Any]) -> None:
     """AssertionError unless ``record`` keeps to the contract."""
     _has(record, _TOP)
-    assert record["schema"] == 1
+    assert record["schema"] == 2
     assert record["time"].endswith("Z")
     _has(record["segment"], _SEGMENT)
     _has(record["layout"], _LAYOUT)
@@ -46,6 +46,8 @@ def check(record: dict[str, Any]) -> None:
     for role, semaphore in record["semaphores"].items():
         assert role in {"mutex", "empty", "full"}
         assert set(semaphore) == {"value", "waiters", "shared"}
+    for each in record["sync"]:
+        assert {"name", "kind", "role", "offset", "value", "owner", "waiters"} <= set(each)
     assert set(record["throughput"]) == {"produced_per_s", "consumed_per_s", "method"}
     assert record["throughput"]["method"] in set(Method)
     for process in record["processes"]:

@@ -1,7 +1,6 @@
 """A semaphore's bytes are read as its C library writes them."""
 
 import mmap
-import os
 import signal
 import subprocess
 import time
@@ -9,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
+from shmtui.errors import MissingSegmentError, NameInUseError
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc, running_libc
-from shmtui.shm.segment import FileIdentity, identity_at
 from shmtui.shm.semaphore import (
     EmbeddedSemaphore,
     NamedSemaphore,
@@ -20,7 +18,6 @@ from shmtui.shm.semaphore import (
     create_named,
     decode,
     named_semaphore_path,
-    overwrite,
     unlink_named,
 )
 from tests.compiling import Compiler, output
@@ -177,57 +174,3 @@ def test_named_is_exclusive_and_exact(name: str) -> None:
     assert not unlink_named(name)
     with pytest.raises(MissingSegmentError):
         NamedSemaphore(name)
-
-
-def identity_of(file: Path) -> FileIdentity:
-    """The identity of a file that exists."""
-    found = identity_at(str(file))
-    assert found is not None
-    return found
-
-
-def test_overwrite_sets_one_semaphore_and_nothing_beside(tmp_path: Path) -> None:
-    """Value, waiters and sharing are written at the offset; the bytes around stay."""
-    file = tmp_path / "segment"
-    file.write_bytes(b"\xaa" * 128)
-    words = SemaphoreWords(3, 2, shared=True)
-    overwrite(str(file), 64, words, Libc.GLIBC, identity_of(file))
-    raw = file.read_bytes()
-    assert decode(raw[64:96], Libc.GLIBC) == words
-    assert raw[:64] == b"\xaa" * 64
-    assert raw[76:] == b"\xaa" * 52
-
-
-def test_overwrite_never_writes_a_file_that_took_the_name(tmp_path: Path) -> None:
-    """Another file under the name is refused and stays as it was, and so does the old one."""
-    file, old = tmp_path / "segment", tmp_path / "old"
-    file.write_bytes(bytes(128))
-    identity = identity_of(file)
-    file.rename(old)
-    file.write_bytes(bytes(128))
-    with pytest.raises(ShmtuiError, match="another file by now"):
-        overwrite(str(file), 0, SemaphoreWords(1, 0, shared=True), Libc.GLIBC, identity)
-    assert file.read_bytes() == old.read_bytes() == bytes(128)
-
-
-@pytest.mark.parametrize("name", ["link", "fifo"])
-def test_overwrite_opens_nothing_but_the_file(tmp_path: Path, name: str) -> None:
-    """A link to the very file and a FIFO under the name are refused; neither is opened."""
-    file, other = tmp_path / "segment", tmp_path / name
-    file.write_bytes(bytes(128))
-    if name == "link":
-        other.symlink_to(file)
-    else:
-        os.mkfifo(other)
-    with pytest.raises(ShmtuiError, match="another file by now"):
-        overwrite(str(other), 0, SemaphoreWords(1, 0, shared=True), Libc.GLIBC, identity_of(file))
-    assert file.read_bytes() == bytes(128)
-
-
-def test_overwrite_of_a_truncated_file_is_refused(tmp_path: Path) -> None:
-    """Nothing is appended to a file that ends before the semaphore does."""
-    file = tmp_path / "segment"
-    file.write_bytes(bytes(95))
-    with pytest.raises(ShmtuiError, match="truncated"):
-        overwrite(str(file), 64, SemaphoreWords(1, 0, shared=True), Libc.GLIBC, identity_of(file))
-    assert file.read_bytes() == bytes(95)

@@ -57,7 +57,7 @@ async def shows(app: DashboardApp, text: str) -> str:
 
 async def tells(app: DashboardApp, text: str) -> None:
     """Wait until the last message to the user says ``text``."""
-    await until(lambda: text in app.dialogs.last_message, f"{text!r} told to the user")
+    await until(lambda: text in app.last_message, f"{text!r} told to the user")
 
 
 async def reports(app: DashboardApp, text: str) -> None:

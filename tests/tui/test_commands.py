@@ -54,7 +54,7 @@ def seen(_process: Process) -> bool:
 
 def chosen(run: Run) -> int | str | None:
     """The key of the chosen row."""
-    row: Row | None = run.app.main.chosen
+    row: Row | None = run.app.main.table.chosen
     return row.key if row is not None else None
 
 
@@ -215,7 +215,7 @@ async def test_a_foreign_process_takes_no_commands_and_that_is_said(
             await run.until(foreign.pid, seen)
             await pilot.press("end", "plus", "space", "t")
             await tells(run.app, "[red]x[/red] -c")
-            assert f"({foreign.pid}): shmtui did not start it" in run.app.dialogs.last_message
+            assert f"({foreign.pid}): shmtui did not start it" in run.app.last_message
             assert foreign.poll() is None
 
 
@@ -320,4 +320,4 @@ async def test_what_happens_to_a_worker_is_an_event(make_buffer: MakeBuffer) -> 
 def test_groups_have_members(make_buffer: MakeBuffer) -> None:
     """A row is a heading or a process."""
     with running(make_buffer()) as run:
-        assert isinstance(run.app.main.chosen, Group)
+        assert isinstance(run.app.main.table.chosen, Group)

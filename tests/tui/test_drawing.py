@@ -16,15 +16,13 @@ from shmtui.procfs.identity import describe_exit
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
 from shmtui.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
-from shmtui.tui.cell_text import cells, clip, fit
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
-from shmtui.tui.draw.events import event_line
 from shmtui.tui.draw.graph import graph_lines
-from shmtui.tui.draw.index_markers import mark_line
 from shmtui.tui.draw.keys import help_lines, key_bar
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.draw.ring_slots import GRID_MOST
+from shmtui.tui.draw.ring_strip import mark_line
 from shmtui.tui.draw.semaphores import semaphore_lines
 from shmtui.tui.draw.throughput import now_lines, throughput_lines
 from shmtui.tui.draw.title import title_line
@@ -32,9 +30,10 @@ from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.keys import KEYS
 from shmtui.tui.process_rows import Member, table_rows
 from shmtui.tui.rate_history import RateHistory
-from shmtui.tui.spans import Line, fit_line, plain, width_of
+from shmtui.tui.spans import Line, cells, clip, fit, fit_line, plain, width_of
 from shmtui.tui.status_line import status_word
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.events import event_line
 from tests.tui.records import NOON, process, snapshot
 
 WIDTHS = st.integers(20, 250)
@@ -46,8 +45,10 @@ MODULES = [m.name for m in pkgutil.walk_packages(shmtui.tui.__path__, "shmtui.tu
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str) -> None:
-    """Every example in a docstring of this room holds."""
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
+    """Every example in a docstring of this room holds; these names need no import there."""
+    names = {"ASCII": ASCII, "UNICODE": UNICODE, "plain": plain}
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, extraglobs=names).failed == 0
 
 
 def check(lines: list[Line], width: int, height: int, glyphs: Glyphs) -> None:
@@ -219,7 +220,7 @@ def test_throughput_fits(width: int, height: int, glyphs: Glyphs, method: Method
     s = snapshot(throughput=Throughput(5214.0, None, method))
     history = RateHistory()
     history.add(10**12, 5214.0, 5198.0)
-    rows = throughput_lines(s, history.series, history.peak(), width, height, glyphs)
+    rows = throughput_lines(s, history, width, height, glyphs)
     check(rows, width, height, glyphs)
 
 
@@ -278,7 +279,7 @@ def test_the_key_bar_fits_and_its_buttons_lie_in_it(
     width: int, read_only: bool, glyphs: Glyphs
 ) -> None:
     """Help and quit are the last to go."""
-    drawn, buttons = key_bar(width, read_only, glyphs)
+    drawn, buttons = key_bar(width, ViewModel(read_only=read_only, glyphs=glyphs))
     assert width_of(drawn) == width
     assert all(0 <= t.start < t.stop <= width for t in buttons)
     if width >= 20:
@@ -288,7 +289,7 @@ def test_the_key_bar_fits_and_its_buttons_lie_in_it(
 
 def test_help_lists_every_binding() -> None:
     """Help is made from the table, so nothing that a key does is left out."""
-    text = "\n".join(plain(row) for row in help_lines(False, UNICODE))
+    text = "\n".join(plain(row) for row in help_lines(ViewModel()))
     for key in KEYS:
         assert key.help in text
         assert key.shown in text
@@ -296,7 +297,7 @@ def test_help_lists_every_binding() -> None:
 
 def test_read_only_help_lists_nothing_that_changes_anything() -> None:
     """What is off is not shown."""
-    text = "\n".join(plain(row) for row in help_lines(True, UNICODE))
+    text = "\n".join(plain(row) for row in help_lines(ViewModel(read_only=True)))
     assert not [key.help for key in KEYS if key.changes and key.help in text]
 
 

@@ -22,7 +22,6 @@ from shmtui.snapshot import (
     Snapshot,
     Status,
 )
-from shmtui.tui.draw.events import event_text, finding_line, finding_text
 from shmtui.tui.draw.processes import header_line, row_line
 from shmtui.tui.draw.ring import ring_lines, values_wanted
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
@@ -30,7 +29,7 @@ from shmtui.tui.process_rows import table_rows, without_workers
 from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.spans import fit_line, plain, width_of
 from shmtui.tui.status_line import AGREEING, status_word
-from shmtui.tui.widgets.events import EventsPanel
+from shmtui.tui.widgets.events import EventsPanel, event_text, finding_line, finding_text
 from tests.tui.dashboards import draw, drawing, panel_text, screen_text
 from tests.tui.records import NOON, process, snapshot
 
@@ -155,12 +154,12 @@ async def test_the_cursor_stays_with_its_row() -> None:
         draw(app, snapshot(health=health(GHOST)))
         await pilot.press("5", "end")
         panel = app.query_one(EventsPanel)
-        chosen = panel._row(panel.at)
+        chosen = panel.item(panel.at)
         draw(app, snapshot(health=health(DEAD, GHOST)))
         await pilot.pause()
-        assert panel._row(panel.at) is chosen
+        assert panel.item(panel.at) is chosen
         await pilot.press("home")
-        assert panel._row(panel.at) == DEAD
+        assert panel.item(panel.at) == DEAD
 
 
 async def test_limits_are_told_once() -> None:

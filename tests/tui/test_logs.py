@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtui.shm.protocol import Role
-from shmtui.tui.draw.logs import Tab, log_line, tabs_line, visible
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.screens.logs import LogPanel, LogScreen
+from shmtui.tui.screens.logs import LogPanel, LogScreen, Tab, log_line, tabs_line, visible
 from shmtui.tui.spans import plain, width_of
 from tests.conftest import MakeBuffer
 from tests.tui.dashboards import Run, running, screen_text, shows, tells, ticked
@@ -116,7 +115,7 @@ async def test_lines_that_are_dropped_move_the_view_on(
             await said(run, 10_050)
             await shows(run.app, "line 50 ")
             panel = run.app.screen.query_one(LogPanel)
-            assert len(panel.lines(*panel.inner_size)) <= panel.inner_size[1]
+            assert len(panel._content(*panel.inner_size).lines) <= panel.inner_size[1]
 
 
 async def test_each_program_has_a_tab_and_the_ended_are_marked(

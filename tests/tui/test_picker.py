@@ -16,7 +16,6 @@ from shmtui.sanitize import inert
 from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 from shmtui.shm.protocol import Role
 from shmtui.tui.app import DashboardApp
-from shmtui.tui.cell_text import cells, wrap
 from shmtui.tui.draw.picker import (
     columns_for,
     entry_detail,
@@ -26,9 +25,8 @@ from shmtui.tui.draw.picker import (
     name_width,
 )
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.screens.layouts import LayoutScreen
-from shmtui.tui.screens.picker import PickerPanel, PickerScreen
-from shmtui.tui.spans import plain, width_of
+from shmtui.tui.screens.picker import LayoutScreen, PickerPanel, PickerScreen
+from shmtui.tui.spans import cells, plain, width_of, wrap
 from tests.conftest import MakeBuffer
 from tests.tui.dashboards import (
     NEVER_HZ,

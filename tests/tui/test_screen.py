@@ -16,9 +16,9 @@ from shmtui.snapshot import ProcessState, SegmentInfo, Snapshot
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.panel_layout import PANELS
 from shmtui.tui.screens.text_screens import HelpScreen
+from shmtui.tui.widgets.moving_panels import TextPanel
 from shmtui.tui.widgets.panel import Panel
 from shmtui.tui.widgets.processes import ProcessesPanel
-from shmtui.tui.widgets.text_panel import TextPanel
 from tests.conftest import MakeBuffer
 from tests.tui.dashboards import draw, drawing, panel_text, running, screen_text, watching
 from tests.tui.records import process, snapshot
@@ -35,6 +35,7 @@ async def test_every_size_shows_activity_occupancy_and_rates(size: tuple[int, in
         draw(app, snapshot())
         await pilot.pause()
         assert "flowing" in panel_text(app, "title")
+        assert "nothing has happened yet" in panel_text(app, "events")
         assert "3 of 5 full" in panel_text(app, "ring")
         assert "2.0 /s" in panel_text(app, "throughput")
         assert "producer 101" in panel_text(app, "processes")
@@ -51,8 +52,8 @@ async def test_no_size_and_no_ring_breaks_it(size: tuple[int, int], slots: int) 
             draw(app, snapshot(slots, 0, 0, slots))
             await pilot.pause()
         for name in PANELS:
-            app.action_panel(name)
-            app.action_maximise()
+            app.main.go_to_panel(name)
+            app.main.toggle_maximised()
             await pilot.pause()
 
 
@@ -175,7 +176,7 @@ async def test_help_opens_scrolls_and_closes() -> None:
         assert isinstance(app.screen, HelpScreen)
         panel = app.screen.query_one(TextPanel)
         await pilot.press("pagedown", "down")
-        assert panel.scroll_position()[0] > 1
+        assert panel.first > 1
         await pilot.press("escape")
         assert not isinstance(app.screen, HelpScreen)
 

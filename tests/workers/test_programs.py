@@ -68,6 +68,31 @@ async def test_what_a_script_started_ends_with_it_in_its_own_time(
     assert "tidied up" in said(supervisor, pid)
 
 
+async def test_a_script_that_left_a_child_behind_still_runs(
+    make_buffer: MakeBuffer, crew: Crew, tmp_path: Path, patient: None
+) -> None:
+    """Its end is told once all that it started has ended; and ends with it at the latest."""
+    supervisor = crew(make_buffer(2))
+    path = tmp_path / "leave.sh"
+    path.write_text("#!/bin/sh\nsh -c 'echo child $$; while :; do sleep 0.02; done' &\n")
+    path.chmod(0o755)
+    supervisor.watch(asyncio.get_running_loop())
+    pid = supervisor.start_program(Role.PRODUCER, (str(path),))
+    await until(lambda: child_of(supervisor, pid) is not None, "its child runs")
+    child = child_of(supervisor, pid)
+    assert child is not None
+    await until(lambda: letter(pid) == "Z", "the script itself has ended")
+    assert supervisor.owns(pid)
+    supervisor.terminate(pid)
+    await until(lambda: not supervisor.owns(pid), "all of it has ended")
+    assert start_time(child) is None
+
+
+def letter(pid: int) -> str:
+    """The state letter of a process in /proc."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 async def test_what_will_not_end_is_killed(
     make_buffer: MakeBuffer, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from shmtui.diagnosis.history import SETTLED_NS, History, names
+from shmtui.diagnosis.history import SETTLED_NS, History, living, names
 from shmtui.i18n import _
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.snapshot import Certainty, Finding, LayoutInfo, LayoutSource, Process, Snapshot, Status
@@ -101,6 +101,32 @@ def file_events(history: History) -> Iterator[Finding]:
             ),
             Certainty.LIKELY,  # Programs that need nobody else unlink the name early.
             _("if another program is to join, restart all of them, and unlink the name last"),
+        )
+
+
+def other_struct(history: History) -> Iterator[Finding]:
+    """A process uses another struct than the layout: it sleeps on a word that is none of its."""
+
+    def strangers(s: Snapshot) -> list[Process]:
+        return [p for p in living(s) if p.unexplained_words]
+
+    if history.agreeing(lambda s: bool(strangers(s))) < min(2, len(history.snapshots)):
+        return
+    for process in strangers(history.now):
+        yield Finding(
+            "other-struct",
+            Status.WARNING,
+            _("{who} waits on byte {bytes}, where this layout has nothing to wait on").format(
+                who=names([process]), bytes=", ".join(map(str, process.unexplained_words))
+            ),
+            (
+                _(
+                    "nothing else is concluded from a layout that is not, or not all of, the program's"
+                ),
+            ),
+            Certainty.LIKELY,
+            _("say the struct of that program: --header FILE:STRUCT, or --layout"),
+            subject=str(process.pid),
         )
 
 

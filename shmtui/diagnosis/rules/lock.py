@@ -24,12 +24,15 @@ from shmtui.diagnosis.history import (
 )
 from shmtui.i18n import _
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, Origin, Process, Status
+from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Status, SyncObject
 
 STALLED_NS: Final = 3_000_000_000
 """How long a process that may be in the critical section may keep others waiting for it."""
 KEPT_NS: Final = 1_500_000_000
 """The same for a worker whose record says that it is there: it has nothing long to do there."""
+
+OWNER_SAMPLES: Final = 3
+"""In how many samples an owner has to be gone: a TID can be given back between two reads."""
 
 MUTEX, EMPTY, FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL
 
@@ -193,3 +196,45 @@ def _death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
         yield _("ended a moment ago: {who}").format(who="; ".join(who))
     else:
         yield _("its holder died, or went on without sem_post(&mutex)")
+
+
+def dead_owner(history: History) -> Iterator[Finding]:
+    """A pthread lock is held by a thread that no longer exists. The kernel passes a robust one on."""
+    for each in history.now.sync:
+        if not each.owner_dead or each.robust:
+            continue
+
+        def held(s: Snapshot, name: str = each.name, owner: int | None = each.owner) -> bool:
+            return any(o.name == name and o.owner == owner and o.owner_dead for o in s.sync)
+
+        lasted = history.lasted_ns(held)
+        waiting = [p for p in living(history.now) if _waits_for(p, each)]
+        if lasted < SETTLED_NS or history.agreeing(held) < OWNER_SAMPLES:
+            continue
+        yield Finding(
+            "dead-owner",
+            Status.CRITICAL
+            if any(p.sleeps_on or p.waits for p in living(history.now))
+            else Status.WARNING,
+            _("{lock} is held by thread {tid}, which no longer exists").format(
+                lock=each.name, tid=each.owner
+            ),
+            (
+                _("the owner's TID is in the {kind} (byte {offset}), and no thread has it").format(
+                    kind=each.kind, offset=each.offset
+                ),
+                _("it was so for {time}").format(time=seconds(lasted)),
+                _("waiting for it: {who}").format(who=names(waiting) or _("nobody")),
+            ),
+            Certainty.CERTAIN,
+            _(
+                "make it robust (pthread_mutexattr_setrobust): the next to lock it is told that "
+                "its owner died; now: end the programs and start them with a new segment"
+            ),
+            subject=each.name,
+        )
+
+
+def _waits_for(process: Process, lock: SyncObject) -> bool:
+    """Whether a thread of it sleeps on that lock."""
+    return lock.name in process.sleeps_on or (lock.role is not None and lock.role in process.waits)

@@ -71,6 +71,8 @@ def kept_lock(history: History) -> Iterator[Finding]:
     def waiting(s: Snapshot) -> list[Process]:
         return [p for p in living(s) if SemaphoreRole.MUTEX in p.waits]
 
+    if any(each.owner_dead and each.role is SemaphoreRole.MUTEX for each in history.now.sync):
+        return  # Then its owner is known to be dead.
     now, lasted = (
         waiting(history.now),
         min(history.unmoved_ns(), history.lasted_ns(lambda s: bool(waiting(s)))),

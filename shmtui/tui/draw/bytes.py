@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from shmtui.i18n import _
-from shmtui.tui.cell_text import cells
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.spans import Line, Span, clip_line, line
+from shmtui.tui.spans import Line, Span, cells, joined, line
 from shmtui.tui.view_model import ByteWindow
 
 
@@ -44,8 +43,6 @@ BYTE_FORMATS = (
 """In the order in which the key ``i`` goes through them."""
 
 _HIGHLIGHT_STYLES = ("text", "fading", "recent", "fresh")
-_PER_ROW = (32, 16, 8, 4, 2, 1)
-_TEXT_PER_ROW = (128, 64, 32, 16, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +57,26 @@ class RowShape:
 def row_shape_for(width: int, gutter: int, reading: ByteFormat) -> RowShape:
     """The most bytes in a row that fit.
 
-    >>> row_shape_for(116, 6, HEX).per_row, row_shape_for(76, 6, HEX).per_row, row_shape_for(46, 6, HEX).per_row
-    (16, 16, 8)
-    >>> row_shape_for(46, 6, BYTE_FORMATS[4]), row_shape_for(1, 6, HEX).per_row
-    (RowShape(per_row=8, characters=True), 1)
+    >>> [row_shape_for(width, 6, HEX).per_row for width in (116, 76, 46, 1)]
+    [16, 16, 8, 1]
+    >>> row_shape_for(46, 6, BYTE_FORMATS[4])
+    RowShape(per_row=8, characters=True)
     """
     if reading is TEXT:
         room = width - gutter - 2
-        return RowShape(next((n for n in _TEXT_PER_ROW if n <= room), 4), False)
-    for per_row in _PER_ROW:
+        return RowShape(next((n for n in (128, 64, 32, 16, 8) if n <= room), 4), False)
+    for per_row in (32, 16, 8, 4, 2, 1):
         if per_row < reading.size:
             break
-        values = per_row // reading.size * (reading.cell + 1) + _breaks(per_row, reading)
+        # Hexadecimal has a gap between groups of eight bytes.
+        gaps = (per_row - 1) // 8 if reading is HEX else 0
+        values = per_row // reading.size * (reading.cell + 1) + gaps
         for characters in (True, False):
             beside = per_row + 2 if characters else 0
             # Fewer values with their characters are better than more without.
             if gutter + 1 + values + beside <= width and (characters or per_row <= 8):
                 return RowShape(per_row, characters)
     return RowShape(reading.size, False)
-
-
-def _breaks(per_row: int, reading: ByteFormat) -> int:
-    """Cells of the gaps between groups of eight bytes."""
-    return (per_row - 1) // 8 if reading is HEX else 0
 
 
 def gutter_for(size: int) -> int:
@@ -105,68 +99,49 @@ def raw_lines(
     glyphs: Glyphs,
 ) -> list[Line]:
     """At most ``height`` rows from offset ``first`` on, of the bytes that ``window`` has."""
-    if width <= 0 or height <= 0:
-        return []
     if size <= 0:
-        return [
-            clip_line(line((_("the segment is empty: 0 bytes"), "muted")), width, glyphs.ellipsis)
-        ]
+        return [glyphs.clip_line(line((_("the segment is empty: 0 bytes"), "muted")), width)]
     if window is None:
         return []
+    if not window.data:
+        text = _("these bytes cannot be read: cut off, or gone")
+        return [glyphs.clip_line(line((text, "warn")), width)]
     gutter = gutter_for(size)
     shape = row_shape_for(width, gutter, reading)
     rows: list[Line] = []
-    for row in range(height):
-        offset = first + row * shape.per_row
-        if offset >= size:
-            break
-        at = offset - window.offset
-        data = window.data[at : at + shape.per_row] if at >= 0 else b""
-        highlight = window.highlight[at : at + shape.per_row] if at >= 0 else b""
+    for offset in range(first, min(size, first + height * shape.per_row), shape.per_row):
+        at = max(0, offset - window.offset)
+        here = slice(at, at + shape.per_row if offset >= window.offset else at)
+        data, highlight = window.data[here], window.highlight[here]
         body = (
             text_spans(data, highlight, glyphs)
             if reading is TEXT
             else _values(data, highlight, reading, shape, glyphs)
         )
-        rows.append(_joined([Span(f"{offset:0{gutter}x}  ", "muted"), *body]))
-    if rows and not window.data:
-        rows[0] = line((_("these bytes cannot be read: cut off, or gone"), "warn"))
-    return [clip_line(row, width, glyphs.ellipsis) for row in rows]
+        row = joined([Span(f"{offset:0{gutter}x}  ", "muted"), *body])
+        rows.append(glyphs.clip_line(row, width))
+    return rows
 
 
 def _values(
     data: bytes, highlight: bytes, reading: ByteFormat, shape: RowShape, glyphs: Glyphs
 ) -> list[Span]:
-    """Values, then the characters of the same bytes."""
     spans: list[Span] = []
-    step = reading.size
-    for at in range(0, shape.per_row, step):
-        if reading is HEX and at and at % 8 == 0:
-            spans.append(Span(" "))
-        piece = data[at : at + step]
-        brightest = max(highlight[at : at + step], default=0)
+    for at in range(0, shape.per_row, reading.size):
+        piece = data[at : at + reading.size]
+        warm = max(highlight[at : at + reading.size], default=0)
         text = value_text(piece, reading)
-        style = _HIGHLIGHT_STYLES[brightest] if brightest or any(piece) else "faint"
-        blank = " " * (reading.cell - len(text))
+        gap = " " if reading is HEX and at and at % 8 == 0 else ""
+        blank = gap + " " * (reading.cell - len(text))
+        style = _HIGHLIGHT_STYLES[warm] if warm or any(piece) else "faint"
         spans += [Span(blank), Span(text, style), Span(" ")]
     if shape.characters:
         spans.append(Span(" "))
-        spans += [
-            Span(chr(byte) if 0x20 <= byte < 0x7F else _dot(glyphs), _character_style(byte, warm))
-            for byte, warm in zip(data, highlight, strict=False)
-        ]
+        for byte, warm in zip(data, highlight, strict=True):
+            shown = 0x20 <= byte < 0x7F
+            style = _HIGHLIGHT_STYLES[warm] if warm else "muted" if shown else "faint"
+            spans.append(Span(chr(byte) if shown else glyphs.no_character, style))
     return spans
-
-
-def _dot(glyphs: Glyphs) -> str:
-    """The glyph of a byte that is no character: in ASCII a full stop, as in hexdump."""
-    return "." if glyphs.ascii_only else glyphs.dot
-
-
-def _character_style(byte: int, highlight: int) -> str:
-    if highlight:
-        return _HIGHLIGHT_STYLES[highlight]
-    return "muted" if 0x20 <= byte < 0x7F else "faint"
 
 
 def value_text(piece: bytes, reading: ByteFormat) -> str:
@@ -177,10 +152,8 @@ def value_text(piece: bytes, reading: ByteFormat) -> str:
     >>> value_text(b"", HEX), value_text(b"\1\2", BYTE_FORMATS[3])
     ('', '--')
     """
-    if not piece:
-        return ""
-    if reading is HEX:
-        return f"{piece[0]:02x}"
+    if not piece or reading is HEX:
+        return piece.hex()
     if len(piece) < reading.size:
         return "--"
     value = struct.unpack("=" + reading.code, piece)[0]
@@ -192,8 +165,6 @@ def value_text(piece: bytes, reading: ByteFormat) -> str:
 def text_spans(data: bytes, highlight: bytes, glyphs: Glyphs) -> list[Span]:
     r"""The bytes as UTF-8; a dot for each byte that is no text or a control character.
 
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(text_spans("início\0\x1b[31m".encode(), bytes(12), UNICODE))
     'início··[31m'
     """
@@ -202,10 +173,8 @@ def text_spans(data: bytes, highlight: bytes, glyphs: Glyphs) -> list[Span]:
     while at < len(data):
         char, length = _character(data, at, glyphs.ascii_only)
         warm = max(highlight[at : at + length], default=0)
-        if char:
-            spans.append(Span(char, _HIGHLIGHT_STYLES[warm]))
-        else:
-            spans.append(Span(_dot(glyphs), _HIGHLIGHT_STYLES[warm] if warm else "faint"))
+        style = _HIGHLIGHT_STYLES[warm] if char or warm else "faint"
+        spans.append(Span(char or glyphs.no_character, style))
         at += length
     return spans
 
@@ -223,19 +192,6 @@ def _character(data: bytes, at: int, ascii_only: bool) -> tuple[str, int]:
     # One cell for a character at most, so that no row is longer than its bytes.
     shown = len(char) == 1 and char.isprintable() and cells(char) == 1 and not ascii_only
     return (char, length) if shown else ("", 1)
-
-
-def _joined(spans: list[Span]) -> Line:
-    """The same cells, with neighbours of one style in one span."""
-    out: list[Span] = []
-    for text, style in spans:
-        if not text:
-            continue
-        if out and out[-1].style == style:
-            out[-1] = Span(out[-1].text + text, style)
-        else:
-            out.append(Span(text, style))
-    return tuple(out)
 
 
 def parse_offset(text: str, size: int) -> int:

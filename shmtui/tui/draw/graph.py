@@ -6,6 +6,7 @@ apart. Back to back, a difference between them shows as a lack of symmetry.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 
 from shmtui.i18n import _
 from shmtui.tui.formatting import format_axis, nice_ceiling
@@ -25,55 +26,53 @@ _ASCII_RISING = " .:|#"
 _ASCII_HANGING = " '\":#"
 
 
-def ceiling(series: Sequence[Pair]) -> float:
-    """The end of the scale for both sides: a round number, not below any value.
-
-    >>> ceiling([(7881.0, 6340.0), None]), ceiling([])
-    (8000.0, 1.0)
-    """
-    return nice_ceiling(max((max(pair) for pair in series if pair is not None), default=0.0))
-
-
 def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """``height`` lines of ``width`` cells; ``series`` holds two means for each cell.
 
-    The middle line is the time axis, with the same number of rows above and below.
+    The middle line is the time axis, with the same number of rows above and below. Both sides
+    have one scale, which ends at a round number.
     """
     cells = width - AXIS
     half = (height - 1) // 2
     if half < 1 or cells < 4:
         return []
-    top = ceiling(series)
     pairs = [pair or (0.0, 0.0) for pair in series[-2 * cells :]]
     pairs = [(0.0, 0.0)] * (2 * cells - len(pairs)) + pairs
+    top = nice_ceiling(max(max(pair) for pair in pairs))
+
+    # Labelled at its end, and half-way where rows are many.
+    labelled = {half - 1, half // 2 - 1} if half >= 4 and half % 2 == 0 else {half - 1}
+    blank = " " * (AXIS - 1)
+    scales = [
+        line(
+            (f"{format_axis(top * (level + 1) / half):>{AXIS - 1}}", "muted"),
+            (glyphs.tick, "faint"),
+        )
+        if level in labelled
+        else line((blank + glyphs.vertical, "faint"))
+        for level in range(half)
+    ]
 
     def outwards(side: int, style: str) -> list[Line]:
-        dots = [_dots(pair[side], top, 4 * half) for pair in pairs]
+        # At least one dot for what is above zero.
+        dots = [max(pair[side] > 0, round(pair[side] / top * 4 * half)) for pair in pairs]
         columns = [
             _column(dots[at], dots[at + 1], half, side == 1, glyphs.ascii_only)
             for at in range(0, len(dots), 2)
         ]
         rows = []
         for level in range(half):
-            scale = _scale(top * (level + 1) / half, level == half - 1, half, level, glyphs)
-            rows.append(line(*scale, *_row([column[level] for column in columns], style)))
+            # The edge of the area is bright, the inside dim.
+            runs = groupby([column[level] for column in columns], key=lambda cell: cell[1])
+            spans = [
+                Span("".join([char for char, _inside in run]), f"{style}-dim" if inside else style)
+                for inside, run in runs
+            ]
+            rows.append(line(*scales[level], *spans))
         return rows
 
     above, below = outwards(0, "producer"), outwards(1, "consumer")
     return [*reversed(above), _time_axis(cells, glyphs), *below]
-
-
-def _dots(value: float, top: float, most: int) -> int:
-    """Dots for a value; at least one above zero."""
-    return 0 if value <= 0 else max(1, min(most, round(value / top * most)))
-
-
-def _scale(label: float, end: bool, half: int, level: int, glyphs: Glyphs) -> Line:
-    """The axis beside a row: labelled at its end, and half-way where rows are many."""
-    middle = half >= 4 and half % 2 == 0 and level == half // 2 - 1
-    if end or middle:
-        return line((f"{format_axis(label):>{AXIS - 1}}", "muted"), (glyphs.tick, "faint"))
-    return line((" " * (AXIS - 1) + glyphs.vertical, "faint"))
 
 
 @lru_cache(maxsize=512)
@@ -86,7 +85,6 @@ def _column(
     cells = []
     for floor in range(0, 4 * half, 4):
         low, high = max(0, min(4, left - floor)), max(0, min(4, right - floor))
-        inside = left > floor + 4 and right > floor + 4
         if not low and not high:
             char = " "
         elif ascii_only:
@@ -94,39 +92,23 @@ def _column(
         else:
             dots = _HANGING if hanging else _RISING
             char = chr(0x2800 | dots[low][0] | dots[high][1])
-        cells.append((char, inside))
+        cells.append((char, min(left, right) > floor + 4))
     return tuple(cells)
-
-
-def _row(cells: Sequence[tuple[str, bool]], style: str) -> list[Span]:
-    """A row of cells of one side: the edge of the area is bright, the inside dim."""
-    spans: list[Span] = []
-    text, dim = "", False
-    for char, inside in cells:
-        if inside != dim and char != " ":
-            if text:
-                spans.append(Span(text, f"{style}-dim" if dim else style))
-            text, dim = "", inside
-        text += char
-    spans.append(Span(text, f"{style}-dim" if dim else style))
-    return spans
 
 
 def _time_axis(cells: int, glyphs: Glyphs) -> Line:
     """The time axis: zero, and how long ago.
 
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(_time_axis(30, UNICODE))
     '     0┤60 s ago ─── 30 s ──────── now'
     """
     left, middle, right = _("60 s ago") + " ", " 30 s ", " " + _("now")
-    if cells < len(left) + len(middle) + len(right) + 2:
-        left, middle, right = "60 s ", "", " " + _("now")
-    if cells < len(left) + len(right):
+    if cells < len(left + middle + right) + 2:
+        left, middle = "60 s ", ""
+    if cells < len(left + right):
         left, right = "", ""
     before = max(0, cells // 2 - len(left) - len(middle) // 2) if middle else 0
-    after = cells - len(left) - before - len(middle) - len(right)
+    after = cells - len(left + middle + right) - before
     return line(
         (f"{'0':>{AXIS - 1}}", "muted"),
         (glyphs.tick, "faint"),
@@ -141,13 +123,8 @@ def _time_axis(cells: int, glyphs: Glyphs) -> Line:
 def spark(values: Sequence[float], glyphs: Glyphs) -> str:
     """A line of bars, each as high as its value; the highest fills its cell.
 
-    >>> from shmtui.tui.glyphs import UNICODE
     >>> spark([0, 1, 2, 4], UNICODE)
     ' ▂▄█'
     """
-    levels = " .:-=+*#" if glyphs.ascii_only else " ▁▂▃▄▅▆▇█"
-    top = max(values, default=0.0)
-    if top <= 0:
-        return levels[0] * len(values)
-    most = len(levels) - 1
-    return "".join(levels[0 if v <= 0 else max(1, round(v / top * most))] for v in values)
+    top, most = max(values, default=0.0), len(glyphs.bars) - 1
+    return "".join(glyphs.bars[0 if v <= 0 else max(1, round(v / top * most))] for v in values)

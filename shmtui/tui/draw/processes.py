@@ -1,58 +1,164 @@
 """The process table: its columns, its rows, and the positions of stepped workers. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
-from shmtui.i18n import _
-from shmtui.sanitize import inert
+from shmtui.events import Severity
+from shmtui.i18n import N_, _
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
-from shmtui.snapshot import Process, ProcessState, word
-from shmtui.tui.cell_text import fit
-from shmtui.tui.draw.process_cells import (
-    BLOCKED,
-    BLOCKED_LONG,
-    BLOCKED_NARROW,
-    CPU,
-    DOTS,
-    ITEMS,
-    ITEMS_NARROW,
-    LAST,
-    LIBC,
-    PID,
-    RATE,
-    ROLE_STYLES,
-    SINCE,
-    STATE,
-    STATE_LONG,
-    STATE_NARROW,
-    STEPS,
-    TARGET,
-    THREADS,
-    USER,
-    WHOSE,
-    Column,
+from shmtui.snapshot import Origin, Process, ProcessState, word
+from shmtui.tui.draw.semaphores import STYLES as SEMAPHORE_STYLES
+from shmtui.tui.formatting import (
+    format_count,
+    format_date,
+    format_rate,
+    format_target,
+    format_value,
+    format_wait,
 )
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.process_rows import Group, Row
-from shmtui.tui.spans import Line, Span, clip_line, width_of
+from shmtui.tui.spans import Line, Span, width_of
 
-_INDENT = 2
-"""Cells for the cursor, left of the first column."""
+_STATE_STYLES = {
+    ProcessState.RUNNING: "good",
+    ProcessState.PACING: "good",
+    ProcessState.BLOCKED: "bad",
+    ProcessState.PAUSED: "warn",
+    ProcessState.STEPPING: "accent",
+    ProcessState.STOPPED: "warn",
+}
+"""Those of the others are muted."""
+
+_ROLE_STYLES = {Role.PRODUCER: "producer", Role.CONSUMER: "consumer"}
+
+_STEP_NUMBERS = {
+    step_name(role, step): at + 1
+    for role in (Role.PRODUCER, Role.CONSUMER)
+    for at, step in enumerate(PROTOCOL_STEPS)
+}
+
+
+_LONG = "{on} {no} {long}"
+
+
+def _state(process: Process, glyphs: Glyphs) -> Span:
+    style = _STATE_STYLES.get(process.state, "muted")
+    return Span(f"{glyphs.states[process.state]} {word(process.state)}", style)
+
+
+def _cause(process: Process, glyphs: Glyphs, *, long: bool) -> Span:
+    """For narrow tables: what it is blocked on in the place of the word *blocked*."""
+    if process.blocked_on is None:
+        return _state(process, glyphs)
+    text, style = _blocked(process, glyphs, _LONG)
+    if not long:
+        stuck = f" {glyphs.severities[Severity.BAD]}" if process.wakeable is False else ""
+        text, style = f"{process.blocked_on}{stuck}", "bad"
+    return Span(f"{glyphs.states[process.state]} {text}", style)
+
+
+def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
+    """The semaphore, and for how long; or, by the pattern ``stuck``, that nobody can wake it."""
+    on = process.blocked_on
+    if on is None:
+        return Span(glyphs.dash, "faint")
+    if process.wakeable is False:
+        words = {
+            "no": glyphs.severities[Severity.BAD],
+            "stuck": _("stuck"),
+            "long": _("can't wake"),
+        }
+        return Span(stuck.format(on=on, **words), "bad")
+    return Span(f"{on} {format_wait(process.blocked_for)}".rstrip(), SEMAPHORE_STYLES[on])
+
+
+def _muted(known: object, text: str, glyphs: Glyphs) -> Span:
+    """``text``, or a dash where what it says is not known."""
+    return Span(glyphs.dash, "faint") if known is None else Span(text, "muted")
+
+
+def _target(process: Process, glyphs: Glyphs) -> Span:
+    known = process.target_rate is not None
+    return Span(format_target(process.target_rate, glyphs), "text" if known else "faint")
+
+
+def _cpu(cpu: float | None, glyphs: Glyphs) -> str:
+    return glyphs.dash if cpu is None else f"{cpu:.0f} %"
+
+
+def _whose(process: Process, _glyphs: Glyphs) -> Span:
+    return Span(_("yours") if process.origin is Origin.PROGRAM else _("foreign"), "muted")
+
+
+def _protocol(process: Process, glyphs: Glyphs, spaced: bool) -> Span:
+    """A pip for each step up to the current one, and in the wide form its name; for other programs
+    whose they are.
+    """
+    number = _STEP_NUMBERS.get(process.step or "")
+    if number is None:
+        words = {Origin.FOREIGN: _("foreign"), Origin.PROGRAM: _("program")}
+        return Span(process.step or words.get(process.origin, glyphs.dash), "faint")
+    pips = glyphs.pip * number + glyphs.no_pip * (len(PROTOCOL_STEPS) - number)
+    style = _ROLE_STYLES.get(process.role, "text")
+    if process.state in {ProcessState.PAUSED, ProcessState.STOPPED}:
+        style = "warn"
+    elif process.state is ProcessState.BLOCKED:
+        style = "bad"
+    return Span(f"{' '.join(pips)}  {process.step}" if spaced else pips, style)
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The columns that fit a width, in their order; ``name`` takes what is left."""
+class Column:
+    """One column: its title, its width in cells, its alignment, and its cell for a process."""
 
-    before: tuple[Column, ...]
-    name: int
-    after: tuple[Column, ...]
-    gap: int
+    title: str
+    width: int
+    align: str
+    cell: Callable[[Process, Glyphs], Span]
+    total: Callable[[Group, Glyphs], str] | None = None
 
 
-_NAME_LEAST, _NAME_MOST = 12, 34
-
+PID = Column("PID", 7, ">", lambda p, g: _muted(p.pid, f"{p.pid}", g))
+STATE = Column(N_("state"), 11, "<", _state)
+STATE_NARROW = Column(N_("state"), 10, "<", partial(_cause, long=False))
+STATE_LONG = Column(N_("state"), 20, "<", partial(_cause, long=True))
+BLOCKED = Column(N_("blocked on"), 12, "<", partial(_blocked, stuck="{on} {no}{stuck}"))
+BLOCKED_NARROW = Column(N_("blocked on"), 10, "<", partial(_blocked, stuck="{no} {on}"))
+BLOCKED_LONG = Column(N_("blocked on"), 18, "<", partial(_blocked, stuck=_LONG))
+TARGET = Column(N_("target/s"), 8, ">", _target)
+RATE = Column(
+    N_("rate/s"),
+    8,
+    ">",
+    lambda p, g: Span(format_rate(p.rate, g), "text" if p.rate else "muted"),
+    lambda group, g: format_rate(group.rate, g),
+)
+ITEMS = Column(
+    N_("items"),
+    11,
+    ">",
+    lambda p, g: Span(format_count(p.items, g), "text" if p.items else "muted"),
+    lambda group, g: format_count(group.items, g),
+)
+ITEMS_NARROW = replace(ITEMS, width=9)
+CPU = Column(
+    "CPU", 6, ">", lambda p, g: Span(_cpu(p.cpu, g), "muted"), lambda group, g: _cpu(group.cpu, g)
+)
+LAST = Column(
+    N_("last item"),
+    11,
+    ">",
+    lambda p, g: _muted(p.last_item, format_value(p.last_item, g.ascii_only), g),
+)
+DOTS = Column(N_("protocol"), 8, "<", partial(_protocol, spaced=False))
+STEPS = Column(N_("protocol"), 23, "<", partial(_protocol, spaced=True))
+USER = Column(N_("user"), 8, "<", lambda p, g: _muted(p.user, g.inert(p.user or ""), g))
+THREADS = Column(N_("threads"), 7, ">", lambda p, g: _muted(p.threads, f"{p.threads}", g))
+SINCE = Column(N_("since"), 11, "<", lambda p, g: _muted(p.since, format_date(p.since or 0), g))
+LIBC = Column("libc", 5, "<", lambda p, g: _muted(p.libc, f"{p.libc}", g))
+WHOSE = Column(N_("whose"), 7, "<", _whose)
 
 _WIDE = (PID, STATE, BLOCKED, TARGET, RATE, ITEMS, CPU, LAST)
 _CHOICES: tuple[tuple[Column, ...], ...] = (
@@ -67,7 +173,6 @@ _CHOICES: tuple[tuple[Column, ...], ...] = (
     (STATE_NARROW, RATE, ITEMS_NARROW),
     (STATE_NARROW, RATE),
     (STATE_NARROW,),
-    (),
 )
 _FOREIGN: tuple[tuple[Column, ...], ...] = (
     (PID, STATE, BLOCKED_LONG, USER, THREADS, CPU, SINCE, LIBC, WHOSE),
@@ -77,142 +182,121 @@ _FOREIGN: tuple[tuple[Column, ...], ...] = (
     (PID, STATE_LONG),
     (STATE_LONG,),
     (STATE_NARROW,),
-    (),
 )
 """For processes that count no items: columns from /proc."""
+
+_INDENT = 2
+"""Cells for the cursor, left of the first column."""
+_NAME_LEAST, _NAME_MOST = 12, 34
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns that fit a width, in their order; ``name`` takes what is left."""
+
+    before: tuple[Column, ...]
+    name: int
+    after: tuple[Column, ...]
+    gap: str
 
 
 @lru_cache(maxsize=64)
 def table_for(width: int, foreign: bool = False) -> Table:
     """The most useful columns that fit; ``foreign`` where no process counts items.
 
-    >>> [c.title for c in table_for(46).after]
-    ['state', 'rate/s', 'items']
-    >>> [c.title for c in table_for(76).after]
-    ['state', 'blocked on', 'target/s', 'rate/s', 'items']
+    >>> [[c.title for c in table_for(width).after] for width in (46, 76)]
+    [['state', 'rate/s', 'items'], ['state', 'blocked on', 'target/s', 'rate/s', 'items']]
     >>> table_for(76).before[0].title, table_for(10).name
     ('PID', 10)
     """
-    gap = 2 if width >= 100 else 1
+    gap = "  " if width >= 100 else " "
     for columns in _FOREIGN if foreign else _CHOICES:
-        taken = _INDENT + sum(column.width + gap for column in columns)
-        room = width - taken
-        if room >= _NAME_LEAST or not columns:
-            before = tuple(c for c in columns if c is PID)
-            after = tuple(c for c in columns if c is not PID)
-            name = min(room, _NAME_MOST) if columns else width
-            return Table(before, max(0, name), after, gap)
-    raise AssertionError("the last choice always fits")
+        room = width - _INDENT - sum(column.width + len(gap) for column in columns)
+        if room >= _NAME_LEAST:
+            before = columns[:1] if columns[0] is PID else ()
+            return Table(before, min(room, _NAME_MOST), columns[len(before) :], gap)
+    return Table((), max(0, width), (), gap)
 
 
 def header_line(width: int, glyphs: Glyphs, foreign: bool = False) -> Line:
     """The titles of the columns."""
     table = table_for(width, foreign)
-    gap = " " * table.gap
-    spans = [Span(" " * _INDENT)]
-    spans += [
-        Span(fit(_(c.title), c.width, c.align, glyphs.ellipsis) + gap, "muted")
-        for c in table.before
-    ]
-    spans.append(Span(fit(_("process"), table.name, "<", glyphs.ellipsis), "muted"))
-    spans += [
-        Span(gap + fit(_(c.title), c.width, c.align, glyphs.ellipsis), "muted") for c in table.after
-    ]
-    return clip_line(tuple(spans), width, glyphs.ellipsis)
+    titles = [glyphs.fit(_(c.title), c.width, c.align) for c in (*table.before, *table.after)]
+    titles.insert(len(table.before), glyphs.fit(_("process"), table.name))
+    return glyphs.clip_line((Span("  "), Span(table.gap.join(titles), "muted")), width)
 
 
 def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool = False) -> Line:
     """A heading with its totals, or a process. How a process died takes the rest of its line."""
-    mark = Span(fit(glyphs.cursor if chosen else "", _INDENT), "accent")
+    mark = Span(f"{glyphs.cursor if chosen else '':<{_INDENT}}", "accent")
     table = table_for(width, foreign)
     body = (
         _group(row, table, glyphs)
         if isinstance(row, Group)
         else _member(row.process, row.last, table, glyphs)
     )
-    return clip_line((mark, *body), width, glyphs.ellipsis)
+    return glyphs.clip_line((mark, *body), width)
 
 
-def _group(group: Group, table: Table, glyphs: Glyphs) -> Line:
-    gap = " " * table.gap
-    known = ROLE_STYLES.get(group.role)
-    style = f"{known}-strong" if known else "strong"
-    spans = [Span(" " * (column.width + table.gap)) for column in table.before]
-    title = f"{_(group.key)} ({len(group.alive)})"
+def _group(group: Group, table: Table, glyphs: Glyphs) -> list[Span]:
+    known = _ROLE_STYLES.get(group.role)
     room, columns = table.name, table.after
     if columns and columns[0].total is None:
         # The first column is empty in a heading, and words are long in some languages.
-        room, columns = room + table.gap + columns[0].width, columns[1:]
-    spans.append(Span(fit(title, room, "<", glyphs.ellipsis), style))
+        room, columns = room + len(table.gap) + columns[0].width, columns[1:]
+    title = glyphs.fit(f"{_(group.key)} ({len(group.alive)})", room)
+    before = "".join(" " * column.width + table.gap for column in table.before)
+    spans = [Span(before), Span(title, f"{known}-strong" if known else "strong")]
     for column in columns:
         text = column.total(group, glyphs) if column.total and group.members else ""
-        spans.append(Span(gap + fit(text, column.width, column.align, glyphs.ellipsis), "strong"))
-    return tuple(spans)
+        spans.append(Span(table.gap + glyphs.fit(text, column.width, column.align), "strong"))
+    return spans
 
 
-def _member(process: Process, last: bool, table: Table, glyphs: Glyphs) -> Line:
-    gap = " " * table.gap
-    spans: list[Span] = []
-    for column in table.before:
-        cell = column.cell(process, glyphs)
-        spans.append(
-            Span(fit(cell.text, column.width, column.align, glyphs.ellipsis) + gap, cell.style)
-        )
-    branch = glyphs.last if last else glyphs.tee
-    name = fit(inert(process.name, glyphs.ascii_only), table.name - 2, "<", glyphs.ellipsis)
-    ended = process.state is ProcessState.ENDED
-    style = "muted" if ended else ROLE_STYLES.get(process.role, "text")
-    spans += [Span(branch + " ", "faint"), Span(name, style)]
-    for at, column in enumerate(table.after):
-        cell = column.cell(process, glyphs)
-        if ended and at == 1 and process.ending != word(process.state):
-            spans.append(Span(gap + inert(process.ending or "", glyphs.ascii_only), "bad"))
-            break
-        text = fit(cell.text, column.width, column.align, glyphs.ellipsis)
-        spans.append(Span(gap + text, cell.style))
-    return tuple(spans)
+def _member(process: Process, last: bool, table: Table, glyphs: Glyphs) -> list[Span]:
+    def cells(columns: Iterable[Column]) -> list[Span]:
+        made = [(column, *column.cell(process, glyphs)) for column in columns]
+        return [Span(glyphs.fit(text, c.width, c.align), style) for c, text, style in made]
 
-
-_STEPPED = (Role.PRODUCER, Role.CONSUMER)
+    gap, ending = Span(table.gap), glyphs.inert(process.ending or "")
+    name = glyphs.fit(glyphs.inert(process.name), table.name - 2)
+    after = cells(table.after)
+    if not process.alive and process.ending != word(process.state):
+        after[1:] = [Span(ending, "bad")] if after[1:] else []
+    return [
+        *(each for cell in cells(table.before) for each in (cell, gap)),
+        Span(f"{glyphs.last if last else glyphs.tee} ", "faint"),
+        Span(name, _ROLE_STYLES.get(process.role, "text") if process.alive else "muted"),
+        *(each for cell in after for each in (gap, cell)),
+    ]
 
 
 def protocol_lines(processes: Sequence[Process], width: int, glyphs: Glyphs) -> list[Line]:
     """The protocol as a line of steps, for each role that has stepped workers.
 
-    The numbers of the workers that wait before a step are written before it.
+    The numbers of the workers that wait before a step are written before it. In narrow tables
+    there are the workers alone, each with its step.
     """
-    lines = []
-    for role in _STEPPED:
-        standing = [
-            p for p in processes if p.role is role and p.state is ProcessState.STEPPING and p.step
-        ]
-        if standing:
-            whole = _whole(role, standing, glyphs)
-            lines.append(whole if width_of(whole) <= width else _short(standing, width, glyphs))
-    return lines
-
-
-def _whole(role: Role, standing: Sequence[Process], glyphs: Glyphs) -> Line:
-    spans = [Span(f"  {word(role)}", f"{role}-strong")]
-    for step in PROTOCOL_STEPS:
-        name = step_name(role, step)
-        there = [p.name.rpartition(" ")[2] for p in standing if p.step == name]
-        spans.append(Span("  "))
-        if there:
-            spans.append(Span(f"{','.join(there)}{glyphs.states[ProcessState.STEPPING]}", "accent"))
-        spans.append(Span(name, "strong" if there else "muted"))
-    return tuple(spans)
-
-
-def _short(standing: Sequence[Process], width: int, glyphs: Glyphs) -> Line:
-    """The stepped workers, each with the step that it waits before: for narrow tables."""
     mark = glyphs.states[ProcessState.STEPPING]
-    spans = [Span("  ")]
-    for process in standing:
-        number = process.name.rpartition(" ")[2]
-        spans += [
-            Span(f"{word(process.role)} {number}", f"{process.role}-strong"),
-            Span(f" {mark}", "accent"),
-            Span(f"{process.step}  ", "strong"),
+    lines: list[Line] = []
+    for role in (Role.PRODUCER, Role.CONSUMER):
+        stepped = [
+            (p.name.rpartition(" ")[2], p.step)
+            for p in processes
+            if p.role is role and p.state is ProcessState.STEPPING and p.step
         ]
-    return clip_line(tuple(spans), width, glyphs.ellipsis)
+        whole, short = [Span(f"  {word(role)}", f"{role}-strong")], [Span("  ")]
+        for name in (step_name(role, step) for step in PROTOCOL_STEPS):
+            there = ",".join(number for number, step in stepped if step == name)
+            whole += [Span("  "), Span(there and there + mark, "accent")]
+            whole.append(Span(name, "strong" if there else "muted"))
+        for number, step in stepped:
+            short += [
+                Span(f"{word(role)} {number}", f"{role}-strong"),
+                Span(f" {mark}", "accent"),
+                Span(f"{step}  ", "strong"),
+            ]
+        if stepped:
+            fits = width_of(whole) <= width
+            lines.append(tuple(whole) if fits else glyphs.clip_line(tuple(short), width))
+    return lines

@@ -10,23 +10,11 @@ from enum import Enum
 from shmtui.i18n import _
 from shmtui.shm.layout import ITEM_TYPES
 from shmtui.snapshot import Snapshot
-from shmtui.tui.cell_text import clip
-from shmtui.tui.draw.ring_slots import (
-    BOX_MIN,
-    CELL_MIN,
-    GRID_CELL,
-    GRID_MOST,
-    box_lines,
-    grid_lines,
-    gutter_width,
-    list_columns,
-    list_lines,
-    value_lines,
-)
+from shmtui.tui.draw import ring_slots
 from shmtui.tui.draw.ring_strip import strip_lines, strip_shape
 from shmtui.tui.formatting import format_count, format_percent
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.spans import Line, fit_line, line, width_of
+from shmtui.tui.spans import Line, line, width_of
 
 
 class SlotView(Enum):
@@ -57,14 +45,16 @@ def slot_view(slots: int, width: int, height: int, compound: bool = False) -> Sl
     if slots <= 0 or height < 2 or width < 8:
         return SlotView.BAR
     if compound:
-        fits = height >= 3 and slots <= (height - 1) * list_columns(slots, width, height - 1)
+        fits = height >= 3 and slots <= (height - 1) * ring_slots.list_columns(
+            slots, width, height - 1
+        )
         return SlotView.LIST if fits else SlotView.STRIP
-    if height >= 6 and slots * BOX_MIN <= width + 1:
+    if height >= 6 and slots * ring_slots.BOX_MIN <= width + 1:
         return SlotView.BOXES
-    if height >= 3 and slots * CELL_MIN <= width:
+    if height >= 3 and slots * ring_slots.CELL_MIN <= width:
         return SlotView.VALUES
-    per_row = (width - gutter_width(slots)) // GRID_CELL
-    if per_row >= 2 and height >= 4 and slots <= min(GRID_MOST, per_row * (height - 2)):
+    per_row = (width - ring_slots.gutter_width(slots)) // ring_slots.GRID_CELL
+    if per_row >= 2 and height >= 4 and slots <= min(ring_slots.GRID_MOST, per_row * (height - 2)):
         return SlotView.GRID
     return SlotView.STRIP
 
@@ -81,47 +71,43 @@ def values_wanted(slots: int, width: int, height: int, compound: bool = False) -
 
 def ring_lines(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """At most ``height`` lines of at most ``width`` cells: slots, markers and the bar."""
-    slots = snapshot.layout.slots
+    slots, room = snapshot.layout.slots, height - 1
     if width <= 0 or height <= 0:
         return []
     if slots <= 0:
         return [line((_("no buffer seen yet"), "muted"))]
-    bar = bar_line(snapshot, width, glyphs)
-    view = slot_view(slots, width, height, is_compound(snapshot))
-    body = _body(snapshot, view, width, height - 1, glyphs)
-    spare = height - len(body) - 1
+    match slot_view(slots, width, height, is_compound(snapshot)):
+        case SlotView.BAR:
+            body = []
+        case SlotView.BOXES:
+            body = ring_slots.box_lines(snapshot, width, glyphs)
+        case SlotView.VALUES:
+            body = ring_slots.value_lines(snapshot, width, room, glyphs)
+        case SlotView.GRID:
+            body = ring_slots.grid_lines(snapshot, width, glyphs)
+        case SlotView.LIST:
+            body = ring_slots.list_lines(snapshot, width, room, glyphs)
+        case SlotView.STRIP:
+            body = strip_lines(snapshot, width, max(1, room - 1), glyphs)[:room]
+    spare = room - len(body)
     if body and spare >= 1:
         body.append(())
         spare -= 1
-    return [*[()] * (spare // 2), *body, bar]
-
-
-def _body(snapshot: Snapshot, view: SlotView, width: int, room: int, glyphs: Glyphs) -> list[Line]:
-    """The slots and the markers, in ``room`` lines."""
-    if view is SlotView.BOXES:
-        return box_lines(snapshot, width, glyphs)
-    if view is SlotView.VALUES:
-        return value_lines(snapshot, width, room, glyphs)
-    if view is SlotView.GRID:
-        return grid_lines(snapshot, width, glyphs)
-    if view is SlotView.LIST:
-        return list_lines(snapshot, width, room, glyphs)
-    return [] if view is SlotView.BAR else _strip(snapshot, width, room, glyphs)
+    return [*[()] * (spare // 2), *body, bar_line(snapshot, width, glyphs)]
 
 
 def footer(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> str:
     """The indices, and how many slots a glyph stands for."""
     slots = snapshot.layout.slots
-    indices = (
-        ("out", snapshot.out, snapshot.slot_out),
-        ("in", snapshot.in_, snapshot.slot_in),
-    )
+    if slots <= 0:
+        return ""
+    indices = (("out", snapshot.out, snapshot.slot_out), ("in", snapshot.in_, snapshot.slot_in))
     parts = [
-        f"{name} {format_count(at, glyphs)}" + _stands_for(at, slot, slots)
+        f"{name} {format_count(at, glyphs)}{_stands_for(at, slot, slots)}"
         for name, at, slot in indices
     ]
     if slot_view(slots, width, height, is_compound(snapshot)) is SlotView.STRIP:
-        size = strip_shape(slots, width, _strip_rows(height - 1)).size
+        size = strip_shape(slots, width, height - 2).size
         if size > 1:
             parts.append(_("1 glyph = {size} slots").format(size=format_count(size)))
     return f" {glyphs.dot} ".join(parts)
@@ -140,60 +126,34 @@ def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     """How full the ring is, as a bar and in figures.
 
     >>> from shmtui.snapshot import EMPTY
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(bar_line(EMPTY, 30, UNICODE))
     'occupancy unknown'
     """
     slots, full = snapshot.layout.slots, snapshot.occupancy
     if full is None or slots <= 0:
-        return line((clip(_("occupancy unknown"), width, glyphs.ellipsis), "warn"))
-    share = format_percent(full, slots)
+        return line((glyphs.clip(_("occupancy unknown"), width), "warn"))
+    count, most = format_count(full, glyphs), format_count(slots, glyphs)
     figures = line(
-        (format_count(full, glyphs), "strong"),
-        (" " + _("of {slots} full").format(slots=format_count(slots, glyphs)), "text"),
-        (f"{share:>7}", "muted"),
+        (count, "strong"),
+        (" " + _("of {slots} full").format(slots=most), "text"),
+        (f"{format_percent(full, slots):>7}", "muted"),
     )
-    short = line((f"{format_count(full, glyphs)}/{format_count(slots, glyphs)}", "strong"))
-    room = width - width_of(figures) - 2
-    if room < 4:
-        figures, room = short, width - width_of(short) - 2
-    if room < 4:
-        return fit_line(short, width, glyphs.ellipsis)
-    return line(*bar(full, slots, min(room, 98), glyphs), "  ", *figures)
+    short = line((f"{count}/{most}", "strong"))
+    for text in (figures, short):
+        room = width - width_of(text) - 2
+        if room >= 4:
+            return line(*bar(full, slots, min(room, 98), glyphs), "  ", *text)
+    return glyphs.fit_line(short, width)
 
 
 def bar(full: int, slots: int, width: int, glyphs: Glyphs) -> Line:
     """A bar of ``width`` cells; a single full slot shows, and only a full ring fills it.
 
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> from shmtui.tui.spans import plain
     >>> plain(bar(3, 5, 10, UNICODE)), plain(bar(1, 1000, 4, UNICODE))
     ('██████────', '▏───')
     """
-    eighths = max(0, min(8 * width, full * 8 * width // slots))
-    if full > 0:
-        eighths = max(1, eighths)
+    eighths = max(1 if full > 0 else 0, min(8 * width, full * 8 * width // slots))
     whole, part = divmod(eighths, 8)
-    partial = glyphs.eighths[part].strip() if part else ""
-    filled = glyphs.full * whole + partial
+    filled = glyphs.full * whole + glyphs.eighths[part].strip()
     style = "warn" if full >= slots else "good"
     return line((filled, style), (glyphs.rest * (width - len(filled)), "faint"))
-
-
-def _strip_rows(room: int) -> int:
-    """Rows of glyphs in ``room`` rows; one row is for the markers."""
-    return max(1, room - 1)
-
-
-def _strip(snapshot: Snapshot, width: int, room: int, glyphs: Glyphs) -> list[Line]:
-    rows = strip_lines(
-        snapshot.layout.slots,
-        snapshot.slot_in,
-        snapshot.slot_out,
-        snapshot.occupancy,
-        width,
-        _strip_rows(room),
-        glyphs,
-    )
-    return rows[:room]

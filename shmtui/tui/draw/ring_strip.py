@@ -1,12 +1,15 @@
-"""A ring of any length as rows of glyphs, each for a group of equally many slots. Pure."""
+"""A ring of any length as rows of glyphs, each for a group of equally many slots; and the markers
+of ``in`` and ``out`` under a row of slots. Pure.
+"""
 
-from itertools import groupby
+from functools import lru_cache
+from itertools import chain, product
 from typing import NamedTuple
 
 from shmtui.i18n import _
-from shmtui.tui.draw.index_markers import mark_line
+from shmtui.snapshot import Snapshot
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.spans import Line, Span, clip_line, line
+from shmtui.tui.spans import Line, Span, joined, line
 
 WIDEST = 4
 """Cells to a slot, its gap included, where there is room for more than one."""
@@ -56,113 +59,130 @@ def strip_shape(slots: int, width: int, rows: int) -> StripShape:
 def group_fill(slots: int, out: int, occupancy: int, size: int) -> list[float]:
     """The full share of each group of ``size`` slots.
 
-    Only the ends of the occupied stretch are computed; all groups between are full.
-
     >>> group_fill(8, 6, 4, 2), group_fill(6, 1, 3, 4)
     ([1.0, 0.0, 0.0, 1.0], [0.75, 0.0])
     """
-    groups = ceil_div(slots, size)
-    counts = [0] * groups
-    tail = min(slots, out + occupancy)
-    for start, stop in ((out, tail), (0, out + occupancy - tail)):
-        if stop <= start:
-            continue
-        first, last = start // size, (stop - 1) // size
-        if first == last:
-            counts[first] += stop - start
-            continue
-        counts[first] += (first + 1) * size - start
-        counts[first + 1 : last] = [size] * (last - first - 1)
-        counts[last] += stop - last * size
-    lengths = [size] * (groups - 1) + [slots - (groups - 1) * size]
-    return [count / length for count, length in zip(counts, lengths, strict=True)]
+    end = out + occupancy
+    shares = []
+    for start in range(0, slots, size):
+        stop = min(start + size, slots)
+        # From ``out`` on, and from the first slot on where it goes round.
+        full = max(0, min(stop, end) - max(start, out)) + max(0, min(stop, end - slots) - start)
+        shares.append(full / (stop - start))
+    return shares
 
 
-def shade(share: float, glyphs: Glyphs) -> str:
-    """The glyph of a group; none full and all full have glyphs of their own.
-
-    >>> from shmtui.tui.glyphs import UNICODE
-    >>> "".join(shade(s, UNICODE) for s in (0, 0.001, 0.5, 0.999, 1))
-    '·░▒▓█'
-    """
-    if share <= 0 or share >= 1:
-        return glyphs.shades[0 if share <= 0 else 4]
-    return glyphs.shades[1 + min(2, int(share * 3))]
-
-
-def strip_lines(
-    slots: int,
-    in_: int | None,
-    out: int | None,
-    occupancy: int | None,
-    width: int,
-    rows: int,
-    glyphs: Glyphs,
-) -> list[Line]:
+def strip_lines(snapshot: Snapshot, width: int, rows: int, glyphs: Glyphs) -> list[Line]:
     """At most ``rows`` rows of glyphs and a row that explains the marks.
 
     A single row has arrows under it. In several rows the markers replace the glyphs that they
     point at.
     """
+    slots = snapshot.layout.slots
     shape = strip_shape(slots, width, rows)
-    cells = _groups(slots, out, occupancy, shape, glyphs)
-    groups = len(cells)
+    groups = _groups(snapshot, shape, glyphs)
     at_in, at_out = (
-        at // shape.size if at is not None and 0 <= at < slots else None for at in (in_, out)
+        at // shape.size if at is not None and 0 <= at < slots else None
+        for at in (snapshot.slot_in, snapshot.slot_out)
     )
-    if groups <= shape.per_row:
-        middle = max(0, shape.pitch - 2) // 2
-        under_in, under_out = (
-            None if at is None else at * shape.pitch + middle for at in (at_in, at_out)
-        )
-        row = line(*_spans(cells, glyphs))
-        return [row, mark_line(under_in, under_out, width, glyphs)]
-    if at_out is not None:
-        cells[at_out] = glyphs.up + cells[at_out][1:]
-    if at_in is not None:
-        mark = glyphs.both if at_in == at_out else glyphs.down
-        cells[at_in] = mark + cells[at_in][1:]
+    more = max(0, shape.pitch - 2)
+    single = len(groups) <= shape.per_row
+    for at in {at for at in (at_in, at_out) if at is not None and not single}:
+        (group,) = groups[at]
+        mark = index_mark(at, at_in, at_out, glyphs) or group
+        groups[at] = (mark, group._replace(text=group.text[1:]))
     body = [
-        line(*_spans(cells[at : at + shape.per_row], glyphs))
-        for at in range(0, groups, shape.per_row)
+        joined(chain.from_iterable(groups[at : at + shape.per_row]))
+        for at in range(0, len(groups), shape.per_row)
     ]
-    return [*body, legend(width, glyphs)]
+    if not single:
+        return [*body, legend(width, glyphs)]
+    in_x, out_x = (None if at is None else at * shape.pitch + more // 2 for at in (at_in, at_out))
+    return [*body, mark_line(in_x, out_x, width, glyphs)]
 
 
-def _groups(
-    slots: int, out: int | None, occupancy: int | None, shape: StripShape, glyphs: Glyphs
-) -> list[str]:
+def _groups(snapshot: Snapshot, shape: StripShape, glyphs: Glyphs) -> list[Line]:
     """The cells of each group; a question mark where it is not known what is full."""
+
+    def group(char: str, style: str) -> Line:
+        return (Span(char if shape.pitch == 1 else char * (shape.pitch - 1) + " ", style),)
+
+    slots, out, occupancy = snapshot.layout.slots, snapshot.slot_out, snapshot.occupancy
     if occupancy is None or out is None or not 0 <= out < slots:
-        chars = ["?"] * ceil_div(slots, shape.size)
-    else:
-        fill = group_fill(slots, out, min(occupancy, slots), shape.size)
-        shades = {share: shade(share, glyphs) for share in set(fill)}
-        chars = [shades[share] for share in fill]
-    return chars if shape.pitch == 1 else [char * (shape.pitch - 1) + " " for char in chars]
+        return [group("?", "warn")] * ceil_div(slots, shape.size)
+    fill = group_fill(slots, out, min(occupancy, slots), shape.size)
+    shades = glyphs.shades
+    made = {share: group(shades[1 + min(2, int(share * 3))], "good") for share in set(fill)}
+    # None full and all full have glyphs of their own.
+    made |= {0.0: group(shades[0], "faint"), 1.0: group(shades[4], "good")}
+    return [made[share] for share in fill]
+
+
+def index_mark(at: int, in_: int | None, out: int | None, glyphs: Glyphs) -> Span | None:
+    """The mark of a slot that ``in`` or ``out`` points at."""
+    if at == in_ == out:
+        return Span(glyphs.both, "strong")
+    if at == in_:
+        return Span(glyphs.down, "producer")
+    return Span(glyphs.up, "consumer") if at == out else None
 
 
 def legend(width: int, glyphs: Glyphs) -> Line:
     """What the marks among the slots mean."""
-    return clip_line(
-        line(
-            (f"{glyphs.up} out", "consumer"),
-            "   ",
-            (f"{glyphs.down} in", "producer"),
-            "   ",
-            (f"{glyphs.both} ", "strong"),
-            (_("both"), "strong"),
-        ),
-        width,
-        glyphs.ellipsis,
+    text = line(
+        (f"{glyphs.up} out", "consumer"),
+        "   ",
+        (f"{glyphs.down} in", "producer"),
+        "   ",
+        (f"{glyphs.both} " + _("both"), "strong"),
     )
+    return glyphs.clip_line(text, width)
 
 
-def _spans(cells: list[str], glyphs: Glyphs) -> list[Span]:
-    """Equal neighbours in one span."""
-    styles = {glyphs.shades[0]: "faint", "?": "warn", " ": "faint"}
-    marks = {glyphs.up: "consumer", glyphs.down: "producer", glyphs.both: "strong"}
-    return [
-        Span("".join(run), marks.get(first) or styles.get(first, "good"))
-        for first, run in groupby("".join(cells), key=str)
-    ]
+@lru_cache(maxsize=256)
+def mark_line(in_x: int | None, out_x: int | None, width: int, glyphs: Glyphs) -> Line:
+    """Arrows under the cells ``in_x`` and ``out_x``, each with its word where there is room.
+
+    If there is room, each word is on the outer side of its arrow, so that markers of neighbouring
+    slots, or of one slot, stay readable.
+
+    >>> plain(mark_line(12, 4, 18, UNICODE)), plain(mark_line(1, 3, 10, UNICODE))
+    ('out ▲       ▲ in  ', ' ▲ ▲ out  ')
+    >>> [plain(mark_line(at, at, 14, UNICODE)) for at in (6, 2, 11)]
+    ['  out ▲ in    ', '  ▲ out in    ', '    out in ▲  ']
+    """
+    # Producers write at ``in``, so it has their colour.
+    both = ((out_x, "out", "consumer"), (in_x, "in", "producer"))
+    marks = [(x, word, style) for x, word, style in both if x is not None and 0 <= x < width]
+    marks.sort(key=lambda mark: mark[0])
+    row = [Span(" ")] * width
+    for (x, _word, style), (start, text) in zip(marks, _labels(marks, width), strict=True):
+        row[start : start + len(text)] = [Span(char, style) for char in text]
+        row[x] = Span(glyphs.up, "strong" if row[x].text == glyphs.up else style)
+    return joined(row)
+
+
+def _labels(marks: list[tuple[int, str, str]], width: int) -> list[tuple[int, str]]:
+    """Where each word goes: the first placing in which no two overlap and all fit."""
+    options = []
+    for index, (x, word, _style) in enumerate(marks):
+        left, right, bare = (x - len(word) - 1, word), (x + 2, word), (x, "")
+        options.append([left, right, bare] if index == 0 else [right, left, bare])
+    if len(marks) == 2 and marks[0][0] == marks[1][0]:
+        # At an edge both words share the side that has room.
+        x, first = marks[0][:2]
+        second = marks[1][1]
+        options[0].append((x - len(f"{first} {second} "), first))
+        options[1].append((x + len(f"  {first} "), second))
+    arrows = {mark[0] for mark in marks}
+
+    def missing(placing: tuple[tuple[int, str], ...]) -> int:
+        return sum(not text for _x, text in placing)
+
+    for placing in sorted(product(*options), key=missing):
+        taken = [*arrows]
+        for start, text in placing:
+            taken += range(start, start + len(text))
+        if len(set(taken)) == len(taken) and all(0 <= x < width for x in taken):
+            return list(placing)
+    return [(mark[0], "") for mark in marks]

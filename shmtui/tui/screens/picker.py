@@ -1,51 +1,62 @@
-"""The dialog that lists all segments, to attach to one."""
+"""The dialogs to attach by: the list of all segments, and that of the layouts that fit one."""
 
 import asyncio
-from typing import ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar, Generic, TypeVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from shmtui.errors import ShmtuiError
-from shmtui.i18n import N_, _
+from shmtui.i18n import N_, _, ngettext
+from shmtui.layouts.describe import option_words
 from shmtui.layouts.options import AmbiguousLayoutError
 from shmtui.monitor.discovery import Entry
 from shmtui.report.segment_table import by_interest, matches, why_not
-from shmtui.sanitize import inert
 from shmtui.session.opener import Attachment, SegmentOpener
-from shmtui.tui.cell_text import wrap
 from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
-from shmtui.tui.screens.rows_panel import RowsPanel
-from shmtui.tui.screens.typed_screen import TypedScreen
-from shmtui.tui.spans import Line, line
+from shmtui.tui.screens.dialog import ChoicePanel, Typed, TypingDialog
+from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
 
+Choice = TypeVar("Choice")
 
-class PickerPanel(RowsPanel):
-    """The entries that match the filter."""
+
+class FilterPanel(Typed, ChoicePanel, Generic[Choice]):
+    """What matches the filter, which is typed."""
+
+    _matching: tuple[Choice, ...] = ()
+
+    @property
+    def _count(self) -> int:
+        return len(self._matching)
+
+    @property
+    def chosen(self) -> Choice | None:
+        """What is under the cursor."""
+        return self._matching[self.at] if self.at < len(self._matching) else None
+
+    def write(self, text: str) -> None:
+        """Show what matches ``text``."""
+        self.typed = text
+        self._filter()
+
+    def _filter(self) -> None:
+        raise NotImplementedError
+
+    def _depends_on(self) -> object:
+        return self._matching, self.at, self.typed, self.message
+
+
+class PickerPanel(FilterPanel[Entry]):
+    """All segments and semaphores."""
 
     title = N_("Attach to a segment")
 
-    def __init__(self, view: ViewModel) -> None:
-        super().__init__(view)
-        self.wanted = ""
-        self.said: tuple[str, str] = ("", "muted")
-        """A message to the user, and its style."""
-        self._entries: tuple[Entry, ...] | None = None
-        self._shown: tuple[Entry, ...] = ()
-        self._longest = 0
-        self._open_when_listed = False
-        """Whether enter was pressed before the list was there."""
-
-    @property
-    def count(self) -> int:
-        """The entries that match the filter."""
-        return len(self._shown)
-
-    @property
-    def chosen(self) -> Entry | None:
-        """The entry under the cursor."""
-        return self._shown[self.at] if self.at < len(self._shown) else None
+    _entries: tuple[Entry, ...] | None = None
+    _longest = 0
+    _open_when_listed = False
+    """Whether enter was pressed before the list was there."""
 
     def take(self, entries: tuple[Entry, ...]) -> None:
         """Show these entries; the cursor stays on its name."""
@@ -54,17 +65,10 @@ class PickerPanel(RowsPanel):
         if self._open_when_listed:
             self.action_open()
 
-    def want(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Show the entries that match ``text``."""
-        self.wanted = text
-        self.said = ("", "muted")
         self._open_when_listed = False
-        self._filter()
-
-    def say(self, text: str, style: str = "muted") -> None:
-        """Show a message below the list."""
-        self.said = (text, style)
-        self.draw_anew()
+        super().write(text)
 
     def action_open(self) -> None:
         """Choose the row; before the list is there, the first entry that will match."""
@@ -73,27 +77,20 @@ class PickerPanel(RowsPanel):
 
     def _filter(self) -> None:
         name = self.chosen.name if self.chosen is not None else None
-        self._shown = tuple(e for e in self._entries or () if matches(e, self.wanted))
-        self._longest = name_width(self._shown, self.view.glyphs)
-        names = [entry.name for entry in self._shown]
+        self._matching = tuple(e for e in self._entries or () if matches(e, self.typed))
+        self._longest = name_width(self._matching, self.view.glyphs)
+        names = [entry.name for entry in self._matching]
         self.at = names.index(name) if name in names else 0
-        self.draw_anew()
+        self.say("")
 
-    def depends_on(self) -> object:
-        """All that can change in it."""
-        return self._shown, self.at, self.wanted, self.said
-
-    def above(self, width: int) -> list[Line]:
-        """The filter, then the titles of the columns."""
+    def _above(self, width: int) -> list[Line]:
         glyphs = self.view.glyphs
-        total = len(self._entries or ())
-        first = filter_line(self.wanted, self.count, total, width, glyphs)
-        if self._shown:
+        first = filter_line(self.typed, self._count, len(self._entries or ()), width, glyphs)
+        if self._matching:
             return [first, line("  ", *header_line(width - 2, glyphs, self._longest))]
-        return [first, (), *(line((text, "muted")) for text in wrap(self._nothing(), width))]
+        return [first, (), *wrapped(self._why_empty(), width, "muted")]
 
-    def _nothing(self) -> str:
-        """Why the list is empty, and what to do about it."""
+    def _why_empty(self) -> str:
         if self._entries is None:
             return _("looking") + self.view.glyphs.ellipsis
         if self._entries:
@@ -103,54 +100,140 @@ class PickerPanel(RowsPanel):
             "whose buffer you want to see, or shmtui run in another terminal; then ctrl+r."
         )
 
-    def row(self, at: int, width: int) -> Line:
-        """An entry."""
-        return entry_line(self._shown[at], width, self.view.glyphs, self._longest)
+    def _choice(self, at: int, width: int) -> Line:
+        return entry_line(self._matching[at], width, self.view.glyphs, self._longest)
 
-    def below(self, width: int) -> list[Line]:
-        """The chosen entry in full, then the last error."""
-        text, style = self.said
-        said = wrap(inert(text, self.view.glyphs.ascii_only), width)[:4] if text else []
+    def _below(self, width: int) -> list[Line]:
+        message = self._message_lines(width)
         if self.chosen is None:
-            return [line((part, style)) for part in said]
-        detail = entry_detail(self.chosen, width, 3, self.view.glyphs)
-        return [(), *detail, *(line((part, style)) for part in said)]
+            return message
+        return [(), *entry_detail(self.chosen, width, 3, self.view.glyphs), *message]
 
-    def footer(self, width: int, height: int) -> str:
-        """Its keys."""
-        del height
+    def _footer(self, width: int) -> str:
         long = _("enter attaches, ctrl+r lists again, esc closes")
         return long if width >= len(long) + 4 else _("enter attaches, esc closes")
 
 
-class PickerScreen(TypedScreen[Attachment | None]):
-    """Returns the attachment; None where no segment was chosen."""
+class LayoutsPanel(FilterPanel[str]):
+    """Layouts in words, by their values of ``--layout``; none is chosen in the last row: raw bytes."""
 
-    AUTO_FOCUS = "PickerPanel"
+    title = N_("Which layout is it?")
+
+    def __init__(self, name: str, options: tuple[str, ...], view: ViewModel) -> None:
+        super().__init__(view)
+        self._segment = name
+        self._options = self._matching = options
+
+    @property
+    def _count(self) -> int:
+        return len(self._matching) + 1
+
+    def _filter(self) -> None:
+        words = self.typed.casefold().split()
+        self._matching = tuple(
+            o for o in self._options if all(word in option_words(o).casefold() for word in words)
+        )
+        self.at = 0
+        self.say("")
+
+    def _words(self, at: int) -> str:
+        raw = at == len(self._matching)
+        words = _("show as bytes (raw)") if raw else option_words(self._matching[at])
+        return self.view.glyphs.inert(words)
+
+    def _above(self, width: int) -> list[Line]:
+        glyphs, count = self.view.glyphs, len(self._options)
+        name = glyphs.inert(self._segment)
+        if not count:
+            why = _("The programs that map {name} disagree on its layout.").format(name=name)
+            return [*wrapped(why, width)[:3], ()]
+        why = ngettext(
+            "{count} layout fits the bytes of {name} so far. Choose the one that its program uses; "
+            "its header says for sure: shmtui attach --header FILE",
+            "{count} layouts fit the bytes of {name} so far. Choose the one that its program uses; "
+            "its header says for sure: shmtui attach --header FILE",
+            count,
+        ).format(count=count, name=name)
+        found = filter_line(self.typed, len(self._matching), count, width, glyphs)
+        return [*wrapped(why, width)[:3], found]
+
+    def _choice(self, at: int, width: int) -> Line:
+        return self.view.glyphs.clip_line(line(self._words(at)), width)
+
+    def _below(self, width: int) -> list[Line]:
+        chosen, words = self.chosen, self._words(self.at)
+        option = "--raw" if chosen is None else f"--layout {chosen}"
+        return [
+            (),
+            *(wrapped(words, width)[:3] if len(words) > width - 2 else []),
+            *wrapped(self.view.glyphs.inert(option), width, "muted")[:3],
+            *self._message_lines(width)[:3],
+        ]
+
+    def _footer(self, _width: int) -> str:
+        return _("enter chooses it, esc goes back")
+
+
+class AttachDialog(TypingDialog[Attachment | None]):
+    """Returns an attachment; None where none was chosen."""
+
+    def __init__(self, opener: SegmentOpener, panel: PickerPanel | LayoutsPanel) -> None:
+        super().__init__(panel)
+        self._opener = opener
+        self._choices: ChoicePanel = panel
+        self._ellipsis = panel.view.glyphs.ellipsis
+
+    def _attach_by(self, text: str, attach: Callable[[], Attachment]) -> None:
+        self._choices.say(text + self._ellipsis, "accent")
+        self.run_worker(self._attach_in_thread(attach), exclusive=True, group="open")
+
+    async def _attach_in_thread(self, attach: Callable[[], Attachment]) -> None:
+        """To find the layout, the bytes are watched for a second."""
+        try:
+            self.dismiss(await asyncio.to_thread(attach))
+        except AmbiguousLayoutError as error:
+            self._ambiguous(error)
+        except (ShmtuiError, OSError) as error:
+            self._choices.say(str(error), "bad")
+
+    def _ambiguous(self, error: AmbiguousLayoutError) -> None:
+        self._choices.say(str(error), "bad")
+
+
+class LayoutScreen(AttachDialog):
+    """The layouts ``options`` of the segment ``name``."""
+
+    def __init__(
+        self, opener: SegmentOpener, name: str, options: tuple[str, ...], view: ViewModel
+    ) -> None:
+        self._panel = LayoutsPanel(name, options, view)
+        super().__init__(opener, self._panel)
+        self._segment = name
+
+    def on_choice_panel_chosen(self) -> None:
+        """Attach by the chosen layout."""
+        layout = self._panel.chosen
+        attach = (
+            partial(self._opener.open_raw, self._segment)
+            if layout is None
+            else partial(self._opener.open, self._segment, layout)
+        )
+        self._attach_by(_("attaching"), attach)
+
+
+class PickerScreen(AttachDialog):
+    """All segments, to attach to one."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", show=False),
-        Binding("ctrl+q", "dismiss(None)", show=False),
         Binding("ctrl+r,f5", "reload", show=False),
     ]
 
     def __init__(self, opener: SegmentOpener, view: ViewModel) -> None:
-        super().__init__()
-        self._opener = opener
-        self._view = view
         self._panel = PickerPanel(view)
-
-    def compose(self) -> ComposeResult:
-        """One panel."""
-        yield self._panel
-
-    @property
-    def written(self) -> str:
-        """The filter."""
-        return self._panel.wanted
-
-    def write(self, text: str) -> None:
-        """Set the filter."""
-        self._panel.want(text)
+        super().__init__(opener, self._panel)
+        self._asked_for = ""
+        """The segment that was last chosen."""
 
     def on_mount(self) -> None:
         """List the segments."""
@@ -158,27 +241,24 @@ class PickerScreen(TypedScreen[Attachment | None]):
 
     def action_reload(self) -> None:
         """List the segments again."""
-        self._panel.say(_("looking") + self._view.glyphs.ellipsis)
+        self._panel.say(_("looking") + self._ellipsis)
         self.run_worker(self._reload(), exclusive=True, group="reload")
 
     async def _reload(self) -> None:
         """In a thread: it takes up to a second on a busy machine."""
         try:
-            entries = await asyncio.to_thread(self._opener.entries)
+            self._panel.take(await asyncio.to_thread(self._opener.entries))
         except (ShmtuiError, OSError) as error:
             self._panel.say(str(error), "bad")
-            return
-        self._panel.said = ("", "muted")
-        self._panel.take(entries)
 
     def action_close(self) -> None:
         """Clear the filter; where it is empty, close."""
-        if self._panel.wanted:
-            self._panel.want("")
+        if self._panel.typed:
+            self._panel.write("")
         else:
             self.dismiss(None)
 
-    def on_rows_panel_chosen(self) -> None:
+    def on_choice_panel_chosen(self) -> None:
         """Attach to the chosen entry, or show why not."""
         entry = self._panel.chosen
         if entry is None:
@@ -186,27 +266,15 @@ class PickerScreen(TypedScreen[Attachment | None]):
         if reason := why_not(entry):
             self._panel.say(_("cannot attach: {reason}").format(reason=reason), "bad")
             return
+        self._asked_for = entry.name
         text = _("attaching to {name}").format(name=entry.name)
-        self._panel.say(text + self._view.glyphs.ellipsis, "accent")
-        self.run_worker(self._open(entry.name), exclusive=True, group="open")
+        self._attach_by(text, partial(self._opener.open, entry.name))
 
-    async def _open(self, name: str) -> None:
-        """In a thread: to find the layout, the bytes are watched for a second."""
-        try:
-            opened = await asyncio.to_thread(self._opener.open, name)
-        except AmbiguousLayoutError as error:
-            self._panel.say("")
-            self._choose_layout(name, error.options)
-        except (ShmtuiError, OSError) as error:
-            self._panel.say(str(error), "bad")
-        else:
-            self.dismiss(opened)
-
-    def _choose_layout(self, name: str, options: tuple[str, ...]) -> None:
-        from shmtui.tui.screens.layouts import LayoutScreen  # noqa: PLC0415 - opens rarely
-
+    def _ambiguous(self, error: AmbiguousLayoutError) -> None:
         def chosen(opened: Attachment | None) -> None:
             if opened is not None:
                 self.dismiss(opened)
 
-        self.app.push_screen(LayoutScreen(self._opener, name, options, self._view), chosen)
+        self._panel.say("")
+        layouts = LayoutScreen(self._opener, self._asked_for, error.options, self._panel.view)
+        self.app.push_screen(layouts, chosen)

@@ -4,44 +4,37 @@ import asyncio
 from typing import ClassVar
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from shmtui.errors import ShmtuiError
 from shmtui.events import Severity
 from shmtui.i18n import _
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
-from shmtui.sanitize import inert
-from shmtui.tui.cell_text import wrap
-from shmtui.tui.screens.text_screens import WrappedPanel
-from shmtui.tui.spans import Line, line
+from shmtui.tui.screens.dialog import Dialog
+from shmtui.tui.spans import Line, line, wrap
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.moving_panels import TextPanel
 from shmtui.workers.supervisor import Supervisor
 
 
-class RepairScreen(ModalScreen[None]):
+class RepairScreen(Dialog[None]):
     """Repairs nothing before the key y, and then only if the plan still holds."""
 
-    AUTO_FOCUS = "WrappedPanel"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "carry_out", show=False),
-        Binding("n,escape,q,enter", "dismiss", show=False),
+        Binding("n,q,enter", "dismiss", show=False),
     ]
 
     def __init__(self, repairer: Repairer, supervisor: Supervisor, view: ViewModel) -> None:
-        super().__init__()
+        self._panel = TextPanel(_("Repair"), self._lines, _("esc closes"), view)
+        super().__init__(self._panel)
         self._repairer = repairer
         self._supervisor = supervisor
-        self._view = view
+        self._glyphs = view.glyphs
         self._plan: Plan | None = None
         self._said: tuple[str, ...] = (_("looking for what is wrong") + view.glyphs.ellipsis,)
         self._question = ""
-
-    def compose(self) -> ComposeResult:
-        """One panel."""
-        yield WrappedPanel(_("Repair"), self._lines, _("esc closes"), self._view)
 
     def on_mount(self) -> None:
         """Make the plan, in a thread: the buffer is watched for seconds."""
@@ -49,28 +42,27 @@ class RepairScreen(ModalScreen[None]):
 
     def on_click(self, event: events.Click) -> None:
         """A click on the answer carries the plan out."""
-        panel = self.query_one(WrappedPanel)
-        row = event.screen_y - panel.region.y - 1
-        if self._question and row == len(self._lines(panel.inner_size[0])) - 1:
+        row = event.screen_y - self._panel.region.y - 1
+        if self._question and row == len(self._lines(self._panel.inner_size[0])) - 1:
             self.action_carry_out()
 
     def _lines(self, width: int) -> list[Line]:
         rows: list[Line] = []
         for text in self._said:
-            inner = inert(text.strip(), self._view.glyphs.ascii_only)
-            indent = text.startswith(" ")
-            for piece in wrap(inner, width - 2 * indent):
-                rows.append(line("  " * indent, (piece, "text" if indent else "strong")))
+            indent = "  " if text.startswith(" ") else ""
+            style = "text" if indent else "strong"
+            pieces = wrap(self._glyphs.inert(text.strip()), width - len(indent))
+            rows += [line(indent, (piece, style)) for piece in pieces]
         if self._question:
             rows += [(), line((self._question, "banner"))]
         return rows
 
     def _say(self, *texts: str, question: str = "") -> None:
         self._said, self._question = texts, question
-        panel = self.query_one(WrappedPanel)
-        panel.below = _("y carries it out, esc leaves it") if question else _("esc closes")
-        panel.refresh(layout=True)
-        panel.draw_anew()
+        answers = _("y carries it out, esc leaves it")
+        self._panel.below = answers if question else _("esc closes")
+        self._panel.refresh(layout=True)
+        self._panel.draw_anew()
 
     async def _propose(self) -> None:
         try:
@@ -78,29 +70,28 @@ class RepairScreen(ModalScreen[None]):
         except (ShmtuiError, OSError) as error:
             self._say(str(error))
             return
-        if isinstance(found, Plan):
-            self._plan = found
-            self._say(*proposal_lines(found), question=_("  y  Carry it out  "))
-        else:
-            self._say(*proposal_lines(found))
+        self._plan = found if isinstance(found, Plan) else None
+        question = _("  y  Carry it out  ") if self._plan else ""
+        self._say(*proposal_lines(found), question=question)
 
     def action_carry_out(self) -> None:
         """Carry the plan out."""
         plan, self._plan = self._plan, None
         if plan is not None:
-            self._say(_("repairing") + self._view.glyphs.ellipsis)
+            self._say(_("repairing") + self._glyphs.ellipsis)
             self.run_worker(self._carry_out(plan), exclusive=True, group="repair")
 
     async def _carry_out(self, plan: Plan) -> None:
+        emit = self._supervisor.emit
         try:
             done = await asyncio.to_thread(self._repairer.carry_out, plan)
         except (ShmtuiError, OSError) as error:
-            self._supervisor.emit(Severity.BAD, _("the repair failed: {error}").format(error=error))
+            emit(Severity.BAD, _("the repair failed: {error}").format(error=error))
             self._say(str(error))
             return
         if isinstance(done, Refusal):
-            self._supervisor.emit(Severity.WARN, _("repair refused: {why}").format(why=done.why))
+            emit(Severity.WARN, _("repair refused: {why}").format(why=done.why))
             self._say(*proposal_lines(done))
             return
-        self._supervisor.emit(Severity.GOOD, done.text)
+        emit(Severity.GOOD, done.text)
         self._say(*done.lines)

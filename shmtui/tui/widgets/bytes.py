@@ -2,33 +2,26 @@
 
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.tui.draw.bytes import BYTE_FORMATS, gutter_for, last_first, raw_lines, row_shape_for
 from shmtui.tui.formatting import format_count
-from shmtui.tui.spans import Line
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.widgets.panel import Panel
+from shmtui.tui.widgets.moving_panels import FAR, MovingPanel
+from shmtui.tui.widgets.panel import Content
 
 
-class BytesPanel(Panel, can_focus=True):
+class BytesPanel(MovingPanel):
     """A window on the segment. Only the bytes in view are read."""
 
     title = N_("Bytes")
     number = "1"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "rows(-1)", show=False),
-        Binding("down", "rows(1)", show=False),
         Binding("left", "shift(-1)", show=False),
         Binding("right", "shift(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("home", "edge(0)", show=False),
-        Binding("end", "edge(1)", show=False),
         Binding("enter", "choose_layout", show=False),
     ]
 
@@ -38,10 +31,9 @@ class BytesPanel(Panel, can_focus=True):
     class LayoutsWanted(Message):
         """The user wants to choose from the layouts that fit."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._first = 0
-        self._format = 0
+    _first = 0
+    """The offset of the first byte in view."""
+    _format = 0
 
     def show(self, view: ViewModel) -> None:
         """Draw; for another segment begin at its start."""
@@ -49,8 +41,7 @@ class BytesPanel(Panel, can_focus=True):
             self._first = 0
         super().show(view)
 
-    def depends_on(self) -> object:
-        """The bytes, the position of the view, the format."""
+    def _depends_on(self) -> object:
         segment, layout = self.view.snapshot.segment, self.view.snapshot.layout
         return self.view.window, segment.size, layout.candidates, self._first, self._format
 
@@ -60,9 +51,8 @@ class BytesPanel(Panel, can_focus=True):
 
     @property
     def _per_row(self) -> int:
-        return row_shape_for(
-            self.inner_size[0], gutter_for(self._length), BYTE_FORMATS[self._format]
-        ).per_row
+        reading = BYTE_FORMATS[self._format]
+        return row_shape_for(self.inner_size[0], gutter_for(self._length), reading).per_row
 
     def wanted(self, size: int) -> tuple[int, int]:
         """Offset and length of the bytes in view, for a segment of ``size``."""
@@ -71,38 +61,31 @@ class BytesPanel(Panel, can_focus=True):
             self._first = last_first(size, self._per_row, height, 0)
         return self._first, max(0, min(self._per_row * height, size - self._first))
 
-    def lines(self, width: int, height: int) -> list[Line]:
-        """Rows of offset, values and characters."""
-        view, reading = self.view, BYTE_FORMATS[self._format]
-        return raw_lines(
-            view.window, self._first, self._length, reading, width, height, view.glyphs
+    def _content(self, width: int, height: int) -> Content:
+        view, reading, per_row = self.view, BYTE_FORMATS[self._format], self._per_row
+        box = (width, height, view.glyphs)
+        return Content(
+            raw_lines(view.window, self._first, self._length, reading, *box),
+            self._footer(width, height),
+            reading.name,
+            first=self._first // per_row,
+            total=-(-self._length // per_row),
         )
 
-    def scroll_position(self) -> tuple[int, int]:
-        """In rows."""
-        per_row = self._per_row
-        return self._first // per_row, -(-self._length // per_row)
-
-    def header(self) -> str:
-        """The format."""
-        return BYTE_FORMATS[self._format].name
-
-    def footer(self, width: int, height: int) -> str:
-        """The position of the view, and how many layouts fit."""
-        glyphs = self.view.glyphs
+    def _footer(self, width: int, height: int) -> str:
         last = max(0, min(self._length, self._first + self._per_row * height) - 1)
         text = _("{first:#x} to {last:#x} of {length} bytes").format(
             first=self._first, last=last, length=format_count(self._length)
         )
         fitting = len(self.view.snapshot.layout.candidates)
-        if fitting:
-            layouts = ngettext("{count} layout fits", "{count} layouts fit", fitting)
-            layouts = layouts.format(count=fitting)
-            hint = _("{layouts}: enter chooses, or --layout").format(layouts=layouts)
-            if len(text) + len(hint) + 9 > width:
-                return f"{layouts}: enter"
-            text = f"{hint} {glyphs.dot} {text}"
-        return text
+        if not fitting:
+            return text
+        layouts = ngettext("{count} layout fits", "{count} layouts fit", fitting)
+        layouts = layouts.format(count=fitting)
+        hint = _("{layouts}: enter chooses, or --layout").format(layouts=layouts)
+        if len(text) + len(hint) + 9 > width:
+            return f"{layouts}: enter"
+        return f"{hint} {self.view.glyphs.dot} {text}"
 
     def go_to(self, offset: int) -> None:
         """Begin the view at this byte."""
@@ -118,18 +101,17 @@ class BytesPanel(Panel, can_focus=True):
         self.draw()
         self.post_message(self.Moved())
 
-    def _scroll_by(self, distance: int) -> None:
-        height = self.inner_size[1]
-        per_row = self._per_row
-        # A view that `go_to` put near the end stays there; scrolling never passes the end.
-        lowest = max(self._first, last_first(self._length, per_row, height, self._first % per_row))
-        first = max(0, min(self._first + distance, lowest))
+    def action_move(self, by: int) -> None:
+        """So many rows down; the end is where the rows of the start come out."""
+        height, per_row = self.inner_size[1], self._per_row
+        phase = 0 if by == FAR else self._first % per_row
+        lowest = last_first(self._length, per_row, height, phase)
+        if by != FAR:
+            # A view that `go_to` put near the end stays there; scrolling never passes the end.
+            lowest = max(self._first, lowest)
+        first = max(0, min(self._first + by * per_row, lowest))
         if first != self._first:
             self.go_to(first)
-
-    def action_rows(self, by: int) -> None:
-        """So many rows up or down."""
-        self._scroll_by(by * self._per_row)
 
     def action_shift(self, by: int) -> None:
         """Begin the rows a byte earlier or later, for values that are not aligned."""
@@ -137,26 +119,7 @@ class BytesPanel(Panel, can_focus=True):
         if 0 <= first < self._length:
             self.go_to(first)
 
-    def action_page(self, by: int) -> None:
-        """A screenful up or down."""
-        self.action_rows(by * max(1, self.inner_size[1] - 1))
-
-    def action_edge(self, at: int) -> None:
-        """The first byte, or the last."""
-        end = last_first(self._length, self._per_row, self.inner_size[1], 0)
-        self.go_to(end if at else 0)
-
     def action_choose_layout(self) -> None:
         """Choose from the layouts that fit, if there are any."""
         if self.view.snapshot.layout.candidates:
             self.post_message(self.LayoutsWanted())
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows down."""
-        event.stop()
-        self.action_rows(3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows up."""
-        event.stop()
-        self.action_rows(-3)

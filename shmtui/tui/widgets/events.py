@@ -1,26 +1,25 @@
-"""The panel of findings and events."""
+"""Findings and events: a line each in their panel, and each in full."""
 
-from collections.abc import Callable
+from functools import partial
 
 from textual import events
-from textual.message import Message
 
-from shmtui.events import Event
-from shmtui.i18n import N_, _
-from shmtui.snapshot import Finding
-from shmtui.tui.draw.events import (
-    event_line,
-    event_text,
-    finding_line,
-    finding_text,
-    findings_count,
-)
-from shmtui.tui.process_rows import scroll_to
-from shmtui.tui.spans import Line, line
+from shmtui.events import Event, Severity
+from shmtui.i18n import N_, _, ngettext
+from shmtui.snapshot import Finding, Status, word
+from shmtui.tui.formatting import format_clock
+from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.spans import Line, Span, line, wrap, wrapped
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.widgets.cursor_panel import CursorPanel
+from shmtui.tui.widgets.moving_panels import CursorPanel
 
-_Row = Finding | Event
+_STYLES = {
+    Severity.INFO: "accent",
+    Severity.GOOD: "good",
+    Severity.WARN: "warn",
+    Severity.BAD: "bad",
+}
+_SEVERITIES = {Status.CRITICAL: Severity.BAD, Status.WARNING: Severity.WARN}
 
 
 class EventsPanel(CursorPanel):
@@ -29,101 +28,137 @@ class EventsPanel(CursorPanel):
     title = N_("Events")
     number = "5"
 
-    class Opened(Message):
-        """The user wants to see a row in full."""
-
-        def __init__(self, title: str, text: Callable[[int], list[Line]]) -> None:
-            super().__init__()
-            self.title = title
-            self.text = text
-            """Its lines for a width."""
-
     @property
-    def count(self) -> int:
-        """Findings and events together."""
+    def _count(self) -> int:
         return len(self.view.snapshot.health.findings) + len(self.view.events)
 
-    def _row(self, at: int) -> _Row | None:
+    def item(self, at: int) -> Finding | Event | None:
+        """The finding or event of a row."""
         findings, happened = self.view.snapshot.health.findings, self.view.events
         if at < len(findings):
             return findings[at]
-        return happened[at - len(findings)] if at < self.count else None
+        return happened[at - len(findings)] if at < self._count else None
 
     def show(self, view: ViewModel) -> None:
         """Draw findings and events; the cursor follows its row, or stays at the top."""
-        row = self._row(self.at)
+        item = self.item(self.at)
         self.view = view
-        if self.at and row is not None:
-            self.at = self._find(row, self.at)
-        self.at = max(0, min(self.at, self.count - 1))
-        self.draw()
+        if self.at and item is not None:
+            self.at = self._find(item)
+        self.go(self.at)
 
-    def _find(self, row: _Row, at: int) -> int:
+    def _find(self, item: Finding | Event) -> int:
         """Where the row is now: new rows come in above it."""
-        findings, happened = self.view.snapshot.health.findings, self.view.events
-        if isinstance(row, Finding):
-            key = (row.code, row.subject)
-            keys = [(f.code, f.subject) for f in findings]
-            return keys.index(key) if key in keys else at
-        found = next((n for n, event in enumerate(happened) if event is row), None)
-        return at if found is None else len(findings) + found
+        key = _identity(item)
+        same = (at for at in range(self._count) if _identity(self.item(at)) == key)
+        return next(same, self.at)
 
-    def depends_on(self) -> object:
-        """The findings, the events, and the positions of cursor and view."""
+    def _depends_on(self) -> object:
         return self.view.snapshot.health.findings, self.view.events, self.at, self._first
 
-    def lines(self, width: int, height: int) -> list[Line]:
-        """The rows in view."""
-        if not self.count:
-            return [line((_("nothing has happened yet"), "muted"))]
-        self._first = scroll_to(self._first, self.at, height, self.count)
-        shown = range(self._first, min(self.count, self._first + max(0, height)))
-        return [self._line(row, width) for at in shown if (row := self._row(at)) is not None]
+    def _above(self, _width: int) -> list[Line]:
+        return [] if self._count else [line((_("nothing has happened yet"), "muted"))]
 
-    def _line(self, row: _Row, width: int) -> Line:
-        if isinstance(row, Finding):
-            return finding_line(row, width, self.view.glyphs)
-        return event_line(row, width, self.view.glyphs)
+    def _header(self) -> str:
+        count = len(self.view.snapshot.health.findings)
+        text = ngettext("{count} finding", "{count} findings", count)
+        return text.format(count=count) if count else ""
 
-    def cursor_line(self) -> int | None:
-        """The chosen row, while keys apply to it."""
-        return self.at - self._first if self.has_focus and self.count else None
-
-    def scroll_position(self) -> tuple[int, int]:
-        """The first row in view and how many there are."""
-        return self._first, self.count
-
-    def header(self) -> str:
-        """How many findings there are."""
-        return findings_count(self.view.snapshot.health)
-
-    def footer(self, width: int, height: int) -> str:
-        """How to see more of a finding."""
-        del width, height
+    def _footer(self, _width: int) -> str:
         return _("enter: evidence and remedy") if self.view.snapshot.health.findings else ""
+
+    def _has_cursor(self) -> bool:
+        """Only while keys apply to it."""
+        return self.has_focus and self._count > 0
+
+    def _row(self, at: int, width: int) -> Line:
+        match self.item(at):
+            case Finding() as finding:
+                return finding_line(finding, width, self.view.glyphs)
+            case Event() as event:
+                return event_line(event, width, self.view.glyphs)
+        return ()
 
     def action_open(self) -> None:
         """The chosen row in full."""
-        row, glyphs = self._row(self.at), self.view.glyphs
-        if isinstance(row, Finding):
-            finding = row
-            self.post_message(
-                self.Opened(_("Finding"), lambda width: finding_text(finding, width, glyphs))
-            )
-        elif row is not None:
-            event = row
-            self.post_message(
-                self.Opened(_("Event"), lambda width: event_text(event, width, glyphs))
-            )
+        glyphs = self.view.glyphs
+        match self.item(self.at):
+            case Finding() as finding:
+                text = partial(finding_text, finding, glyphs=glyphs)
+                self.post_message(self.Opened(_("Finding"), text))
+            case Event() as event:
+                text = partial(event_text, event, glyphs=glyphs)
+                self.post_message(self.Opened(_("Event"), text))
 
     def on_click(self, event: events.Click) -> None:
         """Open a finding; move the cursor to an event, and open it with a second click."""
-        top = 1 if self._has_frame else 0
-        at = self._first + event.y - top
-        if not (top <= event.y < self.size.height - top and at < self.count):
+        at = self.row_under(event)
+        if at is None:
             return
         event.prevent_default()
         chosen = at == self.at and event.chain == 2
         self.go(at)
-        if chosen or isinstance(self._row(at), Finding):
+        if chosen or isinstance(self.item(at), Finding):
             self.action_open()
+
+
+def _identity(item: Finding | Event | None) -> object:
+    """What stays the same of a row: each sample has findings of its own."""
+    return (item.code, item.subject) if isinstance(item, Finding) else id(item)
+
+
+def _mark(severity: Severity, glyphs: Glyphs) -> Span:
+    return Span(glyphs.severities[severity], _STYLES[severity])
+
+
+def finding_line(finding: Finding, width: int, glyphs: Glyphs) -> Line:
+    """Severity, code, certainty, claim; a long claim is cut, since enter shows it in full."""
+    mark = _mark(_SEVERITIES[finding.severity], glyphs)
+    text = line(
+        mark,
+        (f" {glyphs.inert(finding.code)}", mark.style),
+        (f" {word(finding.certainty)}: ", "muted"),
+        glyphs.inert(finding.claim),
+    )
+    return glyphs.clip_line(text, width)
+
+
+def finding_text(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
+    """A finding with its evidence and remedy, in lines of ``width`` cells."""
+    mark = _mark(_SEVERITIES[finding.severity], glyphs)
+    facts = [wrap(glyphs.inert(fact), width - 2) for fact in finding.evidence]
+    return [
+        line(
+            mark,
+            (f" {glyphs.inert(finding.code)}", "strong"),
+            (f"  {word(finding.severity)}, {word(finding.certainty)}", mark.style),
+        ),
+        (),
+        *wrapped(glyphs.inert(finding.claim), width, "strong"),
+        (),
+        line((_("Evidence"), "title")),
+        *(
+            line(("  " if at else f"{glyphs.dot} ", "muted"), text)
+            for fact in facts
+            for at, text in enumerate(fact)
+        ),
+        (),
+        line((_("What to do"), "title")),
+        *wrapped(glyphs.inert(finding.remedy), width, "good"),
+    ]
+
+
+def event_line(event: Event, width: int, glyphs: Glyphs) -> Line:
+    """Time of day, severity, text."""
+    text = line(
+        (f"{format_clock(event.time)} ", "muted"),
+        _mark(event.severity, glyphs),
+        (f" {glyphs.inert(event.text)}", "bad" if event.severity is Severity.BAD else "text"),
+    )
+    return glyphs.clip_line(text, width)
+
+
+def event_text(event: Event, width: int, glyphs: Glyphs) -> list[Line]:
+    """An event in full."""
+    head = line((format_clock(event.time), "muted"))
+    return [head, (), *wrapped(glyphs.inert(event.text), width)]

@@ -1,5 +1,7 @@
 """The base of all panels: a frame, lines of spans, and repainting only of changed rows."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -12,24 +14,9 @@ from textual.widget import Widget
 
 from shmtui.i18n import _
 from shmtui.tui.draw import frame
-from shmtui.tui.spans import OWN_BACKGROUND, STYLES, Line, Span, fit_line, join_blanks
+from shmtui.tui.spans import OWN_BACKGROUND, STYLES, Line, Span, join_blanks
 from shmtui.tui.textual_private import DirectScreen
 from shmtui.tui.view_model import ViewModel
-
-
-def runs(rows: list[int]) -> list[tuple[int, int]]:
-    """Neighbouring rows in one piece each, as (first, how many).
-
-    >>> runs([1, 2, 3, 7, 9, 10])
-    [(1, 3), (7, 1), (9, 2)]
-    """
-    out: list[tuple[int, int]] = []
-    for row in rows:
-        if out and sum(out[-1]) == row:
-            out[-1] = (out[-1][0], out[-1][1] + 1)
-        else:
-            out.append((row, 1))
-    return out
 
 
 class SpanStyles(Widget):
@@ -39,10 +26,7 @@ class SpanStyles(Widget):
     panel before the first frame.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(f"style--{name}" for name in STYLES),
-        "style--cursor",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"style--{name}" for name in (*STYLES, "cursor")}
 
     def style(self, name: str, base: Style, chosen: bool) -> Style:
         """The style called ``name`` on the background of ``base``, or on that of the cursor."""
@@ -56,8 +40,24 @@ class SpanStyles(Widget):
         return style if name in OWN_BACKGROUND else style + Style(bgcolor=base.bgcolor)
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a panel shows inside its frame and on its edges."""
+
+    lines: list[Line]
+    footer: str = ""
+    """In the lower edge."""
+    header: str = ""
+    """At the right of the upper edge."""
+    cursor: int | None = None
+    """The line that is highlighted."""
+    first: int = 0
+    """The first line in view, of ``total``: the thumb of the frame shows it."""
+    total: int = 0
+
+
 class Panel(Widget):
-    """A framed box that draws a view model, in one widget.
+    """A framed box that draws a view model, in one widget. A subclass has its `_content`.
 
     The frame is drawn here and not by CSS. Its footer may change with every frame, and for a
     changed border title Textual would paint the whole widget.
@@ -76,9 +76,17 @@ class Panel(Widget):
             super().__init__()
             self.panel = panel
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+    class Opened(Message):
+        """The user wants to see a row in full: its title, and its lines for a width."""
+
+        def __init__(self, title: str, text: Callable[[int], list[Line]]) -> None:
+            super().__init__()
+            self.title = title
+            self.text = text
+
+    def __init__(self, view: ViewModel | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self.view = ViewModel()
+        self.view = view or ViewModel()
         self._rows: list[Line] = []
         self._strips: dict[int, Strip] = {}
         """Rows as they were last painted, while they stay the same."""
@@ -90,30 +98,13 @@ class Panel(Widget):
 
     # For the subclass.
 
-    def lines(self, width: int, height: int) -> list[Line]:
-        """At most ``height`` lines for the inside of the frame."""
+    def _content(self, width: int, height: int) -> Content:
+        """At most ``height`` lines for the inside of the frame, and what is on its edges."""
         raise NotImplementedError
 
-    def depends_on(self) -> object:
-        """All that the lines depend on, besides the size. While it is equal, nothing is drawn."""
+    def _depends_on(self) -> object:
+        """All that the content depends on, besides the size. While it is equal, nothing is drawn."""
         return self.view
-
-    def footer(self, width: int, height: int) -> str:
-        """The text in the lower edge."""
-        del width, height
-        return ""
-
-    def header(self) -> str:
-        """The text at the right of the upper edge."""
-        return ""
-
-    def cursor_line(self) -> int | None:
-        """The line inside the frame that is highlighted."""
-        return None
-
-    def scroll_position(self) -> tuple[int, int]:
-        """The first line in view and how many there are."""
-        return 0, 0
 
     # Drawing.
 
@@ -121,9 +112,7 @@ class Panel(Widget):
     def inner_size(self) -> tuple[int, int]:
         """Cells inside the frame and its margin; a box too flat for a frame has none."""
         width, height = self.outer_size
-        if not self._has_frame:
-            return width, height
-        return max(0, width - 4), max(0, height - 2)
+        return (max(0, width - 4), max(0, height - 2)) if self._has_frame else (width, height)
 
     @property
     def _has_frame(self) -> bool:
@@ -137,13 +126,13 @@ class Panel(Widget):
         self.draw()
 
     def draw_anew(self) -> None:
-        """Draw, even if nothing that `depends_on` names has changed."""
+        """Draw, even if nothing that the content depends on has changed."""
         self._drawn_from = None
         self.draw()
 
     def draw(self) -> None:
         """Make the rows, and repaint those that changed."""
-        source = (self.has_focus, self.depends_on())
+        source = (self.has_focus, self._depends_on())
         if source == self._drawn_from or not (self.is_mounted and self.display and self.outer_size):
             return
         old, old_cursor = self._rows, self._cursor_row
@@ -158,39 +147,33 @@ class Panel(Widget):
         if changed:
             for y in changed:
                 self._strips.pop(y, None)
-            regions = [Region(0, y, self._width, rows) for y, rows in runs(changed)]
+            regions = [Region(0, y, self._width, 1) for y in changed]
             if isinstance(self.screen, DirectScreen):
                 self.screen.repaint(self, regions)
             else:
                 self.refresh(*regions)
 
     def _compose_rows(self) -> None:
-        """Make the rows of this view and size."""
-        self._drawn_from = (self.has_focus, self.depends_on())
+        self._drawn_from = (self.has_focus, self._depends_on())
         width, height = self.inner_size
-        lines = self.lines(width, height)[:height]
-        lines += [()] * (height - len(lines))
-        cursor = self.cursor_line()
+        content = self._content(width, height)
+        fit = self.view.glyphs.fit_line
+        lines = [fit(line, width) for line in content.lines[:height]]
+        lines += [fit((), width)] * (height - len(lines))
         self._framed_rows, self._width = self._has_frame, self.outer_size.width
-        if not self._framed_rows:
-            mark = self.view.glyphs.ellipsis
-            self._rows = [fit_line(line, width, mark) for line in lines]
-            self._cursor_row = cursor
-            return
-        self._rows = self._framed(lines, width, height)
-        self._cursor_row = None if cursor is None else cursor + 1
+        self._rows = self._framed(lines, content) if self._framed_rows else lines
+        shift = 1 if self._framed_rows else 0
+        self._cursor_row = None if content.cursor is None else content.cursor + shift
 
-    def _framed(self, lines: list[Line], width: int, height: int) -> list[Line]:
+    def _framed(self, lines: list[Line], content: Content) -> list[Line]:
         glyphs, focused, outer = self.view.glyphs, self.has_focus, self.outer_size.width
-        first, total = self.scroll_position()
-        left = Span(glyphs.vertical, "frame-focus" if focused else "frame")
-        blank = Span(" ")
-        rows = [frame.top(self.number, _(self.title), self.header(), outer, focused, glyphs)]
+        first, total = content.first, content.total
+        left, blank = Span(glyphs.vertical, frame.style(focused)), Span(" ")
+        rows = [frame.top(self.number, _(self.title), content.header, outer, focused, glyphs)]
         for y, line in enumerate(lines):
-            body = fit_line(line, width, glyphs.ellipsis)
-            right = frame.side(y, height, first, total, focused, glyphs)
-            rows.append((left, blank, *body, blank, right))
-        rows.append(frame.bottom(self.footer(width, height), outer, focused, glyphs))
+            right = frame.side(y, len(lines), first, total, focused, glyphs)
+            rows.append((left, blank, *line, blank, right))
+        rows.append(frame.bottom(content.footer, outer, focused, glyphs))
         return rows
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -220,19 +203,14 @@ class Panel(Widget):
                 return Strip.blank(self.size.width, self._filtered(self.rich_style))
         row = self._rows[y]
         if y != self._cursor_row:
-            segments = [
-                Segment(text, self._style(style, False)) for text, style in join_blanks(row)
+            styled = [(text, self._style(style, False)) for text, style in join_blanks(row)]
+        else:
+            # The highlight stays inside the frame.
+            inside = range(1, len(row) - 1) if self._framed_rows else range(len(row))
+            styled = [
+                (text, self._style(style, at in inside)) for at, (text, style) in enumerate(row)
             ]
-            return Strip(segments, self._width)
-        # The highlight stays inside the frame.
-        inside = range(1, len(row) - 1) if self._framed_rows else range(len(row))
-        return Strip(
-            [
-                Segment(text, self._style(style, at in inside))
-                for at, (text, style) in enumerate(row)
-            ],
-            self._width,
-        )
+        return Strip([Segment(text, style) for text, style in styled], self._width)
 
     def _style(self, name: str, chosen: bool) -> Style:
         key = (name, chosen)
@@ -259,13 +237,10 @@ class Panel(Widget):
         self._strips.clear()
         super().notify_style_update()
 
-    # Events.
-
     def on_resize(self) -> None:
         """Draw all rows for the new size: some may have been painted for the old one."""
-        self._drawn_from = None
         self._strips.clear()
-        self.draw()
+        self.draw_anew()
         self.refresh()
 
     def watch_has_focus(self, _has_focus: bool) -> None:
@@ -276,9 +251,13 @@ class Panel(Widget):
         super().watch_has_focus(_has_focus)
         self.draw()
 
+    def inside(self, event: events.Click) -> tuple[int, int]:
+        """Where a click is, from the first cell inside the frame on."""
+        return (event.x - 2, event.y - 1) if self._has_frame else (event.x, event.y)
+
     def on_click(self, event: events.Click) -> None:
         """A double click on the frame maximises; anywhere, in a panel without rows."""
         on_frame = self._has_frame and event.y in {0, self.size.height - 1}
-        if event.chain == 2 and self.framed and (on_frame or self.cursor_line() is None):
+        if event.chain == 2 and self.framed and (on_frame or self._cursor_row is None):
             event.stop()
             self.post_message(self.MaximiseToggled(self))

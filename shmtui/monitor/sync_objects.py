@@ -1,0 +1,69 @@
+"""All locks and semaphores of a segment, as they stand: the view by role widened to every object."""
+
+import os
+from collections.abc import Iterator, Mapping
+
+from shmtui.procfs.identity import pid_namespace
+from shmtui.shm.layout import Layout
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment_reader import SegmentReader
+from shmtui.shm.semaphore import SemaphoreWords
+from shmtui.shm.sync_object import SYNC_SIZES, SyncKind, SyncMember, decode_sync
+from shmtui.snapshot import SyncObject
+
+
+def sync_objects(
+    reader: SegmentReader,
+    layout: Layout,
+    semaphores: Mapping[SemaphoreRole, SemaphoreWords],
+    mappers: frozenset[int],
+) -> tuple[SyncObject, ...]:
+    """The objects of the layout, those that play a role first. ``semaphores``: their words as they
+    were read with the ring. ``mappers``: PIDs, to tell whose TIDs an owner's can be.
+    """
+    by_role = tuple(_with_role(layout, semaphores))
+    taken = {each.offset for each in by_role}
+    members = [member for member in layout.sync if member.offset not in taken]
+    if layout.lock is not None and layout.lock not in {member.offset for member in members}:
+        members.insert(0, SyncMember(SemaphoreRole.MUTEX, SyncKind.MUTEX, layout.lock))
+    return (*by_role, *(_read(reader, member, layout, mappers) for member in members))
+
+
+def _with_role(
+    layout: Layout, semaphores: Mapping[SemaphoreRole, SemaphoreWords]
+) -> Iterator[SyncObject]:
+    members = {member.offset: member.name for member in layout.sync}
+    for role, words in semaphores.items():
+        offset = layout.semaphore_offset(role)
+        name = layout.semaphore_name(role) or members.get(-1 if offset is None else offset, role)
+        yield SyncObject(
+            name, SyncKind.SEMAPHORE, role, offset, words.value,
+            waiters=words.waiters, shared=words.shared,
+        )  # fmt: skip
+
+
+def _read(
+    reader: SegmentReader, member: SyncMember, layout: Layout, mappers: frozenset[int]
+) -> SyncObject:
+    raw = reader.read(member.offset, SYNC_SIZES[member.kind])
+    words = decode_sync(member.kind, raw, layout.libc)
+    role = SemaphoreRole.MUTEX if member.offset == layout.lock else None
+    return SyncObject(
+        member.name, member.kind, role, member.offset, words.value, words.owner,
+        None if words.owner is None else _dead(words.owner, mappers),
+        words.waiters, words.shared, words.robust,
+    )  # fmt: skip
+
+
+def _dead(tid: int, mappers: frozenset[int]) -> bool | None:
+    """Whether no thread has that TID. None: a mapper counts its TIDs in another PID namespace."""
+    own = pid_namespace(os.getpid())
+    if own is None or any(pid_namespace(pid) != own for pid in mappers):
+        return None
+    try:
+        os.kill(tid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False

@@ -1,0 +1,50 @@
+"""What comes of a repair: whether private sleepers wake, items move, and what is still found."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.procfs.clock import Clock
+from shmtui.repair.observation import Observation, indices
+from shmtui.repair.plan import Plan
+from shmtui.repair.private_sleepers import PrivateSleepers
+from shmtui.repair.resume_guard import ResumeGuard
+from shmtui.repair.stop_processes import interrupt_futex_wait
+from shmtui.snapshot import Finding
+
+MOVING_SECONDS: Final = 4.0
+"""How long is watched: do items move, and does a process still sleep privately?"""
+AFTER_SECONDS: Final = 1.25
+"""How long is watched for what is still found then."""
+INTERRUPT_SECONDS: Final = 0.05
+"""How often a process that sleeps privately is interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a repair."""
+
+    interruptions: int
+    moved: bool
+    still_private: tuple[str, ...]
+    remaining: tuple[Finding, ...]
+
+
+def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Clock) -> Outcome:
+    """Interrupt the processes that still sleep privately, and watch whether items move."""
+    sleepers = PrivateSleepers(plan.private_sleepers)
+    interruptions, moved = 0, False
+    sampler = observed.sampler
+    first = sampler.sample()
+    end = clock.monotonic() + MOVING_SECONDS
+    while clock.monotonic() < end:
+        clock.sleep(INTERRUPT_SECONDS)
+        snapshot = sampler.sample()
+        moved = moved or indices(snapshot) != indices(first)
+        sleepers.update(observed.positions(snapshot), snapshot)
+        for process in sleepers.wakeable(snapshot):
+            interruptions += interrupt_futex_wait(process.pid, process.start_time, guard)
+        if moved and not sleepers.pending:
+            break
+    remaining = observed.watch(AFTER_SECONDS)
+    still = tuple(f"{p.name} (PID {p.pid})" for p in sleepers.pending)
+    return Outcome(interruptions, moved, still, remaining)

@@ -1,0 +1,95 @@
+"""Watching a segment for a repair: its findings over seconds, and where its processes stand."""
+
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from shmtui.i18n import _
+from shmtui.monitor.process_states import named_files
+from shmtui.monitor.sampler import Sampler
+from shmtui.procfs.clock import Clock
+from shmtui.procfs.stop_effects import calls_that_end, catches
+from shmtui.repair.protocol_positions import ProtocolPosition, locate, participants
+from shmtui.snapshot import Finding, Process, Snapshot
+
+WATCH_SECONDS: Final = 1.5
+"""How long a buffer is watched for findings: most need 0.9 s in which nothing moves."""
+PATIENT_SECONDS: Final = 6.0
+"""How long where nothing was found by then: few samples of a busy buffer tell anything."""
+PATIENT_SAMPLES: Final = 30
+"""How many samples are taken by then at least, however long a busy machine takes for them."""
+SAMPLE_SECONDS: Final = 0.1
+
+
+class Observation:
+    """A sampler with a clock, and the questions that a repair asks of it."""
+
+    def __init__(self, sampler: Sampler, folder: str, clock: Clock) -> None:
+        self.sampler = sampler
+        self._folder = folder
+        self._clock = clock
+
+    def positions(self, snapshot: Snapshot) -> tuple[ProtocolPosition, ...]:
+        """Where each process of the snapshot that takes part stands now."""
+        layout = self.sampler.layout
+        if layout is None:
+            return ()
+        named = named_files(layout, self._folder)
+        processes = participants(snapshot.processes)
+        return tuple(locate(p, self.sampler.identity, layout, named) for p in processes)
+
+    def findings(self, seconds: float = WATCH_SECONDS) -> tuple[Finding, ...]:
+        """The findings after ``seconds``; where there are none, the first within some more."""
+        found = self.watch(seconds)
+        if found:
+            return found
+        left = PATIENT_SECONDS - seconds
+        return self.watch(left, bool, PATIENT_SAMPLES)
+
+    def still_found(self, codes: set[str]) -> bool:
+        """Whether all of these are found again, within the time that a patient watch takes."""
+
+        def all_there(findings: tuple[Finding, ...]) -> bool:
+            return codes <= {finding.code for finding in findings}
+
+        return all_there(self.watch(PATIENT_SECONDS, all_there, PATIENT_SAMPLES))
+
+    def watch(
+        self,
+        seconds: float,
+        enough: Callable[[tuple[Finding, ...]], bool] = lambda _findings: False,
+        samples: int = 0,
+    ) -> tuple[Finding, ...]:
+        """The findings after ``seconds`` and at least ``samples`` samples; or as soon as they are
+        ``enough``.
+        """
+        end, taken = self._clock.monotonic() + seconds, 1
+        snapshot = self.sampler.sample()
+        while self._clock.monotonic() < end or taken < samples:
+            if enough(snapshot.health.findings):
+                break
+            self._clock.sleep(SAMPLE_SECONDS)
+            snapshot, taken = self.sampler.sample(), taken + 1
+        return snapshot.health.findings
+
+
+def indices(snapshot: Snapshot) -> tuple[int | None, int | None]:
+    """``in`` and ``out``."""
+    return snapshot.in_, snapshot.out
+
+
+def words(snapshot: Snapshot) -> tuple[object, ...]:
+    """Indices and every word of the semaphores: the same where no process got on."""
+    return (*indices(snapshot), snapshot.semaphores)
+
+
+def disturbed_by_a_stop(processes: Iterable[Process]) -> Iterator[str]:
+    """Who notices a stop, and how: a sentence each."""
+    for process in processes:
+        who = f"{process.name} (PID {process.pid})"
+        if catches(process.pid, signal.SIGCONT):
+            yield _("{who} catches SIGCONT: its handler runs, and a wait may end early").format(
+                who=who
+            )
+        for call in calls_that_end(process.pid):
+            yield _("{who} sleeps in {call}, which returns EINTR").format(who=who, call=call)

@@ -1,0 +1,229 @@
+"""What a repair changes, kept as a file so that it can be put back or finished.
+
+``${XDG_STATE_HOME:-~/.local/state}/shmtui/repairs/*.json``, one file a repair, is written to disk
+before the first word of the segment is. The segment is named by device and inode, and by the boot
+of the machine, since inodes of /dev/shm begin anew with it.
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.repair.plan import Change
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import FileIdentity
+from shmtui.shm.semaphore import WordChange
+from shmtui.snapshot import Certainty, Finding, SemaphoreState, Snapshot, Status
+
+VERSION: Final = 1
+KEPT: Final = 50
+"""How many files are kept, the newest."""
+
+
+class State(StrEnum):
+    """How far a repair got."""
+
+    BEGUN = "begun"
+    """Words are being written, or were when the repair was killed."""
+    DONE = "done"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class FileWords:
+    """The words of one file that are changed, in the order in which they are written."""
+
+    path: str
+    identity: FileIdentity
+    words: tuple[WordChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairRecord:
+    """One repair. The files are written in their order, and put back in the opposite one."""
+
+    name: str
+    identity: FileIdentity
+    time: float
+    """Seconds since the epoch."""
+    indices: tuple[int | None, int | None]
+    """``in`` and ``out`` as it was written: they tell whether items have moved since."""
+    findings: tuple[Finding, ...]
+    changes: tuple[Change, ...]
+    """In the order in which they are written."""
+    files: tuple[FileWords, ...]
+    state: State = State.BEGUN
+    path: Path = Path()
+    """Its file."""
+
+    def interrupted(self, snapshot: Snapshot) -> bool:
+        """Whether it was killed before its last word, and nobody has moved an item since.
+
+        The last word is ``mutex``, if it writes that: so nobody gets on before it is written.
+        """
+        if self.state is not State.BEGUN or self.indices != (snapshot.in_, snapshot.out):
+            return False
+        if not {change.semaphore for change in self.changes} <= snapshot.semaphores.keys():
+            return False
+        last = self.changes[-1]
+        return not _is(snapshot.semaphores[last.semaphore], last.after)
+
+    def taken_back(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot as it would be if the words that were written had not been."""
+        states = dict(snapshot.semaphores)
+        for change in self.changes:
+            states[change.semaphore] = self.state_before(change.semaphore, states[change.semaphore])
+        return replace(snapshot, semaphores=states)
+
+    def state_before(self, role: SemaphoreRole, now: SemaphoreState) -> SemaphoreState:
+        """A semaphore as it was before its words were written, where nobody has changed it since."""
+        for change in self.changes:
+            before, after = change.before, change.after
+            if change.semaphore is role and now.shared in {before.shared, after.shared}:
+                untouched = now.value in {before.value, after.value}
+                return replace(before, waiters=now.waiters) if untouched else now
+        return now
+
+
+def _is(now: SemaphoreState, wanted: SemaphoreState) -> bool:
+    return (now.value, now.shared) == (wanted.value, wanted.shared)
+
+
+def repairs_folder() -> Path:
+    """Where the files are. ShmtuiError: this user has no home."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    try:
+        # A relative path there is to be ignored (XDG Base Directory Specification).
+        state = Path(base) if Path(base).is_absolute() else Path("~/.local/state").expanduser()
+    except RuntimeError:
+        raise _not_kept(_("this user has no home")) from None
+    return state / "shmtui" / "repairs"
+
+
+def keep(record: RepairRecord) -> RepairRecord:
+    """Write a new record to disk. ShmtuiError: it cannot be written, so nothing may be changed."""
+    folder = repairs_folder()
+    name = f"{time.time_ns()}-{os.getpid()}.json"
+    kept = replace(record, path=folder / name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(kept)
+    except OSError as error:
+        raise _not_kept(f"{folder}: {error.strerror}") from None
+    for old in sorted(folder.glob("*.json"), key=_age)[:-KEPT]:
+        with contextlib.suppress(OSError):
+            old.unlink()
+    return kept
+
+
+def mark(record: RepairRecord, state: State) -> RepairRecord:
+    """Write how far it got. OSError: it cannot be written."""
+    marked = replace(record, state=state)
+    _write(marked)
+    return marked
+
+
+def latest(identity: FileIdentity) -> RepairRecord | None:
+    """The last repair of that segment that is kept; None where there is none."""
+    for path in sorted(_files(), key=_age, reverse=True):
+        found = _read(path)
+        if found is not None and found.identity == identity:
+            return found
+    return None
+
+
+def _files() -> Iterator[Path]:
+    yield from repairs_folder().glob("*.json")
+
+
+def _age(path: Path) -> int:
+    number = path.name.partition("-")[0]
+    return int(number) if number.isdecimal() else 0
+
+
+def _write(record: RepairRecord) -> None:
+    """Write the file and have it on disk, whole or not at all."""
+    fields = asdict(record) | {"version": VERSION, "boot": _boot(), "path": None}
+    beside = record.path.with_suffix(f".{os.getpid()}")
+    with beside.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        json.dump(fields, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(record.path)
+    folder = os.open(record.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read(path: Path) -> RepairRecord | None:
+    """A file's record; None where it is of another boot or version, or is none."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        if fields.pop("version") != VERSION or fields.pop("boot") != _boot():
+            return None
+        return _record(fields, path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
+    return RepairRecord(
+        name=fields["name"],
+        identity=FileIdentity(**fields["identity"]),
+        time=fields["time"],
+        indices=(fields["indices"][0], fields["indices"][1]),
+        findings=tuple(_finding(finding) for finding in fields["findings"]),
+        changes=tuple(
+            Change(
+                SemaphoreRole(change["semaphore"]),
+                SemaphoreState(**change["before"]),
+                SemaphoreState(**change["after"]),
+            )
+            for change in fields["changes"]
+        ),
+        files=tuple(
+            FileWords(
+                file["path"],
+                FileIdentity(**file["identity"]),
+                tuple(WordChange(**word) for word in file["words"]),
+            )
+            for file in fields["files"]
+        ),
+        state=State(fields["state"]),
+        path=path,
+    )
+
+
+def _finding(fields: dict[str, Any]) -> Finding:
+    return Finding(
+        **fields
+        | {
+            "severity": Status(fields["severity"]),
+            "certainty": Certainty(fields["certainty"]),
+            "evidence": tuple(fields["evidence"]),
+        }
+    )
+
+
+def _boot() -> str:
+    """The identity of this boot of the machine (random(4))."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _not_kept(why: str) -> ShmtuiError:
+    return ShmtuiError(
+        _(
+            "nothing is changed, because what it would change cannot be kept ({why}): set "
+            "XDG_STATE_HOME to a folder that this user may write to"
+        ).format(why=why)
+    )

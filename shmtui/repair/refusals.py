@@ -1,0 +1,224 @@
+"""Why a plan is refused, each with the command that settles it. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from shmtui.diagnosis.history import uninitialised
+from shmtui.i18n import _
+from shmtui.repair.consent import Consent
+from shmtui.repair.plan import Refusal
+from shmtui.repair.plan_certainty import names
+from shmtui.repair.protocol_positions import Place, ProtocolPosition
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import Finding, LayoutSource, Origin, Snapshot
+
+HARMLESS: Final = frozenset({"ghost-waiter"})
+"""Findings that keep nobody from going on."""
+
+
+def nothing_for(
+    findings: Sequence[Finding],
+    snapshot: Snapshot,
+    positions: Sequence[ProtocolPosition],
+    consent: Consent,
+) -> Refusal | None:
+    """The refusal where setting semaphores ends none of the findings, or where there can be one
+    that this user may not see.
+    """
+    if findings and all(finding.code in HARMLESS for finding in findings):
+        claims = "; ".join(finding.claim for finding in findings)
+        return Refusal(_("{claims}: that harms nobody").format(claims=claims), "", harmless=True)
+    if findings:
+        return _not_by_semaphores(findings, snapshot, positions, consent)
+    mutex = snapshot.semaphores.get(SemaphoreRole.MUTEX)
+    if snapshot.waits_hidden and mutex is not None and mutex.value == 0:
+        return Refusal(
+            _("mutex is 0, and this user may not read whether a live process can hold it"),
+            with_sight(snapshot, consent),
+            transient=True,
+        )
+    return None
+
+
+def _not_by_semaphores(
+    findings: Sequence[Finding],
+    snapshot: Snapshot,
+    positions: Sequence[ProtocolPosition],
+    consent: Consent,
+) -> Refusal:
+    """The refusal; with the way that is left where a process may hold mutex, and may not."""
+    text = _("setting semaphores does not end this: {findings}")
+    why = text.format(findings=", ".join(finding.code for finding in findings))
+    # A user who sees what the processes wait on may find something else.
+    remedy = with_sight(snapshot, consent) if snapshot.waits_hidden else findings[0].remedy
+    suspects = [
+        p
+        for p in positions
+        if p.place in {Place.ELSEWHERE, Place.UNKNOWN, Place.HIDDEN}
+        and p.process.origin is not Origin.WORKER
+    ]
+    if not suspects or "stalled" not in {finding.code for finding in findings}:
+        return Refusal(why, remedy)
+    return Refusal(
+        _("{who} may hold mutex, and its holder may be dead: that cannot be told apart").format(
+            who=names(suspects)
+        ),
+        if_idle(suspects, consent, remedy),
+        needs_idle=_pids(suspects),
+    )
+
+
+def if_idle(positions: Sequence[ProtocolPosition], consent: Consent, otherwise: str) -> str:
+    """The command for a user who knows that these hold nothing, or what to do otherwise."""
+    return _("if you know that it holds nothing: {command}; otherwise: {otherwise}").format(
+        command=consent.assuming_idle(positions), otherwise=otherwise
+    )
+
+
+def with_sight(snapshot: Snapshot, consent: Consent) -> str:
+    """The commands that show what this user may not see."""
+    command = f"sudo {consent.command}"
+    if not snapshot.waits_hidden:
+        return command
+    return _(
+        "{command}; or, where Yama forbids it: sudo sysctl kernel.yama.ptrace_scope=0, and again"
+    ).format(command=command)
+
+
+def unreadable(snapshot: Snapshot) -> Refusal | None:
+    """The refusal where the layout is not known, or an index shows that it is wrong."""
+    slots, layout = snapshot.layout.slots, snapshot.layout
+    if layout.source is LayoutSource.RAW or SemaphoreRole.MUTEX not in snapshot.semaphores:
+        return Refusal(
+            _("its layout is not known, or a semaphore is missing"),
+            _("say the layout with --header, --slots or --layout"),
+        )
+    if layout.disputed:
+        return Refusal("; ".join(layout.assumptions), _("say the layout with --map or --layout"))
+    indices = (
+        ("in", snapshot.in_, snapshot.slot_in),
+        ("out", snapshot.out, snapshot.slot_out),
+    )
+    for name, index, slot in indices:
+        if slot is None and layout.offsets.in_ is not None:
+            return Refusal(
+                _("{name} is {index}, outside 0…{last}").format(
+                    name=name, index=index, last=slots - 1
+                ),
+                _(
+                    "check the layout; if it is right, something wrote over the segment: start the "
+                    "programs again"
+                ),
+            )
+    return None
+
+
+def without_indices(snapshot: Snapshot) -> Refusal | None:
+    """The refusal of the permits where nothing says how many items the ring holds."""
+    if len(snapshot.semaphores) != len(SemaphoreRole):
+        return Refusal(
+            _("empty or full is not known"),
+            _("say the layout with --header, --slots or --layout"),
+        )
+    if snapshot.layout.offsets.in_ is None:
+        return Refusal(
+            _("in and out are not in the segment, so that the items are not known"),
+            _("say where they are with --map or --index-segment"),
+        )
+    return None
+
+
+def unseen(snapshot: Snapshot, consent: Consent) -> Refusal:
+    """The refusal where a process that cannot be read may hold what is missing."""
+    sight, pids = with_sight(snapshot, consent), snapshot.unseen_pids
+    why = _("a process that this user cannot read may take part: {limits}").format(
+        limits="; ".join(snapshot.limits)
+    )
+    if not pids:
+        return Refusal(why, sight)
+    command = consent.with_option(*(f"--assume-idle {pid}" for pid in pids))
+    return Refusal(
+        why,
+        _("{sight}; or, if you know that it takes no part: {command}").format(
+            sight=sight, command=command
+        ),
+        needs_idle=pids,
+    )
+
+
+def unfinished(
+    snapshot: Snapshot, positions: Sequence[ProtocolPosition], consent: Consent
+) -> Refusal | None:
+    """The refusal where a process may be in the middle of an item."""
+    running = [p for p in positions if p.place is Place.UNKNOWN]
+    blind = [p for p in running if not p.readable]
+    if blind:
+        return hidden_waits(snapshot, blind, consent, transient=True)
+    if running:
+        wait = _("pause it or wait until it blocks")
+        strangers = [p for p in running if p.process.origin is not Origin.WORKER]
+        return Refusal(
+            _("{who} runs, and may be in the critical section").format(who=names(running)),
+            if_idle(strangers, consent, wait) if strangers == running else wait,
+            transient=True,
+            needs_idle=_pids(strangers) if strangers == running else (),
+        )
+    elsewhere = [p for p in positions if p.place is Place.ELSEWHERE]
+    mutex = snapshot.semaphores[SemaphoreRole.MUTEX]
+    if elsewhere and not mutex.value and not uninitialised(snapshot):
+        return Refusal(
+            _("{who} does not sleep on a semaphore and may hold mutex").format(
+                who=names(elsewhere)
+            ),
+            if_idle(
+                elsewhere,
+                consent,
+                _("wait until it blocks, or end it: a process that is gone holds nothing"),
+            ),
+            transient=True,
+            needs_idle=_pids(elsewhere),
+        )
+    return None
+
+
+def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Refusal | None:
+    """The refusal of the permits where one that waits for mutex holds a permit of either kind."""
+    sideless = [p for p in positions if p.on_mutex and p.side is Role.UNKNOWN]
+    if not sideless:
+        return None
+    roles = _("producer|consumer")
+    return Refusal(
+        _("{who} waits for mutex, and may be a producer or a consumer").format(who=names(sideless)),
+        _("say which: {command}").format(
+            command=consent.with_option(
+                *(f"--role {p.process.pid}={roles}" for p in sideless), "--permits"
+            )
+        ),
+        needs_role=_pids(sideless),
+    )
+
+
+def hidden_waits(
+    snapshot: Snapshot,
+    positions: Sequence[ProtocolPosition],
+    consent: Consent,
+    *,
+    transient: bool = False,
+) -> Refusal:
+    """The refusal where waits cannot be read, and the waiter counts do not tell them."""
+    hidden = [p for p in positions if not p.readable and p.process.pid not in consent.assume_idle]
+    sight = with_sight(snapshot, consent)
+    return Refusal(
+        _("this user may not read what {who} waits on, and the waiter counts leave it open").format(
+            who=names(hidden)
+        ),
+        _("{sight}; or, if you know that it holds nothing: {command}").format(
+            sight=sight, command=consent.assuming_idle(hidden)
+        ),
+        transient,
+        needs_idle=_pids(hidden),
+    )
+
+
+def _pids(positions: Sequence[ProtocolPosition]) -> tuple[int, ...]:
+    return tuple(p.process.pid for p in positions)

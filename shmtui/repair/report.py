@@ -1,0 +1,103 @@
+"""What a repair did, in words. Pure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shmtui.i18n import _, ngettext
+from shmtui.repair.plan import Plan
+from shmtui.snapshot import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a repair did, and how the buffer is since."""
+
+    plan: Plan
+    stopped: int
+    """Processes that were stopped and continued."""
+    interruptions: int
+    """How often a process was stopped and continued to end its wait on a private futex."""
+    moved: bool
+    """Whether indices have changed since."""
+    still_private: tuple[str, ...]
+    """Processes that still sleep where no other process can wake them."""
+    remaining: tuple[Finding, ...]
+    """The findings now."""
+    kept: Path | None = None
+    """The file that the words before are kept in; None where no word was written."""
+    undo: str = ""
+    """The command that puts them back."""
+    notes: tuple[str, ...] = ()
+    """What else has to be said, a sentence each."""
+
+    @property
+    def text(self) -> str:
+        """One line: what was found, what was changed, and whether items move."""
+        changes = "; ".join(change.text for change in self.plan.changes) or _("no word changed")
+        return _("repaired {findings}: {changes}; {result}").format(
+            findings=self._ended, changes=changes, result=self._result
+        )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The same in lines, with how many processes were stopped and what is left to do."""
+        title = _("repaired {findings}; {result}").format(findings=self._ended, result=self._result)
+        changes = [change.text for change in self.plan.changes] or [_("no word changed")]
+        stopped = ngettext(
+            "{count} process stopped and continued",
+            "{count} processes stopped and continued",
+            self.stopped,
+        ).format(count=self.stopped)
+        if self.interruptions:
+            stopped += ngettext(
+                "; {count} wait on a private futex interrupted",
+                "; {count} waits on a private futex interrupted",
+                self.interruptions,
+            ).format(count=self.interruptions)
+        asleep = [
+            _(
+                "{name} still sleeps where no other process can wake it: run shmtui repair again "
+                "once there is something for it"
+            ).format(name=name)
+            for name in self.still_private
+        ]
+        left = [self.plan.permits_left] if self.plan.permits_left else []
+        found = [f"{finding.code}: {finding.claim}" for finding in self.remaining]
+        below = (*changes, *left, stopped, *self.notes, *asleep, *self._way_back, *found)
+        return (title, *(f"  {line}" for line in below))
+
+    @property
+    def _way_back(self) -> tuple[str, ...]:
+        if self.kept is None or self.moved:
+            return ()
+        text = _("as long as nothing moves, {command} puts it back (kept in {file})")
+        return (text.format(command=self.undo, file=self.kept),)
+
+    @property
+    def _ended(self) -> str:
+        return ", ".join(finding.code for finding in self.plan.findings)
+
+    @property
+    def _result(self) -> str:
+        return _("items move again") if self.moved else _("nothing has moved yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A repair that was put back."""
+
+    changes: tuple[str, ...]
+    """What the repair had changed."""
+    stopped: int
+    """Processes that were stopped and continued."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What was put back, and how many processes were stopped."""
+        stopped = ngettext(
+            "{count} process stopped and continued",
+            "{count} processes stopped and continued",
+            self.stopped,
+        ).format(count=self.stopped)
+        back = [_("back as it was before: {change}").format(change=text) for text in self.changes]
+        return (_("the last repair is undone"), *(f"  {line}" for line in (*back, stopped)))

@@ -1,0 +1,42 @@
+"""One repair at a time: an exclusive lock on the segment's file (flock(2)).
+
+The lock is on the open file, so it ends with the process that holds it, however it ends. It is
+taken on a read-only descriptor, and changes nothing of the file.
+"""
+
+import fcntl
+import os
+from typing import Self
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.shm.segment import FileIdentity, open_readonly, segment_path
+
+
+class SegmentLock:
+    """Held for as long as the block lasts.
+
+    MissingSegmentError: there is no such segment. ShmtuiError: another repair holds it, or a
+    program that locks its file.
+    """
+
+    def __init__(self, name: str, folder: str) -> None:
+        self._fd = open_readonly(segment_path(name, folder))
+        self.identity = FileIdentity.of(os.fstat(self._fd))
+        """The file that is locked."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._fd)
+            raise ShmtuiError(
+                _(
+                    "another repair of {name} is at work (its file is locked): wait until it has "
+                    "ended, and look again"
+                ).format(name=name)
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self._fd)

@@ -1,0 +1,154 @@
+"""Writing the words of a plan: each kept on disk first, and swapped only if it is as shown.
+
+Either all of them are written or, where one has changed meanwhile, none.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.repair.plan import Change, Plan
+from shmtui.repair.record import FileWords, RepairRecord, State, keep, mark
+from shmtui.shm.layout import SEM_SIZE, Layout
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import FileIdentity, segment_path
+from shmtui.shm.semaphore import (
+    SemaphoreWords,
+    WordChange,
+    decode,
+    named_semaphore_path,
+    word_changes,
+)
+from shmtui.shm.word_file import WordFile
+from shmtui.snapshot import SemaphoreState
+
+Safe = Callable[[], bool]
+"""Whether everybody is stopped at this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files that hold the semaphores of one segment."""
+
+    name: str
+    folder: str
+    identity: FileIdentity
+    layout: Layout
+    named: dict[SemaphoreRole, FileIdentity]
+    """The files of its named semaphores, as they were when the plan was made."""
+
+    def of(self, role: SemaphoreRole) -> tuple[str, FileIdentity, int]:
+        """Path, identity and byte offset of a semaphore. ShmtuiError: its file is gone."""
+        offset = self.layout.semaphore_offset(role)
+        if offset is not None:
+            return segment_path(self.name, self.folder), self.identity, offset
+        name = self.layout.semaphore_name(role)
+        assert name is not None
+        if role not in self.named:
+            raise ShmtuiError(_("no semaphore named {name}: was it unlinked?").format(name=name))
+        return named_semaphore_path(name, self.folder), self.named[role], 0
+
+
+def write(
+    plan: Plan, place: Place, earlier: RepairRecord | None, safe: Safe
+) -> RepairRecord | None:
+    """Write a plan's words, ``mutex`` last; returns what was kept of them.
+
+    ``earlier``: a repair that was interrupted, whose words count as unwritten. None: a word is not
+    as shown, or somebody runs; nothing is changed then. OSError, ShmtuiError: a file cannot be
+    written, or what would be changed cannot be kept.
+    """
+    with contextlib.ExitStack() as opened:
+        files = [_open(opened, place, change.semaphore) for change in plan.changes]
+        found: list[FileWords] = []
+        for change, (file, identity, offset) in zip(plan.changes, files, strict=True):
+            raw = file.read(offset, SEM_SIZE)
+            if not _as_shown(raw, change, place, earlier):
+                return None
+            after = SemaphoreWords(change.after.value or 0, change.after.waiters or 0, True)
+            words = word_changes(raw, after, place.layout.libc, offset)
+            found.append(FileWords(file.path, identity, words))
+        kept = keep(
+            RepairRecord(
+                place.name,
+                place.identity,
+                time.time(),
+                plan.indices,
+                plan.findings,
+                plan.changes,
+                tuple(found),
+            )
+        )
+        steps = [
+            (file, word) for (file, *_), of in zip(files, found, strict=True) for word in of.words
+        ]
+        if swap_all(steps, safe):
+            return kept
+        mark(kept, State.UNDONE)
+        return None
+
+
+def _open(
+    opened: contextlib.ExitStack, place: Place, role: SemaphoreRole
+) -> tuple[WordFile, FileIdentity, int]:
+    path, identity, offset = place.of(role)
+    return opened.enter_context(WordFile(path, identity)), identity, offset
+
+
+def _as_shown(raw: bytes, change: Change, place: Place, earlier: RepairRecord | None) -> bool:
+    """Whether a semaphore is what the plan shows, but for what an interrupted repair wrote."""
+    words = decode(raw, place.layout.libc)
+    now = SemaphoreState(words.value, words.waiters, words.shared)
+    if earlier is not None:
+        now = earlier.state_before(change.semaphore, now)
+    return now == change.before
+
+
+def swap_all(steps: Sequence[tuple[WordFile, WordChange]], safe: Safe) -> bool:
+    """Swap the words one by one, as long as it is safe; else put back those that were swapped."""
+    done: list[tuple[WordFile, WordChange]] = []
+    for file, word in steps:
+        # The second question notices that this process was suspended in between.
+        if not (safe() and file.swap(word)):
+            break
+        done.append((file, word))
+        if not safe():
+            break
+    else:
+        return True
+    for file, word in reversed(done):
+        file.swap(word.back)
+    return False
+
+
+@contextlib.contextmanager
+def opened_again(record: RepairRecord) -> Iterator[tuple[tuple[WordFile, WordChange], ...]]:
+    """The words of a record with their files, in the order in which they were written.
+
+    OSError, ShmtuiError: a file is gone, or may not be written.
+    """
+    with contextlib.ExitStack() as opened:
+        found = []
+        for of in record.files:
+            file = opened.enter_context(WordFile(of.path, of.identity))
+            found += [(file, word) for word in of.words]
+        yield tuple(found)
+
+
+def put_back(record: RepairRecord, safe: Safe) -> bool:
+    """Put the words of a repair back, ``mutex`` first; those that it did not get to write stay.
+
+    False: a word is neither what it wrote nor what it found, or somebody runs; nothing is changed.
+    """
+    with opened_again(record) as steps:
+        written = [(file, word) for file, word in steps if file.holds(word)]
+        if not all(file.holds(word) or file.holds(word.back) for file, word in steps):
+            return False
+        begun = mark(record, State.BEGUN)
+        back = [(file, word.back) for file, word in reversed(written)]
+        done = swap_all(back, safe)
+        mark(begun, State.UNDONE if done else record.state)
+        return done

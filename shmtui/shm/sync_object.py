@@ -1,0 +1,115 @@
+"""The bytes of every POSIX object that processes wait on, in a segment. Pure.
+
+Sizes and words are those of 64-bit glibc up to 2.40 (``struct_mutex.h``, ``internaltypes.h``,
+``pthreadtypes.h``) and of musl 1.2 (``pthread_impl.h``). A semaphore has no owner; a mutex of
+glibc's keeps the owner's TID while it is held, in the PID namespace of the owner.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from struct import unpack_from
+from typing import Final
+
+from shmtui.shm.libc import Libc
+from shmtui.shm.semaphore import decode
+
+
+class SyncKind(StrEnum):
+    """The types, by their names in C."""
+
+    SEMAPHORE = "sem_t"
+    MUTEX = "pthread_mutex_t"
+    CONDITION = "pthread_cond_t"
+    RWLOCK = "pthread_rwlock_t"
+    BARRIER = "pthread_barrier_t"
+    SPINLOCK = "pthread_spinlock_t"
+
+
+SYNC_SIZES: Final = {
+    SyncKind.SEMAPHORE: 32,
+    SyncKind.MUTEX: 40,
+    SyncKind.CONDITION: 48,
+    SyncKind.RWLOCK: 56,
+    SyncKind.BARRIER: 32,
+    SyncKind.SPINLOCK: 4,
+}
+"""Bytes of each on x86-64; the same in both libraries."""
+_PSHARED: Final = 0x80
+_ROBUST: Final = 0x10
+_TID: Final = 0x3FFF_FFFF
+"""The bits of a robust or priority-inheriting lock word that hold the owner's TID."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncMember:
+    """A member of the program's struct that processes wait on."""
+
+    name: str
+    """Its path in the struct: ``lock``, ``rings[1].full``."""
+    kind: SyncKind
+    offset: int
+    """Byte of the segment."""
+
+    def contains(self, offset: int) -> bool:
+        """Whether a futex word at that byte of the segment is one of its own."""
+        return self.offset <= offset < self.offset + SYNC_SIZES[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncWords:
+    """What its bytes say; None where they do not say it."""
+
+    value: int | None = None
+    """Permits of a semaphore; 1 for a lock that is free, 0 for one that is held."""
+    owner: int | None = None
+    """TID of the thread that holds it; None where it is free, or does not tell."""
+    waiters: int | None = None
+    shared: bool | None = None
+    """Between processes. False: no other process can wake its waiters."""
+    robust: bool = False
+    """Whether the kernel passes it on when its owner dies."""
+
+
+def decode_sync(kind: SyncKind, raw: bytes, libc: Libc) -> SyncWords:
+    """What the bytes of an object say.
+
+    >>> held = (1).to_bytes(4, "little") + bytes(4) + (77).to_bytes(4, "little") + bytes(4)
+    >>> decode_sync(SyncKind.MUTEX, held + (0x80).to_bytes(4, "little") + bytes(20), Libc.GLIBC)
+    SyncWords(value=0, owner=77, waiters=None, shared=True, robust=False)
+    """
+    if len(raw) < SYNC_SIZES[kind]:
+        return SyncWords()
+    if kind is SyncKind.SEMAPHORE:
+        words = decode(raw, libc)
+        return SyncWords(words.value, None, words.waiters, words.shared)
+    if kind is SyncKind.SPINLOCK:
+        # glibc: 1 is free on x86, 0 on others; musl: 0. Neither tells who has it.
+        return SyncWords()
+    if libc is Libc.MUSL:
+        return _musl_mutex(raw) if kind is SyncKind.MUTEX else SyncWords()
+    match kind:
+        case SyncKind.MUTEX:
+            lock, _count, owner, _users, flags = unpack_from("=IIIII", raw)
+            free, robust = not lock, bool(flags & _ROBUST)
+            tid = lock & _TID if robust else owner
+            return SyncWords(
+                int(free), None if free else tid or None, None, bool(flags & _PSHARED), robust
+            )
+        case SyncKind.RWLOCK:
+            readers, (writer, shared) = unpack_from("=I", raw)[0], unpack_from("=ii", raw, 24)
+            return SyncWords(
+                int(not readers >> 3 and not writer), writer or None, None, bool(shared)
+            )
+        case SyncKind.CONDITION:
+            references = unpack_from("=I", raw, 36)[0]
+            return SyncWords(None, None, references >> 3, bool(references & 1))
+    return SyncWords()
+
+
+def _musl_mutex(raw: bytes) -> SyncWords:
+    """musl: the type is at 0 and the lock word at 4, which holds the owner's TID unless the mutex
+    is a normal one.
+    """
+    kind, lock, waiters = unpack_from("=III", raw)
+    owner = lock & _TID if kind & 0xF else None
+    return SyncWords(int(not lock), owner or None, waiters, bool(kind & _PSHARED), bool(kind & 4))

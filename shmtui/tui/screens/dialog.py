@@ -1,0 +1,127 @@
+"""What dialogs have in common: one panel, a list to choose from, a text that the user types."""
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import ModalScreen
+
+from shmtui.tui.spans import Line, Span, line, wrapped
+from shmtui.tui.widgets.moving_panels import CursorPanel
+from shmtui.tui.widgets.panel import Panel
+
+Answer = TypeVar("Answer")
+
+LONGEST = 200
+"""Characters that can be typed."""
+
+
+class Dialog(ModalScreen[Answer], Generic[Answer]):
+    """A panel above the main screen; escape answers None."""
+
+    AUTO_FOCUS = "Panel"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+q", "dismiss(None)", show=False)]
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__()
+        self._shown = panel
+
+    def compose(self) -> ComposeResult:
+        """The panel."""
+        yield self._shown
+
+
+class ChoicePanel(CursorPanel):
+    """Rows to choose from, and below them the last message. Its dialog handles `Chosen`."""
+
+    class Chosen(Message):
+        """Enter was pressed on a row, or the row was clicked twice."""
+
+    message = Span("", "muted")
+
+    def say(self, text: str, style: str = "muted") -> None:
+        """Show a message below the rows."""
+        self.message = Span(text, style)
+        self.draw_anew()
+
+    def _message_lines(self, width: int) -> list[Line]:
+        text = self.view.glyphs.inert(self.message.text)
+        return wrapped(text, width, self.message.style)[:4] if text else []
+
+    def _choice(self, at: int, width: int) -> Line:
+        """A row, without its cursor."""
+        raise NotImplementedError
+
+    def _row(self, at: int, width: int) -> Line:
+        mark = self.view.glyphs.cursor if at == self.at else ""
+        return line((f"{mark:<2}", "accent"), *self._choice(at, width - 2))
+
+    def action_open(self) -> None:
+        """Choose the row."""
+        if self._count:
+            self.post_message(self.Chosen())
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to a row; choose the row that has the cursor already."""
+        event.prevent_default()
+        event.stop()
+        at = self.row_under(event)
+        if at is not None and at == self.at:
+            self.action_open()
+        elif at is not None:
+            self.go(at)
+
+
+class Typed:
+    """A text that the user types: the part of a panel that a `TypingDialog` writes to."""
+
+    typed = ""
+
+    def write(self, text: str) -> None:
+        """Set the text."""
+        raise NotImplementedError
+
+
+class TypingDialog(Dialog[Answer], Generic[Answer]):
+    """The screen handles keys and pastes, since its panel has no focus yet when it opens."""
+
+    @property
+    def _field(self) -> Typed:
+        assert isinstance(self._shown, Typed)
+        return self._shown
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that changes the text."""
+        text = after_key(self._field.typed, event.key, event.character)
+        if text is not None:
+            event.stop()
+            event.prevent_default()
+            self._field.write(text)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Add the first line of what is pasted, without what does not print."""
+        event.stop()
+        first = next(iter(event.text.splitlines()), "")
+        more = "".join(c for c in first if c.isprintable())
+        self._field.write((self._field.typed + more)[:LONGEST])
+
+
+def after_key(text: str, key: str, character: str | None) -> str | None:
+    """The text after a key; None where the key does not write.
+
+    >>> [after_key("ab cd", *key) for key in (("e", "e"), ("backspace", None), ("ctrl+w", None))]
+    ['ab cde', 'ab c', 'ab ']
+    >>> after_key("ab", "ctrl+u", None), after_key("ab", "up", None)
+    ('', None)
+    """
+    match key:
+        case "backspace" | "ctrl+h":
+            return text[:-1]
+        case "ctrl+u":
+            return ""
+        case "ctrl+w":
+            return text[: text.rstrip().rfind(" ") + 1]
+    writes = character is not None and character.isprintable() and len(character) == 1
+    return f"{text}{character}"[:LONGEST] if writes else None

@@ -1,0 +1,188 @@
+"""Panels that keys and the wheel move through: a text that scrolls, rows with a cursor."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+
+from shmtui.tui.spans import Line
+from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.panel import Content, Panel
+
+FAR = 10**12
+"""More rows than any panel has: to the first row, or to the last."""
+
+
+def scroll_to(first: int, chosen: int, visible: int, total: int) -> int:
+    """The first row in view, so that the chosen one is in view and the view is filled.
+
+    >>> scroll_to(0, 7, 5, 20), scroll_to(6, 3, 5, 20), scroll_to(18, 19, 5, 20)
+    (3, 3, 15)
+    """
+    if visible <= 0:
+        return 0
+    first = max(min(first, chosen), chosen - visible + 1)
+    return max(0, min(first, total - visible))
+
+
+class MovingPanel(Panel, can_focus=True):
+    """A subclass has its `action_move`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", f"move({-FAR})", show=False),
+        Binding("end", f"move({FAR})", show=False),
+    ]
+    wheel = 3
+    """Rows that the wheel moves by."""
+
+    @property
+    def _page_rows(self) -> int:
+        """How far a page key goes: a screenful less one row."""
+        return max(1, self.inner_size[1] - 1)
+
+    def action_move(self, by: int) -> None:
+        """Go so many rows down; up where it is negative."""
+        raise NotImplementedError
+
+    def action_page(self, by: int) -> None:
+        """Go so many screenfuls down."""
+        self.action_move(by * self._page_rows)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Go down."""
+        event.stop()
+        self.action_move(self.wheel)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Go up."""
+        event.stop()
+        self.action_move(-self.wheel)
+
+
+class TextPanel(MovingPanel):
+    """A text, made for the width of the panel, that scrolls."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "move(1)", show=False)]
+    first = 0
+    """The first line in view."""
+
+    def __init__(
+        self, title: str, text: Callable[[int], list[Line]], footer: str, view: ViewModel
+    ) -> None:
+        super().__init__(view)
+        self.title = title
+        self.text = text
+        self.below = footer
+        """The footer."""
+
+    def _depends_on(self) -> object:
+        return self.first
+
+    def _content(self, width: int, height: int) -> Content:
+        text = self.text(width)
+        self.first = max(0, min(self.first, len(text) - height))
+        shown = text[self.first : self.first + height]
+        footer = self._footer(scrolls=len(text) > height)
+        return Content(shown, footer, first=self.first, total=len(text))
+
+    def _footer(self, *, scrolls: bool) -> str:  # noqa: ARG002 - for the subclass
+        return self.below
+
+    def get_content_height(self, _container: object, _viewport: object, width: int) -> int:
+        """As high as its lines and its frame, where the style leaves it open."""
+        return len(self.text(max(0, width - 4))) + 2
+
+    def action_move(self, by: int) -> None:
+        """Scroll, as far as there is text."""
+        self.first += by
+        self.draw()
+
+
+class CursorPanel(MovingPanel):
+    """Rows with a cursor, between lines that do not scroll. A subclass has the rows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", show=False)]
+    wheel = 1  # It moves the cursor, so that the cursor stays in view.
+
+    at = 0
+    """The row that the cursor is on."""
+    _first = 0
+    """The first row in view."""
+    _lines_above = 0
+    _rows_shown = 0
+
+    # For the subclass.
+
+    @property
+    def _count(self) -> int:
+        """How many rows there are, in view or not."""
+        raise NotImplementedError
+
+    def _row(self, at: int, width: int) -> Line:
+        raise NotImplementedError
+
+    def _above(self, _width: int) -> list[Line]:
+        return []
+
+    def _below(self, _width: int) -> list[Line]:
+        return []
+
+    def _header(self) -> str:
+        return ""
+
+    def _footer(self, _width: int) -> str:
+        return ""
+
+    def _has_cursor(self) -> bool:
+        return self._count > 0
+
+    def action_open(self) -> None:
+        """Open the row of the cursor."""
+        raise NotImplementedError
+
+    def _content(self, width: int, height: int) -> Content:
+        """As many rows as the fixed lines leave room for; at least one, if there is any."""
+        height = max(0, height - min(1, self._count))
+        above = self._above(width)[:height]
+        below = self._below(width)[: height - len(above)]
+        room = height - len(above) - len(below) + min(1, self._count)
+        self.at = self._nearest(self.at)
+        self._first = scroll_to(self._first, self.at, room, self._count)
+        shown = range(self._first, min(self._count, self._first + room))
+        self._lines_above, self._rows_shown = len(above), len(shown)
+        rows = [self._row(at, width) for at in shown]
+        return Content(
+            [*above, *rows, *[()] * (room - len(rows)), *below],
+            self._footer(width),
+            self._header(),
+            cursor=len(above) + self.at - self._first if self._has_cursor() else None,
+            first=self._first,
+            # The fixed lines count as rows, so that the thumb fits the frame.
+            total=self._count + len(above) + len(below),
+        )
+
+    @property
+    def _page_rows(self) -> int:
+        return max(1, self._rows_shown - 1)
+
+    def _nearest(self, at: int) -> int:
+        return max(0, min(at, self._count - 1))
+
+    def go(self, at: int) -> None:
+        """Put the cursor on this row, or on the nearest."""
+        self.at = self._nearest(at)
+        self.draw()
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor."""
+        self.go(self.at + by)
+
+    def row_under(self, event: events.Click) -> int | None:
+        """The row that was clicked."""
+        y = self.inside(event)[1] - self._lines_above
+        return self._first + y if 0 <= y < self._rows_shown else None
