@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_maps
-from shmtui.procfs.process import live_thread, processes
+from shmtui.procfs.process import has_ended, live_thread, processes
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 
 _NO_SEGMENTS: Final = ("/dev/null", "/dev/pts/", "/dev/tty", "/dev/urandom")
@@ -151,12 +151,10 @@ def open_for_writing(pid: int, identity: FileIdentity) -> bool:
     """
     folder = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
-        found = os.listdir(folder)
-        if not found and (tid := live_thread(pid)) is not None:
-            # The first thread has ended before the others, and its folder is empty.
+        if has_ended(pid, pid) and (tid := live_thread(pid)) is not None:
+            # Only root may read the folder of a first thread that has ended, and it is empty.
             folder = f"/proc/{pid}/task/{tid}/fd"
-            found = os.listdir(folder)
-        for fd in found:
+        for fd in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 target = os.readlink(f"{folder}/{fd}")  # noqa: PTH115 - Path takes three times as long
                 # Others are pipe:[…], socket:[…], anon_inode:….

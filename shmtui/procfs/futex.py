@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.procfs.maps import Mapping, map_lines
-from shmtui.procfs.process import threads_of
+from shmtui.procfs.process import has_ended, threads_of
 
 FUTEX_NUMBERS: Final = {
     "x86_64": 202,
@@ -225,6 +225,8 @@ def system_calls(pid: int) -> dict[int, SystemCall | None] | None:
                 return None
             continue
         except OSError:
+            if has_ended(pid, tid):
+                continue  # Only root may read the line of one.
             return None
         # The first thread stays as a zombie when it ends before the others.
         if raw != _ENDED:

@@ -142,11 +142,13 @@ def live_thread(pid: int) -> int | None:
         others = [tid for tid in threads_of(pid) if tid != pid]
     except OSError:
         return None
-    for tid in others:
-        stat = read_stat(pid, tid)
-        if stat is not None and stat.state not in "ZX":
-            return tid
-    return None
+    return next((tid for tid in others if not has_ended(pid, tid)), None)
+
+
+def has_ended(pid: int, tid: int) -> bool:
+    """Whether a thread has ended; the first one stays as a zombie until the last has."""
+    stat = read_stat(pid, tid)
+    return stat is None or stat.state in "ZX"
 
 
 def stopped(pid: int) -> bool:
