@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_maps
-from shmtui.procfs.process import has_ended, live_thread, processes
+from shmtui.procfs.process import live_thread, processes
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 
 _NO_SEGMENTS: Final = ("/dev/null", "/dev/pts/", "/dev/tty", "/dev/urandom")
@@ -151,10 +151,15 @@ def open_for_writing(pid: int, identity: FileIdentity) -> bool:
     """
     folder = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
-        if has_ended(pid, pid) and (tid := live_thread(pid)) is not None:
-            # Only root may read the folder of a first thread that has ended, and it is empty.
+        try:
+            found = os.listdir(folder)
+        except PermissionError:
+            found = []
+        if not found and (tid := live_thread(pid)) is not None:
+            # The folder of a first thread that has ended is empty, and only root may read it.
             folder = f"/proc/{pid}/task/{tid}/fd"
-        for fd in os.listdir(folder):
+            found = os.listdir(folder)
+        for fd in found:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 target = os.readlink(f"{folder}/{fd}")  # noqa: PTH115 - Path takes three times as long
                 # Others are pipe:[…], socket:[…], anon_inode:….
