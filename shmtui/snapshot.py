@@ -80,7 +80,7 @@ class Access(StrEnum):
     PRIVATE = "private"
     """It maps it with MAP_PRIVATE alone: what it writes no other process sees."""
     FILE = "file"
-    """It has the file open for writing, and maps it not at all or not for writing."""
+    """It has the file open for writing, and maps nothing of it."""
     SEMAPHORE = "semaphore"
     """It maps a named semaphore that plays a role, and nothing of the segment."""
     UNKNOWN = "unknown"
@@ -267,12 +267,20 @@ class Process:
     """Whether it has made the fault."""
     ending: str | None = None
     """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
+    died_ns: int | None = None
+    """CLOCK_MONOTONIC of the sample that saw a foreign process ended. What it waited on and held
+    is as it was last seen before. None: it lives, or is a worker."""
+    idle_since_moved: bool = False
+    """It slept at a look, an index has moved since, and it has not run since: it holds no lock that
+    was taken after that. Sound for a program that moves the indices under its lock; see
+    `shmtui.monitor.sleep_proof`."""
     access: Access = Access.UNKNOWN
-    """What it has of the segment. A reader's role is OBSERVER, unless it has a named semaphore."""
+    """What it has of the segment. A reader's role is OBSERVER, unless it has something besides."""
     bits: int | None = None
     """32 or 64, by its program's ELF class; None where unknown."""
-    has_semaphore: bool = False
-    """It maps a named semaphore that plays a role, whatever it has of the segment."""
+    besides: tuple[Access, ...] = ()
+    """What it has besides: FILE where it maps the segment read-only or private and has the file open
+    for writing, SEMAPHORE where it maps a named semaphore that plays a role."""
     mapped_size: int | None = None
     """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
 
@@ -286,7 +294,7 @@ class Process:
         """Whether it is alive and may move something in the ring. An observer cannot, nor can a
         process that writes to a copy of its own.
         """
-        own_copy = self.access is Access.PRIVATE and not self.has_semaphore
+        own_copy = self.access is Access.PRIVATE and not self.besides
         return self.alive and self.role is not Role.OBSERVER and not own_copy
 
 
@@ -432,6 +440,11 @@ class Snapshot:
     """
     unseen_pids: tuple[int, ...] = ()
     """The PIDs of such processes, where /proc lists them."""
+    elsewhere: bool | None = None
+    """What the kernel says where no process that is seen could write to the segment or has one of
+    its named semaphores: True, somebody has one of the files open for writing; False, nobody in
+    the machine has. None: it was not asked, or cannot be told.
+    """
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
     assumptions: tuple[str, ...] = ()

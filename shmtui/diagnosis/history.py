@@ -260,14 +260,15 @@ def died_last(history: History, steps: frozenset[str]) -> Process | None:
 
 
 def vanished(history: History) -> list[Process]:
-    """Foreign processes of an earlier snapshot that are gone now."""
-    present = {p.pid for p in history.now.processes}
+    """Foreign processes of an earlier snapshot that are gone now; as they ended, where that was seen."""
+    present = {p.pid for p in history.now.processes if p.alive}
     gone: dict[int, Process] = {}
     for snapshot in history.snapshots:
         for p in living(snapshot):
             if p.origin is not Origin.WORKER and p.pid not in present:
                 gone[p.pid] = p
-    return list(gone.values())
+    ended = {p.pid: p for p in history.now.processes if not p.alive}
+    return [ended.get(pid, p) for pid, p in gone.items()]
 
 
 def names(processes: Sequence[Process]) -> str:

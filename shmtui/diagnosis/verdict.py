@@ -67,7 +67,11 @@ def undecided(history: History) -> Iterator[str]:
         yield _("mutex was 0 in all {count} samples; watch it longer: --for {time}").format(
             count=len(history.snapshots), time=LONGER_S
         )
-    if now.hidden and living(now) and history.unmoved_ns() >= min(_AT_REST_NS, watched_ns):
+    if (
+        now.hidden
+        and (living(now) or now.elsewhere)
+        and history.unmoved_ns() >= min(_AT_REST_NS, watched_ns)
+    ):
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
         )

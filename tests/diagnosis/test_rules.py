@@ -85,6 +85,17 @@ def test_a_worker_that_is_awake_may_hold_a_permit(
     assert bool(found(shown(0, 1, 0, 4, one), "lost-permit")) is lost
 
 
+def test_somebody_who_is_seen_nowhere_may_hold_the_mutex() -> None:
+    """The kernel says that somebody has the file open for writing: nobody is called dead, and it is
+    not ok.
+    """
+    one = replace(shown(0, 0, 4, 0), unseen=True, elsewhere=True, limits=("somebody has it open",))
+    assert not found(one, "dead-holder")
+    health = diagnose(looks(one))
+    assert health.status is Status.UNKNOWN
+    assert "somebody has it open" in "".join(health.undecided)
+
+
 def test_who_left_out_a_post_is_not_called_dead() -> None:
     """No permit is missing: it is certain that no process holds mutex, and no death is claimed."""
     finding = found(shown(0, 0, 4, 0, worker(1, "wait-mutex", BLOCKED, "S")), "dead-holder")

@@ -82,7 +82,8 @@ def held_mutex(history: History) -> Iterator[Finding]:
             yield _kept(held, holders, recorded)
     elif behind and waiting and deficit is not None and deficit <= threads:
         yield _inferred_wrong_order(held)
-    elif waiting or deficit is not None:
+    elif not now.elsewhere and (waiting or deficit is not None):
+        # Somebody who is seen nowhere and has the file open for writing may hold it.
         yield _without_holder(held)
 
 
@@ -162,7 +163,9 @@ def _without_holder(held: _Held) -> Finding:
     gone = vanished(history) if inside else []
     facts = (
         *held.facts,
-        _("no live process can hold mutex: it is known where each one waits"),
+        _("no process that can be seen holds mutex: it is known where each one waits")
+        if history.now.unseen
+        else _("no live process can hold mutex: it is known where each one waits"),
         *_death(dead, gone),
     )
     claim = _("mutex is 0 and no live process holds it: everybody waits for ever")
@@ -192,7 +195,8 @@ def _death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
     if dead is not None:
         yield _("it died in {step}").format(step=dead.step)
     elif gone:
-        yield _("ended a moment ago: {who}").format(who=names(gone))
+        who = [f"{names([p])}: {p.ending}" if p.ending else names([p]) for p in gone]
+        yield _("ended a moment ago: {who}").format(who="; ".join(who))
     else:
         yield _("its holder died, or went on without sem_post(&mutex)")
 
