@@ -133,10 +133,9 @@ class ControlBlock:
             unlink_segment(name)
             raise
         bare = os.fsencode(segment)
-        pid, start = creator
         HEADER.pack_into(
             block.memory, 0,
-            MAGIC, 0, RECORD_SIZE, CAPACITY, 0, pid, start, 0, 0,
+            MAGIC, 0, RECORD_SIZE, CAPACITY, 0, *creator, 0, 0,
             created_ns, 0, math.nan, math.nan, 0, 0, 0, 0, 0, int(flags or 0),
             len(bare), bare, len(text), text,
         )  # fmt: skip
@@ -191,7 +190,6 @@ class ControlBlock:
         return record
 
     def _free_record(self, count: int) -> ControlRecord:
-        """The first free one of the first ``count`` records."""
         for index in range(count):
             record = self.record(index)
             if record.words[Field.STATE] == RecordState.FREE:

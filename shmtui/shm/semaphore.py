@@ -28,7 +28,7 @@ from shmtui.shm import fast_semaphore
 from shmtui.shm import libc as c
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc
-from shmtui.shm.segment import FileIdentity
+from shmtui.shm.segment import FileIdentity, unlink
 
 _GLIBC_SHARED: Final = 0x80
 _MUSL_PRIVATE: Final = 0x80
@@ -92,11 +92,8 @@ def overwrite(
     handle = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         if FileIdentity.of(os.fstat(handle)) != identity:
-            raise ShmtuiError(
-                _("{path} is another file by now, so nothing is written: look again").format(
-                    path=path
-                )
-            )
+            text = _("{path} is another file by now, so nothing is written: look again")
+            raise ShmtuiError(text.format(path=path))
         fd = os.open(f"/proc/self/fd/{handle}", os.O_RDWR | os.O_CLOEXEC)
     finally:
         os.close(handle)
@@ -221,17 +218,10 @@ def create_named(name: str, value: int, mode: int) -> None:
             ).format(name=name, file=named_semaphore_path(name))
         ) from None
     except (posix_ipc.Error, OSError) as error:
+        text = _("cannot create the semaphore {name}: {error}; is /dev/shm writable?")
         if getattr(error, "errno", None) == errno.ENOSPC:
-            raise ShmtuiError(
-                _("/dev/shm has no room for the semaphore {name}: free some with shmtui rm").format(
-                    name=name
-                )
-            ) from None
-        raise ShmtuiError(
-            _("cannot create the semaphore {name}: {error}; is /dev/shm writable?").format(
-                name=name, error=error
-            )
-        ) from None
+            text = _("/dev/shm has no room for the semaphore {name}: free some with shmtui rm")
+        raise ShmtuiError(text.format(name=name, error=error)) from None
     finally:
         os.umask(old_umask)
 
@@ -247,12 +237,6 @@ def named_semaphore_path(name: str, folder: str = "/dev/shm") -> str:
 
 def unlink_named(name: str) -> bool:
     """Remove a named semaphore's name; False if there was none. ShmtuiError: not this user's."""
-    try:
-        posix_ipc.unlink_semaphore(name)
-    except posix_ipc.ExistentialError:
-        return False
-    except (posix_ipc.Error, OSError) as error:
-        raise ShmtuiError(
-            _("cannot remove the semaphore {name}: {error}").format(name=name, error=error)
-        ) from None
-    return True
+    return unlink(
+        posix_ipc.unlink_semaphore, name, _("cannot remove the semaphore {name}: {error}")
+    )

@@ -28,7 +28,6 @@ from shmtui.shm.control_records import (
     WorkerRecord,
     parse_header,
     parse_records,
-    read_control,
     read_header,
     trusted,
 )
@@ -38,6 +37,7 @@ from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import identity_at, segment_path
 from tests.conftest import MakeBuffer
+from tests.program import read_control
 
 
 def records(buffer: OwnedBuffer) -> list[WorkerRecord]:
