@@ -16,9 +16,9 @@ from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference
 from shmtui.layouts.mapping_programs import Peers
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.plain_layouts import signatures
+from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
-from shmtui.layouts.types_for_lists import QuickTypes
 from shmtui.shm.layout import Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.libc import Libc

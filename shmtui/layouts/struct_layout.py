@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.member_paths import open_array, room_for, with_length
 from shmtui.layouts.member_roles import ABSENT, Roles, assign_roles, index_members, title
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.struct_choice import choose_struct
@@ -51,7 +50,7 @@ def layout_of_structs(
     cannot be.
     """
     given = dict(options.mapping)
-    room = [with_length(s, _open_length(s, options, size, capacity)) for s in structs]
+    room = [_filled(s, options, size, capacity) for s in structs]
     if options.index_segment:
         return _with_other_indices(room, options, libc, size)
     struct = choose_struct(room, options.struct, size, given)
@@ -64,17 +63,32 @@ def layout_of_structs(
     return found
 
 
-def _open_length(struct: Struct, options: LayoutOptions, size: int, capacity: int | None) -> int:
-    """Elements of the struct's open array: as many as are said, or all that there is room for."""
-    slots = options.slots or capacity
-    room = room_for(struct, size)
+def _open_array(struct: Struct) -> Member | None:
+    """The last member, where it is an array whose length the header leaves open."""
+    last = struct.members[-1] if struct.members else None
+    if last is None or last.element is None or last.length or not last.element.shape.size:
+        return None
+    return last
+
+
+def _filled(struct: Struct, options: LayoutOptions, size: int, capacity: int | None) -> Struct:
+    """The struct with as many elements in its open array as are said, or as a segment of that
+    size has room for; itself where it has none.
+    """
+    last = _open_array(struct)
+    if last is None or last.element is None:
+        return struct
+    each, slots = last.element.shape.size, options.slots or capacity
     if slots is None or options.item is not None:
-        return room
-    return slots
+        slots = (size - last.offset) // each
+    if slots < 1:
+        return struct
+    members = (*struct.members[:-1], replace(last, length=slots))
+    return replace(struct, members=members, size=max(struct.size, last.offset + slots * each))
 
 
 def _require_length(declared: Struct, found: StructLayout, slots: int | None) -> None:
-    last = open_array(declared)
+    last = _open_array(declared)
     if last is not None and last.offset == found.layout.data and slots is None:
         text = _("{member} of {struct} has no length: say --slots N; there is room for {count}")
         raise OpenArrayError(

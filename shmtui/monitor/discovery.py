@@ -15,9 +15,9 @@ from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
 from shmtui.i18n import N_, _
 from shmtui.layouts.inference import infer
 from shmtui.layouts.plain_layouts import signatures
+from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.role_evidence import Reading
-from shmtui.layouts.types_for_lists import QuickTypes
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import (
     ROOT,
