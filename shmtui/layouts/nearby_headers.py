@@ -67,7 +67,7 @@ def _structs(path: Path, peers: Peers, options: LayoutOptions) -> "tuple[Struct,
 
 
 def _program(peers: Peers) -> str:
-    return next((Path(own).name for pid in sorted(peers.maps) if (own := executable(pid))), "")
+    return next((Path(own).name for pid in peers.pids if (own := executable(pid))), "")
 
 
 def _files(peers: Peers, suffixes: tuple[str, ...]) -> list[Path]:
@@ -101,7 +101,7 @@ def _names(folder: str) -> list[str]:
 def _folders(peers: Peers) -> list[str]:
     """The folders of the programs and their working folders, each once."""
     found: dict[str, None] = {}
-    for pid in sorted(peers.maps):
+    for pid in peers.pids:
         own = executable(pid)
         if own:
             found[str(Path(own).parent)] = None

@@ -97,7 +97,6 @@ class ResolvedLayout:
 
 
 def _as_options(layouts: tuple[Layout, ...]) -> tuple[str, ...]:
-    """The layouts as ``--layout`` writes them."""
     from shmtui.shm.layout_spec import layout_option  # noqa: PLC0415 - rarely needed
 
     return tuple(layout_option(layout) for layout in layouts)

@@ -127,7 +127,7 @@ def _may_have_debug_file(sizes: dict[bytes, int]) -> bool:
 def _files(peers: Peers) -> list[ProgramFile]:
     """The programs of all peers, then the libraries of their own that they map."""
     programs, libraries = [], []
-    for pid in sorted(peers.maps):
+    for pid in peers.pids:
         own = executable(pid)
         if own:
             programs.append(ProgramFile(f"/proc/{pid}/exe", own.removesuffix(" (deleted)"), pid))

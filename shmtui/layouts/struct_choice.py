@@ -146,7 +146,6 @@ def _options(structs: Sequence[Struct]) -> str:
 
 
 def _spellings(struct: Struct) -> set[str]:
-    """What the struct is called where it is a member's type."""
     return {*struct.names, *(f"struct {name}" for name in struct.names)}
 
 

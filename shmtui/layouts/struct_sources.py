@@ -131,13 +131,12 @@ def _judged(
     source: TypeSource,
     found: StructLayout,
 ) -> ResolvedLayout:
-    """The layout as the values leave it, with its source."""
     assumptions: tuple[str, ...] = ()
     if source.source is LayoutSource.NEARBY:
         text = _("{file} lies beside the program, which is assumed to be built from it")
         assumptions = (text.format(file=source.origin),)
     resolved = ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
-    return judge(reader, options, found, resolved, mapped=bool(peers.maps))
+    return judge(reader, options, found, resolved, mapped=bool(peers.pids))
 
 
 def agreed(
@@ -183,7 +182,6 @@ def _require_one_ring(
 def _fitting(
     reader: SegmentReader, options: LayoutOptions, peers: Peers, source: TypeSource
 ) -> Iterator[tuple[TypeSource, StructLayout]]:
-    """The structs of one source that can be the whole segment, each with its layout."""
     for struct in source.structs:
         with contextlib.suppress(ShmtuiError):
             layout = _layout_from(reader, options, peers, replace(source, structs=(struct,)))

@@ -209,7 +209,6 @@ def parse_fault(text: str) -> FaultOrder:
 
 
 def _parse_worker(text: str, whole: str) -> tuple[Role, int | None]:
-    """Role and number in ``producer2``, the number None where there is none."""
     for role in (Role.PRODUCER, Role.CONSUMER):
         number = text.removeprefix(role)
         if not text.startswith(role):
