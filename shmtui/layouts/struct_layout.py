@@ -150,15 +150,14 @@ def _with_other_indices(
     """
     assert options.index_segment is not None
     given = {**dict(options.mapping), **_NO_INDICES}
-    indices = _index_struct(structs, dict(options.mapping))
-    others = [struct for struct in structs if struct is not indices[0]]
+    holder, in_, out = _index_struct(structs, dict(options.mapping))
+    others = [struct for struct in structs if struct is not holder]
     try:
         struct = choose_struct(others, options.struct, size, given)
         roles = assign_roles(struct, given)
     except ShmtuiError:
         struct, roles = _array_of_structs(others, options.struct, size)
     layout = refined(buffer_layout(struct, roles, libc, options.names), roles.data, struct, options)
-    in_, out = indices[1], indices[2]
     assert isinstance(in_.shape, Scalar)
     layout = replace(
         layout, in_=in_.offset, out=out.offset, index_code=in_.shape.code,
@@ -171,11 +170,8 @@ def _with_other_indices(
 def _index_struct(
     structs: Sequence[Struct], given: Mapping[str, str]
 ) -> tuple[Struct, Member, Member]:
-    found = []
-    for struct in structs:
-        pair = index_members(struct, given)
-        if pair is not None:
-            found.append((struct, *pair))
+    pairs = ((struct, index_members(struct, given)) for struct in structs)
+    found = [(struct, *pair) for struct, pair in pairs if pair is not None]
     if len(found) == 1:
         return found[0]
     raise ShmtuiError(
@@ -226,27 +222,14 @@ def buffer_layout(
     named = {role for role, _name in names}
     mutex, empty, full = (
         None if member is None or member.system != "sem_t" or role in named else member.offset
-        for role, member in (
-            (SemaphoreRole.MUTEX, roles.mutex),
-            (SemaphoreRole.EMPTY, roles.empty),
-            (SemaphoreRole.FULL, roles.full),
-        )
+        for role, member in zip(SemaphoreRole, (roles.mutex, roles.empty, roles.full), strict=True)
     )
     layout = Layout(
-        slots=roles.data.length or 0,
-        item=_item(roles.data),
-        data=roles.data.offset,
-        in_=None if in_ is None else in_.offset,
-        out=None if out is None else out.offset,
-        mutex=mutex,
-        empty=empty,
-        full=full,
-        size=struct.size,
-        libc=libc,
-        index_code=code,
-        names=names,
+        roles.data.length or 0, _item(roles.data), roles.data.offset,
+        None if in_ is None else in_.offset, None if out is None else out.offset,
+        mutex, empty, full, struct.size, libc, code, names,
         lock=roles.mutex.offset if roles.mutex is not None and roles.pthread_mutex else None,
-    )
+    )  # fmt: skip
     _require_sound(struct, layout)
     return layout
 
@@ -260,23 +243,18 @@ def _index_code(struct: Struct, in_: Member, out: Member) -> str:
             "{in_} of {struct} is {in_type} and {out} is {out_type}: in and out have to "
             "be of one type"
         ).format(
-            in_=in_.name,
-            struct=title(struct),
-            in_type=in_.type_name,
-            out=out.name,
+            in_=in_.name, struct=title(struct), in_type=in_.type_name, out=out.name,
             out_type=out.type_name,
         )
-    )
+    )  # fmt: skip
 
 
 def _item(data: Member) -> ItemType:
     assert data.element is not None
     shape = data.element.shape
-    if isinstance(shape, Scalar):
-        for known in ITEM_TYPES.values():
-            if known.code == shape.code:
-                return known
-    return ItemType(data.element.type_name, "", shape)
+    other = ItemType(data.element.type_name, "", shape)
+    code = shape.code if isinstance(shape, Scalar) else None
+    return next((known for known in ITEM_TYPES.values() if known.code == code), other)
 
 
 def _require_sound(struct: Struct, layout: Layout) -> None:

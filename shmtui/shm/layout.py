@@ -82,7 +82,9 @@ class ItemType:
     def decode(self, raw: bytes, at: int = 0) -> "Value":
         """The item whose bytes start at ``at``."""
         if self.shape is not None:
-            return self.shape.decode(raw, at)
+            from shmtui.shm.item_shape import decode  # noqa: PLC0415 - scalars do without
+
+            return decode(self.shape, raw, at)
         value: int | float = struct.unpack_from("=" + self.code, raw, at)[0]
         return value
 

@@ -83,8 +83,10 @@ class _CompoundSlots:
         self._shape = shape
 
     def __setitem__(self, index: int, value: Value) -> None:
+        from shmtui.shm.item_shape import encode  # noqa: PLC0415 - scalars do without
+
         record = bytearray(self._shape.size)
-        self._shape.encode(int(value), record, 0)
+        encode(self._shape, int(value), record, 0)
         self._raw[index * len(record) : (index + 1) * len(record)] = record
 
     def __getitem__(self, index: int) -> int:
