@@ -19,7 +19,7 @@ from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
-from shmtui.procfs.maps import mappers
+from shmtui.procfs.maps import mapped_by
 from shmtui.shm.layout import Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.libc import Libc
@@ -46,7 +46,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     With ``options.raw`` none, and the plain layouts that fit as candidates. AmbiguousLayoutError:
     several layouts fit. ShmtuiError: what the user says cannot be.
     """
-    peers = Peers.among(mappers(reader.identity), reader.folder)
+    peers = Peers.among(mapped_by(reader.identity), reader.folder)
     if options.raw:
         try:
             candidates = _by_inference(reader, LayoutOptions(), peers).candidates

@@ -175,13 +175,9 @@ class Layout:
     @property
     def spans(self) -> list[tuple[int, int]]:
         """(offset, size) of every field that lies in this segment."""
-        return [(self.data, self.slots * self.item.size), *self.index_spans, *self.system_spans]
-
-    @property
-    def system_spans(self) -> list[tuple[int, int]]:
-        """(offset, size) of the semaphores that lie in the segment, and of its lock."""
         embedded = (self.mutex, self.empty, self.full)
-        spans = [(at, SEM_SIZE) for at in embedded if at is not None]
+        spans = [(self.data, self.slots * self.item.size), *self.index_spans]
+        spans += [(at, SEM_SIZE) for at in embedded if at is not None]
         return spans if self.lock is None else [*spans, (self.lock, LOCK_SIZE)]
 
     def semaphore_offset(self, role: SemaphoreRole) -> int | None:
