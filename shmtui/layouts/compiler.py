@@ -192,7 +192,7 @@ class _Run:
         return os.path.abspath(self.path)  # noqa: PTH100 - Path.resolve() follows links
 
     def named(self, names: Collection[str]) -> tuple[Struct, ...]:
-        """The user's structs, those of ``names`` among them. _RefusedError: it takes not the file."""
+        """The user's structs, those of ``names`` among them. _RefusedError."""
         structs, open_ = self._structs(())
         known = {each for struct in structs for each in struct.names}
         missing = [each for each in names if each not in known]

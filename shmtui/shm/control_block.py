@@ -144,15 +144,14 @@ class ControlBlock:
         return block
 
     @classmethod
-    def open(cls, name: str, expected: FileIdentity | None = None) -> "ControlBlock":
+    def open(cls, name: str) -> "ControlBlock":
         """Map the existing block ``name`` to write into it, as a worker does.
 
-        MissingSegmentError: there is none. ShmtuiError: another file has the name, or it cannot
-        be opened for writing. ControlBlockError: its header cannot be used.
+        MissingSegmentError: there is none. ShmtuiError: it cannot be opened for writing.
+        ControlBlockError: its header cannot be used.
         """
-        mapping = map_segment(name, expected)
-        header = parse_header(mapping[:HEADER_SIZE])
-        return cls(name, mapping, header.layout.libc)
+        mapping = map_segment(name)
+        return cls(name, mapping, parse_header(mapping[:HEADER_SIZE]).layout.libc)
 
     @property
     def header(self) -> ControlHeader:

@@ -88,9 +88,6 @@ class WorkerRecord:
     state: RecordState
     exit_status: int
     """As Popen.returncode: exit code, or minus the signal."""
-    ended_ns: int
-    """CLOCK_MONOTONIC."""
-    start_rate: float
     target_rate: float
     hold: bool
     program: bool
@@ -182,7 +179,7 @@ def _record(index: int, raw: bytes) -> WorkerRecord | None:
     Cached: an observer reads all records twice a sample, and few have changed between.
     """
     fields = RECORD.unpack_from(raw)
-    pid, start, role, number, state, status, ended, start_rate = fields[:8]
+    pid, start, role, number, state, status = fields[:6]
     _order, target, hold, shown, _until, program, fault, _steps = fields[8:16]
     step, items, total, last, heartbeat, since, _taken, faulted = fields[16:24]
     if state not in {RecordState.LIVE, RecordState.ENDED} or role not in ROLES:
@@ -190,8 +187,8 @@ def _record(index: int, raw: bytes) -> WorkerRecord | None:
     if step & STEP_MASK > Step.ENDED:
         return None
     return WorkerRecord(
-        index, pid, start, ROLES[role], number, RecordState(state), status, ended, start_rate,
-        target, bool(hold), bool(program), shown, Step(step & STEP_MASK), bool(step & BLOCKED),
+        index, pid, start, ROLES[role], number, RecordState(state), status, target,
+        bool(hold), bool(program), shown, Step(step & STEP_MASK), bool(step & BLOCKED),
         bool(step & PAUSED), bool(step & STEPPING), bool(step & HOLDS), fault_of(fault),
         faulted == fault != 0, items, total, last, heartbeat, since,
     )  # fmt: skip

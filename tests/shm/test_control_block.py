@@ -89,7 +89,7 @@ def test_record_round_trip(make_buffer: MakeBuffer) -> None:
     assert record.wakeup.words().value == 1
     (read,) = records(buffer)
     assert (read.role, read.number, read.name) == (Role.CONSUMER, 3, "consumer 3")
-    assert (read.start_rate, read.target_rate, read.hold) == (0.5, math.inf, False)
+    assert (read.target_rate, read.hold) == (math.inf, False)
     assert (read.pid, read.step, read.items) == (4711, Step.WAIT_MUTEX, 12)
     assert read.state is RecordState.LIVE
 
