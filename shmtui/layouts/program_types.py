@@ -144,9 +144,6 @@ def _files(peers: Peers) -> list[ProgramFile]:
     return programs + libraries
 
 
-# -- in little time ------------------------------------------------------------------------------
-
-
 class QuickTypes:
     """Layouts of segments by small programs' debug information, in ``seconds`` for all of them."""
 

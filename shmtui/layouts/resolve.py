@@ -197,9 +197,6 @@ def _require_order(reader: SegmentReader, layout: Layout, peers: Peers) -> None:
         )
 
 
-# -- inference ----------------------------------------------------------------------------------
-
-
 def _by_inference(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
     if len(peers.libcs) > 1:
         raise AmbiguousLayoutError(

@@ -192,9 +192,6 @@ def written(layout: Layout, reading: Reading) -> bool:
     return zeros <= 1 or not any(used[slot] for slot in range(slots) if slot not in full)
 
 
-# -- which reading ------------------------------------------------------------------------------
-
-
 def swapped(layout: Layout) -> Layout:
     """The same layout with ``in`` and ``out`` exchanged."""
     return replace(layout, in_=layout.out, out=layout.in_)

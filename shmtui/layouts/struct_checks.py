@@ -81,9 +81,6 @@ def said_capacities(reader: SegmentReader, found: StructLayout) -> list[int]:
     return [int(unpack("=" + code, raw)[0]) for code, raw, size in read if len(raw) == size]
 
 
-# -- indices ------------------------------------------------------------------------------------
-
-
 def judge(
     reader: SegmentReader,
     options: LayoutOptions,

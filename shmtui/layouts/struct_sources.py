@@ -110,9 +110,6 @@ def _layout_from(
     return found
 
 
-# -- several sources ----------------------------------------------------------------------------
-
-
 def by_sources(
     reader: SegmentReader, options: LayoutOptions, peers: Peers, sources: Sequence[TypeSource]
 ) -> ResolvedLayout | None:

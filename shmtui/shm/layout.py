@@ -226,9 +226,6 @@ def seed_layout(
     return Layout(slots, item, 0, in_, out, mutex, empty, full, size, libc)
 
 
-# -- indices ------------------------------------------------------------------------------------
-
-
 def counted_on(
     slots: int, in_: int, out: int, empty: int | None, full: int | None, size: int = 4
 ) -> int | None:
