@@ -320,6 +320,10 @@ class Audit:
     """Their sum, modulo 2**64."""
     foreign: bool = False
     """Other programs took part, and nobody counted their items."""
+    guests: int | None = None
+    """How often, at the least, others had the segment open for writing, were it for a moment; None
+    where that cannot be told.
+    """
     in_hand: tuple[str, ...] = ()
     """Workers that did not stop between two items, with their steps."""
     permits: int | None = None
