@@ -400,6 +400,8 @@ class Health:
     """What was seen to be right, where there are no findings."""
     undecided: tuple[str, ...] = ()
     """Why it is unknown whether there is anything wrong, and what would settle it."""
+    early: bool = False
+    """Whether that is because it was watched for less than a second."""
 
 
 @dataclass(frozen=True, slots=True)

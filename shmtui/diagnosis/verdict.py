@@ -54,7 +54,7 @@ def undecided(history: History) -> Iterator[str]:
         yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
     if now.in_ is None or now.out is None:
         yield _("in and out are not known: say them with --map or --index-segment")
-    watched_ns = now.monotonic_ns - history.snapshots[0].monotonic_ns
+    watched_ns = watched(history)
     if watched_ns < SETTLED_NS:
         yield _("it was watched for {time} only; watch it longer: --for 3").format(
             time=seconds(watched_ns)
@@ -75,6 +75,11 @@ def undecided(history: History) -> Iterator[str]:
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
         )
+
+
+def watched(history: History) -> int:
+    """Nanoseconds from the first snapshot to the last."""
+    return history.now.monotonic_ns - history.snapshots[0].monotonic_ns
 
 
 def _moved(history: History) -> bool:

@@ -13,11 +13,11 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
 from shmtui.i18n import N_, _
-from shmtui.layouts.inference import infer
+from shmtui.layouts.inference import Elimination
 from shmtui.layouts.plain_layouts import signatures
+from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.role_evidence import Reading
-from shmtui.layouts.types_for_lists import QuickTypes
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import (
     ROOT,
@@ -262,7 +262,8 @@ def _guess(file: str, fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
     raw = os.pread(fd, size, 0)
     libc = running_libc()
     told = len(signatures(raw, libc)) == 3
-    layout = infer([Reading.whole(raw)], libc, takers=1).layout if closely and told else None
+    found = Elimination(Reading.whole(raw), libc, takers=1).result if closely and told else None
+    layout = None if found is None else found.layout
     exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
     if layout is None and "/" + file == SEED_NAME and size == exercise.size:
         return Kind.BUFFER, _("bounded buffer of {slots:,} × {item}, by its name").format(

@@ -145,6 +145,7 @@ def _plan(
             why=undecided.why, remedy=undecided.remedy
         ),
         needs_permits=undecided is not None and undecided.needs_permits,
+        needs_role=() if undecided is None else undecided.needs_role,
         indices=(snapshot.in_, snapshot.out),
         participants=tuple(p.process for p in placed),
     )
@@ -193,10 +194,10 @@ def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
     if not texts:
         return None
     return Refusal(
-        _("{changes} is right only if every program keeps to the protocol").format(
+        _("setting them ({changes}) is right only if every program keeps to the protocol").format(
             changes="; ".join(texts)
         ),
-        _("if they do: {command}").format(command=consent.with_option("--permits")),
+        _("{command} sets them").format(command=consent.with_option("--permits")),
         needs_permits=True,
     )
 

@@ -20,7 +20,7 @@ from shmtui.i18n import _
 from shmtui.repair.plan import Change
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
-from shmtui.shm.semaphore import WordChange
+from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, SemaphoreState, Snapshot, Status
 
 VERSION: Final = 1
@@ -60,6 +60,8 @@ class RepairRecord:
     changes: tuple[Change, ...]
     """In the order in which they are written."""
     files: tuple[FileWords, ...]
+    permits_left: str = ""
+    """Why permits that were not right, or might not be, were left as they were."""
     state: State = State.BEGUN
     path: Path = Path()
     """Its file."""
@@ -199,6 +201,7 @@ def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
             )
             for file in fields["files"]
         ),
+        permits_left=fields["permits_left"],
         state=State(fields["state"]),
         path=path,
     )

@@ -25,11 +25,12 @@ def nothing_for(
     """The refusal where setting semaphores ends none of the findings, or where there can be one
     that this user may not see.
     """
-    if findings and all(finding.code in HARMLESS for finding in findings):
+    harmful = [finding for finding in findings if finding.code not in HARMLESS]
+    if findings and not harmful:
         claims = "; ".join(finding.claim for finding in findings)
         return Refusal(_("{claims}: that harms nobody").format(claims=claims), "", harmless=True)
-    if findings:
-        return _not_by_semaphores(findings, snapshot, positions, consent)
+    if harmful:
+        return _not_by_semaphores(harmful, snapshot, positions, consent)
     mutex = snapshot.semaphores.get(SemaphoreRole.MUTEX)
     if snapshot.waits_hidden and mutex is not None and mutex.value == 0:
         return Refusal(

@@ -17,11 +17,11 @@ from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
 from shmtui.shm.semaphore import (
     SemaphoreWords,
-    WordChange,
     decode,
     named_semaphore_path,
     word_changes,
 )
+from shmtui.shm.word_change import WordChange
 from shmtui.shm.word_file import WordFile
 from shmtui.snapshot import SemaphoreState
 
@@ -80,6 +80,7 @@ def write(
                 plan.findings,
                 plan.changes,
                 tuple(found),
+                plan.permits_left if plan.needs_permits else "",
             )
         )
         steps = [

@@ -272,9 +272,7 @@ def ghost_waiter(history: History) -> Iterator[Finding]:
                 *history.assumptions,
             ),
             history.certainty,
-            _("harmless: each sem_post makes one system call too many; {repair}").format(
-                repair=repair_remedy(history)
-            ),
+            _("harmless: each sem_post makes one system call too many"),
             subject=role,
         )
 
