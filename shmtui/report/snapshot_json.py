@@ -133,6 +133,7 @@ def _process(process: Process, now_ns: int) -> Json:
         "ending": process.ending,
         "died_s_ago": None if process.died_ns is None else (now_ns - process.died_ns) / 1e9,
         "access": process.access,
+        "besides": list(process.besides),
         "bits": process.bits,
     }
 
