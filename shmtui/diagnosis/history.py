@@ -192,6 +192,18 @@ def may_hold_mutex(process: Process) -> bool:
     return process.step in WAIT_MUTEX and not waits
 
 
+def slept_since(process: Process) -> bool:
+    """Whether a foreign process has not run since somebody else could take mutex, or had it."""
+    foreign = process.origin is not Origin.WORKER
+    return foreign and (process.idle_since_free or process.idle_since_moved)
+
+
+def asleep_elsewhere(process: Process) -> bool:
+    """Whether a foreign process is asleep in a call that is no wait for anything of the segment."""
+    elsewhere = process.state is ProcessState.PACING and not (process.waits or process.sleeps_on)
+    return process.origin is not Origin.WORKER and elsewhere
+
+
 def may_hold_permit(process: Process) -> bool:
     """Whether a live process could hold a permit that it has not passed on.
 
