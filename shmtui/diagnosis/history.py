@@ -146,19 +146,28 @@ def mutex_taken(s: Snapshot) -> bool:
 
 
 def uninitialised(s: Snapshot) -> bool:
-    """Whether all semaphores are as ``ftruncate`` leaves them: no process has passed one.
+    """Whether all semaphores are as ``ftruncate`` leaves them, or as ``sem_open`` with the value 0:
+    no process has passed one.
 
-    In glibc a zero word after the value means private to a process, in musl shared. There, a
-    thread asleep on mutex has taken a permit, which shows that the permit was initialised.
+    In glibc a zero word after the value means private to a process, in musl shared. There, and
+    of named ones, a thread asleep on mutex has taken a permit, which shows that the permit was
+    initialised.
     """
     states = s.semaphores
-    if s.layout.semaphores != "embedded" or len(states) != len(SemaphoreRole):
+    if len(states) != len(SemaphoreRole):
         return False
-    musl = s.layout.libc is Libc.MUSL
-    if musl and any(SemaphoreRole.MUTEX in p.waits for p in living(s)):
+    shared = unmarked(s)
+    if shared and any(SemaphoreRole.MUTEX in p.waits for p in living(s)):
         return False
-    zero = all(x.value == 0 and x.shared is musl for x in states.values())
+    zero = all(x.value == 0 and x.shared is shared for x in states.values())
     return zero and s.in_ == s.out == 0
+
+
+def unmarked(s: Snapshot) -> bool:
+    """Whether zeros are all that tells that nobody initialised the semaphores: musl marks none,
+    and sem_open marks every one, whatever value it is given.
+    """
+    return s.layout.libc is Libc.MUSL or s.layout.semaphores == "named"
 
 
 def asleep(process: Process) -> bool:

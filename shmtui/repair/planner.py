@@ -185,7 +185,8 @@ def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) 
     """Whether no program can have a permit aside: nobody has ever passed a semaphore, nobody
     is alive, or all that take part are workers of ours, which keep to the protocol.
     """
-    return uninitialised(snapshot) or all(p.process.origin is Origin.WORKER for p in placed)
+    marked = snapshot.layout.semaphores == "embedded" and uninitialised(snapshot)
+    return marked or all(p.process.origin is Origin.WORKER for p in placed)
 
 
 def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
