@@ -46,6 +46,7 @@ IMPOSSIBLE: Final = {
     ("named", "late-init"), ("named", "private"), ("pthread", "double-lock"),
 }  # fmt: skip
 """sem_open makes a semaphore whole and shared; a mutex cannot be posted twice."""
+AT_ONCE: Final = 16
 MOST_REPAIRS: Final = 4
 COMMAND: Final = re.compile(r"(?<!sudo )shmtui (repair \S+(?: --[a-z-]+(?: \d[^;\s]*)?)*)")
 """A repair as it is printed."""
@@ -137,7 +138,7 @@ STUCK_AGAIN: Final = {"swapped", "nobody-left"}
 
 def all_well(chosen: Sequence[Case], binaries: Path, new_name: Callable[[], str]) -> None:
     """No case is taken wrongly. They run at once: most of the time they are only watched."""
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         futures = [pool.submit(partial(wrong_of, case, binaries, new_name())) for case in chosen]
         wrong = [text for future in futures if (text := future.result())]
     assert not wrong, "\n\n".join(wrong)
