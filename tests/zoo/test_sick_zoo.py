@@ -4,6 +4,7 @@ Where a repair does something items move again, and none is lost or doubled but 
 hands of the dead: the programs count every item themselves.
 """
 
+import contextlib
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +16,11 @@ from typing import Final
 import pytest
 
 from shmtui.errors import ExitCode
+from shmtui.monitor.sampler import Sampler
+from shmtui.snapshot import Certainty, Finding, Status
 from tests.compiling import require
 from tests.program import run_shmtui
+from tests.waiting import poll
 from tests.zoo.sick_programs import FAILURES, FORMS, LOCKS, SITES, Case, Patient, build
 
 LOCK_KEPT: Final = {"dead-holder", "wrong-order", "stalled"}
@@ -169,6 +173,25 @@ def test_one_of_each(binaries: Path, new_name: Callable[[], str]) -> None:
     """Some of the cases, chosen so that each failure is among them, and each form."""
     assert {c.failure for c in SHORT} | {"lost-lock"} == set(FAILURES)
     all_well(SHORT, binaries, new_name)
+
+
+def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
+    """The parent of a forking server was asleep while mutex was free, and has not run since."""
+    samplers: list[Sampler] = []
+
+    def watch() -> None:
+        samplers.append(Sampler(name))
+        poll(lambda: any(p.idle_since_free for p in samplers[0].sample().processes), "it is proved")
+
+    def certain() -> Finding | None:
+        findings = samplers[0].sample().health.findings
+        return next((f for f in findings if f.code == "dead-holder" and f.certainty is sure), None)
+
+    sure = Certainty.CERTAIN
+    # The parent is not woken for the death, as in wait4.
+    case = Case("fork", "embedded", "holder-killed", "read")
+    with Patient(case, binaries, name, watch), contextlib.closing(samplers[0]):
+        assert poll(certain, "it is found, and certain").severity is Status.CRITICAL
 
 
 @pytest.mark.slow
