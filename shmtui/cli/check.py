@@ -10,6 +10,9 @@ from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
 CHECK_SECONDS = 0.1
+JUDGED_SECONDS = 1.0
+"""A watch of this length is enough to judge."""
+LATE_SECONDS = 10.0
 
 
 @click.command("check", cls=TranslatedCommand, short_help="Say what is wrong with a segment")
@@ -44,8 +47,10 @@ def command(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
     try:
         end = time.monotonic() + seconds
         snapshot = sampler.sample()
-        while time.monotonic() < end:
-            time.sleep(min(CHECK_SECONDS, max(end - time.monotonic(), 0)))
+        # On a busy machine samples are late: there have to be enough for a judgement.
+        latest = end + LATE_SECONDS * (seconds >= JUDGED_SECONDS)
+        while (now := time.monotonic()) < end or (snapshot.health.early and now < latest):
+            time.sleep(CHECK_SECONDS if now >= end else min(CHECK_SECONDS, end - now))
             snapshot = sampler.sample()
     finally:
         sampler.close()
