@@ -274,6 +274,14 @@ class Process:
     """It slept at a look, an index has moved since, and it has not run since: it holds no lock that
     was taken after that. Sound for a program that moves the indices under its lock; see
     `shmtui.monitor.sleep_proof`."""
+    idle_since_free: bool = False
+    """It slept at a look, mutex had its one permit at a later one, and it has not run since: it does
+    not hold mutex. Sound for any program whose mutex lets one in at a time."""
+    parent: int = 0
+    """PID of the process that started it, or that took it over; 0 if unknown."""
+    failed_children: tuple[str, ...] = ()
+    """Its children that were killed or failed, where it has not waited for them yet:
+    ``PID 7 (killed by SIGKILL)``."""
     access: Access = Access.UNKNOWN
     """What it has of the segment. A reader's role is OBSERVER, unless it has something besides."""
     bits: int | None = None

@@ -146,19 +146,28 @@ def mutex_taken(s: Snapshot) -> bool:
 
 
 def uninitialised(s: Snapshot) -> bool:
-    """Whether all semaphores are as ``ftruncate`` leaves them: no process has passed one.
+    """Whether all semaphores are as ``ftruncate`` leaves them, or as ``sem_open`` with the value 0:
+    no process has passed one.
 
-    In glibc a zero word after the value means private to a process, in musl shared. There, a
-    thread asleep on mutex has taken a permit, which shows that the permit was initialised.
+    In glibc a zero word after the value means private to a process, in musl shared. There, and
+    of named ones, a thread asleep on mutex has taken a permit, which shows that the permit was
+    initialised.
     """
     states = s.semaphores
-    if s.layout.semaphores != "embedded" or len(states) != len(SemaphoreRole):
+    if len(states) != len(SemaphoreRole):
         return False
-    musl = s.layout.libc is Libc.MUSL
-    if musl and any(SemaphoreRole.MUTEX in p.waits for p in living(s)):
+    shared = unmarked(s)
+    if shared and any(SemaphoreRole.MUTEX in p.waits for p in living(s)):
         return False
-    zero = all(x.value == 0 and x.shared is musl for x in states.values())
+    zero = all(x.value == 0 and x.shared is shared for x in states.values())
     return zero and s.in_ == s.out == 0
+
+
+def unmarked(s: Snapshot) -> bool:
+    """Whether zeros are all that tells that nobody initialised the semaphores: musl marks none,
+    and sem_open marks every one, whatever value it is given.
+    """
+    return s.layout.libc is Libc.MUSL or s.layout.semaphores == "named"
 
 
 def asleep(process: Process) -> bool:
@@ -190,6 +199,18 @@ def may_hold_mutex(process: Process) -> bool:
         return not asleep(process)
     waits = asleep(process) or process.state is ProcessState.STEPPING
     return process.step in WAIT_MUTEX and not waits
+
+
+def slept_since(process: Process) -> bool:
+    """Whether a foreign process has not run since somebody else could take mutex, or had it."""
+    foreign = process.origin is not Origin.WORKER
+    return foreign and (process.idle_since_free or process.idle_since_moved)
+
+
+def asleep_elsewhere(process: Process) -> bool:
+    """Whether a foreign process is asleep in a call that is no wait for anything of the segment."""
+    elsewhere = process.state is ProcessState.PACING and not (process.waits or process.sleeps_on)
+    return process.origin is not Origin.WORKER and elsewhere
 
 
 def may_hold_permit(process: Process) -> bool:

@@ -6,13 +6,24 @@
 from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, mutex_taken, seconds
+from shmtui.diagnosis.history import (
+    SETTLED_NS,
+    History,
+    deficit_of,
+    living,
+    mutex_taken,
+    names,
+    seconds,
+    unaccounted_threads,
+)
 from shmtui.i18n import _, ngettext
-from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import LayoutSource, Origin
 
 LONGER_S: Final = 12
 """The watch that is proposed where a shorter one left something open, in seconds."""
+ENOUGH: Final = 4
+"""So many samples a rule may need to agree."""
 _AT_REST_NS: Final = 2_000_000_000
 """How long nothing has to have moved before processes that cannot be seen leave it open why."""
 
@@ -60,9 +71,14 @@ def undecided(history: History) -> Iterator[str]:
             time=seconds(watched_ns)
         )
         return
+    if len(history.snapshots) < ENOUGH:
+        yield _(
+            "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
+        ).format(count=len(history.snapshots), time=LONGER_S)
     if _moved(history):
         yield from _missing_in_flow(history)
         return
+    yield from _left_to_one(history)
     if mutex_taken(now) and history.lasted_ns(mutex_taken) >= watched_ns:
         yield _("mutex was 0 in all {count} samples; watch it longer: --for {time}").format(
             count=len(history.snapshots), time=LONGER_S
@@ -75,6 +91,25 @@ def undecided(history: History) -> Iterator[str]:
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
         )
+
+
+def _left_to_one(history: History) -> Iterator[str]:
+    """All that wait do so for the same permit, and the one who might post it sleeps elsewhere, and
+    was never seen to: it may be what started them, or idle for ever.
+    """
+    now = history.now
+    if history.workers_only or history.unmoved_ns() < min(_AT_REST_NS, watched(history)):
+        return
+    crew = living(now)
+    for role, poster in ((SemaphoreRole.EMPTY, Role.CONSUMER), (SemaphoreRole.FULL, Role.PRODUCER)):
+        others = [p for p in crew if set(p.waits) != {role}]
+        unknown = [p for p in crew if unaccounted_threads(p) or p in others]
+        waiting = any(role in p.waits for p in crew) and history.value(role) == 0
+        if waiting and unknown and not any(p.waits or p.role is poster for p in others):
+            yield _(
+                "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it: "
+                "unless {who} does, they wait for ever; watch it longer: --for {time}"
+            ).format(semaphore=role, who=names(unknown), time=LONGER_S)
 
 
 def watched(history: History) -> int:

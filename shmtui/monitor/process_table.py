@@ -118,12 +118,14 @@ class ProcessTable:
         states: dict[int, str] | None = None,
         *,
         indices: Indices = (None, None),
+        free: bool = False,
         thorough: bool = False,
     ) -> tuple[Process, ...]:
         """All processes that use the segment: workers first, in the order in which they were started.
 
         ``access``: whose the segment is. ``states``: state letters that were just read, by PID.
-        ``indices``: the ring's, as just read. ``thorough``: search all of /proc for new processes now, and not a part of it.
+        ``indices``: the ring's, as just read; ``free``: whether mutex had its one permit then.
+        ``thorough``: search all of /proc for new processes now, and not a part of it.
         """
         live = {r.pid for r in records if r.state is RecordState.LIVE}
         ours = {r.pid for r in records if not r.program}
@@ -149,7 +151,7 @@ class ProcessTable:
             if record.pid and not record.program
         ]
         if scan:
-            self._sleep_proof.scan(self._foreign, indices)
+            self._sleep_proof.scan(self._foreign, indices, free=free)
         foreign = [
             process
             for pid in sorted(self._foreign)
@@ -321,7 +323,12 @@ class ProcessTable:
             since=tracked.since,
             start_time=tracked.start_time,
             access=access,
-            idle_since_moved=self._sleep_proof.proved(pid),
+            idle_since_moved=self._sleep_proof.slept_while_moved(pid),
+            idle_since_free=self._sleep_proof.slept_while_free(pid),
+            parent=tracked.last.parent,
+            failed_children=tuple(
+                f"PID {child} ({describe_exit(code)})" for child, code in tracked.failed_children
+            ),
             bits=tracked.bits,
             besides=besides,
             mapped_size=use.mapped_size if use.maps else None,

@@ -25,6 +25,7 @@ from shmtui.procfs.namespaces import require_proc
 from shmtui.shm.control_format import Flags, control_name
 from shmtui.shm.control_records import ControlHeader
 from shmtui.shm.layout import Layout
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import checksum_of
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import SegmentStatus
@@ -201,6 +202,7 @@ class Sampler:
             file_access(status),
             reading.states or {},
             indices=(ring.in_, ring.out),
+            free=ring.value(SemaphoreRole.MUTEX) == 1,
             thorough=thorough,
         )
         known = reading.states is not None and segment.counted and header is not None

@@ -20,6 +20,8 @@ class _Sleep:
     """The ring's, read after that; None until they have been. Which of them is ``in`` may be found
     out meanwhile, and is no move."""
     moved: bool = False
+    free: bool = False
+    """Whether mutex was read after that, with its one permit."""
 
 
 class SleepProof:
@@ -33,13 +35,18 @@ class SleepProof:
     lock proves nothing), this process did not hold it then; and as it has not run, it has taken
     no ``sem_t`` and no plain mutex since. A lock that the kernel hands to a sleeper (a PI mutex, a
     SysV semaphore) is taken by a process that is woken for it; it then no longer sleeps.
+
+    Where mutex is a semaphore that was read with its one permit while the process slept, nobody
+    held it then, wherever the program moves its indices.
     """
 
     def __init__(self) -> None:
         self._sleeps: dict[int, _Sleep] = {}
 
-    def scan(self, pids: Iterable[int], indices: Indices) -> None:
-        """Look at all of them. ``indices`` were read before this call and after the last one."""
+    def scan(self, pids: Iterable[int], indices: Indices, *, free: bool = False) -> None:
+        """Look at all of them. ``indices`` were read before this call and after the last one, and so
+        was mutex; ``free``: it had one permit.
+        """
         before, self._sleeps, now = self._sleeps, {}, frozenset(indices)
         for pid in sorted(pids)[:MOST]:
             stamp = sleep_stamp(pid)
@@ -48,17 +55,23 @@ class SleepProof:
             sleep = before.get(pid)
             if sleep is None or sleep.stamp != stamp:
                 sleep = _Sleep(stamp)
-            elif sleep.indices is None:
-                sleep.indices = now
-            elif sleep.indices != now:
-                sleep.moved = True
+            else:
+                sleep.free |= free
+                sleep.moved |= sleep.indices not in {None, now}
+                sleep.indices = sleep.indices or now
             self._sleeps[pid] = sleep
 
-    def proved(self, pid: int) -> bool:
-        """Whether it is proved of a process, up to now: it is looked at again."""
+    def slept_while_moved(self, pid: int) -> bool:
+        """Whether it is proved of a process by the indices, up to now: it is looked at again."""
         sleep = self._sleeps.get(pid)
-        if sleep is None or not sleep.moved:
-            return False
+        return sleep is not None and sleep.moved and self._still_sleeps(pid, sleep)
+
+    def slept_while_free(self, pid: int) -> bool:
+        """Whether it is proved of a process by mutex itself, up to now."""
+        sleep = self._sleeps.get(pid)
+        return sleep is not None and sleep.free and self._still_sleeps(pid, sleep)
+
+    def _still_sleeps(self, pid: int, sleep: _Sleep) -> bool:
         if sleep_stamp(pid) == sleep.stamp:
             return True
         del self._sleeps[pid]

@@ -5,7 +5,7 @@ import os
 import struct
 from typing import Final
 
-from shmtui.procfs.process import owner_of
+from shmtui.procfs.process import children_of, owner_of
 
 _GET_INFO: Final = 0xC048FF0B
 """PIDFD_GET_INFO with a ``struct pidfd_info`` of 72 bytes (linux/pidfd.h)."""
@@ -27,8 +27,18 @@ def exit_status(pidfd: int, pid: int) -> int | None:
     status = _by_pidfd(pidfd)
     if status is None:
         status = _of_zombie(pid)
-    if status is None:
-        return None
+    return None if status is None else _return_code(status)
+
+
+def failed_children(pid: int) -> tuple[tuple[int, int], ...]:
+    """The children of ``pid`` that were killed or failed and that it has not waited for: each with
+    its PID and its return code, as `describe_exit` takes it.
+    """
+    found = ((child, _of_zombie(child)) for child in children_of(pid))
+    return tuple((child, _return_code(status)) for child, status in found if status)
+
+
+def _return_code(status: int) -> int:
     return -(status & 0x7F) if status & 0x7F else status >> 8
 
 

@@ -14,6 +14,9 @@ from shmtui.procfs.namespaces import boot_offset_ns, require_proc
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _STAMPED: Final = 64
 """Threads of a process with more of them get no `sleep_stamp`: each costs 20 µs."""
+_CHILDREN: Final = 256
+"""So many children of a process are looked at."""
+_CHILDREN_SIZE: Final = 4096
 _STAT_SIZE: Final = 1024
 """Bytes; a /proc/PID/stat line is shorter."""
 
@@ -29,6 +32,8 @@ class ProcessStat:
     threads: int
     start_time: int
     """Clock ticks after boot, by the machine's clock: the same in every time namespace."""
+    parent: int = 0
+    """PID; 0 where it is in another PID namespace."""
 
     @property
     def leader_gone(self) -> bool:
@@ -67,6 +72,7 @@ def parse_stat(raw: bytes) -> ProcessStat:
         cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS,
         threads=int(fields[17]),
         start_time=int(fields[19]) - _ticks_ahead(),
+        parent=int(fields[1]),
     )
 
 
@@ -125,6 +131,17 @@ def threads_of(pid: int) -> list[int]:
     FileNotFoundError: it is gone.
     """
     return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+
+
+def children_of(pid: int) -> list[int]:
+    """The PIDs of the children of ``pid``'s main thread, zombies too (proc_pid_children(5)); empty
+    where the kernel does not list them, or it is gone.
+    """
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:
+            return [int(child) for child in file.read(_CHILDREN_SIZE).split()[:_CHILDREN]]
+    except (OSError, ValueError):
+        return []
 
 
 def thread_count(pid: int) -> int:

@@ -125,6 +125,9 @@ def _plan(
             # Marks and waiter counts are set all the same: they rest on no protocol.
             undecided = _not_agreed(permits, consent)
             permits = tuple(change for change in permits if not change.permits_added)
+    if undecided is not None and uninitialised(snapshot):
+        # mutex alone would revive nobody, and hide that there were never any permits.
+        return undecided
     private = tuple(p for p in placed if p.private)
     if lock is None and not permits and not private:
         return undecided or Refusal(
@@ -185,7 +188,8 @@ def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) 
     """Whether no program can have a permit aside: nobody has ever passed a semaphore, nobody
     is alive, or all that take part are workers of ours, which keep to the protocol.
     """
-    return uninitialised(snapshot) or all(p.process.origin is Origin.WORKER for p in placed)
+    marked = snapshot.layout.semaphores == "embedded" and uninitialised(snapshot)
+    return marked or all(p.process.origin is Origin.WORKER for p in placed)
 
 
 def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:

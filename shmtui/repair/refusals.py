@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shmtui.diagnosis.history import uninitialised
+from shmtui.diagnosis.verdict import LONGER_S
 from shmtui.i18n import _
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Refusal
@@ -38,6 +39,13 @@ def nothing_for(
             with_sight(snapshot, consent),
             transient=True,
         )
+    if snapshot.health.undecided and not snapshot.health.early:
+        return Refusal(
+            _("nothing was found, and something is undecided: {what}").format(
+                what="; ".join(snapshot.health.undecided)
+            ),
+            f"shmtui check {snapshot.segment.name} --for {LONGER_S}",
+        )
     return None
 
 
@@ -58,7 +66,8 @@ def _not_by_semaphores(
         if p.place in {Place.ELSEWHERE, Place.UNKNOWN, Place.HIDDEN}
         and p.process.origin is not Origin.WORKER
     ]
-    if not suspects or "stalled" not in {finding.code for finding in findings}:
+    stalled = "stalled" in {finding.code for finding in findings}
+    if not suspects or not stalled or SemaphoreRole.MUTEX not in snapshot.semaphores:
         return Refusal(why, remedy)
     return Refusal(
         _("{who} may hold mutex, and its holder may be dead: that cannot be told apart").format(

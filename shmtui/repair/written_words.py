@@ -80,7 +80,7 @@ def write(
                 plan.findings,
                 plan.changes,
                 tuple(found),
-                plan.permits_left if plan.needs_permits else "",
+                plan.permits_left if plan.needs_permits or plan.needs_role else "",
             )
         )
         steps = [
