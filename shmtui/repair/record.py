@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -142,8 +141,12 @@ def latest(identity: FileIdentity) -> RepairRecord | None:
     return None
 
 
-def _files() -> Iterator[Path]:
-    yield from repairs_folder().glob("*.json")
+def _files() -> tuple[Path, ...]:
+    """What is kept; nothing where this user may not read it, as another user's home."""
+    try:
+        return tuple(repairs_folder().glob("*.json"))
+    except PermissionError:
+        return ()
 
 
 def _age(path: Path) -> int:

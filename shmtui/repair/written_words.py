@@ -84,7 +84,9 @@ def write(
             )
         )
         steps = [
-            (file, word) for (file, *_), of in zip(files, found, strict=True) for word in of.words
+            (file, word)
+            for (file, *_others), of in zip(files, found, strict=True)
+            for word in of.words
         ]
         if swap_all(steps, safe):
             return kept

@@ -1,9 +1,6 @@
 """What the drawing functions promise at every size, for every buffer and every name."""
 
-import doctest
-import importlib
 import math
-import pkgutil
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import shmtui.tui
 from shmtui.events import Event, Severity
 from shmtui.procfs.identity import describe_exit
 from shmtui.sanitize import inert
@@ -48,15 +44,6 @@ WIDTHS = st.integers(20, 250)
 HEIGHTS = st.integers(1, 60)
 GLYPHS = st.sampled_from([UNICODE, ASCII])
 NAMES = st.text(st.characters(), max_size=40)
-MODULES = [m.name for m in pkgutil.walk_packages(shmtui.tui.__path__, "shmtui.tui.")]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples(name: str) -> None:
-    """Every example in a docstring of this room holds; these names need no import there."""
-    names = {"ASCII": ASCII, "UNICODE": UNICODE, "plain": plain}
-    module = importlib.import_module(name)
-    assert doctest.testmod(module, extraglobs=names).failed == 0
 
 
 def check(lines: list[Line], width: int, height: int, glyphs: Glyphs) -> None:
