@@ -156,11 +156,20 @@ def uninitialised(s: Snapshot) -> bool:
     states = s.semaphores
     if len(states) != len(SemaphoreRole):
         return False
+    if s.layout.semaphores == "named" and not _may_be_opened_with_0(s):
+        return False
     shared = unmarked(s)
     if shared and any(SemaphoreRole.MUTEX in p.waits for p in living(s)):
         return False
     zero = all(x.value == 0 and x.shared is shared for x in states.values())
     return zero and s.in_ == s.out == 0
+
+
+def _may_be_opened_with_0(s: Snapshot) -> bool:
+    """Whether named semaphores may never have had a permit: those of our own buffers had, and in
+    a ring of one or two slots a death leaves zeros as well.
+    """
+    return s.layout.source is not LayoutSource.CONTROL and s.layout.slots > 2
 
 
 def unmarked(s: Snapshot) -> bool:

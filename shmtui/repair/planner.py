@@ -125,7 +125,8 @@ def _plan(
             # Marks and waiter counts are set all the same: they rest on no protocol.
             undecided = _not_agreed(permits, consent)
             permits = tuple(change for change in permits if not change.permits_added)
-    if undecided is not None and uninitialised(snapshot):
+    named = snapshot.layout.semaphores == "named"
+    if undecided is not None and named and uninitialised(snapshot):
         # mutex alone would revive nobody, and hide that there were never any permits.
         return undecided
     private = tuple(p for p in placed if p.private)
