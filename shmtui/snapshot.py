@@ -78,7 +78,7 @@ class Access(StrEnum):
     READ = "read"
     """It maps it, and can never write to it by that."""
     PRIVATE = "private"
-    """It maps it with MAP_PRIVATE alone: what it writes no other process sees."""
+    """It maps it with MAP_PRIVATE alone, to write to it: what it writes no other process sees."""
     FILE = "file"
     """It has the file open for writing, and maps nothing of it."""
     SEMAPHORE = "semaphore"

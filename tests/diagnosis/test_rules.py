@@ -9,6 +9,7 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     EMPTY,
+    Access,
     Certainty,
     Finding,
     LayoutSource,
@@ -322,6 +323,22 @@ def test_too_many_permits(empty: int, full: int, extra: int) -> None:
     assert finding is not None
     assert finding.claim.startswith(f"{extra} permit")
     assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+
+
+def test_a_process_with_another_view() -> None:
+    """A 32-bit program, or one that writes to a copy of its own: named, instead of what the bytes
+    imitate.
+    """
+    wide = replace(peer(1, Role.PRODUCER, EMPTY_), access=Access.WRITE, bits=64)
+    narrow = replace(peer(2, Role.CONSUMER, FULL), access=Access.WRITE, bits=32, wakeable=False)
+    odd = diagnose(looks(shown(0, 7, 0, 0, wide, narrow)))
+    assert [f.code for f in odd.findings] == ["other-struct"]
+    assert "PID 2" in odd.findings[0].claim
+    copying = replace(wide, pid=3, access=Access.PRIVATE, role=Role.OBSERVER)
+    finding = found(shown(0, 1, 5, 0, copying), "private-mapping")
+    assert finding is not None
+    assert finding.certainty is Certainty.LIKELY
+    assert not found(shown(0, 1, 5, 0, replace(copying, access=Access.READ)), "private-mapping")
 
 
 def test_a_segment_without_bytes() -> None:
