@@ -218,18 +218,19 @@ static void polling(void) { hire(produce_polling, 2, consume_polling, 2); }
 static void nap_inside(void) { nap(6000); }
 static void wait_for_events(void) {
     int events = epoll_create1(0);
-    struct epoll_event found;
-    epoll_wait(events, &found, 1, hurry ? 1 : 5000);
+    struct epoll_event found = {EPOLLIN};
+    epoll_ctl(events, EPOLL_CTL_ADD, starting_gun[0], &found);
+    epoll_wait(events, &found, 1, 5000);
     close(events);
 }
 static void wait_for_sysv(void) {
     int set = semget(IPC_PRIVATE, 1, 0600);
     struct sembuf down = {0, -1, 0};
-    struct timespec limit = {hurry ? 0 : 5, 1000000};
+    struct timespec limit = {hurried() ? 0 : 5, 1000000};
     semtimedop(set, &down, 1, &limit);
     semctl(set, 0, IPC_RMID);
 }
-static void compute(void) { struct timespec limit = soon(hurry ? 1 : 2500), now; do clock_gettime(CLOCK_REALTIME, &now); while (now.tv_sec < limit.tv_sec); }
+static void compute(void) { struct timespec limit = soon(hurried() ? 1 : 2500), now; do clock_gettime(CLOCK_REALTIME, &now); while (now.tv_sec < limit.tv_sec); }
 static void have_a_child(void) { pid_t pid = fork(); if (!pid) { munmap(b, sizeof *b); nap(5000); _exit(0); } while (waitpid(pid, NULL, 0) < 0); }
 static void read_a_pipe(void) {
     int ends[2];
@@ -302,9 +303,8 @@ static void serve(int how) {
         pid_t pid = fork();
         if (!pid) { prctl(PR_SET_PDEATHSIG, SIGKILL); put_two(i); _exit(0); }
         char letter;
-        struct pollfd none = {server_pipe[0], POLLIN, 0};
-        if (how == 1) poll(&none, 1, hurry ? 1 : 500);
-        if (how == 2) { alarm(1); while (read(server_pipe[0], &letter, 1) < 0 && !hurry && errno != EINTR); }
+        if (how == 1) usleep(300000);
+        if (how == 2) { alarm(1); while (read(server_pipe[0], &letter, 1) < 0 && errno != EINTR); }
         if (how == 3) nap(500);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR);
     }
@@ -318,9 +318,9 @@ static void forks(int how) {
     spawn("consumer", consume, 0);
 }
 static void forks_wait(void) { forks(0); }
-static void forks_poll(void) { forks(1); }
+static void forks_poll(void) { forks(3); }
 static void forks_read(void) { forks(2); }
-static void forks_sleep(void) { forks(3); }
+static void forks_sleep(void) { forks(1); }
 static void once(int number) { join(); if (number < 100) put(number); else get(); leave(); }
 static void come_and_go(int first) {
     for (int i = 0;; i = (i + 1) % 8) {
@@ -395,7 +395,7 @@ static void put_in_handler(int number) {
 static void consume_of_handler(int number) {
     join();
     every(2, put_in_handler);
-    for (;;) { take(&b->full); got(extract()); give(&b->empty); if (hurry) raise(SIGALRM); }
+    for (;;) { take(&b->full); got(extract()); give(&b->empty); if (hurried()) raise(SIGALRM); }
 }
 static void private_handler(void) { private_semaphores(); spawn("app", consume_of_handler, 0); spawn("helper", map_and_sleep, 0); }
 

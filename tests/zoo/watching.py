@@ -126,7 +126,8 @@ def attach_debugger(process: subprocess.Popen[str]) -> subprocess.Popen[bytes]:
 def repairs_kept(name: str, state: Path) -> list[str]:
     """The records of repairs of that segment: each has written to it."""
     files = state.glob("shmtui/repairs/*.json")
-    return [file.read_text() for file in files if json.loads(file.read_text())["name"] == name]
+    records = [json.loads(file.read_text()) for file in files]
+    return [str(record["changes"]) for record in records if record["name"] == name]
 
 
 def run(visit: Visit, command: str, *more: str) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,6 @@
 /* What all programs of the zoo share. The first process, the keeper, makes the segment, starts the
    others, lets go of it and says "ready". On SIGUSR1 everybody hurries: no nap is longer than a
-   millisecond. Once FLOW items more have been taken, or `all` in all, the keeper ends them and exits
+   millisecond. Nobody else catches a signal that its own habit does not need. Once FLOW items more have been taken, or `all` in all, the keeper ends them and exits
    with 0. An item that is lost, doubled or out of order is DAMAGE: it is said, and the exit code is 3. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,9 +35,15 @@ static struct tally {
     _Atomic int next[PRODUCERS], made[PRODUCERS];
     _Atomic int taken, all, damaged;
 } *tally;
-static volatile sig_atomic_t hurry;
+static int starting_gun[2];   /* a pipe: it can be read from once everybody hurries */
+static volatile sig_atomic_t asked_to_hurry;
 
-static void on_hurry(int number) { hurry = 1; }
+static void on_hurry(int number) { asked_to_hurry = 1; }
+static int waited_for_hurry(long ms) {
+    struct pollfd fired = {starting_gun[0], POLLIN, 0};
+    return poll(&fired, 1, ms) > 0;
+}
+static int hurried(void) { return waited_for_hurry(0); }
 
 static void damage(const char *text, ...) {
     va_list values;
@@ -62,13 +68,12 @@ static void got(int item) {
 }
 
 static void nap(long ms) {
-    if (hurry && ms > 1) ms = 1;
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&t, NULL);
+    if (ms > 1 && waited_for_hurry(ms)) ms = 1;
+    if (ms == 1) usleep(1000);
 }
 
 /* Sleep without end, until everybody hurries. */
-static void rest(void) { while (!hurry) nap(100000); }
+static void rest(void) { while (!hurried()) nap(100000); }
 
 static void take(sem_t *s) { while (sem_wait(s)) if (errno != EINTR) damage("sem_wait: %s", strerror(errno)); }
 static void give(sem_t *s) { if (sem_post(s)) damage("sem_post: %s", strerror(errno)); }
@@ -125,19 +130,19 @@ static void hire(Work *producer, int producers, Work *consumer, int consumers) {
 static void start_keeper(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct sigaction hurried = {.sa_handler = on_hurry};
-    sigaction(SIGUSR1, &hurried, NULL);
+    if (pipe(starting_gun)) damage("pipe: %s", strerror(errno));
 }
 
 /* The keeper's own end. Never returns. */
 static void keep(void) {
+    struct sigaction hurry = {.sa_handler = on_hurry};
+    sigaction(SIGUSR1, &hurry, NULL);
     let_go();
     puts("ready");
-    while (!hurry && !tally->damaged) nap(20);
+    while (!asked_to_hurry && !tally->damaged) usleep(20000);
     int enough = tally->all ? tally->all : tally->taken + FLOW;
-    signal(SIGUSR1, SIG_IGN);
+    if (write(starting_gun[1], "", 1) != 1) damage("write: %s", strerror(errno));
     while (tally->taken < enough && !tally->damaged) {
-        kill(0, SIGUSR1);
         kill(0, SIGCONT);
         usleep(20000);
     }
