@@ -271,6 +271,9 @@ class Process:
     """What it has of the segment. A reader's role is OBSERVER, unless it has a named semaphore."""
     bits: int | None = None
     """32 or 64, by its program's ELF class; None where unknown."""
+    has_handlers: bool = False
+    """It has handlers for signals that timers and other programs send (SIGALRM, SIGIO, SIGUSR1):
+    one may run, and post a semaphore, while every thread of it sleeps."""
     has_semaphore: bool = False
     """It maps a named semaphore that plays a role, whatever it has of the segment."""
     mapped_size: int | None = None

@@ -169,6 +169,11 @@ def asleep(process: Process) -> bool:
     return process.state is ProcessState.BLOCKED and process.letter in {"S", ""}
 
 
+def by_handler(snapshot: Snapshot) -> list[Process]:
+    """Processes that may post a semaphore from a signal handler, while every thread sleeps."""
+    return [p for p in living(snapshot) if p.has_handlers]
+
+
 def unaccounted_threads(process: Process) -> int:
     """How many threads of a foreign process are not asleep on a semaphore."""
     return max((process.threads or 1) - len(process.waits), 0)

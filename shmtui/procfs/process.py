@@ -26,6 +26,8 @@ class ProcessStat:
     threads: int
     start_time: int
     """Clock ticks after boot."""
+    caught: int
+    """The standard signals that it has handlers for, a bit each: 1 << 0 is signal 1."""
 
     @property
     def leader_gone(self) -> bool:
@@ -53,7 +55,7 @@ class ProcessStat:
 def parse_stat(raw: bytes) -> ProcessStat:
     """Read a /proc/PID/stat line; the name in it may hold spaces and parentheses.
 
-    >>> parse_stat(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 3 1 0 0 20 0 2 0 99 0").name
+    >>> parse_stat(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 3 1 0 0 20 0 2 0 99 " + b"0 " * 12).name
     'a) b'
     """
     start, end = raw.index(b"("), raw.rindex(b")")
@@ -64,6 +66,7 @@ def parse_stat(raw: bytes) -> ProcessStat:
         cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS,
         threads=int(fields[17]),
         start_time=int(fields[19]),
+        caught=int(fields[31]),
     )
 
 

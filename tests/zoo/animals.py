@@ -24,7 +24,8 @@ EXERCISE: Final = (
     "one_shot_consumers", "one_shot_both", "brief_maps", "late", "stopped", "stopped_inside",
     "stopped_of_two", "interrupted", "interrupted_full", "main_gone", "main_gone_slow",
     "main_gone_inside", "unlinked_early", "slow_handler", "private_handler", "no_lock", "no_lock_slow",
-    "no_lock_empty", "no_lock_full", "two_inside", "two_inside_slow", "two_inside_full", "slow_start",
+    "no_lock_empty", "no_lock_full", "own_lock", "own_lock_slow", "own_lock_full",
+    "own_lock_brief", "own_lock_of_one", "two_inside", "two_inside_slow", "two_inside_full", "slow_start",
     "not_yet", "debugged",
 )  # fmt: skip
 NAMED: Final = ("pair", "third", "third_alone", "by_file", "one_by_file", "full_ring")
@@ -77,7 +78,7 @@ def animals() -> Iterator[Animal]:
         yield Animal("locks", mode)
     for shape in SHAPES:
         path = ":Segment.rings[1]" if shape == "TWO_RINGS" else ":Ring"
-        header = ("--header", f"{HERE / 'shapes.h'}{path}", "-D", f"SHAPE={shape}")
+        header: tuple[str, ...] = ("--header", f"{HERE / 'shapes.h'}{path}", "-D", f"SHAPE={shape}")
         if shape == "SMALLER":
             header += ("--slots", "6")
         yield Animal("shapes", "pair", shape, layout=header)

@@ -409,6 +409,20 @@ static void no_lock(void) { sem_init(&b->mutex, 1, 0); hire(produce_unlocked, 1,
 static void no_lock_slow(void) { produce_ms = 20000; no_lock(); }
 static void no_lock_empty(void) { sem_init(&b->mutex, 1, 0); spawn("consumer", consume_unlocked, 0); spawn("later", produce_unlocked_later, 0); }
 static void no_lock_full(void) { sem_init(&b->mutex, 1, 0); hire(produce_unlocked, 1, consume_unlocked_later, 1); }
+/* mutex is the producers' own: its holder waits for its permits, and the one consumer needs none of it. */
+static void produce_with_own_lock(int number) {
+    for (join();; nap(produce_ms)) {
+        take(&b->mutex);
+        for (int i = 0; i < 2; i++) { take(&b->empty); insert(make(number)); give(&b->full); }
+        give(&b->mutex);
+    }
+}
+static void own_lock(void) { hire(produce_with_own_lock, 2, consume_unlocked, 1); }
+static void own_lock_slow(void) { consume_ms = 20000; own_lock(); }
+static void own_lock_full(void) { hire(produce_with_own_lock, 2, consume_unlocked_later, 1); }
+static void brief_get(int number) { for (;; nap(4000)) { join(); take(&b->full); got(extract()); give(&b->empty); leave(); } }
+static void own_lock_brief(void) { hire(produce_with_own_lock, 2, brief_get, 1); }
+static void own_lock_of_one(void) { hire(produce_with_own_lock, 1, brief_get, 1); }
 /* Two may be inside at once: one producer and one consumer, whose indices are their own. */
 static void two_inside(void) { sem_init(&b->mutex, 1, 2); pair(); }
 static void two_inside_slow(void) { produce_ms = 20000; two_inside(); }
@@ -450,7 +464,8 @@ static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(interrupted), MODE(interrupted_full), MODE(main_gone), MODE(main_gone_slow),
     MODE(main_gone_inside), MODE(unlinked_early), MODE(slow_handler),
     MODE(private_handler), MODE(no_lock), MODE(no_lock_slow), MODE(no_lock_empty), MODE(no_lock_full),
-    MODE(two_inside), MODE(two_inside_slow), MODE(two_inside_full), MODE(slow_start), MODE(not_yet),
+    MODE(own_lock), MODE(own_lock_slow),
+    MODE(own_lock_full), MODE(own_lock_brief), MODE(own_lock_of_one), MODE(two_inside), MODE(two_inside_slow), MODE(two_inside_full), MODE(slow_start), MODE(not_yet),
     MODE(debugged),
 };
 

@@ -74,7 +74,7 @@ class Visit:
     def go_on(self) -> None:
         """Have it hurry to its end, and note what it misses."""
         if self.debugger is not None:
-            self.debugger.terminate()
+            self.debugger.kill()  # In its command it heeds nothing else.
             self.debugger.wait()
         self.process.send_signal(signal.SIGUSR1)
         try:
@@ -89,6 +89,9 @@ class Visit:
         """Leave nothing."""
         if self.sampler is not None:
             self.sampler.close()
+        if self.debugger is not None:
+            self.debugger.kill()
+            self.debugger.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -113,7 +116,16 @@ def attach_debugger(process: subprocess.Popen[str]) -> subprocess.Popen[bytes]:
     """gdb, which holds a child of the program stopped."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     debugger = subprocess.Popen(
-        ["gdb", "-q", "-nx", "-batch", "-p", children[0], "-ex", "shell sleep 1000"],
+        [
+            "gdb",
+            "-q",
+            "-nx",
+            "-batch",
+            "-p",
+            children[0],
+            "-ex",
+            "python import time; time.sleep(1000)",
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -158,6 +170,8 @@ def watched(
         found = list(visits(group, cage, prefix, stack))
         for visit in found:
             open_sampler(visit)
+        for visit in found:
+            visit.look()  # The first look at each, which reads all of /proc, is not counted.
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             due = time.monotonic() + PAUSE_S

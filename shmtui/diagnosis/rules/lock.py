@@ -1,7 +1,7 @@
 """Findings about the lock: mutex is 0, and its holder died, waits for a permit, or keeps it. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shmtui.diagnosis.history import (
@@ -10,6 +10,7 @@ from shmtui.diagnosis.history import (
     TRANSFER,
     History,
     asleep,
+    by_handler,
     deficit_of,
     died_last,
     living,
@@ -23,7 +24,7 @@ from shmtui.diagnosis.history import (
     vanished,
 )
 from shmtui.i18n import _
-from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Status, SyncObject
 
 STALLED_NS: Final = 3_000_000_000
@@ -82,8 +83,17 @@ def held_mutex(history: History) -> Iterator[Finding]:
             yield _kept(held, holders, recorded)
     elif behind and waiting and deficit is not None and deficit <= threads:
         yield _inferred_wrong_order(held)
-    elif waiting or deficit is not None:
+    elif waiting or _missing(history, deficit):
         yield _without_holder(held)
+
+
+def _missing(history: History, deficit: int | None) -> bool:
+    """Whether somebody who held mutex is missing, though nobody waits for it.
+
+    Who died inside had a permit as well. Where none is missing, another program may leave mutex
+    at 0 unused, or hold it while it waits for its permit.
+    """
+    return deficit is not None and (deficit > 0 or history.workers_only)
 
 
 def _kept(held: _Held, holders: list[Process], recorded: list[Process]) -> Finding:
@@ -122,9 +132,14 @@ def _recorded_wrong_order(held: _Held, swapped: list[Process]) -> Finding:
 def _inferred_wrong_order(held: _Held) -> Finding:
     """One of the foreign processes asleep on a permit holds mutex: no other process can."""
     claim = _("deadlock: one of {who} holds mutex and waits for a permit")
-    fact = _("or a process left the critical section without sem_post(&mutex)")
+    facts = [_("or a process left the critical section without sem_post(&mutex)")]
+    sides = {p.role for p in (*held.behind, *held.waiting)}
+    alone = len(sides) == 1 and Role.UNKNOWN not in sides
+    if alone:
+        facts.append(_("or those of the other side, none of whom waits, need no mutex"))
     claim = claim.format(who=names(held.behind))
-    return _wrong_order(held, held.behind, claim, (fact,), Certainty.LIKELY)
+    found = _wrong_order(held, held.behind, claim, tuple(facts), Certainty.LIKELY)
+    return replace(found, severity=Status.WARNING) if alone else found
 
 
 def _wrong_order(
@@ -172,6 +187,12 @@ def _without_holder(held: _Held) -> Finding:
         )
     proved = dead is not None and dead.step in TRANSFER
     sure = Certainty.CERTAIN if proved else history.certainty
+    if handlers := by_handler(history.now):
+        facts = (
+            *facts,
+            _("unless a signal handler of {who} posts it").format(who=names(handlers)),
+        )
+        sure = sure if proved else Certainty.LIKELY
     if held.behind:
         facts = (
             *facts,
