@@ -441,7 +441,7 @@ def test_a_mutex_that_nobody_uses_may_stay_0() -> None:
     assert not found(shown(0, 0, 5, 0, consumer), "dead-holder")
     assert diagnose(looks(shown(0, 0, 5, 0, consumer))).status is Status.UNKNOWN
     assert found(shown(0, 0, 4, 0, consumer), "dead-holder")
-    assert found(shown(0, 0, 4, 0, consumer, peer(2, Role.PRODUCER, MUTEX)), "dead-holder")
+    assert found(shown(0, 0, 3, 0, consumer, peer(2, Role.PRODUCER, MUTEX)), "dead-holder")
 
 
 def test_one_who_holds_his_own_sides_lock_while_he_waits() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shmtui.repair.consent import Consent
 from shmtui.repair.item_count import held_permits
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.repair.planner import make_plan
