@@ -11,7 +11,7 @@ from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.vocabulary import roles_by_name
 from shmtui.procfs.maps import Mapping, mappers, named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
-from shmtui.procfs.process_libc import libc_of
+from shmtui.procfs.process_libc import libc_of, program_of
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
@@ -44,7 +44,7 @@ class Peers:
         return cls(
             maps,
             libcs,
-            tuple(pid for pid in sorted(maps) if word_size(f"/proc/{pid}/exe") == 4),
+            tuple(pid for pid in sorted(maps) if word_size(program_of(pid)) == 4),
             folder,
         )
 
@@ -98,6 +98,6 @@ class Peers:
 def executable(pid: int) -> str:
     """The path of the program that ``pid`` runs; empty where this user may not know."""
     try:
-        return str(Path(f"/proc/{pid}/exe").readlink())
+        return str(Path(program_of(pid)).readlink())
     except OSError:
         return ""

@@ -14,6 +14,7 @@ from shmtui.layouts.mapping_programs import Peers, executable
 from shmtui.layouts.options import LayoutOptions
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import process_name
+from shmtui.procfs.process_libc import program_of
 from shmtui.snapshot import LayoutSource
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _files(peers: Peers) -> list[ProgramFile]:
     for pid in sorted(peers.maps):
         own = executable(pid)
         if own:
-            programs.append(ProgramFile(f"/proc/{pid}/exe", own.removesuffix(" (deleted)"), pid))
+            programs.append(ProgramFile(program_of(pid), own.removesuffix(" (deleted)"), pid))
         paths = {
             path
             for line in map_lines(pid) or ()

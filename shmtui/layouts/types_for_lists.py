@@ -8,6 +8,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.layouts.elf_sections import debug_size, section_sizes
 from shmtui.layouts.mapping_programs import Peers
 from shmtui.layouts.options import LayoutOptions
+from shmtui.procfs.process_libc import program_of
 from shmtui.shm.layout import Layout
 from shmtui.shm.segment_reader import SegmentReader
 
@@ -26,7 +27,7 @@ class QuickTypes:
         """The only layout that fits the segment, and the program that tells it; None: there is
         none, or no time is left to find it.
         """
-        small = [pid for pid in pids if 0 < debug_size(section_sizes(f"/proc/{pid}/exe")) <= self.MOST_BYTES]  # fmt: skip
+        small = [pid for pid in pids if 0 < debug_size(section_sizes(program_of(pid))) <= self.MOST_BYTES]  # fmt: skip
         if not small or self._left <= 0:
             return None
         from shmtui.layouts import debug_info, struct_sources  # noqa: F401, PLC0415 - heavy
