@@ -20,6 +20,7 @@ from shmtui.diagnosis.history import (
     position,
     repair_remedy,
     seconds,
+    side_of,
     uninitialised,
     vanished,
 )
@@ -133,10 +134,10 @@ def _inferred_wrong_order(held: _Held) -> Finding:
     """One of the foreign processes asleep on a permit holds mutex: no other process can."""
     claim = _("deadlock: one of {who} holds mutex and waits for a permit")
     facts = [_("or a process left the critical section without sem_post(&mutex)")]
-    sides = {p.role for p in (*held.behind, *held.waiting)}
-    alone = len(sides) == 1 and Role.UNKNOWN not in sides
+    sides = {side_of(p) for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
+    alone = len(sides) < 2
     if alone:
-        facts.append(_("or those of the other side, none of whom waits, need no mutex"))
+        facts.append(_("or those of the other side, none of whom is known to wait, need no mutex"))
     claim = claim.format(who=names(held.behind))
     found = _wrong_order(held, held.behind, claim, tuple(facts), Certainty.LIKELY)
     return replace(found, severity=Status.WARNING) if alone else found
