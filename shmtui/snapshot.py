@@ -289,6 +289,9 @@ class Process:
     besides: tuple[Access, ...] = ()
     """What it has besides: FILE where it maps the segment read-only or private and has the file open
     for writing, SEMAPHORE where it maps a named semaphore that plays a role."""
+    has_handlers: bool = False
+    """It has handlers for signals that timers and other programs send (SIGALRM, SIGIO, SIGUSR1):
+    one may run, and post a semaphore, while every thread of it sleeps."""
     mapped_size: int | None = None
     """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
 

@@ -36,7 +36,7 @@ def bad_index(history: History) -> Iterator[Finding]:
         if outside(history.now) and history.agreeing(outside) >= min(2, len(history.snapshots)):
             yield Finding(
                 "bad-index",
-                Status.CRITICAL,
+                Status.CRITICAL if ours else Status.WARNING,
                 _("{index} is {value}, outside 0…{last}").format(
                     index=name, value=index(history.now), last=slots - 1
                 ),
