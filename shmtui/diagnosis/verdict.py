@@ -24,6 +24,7 @@ LONGER_S: Final = 12
 """The watch that is proposed where a shorter one left something open, in seconds."""
 ENOUGH: Final = 4
 """So many samples a rule may need to agree."""
+_POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
 _AT_REST_NS: Final = 2_000_000_000
 """How long nothing has to have moved before processes that cannot be seen leave it open why."""
 
@@ -78,7 +79,7 @@ def undecided(history: History) -> Iterator[str]:
     if _moved(history):
         yield from _missing_in_flow(history)
         return
-    yield from _left_to_one(history)
+    yield from _left_to_others(history)
     if mutex_taken(now) and history.lasted_ns(mutex_taken) >= watched_ns:
         yield _("mutex was 0 in all {count} samples; watch it longer: --for {time}").format(
             count=len(history.snapshots), time=LONGER_S
@@ -93,23 +94,27 @@ def undecided(history: History) -> Iterator[str]:
         )
 
 
-def _left_to_one(history: History) -> Iterator[str]:
-    """All that wait do so for the same permit, and the one who might post it sleeps elsewhere, and
-    was never seen to: it may be what started them, or idle for ever.
+def _left_to_others(history: History) -> Iterator[str]:
+    """All that wait do so for permits that are not there, and those who might post them sleep
+    elsewhere and were never seen to: they may be what started them, or idle for ever.
     """
-    now = history.now
+    crew = living(history.now)
+    waited = {role for p in crew for role in p.waits}
     if history.workers_only or history.unmoved_ns() < min(_AT_REST_NS, watched(history)):
         return
-    crew = living(now)
-    for role, poster in ((SemaphoreRole.EMPTY, Role.CONSUMER), (SemaphoreRole.FULL, Role.PRODUCER)):
-        others = [p for p in crew if set(p.waits) != {role}]
-        unknown = [p for p in crew if unaccounted_threads(p) or p in others]
-        waiting = any(role in p.waits for p in crew) and history.value(role) == 0
-        if waiting and unknown and not any(p.waits or p.role is poster for p in others):
-            yield _(
-                "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it: "
-                "unless {who} does, they wait for ever; watch it longer: --for {time}"
-            ).format(semaphore=role, who=names(unknown), time=LONGER_S)
+    if not waited or any(role not in _POSTERS or history.value(role) != 0 for role in waited):
+        return
+    slow = [p for p in crew if not p.waits and p.role in {_POSTERS[role] for role in waited}]
+    others = [p for p in crew if unaccounted_threads(p)]
+    if not slow and (others or len(waited) > 1):
+        yield _(
+            "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it: "
+            "unless {who} does, they wait for ever; watch it longer: --for {time}"
+        ).format(
+            semaphore=", ".join(sorted(waited)),
+            who=names(others) or _("another process"),
+            time=LONGER_S,
+        )
 
 
 def watched(history: History) -> int:

@@ -214,6 +214,53 @@ def test_who_has_not_run_since_the_ring_moved(user: Path, make_buffer: MakeBuffe
         assert not any(proved() for _ in range(4))
 
 
+def test_who_has_not_run_since_the_lock_was_free(user: Path, make_buffer: MakeBuffer) -> None:
+    """A process that slept while mutex had its permit does not hold it, wherever the indices move."""
+    buffer = make_buffer()
+    with (
+        using(user, "write", buffer.name) as peer,
+        contextlib.closing(Sampler(buffer.name)) as sampler,
+    ):
+        mutex = join(buffer).semaphores[SemaphoreRole.MUTEX]
+
+        def proved() -> bool:
+            found = process_of(sampler.sample(thorough=True), peer.pid)
+            assert found is not None
+            return found.idle_since_free
+
+        poll(lambda: sleep_stamp(peer.pid), "it sleeps")
+        assert mutex.try_wait()
+        assert not any(proved() for _ in range(4))
+        mutex.post()
+        assert proved()
+        assert mutex.try_wait()
+        assert proved()
+        os.kill(peer.pid, signal.SIGSTOP)
+        os.kill(peer.pid, signal.SIGCONT)
+        assert not any(proved() for _ in range(4))
+
+
+def test_children_that_failed_are_told(user: Path, make_buffer: MakeBuffer) -> None:
+    """A child of this process that was killed, as long as nobody has waited for it."""
+    buffer = make_buffer()
+    with (
+        contextlib.closing(Sampler(buffer.name)) as sampler,
+        using(user, "write", buffer.name) as peer,
+    ):
+        mapping = map_segment(buffer.name)
+        peer.process.kill()
+
+        def told() -> bool:
+            found = process_of(sampler.sample(thorough=True), os.getpid())
+            assert found is not None
+            return f"PID {peer.pid} (killed by SIGKILL)" in found.failed_children
+
+        poll(told, "its child is told")
+        peer.process.wait()
+        poll(lambda: not told(), "it has been waited for")
+        mapping.close()
+
+
 def test_a_copy_of_its_own_is_not_the_segment(
     user: Path, make_buffer: MakeBuffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,9 +115,17 @@ def build(directory: Path) -> None:
 class Patient:
     """A case that runs; its programs, its segment and its page are gone after the block."""
 
-    def __init__(self, case: Case, binaries: Path, name: str) -> None:
+    def __init__(
+        self,
+        case: Case,
+        binaries: Path,
+        name: str,
+        watch: Callable[[], object] = lambda: None,
+    ) -> None:
+        """``watch`` is called while it is healthy, before its failure is made."""
         self.case = case
         self.name = name
+        self._watch = watch
         self._folder = tempfile.TemporaryDirectory()
         self.page = Page(Path(self._folder.name) / "page")
         self._binaries = binaries / case.locks
@@ -126,6 +134,7 @@ class Patient:
     def __enter__(self) -> Self:
         try:
             self._start()
+            self._watch()
             FAILURES[self.case.failure](self)
         except BaseException:
             self.__exit__(None, None, None)

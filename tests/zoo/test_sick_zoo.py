@@ -4,6 +4,7 @@ Where a repair does something items move again, and none is lost or doubled but 
 hands of the dead: the programs count every item themselves.
 """
 
+import contextlib
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +16,12 @@ from typing import Final
 import pytest
 
 from shmtui.errors import ExitCode
+from shmtui.monitor.sampler import Sampler
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import Certainty, Finding, Status
 from tests.compiling import require
 from tests.program import run_shmtui
+from tests.waiting import poll
 from tests.zoo.sick_programs import FAILURES, FORMS, LOCKS, SITES, Case, Patient, build
 
 LOCK_KEPT: Final = {"dead-holder", "wrong-order", "stalled"}
@@ -169,6 +174,35 @@ def test_one_of_each(binaries: Path, new_name: Callable[[], str]) -> None:
     """Some of the cases, chosen so that each failure is among them, and each form."""
     assert {c.failure for c in SHORT} | {"lost-lock"} == set(FAILURES)
     all_well(SHORT, binaries, new_name)
+
+
+def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
+    """The parent of a forking server was asleep while mutex was free, and has not run since.
+
+    Likely where somebody takes part perhaps whom this user may not see, or where a child that fell
+    asleep on a permit may have taken mutex before.
+    """
+    samplers: list[Sampler] = []
+
+    def watch() -> None:
+        samplers.append(Sampler(name))
+        poll(lambda: any(p.idle_since_free for p in samplers[0].sample().processes), "it is proved")
+
+    def proved() -> Finding | None:
+        now = samplers[0].sample()
+        behind = {SemaphoreRole.EMPTY, SemaphoreRole.FULL} & {
+            w for p in now.processes for w in p.waits
+        }
+        doubt = now.hidden or now.assumptions or behind
+        sure = Certainty.LIKELY if doubt else Certainty.CERTAIN
+        critical = (f for f in now.health.findings if f.severity is Status.CRITICAL)
+        return next((f for f in critical if (f.code, f.certainty) == ("dead-holder", sure)), None)
+
+    # The parent is not woken for the death, as in wait4.
+    case = Case("fork", "embedded", "holder-killed", "read")
+    with Patient(case, binaries, name, watch), contextlib.closing(samplers[0]):
+        finding = poll(proved, "it is found, and proved")
+        assert any("has not run since mutex was free" in fact for fact in finding.evidence)
 
 
 @pytest.mark.slow
