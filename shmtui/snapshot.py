@@ -78,7 +78,7 @@ class Access(StrEnum):
     READ = "read"
     """It maps it, and can never write to it by that."""
     PRIVATE = "private"
-    """It maps it with MAP_PRIVATE alone: what it writes no other process sees."""
+    """It maps it with MAP_PRIVATE alone, to write to it: what it writes no other process sees."""
     FILE = "file"
     """It has the file open for writing, and maps nothing of it."""
     SEMAPHORE = "semaphore"
@@ -289,6 +289,9 @@ class Process:
     besides: tuple[Access, ...] = ()
     """What it has besides: FILE where it maps the segment read-only or private and has the file open
     for writing, SEMAPHORE where it maps a named semaphore that plays a role."""
+    has_handlers: bool = False
+    """It has handlers for signals that timers and other programs send (SIGALRM, SIGIO, SIGUSR1):
+    one may run, and post a semaphore, while every thread of it sleeps."""
     mapped_size: int | None = None
     """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
 

@@ -10,7 +10,7 @@ from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.vocabulary import roles_by_name
 from shmtui.procfs.maps import named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
-from shmtui.procfs.process_libc import libc_of
+from shmtui.procfs.process_libc import libc_of, program_of
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 
@@ -31,7 +31,7 @@ class Peers:
         """Processes that map the file; ``folder`` is their /dev/shm."""
         pids = tuple(sorted(pids))
         libcs = frozenset(libc for pid in pids if (libc := libc_of(pid)) is not None)
-        narrow = tuple(pid for pid in pids if word_size(f"/proc/{pid}/exe") == 4)
+        narrow = tuple(pid for pid in pids if word_size(program_of(pid)) == 4)
         return cls(pids, libcs, narrow, folder)
 
     @property
@@ -81,6 +81,6 @@ class Peers:
 def executable(pid: int) -> str:
     """The path of the program that ``pid`` runs; empty where this user may not know."""
     try:
-        return str(Path(f"/proc/{pid}/exe").readlink())
+        return str(Path(program_of(pid)).readlink())
     except OSError:
         return ""

@@ -16,6 +16,7 @@ from shmtui.layouts.mapping_programs import Peers, executable
 from shmtui.layouts.options import LayoutOptions
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import process_name
+from shmtui.procfs.process_libc import program_of
 from shmtui.shm.layout import Layout
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.snapshot import LayoutSource
@@ -130,7 +131,7 @@ def _files(peers: Peers) -> list[ProgramFile]:
     for pid in peers.pids:
         own = executable(pid)
         if own:
-            programs.append(ProgramFile(f"/proc/{pid}/exe", own.removesuffix(" (deleted)"), pid))
+            programs.append(ProgramFile(program_of(pid), own.removesuffix(" (deleted)"), pid))
         paths = {
             path
             for line in map_lines(pid) or ()
@@ -158,7 +159,7 @@ class QuickTypes:
         """The only layout that fits the segment, and the program that tells it; None: there is
         none, or no time is left to find it.
         """
-        sizes = {pid: debug_size(section_sizes(f"/proc/{pid}/exe")) for pid in pids}
+        sizes = {pid: debug_size(section_sizes(program_of(pid))) for pid in pids}
         small = [pid for pid, size in sizes.items() if 0 < size <= self.MOST_BYTES]
         if not small or self._left <= 0:
             return None

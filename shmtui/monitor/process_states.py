@@ -49,7 +49,8 @@ def access_of(use: FileUse) -> Access:
     if use.may_write:
         return Access.WRITE
     if use.maps:
-        return Access.READ if any(m.shared for m in use.maps) else Access.PRIVATE
+        own_copy = all(not m.shared for m in use.maps) and any(m.writable for m in use.maps)
+        return Access.PRIVATE if own_copy else Access.READ
     if use.opened:
         return Access.FILE
     return Access.SEMAPHORE if use.semaphores else Access.UNKNOWN

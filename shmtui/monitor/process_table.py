@@ -1,6 +1,7 @@
 """The processes of one buffer: workers from their records, all others from /proc."""
 
 import os
+import signal
 from collections.abc import Iterable
 from typing import Final
 
@@ -44,6 +45,14 @@ from shmtui.shm.segment_reader import user_name
 from shmtui.snapshot import Access, Origin, Process, ProcessState, SlotValue
 
 _NO_USE: Final = FileUse()
+_SENT_FOR_WORK: Final = sum(
+    1 << (number - 1)
+    for number in (
+        signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCHLD, signal.SIGURG,
+        signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO,
+    )
+)  # fmt: skip
+"""Signals whose handlers do a program's work, a bit each; the others end, stop or resize it."""
 
 
 class ProcessTable:
@@ -331,6 +340,7 @@ class ProcessTable:
             ),
             bits=tracked.bits,
             besides=besides,
+            has_handlers=bool(tracked.last.caught & _SENT_FOR_WORK),
             mapped_size=use.mapped_size if use.maps else None,
         )
 

@@ -34,6 +34,8 @@ class ProcessStat:
     """Clock ticks after boot, by the machine's clock: the same in every time namespace."""
     parent: int = 0
     """PID; 0 where it is in another PID namespace."""
+    caught: int = 0
+    """The standard signals that it has handlers for, a bit each: 1 << 0 is signal 1."""
 
     @property
     def leader_gone(self) -> bool:
@@ -61,7 +63,7 @@ class ProcessStat:
 def parse_stat(raw: bytes) -> ProcessStat:
     """Read a /proc/PID/stat line; the name in it may hold spaces and parentheses.
 
-    >>> parse_stat(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 3 1 0 0 20 0 2 0 99 0").name
+    >>> parse_stat(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 3 1 0 0 20 0 2 0 99 " + b"0 " * 12).name
     'a) b'
     """
     start, end = raw.index(b"("), raw.rindex(b")")
@@ -73,6 +75,7 @@ def parse_stat(raw: bytes) -> ProcessStat:
         threads=int(fields[17]),
         start_time=int(fields[19]) - _ticks_ahead(),
         parent=int(fields[1]),
+        caught=int(fields[31]),
     )
 
 

@@ -42,7 +42,7 @@ def libc_of(pid: int) -> Libc | None:
             return Libc.MUSL
         if name.startswith((b"libc.so.6", b"libc-2.", b"ld-linux")):
             return Libc.GLIBC
-    return static_libc(_program(pid))
+    return static_libc(program_of(pid))
 
 
 def bits_of(pid: int) -> int | None:
@@ -51,14 +51,14 @@ def bits_of(pid: int) -> int | None:
     In a 32-bit program a glibc ``sem_t`` has 16 bytes, and pointers and ``long`` have 4.
     """
     try:
-        with open(_program(pid), "rb", buffering=0) as file:
+        with open(program_of(pid), "rb", buffering=0) as file:
             start = file.read(5)
     except OSError:
         return None
     return _BITS.get(start[4]) if len(start) == 5 and start.startswith(_ELF) else None
 
 
-def _program(pid: int) -> str:
+def program_of(pid: int) -> str:
     """The file that ``pid`` runs. The first thread has none once it has ended before the others."""
     path = f"/proc/{pid}/exe"
     try:

@@ -33,13 +33,14 @@ from shmtui.repair.refusals import (
     hidden_waits,
     nothing_for,
     side_unknown,
+    too_early,
     unfinished,
     unreadable,
     unseen,
     without_indices,
 )
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Finding, Origin, SemaphoreState, Snapshot
+from shmtui.snapshot import Finding, Origin, SemaphoreState, Snapshot, Status
 
 COVERED: Final = frozenset(
     {
@@ -73,6 +74,8 @@ def make_plan(
     wanted = tuple(finding for finding in findings if finding.code in ends)
     if not wanted:
         return nothing_for(findings, snapshot, positions, consent)
+    if all(f.code == "never-initialised" and f.severity is Status.WARNING for f in wanted):
+        return too_early(snapshot)
     refusal = unreadable(snapshot) or _strangers(snapshot, positions, consent)
     if refusal is not None:
         return refusal
@@ -114,6 +117,7 @@ def _plan(
     codes = {finding.code for finding in wanted}
     lower = words_are_known(snapshot, placed, consent)
     lock = _change(snapshot, placed, SemaphoreRole.MUTEX, 1, lower=lower)
+    proved = consent.permits or _permits_are_proved(snapshot, placed)
     resident = _resident(snapshot, placed, codes, consent)
     values = resident if isinstance(resident, Refusal) else _values(snapshot, placed, resident)
     permits: tuple[Change, ...] = ()
@@ -121,7 +125,7 @@ def _plan(
     if not isinstance(values, Refusal):
         found = [_change(snapshot, placed, *item, lower=lower) for item in values.items()]
         permits = tuple(change for change in found if change is not None)
-        if not consent.permits and not _permits_are_proved(snapshot, placed):
+        if not proved:
             # Marks and waiter counts are set all the same: they rest on no protocol.
             undecided = _not_agreed(permits, consent)
             permits = tuple(change for change in permits if not change.permits_added)
@@ -129,6 +133,9 @@ def _plan(
     if undecided is not None and named and uninitialised(snapshot):
         # mutex alone would revive nobody, and hide that there were never any permits.
         return undecided
+    if not proved and lock is not None and (lock.before.value or 0) > 1:
+        # It may let several in at once because it is meant to.
+        undecided, lock = _not_agreed((lock,), consent), None
     private = tuple(p for p in placed if p.private)
     if lock is None and not permits and not private:
         return undecided or Refusal(

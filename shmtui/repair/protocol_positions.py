@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Final
 
-from shmtui.diagnosis.history import WAIT_PERMIT
+from shmtui.diagnosis.history import WAIT_PERMIT, side_of
 from shmtui.monitor.process_states import semaphore_at
 from shmtui.procfs.futex import FutexWait, futex_waits, in_system_call
 from shmtui.procfs.maps import mappings
@@ -90,8 +90,7 @@ class ProtocolPosition:
         """Producer or consumer: as seen, else by its name; unknown where it works as both."""
         if {SemaphoreRole.EMPTY, SemaphoreRole.FULL} <= {role for role, _private in self.asleep}:
             return Role.UNKNOWN
-        seen = self.process.role
-        return seen if seen is not Role.UNKNOWN else named_side(self.process.name)
+        return side_of(self.process)
 
 
 def locate(
@@ -219,19 +218,6 @@ def _take(
         # Private words of glibc: who waits on them waits privately.
         taken += [(role, semaphores[role].shared is False)] * count
     return tuple(taken) if len(taken) == threads else None
-
-
-def named_side(name: str) -> Role:
-    """The side that a command's name speaks of, in English or Portuguese.
-
-    >>> named_side("./produtor 5"), named_side("consumer"), named_side("a.out")
-    (<Role.PRODUCER: 'producer'>, <Role.CONSUMER: 'consumer'>, <Role.UNKNOWN: 'unknown'>)
-    """
-    word = PurePath(name.split(" ", 1)[0]).name.lower()
-    makes, takes = "prod" in word or "writer" in word, "cons" in word or "reader" in word
-    if makes == takes:
-        return Role.UNKNOWN
-    return Role.PRODUCER if makes else Role.CONSUMER
 
 
 def participants(processes: Iterable[Process]) -> tuple[Process, ...]:

@@ -123,6 +123,18 @@ def unreadable(snapshot: Snapshot) -> Refusal | None:
     return None
 
 
+def too_early(snapshot: Snapshot) -> Refusal:
+    """The refusal where nobody called sem_init, and nobody waits: it may come a moment later, and
+    would set the permits again that programs had taken meanwhile.
+    """
+    return Refusal(
+        _("nobody waits yet, and the program that made it may be about to call sem_init"),
+        _("look again once a program waits: shmtui check {name}").format(
+            name=snapshot.segment.name
+        ),
+    )
+
+
 def without_indices(snapshot: Snapshot) -> Refusal | None:
     """The refusal of the permits where nothing says how many items the ring holds."""
     if len(snapshot.semaphores) != len(SemaphoreRole):

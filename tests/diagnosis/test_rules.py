@@ -9,6 +9,7 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     EMPTY,
+    Access,
     Certainty,
     Finding,
     LayoutSource,
@@ -432,6 +433,22 @@ def test_too_many_permits(empty: int, full: int, extra: int) -> None:
     assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
 
 
+def test_a_process_with_another_view() -> None:
+    """A 32-bit program, or one that writes to a copy of its own: named, instead of what the bytes
+    imitate.
+    """
+    wide = replace(peer(1, Role.PRODUCER, EMPTY_), access=Access.WRITE, bits=64)
+    narrow = replace(peer(2, Role.CONSUMER, FULL), access=Access.WRITE, bits=32, wakeable=False)
+    odd = diagnose(looks(shown(0, 7, 0, 0, wide, narrow)))
+    assert [f.code for f in odd.findings] == ["other-struct"]
+    assert "PID 2" in odd.findings[0].claim
+    copying = replace(wide, pid=3, access=Access.PRIVATE, role=Role.OBSERVER)
+    finding = found(shown(0, 1, 5, 0, copying), "private-mapping")
+    assert finding is not None
+    assert finding.certainty is Certainty.LIKELY
+    assert not found(shown(0, 1, 5, 0, replace(copying, access=Access.READ)), "private-mapping")
+
+
 def test_a_segment_without_bytes() -> None:
     """Nobody called ftruncate: said without any layout."""
     one = replace(EMPTY, segment=replace(EMPTY.segment, size=0))
@@ -549,3 +566,72 @@ def test_permits_missing_from_a_moving_buffer(deficits: list[int], claim: str | 
     codes = {"lost-permit", "extra-permits"}
     found = [f.claim for f in diagnose(flow(deficits)).findings if f.code in codes]
     assert [text.partition(":")[0] for text in found] == ([] if claim is None else [claim])
+
+
+# -- what the zoo of healthy programs taught ------------------------------------------------------
+
+
+def test_a_mutex_that_nobody_uses_may_stay_0() -> None:
+    """One producer and one consumer need none. Who died inside is missing with a permit."""
+    consumer = peer(1, Role.CONSUMER, FULL)
+    assert not found(shown(0, 0, 5, 0, consumer), "dead-holder")
+    assert diagnose(looks(shown(0, 0, 5, 0, consumer))).status is Status.UNKNOWN
+    assert found(shown(0, 0, 4, 0, consumer), "dead-holder")
+    assert found(shown(0, 0, 3, 0, consumer, peer(2, Role.PRODUCER, MUTEX)), "dead-holder")
+
+
+def test_one_who_holds_his_own_sides_lock_while_he_waits() -> None:
+    """Two producers on a full ring, whose consumer comes later and takes no mutex: no deadlock
+    that is sure to be one. With a consumer that waits for mutex it is.
+    """
+    full = shown(0, 0, 0, 5, peer(1, Role.PRODUCER, EMPTY_), peer(2, Role.PRODUCER, MUTEX))
+    finding = found(full, "wrong-order")
+    assert finding is not None
+    assert finding.severity is Status.WARNING
+    other = replace(full, processes=(*full.processes, peer(3, Role.CONSUMER, MUTEX)))
+    stuck = found(other, "wrong-order")
+    assert stuck is not None
+    assert stuck.severity is Status.CRITICAL
+
+
+def test_before_anybody_waits_sem_init_may_still_come() -> None:
+    """Its creator reads its settings first, say."""
+    creator = peer(1, Role.UNKNOWN, None)
+    for one in (zeroed(Libc.GLIBC), zeroed(Libc.GLIBC, creator)):
+        finding = found(one, "never-initialised")
+        assert finding is not None
+        assert (finding.severity, finding.certainty) == (Status.WARNING, Certainty.LIKELY)
+
+
+def test_a_signal_handler_may_post() -> None:
+    """While every thread sleeps: nobody is surely cut off, and no lock surely lost."""
+    alone = replace(peer(1, Role.CONSUMER, FULL), wakeable=False)
+    timer = replace(alone, has_handlers=True)
+    helper = peer(2, Role.UNKNOWN, None)
+    assert found(shown(0, 1, 5, 0, alone, helper), "process-private")
+    assert not found(shown(0, 1, 5, 0, timer, helper), "process-private")
+    assert found(shown(0, 1, 4, 1, timer, helper), "process-private")  # It sleeps on a permit.
+    waits = peer(1, Role.PRODUCER, MUTEX)
+    for process, sure in (
+        (waits, Certainty.CERTAIN),
+        (replace(waits, has_handlers=True), Certainty.LIKELY),
+    ):
+        finding = found(shown(0, 0, 3, 0, process), "dead-holder")
+        assert finding is not None
+        assert finding.certainty is sure
+
+
+def test_a_thread_in_a_signal_handler_is_still_counted() -> None:
+    """It waits on a semaphore, and sleeps in a handler: no ghost."""
+    one = shown(0, 1, 5, 0, peer(1, Role.CONSUMER, None))
+    one = replace(one, semaphores={**one.semaphores, FULL: SemaphoreState(0, 1, True)})
+    assert found(one, "ghost-waiter")
+    handles = replace(one.processes[0], has_handlers=True)
+    assert not found(replace(one, processes=(handles,)), "ghost-waiter")
+
+
+def test_an_index_of_another_meaning_is_not_critical() -> None:
+    """Such as one that counts bytes, in a program of somebody else."""
+    finding = found(replace(shown(0, 1, 2, 3), in_=28), "bad-index")
+    assert finding is not None
+    assert (finding.severity, finding.certainty) == (Status.WARNING, Certainty.LIKELY)

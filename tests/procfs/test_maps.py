@@ -39,10 +39,11 @@ ring.semaphores[SemaphoreRole.FULL].wait_until(time.monotonic_ns() + 600 * 10**9
 @given(st.text(st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]), max_size=15))
 def test_a_process_may_be_called_anything(name: str) -> None:
     """Spaces and parentheses in a name do not shift the fields after it."""
-    line = f"7 ({name}) S 1 7 7 0 -1 0 0 0 0 0 30 10 0 0 20 0 2 0 99 0".encode()
+    line = f"7 ({name}) S 1 7 7 0 -1 0 0 0 0 0 30 10 0 0 20 0 2 0 99 {'0 ' * 11}8192 0".encode()
     stat = parse_stat(line)
     ticks = os.sysconf("SC_CLK_TCK")
     assert (stat.name, stat.state, stat.threads, stat.start_time) == (name, "S", 2, 99)
+    assert stat.caught == 1 << (signal.SIGALRM - 1)
     assert stat.cpu_seconds == 40 / ticks
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shmtui.repair.consent import Consent
 from shmtui.repair.item_count import held_permits
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.repair.planner import make_plan
@@ -273,3 +274,25 @@ def test_a_hidden_private_sleeper_counts_until_it_was_interrupted_to_some_effect
         assert [p.pid for p in sleepers.wakeable(deaf)] == [1]
     sleepers.update([hidden(1, P)], served)
     assert sleepers.pending == ()
+
+
+def test_before_anybody_waits_nothing_is_initialised() -> None:
+    """sem_init may come a moment later, and would give out again what programs have taken."""
+    early = replace(finding("never-initialised"), severity=Status.WARNING)
+    refused = make_plan(seen((0, 0), (0, 0), (0, 0)), [early], [])
+    assert isinstance(refused, Refusal)
+    assert "nobody waits yet" in refused.why
+
+
+def test_a_lock_with_two_permits_is_lowered_on_the_users_word_alone() -> None:
+    """It may be meant to let two in."""
+    asleep = ProtocolPosition(
+        Process(1, "producer", P, ProcessState.BLOCKED), Place.EMPTY, ((ON_EMPTY, False),)
+    )
+    full = replace(seen((2, 0), (0, 1), (5, 0), shared=True), waits_hidden=())
+    refused = make_plan(full, [finding("mutex-overflow")], [asleep])
+    assert isinstance(refused, Refusal)
+    assert refused.needs_permits
+    plan = make_plan(full, [finding("mutex-overflow")], [asleep], Consent(permits=True))
+    assert isinstance(plan, Plan)
+    assert [change.text for change in plan.lock] == ["mutex: value 2 → 1"]

@@ -1,7 +1,7 @@
 """Findings about the lock: mutex is 0, and its holder died, waits for a permit, or keeps it. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shmtui.diagnosis.history import (
@@ -11,6 +11,7 @@ from shmtui.diagnosis.history import (
     History,
     asleep,
     asleep_elsewhere,
+    by_handler,
     deficit_of,
     died_last,
     living,
@@ -20,6 +21,7 @@ from shmtui.diagnosis.history import (
     position,
     repair_remedy,
     seconds,
+    side_of,
     slept_since,
     uninitialised,
     vanished,
@@ -100,9 +102,18 @@ def held_mutex(history: History) -> Iterator[Finding]:
                 yield _kept(held, holders, recorded)
     elif held.explained_by_wrong_order:
         yield _inferred_wrong_order(held)
-    elif not now.elsewhere and (waiting or deficit is not None):
+    elif not now.elsewhere and (waiting or _missing(history, deficit)):
         # Somebody who is seen nowhere and has the file open for writing may hold it.
         yield _without_holder(held)
+
+
+def _missing(history: History, deficit: int | None) -> bool:
+    """Whether somebody who held mutex is missing, though nobody waits for it.
+
+    Who died inside had a permit as well. Where none is missing, another program may leave mutex
+    at 0 unused, or hold it while it waits for its permit.
+    """
+    return deficit is not None and (deficit > 0 or history.workers_only)
 
 
 def _kept(held: _Held, holders: list[Process], recorded: list[Process]) -> Finding:
@@ -199,8 +210,13 @@ def _inferred_wrong_order(held: _Held, others: Sequence[Process] = ()) -> Findin
     facts = [_("or a process left the critical section without sem_post(&mutex)")]
     if others:
         facts.append(_("unless {who}, asleep in another call, holds it").format(who=names(others)))
+    sides = {side_of(p) for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
+    alone = len(sides) < 2
+    if alone:
+        facts.append(_("or those of the other side, none of whom is known to wait, need no mutex"))
     claim = claim.format(who=names(held.behind))
-    return _wrong_order(held, held.behind, claim, tuple(facts), Certainty.LIKELY)
+    found = _wrong_order(held, held.behind, claim, tuple(facts), Certainty.LIKELY)
+    return replace(found, severity=Status.WARNING) if alone else found
 
 
 def _wrong_order(
@@ -253,6 +269,12 @@ def _without_holder(held: _Held) -> Finding:
     sure = Certainty.CERTAIN if proved else history.certainty
     if not proved and any(slept_since(p) and not p.idle_since_free for p in living(history.now)):
         sure = Certainty.LIKELY
+    if handlers := by_handler(history.now):
+        facts = (
+            *facts,
+            _("unless a signal handler of {who} posts it").format(who=names(handlers)),
+        )
+        sure = sure if proved else Certainty.LIKELY
     if held.behind:
         facts = (*facts, *_behind(held))
         sure = sure if proved else Certainty.LIKELY

@@ -47,6 +47,7 @@ def never_initialised(history: History) -> Iterator[Finding]:
     if going >= now.layout.slots:
         return  # They may hold all permits: then sem_init ran, and the programs work.
     named = now.layout.semaphores == "named"
+    soon = not waiting and not now.hidden and not named
     evidence = [_("mutex, empty and full are 0 and not marked as shared: sem_init never ran")]
     if named:
         evidence = [
@@ -62,14 +63,18 @@ def never_initialised(history: History) -> Iterator[Finding]:
         ]
     if waiting:
         evidence.append(_("blocked since: {who}").format(who=names(waiting)))
+    if soon:
+        evidence.append(_("nobody waits yet: the program that made it may be about to call it"))
     # Who waits for mutex has passed a permit, unless he takes mutex first.
     passed = any(SemaphoreRole.MUTEX in p.waits for p in waiting)
-    doubt = unmarked(now) or going or passed or now.layout.slots < 2
+    doubt = unmarked(now) or going or passed or soon or now.layout.slots < 2
     yield Finding(
         "never-initialised",
-        Status.CRITICAL,
+        Status.WARNING if soon else Status.CRITICAL,
         _("no semaphore was given a permit: every sem_wait blocks for ever")
         if named
+        else _("nobody has called sem_init yet: a sem_wait would block for ever")
+        if soon
         else _("nobody called sem_init: every sem_wait blocks for ever"),
         (*evidence, *history.assumptions),
         Certainty.LIKELY if doubt else history.certainty,
@@ -196,8 +201,8 @@ def process_private(history: History) -> Iterator[Finding]:
 
 
 def _cannot_wake(process: Process, history: History) -> bool:
-    """Whether it has slept for a while where no thread of its own can wake it: it has no other,
-    or its semaphore has permits.
+    """Whether it has slept for a while where nothing of its own can wake it: it has no other
+    thread and no signal handler, or its semaphore has permits.
     """
 
     def asleep(s: Snapshot) -> bool:
@@ -206,7 +211,9 @@ def _cannot_wake(process: Process, history: History) -> bool:
             return False
         states = [s.semaphores.get(role) for role in found.waits]
         permits = all(state is not None and state.value for state in states)
-        return found.waits == process.waits and (permits or not unaccounted_threads(found))
+        # A handler of its own may post and end the wait, once sem_init has run.
+        own = unaccounted_threads(found) or (found.has_handlers and not uninitialised(s))
+        return found.waits == process.waits and (permits or not own)
 
     # A semaphore that nobody initialised has no permit that could be on its way.
     enough = 0 if uninitialised(history.now) else SETTLED_NS
@@ -313,6 +320,8 @@ def _may_count_itself(p: Process, role: SemaphoreRole, *, unmoved: bool) -> int:
     if p.origin is Origin.WORKER:
         waits = p.step is not None and p.step.startswith("wait")
         return int(role not in p.waits and (waits or not unmoved))
+    if p.has_handlers:
+        return (p.threads or 1) - p.waits.count(role)  # A wait counts on while a handler sleeps.
     resting = unmoved or p.state is ProcessState.PACING
     going = p.letter not in {"S", "T", ""} or not resting
     threads = (p.threads or 1) - p.waits.count(role)

@@ -1,0 +1,120 @@
+"""The healthy programs: which source, which mode, and how a user says the layout."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.compiling import Compiler
+
+HERE: Final = Path(__file__).parent
+
+ROLES: Final = ("mutex", "empty", "full")
+
+EXERCISE: Final = (
+    "pair", "two_three", "unthrottled", "slow", "slow_consumer", "bursty", "threads_private",
+    "threads_private_slow", "threads_private_helper", "threads_private_empty_helper", "threads16",
+    "monitored", "helped", "post_late", "take_early", "post_late_two", "batch_permits", "batch_lock",
+    "ahead", "reserved", "reserved_full", "aside", "aside_full", "aside_gone", "last_post",
+    "last_post_exit", "ends", "timed", "polling", "long_critical", "long_critical_alone",
+    "held_in_epoll", "held_in_semop", "held_computing", "held_in_wait", "held_in_read", "backed_up",
+    "passed_on", "handed_over", "full_ring", "empty_ring", "empty_ring_of_three", "just_made",
+    "forks_wait", "forks_poll", "forks_read", "forks_sleep", "one_shot_producers",
+    "one_shot_consumers", "one_shot_both", "brief_maps", "late", "stopped", "stopped_inside",
+    "stopped_of_two", "interrupted", "interrupted_full", "main_gone", "main_gone_slow",
+    "main_gone_inside", "unlinked_early", "slow_handler", "private_handler", "no_lock", "no_lock_slow",
+    "no_lock_empty", "no_lock_full", "own_lock", "own_lock_slow", "own_lock_full",
+    "own_lock_brief", "own_lock_of_one", "two_inside", "two_inside_slow", "two_inside_full", "slow_start",
+    "not_yet", "debugged",
+)  # fmt: skip
+NAMED: Final = ("pair", "third", "third_alone", "by_file", "one_by_file", "full_ring")
+LOCKS: Final = (
+    "cond", "cond_empty", "cond_full", "cond_held", "robust", "robust_at_rest", "rwlock", "barrier",
+    "spin",
+)  # fmt: skip
+SHAPES: Final = (
+    "COUNTERS", "COUNTERS_AFTER", "REDUCED_BEFORE", "HEAD_IN", "TAIL_IN", "REAR", "BOTH_BEFORE",
+    "LAST_IN", "SMALLER", "TWO_RINGS", "COUNTED", "ONE_LOCK", "RECORDS", "DOWNWARDS",
+    "ONE_SLOT_FREE", "BYTE_OFFSETS",
+)  # fmt: skip
+MUSL: Final = ("pair", "slow", "full_ring", "empty_ring", "just_made", "post_late", "batch_permits")
+
+
+@dataclass(frozen=True, slots=True)
+class Animal:
+    """One healthy program."""
+
+    source: str
+    mode: str
+    shape: str = ""
+    compiler: str = "gcc"
+    debug: bool = True
+    """Whether it is built with debug information."""
+    layout: tuple[str, ...] = ()
+    """The options by which a user says its layout; NAME stands for the segment's."""
+
+    def __str__(self) -> str:
+        how = "".join(f"-{word.strip('-')}" for word in self.layout[:1])
+        return f"{self.source}-{self.shape or self.compiler}-{self.mode}{how}".lower()
+
+    def options(self, name: str) -> tuple[str, ...]:
+        """The layout's options for a segment of that name."""
+        return tuple(word.replace("NAME", name) for word in self.layout)
+
+
+def animals() -> Iterator[Animal]:
+    """All of them."""
+    for at, mode in enumerate(EXERCISE):
+        # By turns as a user of a program with debug information says the layout, and of one without.
+        slots = at % 2
+        yield Animal("exercise", mode, debug=not slots, layout=("--slots", "5") if slots else ())
+    for mode in MUSL:
+        yield Animal("exercise", mode, compiler="musl-gcc", debug=False, layout=("--slots", "5"))
+    names = ("--slots", "5", *(w for r in ROLES for w in (f"--{r}", f"NAME_{r}")))
+    for mode in NAMED:
+        yield Animal("named", mode, layout=names)
+    for mode in LOCKS:
+        yield Animal("locks", mode)
+    for shape in SHAPES:
+        path = ":Segment.rings[1]" if shape == "TWO_RINGS" else ":Ring"
+        header: tuple[str, ...] = ("--header", f"{HERE / 'shapes.h'}{path}", "-D", f"SHAPE={shape}")
+        if shape == "SMALLER":
+            header += ("--slots", "6")
+        yield Animal("shapes", "pair", shape, layout=header)
+        yield Animal("shapes", "full", shape)
+
+
+class Cage:
+    """Compiles each program once."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._built: dict[tuple[str, str, str, bool], Path] = {}
+
+    def program(self, animal: Animal) -> Path:
+        """Its program. The test is skipped where its compiler is missing."""
+        key = (animal.source, animal.shape, animal.compiler, animal.debug)
+        if key not in self._built:
+            directory = self._directory / "-".join(map(str, key))
+            directory.mkdir()
+            flags = [f"-DSHAPE={animal.shape}"] if animal.shape else []
+            compiler = Compiler(directory, animal.compiler)
+            source = HERE / f"{animal.source}.c"
+            self._built[key] = compiler.program(source, *flags, *(["-g"] if animal.debug else []))
+        return self._built[key]
+
+
+def started(program: Path, animal: Animal, name: str) -> subprocess.Popen[str]:
+    """The running program, once its segment and its processes are there."""
+    process = subprocess.Popen(
+        [str(program), animal.mode, name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line == "ready\n", (str(animal), line)
+    return process

@@ -1,0 +1,119 @@
+/* locks MODE NAME: healthy programs over pthread objects, and none of them over counting semaphores. */
+#include "zoo.h"
+
+#define N 8
+typedef struct {
+    pthread_mutex_t lock;
+    pthread_cond_t not_full, not_empty;
+    pthread_rwlock_t table;
+    pthread_barrier_t start;
+    pthread_spinlock_t spin;
+    int count, in, out;
+    int data[N];
+} Queue;
+
+static Queue *q;
+static const char *name;
+static long produce_ms = 20, consume_ms = 30;
+
+static void check(int error) { if (error) damage("%s", strerror(error)); }
+static void join(void) { q = opened(name, sizeof *q, PROT_READ | PROT_WRITE); }
+static void prepare(int robust, int type) {
+    pthread_mutexattr_t m; pthread_condattr_t c; pthread_rwlockattr_t r; pthread_barrierattr_t b;
+    pthread_mutexattr_init(&m); pthread_mutexattr_setpshared(&m, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&m, robust); pthread_mutexattr_settype(&m, type);
+    pthread_condattr_init(&c); pthread_condattr_setpshared(&c, PTHREAD_PROCESS_SHARED);
+    pthread_rwlockattr_init(&r); pthread_rwlockattr_setpshared(&r, PTHREAD_PROCESS_SHARED);
+    /* Else two readers that overlap keep the writers out for ever. */
+    pthread_rwlockattr_setkind_np(&r, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_barrierattr_init(&b); pthread_barrierattr_setpshared(&b, PTHREAD_PROCESS_SHARED);
+    check(pthread_mutex_init(&q->lock, &m));
+    check(pthread_cond_init(&q->not_full, &c)); check(pthread_cond_init(&q->not_empty, &c));
+    check(pthread_rwlock_init(&q->table, &r));
+    check(pthread_barrier_init(&q->start, &b, 2));
+    check(pthread_spin_init(&q->spin, PTHREAD_PROCESS_SHARED));
+}
+static void lock(void) {
+    int error = pthread_mutex_lock(&q->lock);
+    if (error == EOWNERDEAD) error = pthread_mutex_consistent(&q->lock);
+    check(error);
+}
+static void insert(int item) { q->data[q->in] = item; q->in = (q->in + 1) % N; q->count++; }
+static int extract(void) { int item = q->data[q->out]; q->out = (q->out + 1) % N; q->count--; return item; }
+static void put(int number, long inside_ms) {
+    lock();
+    while (q->count == N) check(pthread_cond_wait(&q->not_full, &q->lock));
+    nap(inside_ms);
+    insert(make(number));
+    pthread_cond_signal(&q->not_empty);
+    check(pthread_mutex_unlock(&q->lock));
+}
+static void get(void) {
+    lock();
+    while (q->count == 0) check(pthread_cond_wait(&q->not_empty, &q->lock));
+    got(extract());
+    pthread_cond_signal(&q->not_full);
+    check(pthread_mutex_unlock(&q->lock));
+}
+static void produce(int number) { for (join();; nap(produce_ms)) put(number, 0); }
+static void consume(int number) { for (join();; nap(consume_ms)) get(); }
+static void produce_inside(int number) { for (join();; nap(produce_ms)) put(number, 5000); }
+static void consume_later(int number) { rest(); consume(number); }
+static void produce_later(int number) { rest(); produce(number); }
+static void die_holding(int number) { join(); lock(); _exit(0); }
+/* The rwlock is held for reading most of the time; the writer puts, the one who takes writes too. */
+static void read_table(int number) { for (join();; nap(50)) { pthread_rwlock_rdlock(&q->table); nap(2000); pthread_rwlock_unlock(&q->table); } }
+static void locked_put(int number) {
+    for (join();; nap(produce_ms)) {
+        pthread_rwlock_wrlock(&q->table);
+        if (q->count < N) insert(make(number));
+        pthread_rwlock_unlock(&q->table);
+    }
+}
+static void locked_get(int number) {
+    for (join();; nap(consume_ms)) {
+        pthread_rwlock_wrlock(&q->table);
+        if (q->count) got(extract());
+        pthread_rwlock_unlock(&q->table);
+    }
+}
+/* In step: each round begins when both are there, and one of them is slow. */
+static void step_put(int number) { for (join();; nap(1500)) { put(number, 0); pthread_barrier_wait(&q->start); } }
+static void step_get(int number) { for (join();;) { pthread_barrier_wait(&q->start); get(); } }
+static void spin_put(int number) {
+    for (join();; nap(produce_ms)) { pthread_spin_lock(&q->spin); if (q->count < N) insert(make(number)); pthread_spin_unlock(&q->spin); }
+}
+static void spin_get(int number) {
+    for (join();; nap(consume_ms)) { pthread_spin_lock(&q->spin); if (q->count) got(extract()); pthread_spin_unlock(&q->spin); }
+}
+
+static void cond(void) { hire(produce, 2, consume, 2); }
+static void cond_empty(void) { hire(produce_later, 1, consume, 2); }
+static void cond_full(void) { hire(produce, 1, consume_later, 1); }
+static void cond_held(void) { hire(produce_inside, 1, consume, 1); spawn("producer", produce, 1); }
+static void robust(void) { waitpid(spawn("victim", die_holding, 0), NULL, 0); hire(produce, 2, consume, 1); }
+static void robust_at_rest(void) { waitpid(spawn("victim", die_holding, 0), NULL, 0); hire(produce_later, 1, consume_later, 1); spawn("owner", read_table, 0); }
+static void rwlock(void) { hire(locked_put, 1, locked_get, 1); spawn("reader", read_table, 0); spawn("reader", read_table, 1); }
+static void barrier(void) { hire(step_put, 1, step_get, 1); }
+static void spin(void) { hire(spin_put, 1, spin_get, 1); }
+
+#define MODE(mode, robust, type) {#mode, mode, robust, type}
+static const struct { const char *name; void (*run)(void); int robust, type; } MODES[] = {
+    MODE(cond, 0, PTHREAD_MUTEX_NORMAL), MODE(cond_empty, 0, PTHREAD_MUTEX_ERRORCHECK),
+    MODE(cond_full, 0, PTHREAD_MUTEX_RECURSIVE), MODE(cond_held, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(robust, 1, PTHREAD_MUTEX_NORMAL), MODE(robust_at_rest, 1, PTHREAD_MUTEX_NORMAL),
+    MODE(rwlock, 0, PTHREAD_MUTEX_NORMAL), MODE(barrier, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(spin, 0, PTHREAD_MUTEX_NORMAL),
+};
+
+int main(int argc, char **argv) {
+    start_keeper();
+    name = argv[2];
+    q = created(name, sizeof *q);
+    for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) if (!strcmp(argv[1], MODES[i].name)) {
+        prepare(MODES[i].robust, MODES[i].type);
+        MODES[i].run();
+        keep();
+    }
+    return 2;
+}

@@ -1,0 +1,49 @@
+"""Healthy programs: nothing that is said of them is sure, nothing is critical, nothing is repaired."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import pytest
+
+from tests.compiling import require
+from tests.zoo.animals import Animal, Cage, animals
+from tests.zoo.watching import watched
+
+TOGETHER: Final = 15
+"""How many are watched at a time: most of them sleep most of the time."""
+
+
+@pytest.fixture(scope="session")
+def cage(tmp_path_factory: pytest.TempPathFactory) -> Cage:
+    """The compiled programs of this run."""
+    return Cage(tmp_path_factory.mktemp("zoo"))
+
+
+def groups(size: int) -> list[list[Animal]]:
+    """All animals, spread so that those of one source are not all in one group."""
+    found = list(animals())
+    count = -(-len(found) // size)
+    return [found[at::count] for at in range(count)]
+
+
+def wrong(
+    group: Sequence[Animal], cage: Cage, prefix: str, seconds: float, **more: bool
+) -> list[str]:
+    """What was wrong with a group, a line each."""
+    for tool in ("gdb", "musl-gcc"):
+        require(tool)
+    visits = watched(group, cage, prefix, seconds, **more)
+    return [f"{visit.animal}: {text}" for visit in visits for text in visit.wrong]
+
+
+@pytest.mark.parametrize("group", groups(TOGETHER), ids=lambda group: f"{group[0]}…")
+def test_a_few_seconds(group: list[Animal], cage: Cage, new_name: Callable[[], str]) -> None:
+    """In no sample of four seconds, and no byte by ``repair --yes``; all go on to their ends."""
+    assert not wrong(group, cage, new_name(), 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("animal", animals(), ids=str)
+def test_a_minute(animal: Animal, cage: Cage, name: str) -> None:
+    """The same for a minute, and by ``shmtui check``."""
+    assert not wrong([animal], cage, name, 60, check_too=True)
