@@ -58,6 +58,11 @@ class Animal:
         how = "".join(f"-{word.strip('-')}" for word in self.layout[:1])
         return f"{self.source}-{self.shape or self.compiler}-{self.mode}{how}".lower()
 
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The programs that it takes: where one is missing, it is left out."""
+        return (self.compiler, "gdb") if self.mode == "debugged" else (self.compiler,)
+
     def options(self, name: str) -> tuple[str, ...]:
         """The layout's options for a segment of that name."""
         return tuple(word.replace("NAME", name) for word in self.layout)

@@ -1,5 +1,6 @@
 """Healthy programs: nothing that is said of them is sure, nothing is critical, nothing is repaired."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -30,9 +31,9 @@ def wrong(
     group: Sequence[Animal], cage: Cage, prefix: str, seconds: float, **more: bool
 ) -> list[str]:
     """What was wrong with a group, a line each."""
-    for tool in ("gdb", "musl-gcc"):
-        require(tool)
-    visits = watched(group, cage, prefix, seconds, **more)
+    require("gcc")
+    present = [animal for animal in group if all(map(shutil.which, animal.tools))]
+    visits = watched(present, cage, prefix, seconds, **more)
     return [f"{visit.animal}: {text}" for visit in visits for text in visit.wrong]
 
 
