@@ -89,10 +89,17 @@ class History:
         )
 
     @property
+    def ours(self) -> bool:
+        """Whether shmtui made the segment; one that workers joined later has a control block too."""
+        made = self.now.uptime is not None
+        return made and self.now.layout.source is LayoutSource.CONTROL
+
+    @property
     def workers_only(self) -> bool:
         """Whether all processes are workers in a buffer of ours: then its protocol is known."""
-        ours = self.now.layout.source is LayoutSource.CONTROL
-        return ours and all(p.origin is Origin.WORKER for s in self.snapshots for p in living(s))
+        return self.ours and all(
+            p.origin is Origin.WORKER for s in self.snapshots for p in living(s)
+        )
 
     @property
     def by_protocol(self) -> Certainty:

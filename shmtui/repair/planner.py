@@ -74,7 +74,9 @@ def make_plan(
     wanted = tuple(finding for finding in findings if finding.code in ends)
     if not wanted:
         return nothing_for(findings, snapshot, positions, consent)
-    if all(f.code == "never-initialised" and f.severity is Status.WARNING for f in wanted):
+    nobody = not any(p.alive for p in snapshot.processes) and snapshot.elsewhere is False
+    soon = all(f.code == "never-initialised" and f.severity is Status.WARNING for f in wanted)
+    if soon and not nobody:
         return too_early(snapshot)
     refusal = unreadable(snapshot) or _strangers(snapshot, positions, consent)
     if refusal is not None:

@@ -234,7 +234,7 @@ def ours(one: Snapshot) -> Snapshot:
     """The same in a buffer that this program made, with workers alone."""
     workers = (replace(p, origin=Origin.WORKER, step=f"wait-{p.blocked_on}") for p in one.processes)
     layout = replace(one.layout, source=LayoutSource.CONTROL)
-    return replace(one, layout=layout, processes=tuple(workers))
+    return replace(one, layout=layout, processes=tuple(workers), uptime=1.0)
 
 
 def peer(pid: int, role: Role, on: SemaphoreRole | None) -> Process:

@@ -381,7 +381,9 @@ def test_nobody_is_left_who_could_post() -> None:
         assert not found(shown(0, 1, 0, 5, waits, other), "nobody-left", 6)
     ours = replace(waits, origin=Origin.WORKER, step="wait-empty")
     own = shown(0, 1, 0, 5, ours)
-    own = replace(own, layout=replace(own.layout, source=LayoutSource.CONTROL), supervised=True)
+    own = replace(
+        own, layout=replace(own.layout, source=LayoutSource.CONTROL), supervised=True, uptime=1.0
+    )
     assert not found(own, "nobody-left", 6), "its user adds workers as he likes"
 
 

@@ -11,7 +11,6 @@ from shmtui.snapshot import (
     Certainty,
     Finding,
     LayoutInfo,
-    LayoutSource,
     Process,
     Snapshot,
     Status,
@@ -221,7 +220,7 @@ def orphan(history: History) -> Iterator[Finding]:
     moved = any((s.in_, s.out) != (history.now.in_, history.now.out) for s in history.snapshots)
     if moved or not alone(history.now) or (lasted < SETTLED_NS and len(history.snapshots) > 1):
         return
-    ours = history.now.layout.source is LayoutSource.CONTROL
+    ours = history.ours
     doubt = _("unless a program maps it for a moment only, each time that it needs it")
     yield Finding(
         "orphan",

@@ -20,7 +20,6 @@ from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     Certainty,
     Finding,
-    LayoutSource,
     Origin,
     Process,
     ProcessState,
@@ -245,7 +244,7 @@ def mutex_overflow(history: History) -> Iterator[Finding]:
     samples = history.agreeing(above)
     if samples >= 2:
         value = history.value(SemaphoreRole.MUTEX)
-        ours = history.now.layout.source is LayoutSource.CONTROL
+        ours = history.ours
         lock = _("assumed: the program uses it as a lock, and not to let several in at once")
         yield Finding(
             "mutex-overflow",
