@@ -43,7 +43,7 @@ def test_a_few_seconds(group: list[Animal], cage: Cage, new_name: Callable[[], s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("animal", animals(), ids=str)
+@pytest.mark.parametrize("animal", list(animals()), ids=str)
 def test_a_minute(animal: Animal, cage: Cage, name: str) -> None:
     """The same for a minute, and by ``shmtui check``."""
-    assert not wrong([animal], cage, name, 60, check_too=True)
+    assert not wrong([animal], cage, name, 60, by_commands=True)
