@@ -78,9 +78,9 @@ class Access(StrEnum):
     READ = "read"
     """It maps it, and can never write to it by that."""
     PRIVATE = "private"
-    """It maps it with MAP_PRIVATE alone: what it writes no other process sees."""
+    """It maps it with MAP_PRIVATE alone, to write to it: what it writes no other process sees."""
     FILE = "file"
-    """It has the file open for writing, and maps it not at all or not for writing."""
+    """It has the file open for writing, and maps nothing of it."""
     SEMAPHORE = "semaphore"
     """It maps a named semaphore that plays a role, and nothing of the segment."""
     UNKNOWN = "unknown"
@@ -267,15 +267,31 @@ class Process:
     """Whether it has made the fault."""
     ending: str | None = None
     """How it died, once it has: ``exit code 3``, ``killed by SIGKILL``."""
+    died_ns: int | None = None
+    """CLOCK_MONOTONIC of the sample that saw a foreign process ended. What it waited on and held
+    is as it was last seen before. None: it lives, or is a worker."""
+    idle_since_moved: bool = False
+    """It slept at a look, an index has moved since, and it has not run since: it holds no lock that
+    was taken after that. Sound for a program that moves the indices under its lock; see
+    `shmtui.monitor.sleep_proof`."""
+    idle_since_free: bool = False
+    """It slept at a look, mutex had its one permit at a later one, and it has not run since: it does
+    not hold mutex. Sound for any program whose mutex lets one in at a time."""
+    parent: int = 0
+    """PID of the process that started it, or that took it over; 0 if unknown."""
+    failed_children: tuple[str, ...] = ()
+    """Its children that were killed or failed, where it has not waited for them yet:
+    ``PID 7 (killed by SIGKILL)``."""
     access: Access = Access.UNKNOWN
-    """What it has of the segment. A reader's role is OBSERVER, unless it has a named semaphore."""
+    """What it has of the segment. A reader's role is OBSERVER, unless it has something besides."""
     bits: int | None = None
     """32 or 64, by its program's ELF class; None where unknown."""
+    besides: tuple[Access, ...] = ()
+    """What it has besides: FILE where it maps the segment read-only or private and has the file open
+    for writing, SEMAPHORE where it maps a named semaphore that plays a role."""
     has_handlers: bool = False
     """It has handlers for signals that timers and other programs send (SIGALRM, SIGIO, SIGUSR1):
     one may run, and post a semaphore, while every thread of it sleeps."""
-    has_semaphore: bool = False
-    """It maps a named semaphore that plays a role, whatever it has of the segment."""
     mapped_size: int | None = None
     """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
 
@@ -289,7 +305,7 @@ class Process:
         """Whether it is alive and may move something in the ring. An observer cannot, nor can a
         process that writes to a copy of its own.
         """
-        own_copy = self.access is Access.PRIVATE and not self.has_semaphore
+        own_copy = self.access is Access.PRIVATE and not self.besides
         return self.alive and self.role is not Role.OBSERVER and not own_copy
 
 
@@ -315,6 +331,10 @@ class Audit:
     """Their sum, modulo 2**64."""
     foreign: bool = False
     """Other programs took part, and nobody counted their items."""
+    guests: int | None = None
+    """How often, at the least, others had the segment open for writing, were it for a moment; None
+    where that cannot be told.
+    """
     in_hand: tuple[str, ...] = ()
     """Workers that did not stop between two items, with their steps."""
     permits: int | None = None
@@ -395,6 +415,8 @@ class Health:
     """What was seen to be right, where there are no findings."""
     undecided: tuple[str, ...] = ()
     """Why it is unknown whether there is anything wrong, and what would settle it."""
+    early: bool = False
+    """Whether that is because it was watched for less than a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,6 +455,11 @@ class Snapshot:
     """
     unseen_pids: tuple[int, ...] = ()
     """The PIDs of such processes, where /proc lists them."""
+    elsewhere: bool | None = None
+    """What the kernel says where no process that is seen could write to the segment or has one of
+    its named semaphores: True, somebody has one of the files open for writing; False, nobody in
+    the machine has. None: it was not asked, or cannot be told.
+    """
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
     assumptions: tuple[str, ...] = ()

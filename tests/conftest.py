@@ -13,9 +13,10 @@ from shmtui.procfs.identity import own_identity
 from shmtui.shm.layout import ITEM_TYPES, Layout, seed_layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.owned_buffer import OwnedBuffer
-from shmtui.shm.ring import Ring, semaphore_names
+from shmtui.shm.ring import semaphore_names
 from shmtui.shm.segment import map_segment, unlink_segment
 from tests.compiling import Compiler
+from tests.joined import JoinedRing
 from tests.traces import MARK, PREFIX, SWEEPING, nothing_left
 
 _numbers = itertools.count(1)
@@ -107,6 +108,6 @@ def make_buffer(new_name: Callable[[], str]) -> Iterator[MakeBuffer]:
         unlink_segment(buffer.name)
 
 
-def join(buffer: OwnedBuffer) -> Ring:
+def join(buffer: OwnedBuffer) -> JoinedRing:
     """Take part in a buffer from this process."""
-    return Ring.open(buffer.name, map_segment(buffer.name), buffer.layout)
+    return JoinedRing.open(buffer.name, map_segment(buffer.name), buffer.layout)

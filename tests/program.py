@@ -14,8 +14,14 @@ from typing import Any, Self
 
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
-from shmtui.shm.control_format import RecordState
-from shmtui.shm.control_records import WorkerRecord, parse_header, parse_records, read_control
+from shmtui.shm.control_format import RecordState, control_name
+from shmtui.shm.control_records import (
+    WorkerRecord,
+    open_control,
+    parse_header,
+    parse_records,
+    read_block,
+)
 from shmtui.shm.protocol import Step
 from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, end, poll
@@ -57,6 +63,15 @@ def stat_json(name: str, *arguments: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     record: dict[str, Any] = json.loads(done.stdout)
     return record
+
+
+def read_control(name: str) -> bytes:
+    """The bytes of a segment's control block. ShmtuiError: there is none that may be used."""
+    fd = open_control(control_name(name))
+    try:
+        return read_block(fd)
+    finally:
+        os.close(fd)
 
 
 def worker_records(name: str) -> tuple[WorkerRecord, ...]:

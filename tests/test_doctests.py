@@ -7,7 +7,11 @@ import pkgutil
 import pytest
 
 import shmtui
+from shmtui.tui.glyphs import ASCII, UNICODE
+from shmtui.tui.spans import plain
 
+DASHBOARD = {"ASCII": ASCII, "UNICODE": UNICODE, "plain": plain}
+"""Names that examples of the dashboard need not import."""
 MODULES = [
     info.name
     for info in pkgutil.walk_packages(shmtui.__path__, "shmtui.")
@@ -18,8 +22,8 @@ MODULES = [
 @pytest.mark.parametrize("module", MODULES)
 def test_examples(module: str) -> None:
     """Each example gives what it says."""
-    failed, _ = doctest.testmod(importlib.import_module(module))
-    assert not failed
+    names = DASHBOARD if module.startswith("shmtui.tui.") else {}
+    assert not doctest.testmod(importlib.import_module(module), extraglobs=names).failed
 
 
 def test_there_are_examples() -> None:

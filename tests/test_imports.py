@@ -40,12 +40,17 @@ def loaded(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("--version",), ("run", "--help"), ("rm", "shmtui-test-missing"), ("ls",)],
+    [("--help",), ("--version",), ("run", "--help"), ("rm", "shmtui-test-missing")],
     ids=" ".join,
 )
 def test_commands_without_a_screen_start_light(arguments: tuple[str, ...]) -> None:
     """They load neither the dashboard's libraries nor the reader of debug information."""
     assert not loaded(*arguments) & HEAVY
+
+
+def test_a_list_loads_nothing_that_draws() -> None:
+    """It may read the debug information of programs that map what others have made meanwhile."""
+    assert not loaded("ls") & (HEAVY - {"elftools"})
 
 
 def test_stat_starts_light(make_buffer: MakeBuffer) -> None:

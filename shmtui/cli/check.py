@@ -10,6 +10,9 @@ from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
 CHECK_SECONDS = 0.1
+SAMPLES_PER_SECOND = 3
+MOST_SAMPLES = 12
+"""So many samples are taken at least, on a busy machine too, where they take longer than asked."""
 
 
 @click.command("check", cls=TranslatedCommand, short_help="Say what is wrong with a segment")
@@ -43,10 +46,11 @@ def command(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
     sampler = Sampler(name, options, folder=folder)
     try:
         end = time.monotonic() + seconds
-        snapshot = sampler.sample()
-        while time.monotonic() < end:
-            time.sleep(min(CHECK_SECONDS, max(end - time.monotonic(), 0)))
-            snapshot = sampler.sample()
+        snapshot, left = sampler.sample(), min(seconds * SAMPLES_PER_SECOND, MOST_SAMPLES)
+        while time.monotonic() < end or left > 0:
+            rest = end - time.monotonic()
+            time.sleep(min(CHECK_SECONDS, rest) if rest > 0 else CHECK_SECONDS)
+            snapshot, left = sampler.sample(), left - 1
     finally:
         sampler.close()
     if as_json:

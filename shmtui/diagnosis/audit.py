@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from shmtui.diagnosis.history import History
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Audit, Finding, Snapshot, Status, Totals
+from shmtui.snapshot import Audit, Certainty, Finding, Snapshot, Status, Totals
 
 
 def audit_of(
@@ -13,13 +13,15 @@ def audit_of(
     resident_sum: Callable[[int], int],
     *,
     foreign: bool = False,
+    guests: int | None = None,
     in_hand: tuple[str, ...] = (),
     seconds: float = 0.0,
     died_mid_transfer: tuple[str, ...] = (),
 ) -> Audit:
     """The balance of what ``snapshot`` shows; ``resident_sum`` gives the checksum of so many items.
 
-    ``foreign``: programs took part whose items were not counted. ``in_hand``: workers that did
+    ``foreign``: programs took part whose items were not counted. ``guests``: how many others may
+    have, for a moment. ``in_hand``: workers that did
     not stop between two items. ``died_mid_transfer``: workers killed while moving an item.
     ``seconds``: how long the run was. Where ``in == out`` and the semaphores leave it open, the
     counts tell whether the ring is full or empty.
@@ -35,6 +37,7 @@ def audit_of(
         resident,
         None if resident is None else resident_sum(resident),
         foreign,
+        guests,
         in_hand,
         sum(v for v in values if v is not None) if None not in values else None,
         died_mid_transfer=died_mid_transfer,
@@ -56,7 +59,19 @@ def balance_text(audit: Audit) -> str:
         ).format(who=", ".join(audit.died_mid_transfer))
     if audit.balanced:
         return _("balanced: produced - consumed = resident, in count and in sum")
+    if audit.guests:
+        return _("balance unknown: {what}, or another program moved them: {guests}").format(
+            what=imbalance_text(audit), guests=_guests_text(audit.guests)
+        )
     return _("NOT BALANCED: {what}").format(what=imbalance_text(audit))
+
+
+def _guests_text(count: int) -> str:
+    return ngettext(
+        "another program had the segment open for writing, {count} time at least",
+        "other programs had the segment open for writing, {count} times at least",
+        count,
+    ).format(count=count)
 
 
 def imbalance_text(audit: Audit) -> str:
@@ -85,8 +100,9 @@ def items_lost(history: History) -> Iterator[Finding]:
     """The last audit does not balance."""
     snapshot = history.now
     audit = snapshot.audit
-    if audit is None or audit.balanced is not False or audit.lost_to_deaths:
+    if audit is None or audit.balanced is not False or audit.lost_to_deaths or audit.guests:
         return
+    unwatched = _("assumed: no other program opened the segment for a moment")
     moved = audit.moved
     yield Finding(
         "items-lost",
@@ -104,9 +120,10 @@ def items_lost(history: History) -> Iterator[Finding]:
             _(
                 "the imbalance is certain; its size is known modulo {slots} only, from the indices"
             ).format(slots=audit.slots),
+            *(() if audit.guests == 0 else (unwatched,)),
             *history.assumptions,
         ),
-        history.certainty,
+        history.certainty if audit.guests == 0 else Certainty.LIKELY,
         _(
             "look for code that moves an index without holding mutex; lost items do not come back: "
             "start the programs again"

@@ -11,8 +11,16 @@ from dataclasses import replace
 from typing import Final
 
 from shmtui.diagnosis.audit import items_lost
-from shmtui.diagnosis.history import History
-from shmtui.diagnosis.rules.files import bad_index, file_events, no_size, orphan, other_struct
+from shmtui.diagnosis.history import SETTLED_NS, History
+from shmtui.diagnosis.rules.files import (
+    bad_index,
+    file_events,
+    no_size,
+    orphan,
+    other_struct,
+    other_width,
+    private_mapping,
+)
 from shmtui.diagnosis.rules.lock import dead_owner, held_mutex
 from shmtui.diagnosis.rules.permits import permits
 from shmtui.diagnosis.rules.progress import kept_lock, nobody_left, starved, unwoken
@@ -24,7 +32,7 @@ from shmtui.diagnosis.rules.semaphores import (
     never_initialised,
     process_private,
 )
-from shmtui.diagnosis.verdict import judged, undecided
+from shmtui.diagnosis.verdict import judged, undecided, watched
 from shmtui.i18n import _
 from shmtui.snapshot import Certainty, Finding, Health, LayoutSource, Snapshot, Status
 
@@ -59,13 +67,14 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     starved,
     bad_index,
     file_events,
+    private_mapping,
     orphan,
     items_lost,
 )
 
 RAW_RULES: Final = (file_events, no_size)
 """The rules that need no layout."""
-LAYOUT_RULES: Final = (other_struct,)
+LAYOUT_RULES: Final = (other_width, other_struct)
 """The rules that show that the layout is not the program's: then no other is asked."""
 
 
@@ -88,7 +97,8 @@ def diagnose(snapshots: Sequence[Snapshot]) -> Health:
         return Health(Status.WARNING, tuple(findings))
     doubts = tuple(undecided(history))
     status = Status.UNKNOWN if doubts else Status.OK
-    return Health(status, judged=tuple(judged(history)), undecided=doubts)
+    early = watched(history) < SETTLED_NS
+    return Health(status, judged=tuple(judged(history)), undecided=doubts, early=early)
 
 
 def _findings(history: History) -> list[Finding]:

@@ -147,19 +147,37 @@ def mutex_taken(s: Snapshot) -> bool:
 
 
 def uninitialised(s: Snapshot) -> bool:
-    """Whether all semaphores are as ``ftruncate`` leaves them: no process has passed one.
+    """Whether all semaphores are as ``ftruncate`` leaves them, or as ``sem_open`` with the value 0:
+    no process has passed one.
 
-    In glibc a zero word after the value means private to a process, in musl shared. There, a
-    thread asleep on mutex has taken a permit, which shows that the permit was initialised.
+    In glibc a zero word after the value means private to a process, in musl shared. There, and
+    of named ones, a thread asleep on mutex has taken a permit, which shows that the permit was
+    initialised.
     """
     states = s.semaphores
-    if s.layout.semaphores != "embedded" or len(states) != len(SemaphoreRole):
+    if len(states) != len(SemaphoreRole):
         return False
-    musl = s.layout.libc is Libc.MUSL
-    if musl and any(SemaphoreRole.MUTEX in p.waits for p in living(s)):
+    if s.layout.semaphores == "named" and not _may_be_opened_with_0(s):
         return False
-    zero = all(x.value == 0 and x.shared is musl for x in states.values())
+    shared = unmarked(s)
+    if shared and any(SemaphoreRole.MUTEX in p.waits for p in living(s)):
+        return False
+    zero = all(x.value == 0 and x.shared is shared for x in states.values())
     return zero and s.in_ == s.out == 0
+
+
+def _may_be_opened_with_0(s: Snapshot) -> bool:
+    """Whether named semaphores may never have had a permit: those of our own buffers had, and in
+    a ring of one or two slots a death leaves zeros as well.
+    """
+    return s.layout.source is not LayoutSource.CONTROL and s.layout.slots > 2
+
+
+def unmarked(s: Snapshot) -> bool:
+    """Whether zeros are all that tells that nobody initialised the semaphores: musl marks none,
+    and sem_open marks every one, whatever value it is given.
+    """
+    return s.layout.libc is Libc.MUSL or s.layout.semaphores == "named"
 
 
 def asleep(process: Process) -> bool:
@@ -215,6 +233,18 @@ def may_hold_mutex(process: Process) -> bool:
         return not asleep(process)
     waits = asleep(process) or process.state is ProcessState.STEPPING
     return process.step in WAIT_MUTEX and not waits
+
+
+def slept_since(process: Process) -> bool:
+    """Whether a foreign process has not run since somebody else could take mutex, or had it."""
+    foreign = process.origin is not Origin.WORKER
+    return foreign and (process.idle_since_free or process.idle_since_moved)
+
+
+def asleep_elsewhere(process: Process) -> bool:
+    """Whether a foreign process is asleep in a call that is no wait for anything of the segment."""
+    elsewhere = process.state is ProcessState.PACING and not (process.waits or process.sleeps_on)
+    return process.origin is not Origin.WORKER and elsewhere
 
 
 def may_hold_permit(process: Process) -> bool:
@@ -285,14 +315,15 @@ def died_last(history: History, steps: frozenset[str]) -> Process | None:
 
 
 def vanished(history: History) -> list[Process]:
-    """Foreign processes of an earlier snapshot that are gone now."""
-    present = {p.pid for p in history.now.processes}
+    """Foreign processes of an earlier snapshot that are gone now; as they ended, where that was seen."""
+    present = {p.pid for p in history.now.processes if p.alive}
     gone: dict[int, Process] = {}
     for snapshot in history.snapshots:
         for p in living(snapshot):
             if p.origin is not Origin.WORKER and p.pid not in present:
                 gone[p.pid] = p
-    return list(gone.values())
+    ended = {p.pid: p for p in history.now.processes if not p.alive}
+    return [ended.get(pid, p) for pid, p in gone.items()]
 
 
 def names(processes: Sequence[Process]) -> str:

@@ -6,13 +6,25 @@
 from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, mutex_taken, seconds
+from shmtui.diagnosis.history import (
+    SETTLED_NS,
+    History,
+    deficit_of,
+    living,
+    mutex_taken,
+    names,
+    seconds,
+    unaccounted_threads,
+)
 from shmtui.i18n import _, ngettext
-from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import LayoutSource, Origin
 
 LONGER_S: Final = 12
 """The watch that is proposed where a shorter one left something open, in seconds."""
+ENOUGH: Final = 4
+"""So many samples a rule may need to agree."""
+_POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
 _AT_REST_NS: Final = 2_000_000_000
 """How long nothing has to have moved before processes that cannot be seen leave it open why."""
 
@@ -54,23 +66,60 @@ def undecided(history: History) -> Iterator[str]:
         yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
     if now.in_ is None or now.out is None:
         yield _("in and out are not known: say them with --map or --index-segment")
-    watched_ns = now.monotonic_ns - history.snapshots[0].monotonic_ns
+    watched_ns = watched(history)
     if watched_ns < SETTLED_NS:
         yield _("it was watched for {time} only; watch it longer: --for 3").format(
             time=seconds(watched_ns)
         )
         return
+    if len(history.snapshots) < ENOUGH:
+        yield _(
+            "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
+        ).format(count=len(history.snapshots), time=LONGER_S)
     if _moved(history):
         yield from _missing_in_flow(history)
         return
+    yield from _left_to_others(history)
     if mutex_taken(now) and history.lasted_ns(mutex_taken) >= watched_ns:
         yield _("mutex was 0 in all {count} samples; watch it longer: --for {time}").format(
             count=len(history.snapshots), time=LONGER_S
         )
-    if now.hidden and living(now) and history.unmoved_ns() >= min(_AT_REST_NS, watched_ns):
+    if (
+        now.hidden
+        and (living(now) or now.elsewhere)
+        and history.unmoved_ns() >= min(_AT_REST_NS, watched_ns)
+    ):
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
         )
+
+
+def _left_to_others(history: History) -> Iterator[str]:
+    """All that wait do so for permits that are not there, and those who might post them sleep
+    elsewhere and were never seen to: they may be what started them, or idle for ever.
+    """
+    crew = living(history.now)
+    waited = {role for p in crew for role in p.waits}
+    if history.workers_only or history.unmoved_ns() < min(_AT_REST_NS, watched(history)):
+        return
+    if not waited or any(role not in _POSTERS or history.value(role) != 0 for role in waited):
+        return
+    slow = [p for p in crew if not p.waits and p.role in {_POSTERS[role] for role in waited}]
+    others = [p for p in crew if unaccounted_threads(p)]
+    if not slow and (others or len(waited) > 1):
+        yield _(
+            "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it: "
+            "unless {who} does, they wait for ever; watch it longer: --for {time}"
+        ).format(
+            semaphore=", ".join(sorted(waited)),
+            who=names(others) or _("another process"),
+            time=LONGER_S,
+        )
+
+
+def watched(history: History) -> int:
+    """Nanoseconds from the first snapshot to the last."""
+    return history.now.monotonic_ns - history.snapshots[0].monotonic_ns
 
 
 def _moved(history: History) -> bool:

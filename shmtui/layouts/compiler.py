@@ -159,7 +159,6 @@ _CROSS: Final[dict[Libc, dict[str, tuple[str, ...]]]] = {
 
 
 def _found(text: str) -> list[str]:
-    """A command as a user says it, words and all."""
     with contextlib.suppress(ValueError, IndexError):
         words = shlex.split(text)
         if shutil.which(words[0]):
@@ -177,8 +176,6 @@ def _found(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Runs of one compiler over one file."""
-
     path: Path
     include: Sequence[Path]
     define: Sequence[str]
@@ -195,7 +192,7 @@ class _Run:
         return os.path.abspath(self.path)  # noqa: PTH100 - Path.resolve() follows links
 
     def named(self, names: Collection[str]) -> tuple[Struct, ...]:
-        """The user's structs, those of ``names`` among them. _RefusedError: it takes not the file."""
+        """The user's structs, those of ``names`` among them. _RefusedError."""
         structs, open_ = self._structs(())
         known = {each for struct in structs for each in struct.names}
         missing = [each for each in names if each not in known]
@@ -339,7 +336,6 @@ _ALIAS: Final = "shmtui_name_"
 
 
 def _type_definitions(names: Sequence[str]) -> Iterator[str]:
-    """Lines of C++ that have the compiler lay out the types of these names."""
     for index, name in enumerate(names):
         if not _NAME.fullmatch(name):
             raise ShmtuiError(_("{name} is no name of a type").format(name=name))
@@ -348,7 +344,6 @@ def _type_definitions(names: Sequence[str]) -> Iterator[str]:
 
 
 def _renamed(struct: Struct, names: Sequence[str]) -> Struct:
-    """The struct with the names by which it was asked for, first."""
     asked = [name for index, name in enumerate(names) if f"{_ALIAS}{index}" in struct.names]
     if not asked:
         return struct

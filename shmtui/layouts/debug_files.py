@@ -129,7 +129,6 @@ def load(elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False) -> 
 
 
 def _named(elf: "ELFFile", name: str, sections: Sequence[Any]) -> list[Any]:
-    """The sections of that name: all of ``sections``, else the first of the file."""
     names = (name, ".z" + name[1:])
     if sections:
         found = [each for each in sections if each.name in names]
@@ -206,7 +205,6 @@ def _link(elf: "ELFFile", name: str) -> bytes:
 
 
 def _build_id(elf: "ELFFile") -> str:
-    """The build-id in hexadecimal; empty where there is none."""
     raw = _link(elf, ".note.gnu.build-id")
     size = int.from_bytes(raw[4:8], "little")
     return raw[16 : 16 + size].hex() if raw[12:16] == b"GNU\0" and 2 <= size <= 64 else ""

@@ -151,7 +151,6 @@ class _Reading:
         self.small = len(data[".debug_info"]) + len(data[".debug_types"]) <= WHOLE_BYTES
 
     def _main(self) -> DebugFile:
-        """The file with the debug information of the path."""
         with opened(self._path):
             pass
         if word_size(self._path) is None:

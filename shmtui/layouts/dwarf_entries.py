@@ -308,7 +308,6 @@ class Section:
             at = self._end(child)
 
     def _end(self, entry: Entry) -> int:
-        """Offset after the entry and everything below it."""
         if not entry.children:
             return entry.after
         sibling = entry.attributes.get("sibling")
@@ -341,7 +340,6 @@ class Section:
         return at
 
     def _skip(self, step: _Step, unit: Unit, at: int) -> int:
-        """Offset after the attribute."""
         if step.width is not None:
             return at + step.width
         data, form = self.data, step.form
@@ -360,7 +358,6 @@ class Section:
         raise DamagedError
 
     def _block(self, form: str, at: int) -> tuple[int, int]:
-        """The block's length, and where it starts."""
         width = _BLOCKS[form]
         if not width:
             return _uleb(self.data, at)
@@ -411,7 +408,6 @@ class Section:
 
 
 def _unit(section: Section, read: Any) -> Unit:
-    """A unit of pyelftools' as ours."""
     header = read.header
     start = getattr(read, "tu_offset", None)
     start = read.cu_offset if start is None else start
@@ -434,7 +430,6 @@ def _unit(section: Section, read: Any) -> Unit:
 
 
 def _plan(declared: Any, unit: Unit) -> _Plan:
-    """How entries of pyelftools' abbreviation are read."""
     steps = tuple(
         _step(spec.name, spec.form, spec.value, unit) for spec in declared.decl["attr_spec"]
     )
@@ -471,7 +466,6 @@ def _step_of(code: int, unit: Unit) -> _Step:
 
 
 def _uleb(data: bytes, at: int) -> tuple[int, int]:
-    """An unsigned LEB128 number, and the offset after it."""
     byte = data[at]
     at += 1
     if byte < 128:

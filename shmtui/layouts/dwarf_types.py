@@ -307,7 +307,6 @@ class Types:
         return self._records[entry.key]
 
     def _signed(self, enum: Entry) -> bool:
-        """Whether an enum's values may be negative."""
         under = self.type_of(enum).entry
         if under is not None:
             return _code(under, under.number("byte_size") or 0).islower()

@@ -91,14 +91,6 @@ class Elimination:
         return Inference(tuple(left[:MAX_CANDIDATES]), sole)
 
 
-def infer(readings: Sequence[Reading], libc: Libc, takers: int) -> Inference:
-    """The layouts that none of ``readings`` contradicts."""
-    elimination = Elimination(readings[0], libc, takers)
-    for reading in readings[1:]:
-        elimination.add(reading)
-    return elimination.result
-
-
 def _change_explained(layout: Layout, before: Reading, after: Reading) -> bool:
     """Whether between two readings only slots changed that ``in`` passed over.
 

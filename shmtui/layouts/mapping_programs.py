@@ -1,7 +1,6 @@
 """The programs that map a segment: their C library, word size, threads and named semaphores."""
 
 from collections.abc import Iterable
-from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,44 +8,31 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.vocabulary import roles_by_name
-from shmtui.procfs.maps import Mapping, mappers, named_semaphores_of
+from shmtui.procfs.maps import named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
 from shmtui.procfs.process_libc import libc_of, program_of
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.segment import FileIdentity
 
 
 @dataclass(frozen=True, slots=True)
 class Peers:
     """The processes that map a segment, as far as this user can see."""
 
-    maps: MappingOf[int, tuple[Mapping, ...]]
-    """By PID."""
+    pids: tuple[int, ...]
+    """In order."""
     libcs: frozenset[Libc]
     narrow: tuple[int, ...]
     """PIDs of 32-bit programs: their ``sem_t`` and ``long`` differ from those of the others."""
     folder: str
 
     @classmethod
-    def of(cls, identity: FileIdentity, folder: str) -> "Peers":
-        """Those that map the file now."""
-        return cls._of(mappers(identity), folder)
-
-    @classmethod
     def among(cls, pids: Iterable[int], folder: str) -> "Peers":
-        """Processes that are known to map the file; where in memory is not looked up."""
-        return cls._of(dict.fromkeys(pids, ()), folder)
-
-    @classmethod
-    def _of(cls, maps: MappingOf[int, tuple[Mapping, ...]], folder: str) -> "Peers":
-        libcs = frozenset(libc for pid in maps if (libc := libc_of(pid)) is not None)
-        return cls(
-            maps,
-            libcs,
-            tuple(pid for pid in sorted(maps) if word_size(program_of(pid)) == 4),
-            folder,
-        )
+        """Processes that map the file; ``folder`` is their /dev/shm."""
+        pids = tuple(sorted(pids))
+        libcs = frozenset(libc for pid in pids if (libc := libc_of(pid)) is not None)
+        narrow = tuple(pid for pid in pids if word_size(program_of(pid)) == 4)
+        return cls(pids, libcs, narrow, folder)
 
     @property
     def libc(self) -> Libc:
@@ -56,15 +42,13 @@ class Peers:
     @property
     def threads(self) -> int:
         """How many threads they have, at least 1."""
-        return max(sum(thread_count(pid) for pid in self.maps), 1)
+        return max(sum(thread_count(pid) for pid in self.pids), 1)
 
     @property
     def semaphores(self) -> tuple[str, ...]:
         """Named semaphores that they map, too."""
-        names: set[str] = set()
-        for pid in self.maps:
-            names.update(named_semaphores_of(pid, self.folder))
-        return tuple(sorted(names))
+        names = (named_semaphores_of(pid, self.folder) for pid in self.pids)
+        return tuple(sorted(set().union(*names)))
 
     @property
     def semaphore_roles(self) -> tuple[tuple[SemaphoreRole, str], ...]:
@@ -79,20 +63,19 @@ class Peers:
         if not self.narrow:
             return ()
         pid = self.narrow[0]
-        program = process_name(pid)
-        if len(self.narrow) == len(self.maps):
-            raise ShmtuiError(
-                _(
-                    "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so no 64-bit "
-                    "layout fits {name}; --raw shows the bytes"
-                ).format(pid=pid, program=program, name=segment)
-            )
-        return (
-            _(
-                "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so its fields lie "
-                "elsewhere; the layout shown is that of the 64-bit programs"
-            ).format(pid=pid, program=program),
+        text = _(
+            "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so its fields lie "
+            "elsewhere; the layout shown is that of the 64-bit programs"
         )
+        if self.narrow == self.pids:
+            text = _(
+                "PID {pid} ({program}) is a 32-bit program: its sem_t is 16 bytes, so no 64-bit "
+                "layout fits {name}; --raw shows the bytes"
+            )
+        text = text.format(pid=pid, program=process_name(pid), name=segment)
+        if self.narrow == self.pids:
+            raise ShmtuiError(text)
+        return (text,)
 
 
 def executable(pid: int) -> str:

@@ -76,7 +76,6 @@ def all_members(members: Sequence[Member], prefix: str = "") -> Iterator[tuple[s
 
 
 def _suits(member: Member, role: str) -> bool:
-    """Whether the member's type can play the role."""
     if role == "data":
         return member.element is not None and bool(member.length) and member.element.shape.size > 0
     if role in {*_INDICES, CAPACITY}:

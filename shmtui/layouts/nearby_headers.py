@@ -4,10 +4,12 @@ They are compiled as ``--header`` compiles its file, and taken as likely: nothin
 program was built from them. What is read is bounded, and nothing is written.
 """
 
+import contextlib
 import os
 import stat
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +18,6 @@ from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import Peers, executable
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.program_types import TypeSource
-from shmtui.layouts.progress import said_when_slow
 from shmtui.snapshot import LayoutSource
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def sources(peers: Peers, size: int, options: LayoutOptions) -> list[TypeSource]
     """The structs of the headers, or of the sources where no header has any."""
     del size
     waiting = _("compiling the headers beside {name} …").format(name=_program(peers))
-    with said_when_slow(options.progress, waiting):
+    with options.said_when_slow(waiting):
         return _compiled(peers, options)
 
 
@@ -66,7 +67,7 @@ def _structs(path: Path, peers: Peers, options: LayoutOptions) -> "tuple[Struct,
 
 
 def _program(peers: Peers) -> str:
-    return next((Path(own).name for pid in sorted(peers.maps) if (own := executable(pid))), "")
+    return next((Path(own).name for pid in peers.pids if (own := executable(pid))), "")
 
 
 def _files(peers: Peers, suffixes: tuple[str, ...]) -> list[Path]:
@@ -78,46 +79,33 @@ def _files(peers: Peers, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def _read_all(peers: Peers, suffixes: tuple[str, ...]) -> Iterator[tuple[Path, bytes]]:
-    """Files with such names and their bytes, those beside the programs first."""
-    left, room = MOST_FILES, MOST_BYTES
-    for folder in _folders(peers):
-        try:
-            names = sorted(os.listdir(folder))
-        except OSError:
-            continue
-        for name in names:
-            if not name.endswith(suffixes):
-                continue
-            left -= 1
-            path = Path(folder, name)
-            text = _read(path, room) if left >= 0 else None
-            if text is None:
-                continue
-            room -= len(text)
-            yield path, text
+    """Regular files with such names and their bytes, those beside the programs first."""
+    room = MOST_BYTES
+    paths = (Path(folder, name) for folder in _folders(peers) for name in _names(folder))
+    for path in islice((path for path in paths if path.name.endswith(suffixes)), MOST_FILES):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and status.st_size <= room:
+                text = path.read_bytes()
+                room -= len(text)
+                yield path, text
 
 
-def _read(path: Path, room: int) -> bytes | None:
-    """The bytes of a regular file; None where it is none, is too long or may not be read."""
+def _names(folder: str) -> list[str]:
     try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > room:
-            return None
-        return path.read_bytes()
+        return sorted(os.listdir(folder))
     except OSError:
-        return None
+        return []
 
 
 def _folders(peers: Peers) -> list[str]:
     """The folders of the programs and their working folders, each once."""
     found: dict[str, None] = {}
-    for pid in sorted(peers.maps):
+    for pid in peers.pids:
         own = executable(pid)
         if own:
             found[str(Path(own).parent)] = None
-        try:
+        with contextlib.suppress(OSError):
             found[str(Path(f"/proc/{pid}/cwd").readlink())] = None
-        except OSError:
-            continue
     system = ("/usr/bin", "/bin", "/usr/sbin", "/")
     return [folder for folder in found if folder not in system]

@@ -1,13 +1,18 @@
 """What the user says about a layout, and the layout that follows. Light: every command loads this."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import LayoutSource
+
+SLOW_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,21 @@ class LayoutOptions:
     layout: str | None = None
     raw: bool = False
     progress: Callable[[str], None] | None = field(default=None, compare=False)
-    """Called with one line of what is waited for, where it takes more than half a second."""
+    """Called with one line of what is waited for, where it takes long."""
+
+    @contextmanager
+    def said_when_slow(self, text: str) -> Iterator[None]:
+        """Call ``progress`` with ``text``, once the block has taken a second."""
+        if self.progress is None:
+            yield
+            return
+        timer = threading.Timer(SLOW_SECONDS, self.progress, (text,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     @property
     def given(self) -> bool:
@@ -78,7 +97,6 @@ class ResolvedLayout:
 
 
 def _as_options(layouts: tuple[Layout, ...]) -> tuple[str, ...]:
-    """The layouts as ``--layout`` writes them."""
     from shmtui.shm.layout_spec import layout_option  # noqa: PLC0415 - rarely needed
 
     return tuple(layout_option(layout) for layout in layouts)

@@ -4,6 +4,8 @@ A program's structs are read once and kept: the file is known by device, inode a
 """
 
 import os
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +17,8 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import process_name
 from shmtui.procfs.process_libc import program_of
+from shmtui.shm.layout import Layout
+from shmtui.shm.segment_reader import SegmentReader
 from shmtui.snapshot import LayoutSource
 
 if TYPE_CHECKING:
@@ -124,7 +128,7 @@ def _may_have_debug_file(sizes: dict[bytes, int]) -> bool:
 def _files(peers: Peers) -> list[ProgramFile]:
     """The programs of all peers, then the libraries of their own that they map."""
     programs, libraries = [], []
-    for pid in sorted(peers.maps):
+    for pid in peers.pids:
         own = executable(pid)
         if own:
             programs.append(ProgramFile(program_of(pid), own.removesuffix(" (deleted)"), pid))
@@ -139,3 +143,44 @@ def _files(peers: Peers) -> list[ProgramFile]:
             if text != own:
                 libraries.append(ProgramFile(f"/proc/{pid}/root{text}", text, pid, library=True))
     return programs + libraries
+
+
+class QuickTypes:
+    """Layouts of segments by small programs' debug information, in ``seconds`` for all of them."""
+
+    MOST_BYTES: Final = 1_000_000
+    """Of debug information, for one program."""
+
+    def __init__(self, folder: str, seconds: float) -> None:
+        self._folder = folder
+        self._left = seconds
+
+    def layout(self, name: str, pids: Sequence[int]) -> tuple[Layout, str] | None:
+        """The only layout that fits the segment, and the program that tells it; None: there is
+        none, or no time is left to find it.
+        """
+        sizes = {pid: debug_size(section_sizes(program_of(pid))) for pid in pids}
+        small = [pid for pid, size in sizes.items() if 0 < size <= self.MOST_BYTES]
+        if not small or self._left <= 0:
+            return None
+        from shmtui.layouts import debug_info, struct_sources  # noqa: F401, PLC0415 - heavy
+
+        start = time.monotonic()
+        try:
+            return self._layout(name, small)
+        except ShmtuiError:
+            return None
+        finally:
+            self._left -= time.monotonic() - start
+
+    def _layout(self, name: str, pids: Sequence[int]) -> tuple[Layout, str] | None:
+        from shmtui.layouts import struct_sources  # noqa: PLC0415 - heavy
+
+        reader = SegmentReader(name, self._folder)
+        try:
+            peers, options = Peers.among(pids, self._folder), LayoutOptions()
+            types = sources(peers, reader.status().size, options)
+            found = struct_sources.agreed(reader, options, peers, types)
+        finally:
+            reader.close()
+        return None if found is None else (found[1].layout, found[0].origin)

@@ -16,9 +16,10 @@ from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference
 from shmtui.layouts.mapping_programs import Peers
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.plain_layouts import signatures
+from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
-from shmtui.layouts.types_for_lists import QuickTypes
+from shmtui.procfs.maps import mapped_by
 from shmtui.shm.layout import Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.libc import Libc
@@ -45,7 +46,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     With ``options.raw`` none, and the plain layouts that fit as candidates. AmbiguousLayoutError:
     several layouts fit. ShmtuiError: what the user says cannot be.
     """
-    peers = Peers.of(reader.identity, reader.folder)
+    peers = Peers.among(mapped_by(reader.identity), reader.folder)
     if options.raw:
         try:
             candidates = _by_inference(reader, LayoutOptions(), peers).candidates
@@ -79,7 +80,7 @@ def _by_types(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Re
     """The layout by the programs' debug information, or by a header beside them; None: neither
     tells one. AmbiguousLayoutError: several structs fit.
     """
-    if not peers.maps:
+    if not peers.pids:
         return None
     from shmtui.layouts import nearby_headers, program_types  # noqa: PLC0415 - for these alone
 
@@ -98,7 +99,7 @@ def _contradictions(reader: SegmentReader, peers: Peers, layout: Layout) -> tupl
     """That a program's debug information contradicts the user's layout, in words. Where the
     fields lie is compared: what the user says of their meaning is not in it.
     """
-    types = QuickTypes(reader.folder, COMPARE_SECONDS).layout(reader.name, sorted(peers.maps))
+    types = QuickTypes(reader.folder, COMPARE_SECONDS).layout(reader.name, peers.pids)
     if types is None or _places(types[0]) == _places(layout):
         return ()
     found, program = types
@@ -181,7 +182,7 @@ def _require_order(reader: SegmentReader, layout: Layout, peers: Peers) -> None:
     readings = []
     other = None
     for reading in SegmentReadings.of_layout(reader, layout).until(
-        CHECK_SECONDS if peers.maps else 0.0
+        CHECK_SECONDS if peers.pids else 0.0
     ):
         readings.append(reading)
         other = contradiction(layout, readings, peers.threads)
@@ -194,9 +195,6 @@ def _require_order(reader: SegmentReader, layout: Layout, peers: Peers) -> None:
                 "one: {layout}; give --layout {option} or --header FILE"
             ).format(name=reader.name, layout=layout_words(other), option=layout_option(other))
         )
-
-
-# -- inference ----------------------------------------------------------------------------------
 
 
 def _by_inference(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
@@ -249,7 +247,7 @@ def _watch(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Infer
     names = tuple(name for _role, name in options.names) or (found if len(found) == 3 else ())
     known = options.names if len(options.names) == len(SemaphoreRole) else ()
     readings = SegmentReadings(reader, peers.libc, [(0, size)], names).until(
-        WATCH_SECONDS if peers.maps else 0.0
+        WATCH_SECONDS if peers.pids else 0.0
     )
     elimination = Elimination(next(readings), peers.libc, peers.threads, known)
     while not elimination.settled and (reading := next(readings, None)) is not None:

@@ -192,43 +192,29 @@ def written(layout: Layout, reading: Reading) -> bool:
     return zeros <= 1 or not any(used[slot] for slot in range(slots) if slot not in full)
 
 
-# -- which reading ------------------------------------------------------------------------------
-
-
 def swapped(layout: Layout) -> Layout:
     """The same layout with ``in`` and ``out`` exchanged."""
     return replace(layout, in_=layout.out, out=layout.in_)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Which of several readings of one ring the values allow."""
-
-    layout: Layout
-    """The reading to show."""
-    others: tuple[Layout, ...] = ()
-    """Further readings that no value contradicts: nothing may be built on any of them."""
-
-
-def judge_direction(layout: Layout, readings: Sequence[Reading]) -> Verdict:
-    """Which of both directions of the ring the values allow: ``layout``'s, or the other one."""
+def judge_direction(layout: Layout, readings: Sequence[Reading]) -> tuple[Layout, ...]:
+    """The directions of the ring that the values allow, ``layout``'s or the other one, and the one
+    to show first. Nothing may be built on either where there are both.
+    """
     ways = (layout, swapped(layout))
     missed = [[excess(way, values_of(way, reading)) for reading in readings] for way in ways]
-    holds = [not any(row) for row in missed]
-    if all(holds):
+    wrong = [any(row) for row in missed]
+    weights = [sum(row) for row in missed]
+    if not any(wrong):
         # Where slots are full that were never written, the other reading is shown first.
-        odd = [any(not written(way, reading) for reading in readings) for way in ways]
-        first = ways[odd.index(False)] if any(odd) and not all(odd) else layout
-        return Verdict(first, (swapped(first),))
-    if any(holds):
-        return Verdict(ways[holds.index(True)])
-    # The program moves its indices outside of its posts. A difference of more than N is still
-    # none that a ring can have.
-    absurd = [max(row, default=0) > layout.slots for row in missed]
-    if any(absurd) and not all(absurd):
-        return Verdict(ways[absurd.index(False)])
-    order = sorted(range(2), key=lambda way: sum(missed[way]))
-    return Verdict(ways[order[0]], (ways[order[1]],))
+        weights = [any(not written(way, reading) for reading in readings) for way in ways]
+    elif all(wrong):
+        # The program moves its indices outside of its posts. A difference of more than N is still
+        # none that a ring can have.
+        wrong = [max(row) > layout.slots for row in missed]
+    if wrong[0] != wrong[1]:
+        return (ways[wrong.index(False)],)
+    return ways if weights[0] <= weights[1] else ways[::-1]
 
 
 def states(layout: Layout, readings: Iterable[Reading]) -> set[tuple[int | None, int | None]]:

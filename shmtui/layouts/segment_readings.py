@@ -1,16 +1,14 @@
 """Readings of a segment for telling layouts apart: each of one moment, until enough is told."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from shmtui.errors import ShmtuiError
 from shmtui.layouts.role_evidence import Reading
-from shmtui.shm.layout import Layout
+from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.libc import Libc
-from shmtui.shm.segment import open_readonly, segment_path
-from shmtui.shm.segment_reader import SegmentReader, read_semaphore_file, state_spans
+from shmtui.shm.segment import segment_path
+from shmtui.shm.segment_reader import SegmentReader, read_start, state_spans
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
 
 INTERVAL: Final = 0.004
@@ -74,21 +72,11 @@ class SegmentReadings:
                 last = reading
 
     def _words(self) -> tuple[tuple[str, SemaphoreWords], ...]:
-        words = []
-        for name in self._names:
-            raw = read_semaphore_file(named_semaphore_path(name, self._reader.folder))
-            if len(raw) >= 12:
-                words.append((name, decode(raw, self._libc)))
-        return tuple(words)
+        paths = {name: named_semaphore_path(name, self._reader.folder) for name in self._names}
+        found = [(name, read_start(path, SEM_SIZE)) for name, path in paths.items()]
+        return tuple((name, decode(raw, self._libc)) for name, raw in found if len(raw) >= 12)
 
     def _indices(self) -> bytes:
         if not self._index_segment:
             return b""
-        try:
-            fd = open_readonly(segment_path(self._index_segment, self._reader.folder))
-        except ShmtuiError:
-            return b""
-        try:
-            return os.pread(fd, _INDICES, 0)
-        finally:
-            os.close(fd)
+        return read_start(segment_path(self._index_segment, self._reader.folder), _INDICES)

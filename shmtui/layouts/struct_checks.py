@@ -81,9 +81,6 @@ def said_capacities(reader: SegmentReader, found: StructLayout) -> list[int]:
     return [int(unpack("=" + code, raw)[0]) for code, raw, size in read if len(raw) == size]
 
 
-# -- indices ------------------------------------------------------------------------------------
-
-
 def judge(
     reader: SegmentReader,
     options: LayoutOptions,
@@ -118,14 +115,14 @@ def _with_direction(
 ) -> ResolvedLayout:
     """The direction that the values allow; both where they allow both."""
     shown, other = found.roles.directions
-    verdict = judge_direction(layout, readings)
+    first, *others = judge_direction(layout, readings)
     if found.roles.by_convention:
-        resolved = replace(resolved, layout=verdict.layout)
-        if not verdict.others:
+        resolved = replace(resolved, layout=first)
+        if not others:
             return resolved
-        if verdict.layout != layout:
+        if first != layout:
             shown, other = other, shown
-    elif verdict.layout == layout or len(states(layout, readings)) < STATES:
+    elif first == layout or len(states(layout, readings)) < STATES:
         return resolved
     # Where the names say it plainly, and the values fit the other way, neither is believed.
     words = _("shown with {shown}; {other} fits the values, too: say which with --map").format(

@@ -1,12 +1,21 @@
-"""Which of the structs in a header or a program is the buffer. Pure."""
+"""Which of the structs in a header or a program is the buffer. Pure.
 
-from collections.abc import Mapping, Sequence
+It may be a member of another struct, or one of an array of them: ``Segment.rings[1]`` names the
+second ring of a segment, offsets counted from its start.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.member_paths import at_path, paths_to, spellings
 from shmtui.layouts.member_roles import all_members, assign_roles, listed, title
-from shmtui.layouts.struct_members import Struct
+from shmtui.layouts.struct_members import Member, Struct
+
+_STEP: Final = re.compile(r"(\w+)(?:\[(\d{1,9})\])?")
+_MAX_PATHS: Final = 64
 
 
 def choose_struct(
@@ -24,7 +33,7 @@ def choose_struct(
         path = name.partition(wanted)[2].split(".")[1:]
         for struct in reversed(structs):
             if wanted in struct.names:
-                return at_path(struct, path, structs)
+                return _at_path(struct, path, structs)
         raise ShmtuiError(
             _("the header has no struct {wanted}: it has {structs}").format(
                 wanted=wanted, structs=_names(structs)
@@ -74,7 +83,7 @@ def _where(struct: Struct, structs: Sequence[Struct], segment_size: int) -> Stru
     whole = [(s, path) for s, path in paths if s.size == segment_size]
     if len(whole) == 1:
         outer, path = whole[0]
-        return at_path(outer, path.split(".")[1:], structs)
+        return _at_path(outer, path.split(".")[1:], structs)
     file = struct.place.rpartition(":")[0]
     options = [f"{file}:{path}" for _outer, path in whole or paths]
     if not whole:
@@ -114,7 +123,9 @@ def assignable(struct: Struct, given: Mapping[str, str]) -> bool:
 
 
 def _holds(outer: Struct, inner: Struct) -> bool:
-    return any(member.type_name in spellings(inner) for _name, member in all_members(outer.members))
+    return any(
+        member.type_name in _spellings(inner) for _name, member in all_members(outer.members)
+    )
 
 
 def _names(structs: Sequence[Struct]) -> str:
@@ -129,3 +140,76 @@ def _options(structs: Sequence[Struct]) -> str:
     return _("{structs}: say which, as --header {file}:{name}").format(
         structs=_names(structs), file=file, name=structs[0].names[-1]
     )
+
+
+# -- structs within structs -----------------------------------------------------------------------
+
+
+def _spellings(struct: Struct) -> set[str]:
+    return {*struct.names, *(f"struct {name}" for name in struct.names)}
+
+
+def paths_to(inner: Struct, structs: Sequence[Struct]) -> Iterator[tuple[Struct, str]]:
+    """Each struct that holds ``inner``, with the path from it: ``Segment.rings[1]``."""
+    names = _spellings(inner)
+    for outer in structs:
+        for name, member in all_members(outer.members):
+            path = f"{outer.names[-1]}.{name}"
+            if member.type_name in names:
+                yield outer, path
+            elif member.element is not None and member.element.type_name in names:
+                for index in range(min(member.length or 0, _MAX_PATHS)):
+                    yield outer, f"{path}[{index}]"
+
+
+def _at_path(struct: Struct, steps: Sequence[str], structs: Sequence[Struct]) -> Struct:
+    """The struct at the end of the path, its members where they lie in ``struct``.
+
+    ShmtuiError: there is no such member, or it is no struct.
+    """
+    path = struct.names[-1]
+    for step in steps:
+        match = _STEP.fullmatch(step)
+        members = {member.name: member for member in struct.members}
+        member = None if match is None else members.get(match[1])
+        if match is None or member is None:
+            raise ShmtuiError(
+                _("{path} has no member {step}: it has {members}").format(
+                    path=path, step=step, members=listed(list(members))
+                )
+            )
+        path = f"{path}.{step}"
+        struct = _inside(struct, member, match[2], path, structs)
+    return struct
+
+
+def _inside(
+    struct: Struct, member: Member, index: str | None, path: str, structs: Sequence[Struct]
+) -> Struct:
+    if index is None and member.members:
+        end = member.offset + member.shape.size
+        return Struct((path,), member.members, end, struct.place)
+    kind, length = "" if member.element is None else member.element.type_name, member.length or 0
+    inner = next((other for other in structs if kind in _spellings(other)), None)
+    if inner is not None and index is not None and int(index) >= length:
+        raise ShmtuiError(
+            _("{path} does not exist: {member} has {count}, from [0] to [{last}]").format(
+                path=path, member=member.name, count=length, last=length - 1
+            )
+        )
+    if inner is None:
+        raise ShmtuiError(
+            _("{path} is no struct: {member} is {type}").format(
+                path=path, member=member.name, type=member.type_name
+            )
+        )
+    if index is None:
+        raise ShmtuiError(
+            _("{path} has {count} of them: say which, as {path}[0]").format(path=path, count=length)
+        )
+    start = member.offset + int(index) * inner.size
+    return Struct((path,), _shifted(inner.members, start), start + inner.size, struct.place)
+
+
+def _shifted(members: Sequence[Member], by: int) -> tuple[Member, ...]:
+    return tuple(replace(m, offset=m.offset + by, members=_shifted(m.members, by)) for m in members)

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.member_paths import open_array, room_for, with_length
 from shmtui.layouts.member_roles import ABSENT, Roles, assign_roles, index_members, title
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.struct_choice import choose_struct
@@ -51,7 +50,7 @@ def layout_of_structs(
     cannot be.
     """
     given = dict(options.mapping)
-    room = [with_length(s, _open_length(s, options, size, capacity)) for s in structs]
+    room = [_filled(s, options, size, capacity) for s in structs]
     if options.index_segment:
         return _with_other_indices(room, options, libc, size)
     struct = choose_struct(room, options.struct, size, given)
@@ -64,17 +63,32 @@ def layout_of_structs(
     return found
 
 
-def _open_length(struct: Struct, options: LayoutOptions, size: int, capacity: int | None) -> int:
-    """Elements of the struct's open array: as many as are said, or all that there is room for."""
-    slots = options.slots or capacity
-    room = room_for(struct, size)
+def _open_array(struct: Struct) -> Member | None:
+    """The last member, where it is an array whose length the header leaves open."""
+    last = struct.members[-1] if struct.members else None
+    if last is None or last.element is None or last.length or not last.element.shape.size:
+        return None
+    return last
+
+
+def _filled(struct: Struct, options: LayoutOptions, size: int, capacity: int | None) -> Struct:
+    """The struct with as many elements in its open array as are said, or as a segment of that
+    size has room for; itself where it has none.
+    """
+    last = _open_array(struct)
+    if last is None or last.element is None:
+        return struct
+    each, slots = last.element.shape.size, options.slots or capacity
     if slots is None or options.item is not None:
-        return room
-    return slots
+        slots = (size - last.offset) // each
+    if slots < 1:
+        return struct
+    members = (*struct.members[:-1], replace(last, length=slots))
+    return replace(struct, members=members, size=max(struct.size, last.offset + slots * each))
 
 
 def _require_length(declared: Struct, found: StructLayout, slots: int | None) -> None:
-    last = open_array(declared)
+    last = _open_array(declared)
     if last is not None and last.offset == found.layout.data and slots is None:
         text = _("{member} of {struct} has no length: say --slots N; there is room for {count}")
         raise OpenArrayError(
@@ -136,15 +150,14 @@ def _with_other_indices(
     """
     assert options.index_segment is not None
     given = {**dict(options.mapping), **_NO_INDICES}
-    indices = _index_struct(structs, dict(options.mapping))
-    others = [struct for struct in structs if struct is not indices[0]]
+    holder, in_, out = _index_struct(structs, dict(options.mapping))
+    others = [struct for struct in structs if struct is not holder]
     try:
         struct = choose_struct(others, options.struct, size, given)
         roles = assign_roles(struct, given)
     except ShmtuiError:
         struct, roles = _array_of_structs(others, options.struct, size)
     layout = refined(buffer_layout(struct, roles, libc, options.names), roles.data, struct, options)
-    in_, out = indices[1], indices[2]
     assert isinstance(in_.shape, Scalar)
     layout = replace(
         layout, in_=in_.offset, out=out.offset, index_code=in_.shape.code,
@@ -157,11 +170,8 @@ def _with_other_indices(
 def _index_struct(
     structs: Sequence[Struct], given: Mapping[str, str]
 ) -> tuple[Struct, Member, Member]:
-    found = []
-    for struct in structs:
-        pair = index_members(struct, given)
-        if pair is not None:
-            found.append((struct, *pair))
+    pairs = ((struct, index_members(struct, given)) for struct in structs)
+    found = [(struct, *pair) for struct, pair in pairs if pair is not None]
     if len(found) == 1:
         return found[0]
     raise ShmtuiError(
@@ -212,28 +222,15 @@ def buffer_layout(
     named = {role for role, _name in names}
     mutex, empty, full = (
         None if member is None or member.system != "sem_t" or role in named else member.offset
-        for role, member in (
-            (SemaphoreRole.MUTEX, roles.mutex),
-            (SemaphoreRole.EMPTY, roles.empty),
-            (SemaphoreRole.FULL, roles.full),
-        )
+        for role, member in zip(SemaphoreRole, (roles.mutex, roles.empty, roles.full), strict=True)
     )
     layout = Layout(
-        slots=roles.data.length or 0,
-        item=_item(roles.data),
-        data=roles.data.offset,
-        in_=None if in_ is None else in_.offset,
-        out=None if out is None else out.offset,
-        mutex=mutex,
-        empty=empty,
-        full=full,
-        size=struct.size,
-        libc=libc,
-        index_code=code,
-        names=names,
+        roles.data.length or 0, _item(roles.data), roles.data.offset,
+        None if in_ is None else in_.offset, None if out is None else out.offset,
+        mutex, empty, full, struct.size, libc, code, names,
         lock=roles.mutex.offset if roles.mutex is not None and roles.pthread_mutex else None,
         sync=tuple(sync_members(struct.members)),
-    )
+    )  # fmt: skip
     _require_sound(struct, layout)
     return layout
 
@@ -247,23 +244,18 @@ def _index_code(struct: Struct, in_: Member, out: Member) -> str:
             "{in_} of {struct} is {in_type} and {out} is {out_type}: in and out have to "
             "be of one type"
         ).format(
-            in_=in_.name,
-            struct=title(struct),
-            in_type=in_.type_name,
-            out=out.name,
+            in_=in_.name, struct=title(struct), in_type=in_.type_name, out=out.name,
             out_type=out.type_name,
         )
-    )
+    )  # fmt: skip
 
 
 def _item(data: Member) -> ItemType:
     assert data.element is not None
     shape = data.element.shape
-    if isinstance(shape, Scalar):
-        for known in ITEM_TYPES.values():
-            if known.code == shape.code:
-                return known
-    return ItemType(data.element.type_name, "", shape)
+    other = ItemType(data.element.type_name, "", shape)
+    code = shape.code if isinstance(shape, Scalar) else None
+    return next((known for known in ITEM_TYPES.values() if known.code == code), other)
 
 
 def _require_sound(struct: Struct, layout: Layout) -> None:

@@ -11,11 +11,9 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.mapping_programs import Peers
-from shmtui.layouts.member_paths import paths_to
 from shmtui.layouts.member_roles import listed
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.program_types import TypeSource
-from shmtui.layouts.progress import said_when_slow
 from shmtui.layouts.struct_checks import (
     judge,
     require_covered,
@@ -23,7 +21,7 @@ from shmtui.layouts.struct_checks import (
     said_capacities,
     zeros_behind,
 )
-from shmtui.layouts.struct_choice import assignable, struct_name
+from shmtui.layouts.struct_choice import assignable, paths_to, struct_name
 from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of_structs
 from shmtui.layouts.struct_members import Struct
 from shmtui.shm.libc import Libc
@@ -66,7 +64,7 @@ def _types_of_header(
         if not all(any(name in struct.names for struct in structs) for name in wanted):
             structs += read_structs(file, names=wanted, progress=options.progress)
         return structs, peers.libc
-    with said_when_slow(options.progress, _("compiling {file} …").format(file=file)):
+    with options.said_when_slow(_("compiling {file} …").format(file=file)):
         types = compile_types(
             file, peers.libc, options.include, options.define, options.compiler, wanted
         )
@@ -112,9 +110,6 @@ def _layout_from(
     return found
 
 
-# -- several sources ----------------------------------------------------------------------------
-
-
 def by_sources(
     reader: SegmentReader, options: LayoutOptions, peers: Peers, sources: Sequence[TypeSource]
 ) -> ResolvedLayout | None:
@@ -133,13 +128,12 @@ def _judged(
     source: TypeSource,
     found: StructLayout,
 ) -> ResolvedLayout:
-    """The layout as the values leave it, with its source."""
     assumptions: tuple[str, ...] = ()
     if source.source is LayoutSource.NEARBY:
         text = _("{file} lies beside the program, which is assumed to be built from it")
         assumptions = (text.format(file=source.origin),)
     resolved = ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
-    return judge(reader, options, found, resolved, mapped=bool(peers.maps))
+    return judge(reader, options, found, resolved, mapped=bool(peers.pids))
 
 
 def agreed(
@@ -185,7 +179,6 @@ def _require_one_ring(
 def _fitting(
     reader: SegmentReader, options: LayoutOptions, peers: Peers, source: TypeSource
 ) -> Iterator[tuple[TypeSource, StructLayout]]:
-    """The structs of one source that can be the whole segment, each with its layout."""
     for struct in source.structs:
         with contextlib.suppress(ShmtuiError):
             layout = _layout_from(reader, options, peers, replace(source, structs=(struct,)))

@@ -128,8 +128,6 @@ def _fitness(words: list[str], role: str) -> int:
     return 0
 
 
-# -- names of named semaphores ------------------------------------------------------------------
-
 _STEMS: Final = {
     SemaphoreRole.MUTEX: ("mutex", "mtx", "lock", "trava", "exclus"),
     SemaphoreRole.EMPTY: ("empty", "vazi", "free", "livre", "space", "avail", "espaco"),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
+from shmtui.procfs.file_writers import anybody_writes
 from shmtui.procfs.maps import mapped_by
 from shmtui.shm.segment import FileIdentity, create_segment, segment_path, unlink_segment
 
@@ -84,7 +85,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _remove_segment(name: str, identity: FileIdentity) -> bool:
-    """Unlink the segment that the mark names; False where a live process still maps it.
+    """Unlink the segment that the mark names; False where a live process still uses it.
 
     A file that has the name since, or that another user owns, stays.
     """
@@ -94,7 +95,7 @@ def _remove_segment(name: str, identity: FileIdentity) -> bool:
         return True
     if FileIdentity.of(status) != identity or not _is_ours(status, stat.S_ISREG):
         return True
-    if mapped_by(identity):
+    if mapped_by(identity) or anybody_writes(segment_path(name), identity):
         return False
     with contextlib.suppress(ShmtuiError):
         unlink_segment(name)

@@ -13,11 +13,11 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
 from shmtui.i18n import N_, _
-from shmtui.layouts.inference import infer
+from shmtui.layouts.inference import Elimination
 from shmtui.layouts.plain_layouts import signatures
+from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.role_evidence import Reading
-from shmtui.layouts.types_for_lists import QuickTypes
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import (
     ROOT,
@@ -26,7 +26,9 @@ from shmtui.procfs.credentials import (
     credentials_of,
     proc_hides_others,
 )
+from shmtui.procfs.file_writers import anybody_writes
 from shmtui.procfs.maps import map_lines, mapped_inodes
+from shmtui.procfs.namespaces import in_pid_namespace, others_may_be_outside
 from shmtui.procfs.process import process_name, processes
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
 from shmtui.shm.control_records import parse_header, read_header
@@ -86,12 +88,26 @@ class _Mappers:
     unlisted: bool
     """/proc lists only this user's processes."""
 
-    def orphan(self, status: os.stat_result) -> bool | None:
-        """Whether no live process maps a file; None where one may that cannot be read."""
-        if FileIdentity.of(status) in self.by_file:
+    def orphan(self, path: str, status: os.stat_result) -> bool | None:
+        """Whether no live process maps a file, or has it open for writing; None where one may
+        that cannot be read.
+        """
+        identity = FileIdentity.of(status)
+        if identity in self.by_file:
             return False
+        writes = anybody_writes(path, identity) if stat.S_ISREG(status.st_mode) else None
+        if writes is not None:
+            return not writes
+        if others_may_be_outside():
+            return None
         access = FileAccess(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
-        unseen = classify(self.unreadable, access, unlisted=self.unlisted, own_user=os.geteuid())
+        unseen = classify(
+            self.unreadable,
+            access,
+            unlisted=self.unlisted,
+            own_user=os.geteuid(),
+            contained=in_pid_namespace(),
+        )
         return None if unseen.may_take_part else True
 
 
@@ -115,7 +131,7 @@ def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
                     names[pid] = process_name(pid)
             mappers = tuple((pid, names[pid]) for pid in sorted(pids))
             guess = time.monotonic() < guess_until
-            orphan = users.orphan(status)
+            orphan = users.orphan(entry.path, status)
             found.append(
                 _entry(entry.name, status, mappers, types, folder, orphan=orphan, guess=guess)
             )
@@ -246,7 +262,8 @@ def _guess(file: str, fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
     raw = os.pread(fd, size, 0)
     libc = running_libc()
     told = len(signatures(raw, libc)) == 3
-    layout = infer([Reading.whole(raw)], libc, takers=1).layout if closely and told else None
+    found = Elimination(Reading.whole(raw), libc, takers=1).result if closely and told else None
+    layout = None if found is None else found.layout
     exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
     if layout is None and "/" + file == SEED_NAME and size == exercise.size:
         return Kind.BUFFER, _("bounded buffer of {slots:,} × {item}, by its name").format(

@@ -9,11 +9,14 @@ from shmtui.monitor.control_reader import ControlBlockWatcher, positions
 from shmtui.monitor.process_table import ProcessTable
 from shmtui.monitor.ring_reader import RingReader, RingState
 from shmtui.procfs.clock import Clock
+from shmtui.procfs.file_writers import anybody_writes_one_of
 from shmtui.shm.control_format import Flags
 from shmtui.shm.control_records import ControlHeader, WorkerRecord
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import identity_at, segment_path
 from shmtui.shm.segment_reader import SegmentReader
+from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.snapshot import LayoutSource, Throughput
 
 if TYPE_CHECKING:
@@ -84,6 +87,18 @@ class OpenSegment:
     def counted(self) -> bool:
         """Whether everything that moves is counted by workers of ours."""
         return self.control.header is not None and not self.processes.foreign
+
+    def anybody_writes(self) -> bool | None:
+        """Whether anybody has the segment or one of its named semaphores open for writing, in
+        this process or another; None where it cannot be told.
+        """
+        files = [(segment_path(self.name, self._folder), self.reader.identity)]
+        for _role, name in self.layout.names if self.layout is not None else ():
+            path = named_semaphore_path(name, self._folder)
+            identity = identity_at(path)
+            if identity is not None:
+                files.append((path, identity))
+        return anybody_writes_one_of(files)
 
     def reopen_control_block(self) -> None:
         """Find the control block that was put beside the segment since it was opened."""

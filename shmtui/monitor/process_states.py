@@ -48,16 +48,23 @@ def access_of(use: FileUse) -> Access:
     """What a process has of the segment."""
     if use.may_write:
         return Access.WRITE
+    if use.maps:
+        own_copy = all(not m.shared for m in use.maps) and any(m.writable for m in use.maps)
+        return Access.PRIVATE if own_copy else Access.READ
     if use.opened:
         return Access.FILE
-    if use.maps:
-        return Access.READ if any(m.shared for m in use.maps) else Access.PRIVATE
     return Access.SEMAPHORE if use.semaphores else Access.UNKNOWN
+
+
+def besides_of(use: FileUse) -> tuple[Access, ...]:
+    """What it has besides that."""
+    also = ((Access.FILE, use.opened), (Access.SEMAPHORE, bool(use.semaphores)))
+    return tuple(access for access, has in also if has and access is not access_of(use))
 
 
 def takes_part(use: FileUse) -> bool:
     """Whether a process that has that of the segment may move something in it."""
-    return bool(use.semaphores) or access_of(use) not in {Access.READ, Access.PRIVATE}
+    return bool(besides_of(use)) or access_of(use) not in {Access.READ, Access.PRIVATE}
 
 
 def named_files(layout: Layout | None, folder: str) -> dict[SemaphoreRole, FileIdentity]:

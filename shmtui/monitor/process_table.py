@@ -7,8 +7,10 @@ from typing import Final
 
 from shmtui.i18n import _
 from shmtui.monitor.counted_rates import RateWindow
+from shmtui.monitor.deaths import Deaths
 from shmtui.monitor.process_states import (
     access_of,
+    besides_of,
     foreign_state,
     named_files,
     semaphore_at,
@@ -17,6 +19,7 @@ from shmtui.monitor.process_states import (
     worker_state,
 )
 from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
+from shmtui.monitor.sleep_proof import Indices, SleepProof
 from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
 from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses
 from shmtui.procfs.credentials import FileAccess
@@ -28,6 +31,7 @@ from shmtui.procfs.futex import (
     sleeps_on_futex,
     system_calls,
     waits_in,
+    waits_on_own_copy,
 )
 from shmtui.procfs.identity import alive, describe_exit
 from shmtui.procfs.process import run_stamp
@@ -70,6 +74,8 @@ class ProcessTable:
         self._worker_libc = running_libc()
         self._named: dict[SemaphoreRole, FileIdentity] = {}
         self._roles = RoleInference()
+        self._deaths = Deaths()
+        self._sleep_proof = SleepProof()
 
     @property
     def unseen(self) -> Unseen:
@@ -120,11 +126,14 @@ class ProcessTable:
         access: FileAccess,
         states: dict[int, str] | None = None,
         *,
+        indices: Indices = (None, None),
+        free: bool = False,
         thorough: bool = False,
     ) -> tuple[Process, ...]:
         """All processes that use the segment: workers first, in the order in which they were started.
 
         ``access``: whose the segment is. ``states``: state letters that were just read, by PID.
+        ``indices``: the ring's, as just read; ``free``: whether mutex had its one permit then.
         ``thorough``: search all of /proc for new processes now, and not a part of it.
         """
         live = {r.pid for r in records if r.state is RecordState.LIVE}
@@ -150,12 +159,17 @@ class ProcessTable:
             for record in sorted(records, key=lambda r: (r.role is Role.CONSUMER, r.number))
             if record.pid and not record.program
         ]
-        found += [
+        if scan:
+            self._sleep_proof.scan(self._foreign, indices, free=free)
+        foreign = [
             process
             for pid in sorted(self._foreign)
             if (process := self._outsider(pid, programs.get(pid), now_ns)) is not None
         ]
-        return tuple(found)
+        ended = self._deaths.update(foreign, now_ns)
+        dead = {(process.pid, process.start_time) for process in ended}
+        found += [p for p in foreign if (p.pid, p.start_time) not in dead]
+        return (*found, *ended)
 
     def _take_roles(self, records: Iterable[WorkerRecord]) -> None:
         for record in records:
@@ -209,6 +223,7 @@ class ProcessTable:
 
     def close(self) -> None:
         """Give all descriptors back."""
+        self._deaths.close()
         for tracked in self._tracked.values():
             tracked.stat.close()
         self._tracked.clear()
@@ -282,7 +297,7 @@ class ProcessTable:
         if tracked is None:
             return None
         use = self._use(pid)
-        access = access_of(use)
+        access, besides = access_of(use), besides_of(use)
         waits, others, asleep = self._waits(pid, use)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
@@ -291,7 +306,7 @@ class ProcessTable:
             tracked.role = Role.PRODUCER
         elif blocked_on is SemaphoreRole.FULL:
             tracked.role = Role.CONSUMER
-        elif access is Access.READ and not use.semaphores:
+        elif access is Access.READ and not besides:
             tracked.role = Role.OBSERVER
         elif tracked.role is Role.OBSERVER:
             tracked.role = Role.UNKNOWN
@@ -317,9 +332,15 @@ class ProcessTable:
             since=tracked.since,
             start_time=tracked.start_time,
             access=access,
+            idle_since_moved=self._sleep_proof.slept_while_moved(pid),
+            idle_since_free=self._sleep_proof.slept_while_free(pid),
+            parent=tracked.last.parent,
+            failed_children=tuple(
+                f"PID {child} ({describe_exit(code)})" for child, code in tracked.failed_children
+            ),
             bits=tracked.bits,
+            besides=besides,
             has_handlers=bool(tracked.last.caught & _SENT_FOR_WORK),
-            has_semaphore=bool(use.semaphores),
             mapped_size=use.mapped_size if use.maps else None,
         )
 
@@ -330,8 +351,8 @@ class ProcessTable:
         self, pid: int, use: FileUse
     ) -> tuple[list[tuple[SemaphoreRole, FutexWait]], tuple[tuple[str, int | None], ...], bool]:
         """The waits of its threads on the semaphores; what else they sleep on, each with its byte
-        where no layout explains it; and whether it sleeps on a futex without a role, or on some
-        futex where its waits are hidden.
+        where no layout explains it; and whether it sleeps on a futex without a role, on one
+        of a copy of its own, or on some futex where its waits are hidden.
         """
         calls = system_calls(pid)
         if calls is None:
@@ -349,7 +370,7 @@ class ProcessTable:
         if not found and not others:
             names = named_semaphore_waits(pid, calls, self._folder)
             others = tuple((name, None) for name in names)
-        return found, others, bool(others)
+        return found, others, bool(others) or waits_on_own_copy(calls, use.maps)
 
 
 def _worker_rate(record: WorkerRecord, window: RateWindow, now_ns: int) -> float | None:

@@ -21,13 +21,16 @@ from shmtui.monitor.snapshot_parts import (
 from shmtui.monitor.sync_objects import sync_objects
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.procfs.identity import alive
+from shmtui.procfs.namespaces import require_proc
 from shmtui.shm.control_format import Flags, control_name
 from shmtui.shm.control_records import ControlHeader
 from shmtui.shm.layout import Layout
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import checksum_of
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import SegmentStatus
 from shmtui.snapshot import (
+    Access,
     Audit,
     Health,
     LayoutInfo,
@@ -61,7 +64,7 @@ class Sampler:
         """Open ``name`` and settle its layout.
 
         MissingSegmentError: no such segment. AmbiguousLayoutError: several layouts fit.
-        ShmtuiError: what ``options`` say cannot be. ShortageError, here and at each sample: no
+        ShmtuiError: what ``options`` say cannot be, or there is no /proc. ShortageError, here and at each sample: no
         descriptor or no memory is left for it.
         """
         self.slots_shown = 0
@@ -78,6 +81,9 @@ class Sampler:
         self._follow_after_ns = 0
         self._creator_checked_ns = 0
         self._creator_runs = False
+        self._asked_ns = 0
+        self._elsewhere: bool | None = None
+        require_proc()
         with shortages_told():
             self._segment = self._open()
 
@@ -170,7 +176,7 @@ class Sampler:
         now_ns = self._clock.monotonic_ns()
         segment = self._segment
         if segment.layout is None or segment.ring is None:
-            return self._raw(status, now_ns)
+            return self._raw(status, now_ns, thorough=thorough)
         return self._ring_snapshot(segment.layout, segment.ring, status, now_ns, thorough=thorough)
 
     def _ring_snapshot(
@@ -191,12 +197,18 @@ class Sampler:
         header, ring, records = reading.header, reading.ring, reading.records
         table.infer_roles(run_stamps, ring.in_, ring.out)
         processes = table.read(
-            records, now_ns, file_access(status), reading.states or {}, thorough=thorough
+            records,
+            now_ns,
+            file_access(status),
+            reading.states or {},
+            indices=(ring.in_, ring.out),
+            free=ring.value(SemaphoreRole.MUTEX) == 1,
+            thorough=thorough,
         )
         known = reading.states is not None and segment.counted and header is not None
         items, room = permits_held(records) if known else (None, None)
         full = ring_occupancy(layout, ring, items, room)
-        return Snapshot(
+        snapshot = Snapshot(
             time=self._clock.time(),
             monotonic_ns=now_ns,
             segment=segment_info(self._name, status, read_only=self._read_only),
@@ -213,31 +225,61 @@ class Sampler:
             sync=sync_objects(segment.reader, layout, ring.semaphores, table.mappers),
             throughput=self._throughput(header, processes, now_ns),
             processes=processes,
-            limits=self._limits(),
-            unseen=table.unseen.may_take_part,
-            unseen_pids=() if table.unseen.unlisted_writers else table.unseen.writers,
-            waits_hidden=table.waits_hidden,
-            assumptions=table.unseen.assumptions,
             supervised=self._supervised(header, now_ns),
             totals=None if header is None else totals(header, records),
             audit=self.audit,
             uptime=self._uptime(header),
         )
+        return self._with_sight(snapshot, thorough=thorough)
 
-    def _raw(self, status: SegmentStatus, now_ns: int) -> Snapshot:
+    def _raw(self, status: SegmentStatus, now_ns: int, *, thorough: bool) -> Snapshot:
         candidates, table = self._segment.resolved.candidate_options, self._segment.processes
-        return Snapshot(
+        snapshot = Snapshot(
             time=self._clock.time(),
             monotonic_ns=now_ns,
             segment=segment_info(self._name, status, read_only=self._read_only),
             layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", candidates),
-            processes=table.read((), now_ns, file_access(status)),
-            limits=self._limits(),
-            unseen=table.unseen.may_take_part,
-            unseen_pids=() if table.unseen.unlisted_writers else table.unseen.writers,
-            waits_hidden=table.waits_hidden,
-            assumptions=table.unseen.assumptions,
+            processes=table.read((), now_ns, file_access(status), thorough=thorough),
         )
+        return self._with_sight(snapshot, thorough=thorough)
+
+    def _with_sight(self, snapshot: Snapshot, *, thorough: bool) -> Snapshot:
+        """The snapshot with what cannot be seen of its processes, and what is assumed of them.
+
+        Where nobody in the machine may write to the segment, who cannot be seen takes no part.
+        Where somebody may, and none that is seen, he is unseen, whatever /proc shows.
+        """
+        table, elsewhere = self._segment.processes, self._anybody_else(snapshot, thorough=thorough)
+        unseen, limits = table.unseen, list(self._limits())
+        if elsewhere is False:
+            limits = [limit for limit in limits if limit not in unseen.limits]
+        if elsewhere:
+            limits.append(
+                _(
+                    "a process that cannot be seen from here has {name} open for writing: run "
+                    "shmtui as root, outside the container"
+                ).format(name=self._name)
+            )
+        return replace(
+            snapshot,
+            elsewhere=elsewhere,
+            unseen=elsewhere is not False and (unseen.may_take_part or bool(elsewhere)),
+            unseen_pids=unseen.writers if elsewhere is None and unseen.all_listed else (),
+            waits_hidden=table.waits_hidden,
+            assumptions=() if elsewhere is False else unseen.assumptions,
+            limits=tuple(limits),
+        )
+
+    def _anybody_else(self, snapshot: Snapshot, *, thorough: bool) -> bool | None:
+        """As `Snapshot.elsewhere`; the kernel is asked five times a second at the most."""
+        if any(p.alive and (p.access is not Access.READ or p.besides) for p in snapshot.processes):
+            self._asked_ns = 0
+            return None
+        now_ns = snapshot.monotonic_ns
+        if thorough or now_ns - self._asked_ns >= DIAGNOSE_NS:
+            self._asked_ns = now_ns
+            self._elsewhere = self._segment.anybody_writes()
+        return self._elsewhere
 
     def _follow(self, status: SegmentStatus) -> SegmentStatus:
         """Go on with the file that has the name now; keep the old one if that cannot be opened."""

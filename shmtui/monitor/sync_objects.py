@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from shmtui.procfs.identity import pid_namespace
+from shmtui.procfs.process import has_ended
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_reader import SegmentReader
@@ -56,7 +57,9 @@ def _read(
 
 
 def _dead(tid: int, mappers: frozenset[int]) -> bool | None:
-    """Whether no thread has that TID. None: a mapper counts its TIDs in another PID namespace."""
+    """Whether no thread has that TID, or a zombie has it, which nobody has waited for yet.
+    None: a mapper counts its TIDs in another PID namespace.
+    """
     own = pid_namespace(os.getpid())
     if own is None or any(pid_namespace(pid) != own for pid in mappers):
         return None
@@ -66,4 +69,12 @@ def _dead(tid: int, mappers: frozenset[int]) -> bool | None:
         return True
     except PermissionError:
         pass
-    return False
+    return _is_zombie(tid)
+
+
+def _is_zombie(tid: int) -> bool:
+    """Whether a thread has ended. A first thread that has ended holds nothing either."""
+    try:
+        return has_ended(tid, tid)
+    except OSError:
+        return False

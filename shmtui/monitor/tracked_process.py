@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.monitor.process_states import short_command
+from shmtui.procfs.exit_status import failed_children
 from shmtui.procfs.process import (
     ProcessStat,
     StatFile,
@@ -48,6 +49,8 @@ class TrackedProcess:
     """Per cent of one core."""
     blocked_since_ns: int = 0
     reads_left: int = _NEW_READS
+    failed_children: tuple[tuple[int, int], ...] = ()
+    """Those that it has not waited for: PID and return code."""
 
     @property
     def letter(self) -> str:
@@ -70,6 +73,7 @@ class TrackedProcess:
             self.reads_left -= 1
             self.name = short_command(command(pid) or self.last.name)
             self.libc, self.bits = libc_of(pid), bits_of(pid)
+        self.failed_children = failed_children(pid)
         elapsed_ns = now_ns - self.cpu_at_ns
         if elapsed_ns >= 0.9 * SCAN_NS:
             spent = self.last.cpu_seconds - self.cpu_seconds
@@ -98,6 +102,7 @@ def track(pid: int, now_ns: int) -> TrackedProcess | None:
         libc=libc_of(pid),
         bits=bits_of(pid),
         last=first,
+        failed_children=failed_children(pid),
         cpu_seconds=first.cpu_seconds,
         cpu_at_ns=now_ns,
     )

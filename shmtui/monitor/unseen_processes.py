@@ -1,13 +1,15 @@
 """Processes that this user may not read: which of them may take part, and what is assumed.
 
 A process whose maps are unreadable may map the segment. It counts where it could open the file
-for writing and has shared memory in use: a login's (sd-pam) or an ssh-agent has none. Root always could; root's processes are assumed to take no part, unless the segment
-is root's own, and the assumption is named. So are the processes of users that may not write.
+for writing and has shared memory in use: a login's (sd-pam) or an ssh-agent has none. Root always
+could; root's processes are assumed to take no part, unless the segment is root's own, and the
+assumption is named. So are the processes of users that may not write. The machine's first process
+is its init, and left out; a container's may be the program itself, and counts like any other.
 """
 
 import os
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shmtui.i18n import _
@@ -18,7 +20,9 @@ from shmtui.procfs.credentials import (
     credentials_of,
     proc_hides_others,
 )
-from shmtui.procfs.process import INIT
+from shmtui.procfs.namespaces import in_pid_namespace, others_may_be_outside
+
+_INIT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,20 @@ class Unseen:
     """/proc does not list other users' processes, and other users could write to it."""
     unlisted: bool = False
     """/proc does not list other users' processes."""
+    outside: bool = False
+    """Processes outside this PID namespace may use the same /dev/shm, and /proc shows none."""
+    contained: bool = False
+    """This is another PID namespace than the machine's, as in a container."""
 
     @property
     def may_take_part(self) -> bool:
         """Whether one of them may take part unseen."""
-        return bool(self.writers) or self.unlisted_writers
+        return bool(self.writers) or self.unlisted_writers or self.outside
+
+    @property
+    def all_listed(self) -> bool:
+        """Whether those that may take part are all among ``writers``."""
+        return not self.unlisted_writers and not self.outside
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -54,17 +67,27 @@ class Unseen:
                     "write to the segment: run shmtui as root"
                 )
             )
+        if self.outside:
+            found.append(
+                _(
+                    "/proc shows the processes of this PID namespace only, and others use this "
+                    "/dev/shm too: run shmtui outside the container"
+                )
+            )
         return tuple(found)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What is assumed of the others, in words."""
-        if not self.idle:
-            return self._of_others
-        text = _(
-            "processes that have no shared memory in use take no part ({count} cannot be read)"
-        )
-        return (*self._of_others, text.format(count=self.idle))
+        found = [*self._of_others]
+        if self.idle:
+            text = _(
+                "processes that have no shared memory in use take no part ({count} cannot be read)"
+            )
+            found.append(text.format(count=self.idle))
+        if self.contained and not self.outside:
+            found.append(_("no process outside this container uses its /dev/shm"))
+        return tuple(found)
 
     @property
     def _of_others(self) -> tuple[str, ...]:
@@ -102,10 +125,12 @@ def classify(
     *,
     unlisted: bool = False,
     own_user: int = ROOT,
+    contained: bool = False,
 ) -> Unseen:
     """Sort unreadable processes by their credentials. None as credentials: it is gone.
 
-    ``unlisted``: /proc lists only the processes of ``own_user``.
+    ``unlisted``: /proc lists only the processes of ``own_user``. ``contained``: PID 1 is the first
+    process of a container, and not the machine's.
 
     >>> def of(user: int) -> Credentials:
     ...     return Credentials(frozenset({user}), frozenset({user}))
@@ -118,7 +143,7 @@ def classify(
     """
     writers, root, barred, idle = [], 0, 0, 0
     for pid, process in processes:
-        if process is None or (pid == INIT and process.is_root):
+        if process is None or (pid == _INIT and process.is_root and not contained):
             continue
         if process.is_root:
             if file.user == ROOT:
@@ -152,6 +177,7 @@ class UnseenProcesses:
         self._credentials: dict[int, Credentials | None] = {}
         self._own_user = os.geteuid()
         self._unlisted = False
+        self._contained, self._outside = in_pid_namespace(), others_may_be_outside()
         self.now = NOBODY_UNSEEN
         """As of the last update."""
 
@@ -161,14 +187,25 @@ class UnseenProcesses:
         """
         self._unlisted = self._own_user != ROOT and proc_hides_others()
         if not unreadable and not self._unlisted:
-            self.now = NOBODY_UNSEEN
+            self.now = self._placed(NOBODY_UNSEEN)
             return
         for pid in self._credentials.keys() - unreadable:
             del self._credentials[pid]
         for pid in (unreadable - self._credentials.keys()) | refused:
             self._credentials[pid] = credentials_of(pid)
         found = [(pid, self._credentials[pid]) for pid in unreadable]
-        self.now = classify(found, file, unlisted=self._unlisted, own_user=self._own_user)
+        self.now = self._placed(
+            classify(
+                found,
+                file,
+                unlisted=self._unlisted,
+                own_user=self._own_user,
+                contained=self._contained,
+            )
+        )
+
+    def _placed(self, unseen: Unseen) -> Unseen:
+        return replace(unseen, outside=self._outside, contained=self._contained)
 
 
 def unreadable_text(pids: tuple[int, ...]) -> str:

@@ -138,6 +138,11 @@ def file_use(
     )
 
 
+def users_of(identity: FileIdentity) -> list[int]:
+    """PIDs of who maps a file or has it open for writing, sorted, as far as this user may see."""
+    return sorted(pid for pid in processes() if file_use(pid, identity))
+
+
 def open_for_writing(pid: int, identity: FileIdentity) -> bool:
     """Whether ``pid`` has a descriptor that may write to the file, as far as this user may see.
 
@@ -146,9 +151,12 @@ def open_for_writing(pid: int, identity: FileIdentity) -> bool:
     """
     folder = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
-        found = os.listdir(folder)
+        try:
+            found = os.listdir(folder)
+        except PermissionError:
+            found = []
         if not found and (tid := live_thread(pid)) is not None:
-            # The first thread has ended before the others, and its folder is empty.
+            # The folder of a first thread that has ended is empty, and only root may read it.
             folder = f"/proc/{pid}/task/{tid}/fd"
             found = os.listdir(folder)
         for fd in found:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.procfs.maps import Mapping, map_lines
-from shmtui.procfs.process import threads_of
+from shmtui.procfs.process import has_ended, threads_of
 
 FUTEX_NUMBERS: Final = {
     "x86_64": 202,
@@ -42,8 +42,7 @@ class FutexWait:
     offset: int
     """Byte offset of the word in the segment."""
     private: bool
-    """True: the kernel looks for it in this process only, so no other process can wake it: by the
-    operation, or since the word lies in a MAP_PRIVATE mapping."""
+    """True: the kernel looks for it in this process only, so no other process can wake it."""
     timed: bool = False
     """True: it has a timeout, as sem_timedwait has: the thread goes on by itself."""
 
@@ -92,6 +91,8 @@ def parse_syscall(raw: bytes) -> SystemCall | None:
 def wait_in(call: SystemCall | None, maps: tuple[Mapping, ...], tid: int) -> FutexWait | None:
     """The wait on a word of the segment that a system call is, if it is one.
 
+    A word in a MAP_PRIVATE mapping is the process's own, and none of the segment's.
+
     >>> maps = (Mapping(0x7f00, 0x8000, 0),)
     >>> wait_in(SystemCall(_FUTEX or 0, 0x7f40, 0x189), maps, 9)
     FutexWait(tid=9, offset=64, private=True, timed=False)
@@ -100,8 +101,8 @@ def wait_in(call: SystemCall | None, maps: tuple[Mapping, ...], tid: int) -> Fut
         return None
     for mapping in maps:
         offset = mapping.offset_of(call.address)
-        if offset is not None:
-            private = bool(call.operation & _PRIVATE) or not mapping.shared
+        if offset is not None and mapping.shared:
+            private = bool(call.operation & _PRIVATE)
             return FutexWait(tid, offset, private, timed=bool(call.timeout))
     return None
 
@@ -118,6 +119,16 @@ def waits_in(
     """Those of the threads' system calls that are waits on a word of the file that ``maps`` show."""
     found = (wait_in(call, maps, tid) for tid, call in calls.items())
     return tuple(wait for wait in found if wait is not None)
+
+
+def waits_on_own_copy(calls: dict[int, SystemCall | None], maps: tuple[Mapping, ...]) -> bool:
+    """Whether a thread sleeps on a word of a MAP_PRIVATE mapping: no other process can wake it."""
+    private = [m for m in maps if not m.shared]
+    return any(
+        call is not None and call.waits and m.offset_of(call.address) is not None
+        for call in calls.values()
+        for m in private
+    )
 
 
 def named_semaphore_waits(
@@ -191,8 +202,9 @@ def sleeps_on_futex(pid: int) -> bool | None:
 def system_calls(pid: int) -> dict[int, SystemCall | None] | None:
     """The system call that each thread is in, by TID; None as a call: it is in no call.
 
-    A thread that has ended is left out, and a process that is gone has none. None: not this user's to read, or this kernel does not give it (gVisor has no such
-    file, nor has a kernel for a machine without HAVE_ARCH_TRACEHOOK).
+    A thread that has ended is left out, and a process that is gone has none. None: not this user's
+    to read, or this kernel does not give it (gVisor has no such file, nor has a kernel for a
+    machine without HAVE_ARCH_TRACEHOOK).
     """
     try:
         tids = threads_of(pid)
@@ -213,6 +225,8 @@ def system_calls(pid: int) -> dict[int, SystemCall | None] | None:
                 return None
             continue
         except OSError:
+            if has_ended(pid, tid):
+                continue  # Only root may read the line of one.
             return None
         # The first thread stays as a zombie when it ends before the others.
         if raw != _ENDED:

@@ -4,6 +4,7 @@ import os
 import signal
 
 from shmtui.i18n import _
+from shmtui.procfs.namespaces import require_proc
 from shmtui.procfs.process import read_stat
 
 
@@ -22,7 +23,8 @@ def alive(pid: int, started: int) -> bool:
 
 
 def own_identity() -> tuple[int, int]:
-    """PID and start time of this process."""
+    """PID and start time of this process. ShmtuiError: /proc does not show it."""
+    require_proc()
     pid = os.getpid()
     return pid, start_time(pid) or 0
 

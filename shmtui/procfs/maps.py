@@ -84,16 +84,6 @@ def _device(device: int) -> bytes:
     return b"%02x:%02x" % (os.major(device), os.minor(device))
 
 
-def mappers(identity: FileIdentity) -> dict[int, tuple[Mapping, ...]]:
-    """Every process that maps the file, as far as this user may see, by PID."""
-    found = {}
-    for pid in processes():
-        maps = mappings(pid, identity)
-        if maps:
-            found[pid] = maps
-    return found
-
-
 def map_lines(pid: int) -> list[bytes] | None:
     """The lines of /proc/PID/maps; none where it is gone, None where this user may not know.
 
@@ -152,4 +142,4 @@ def named_semaphores_of(pid: int, folder: str) -> tuple[str, ...]:
 
 def mapped_by(identity: FileIdentity) -> list[int]:
     """PIDs that map the file, sorted, as far as this user may see."""
-    return sorted(mappers(identity))
+    return sorted(pid for pid in processes() if mappings(pid, identity))

@@ -1,6 +1,7 @@
 """One process as the kernel describes it: state, times, threads, name, command line, owner."""
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Iterator
@@ -8,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-INIT: Final = 1
-"""The PID of the first process. It is often unreadable, and it takes part in nothing."""
+from shmtui.procfs.namespaces import boot_offset_ns, require_proc
+
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_STAMPED: Final = 64
+"""Threads of a process with more of them get no `sleep_stamp`: each costs 20 µs."""
+_CHILDREN: Final = 256
+"""So many children of a process are looked at."""
+_CHILDREN_SIZE: Final = 4096
 _STAT_SIZE: Final = 1024
 """Bytes; a /proc/PID/stat line is shorter."""
 
@@ -25,8 +31,10 @@ class ProcessStat:
     cpu_seconds: float
     threads: int
     start_time: int
-    """Clock ticks after boot."""
-    caught: int
+    """Clock ticks after boot, by the machine's clock: the same in every time namespace."""
+    parent: int = 0
+    """PID; 0 where it is in another PID namespace."""
+    caught: int = 0
     """The standard signals that it has handlers for, a bit each: 1 << 0 is signal 1."""
 
     @property
@@ -65,7 +73,8 @@ def parse_stat(raw: bytes) -> ProcessStat:
         state=fields[0].decode("ascii"),
         cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS,
         threads=int(fields[17]),
-        start_time=int(fields[19]),
+        start_time=int(fields[19]) - _ticks_ahead(),
+        parent=int(fields[1]),
         caught=int(fields[31]),
     )
 
@@ -78,6 +87,12 @@ def read_stat(pid: int, tid: int | None = None) -> ProcessStat | None:
             return parse_stat(file.read(_STAT_SIZE))
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+@functools.cache
+def _ticks_ahead() -> int:
+    """How far ahead the start times are that this process reads, by its time namespace."""
+    return boot_offset_ns() * _TICKS // 1_000_000_000
 
 
 class StatFile:
@@ -106,7 +121,8 @@ class StatFile:
 
 
 def processes() -> Iterator[int]:
-    """The PIDs that this user can see."""
+    """The PIDs that this user can see. ShmtuiError: /proc does not show this namespace's."""
+    require_proc()
     with os.scandir("/proc") as entries:
         for entry in entries:
             if entry.name.isdecimal():
@@ -118,6 +134,17 @@ def threads_of(pid: int) -> list[int]:
     FileNotFoundError: it is gone.
     """
     return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+
+
+def children_of(pid: int) -> list[int]:
+    """The PIDs of the children of ``pid``'s main thread, zombies too (proc_pid_children(5)); empty
+    where the kernel does not list them, or it is gone.
+    """
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:
+            return [int(child) for child in file.read(_CHILDREN_SIZE).split()[:_CHILDREN]]
+    except (OSError, ValueError):
+        return []
 
 
 def thread_count(pid: int) -> int:
@@ -135,11 +162,13 @@ def live_thread(pid: int) -> int | None:
         others = [tid for tid in threads_of(pid) if tid != pid]
     except OSError:
         return None
-    for tid in others:
-        stat = read_stat(pid, tid)
-        if stat is not None and stat.state not in "ZX":
-            return tid
-    return None
+    return next((tid for tid in others if not has_ended(pid, tid)), None)
+
+
+def has_ended(pid: int, tid: int) -> bool:
+    """Whether a thread has ended; the first one stays as a zombie until the last has."""
+    stat = read_stat(pid, tid)
+    return stat is None or stat.state in "ZX"
 
 
 def stopped(pid: int) -> bool:
@@ -153,7 +182,7 @@ def stopped(pid: int) -> bool:
 
 def boot_time() -> float:
     """When the machine started, seconds since the epoch; start times count from it."""
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + _ticks_ahead() / _TICKS
 
 
 def started_at(ticks: int) -> float:
@@ -178,6 +207,29 @@ def run_stamp(pid: int) -> bytes | None:
             return file.read(128) or None
     except OSError:
         return None
+
+
+def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
+    """Bytes that change once any thread of ``pid`` has run or come to be, while all are asleep or
+    stopped. None: one is not, this kernel does not count turns, or the process is gone.
+
+    A thread that is about to sleep shows the state before it is off the processor; its run time
+    (in the bytes) changes when it is. So two equal stamps say that it has not run in between.
+    """
+    found = []
+    try:
+        for tid in sorted(threads_of(pid))[: _STAMPED + 1]:
+            stat = read_stat(pid, tid)
+            if stat is None or stat.state not in "SDTtZ":
+                return None
+            with open(f"/proc/{pid}/task/{tid}/schedstat", "rb", buffering=0) as file:
+                counts = file.read(128)
+            if counts.split() in ([], [b"0"] * 3):
+                return None
+            found.append(b"%d %s" % (tid, counts))
+    except OSError:
+        return None
+    return tuple(found) if 0 < len(found) <= _STAMPED else None
 
 
 def command(pid: int) -> str | None:

@@ -19,6 +19,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.repair import written_words
 from shmtui.repair.consent import NO_WORD, Consent
+from shmtui.repair.earlier_repair import interrupted, left_open
 from shmtui.repair.follow_up import follow_up
 from shmtui.repair.observation import (
     SAMPLE_SECONDS,
@@ -94,10 +95,11 @@ class Repairer:
         """
         found: Plan | Refusal | None = None
         with self._observed(self._options) as observed:
-            earlier = self._interrupted(observed)
+            earlier = interrupted(observed)
             text = _("watching {name} for {seconds:g} s")
             self._progress(text.format(name=self._name, seconds=seconds))
             findings = observed.findings(seconds) if earlier is None else earlier.findings
+            findings += left_open(observed, findings, self.consent)
             for attempt in range(TRIES):
                 snapshot = observed.sampler.sample()
                 found = self._plan(snapshot, findings, observed.positions(snapshot), earlier)
@@ -155,16 +157,10 @@ class Repairer:
 
     def _found_again(self, agreed: Plan, observed: Observation) -> bool:
         """Whether the findings of a plan are found now, under the lock."""
-        earlier = self._interrupted(observed)
-        known = set() if earlier is None else {finding.code for finding in earlier.findings}
-        return observed.still_found({finding.code for finding in agreed.findings} - known)
-
-    def _interrupted(self, observed: Observation) -> RepairRecord | None:
-        """The last repair of this segment, where it was killed before its last word."""
-        record = latest(observed.sampler.identity)
-        if record is None or not record.interrupted(observed.sampler.sample()):
-            return None
-        return record
+        earlier = interrupted(observed)
+        known = left_open(observed, (), self.consent) if earlier is None else earlier.findings
+        wanted = {finding.code for finding in agreed.findings}
+        return observed.still_found(wanted - {finding.code for finding in known})
 
     def _plan(
         self,
@@ -222,7 +218,7 @@ class Repairer:
         positions = observed.positions(snapshot)
         if words(before) == words(snapshot):
             positions = with_earlier(positions, places_before)
-        earlier = self._interrupted(observed)
+        earlier = interrupted(observed)
         plan = self._plan(snapshot, agreed.findings, positions, earlier)
         if not isinstance(plan, Plan):
             return _passed() if plan is None else plan

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from shmtui.diagnosis.history import uninitialised
+from shmtui.diagnosis.history import uninitialised, unmarked
 from shmtui.i18n import _
 from shmtui.repair.plan import Refusal
 from shmtui.repair.protocol_positions import ProtocolPosition
-from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Origin, Snapshot
 
@@ -33,8 +32,8 @@ def resident_items(
     assert snapshot.in_ is not None
     assert snapshot.out is not None
     between = (snapshot.in_ - snapshot.out) % slots
-    # All zero in musl is also what a ring of one or two slots looks like after a death.
-    told = snapshot.layout.libc is not Libc.MUSL or slots >= SMALLEST
+    # All zero where nothing marks them is also what a ring of one or two slots looks like after a death.
+    told = not unmarked(snapshot) or slots >= SMALLEST
     if uninitialised(snapshot) and told:
         return between
     if slots < SMALLEST and (codes & DEATHS or not told):

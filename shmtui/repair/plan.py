@@ -63,6 +63,8 @@ class Plan:
     """Why permits that are not right, or may not be, stay as they are, and the way out."""
     needs_permits: bool = False
     """Whether they would be set if the user agreed to that."""
+    needs_role: tuple[int, ...] = ()
+    """Processes whose side the user would have to say for that."""
     indices: tuple[int | None, int | None] = (None, None)
     """``in`` and ``out`` when the plan was made."""
     participants: tuple[Process, ...] = ()

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from shmtui.diagnosis.history import mutex_taken, uninitialised
+from shmtui.diagnosis.history import mutex_taken, uninitialised, unmarked
 from shmtui.i18n import _, ngettext
 from shmtui.repair.consent import Consent
 from shmtui.repair.item_count import DEATHS, held_permits, item_bounds
 from shmtui.repair.plan import Refusal
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
-from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Certainty, Origin, Snapshot
 
@@ -20,7 +19,7 @@ def unseen_can_only_wait(snapshot: Snapshot, positions: Sequence[ProtocolPositio
     that is not seen would be left out of the counts, so every counted one has to be seen. In
     musl the zeros of such a ring prove less.
     """
-    if snapshot.layout.libc is Libc.MUSL or not uninitialised(snapshot):
+    if unmarked(snapshot) or not uninitialised(snapshot):
         return False
     counted = [state.waiters for state in snapshot.semaphores.values()]
     return sum(count or 0 for count in counted) == sum(len(p.asleep) for p in positions)
@@ -133,7 +132,7 @@ def plan_certainty(
     if snapshot.layout.assumed or snapshot.assumptions or snapshot.unseen:
         return Certainty.LIKELY
     if uninitialised(snapshot):
-        return Certainty.LIKELY if snapshot.layout.libc is Libc.MUSL else Certainty.CERTAIN
+        return Certainty.LIKELY if unmarked(snapshot) else Certainty.CERTAIN
     if not codes & DEATHS:
         return Certainty.CERTAIN
     if len(snapshot.semaphores) != len(SemaphoreRole) or snapshot.in_ is None:

@@ -129,6 +129,10 @@ def _plan(
             # Marks and waiter counts are set all the same: they rest on no protocol.
             undecided = _not_agreed(permits, consent)
             permits = tuple(change for change in permits if not change.permits_added)
+    named = snapshot.layout.semaphores == "named"
+    if undecided is not None and named and uninitialised(snapshot):
+        # mutex alone would revive nobody, and hide that there were never any permits.
+        return undecided
     if not proved and lock is not None and (lock.before.value or 0) > 1:
         # It may let several in at once because it is meant to.
         undecided, lock = _not_agreed((lock,), consent), None
@@ -152,6 +156,7 @@ def _plan(
             why=undecided.why, remedy=undecided.remedy
         ),
         needs_permits=undecided is not None and undecided.needs_permits,
+        needs_role=() if undecided is None else undecided.needs_role,
         indices=(snapshot.in_, snapshot.out),
         participants=tuple(p.process for p in placed),
     )
@@ -191,7 +196,8 @@ def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) 
     """Whether no program can have a permit aside: nobody has ever passed a semaphore, nobody
     is alive, or all that take part are workers of ours, which keep to the protocol.
     """
-    return uninitialised(snapshot) or all(p.process.origin is Origin.WORKER for p in placed)
+    marked = snapshot.layout.semaphores == "embedded" and uninitialised(snapshot)
+    return marked or all(p.process.origin is Origin.WORKER for p in placed)
 
 
 def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
@@ -200,10 +206,10 @@ def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
     if not texts:
         return None
     return Refusal(
-        _("{changes} is right only if every program keeps to the protocol").format(
+        _("setting them ({changes}) is right only if every program keeps to the protocol").format(
             changes="; ".join(texts)
         ),
-        _("if they do: {command}").format(command=consent.with_option("--permits")),
+        _("{command} sets them").format(command=consent.with_option("--permits")),
         needs_permits=True,
     )
 

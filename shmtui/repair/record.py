@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +19,7 @@ from shmtui.i18n import _
 from shmtui.repair.plan import Change
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
-from shmtui.shm.semaphore import WordChange
+from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, SemaphoreState, Snapshot, Status
 
 VERSION: Final = 1
@@ -60,6 +59,8 @@ class RepairRecord:
     changes: tuple[Change, ...]
     """In the order in which they are written."""
     files: tuple[FileWords, ...]
+    permits_left: str = ""
+    """Why permits that were not right, or might not be, were left as they were."""
     state: State = State.BEGUN
     path: Path = Path()
     """Its file."""
@@ -140,8 +141,12 @@ def latest(identity: FileIdentity) -> RepairRecord | None:
     return None
 
 
-def _files() -> Iterator[Path]:
-    yield from repairs_folder().glob("*.json")
+def _files() -> tuple[Path, ...]:
+    """What is kept; nothing where this user may not read it, as another user's home."""
+    try:
+        return tuple(repairs_folder().glob("*.json"))
+    except PermissionError:
+        return ()
 
 
 def _age(path: Path) -> int:
@@ -199,6 +204,7 @@ def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
             )
             for file in fields["files"]
         ),
+        permits_left=fields["permits_left"],
         state=State(fields["state"]),
         path=path,
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shmtui.diagnosis.history import uninitialised
+from shmtui.diagnosis.verdict import LONGER_S
 from shmtui.i18n import _
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Refusal
@@ -25,17 +26,25 @@ def nothing_for(
     """The refusal where setting semaphores ends none of the findings, or where there can be one
     that this user may not see.
     """
-    if findings and all(finding.code in HARMLESS for finding in findings):
+    harmful = [finding for finding in findings if finding.code not in HARMLESS]
+    if findings and not harmful:
         claims = "; ".join(finding.claim for finding in findings)
         return Refusal(_("{claims}: that harms nobody").format(claims=claims), "", harmless=True)
-    if findings:
-        return _not_by_semaphores(findings, snapshot, positions, consent)
+    if harmful:
+        return _not_by_semaphores(harmful, snapshot, positions, consent)
     mutex = snapshot.semaphores.get(SemaphoreRole.MUTEX)
     if snapshot.waits_hidden and mutex is not None and mutex.value == 0:
         return Refusal(
             _("mutex is 0, and this user may not read whether a live process can hold it"),
             with_sight(snapshot, consent),
             transient=True,
+        )
+    if snapshot.health.undecided and not snapshot.health.early:
+        return Refusal(
+            _("nothing was found, and something is undecided: {what}").format(
+                what="; ".join(snapshot.health.undecided)
+            ),
+            f"shmtui check {snapshot.segment.name} --for {LONGER_S}",
         )
     return None
 
@@ -57,7 +66,8 @@ def _not_by_semaphores(
         if p.place in {Place.ELSEWHERE, Place.UNKNOWN, Place.HIDDEN}
         and p.process.origin is not Origin.WORKER
     ]
-    if not suspects or "stalled" not in {finding.code for finding in findings}:
+    stalled = "stalled" in {finding.code for finding in findings}
+    if not suspects or not stalled or SemaphoreRole.MUTEX not in snapshot.semaphores:
         return Refusal(why, remedy)
     return Refusal(
         _("{who} may hold mutex, and its holder may be dead: that cannot be told apart").format(

@@ -17,11 +17,11 @@ from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
 from shmtui.shm.semaphore import (
     SemaphoreWords,
-    WordChange,
     decode,
     named_semaphore_path,
     word_changes,
 )
+from shmtui.shm.word_change import WordChange
 from shmtui.shm.word_file import WordFile
 from shmtui.snapshot import SemaphoreState
 
@@ -80,10 +80,13 @@ def write(
                 plan.findings,
                 plan.changes,
                 tuple(found),
+                plan.permits_left if plan.needs_permits or plan.needs_role else "",
             )
         )
         steps = [
-            (file, word) for (file, *_), of in zip(files, found, strict=True) for word in of.words
+            (file, word)
+            for (file, *_others), of in zip(files, found, strict=True)
+            for word in of.words
         ]
         if swap_all(steps, safe):
             return kept

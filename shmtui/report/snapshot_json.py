@@ -67,7 +67,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             "consumed_per_s": number(snapshot.throughput.consumed_per_s),
             "method": snapshot.throughput.method,
         },
-        "processes": [_process(p) for p in snapshot.processes],
+        "processes": [_process(p, snapshot.monotonic_ns) for p in snapshot.processes],
         "health": {
             "status": snapshot.health.status,
             "findings": [_finding(f) for f in snapshot.health.findings],
@@ -107,7 +107,7 @@ def _sync(each: SyncObject) -> Json:
     }
 
 
-def _process(process: Process) -> Json:
+def _process(process: Process, now_ns: int) -> Json:
     return {
         "pid": process.pid,
         "name": text(process.name),
@@ -131,7 +131,9 @@ def _process(process: Process) -> Json:
         "threads": process.threads,
         "since": None if process.since is None else rfc3339(process.since),
         "ending": process.ending,
+        "died_s_ago": None if process.died_ns is None else (now_ns - process.died_ns) / 1e9,
         "access": process.access,
+        "besides": list(process.besides),
         "bits": process.bits,
     }
 

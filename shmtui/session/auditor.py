@@ -37,7 +37,7 @@ class Auditor:
             self._still = (None, 0)
             self._supervisor.emit(Severity.INFO, _("audit: the workers are being paused"))
 
-    def update(self, snapshot: Snapshot, *, foreign: bool) -> None:
+    def update(self, snapshot: Snapshot, *, foreign: bool, guests: int | None) -> None:
         """Continue a started audit; it ends once nothing has moved for `REST_NS`."""
         if not self._running:
             return
@@ -59,8 +59,8 @@ class Auditor:
             if p.origin is Origin.WORKER and p.state not in _AT_REST
         )
         audit = audit_of(
-            snapshot, self._sampler.resident_sum, foreign=foreign, in_hand=in_hand,
-            died_mid_transfer=self._supervisor.died_mid_transfer,
+            snapshot, self._sampler.resident_sum, foreign=foreign, guests=guests,
+            in_hand=in_hand, died_mid_transfer=self._supervisor.died_mid_transfer,
         )  # fmt: skip
         self._sampler.audit = audit
         severity = {True: Severity.GOOD, False: Severity.BAD, None: Severity.WARN}[audit.balanced]

@@ -1,6 +1,8 @@
 """Removing segments: what a dead shmtui left behind, and what the user names.
 
-Never removes a segment that a live process maps, unless the user forces it.
+Never removes a segment that a live process maps, unless the user forces it. A process may live
+where this user cannot see it (another PID namespace, hidepid); so the kernel is asked as well
+whether anybody may write to the file.
 """
 
 import contextlib
@@ -12,8 +14,11 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
+from shmtui.procfs.file_users import users_of
+from shmtui.procfs.file_writers import anybody_writes
 from shmtui.procfs.identity import alive
 from shmtui.procfs.maps import mapped_by
+from shmtui.procfs.namespaces import require_proc
 from shmtui.shm.control_format import HEADER_SIZE, SUFFIX, Flags, control_name
 from shmtui.shm.control_records import ControlHeader, open_control, parse_header, read_header
 from shmtui.shm.owned_buffer import remove_buffer
@@ -79,19 +84,27 @@ def _unready(start: bytes) -> bool:
 
 
 def _remove_if_unused(control: str, identity: FileIdentity) -> None:
-    if not mapped_by(identity):
+    if not _in_use(control, identity):
         unlink_segment(control)
 
 
+def _in_use(name: str, identity: FileIdentity) -> bool:
+    """Whether a process maps the file, or anybody in the machine has it open for writing.
+
+    The lease proves that nobody has; where it cannot be asked for, /proc alone answers.
+    """
+    return bool(mapped_by(identity)) or bool(anybody_writes(segment_path(name), identity))
+
+
 def _deserted(header: ControlHeader, control: FileIdentity) -> bool:
-    """Whether no process maps the buffer. Its workers get `LINGER_SECONDS` to end."""
+    """Whether nobody uses the buffer. Its workers get `LINGER_SECONDS` to end."""
     deadline = time.monotonic() + LINGER_SECONDS
-    while mapped_by(control):
+    while _in_use(control_name(header.name), control):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
     # Inode 0 is no file: its creator died before there was a segment to name.
-    return header.segment.inode == 0 or not mapped_by(header.segment)
+    return header.segment.inode == 0 or not _in_use(header.name, header.segment)
 
 
 def drop_dead_control(name: str) -> None:
@@ -100,16 +113,17 @@ def drop_dead_control(name: str) -> None:
     if header is None or alive(header.creator_pid, header.creator_start):
         return
     control = identity_at(segment_path(control_name(name)))
-    if control is not None and not mapped_by(control):
+    if control is not None and not _in_use(control_name(name), control):
         unlink_segment(control_name(name))
 
 
 def remove(name: str, *, force: bool = False) -> str:
     """Unlink a segment with its control block and semaphores; returns what was done.
 
-    Refuses while a live process maps it, or while the shmtui that made it lives, unless
-    ``force``. MissingSegmentError: there is none.
+    Refuses while somebody maps it or may write to it, or while the shmtui that made it lives,
+    unless ``force``. MissingSegmentError: there is none. ShmtuiError: refused, or no /proc.
     """
+    require_proc()
     identity = identity_at(segment_path(name))
     header = read_header(name)
     if identity is None and header is None:
@@ -118,15 +132,20 @@ def remove(name: str, *, force: bool = False) -> str:
                 "no segment named {name} in {folder}: is the name right, or is it gone already?"
             ).format(name=name, folder=SHM_DIR)
         )
-    users = mapped_by(identity) if identity is not None else []
+    control = identity_at(segment_path(control_name(name)))
+    users = [pid for file in (identity, control) if file is not None for pid in users_of(file)]
     if header is not None and alive(header.creator_pid, header.creator_start):
-        users = sorted({*users, header.creator_pid})
+        users.append(header.creator_pid)
+    users = sorted(set(users))
     if users and not force:
         raise ShmtuiError(
             _(
                 "{name} is in use by PID {pids}: end them first, or unlink it under them with --force"
             ).format(name=name, pids=", ".join(map(str, users)))
         )
+    if not force:
+        _refuse_if_used_elsewhere(name, identity)
+        _refuse_if_used_elsewhere(control_name(name), control)
     if header is not None:
         remove_buffer(name, header)
     if identity is not None and identity_at(segment_path(name)) == identity:
@@ -136,3 +155,14 @@ def remove(name: str, *, force: bool = False) -> str:
         pids = ", ".join(map(str, users))
         text += _("; PID {pids} keep it mapped until they end").format(pids=pids)
     return text
+
+
+def _refuse_if_used_elsewhere(name: str, identity: FileIdentity | None) -> None:
+    """ShmtuiError: somebody whom /proc does not show has the file open for writing."""
+    if identity is not None and anybody_writes(segment_path(name), identity):
+        raise ShmtuiError(
+            _(
+                "{name} is in use by a process that cannot be seen from here, in another container "
+                "or of another user: end it first, or unlink it under it with --force"
+            ).format(name=name)
+        )

@@ -96,7 +96,8 @@ def settle(
     """Count what a run moved after its workers ended, and let the findings about it appear."""
     snapshot = source.sample()
     audit = audit_of(
-        snapshot, sampler.resident_sum, foreign=source.foreign_seen, seconds=seconds,
+        snapshot, sampler.resident_sum, foreign=source.foreign_seen, guests=source.guests,
+        seconds=seconds,
         died_mid_transfer=died_mid_transfer,
     )  # fmt: skip
     sampler.audit = audit

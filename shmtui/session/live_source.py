@@ -1,10 +1,13 @@
 """The source of a live run: its snapshots, and the rates that it publishes to other observers."""
 
+import contextlib
 from typing import Final
 
 from shmtui.monitor.sampler import Sampler
+from shmtui.procfs.writers import WriterWatch
 from shmtui.session.auditor import Auditor
 from shmtui.session.fault_outcomes import FaultOutcomes
+from shmtui.shm.segment import segment_path
 from shmtui.snapshot import Origin, Snapshot
 from shmtui.workers.supervisor import Supervisor
 
@@ -25,6 +28,15 @@ class LiveSource:
         self.foreign_seen = False
         """Whether a process took part whose items are not counted."""
         self.last: Snapshot | None = None
+        self._writers: WriterWatch | None = None
+        self.guests: int | None = None
+        """In how many samples it was seen that others had had the segment open for writing, were
+        it for a moment; None where that cannot be told.
+        """
+        with contextlib.suppress(OSError):
+            self._writers = WriterWatch(segment_path(sampler.name))
+            self.guests = 0
+        self._ended, self._closed = 0, False
 
     @property
     def name(self) -> str:
@@ -38,6 +50,20 @@ class LiveSource:
     def close(self) -> None:
         """Close the descriptors; the workers go on."""
         self._sampler.close()
+        if self._writers is not None:
+            self._writers.close()
+
+    def _notice_guests(self) -> None:
+        """A worker closes the segment as it ends, and is reaped a moment later: what was closed
+        while none was reaped, then or in the next sample, was closed by somebody else.
+        """
+        if self._writers is None or self.guests is None:
+            return
+        ended = self._supervisor.workers_ended
+        reaped, self._ended = ended > self._ended, ended
+        if self._closed and not reaped:
+            self.guests += 1
+        self._closed = self._writers.closed() and not reaped
 
     @property
     def slots_shown(self) -> int:
@@ -54,7 +80,8 @@ class LiveSource:
         if any(p.origin is not Origin.WORKER for p in snapshot.processes):
             self.foreign_seen = True
         self.last = snapshot
-        self.auditor.update(snapshot, foreign=self.foreign_seen)
+        self._notice_guests()
+        self.auditor.update(snapshot, foreign=self.foreign_seen, guests=self.guests)
         for severity, text in self._fault_outcomes.update(snapshot):
             self._supervisor.emit(severity, text)
         if snapshot.monotonic_ns - self._published_ns >= PUBLISH_NS:

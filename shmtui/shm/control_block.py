@@ -133,10 +133,9 @@ class ControlBlock:
             unlink_segment(name)
             raise
         bare = os.fsencode(segment)
-        pid, start = creator
         HEADER.pack_into(
             block.memory, 0,
-            MAGIC, 0, RECORD_SIZE, CAPACITY, 0, pid, start, 0, 0,
+            MAGIC, 0, RECORD_SIZE, CAPACITY, 0, *creator, 0, 0,
             created_ns, 0, math.nan, math.nan, 0, 0, 0, 0, 0, int(flags or 0),
             len(bare), bare, len(text), text,
         )  # fmt: skip
@@ -145,15 +144,14 @@ class ControlBlock:
         return block
 
     @classmethod
-    def open(cls, name: str, expected: FileIdentity | None = None) -> "ControlBlock":
+    def open(cls, name: str) -> "ControlBlock":
         """Map the existing block ``name`` to write into it, as a worker does.
 
-        MissingSegmentError: there is none. ShmtuiError: another file has the name, or it cannot
-        be opened for writing. ControlBlockError: its header cannot be used.
+        MissingSegmentError: there is none. ShmtuiError: it cannot be opened for writing.
+        ControlBlockError: its header cannot be used.
         """
-        mapping = map_segment(name, expected)
-        header = parse_header(mapping[:HEADER_SIZE])
-        return cls(name, mapping, header.layout.libc)
+        mapping = map_segment(name)
+        return cls(name, mapping, parse_header(mapping[:HEADER_SIZE]).layout.libc)
 
     @property
     def header(self) -> ControlHeader:
@@ -191,7 +189,6 @@ class ControlBlock:
         return record
 
     def _free_record(self, count: int) -> ControlRecord:
-        """The first free one of the first ``count`` records."""
         for index in range(count):
             record = self.record(index)
             if record.words[Field.STATE] == RecordState.FREE:

@@ -74,69 +74,44 @@ HEADER: Final = struct.Struct(f"=8s10Q2d5QQQ256sQ{LAYOUT_ROOM}s")
 RECORD: Final = struct.Struct("=5QqQd QdQd4Q 3Q8s4Q")
 
 
-class Header(IntEnum):
-    """Words (8 bytes each) of the header."""
+class Header:
+    """Words (8 bytes each) of the header, those that are read or written one by one."""
 
     VERSION = 1
     RECORDS = 4
-    SEGMENT_DEVICE = 7
-    SEGMENT_INODE = 8
-    PUBLISHED_NS = 10
-    PRODUCED_PER_S = 11
-    CONSUMED_PER_S = 12
+    SEGMENT_DEVICE, SEGMENT_INODE = 7, 8
+    PUBLISHED_NS, PRODUCED_PER_S, CONSUMED_PER_S = 10, 11, 12
     RETIRED_SEQUENCE = 13
-    RETIRED_PRODUCED = 14
-    RETIRED_PRODUCED_SUM = 15
-    RETIRED_CONSUMED = 16
-    RETIRED_CONSUMED_SUM = 17
+    RETIRED_PRODUCED, RETIRED_PRODUCED_SUM = 14, 15
+    RETIRED_CONSUMED, RETIRED_CONSUMED_SUM = 16, 17
     FLAGS = 18
 
 
 class Field:
-    """Words (8 bytes each) of a record.
+    """Words (8 bytes each) of a record: identity, orders, telemetry.
 
     They are plain numbers: to look up an enum's member costs a worker more than the store does.
     """
 
-    PID: Final = 0
-    START_TIME: Final = 1
-    ROLE: Final = 2
-    NUMBER: Final = 3
-    STATE: Final = 4
-    EXIT_STATUS: Final = 5
-    ENDED_NS: Final = 6
-    START_RATE: Final = 7
-    ORDER: Final = 8
-    TARGET_RATE: Final = 9
-    HOLD: Final = 10
-    SHOWN_RATE: Final = 11
-    UNTIL_NS: Final = 12
-    PROGRAM: Final = 13
-    FAULT: Final = 14
-    STEPS: Final = 15
-    STEP: Final = 16
-    ITEMS: Final = 17
-    SUM: Final = 18
-    LAST_ITEM: Final = 19
-    HEARTBEAT_NS: Final = 20
-    BLOCKED_SINCE_NS: Final = 21
-    ORDER_TAKEN: Final = 22
-    FAULT_MADE: Final = 23
+    PID, START_TIME, ROLE, NUMBER, STATE, EXIT_STATUS, ENDED_NS, START_RATE = range(8)
+    ORDER, TARGET_RATE, HOLD, SHOWN_RATE, UNTIL_NS, PROGRAM, FAULT, STEPS = range(8, 16)
+    STEP, ITEMS, SUM, LAST_ITEM, HEARTBEAT_NS, BLOCKED_SINCE_NS = range(16, 22)
+    ORDER_TAKEN, FAULT_MADE = range(22, 24)
 
 
 WAKEUP_OFFSET: Final = 192
 """Bytes from the start of a record to its wakeup semaphore."""
 
 STEP_MASK: Final = 0xFF
-"""The bits of the step word that hold the step; those above it are flags."""
+"""The bits of the step word that hold the step. Above it are flags of the worker:"""
 BLOCKED: Final = 0x100
-"""Flag of the step word: the worker sleeps in that step's wait."""
+"""it sleeps in that step's wait;"""
 PAUSED: Final = 0x200
-"""Flag of the step word: the worker holds still by order, between two items."""
+"""it holds still by order, between two items;"""
 STEPPING: Final = 0x400
-"""Flag of the step word: the worker stands before that step until it is allowed."""
+"""it stands before that step until it is allowed;"""
 HOLDS: Final = 0x800
-"""Flag of the step word: the worker waits for a permit while it holds the mutex (wrong order)."""
+"""it waits for a permit while it holds the mutex (wrong order)."""
 
 
 class RecordState(IntEnum):
@@ -159,7 +134,6 @@ class Flags(IntFlag):
 
 
 ALL_FLAGS: Final = Flags.KEEP | Flags.FOREIGN | Flags.ASSUMED
-
 
 ROLE_NUMBERS: Final = {Role.PRODUCER: 1, Role.CONSUMER: 2}
 ROLES: Final = {number: role for role, number in ROLE_NUMBERS.items()}

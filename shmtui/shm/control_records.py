@@ -88,9 +88,6 @@ class WorkerRecord:
     state: RecordState
     exit_status: int
     """As Popen.returncode: exit code, or minus the signal."""
-    ended_ns: int
-    """CLOCK_MONOTONIC."""
-    start_rate: float
     target_rate: float
     hold: bool
     program: bool
@@ -143,29 +140,16 @@ def parse_header(raw: bytes) -> ControlHeader:
         )
     if record_size != RECORD_SIZE or capacity > CAPACITY or records > capacity:
         raise ControlBlockError(_("its record counts contradict each other"))
-    creator_pid, creator_start, device, inode, created, published, made, used = fields[5:13]
+    pid, start, device, inode, created, published, made, used = fields[5:13]
     lock, produced, produced_sum, consumed, consumed_sum, flags = fields[13:19]
-    length, name, layout_length, layout_json = fields[19:23]
+    length, name, layout_length, layout = fields[19:]
     if lock % 2:
         raise ControlBlockError(_("its totals are being written"))
-    layout = _layout(layout_json[: min(layout_length, LAYOUT_ROOM)])
     return ControlHeader(
-        name=os.fsdecode(name[: min(length, 256)]),
-        creator_pid=creator_pid,
-        creator_start=creator_start,
-        segment=FileIdentity(device, inode),
-        layout=layout,
-        records=records,
-        created_ns=created,
-        published_ns=published,
-        produced_per_s=made,
-        consumed_per_s=used,
-        retired_produced=produced,
-        retired_produced_sum=produced_sum,
-        retired_consumed=consumed,
-        retired_consumed_sum=consumed_sum,
-        flags=Flags(flags & ALL_FLAGS),
-    )
+        os.fsdecode(name[: min(length, 256)]), pid, start, FileIdentity(device, inode),
+        _layout(layout[: min(layout_length, LAYOUT_ROOM)]), records, created, published, made, used,
+        produced, produced_sum, consumed, consumed_sum, Flags(flags & ALL_FLAGS),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=8)
@@ -183,12 +167,9 @@ def parse_records(raw: bytes, header: ControlHeader) -> Iterator[WorkerRecord]:
 
     Records with a role, state or step that does not exist are left out.
     """
-    available = (len(raw) - HEADER_SIZE) // RECORD_SIZE
-    for index in range(min(header.records, available)):
-        start = HEADER_SIZE + index * RECORD_SIZE
-        record = _record(index, raw[start : start + RECORD_SIZE])
-        if record is not None:
-            yield record
+    starts = range(HEADER_SIZE, len(raw) - RECORD_SIZE + 1, RECORD_SIZE)[: header.records]
+    records = (_record(n, raw[at : at + RECORD_SIZE]) for n, at in enumerate(starts))
+    return filter(None, records)
 
 
 @lru_cache(maxsize=512)
@@ -198,7 +179,7 @@ def _record(index: int, raw: bytes) -> WorkerRecord | None:
     Cached: an observer reads all records twice a sample, and few have changed between.
     """
     fields = RECORD.unpack_from(raw)
-    pid, start, role, number, state, status, ended, start_rate = fields[:8]
+    pid, start, role, number, state, status = fields[:6]
     _order, target, hold, shown, _until, program, fault, _steps = fields[8:16]
     step, items, total, last, heartbeat, since, _taken, faulted = fields[16:24]
     if state not in {RecordState.LIVE, RecordState.ENDED} or role not in ROLES:
@@ -206,32 +187,11 @@ def _record(index: int, raw: bytes) -> WorkerRecord | None:
     if step & STEP_MASK > Step.ENDED:
         return None
     return WorkerRecord(
-        index=index,
-        pid=pid,
-        start_time=start,
-        role=ROLES[role],
-        number=number,
-        state=RecordState(state),
-        exit_status=status,
-        ended_ns=ended,
-        start_rate=start_rate,
-        target_rate=target,
-        hold=bool(hold),
-        program=bool(program),
-        shown_rate=shown,
-        step=Step(step & STEP_MASK),
-        blocked=bool(step & BLOCKED),
-        paused=bool(step & PAUSED),
-        stepping=bool(step & STEPPING),
-        holds_mutex=bool(step & HOLDS),
-        fault=fault_of(fault),
-        faulted=faulted == fault != 0,
-        items=items,
-        sum=total,
-        last_item=last,
-        heartbeat_ns=heartbeat,
-        blocked_since_ns=since,
-    )
+        index, pid, start, ROLES[role], number, RecordState(state), status, target,
+        bool(hold), bool(program), shown, Step(step & STEP_MASK), bool(step & BLOCKED),
+        bool(step & PAUSED), bool(step & STEPPING), bool(step & HOLDS), fault_of(fault),
+        faulted == fault != 0, items, total, last, heartbeat, since,
+    )  # fmt: skip
 
 
 def trusted(status: os.stat_result) -> bool:
@@ -276,7 +236,8 @@ def read_block(fd: int) -> bytes:
         raw = _read(fd)
         fence()
         after = os.pread(fd, 8, 8 * Header.RETIRED_SEQUENCE)
-        if _published(raw) == published and after == published[2] and not _is_odd(after):
+        written = int.from_bytes(after, sys.byteorder) % 2 == 1
+        if _published(raw) == published and after == published[2] and not written:
             return raw
     raise ControlBlockError(_("its totals are being written"))
 
@@ -306,32 +267,14 @@ def _word(raw: bytes, index: int) -> bytes:
     return raw[8 * index : 8 * index + 8]
 
 
-def _is_odd(word: bytes) -> bool:
-    return int.from_bytes(word, sys.byteorder) % 2 == 1
-
-
-def read_control(name: str) -> bytes:
-    """The bytes of segment ``name``'s control block, as :func:`read_block` has them.
-
-    Fails as :func:`open_control` and :func:`read_block` do.
-    """
-    fd = open_control(control_name(name))
-    try:
-        return read_block(fd)
-    finally:
-        os.close(fd)
-
-
 def read_header(name: str, folder: str = SHM_DIR) -> ControlHeader | None:
     """The header of segment ``name``'s control block; None where no block may be used."""
     try:
         fd = open_control(control_name(name), folder)
+        try:
+            header = parse_header(read_block(fd))
+        finally:
+            os.close(fd)
     except ShmtuiError:
         return None
-    try:
-        header = parse_header(read_block(fd))
-    except ControlBlockError:
-        return None
-    finally:
-        os.close(fd)
     return header if header.name == name else None

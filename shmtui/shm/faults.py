@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.i18n import _
+from shmtui.i18n import N_, _
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, Step, step_name
 
 DIE_AT: Final = 16
@@ -44,30 +44,15 @@ class Fault(IntEnum):
 
 
 ONCE: Final = frozenset(
-    {
-        Fault.SKIP_POST_MUTEX,
-        Fault.SKIP_POST_PERMIT,
-        Fault.DOUBLE_POST_MUTEX,
-        Fault.DOUBLE_POST_PERMIT,
-        Fault.PRIVATE,
-    }
-)
+    (Fault.SKIP_POST_MUTEX, Fault.SKIP_POST_PERMIT, Fault.DOUBLE_POST_MUTEX,
+     Fault.DOUBLE_POST_PERMIT, Fault.PRIVATE)
+)  # fmt: skip
 """Made at the next item only."""
 
 WORDS: Final = {
-    Fault.NO_MUTEX: "no-mutex",
-    Fault.SWAPPED_WAITS: "swapped-waits",
-    Fault.SKIP_POST_MUTEX: "skip-post-mutex",
-    Fault.SKIP_POST_PERMIT: "skip-post-permit",
-    Fault.DOUBLE_POST_MUTEX: "double-post-mutex",
-    Fault.DOUBLE_POST_PERMIT: "double-post-permit",
-    Fault.SIT: "sit",
-    Fault.SIGNALS: "signals",
-    Fault.PRIVATE: "private",
-    Fault.SHORT_TIMEOUT: "short-timeout",
+    fault: fault.name.lower().replace("_", "-") for fault in Fault if 0 < fault < DIE_AT
 }
 """Their names for ``--fault``; the others are ``die-at=STEP``."""
-
 
 _DIGITS: Final = 9
 """Digits of a worker's number, at the most."""
@@ -105,89 +90,79 @@ class ExpectedOutcome:
     """The code of the finding that has to appear; None: there must be none."""
 
 
+_NOTHING: Final = N_("nothing is lost: it holds nothing there"), None
+_LOST_PERMIT: Final = N_("the permit that it holds is lost: one slot less"), "lost-permit"
+_LOST_MUTEX: Final = N_("mutex and a permit are lost: every process waits"), "dead-holder"
+_AFTER_DEATH: Final = {
+    Step.WAIT_PERMIT: _NOTHING, Step.WAIT_MUTEX: _LOST_PERMIT, Step.TRANSFER: _LOST_MUTEX,
+    Step.POST_MUTEX: _LOST_MUTEX, Step.POST_PERMIT: _LOST_PERMIT, Step.PACE: _NOTHING,
+}  # fmt: skip
+"""Effect of a SIGKILL before each step, and the finding."""
+_OUTCOMES: Final = {
+    Fault.NONE: (N_("keeps to the protocol"), N_("nothing"), None),
+    Fault.NO_MUTEX: (
+        N_("leaves out mutex, and is preempted between reading the index and storing it"),
+        N_("two workers with this fault lose items or take them twice: press v to count"),
+        "items-lost",
+    ),
+    Fault.SWAPPED_WAITS: (
+        N_("waits for mutex first and for its permit second"),
+        N_("as soon as it has to wait for a permit, every process waits for ever"),
+        "wrong-order",
+    ),
+    Fault.SKIP_POST_MUTEX: (
+        N_("leaves the critical section once without post-mutex"),
+        N_("mutex stays 0, and every process waits for ever"),
+        "dead-holder",
+    ),
+    Fault.SKIP_POST_PERMIT: (
+        N_("leaves out one {step}"),
+        N_("one slot can no longer be used"),
+        "lost-permit",
+    ),
+    Fault.DOUBLE_POST_MUTEX: (
+        N_("posts mutex twice, once"),
+        N_("two processes can be in the critical section at the same time"),
+        "mutex-overflow",
+    ),
+    Fault.DOUBLE_POST_PERMIT: (
+        N_("does one {step} twice"),
+        N_("one permit too many: a slot is used that is not free, or not full"),
+        "extra-permits",
+    ),
+    Fault.SIT: (
+        N_("stays in the critical section until the fault is taken back"),
+        N_("every other process waits for mutex meanwhile"),
+        "stalled",
+    ),
+    Fault.SIGNALS: (
+        N_("gets a signal every few milliseconds, so that its waits end with EINTR"),
+        N_("nothing: an interrupted wait is started again"),
+        None,
+    ),
+    Fault.PRIVATE: (
+        N_("initialises the semaphores as sem_init(&s, 0, value) does, with pshared 0"),
+        N_("a process that sleeps on one from then on is never woken by another process"),
+        "process-private",
+    ),
+    Fault.SHORT_TIMEOUT: (
+        N_("waits 0.1 s at a time and tries again, as sem_timedwait in a loop does"),
+        N_("each time it goes to the end of the queue: where others wait, it gets nothing"),
+        "starved",
+    ),
+}
+"""Action, effect and finding of the other faults; ``step`` is the post of its permit."""
+
+
 def expected_outcome(fault: Fault, role: Role) -> ExpectedOutcome:
     """What follows when a worker of ``role`` makes ``fault``."""
     step = fault.dies_at
-    if step is not None:
-        return _after_death(step, role)
-    other = step_name(role, Step.POST_PERMIT)
-    match fault:
-        case Fault.NO_MUTEX:
-            return ExpectedOutcome(
-                _("leaves out mutex, and is preempted between reading the index and storing it"),
-                _("two workers with this fault lose items or take them twice: press v to count"),
-                "items-lost",
-            )
-        case Fault.SWAPPED_WAITS:
-            return ExpectedOutcome(
-                _("waits for mutex first and for its permit second"),
-                _("as soon as it has to wait for a permit, every process waits for ever"),
-                "wrong-order",
-            )
-        case Fault.SKIP_POST_MUTEX:
-            return ExpectedOutcome(
-                _("leaves the critical section once without post-mutex"),
-                _("mutex stays 0, and every process waits for ever"),
-                "dead-holder",
-            )
-        case Fault.SKIP_POST_PERMIT:
-            return ExpectedOutcome(
-                _("leaves out one {step}").format(step=other),
-                _("one slot can no longer be used"),
-                "lost-permit",
-            )
-        case Fault.DOUBLE_POST_MUTEX:
-            return ExpectedOutcome(
-                _("posts mutex twice, once"),
-                _("two processes can be in the critical section at the same time"),
-                "mutex-overflow",
-            )
-        case Fault.DOUBLE_POST_PERMIT:
-            return ExpectedOutcome(
-                _("does one {step} twice").format(step=other),
-                _("one permit too many: a slot is used that is not free, or not full"),
-                "extra-permits",
-            )
-        case Fault.SIT:
-            return ExpectedOutcome(
-                _("stays in the critical section until the fault is taken back"),
-                _("every other process waits for mutex meanwhile"),
-                "stalled",
-            )
-        case Fault.PRIVATE:
-            return ExpectedOutcome(
-                _("initialises the semaphores as sem_init(&s, 0, value) does, with pshared 0"),
-                _("a process that sleeps on one from then on is never woken by another process"),
-                "process-private",
-            )
-        case Fault.SHORT_TIMEOUT:
-            return ExpectedOutcome(
-                _("waits 0.1 s at a time and tries again, as sem_timedwait in a loop does"),
-                _("each time it goes to the end of the queue: where others wait, it gets nothing"),
-                "starved",
-            )
-        case Fault.SIGNALS:
-            return ExpectedOutcome(
-                _("gets a signal every few milliseconds, so that its waits end with EINTR"),
-                _("nothing: an interrupted wait is started again"),
-                None,
-            )
-        case _other:
-            return ExpectedOutcome(_("keeps to the protocol"), _("nothing"), None)
-
-
-def _after_death(step: Step, role: Role) -> ExpectedOutcome:
-    """What follows from a SIGKILL before ``step``."""
-    action = _("dies by SIGKILL before {step}").format(step=step_name(role, step))
-    if step in {Step.TRANSFER, Step.POST_MUTEX}:
-        return ExpectedOutcome(
-            action, _("mutex and a permit are lost: every process waits"), "dead-holder"
-        )
-    if step in {Step.WAIT_MUTEX, Step.POST_PERMIT}:
-        return ExpectedOutcome(
-            action, _("the permit that it holds is lost: one slot less"), "lost-permit"
-        )
-    return ExpectedOutcome(action, _("nothing is lost: it holds nothing there"), None)
+    if step is None:
+        action, effect, finding = _OUTCOMES[fault]
+    else:
+        action, (effect, finding) = N_("dies by SIGKILL before {step}"), _AFTER_DEATH[step]
+    words = step_name(role, Step.POST_PERMIT if step is None else step)
+    return ExpectedOutcome(_(action).format(step=words), _(effect), finding)
 
 
 def fault_name(fault: Fault, role: Role = Role.PRODUCER) -> str:
@@ -234,7 +209,6 @@ def parse_fault(text: str) -> FaultOrder:
 
 
 def _parse_worker(text: str, whole: str) -> tuple[Role, int | None]:
-    """Role and number in ``producer2``, the number None where there is none."""
     for role in (Role.PRODUCER, Role.CONSUMER):
         number = text.removeprefix(role)
         if not text.startswith(role):

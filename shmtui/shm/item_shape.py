@@ -16,32 +16,15 @@ _SHOWN_ELEMENTS: Final = 64
 an item can be megabytes long."""
 
 
+_BYTE_ORDER: Final = "little" if struct.pack("=H", 1)[0] else "big"
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A number, a truth value or an address; ``code`` is its letter in :mod:`struct`."""
+    """A number or a truth value; ``code`` is its letter in :mod:`struct`."""
 
     code: str
     size: int
-
-    def decode(self, raw: bytes, at: int) -> Value:
-        """The value at ``at``; an address as hexadecimal text."""
-        value: int | float | bool = struct.unpack_from("=" + self.code, raw, at)[0]
-        return value
-
-    def encode(self, value: int, raw: bytearray, at: int) -> bool:
-        """Store a counter, cut to the type's width; True: it was stored."""
-        if self.code == "?":
-            return False
-        if self.code in "fd":
-            struct.pack_into("=" + self.code, raw, at, float(value))
-        else:
-            raw[at : at + self.size] = (value % 2 ** (8 * self.size)).to_bytes(
-                self.size, _BYTE_ORDER
-            )
-        return True
-
-
-_BYTE_ORDER: Final = "little" if struct.pack("=H", 1)[0] else "big"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +33,6 @@ class Address:
 
     size: int = 8
 
-    def decode(self, raw: bytes, at: int) -> Value:
-        """The address in hexadecimal."""
-        return hex(int.from_bytes(raw[at : at + self.size], _BYTE_ORDER))
-
-    def encode(self, _value: int, _raw: bytearray, _at: int) -> bool:
-        """Nothing is ever stored in a pointer."""
-        return False
-
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -65,34 +40,12 @@ class Text:
 
     size: int
 
-    def decode(self, raw: bytes, at: int) -> Value:
-        """The text; bytes that are not UTF-8 become surrogates."""
-        return raw[at : at + self.size].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
-
-    def encode(self, value: int, raw: bytearray, at: int) -> bool:
-        """Store the counter in digits, if it fits with its NUL."""
-        digits = str(value).encode()
-        if len(digits) >= self.size:
-            return False
-        raw[at : at + self.size] = digits.ljust(self.size, b"\0")
-        return True
-
 
 @dataclass(frozen=True, slots=True)
 class Bytes:
     """Bytes of which nothing is known but how many they are."""
 
     size: int
-
-    def decode(self, raw: bytes, at: int) -> Value:
-        """The first of them."""
-        return raw[at : at + min(self.size, _SHOWN_ELEMENTS)]
-
-    def encode(self, value: int, raw: bytearray, at: int) -> bool:
-        """Store the counter in the first of them, as an integer as wide as there is room."""
-        width = min(self.size, 8)
-        raw[at : at + width] = (value % 2 ** (8 * width)).to_bytes(width, _BYTE_ORDER)
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +61,6 @@ class Bits:
         """Bytes of the scalar around it."""
         return self.whole.size
 
-    def decode(self, raw: bytes, at: int) -> Value:
-        """The bits as a number, with the sign of their type."""
-        word = int.from_bytes(raw[at : at + self.size], _BYTE_ORDER)
-        bits = (word >> self.shift) & ((1 << self.width) - 1)
-        negative = self.whole.code.islower() and bits >> (self.width - 1)
-        return bits - (1 << self.width) if negative else bits
-
-    def encode(self, _value: int, _raw: bytearray, _at: int) -> bool:
-        """Bit-fields carry no counter."""
-        return False
-
 
 @dataclass(frozen=True, slots=True)
 class Array:
@@ -131,16 +73,6 @@ class Array:
     def size(self) -> int:
         """Bytes."""
         return self.element.size * self.length
-
-    def decode(self, raw: bytes, at: int) -> Value:
-        """The first elements, as a tuple."""
-        step = self.element.size
-        count = min(self.length, max(1, _SHOWN_ELEMENTS // _shown_in(self.element)))
-        return tuple(self.element.decode(raw, at + index * step) for index in range(count))
-
-    def encode(self, value: int, raw: bytearray, at: int) -> bool:
-        """Store the counter in the first element."""
-        return self.length > 0 and self.element.encode(value, raw, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +91,58 @@ class Record:
     parts: tuple[Part, ...]
     size: int
 
-    def decode(self, raw: bytes, at: int) -> Value:
-        """Its members as (name, value) pairs."""
-        return Fields((part.name, part.shape.decode(raw, at + part.offset)) for part in self.parts)
-
-    def encode(self, value: int, raw: bytearray, at: int) -> bool:
-        """Store the counter in the first member that takes one."""
-        return any(part.shape.encode(value, raw, at + part.offset) for part in self.parts)
-
 
 Shape = Scalar | Address | Text | Bytes | Bits | Array | Record
+
+
+def decode(shape: Shape, raw: bytes, at: int) -> Value:
+    """The value whose bytes start at ``at``: an address as hexadecimal text, text that is not
+    UTF-8 with surrogates, the first elements of a long array.
+    """
+    own = raw[at : at + shape.size]
+    match shape:
+        case Scalar(code):
+            value: int | float | bool = struct.unpack_from("=" + code, raw, at)[0]
+            return value
+        case Address():
+            return hex(int.from_bytes(own, _BYTE_ORDER))
+        case Text():
+            return own.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+        case Bytes():
+            return own[:_SHOWN_ELEMENTS]
+        case Bits(whole, shift, width):
+            bits = (int.from_bytes(own, _BYTE_ORDER) >> shift) & ((1 << width) - 1)
+            negative = whole.code.islower() and bits >> (width - 1)
+            return bits - (1 << width) if negative else bits
+        case Array(element, length):
+            count = min(length, max(1, _SHOWN_ELEMENTS // _shown_in(element)))
+            return tuple(decode(element, raw, at + n * element.size) for n in range(count))
+        case Record(parts):
+            return Fields((part.name, decode(part.shape, raw, at + part.offset)) for part in parts)
+
+
+def encode(shape: Shape, value: int, raw: bytearray, at: int) -> bool:
+    """Store a counter, cut to the width there is, in the first member or element that takes one;
+    True: it was stored. Pointers, bit-fields and truth values take none.
+    """
+    match shape:
+        case Scalar(code, size) if code in "fd":
+            raw[at : at + size] = struct.pack("=" + code, float(value))
+        case Scalar("?") | Address() | Bits():
+            return False
+        case Scalar() | Bytes():
+            width = min(shape.size, 8)
+            raw[at : at + width] = (value % 2 ** (8 * width)).to_bytes(width, _BYTE_ORDER)
+        case Text(size):
+            digits = str(value).encode()
+            if len(digits) >= size:  # They need their NUL.
+                return False
+            raw[at : at + size] = digits.ljust(size, b"\0")
+        case Array(element, length):
+            return length > 0 and encode(element, value, raw, at)
+        case Record(parts):
+            return any(encode(part.shape, value, raw, at + part.offset) for part in parts)
+    return True
 
 
 def clipped(shape: Shape, room: int) -> Shape:

@@ -76,45 +76,25 @@ class ItemType:
             return (0, 2 ** (24 if self.code == "f" else 53))
         if not self.code:
             return (0, 2**31 - 1)
-        bits = 8 * self.size
-        return (
-            (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if self.code.islower() else (0, 2**bits - 1)
-        )
+        numbers = 2 ** (8 * self.size)
+        bottom = -numbers // 2 if self.code.islower() else 0
+        return bottom, bottom + numbers - 1
 
     def decode(self, raw: bytes, at: int = 0) -> "Value":
         """The item whose bytes start at ``at``."""
         if self.shape is not None:
-            return self.shape.decode(raw, at)
+            from shmtui.shm.item_shape import decode  # noqa: PLC0415 - scalars do without
+
+            return decode(self.shape, raw, at)
         value: int | float = struct.unpack_from("=" + self.code, raw, at)[0]
         return value
 
 
-ITEM_TYPES: Final[dict[str, ItemType]] = {
-    name: ItemType(name, code)
-    for name, code in (
-        ("int8", "b"),
-        ("int16", "h"),
-        ("int32", "i"),
-        ("int64", "q"),
-        ("uint8", "B"),
-        ("uint16", "H"),
-        ("uint32", "I"),
-        ("uint64", "Q"),
-        ("float", "f"),
-        ("double", "d"),
-    )
-}
-
-
-def item_type(name: str) -> ItemType:
-    """The item type of that name."""
-    try:
-        return ITEM_TYPES[name]
-    except KeyError:
-        known = " ".join(ITEM_TYPES)
-        raise ShmtuiError(
-            _("unknown item type {name!r}: use one of {known}").format(name=name, known=known)
-        ) from None
+_CODES: Final = {
+    "int8": "b", "int16": "h", "int32": "i", "int64": "q",
+    "uint8": "B", "uint16": "H", "uint32": "I", "uint64": "Q", "float": "f", "double": "d",
+}  # fmt: skip
+ITEM_TYPES: Final = {name: ItemType(name, code) for name, code in _CODES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +180,9 @@ class Layout:
     @property
     def spans(self) -> list[tuple[int, int]]:
         """(offset, size) of every field that lies in this segment."""
-        return [(self.data, self.slots * self.item.size), *self.index_spans, *self.system_spans]
-
-    @property
-    def system_spans(self) -> list[tuple[int, int]]:
-        """(offset, size) of the semaphores that lie in the segment, and of its lock."""
         embedded = (self.mutex, self.empty, self.full)
-        spans = [(at, SEM_SIZE) for at in embedded if at is not None]
+        spans = [(self.data, self.slots * self.item.size), *self.index_spans]
+        spans += [(at, SEM_SIZE) for at in embedded if at is not None]
         return spans if self.lock is None else [*spans, (self.lock, LOCK_SIZE)]
 
     def semaphore_offset(self, role: SemaphoreRole) -> int | None:
@@ -235,34 +211,24 @@ def seed_layout(
     >>> seed.in_, seed.out, seed.mutex, seed.empty, seed.full, seed.size
     (20, 24, 32, 64, 96, 128)
     """
-    if slots < 1:
-        raise ShmtuiError(
-            _("a buffer of {slots} slots cannot hold an item: ask for 1 slot or more").format(
-                slots=slots
-            )
+    if not 1 <= slots <= MAX_SLOTS:
+        text = _(
+            "{slots} slots are more than the buffer's int indices can count: ask for {most} at most"
         )
-    if slots > MAX_SLOTS:
-        raise ShmtuiError(
-            _(
-                "{slots} slots are more than the buffer's int indices can count: ask for {most} "
-                "at most"
-            ).format(slots=slots, most=MAX_SLOTS)
-        )
+        if slots < 1:
+            text = _("a buffer of {slots} slots cannot hold an item: ask for 1 slot or more")
+        raise ShmtuiError(text.format(slots=slots, most=MAX_SLOTS))
     in_ = aligned(slots * item.size, INDEX_SIZE)
     out = in_ + INDEX_SIZE
+    end = out + INDEX_SIZE
     if names:
-        size = aligned(out + INDEX_SIZE, max(item.size, INDEX_SIZE))
+        size = aligned(end, max(item.size, INDEX_SIZE))
         return Layout(slots, item, 0, in_, out, None, None, None, size, libc, names=names)
     alignment = SEM_ALIGNMENT[libc]
-    mutex = aligned(out + INDEX_SIZE, alignment)
-    end = mutex + 3 * SEM_SIZE
+    mutex = aligned(end, alignment)
+    empty, full, end = (mutex + count * SEM_SIZE for count in (1, 2, 3))
     size = aligned(end, max(item.size, alignment))
-    return Layout(
-        slots, item, 0, in_, out, mutex, mutex + SEM_SIZE, mutex + 2 * SEM_SIZE, size, libc
-    )
-
-
-# -- indices ------------------------------------------------------------------------------------
+    return Layout(slots, item, 0, in_, out, mutex, empty, full, size, libc)
 
 
 def counted_on(

@@ -10,7 +10,7 @@ an ambiguous segment is refused with the option that picks it.
 import json
 import re
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
@@ -33,12 +33,12 @@ def layout_option(layout: Layout) -> str:
     'data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96'
     """
     parts = [f"data={layout.data}:{layout.slots}x{layout.item.name}"]
-    for role, offset in (("in", layout.in_), ("out", layout.out)):
-        if offset is None:
-            continue
-        place = f"{layout.index_segment}:{offset}" if layout.index_segment else f"{offset}"
-        index = f":{_INDEX_TYPES[layout.index_code]}" if role == "in" else ""
-        parts.append(f"{role}={place}{index}" + (":last" if role in layout.last else ""))
+    segment = f"{layout.index_segment}:" if layout.index_segment else ""
+    width = f":{_INDEX_TYPES[layout.index_code]}"
+    for role, offset, kind in (("in", layout.in_, width), ("out", layout.out, "")):
+        if offset is not None:
+            last = ":last" if role in layout.last else ""
+            parts.append(f"{role}={segment}{offset}{kind}{last}")
     for semaphore in SemaphoreRole:
         at = layout.semaphore_name(semaphore) or layout.semaphore_offset(semaphore)
         if at is not None:
@@ -71,29 +71,10 @@ def item_from_text(text: str) -> ItemType:
     return ItemType(text, "", shape)
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """What the option says of one index: ``20``, ``20:int32``, ``/ptr:0``, ``20:last``."""
-
-    offset: int
-    segment: str = ""
-    code: str | None = None
-    last: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> "_Index":
-        """ValueError: it is none."""
-        words = text.split(":")
-        segment = words.pop(0) if text.startswith("/") else ""
-        offset, *more = words
-        last = more[-1:] == ["last"]
-        types = more[:-1] if last else more
-        if len(types) > 1:
-            raise ValueError(text)
-        return cls(int(offset), segment, _INDEX_CODE_OF[types[0]] if types else None, last)
-
-
-_NO_INDEX: Final = (None, None)
+_INDEX: Final = re.compile(
+    r"(?:(?P<segment>/[^:]*):)?(?P<offset>[^:]+)(?::(?P<type>(?!last$)[^:]+))?(?P<last>:last)?"
+)
+"""What the option says of one index: ``20``, ``20:int32``, ``/ptr:0``, ``20:last``."""
 _EXAMPLE: Final = "data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96"
 
 
@@ -123,36 +104,35 @@ def _layout_of(parts: dict[str, str], libc: Libc) -> Layout:
     """The layout of the option's parts; KeyError, ValueError: one is missing, or not understood."""
     data, _mark, array = parts.pop("data").partition(":")
     count, _mark, item = array.partition("x")
-    indices = [_Index.parse(parts.pop(role)) for role in ("in", "out") if role in parts]
-    if len(indices) == 1 or len({index.segment for index in indices}) > 1:
+    indices = {role: _index(parts.pop(role)) for role in ("in", "out") if role in parts}
+    if len(indices) == 1 or len({index["segment"] for index in indices.values()}) > 1:
         raise ValueError(_("in and out are both given, and lie in one segment"))
     given_size = int(parts.pop("size", "0"))
-    lock = int(parts.pop("lock")) if "lock" in parts else None
-    offsets: dict[str, int] = {}
-    names = []
-    for role in SemaphoreRole:
-        place = parts.pop(role, None)
-        if place is not None and place.startswith("/"):
-            names.append((role, place))
-        elif place is not None:
-            offsets[role] = int(place)
+    places = {role: parts.pop(role) for role in (*SemaphoreRole, "lock") if role in parts}
     if parts:
         raise KeyError(next(iter(parts)))
-    in_, out = (index.offset for index in indices) if indices else _NO_INDEX
-    codes = [index.code for index in indices if index.code is not None]
+    names = tuple((r, places.pop(r)) for r in SemaphoreRole if places.get(r, "").startswith("/"))
+    places |= {role: index["offset"] for role, index in indices.items()}
+    offsets = {role: int(place) for role, place in places.items()}
+    types = [index["type"] for index in indices.values() if index["type"]]
     layout = Layout(
-        int(count), item_from_text(item), int(data), in_, out,
+        int(count), item_from_text(item), int(data), offsets.get("in"), offsets.get("out"),
         offsets.get("mutex"), offsets.get("empty"), offsets.get("full"), given_size, libc,
-        codes[0] if codes else "i", tuple(names), lock,
-        indices[0].segment if indices else "",
-        tuple(role for role, index in zip(("in", "out"), indices, strict=False) if index.last),
+        _INDEX_CODE_OF[types[0]] if types else "i", names, offsets.get("lock"),
+        indices["in"]["segment"] or "" if indices else "",
+        tuple(role for role, index in indices.items() if index["last"]),
     )  # fmt: skip
     return layout if given_size else replace(layout, size=max(at + n for at, n in layout.spans))
 
 
-# -- as JSON, for the control block ---------------------------------------------------------------
+def _index(text: str) -> "re.Match[str]":
+    match = _INDEX.fullmatch(text)
+    if match is None or (match["type"] and match["type"] not in _INDEX_CODE_OF):
+        raise ValueError(text)
+    return match
 
-_INDEX_CODES: Final = frozenset("bBhHiIqQ")
+
+# -- as JSON, for the control block ---------------------------------------------------------------
 
 
 def layout_text(layout: Layout) -> str:
@@ -184,22 +164,12 @@ def parse_layout(text: str) -> Layout:
         data, in_, out, mutex, empty, full = record["at"]
         names = tuple((SemaphoreRole(k), str(v)) for k, v in record["names"].items())
         layout = Layout(
-            slots=_count(record["slots"]),
-            item=_item(record["item"]),
-            data=_count(data),
-            in_=_offset(in_),
-            out=_offset(out),
-            mutex=_offset(mutex),
-            empty=_offset(empty),
-            full=_offset(full),
-            size=_count(record["size"]),
-            libc=Libc(record["libc"]),
-            index_code=str(record["index"]),
-            names=names,
-            lock=_offset(record.get("lock")),
-            index_segment=str(record.get("index_segment", "")),
-            last=tuple(role for role in ("in", "out") if role in record.get("last", ())),
-        )
+            _count(record["slots"]), _item(record["item"]), _count(data), _offset(in_),
+            _offset(out), _offset(mutex), _offset(empty), _offset(full), _count(record["size"]),
+            Libc(record["libc"]), str(record["index"]), names, _offset(record.get("lock")),
+            str(record.get("index_segment", "")),
+            tuple(role for role in ("in", "out") if role in record.get("last", ())),
+        )  # fmt: skip
     except (KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
         raise ValueError(_("not a layout: {error}").format(error=error)) from None
     check(layout)
@@ -208,7 +178,7 @@ def parse_layout(text: str) -> Layout:
 
 def check(layout: Layout) -> None:
     """ValueError unless every field lies inside the segment and every name is a semaphore's."""
-    if not 1 <= layout.slots <= MAX_SLOTS or layout.index_code not in _INDEX_CODES:
+    if not 1 <= layout.slots <= MAX_SLOTS or layout.index_code not in _INDEX_TYPES:
         raise ValueError(_("not a layout: slots or indices"))
     if layout.item.size < 1:
         raise ValueError(_("not a layout: an item without bytes"))
@@ -218,20 +188,14 @@ def check(layout: Layout) -> None:
         raise ValueError(_("not a layout: a field lies before its start"))
     if max(at + size for at, size in layout.spans) > layout.size:
         raise ValueError(_("not a layout: a field lies beyond its end"))
-    if layout.index_segment:
-        _check_name(layout.index_segment)
-    for _role, name in layout.names:
-        _check_name(name)
-
-
-def _check_name(name: str) -> None:
-    """A name becomes a path: one that leads out of /dev/shm is none."""
-    try:
-        sound = segment_name(name) == name
-    except (ShmtuiError, UnicodeError):
-        sound = False
-    if not sound:
-        raise ValueError(_("not a layout: {name!a} is no semaphore's name").format(name=name))
+    indices = [layout.index_segment] if layout.index_segment else []
+    for name in (*indices, *(name for _role, name in layout.names)):
+        try:  # A name becomes a path: one that leads out of /dev/shm is none.
+            sound = segment_name(name) == name
+        except (ShmtuiError, UnicodeError):
+            sound = False
+        if not sound:
+            raise ValueError(_("not a layout: {name!a} is no semaphore's name").format(name=name))
 
 
 def _count(value: Any) -> int:

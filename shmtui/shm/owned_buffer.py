@@ -15,6 +15,7 @@ from shmtui.shm.segment import (
     create_segment,
     identity_at,
     map_segment,
+    require_free_name,
     require_free_space,
     segment_path,
     unlink_segment,
@@ -101,17 +102,6 @@ class OwnedBuffer:
         if not self.foreign:
             _unlink_buffer(self.name, self.identity, self.layout)
         unlink_segment(self.control.name)
-
-
-def require_free_name(name: str) -> None:
-    """NameInUseError: there is a segment of that name."""
-    if identity_at(segment_path(name)) is not None:
-        raise NameInUseError(
-            _(
-                "{name} is in use: look at it with shmtui attach {name}, choose another NAME, or "
-                "remove it with shmtui rm"
-            ).format(name=name)
-        )
 
 
 def _unlink_buffer(name: str, identity: FileIdentity, layout: Layout) -> None:

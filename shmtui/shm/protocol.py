@@ -38,38 +38,16 @@ class Step(IntEnum):
     ENDED = 7
 
 
-PROTOCOL_STEPS = (
-    Step.WAIT_PERMIT,
-    Step.WAIT_MUTEX,
-    Step.TRANSFER,
-    Step.POST_MUTEX,
-    Step.POST_PERMIT,
-    Step.PACE,
-)
+PROTOCOL_STEPS = tuple(Step)[1:-1]
 """The six steps that an item goes through, in order."""
 
-_NAMES: dict[Role, dict[Step, str]] = {
-    Role.PRODUCER: {
-        Step.STARTING: "starting",
-        Step.WAIT_PERMIT: "wait-empty",
-        Step.WAIT_MUTEX: "wait-mutex",
-        Step.TRANSFER: "write",
-        Step.POST_MUTEX: "post-mutex",
-        Step.POST_PERMIT: "post-full",
-        Step.PACE: "pace",
-        Step.ENDED: "ended",
-    },
-    Role.CONSUMER: {
-        Step.STARTING: "starting",
-        Step.WAIT_PERMIT: "wait-full",
-        Step.WAIT_MUTEX: "wait-mutex",
-        Step.TRANSFER: "read",
-        Step.POST_MUTEX: "post-mutex",
-        Step.POST_PERMIT: "post-empty",
-        Step.PACE: "pace",
-        Step.ENDED: "ended",
-    },
-}
+_NAMES: dict[Role, tuple[str, ...]] = {
+    Role.PRODUCER: ("starting", "wait-empty", "wait-mutex", "write", "post-mutex", "post-full",
+                    "pace", "ended"),
+    Role.CONSUMER: ("starting", "wait-full", "wait-mutex", "read", "post-mutex", "post-empty",
+                    "pace", "ended"),
+}  # fmt: skip
+"""By step."""
 
 
 def step_name(role: Role, step: Step) -> str:

@@ -6,10 +6,9 @@ unless the ring is full.
 """
 
 import mmap
-import time
 from collections.abc import Callable
 from struct import unpack_from
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from zlib import crc32
 
 from shmtui.errors import ShmtuiError
@@ -39,22 +38,12 @@ class BadIndexError(ShmtuiError):
 
 
 def semaphore_names(segment: str) -> tuple[tuple[SemaphoreRole, str], ...]:
-    """The named semaphores of a segment that shmtui makes, by role."""
-    return tuple((role, semaphore_name(segment, role)) for role in SemaphoreRole)
+    """The named semaphores of a segment that shmtui makes, by role.
 
-
-def semaphore_name(segment: str, role: SemaphoreRole) -> str:
-    """The named semaphore in ``role`` of a segment that shmtui makes.
-
-    >>> semaphore_name("/shm_buffer", SemaphoreRole.EMPTY)
-    '/shm_buffer.empty'
+    >>> semaphore_names("/shm_buffer")[1]
+    (<SemaphoreRole.EMPTY: 'empty'>, '/shm_buffer.empty')
     """
-    return derived_name(segment, f".{role}", _NAMED_LIMIT)
-
-
-def initial_values(slots: int) -> dict[SemaphoreRole, int]:
-    """The semaphores' values of an empty ring."""
-    return {SemaphoreRole.MUTEX: 1, SemaphoreRole.EMPTY: slots, SemaphoreRole.FULL: 0}
+    return tuple((role, derived_name(segment, f".{role}", _NAMED_LIMIT)) for role in SemaphoreRole)
 
 
 def checksum_of(value: Value) -> int:
@@ -94,8 +83,10 @@ class _CompoundSlots:
         self._shape = shape
 
     def __setitem__(self, index: int, value: Value) -> None:
+        from shmtui.shm.item_shape import encode  # noqa: PLC0415 - scalars do without
+
         record = bytearray(self._shape.size)
-        self._shape.encode(int(value), record, 0)
+        encode(self._shape, int(value), record, 0)
         self._raw[index * len(record) : (index + 1) * len(record)] = record
 
     def __getitem__(self, index: int) -> int:
@@ -136,7 +127,7 @@ class Ring:
         self._out: memoryview[int] = memory[out : out + size].cast(layout.index_code)  # type: ignore[call-overload]
 
     @classmethod
-    def open(cls, name: str, mapping: mmap.mmap, layout: Layout) -> "Ring":
+    def open(cls, name: str, mapping: mmap.mmap, layout: Layout) -> Self:
         """The ring in ``mapping``, with the semaphores of its layout.
 
         ShmtuiError: the mapping is too short, a semaphore is missing, or the layout has no indices
@@ -223,48 +214,6 @@ class Ring:
         full = self.semaphores[SemaphoreRole.FULL]
         return (empty, full) if role is Role.PRODUCER else (full, empty)
 
-    def put(self, value: Value, timeout: float = 10.0) -> bool:
-        """Produce one item by the whole protocol; False if there is no slot within ``timeout`` s."""
-
-        def store() -> Value:
-            self.write(value)
-            return value
-
-        return self._transact(Role.PRODUCER, store, timeout) is not None
-
-    def get(self, timeout: float = 10.0) -> Value | None:
-        """Consume one item by the whole protocol; None if there is none within ``timeout`` s."""
-        return self._transact(Role.CONSUMER, self.read, timeout)
-
-    def _transact(self, role: Role, transfer: Callable[[], Value], timeout: float) -> Value | None:
-        take, give = self.permits(role)
-        mutex = self.semaphores[SemaphoreRole.MUTEX]
-        deadline = time.monotonic_ns() + int(timeout * 1e9)
-        if not wait(take, deadline):
-            return None
-        if not wait(mutex, deadline):
-            take.post()
-            return None
-        try:
-            value = transfer()
-        except BaseException:
-            mutex.post()
-            take.post()
-            raise
-        mutex.post()
-        give.post()
-        return value
-
-
-def wait(semaphore: Semaphore, deadline_ns: int) -> bool:
-    """Take a permit, however many signals come; False at ``deadline_ns`` (CLOCK_MONOTONIC)."""
-    while not semaphore.try_wait():
-        if time.monotonic_ns() >= deadline_ns:
-            return False
-        if semaphore.wait_until(deadline_ns):
-            return True
-    return True
-
 
 def initialise(mapping: mmap.mmap, layout: Layout, mode: int) -> None:
     """Initialise the semaphores of a new, zero-filled buffer.
@@ -272,7 +221,7 @@ def initialise(mapping: mmap.mmap, layout: Layout, mode: int) -> None:
     Named ones are made, exclusively. NameInUseError, ShmtuiError: one cannot be made; those made
     before it are removed again.
     """
-    values = initial_values(layout.slots)
+    values = dict(zip(SemaphoreRole, (1, layout.slots, 0), strict=True))
     if layout.kind is SemaphoreKind.EMBEDDED:
         for role, value in values.items():
             offset = layout.semaphore_offset(role)

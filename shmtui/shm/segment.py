@@ -8,6 +8,7 @@ import errno
 import mmap
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,30 +29,21 @@ def segment_name(text: str) -> str:
     ('/shm_buffer', '/shm_buffer')
     """
     bare = text.removeprefix("/")
-    shown = ascii(text)[:80]
-    if not bare or bare in {".", ".."}:
-        raise ShmtuiError(
-            _("{shown} is not a segment name: give one such as /shm_buffer").format(shown=shown)
-        )
-    if "/" in bare:
-        raise ShmtuiError(
-            _(
-                "the name {shown} has a slash inside, and POSIX allows one at the front only: take "
-                "it out"
-            ).format(shown=shown)
-        )
-    if "\0" in bare:
-        raise ShmtuiError(
-            _("the name {shown} has a NUL byte inside: take it out").format(shown=shown)
-        )
     length = len(os.fsencode(bare))
-    if length > NAME_MAX:
-        raise ShmtuiError(
-            _(
-                "the name is {length} bytes long and the limit is {most}: choose a shorter one"
-            ).format(length=length, most=NAME_MAX)
+    if bare in {"", ".", ".."}:
+        wrong = _("{shown} is not a segment name: give one such as /shm_buffer")
+    elif "/" in bare:
+        wrong = _(
+            "the name {shown} has a slash inside, and POSIX allows one at the front only: take "
+            "it out"
         )
-    return "/" + bare
+    elif "\0" in bare:
+        wrong = _("the name {shown} has a NUL byte inside: take it out")
+    elif length > NAME_MAX:
+        wrong = _("the name is {length} bytes long and the limit is {most}: choose a shorter one")
+    else:
+        return "/" + bare
+    raise ShmtuiError(wrong.format(shown=ascii(text)[:80], length=length, most=NAME_MAX))
 
 
 def segment_path(name: str, folder: str = SHM_DIR) -> str:
@@ -110,6 +102,20 @@ def require_free_space(name: str, size: int) -> None:
         )
 
 
+def require_free_name(name: str) -> None:
+    """NameInUseError: there is a segment of that name."""
+    if identity_at(segment_path(name)) is not None:
+        raise _in_use(name)
+
+
+def _in_use(name: str) -> NameInUseError:
+    text = _(
+        "{name} is in use: look at it with shmtui attach {name}, choose another NAME, or "
+        "remove it with shmtui rm"
+    )
+    return NameInUseError(text.format(name=name))
+
+
 def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
     """Make a zero-filled segment of ``size`` bytes with its pages reserved.
 
@@ -120,22 +126,12 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
     try:
         shared = posix_ipc.SharedMemory(name, posix_ipc.O_CREX, mode=0o600)
     except posix_ipc.ExistentialError:
-        raise NameInUseError(
-            _(
-                "{name} is in use: look at it with shmtui attach {name}, choose another NAME, or "
-                "remove it with shmtui rm"
-            ).format(name=name)
-        ) from None
+        raise _in_use(name) from None
     except (posix_ipc.Error, OSError) as error:
+        text = _("cannot create {name}: {error}; is /dev/shm writable?")
         if getattr(error, "errno", None) == errno.ENOSPC:
-            raise ShmtuiError(
-                _(
-                    "/dev/shm has no room for one more file, {name}: free some with shmtui rm"
-                ).format(name=name)
-            ) from None
-        raise ShmtuiError(
-            _("cannot create {name}: {error}; is /dev/shm writable?").format(name=name, error=error)
-        ) from None
+            text = _("/dev/shm has no room for one more file, {name}: free some with shmtui rm")
+        raise ShmtuiError(text.format(name=name, error=error)) from None
     try:
         os.posix_fallocate(shared.fd, 0, size)
         os.fchmod(shared.fd, mode)
@@ -213,12 +209,11 @@ def open_readonly(path: str) -> int:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             mode = os.fstat(handle).st_mode
-            if stat.S_ISLNK(mode):
-                raise ShmtuiError(_("{path} is a symbolic link, not a segment").format(path=path))
             if not stat.S_ISREG(mode):
-                raise ShmtuiError(
-                    _("{path} is not a regular file, so it is no segment").format(path=path)
-                )
+                text = _("{path} is not a regular file, so it is no segment")
+                if stat.S_ISLNK(mode):
+                    text = _("{path} is a symbolic link, not a segment")
+                raise ShmtuiError(text.format(path=path))
             return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
         finally:
             os.close(handle)
@@ -239,14 +234,17 @@ def unlink_segment(name: str) -> bool:
 
     ShmtuiError: this user may not remove it.
     """
+    return unlink(posix_ipc.unlink_shared_memory, name, _("cannot remove {name}: {error}"))
+
+
+def unlink(remove: Callable[[str], None], name: str, text: str) -> bool:
+    """Remove a name by a call of posix_ipc's; False if there was none. ShmtuiError: ``text``."""
     try:
-        posix_ipc.unlink_shared_memory(name)
+        remove(name)
     except posix_ipc.ExistentialError:
         return False
     except (posix_ipc.Error, OSError) as error:
-        raise ShmtuiError(
-            _("cannot remove {name}: {error}").format(name=name, error=error)
-        ) from None
+        raise ShmtuiError(text.format(name=name, error=error)) from None
     return True
 
 

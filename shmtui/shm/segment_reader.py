@@ -101,14 +101,14 @@ class SegmentReader:
             self._fd = -1
 
 
-def read_semaphore_file(path: str) -> bytes:
-    """The bytes of a named semaphore's file; empty if it cannot be read."""
+def read_start(path: str, size: int) -> bytes:
+    """The first bytes of a file under /dev/shm, ``size`` at the most; none if it cannot be read."""
     try:
         fd = open_readonly(path)
     except ShmtuiError:
         return b""
     try:
-        return os.pread(fd, SEM_SIZE, 0)
+        return os.pread(fd, size, 0)
     finally:
         os.close(fd)
 

@@ -29,6 +29,8 @@ from shmtui.shm import fast_semaphore
 from shmtui.shm import libc as c
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc
+from shmtui.shm.segment import unlink
+from shmtui.shm.word_change import WordChange
 
 _GLIBC_SHARED: Final = 0x80
 _MUSL_PRIVATE: Final = 0x80
@@ -75,22 +77,6 @@ def encode(words: SemaphoreWords, libc: Libc) -> bytes:
     return struct.pack("=III", words.value, words.waiters, private)
 
 
-@dataclass(frozen=True, slots=True)
-class WordChange:
-    """A word of a file, from what to what."""
-
-    offset: int
-    size: int
-    """4 or 8 bytes; the offset is a multiple of 4."""
-    before: int
-    after: int
-
-    @property
-    def back(self) -> "WordChange":
-        """The change that puts the word back."""
-        return WordChange(self.offset, self.size, self.after, self.before)
-
-
 def word_changes(
     raw: bytes, after: SemaphoreWords, libc: Libc, offset: int
 ) -> tuple[WordChange, ...]:
@@ -129,9 +115,10 @@ def at_maximum() -> OverflowError:
 class Semaphore:
     """A ``sem_t`` at an address that is valid for as long as this object lives."""
 
-    __slots__ = ("_pointer", "acquire", "release")
+    __slots__ = ("_address", "_libc", "_pointer", "acquire", "release")
 
-    def __init__(self, address: int) -> None:
+    def __init__(self, address: int, libc: Libc) -> None:
+        self._address, self._libc = address, libc
         self._pointer = ctypes.c_void_p(address)
         self.acquire, self.release = fast_semaphore.calls(address)
         """``acquire(False)`` takes a permit if there is one, ``release()`` posts one (ValueError at
@@ -160,18 +147,17 @@ class Semaphore:
 
     def words(self) -> SemaphoreWords:
         """Its value, waiters and sharing now."""
-        raise NotImplementedError
+        return decode(ctypes.string_at(self._address, SEM_SIZE), self._libc)
 
 
 class EmbeddedSemaphore(Semaphore):
     """A ``sem_t`` inside a mapped segment, which it keeps mapped."""
 
-    __slots__ = ("_libc", "_memory")
+    __slots__ = ("_memory",)
 
     def __init__(self, mapping: memoryview, offset: int, libc: Libc) -> None:
         self._memory = (ctypes.c_char * SEM_SIZE).from_buffer(mapping, offset)
-        self._libc = libc
-        super().__init__(ctypes.addressof(self._memory))
+        super().__init__(ctypes.addressof(self._memory), libc)
 
     def init(self, value: int) -> None:
         """Initialise it, shared between processes. A process that waits on it now is never woken."""
@@ -182,10 +168,6 @@ class EmbeddedSemaphore(Semaphore):
         word = 0 if self._libc is Libc.GLIBC else _MUSL_PRIVATE
         ctypes.c_uint32.from_buffer(self._memory, 8).value = word
 
-    def words(self) -> SemaphoreWords:
-        """The words in the mapping."""
-        return decode(bytes(self._memory), self._libc)
-
 
 class NamedSemaphore(Semaphore):
     """A named semaphore, a file under /dev/shm. MissingSegmentError: there is none of that name.
@@ -193,12 +175,11 @@ class NamedSemaphore(Semaphore):
     ShmtuiError: this user may not open it.
     """
 
-    __slots__ = ("name",)
+    __slots__ = ()
 
     def __init__(self, name: str) -> None:
-        self.name = name
         try:
-            super().__init__(c.sem_open(name))
+            super().__init__(c.sem_open(name), c.running_libc())
         except FileNotFoundError:
             raise MissingSegmentError(
                 _("no semaphore named {name}: was it unlinked?").format(name=name)
@@ -209,11 +190,6 @@ class NamedSemaphore(Semaphore):
                     name=name, strerror=error.strerror
                 )
             ) from None
-
-    def words(self) -> SemaphoreWords:
-        """The words in its file."""
-        with open(named_semaphore_path(self.name), "rb", buffering=0) as file:
-            return decode(file.read(SEM_SIZE), c.running_libc())
 
 
 def create_named(name: str, value: int, mode: int) -> None:
@@ -232,17 +208,10 @@ def create_named(name: str, value: int, mode: int) -> None:
             ).format(name=name, file=named_semaphore_path(name))
         ) from None
     except (posix_ipc.Error, OSError) as error:
+        text = _("cannot create the semaphore {name}: {error}; is /dev/shm writable?")
         if getattr(error, "errno", None) == errno.ENOSPC:
-            raise ShmtuiError(
-                _("/dev/shm has no room for the semaphore {name}: free some with shmtui rm").format(
-                    name=name
-                )
-            ) from None
-        raise ShmtuiError(
-            _("cannot create the semaphore {name}: {error}; is /dev/shm writable?").format(
-                name=name, error=error
-            )
-        ) from None
+            text = _("/dev/shm has no room for the semaphore {name}: free some with shmtui rm")
+        raise ShmtuiError(text.format(name=name, error=error)) from None
     finally:
         os.umask(old_umask)
 
@@ -258,12 +227,6 @@ def named_semaphore_path(name: str, folder: str = "/dev/shm") -> str:
 
 def unlink_named(name: str) -> bool:
     """Remove a named semaphore's name; False if there was none. ShmtuiError: not this user's."""
-    try:
-        posix_ipc.unlink_semaphore(name)
-    except posix_ipc.ExistentialError:
-        return False
-    except (posix_ipc.Error, OSError) as error:
-        raise ShmtuiError(
-            _("cannot remove the semaphore {name}: {error}").format(name=name, error=error)
-        ) from None
-    return True
+    return unlink(
+        posix_ipc.unlink_semaphore, name, _("cannot remove the semaphore {name}: {error}")
+    )

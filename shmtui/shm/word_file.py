@@ -10,7 +10,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.compare_and_swap import swap
 from shmtui.shm.segment import FileIdentity
-from shmtui.shm.semaphore import WordChange
+from shmtui.shm.word_change import WordChange
 
 _TYPES: Final = {4: ctypes.c_uint32, 8: ctypes.c_uint64}
 

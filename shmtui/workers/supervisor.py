@@ -46,6 +46,8 @@ class Supervisor:
         self._programs: dict[int, Child] = {}
         self._numbers = dict.fromkeys(Role, 0)
         self._died_mid_transfer: list[str] = []
+        self.workers_ended = 0
+        """How many workers have been reaped, programs of the user's not among them."""
         self._history: deque[Event] = deque(maxlen=HISTORY)
         self._start_later: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -198,6 +200,7 @@ class Supervisor:
 
     def _ended(self, child: Child, status: int) -> None:
         """Record and report the end of a child that has been reaped."""
+        self.workers_ended += not child.program
         child.record.set_ended(status, time.monotonic_ns())
         self.emit(Severity.INFO if status == 0 else Severity.BAD, exit_text(child, status))
         if died_mid_transfer(child, status):

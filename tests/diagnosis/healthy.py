@@ -38,6 +38,8 @@ MIXES: Final = (
 )  # fmt: skip
 MOST: Final = 4
 """Workers of a role."""
+LEAST: Final = 20
+"""Samples of each mix at the least, however long a busy machine takes for them."""
 PACES_US: Final = (0, 300, 20_000, 900_000)
 
 
@@ -137,7 +139,7 @@ class Mix:
 def healthy(
     name: str, seconds: float, seed: int, mixes: Sequence[tuple[int, bool, int]] = MIXES
 ) -> tuple[list[Alarm], int]:
-    """All false alarms of so many seconds, once each, and the number of samples."""
+    """All false alarms of so many seconds or more, once each, and the number of samples."""
     rng = random.Random(seed)
     with contextlib.ExitStack() as stack:
         crews = []
@@ -147,7 +149,7 @@ def healthy(
         began = time.monotonic()
         alarms: dict[tuple[int, str, str], Alarm] = {}
         due = began
-        while time.monotonic() < began + seconds:
+        while time.monotonic() < began + seconds or crews[-1].samples <= LEAST:
             if time.monotonic() >= due:
                 due += 2.0 / len(crews)
                 rng.choice(crews).act()

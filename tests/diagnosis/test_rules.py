@@ -9,6 +9,7 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     EMPTY,
+    Access,
     Certainty,
     Finding,
     LayoutSource,
@@ -83,6 +84,125 @@ def test_a_worker_that_is_awake_may_hold_a_permit(
     """The same for a permit."""
     one = worker(1, "wait-empty", state, letter)
     assert bool(found(shown(0, 1, 0, 4, one), "lost-permit")) is lost
+
+
+def test_somebody_who_is_seen_nowhere_may_hold_the_mutex() -> None:
+    """The kernel says that somebody has the file open for writing: nobody is called dead, and it is
+    not ok.
+    """
+    one = replace(shown(0, 0, 4, 0), unseen=True, elsewhere=True, limits=("somebody has it open",))
+    assert not found(one, "dead-holder")
+    health = diagnose(looks(one))
+    assert health.status is Status.UNKNOWN
+    assert "somebody has it open" in "".join(health.undecided)
+
+
+def server(**facts: object) -> Process:
+    """What started those that wait, asleep in a call of its own."""
+    return replace(peer(9, Role.UNKNOWN, None), letter="S", **facts)  # type: ignore[arg-type]
+
+
+CHILD = replace(peer(1, Role.UNKNOWN, MUTEX), parent=9)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [server(), server(role=Role.CONSUMER, failed_children=("PID 7 (killed by SIGKILL)",))],
+)
+def test_a_server_whose_child_died(other: Process) -> None:
+    """Its parent sleeps elsewhere: the holder is likely to be dead, and the parent is the doubt."""
+    finding = found(shown(0, 0, 3, 0, CHILD, other), "dead-holder", 4)
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert "unless p9 (PID 9) holds it" in finding.claim
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        server(role=Role.CONSUMER),
+        replace(server(), state=RUNNING, letter="R"),
+        replace(server(), pid=8),
+        server(sleeps_on=("byte 128",)),
+    ],
+)
+def test_no_sign_of_a_death(other: Process) -> None:
+    """Who takes part itself, runs, or started nobody may as well be in a long critical section."""
+    one = shown(0, 0, 3, 0, CHILD, other)
+    assert not found(one, "dead-holder", 4)
+    assert found(one, "stalled", 4)
+
+
+def test_a_server_whose_children_swapped_their_waits() -> None:
+    """No permit is missing: one of those behind holds mutex, unless the parent does."""
+    behind = replace(peer(2, Role.CONSUMER, FULL), parent=9)
+    finding = found(shown(0, 0, 4, 0, CHILD, behind, server()), "wrong-order", 4)
+    assert finding is not None
+    assert finding.certainty is Certainty.LIKELY
+    assert any("unless p9 (PID 9)" in fact for fact in finding.evidence)
+
+
+@pytest.mark.parametrize(
+    ("facts", "certainty"),
+    [
+        ({"idle_since_free": True, "idle_since_moved": True}, Certainty.CERTAIN),
+        ({"idle_since_moved": True}, Certainty.LIKELY),
+    ],
+)
+def test_who_has_not_run_since_does_not_hold_mutex(
+    facts: dict[str, bool], certainty: Certainty
+) -> None:
+    """Asleep since mutex was free is a proof. Asleep since an index moved is one for programs that
+    move it inside, which is named.
+    """
+    behind = replace(peer(2, Role.CONSUMER, FULL), **facts)  # type: ignore[arg-type]
+    finding = found(shown(0, 0, 3, 0, CHILD, behind, server(**facts)), "dead-holder")
+    assert finding is not None
+    assert finding.certainty is certainty
+    assert any("assumed" in fact for fact in finding.evidence) == (certainty is Certainty.LIKELY)
+
+
+@pytest.mark.parametrize(
+    ("one", "open_"),
+    [
+        (server(), True),
+        (server(role=Role.CONSUMER), True),
+        (server(role=Role.PRODUCER), False),
+        (replace(peer(3, Role.UNKNOWN, FULL), threads=2), True),
+    ],
+)
+def test_what_one_alone_could_post_is_undecided(one: Process, open_: bool) -> None:
+    """All wait for full, and who might post it was never seen to. A producer that sleeps is slow."""
+    health = diagnose(looks(shown(0, 1, 5, 0, peer(1, Role.CONSUMER, FULL), one), 4))
+    assert any("wait for ever" in line for line in health.undecided) is open_
+    assert not health.findings
+
+
+def test_both_permits_gone_and_no_lock_known() -> None:
+    """Producers and consumers wait, each beside another thread: no rule can say why."""
+    crew = [replace(peer(n, Role.UNKNOWN, on), threads=2) for n, on in ((1, EMPTY_), (2, FULL))]
+    one = shown(0, 1, 0, 0, *crew)
+    bare = {role: state for role, state in one.semaphores.items() if role is not MUTEX}
+    health = diagnose(looks(replace(one, semaphores=bare), 4))
+    assert any("wait for ever" in line for line in health.undecided)
+
+
+def test_too_few_samples_tell_nothing() -> None:
+    """On a busy machine: what a rule could not have seen is not called ok."""
+    few = [shown(at, 1, 2, 3, peer(1, Role.CONSUMER, None)) for at in (0, 2, 4)]
+    assert any("too few" in line for line in diagnose(few).undecided)
+
+
+def test_named_semaphores_that_were_opened_with_0() -> None:
+    """All are 0 and shared, as is what is left of a ring in which all permits are lost."""
+    one = replace(shown(0, 0, 0, 0, peer(1, Role.PRODUCER, EMPTY_)), in_=0, out=0)
+    named = replace(one, layout=replace(one.layout, semaphores="named"))
+    finding = found(named, "never-initialised")
+    assert finding is not None
+    assert finding.certainty is Certainty.LIKELY
+    assert not found(one, "never-initialised")
+    took = replace(named, processes=(peer(1, Role.PRODUCER, MUTEX),))
+    assert not found(took, "never-initialised")
 
 
 def test_who_left_out_a_post_is_not_called_dead() -> None:
@@ -311,6 +431,22 @@ def test_too_many_permits(empty: int, full: int, extra: int) -> None:
     assert finding is not None
     assert finding.claim.startswith(f"{extra} permit")
     assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+
+
+def test_a_process_with_another_view() -> None:
+    """A 32-bit program, or one that writes to a copy of its own: named, instead of what the bytes
+    imitate.
+    """
+    wide = replace(peer(1, Role.PRODUCER, EMPTY_), access=Access.WRITE, bits=64)
+    narrow = replace(peer(2, Role.CONSUMER, FULL), access=Access.WRITE, bits=32, wakeable=False)
+    odd = diagnose(looks(shown(0, 7, 0, 0, wide, narrow)))
+    assert [f.code for f in odd.findings] == ["other-struct"]
+    assert "PID 2" in odd.findings[0].claim
+    copying = replace(wide, pid=3, access=Access.PRIVATE, role=Role.OBSERVER)
+    finding = found(shown(0, 1, 5, 0, copying), "private-mapping")
+    assert finding is not None
+    assert finding.certainty is Certainty.LIKELY
+    assert not found(shown(0, 1, 5, 0, replace(copying, access=Access.READ)), "private-mapping")
 
 
 def test_a_segment_without_bytes() -> None:

@@ -2,13 +2,14 @@
 
 import random
 import struct
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.layouts.inference import MAX_CANDIDATES, infer
+from shmtui.layouts.inference import MAX_CANDIDATES, Elimination, Inference
 from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.role_evidence import Reading, swapped
 from shmtui.shm.layout import ITEM_TYPES, Layout, seed_layout
@@ -16,6 +17,14 @@ from shmtui.shm.libc import Libc
 
 LIBC = Libc.GLIBC
 PICTURE = struct.pack("<4I", 0x31474D49, 16, 8, 3) + bytes(range(255, -1, -1))
+
+
+def infer(readings: Sequence[Reading], libc: Libc, takers: int) -> Inference:
+    """The layouts that none of ``readings`` contradicts."""
+    elimination = Elimination(readings[0], libc, takers)
+    for reading in readings[1:]:
+        elimination.add(reading)
+    return elimination.result
 
 
 def ring(layout: Layout, out: int, items: int, word: int = 0x80) -> bytes:

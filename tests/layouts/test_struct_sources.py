@@ -11,8 +11,8 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
+from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.resolve import resolve
-from shmtui.layouts.types_for_lists import QuickTypes
 from shmtui.monitor.discovery import discover
 from shmtui.monitor.sampler import Sampler
 from shmtui.repair.plan import Refusal
@@ -525,9 +525,9 @@ def test_a_32_bit_program_beside_another(start: Start, narrow: str) -> None:
 
 def test_what_is_waited_for_is_said(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """A compiler that takes its time is named on the way."""
-    from shmtui.layouts import progress
+    from shmtui.layouts import options
 
-    monkeypatch.setattr(progress, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(options, "SLOW_SECONDS", 0.0)
     program = start(RING)
     said: list[str] = []
     resolved(program.name, header=header_of(program), progress=said.append)

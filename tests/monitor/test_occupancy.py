@@ -17,7 +17,7 @@ def record(index: int, role: Role, step: Step) -> WorkerRecord:
     """A record of a live worker that stands at ``step``."""
     return WorkerRecord(
         index=index, pid=100 + index, start_time=1, role=role, number=index,
-        state=RecordState.LIVE, exit_status=0, ended_ns=0, start_rate=1.0, target_rate=1.0,
+        state=RecordState.LIVE, exit_status=0, target_rate=1.0,
         hold=False, program=False, shown_rate=0.0, step=step, blocked=False, paused=False,
         stepping=False, holds_mutex=False, fault=Fault.NONE, faulted=False,
         items=0, sum=0, last_item=bytes(8), heartbeat_ns=0, blocked_since_ns=0,

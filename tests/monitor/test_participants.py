@@ -14,13 +14,16 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import alive, start_time
 from shmtui.procfs.maps import mapped_by
-from shmtui.procfs.process import stopped, thread_count
+from shmtui.procfs.process import sleep_stamp, stopped, thread_count
+from shmtui.report.snapshot_json import snapshot_json
 from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.segment import map_segment
 from shmtui.snapshot import Access, Process, ProcessState, Snapshot
+from tests.clock import ManualClock
 from tests.compiling import Compiler
-from tests.conftest import MakeBuffer
+from tests.conftest import MakeBuffer, join
 from tests.peers import HERE, Peer
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
@@ -130,3 +133,153 @@ def test_an_observer_is_nobody_that_can_hold_the_lock(user: Path, make_buffer: M
         contextlib.closing(Sampler(name, options)) as sampler,
     ):
         assert "orphan" not in {f.code for f in sampler.sample(thorough=True).health.findings}
+
+
+@pytest.mark.parametrize("reaped", [False, True])
+def test_a_death_is_seen_and_stays_in_sight(
+    user: Path, make_buffer: MakeBuffer, reaped: bool
+) -> None:
+    """When, by which signal, and what it waited on: as a zombie, and once its parent has taken
+    its exit status. It takes part no more, and is forgotten after a minute.
+    """
+    name, clock = make_buffer().name, ManualClock()
+    with (
+        using(user, "asleep", name) as peer,
+        contextlib.closing(Sampler(name, clock=clock)) as sampler,
+    ):
+
+        def seen() -> Process | None:
+            return process_of(sampler.sample(thorough=True), peer.pid)
+
+        poll(lambda: (found := seen()) and found.blocked_on, "it waits")
+        peer.process.kill()
+        if reaped:
+            peer.process.wait()
+            if exit_status_hidden():
+                pytest.skip("this kernel does not keep the status of who is gone: Linux < 6.15")
+        poll(lambda: (found := seen()) and not found.alive, "its death is seen")
+        found = poll(lambda: (p := seen()) and p.ending == "killed by SIGKILL" and p, "and how")
+        assert isinstance(found, Process)
+        assert (found.blocked_on, found.takes_part) == (SemaphoreRole.FULL, False)
+        clock.advance(30)
+        snapshot = sampler.sample()
+        (shown,) = (p for p in snapshot_json(snapshot)["processes"] if p["pid"] == peer.pid)
+        assert 30 <= shown["died_s_ago"] < 60 + PATIENCE
+        assert (shown["state"], shown["access"]) == ("ended", "write")
+        clock.advance(31)
+        assert seen() is None
+
+
+def exit_status_hidden() -> bool:
+    """Whether this kernel is older than PIDFD_INFO_EXIT."""
+    major, minor = os.uname().release.split(".")[:2]
+    return (int(major), int(minor)) < (6, 15)
+
+
+def test_who_leaves_and_lives_is_not_called_dead(make_buffer: MakeBuffer) -> None:
+    """A process that unmaps the segment goes out of the table."""
+    buffer = make_buffer()
+    with contextlib.closing(Sampler(buffer.name)) as sampler:
+        mapping = map_segment(buffer.name)
+        assert process_of(sampler.sample(thorough=True), os.getpid())
+        mapping.close()
+        assert not sampler.sample(thorough=True).processes
+
+
+def test_who_has_not_run_since_the_ring_moved(user: Path, make_buffer: MakeBuffer) -> None:
+    """A process that sleeps while another moves an index is proved to hold nothing taken since,
+    until it runs again. One that runs is proved nothing of.
+    """
+    buffer = make_buffer()
+    with (
+        using(user, "write", buffer.name) as peer,
+        contextlib.closing(Sampler(buffer.name)) as sampler,
+    ):
+        ring = join(buffer)
+
+        def proved(pid: int = peer.pid) -> bool:
+            found = process_of(sampler.sample(thorough=True), pid)
+            assert found is not None
+            return found.idle_since_moved
+
+        poll(lambda: sleep_stamp(peer.pid), "it sleeps")
+        assert not any(proved() for _ in range(4))
+        ring.put(1)
+        assert proved()
+        assert proved()
+        assert not proved(os.getpid())
+        os.kill(peer.pid, signal.SIGSTOP)
+        os.kill(peer.pid, signal.SIGCONT)
+        assert not proved()
+        assert not any(proved() for _ in range(4))
+
+
+def test_who_has_not_run_since_the_lock_was_free(user: Path, make_buffer: MakeBuffer) -> None:
+    """A process that slept while mutex had its permit does not hold it, wherever the indices move."""
+    buffer = make_buffer()
+    with (
+        using(user, "write", buffer.name) as peer,
+        contextlib.closing(Sampler(buffer.name)) as sampler,
+    ):
+        mutex = join(buffer).semaphores[SemaphoreRole.MUTEX]
+
+        def proved() -> bool:
+            found = process_of(sampler.sample(thorough=True), peer.pid)
+            assert found is not None
+            return found.idle_since_free
+
+        poll(lambda: sleep_stamp(peer.pid), "it sleeps")
+        assert mutex.try_wait()
+        assert not any(proved() for _ in range(4))
+        mutex.post()
+        assert proved()
+        assert mutex.try_wait()
+        assert proved()
+        os.kill(peer.pid, signal.SIGSTOP)
+        os.kill(peer.pid, signal.SIGCONT)
+        assert not any(proved() for _ in range(4))
+
+
+def test_children_that_failed_are_told(user: Path, make_buffer: MakeBuffer) -> None:
+    """A child of this process that was killed, as long as nobody has waited for it."""
+    buffer = make_buffer()
+    with (
+        contextlib.closing(Sampler(buffer.name)) as sampler,
+        using(user, "write", buffer.name) as peer,
+    ):
+        mapping = map_segment(buffer.name)
+        peer.process.kill()
+
+        def told() -> bool:
+            found = process_of(sampler.sample(thorough=True), os.getpid())
+            assert found is not None
+            return f"PID {peer.pid} (killed by SIGKILL)" in found.failed_children
+
+        poll(told, "its child is told")
+        peer.process.wait()
+        poll(lambda: not told(), "it has been waited for")
+        mapping.close()
+
+
+def test_a_copy_of_its_own_is_not_the_segment(
+    user: Path, make_buffer: MakeBuffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asleep on a word of a MAP_PRIVATE mapping it waits on nothing of the segment. It takes part
+    only where it has the file open for writing as well.
+    """
+    buffer = make_buffer()
+    for kept in (False, True):
+        if kept:
+            monkeypatch.setenv("KEEP_OPEN", "1")
+        with (
+            using(user, "copy", buffer.name) as peer,
+            contextlib.closing(Sampler(buffer.name)) as sampler,
+        ):
+
+            def asleep(sampler: Sampler = sampler, pid: int = peer.pid) -> Process | None:
+                found = process_of(sampler.sample(thorough=True), pid)
+                return found if found and found.state is ProcessState.BLOCKED else None
+
+            found = poll(asleep, "it sleeps")
+            assert (found.access, found.waits, found.blocked_on) == (Access.PRIVATE, (), None)
+            assert (found.takes_part, found.besides) == (kept, (Access.FILE,) if kept else ())

@@ -26,12 +26,13 @@ from tests.waiting import poll
 SLEEPER = """
 import sys, time
 from shmtui.shm.control_records import read_header
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import map_segment
 name = sys.argv[1]
 ring = Ring.open(name, map_segment(name), read_header(name).layout)
 print("joined", flush=True)
-ring.get(timeout=600)
+ring.semaphores[SemaphoreRole.FULL].wait_until(time.monotonic_ns() + 600 * 10**9)
 """
 
 

@@ -171,3 +171,13 @@ def test_any_status_text_is_read_or_refused(text: str) -> None:
         parse_status(text)
     except ValueError:
         return
+
+
+def test_a_containers_first_process_counts() -> None:
+    """It may be the program itself; the machine's first process is its init."""
+    first = [(1, Credentials(frozenset({0}), frozenset({0})))]
+    own, roots = FileAccess(1000, 1000, 0o600), FileAccess(0, 0, 0o666)
+    assert not classify(first, own).assumptions
+    assert classify(first, own, contained=True).assumptions
+    assert not classify(first, roots).may_take_part
+    assert classify(first, roots, contained=True).writers == (1,)

@@ -87,11 +87,14 @@ class Words:
 class StuckRing:
     """The ring, with the programs that work on it; they are gone at the end of the block."""
 
-    def __init__(self, compiler: Compiler, name: str, pace_us: int = 2000) -> None:
+    def __init__(
+        self, compiler: Compiler, name: str, pace_us: int = 2000, *, unlink: bool = True
+    ) -> None:
         self.name = name
         self._program = compiler.source("ring", PROGRAM)
         self.path = Path(segment_path(name))
         self._pace = str(pace_us)
+        self._unlink = unlink
         self.programs: list[subprocess.Popen[str]] = []
         self.run("maker")
 
@@ -171,7 +174,8 @@ class StuckRing:
         _trace: TracebackType | None,
     ) -> None:
         self.end()
-        self.path.unlink()
+        if self._unlink:
+            self.path.unlink()
 
 
 def _told_to_end(program: subprocess.Popen[str]) -> bool:

@@ -84,11 +84,23 @@ def test_the_lock_alone(stuck: StuckRing) -> None:
     """Without a word on the permits they stay: the plan says why, and how to set them."""
     shown = run_shmtui("repair", stuck.name, *SLOTS)
     assert "mutex: value 0 → 1" in shown.stdout
-    assert f"if they do: shmtui repair {stuck.name} --slots 5 --permits" in shown.stdout
+    assert f"shmtui repair {stuck.name} --slots 5 --permits sets them" in shown.stdout
     done = run_shmtui("repair", stuck.name, *SLOTS, "--yes")
     assert "items move again" in done.stdout, done.stdout
     after = stuck.rest()
     assert (after.mutex, after.empty + after.full) == (1, 4)
+
+
+def test_the_permits_later(stuck: StuckRing) -> None:
+    """Set by a second repair, while the items move that the first one set going."""
+    first = run_shmtui("repair", stuck.name, *SLOTS, "--yes")
+    assert "left as they are" in first.stdout
+    second = run_shmtui("repair", stuck.name, *SLOTS, "--permits", "--yes")
+    assert "the last repair left the permits as they were" in second.stdout, second.stdout
+    assert "repaired lost-permit" in second.stdout
+    assert stuck.rest().consistent
+    third = run_shmtui("repair", stuck.name, *SLOTS, "--permits")
+    assert "nothing to repair" in third.stdout or third.returncode == 2
 
 
 def test_newcomers_are_not_overwritten(stuck: StuckRing, monkeypatch: pytest.MonkeyPatch) -> None:

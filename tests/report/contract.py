@@ -22,7 +22,8 @@ _LAYOUT = {
 _PROCESS = {
     "pid": int, "name": str, "role": str, "state": str, "step": (str, NONE),
     "blocked_on": (str, NONE), "wakeable": (bool, NONE), "target_rate": (*NUMBER, str, NONE),
-    "rate": (*NUMBER, NONE), "items": (int, NONE),
+    "rate": (*NUMBER, NONE), "items": (int, NONE), "access": str, "besides": list,
+    "bits": (int, NONE), "died_s_ago": (*NUMBER, NONE),
 }  # fmt: skip
 
 

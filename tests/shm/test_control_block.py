@@ -28,7 +28,6 @@ from shmtui.shm.control_records import (
     WorkerRecord,
     parse_header,
     parse_records,
-    read_control,
     read_header,
     trusted,
 )
@@ -38,6 +37,7 @@ from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import identity_at, segment_path
 from tests.conftest import MakeBuffer
+from tests.program import read_control
 
 
 def records(buffer: OwnedBuffer) -> list[WorkerRecord]:
@@ -89,7 +89,7 @@ def test_record_round_trip(make_buffer: MakeBuffer) -> None:
     assert record.wakeup.words().value == 1
     (read,) = records(buffer)
     assert (read.role, read.number, read.name) == (Role.CONSUMER, 3, "consumer 3")
-    assert (read.start_rate, read.target_rate, read.hold) == (0.5, math.inf, False)
+    assert (read.target_rate, read.hold) == (math.inf, False)
     assert (read.pid, read.step, read.items) == (4711, Step.WAIT_MUTEX, 12)
     assert read.state is RecordState.LIVE
 

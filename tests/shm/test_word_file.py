@@ -11,7 +11,8 @@ from shmtui.errors import ShmtuiError
 from shmtui.shm import compare_and_swap
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment import FileIdentity, identity_at, segment_path
-from shmtui.shm.semaphore import SemaphoreWords, WordChange, decode, encode, word_changes
+from shmtui.shm.semaphore import SemaphoreWords, decode, encode, word_changes
+from shmtui.shm.word_change import WordChange
 from shmtui.shm.word_file import WordFile
 from tests.compiling import Compiler
 

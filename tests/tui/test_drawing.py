@@ -1,21 +1,25 @@
 """What the drawing functions promise at every size, for every buffer and every name."""
 
-import doctest
-import importlib
 import math
-import pkgutil
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import shmtui.tui
 from shmtui.events import Event, Severity
 from shmtui.procfs.identity import describe_exit
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
-from shmtui.snapshot import Method, ProcessState, SegmentInfo, SemaphoreState, Throughput
+from shmtui.snapshot import (
+    Method,
+    ProcessState,
+    SegmentInfo,
+    SemaphoreState,
+    SyncObject,
+    Throughput,
+)
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.graph import graph_lines
@@ -40,15 +44,6 @@ WIDTHS = st.integers(20, 250)
 HEIGHTS = st.integers(1, 60)
 GLYPHS = st.sampled_from([UNICODE, ASCII])
 NAMES = st.text(st.characters(), max_size=40)
-MODULES = [m.name for m in pkgutil.walk_packages(shmtui.tui.__path__, "shmtui.tui.")]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples(name: str) -> None:
-    """Every example in a docstring of this room holds; these names need no import there."""
-    names = {"ASCII": ASCII, "UNICODE": UNICODE, "plain": plain}
-    module = importlib.import_module(name)
-    assert doctest.testmod(module, extraglobs=names).failed == 0
 
 
 def check(lines: list[Line], width: int, height: int, glyphs: Glyphs) -> None:
@@ -330,3 +325,19 @@ def test_places_in_the_protocol(width: int, glyphs: Glyphs) -> None:
             assert str(role) in text
             assert "2" not in text
     assert protocol_lines((process(2, Role.PRODUCER),), width, glyphs) == []
+
+
+def test_every_lock_is_listed_by_its_own_name() -> None:
+    """Those without a role in the ring, and a word that no layout explains, with who sleeps there."""
+    sync = (
+        SyncObject("log", "pthread_mutex_t", None, 128, 0, owner=77, owner_dead=True),
+        SyncObject("done[1]", "sem_t", None, 168, 0, waiters=1),
+    )
+    one = process(9, Role.UNKNOWN, name="writer", state=ProcessState.BLOCKED, sleeps_on=("log",))
+    two = replace(one, pid=10, name="odd", sleeps_on=("byte 400",))
+    s = snapshot(processes=(one, two), sync=sync)
+    text = "\n".join(plain(row) for row in semaphore_lines(s, True, 70, 9, UNICODE))
+    assert "log      mutex held by 77 ✗ it died  ← writer" in text
+    assert "done[1]  semaphore 0  1 waiting" in text
+    assert "byte 400  ← odd" in text
+    assert text.startswith("mutex "), "the three roles stand first"

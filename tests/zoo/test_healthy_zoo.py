@@ -36,7 +36,7 @@ def wrong(
     return [f"{visit.animal}: {text}" for visit in visits for text in visit.wrong]
 
 
-@pytest.mark.parametrize("group", groups(TOGETHER), ids=lambda group: f"{group[0]}…")
+@pytest.mark.parametrize("group", list(groups(TOGETHER)), ids=lambda group: f"{group[0]}…")
 def test_a_few_seconds(group: list[Animal], cage: Cage, new_name: Callable[[], str]) -> None:
     """In no sample of four seconds, and no byte by ``repair --yes``; all go on to their ends."""
     assert not wrong(group, cage, new_name(), 4)

@@ -1,11 +1,23 @@
 """Findings about the file, its name and the ring's indices. Pure."""
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living, names
 from shmtui.i18n import _
 from shmtui.shm.layout import SEM_SIZE
-from shmtui.snapshot import Certainty, Finding, LayoutInfo, LayoutSource, Process, Snapshot, Status
+from shmtui.snapshot import (
+    Access,
+    Certainty,
+    Finding,
+    LayoutInfo,
+    LayoutSource,
+    Process,
+    Snapshot,
+    Status,
+)
+
+_NARROW: Final = 32
 
 
 def bad_index(history: History) -> Iterator[Finding]:
@@ -101,6 +113,42 @@ def file_events(history: History) -> Iterator[Finding]:
             ),
             Certainty.LIKELY,  # Programs that need nobody else unlink the name early.
             _("if another program is to join, restart all of them, and unlink the name last"),
+        )
+
+
+def private_mapping(history: History) -> Iterator[Finding]:
+    """A process writes to a copy of its own."""
+    who = [p for p in _users(history.now) if p.access is Access.PRIVATE]
+    if who and history.agreeing(lambda s: any(p.access is Access.PRIVATE for p in s.processes)) > 1:
+        yield Finding(
+            "private-mapping",
+            Status.WARNING,
+            _("{who}: what it writes to the segment stays its own").format(who=names(who)),
+            (_("its lines in /proc/PID/maps say rw-p: mmap was called with MAP_PRIVATE"),),
+            Certainty.LIKELY,  # A program may want a copy to work on.
+            _("in the program, pass MAP_SHARED to mmap"),
+        )
+
+
+def other_width(history: History) -> Iterator[Finding]:
+    """A 32-bit program takes part: its sem_t has 16 bytes, and its struct is another."""
+    narrow = [p for p in _users(history.now) if p.bits == _NARROW and p.access is Access.WRITE]
+    wide = [p for p in _users(history.now) if p.bits not in {None, _NARROW}]
+    embedded = history.now.layout.semaphores == "embedded"
+    if narrow and embedded:
+        yield Finding(
+            "other-struct",
+            Status.WARNING,
+            _("{who}: a 32-bit program, whose struct differs from the layout").format(
+                who=names(narrow)
+            ),
+            (
+                _("sem_t has 16 bytes there and 32 in a 64-bit program (its ELF class tells)"),
+                _("64-bit programs that map it: {who}").format(who=names(wide) or _("nobody")),
+            ),
+            Certainty.LIKELY,
+            _("build all of them for one word size (without -m32)"),
+            subject="32",
         )
 
 

@@ -10,6 +10,7 @@ from shmtui.diagnosis.history import (
     TRANSFER,
     History,
     asleep,
+    asleep_elsewhere,
     by_handler,
     deficit_of,
     died_last,
@@ -21,6 +22,7 @@ from shmtui.diagnosis.history import (
     repair_remedy,
     seconds,
     side_of,
+    slept_since,
     uninitialised,
     vanished,
 )
@@ -54,6 +56,14 @@ class _Held:
     """Foreign processes asleep on a permit: they do not hold mutex, if they keep to the order."""
     facts: tuple[str, ...]
 
+    @property
+    def explained_by_wrong_order(self) -> bool:
+        """Whether one of those behind a permit may have mutex: nobody else has taken a permit and
+        not passed it on.
+        """
+        inside = self.deficit is None or self.deficit > self.threads
+        return bool(self.behind and self.waiting) and not inside
+
 
 def held_mutex(history: History) -> Iterator[Finding]:
     """Mutex is 0 and stays 0: its holder died, waits for a permit, or keeps it."""
@@ -63,7 +73,9 @@ def held_mutex(history: History) -> Iterator[Finding]:
     processes = living(now)
     waiting = tuple(p for p in processes if MUTEX in p.waits)
     behind = tuple(
-        p for p in processes if p.origin is not Origin.WORKER and {EMPTY, FULL} & set(p.waits)
+        p
+        for p in processes
+        if p.origin is not Origin.WORKER and {EMPTY, FULL} & set(p.waits) and not slept_since(p)
     )
     mark = position(now)
     facts = (
@@ -74,17 +86,24 @@ def held_mutex(history: History) -> Iterator[Finding]:
     )
     threads = sum(p.waits.count(MUTEX) for p in waiting)
     held = _Held(history, deficit, waiting, threads, behind, facts)
-    holders = [p for p in processes if may_hold_mutex(p)]
+    holders = [p for p in processes if may_hold_mutex(p) and not slept_since(p)]
     swapped = [p for p in processes if p.holds_mutex and asleep(p)]
     if swapped:
         yield _recorded_wrong_order(held, swapped)
     elif holders:
         recorded = [p for p in holders if p.origin is Origin.WORKER and p.step in HOLDS_MUTEX]
         if unmoved >= (KEPT_NS if recorded else STALLED_NS) and waiting:
-            yield _kept(held, holders, recorded)
-    elif behind and waiting and deficit is not None and deficit <= threads:
+            signs = () if recorded else tuple(_signs_of_death(held, holders))
+            if signs and held.explained_by_wrong_order:
+                yield _inferred_wrong_order(held, holders)
+            elif signs:
+                yield _seems_dead(held, holders, signs)
+            else:
+                yield _kept(held, holders, recorded)
+    elif held.explained_by_wrong_order:
         yield _inferred_wrong_order(held)
-    elif waiting or _missing(history, deficit):
+    elif not now.elsewhere and (waiting or _missing(history, deficit)):
+        # Somebody who is seen nowhere and has the file open for writing may hold it.
         yield _without_holder(held)
 
 
@@ -118,6 +137,59 @@ def _kept(held: _Held, holders: list[Process], recorded: list[Process]) -> Findi
     )
 
 
+def _signs_of_death(held: _Held, holders: Sequence[Process]) -> Iterator[str]:
+    """Why it is likely that the holder died, and is none of those that may hold mutex.
+
+    Each of these sleeps in another call. Somebody ended, or is a child that was killed; or they
+    are what started those that wait, and nobody has seen them take part, as in a server whose
+    children do the work.
+    """
+    if not all(asleep_elsewhere(p) for p in holders):
+        return
+    gone = vanished(held.history)
+    if gone:
+        yield from _death(None, gone)
+    for p in living(held.history.now):
+        for child in p.failed_children:
+            yield _("a child of {who} has died, and was not waited for: {child}").format(
+                who=names([p]), child=child
+            )
+    parents = {p.parent for p in held.waiting}
+    if all(p.pid in parents and p.role is Role.UNKNOWN for p in holders):
+        yield _("{who} started those that wait, and was not seen to take part").format(
+            who=names(holders)
+        )
+
+
+def _seems_dead(held: _Held, holders: Sequence[Process], signs: tuple[str, ...]) -> Finding:
+    """The holder of mutex seems to be dead; ``holders`` are the living that may hold it after all."""
+    return Finding(
+        "dead-holder",
+        Status.WARNING,
+        _("mutex stays 0 and nothing moves: its holder died, unless {who} holds it").format(
+            who=names(holders)
+        ),
+        (
+            *held.facts,
+            *signs,
+            _(
+                "asleep in another call, so that it cannot be told whether it holds mutex: {who}"
+            ).format(who=names(holders)),
+            *_behind(held),
+            *held.history.assumptions,
+        ),
+        Certainty.LIKELY,
+        repair_remedy(held.history),
+    )
+
+
+def _behind(held: _Held) -> Iterator[str]:
+    if held.behind:
+        yield _("unless one of {who} took mutex before it waited for its permit").format(
+            who=names(held.behind)
+        )
+
+
 def _recorded_wrong_order(held: _Held, swapped: list[Process]) -> Finding:
     """The records of ``swapped`` say that they wait for a permit while they hold mutex."""
     history = held.history
@@ -130,10 +202,14 @@ def _recorded_wrong_order(held: _Held, swapped: list[Process]) -> Finding:
     return _wrong_order(held, swapped, claim, facts, sure)
 
 
-def _inferred_wrong_order(held: _Held) -> Finding:
-    """One of the foreign processes asleep on a permit holds mutex: no other process can."""
+def _inferred_wrong_order(held: _Held, others: Sequence[Process] = ()) -> Finding:
+    """One of the foreign processes asleep on a permit holds mutex: no other process can, or only
+    ``others`` might, which sleep in another call.
+    """
     claim = _("deadlock: one of {who} holds mutex and waits for a permit")
     facts = [_("or a process left the critical section without sem_post(&mutex)")]
+    if others:
+        facts.append(_("unless {who}, asleep in another call, holds it").format(who=names(others)))
     sides = {side_of(p) for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
     alone = len(sides) < 2
     if alone:
@@ -178,7 +254,10 @@ def _without_holder(held: _Held) -> Finding:
     gone = vanished(history) if inside else []
     facts = (
         *held.facts,
-        _("no live process can hold mutex: it is known where each one waits"),
+        _("no process that can be seen holds mutex: it is known where each one waits")
+        if history.now.unseen
+        else _("no live process can hold mutex: it is known where each one waits"),
+        *_slept(living(history.now)),
         *_death(dead, gone),
     )
     claim = _("mutex is 0 and no live process holds it: everybody waits for ever")
@@ -188,6 +267,8 @@ def _without_holder(held: _Held) -> Finding:
         )
     proved = dead is not None and dead.step in TRANSFER
     sure = Certainty.CERTAIN if proved else history.certainty
+    if not proved and any(slept_since(p) and not p.idle_since_free for p in living(history.now)):
+        sure = Certainty.LIKELY
     if handlers := by_handler(history.now):
         facts = (
             *facts,
@@ -195,12 +276,7 @@ def _without_holder(held: _Held) -> Finding:
         )
         sure = sure if proved else Certainty.LIKELY
     if held.behind:
-        facts = (
-            *facts,
-            _("unless one of {who} took mutex before it waited for its permit").format(
-                who=names(held.behind)
-            ),
-        )
+        facts = (*facts, *_behind(held))
         sure = sure if proved else Certainty.LIKELY
     if not proved:
         facts = (*facts, *history.assumptions)
@@ -209,12 +285,24 @@ def _without_holder(held: _Held) -> Finding:
     )  # fmt: skip
 
 
+def _slept(processes: Sequence[Process]) -> Iterator[str]:
+    """The processes that cannot hold mutex since they have not run."""
+    free = [p for p in processes if p.idle_since_free and MUTEX not in p.waits]
+    moved = [p for p in processes if slept_since(p) and p not in free and MUTEX not in p.waits]
+    if free:
+        yield _("has not run since mutex was free: {who}").format(who=names(free))
+    if moved:
+        yield _("has not run since an index moved: {who}").format(who=names(moved))
+        yield _("assumed: each program moves the indices while it holds mutex")
+
+
 def _death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
     """How mutex may have lost its holder."""
     if dead is not None:
         yield _("it died in {step}").format(step=dead.step)
     elif gone:
-        yield _("ended a moment ago: {who}").format(who=names(gone))
+        who = [f"{names([p])}: {p.ending}" if p.ending else names([p]) for p in gone]
+        yield _("ended a moment ago: {who}").format(who="; ".join(who))
     else:
         yield _("its holder died, or went on without sem_post(&mutex)")
 

@@ -141,7 +141,8 @@ def _only_waits(process: Process, role: SemaphoreRole) -> bool:
 
 def _who_left(history: History, role: SemaphoreRole) -> Iterator[str]:
     """The signs that somebody was there: a death that was seen, or a waiter that no longer exists."""
-    gone = [*vanished(history), *(p for p in history.now.processes if not p.alive)]
+    ended = {p.pid: p for p in history.now.processes if not p.alive}
+    gone = list(({p.pid: p for p in vanished(history)} | ended).values())
     if gone:
         yield _("ended: {who}").format(who=names(gone))
     other = SemaphoreRole.FULL if role is SemaphoreRole.EMPTY else SemaphoreRole.EMPTY

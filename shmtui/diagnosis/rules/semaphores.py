@@ -12,6 +12,7 @@ from shmtui.diagnosis.history import (
     seconds,
     unaccounted_threads,
     uninitialised,
+    unmarked,
 )
 from shmtui.i18n import _, ngettext
 from shmtui.shm.libc import Libc
@@ -32,22 +33,28 @@ GHOST_SAMPLES: Final = 4
 
 
 def never_initialised(history: History) -> Iterator[Finding]:
-    """All three semaphores are as ftruncate left them."""
+    """All three semaphores are as ftruncate left them, or as sem_open made them with the value 0."""
     now = history.now
     waiting = [p for p in living(now) if p.blocked_on is not None]
     # While no process waits, the one that made the segment may be about to call sem_init. Where
     # waits are hidden, it is unknown whether one waits.
-    enough = 0 if waiting or now.hidden else SETTLED_NS
+    # A named semaphore may be opened with 0 and posted to right after.
+    enough = 0 if (waiting or now.hidden) and now.layout.semaphores != "named" else SETTLED_NS
     samples = min(2, len(history.snapshots))
     if history.lasted_ns(uninitialised) < enough or history.agreeing(uninitialised) < samples:
         return
     going = sum(unaccounted_threads(p) for p in living(now))
     if going >= now.layout.slots:
         return  # They may hold all permits: then sem_init ran, and the programs work.
-    musl = now.layout.libc is Libc.MUSL
-    soon = not waiting and not now.hidden
+    named = now.layout.semaphores == "named"
+    soon = not waiting and not now.hidden and not named
     evidence = [_("mutex, empty and full are 0 and not marked as shared: sem_init never ran")]
-    if musl:
+    if named:
+        evidence = [
+            _("mutex, empty and full are 0, and so are in and out: sem_open gave them no permits"),
+            _("unless permits were there and are all lost"),
+        ]
+    elif unmarked(now):
         evidence = [
             _(
                 "mutex, empty and full are 0, and so are in and out: sem_init seems never to have run"
@@ -60,18 +67,27 @@ def never_initialised(history: History) -> Iterator[Finding]:
         evidence.append(_("nobody waits yet: the program that made it may be about to call it"))
     # Who waits for mutex has passed a permit, unless he takes mutex first.
     passed = any(SemaphoreRole.MUTEX in p.waits for p in waiting)
-    doubt = musl or going or passed or soon or now.layout.slots < 2
+    doubt = unmarked(now) or going or passed or soon or now.layout.slots < 2
     yield Finding(
         "never-initialised",
         Status.WARNING if soon else Status.CRITICAL,
-        _("nobody has called sem_init yet: a sem_wait would block for ever")
+        _("no semaphore was given a permit: every sem_wait blocks for ever")
+        if named
+        else _("nobody has called sem_init yet: a sem_wait would block for ever")
         if soon
         else _("nobody called sem_init: every sem_wait blocks for ever"),
         (*evidence, *history.assumptions),
         Certainty.LIKELY if doubt else history.certainty,
-        _(
-            "in the program, call sem_init(&s, 1, value) once before any process waits: mutex 1, "
-            "empty N, full 0; now: {repair}"
+        (
+            _(
+                "in the program, give sem_open(name, O_CREAT, mode, value) its values: mutex 1, "
+                "empty N, full 0; now: {repair}"
+            )
+            if named
+            else _(
+                "in the program, call sem_init(&s, 1, value) once before any process waits: mutex 1, "
+                "empty N, full 0; now: {repair}"
+            )
         ).format(repair=repair_remedy(history)),
     )
 
@@ -279,9 +295,7 @@ def ghost_waiter(history: History) -> Iterator[Finding]:
                 *history.assumptions,
             ),
             history.certainty,
-            _("harmless: each sem_post makes one system call too many; {repair}").format(
-                repair=repair_remedy(history)
-            ),
+            _("harmless: each sem_post makes one system call too many"),
             subject=role,
         )
 

@@ -51,9 +51,11 @@ def portrait_text(
 def _part(process: Process) -> Iterator[tuple[str, str]]:
     yield _("role"), word(process.role)
     state = word(process.state)
-    if process.blocked_on is not None:
+    if process.blocked_on is not None or process.sleeps_on:
         state = _("{state} on {semaphore} for {time}").format(
-            state=state, semaphore=process.blocked_on, time=format_wait(process.blocked_for)
+            state=state,
+            semaphore=process.blocked_on or ", ".join(process.sleeps_on),
+            time=format_wait(process.blocked_for),
         )
     yield _("state"), state
     if process.wakeable is not None:

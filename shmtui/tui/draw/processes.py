@@ -51,7 +51,9 @@ def _state(process: Process, glyphs: Glyphs) -> Span:
 def _cause(process: Process, glyphs: Glyphs, *, long: bool) -> Span:
     """For narrow tables: what it is blocked on in the place of the word *blocked*."""
     if process.blocked_on is None:
-        return _state(process, glyphs)
+        if not process.sleeps_on:
+            return _state(process, glyphs)
+        return Span(f"{glyphs.states[process.state]} {_elsewhere(process, glyphs)}", "accent")
     text, style = _blocked(process, glyphs, _LONG)
     if not long:
         stuck = f" {glyphs.severities[Severity.BAD]}" if process.wakeable is False else ""
@@ -62,6 +64,9 @@ def _cause(process: Process, glyphs: Glyphs, *, long: bool) -> Span:
 def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
     """The semaphore, and for how long; or, by the pattern ``stuck``, that nobody can wake it."""
     on = process.blocked_on
+    if on is None and process.sleeps_on:
+        waited = format_wait(process.blocked_for)
+        return Span(f"{_elsewhere(process, glyphs)} {waited}".rstrip(), "accent")
     if on is None:
         return Span(glyphs.dash, "faint")
     if process.wakeable is False:
@@ -72,6 +77,11 @@ def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
         }
         return Span(stuck.format(on=on, **words), "bad")
     return Span(f"{on} {format_wait(process.blocked_for)}".rstrip(), SEMAPHORE_STYLES[on])
+
+
+def _elsewhere(process: Process, glyphs: Glyphs) -> str:
+    """What it sleeps on beside the three roles, by the program's own names."""
+    return glyphs.inert(", ".join(process.sleeps_on))
 
 
 def _muted(known: object, text: str, glyphs: Glyphs) -> Span:

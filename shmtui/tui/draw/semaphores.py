@@ -1,8 +1,12 @@
-"""The three semaphores: values, waiters by name, and whether the permits add up. Pure."""
+"""The locks and semaphores: the three roles first, with values, waiters by name, and whether the
+permits add up; then all others by the program's own names. Pure.
+"""
 
-from shmtui.i18n import _, ngettext
+from collections.abc import Iterator
+
+from shmtui.i18n import N_, _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import SemaphoreState, Snapshot
+from shmtui.snapshot import SemaphoreState, Snapshot, SyncObject
 from shmtui.tui.draw.ring import bar
 from shmtui.tui.formatting import format_count
 from shmtui.tui.glyphs import Glyphs
@@ -18,7 +22,8 @@ _UNREAD = SemaphoreState(None, None, None)
 def semaphore_lines(
     snapshot: Snapshot, settled: bool, width: int, height: int, glyphs: Glyphs
 ) -> list[Line]:
-    """At most ``height`` lines: a line for each semaphore, then the sum of the permits.
+    """At most ``height`` lines: a line for each semaphore, the sum of the permits, then a line for
+    each other lock or semaphore that is known, or that a thread sleeps on.
 
     ``settled``: whether the last samples agree on the sum. One sample with a wrong sum was taken
     in the middle of a change, and is no contradiction.
@@ -26,6 +31,12 @@ def semaphore_lines(
     if height < 3:
         return [glyphs.clip_line(_short(snapshot, glyphs), width)][:height]
     rows = [_row(snapshot, role, width, glyphs) for role in SemaphoreRole]
+    others = list(_others(snapshot, width, glyphs))
+    if others:
+        if not snapshot.semaphores:
+            return others[:height]
+        total = glyphs.clip_line(invariant_line(permits(snapshot), settled, width, glyphs), width)
+        return [*rows, total, *others][:height]
     if height >= 7:
         rows = [each for row in rows for each in (row, ())]
     elif height >= 5:
@@ -133,6 +144,57 @@ def _waiters(
     return glyphs.clip_line(line((heads[0], "bad"), *tail), room)
 
 
+_KINDS = {
+    "sem_t": N_("semaphore"),
+    "pthread_mutex_t": N_("mutex"),
+    "pthread_cond_t": N_("condition"),
+    "pthread_rwlock_t": N_("read-write lock"),
+    "pthread_barrier_t": N_("barrier"),
+    "pthread_spinlock_t": N_("spin lock"),
+}
+
+
+def _others(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    """A line for each object without a role in the ring, and for each word that is slept on and
+    has no name.
+    """
+    known = [each for each in snapshot.sync if each.role is None or each.kind != "sem_t"]
+    longest = min(max((len(each.name) for each in known), default=0), 16)
+    for each in known:
+        lock = each.kind != "sem_t"
+        value = "" if each.value is None else format_count(each.value, glyphs)
+        if lock and each.value is not None:
+            value = _("free") if each.value else _("held")
+        if each.owner is not None:
+            value = _("held by {tid}").format(tid=each.owner)
+        style = "bad" if each.owner_dead else "strong"
+        gone = line((f" {glyphs.no} " + _("it died"), "bad")) if each.owner_dead else ()
+        text = line(
+            (f"{glyphs.inert(each.name):<{longest}}  ", "accent"),
+            (f"{_(_KINDS[each.kind])} ", "muted"),
+            (value, style),
+            *gone,
+        )
+        yield glyphs.clip_line(line(*text, *_sleepers(snapshot, each, glyphs)), width)
+    names = {each.name for each in snapshot.sync}
+    elsewhere = {name for p in snapshot.processes if p.alive for name in p.sleeps_on} - names
+    for name in sorted(elsewhere):
+        who = _sleepers(snapshot, SyncObject(name, ""), glyphs)
+        yield glyphs.clip_line(line((glyphs.inert(name), "accent"), *who), width)
+
+
+def _sleepers(snapshot: Snapshot, each: SyncObject, glyphs: Glyphs) -> Line:
+    """Who sleeps on it, by name; else how many it counts."""
+    names = [
+        glyphs.inert(p.name)
+        for p in snapshot.processes
+        if p.alive and (each.name in p.sleeps_on or (each.role and each.role in p.waits))
+    ]
+    if not names:
+        return line((f"  {_count_waiting(each.waiters)}", "bad")) if each.waiters else ()
+    return line((f"  {glyphs.left} ", "muted"), (", ".join(names), "bad"))
+
+
 def invariant_line(sums: Permits, settled: bool, width: int, glyphs: Glyphs) -> Line:
     """Whether all permits are accounted for, in figures where there is room."""
     slots, total = format_count(sums.slots, glyphs), format_count(sums.total, glyphs)
@@ -153,9 +215,8 @@ def invariant_line(sums: Permits, settled: bool, width: int, glyphs: Glyphs) -> 
             long = f"{parts} {glyphs.at_most} {slots}; " + _("in flight unknown")
             short = _("{total} of {slots} permits seen").format(total=total, slots=slots)
         case Balance.BROKEN if settled:
-            facts = {"parts": parts, "total": total, "slots": slots}
-            long = _("{parts} = {total}, not {slots}").format(**facts)
-            short = _("{total} permits, not {slots}").format(**facts)
+            long = _("{parts} = {total}, not {slots}").format(parts=parts, total=total, slots=slots)
+            short = _("{total} permits, not {slots}").format(total=total, slots=slots)
         case Balance.BROKEN:
             long = f"{parts} {glyphs.nearly} {slots}"
             short = _("permits are moving")

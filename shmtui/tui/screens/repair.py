@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from shmtui.errors import ShmtuiError
 from shmtui.events import Severity
 from shmtui.i18n import _
+from shmtui.repair.choices import Choice, choices
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.tui.screens.dialog import Dialog
@@ -23,6 +24,7 @@ class RepairScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "carry_out", show=False),
+        *(Binding(key, f"choose('{key}')", show=False) for key in "pioc"),
         Binding("n,q,enter", "dismiss", show=False),
     ]
 
@@ -35,16 +37,23 @@ class RepairScreen(Dialog[None]):
         self._plan: Plan | None = None
         self._said: tuple[str, ...] = (_("looking for what is wrong") + view.glyphs.ellipsis,)
         self._question = ""
+        self._choices: tuple[Choice, ...] = ()
 
     def on_mount(self) -> None:
         """Make the plan, in a thread: the buffer is watched for seconds."""
         self.run_worker(self._propose(), exclusive=True, group="repair")
 
     def on_click(self, event: events.Click) -> None:
-        """A click on the answer carries the plan out."""
-        row = event.screen_y - self._panel.region.y - 1
-        if self._question and row == len(self._lines(self._panel.inner_size[0])) - 1:
+        """A click on an answer gives it."""
+        row = event.screen_y - self._panel.region.y - 1 + self._panel.first
+        answers = [*(choice.key for choice in self._choices), *("y" if self._question else "")]
+        first = len(self._lines(self._panel.inner_size[0])) - len(answers)
+        if not first <= row < first + len(answers):
+            return
+        if (key := answers[row - first]) == "y":
             self.action_carry_out()
+        else:
+            self.action_choose(key)
 
     def _lines(self, width: int) -> list[Line]:
         rows: list[Line] = []
@@ -53,12 +62,17 @@ class RepairScreen(Dialog[None]):
             style = "text" if indent else "strong"
             pieces = wrap(self._glyphs.inert(text.strip()), width - len(indent))
             rows += [line(indent, (piece, style)) for piece in pieces]
+        if self._question or self._choices:
+            rows.append(())
+        for choice in self._choices:
+            text = self._glyphs.inert(f"  {choice.key}  {choice.text}")
+            rows.append(line((self._glyphs.clip(text, width), "key")))
         if self._question:
-            rows += [(), line((self._question, "banner"))]
+            rows.append(line((self._question, "banner")))
         return rows
 
-    def _say(self, *texts: str, question: str = "") -> None:
-        self._said, self._question = texts, question
+    def _say(self, *texts: str, question: str = "", choices: tuple[Choice, ...] = ()) -> None:
+        self._said, self._question, self._choices = texts, question, choices
         answers = _("y carries it out, esc leaves it")
         self._panel.below = answers if question else _("esc closes")
         self._panel.refresh(layout=True)
@@ -72,7 +86,16 @@ class RepairScreen(Dialog[None]):
             return
         self._plan = found if isinstance(found, Plan) else None
         question = _("  y  Carry it out  ") if self._plan else ""
-        self._say(*proposal_lines(found), question=question)
+        left = choices(found, self._repairer.consent)
+        self._say(*proposal_lines(found), question=question, choices=left)
+
+    def action_choose(self, key: str) -> None:
+        """Say what a choice says, and make the plan anew."""
+        for choice in self._choices:
+            if choice.key == key:
+                self._repairer.consent, self._plan = choice.consent, None
+                self._say(_("looking for what is wrong") + self._glyphs.ellipsis)
+                self.run_worker(self._propose(), exclusive=True, group="repair")
 
     def action_carry_out(self) -> None:
         """Carry the plan out."""

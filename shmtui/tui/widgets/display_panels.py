@@ -56,8 +56,12 @@ class SemaphoresPanel(Panel, can_focus=True):
 
     def _depends_on(self) -> object:
         s = self.view.snapshot
-        waiting = tuple((p.name, p.blocked_on) for p in s.processes if p.blocked_on is not None)
-        return s.layout, s.semaphores, s.in_flight, waiting, self.view.balance_settled
+        waiting = tuple(
+            (p.name, p.blocked_on, p.sleeps_on)
+            for p in s.processes
+            if p.blocked_on is not None or p.sleeps_on
+        )
+        return s.layout, s.semaphores, s.sync, s.in_flight, waiting, self.view.balance_settled
 
     def _content(self, width: int, height: int) -> Content:
         view, s = self.view, self.view.snapshot

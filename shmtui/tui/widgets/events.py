@@ -54,9 +54,14 @@ class EventsPanel(CursorPanel):
         return next(same, self.at)
 
     def _depends_on(self) -> object:
-        return self.view.snapshot.health.findings, self.view.events, self.at, self._first
+        health = self.view.snapshot.health
+        return health.findings, health.undecided, self.view.events, self.at, self._first
 
-    def _above(self, _width: int) -> list[Line]:
+    def _above(self, width: int) -> list[Line]:
+        health, glyphs = self.view.snapshot.health, self.view.glyphs
+        if health.undecided and not health.findings and not health.early:
+            text = _("undecided: {reason}").format(reason=health.undecided[0])
+            return [glyphs.fit_line(line((glyphs.inert(text), "muted")), width)]
         return [] if self._count else [line((_("nothing has happened yet"), "muted"))]
 
     def _header(self) -> str:

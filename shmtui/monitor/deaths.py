@@ -1,0 +1,109 @@
+"""Foreign processes that ended while they were followed: when, how, and where they stood.
+
+A pidfd is kept of each: it tells the end even where the PID is given to another process at once.
+"""
+
+import os
+import select
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from shmtui.i18n import _
+from shmtui.procfs.exit_status import exit_status
+from shmtui.procfs.identity import describe_exit, start_time
+from shmtui.snapshot import Origin, Process, ProcessState
+
+MOST: Final = 64
+"""How many processes are followed, and how many ended ones remembered, at the most."""
+REMEMBERED_NS: Final = 60_000_000_000
+"""How long an ended process stays in the snapshots."""
+
+
+@dataclass(slots=True)
+class _Followed:
+    pidfd: int
+    last: Process
+    """As it was last seen alive."""
+
+
+class Deaths:
+    """Follows foreign processes and remembers those that have ended."""
+
+    def __init__(self) -> None:
+        self._followed: dict[int, _Followed] = {}
+        self._ended: dict[tuple[int, int], Process] = {}
+        self._unexplained: dict[tuple[int, int], int] = {}
+        """Pidfds of the ended whose exit code is not known yet."""
+        self._poll = select.poll()
+
+    def update(self, living: Iterable[Process], now_ns: int) -> tuple[Process, ...]:
+        """Take in the processes as they are seen now; returns the ended ones, the latest last.
+
+        A process that lives on and has nothing of the segment any more is followed no longer.
+        """
+        present = {p.pid: p for p in living if p.origin is Origin.FOREIGN and p.alive}
+        over = {fd for fd, _event in self._poll.poll(0)} if self._followed else set()
+        for pid, followed in list(self._followed.items()):
+            if followed.pidfd in over:
+                self._end(pid, now_ns)
+            elif pid not in present:
+                self._drop(followed.pidfd, pid)
+            elif followed.last.start_time == present[pid].start_time:
+                followed.last = present[pid]
+        for pid in present.keys() - self._followed.keys():
+            self._follow(present[pid])
+        self._explain()
+        self._forget(now_ns)
+        return tuple(self._ended.values())
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        for pid, followed in list(self._followed.items()):
+            self._drop(followed.pidfd, pid)
+        for pidfd in self._unexplained.values():
+            os.close(pidfd)
+        self._unexplained.clear()
+
+    def _follow(self, process: Process) -> None:
+        key = (process.pid, process.start_time)
+        if len(self._followed) >= MOST or key in self._ended:
+            return
+        try:
+            pidfd = os.pidfd_open(process.pid)
+        except OSError:
+            return  # It has ended by now, or no descriptor is left: it is not followed.
+        if start_time(process.pid) != process.start_time:
+            os.close(pidfd)
+            return
+        self._followed[process.pid] = _Followed(pidfd, process)
+        self._poll.register(pidfd, select.POLLIN)
+
+    def _drop(self, pidfd: int, pid: int) -> None:
+        self._poll.unregister(pidfd)
+        os.close(pidfd)
+        del self._followed[pid]
+
+    def _end(self, pid: int, now_ns: int) -> None:
+        followed = self._followed.pop(pid)
+        self._poll.unregister(followed.pidfd)
+        key = (pid, followed.last.start_time)
+        self._unexplained[key] = followed.pidfd
+        self._ended[key] = replace(
+            followed.last, state=ProcessState.ENDED, letter="", cpu=None, rate=None,
+            blocked_for=None, died_ns=now_ns, ending=_("ended, and how is not known"),
+        )  # fmt: skip
+
+    def _explain(self) -> None:
+        for key, pidfd in list(self._unexplained.items()):
+            status = exit_status(pidfd, key[0])
+            if status is not None:
+                os.close(self._unexplained.pop(key))
+                self._ended[key] = replace(self._ended[key], ending=describe_exit(status))
+
+    def _forget(self, now_ns: int) -> None:
+        old = [k for k, p in self._ended.items() if now_ns - (p.died_ns or 0) > REMEMBERED_NS]
+        for key in {*old, *list(self._ended)[:-MOST]}:
+            del self._ended[key]
+            if key in self._unexplained:
+                os.close(self._unexplained.pop(key))

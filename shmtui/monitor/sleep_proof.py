@@ -1,0 +1,78 @@
+"""Which processes have not run since the ring moved: none of them has taken the lock since."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.procfs.process import sleep_stamp
+
+MOST: Final = 64
+"""How many processes are watched, at the most; the others are never proved idle."""
+
+Indices = tuple[int | None, int | None]
+
+
+@dataclass(slots=True)
+class _Sleep:
+    stamp: tuple[bytes, ...]
+    """Of all its threads, asleep."""
+    indices: frozenset[int | None] | None = None
+    """The ring's, read after that; None until they have been. Which of them is ``in`` may be found
+    out meanwhile, and is no move."""
+    moved: bool = False
+    free: bool = False
+    """Whether mutex was read after that, with its one permit."""
+
+
+class SleepProof:
+    """Watches processes from scan to scan.
+
+    It proves of a process, by three looks: at the first all its threads slept; the ring's indices
+    were read after that, and read again later with another value; and after that its threads'
+    run times and turns on a processor (/proc/PID/task/TID/schedstat) are what they were at the
+    first. So it has not run in between, and somebody else moved an index while it slept. If
+    whoever moves an index holds the lock (the assumption: a program that moves one outside the
+    lock proves nothing), this process did not hold it then; and as it has not run, it has taken
+    no ``sem_t`` and no plain mutex since. A lock that the kernel hands to a sleeper (a PI mutex, a
+    SysV semaphore) is taken by a process that is woken for it; it then no longer sleeps.
+
+    Where mutex is a semaphore that was read with its one permit while the process slept, nobody
+    held it then, wherever the program moves its indices.
+    """
+
+    def __init__(self) -> None:
+        self._sleeps: dict[int, _Sleep] = {}
+
+    def scan(self, pids: Iterable[int], indices: Indices, *, free: bool = False) -> None:
+        """Look at all of them. ``indices`` were read before this call and after the last one, and so
+        was mutex; ``free``: it had one permit.
+        """
+        before, self._sleeps, now = self._sleeps, {}, frozenset(indices)
+        for pid in sorted(pids)[:MOST]:
+            stamp = sleep_stamp(pid)
+            if stamp is None:
+                continue
+            sleep = before.get(pid)
+            if sleep is None or sleep.stamp != stamp:
+                sleep = _Sleep(stamp)
+            else:
+                sleep.free |= free
+                sleep.moved |= sleep.indices not in {None, now}
+                sleep.indices = sleep.indices or now
+            self._sleeps[pid] = sleep
+
+    def slept_while_moved(self, pid: int) -> bool:
+        """Whether it is proved of a process by the indices, up to now: it is looked at again."""
+        sleep = self._sleeps.get(pid)
+        return sleep is not None and sleep.moved and self._still_sleeps(pid, sleep)
+
+    def slept_while_free(self, pid: int) -> bool:
+        """Whether it is proved of a process by mutex itself, up to now."""
+        sleep = self._sleeps.get(pid)
+        return sleep is not None and sleep.free and self._still_sleeps(pid, sleep)
+
+    def _still_sleeps(self, pid: int, sleep: _Sleep) -> bool:
+        if sleep_stamp(pid) == sleep.stamp:
+            return True
+        del self._sleeps[pid]
+        return False

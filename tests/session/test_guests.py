@@ -1,0 +1,51 @@
+"""A program that takes part for a moment only is noticed: its items are not called lost."""
+
+import subprocess
+import sys
+
+from shmtui.procfs.writers import WriterWatch
+from shmtui.shm.segment import map_segment, segment_path
+from tests.conftest import MakeBuffer
+from tests.program import HeadlessRun
+
+GUEST = """
+import sys
+from shmtui.shm.control_records import read_header
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.ring import Ring
+from shmtui.shm.segment import map_segment
+name = sys.argv[1]
+mapping = map_segment(name)
+semaphores = Ring.open(name, mapping, read_header(name).layout).semaphores
+while not semaphores[SemaphoreRole.FULL].try_wait(): pass
+while not semaphores[SemaphoreRole.MUTEX].try_wait(): pass
+words = memoryview(mapping).cast("i")
+words[6] = (words[6] + 1) % 5
+semaphores[SemaphoreRole.MUTEX].post()
+semaphores[SemaphoreRole.EMPTY].post()
+import os; os._exit(0)
+"""
+
+
+def test_an_item_that_a_guest_took_is_not_lost(name: str) -> None:
+    """The balance says that it is unknown; there is no finding."""
+    with HeadlessRun(name, "--produce-rate", "20", "--consume-rate", "20") as run:
+        subprocess.run([sys.executable, "-c", GUEST, name], check=True)
+        assert run.end() in {143, 1}
+        out = run.stdout
+    assert "items-lost" not in out
+    assert "balance unknown" in out
+
+
+def test_a_writer_is_seen_once_it_is_gone(make_buffer: MakeBuffer) -> None:
+    """While it maps the segment there is no event yet; a reader causes none."""
+    buffer = make_buffer(5)
+    watch = WriterWatch(segment_path(buffer.name))
+    mapping = map_segment(buffer.name)
+    with open(segment_path(buffer.name), "rb") as reader:
+        reader.read(1)
+    assert not watch.closed()
+    mapping.close()
+    assert watch.closed()
+    assert not watch.closed()
+    watch.close()

@@ -1,0 +1,53 @@
+"""The dialog of a repair: its plan, what the user may say to it, and the outcome."""
+
+from shmtui.procfs.futex import sleeps_on_futex
+from tests.compiling import Compiler
+from tests.conftest import MakeBuffer
+from tests.repair.stuck_ring import StuckRing
+from tests.tui.dashboards import running, screen_text, shows
+from tests.waiting import poll
+
+
+async def test_the_permits_are_set_if_the_user_says_so(
+    make_buffer: MakeBuffer, gcc: Compiler
+) -> None:
+    """By a key or a click; the plan shows what changes then, and y carries it out."""
+    buffer = make_buffer(5)
+    with running(buffer) as run, StuckRing(gcc, buffer.name, unlink=False) as ring:
+        ring.get_stuck()
+        async with run.app.run_test(size=(120, 50)) as pilot:
+            await pilot.press("r")
+            offer = await shows(run.app, "set empty and full too")
+            assert "mutex: value 0 → 1" in offer
+            assert ": value 4 → 5" not in offer.partition("is right only if")[0]
+            row = next(n for n, text in enumerate(offer.splitlines()) if "p  set empty" in text)
+            await pilot.click(offset=(60, row))
+            plan = await shows(run.app, "Carry it out")
+            assert "set empty and full too" not in plan
+            assert "mutex: value 0 → 1" in plan
+            await pilot.press("y")
+            await shows(run.app, "items move again")
+            assert "left as they are" not in screen_text(run.app)
+        assert ring.rest().consistent
+
+
+async def test_a_process_is_assumed_idle_if_the_user_says_so(
+    make_buffer: MakeBuffer, gcc: Compiler
+) -> None:
+    """The refusal offers it, and the plan names it as the user's word."""
+    buffer = make_buffer(5)
+    with running(buffer) as run, StuckRing(gcc, buffer.name, unlink=False) as ring:
+        idler = ring.start("idler")
+        poll(lambda: ring.maps(idler.pid), "it maps the ring")
+        ring.run("dier")
+        producer = ring.start("producer")
+        poll(lambda: sleeps_on_futex(producer.pid), "it waits for mutex")
+        async with run.app.run_test(size=(120, 50)) as pilot:
+            await pilot.press("r")
+            await shows(run.app, f"i  PID {idler.pid} holds neither")
+            await pilot.press("i")
+            plan = await shows(run.app, "Carry it out")
+            assert f"your word: PID {idler.pid} holds neither mutex nor a permit" in plan
+            assert run.app.screen is not run.app.main
+            await pilot.press("escape")
+        assert ring.words().mutex == 0

@@ -1,0 +1,228 @@
+"""Every classical failure in every form: it is found or said to be undecided, and never called ok.
+
+Where a repair does something items move again, and none is lost or doubled but what was in the
+hands of the dead: the programs count every item themselves.
+"""
+
+import contextlib
+import re
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from shmtui.errors import ExitCode
+from shmtui.monitor.sampler import Sampler
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import Certainty, Finding, Status
+from tests.compiling import require
+from tests.program import run_shmtui
+from tests.waiting import poll
+from tests.zoo.sick_programs import FAILURES, FORMS, LOCKS, SITES, Case, Patient, build
+
+LOCK_KEPT: Final = {"dead-holder", "wrong-order", "stalled"}
+"""What is left of a post that was left out tells these apart no further."""
+EXPECTED: Final[dict[str, set[str]]] = {
+    "holder-killed": {"dead-holder"},
+    "lost-lock": LOCK_KEPT,
+    "lost-permit": {"lost-permit"},
+    "double-permit": {"extra-permits"},
+    "double-lock": {"mutex-overflow"},
+    "late-init": {"late-init"},
+    "no-init": {"never-initialised"},
+    "private": {"process-private"},
+    "swapped": {"wrong-order"},
+    "nobody-left": {"nobody-left"},
+}
+"""The codes of a failure; else it has to be undecided."""
+OF_PTHREAD: Final = {
+    "holder-killed": {"dead-owner"},
+    "lost-lock": {"dead-owner", "stalled"},
+    "swapped": {"stalled", "wrong-order"},
+    "no-init": {"process-private", "never-initialised"},
+}
+OF_THREADS: Final = {"holder-killed": LOCK_KEPT, "swapped": LOCK_KEPT}
+"""A process of which another thread sleeps elsewhere may hold the lock."""
+IMPOSSIBLE: Final = {
+    ("named", "late-init"), ("named", "private"), ("pthread", "double-lock"),
+}  # fmt: skip
+"""sem_open makes a semaphore whole and shared; a mutex cannot be posted twice."""
+AT_ONCE: Final = 16
+MOST_REPAIRS: Final = 4
+COMMAND: Final = re.compile(r"(?<!sudo )shmtui (repair \S+(?: --[a-z-]+(?: \d[^;\s]*)?)*)")
+"""A repair as it is printed."""
+
+
+def expected(case: Case) -> set[str]:
+    """The codes that a case may have."""
+    if case.locks == "pthread" and case.failure in OF_PTHREAD:
+        return OF_PTHREAD[case.failure]
+    if case.form == "threads" and case.failure in OF_THREADS:
+        return OF_THREADS[case.failure]
+    return EXPECTED[case.failure]
+
+
+def cases() -> Iterator[Case]:
+    """Every form with every failure that it can have."""
+    for form in FORMS:
+        for locks in LOCKS:
+            for failure in FAILURES:
+                if (locks, failure) not in IMPOSSIBLE:
+                    yield Case(form, locks, failure)
+
+
+@pytest.fixture(scope="module")
+def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled programs."""
+    require("gcc")
+    directory = tmp_path_factory.mktemp("sick")
+    build(directory)
+    return directory
+
+
+def said(patient: Patient) -> str:
+    """What is wrong in what `shmtui check` says of it; empty where nothing is."""
+    done = run_shmtui("check", patient.name, "--for", "4")
+    codes = set(re.findall(r"^  (?:warning|critical) +([a-z-]+)", done.stdout, re.MULTILINE))
+    if done.returncode == ExitCode.FINDINGS and codes & expected(patient.case):
+        return ""
+    if done.returncode == ExitCode.CANNOT and "undecided:" in done.stdout:
+        return ""
+    return f"check: exit {done.returncode}\n{done.stdout}{done.stderr}"
+
+
+def repaired(patient: Patient) -> tuple[bool, str]:
+    """Repair it, with the commands that a refusal prints; whether something was done, and all that
+    was printed.
+    """
+    wanted, tried, text, done = f"repair {patient.name}", 0, "", False
+    while wanted and tried < MOST_REPAIRS:
+        command = shlex.split(_with_sides(wanted, patient))
+        result = run_shmtui(*command, "--yes")
+        text += f"$ {shlex.join(command)}: exit {result.returncode}\n{result.stdout}{result.stderr}"
+        done = done or "\nrepaired " in result.stdout
+        printed = [c for c in COMMAND.findall(result.stdout) if "--undo" not in c]
+        wanted, tried = next((c for c in printed if c != wanted), ""), tried + 1
+    return done, text
+
+
+def _with_sides(command: str, patient: Patient) -> str:
+    """The command with the side of each process in place of the choice that is printed."""
+    return re.sub(
+        r"--role (\d+)=producer\|consumer",
+        lambda found: f"--role {found[1]}={patient.side(int(found[1]))}",
+        command,
+    )
+
+
+def wrong_of(case: Case, binaries: Path, name: str) -> str:
+    """What is wrong with how shmtui takes a case; empty where nothing is."""
+    with Patient(case, binaries, name) as patient:
+        wrong = said(patient)
+        if wrong:
+            return f"{case}: {wrong}"
+        done, text = repaired(patient)
+        if not done:
+            return ""
+        patient.let_go()
+        if case.failure in STUCK_AGAIN:
+            return ""
+        if not patient.flows():
+            return f"{case}: nothing moves after the repair\n{text}"
+        audit = patient.rested_audit(0)
+        return f"{case}: {audit}\n{text}" if audit else ""
+
+
+STUCK_AGAIN: Final = {"swapped", "nobody-left"}
+"""No repair ends these: the programs do the same again."""
+
+
+def all_well(chosen: Sequence[Case], binaries: Path, new_name: Callable[[], str]) -> None:
+    """No case is taken wrongly. They run at once: most of the time they are only watched."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = [pool.submit(partial(wrong_of, case, binaries, new_name())) for case in chosen]
+        wrong = [text for future in futures if (text := future.result())]
+    assert not wrong, "\n\n".join(wrong)
+
+
+SHORT: Final = [
+    Case("fork", "embedded", "holder-killed", "wait"),
+    Case("fork", "embedded", "holder-killed", "read", victim=1),
+    Case("fork", "named", "holder-killed", "poll", victim=2, site=2),
+    Case("fork", "pthread", "holder-killed", "sleep"),
+    Case("fork", "embedded", "nobody-left", "wait"),
+    Case("fork", "embedded", "swapped", "poll"),
+    Case("fork", "named", "lost-permit", "sleep"),
+    Case("programs", "embedded", "holder-killed"),
+    Case("programs", "named", "no-init"),
+    Case("programs", "embedded", "late-init"),
+    Case("programs", "named", "double-permit"),
+    Case("programs", "embedded", "private"),
+    Case("threads", "embedded", "holder-killed"),
+    Case("threads", "embedded", "no-init"),
+    Case("threads", "named", "double-lock"),
+    Case("threads", "pthread", "nobody-left"),
+]
+"""Each failure, each form and each kind of locks."""
+
+
+def test_one_of_each(binaries: Path, new_name: Callable[[], str]) -> None:
+    """Some of the cases, chosen so that each failure is among them, and each form."""
+    assert {c.failure for c in SHORT} | {"lost-lock"} == set(FAILURES)
+    all_well(SHORT, binaries, new_name)
+
+
+def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
+    """The parent of a forking server was asleep while mutex was free, and has not run since.
+
+    Likely where somebody takes part perhaps whom this user may not see, or where a child that fell
+    asleep on a permit may have taken mutex before.
+    """
+    samplers: list[Sampler] = []
+
+    def watch() -> None:
+        samplers.append(Sampler(name))
+        poll(lambda: any(p.idle_since_free for p in samplers[0].sample().processes), "it is proved")
+
+    def proved() -> Finding | None:
+        now = samplers[0].sample()
+        behind = {SemaphoreRole.EMPTY, SemaphoreRole.FULL} & {
+            w for p in now.processes for w in p.waits
+        }
+        doubt = now.hidden or now.assumptions or behind
+        sure = Certainty.LIKELY if doubt else Certainty.CERTAIN
+        critical = (f for f in now.health.findings if f.severity is Status.CRITICAL)
+        return next((f for f in critical if (f.code, f.certainty) == ("dead-holder", sure)), None)
+
+    # The parent is not woken for the death, as in wait4.
+    case = Case("fork", "embedded", "holder-killed", "read")
+    with Patient(case, binaries, name, watch), contextlib.closing(samplers[0]):
+        finding = poll(proved, "it is found, and proved")
+        assert any("has not run since mutex was free" in fact for fact in finding.evidence)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_every_case(binaries: Path, new_name: Callable[[], str], form: str) -> None:
+    """All of them."""
+    all_well([case for case in cases() if case.form == form], binaries, new_name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rest", SITES)
+@pytest.mark.parametrize("site", [0, 1, 2])
+def test_a_hundred_deaths_of_children(
+    binaries: Path, new_name: Callable[[], str], rest: str, site: int
+) -> None:
+    """A forking server whose parent rests in each call, and a child that dies at each place inside."""
+    chosen = [
+        Case("fork", locks, "holder-killed", rest, victim, site)
+        for locks in LOCKS
+        for victim in (0, 1, 2)
+        for _ in range(4)
+    ]
+    all_well(chosen, binaries, new_name)
