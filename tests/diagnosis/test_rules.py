@@ -610,9 +610,16 @@ def test_a_signal_handler_may_post() -> None:
     alone = replace(peer(1, Role.CONSUMER, FULL), wakeable=False)
     timer = replace(alone, has_handlers=True)
     helper = peer(2, Role.UNKNOWN, None)
-    assert found(shown(0, 1, 5, 0, alone, helper), "process-private")
-    assert not found(shown(0, 1, 5, 0, timer, helper), "process-private")
-    assert found(shown(0, 1, 4, 1, timer, helper), "process-private")  # It sleeps on a permit.
+
+    def cut_off(full: int, process: Process) -> bool:
+        private = {r: SemaphoreState(v, 0, False) for r, v in ((MUTEX, 1), (FULL, full))}
+        one = replace(shown(0, 1, 5, full, process, helper), semaphores=private)
+        finding = found(one, "process-private")
+        return finding is not None and finding.severity is Status.CRITICAL
+
+    assert cut_off(0, alone)
+    assert not cut_off(0, timer)
+    assert cut_off(1, timer)  # A post was there, and did not wake it.
     waits = peer(1, Role.PRODUCER, MUTEX)
     for process, sure in (
         (waits, Certainty.CERTAIN),

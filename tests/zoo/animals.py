@@ -41,6 +41,25 @@ SHAPES: Final = (
 MUSL: Final = ("pair", "slow", "full_ring", "empty_ring", "just_made", "post_late", "batch_permits")
 
 
+BRIEFLY: Final = frozenset(
+    f"exercise-gcc-{mode}"
+    for mode in (
+        "two_three", "unthrottled", "slow", "threads_private", "threads_private_helper",
+        "monitored", "post_late", "batch_permits", "batch_lock", "reserved", "aside_full",
+        "last_post", "ends", "timed", "polling", "long_critical", "held_in_epoll", "passed_on",
+        "handed_over", "full_ring", "forks_wait", "one_shot_both", "stopped_inside",
+        "interrupted_full", "main_gone_slow", "unlinked_early", "slow_handler", "private_handler",
+        "no_lock_full", "own_lock_full", "two_inside_full", "slow_start", "debugged",
+    )
+) | {
+    "exercise-musl-gcc-post_late", "named-gcc-third", "named-gcc-by_file", "locks-gcc-cond_held",
+    "locks-gcc-robust_at_rest", "shapes-counters_after-pair", "shapes-both_before-full",
+    "shapes-one_slot_free-full", "shapes-smaller-full", "shapes-tail_in-full",
+    "shapes-byte_offsets-full", "shapes-two_rings-pair",
+}  # fmt: skip
+"""Those that every run of the tests watches: one of each kind of habit. All are watched by ``-m slow``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Animal:
     """One healthy program."""
@@ -55,8 +74,7 @@ class Animal:
     """The options by which a user says its layout; NAME stands for the segment's."""
 
     def __str__(self) -> str:
-        how = "".join(f"-{word.strip('-')}" for word in self.layout[:1])
-        return f"{self.source}-{self.shape or self.compiler}-{self.mode}{how}".lower()
+        return f"{self.source}-{self.shape or self.compiler}-{self.mode}".lower()
 
     @property
     def tools(self) -> tuple[str, ...]:

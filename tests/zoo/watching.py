@@ -16,20 +16,26 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from shmtui.cli import check
 from shmtui.cli.parameters import open_options
 from shmtui.errors import ShmtuiError
+from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
+from shmtui.repair.executor import Repairer
+from shmtui.repair.plan import Plan, proposal_lines
+from shmtui.repair.report import Report
 from shmtui.shm.segment import segment_path
 from shmtui.snapshot import Certainty, Finding, Health, Snapshot, Status
 from tests.program import run_shmtui
 from tests.waiting import PATIENCE, poll
 from tests.zoo.animals import ROLES, Animal, Cage, animals, started
 
+AT_ONCE: Final = 5
+"""Repairs at a time: they wait most of the time."""
 PAUSE_S: Final = 0.1
 """Between two samples of one program, as ``shmtui check`` takes them."""
 
@@ -48,8 +54,11 @@ class Visit:
     """Every finding of any sample, by code, severity and certainty."""
     said: str = ""
     """Why it cannot be sampled."""
-    repair: subprocess.CompletedProcess[str] | None = None
-    checked: subprocess.CompletedProcess[str] | None = None
+    options: LayoutOptions = field(default_factory=LayoutOptions)
+    repair: str = ""
+    """What a repair says, once it is told to go on."""
+    checked: str = ""
+    """What ``shmtui check`` says."""
     wrong: list[str] = field(default_factory=list)
 
     def look(self) -> None:
@@ -105,11 +114,23 @@ def open_sampler(visit: Visit) -> None:
     """Watch it with the options that a user gives."""
     words = [visit.name, *visit.animal.options(visit.name)]
     given = check.command.make_context("check", words).params
+    visit.options = replace(open_options(given)[0], progress=None)
     try:
-        options, folder = open_options(given)
-        visit.sampler = Sampler(visit.name, options, folder=folder)
+        visit.sampler = Sampler(visit.name, visit.options)
     except ShmtuiError as error:
         visit.said = str(error)
+
+
+def repair(visit: Visit) -> str:
+    """Do what ``shmtui repair --yes`` does, without starting a Python; returns what is said."""
+    try:
+        repairer = Repairer(visit.name, visit.options)
+        with repairer.alone():
+            found = repairer.propose()
+            done = repairer.carry_out(found) if isinstance(found, Plan) else found
+    except ShmtuiError as error:
+        return f"cannot: {error}"
+    return " ".join(done.lines if isinstance(done, Report) else proposal_lines(done))
 
 
 def attach_debugger(process: subprocess.Popen[str]) -> subprocess.Popen[bytes]:
@@ -142,9 +163,12 @@ def repairs_kept(name: str, state: Path) -> list[str]:
     return [str(record["changes"]) for record in records if record["name"] == name]
 
 
-def run(visit: Visit, command: str, *more: str) -> subprocess.CompletedProcess[str]:
-    """``shmtui COMMAND NAME``, with the options that a user gives."""
-    return run_shmtui(command, visit.name, *visit.animal.options(visit.name), *more)
+def command_too(visit: Visit) -> str:
+    """``shmtui check`` and ``shmtui repair --yes``; returns what check says."""
+    options = visit.animal.options(visit.name)
+    done = run_shmtui("check", visit.name, *options)
+    run_shmtui("repair", visit.name, *options, "--yes")
+    return f"{done.returncode}: {done.stdout}{done.stderr}"
 
 
 def visits(
@@ -162,7 +186,7 @@ def visits(
 
 
 def watched(
-    group: Sequence[Animal], cage: Cage, prefix: str, seconds: float, *, check_too: bool = False
+    group: Sequence[Animal], cage: Cage, prefix: str, seconds: float, *, by_commands: bool = False
 ) -> list[Visit]:
     """Watch all of a group for so many seconds, repair each, and have each go on to its end."""
     state = Path(os.environ["XDG_STATE_HOME"])
@@ -178,20 +202,17 @@ def watched(
             for visit in found:
                 visit.look()
             time.sleep(max(due - time.monotonic(), 0))
-        with ThreadPoolExecutor(len(found)) as pool:
-            if check_too:
-                for visit, done in zip(
-                    found, pool.map(lambda v: run(v, "check"), found), strict=True
-                ):
-                    visit.checked = done
-            for visit, done in zip(
-                found, pool.map(lambda v: run(v, "repair", "--yes"), found), strict=True
-            ):
-                visit.repair = done
-            for visit in found:
-                visit.judge()
-                visit.wrong += [f"repaired: {text}" for text in repairs_kept(visit.name, state)]
-            list(pool.map(Visit.go_on, found))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for visit, said in zip(found, pool.map(repair, found), strict=True):
+                visit.repair = said
+            if by_commands:
+                for visit, said in zip(found, pool.map(command_too, found), strict=True):
+                    visit.checked = said
+        for visit in found:
+            visit.judge()
+            visit.wrong += [f"repaired: {text}" for text in repairs_kept(visit.name, state)]
+        for visit in found:
+            visit.go_on()
         return found
 
 
@@ -199,9 +220,7 @@ def row(visit: Visit) -> str:
     """A line of the table."""
     said = ", ".join(sorted({f"{f.code} {f.severity} {f.certainty}" for f in visit.seen.values()}))
     left = "; ".join(visit.health.undecided) or visit.said.split(":")[0]
-    repair = visit.repair
-    did = f"{repair.returncode} {(repair.stdout + repair.stderr).strip()[:200]!r}" if repair else ""
-    return f"| {visit.animal} | {visit.health.status}: {said or left} | {did} | {' // '.join(visit.wrong)} |"
+    return f"| {visit.animal} | {visit.health.status}: {said or left} | {visit.repair[:200]} | {' // '.join(visit.wrong)} |"
 
 
 def main() -> int:
@@ -221,7 +240,7 @@ def main() -> int:
         for at in range(0, len(group), 16):
             prefix = f"/shmtui-zoo-{os.getpid()}-{at}"
             part = group[at : at + 16]
-            for visit in watched(part, cage, prefix, given.seconds, check_too=given.check):
+            for visit in watched(part, cage, prefix, given.seconds, by_commands=given.check):
                 print(row(visit), flush=True)  # noqa: T201 - its report
                 wrong += bool(visit.wrong)
     return 1 if wrong else 0
