@@ -21,7 +21,7 @@ from shmtui.session.live_source import LiveSource
 from shmtui.session.opener import Attachment, repairer
 from shmtui.session.terminal import ignore_signals, note, note_signals, require_terminal
 from shmtui.shm.faults import FaultOrder
-from shmtui.shm.layout import ITEM_TYPES, Layout, SemaphoreKind, seed_layout
+from shmtui.shm.layout import Layout, SemaphoreKind, item_type, seed_layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
@@ -86,7 +86,7 @@ def run(options: RunOptions, show: Callable[[Run], int]) -> int:
     named = options.semaphores is SemaphoreKind.NAMED
     layout = seed_layout(
         options.slots,
-        ITEM_TYPES[options.item],
+        item_type(options.item),
         running_libc(),
         semaphore_names(options.name) if named else (),
     )

@@ -97,6 +97,17 @@ _CODES: Final = {
 ITEM_TYPES: Final = {name: ItemType(name, code) for name, code in _CODES.items()}
 
 
+def item_type(name: str) -> ItemType:
+    """The item type of that name."""
+    try:
+        return ITEM_TYPES[name]
+    except KeyError:
+        known = " ".join(ITEM_TYPES)
+        raise ShmtuiError(
+            _("unknown item type {name!r}: use one of {known}").format(name=name, known=known)
+        ) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """A bounded buffer's fields: byte offsets from the start of the segment.
