@@ -78,6 +78,7 @@ async def _headless(
             await asyncio.wait_for(asyncio.shield(ended), min(left, LOOK_SECONDS))
         source.sample()
     seconds = (time.monotonic_ns() - started) / 1e9
+    source.before_the_end()
     for number in ENDING_SIGNALS:
         loop.remove_signal_handler(number)
     # Before the loop closes: no moment without a handler.

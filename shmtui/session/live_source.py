@@ -53,6 +53,14 @@ class LiveSource:
         if self._writers is not None:
             self._writers.close()
 
+    def before_the_end(self) -> None:
+        """Count the guests so far, before the workers are ended and close the segment as well."""
+        self._supervisor.reap(0)
+        self._notice_guests()
+        if self._closed and self.guests is not None:
+            self.guests += 1
+            self._closed = False
+
     def _notice_guests(self) -> None:
         """A worker closes the segment as it ends, and is reaped a moment later: what was closed
         while none was reaped, then or in the next sample, was closed by somebody else.
