@@ -272,8 +272,8 @@ def by_random_signals(gcc: Compiler, name: str, times: int, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_signals_at_random_moments(gcc: Compiler, name: str, seed: int) -> None:
-    """Twenty of them."""
-    by_random_signals(gcc, name, 5, seed)
+    """Eight of them."""
+    by_random_signals(gcc, name, 2, seed)
 
 
 @pytest.mark.slow
