@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
+from shmtui.procfs.process import read_stat
 from shmtui.shm.control_format import RecordState, control_name
 from shmtui.shm.control_records import (
     WorkerRecord,
@@ -86,6 +87,12 @@ def worker_records(name: str) -> tuple[WorkerRecord, ...]:
 def running(pids: Iterable[int]) -> list[int]:
     """Those that still run. A zombie does not: when it is reaped is its new parent's affair."""
     return [pid for pid in pids if start_time(pid) is not None]
+
+
+def letter(pid: int) -> str:
+    """Its state letter in /proc: S sleeps, T is stopped, Z has ended; empty once it is reaped."""
+    found = read_stat(pid)
+    return "" if found is None else found.state
 
 
 def catches(pid: int, number: signal.Signals = signal.SIGTERM) -> bool:

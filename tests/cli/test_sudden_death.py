@@ -16,7 +16,7 @@ from shmtui.shm.libc import running_libc
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.segment import map_segment, segment_path
 from tests.conftest import MakeBuffer
-from tests.program import HeadlessRun, run_shmtui, running, worker_records
+from tests.program import HeadlessRun, letter, run_shmtui, running, worker_records
 from tests.waiting import poll
 
 pytestmark = pytest.mark.alone
@@ -41,12 +41,7 @@ def stop(run: HeadlessRun) -> None:
     """Stop every worker by a signal."""
     for pid in run.pids:
         os.kill(pid, signal.SIGSTOP)
-        poll(lambda pid=pid: state(pid) == "T", "it has stopped")  # type: ignore[misc]
-
-
-def state(pid: int) -> str:
-    """The state letter of a process in /proc."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        poll(lambda pid=pid: letter(pid) == "T", "it has stopped")  # type: ignore[misc]
 
 
 def leave(_run: HeadlessRun) -> None:

@@ -13,7 +13,7 @@ from shmtui.procfs.futex import sleeps_on_futex
 from shmtui.shm.segment import segment_path
 from tests.compiling import Compiler
 from tests.peers import Peer, build
-from tests.program import run_shmtui
+from tests.program import letter, run_shmtui
 from tests.terminal import Terminal
 from tests.traces import course_name
 from tests.waiting import poll
@@ -169,8 +169,3 @@ def test_stopped_by_somebody_else_it_stays_stopped(gcc: Compiler) -> None:
         exchange(peers, order[:2])
         assert letter(stopped.pid) == "T"
         assert not numbers(stopped.lines())
-
-
-def letter(pid: int) -> str:
-    """The kernel's word for a process's state."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

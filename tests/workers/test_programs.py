@@ -13,6 +13,7 @@ from shmtui.workers import children as children_module
 from shmtui.workers.child import group_members
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import MakeBuffer
+from tests.program import letter
 from tests.waiting import poll, until
 from tests.workers.crew import Crew, end_all
 
@@ -86,11 +87,6 @@ async def test_a_script_that_left_a_child_behind_still_runs(
     supervisor.terminate(pid)
     await until(lambda: not supervisor.owns(pid), "all of it has ended")
     assert start_time(child) is None
-
-
-def letter(pid: int) -> str:
-    """The state letter of a process in /proc."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 async def test_what_will_not_end_is_killed(
