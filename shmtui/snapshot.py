@@ -6,13 +6,16 @@ one after the other while processes ran, so a finding rests on several snapshots
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shmtui.i18n import N_, _
 from shmtui.shm.faults import Fault
 from shmtui.shm.layout import counted_on, slot_of
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
+
+if TYPE_CHECKING:
+    from shmtui.shm.sync_object import SyncObject
 
 SCHEMA = 2
 """The version of the JSON form; raised when a key changes its meaning."""
@@ -184,29 +187,6 @@ class SemaphoreState:
 
 
 @dataclass(frozen=True, slots=True)
-class SyncObject:
-    """A lock or semaphore by the program's own name, whether or not it plays a role in the ring."""
-
-    name: str
-    """Its member, as ``log_ready``, or its name with a slash. Hostile text is possible."""
-    kind: str
-    """``sem_t``, ``pthread_mutex_t``, …"""
-    role: SemaphoreRole | None = None
-    offset: int | None = None
-    """Byte of the segment; None for a named semaphore."""
-    value: int | None = None
-    """Permits of a semaphore; 1 for a lock that is free, 0 for one that is held."""
-    owner: int | None = None
-    """TID of the thread that holds it, in the PID namespace of that thread."""
-    owner_dead: bool | None = None
-    """Whether no thread has that TID any more; None where it has no owner or that is unknown."""
-    waiters: int | None = None
-    shared: bool | None = None
-    robust: bool = False
-    """Whether the kernel passes it on when its owner dies."""
-
-
-@dataclass(frozen=True, slots=True)
 class Throughput:
     """Items per second, and the method that each figure is known by."""
 
@@ -294,6 +274,10 @@ class Process:
     one may run, and post a semaphore, while every thread of it sleeps."""
     mapped_size: int | None = None
     """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
+
+    def waits_for(self, lock: "SyncObject") -> bool:
+        """Whether a thread of it sleeps on that lock or semaphore."""
+        return lock.name in self.sleeps_on or (lock.role is not None and lock.role in self.waits)
 
     @property
     def alive(self) -> bool:
@@ -439,7 +423,7 @@ class Snapshot:
     slots: tuple[Slot, ...] = ()
     semaphores: dict[SemaphoreRole, SemaphoreState] = field(default_factory=dict)
     """The view by role."""
-    sync: tuple[SyncObject, ...] = ()
+    sync: "tuple[SyncObject, ...]" = ()
     """All locks and semaphores that are known."""
     throughput: Throughput = Throughput()
     processes: tuple[Process, ...] = ()

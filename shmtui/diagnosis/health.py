@@ -32,7 +32,7 @@ from shmtui.diagnosis.rules.semaphores import (
     never_initialised,
     process_private,
 )
-from shmtui.diagnosis.verdict import judged, undecided, watched
+from shmtui.diagnosis.verdict import judged, undecided
 from shmtui.i18n import _
 from shmtui.snapshot import Certainty, Finding, Health, LayoutSource, Snapshot, Status
 
@@ -97,17 +97,18 @@ def diagnose(snapshots: Sequence[Snapshot]) -> Health:
         return Health(Status.WARNING, tuple(findings))
     doubts = tuple(undecided(history))
     status = Status.UNKNOWN if doubts else Status.OK
-    early = watched(history) < SETTLED_NS
+    early = history.watched_ns < SETTLED_NS
     return Health(status, judged=tuple(judged(history)), undecided=doubts, early=early)
 
 
 def _findings(history: History) -> list[Finding]:
+    def by(rules: Sequence[Callable[[History], Iterator[Finding]]]) -> list[Finding]:
+        return [finding for rule in rules for finding in rule(history)]
+
     if history.now.layout.source is LayoutSource.RAW:
-        return [finding for rule in RAW_RULES for finding in rule(history)]
-    unfit = [finding for rule in LAYOUT_RULES for finding in rule(history)]
-    if unfit:
-        return unfit + [finding for rule in RAW_RULES for finding in rule(history)]
-    return [finding for rule in RULES for finding in rule(history)]
+        return by(RAW_RULES)
+    unfit = by(LAYOUT_RULES)
+    return unfit + by(RAW_RULES) if unfit else by(RULES)
 
 
 def to_verify(found: Health, reported: Health) -> bool:

@@ -68,6 +68,16 @@ class History:
             count += 1
         return count
 
+    @property
+    def watched_ns(self) -> int:
+        """Nanoseconds from the first snapshot to the last."""
+        return self.now.monotonic_ns - self.snapshots[0].monotonic_ns
+
+    @property
+    def items_moved(self) -> bool:
+        """Whether an index changed between two snapshots."""
+        return len({(s.in_, s.out) for s in self.snapshots}) > 1
+
     def unmoved_ns(self) -> int:
         """For how many ns nothing has moved: no index, semaphore value, step or wait."""
         mark = position(self.now)

@@ -43,7 +43,7 @@ def judged(history: History) -> Iterator[str]:
         yield _("empty + full was {slots} in {whole} of {count} samples").format(
             slots=now.layout.slots, whole=whole, count=count
         )
-    if _moved(history):
+    if history.items_moved:
         yield _("items moved")
     crew = living(now)
     if crew and not now.hidden:
@@ -66,28 +66,27 @@ def undecided(history: History) -> Iterator[str]:
         yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
     if now.in_ is None or now.out is None:
         yield _("in and out are not known: say them with --map or --index-segment")
-    watched_ns = watched(history)
-    if watched_ns < SETTLED_NS:
+    if history.watched_ns < SETTLED_NS:
         yield _("it was watched for {time} only; watch it longer: --for 3").format(
-            time=seconds(watched_ns)
+            time=seconds(history.watched_ns)
         )
         return
     if len(history.snapshots) < ENOUGH:
         yield _(
             "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
         ).format(count=len(history.snapshots), time=LONGER_S)
-    if _moved(history):
+    if history.items_moved:
         yield from _missing_in_flow(history)
         return
     yield from _left_to_others(history)
-    if mutex_taken(now) and history.lasted_ns(mutex_taken) >= watched_ns:
+    if mutex_taken(now) and history.lasted_ns(mutex_taken) >= history.watched_ns:
         yield _("mutex was 0 in all {count} samples; watch it longer: --for {time}").format(
             count=len(history.snapshots), time=LONGER_S
         )
     if (
         now.hidden
         and (living(now) or now.elsewhere)
-        and history.unmoved_ns() >= min(_AT_REST_NS, watched_ns)
+        and history.unmoved_ns() >= min(_AT_REST_NS, history.watched_ns)
     ):
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
@@ -100,7 +99,7 @@ def _left_to_others(history: History) -> Iterator[str]:
     """
     crew = living(history.now)
     waited = {role for p in crew for role in p.waits}
-    if history.workers_only or history.unmoved_ns() < min(_AT_REST_NS, watched(history)):
+    if history.workers_only or history.unmoved_ns() < min(_AT_REST_NS, history.watched_ns):
         return
     if not waited or any(role not in _POSTERS or history.value(role) != 0 for role in waited):
         return
@@ -115,16 +114,6 @@ def _left_to_others(history: History) -> Iterator[str]:
             who=names(others) or _("another process"),
             time=LONGER_S,
         )
-
-
-def watched(history: History) -> int:
-    """Nanoseconds from the first snapshot to the last."""
-    return history.now.monotonic_ns - history.snapshots[0].monotonic_ns
-
-
-def _moved(history: History) -> bool:
-    """Whether an index changed between two samples."""
-    return len({(s.in_, s.out) for s in history.snapshots}) > 1
 
 
 def _missing_in_flow(history: History) -> Iterator[str]:

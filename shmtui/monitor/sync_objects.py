@@ -9,8 +9,7 @@ from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.shm.semaphore import SemaphoreWords
-from shmtui.shm.sync_object import SYNC_SIZES, SyncKind, SyncMember, decode_sync
-from shmtui.snapshot import SyncObject
+from shmtui.shm.sync_object import SYNC_SIZES, SyncKind, SyncMember, SyncObject, decode_sync
 
 
 def sync_objects(

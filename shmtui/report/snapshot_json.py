@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from shmtui import __version__
 from shmtui.shm.faults import fault_name
+from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.value import value_json
-from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot, SyncObject
+from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot
 
 if TYPE_CHECKING:
     from shmtui.monitor.discovery import Entry

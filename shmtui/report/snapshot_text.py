@@ -11,6 +11,7 @@ from shmtui.layouts.describe import source_words
 from shmtui.report.snapshot_json import rfc3339
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import format_rate
+from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.value import value_text
 from shmtui.snapshot import (
     Audit,
@@ -19,7 +20,6 @@ from shmtui.snapshot import (
     Method,
     Process,
     Snapshot,
-    SyncObject,
     word,
 )
 
@@ -105,7 +105,7 @@ def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
         yield labelled(_("slots")) + slots_line(snapshot)
     yield labelled(_("semaphores")) + semaphores_line(snapshot)
     for each in snapshot.sync:
-        if each.role is None or each.kind != "sem_t":
+        if not each.among_semaphores:
             yield labelled(_("lock")) + sync_line(each)
     yield labelled(_("throughput")) + throughput_line(snapshot)
 

@@ -11,6 +11,7 @@ from struct import unpack_from
 from typing import Final
 
 from shmtui.shm.libc import Libc
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.semaphore import decode
 
 
@@ -68,6 +69,34 @@ class SyncWords:
     """Between processes. False: no other process can wake its waiters."""
     robust: bool = False
     """Whether the kernel passes it on when its owner dies."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncObject:
+    """A lock or semaphore by the program's own name, whether or not it plays a role in the ring."""
+
+    name: str
+    """Its member, as ``log_ready``, or its name with a slash. Hostile text is possible."""
+    kind: str
+    """``sem_t``, ``pthread_mutex_t``, …"""
+    role: SemaphoreRole | None = None
+    offset: int | None = None
+    """Byte of the segment; None for a named semaphore."""
+    value: int | None = None
+    """Permits of a semaphore; 1 for a lock that is free, 0 for one that is held."""
+    owner: int | None = None
+    """TID of the thread that holds it, in the PID namespace of that thread."""
+    owner_dead: bool | None = None
+    """Whether no thread has that TID any more; None where it has no owner or that is unknown."""
+    waiters: int | None = None
+    shared: bool | None = None
+    robust: bool = False
+    """Whether the kernel passes it on when its owner dies."""
+
+    @property
+    def among_semaphores(self) -> bool:
+        """Whether the view by role has it: a ``sem_t`` with a role in the ring."""
+        return self.role is not None and self.kind == "sem_t"
 
 
 def decode_sync(kind: SyncKind, raw: bytes, libc: Libc) -> SyncWords:

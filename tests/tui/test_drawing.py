@@ -12,12 +12,12 @@ from shmtui.events import Event, Severity
 from shmtui.procfs.identity import describe_exit
 from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
+from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import (
     Method,
     ProcessState,
     SegmentInfo,
     SemaphoreState,
-    SyncObject,
     Throughput,
 )
 from shmtui.tui.draw import ring

@@ -217,8 +217,11 @@ def orphan(history: History) -> Iterator[Finding]:
         return not _users(s) and not s.supervised and not s.hidden
 
     lasted = history.lasted_ns(alone)
-    moved = any((s.in_, s.out) != (history.now.in_, history.now.out) for s in history.snapshots)
-    if moved or not alone(history.now) or (lasted < SETTLED_NS and len(history.snapshots) > 1):
+    if (
+        history.items_moved
+        or not alone(history.now)
+        or (lasted < SETTLED_NS and len(history.snapshots) > 1)
+    ):
         return
     ours = history.ours
     doubt = _("unless a program maps it for a moment only, each time that it needs it")

@@ -28,7 +28,7 @@ from shmtui.diagnosis.history import (
 )
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Status, SyncObject
+from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Status
 
 STALLED_NS: Final = 3_000_000_000
 """How long a process that may be in the critical section may keep others waiting for it."""
@@ -317,7 +317,7 @@ def dead_owner(history: History) -> Iterator[Finding]:
             return any(o.name == name and o.owner == owner and o.owner_dead for o in s.sync)
 
         lasted = history.lasted_ns(held)
-        waiting = [p for p in living(history.now) if _waits_for(p, each)]
+        waiting = [p for p in living(history.now) if p.waits_for(each)]
         if lasted < SETTLED_NS or history.agreeing(held) < OWNER_SAMPLES:
             continue
         yield Finding(
@@ -342,8 +342,3 @@ def dead_owner(history: History) -> Iterator[Finding]:
             ),
             subject=each.name,
         )
-
-
-def _waits_for(process: Process, lock: SyncObject) -> bool:
-    """Whether a thread of it sleeps on that lock."""
-    return lock.name in process.sleeps_on or (lock.role is not None and lock.role in process.waits)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import SemaphoreState, Snapshot, SyncObject
+from shmtui.shm.sync_object import SyncObject
+from shmtui.snapshot import SemaphoreState, Snapshot
 from shmtui.tui.draw.ring import bar
 from shmtui.tui.formatting import format_count
 from shmtui.tui.glyphs import Glyphs
@@ -158,7 +159,7 @@ def _others(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """A line for each object without a role in the ring, and for each word that is slept on and
     has no name.
     """
-    known = [each for each in snapshot.sync if each.role is None or each.kind != "sem_t"]
+    known = [each for each in snapshot.sync if not each.among_semaphores]
     longest = min(max((len(each.name) for each in known), default=0), 16)
     for each in known:
         lock = each.kind != "sem_t"
@@ -185,11 +186,7 @@ def _others(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterator[Line]:
 
 def _sleepers(snapshot: Snapshot, each: SyncObject, glyphs: Glyphs) -> Line:
     """Who sleeps on it, by name; else how many it counts."""
-    names = [
-        glyphs.inert(p.name)
-        for p in snapshot.processes
-        if p.alive and (each.name in p.sleeps_on or (each.role and each.role in p.waits))
-    ]
+    names = [glyphs.inert(p.name) for p in snapshot.processes if p.alive and p.waits_for(each)]
     if not names:
         return line((f"  {_count_waiting(each.waiters)}", "bad")) if each.waiters else ()
     return line((f"  {glyphs.left} ", "muted"), (", ".join(names), "bad"))
