@@ -58,13 +58,16 @@ class Somebody:
 
 
 @pytest.fixture
-def somebody() -> Somebody:
-    """Nobody, if this Python and this program are readable to all."""
+def somebody() -> Iterator[Somebody]:
+    """Nobody, if this Python and this program are readable to all; with a state folder of its own."""
     user = Somebody()
     tried = user.shmtui("--version")
     if tried.returncode:
         pytest.skip(f"another user cannot run this Python: {tried.stderr.strip()[-200:]}")
-    return user
+    with tempfile.TemporaryDirectory(prefix="shmtui-test-") as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        user.env["XDG_STATE_HOME"] = folder
+        yield user
 
 
 @pytest.fixture
