@@ -250,6 +250,8 @@ class Process:
     died_ns: int | None = None
     """CLOCK_MONOTONIC of the sample that saw a foreign process ended. What it waited on and held
     is as it was last seen before. None: it lives, or is a worker."""
+    killed: bool = False
+    """Whether a signal ended it; False as well where that is not known."""
     idle_since_moved: bool = False
     """It slept at a look, an index has moved since, and it has not run since: it holds no lock that
     was taken after that. Sound for a program that moves the indices under its lock; see
@@ -444,6 +446,8 @@ class Snapshot:
     its named semaphores: True, somebody has one of the files open for writing; False, nobody in
     the machine has. None: it was not asked, or cannot be told.
     """
+    mutex_free_ns: int | None = None
+    """CLOCK_MONOTONIC of the last sample in which mutex had its one permit; None: in none."""
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
     assumptions: tuple[str, ...] = ()

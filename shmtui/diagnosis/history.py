@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Final
 
 from shmtui.i18n import _
@@ -208,25 +207,6 @@ def asleep(process: Process) -> bool:
 def by_handler(snapshot: Snapshot) -> list[Process]:
     """Processes that may post a semaphore from a signal handler, while every thread sleeps."""
     return [p for p in living(snapshot) if p.has_handlers]
-
-
-def side_of(process: Process) -> Role:
-    """Producer or consumer: as seen, else by its name; unknown where neither tells."""
-    seen = process.role
-    return seen if seen is not Role.UNKNOWN else named_side(process.name)
-
-
-def named_side(name: str) -> Role:
-    """The side that a command's name speaks of, in English or Portuguese.
-
-    >>> named_side("./produtor 5"), named_side("consumer"), named_side("a.out")
-    (<Role.PRODUCER: 'producer'>, <Role.CONSUMER: 'consumer'>, <Role.UNKNOWN: 'unknown'>)
-    """
-    word = PurePath(name.split(" ", 1)[0]).name.lower()
-    makes, takes = "prod" in word or "writer" in word, "cons" in word or "reader" in word
-    if makes == takes:
-        return Role.UNKNOWN
-    return Role.PRODUCER if makes else Role.CONSUMER
 
 
 def unaccounted_threads(process: Process) -> int:

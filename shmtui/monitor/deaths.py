@@ -12,12 +12,13 @@ from typing import Final
 from shmtui.i18n import _
 from shmtui.procfs.exit_status import exit_status
 from shmtui.procfs.identity import describe_exit, start_time
-from shmtui.snapshot import Origin, Process, ProcessState
+from shmtui.snapshot import Process, ProcessState
 
 MOST: Final = 64
 """How many processes are followed, and how many ended ones remembered, at the most."""
 REMEMBERED_NS: Final = 60_000_000_000
-"""How long an ended process stays in the snapshots."""
+"""How long an ended process stays in the snapshots; while mutex is taken it stays, if it has ended
+since it was free: it may have been the one that took it."""
 
 
 @dataclass(slots=True)
@@ -37,12 +38,15 @@ class Deaths:
         """Pidfds of the ended whose exit code is not known yet."""
         self._poll = select.poll()
 
-    def update(self, living: Iterable[Process], now_ns: int) -> tuple[Process, ...]:
+    def update(
+        self, living: Iterable[Process], now_ns: int, free_ns: int | None = None
+    ) -> tuple[Process, ...]:
         """Take in the processes as they are seen now; returns the ended ones, the latest last.
+        ``free_ns``: when mutex was last seen with its one permit.
 
         A process that lives on and has nothing of the segment any more is followed no longer.
         """
-        present = {p.pid: p for p in living if p.origin is Origin.FOREIGN and p.alive}
+        present = {p.pid: p for p in living if p.alive}
         over = {fd for fd, _event in self._poll.poll(0)} if self._followed else set()
         for pid, followed in list(self._followed.items()):
             if followed.pidfd in over:
@@ -54,7 +58,7 @@ class Deaths:
         for pid in present.keys() - self._followed.keys():
             self._follow(present[pid])
         self._explain()
-        self._forget(now_ns)
+        self._forget(min(now_ns - REMEMBERED_NS, now_ns if free_ns is None else free_ns))
         return tuple(self._ended.values())
 
     def close(self) -> None:
@@ -99,10 +103,12 @@ class Deaths:
             status = exit_status(pidfd, key[0])
             if status is not None:
                 os.close(self._unexplained.pop(key))
-                self._ended[key] = replace(self._ended[key], ending=describe_exit(status))
+                self._ended[key] = replace(
+                    self._ended[key], ending=describe_exit(status), killed=status < 0
+                )
 
-    def _forget(self, now_ns: int) -> None:
-        old = [k for k, p in self._ended.items() if now_ns - (p.died_ns or 0) > REMEMBERED_NS]
+    def _forget(self, before_ns: int) -> None:
+        old = [k for k, p in self._ended.items() if (p.died_ns or 0) < before_ns]
         for key in {*old, *list(self._ended)[:-MOST]}:
             del self._ended[key]
             if key in self._unexplained:

@@ -127,13 +127,14 @@ class ProcessTable:
         states: dict[int, str] | None = None,
         *,
         indices: Indices = (None, None),
-        free: bool = False,
+        free_ns: int | None = None,
         thorough: bool = False,
     ) -> tuple[Process, ...]:
         """All processes that use the segment: workers first, in the order in which they were started.
 
         ``access``: whose the segment is. ``states``: state letters that were just read, by PID.
-        ``indices``: the ring's, as just read; ``free``: whether mutex had its one permit then.
+        ``indices``: the ring's, as just read; ``free_ns``: when mutex was last seen with
+        its one permit, which is ``now_ns`` if it had it then.
         ``thorough``: search all of /proc for new processes now, and not a part of it.
         """
         live = {r.pid for r in records if r.state is RecordState.LIVE}
@@ -160,13 +161,13 @@ class ProcessTable:
             if record.pid and not record.program
         ]
         if scan:
-            self._sleep_proof.scan(self._foreign, indices, free=free)
+            self._sleep_proof.scan(self._foreign, indices, free=free_ns == now_ns)
         foreign = [
             process
             for pid in sorted(self._foreign)
             if (process := self._outsider(pid, programs.get(pid), now_ns)) is not None
         ]
-        ended = self._deaths.update(foreign, now_ns)
+        ended = self._deaths.update(foreign, now_ns, free_ns)
         dead = {(process.pid, process.start_time) for process in ended}
         found += [p for p in foreign if (p.pid, p.start_time) not in dead]
         return (*found, *ended)

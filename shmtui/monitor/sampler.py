@@ -83,6 +83,7 @@ class Sampler:
         self._creator_runs = False
         self._asked_ns = 0
         self._elsewhere: bool | None = None
+        self._mutex_free_ns: int | None = None
         require_proc()
         with shortages_told():
             self._segment = self._open()
@@ -195,6 +196,8 @@ class Sampler:
             layout, ring_reader = segment.layout, segment.ring
             reading = segment.read_steadily(ring_reader, self.slots_shown)
         header, ring, records = reading.header, reading.ring, reading.records
+        if ring.value(SemaphoreRole.MUTEX) == 1:
+            self._mutex_free_ns = now_ns
         table.infer_roles(run_stamps, ring.in_, ring.out)
         processes = table.read(
             records,
@@ -202,7 +205,7 @@ class Sampler:
             file_access(status),
             reading.states or {},
             indices=(ring.in_, ring.out),
-            free=ring.value(SemaphoreRole.MUTEX) == 1,
+            free_ns=self._mutex_free_ns,
             thorough=thorough,
         )
         known = reading.states is not None and segment.counted and header is not None
@@ -225,6 +228,7 @@ class Sampler:
             sync=sync_objects(segment.reader, layout, ring.semaphores, table.mappers),
             throughput=self._throughput(header, processes, now_ns),
             processes=processes,
+            mutex_free_ns=self._mutex_free_ns,
             supervised=self._supervised(header, now_ns),
             totals=None if header is None else totals(header, records),
             audit=self.audit,
@@ -289,7 +293,7 @@ class Sampler:
             self._follow_after_ns = self._clock.monotonic_ns() + FOLLOW_NS
             return status
         self._segment.close()
-        self._segment = opened
+        self._segment, self._mutex_free_ns = opened, None
         return opened.reader.status()
 
     def _limits(self) -> tuple[str, ...]:

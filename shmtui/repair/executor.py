@@ -39,6 +39,7 @@ from shmtui.repair.segment_lock import SegmentLock
 from shmtui.repair.stop_processes import ProcessStopper
 from shmtui.repair.surplus_watch import SurplusWatch
 from shmtui.shm.layout_spec import layout_option
+from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR
 from shmtui.snapshot import Finding, LayoutSource, Snapshot
 
@@ -172,7 +173,8 @@ class Repairer:
         """The plan; an interrupted repair is finished: the user had agreed to all of its words."""
         if earlier is None:
             return make_plan(snapshot, findings, positions, self.consent)
-        consent = replace(self.consent, permits=True)
+        sides = earlier.sides_of(p.process for p in positions if p.process.role is Role.UNKNOWN)
+        consent = replace(self.consent, permits=True, roles=(*sides, *self.consent.roles))
         found = make_plan(earlier.taken_back(snapshot), findings, positions, consent)
         if isinstance(found, Plan):
             text = _("a repair that was interrupted is finished: it is kept in {file}")

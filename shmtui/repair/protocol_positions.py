@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from shmtui.diagnosis.history import WAIT_PERMIT, side_of
+from shmtui.diagnosis.history import WAIT_PERMIT
 from shmtui.monitor.process_states import semaphore_at
 from shmtui.procfs.futex import FutexWait, futex_waits, in_system_call
 from shmtui.procfs.maps import mappings
@@ -87,10 +87,10 @@ class ProtocolPosition:
 
     @property
     def side(self) -> Role:
-        """Producer or consumer: as seen, else by its name; unknown where it works as both."""
+        """Producer or consumer: as seen; unknown where it works as both."""
         if {SemaphoreRole.EMPTY, SemaphoreRole.FULL} <= {role for role, _private in self.asleep}:
             return Role.UNKNOWN
-        return side_of(self.process)
+        return self.process.role
 
 
 def locate(
@@ -170,16 +170,14 @@ def eliminate(
     threads = sum(p.process.threads or 1 for p in hidden)
     if left is None or sum(left.values()) != threads:
         return None
-    found = []
-    for position in positions:
-        if position.place is not Place.HIDDEN:
-            found.append(position)
-            continue
+    found = {p.process.pid: p for p in positions}
+    for position in sorted(hidden, key=lambda p: p.side is Role.UNKNOWN):
         asleep = _take(position, left, position.process.threads or 1, snapshot.semaphores)
         if asleep is None:
             return None
-        found.append(replace(position, place=_AT[asleep[0][0]], asleep=asleep))
-    return tuple(found)
+        placed = replace(position, place=_AT[asleep[0][0]], asleep=asleep)
+        found[position.process.pid] = placed
+    return tuple(found.values())
 
 
 def _uncounted(
@@ -203,13 +201,14 @@ def _take(
 ) -> tuple[Sleeper, ...] | None:
     """So many waiters from what is ``left``: of its own side first, then of ``mutex``.
 
-    A process of an unknown side can only be told where one semaphore has waiters left.
+    A process of an unknown side can only be told where nobody is left on ``mutex``, or nobody else:
+    who sleeps on a permit holds none, whichever it is.
     """
     own = {Role.PRODUCER: SemaphoreRole.EMPTY, Role.CONSUMER: SemaphoreRole.FULL}
     kinds = [role for role, count in left.items() if count]
     if position.side in own:
         kinds = [own[position.side], SemaphoreRole.MUTEX]
-    elif len(kinds) != 1:
+    elif len(kinds) != 1 and left[SemaphoreRole.MUTEX]:
         return None
     taken: list[Sleeper] = []
     for role in kinds:

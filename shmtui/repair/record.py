@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -17,12 +18,12 @@ from typing import Any, Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.repair.plan import Change
-from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity
 from shmtui.shm.word_change import WordChange
-from shmtui.snapshot import Certainty, Finding, SemaphoreState, Snapshot, Status
+from shmtui.snapshot import Certainty, Finding, Process, SemaphoreState, Snapshot, Status
 
-VERSION: Final = 1
+VERSION: Final = 2
 KEPT: Final = 50
 """How many files are kept, the newest."""
 
@@ -61,6 +62,8 @@ class RepairRecord:
     files: tuple[FileWords, ...]
     permits_left: str = ""
     """Why permits that were not right, or might not be, were left as they were."""
+    sides: tuple[tuple[int, int, Role], ...] = ()
+    """The sides that were known or said: PID, start time, producer or consumer."""
     state: State = State.BEGUN
     path: Path = Path()
     """Its file."""
@@ -76,6 +79,11 @@ class RepairRecord:
             return False
         last = self.changes[-1]
         return not _is(snapshot.semaphores[last.semaphore], last.after)
+
+    def sides_of(self, processes: Iterable[Process]) -> tuple[tuple[int, Role], ...]:
+        """The sides of those of ``processes`` that it knew."""
+        present = {(p.pid, p.start_time) for p in processes}
+        return tuple((pid, role) for pid, started, role in self.sides if (pid, started) in present)
 
     def taken_back(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot as it would be if the words that were written had not been."""
@@ -205,6 +213,7 @@ def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
             for file in fields["files"]
         ),
         permits_left=fields["permits_left"],
+        sides=tuple((pid, started, Role(role)) for pid, started, role in fields["sides"]),
         state=State(fields["state"]),
         path=path,
     )

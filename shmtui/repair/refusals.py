@@ -211,7 +211,7 @@ def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Ref
     roles = _("producer|consumer")
     return Refusal(
         _("{who} waits for mutex, and may be a producer or a consumer").format(who=names(sideless)),
-        _("say which: {command}").format(
+        _("say which: {command}; or repair it again once items move, and it is seen").format(
             command=consent.with_option(
                 *(f"--role {p.process.pid}={roles}" for p in sideless), "--permits"
             )

@@ -13,7 +13,7 @@ from shmtui.i18n import _
 from shmtui.repair.plan import Change, Plan
 from shmtui.repair.record import FileWords, RepairRecord, State, keep, mark
 from shmtui.shm.layout import SEM_SIZE, Layout
-from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
 from shmtui.shm.semaphore import (
     SemaphoreWords,
@@ -81,6 +81,11 @@ def write(
                 plan.changes,
                 tuple(found),
                 plan.permits_left if plan.needs_permits or plan.needs_role else "",
+                tuple(
+                    (p.pid, p.start_time, p.role)
+                    for p in plan.participants
+                    if p.role in {Role.PRODUCER, Role.CONSUMER}
+                ),
             )
         )
         steps = [

@@ -277,6 +277,44 @@ def test_a_process_that_might_hold_it_is_not_called_dead() -> None:
     assert "dead-holder" not in codes(diagnose(looks))
 
 
+def killed(pid: int) -> Process:
+    """A process that a signal ended."""
+    gone = peer(pid, Role.CONSUMER, None)
+    return replace(
+        gone, state=ProcessState.ENDED, ending="killed by SIGKILL", killed=True, died_ns=2
+    )
+
+
+def killed_inside(one: Snapshot, *others: Process) -> Snapshot:
+    """Mutex was free when process 7 still lived, which was killed then, and so were others."""
+    return replace(one, processes=(*one.processes, killed(7), *others), mutex_free_ns=1)
+
+
+@pytest.mark.parametrize(
+    ("free_ns", "ended", "certain"),
+    [
+        (1, (killed(7),), True),
+        (1, (killed(7), killed(8)), True),
+        (1, (), False),  # Somebody took it and was never seen.
+        (1, (replace(killed(7), killed=False),), False),
+        (1, (killed(7), replace(killed(8), killed=False)), False),
+        (3, (killed(7),), False),  # It was dead when mutex was taken.
+        (None, (killed(7),), False),
+    ],
+)
+def test_a_dead_holder_is_certain_where_only_the_killed_can_have_taken_mutex(
+    free_ns: int | None, ended: tuple[Process, ...], certain: bool
+) -> None:
+    """Who ends by itself may have left mutex at 0 for another to post later: a closed gate."""
+    waits = peer(1, Role.PRODUCER, MUTEX)
+    seen = [replace(shown(t / 4, 0, 3, 0, waits, *ended), mutex_free_ns=free_ns) for t in range(9)]
+    (finding,) = diagnose(seen).findings
+    assert finding.code == "dead-holder"
+    assert (finding.certainty is Certainty.CERTAIN) is certain
+    assert any("unless a process took it" in e for e in finding.evidence) is not certain
+    assert (finding.severity is Status.CRITICAL) is certain
+
+
 UNSEEN = {
     "unseen": {"unseen": True},
     "waits": {"waits_hidden": (2,)},
@@ -309,6 +347,8 @@ def test_what_cannot_be_seen_lowers_the_certainty(
         seen = [replace(s, in_=0, out=0, semaphores=private) for s in seen]
     if code in {"lost-permit", "orphan"}:
         seen = [ours(s) for s in seen]
+    if code == "dead-holder":
+        seen = [killed_inside(s) for s in seen]
 
     def finding(snapshots: list[Snapshot]) -> Finding | None:
         return next((f for f in diagnose(snapshots).findings if f.code == code), None)

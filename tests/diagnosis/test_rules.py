@@ -20,7 +20,7 @@ from shmtui.snapshot import (
     Snapshot,
     Status,
 )
-from tests.diagnosis.test_health import MUTEX, codes, peer, shown
+from tests.diagnosis.test_health import MUTEX, codes, killed_inside, ours, peer, shown
 
 EMPTY_, FULL = SemaphoreRole.EMPTY, SemaphoreRole.FULL
 
@@ -156,7 +156,8 @@ def test_who_has_not_run_since_does_not_hold_mutex(
     move it inside, which is named.
     """
     behind = replace(peer(2, Role.CONSUMER, FULL), **facts)  # type: ignore[arg-type]
-    finding = found(shown(0, 0, 3, 0, CHILD, behind, server(**facts)), "dead-holder")
+    one = killed_inside(shown(0, 0, 3, 0, CHILD, behind, server(**facts)))
+    finding = found(one, "dead-holder")
     assert finding is not None
     assert finding.certainty is certainty
     assert any("assumed" in fact for fact in finding.evidence) == (certainty is Certainty.LIKELY)
@@ -207,7 +208,8 @@ def test_named_semaphores_that_were_opened_with_0() -> None:
 
 def test_who_left_out_a_post_is_not_called_dead() -> None:
     """No permit is missing: it is certain that no process holds mutex, and no death is claimed."""
-    finding = found(shown(0, 0, 4, 0, worker(1, "wait-mutex", BLOCKED, "S")), "dead-holder")
+    one = ours(shown(0, 0, 4, 0, worker(1, "wait-mutex", BLOCKED, "S")))
+    finding = found(one, "dead-holder")
     assert finding is not None
     assert finding.certainty is Certainty.CERTAIN
     assert "died" not in finding.claim
@@ -407,9 +409,10 @@ def test_one_lock_and_no_permits() -> None:
             shown(0, 0, 0, 0, *processes), semaphores={MUTEX: SemaphoreState(0, 1, True)}
         )
 
-    finding = found(locked(waits), "dead-holder")
+    finding = found(killed_inside(locked(waits)), "dead-holder")
     assert finding is not None
     assert finding.certainty is Certainty.CERTAIN
+    assert found(locked(waits), "dead-holder")
     assert not found(locked(waits, peer(2, Role.UNKNOWN, None)), "dead-holder", 6)
     assert not found(locked(), "dead-holder")
 
@@ -625,7 +628,7 @@ def test_a_signal_handler_may_post() -> None:
         (waits, Certainty.CERTAIN),
         (replace(waits, has_handlers=True), Certainty.LIKELY),
     ):
-        finding = found(shown(0, 0, 3, 0, process), "dead-holder")
+        finding = found(killed_inside(shown(0, 0, 3, 0, process)), "dead-holder")
         assert finding is not None
         assert finding.certainty is sure
 

@@ -202,7 +202,8 @@ class CCrew:
                 certain = finding.certainty is Certainty.CERTAIN
                 note = "" if named else "; ".join((finding.claim, *finding.evidence))
         codes = tuple(f.code for f in snapshot.health.findings)
-        repairer = Repairer(self.name, self._options, consent=Consent(permits=True))
+        sides = tuple((p.pid, side) for side in ROLES for p, _at in self.peers[side])
+        repairer = Repairer(self.name, self._options, consent=Consent(True, roles=sides))
         repaired, healthy, said = repair(repairer, expected, self.sampler.sample)
         self.go_on(held)
         moved = moves(self.moved)

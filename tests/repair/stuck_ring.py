@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from shmtui.procfs.futex import sleeps_on_futex
 from shmtui.procfs.process import stopped
+from shmtui.shm.protocol import Role
 from shmtui.shm.segment import segment_path
 from tests.compiling import Compiler
 from tests.waiting import poll
@@ -96,6 +97,7 @@ class StuckRing:
         self._pace = str(pace_us)
         self._unlink = unlink
         self.programs: list[subprocess.Popen[str]] = []
+        self._sides: dict[int, Role] = {}
         self.run("maker")
 
     def run(self, what: str) -> None:
@@ -103,7 +105,7 @@ class StuckRing:
         subprocess.run([str(self._program), self.name, what], check=False)
 
     def start(self, what: str, name: str | None = None) -> subprocess.Popen[str]:
-        """Have one work: ``producer``, ``consumer`` or ``sitter``; its name tells its side."""
+        """Have one work: ``producer``, ``consumer`` or ``sitter``."""
         program = self._program.with_name(name or what)
         if not program.exists():
             shutil.copy(self._program, program)
@@ -113,6 +115,8 @@ class StuckRing:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             )
         )  # fmt: skip
+        if what in set(Role):
+            self._sides[self.programs[-1].pid] = Role(what)
         return self.programs[-1]
 
     def get_stuck(self) -> None:
@@ -126,6 +130,17 @@ class StuckRing:
     def pids(self) -> list[int]:
         """The programs that live."""
         return [program.pid for program in self.programs if program.poll() is None]
+
+    @property
+    def roles(self) -> tuple[tuple[int, Role], ...]:
+        """The side of each that works; none while it waits for mutex shows its own."""
+        return tuple(self._sides.items())
+
+    @property
+    def word(self) -> list[str]:
+        """The same as options of ``repair``, with the consent to the permits."""
+        sides = [f"--role={pid}={role}" for pid, role in self.roles]
+        return ["--permits", *sides]
 
     @property
     def any_stopped(self) -> bool:

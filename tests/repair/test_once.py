@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def stuck(gcc: Compiler, name: str) -> Iterator[StuckRing]:
 
 def of(ring: StuckRing, *, permits: bool = False) -> Repairer:
     """What repairs it."""
-    return Repairer(ring.name, LayoutOptions(slots=5), consent=Consent(permits))
+    return Repairer(ring.name, LayoutOptions(slots=5), consent=Consent(permits, roles=ring.roles))
 
 
 def kept(ring: StuckRing) -> RepairRecord:
@@ -84,7 +85,12 @@ def test_the_lock_alone(stuck: StuckRing) -> None:
     """Without a word on the permits they stay: the plan says why, and how to set them."""
     shown = run_shmtui("repair", stuck.name, *SLOTS)
     assert "mutex: value 0 → 1" in shown.stdout
-    assert f"shmtui repair {stuck.name} --slots 5 --permits sets them" in shown.stdout
+    command = f"shmtui repair {stuck.name} --slots 5"
+    assert re.search(
+        rf"say which: {command}( --role \d+=producer\|consumer)+ --permits", shown.stdout
+    )
+    told = run_shmtui("repair", stuck.name, *SLOTS, *stuck.word[1:])
+    assert f"{command} {' '.join(stuck.word[1:])} --permits sets them" in told.stdout
     done = run_shmtui("repair", stuck.name, *SLOTS, "--yes")
     assert "items move again" in done.stdout, done.stdout
     after = stuck.rest()
@@ -131,8 +137,9 @@ def test_undo(stuck: StuckRing) -> None:
         os.kill(program.pid, signal.SIGSTOP)
         poll(lambda pid=program.pid: stopped(pid), "it is stopped")  # type: ignore[misc]
     before = stuck.path.read_bytes()
-    repaired = run_shmtui("repair", stuck.name, *SLOTS, "--permits", "--yes")
-    assert f"shmtui repair {stuck.name} --slots 5 --permits --undo puts it back" in repaired.stdout
+    repaired = run_shmtui("repair", stuck.name, *SLOTS, *stuck.word, "--yes")
+    command = " ".join(("shmtui repair", stuck.name, *SLOTS, *stuck.word, "--undo"))
+    assert f"{command} puts it back" in repaired.stdout
     assert stuck.path.read_bytes() != before
     undone = run_shmtui("repair", stuck.name, *SLOTS, "--undo")
     assert (undone.returncode, undone.stderr) == (0, "")
@@ -175,6 +182,7 @@ import os, signal, sys
 from shmtui.layouts.options import LayoutOptions
 from shmtui.repair import executor
 from shmtui.repair.consent import Consent
+from shmtui.shm.protocol import Role
 from shmtui.shm.word_file import WordFile
 words, swap = [], WordFile.swap
 def counted(file, change):
@@ -183,14 +191,16 @@ def counted(file, change):
         os.kill(os.getpid(), signal.SIGKILL)
     return swap(file, change)
 WordFile.swap = counted
-repairer = executor.Repairer(sys.argv[1], LayoutOptions(slots=5), consent=Consent(permits=True))
+sides = [word.removeprefix("--role=").partition("=") for word in sys.argv if "=" in word]
+roles = tuple((int(pid), Role(role)) for pid, _equals, role in sides)
+repairer = executor.Repairer(sys.argv[1], LayoutOptions(slots=5), consent=Consent(True, roles=roles))
 repairer.carry_out(repairer.propose())
 """
 
 
 def killed_before_word(ring: StuckRing, number: int) -> None:
     """A repair that dies just before it writes its word of that number."""
-    command = [sys.executable, "-c", DIES_BEFORE_WORD, ring.name, str(number)]
+    command = [sys.executable, "-c", DIES_BEFORE_WORD, ring.name, str(number), *ring.word]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     poll(lambda: not ring.any_stopped, "nobody stays stopped")
 
@@ -241,7 +251,7 @@ def signalled(ring: StuckRing, number: signal.Signals, after: float) -> None:
 
     Nobody stays stopped, though the first one may; and the ring is whole in the end.
     """
-    command = [sys.executable, "-m", "shmtui", "repair", ring.name, *SLOTS, "--permits", "--yes"]
+    command = [sys.executable, "-m", "shmtui", "repair", ring.name, *SLOTS, *ring.word, "--yes"]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as repairing:
@@ -255,7 +265,7 @@ def signalled(ring: StuckRing, number: signal.Signals, after: float) -> None:
             repairing.send_signal(signal.SIGCONT)
         repairing.communicate()
     poll(lambda: not ring.any_stopped, "nobody stays stopped")
-    again = run_shmtui("repair", ring.name, *SLOTS, "--permits", "--yes")
+    again = run_shmtui("repair", ring.name, *SLOTS, *ring.word, "--yes")
     assert again.returncode == 0, again.stdout + again.stderr
 
 
@@ -285,7 +295,7 @@ def test_many_signals_at_random_moments(gcc: Compiler, name: str, seed: int) -> 
 
 def test_suspended_while_all_are_stopped(stuck: StuckRing) -> None:
     """The helper continues them; the repair that goes on then writes nothing that moved."""
-    command = [sys.executable, "-c", SUSPENDS_ITSELF, stuck.name]
+    command = [sys.executable, "-c", SUSPENDS_ITSELF, stuck.name, *stuck.word]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as repairing:
         assert repairing.stdout is not None
         assert repairing.stdout.readline() == "stopped\n"
@@ -301,6 +311,7 @@ import os, signal, sys
 from shmtui.layouts.options import LayoutOptions
 from shmtui.repair import executor, written_words
 from shmtui.repair.consent import Consent
+from shmtui.shm.protocol import Role
 from shmtui.shm.word_file import WordFile
 suspended, unsafe = [], []
 keep, swap = written_words.keep, WordFile.swap
@@ -311,7 +322,9 @@ def kept(record):
         os.kill(os.getpid(), signal.SIGSTOP)
     return keep(record)
 written_words.keep = kept
-repairer = executor.Repairer(sys.argv[1], LayoutOptions(slots=5), consent=Consent(permits=True))
+sides = [word.removeprefix("--role=").partition("=") for word in sys.argv if "=" in word]
+roles = tuple((int(pid), Role(role)) for pid, _equals, role in sides)
+repairer = executor.Repairer(sys.argv[1], LayoutOptions(slots=5), consent=Consent(True, roles=roles))
 stopper = executor.ProcessStopper
 def swapped(file, change):
     if not executor.stopper_now.all_stopped:

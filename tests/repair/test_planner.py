@@ -31,7 +31,6 @@ from shmtui.snapshot import (
 )
 
 ON_MUTEX, ON_EMPTY, ON_FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL
-NAMES = {Role.PRODUCER: "produtor", Role.CONSUMER: "consumidor", Role.UNKNOWN: "a.out"}
 OWN = {Role.PRODUCER: ON_EMPTY, Role.CONSUMER: ON_FULL}
 Words = tuple[int, int]
 """Value and waiters."""
@@ -54,8 +53,8 @@ def seen(
 
 
 def hidden(pid: int, role: Role, threads: int = 1) -> ProtocolPosition:
-    """A process asleep on a futex that may not be read, of a side that its name tells."""
-    process = Process(pid, NAMES[role], Role.UNKNOWN, ProcessState.BLOCKED, threads=threads)
+    """A process asleep on a futex that may not be read, of a known side, or not."""
+    process = Process(pid, "a.out", role, ProcessState.BLOCKED, threads=threads)
     return ProtocolPosition(process, Place.HIDDEN, readable=False)
 
 
@@ -76,6 +75,9 @@ P, C, U = Role.PRODUCER, Role.CONSUMER, Role.UNKNOWN
         ((P, C), (2, 0, 0), (ON_MUTEX, ON_MUTEX)),
         ((U,), (1, 0, 0), (ON_MUTEX,)),
         ((U, P), (0, 2, 0), (ON_EMPTY, ON_EMPTY)),
+        ((U, C), (0, 1, 1), (ON_EMPTY, ON_FULL)),
+        ((U, P), (0, 1, 1), (ON_FULL, ON_EMPTY)),
+        ((U, U), (0, 1, 1), (ON_EMPTY, ON_FULL)),  # or the other way about: they hold nothing
     ],
 )
 def test_the_waiter_counts_tell_where_hidden_ones_sleep(
@@ -95,7 +97,7 @@ def test_the_waiter_counts_tell_where_hidden_ones_sleep(
         ((P, C), (0, 1, 0)),  # one of them sleeps on something else
         ((P, C), (0, 1, 2)),  # a ghost is counted
         ((P,), (0, 0, 1)),  # a producer does not wait on full
-        ((U, C), (0, 1, 1)),  # one that may be on either
+        ((U, U), (1, 1, 0)),  # who is on mutex holds a permit of its side
         ((P, C), (0, 2, 0)),
     ],
 )
@@ -154,9 +156,7 @@ def test_a_hidden_pair_is_repaired_and_called_likely() -> None:
     ]
     assert [p.process.pid for p in plan.private_sleepers] == [1, 2]
     assert plan.certainty is Certainty.LIKELY
-    assert any(
-        "waiter counts alone: produtor (PID 1), consumidor (PID 2)" in s for s in plan.rests_on
-    )
+    assert any("waiter counts alone: a.out (PID 1), a.out (PID 2)" in s for s in plan.rests_on)
 
 
 def test_what_the_counts_leave_open_is_refused_with_a_command() -> None:
@@ -166,7 +166,7 @@ def test_what_the_counts_leave_open_is_refused_with_a_command() -> None:
     )
     assert isinstance(refused, Refusal)
     why, way = list(proposal_lines(refused))
-    assert why.startswith("refused: this user may not read what produtor (PID 1), consumidor")
+    assert why.startswith("refused: this user may not read what a.out (PID 1), a.out (PID 2)")
     assert "to settle it: sudo shmtui repair /ring; " in way
     assert "sudo sysctl kernel.yama.ptrace_scope=0" in way
     assert way.endswith(": shmtui repair /ring --assume-idle 1 --assume-idle 2")

@@ -21,7 +21,6 @@ from shmtui.diagnosis.history import (
     position,
     repair_remedy,
     seconds,
-    side_of,
     slept_since,
     uninitialised,
     vanished,
@@ -210,7 +209,7 @@ def _inferred_wrong_order(held: _Held, others: Sequence[Process] = ()) -> Findin
     facts = [_("or a process left the critical section without sem_post(&mutex)")]
     if others:
         facts.append(_("unless {who}, asleep in another call, holds it").format(who=names(others)))
-    sides = {side_of(p) for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
+    sides = {p.role for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
     alone = len(sides) < 2
     if alone:
         facts.append(_("or those of the other side, none of whom is known to wait, need no mutex"))
@@ -246,43 +245,64 @@ def _wrong_order(
 
 
 def _without_holder(held: _Held) -> Finding:
-    """No live process can post mutex."""
-    history = held.history
+    """No live process can post mutex.
+
+    That its holder died is certain where its own record says so, and where all that ended since
+    mutex was free were killed. Else one may have taken it and ended, for another to post it later.
+    """
+    history, crew = held.history, living(held.history.now)
     # A process that dies inside has taken a permit; one that only left out the post has not.
     inside = held.deficit is None or held.deficit > held.threads
     dead = died_last(history, HOLDS_MUTEX) if inside else None
-    gone = vanished(history) if inside else []
+    killed = _killed_since_free(history.now) if inside else None
+    recorded = dead is not None and dead.step in TRANSFER
+    if dead is not None:
+        claim = _("mutex is held by {who}, which died ({how}): everybody waits for ever").format(
+            who=names([dead]), how=dead.ending or _("it is gone")
+        )
+    elif killed:
+        claim = _("mutex was taken by {who}, which died ({how}): everybody waits for ever").format(
+            who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed}))
+        )
+    else:
+        claim = _("mutex is 0 and no live process holds it")
+    doubts = []
+    witnessed = killed is not None and (killed or dead is not None)
+    if not (witnessed or history.workers_only):
+        doubts.append(_("unless a process took it and ended, and another is to post it"))
+    if handlers := by_handler(history.now):
+        doubts.append(_("unless a signal handler of {who} posts it").format(who=names(handlers)))
+    if any(slept_since(p) and not p.idle_since_free and MUTEX not in p.waits for p in crew):
+        doubts.append(_("assumed: each program moves the indices while it holds mutex"))
+    doubts += (*_behind(held), *history.assumptions)
+    sure = recorded or not (doubts or history.now.hidden)
     facts = (
         *held.facts,
         _("no process that can be seen holds mutex: it is known where each one waits")
         if history.now.unseen
         else _("no live process can hold mutex: it is known where each one waits"),
-        *_slept(living(history.now)),
-        *_death(dead, gone),
+        *_slept(crew),
+        *_death(dead, vanished(history) if inside else []),
+        *(() if recorded else doubts),
     )
-    claim = _("mutex is 0 and no live process holds it: everybody waits for ever")
-    if dead is not None:
-        claim = _("mutex is held by {who}, which died ({how}): everybody waits for ever").format(
-            who=names([dead]), how=dead.ending or _("it is gone")
-        )
-    proved = dead is not None and dead.step in TRANSFER
-    sure = Certainty.CERTAIN if proved else history.certainty
-    if not proved and any(slept_since(p) and not p.idle_since_free for p in living(history.now)):
-        sure = Certainty.LIKELY
-    if handlers := by_handler(history.now):
-        facts = (
-            *facts,
-            _("unless a signal handler of {who} posts it").format(who=names(handlers)),
-        )
-        sure = sure if proved else Certainty.LIKELY
-    if held.behind:
-        facts = (*facts, *_behind(held))
-        sure = sure if proved else Certainty.LIKELY
-    if not proved:
-        facts = (*facts, *history.assumptions)
     return Finding(
-        "dead-holder", Status.CRITICAL, claim, facts, sure, repair_remedy(history),
-    )  # fmt: skip
+        "dead-holder",
+        Status.CRITICAL if sure or dead or killed else Status.WARNING,
+        claim,
+        facts,
+        Certainty.CERTAIN if sure else Certainty.LIKELY,
+        repair_remedy(history),
+    )
+
+
+def _killed_since_free(s: Snapshot) -> list[Process] | None:
+    """The foreign processes that a signal ended since mutex was free; None where it was not seen
+    free, or where one of those that ended did so by itself.
+    """
+    if s.mutex_free_ns is None:
+        return None
+    ended = [p for p in s.processes if p.died_ns is not None and p.died_ns > s.mutex_free_ns]
+    return ended if all(p.killed for p in ended) else None
 
 
 def _slept(processes: Sequence[Process]) -> Iterator[str]:
@@ -293,7 +313,6 @@ def _slept(processes: Sequence[Process]) -> Iterator[str]:
         yield _("has not run since mutex was free: {who}").format(who=names(free))
     if moved:
         yield _("has not run since an index moved: {who}").format(who=names(moved))
-        yield _("assumed: each program moves the indices while it holds mutex")
 
 
 def _death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
