@@ -270,6 +270,16 @@ def test_a_sleeper_elsewhere_leaves_a_doubt() -> None:
     assert finding is not None
     assert finding.certainty is Certainty.LIKELY
     assert any("PID 7" in fact for fact in finding.evidence)
+    assert not any("no process holds a permit" in fact for fact in finding.evidence)
+
+
+def test_a_command_carries_what_the_user_said_of_the_layout() -> None:
+    """Pasted as it stands, it looks at the same segment in the same layout."""
+    one = shown(0, 1, 4, 0, peer(7, Role.UNKNOWN, None))
+    layout, segment = replace(one.layout, options="--slots 5"), replace(one.segment, name="/a b")
+    finding = found(replace(one, layout=layout, segment=segment), "lost-permit")
+    assert finding is not None
+    assert "shmtui repair '/a b' --slots 5 " in finding.remedy
 
 
 def zeroed(libc: Libc, *processes: Process, slots: int = 5) -> Snapshot:
