@@ -179,6 +179,14 @@ def test_what_one_alone_could_post_is_undecided(one: Process, open_: bool) -> No
     assert not health.findings
 
 
+def test_who_waits_alone_is_not_ok_before_it_is_found() -> None:
+    """Watched for less time than the finding takes, it is left open, and not called fine."""
+    full = shown(0, 1, 0, 5, peer(1, Role.PRODUCER, EMPTY_))
+    health = diagnose(looks(full, 2.5))
+    assert not health.findings
+    assert any("another process" in line for line in health.undecided)
+
+
 def test_both_permits_gone_and_no_lock_known() -> None:
     """Producers and consumers wait, each beside another thread: no rule can say why."""
     crew = [replace(peer(n, Role.UNKNOWN, on), threads=2) for n, on in ((1, EMPTY_), (2, FULL))]

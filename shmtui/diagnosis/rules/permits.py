@@ -79,7 +79,7 @@ def _at_rest(history: History) -> tuple[int, Certainty, str] | None:
     doubt = deficit > 0 and idle_elsewhere(now)
     fact = _("nothing changed for {time}, mutex is free, and no process holds a permit")
     if doubt:
-        fact = _("nothing changed for {time}, mutex is free, and nobody waits for it")
+        fact = _("nothing changed for {time}, and mutex is free")
     sure = Certainty.LIKELY if doubt else history.by_protocol
     return deficit, sure, fact.format(time=seconds(unmoved))
 
