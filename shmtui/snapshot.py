@@ -4,6 +4,7 @@
 one after the other while processes ran, so a finding rests on several snapshots that agree.
 """
 
+import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -161,6 +162,9 @@ class LayoutInfo:
     Hostile text is possible."""
     index_segment: str = ""
     """The segment that holds ``in`` and ``out``, where that is another one."""
+    options: str = ""
+    """What the user said of the layout, as a shell takes it: it has to stand in every command that
+    is named to him."""
 
     @property
     def assumed(self) -> bool:
@@ -461,6 +465,11 @@ class Snapshot:
     """What this user may not see, and how to see it."""
     uptime: float | None = None
     """Seconds since the buffer was created, where its control block says so."""
+
+    @property
+    def target(self) -> str:
+        """The segment and what the user said of its layout, as a command names them."""
+        return " ".join(filter(None, (shlex.quote(self.segment.name), self.layout.options)))
 
     @property
     def hidden(self) -> bool:

@@ -237,6 +237,7 @@ def test_without_a_proc_of_ones_own(name: str, how: str, make_buffer: MakeBuffer
         ("stat", kept),
         ("check", kept, "--for", "0.2"),
         ("rm", kept),
+        ("repair", kept, "--yes"),
         ("run", name, "--headless", "--duration", "0.1"),
     ):
         done = inside_run(words, *arguments)

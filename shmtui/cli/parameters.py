@@ -323,7 +323,8 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
             mapping += ((str(role), place),)
         elif place is not None:
             names.append((role, segment_name(place)))
-    folder = folder_of(given.pop("pid"))
+    pid = given.pop("pid")
+    folder = folder_of(pid)
     options = LayoutOptions(
         header=header,
         struct=struct,
@@ -338,6 +339,7 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
         progress=lambda text: click.echo(text, err=True),
         layout=given.pop("layout"),
         raw=given.pop("raw"),
+        pid=pid,
     )
     return options, folder
 

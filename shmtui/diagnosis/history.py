@@ -351,4 +351,4 @@ def repair_remedy(history: History) -> str:
     return _(
         "shmtui repair {name} shows what to set, and sets it with --yes; the key r does the same "
         "in a dashboard that may write"
-    ).format(name=history.now.segment.name)
+    ).format(name=history.now.target)

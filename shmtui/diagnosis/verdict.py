@@ -94,8 +94,9 @@ def undecided(history: History) -> Iterator[str]:
 
 
 def _left_to_others(history: History) -> Iterator[str]:
-    """All that wait do so for permits that are not there, and those who might post them sleep
-    elsewhere and were never seen to: they may be what started them, or idle for ever.
+    """All that wait do so for permits that are not there, and nobody is known who posts them: there
+    is no other process, or those that there are sleep elsewhere and were never seen to. They may be
+    what started the others, or idle for ever.
     """
     crew = living(history.now)
     waited = {role for p in crew for role in p.waits}
@@ -105,7 +106,7 @@ def _left_to_others(history: History) -> Iterator[str]:
         return
     slow = [p for p in crew if not p.waits and p.role in {_POSTERS[role] for role in waited}]
     others = [p for p in crew if unaccounted_threads(p)]
-    if not slow and (others or len(waited) > 1):
+    if not slow:
         yield _(
             "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it: "
             "unless {who} does, they wait for ever; watch it longer: --for {time}"

@@ -1,5 +1,6 @@
 """What the user says about a layout, and the layout that follows. Light: every command loads this."""
 
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ class LayoutOptions:
     """The segment that holds the indices, where that is another one."""
     layout: str | None = None
     raw: bool = False
+    pid: int | None = None
+    """The process in whose /dev/shm the segment is; None: in this one's."""
     progress: Callable[[str], None] | None = field(default=None, compare=False)
     """Called with one line of what is waited for, where it takes long."""
 
@@ -54,6 +57,33 @@ class LayoutOptions:
             yield
         finally:
             timer.cancel()
+
+    @property
+    def words(self) -> str:
+        """The options as a shell takes them, for commands that are named to the user.
+
+        >>> LayoutOptions(header=Path("my ring.h"), struct="Bus", define=("N=5",), slots=5).words
+        "--header 'my ring.h:Bus' -D N=5 --slots 5"
+        """
+        header = (
+            None if self.header is None else ":".join(filter(None, (str(self.header), self.struct)))
+        )
+        single = (
+            ("--header", header),
+            ("--cc", self.compiler),
+            *(("-I", str(folder)) for folder in self.include),
+            *(("-D", macro) for macro in self.define),
+            ("--map", ",".join(f"{role}={member}" for role, member in self.mapping) or None),
+            ("--slots", self.slots),
+            ("--item", self.item),
+            *((f"--{role}", name) for role, name in self.names),
+            ("--index-segment", self.index_segment),
+            ("--layout", self.layout),
+            ("--pid", self.pid),
+        )
+        return shlex.join(
+            word for option, value in single if value is not None for word in (option, str(value))
+        )
 
     @property
     def given(self) -> bool:

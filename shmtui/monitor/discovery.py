@@ -6,6 +6,7 @@ One pass over /dev/shm and one over /proc. What this user may not read is listed
 import os
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -27,7 +28,7 @@ from shmtui.procfs.credentials import (
     proc_hides_others,
 )
 from shmtui.procfs.file_writers import anybody_writes
-from shmtui.procfs.maps import map_lines, mapped_inodes
+from shmtui.procfs.maps import Deleted, deleted_files, map_lines, mapped_inodes
 from shmtui.procfs.namespaces import in_pid_namespace, others_may_be_outside
 from shmtui.procfs.process import process_name, processes
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
@@ -79,10 +80,27 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlinked:
+    """A segment that lost its name while processes map it: nobody else can join them by name."""
+
+    name: str
+    """The name that it had, as the kernel keeps it; undecodable bytes as surrogates."""
+    inode: int
+    size_limit: int
+    """Its size in bytes, rounded up to pages by the processes' mappings."""
+    replaced: bool
+    """Another segment has the name now, so that programs of one name meet in two segments."""
+    mappers: tuple[tuple[int, str], ...]
+    """(PID, name) of each process that is seen to map it."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Mappers:
     """Who maps what under /dev/shm, as far as this user may read it."""
 
     by_file: dict[FileIdentity, list[int]]
+    deleted: dict[FileIdentity, Deleted]
+    """The files that have lost the name by which they were mapped."""
     unreadable: list[tuple[int, Credentials | None]]
     """PIDs whose maps this user may not read."""
     unlisted: bool
@@ -111,12 +129,20 @@ class _Mappers:
         return None if unseen.may_take_part else True
 
 
-@shortages_told()
 def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
     """Everything under /dev/shm, by name. ShortageError: no descriptor or no memory is left."""
+    return survey(folder)[0]
+
+
+@shortages_told()
+def survey(folder: str = SHM_DIR) -> tuple[tuple[Entry, ...], tuple[Unlinked, ...]]:
+    """Everything under /dev/shm by name, and the segments of it that have no name any more.
+    ShortageError: no descriptor or no memory is left.
+    """
     users = _read_mappers(folder)
     names: dict[int, str] = {}
     found = []
+    named = {}
     guess_until = time.monotonic() + _GUESS_SECONDS
     types = QuickTypes(folder, _TYPES_SECONDS)
     with os.scandir(folder) as entries:
@@ -125,6 +151,7 @@ def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            named[FileIdentity.of(status)] = entry.name
             pids = users.by_file.get(FileIdentity.of(status), [])
             for pid in pids:
                 if pid not in names:
@@ -135,12 +162,34 @@ def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
             found.append(
                 _entry(entry.name, status, mappers, types, folder, orphan=orphan, guess=guess)
             )
-    return tuple(sorted(found, key=lambda e: (e.kind is Kind.SEMAPHORE, e.name)))
+    entries = tuple(sorted(found, key=lambda e: (e.kind is Kind.SEMAPHORE, e.name)))
+    return entries, tuple(_unlinked(users, named))
+
+
+def _unlinked(users: _Mappers, named: dict[FileIdentity, str]) -> Iterator[Unlinked]:
+    """The segments without a name, by the name that they had.
+
+    A named semaphore is not among them: sem_open maps it under a passing name, and Python unlinks
+    each at once.
+    """
+    for identity, file in sorted(users.deleted.items(), key=lambda item: item[1].path):
+        name = os.fsdecode(file.path).rpartition("/")[2]
+        if identity in named or name.startswith("sem."):
+            continue
+        pids = sorted(users.by_file[identity])
+        yield Unlinked(
+            "/" + name,
+            identity.inode,
+            file.end,
+            name in named.values(),
+            tuple((pid, process_name(pid)) for pid in pids),
+        )
 
 
 def _read_mappers(folder: str) -> _Mappers:
     device = Path(folder).stat().st_dev
     by_file: dict[FileIdentity, list[int]] = {}
+    deleted: dict[FileIdentity, Deleted] = {}
     unreadable = []
     for pid in processes():
         lines = map_lines(pid)
@@ -149,7 +198,9 @@ def _read_mappers(folder: str) -> _Mappers:
             continue
         for inode in mapped_inodes(lines, device):
             by_file.setdefault(FileIdentity(device, inode), []).append(pid)
-    return _Mappers(by_file, unreadable, os.geteuid() != ROOT and proc_hides_others())
+        for file in deleted_files(lines, device):
+            deleted.setdefault(file.identity, file)
+    return _Mappers(by_file, deleted, unreadable, os.geteuid() != ROOT and proc_hides_others())
 
 
 def _entry(

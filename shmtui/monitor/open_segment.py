@@ -62,6 +62,7 @@ class OpenSegment:
             self.control.close()
             raise
         layout = self.resolved.layout
+        self._had_no_size = self.reader.status().size == 0
         self.processes = ProcessTable(self.reader.identity, layout, folder)
         self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
         self._estimator: ThroughputEstimator | None = None
@@ -82,6 +83,10 @@ class OpenSegment:
     def layout(self) -> Layout | None:
         """What the bytes mean; None for a segment shown raw."""
         return self.resolved.layout
+
+    def sized_since(self, size: int) -> bool:
+        """Whether it had 0 bytes when it was opened, and has ``size`` now."""
+        return self._had_no_size and size > 0
 
     @property
     def counted(self) -> bool:

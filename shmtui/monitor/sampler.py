@@ -73,6 +73,7 @@ class Sampler:
         """The last audit, which every snapshot carries from then on."""
         self._name = name
         self._options = options or LayoutOptions()
+        self._words = self._options.words
         self._read_only = read_only
         self._folder = folder
         self._clock = clock
@@ -172,7 +173,8 @@ class Sampler:
 
     def _read(self, *, thorough: bool) -> Snapshot:
         status = self._segment.reader.status()
-        if status.replaced and self._clock.monotonic_ns() >= self._follow_after_ns:
+        moved_on = status.replaced or self._segment.sized_since(status.size)
+        if moved_on and self._clock.monotonic_ns() >= self._follow_after_ns:
             status = self._follow(status)
         now_ns = self._clock.monotonic_ns()
         segment = self._segment
@@ -215,7 +217,7 @@ class Sampler:
             time=self._clock.time(),
             monotonic_ns=now_ns,
             segment=segment_info(self._name, status, read_only=self._read_only),
-            layout=layout_info(self._segment.resolved, layout),
+            layout=layout_info(self._segment.resolved, layout, self._words),
             in_=ring.in_,
             out=ring.out,
             occupancy=full,
@@ -286,7 +288,9 @@ class Sampler:
         return self._elsewhere
 
     def _follow(self, status: SegmentStatus) -> SegmentStatus:
-        """Go on with the file that has the name now; keep the old one if that cannot be opened."""
+        """Open the name anew, for the file that has it now or the size that it has got; keep what is
+        open if that cannot be.
+        """
         try:
             opened = self._open()
         except ShmtuiError:

@@ -45,8 +45,8 @@ def segment_info(name: str, status: SegmentStatus, *, read_only: bool) -> Segmen
     )
 
 
-def layout_info(resolved: ResolvedLayout, layout: Layout) -> LayoutInfo:
-    """The layout, as it is shown."""
+def layout_info(resolved: ResolvedLayout, layout: Layout, options: str) -> LayoutInfo:
+    """The layout, as it is shown; ``options``: what the user said of it."""
     return LayoutInfo(
         source=resolved.source,
         slots=layout.slots,
@@ -64,6 +64,7 @@ def layout_info(resolved: ResolvedLayout, layout: Layout) -> LayoutInfo:
         disputed=bool(resolved.disputes),
         origin=resolved.origin,
         index_segment=layout.index_segment,
+        options=options,
     )
 
 

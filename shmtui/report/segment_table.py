@@ -6,7 +6,7 @@ Pure. Names come from other programs: readers make the text inert.
 from collections.abc import Iterator, Sequence
 
 from shmtui.i18n import N_, _
-from shmtui.monitor.discovery import Entry, Kind
+from shmtui.monitor.discovery import Entry, Kind, Unlinked
 from shmtui.sanitize import inert
 
 _HEADS = (
@@ -21,12 +21,20 @@ _HEADS = (
 _RIGHT = (1, 4)
 
 
-def listing_lines(entries: Sequence[Entry], width: int | None = None) -> Iterator[str]:
-    """The table, cut to ``width`` columns where that is given; one line where there is nothing."""
-    if not entries:
+def listing_lines(
+    entries: Sequence[Entry], unlinked: Sequence[Unlinked] = (), width: int | None = None
+) -> Iterator[str]:
+    """The table, cut to ``width`` columns where that is given; one line where there is nothing.
+    Segments without a name stand last.
+    """
+    if not entries and not unlinked:
         yield _("nothing in /dev/shm: no segment and no named semaphore exists")
         return
-    rows = [tuple(_(head) for head in _HEADS), *(entry_cells(entry) for entry in entries)]
+    rows = [
+        tuple(_(head) for head in _HEADS),
+        *(entry_cells(entry) for entry in entries),
+        *(unlinked_cells(each) for each in unlinked),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
     widths[0] = min(widths[0], 40)
     widths[5] = min(widths[5], 32)
@@ -52,6 +60,24 @@ def entry_cells(entry: Entry) -> tuple[str, ...]:
     )
 
 
+def unlinked_cells(each: Unlinked) -> tuple[str, ...]:
+    """The row of a segment without a name: what only its file would tell is not known."""
+    looks = _("unlinked: no program can open it by its name any more")
+    if each.replaced:
+        looks = _("the old {name}, unlinked: another segment has the name now").format(
+            name=each.name
+        )
+    return (
+        inert(each.name),
+        f"≤ {size_text(each.size_limit)}",
+        "-",
+        "-",
+        "-",
+        inert(mappers_text(each)),
+        inert(looks),
+    )
+
+
 def _fit(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
@@ -59,13 +85,14 @@ def _fit(text: str, width: int) -> str:
 # -- one entry -------------------------------------------------------------------------------------
 
 
-def mappers_text(entry: Entry) -> str:
+def mappers_text(entry: Entry | Unlinked) -> str:
     """Who maps it, or that nobody does."""
     if entry.mappers:
         named = [f"{pid} {name}" for pid, name in entry.mappers[:2]]
         more = len(entry.mappers) - len(named)
         return f"{len(entry.mappers)}: " + ", ".join(named) + (f" +{more}" if more > 0 else "")
-    return _("nobody: orphan") if entry.orphan else _("nobody seen")
+    orphan = isinstance(entry, Entry) and entry.orphan
+    return _("nobody: orphan") if orphan else _("nobody seen")
 
 
 def size_text(size: int) -> str:

@@ -16,7 +16,7 @@ from shmtui.shm.value import value_json
 from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot
 
 if TYPE_CHECKING:
-    from shmtui.monitor.discovery import Entry
+    from shmtui.monitor.discovery import Entry, Unlinked
 
 Json = dict[str, Any]
 
@@ -186,6 +186,26 @@ def entry_json(entry: "Entry") -> Json:
         "mappers": [{"pid": pid, "name": text(name)} for pid, name in entry.mappers],
         "orphan": entry.orphan,
         "readable": entry.readable,
+    }
+
+
+def unlinked_json(each: "Unlinked") -> Json:
+    """A segment without a name, by the keys of `entry_json`; ``name`` is the one that it had."""
+    return {
+        "name": text(each.name),
+        "kind": "unknown",
+        "looks": "unlinked",
+        "size": None,
+        "owner": None,
+        "mode": None,
+        "age": None,
+        "mappers": [{"pid": pid, "name": text(name)} for pid, name in each.mappers],
+        "orphan": False,
+        "readable": False,
+        "unlinked": True,
+        "replaced": each.replaced,
+        "inode": each.inode,
+        "size_limit": each.size_limit,
     }
 
 

@@ -198,6 +198,20 @@ def _unreadable(path: str) -> str:
     )
 
 
+def _reopened(handle: int, path: str) -> int:
+    """A read-only descriptor of the file that ``handle`` names. ShmtuiError: /proc is not mounted, or is
+    another PID namespace's.
+    """
+    try:
+        return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ShmtuiError(
+            _(
+                "/proc does not show this process, and {path} is opened by it: mount -t proc proc /proc"
+            ).format(path=path)
+        ) from None
+
+
 def open_readonly(path: str) -> int:
     """A read-only descriptor of a regular file under /dev/shm.
 
@@ -214,7 +228,7 @@ def open_readonly(path: str) -> int:
                 if stat.S_ISLNK(mode):
                     text = _("{path} is a symbolic link, not a segment")
                 raise ShmtuiError(text.format(path=path))
-            return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+            return _reopened(handle, path)
         finally:
             os.close(handle)
     except FileNotFoundError:

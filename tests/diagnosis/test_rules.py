@@ -179,6 +179,14 @@ def test_what_one_alone_could_post_is_undecided(one: Process, open_: bool) -> No
     assert not health.findings
 
 
+def test_who_waits_alone_is_not_ok_before_it_is_found() -> None:
+    """Watched for less time than the finding takes, it is left open, and not called fine."""
+    full = shown(0, 1, 0, 5, peer(1, Role.PRODUCER, EMPTY_))
+    health = diagnose(looks(full, 2.5))
+    assert not health.findings
+    assert any("another process" in line for line in health.undecided)
+
+
 def test_both_permits_gone_and_no_lock_known() -> None:
     """Producers and consumers wait, each beside another thread: no rule can say why."""
     crew = [replace(peer(n, Role.UNKNOWN, on), threads=2) for n, on in ((1, EMPTY_), (2, FULL))]
@@ -270,6 +278,16 @@ def test_a_sleeper_elsewhere_leaves_a_doubt() -> None:
     assert finding is not None
     assert finding.certainty is Certainty.LIKELY
     assert any("PID 7" in fact for fact in finding.evidence)
+    assert not any("no process holds a permit" in fact for fact in finding.evidence)
+
+
+def test_a_command_carries_what_the_user_said_of_the_layout() -> None:
+    """Pasted as it stands, it looks at the same segment in the same layout."""
+    one = shown(0, 1, 4, 0, peer(7, Role.UNKNOWN, None))
+    layout, segment = replace(one.layout, options="--slots 5"), replace(one.segment, name="/a b")
+    finding = found(replace(one, layout=layout, segment=segment), "lost-permit")
+    assert finding is not None
+    assert "shmtui repair '/a b' --slots 5 " in finding.remedy
 
 
 def zeroed(libc: Libc, *processes: Process, slots: int = 5) -> Snapshot:

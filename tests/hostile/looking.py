@@ -81,7 +81,7 @@ def listed(folder: Path) -> tuple[Entry, ...]:
     entries = discover(str(folder))
     lines = [
         *listing.listing_lines(entries),
-        *listing.listing_lines(entries, 80),
+        *listing.listing_lines(entries, (), 80),
         *(json.line(json.entry_json(entry)) for entry in entries),
     ]
     sane(lines)

@@ -12,9 +12,9 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions
-from shmtui.monitor.discovery import Kind, discover
+from shmtui.monitor.discovery import Kind, discover, survey
 from shmtui.monitor.sampler import Sampler
-from shmtui.shm.segment import segment_path, unlink_segment
+from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from shmtui.snapshot import LayoutSource, Method, ProcessState
 from tests.compiling import Compiler
 from tests.program import run_shmtui
@@ -175,6 +175,28 @@ def test_ls_names_the_mappers(ring: Ring) -> None:
     os.killpg(ring.process.pid, signal.SIGKILL)
     ring.process.wait()
     poll(lambda: all(e.orphan for e in discover() if e.name == ring.name), "an orphan")
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_ls_shows_a_segment_without_a_name(ring: Ring, replaced: bool) -> None:
+    """Who waits in the old segment is found beside the one that has its name now."""
+    old = Path(segment_path(ring.name)).stat().st_ino
+    unlink_segment(ring.name)
+    if replaced:
+        create_segment(ring.name, 4096)
+    (found,) = (each for each in survey()[1] if each.name == ring.name)
+    assert found.inode == old
+    assert found.replaced is replaced
+    assert found.size_limit == 4096
+    assert ring.process.pid in [pid for pid, _ in found.mappers]
+    shown = run_shmtui("ls").stdout
+    assert any(ring.name in row and "unlinked" in row for row in shown.splitlines())
+    rows = [json.loads(row) for row in run_shmtui("ls", "--json").stdout.splitlines()]
+    assert [row["size"] for row in rows if row.get("unlinked") and row["name"] == ring.name] == [
+        None
+    ]
+    if replaced:
+        unlink_segment(ring.name)
 
 
 def test_ls_knows_the_exercise_by_its_name(tmp_path: Path) -> None:

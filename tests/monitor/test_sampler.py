@@ -55,6 +55,21 @@ def test_values_indices_and_slots(make_buffer: MakeBuffer) -> None:
     sampler.close()
 
 
+def test_0_bytes_have_no_layout_until_they_grow(name: str) -> None:
+    """Between shm_open and ftruncate what the user says of the layout cannot be held against it."""
+    path = Path(segment_path(name))
+    path.touch()
+    try:
+        sampler = Sampler(name, SEED)
+        poll(lambda: "no-size" in {f.code for f in sampler.sample().health.findings}, "no-size")
+        os.truncate(path, 128)
+        poll(lambda: sampler.sample().layout.source is LayoutSource.OPTIONS, "its layout")
+        assert sampler.sample().layout.options == "--slots 5"
+        sampler.close()
+    finally:
+        path.unlink()
+
+
 def test_a_million_slots_cost_no_more(make_buffer: MakeBuffer) -> None:
     """Of a large ring only what is asked for is read."""
     buffer = make_buffer(1_000_000)

@@ -75,9 +75,11 @@ def _at_rest(history: History) -> tuple[int, Certainty, str] | None:
     )
     if unmoved < SETTLED_NS:
         return None
-    fact = _("nothing changed for {time}, mutex is free, and no process holds a permit")
     # Permits that are too many are held by no process.
     doubt = deficit > 0 and idle_elsewhere(now)
+    fact = _("nothing changed for {time}, mutex is free, and no process holds a permit")
+    if doubt:
+        fact = _("nothing changed for {time}, and mutex is free")
     sure = Certainty.LIKELY if doubt else history.by_protocol
     return deficit, sure, fact.format(time=seconds(unmoved))
 
