@@ -24,6 +24,7 @@ from shmtui.shm.control_records import (
     read_block,
 )
 from shmtui.shm.protocol import Step
+from tests.forked import OWN, SERVER
 from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, end, poll
 
@@ -36,21 +37,31 @@ def run_shmtui(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``shmtui`` to its end, away from any terminal. ``code`` runs before it, in Python."""
     SWEEPING.may_sweep(arguments)
+    if code is None and all(variable.startswith(OWN) for variable in env or {}):
+        done = SERVER.run(arguments, os.environ | (env or {}), timeout)
+    else:
+        done = _started_in_full(arguments, timeout, os.environ | (env or {}), code)
+    done.stderr = without_progress(done.stderr)
+    return done
+
+
+def _started_in_full(
+    arguments: Sequence[str], timeout: float, env: dict[str, str], code: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Python's start included."""
     command = [sys.executable, "-m", "shmtui", *arguments]
     if code is not None:
         start = f"{code}; from shmtui.__main__ import main; main()"
         command = [sys.executable, "-c", start, *arguments]
-    done = subprocess.run(
+    return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=os.environ | (env or {}),
+        env=env,
         check=False,
     )
-    done.stderr = without_progress(done.stderr)
-    return done
 
 
 def without_progress(text: str) -> str:
