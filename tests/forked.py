@@ -18,15 +18,21 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 import shmtui
 from shmtui.__main__ import main as run_program
-from tests.traces import MARK
 
-OWN: Final = "SHMTUI_"
-"""How a variable's name begins that the program alone reads; others may count when Python starts."""
+_READ_LATER: Final = ("SHMTUI_", "XDG_", "PYTEST_", "COLUMNS", "LINES")
+"""How the names of the variables begin that nothing reads while the program starts."""
+
+
+def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in environment.items() if not k.startswith(_READ_LATER)}
+
+
+_AT_START: Final = _read_at_start(os.environ)
 _REQUEST: Final = 1 << 20
 _NUMBER: Final = 4
 
@@ -38,17 +44,21 @@ class Server:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
 
+    def serves(self, environment: dict[str, str]) -> bool:
+        """Whether it was started as a command of this environment is: Python and the dynamic
+        linker read theirs then.
+        """
+        return _read_at_start(environment) == _AT_START
+
     def _started(self) -> socket.socket:
         if self._control is None:
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
-                # No test's mark: it outlives them all.
-                environment = {k: v for k, v in os.environ.items() if k != MARK}
                 process = subprocess.Popen(
                     [sys.executable, "-m", "tests.forked", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
-                    env=environment,
+                    env=_AT_START,
                 )
             atexit.register(_end, self._control, process)
         return self._control
@@ -157,6 +167,7 @@ def _run(request: list[Any], out: int, err: int, answer: int) -> NoReturn:
         code = int(ended.code or 0)
     except BaseException:
         traceback.print_exc()
+        raise
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -24,7 +24,7 @@ from shmtui.shm.control_records import (
     read_block,
 )
 from shmtui.shm.protocol import Step
-from tests.forked import OWN, SERVER
+from tests.forked import SERVER
 from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, end, poll
 
@@ -37,10 +37,11 @@ def run_shmtui(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``shmtui`` to its end, away from any terminal. ``code`` runs before it, in Python."""
     SWEEPING.may_sweep(arguments)
-    if code is None and all(variable.startswith(OWN) for variable in env or {}):
-        done = SERVER.run(arguments, os.environ | (env or {}), timeout)
+    environment = os.environ | (env or {})
+    if code is None and SERVER.serves(environment):
+        done = SERVER.run(arguments, environment, timeout)
     else:
-        done = _started_in_full(arguments, timeout, os.environ | (env or {}), code)
+        done = _started_in_full(arguments, timeout, environment, code)
     done.stderr = without_progress(done.stderr)
     return done
 
