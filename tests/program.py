@@ -36,12 +36,13 @@ def run_shmtui(
     code: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``shmtui`` to its end, away from any terminal. ``code`` runs before it, in Python."""
-    SWEEPING.may_sweep(arguments)
+    has_swept = SWEEPING.may_sweep(arguments)
     environment = os.environ | (env or {})
     if code is None and SERVER.serves(environment):
         done = SERVER.run(arguments, environment, timeout)
     else:
         done = _started_in_full(arguments, timeout, environment, code)
+    has_swept()
     done.stderr = without_progress(done.stderr)
     return done
 
@@ -121,7 +122,7 @@ class HeadlessRun:
     def __init__(
         self, name: str, *arguments: str, workers: int = 2, command: Sequence[str] | None = None
     ) -> None:
-        SWEEPING.may_sweep(("run",))
+        self._has_swept = SWEEPING.may_sweep(("run",))
         self.name = name
         self.workers = workers
         self._out = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the run
@@ -152,6 +153,7 @@ class HeadlessRun:
     def __enter__(self) -> Self:
         try:
             poll(self._started, "the run and its workers are up")
+            self._has_swept()
         except BaseException:
             self.__exit__(None, None, None)
             raise

@@ -35,11 +35,13 @@ def ended(
     command: Sequence[str], env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
-    SWEEPING.may_sweep(("run",))
-    return subprocess.run(
+    has_swept = SWEEPING.may_sweep(("run",))
+    done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
         check=False, env=os.environ | (env or {}),
     )  # fmt: skip
+    has_swept()
+    return done
 
 
 def a_clear_line(done: subprocess.CompletedProcess[str]) -> str:
