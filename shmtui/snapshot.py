@@ -453,6 +453,8 @@ class Snapshot:
     its named semaphores: True, somebody has one of the files open for writing; False, nobody in
     the machine has. None: it was not asked, or cannot be told.
     """
+    steady: bool = False
+    """Whether indices and semaphores were read twice alike, so that they are of one moment."""
     mutex_free_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample in which mutex had its one permit; None: in none."""
     waits_hidden: tuple[int, ...] = ()

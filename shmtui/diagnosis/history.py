@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from shmtui.i18n import _
@@ -79,12 +78,9 @@ class History:
         return len({(s.in_, s.out) for s in self.snapshots}) > 1
 
     @property
-    def calm(self) -> tuple[Snapshot, ...]:
-        """The snapshots that agree with the one before them on the indices and the semaphores: the
-        parts of each were then read of one and the same state, though items move at other times.
-        """
-        pairs = pairwise(self.snapshots)
-        return tuple(now for before, now in pairs if _words(before) == _words(now))
+    def steady(self) -> tuple[Snapshot, ...]:
+        """The snapshots whose indices and semaphores are of one moment, whether items move or not."""
+        return tuple(s for s in self.snapshots if s.steady)
 
     def unmoved_ns(self) -> int:
         """For how many ns nothing has moved: no index, semaphore value, step or wait."""
@@ -148,12 +144,8 @@ class History:
 
 def position(s: Snapshot) -> tuple[object, ...]:
     """All that moves. Between two snapshots of the same position nothing was seen to move."""
-    return (*_words(s), tuple((p.pid, p.items, p.step, p.waits) for p in living(s)))
-
-
-def _words(s: Snapshot) -> tuple[object, ...]:
     values = tuple((role, state.value) for role, state in s.semaphores.items())
-    return s.in_, s.out, values
+    return (s.in_, s.out, values, tuple((p.pid, p.items, p.step, p.waits) for p in living(s)))
 
 
 def living(snapshot: Snapshot) -> list[Process]:

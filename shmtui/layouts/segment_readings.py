@@ -51,7 +51,7 @@ class SegmentReadings:
         """
         before = self._words()
         for _attempt in range(_AGREE if self._names else 1):
-            raws = self._reader.read_stable(self._spans)
+            raws, _steady = self._reader.read_stable(self._spans)
             after = self._words()
             if after == before:
                 break

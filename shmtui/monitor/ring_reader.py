@@ -42,6 +42,8 @@ class RingState:
     semaphores: dict[SemaphoreRole, SemaphoreWords]
     data: bytes | None
     """The slots' bytes, as many as were read with the rest."""
+    steady: bool = False
+    """Whether all of it was read twice alike: it is the state of one moment."""
 
     def value(self, role: SemaphoreRole) -> int | None:
         """That semaphore's value."""
@@ -102,11 +104,20 @@ class RingReader:
 
     def read(self, slots: int, *, in_full: bool = False) -> RingState:
         """The state, with the first ``slots`` slots: as many bytes of each as are shown, or all."""
-        raws = self._reader.read_stable(self._spans)
-        in_ = self._index(raws, self._layout.in_, "in")
-        out = self._index(raws, self._layout.out, "out")
+        raws, steady = self._reader.read_stable(self._spans)
+        in_, out, words = self._state(raws)
+        if self._fds or self._indices is not None:
+            again, _equal = self._reader.read_stable(self._spans)
+            steady = steady and self._state(again) == (in_, out, words)
         shown = self._layout.item.size if in_full else self._item.size
-        return RingState(in_, out, self._words(raws), self._items(raws[0], slots, shown))
+        return RingState(in_, out, words, self._items(raws[0], slots, shown), steady)
+
+    def _state(
+        self, raws: list[bytes]
+    ) -> tuple[int | None, int | None, dict[SemaphoreRole, SemaphoreWords]]:
+        layout = self._layout
+        in_, out = self._index(raws, layout.in_, "in"), self._index(raws, layout.out, "out")
+        return in_, out, self._words(raws)
 
     def _items(self, whole: bytes, slots: int, shown: int) -> bytes:
         start, size = self._layout.data, self._layout.item.size

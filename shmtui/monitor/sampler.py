@@ -231,6 +231,7 @@ class Sampler:
             throughput=self._throughput(header, processes, now_ns),
             processes=processes,
             mutex_free_ns=self._mutex_free_ns,
+            steady=ring.steady,
             supervised=self._supervised(header, now_ns),
             totals=None if header is None else totals(header, records),
             audit=self.audit,

@@ -154,6 +154,12 @@ def _plan(
     ):
         return _lock_not_agreed(consent)
     private = tuple(p for p in placed if p.private)
+    if not (private or lock or consent.permits) and _only_uncounted(wanted, permits):
+        return Refusal(
+            _("a waiter that no semaphore counts may wait by futex(2), which nobody has to count"),
+            _("{command} counts it").format(command=consent.with_option("--permits")),
+            needs_permits=True,
+        )
     if lock is None and not permits and not private:
         return undecided or Refusal(
             _("every semaphore already has the right value: what was found is passing"),
@@ -216,6 +222,12 @@ def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) 
     marked = snapshot.layout.semaphores == "embedded" and uninitialised(snapshot)
     ours = snapshot.layout.source is LayoutSource.CONTROL and snapshot.uptime is not None
     return marked or (ours and all(p.process.origin is Origin.WORKER for p in placed))
+
+
+def _only_uncounted(findings: Sequence[Finding], changes: Sequence[Change]) -> bool:
+    """Whether all that is wrong is that a semaphore seems to count too few waiters."""
+    late = all(f.code == "late-init" and f.certainty is not Certainty.CERTAIN for f in findings)
+    return late and not any(change.permits_added for change in changes)
 
 
 def _holder_is_gone(

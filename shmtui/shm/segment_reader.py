@@ -80,8 +80,9 @@ class SegmentReader:
         """Up to ``length`` bytes; fewer where the file ends before."""
         return os.pread(self._fd, length, offset)
 
-    def read_stable(self, spans: Sequence[Span]) -> list[bytes]:
-        """The bytes of several spans, read again until two reads in a row are equal.
+    def read_stable(self, spans: Sequence[Span]) -> tuple[list[bytes], bool]:
+        """The bytes of several spans, read again until two reads in a row are equal; and whether two
+        were.
 
         Of a segment that changes all the time it is the last of a few reads. A read is faster
         than a step of the protocol, but not atomic.
@@ -90,9 +91,9 @@ class SegmentReader:
         for _attempt in range(_AGREE):
             current = [self.read(*span) for span in spans]
             if current == previous:
-                break
+                return current, True
             previous = current
-        return previous
+        return previous, False
 
     def close(self) -> None:
         """Close the descriptor. A second call does nothing: the number may be another file's."""

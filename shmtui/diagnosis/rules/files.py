@@ -61,7 +61,7 @@ def unfitting_indices(history: History) -> Iterator[Finding]:
     ``full`` items are in the ring at the least, and N - ``empty`` at the most, wherever the
     processes are: for a program that moves an index before it posts, and after it has waited.
     """
-    looks = [(s, items) for s in history.calm if (items := _resident(s)) is not None]
+    looks = [(s, items) for s in history.steady if (items := _resident(s)) is not None]
     now = history.now
     fit = any(_fits(s, items) for s, items in looks)
     if fit or len(looks) < FIT_SAMPLES or history.workers_only or (deficit_of(now) or 0) < 0:

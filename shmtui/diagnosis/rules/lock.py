@@ -339,11 +339,10 @@ def dead_owner(history: History) -> Iterator[Finding]:
         waiting = [p for p in living(history.now) if p.waits_for(each)]
         if lasted < SETTLED_NS or history.agreeing(held) < OWNER_SAMPLES:
             continue
+        killed = [p for p in history.now.processes if p.killed]
         yield Finding(
             "dead-owner",
-            Status.CRITICAL
-            if any(p.sleeps_on or p.waits for p in living(history.now))
-            else Status.WARNING,
+            Status.CRITICAL if killed and waiting else Status.WARNING,
             _("{lock} is held by thread {tid}, which no longer exists").format(
                 lock=each.name, tid=each.owner
             ),
@@ -353,6 +352,9 @@ def dead_owner(history: History) -> Iterator[Finding]:
                 ),
                 _("it was so for {time}").format(time=seconds(lasted)),
                 _("waiting for it: {who}").format(who=names(waiting) or _("nobody")),
+                _("killed: {who}").format(who=names(killed))
+                if killed
+                else _("unless a child of the owner, or the program that it became, unlocks it"),
             ),
             Certainty.CERTAIN,
             _(

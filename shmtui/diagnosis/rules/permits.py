@@ -122,10 +122,8 @@ def _in_flow(history: History) -> tuple[int, Certainty, str] | None:
 
 
 def _spare(history: History) -> tuple[int, Certainty, str] | None:
-    """Permits that are too many while other programs move items, each time that the words were
-    read twice alike.
-    """
-    spare = [-deficit for s in history.calm if (deficit := deficit_of(s)) is not None]
+    """Permits that are too many while other programs move items, in each sample of one moment."""
+    spare = [-deficit for s in history.steady if (deficit := deficit_of(s)) is not None]
     if len(spare) < FLOW_SAMPLES or min(spare) <= 0 or history.unmoved_ns() >= SETTLED_NS:
         return None
     fact = _("in {count} samples, empty + full came to {sum} of {slots} at the least")
