@@ -464,6 +464,11 @@ class Snapshot:
     """Seconds since the buffer was created, where its control block says so."""
 
     @property
+    def alone(self) -> "SyncObject | None":
+        """The named semaphore that was opened in a segment's place."""
+        return self.sync[0] if self.layout.source is LayoutSource.RAW and self.sync else None
+
+    @property
     def target(self) -> str:
         """The segment and what the user said of its layout, as a command names them."""
         return " ".join(filter(None, (shlex.quote(self.segment.name), self.layout.options)))

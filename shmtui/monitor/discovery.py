@@ -162,8 +162,8 @@ def survey(folder: str = SHM_DIR) -> tuple[tuple[Entry, ...], tuple[Unlinked, ..
             found.append(
                 _entry(entry.name, status, mappers, types, folder, orphan=orphan, guess=guess)
             )
-    entries = tuple(sorted(found, key=lambda e: (e.kind is Kind.SEMAPHORE, e.name)))
-    return entries, tuple(_unlinked(users, named))
+    listed = tuple(sorted(found, key=lambda e: (e.kind is Kind.SEMAPHORE, e.name)))
+    return listed, tuple(_unlinked(users, named))
 
 
 def _unlinked(users: _Mappers, named: dict[FileIdentity, str]) -> Iterator[Unlinked]:
