@@ -278,6 +278,9 @@ class Process:
     has_handlers: bool = False
     """It has handlers for signals that timers and other programs send (SIGALRM, SIGIO, SIGUSR1):
     one may run, and post a semaphore, while every thread of it sleeps."""
+    same_memory: bool = False
+    """While it sleeps privately: another process that takes part has its address space
+    (CLONE_VM), or may have; such processes wake each other as threads do."""
     mapped_size: int | None = None
     """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
 

@@ -18,8 +18,7 @@ def command(arguments: list[str]) -> list[str]:
     if any(word.startswith(("-n", "--numprocesses", "--tx", "--pdb")) for word in arguments):
         return [*pytest, *arguments]
     python = shlex.join((sys.executable, str(_START)))
-    processors = len(os.sched_getaffinity(0))
-    count = processors + max(processors // 2, 1)  # A test waits half of its time.
+    count = 2 * len(os.sched_getaffinity(0))  # A test waits half of its time.
     return [*pytest, "--dist=worksteal", f"--tx={count}*popen//python={python}", *arguments]
 
 

@@ -24,6 +24,7 @@ from shmtui.shm.control_records import (
     read_block,
 )
 from shmtui.shm.protocol import Step
+from tests.forked import SERVER
 from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, end, poll
 
@@ -35,22 +36,34 @@ def run_shmtui(
     code: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``shmtui`` to its end, away from any terminal. ``code`` runs before it, in Python."""
-    SWEEPING.may_sweep(arguments)
+    has_swept = SWEEPING.may_sweep(arguments)
+    environment = os.environ | (env or {})
+    if code is None and SERVER.serves(environment):
+        done = SERVER.run(arguments, environment, timeout)
+    else:
+        done = _started_in_full(arguments, timeout, environment, code)
+    has_swept()
+    done.stderr = without_progress(done.stderr)
+    return done
+
+
+def _started_in_full(
+    arguments: Sequence[str], timeout: float, env: dict[str, str], code: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Python's start included."""
     command = [sys.executable, "-m", "shmtui", *arguments]
     if code is not None:
         start = f"{code}; from shmtui.__main__ import main; main()"
         command = [sys.executable, "-c", start, *arguments]
-    done = subprocess.run(
+    return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=os.environ | (env or {}),
+        env=env,
         check=False,
     )
-    done.stderr = without_progress(done.stderr)
-    return done
 
 
 def without_progress(text: str) -> str:
@@ -109,7 +122,7 @@ class HeadlessRun:
     def __init__(
         self, name: str, *arguments: str, workers: int = 2, command: Sequence[str] | None = None
     ) -> None:
-        SWEEPING.may_sweep(("run",))
+        self._has_swept = SWEEPING.may_sweep(("run",))
         self.name = name
         self.workers = workers
         self._out = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the run
@@ -140,6 +153,7 @@ class HeadlessRun:
     def __enter__(self) -> Self:
         try:
             poll(self._started, "the run and its workers are up")
+            self._has_swept()
         except BaseException:
             self.__exit__(None, None, None)
             raise

@@ -56,7 +56,7 @@ class Terminal:
         env: dict[str, str] | None = None,
         command: Sequence[str] = (sys.executable, "-m", "shmtui"),
     ) -> None:
-        SWEEPING.may_sweep(arguments)
+        self._has_swept = SWEEPING.may_sweep(arguments)
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._rest = b""
@@ -189,6 +189,8 @@ class Terminal:
                 pass
             text = self.text
             if condition in text if isinstance(condition, str) else condition(text):
+                if text.strip():
+                    self._has_swept()
                 return text
             assert time.monotonic() < limit, f"never shown: {what or condition}\n{text}"
             if not self.read(0.05) and self.process.poll() is not None:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -101,38 +101,41 @@ def nothing_left(mark: str) -> Iterator[None]:
 class Sweeping:
     """Which tests of this user may start ``shmtui run``, which removes what dead runs left.
 
-    A test marked ``alone`` needs such a leftover to stay for a while. It waits until no other
-    test has started a run that may sweep, and the others wait until it is over. In a /dev/shm of
+    A test marked ``alone`` needs such a leftover to stay for a while. It waits until every run
+    that another test has started has swept, and the others wait until it is over. In a /dev/shm of
     its own no process has to wait.
     """
 
     def __init__(self) -> None:
-        self._held: contextlib.ExitStack | None = None
+        self._held = contextlib.ExitStack()
+        self._alone = False
 
     @contextlib.contextmanager
     def turn(self, *, alone: bool) -> Iterator[None]:
         """Around a test."""
-        if alone:
-            self._take(fcntl.LOCK_EX)
-        try:
+        with contextlib.ExitStack() as self._held:
+            self._alone = alone
+            if alone:
+                self._take(fcntl.LOCK_EX)
             yield
-        finally:
-            if self._held is not None:
-                self._held.close()
-                self._held = None
 
-    def may_sweep(self, command: Sequence[str]) -> None:
-        """Before a test starts ``shmtui`` with these arguments: wait where it would sweep."""
-        if {"run", "lab"} & set(command[:1]):
-            self._take(fcntl.LOCK_SH)
+    def may_sweep(self, command: tuple[str, ...]) -> Callable[[], None]:
+        """Before a test starts ``shmtui`` with these arguments: wait where it would sweep.
 
-    def _take(self, how: int) -> None:
-        if self._held is not None or has_own_shm():
-            return
-        with contextlib.ExitStack() as stack, _locked("gate", fcntl.LOCK_EX):
-            # Who wants to be alone holds the gate meanwhile, so that no other test overtakes it.
-            stack.enter_context(_locked("sweeping", how))
-            self._held = stack.pop_all()
+        What is returned is to be called once it has swept; the end of the test will do.
+        """
+        if self._alone or command[:1] not in [("run",), ("lab",), ()]:
+            return lambda: None
+        return self._take(fcntl.LOCK_SH)
+
+    def _take(self, how: int) -> Callable[[], None]:
+        if has_own_shm():
+            return lambda: None
+        # Who wants to be alone holds the gate meanwhile, so that no other test overtakes it.
+        with _locked("gate", fcntl.LOCK_EX):
+            lock = self._held.enter_context(contextlib.ExitStack())
+            lock.enter_context(_locked("sweeping", how))
+        return lock.close
 
 
 SWEEPING: Final = Sweeping()

@@ -49,6 +49,11 @@ class ProcessRole(click.ParamType[tuple[int, Role]]):
     help="Set empty and full too where that is right only if every program keeps to the protocol.",
 )
 @click.option(
+    "--lock",
+    is_flag=True,
+    help="Your word that the holder of mutex is dead and that no program is yet to post it.",
+)
+@click.option(
     "--assume-idle",
     type=click.IntRange(1),
     multiple=True,
@@ -69,6 +74,7 @@ def command(
     name: str,
     yes: bool,
     permits: bool,
+    lock: bool,
     assume_idle: tuple[int, ...],
     roles: tuple[tuple[int, Role], ...],
     undo: bool,
@@ -77,9 +83,9 @@ def command(
     """Show what it takes to get a stuck segment going again; with --yes, do it.
 
     The plan says what is wrong, which words change from what to what, who is stopped for
-    a moment, and what it rests on. mutex is set once no live process can hold it; empty
-    and full where what they have to be is proved, or with --permits. Nothing is changed
-    without --yes, and nothing where the state can be read in two ways. What is changed is
+    a moment, and what it rests on. mutex is set once no live process can hold it and a
+    permit is gone with its holder, or with --lock; empty and full where what they have to
+    be is proved, or with --permits. Nothing is changed without --yes, and nothing where the state can be read in two ways. What is changed is
     kept, and --undo puts it back as long as nothing has moved. Exit 0: healthy; 1:
     something is still wrong; 2: refused.
 
@@ -97,7 +103,7 @@ def command(
         name,
         options,
         folder,
-        consent=Consent(permits, frozenset(assume_idle), roles, typed_command()),
+        consent=Consent(permits, frozenset(assume_idle), roles, lock, typed_command()),
         progress=lambda text: click.echo(inert(text) + " …", err=True),
     )
     return take_back(repairer) if undo else repair(repairer, yes=yes)

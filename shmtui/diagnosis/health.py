@@ -20,6 +20,7 @@ from shmtui.diagnosis.rules.files import (
     other_struct,
     other_width,
     private_mapping,
+    unfitting_indices,
 )
 from shmtui.diagnosis.rules.lock import dead_owner, held_mutex
 from shmtui.diagnosis.rules.permits import permits
@@ -66,6 +67,7 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     nobody_left,
     starved,
     bad_index,
+    unfitting_indices,
     file_events,
     private_mapping,
     orphan,

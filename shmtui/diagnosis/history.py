@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from shmtui.i18n import _
@@ -77,6 +78,14 @@ class History:
         """Whether an index changed between two snapshots."""
         return len({(s.in_, s.out) for s in self.snapshots}) > 1
 
+    @property
+    def calm(self) -> tuple[Snapshot, ...]:
+        """The snapshots that agree with the one before them on the indices and the semaphores: the
+        parts of each were then read of one and the same state, though items move at other times.
+        """
+        pairs = pairwise(self.snapshots)
+        return tuple(now for before, now in pairs if _words(before) == _words(now))
+
     def unmoved_ns(self) -> int:
         """For how many ns nothing has moved: no index, semaphore value, step or wait."""
         mark = position(self.now)
@@ -139,8 +148,12 @@ class History:
 
 def position(s: Snapshot) -> tuple[object, ...]:
     """All that moves. Between two snapshots of the same position nothing was seen to move."""
+    return (*_words(s), tuple((p.pid, p.items, p.step, p.waits) for p in living(s)))
+
+
+def _words(s: Snapshot) -> tuple[object, ...]:
     values = tuple((role, state.value) for role, state in s.semaphores.items())
-    return (s.in_, s.out, values, tuple((p.pid, p.items, p.step, p.waits) for p in living(s)))
+    return s.in_, s.out, values
 
 
 def living(snapshot: Snapshot) -> list[Process]:

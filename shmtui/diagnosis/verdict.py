@@ -82,14 +82,14 @@ def undecided(history: History) -> Iterator[str]:
         yield _(
             "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
         ).format(count=len(history.snapshots), time=LONGER_S)
-    if history.items_moved:
+    if history.items_moved and history.unmoved_ns() < _AT_REST_NS:
         yield from _missing_in_flow(history)
         return
     yield from _left_to_others(history)
-    if mutex_taken(now) and history.lasted_ns(mutex_taken) >= history.watched_ns:
-        yield _("mutex was 0 in all {count} samples; watch it longer: --for {time}").format(
-            count=len(history.snapshots), time=LONGER_S
-        )
+    if history.lasted_ns(mutex_taken) >= min(_AT_REST_NS, history.watched_ns):
+        yield _(
+            "mutex was 0 in {count} samples, up to the last; watch it longer: --for {time}"
+        ).format(count=history.agreeing(mutex_taken), time=LONGER_S)
     if (
         now.hidden
         and (living(now) or now.elsewhere)

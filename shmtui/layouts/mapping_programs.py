@@ -8,11 +8,13 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.vocabulary import roles_by_name
-from shmtui.procfs.maps import named_semaphores_of
+from shmtui.procfs.futex import futex_waits
+from shmtui.procfs.maps import mappings, named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
 from shmtui.procfs.process_libc import libc_of, program_of
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import FileIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,13 @@ class Peers:
     def threads(self) -> int:
         """How many threads they have, at least 1."""
         return max(sum(thread_count(pid) for pid in self.pids), 1)
+
+    def waits_on(self, identity: FileIdentity) -> set[int]:
+        """The bytes of the segment that their threads sleep on, as far as this user can see."""
+        found: set[int] = set()
+        for pid in self.pids:
+            found |= {wait.offset for wait in futex_waits(pid, mappings(pid, identity) or ()) or ()}
+        return found
 
     @property
     def semaphores(self) -> tuple[str, ...]:

@@ -10,9 +10,11 @@ from pathlib import Path
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.elf_sections import word_size
+from shmtui.layouts.inference import MAX_SIZE
 from shmtui.layouts.mapping_programs import Peers
-from shmtui.layouts.member_roles import listed
+from shmtui.layouts.member_roles import all_members, listed
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
+from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.program_types import TypeSource
 from shmtui.layouts.struct_checks import (
     judge,
@@ -132,8 +134,23 @@ def _judged(
     if source.source is LayoutSource.NEARBY:
         text = _("{file} lies beside the program, which is assumed to be built from it")
         assumptions = (text.format(file=source.origin),)
+    if _nothing_shows_it(reader, peers, found):
+        text = _("no semaphore of {struct} is marked as shared, and nobody is seen to wait on one")
+        assumptions = (*assumptions, text.format(struct=found.struct.names[-1]))
     resolved = ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
     return judge(reader, options, found, resolved, mapped=bool(peers.pids))
+
+
+def _nothing_shows_it(reader: SegmentReader, peers: Peers, found: StructLayout) -> bool:
+    """Whether the segment may as well hold another struct of that size: its bytes are set, and
+    neither they nor a sleeper show one of the struct's semaphores.
+    """
+    members = all_members(found.struct.members)
+    own = {member.offset for _name, member in members if member.system == "sem_t"}
+    raw = reader.read(0, MAX_SIZE)
+    if not own or found.layout.libc is not Libc.GLIBC or not any(raw):
+        return False
+    return not (own & set(signatures(raw, Libc.GLIBC)) or own & peers.waits_on(reader.identity))
 
 
 def agreed(

@@ -22,6 +22,7 @@ from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, Ru
 from shmtui.monitor.sleep_proof import Indices, SleepProof
 from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
 from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses
+from shmtui.procfs.address_space import same_address_space
 from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.file_users import FileUse, FileUsers
 from shmtui.procfs.futex import (
@@ -300,6 +301,7 @@ class ProcessTable:
         use = self._use(pid)
         access, besides = access_of(use), besides_of(use)
         waits, others, asleep = self._waits(pid, use)
+        private = any(wait.private for _role, wait in waits)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
         tracked.blocked_since_ns = (tracked.blocked_since_ns or now_ns) if blocked else 0
@@ -324,7 +326,8 @@ class ProcessTable:
             timed_waits=tuple(role for role, wait in waits if wait.timed),
             sleeps_on=tuple(name for name, _unexplained in others),
             unexplained_words=tuple(at for _name, at in others if at is not None),
-            wakeable=None if not waits else not any(wait.private for _role, wait in waits),
+            wakeable=None if not waits else not private,
+            same_memory=private and self._may_share_memory(pid, use),
             libc=tracked.libc,
             cpu=tracked.cpu,
             user=tracked.user,
@@ -344,6 +347,13 @@ class ProcessTable:
             has_handlers=bool(tracked.last.caught & _SENT_FOR_WORK),
             mapped_size=use.mapped_size if use.maps else None,
         )
+
+    def _may_share_memory(self, pid: int, use: FileUse) -> bool:
+        """Whether another process has the address space of ``pid``, or may have."""
+        starts = {each.start for each in use.maps}
+        others = (o for o in self._foreign if o != pid)
+        alike = (o for o in others if {each.start for each in self._use(o).maps} == starts)
+        return any(same_address_space(pid, other) is not False for other in alike)
 
     def _use(self, pid: int) -> FileUse:
         return self._users.uses.get(pid, _NO_USE)

@@ -30,6 +30,9 @@ def choices(found: Plan | Refusal | None, said: Consent) -> tuple[Choice, ...]:
 
 
 def _choices(found: Plan | Refusal, said: Consent) -> Iterator[Choice]:
+    if isinstance(found, Refusal) and found.needs_lock:
+        text = _("post mutex: its holder is dead, and no program is yet to post it")
+        yield Choice("l", text, replace(said, lock=True))
     if found.needs_permits:
         text = _("set empty and full too: every program keeps to the protocol")
         yield Choice("p", text, replace(said, permits=True))

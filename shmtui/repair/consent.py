@@ -20,6 +20,9 @@ class Consent:
     """Processes that hold neither mutex nor a permit."""
     roles: tuple[tuple[int, Role], ...] = ()
     """Processes and their sides."""
+    lock: bool = False
+    """Whether mutex may be posted where nobody was seen to die with it: no program that ended, or
+    has yet to open the segment, is to post it."""
     command: str = ""
     """This repair as a shell command, to which further options can be added."""
 
@@ -53,7 +56,9 @@ class Consent:
         """
         idle = _("your word: PID {pid} holds neither mutex nor a permit")
         side = _("your word: PID {pid} is a {role}")
+        lock = _("your word: the holder of mutex is dead, and no program is yet to post it")
         return (
+            *((lock,) if self.lock else ()),
             *(idle.format(pid=pid) for pid in sorted(self.assume_idle)),
             *(side.format(pid=pid, role=_(role.value)) for pid, role in self.roles),
         )

@@ -174,7 +174,9 @@ class Repairer:
         if earlier is None:
             return make_plan(snapshot, findings, positions, self.consent)
         sides = earlier.sides_of(p.process for p in positions if p.process.role is Role.UNKNOWN)
-        consent = replace(self.consent, permits=True, roles=(*sides, *self.consent.roles))
+        consent = replace(
+            self.consent, permits=True, lock=True, roles=(*sides, *self.consent.roles)
+        )
         found = make_plan(earlier.taken_back(snapshot), findings, positions, consent)
         if isinstance(found, Plan):
             text = _("a repair that was interrupted is finished: it is kept in {file}")

@@ -111,6 +111,8 @@ class Refusal:
     """Whether what was found harms nobody, so that there is nothing to repair."""
     needs_permits: bool = False
     """Whether there is a plan if the user agrees to set the permits."""
+    needs_lock: bool = False
+    """Whether there is one if the user says that nobody else is to post mutex."""
     needs_idle: tuple[int, ...] = ()
     """Processes for which the user would have to vouch."""
     needs_role: tuple[int, ...] = ()

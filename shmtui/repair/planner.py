@@ -40,7 +40,7 @@ from shmtui.repair.refusals import (
     without_indices,
 )
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Finding, Origin, SemaphoreState, Snapshot, Status
+from shmtui.snapshot import Certainty, Finding, LayoutSource, Origin, SemaphoreState, Snapshot
 
 COVERED: Final = frozenset(
     {
@@ -75,8 +75,8 @@ def make_plan(
     if not wanted:
         return nothing_for(findings, snapshot, positions, consent)
     nobody = not any(p.alive for p in snapshot.processes) and snapshot.elsewhere is False
-    soon = all(f.code == "never-initialised" and f.severity is Status.WARNING for f in wanted)
-    if soon and not nobody:
+    soon = all(f.code == "never-initialised" for f in wanted)
+    if soon and not nobody and not _waits_for_good(snapshot):
         return too_early(snapshot)
     refusal = unreadable(snapshot) or _strangers(snapshot, positions, consent)
     if refusal is not None:
@@ -91,6 +91,14 @@ def make_plan(
     if snapshot.unseen and not covered:
         return unseen(snapshot, consent)
     return _plan(snapshot, wanted, placed, consent)
+
+
+def _waits_for_good(snapshot: Snapshot) -> bool:
+    """Whether a process waits, and not only with a timeout."""
+    if not any((state.waiters or 0) > 0 for state in snapshot.semaphores.values()):
+        return False
+    waiting = [p for p in snapshot.processes if p.alive and p.waits]
+    return not waiting or any(set(p.waits) - set(p.timed_waits) for p in waiting)
 
 
 def _strangers(
@@ -138,6 +146,13 @@ def _plan(
     if not proved and lock is not None and (lock.before.value or 0) > 1:
         # It may let several in at once because it is meant to.
         undecided, lock = _not_agreed((lock,), consent), None
+    if (
+        lock is not None
+        and not lock.before.value
+        and not (consent.lock or consent.assume_idle)
+        and not _holder_is_gone(snapshot, placed, wanted)
+    ):
+        return _lock_not_agreed(consent)
     private = tuple(p for p in placed if p.private)
     if lock is None and not permits and not private:
         return undecided or Refusal(
@@ -195,11 +210,44 @@ def _values(
 
 
 def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:
-    """Whether no program can have a permit aside: nobody has ever passed a semaphore, nobody
-    is alive, or all that take part are workers of ours, which keep to the protocol.
+    """Whether no program can have a permit aside: nobody has ever passed a semaphore, or the
+    buffer is ours and all that take part are our workers, which keep to the protocol.
     """
     marked = snapshot.layout.semaphores == "embedded" and uninitialised(snapshot)
-    return marked or all(p.process.origin is Origin.WORKER for p in placed)
+    ours = snapshot.layout.source is LayoutSource.CONTROL and snapshot.uptime is not None
+    return marked or (ours and all(p.process.origin is Origin.WORKER for p in placed))
+
+
+def _holder_is_gone(
+    snapshot: Snapshot, placed: Sequence[ProtocolPosition], findings: Sequence[Finding]
+) -> bool:
+    """Whether mutex is at 0 for want of its holder, and not because a program left it so that has
+    ended, or has yet to open the segment: it is known that the holder died, or a permit is gone
+    with it, or nobody has ever passed a semaphore.
+    """
+    surely = any(f.code == "dead-holder" and f.certainty is Certainty.CERTAIN for f in findings)
+    if surely or uninitialised(snapshot) or _permits_are_proved(snapshot, placed):
+        return True
+    states = [snapshot.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)]
+    values = [None if state is None else state.value for state in states]
+    if not placed or None in values or not (any(values) or snapshot.in_ or snapshot.out):
+        return False  # Three zeros are a gate that has yet to open.
+    in_hand = sum(p.on_mutex for p in placed)
+    return snapshot.layout.slots - sum(filter(None, values)) > in_hand
+
+
+def _lock_not_agreed(consent: Consent) -> Refusal:
+    """Why mutex stays at 0 without the user's word."""
+    return Refusal(
+        _(
+            "no live process can hold mutex, but nobody was seen to die with it, and no permit is "
+            "gone with its holder: a program that has ended may have left it to another to post"
+        ),
+        _("if you know that nobody is yet to post it: {command}").format(
+            command=consent.with_option("--lock")
+        ),
+        needs_lock=True,
+    )
 
 
 def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:

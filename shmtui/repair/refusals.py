@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-from shmtui.diagnosis.history import uninitialised
 from shmtui.diagnosis.verdict import LONGER_S
 from shmtui.i18n import _
 from shmtui.repair.consent import Consent
@@ -128,7 +127,7 @@ def too_early(snapshot: Snapshot) -> Refusal:
     would set the permits again that programs had taken meanwhile.
     """
     return Refusal(
-        _("nobody waits yet, and the program that made it may be about to call sem_init"),
+        _("nobody waits for good yet, and a program may be about to call sem_init"),
         _("look again once a program waits: shmtui check {name}").format(
             name=snapshot.segment.name
         ),
@@ -187,7 +186,7 @@ def unfinished(
         )
     elsewhere = [p for p in positions if p.place is Place.ELSEWHERE]
     mutex = snapshot.semaphores[SemaphoreRole.MUTEX]
-    if elsewhere and not mutex.value and not uninitialised(snapshot):
+    if elsewhere and not mutex.value:
         return Refusal(
             _("{who} does not sleep on a semaphore and may hold mutex").format(
                 who=names(elsewhere)

@@ -42,6 +42,7 @@ class SemaphoreWords:
 
     value: int
     waiters: int
+    """Below 0 where sem_init ran while threads waited, and these have gone on since."""
     shared: bool
     """Between processes. False: no other process can wake its waiters."""
 
@@ -54,11 +55,15 @@ def decode(raw: bytes, libc: Libc) -> SemaphoreWords:
     """
     if libc is Libc.GLIBC:
         both, private = struct.unpack_from("=QI", raw)
-        return SemaphoreWords(both & 0xFFFF_FFFF, both >> 32, private == _GLIBC_SHARED)
+        return SemaphoreWords(both & 0xFFFF_FFFF, _signed(both >> 32), private == _GLIBC_SHARED)
     value, waiters, private = struct.unpack_from("=III", raw)
     # An older musl stores -1 while somebody waits; a newer one sets bit 31 above the value.
     value = 0 if value == 0xFFFF_FFFF else value & SEM_VALUE_MAX
-    return SemaphoreWords(value, waiters, private != _MUSL_PRIVATE)
+    return SemaphoreWords(value, _signed(waiters), private != _MUSL_PRIVATE)
+
+
+def _signed(word: int) -> int:
+    return word - 2**32 if word >> 31 else word
 
 
 def encode(words: SemaphoreWords, libc: Libc) -> bytes:
@@ -72,9 +77,9 @@ def encode(words: SemaphoreWords, libc: Libc) -> bytes:
     """
     if libc is Libc.GLIBC:
         private = _GLIBC_SHARED if words.shared else 0
-        return struct.pack("=QI", words.value | words.waiters << 32, private)
+        return struct.pack("=QI", words.value | (words.waiters & 0xFFFF_FFFF) << 32, private)
     private = 0 if words.shared else _MUSL_PRIVATE
-    return struct.pack("=III", words.value, words.waiters, private)
+    return struct.pack("=III", words.value, words.waiters & 0xFFFF_FFFF, private)
 
 
 def word_changes(

@@ -442,6 +442,7 @@ def test_one_lock_and_no_permits() -> None:
 def test_an_index_of_somebody_else(in_: int, out: int, bad: bool) -> None:
     """One at N is reduced before it is used; both far above are counters: neither is a finding."""
     one = replace(shown(0, 1, 5, 0), in_=in_, out=out)
+    one = replace(one, semaphores={MUTEX: one.semaphores[MUTEX]})
     finding = found(one, "bad-index")
     assert bool(finding) is bad
     assert finding is None or finding.certainty is Certainty.LIKELY
@@ -490,7 +491,7 @@ def test_ok_is_said_of_what_was_judged() -> None:
         (replace(rest, layout=replace(rest.layout, disputed=True, assumptions=("both",))), "both"),
         (replace(rest, in_=None), "--map"),
         (replace(rest, waits_hidden=(1,), limits=("PID 1 is hidden",)), "PID 1 is hidden"),
-        (shown(0, 0, 5, 0, peer(1, Role.CONSUMER, None)), "mutex was 0 in all"),
+        (shown(0, 0, 5, 0, peer(1, Role.CONSUMER, None)), "mutex was 0 in"),
     ):
         health = diagnose(looks(doubtful))
         assert not health.findings
@@ -589,6 +590,51 @@ def test_permits_missing_from_a_moving_buffer(deficits: list[int], claim: str | 
     codes = {"lost-permit", "extra-permits"}
     found = [f.claim for f in diagnose(flow(deficits)).findings if f.code in codes]
     assert [text.partition(":")[0] for text in found] == ([] if claim is None else [claim])
+
+
+@pytest.mark.parametrize(
+    ("in_", "empty", "full", "fits"),
+    [(3, 2, 3, True), (3, 1, 3, True), (3, 2, 2, True), (3, 3, 2, False), (3, 1, 4, False),
+     (0, 5, 0, True), (0, 0, 5, True), (0, 3, 2, False)],
+)  # fmt: skip
+def test_indices_that_do_not_fit_the_permits(in_: int, empty: int, full: int, fits: bool) -> None:
+    """``full`` items at the least, N - ``empty`` at the most, moving or not; out is 0."""
+    going = peer(1, Role.PRODUCER, None)
+    still = replace(shown(0, 1, empty, full, going), in_=in_, out=0)
+    for snapshots in (looks(still, 3), twice_each(still, moves=12)):
+        (finding,) = [f for f in diagnose(snapshots).findings if f.code == "bad-index"] or (None,)
+        assert (finding is None) is fits
+        assert finding is None or finding.certainty is Certainty.LIKELY
+
+
+def twice_each(one: Snapshot, moves: int) -> list[Snapshot]:
+    """Both indices move on together, and each state is read twice."""
+    return [
+        replace(one, in_=((one.in_ or 0) + n // 2) % 5, out=n // 2 % 5, monotonic_ns=n * 10**8)
+        for n in range(2 * moves)
+    ]
+
+
+def test_permits_that_are_too_many_while_other_programs_move_items() -> None:
+    """In every state that was read twice: a post too many, in neither semaphore alone."""
+    one = replace(shown(0, 1, 3, 3, peer(1, Role.PRODUCER, None)), in_=3, out=0)
+    (finding,) = [f for f in diagnose(twice_each(one, 12)).findings if f.code == "extra-permits"]
+    assert finding.certainty is Certainty.LIKELY
+    assert "1 permit too many" in finding.claim
+
+
+def test_nothing_has_moved_for_a_while() -> None:
+    """That items moved before is no reason to call what stands still now in order."""
+    waits = peer(1, Role.CONSUMER, FULL)
+    other = replace(peer(2, Role.UNKNOWN, None), letter="S")
+    early = [replace(shown(0, 1, 4, 1, other), in_=1, monotonic_ns=n * 10**8) for n in range(4)]
+    late = [
+        replace(shown(0, 1, 5, 0, waits, other), in_=1, out=1, monotonic_ns=10**9 + n * 10**8)
+        for n in range(30)
+    ]
+    assert any("wait for ever" in line for line in diagnose([*early, *late]).undecided)
+    taken = [replace(s, semaphores={MUTEX: SemaphoreState(0, 0, True)}) for s in late]
+    assert any("mutex was 0" in line for line in diagnose([*early, *taken]).undecided)
 
 
 # -- what the zoo of healthy programs taught ------------------------------------------------------

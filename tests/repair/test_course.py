@@ -23,10 +23,6 @@ PRODUCER, CONSUMER = "produtor", "consumidor"
 HANGING = {"never-initialised", "process-private"}
 
 
-pytestmark = pytest.mark.alone
-"""Beside processes of this user in another user namespace, which it cannot read, a repair refuses."""
-
-
 @pytest.fixture(autouse=True)
 def course() -> Iterator[None]:
     """The programs' own name is this test's for a while."""

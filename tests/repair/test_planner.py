@@ -229,7 +229,7 @@ def test_no_finding_is_no_health_where_waits_are_hidden() -> None:
 def test_what_is_assumed_is_named_and_refuses_nothing() -> None:
     """Root's processes, say; the plan is likely then."""
     assumption = "root's processes take no part (40 cannot be read)"
-    certain = seen((0, 0), (0, 0), (0, 0))
+    certain = seen((0, 0), (0, 1), (0, 0))
     for snapshot in (certain, replace(certain, assumptions=(assumption,))):
         plan = make_plan(snapshot, [finding("never-initialised")], [])
         assert isinstance(plan, Plan)
@@ -281,7 +281,7 @@ def test_before_anybody_waits_nothing_is_initialised() -> None:
     early = replace(finding("never-initialised"), severity=Status.WARNING)
     refused = make_plan(seen((0, 0), (0, 0), (0, 0)), [early], [])
     assert isinstance(refused, Refusal)
-    assert "nobody waits yet" in refused.why
+    assert "nobody waits for good yet" in refused.why
 
 
 def test_a_lock_with_two_permits_is_lowered_on_the_users_word_alone() -> None:
@@ -296,3 +296,37 @@ def test_a_lock_with_two_permits_is_lowered_on_the_users_word_alone() -> None:
     plan = make_plan(full, [finding("mutex-overflow")], [asleep], Consent(permits=True))
     assert isinstance(plan, Plan)
     assert [change.text for change in plan.lock] == ["mutex: value 2 → 1"]
+
+
+def dead_holder(snapshot: Snapshot, *asleep: SemaphoreRole, sure: bool = False) -> object:
+    """What is planned for it where those sleep, and a third process seems to have held mutex."""
+    found = finding("dead-holder")
+    if not sure:
+        found = replace(found, certainty=Certainty.LIKELY)
+    crowd = [
+        replace(hidden(pid, P), place=Place(at.value), asleep=((at, False),), readable=True)
+        for pid, at in enumerate(asleep)
+    ]
+    return make_plan(replace(snapshot, waits_hidden=()), [found], crowd)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "asleep", "posted"),
+    [
+        (seen((0, 1), (3, 0), (0, 0), shared=True), (ON_MUTEX,), True),  # its permit is gone, too
+        (seen((0, 1), (4, 0), (0, 0), shared=True), (ON_MUTEX,), False),  # a lock of two commands
+        (seen((0, 0), (4, 0), (0, 0), shared=True), (), False),  # an open transaction of theirs
+        (seen((0, 2), (0, 0), (0, 0), shared=True), (ON_MUTEX, ON_MUTEX), False),  # a gate
+    ],
+)
+def test_mutex_is_posted_only_where_its_holder_is_gone(
+    snapshot: Snapshot, asleep: Sequence[SemaphoreRole], posted: bool
+) -> None:
+    """One that has ended may have left it to another to post. The user's word settles it, and so
+    does a death that was seen.
+    """
+    found = dead_holder(snapshot, *asleep)
+    assert isinstance(found, Plan if posted else Refusal)
+    if isinstance(found, Refusal):
+        assert found.remedy.endswith(": shmtui repair /ring --lock")
+        assert isinstance(dead_holder(snapshot, *asleep, sure=True), Plan)

@@ -20,9 +20,13 @@ def cage(tmp_path_factory: pytest.TempPathFactory) -> Cage:
     return Cage(tmp_path_factory.mktemp("zoo"))
 
 
+BUSY: Final = {"unthrottled"}
+"""Programs that would take the processors from all that are watched beside them."""
+
+
 def groups(size: int) -> list[list[Animal]]:
     """Those that are watched in every run, spread so that those of one source are not all in one group."""
-    found = [animal for animal in animals() if str(animal) in BRIEFLY]
+    found = [a for a in animals() if str(a) in BRIEFLY and a.mode not in BUSY]
     count = -(-len(found) // size)
     return [found[at::count] for at in range(count)]
 
@@ -41,6 +45,12 @@ def wrong(
 def test_a_few_seconds(group: list[Animal], cage: Cage, new_name: Callable[[], str]) -> None:
     """In no sample of four seconds, and no byte by ``repair --yes``; all go on to their ends."""
     assert not wrong(group, cage, new_name(), 4)
+
+
+def test_busy_programs(cage: Cage, new_name: Callable[[], str]) -> None:
+    """The same of programs that never wait for the clock, for two seconds."""
+    busy = [a for a in animals() if str(a) in BRIEFLY and a.mode in BUSY]
+    assert not wrong(busy, cage, new_name(), 2)
 
 
 @pytest.mark.slow

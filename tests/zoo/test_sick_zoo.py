@@ -151,19 +151,15 @@ def all_well(chosen: Sequence[Case], binaries: Path, new_name: Callable[[], str]
 
 SHORT: Final = [
     Case("fork", "embedded", "holder-killed", "wait"),
-    Case("fork", "embedded", "holder-killed", "read", victim=1),
-    Case("fork", "named", "holder-killed", "poll", victim=2, site=2),
     Case("fork", "pthread", "holder-killed", "sleep"),
     Case("fork", "embedded", "nobody-left", "wait"),
     Case("fork", "embedded", "swapped", "poll"),
     Case("fork", "named", "lost-permit", "sleep"),
-    Case("programs", "embedded", "holder-killed"),
     Case("programs", "named", "no-init"),
     Case("programs", "embedded", "late-init"),
     Case("programs", "named", "double-permit"),
     Case("programs", "embedded", "private"),
     Case("threads", "embedded", "holder-killed"),
-    Case("threads", "embedded", "no-init"),
     Case("threads", "named", "double-lock"),
     Case("threads", "pthread", "nobody-left"),
 ]

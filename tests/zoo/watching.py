@@ -36,8 +36,8 @@ from tests.zoo.animals import ROLES, Animal, Cage, animals, started
 
 AT_ONCE: Final = 5
 """Repairs at a time: they wait most of the time."""
-PAUSE_S: Final = 0.1
-"""Between two samples of one program, as ``shmtui check`` takes them."""
+PAUSE_S: Final = 0.2
+"""Between two samples of one program."""
 
 
 @dataclass(slots=True)

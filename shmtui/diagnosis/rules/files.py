@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import SETTLED_NS, History, living, names
+from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, names
 from shmtui.i18n import _
 from shmtui.shm.layout import SEM_SIZE
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import (
     Access,
     Certainty,
@@ -16,6 +17,8 @@ from shmtui.snapshot import (
     Status,
 )
 
+FIT_SAMPLES: Final = 3
+"""In how many samples the indices and the permits have to contradict each other."""
 _NARROW: Final = 32
 
 
@@ -52,6 +55,62 @@ def bad_index(history: History) -> Iterator[Finding]:
             )
 
 
+def unfitting_indices(history: History) -> Iterator[Finding]:
+    """``in`` and ``out`` say another number of items than the permits allow.
+
+    ``full`` items are in the ring at the least, and N - ``empty`` at the most, wherever the
+    processes are: for a program that moves an index before it posts, and after it has waited.
+    """
+    looks = [(s, items) for s in history.calm if (items := _resident(s)) is not None]
+    now = history.now
+    fit = any(_fits(s, items) for s, items in looks)
+    if fit or len(looks) < FIT_SAMPLES or history.workers_only or (deficit_of(now) or 0) < 0:
+        return
+    if looks[-1][0].monotonic_ns - looks[0][0].monotonic_ns < SETTLED_NS or not _words_known(now):
+        return
+    values = {role: history.value(role) for role in SemaphoreRole}
+    yield Finding(
+        "bad-index",
+        Status.WARNING,
+        _("in and out do not fit the permits: {items} items by in {in_} and out {out}").format(
+            items=_resident(now), in_=now.in_, out=now.out
+        ),
+        (
+            _("full is {full} and empty {empty} of {slots}; so it was in {count} samples").format(
+                full=values[SemaphoreRole.FULL], empty=values[SemaphoreRole.EMPTY],
+                slots=now.layout.slots, count=len(looks),
+            ),
+            _(
+                "an index was not moved, the semaphores were set anew while items were there, or "
+                "one of the programs is built with another number of slots"
+            ),
+            _("unless the program moves an index long before or after the posts"),
+            *history.assumptions,
+        ),
+        Certainty.LIKELY,
+        _("compare the programs' structs; then end all of them, and start with a new segment"),
+    )  # fmt: skip
+
+
+def _resident(s: Snapshot) -> int | None:
+    if s.slot_in is None or s.slot_out is None or not s.layout.slots:
+        return None
+    return (s.slot_in - s.slot_out) % s.layout.slots
+
+
+def _words_known(s: Snapshot) -> bool:
+    return deficit_of(s) is not None and _resident(s) is not None
+
+
+def _fits(s: Snapshot, items: int) -> bool:
+    """Whether the permits allow so many items; of an empty or a full ring the indices are equal."""
+    deficit, slots = deficit_of(s), s.layout.slots
+    if deficit is None:
+        return True
+    empty, full = (s.semaphores[r].value or 0 for r in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
+    return any(full <= n <= slots - empty for n in ({0, slots} if not items else {items}))
+
+
 def _plausible(s: Snapshot, slots: int) -> bool:
     """Whether indices of somebody else's program may be as they are in a healthy one.
 
@@ -72,14 +131,18 @@ def file_events(history: History) -> Iterator[Finding]:
     """The file is too short, has lost its name, or another file has the name."""
     segment, needed = history.now.segment, _needed(history.now.layout)
     if segment.size < needed:
+        ours = history.ours
         yield Finding(
             "truncated",
-            Status.CRITICAL,
+            Status.CRITICAL if ours else Status.WARNING,
             _("the segment is {size} bytes and its layout needs {needed}").format(
                 size=segment.size, needed=needed
             ),
-            (_("a process that reads or writes the missing part dies by SIGBUS"),),
-            Certainty.CERTAIN,
+            (
+                _("a process that reads or writes the missing part dies by SIGBUS"),
+                *(() if ours else (_("unless the program itself makes its ring smaller"),)),
+            ),
+            Certainty.CERTAIN if ours else Certainty.LIKELY,
             _(
                 "look for a program that calls ftruncate with another size, such as one built "
                 "with another struct"
@@ -95,8 +158,9 @@ def file_events(history: History) -> Iterator[Finding]:
                     "processes that map the old segment share nothing with processes that open "
                     "the name now"
                 ),
+                _("unless a program makes a new one now and then, and the old one is used up"),
             ),
-            Certainty.CERTAIN,
+            Certainty.LIKELY,
             _("restart the programs that map the old segment"),
         )
     elif segment.unlinked and (users := _users(history.now)):
@@ -202,8 +266,11 @@ def no_size(history: History) -> Iterator[Finding]:
             "no-size",
             Status.WARNING,
             _("the segment has 0 bytes: a process that maps it and touches it dies by SIGBUS"),
-            (_("nobody called ftruncate after shm_open, or somebody cut it to 0"),),
-            Certainty.CERTAIN,
+            (
+                _("nobody called ftruncate after shm_open, or somebody cut it to 0"),
+                _("unless a program is about to, or only locks the file"),
+            ),
+            Certainty.LIKELY,
             _(
                 "in the program, call ftruncate(fd, sizeof(struct)) right after shm_open(…, O_CREAT)"
             ),
@@ -219,6 +286,8 @@ def orphan(history: History) -> Iterator[Finding]:
     lasted = history.lasted_ns(alone)
     if (
         history.items_moved
+        or history.now.segment.replaced
+        or history.now.segment.unlinked
         or not alone(history.now)
         or (lasted < SETTLED_NS and len(history.snapshots) > 1)
     ):

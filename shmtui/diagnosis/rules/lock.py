@@ -261,7 +261,7 @@ def _without_holder(held: _Held) -> Finding:
             who=names([dead]), how=dead.ending or _("it is gone")
         )
     elif killed:
-        claim = _("mutex was taken by {who}, which died ({how}): everybody waits for ever").format(
+        claim = _("mutex was taken by {who}, which died ({how}): no live process holds it").format(
             who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed}))
         )
     else:

@@ -33,7 +33,7 @@ def permits(history: History) -> Iterator[Finding]:
     many. In a program of somebody else this is likely at most: a batch taken at once, a permit
     kept aside or an extra one that ends the stream are no mistakes.
     """
-    found = _above(history) or _at_rest(history) or _in_flow(history)
+    found = _above(history) or _at_rest(history) or _in_flow(history) or _spare(history)
     if found is None:
         return
     missing, sure, fact = found
@@ -119,6 +119,19 @@ def _in_flow(history: History) -> tuple[int, Certainty, str] | None:
         history.certainty,
         fact.format(count=samples, sum=slots - missing, slots=slots),
     )
+
+
+def _spare(history: History) -> tuple[int, Certainty, str] | None:
+    """Permits that are too many while other programs move items, each time that the words were
+    read twice alike.
+    """
+    spare = [-deficit for s in history.calm if (deficit := deficit_of(s)) is not None]
+    if len(spare) < FLOW_SAMPLES or min(spare) <= 0 or history.unmoved_ns() >= SETTLED_NS:
+        return None
+    fact = _("in {count} samples, empty + full came to {sum} of {slots} at the least")
+    slots = history.now.layout.slots
+    text = fact.format(count=len(spare), sum=slots + min(spare), slots=slots)
+    return -min(spare), Certainty.LIKELY, text
 
 
 def _shown(

@@ -6,6 +6,7 @@ from typing import Final
 from shmtui.diagnosis.history import (
     SETTLED_NS,
     History,
+    idle_elsewhere,
     living,
     names,
     repair_remedy,
@@ -43,10 +44,11 @@ def never_initialised(history: History) -> Iterator[Finding]:
     if history.lasted_ns(uninitialised) < enough or history.agreeing(uninitialised) < samples:
         return
     going = sum(unaccounted_threads(p) for p in living(now))
+    polls = any(p.timed_waits for p in waiting)
     if going >= now.layout.slots:
         return  # They may hold all permits: then sem_init ran, and the programs work.
     named = now.layout.semaphores == "named"
-    soon = not waiting and not now.hidden and not named
+    soon = all(p.timed_waits for p in waiting) and not now.hidden and not named
     evidence = [_("mutex, empty and full are 0 and not marked as shared: sem_init never ran")]
     if named:
         evidence = [
@@ -63,13 +65,23 @@ def never_initialised(history: History) -> Iterator[Finding]:
     if waiting:
         evidence.append(_("blocked since: {who}").format(who=names(waiting)))
     if soon:
-        evidence.append(_("nobody waits yet: the program that made it may be about to call it"))
+        evidence.append(
+            _("the waits have a timeout: the program that is to call it may come later")
+            if polls
+            else _("nobody waits yet: the program that made it may be about to call it")
+        )
+    if going:
+        evidence.append(
+            _("unless {who} took all permits at once, and has yet to move an index").format(
+                who=names(idle_elsewhere(now))
+            )
+        )
     # Who waits for mutex has passed a permit, unless he takes mutex first.
     passed = any(SemaphoreRole.MUTEX in p.waits for p in waiting)
-    doubt = unmarked(now) or going or passed or soon or now.layout.slots < 2
+    doubt = unmarked(now) or going or polls or passed or soon or now.layout.slots < 2
     yield Finding(
         "never-initialised",
-        Status.WARNING if soon else Status.CRITICAL,
+        Status.WARNING if soon or going or polls else Status.CRITICAL,
         _("no semaphore was given a permit: every sem_wait blocks for ever")
         if named
         else _("nobody has called sem_init yet: a sem_wait would block for ever")
@@ -120,14 +132,20 @@ def late_init(history: History) -> Iterator[Finding]:
         _("{semaphore} counts fewer waiters than sleep on it").format(semaphore=role)
         for role in sorted(uncounted)
     ]
+    for_ever = not any(p.timed_waits for p in late.values())
+    sure = for_ever and bool(private)
+    if uncounted:
+        facts.append(_("unless the program waits on its value by futex(2), which nobody counts"))
+    if not for_ever:
+        facts.append(_("their waits have a timeout, after which they begin anew"))
     yield Finding(
         "late-init",
-        Status.CRITICAL,
+        Status.CRITICAL if sure else Status.WARNING,
         _("sem_init ran after a process had begun to wait: no sem_post wakes {who}").format(
             who=names(list(late.values()))
         ),
         tuple(facts),
-        Certainty.CERTAIN,
+        Certainty.CERTAIN if sure else Certainty.LIKELY,
         _(
             "in the program, call sem_init once, before any other process maps the segment (one "
             "creates with O_EXCL, the others wait for it); now: {repair}"
@@ -183,7 +201,7 @@ def process_private(history: History) -> Iterator[Finding]:
         for p in living(s)
         if p.waits or p.role is not Role.UNKNOWN
     }
-    waited = {p.pid for s in history.snapshots for p in living(s) if p.waits}
+    waited = {p.pid for s in history.snapshots for p in living(s) if p.waits and not p.same_memory}
     if marked and len(users) > 1 and any(s.value for s in now.semaphores.values()):
         yield _private_finding(
             history,
@@ -211,7 +229,11 @@ def _cannot_wake(process: Process, history: History) -> bool:
         states = [s.semaphores.get(role) for role in found.waits]
         permits = all(state is not None and state.value for state in states)
         # A handler of its own may post and end the wait, once sem_init has run.
-        own = unaccounted_threads(found) or (found.has_handlers and not uninitialised(s))
+        own = (
+            found.same_memory
+            or unaccounted_threads(found)
+            or (found.has_handlers and not uninitialised(s))
+        )
         return found.waits == process.waits and (permits or not own)
 
     # A semaphore that nobody initialised has no permit that could be on its way.
