@@ -79,18 +79,19 @@ def imbalance_text(audit: Audit) -> str:
 
     >>> from shmtui.snapshot import Totals
     >>> imbalance_text(Audit(Totals(9, 4, 36, 6), slots=5, resident=4, resident_sum=15))
-    '1 item lost (by the indices, which count modulo 5)'
+    '1 item lost, or 1 plus or minus a multiple of 5: the indices count modulo 5'
     """
-    modulo = _("by the indices, which count modulo {slots}").format(slots=audit.slots)
     missing = audit.missing or 0
     if missing > 0:
-        text = ngettext("{count} item lost ({how})", "{count} items lost ({how})", missing)
-        return text.format(count=f"{missing:,}", how=modulo)
-    if missing < 0:
-        text = ngettext(
-            "{count} item taken twice ({how})", "{count} items taken twice ({how})", -missing
+        text = ngettext("{count} item lost", "{count} items lost", missing)
+    else:
+        text = ngettext("{count} item taken twice", "{count} items taken twice", -missing)
+    if missing:
+        bound = _(
+            "{text}, or {count} plus or minus a multiple of {slots}: the indices count modulo {slots}"
         )
-        return text.format(count=f"{-missing:,}", how=modulo)
+        count = f"{abs(missing):,}"
+        return bound.format(text=text.format(count=count), count=count, slots=audit.slots)
     return _(
         "as many items lost as taken twice: the counts agree and the sums differ by {difference}"
     ).format(difference=f"{audit.sum_difference:,}")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from shmtui import __version__
 from shmtui.shm.faults import fault_name
+from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.value import value_json
-from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot
+from shmtui.snapshot import SCHEMA, Audit, Finding, Process, SegmentInfo, Snapshot, Totals
 
 if TYPE_CHECKING:
     from shmtui.monitor.discovery import Entry, Unlinked
@@ -33,6 +34,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
         "layout": {
             "source": layout.source,
             "slots": layout.slots,
+            "capacity": layout.slots or None,
             "item_type": layout.item_type,
             "item_size": layout.item_size,
             "offsets": {
@@ -69,6 +71,8 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             "method": snapshot.throughput.method,
         },
         "processes": [_process(p, snapshot.monotonic_ns) for p in snapshot.processes],
+        "totals": None if snapshot.totals is None else _totals(snapshot.totals),
+        "audit": None if snapshot.audit is None else audit_json(snapshot.audit),
         "health": {
             "status": snapshot.health.status,
             "findings": [_finding(f) for f in snapshot.health.findings],
@@ -100,6 +104,7 @@ def _sync(each: SyncObject) -> Json:
         "kind": each.kind,
         "role": each.role,
         "offset": each.offset,
+        "path": None if each.offset is not None else named_semaphore_path(each.name),
         "value": each.value,
         "owner": each.owner,
         "owner_dead": each.owner_dead,
@@ -151,21 +156,33 @@ def _finding(finding: Finding) -> Json:
     }
 
 
-def run_json(snapshot: Snapshot, totals: Audit) -> Json:
-    """What ``run --headless --json`` ends with."""
-    moved = totals.moved
-    return snapshot_json(snapshot) | {
-        "totals": {
-            "produced": moved.produced,
-            "consumed": moved.consumed,
-            "resident": totals.resident,
-            "produced_sum": moved.produced_sum,
-            "consumed_sum": moved.consumed_sum,
-            "resident_sum": totals.resident_sum,
-            "balanced": totals.balanced,
-            "seconds": totals.seconds,
-        }
+def _totals(moved: Totals) -> Json:
+    return {
+        "produced": moved.produced,
+        "consumed": moved.consumed,
+        "produced_sum": moved.produced_sum,
+        "consumed_sum": moved.consumed_sum,
     }
+
+
+def audit_json(audit: Audit) -> Json:
+    """What was counted while nothing moved; ``missing`` is known modulo the slots only."""
+    return {
+        **_totals(audit.moved),
+        "resident": audit.resident,
+        "resident_sum": audit.resident_sum,
+        "missing": audit.missing,
+        "balanced": audit.balanced,
+        "guests": audit.guests,
+        "seconds": audit.seconds,
+    }
+
+
+def run_json(snapshot: Snapshot, totals: Audit) -> Json:
+    """What ``run --headless --json`` ends with: the totals are those of its audit."""
+    audit = audit_json(totals)
+    counted = {key: audit[key] for key in audit.keys() - {"missing", "guests"}}
+    return snapshot_json(snapshot) | {"totals": counted, "audit": audit}
 
 
 def line(record: Json) -> str:

@@ -9,14 +9,15 @@ NONE = type(None)
 _TOP = {
     "schema": int, "time": str, "segment": dict, "layout": dict, "in": (int, NONE),
     "out": (int, NONE), "occupancy": (int, NONE), "slots": list, "semaphores": dict,
-    "throughput": dict, "processes": list, "health": dict,
+    "throughput": dict, "processes": list, "health": dict, "sync": list, "totals": (dict, NONE),
+    "audit": (dict, NONE), "host": str, "version": str, "assumptions": list, "limits": list,
 }  # fmt: skip
 _SEGMENT = {
     "name": str, "size": int, "inode": int, "mode": str, "owner": str, "unlinked": bool,
     "read_only": bool,
 }  # fmt: skip
 _LAYOUT = {
-    "source": str, "slots": int, "item_type": str, "item_size": int, "offsets": dict,
+    "source": str, "slots": int, "capacity": (int, NONE), "assumptions": list, "item_type": str, "item_size": int, "offsets": dict,
     "semaphores": str, "candidates": list,
 }  # fmt: skip
 _PROCESS = {
@@ -48,7 +49,8 @@ def check(record: dict[str, Any]) -> None:
         assert role in {"mutex", "empty", "full"}
         assert set(semaphore) == {"value", "waiters", "shared"}
     for each in record["sync"]:
-        assert {"name", "kind", "role", "offset", "value", "owner", "waiters"} <= set(each)
+        assert {"name", "kind", "role", "offset", "path", "value", "owner", "waiters"} <= set(each)
+        assert (each["offset"] is None) is (each["path"] is not None)
     assert set(record["throughput"]) == {"produced_per_s", "consumed_per_s", "method"}
     assert record["throughput"]["method"] in set(Method)
     for process in record["processes"]:
