@@ -4,7 +4,6 @@
 one after the other while processes ran, so a finding rests on several snapshots that agree.
 """
 
-import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -163,8 +162,7 @@ class LayoutInfo:
     index_segment: str = ""
     """The segment that holds ``in`` and ``out``, where that is another one."""
     options: str = ""
-    """What the user said of the layout, as a shell takes it: it has to stand in every command that
-    is named to him."""
+    """What the user said of the layout, as a shell takes it, for commands that are named."""
 
     @property
     def assumed(self) -> bool:
@@ -447,7 +445,7 @@ class Snapshot:
     Root's processes count only where the segment is root's; see ``assumptions``.
     """
     unseen_pids: tuple[int, ...] = ()
-    """The PIDs of such processes, where /proc lists them."""
+    """Their PIDs, where /proc lists them."""
     elsewhere: bool | None = None
     """What the kernel says where no process that is seen could write to the segment or has one of
     its named semaphores: True, somebody has one of the files open for writing; False, nobody in
@@ -469,9 +467,9 @@ class Snapshot:
     """Seconds since the buffer was created, where its control block says so."""
 
     @property
-    def target(self) -> str:
-        """The segment and what the user said of its layout, as a command names them."""
-        return " ".join(filter(None, (shlex.quote(self.segment.name), self.layout.options)))
+    def alone(self) -> "SyncObject | None":
+        """The named semaphore that was opened in a segment's place."""
+        return self.sync[0] if self.layout.source is LayoutSource.RAW and self.sync else None
 
     @property
     def hidden(self) -> bool:

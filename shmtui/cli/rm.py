@@ -11,7 +11,7 @@ from shmtui.errors import ExitCode
 @click.argument("name", type=SegmentName())
 @click.option("--force", is_flag=True, help="Even while live processes map it.")
 def command(name: str, force: bool) -> int:
-    """Unlink a segment with its control block and semaphores.
+    """Unlink a segment with its control block and semaphores, or a named semaphore.
 
     \b
     Example:

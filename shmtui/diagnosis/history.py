@@ -1,5 +1,6 @@
 """A short history of snapshots, and the questions that the rules ask of it. Pure."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -343,4 +344,9 @@ def repair_remedy(history: History) -> str:
     return _(
         "shmtui repair {name} shows what to set, and sets it with --yes; the key r does the same "
         "in a dashboard that may write"
-    ).format(name=history.now.target)
+    ).format(name=target(history.now))
+
+
+def target(snapshot: Snapshot) -> str:
+    """The segment and what the user said of its layout, as a command names them."""
+    return " ".join(filter(None, (shlex.quote(snapshot.segment.name), snapshot.layout.options)))

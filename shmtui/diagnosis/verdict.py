@@ -33,6 +33,10 @@ def judged(history: History) -> Iterator[str]:
     """What the samples showed to be right, a clause each."""
     now, count = history.now, len(history.snapshots)
     yield _("the file has its name and its size")
+    if now.alone is not None and now.alone.value is not None:
+        yield _("its value is {value:,}, and {count} wait").format(
+            value=now.alone.value, count=now.alone.waiters or _("none")
+        )
     if now.in_ is not None:
         yield _("in and out are inside the ring")
     free = sum(1 for s in history.snapshots if not mutex_taken(s))
@@ -57,6 +61,9 @@ def judged(history: History) -> Iterator[str]:
 def undecided(history: History) -> Iterator[str]:
     """What could not be judged, and what would settle it, a clause each."""
     now = history.now
+    if now.alone is not None:
+        yield _("it is a semaphore alone: check the segment of the programs that use it")
+        return
     if now.layout.source is LayoutSource.RAW:
         yield _("its layout is not known: say it with --header, --slots or --layout")
         return

@@ -43,11 +43,17 @@ contradicts it. That is said, with the other layouts that fit.
 def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     """The layout of the segment, by what the user says of it or by what is found.
 
-    With ``options.raw`` none, and the plain layouts that fit as candidates; none either while it
-    has 0 bytes: nobody called ftruncate, or nobody has yet. AmbiguousLayoutError:
+    With ``options.raw`` none, and the plain layouts that fit as candidates; none either of a
+    named semaphore, and while it has 0 bytes: nobody called ftruncate, or nobody has yet. AmbiguousLayoutError:
     several layouts fit. ShmtuiError: what the user says cannot be.
     """
-    if reader.status().size == 0:
+    if reader.semaphore and options.given and not options.raw:
+        raise ShmtuiError(
+            _("{name} is a named semaphore, and has no layout: leave out the options").format(
+                name=reader.name
+            )
+        )
+    if reader.semaphore or reader.status().size == 0:
         return ResolvedLayout(None, LayoutSource.RAW)
     peers = Peers.among(mapped_by(reader.identity), reader.folder)
     if options.raw:

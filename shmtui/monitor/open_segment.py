@@ -14,7 +14,7 @@ from shmtui.shm.control_format import Flags
 from shmtui.shm.control_records import ControlHeader, WorkerRecord
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.segment import identity_at, segment_path
+from shmtui.shm.segment import identity_at
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.snapshot import LayoutSource, Throughput
@@ -97,7 +97,7 @@ class OpenSegment:
         """Whether anybody has the segment or one of its named semaphores open for writing, in
         this process or another; None where it cannot be told.
         """
-        files = [(segment_path(self.name, self._folder), self.reader.identity)]
+        files = [(self.reader.path, self.reader.identity)]
         for _role, name in self.layout.names if self.layout is not None else ():
             path = named_semaphore_path(name, self._folder)
             identity = identity_at(path)

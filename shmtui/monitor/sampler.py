@@ -18,7 +18,7 @@ from shmtui.monitor.snapshot_parts import (
     ring_occupancy,
     segment_info,
 )
-from shmtui.monitor.sync_objects import sync_objects
+from shmtui.monitor.sync_objects import named_semaphore, sync_objects
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.procfs.identity import alive
 from shmtui.procfs.namespaces import require_proc
@@ -246,6 +246,7 @@ class Sampler:
             monotonic_ns=now_ns,
             segment=segment_info(self._name, status, read_only=self._read_only),
             layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", candidates),
+            sync=named_semaphore(self._segment.reader),
             processes=table.read((), now_ns, file_access(status), thorough=thorough),
         )
         return self._with_sight(snapshot, thorough=thorough)

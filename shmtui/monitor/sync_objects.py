@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from shmtui.procfs.identity import pid_namespace
 from shmtui.procfs.process import has_ended
-from shmtui.shm.layout import Layout
+from shmtui.shm.layout import SEM_SIZE, Layout
+from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.shm.semaphore import SemaphoreWords
@@ -27,6 +28,19 @@ def sync_objects(
     if layout.lock is not None and layout.lock not in {member.offset for member in members}:
         members.insert(0, SyncMember(SemaphoreRole.MUTEX, SyncKind.MUTEX, layout.lock))
     return (*by_role, *(_read(reader, member, layout, mappers) for member in members))
+
+
+def named_semaphore(reader: SegmentReader) -> tuple[SyncObject, ...]:
+    """The semaphore, where one was opened in a segment's place."""
+    if not reader.semaphore:
+        return ()
+    words = decode_sync(SyncKind.SEMAPHORE, reader.read(0, SEM_SIZE), running_libc())
+    return (
+        SyncObject(
+            reader.name, SyncKind.SEMAPHORE, value=words.value, waiters=words.waiters,
+            shared=words.shared,
+        ),
+    )  # fmt: skip
 
 
 def _with_role(

@@ -37,7 +37,9 @@ _LEFT = 5
 def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     """All that a snapshot says, for a person."""
     yield heading(snapshot)
-    if snapshot.layout.source is LayoutSource.RAW:
+    if snapshot.alone is not None:
+        yield labelled(_("semaphore")) + sync_line(snapshot.alone)
+    elif snapshot.layout.source is LayoutSource.RAW:
         yield labelled(_("layout")) + _(
             "unknown: no bounded buffer is recognised; say it with --header FILE, --slots N "
             "(--item TYPE) or --layout; attach shows the bytes"
@@ -180,7 +182,7 @@ def semaphores_line(snapshot: Snapshot) -> str:
 
 def sync_line(each: SyncObject) -> str:
     """A lock or semaphore beside the three: its name, type, value, owner and waiters."""
-    parts = [each.kind, f"@{each.offset:,}"]
+    parts = [each.kind, *([] if each.offset is None else [f"@{each.offset:,}"])]
     if each.value is not None:
         free, held = _("free"), _("held")
         lock = each.kind != "sem_t"

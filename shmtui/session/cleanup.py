@@ -8,7 +8,7 @@ whether anybody may write to the file.
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,7 @@ from shmtui.shm.segment import (
     segment_path,
     unlink_segment,
 )
+from shmtui.shm.semaphore import named_semaphore_path, unlink_named
 
 UNREADY_SECONDS: Final = 10.0
 """After this time a control block that is not finished never will be: its creator is dead."""
@@ -118,7 +119,8 @@ def drop_dead_control(name: str) -> None:
 
 
 def remove(name: str, *, force: bool = False) -> str:
-    """Unlink a segment with its control block and semaphores; returns what was done.
+    """Unlink a segment with its control block and semaphores, or the named semaphore of that name
+    where there is no segment; returns what was done.
 
     Refuses while somebody maps it or may write to it, or while the shmtui that made it lives,
     unless ``force``. MissingSegmentError: there is none. ShmtuiError: refused, or no /proc.
@@ -126,6 +128,9 @@ def remove(name: str, *, force: bool = False) -> str:
     require_proc()
     identity = identity_at(segment_path(name))
     header = read_header(name)
+    semaphore = identity_at(named_semaphore_path(name))
+    if identity is None and header is None and semaphore is not None:
+        return _remove_semaphore(name, semaphore, force=force)
     if identity is None and header is None:
         raise MissingSegmentError(
             _(
@@ -137,19 +142,28 @@ def remove(name: str, *, force: bool = False) -> str:
     if header is not None and alive(header.creator_pid, header.creator_start):
         users.append(header.creator_pid)
     users = sorted(set(users))
-    if users and not force:
-        raise ShmtuiError(
-            _(
-                "{name} is in use by PID {pids}: end them first, or unlink it under them with --force"
-            ).format(name=name, pids=", ".join(map(str, users)))
-        )
     if not force:
-        _refuse_if_used_elsewhere(name, identity)
-        _refuse_if_used_elsewhere(control_name(name), control)
+        _refuse_if_used(name, users)
+        _refuse_if_used_elsewhere(name, segment_path(name), identity)
+        _refuse_if_used_elsewhere(control_name(name), segment_path(control_name(name)), control)
     if header is not None:
         remove_buffer(name, header)
     if identity is not None and identity_at(segment_path(name)) == identity:
         unlink_segment(name)
+    return _removed(name, users)
+
+
+def _remove_semaphore(name: str, identity: FileIdentity, *, force: bool) -> str:
+    """As `remove`, for a named semaphore."""
+    users = users_of(identity)
+    if not force:
+        _refuse_if_used(name, users)
+        _refuse_if_used_elsewhere(name, named_semaphore_path(name), identity)
+    unlink_named(name)
+    return _removed(name, users)
+
+
+def _removed(name: str, users: Sequence[int]) -> str:
     text = _("removed {name}").format(name=name)
     if users:
         pids = ", ".join(map(str, users))
@@ -157,9 +171,19 @@ def remove(name: str, *, force: bool = False) -> str:
     return text
 
 
-def _refuse_if_used_elsewhere(name: str, identity: FileIdentity | None) -> None:
+def _refuse_if_used(name: str, users: Sequence[int]) -> None:
+    """ShmtuiError: these processes use it."""
+    if users:
+        raise ShmtuiError(
+            _(
+                "{name} is in use by PID {pids}: end them first, or unlink it under them with --force"
+            ).format(name=name, pids=", ".join(map(str, users)))
+        )
+
+
+def _refuse_if_used_elsewhere(name: str, path: str, identity: FileIdentity | None) -> None:
     """ShmtuiError: somebody whom /proc does not show has the file open for writing."""
-    if identity is not None and anybody_writes(segment_path(name), identity):
+    if identity is not None and anybody_writes(path, identity):
         raise ShmtuiError(
             _(
                 "{name} is in use by a process that cannot be seen from here, in another container "

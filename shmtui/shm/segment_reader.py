@@ -15,6 +15,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, open_readonly, segment_path
+from shmtui.shm.semaphore import named_semaphore_path
 
 WHOLE: Final = 4096
 """Bytes up to which a segment is read by one call, so that values and indices are of one moment."""
@@ -48,7 +49,7 @@ def user_name(uid: int) -> str:
 
 
 class SegmentReader:
-    """One segment, opened read-only.
+    """One segment, opened read-only; or the named semaphore of that name, where there is no segment.
 
     MissingSegmentError: there is none. ShmtuiError: it is no file, or this user may not read it.
     """
@@ -57,15 +58,21 @@ class SegmentReader:
         self.name = name
         self.folder = folder
         """The directory of its named semaphores too."""
-        self._path = segment_path(name, folder)
-        self._fd = open_readonly(self._path)
+        self.path = segment_path(name, folder)
+        """Its file."""
+        semaphore = named_semaphore_path(name, folder)
+        self.semaphore = identity_at(self.path) is None and identity_at(semaphore) is not None
+        """Whether it is a named semaphore."""
+        if self.semaphore:
+            self.path = semaphore
+        self._fd = open_readonly(self.path)
         self.identity = FileIdentity.of(os.fstat(self._fd))
 
     def status(self) -> SegmentStatus:
         """Size, mode, owner, and whether the name is still this file's."""
         status = os.fstat(self._fd)
         unlinked = status.st_nlink == 0
-        at_name = identity_at(self._path) if unlinked else None
+        at_name = identity_at(self.path) if unlinked else None
         return SegmentStatus(
             identity=self.identity,
             size=status.st_size,

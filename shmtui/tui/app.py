@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from shmtui.i18n import _, speak_plainly
@@ -22,7 +24,7 @@ from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import KEYS, available, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
 from shmtui.tui.spans import wrapped
-from shmtui.tui.textual_private import Palette, frame_queue
+from shmtui.tui.textual_private import OneReader, Palette, frame_queue
 from shmtui.tui.themes import adopt_theme
 from shmtui.tui.worker_commands import WorkerActions
 
@@ -94,6 +96,11 @@ class DashboardApp(App[int], inherit_bindings=False):
         adopt_theme(self)
 
     # Life.
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice, which is another one in a browser."""
+        chosen = super().get_driver_class()
+        return OneReader if chosen is LinuxDriver else chosen
 
     def get_default_screen(self) -> MainScreen:
         """The screen of the panels."""

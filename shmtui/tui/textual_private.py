@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from textual.app import App
 from textual.command import CommandList, CommandPalette
+from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.widget import Widget
@@ -70,6 +71,21 @@ class Palette(CommandPalette):
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).scrollable_content_region:
             super()._action_command_list(action)
+
+
+class OneReader(LinuxDriver):
+    """The driver of a terminal, with one thread that reads keys at a time.
+
+    Textual starts another at each SIGCONT. After a SIGSTOP, or without any stop, the first one
+    still reads: the two take each other's keys, and one that finds none left waits in read(2) and
+    keeps the program from ending. So what was not suspended is suspended first.
+    """
+
+    def _sigcont_application(self, *_arguments: Any) -> None:
+        if self._auto_restart and self._key_thread is not None and self._key_thread.is_alive():
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        super()._sigcont_application()
 
 
 def frame_queue(app: App[Any]) -> "queue.Queue[str | None] | None":

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from shmtui.procfs.process import stopped
+from shmtui.procfs.process import stopped, threads_of
 from shmtui.tui import tty
 from tests.terminal import Terminal
 from tests.tui.dashboards import drawing
@@ -77,5 +77,25 @@ def test_after_fg_every_row_is_drawn_again(name: str) -> None:
         terminal.signal(signal.SIGCONT)
         for panel in panels:
             terminal.wait_for(panel)
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("stop", [(), (signal.SIGSTOP,)])
+def test_one_thread_reads_the_keys_after_sigcont(
+    name: str, stop: tuple[signal.Signals, ...]
+) -> None:
+    """Where it was not suspended too: a second reader would take keys, or wait for one at the end."""
+    with Terminal("run", name, "--producers", "0", "--consumers", "0") as terminal:
+        terminal.wait_for("q Quit")
+        pid = terminal.process.pid
+        before = len(threads_of(pid))
+        for each in stop:
+            terminal.signal(each)
+            poll(lambda: stopped(pid), "it is stopped")
+        terminal.clear()
+        terminal.signal(signal.SIGCONT)
+        terminal.wait_for("q Quit")
+        poll(lambda: len(threads_of(pid)) <= before, "no more threads than before", 20)
         terminal.press("q")
         assert terminal.wait() == 0
