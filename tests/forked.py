@@ -127,6 +127,7 @@ def serve(control: socket.socket) -> None:
     import_all()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         request, fds, _flags, _address = socket.recv_fds(control, _REQUEST, 3)
         if not request:
@@ -134,6 +135,7 @@ def serve(control: socket.socket) -> None:
         if not os.fork():
             control.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             _attend(json.loads(request), *fds)
         for fd in fds:
             os.close(fd)

@@ -19,6 +19,8 @@ SHMTUI: Final = (sys.executable, "-m", "shmtui")
 LONG: Final = 3 * PATIENCE
 """Seconds: a traced program is several times slower."""
 _OPENED: Final = re.compile(r'(?:open|openat|creat)\(.*"(/dev/shm/[^"]*)", ([A-Z_|]+)')
+_CALL: Final = re.compile(r"\d+ +(?:<\.\.\. )?(\w+)(?:\(| resumed>)")
+"""The call of a line, in one piece or in two."""
 _WRITING: Final = {"O_RDWR", "O_WRONLY", "O_CREAT", "O_TRUNC", "O_APPEND"}
 _READING: Final = {
     "open", "openat", "close", "fstat", "newfstatat", "lstat", "stat", "statx", "pread64", "fcntl",
@@ -40,7 +42,7 @@ def wrong(trace: str) -> list[str]:
     Futexes need no watching: only what is mapped has any.
     """
     about = [line for line in trace.splitlines() if "/dev/shm/" in line]
-    calls = {match[1] for line in about if (match := re.search(r"(\w+)\(", line))}
+    calls = {match[1] for line in about if (match := _CALL.match(line))}
     found = sorted(calls - _READING)
     for path, flags in opened(trace).items():
         if flags & _WRITING or "O_RDONLY" not in flags:
@@ -84,5 +86,6 @@ def test_a_writer_would_be_noticed() -> None:
         '1 openat(AT_FDCWD, "/dev/shm/x", O_RDWR|O_CREAT, 0600) = 3</dev/shm/x>\n'
         "1 mmap(NULL, 4096, PROT_READ, MAP_SHARED, 3</dev/shm/x>, 0) = 0x7f\n"
         '1 unlink("/dev/shm/x") = 0\n'
+        "1 <... close resumed>) = 0</dev/shm/y-303(deleted)>\n"
     )
     assert wrong(trace) == ["mmap", "unlink", "/dev/shm/x O_CREAT|O_RDWR"]

@@ -14,6 +14,10 @@ from typing import Final, TypeVar
 PATIENCE: Final = 120.0
 """Seconds until a test gives up. Only a failure takes that long."""
 _PAUSE: Final = 0.01
+_REST: Final = 2
+"""Between two looks it waits so many times as long as a look takes: what is waited for needs the
+processors as well.
+"""
 
 T = TypeVar("T")
 
@@ -22,12 +26,14 @@ def poll(predicate: Callable[[], T | None], what: str, deadline: float = PATIENC
     """What ``predicate`` returns once it is true; AssertionError after ``deadline`` seconds."""
     limit = time.monotonic() + deadline
     while True:
+        began = time.monotonic()
         found = predicate()
         if found:
             return found
-        if time.monotonic() > limit:
+        now = time.monotonic()
+        if now > limit:
             raise AssertionError(f"not within {deadline:g} s: {what} (last: {found!r})")
-        time.sleep(_PAUSE)
+        time.sleep(max(_PAUSE, _REST * (now - began)))
 
 
 def end(process: subprocess.Popen[bytes], patience: float) -> None:
@@ -45,9 +51,11 @@ async def until(predicate: Callable[[], T | None], what: str, deadline: float = 
     """As :func:`poll`, and the event loop runs meanwhile."""
     limit = time.monotonic() + deadline
     while True:
+        began = time.monotonic()
         found = predicate()
         if found:
             return found
-        if time.monotonic() > limit:
+        now = time.monotonic()
+        if now > limit:
             raise AssertionError(f"not within {deadline:g} s: {what} (last: {found!r})")
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(max(_PAUSE, _REST * (now - began)))

@@ -12,7 +12,7 @@ import pytest
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from tests.program import run_shmtui
 from tests.terminal import Terminal
-from tests.traces import shm_entries
+from tests.traces import course_name, shm_entries
 from tests.waiting import PATIENCE
 
 RUN = ("run", "--headless", "--duration", "0.1")
@@ -101,7 +101,8 @@ def test_a_semaphores_name_in_use_is_left_alone(name: str) -> None:
 @pytest.mark.parametrize("command", [("run",), ()])
 def test_a_dashboard_needs_a_terminal(command: tuple[str, ...]) -> None:
     """Into a pipe there is nothing to draw; the way out is --headless."""
-    assert "--headless" in refused(run_shmtui(*command))
+    with course_name():
+        assert "--headless" in refused(run_shmtui(*command))
 
 
 def test_attaching_needs_a_terminal() -> None:

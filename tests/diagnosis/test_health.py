@@ -203,9 +203,9 @@ def test_health_is_left_alone(name: str, arguments: tuple[str, ...]) -> None:
 
         def enough() -> bool:
             seen.append(sampler.sample().health)
-            return seen[-1].status is Status.OK and len(seen) > 200
+            return seen[-1].status is Status.OK and len(seen) > 60
 
-        poll(enough, "healthy for two hundred samples")
+        poll(enough, "healthy for sixty samples")
         sampler.close()
         assert not set().union(*map(codes, seen))
 

@@ -123,8 +123,8 @@ class StuckRing:
         """A producer and a consumer work, and a third dies inside: both wait for ever."""
         workers = [self.start("producer"), self.start("consumer")]
         self.run("dier")
-        for worker in workers:
-            poll(lambda pid=worker.pid: sleeps_on_futex(pid), "it waits")  # type: ignore[misc]
+        # Each twice: one may have been asleep until the other posted for the last time.
+        poll(lambda: all(sleeps_on_futex(w.pid) for w in workers * 2), "both wait")
 
     @property
     def pids(self) -> list[int]:
