@@ -13,17 +13,8 @@ from typing import Final
 
 from shmtui.procfs.maps import Mapping, map_lines
 from shmtui.procfs.process import has_ended, threads_of
+from shmtui.shm.futex_number import FUTEX_NUMBERS
 
-FUTEX_NUMBERS: Final = {
-    "x86_64": 202,
-    "aarch64": 98,
-    "riscv64": 98,
-    "loongarch64": 98,
-    "ppc64le": 221,
-    "ppc64": 221,
-    "s390x": 238,
-}
-"""The number of futex(2) by machine; on others nobody is seen to wait."""
 _FUTEX: Final = FUTEX_NUMBERS.get(os.uname().machine)
 _COMMANDS: Final = 0x7F
 """The command in a futex operation, without its flags."""

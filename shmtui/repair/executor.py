@@ -19,6 +19,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.repair import written_words
 from shmtui.repair.consent import NO_WORD, Consent
+from shmtui.repair.dead_owners import unlock_plan
 from shmtui.repair.earlier_repair import interrupted, left_open
 from shmtui.repair.follow_up import follow_up
 from shmtui.repair.observation import (
@@ -103,7 +104,7 @@ class Repairer:
             findings += left_open(observed, findings, self.consent)
             for attempt in range(TRIES):
                 snapshot = observed.sampler.sample()
-                found = self._plan(snapshot, findings, observed.positions(snapshot), earlier)
+                found = self._plan(observed, snapshot, findings, earlier)
                 if not isinstance(found, Refusal) or not found.transient or attempt == TRIES - 1:
                     break
                 self._clock.sleep(SAMPLE_SECONDS / 4)
@@ -149,8 +150,7 @@ class Repairer:
                     return refusal
                 still = indices(observed.sampler.sample()) == record.indices
                 if still and written_words.put_back(record, lambda: stopper.all_stopped):
-                    texts = tuple(change.text for change in record.changes)
-                    return Undone(texts, stopper.count)
+                    return Undone(record.texts, stopper.count)
         return Refusal(
             _("the words are no longer those that the repair wrote, or items have moved since"),
             _("look at it as it is now: shmtui check {name}").format(name=self._name),
@@ -165,23 +165,45 @@ class Repairer:
 
     def _plan(
         self,
+        observed: Observation,
+        snapshot: Snapshot,
+        findings: tuple[Finding, ...],
+        earlier: RepairRecord | None,
+        positions: tuple[ProtocolPosition, ...] | None = None,
+    ) -> Plan | Refusal | None:
+        """The plan; an interrupted repair is finished: the user had agreed to all of its words.
+
+        Locks whose owner is known come first: nobody gets to a semaphore that they guard.
+        """
+        begun = () if earlier is None else earlier.unlocks
+        found = unlock_plan(snapshot, findings, observed.sampler.read, self.consent, begun)
+        if found is None:
+            found = self._semaphore_plan(
+                snapshot,
+                findings,
+                observed.positions(snapshot) if positions is None else positions,
+                earlier,
+            )
+        if earlier is not None and isinstance(found, Plan):
+            text = _("a repair that was interrupted is finished: it is kept in {file}")
+            return replace(found, rests_on=(text.format(file=earlier.path), *found.rests_on))
+        return found
+
+    def _semaphore_plan(
+        self,
         snapshot: Snapshot,
         findings: tuple[Finding, ...],
         positions: tuple[ProtocolPosition, ...],
         earlier: RepairRecord | None,
     ) -> Plan | Refusal | None:
-        """The plan; an interrupted repair is finished: the user had agreed to all of its words."""
+        """The plan for semaphores, whose holders do not stand in them."""
         if earlier is None:
             return make_plan(snapshot, findings, positions, self.consent)
         sides = earlier.sides_of(p.process for p in positions if p.process.role is Role.UNKNOWN)
         consent = replace(
             self.consent, permits=True, lock=True, roles=(*sides, *self.consent.roles)
         )
-        found = make_plan(earlier.taken_back(snapshot), findings, positions, consent)
-        if isinstance(found, Plan):
-            text = _("a repair that was interrupted is finished: it is kept in {file}")
-            return replace(found, rests_on=(text.format(file=earlier.path), *found.rests_on))
-        return found
+        return make_plan(earlier.taken_back(snapshot), findings, positions, consent)
 
     def _attempt(
         self, options: LayoutOptions, agreed: Plan, guard: ResumeGuard
@@ -223,14 +245,14 @@ class Repairer:
         if words(before) == words(snapshot):
             positions = with_earlier(positions, places_before)
         earlier = interrupted(observed)
-        plan = self._plan(snapshot, agreed.findings, positions, earlier)
+        plan = self._plan(observed, snapshot, agreed.findings, earlier, positions)
         if not isinstance(plan, Plan):
             return _passed() if plan is None else plan
         if not agreed.is_still(plan):
             return Refusal(
                 _("the words are no longer those that were shown"), _("look again"), transient=True
             )
-        if not plan.changes:
+        if not plan.texts:
             return plan, None, None
         assert sampler.layout is not None
         place = written_words.Place(
@@ -270,6 +292,7 @@ class Repairer:
             stopped=stopped,
             interruptions=came.interruptions,
             moved=came.moved,
+            went_on=came.went_on,
             still_private=came.still_private,
             remaining=came.remaining,
             kept=None if kept is None else kept.path,

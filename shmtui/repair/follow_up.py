@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.procfs.clock import Clock
+from shmtui.repair.dead_owners import waiting_for
 from shmtui.repair.observation import Observation, indices
 from shmtui.repair.plan import Plan
 from shmtui.repair.private_sleepers import PrivateSleepers
@@ -27,12 +28,13 @@ class Outcome:
     moved: bool
     still_private: tuple[str, ...]
     remaining: tuple[Finding, ...]
+    went_on: int
 
 
 def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Clock) -> Outcome:
     """Interrupt the processes that still sleep privately, and watch whether items move."""
     sleepers = PrivateSleepers(plan.private_sleepers)
-    interruptions, moved = 0, False
+    interruptions, moved, waiting = 0, False, set(plan.waiting)
     sampler = observed.sampler
     first = sampler.sample()
     end = clock.monotonic() + MOVING_SECONDS
@@ -40,11 +42,13 @@ def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Cloc
         clock.sleep(INTERRUPT_SECONDS)
         snapshot = sampler.sample()
         moved = moved or indices(snapshot) != indices(first)
+        waiting &= set(waiting_for(plan.unlocks, snapshot))
         sleepers.update(observed.positions(snapshot), snapshot)
         for process in sleepers.wakeable(snapshot):
             interruptions += interrupt_futex_wait(process.pid, process.start_time, guard)
-        if moved and not sleepers.pending:
+        over = moved or (plan.waiting and not waiting)
+        if over and not sleepers.pending:
             break
     remaining = observed.watch(AFTER_SECONDS)
     still = tuple(f"{p.name} (PID {p.pid})" for p in sleepers.pending)
-    return Outcome(interruptions, moved, still, remaining)
+    return Outcome(interruptions, moved, still, remaining, len(plan.waiting) - len(waiting))

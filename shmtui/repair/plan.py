@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shmtui.i18n import _
 from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, Process, SemaphoreState, word
 
 
@@ -40,6 +41,42 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlock:
+    """A ``pthread_mutex_t`` that is unlocked for its dead owner."""
+
+    name: str
+    offset: int
+    """Byte of the segment."""
+    words: tuple[WordChange, ...]
+    """In the order in which they are written, the lock word last."""
+
+    @property
+    def text(self) -> str:
+        """What changes, by glibc's names of the words.
+
+        >>> Unlock("log", 64, (WordChange(72, 4, 4711, 0), WordChange(64, 4, 2, 0))).text
+        'log: owner 4711 → 0, lock 2 → 0'
+        """
+        parts = [
+            f"{self._names[w.offset - self.offset]} {w.before} → {w.after}" for w in self.words
+        ]
+        return f"{self.name}: {', '.join(parts)}"
+
+    @property
+    def _names(self) -> dict[int, str]:
+        return {0: _("lock"), 4: _("count"), 8: _("owner"), 12: _("users")}
+
+    @property
+    def owner(self) -> int:
+        """The TID of the dead owner."""
+        return next((w.before for w in self.words if w.offset == self.offset + 8), 0)
+
+    def is_still(self, now: "Unlock") -> bool:
+        """Whether the dead owner is the same; others may have come to wait."""
+        return (self.offset, self.owner) == (now.offset, now.owner)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a repair does, and what it rests on.
 
@@ -71,6 +108,15 @@ class Plan:
     """Who is stopped for a moment."""
     disturbed: tuple[str, ...] = ()
     """Who notices that, and how: a sentence each."""
+    unlocks: tuple[Unlock, ...] = ()
+    """The pthread mutexes of dead owners. A plan with any changes nothing else."""
+    waiting: tuple[int, ...] = ()
+    """PIDs of those that wait for one of these."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What changes, in words."""
+        return (*(c.text for c in self.changes), *(u.text for u in self.unlocks))
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -84,6 +130,10 @@ class Plan:
         pass from ``empty`` to ``full`` and back, and as many have to be missing as before.
         """
         if {f.code for f in self.findings} != {f.code for f in now.findings}:
+            return False
+        if len(self.unlocks) != len(now.unlocks):
+            return False
+        if not all(a.is_still(b) for a, b in zip(self.unlocks, now.unlocks, strict=True)):
             return False
         if self.indices == now.indices and self.changes == now.changes:
             return True
@@ -142,15 +192,15 @@ def _plan_lines(found: Plan) -> Iterator[str]:
     for finding in found.findings:
         yield f"  {finding.code} ({word(finding.certainty)}): {finding.claim}"
     yield _("What changes")
-    for change in found.changes:
-        yield f"  {change.text}"
+    for text in found.texts:
+        yield f"  {text}"
     if found.permits_left:
         yield "  " + found.permits_left
     for position in found.private_sleepers:
         yield "  " + _("{name} (PID {pid}): stopped and continued until it wakes").format(
             name=position.process.name, pid=position.process.pid
         )
-    if not found.changes and not found.private_sleepers:
+    if not found.texts and not found.private_sleepers:
         yield "  " + _("nothing")
     yield _("What it rests on ({certainty})").format(certainty=word(found.certainty))
     for ground in found.rests_on:

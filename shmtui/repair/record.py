@@ -17,13 +17,13 @@ from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.repair.plan import Change
+from shmtui.repair.plan import Change, Unlock
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity
 from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, Process, SemaphoreState, Snapshot, Status
 
-VERSION: Final = 2
+VERSION: Final = 3
 KEPT: Final = 50
 """How many files are kept, the newest."""
 
@@ -64,6 +64,8 @@ class RepairRecord:
     """Why permits that were not right, or might not be, were left as they were."""
     sides: tuple[tuple[int, int, Role], ...] = ()
     """The sides that were known or said: PID, start time, producer or consumer."""
+    unlocks: tuple[Unlock, ...] = ()
+    """The mutexes that were unlocked; then ``changes`` is empty."""
     state: State = State.BEGUN
     path: Path = Path()
     """Its file."""
@@ -75,10 +77,23 @@ class RepairRecord:
         """
         if self.state is not State.BEGUN or self.indices != (snapshot.in_, snapshot.out):
             return False
+        if self.unlocks:
+            return all(self._half_unlocked(unlock, snapshot) for unlock in self.unlocks)
         if not {change.semaphore for change in self.changes} <= snapshot.semaphores.keys():
             return False
         last = self.changes[-1]
         return not _is(snapshot.semaphores[last.semaphore], last.after)
+
+    @staticmethod
+    def _half_unlocked(unlock: Unlock, snapshot: Snapshot) -> bool:
+        """Whether it is held still, by its dead owner or, its TID being written over, by nobody."""
+        now = next((each for each in snapshot.sync if each.offset == unlock.offset), None)
+        return now is not None and now.value == 0 and now.owner in {None, unlock.owner}
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What was changed, in words."""
+        return (*(c.text for c in self.changes), *(u.text for u in self.unlocks))
 
     def sides_of(self, processes: Iterable[Process]) -> tuple[tuple[int, Role], ...]:
         """The sides of those of ``processes`` that it knew."""
@@ -214,6 +229,14 @@ def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
         ),
         permits_left=fields["permits_left"],
         sides=tuple((pid, started, Role(role)) for pid, started, role in fields["sides"]),
+        unlocks=tuple(
+            Unlock(
+                unlock["name"],
+                unlock["offset"],
+                tuple(WordChange(**word) for word in unlock["words"]),
+            )
+            for unlock in fields["unlocks"]
+        ),
         state=State(fields["state"]),
         path=path,
     )

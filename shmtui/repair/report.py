@@ -27,13 +27,15 @@ class Report:
     """The file that the words before are kept in; None where no word was written."""
     undo: str = ""
     """The command that puts them back."""
+    went_on: int = 0
+    """How many of those that waited for a lock of the plan were seen not to wait for it since."""
     notes: tuple[str, ...] = ()
     """What else has to be said, a sentence each."""
 
     @property
     def text(self) -> str:
         """One line: what was found, what was changed, and whether items move."""
-        changes = "; ".join(change.text for change in self.plan.changes) or _("no word changed")
+        changes = "; ".join(self.plan.texts) or _("no word changed")
         return _("repaired {findings}: {changes}; {result}").format(
             findings=self._ended, changes=changes, result=self._result
         )
@@ -42,7 +44,7 @@ class Report:
     def lines(self) -> tuple[str, ...]:
         """The same in lines, with how many processes were stopped and what is left to do."""
         title = _("repaired {findings}; {result}").format(findings=self._ended, result=self._result)
-        changes = [change.text for change in self.plan.changes] or [_("no word changed")]
+        changes = self.plan.texts or (_("no word changed"),)
         stopped = ngettext(
             "{count} process stopped and continued",
             "{count} processes stopped and continued",
@@ -68,7 +70,7 @@ class Report:
 
     @property
     def _way_back(self) -> tuple[str, ...]:
-        if self.kept is None or self.moved:
+        if self.kept is None or self.moved or self.went_on:
             return ()
         text = _("as long as nothing moves, {command} puts it back (kept in {file})")
         return (text.format(command=self.undo, file=self.kept),)
@@ -79,7 +81,13 @@ class Report:
 
     @property
     def _result(self) -> str:
-        return _("items move again") if self.moved else _("nothing has moved yet")
+        if self.moved:
+            return _("items move again")
+        if not self.plan.waiting:
+            return _("nothing has moved yet")
+        return _("{count} of {all} that waited for the lock no longer wait").format(
+            count=self.went_on, all=len(self.plan.waiting)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,11 @@ def write(
             after = SemaphoreWords(change.after.value or 0, change.after.waiters or 0, True)
             words = word_changes(raw, after, place.layout.libc, offset)
             found.append(FileWords(file.path, identity, words))
+        for unlock in plan.unlocks:
+            path = segment_path(place.name, place.folder)
+            file = opened.enter_context(WordFile(path, place.identity))
+            files.append((file, place.identity, unlock.offset))
+            found.append(FileWords(path, place.identity, unlock.words))
         kept = keep(
             RepairRecord(
                 place.name,
@@ -86,14 +91,18 @@ def write(
                     for p in plan.participants
                     if p.role in {Role.PRODUCER, Role.CONSUMER}
                 ),
+                plan.unlocks,
             )
         )
         steps = [
             (file, word)
             for (file, *_others), of in zip(files, found, strict=True)
             for word in of.words
+            if not (plan.unlocks and earlier is not None and file.holds(word))
         ]
         if swap_all(steps, safe):
+            for file, _identity, offset in files[len(plan.changes) :]:
+                file.wake(offset)
             return kept
         mark(kept, State.UNDONE)
         return None

@@ -1,18 +1,22 @@
 """Words of a file under /dev/shm, written one by one by compare-and-swap."""
 
+import contextlib
 import ctypes
 import mmap
 import os
 import sys
+from collections.abc import Iterator
 from typing import Final, Self
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.compare_and_swap import swap
+from shmtui.shm.futex_number import FUTEX_NUMBERS
 from shmtui.shm.segment import FileIdentity
 from shmtui.shm.word_change import WordChange
 
 _TYPES: Final = {4: ctypes.c_uint32, 8: ctypes.c_uint64}
+_FUTEX_WAKE: Final = 1
 
 
 class WordFile:
@@ -62,17 +66,30 @@ class WordFile:
         It is one step where this machine offers that (`compare_and_swap`). Where not, it is read
         and then written, so everybody who uses the word has to be stopped meanwhile.
         """
-        self.read(change.offset, change.size)  # Past the end, a mapping would be SIGBUS.
-        start = change.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
-        end = change.offset + change.size
-        with mmap.mmap(self._fd, end - start, offset=start) as memory:
-            word = _TYPES[change.size].from_buffer(memory, change.offset - start)
+        with self._mapped(change.offset, change.size) as address:
+            done = swap(address, change.size, change.before, change.after)
+            if done is None:
+                word = _TYPES[change.size].from_address(address)
+                done = word.value == change.before
+                if done:
+                    word.value = change.after
+        return done
+
+    def wake(self, offset: int) -> None:
+        """Wake one thread that sleeps on a word of 4 bytes, of any process (FUTEX_WAKE, futex(2))."""
+        number = FUTEX_NUMBERS.get(os.uname().machine)
+        if number is not None:
+            with self._mapped(offset, 4) as address:
+                ctypes.CDLL(None).syscall(number, ctypes.c_void_p(address), _FUTEX_WAKE, 1, 0, 0, 0)
+
+    @contextlib.contextmanager
+    def _mapped(self, offset: int, size: int) -> Iterator[int]:
+        """The address of a word, as long as the block lasts. ShmtuiError: the file ends before."""
+        self.read(offset, size)  # Past the end, a mapping would be SIGBUS.
+        start = offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        with mmap.mmap(self._fd, offset + size - start, offset=start) as memory:
+            word = _TYPES[size].from_buffer(memory, offset - start)
             try:
-                done = swap(ctypes.addressof(word), change.size, change.before, change.after)
-                if done is None:
-                    done = word.value == change.before
-                    if done:
-                        word.value = change.after
+                yield ctypes.addressof(word)
             finally:
                 del word  # The mapping cannot be closed while it is used.
-        return done

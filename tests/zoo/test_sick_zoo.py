@@ -95,6 +95,11 @@ def said(patient: Patient) -> str:
     return f"check: exit {done.returncode}\n{done.stdout}{done.stderr}"
 
 
+def revived(case: Case) -> bool:
+    """Whether a repair has to get it going: the dead owner stands in its lock."""
+    return case.locks == "pthread" and case.failure == "holder-killed"
+
+
 def repaired(patient: Patient) -> tuple[bool, str]:
     """Repair it, with the commands that a refusal prints; whether something was done, and all that
     was printed.
@@ -127,7 +132,7 @@ def wrong_of(case: Case, binaries: Path, name: str) -> str:
             return f"{case}: {wrong}"
         done, text = repaired(patient)
         if not done:
-            return ""
+            return f"{case}: refused\n{text}" if revived(case) else ""
         patient.let_go()
         if case.failure in STUCK_AGAIN:
             return ""

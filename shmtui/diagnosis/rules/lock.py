@@ -328,7 +328,8 @@ def _death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
 
 def dead_owner(history: History) -> Iterator[Finding]:
     """A pthread lock is held by a thread that no longer exists. The kernel passes a robust one on."""
-    for each in history.now.sync:
+    now = history.now
+    for each in now.sync:
         if not each.owner_dead or each.robust:
             continue
 
@@ -336,10 +337,10 @@ def dead_owner(history: History) -> Iterator[Finding]:
             return any(o.name == name and o.owner == owner and o.owner_dead for o in s.sync)
 
         lasted = history.lasted_ns(held)
-        waiting = [p for p in living(history.now) if p.waits_for(each)]
+        waiting = [p for p in living(now) if p.waits_for(each)]
         if lasted < SETTLED_NS or history.agreeing(held) < OWNER_SAMPLES:
             continue
-        killed = [p for p in history.now.processes if p.killed]
+        killed = [p for p in now.processes if p.killed]
         yield Finding(
             "dead-owner",
             Status.CRITICAL if killed and waiting else Status.WARNING,
@@ -358,8 +359,8 @@ def dead_owner(history: History) -> Iterator[Finding]:
             ),
             Certainty.CERTAIN,
             _(
-                "make it robust (pthread_mutexattr_setrobust): the next to lock it is told that "
-                "its owner died; now: end the programs and start them with a new segment"
-            ),
+                "{repair}; a robust mutex (pthread_mutexattr_setrobust) tells the next one to lock "
+                "it that its owner died"
+            ).format(repair=repair_remedy(history)),
             subject=each.name,
         )

@@ -88,7 +88,9 @@ def kept_lock(history: History) -> Iterator[Finding]:
             ).format(who=names(now)),
             (
                 _("nothing changed for {time}").format(time=seconds(lasted)),
-                _("the lock is a pthread_mutex_t: shmtui repair does not change it"),
+                _(
+                    "the lock is a pthread_mutex_t, and no dead owner stands in it: shmtui repair leaves it"
+                ),
             ),
             Certainty.LIKELY,
             _(

@@ -1,0 +1,147 @@
+"""Unlocking pthread mutexes for owners that are dead: the plan, or why there is none. Pure.
+
+Who holds such a mutex stands in it, so nothing has to be known of what the living do: a lock is
+its owner's, and no other thread may unlock it (pthread_mutex_unlock(3)). Whether the data under the
+lock is whole is another question, and no word of the segment answers it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from shmtui.i18n import _, ngettext
+from shmtui.repair.consent import Consent
+from shmtui.repair.plan import Plan, Refusal, Unlock
+from shmtui.repair.protocol_positions import participants
+from shmtui.repair.refusals import unseen
+from shmtui.shm import pthread_mutex
+from shmtui.shm.libc import Libc
+from shmtui.shm.sync_object import SyncObject
+from shmtui.shm.word_change import WordChange
+from shmtui.snapshot import Certainty, Finding, LayoutSource, Snapshot
+
+CODE = "dead-owner"
+"""The finding that this ends."""
+
+Read = Callable[[int, int], bytes]
+"""Bytes of the segment: offset and length."""
+
+
+def unlock_plan(
+    snapshot: Snapshot,
+    findings: Sequence[Finding],
+    read: Read,
+    consent: Consent,
+    begun: Sequence[Unlock] = (),
+) -> Plan | Refusal | None:
+    """What unlocks the mutexes of the ``findings``; None where none of them is of a dead owner.
+
+    ``begun``: what an interrupted repair was about to write, and has written in part.
+    """
+    wanted = tuple(finding for finding in findings if finding.code == CODE)
+    if not wanted:
+        return None
+    refusal = _not_judged(snapshot, consent)
+    if refusal is not None:
+        return refusal
+    found = list(_resumed(begun, read)) if begun else list(_unlocks(snapshot, wanted, read))
+    refusals = [each for each in found if isinstance(each, Refusal)]
+    unlocks = tuple(each for each in found if isinstance(each, Unlock))
+    if not unlocks:
+        return refusals[0] if refusals else _passed()
+    sure = not (snapshot.layout.assumed or snapshot.assumptions or snapshot.unseen)
+    return Plan(
+        findings=wanted,
+        lock=(),
+        permits=(),
+        unlocks=unlocks,
+        private_sleepers=(),
+        rests_on=tuple(_grounds(snapshot, unlocks, consent)),
+        certainty=Certainty.CERTAIN if sure else Certainty.LIKELY,
+        indices=(snapshot.in_, snapshot.out),
+        participants=participants(snapshot.processes),
+        waiting=waiting_for(unlocks, snapshot),
+    )
+
+
+def _not_judged(snapshot: Snapshot, consent: Consent) -> Refusal | None:
+    """The refusal where the bytes may be no mutex, or its owner may be one that is not seen."""
+    layout = snapshot.layout
+    if layout.source is LayoutSource.RAW:
+        return Refusal(
+            _("its layout is not known"),
+            _("say the layout with --header, --slots or --layout"),
+        )
+    if layout.disputed:
+        return Refusal("; ".join(layout.assumptions), _("say the layout with --map or --layout"))
+    if snapshot.unseen and not consent.covers_unseen(snapshot):
+        return unseen(snapshot, consent)
+    return None
+
+
+def _unlocks(
+    snapshot: Snapshot, findings: Sequence[Finding], read: Read
+) -> Iterator[Unlock | Refusal]:
+    """What unlocks each mutex whose owner is dead, or why nothing does."""
+    subjects = {finding.subject for finding in findings}
+    libc = snapshot.layout.libc or Libc.GLIBC
+    for each in snapshot.sync:
+        if each.name not in subjects or not each.owner_dead or each.offset is None:
+            continue
+        raw = read(each.offset, pthread_mutex.LOCK_SIZE)
+        if each.kind != "pthread_mutex_t" or len(raw) < pthread_mutex.LOCK_SIZE:
+            yield _not_by_another(each, _("it is a {kind}").format(kind=each.kind))
+        elif why := pthread_mutex.why_not_unlocked(raw, libc):
+            yield _not_by_another(each, why)
+        elif words := pthread_mutex.unlock_words(raw, libc, each.offset):
+            yield Unlock(each.name, each.offset, words)
+
+
+def _not_by_another(lock: SyncObject, why: str) -> Refusal:
+    return Refusal(
+        _("{lock} cannot be unlocked for its dead owner: {why}").format(lock=lock.name, why=why),
+        _("end every process that maps it, and start them again with a new segment"),
+    )
+
+
+def _resumed(begun: Sequence[Unlock], read: Read) -> Iterator[Unlock]:
+    """The same words; one that has come to wait meanwhile has marked the lock."""
+    for unlock in begun:
+        *others, lock = unlock.words
+        now = int.from_bytes(read(lock.offset, lock.size), "little")
+        yield replace(unlock, words=(*others, WordChange(lock.offset, lock.size, now, lock.after)))
+
+
+def waiting_for(unlocks: Sequence[Unlock], snapshot: Snapshot) -> tuple[int, ...]:
+    """PIDs of those that wait for one of the locks."""
+    offsets = {unlock.offset for unlock in unlocks}
+    locks = [each for each in snapshot.sync if each.offset in offsets]
+    return tuple(
+        process.pid
+        for process in participants(snapshot.processes)
+        if any(process.waits_for(lock) for lock in locks)
+    )
+
+
+def _grounds(snapshot: Snapshot, unlocks: Sequence[Unlock], consent: Consent) -> Iterator[str]:
+    for unlock in unlocks:
+        yield _("{lock} names its owner, thread {tid}, and no thread has that number").format(
+            lock=unlock.name, tid=unlock.owner
+        )
+    yield _(
+        "not known: whether what the dead owner was doing is half done; the program has to bear that"
+    )
+    yield from consent.lines
+    if snapshot.semaphores:
+        yield ngettext(
+            "a permit that it may have taken stays lost: the ring then works with a slot less",
+            "permits that they may have taken stay lost: the ring then works with fewer slots",
+            len(unlocks),
+        )
+    for assumption in (*snapshot.layout.assumptions, *snapshot.assumptions):
+        yield _("assumed: {assumption}").format(assumption=assumption)
+
+
+def _passed() -> Refusal:
+    return Refusal(
+        _("no mutex has a dead owner any more"), _("look again in a moment"), transient=True
+    )
