@@ -457,6 +457,8 @@ class Snapshot:
     """CLOCK_MONOTONIC of the last sample in which mutex had its one permit; None: in none."""
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
+    waits_counted: tuple[int, ...] = ()
+    """Those of ``waits_hidden`` whose waits the semaphores' waiter counts tell."""
     assumptions: tuple[str, ...] = ()
     """What is assumed of processes that this user cannot read, in words: it holds for nearly
     every program, and is no proof. A finding that rests on it is at most likely and names it.
@@ -474,7 +476,7 @@ class Snapshot:
     @property
     def hidden(self) -> bool:
         """Whether this user cannot see all that may take part: a process, or what one waits on."""
-        return self.unseen or bool(self.waits_hidden)
+        return self.unseen or bool(set(self.waits_hidden) - set(self.waits_counted))
 
     @property
     def counts_on(self) -> bool:

@@ -93,7 +93,8 @@ class History:
         """How sure a finding is that rests on what no process does: certain only where every
         process that could do it is seen.
         """
-        seen = not self.now.hidden and not self.now.assumptions
+        unseen = self.now.unseen or self.now.waits_hidden
+        seen = not unseen and not self.now.assumptions
         return Certainty.CERTAIN if seen else Certainty.LIKELY
 
     @property

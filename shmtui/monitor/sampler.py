@@ -9,6 +9,7 @@ from shmtui.errors import ShmtuiError, shortages_told
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.control_reader import in_flight, permits_held, totals
+from shmtui.monitor.counted_waits import with_counted_waits
 from shmtui.monitor.open_segment import OpenSegment
 from shmtui.monitor.ring_reader import RingReader
 from shmtui.monitor.snapshot_parts import (
@@ -268,13 +269,22 @@ class Sampler:
                     "shmtui as root, outside the container"
                 ).format(name=self._name)
             )
+        processes, counted = with_counted_waits(
+            snapshot.processes, table.waits_hidden, snapshot.semaphores
+        )
+        assumptions = [] if elsewhere is False else list(unseen.assumptions)
+        if counted:
+            text = _("what PID {pids} waits on follows from the waiter counts alone")
+            assumptions.append(text.format(pids=", ".join(map(str, counted))))
         return replace(
             snapshot,
+            processes=processes,
+            waits_counted=counted,
             elsewhere=elsewhere,
             unseen=elsewhere is not False and (unseen.may_take_part or bool(elsewhere)),
             unseen_pids=unseen.writers if elsewhere is None and unseen.all_listed else (),
             waits_hidden=table.waits_hidden,
-            assumptions=() if elsewhere is False else unseen.assumptions,
+            assumptions=tuple(assumptions),
             limits=tuple(limits),
         )
 

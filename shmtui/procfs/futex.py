@@ -190,6 +190,25 @@ def sleeps_on_futex(pid: int) -> bool | None:
     return channel.startswith(b"futex") if channel not in {b"", b"0"} else None
 
 
+def futex_sleepers(pid: int) -> int | None:
+    """How many threads of ``pid`` sleep on some futex, by their wait channels (``wchan``); None
+    where the kernel does not say. 0 where it is gone.
+    """
+    count = 0
+    try:
+        for tid in threads_of(pid):
+            with open(f"/proc/{pid}/task/{tid}/wchan", "rb", buffering=0) as file:
+                channel = file.read(64)
+            if not channel:
+                return None
+            count += channel.startswith(b"futex")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    except OSError:
+        return None
+    return count
+
+
 def system_calls(pid: int) -> dict[int, SystemCall | None] | None:
     """The system call that each thread is in, by TID; None as a call: it is in no call.
 

@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 from shmtui.diagnosis.history import WAIT_PERMIT
+from shmtui.monitor.counted_waits import share_out
 from shmtui.monitor.process_states import semaphore_at
-from shmtui.procfs.futex import FutexWait, futex_waits, in_system_call
+from shmtui.procfs.futex import FutexWait, futex_sleepers, futex_waits, in_system_call
 from shmtui.procfs.maps import mappings
 from shmtui.procfs.process import thread_count
 from shmtui.shm.layout import Layout
@@ -119,21 +119,13 @@ def _locate_unreadable(process: Process) -> ProtocolPosition:
     asleep: tuple[Sleeper, ...] = ()
     place = Place.UNKNOWN
     if process.origin is not Origin.WORKER:
-        place = Place.HIDDEN if _sleeps_on_futexes(process.pid) else place
+        all_sleep = futex_sleepers(process.pid) == thread_count(process.pid)
+        place = Place.HIDDEN if all_sleep else place
     elif process.state is ProcessState.BLOCKED and process.blocked_on is not None:
         place, asleep = _AT[process.blocked_on], ((process.blocked_on, False),)
     elif process.step in _OUTSIDE:
         place = Place.OUTSIDE
     return ProtocolPosition(process, place, asleep, readable=False)
-
-
-def _sleeps_on_futexes(pid: int) -> bool:
-    """Whether every thread sleeps on some futex, by the wait channels (``wchan``)."""
-    try:
-        channels = [path.read_bytes() for path in Path(f"/proc/{pid}/task").glob("*/wchan")]
-    except OSError:
-        return False
-    return bool(channels) and all(channel.startswith(b"futex") for channel in channels)
 
 
 def with_earlier(
@@ -159,25 +151,27 @@ def eliminate(
 ) -> tuple[ProtocolPosition, ...] | None:
     """Give each hidden sleeper its semaphore by the waiter counts; None where they leave it open.
 
-    The counts have to add up to the threads that sleep. A producer sleeps on ``empty`` or
-    ``mutex``, a consumer on ``full`` or ``mutex``. Which of two producers sleeps on which is
-    not told apart, and does not have to be: what they hold together is the same.
+    Which of two producers sleeps on which is not told apart, and does not have to be: what they
+    hold together is the same.
     """
     hidden = [p for p in positions if p.place is Place.HIDDEN]
     if not hidden:
         return tuple(positions)
     left = _uncounted(positions, snapshot.semaphores)
-    threads = sum(p.process.threads or 1 for p in hidden)
-    if left is None or sum(left.values()) != threads:
+    sleepers = [(p.process.pid, p.process.threads or 1, p.side) for p in hidden]
+    waits = None if left is None else share_out(sleepers, left, by_name=False)
+    if waits is None:
         return None
-    found = {p.process.pid: p for p in positions}
-    for position in sorted(hidden, key=lambda p: p.side is Role.UNKNOWN):
-        asleep = _take(position, left, position.process.threads or 1, snapshot.semaphores)
-        if asleep is None:
-            return None
-        placed = replace(position, place=_AT[asleep[0][0]], asleep=asleep)
-        found[position.process.pid] = placed
-    return tuple(found.values())
+    found = []
+    for position in positions:
+        # Private words of glibc: who waits on them waits privately.
+        asleep = tuple(
+            (role, snapshot.semaphores[role].shared is False)
+            for role in waits.get(position.process.pid, ())
+        )
+        placed = replace(position, place=_AT[asleep[0][0]], asleep=asleep) if asleep else position
+        found.append(placed)
+    return tuple(found)
 
 
 def _uncounted(
@@ -190,33 +184,7 @@ def _uncounted(
             return None
         left[role] = state.waiters
     left.subtract(role for p in positions for role, _private in p.asleep)
-    return left if min(left.values(), default=-1) >= 0 else None
-
-
-def _take(
-    position: ProtocolPosition,
-    left: Counter[SemaphoreRole],
-    threads: int,
-    semaphores: Mapping[SemaphoreRole, SemaphoreState],
-) -> tuple[Sleeper, ...] | None:
-    """So many waiters from what is ``left``: of its own side first, then of ``mutex``.
-
-    A process of an unknown side can only be told where nobody is left on ``mutex``, or nobody else:
-    who sleeps on a permit holds none, whichever it is.
-    """
-    own = {Role.PRODUCER: SemaphoreRole.EMPTY, Role.CONSUMER: SemaphoreRole.FULL}
-    kinds = [role for role, count in left.items() if count]
-    if position.side in own:
-        kinds = [own[position.side], SemaphoreRole.MUTEX]
-    elif len(kinds) != 1 and left[SemaphoreRole.MUTEX]:
-        return None
-    taken: list[Sleeper] = []
-    for role in kinds:
-        count = min(left[role], threads - len(taken))
-        left[role] -= count
-        # Private words of glibc: who waits on them waits privately.
-        taken += [(role, semaphores[role].shared is False)] * count
-    return tuple(taken) if len(taken) == threads else None
+    return left
 
 
 def participants(processes: Iterable[Process]) -> tuple[Process, ...]:

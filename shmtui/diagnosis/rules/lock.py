@@ -275,7 +275,7 @@ def _without_holder(held: _Held) -> Finding:
     if any(slept_since(p) and not p.idle_since_free and MUTEX not in p.waits for p in crew):
         doubts.append(_("assumed: each program moves the indices while it holds mutex"))
     doubts += (*_behind(held), *history.assumptions)
-    sure = recorded or not (doubts or history.now.hidden)
+    sure = recorded or (not doubts and history.certainty is Certainty.CERTAIN)
     facts = (
         *held.facts,
         _("no process that can be seen holds mutex: it is known where each one waits")
