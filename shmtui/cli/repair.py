@@ -142,7 +142,8 @@ def repair(repairer: "Repairer", *, yes: bool) -> int:
         click.echo(inert(text))
     if (number := noted_signal()) is not None:
         return 128 + number
-    return ExitCode.FINDINGS if done.remaining or done.still_private else ExitCode.OK
+    left = done.remaining or done.still_private or done.plan.permits_left
+    return ExitCode.FINDINGS if left else ExitCode.OK
 
 
 def take_back(repairer: "Repairer") -> int:

@@ -87,10 +87,6 @@ def plan_grounds(
         yield _("assumed: {assumption}").format(assumption=assumption)
     for chosen, text in (
         (
-            [p for p in positions if p.on_mutex and p.process.role is Role.UNKNOWN],
-            _("producer or consumer by its name alone: {who}"),
-        ),
-        (
             [p for p in positions if p.place is Place.ELSEWHERE],
             _("asleep in a system call and not on a semaphore: {who}"),
         ),

@@ -713,3 +713,14 @@ def test_an_index_of_another_meaning_is_not_critical() -> None:
     finding = found(replace(shown(0, 1, 2, 3), in_=28), "bad-index")
     assert finding is not None
     assert (finding.severity, finding.certainty) == (Status.WARNING, Certainty.LIKELY)
+
+
+def test_who_waits_for_a_permit_with_a_timeout_beside_a_dead_holder() -> None:
+    """A permit is gone with the holder; where none is, the one that waits may have taken mutex."""
+    waits = peer(1, Role.CONSUMER, MUTEX)
+    timed = replace(peer(2, Role.PRODUCER, EMPTY_), timed_waits=(EMPTY_,))
+    gone = found(shown(0, 0, 0, 3, waits, timed), "dead-holder")
+    assert gone is not None
+    assert gone.certainty is Certainty.LIKELY
+    assert any("unless one of p2 (PID 2) took mutex" in fact for fact in gone.evidence)
+    assert not found(shown(0, 0, 0, 4, waits, timed), "dead-holder", 6)

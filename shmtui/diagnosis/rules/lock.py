@@ -22,6 +22,7 @@ from shmtui.diagnosis.history import (
     repair_remedy,
     seconds,
     slept_since,
+    unaccounted_threads,
     uninitialised,
     vanished,
 )
@@ -81,11 +82,14 @@ def held_mutex(history: History) -> Iterator[Finding]:
         _("mutex was 0 in {count} samples over {time}, and nothing changed").format(
             count=history.agreeing(lambda s: position(s) == mark), time=seconds(unmoved)
         ),
-        _("waiting for mutex: {who}").format(who=names(waiting) or _("nobody")),
+        _("waiting for mutex: {who}").format(who=names(waiting) or _nobody(now)),
     )
     threads = sum(p.waits.count(MUTEX) for p in waiting)
     held = _Held(history, deficit, waiting, threads, behind, facts)
     holders = [p for p in processes if may_hold_mutex(p) and not slept_since(p)]
+    if deficit is not None and deficit > threads:
+        # A permit is gone with the holder: who waits for one with a timeout is no likelier one.
+        holders = [p for p in holders if p not in behind or unaccounted_threads(p)]
     swapped = [p for p in processes if p.holds_mutex and asleep(p)]
     if swapped:
         yield _recorded_wrong_order(held, swapped)
@@ -104,6 +108,10 @@ def held_mutex(history: History) -> Iterator[Finding]:
     elif not now.elsewhere and (waiting or _missing(history, deficit)):
         # Somebody who is seen nowhere and has the file open for writing may hold it.
         yield _without_holder(held)
+
+
+def _nobody(s: Snapshot) -> str:
+    return _("nobody that can be seen") if s.hidden else _("nobody")
 
 
 def _missing(history: History, deficit: int | None) -> bool:
@@ -352,7 +360,7 @@ def dead_owner(history: History) -> Iterator[Finding]:
                     kind=each.kind, offset=each.offset
                 ),
                 _("it was so for {time}").format(time=seconds(lasted)),
-                _("waiting for it: {who}").format(who=names(waiting) or _("nobody")),
+                _("waiting for it: {who}").format(who=names(waiting) or _nobody(now)),
                 _("killed: {who}").format(who=names(killed))
                 if killed
                 else _("unless a child of the owner, or the program that it became, unlocks it"),
