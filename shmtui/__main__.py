@@ -23,7 +23,10 @@ def main() -> None:
     gc.disable()
     from shmtui.cli.main import run_cli  # noqa: PLC0415 - workers import this package too
 
-    sys.exit(run_cli(sys.argv[1:]))
+    code = run_cli(sys.argv[1:])
+    # Python would collect among them at its end too, which takes as long as a short command.
+    gc.freeze()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -146,8 +146,9 @@ def _attend(request: list[Any], out: int, err: int, answer: int) -> NoReturn:
     pid = os.fork()
     if not pid:
         _run(request, out, err, answer)
-    os.write(answer, pid.to_bytes(_NUMBER, sys.byteorder))
-    os.write(answer, os.waitpid(pid, 0)[1].to_bytes(_NUMBER, sys.byteorder))
+    with contextlib.suppress(BrokenPipeError):  # Nobody waits for it any more.
+        os.write(answer, pid.to_bytes(_NUMBER, sys.byteorder))
+        os.write(answer, os.waitpid(pid, 0)[1].to_bytes(_NUMBER, sys.byteorder))
     os._exit(0)
 
 
