@@ -297,6 +297,7 @@ class Repairer:
             remaining=came.remaining,
             kept=None if kept is None else kept.path,
             undo=self.consent.with_option("--undo"),
+            permits="" if self.consent.permits else self.consent.with_option("--permits"),
             notes=() if watch is None else watch.lines,
         )
 

@@ -27,6 +27,8 @@ class Report:
     """The file that the words before are kept in; None where no word was written."""
     undo: str = ""
     """The command that puts them back."""
+    permits: str = ""
+    """The command that sets the permits, where they were not to be set."""
     went_on: int = 0
     """How many of those that waited for a lock of the plan were seen not to wait for it since."""
     notes: tuple[str, ...] = ()
@@ -63,10 +65,20 @@ class Report:
             ).format(name=name)
             for name in self.still_private
         ]
-        left = [self.plan.permits_left] if self.plan.permits_left else []
+        left = [self._permits_left] if self.plan.permits_left else []
         found = [f"{finding.code}: {finding.claim}" for finding in self.remaining]
         below = (*changes, *left, stopped, *self.notes, *asleep, *self._way_back, *found)
         return (title, *(f"  {line}" for line in below))
+
+    @property
+    def _permits_left(self) -> str:
+        """What is left of the permits; once items move, it is seen on which side each works."""
+        if not (self.moved and self.permits):
+            return self.plan.permits_left
+        return _(
+            "empty and full are left as they are: the ring may work with a slot less. If every "
+            "program keeps to the protocol, {command} sets what is missing"
+        ).format(command=self.permits)
 
     @property
     def _way_back(self) -> tuple[str, ...]:

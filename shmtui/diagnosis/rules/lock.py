@@ -367,8 +367,8 @@ def dead_owner(history: History) -> Iterator[Finding]:
             ),
             Certainty.CERTAIN,
             _(
-                "{repair}; a robust mutex (pthread_mutexattr_setrobust) tells the next one to lock "
-                "it that its owner died"
-            ).format(repair=repair_remedy(history)),
+                "shmtui repair {name} shows what to set, and sets it with --yes; a robust mutex "
+                "(pthread_mutexattr_setrobust) tells the next one to lock it that its owner died"
+            ).format(name=now.segment.name),
             subject=each.name,
         )
