@@ -12,7 +12,8 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.member_roles import all_members, assign_roles, listed, title
-from shmtui.layouts.struct_members import Member, Struct
+from shmtui.layouts.struct_members import Member, Struct, sync_members
+from shmtui.shm.sync_object import SyncMember
 
 _STEP: Final = re.compile(r"(\w+)(?:\[(\d{1,9})\])?")
 _MAX_PATHS: Final = 64
@@ -167,7 +168,7 @@ def _at_path(struct: Struct, steps: Sequence[str], structs: Sequence[Struct]) ->
 
     ShmtuiError: there is no such member, or it is no struct.
     """
-    path = struct.names[-1]
+    path, whole = struct.names[-1], struct
     for step in steps:
         match = _STEP.fullmatch(step)
         members = {member.name: member for member in struct.members}
@@ -180,7 +181,23 @@ def _at_path(struct: Struct, steps: Sequence[str], structs: Sequence[Struct]) ->
             )
         path = f"{path}.{step}"
         struct = _inside(struct, member, match[2], path, structs)
-    return struct
+    own = {each.offset for each in sync_members(struct.members)}
+    beside = (each for each in _sync_of(whole.members, structs) if each.offset not in own)
+    return replace(struct, beside=tuple(beside))
+
+
+def _sync_of(
+    members: Sequence[Member], structs: Sequence[Struct], prefix: str = ""
+) -> Iterator[SyncMember]:
+    """The sync objects among the members, those in arrays of structs too."""
+    yield from sync_members(members, prefix)
+    for member in members:
+        kind = "" if member.element is None else member.element.type_name
+        inner = next((other for other in structs if kind in _spellings(other)), None)
+        for index in range(min(member.length or 0, _MAX_PATHS) if inner is not None else 0):
+            assert inner is not None
+            shifted = _shifted(inner.members, member.offset + index * inner.size)
+            yield from _sync_of(shifted, structs, f"{prefix}{member.name}[{index}].")
 
 
 def _inside(

@@ -229,7 +229,7 @@ def buffer_layout(
         None if in_ is None else in_.offset, None if out is None else out.offset,
         mutex, empty, full, struct.size, libc, code, names,
         lock=roles.mutex.offset if roles.mutex is not None and roles.pthread_mutex else None,
-        sync=tuple(sync_members(struct.members)),
+        sync=(*sync_members(struct.members), *struct.beside),
     )  # fmt: skip
     _require_sound(struct, layout)
     return layout

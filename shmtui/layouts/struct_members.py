@@ -67,6 +67,8 @@ class Struct:
     """What a program calls it: ``struct buffer``, or ``Buffer`` where it has no tag."""
     word_size: int = 8
     """Bytes of a pointer: 4 in a 32-bit program."""
+    beside: tuple[SyncMember, ...] = ()
+    """Of a struct within another one: the sync objects of the other one that are none of its own."""
 
 
 def sync_members(members: Iterable[Member], prefix: str = "") -> Iterator[SyncMember]:

@@ -45,6 +45,8 @@ from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import user_name
 from shmtui.snapshot import Access, Origin, Process, ProcessState, SlotValue
 
+_NARROW: Final = 32
+"""Bits of a 32-bit program."""
 _NO_USE: Final = FileUse()
 _SENT_FOR_WORK: Final = sum(
     1 << (number - 1)
@@ -300,7 +302,9 @@ class ProcessTable:
             return None
         use = self._use(pid)
         access, besides = access_of(use), besides_of(use)
-        waits, others, asleep = self._waits(pid, use)
+        # The fields of a 32-bit program's struct lie elsewhere: its words are none of the layout's.
+        layout = None if tracked.bits == _NARROW else self._layout
+        waits, others, asleep = self._waits(pid, use, layout)
         private = any(wait.private for _role, wait in waits)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
@@ -359,7 +363,7 @@ class ProcessTable:
         return self._users.uses.get(pid, _NO_USE)
 
     def _waits(
-        self, pid: int, use: FileUse
+        self, pid: int, use: FileUse, layout: Layout | None
     ) -> tuple[list[tuple[SemaphoreRole, FutexWait]], tuple[tuple[str, int | None], ...], bool]:
         """The waits of its threads on the semaphores; what else they sleep on, each with its byte
         where no layout explains it; and whether it sleeps on a futex without a role, on one
@@ -370,13 +374,13 @@ class ProcessTable:
             self._waits_hidden.append(pid)
             return [], (), bool(sleeps_on_futex(pid))
         waits = waits_in(calls, use.maps)
-        found = [(r, w) for w in waits if (r := semaphore_at(self._layout, w.offset)) is not None]
+        found = [(r, w) for w in waits if (r := semaphore_at(layout, w.offset)) is not None]
         for role, identity in self._named.items():
             found += [(role, w) for w in waits_in(calls, use.semaphores.get(identity, ()))]
         others = tuple(
-            sync_name(self._layout, wait.offset)
+            sync_name(layout, wait.offset)
             for wait in waits
-            if semaphore_at(self._layout, wait.offset) is None
+            if semaphore_at(layout, wait.offset) is None
         )
         if not found and not others:
             names = named_semaphore_waits(pid, calls, self._folder)

@@ -16,6 +16,8 @@ from shmtui.procfs.process import has_ended, threads_of
 from shmtui.shm.futex_number import FUTEX_NUMBERS
 
 _FUTEX: Final = FUTEX_NUMBERS.get(os.uname().machine)
+_NARROW: Final = frozenset({240, 422})
+"""futex and futex_time64 of a 32-bit program, on x86 and on ARM (unistd_32.h, unistd.h)."""
 _COMMANDS: Final = 0x7F
 """The command in a futex operation, without its flags."""
 _WAITS: Final = frozenset({0, 9})
@@ -52,8 +54,9 @@ class SystemCall:
 
     @property
     def is_futex(self) -> bool:
-        """Whether it is futex(2)."""
-        return self.number == _FUTEX
+        """Whether it is futex(2). A 32-bit program has numbers of its own."""
+        narrow = self.number in _NARROW and self.address < 2**32
+        return self.number == _FUTEX or narrow
 
     @property
     def waits(self) -> bool:

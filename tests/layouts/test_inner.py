@@ -43,6 +43,16 @@ def test_a_path_names_a_ring_inside_a_segment(tmp_path: Path) -> None:
     assert [ring.size for ring in found] == [136, 136 + 2 * 128, 136 + 3 * 128]
 
 
+def test_the_locks_of_the_rings_beside_it_are_known(tmp_path: Path) -> None:
+    """A thread asleep on one of them is blocked on that, and none of a stranger's words."""
+    structs = read(tmp_path, CHANNELS)
+    found = layout(choose_struct(structs, "segment.channels[1]", 0, {})).sync
+    names = {each.name: each.offset for each in found}
+    assert (names["full"], names["channels[0].full"]) == (104 + 128, 104)
+    assert names["more.control.mutex"] == 40 + 3 * 128
+    assert len(names) == len(found) == 12
+
+
 def test_a_ring_that_lies_inside_another_struct_is_not_taken_for_the_whole(tmp_path: Path) -> None:
     """Where the segment may be the outer struct, which of its rings is meant has to be said."""
     structs = read(tmp_path, CHANNELS)

@@ -24,7 +24,7 @@ class RepairScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "carry_out", show=False),
-        *(Binding(key, f"choose('{key}')", show=False) for key in "pioc"),
+        *(Binding(key, f"choose('{key}')", show=False) for key in "plioc"),
         Binding("n,q,enter", "dismiss", show=False),
     ]
 
