@@ -43,14 +43,14 @@ def screen_text(app: DashboardApp) -> str:
     return "\n".join(row.text for row in app.screen._compositor.render_strips())
 
 
-async def shows(app: DashboardApp, text: str) -> str:
-    """The screen, once it shows ``text``."""
+async def shows(app: DashboardApp, text: str, *, but: str = "") -> str:
+    """The screen, once it shows ``text`` and is another than ``but``."""
 
     def found() -> str:
         if app._exception is not None:
             raise app._exception
         screen = screen_text(app)
-        return screen if text in screen else ""
+        return screen if text in screen and screen != but else ""
 
     return await until(found, f"{text!r} on the screen")
 
