@@ -6,6 +6,7 @@ signal or with its terminal, each with the exit code that a shell expects.
 
 import functools
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 
 from shmtui.i18n import _, speak_plainly
@@ -150,11 +153,21 @@ class DashboardApp(App[int], inherit_bindings=False):
         if tty.hung_up():
             self.leave(tty.HUNG_UP)
         elif not tty.behind(frame_queue(self)):
+            self._follow_size()
             self._frames += 1
             if self._frames % self._background_every == 0:
                 self.dashboard.sample_background()
             self.dashboard.sample()
             self.draw(slow=self._frames % self._slow_every == 0)
+
+    def _follow_size(self) -> None:
+        """Take the terminal's size, where Textual has missed it: it reads it in a handler of
+        SIGWINCH, and where a second signal interrupts that, the older size comes last.
+        """
+        if self.driver_class is OneReader and not self.is_headless:
+            size = Size(*shutil.get_terminal_size())
+            if size != self.size:
+                self.post_message(Resize(size, size))
 
     def refresh_now(self) -> None:
         """Show what a command did, without waiting for the interval."""
