@@ -45,7 +45,7 @@ def unwoken(history: History) -> Iterator[Finding]:
             if lasted >= SETTLED_NS:
                 yield Finding(
                     "stalled",
-                    Status.CRITICAL,
+                    Status.WARNING,
                     ngettext(
                         "{who} sleeps on {semaphore}, which has permits",
                         "{who} sleep on {semaphore}, which has permits",

@@ -357,14 +357,12 @@ def mixed_libc(history: History) -> Iterator[Finding]:
             by_libc.setdefault(process.libc, []).append(process)
     if len(by_libc) < 2:
         return
-    seen_waiting = [
-        any(p.waits or p.origin is Origin.WORKER for p in ps) for ps in by_libc.values()
-    ]
+    both = all(any(p.waits or p.origin is Origin.WORKER for p in ps) for ps in by_libc.values())
     yield Finding(
         "mixed-libc",
-        Status.CRITICAL,
+        Status.CRITICAL if both else Status.WARNING,
         _("programs of glibc and of musl use the same semaphores"),
         tuple(f"{libc}: {names(ps)}" for libc, ps in sorted(by_libc.items())),
-        Certainty.CERTAIN if all(seen_waiting) else Certainty.LIKELY,
+        Certainty.CERTAIN if both else Certainty.LIKELY,
         _("build all of them against one C library: their sem_t differ in layout and meaning"),
     )
