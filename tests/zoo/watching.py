@@ -106,7 +106,7 @@ class Visit:
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
-        for name in (self.name, *(f"/sem.{self.name[1:]}_{role}" for role in ROLES)):
+        for name in (self.name, f"{self.name}_ring", *(f"/sem.{self.name[1:]}_{role}" for role in ROLES)):
             Path(segment_path(name)).unlink(missing_ok=True)
 
 
