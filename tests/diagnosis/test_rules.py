@@ -607,6 +607,37 @@ def test_indices_that_do_not_fit_the_permits(in_: int, empty: int, full: int, fi
         assert finding is None or finding.certainty is Certainty.LIKELY
 
 
+@pytest.mark.parametrize(("out", "told"), [(0, True), (None, False)])
+def test_an_index_that_one_of_the_programs_has_elsewhere(out: int | None, told: bool) -> None:
+    """A consumer that is built with another N moves a word of its own: in passes the number that full
+    tells in each lap, and out stands still. None: out moves along.
+    """
+    one = replace(shown(0, 1, 0, 4, peer(1, Role.PRODUCER, None)), steady=True)
+    moving = [
+        replace(
+            one, in_=n % 5, out=(n + 1) % 5 if out is None else out, monotonic_ns=n * 10**9 // 2
+        )
+        for n in range(20)
+    ]
+    (finding,) = [f for f in diagnose(moving).findings if f.code == "bad-index"] or (None,)
+    assert (finding is not None) is told
+    assert finding is None or finding.certainty is Certainty.LIKELY
+    assert finding is None or any("out was never seen to move" in fact for fact in finding.evidence)
+
+
+def test_a_consumer_that_goes_round_between_two_samples() -> None:
+    """It takes all five at once: out is always the same, and the permits agree."""
+    one = replace(shown(0, 1, 0, 0, peer(1, Role.PRODUCER, None)), out=0, steady=True)
+
+    def after(n: int) -> Snapshot:
+        values = {EMPTY_: SemaphoreState(5 - n % 5, 0, True), FULL: SemaphoreState(n % 5, 0, True)}
+        return replace(
+            one, in_=n % 5, monotonic_ns=n * 10**9 // 2, semaphores={**one.semaphores, **values}
+        )
+
+    assert "bad-index" not in codes(diagnose([after(n) for n in range(20)]))
+
+
 def on_the_move(one: Snapshot, moves: int) -> list[Snapshot]:
     """Both indices move on together."""
     return [
