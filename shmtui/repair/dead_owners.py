@@ -20,7 +20,7 @@ from shmtui.shm import pthread_mutex
 from shmtui.shm.libc import Libc
 from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.word_change import WordChange
-from shmtui.snapshot import Certainty, Finding, LayoutSource, Snapshot
+from shmtui.snapshot import Certainty, Finding, LayoutSource, Process, Snapshot
 
 CODE = "dead-owner"
 """The finding that this ends."""
@@ -53,7 +53,7 @@ def unlock_plan(
     unlocks = tuple(each for each in found if isinstance(each, Unlock))
     if not unlocks:
         return refusals[0] if refusals else _passed()
-    sure = not (snapshot.layout.assumed or snapshot.assumptions or snapshot.unseen)
+    doubt = snapshot.layout.assumed or snapshot.assumptions or snapshot.unseen or _awake(snapshot)
     return Plan(
         findings=wanted,
         lock=(),
@@ -61,7 +61,7 @@ def unlock_plan(
         unlocks=unlocks,
         private_sleepers=(),
         rests_on=tuple(_grounds(snapshot, unlocks, consent)),
-        certainty=Certainty.CERTAIN if sure else Certainty.LIKELY,
+        certainty=Certainty.LIKELY if doubt else Certainty.CERTAIN,
         indices=(snapshot.in_, snapshot.out),
         participants=participants(snapshot.processes),
         waiting=waiting_for(unlocks, snapshot),
@@ -83,6 +83,12 @@ def _not_judged(snapshot: Snapshot, consent: Consent) -> Refusal | None:
     return None
 
 
+def _awake(snapshot: Snapshot) -> list[Process]:
+    """Those with a thread that is not asleep on a word of the segment."""
+    crew = participants(snapshot.processes)
+    return [p for p in crew if (p.threads or 1) > len(p.waits) + len(p.sleeps_on)]
+
+
 def _left_to_another(
     snapshot: Snapshot, findings: Sequence[Finding], consent: Consent
 ) -> Refusal | None:
@@ -91,11 +97,7 @@ def _left_to_another(
     owners = {each.owner for each in snapshot.sync if each.name in subjects}
     if owners <= {p.pid for p in snapshot.processes if p.killed}:
         return None
-    awake = [
-        p
-        for p in participants(snapshot.processes)
-        if p.pid not in consent.assume_idle and (p.threads or 1) > len(p.waits) + len(p.sleeps_on)
-    ]
+    awake = [p for p in _awake(snapshot) if p.pid not in consent.assume_idle]
     if not awake:
         return None
     idle = " ".join(f"--assume-idle {p.pid}" for p in awake)
