@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,8 +29,8 @@ AT_ONCE: Final = 14
 """Programs side by side: they and those that watch them sleep most of the time."""
 LOOK_S: Final = 8.0
 """Between two looks at a screen. In between what is drawn is taken in unread."""
-DRAWN_S: Final = 0.7
-"""How long a dashboard may take to draw its screen anew; one that takes longer is read in part."""
+DRAWN_S: Final = 5.0
+"""How long a dashboard may take to draw its screen anew; one that takes longer is not counted."""
 SIZES: Final = ((170, 50), (171, 50))
 """A change of size has the whole screen drawn anew."""
 LISTED: Final = re.compile(
@@ -56,8 +57,10 @@ class Minute:
     shown: set[Told] = field(default_factory=set)
     checked: str = ""
     repaired: str = ""
-    drawn: int = 0
-    """How often the screen was read."""
+    screens: int = 0
+    """How often the whole screen was read."""
+    fresh: bool = False
+    """Whether it has been drawn since it was asked for."""
 
     @property
     def animal(self) -> Animal:
@@ -73,14 +76,19 @@ class Minute:
         """Have the screen drawn anew."""
         self.take_in()
         self.dashboard.clear()
+        self.fresh = False
         self.dashboard.resize(*SIZES[number % 2])
 
     def read(self) -> None:
-        """Note the findings on the screen."""
+        """Note the findings on the screen, once it is drawn down to its last line."""
         while self.dashboard.read():
             pass
+        *_others, last = self.dashboard.lines
+        if self.fresh or not last.strip():
+            return
+        self.fresh = True
         text = self.dashboard.text
-        self.drawn += bool(text.strip())
+        self.screens += self.visit.name in text
         self.shown |= {(code, SEVERITIES[mark], sure) for mark, code, sure in SHOWN.findall(text)}
 
     def judge(self) -> None:
@@ -90,7 +98,7 @@ class Minute:
             wrong += [
                 f"{where}: {' '.join(t)}" for t in sorted(told) if not self.animal.may_be_told(*t)
             ]
-        if not self.drawn:
+        if not self.screens and self.animal.mode != "ends":
             wrong.append("nothing on the screen")
 
     def row(self) -> str:
@@ -102,6 +110,7 @@ class Minute:
         if not self.listed:
             told[0] = self.checked
         wrong = "; ".join(self.visit.wrong) or "as its own count"
+        told[1] += f" ({self.screens} screens)"
         cells = (str(self.animal), *told, self.repaired, wrong)
         return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
@@ -133,10 +142,24 @@ def _watch(found: Sequence[Minute]) -> None:
             time.sleep(0.1)
         for each in found:
             each.look(number)
-        time.sleep(DRAWN_S)
-        for each in found:
-            each.read()
+        limit = time.monotonic() + DRAWN_S
+        while not all(each.fresh for each in found) and time.monotonic() < limit:
+            for each in found:
+                each.read()
+            time.sleep(0.1)
         number += 1
+
+
+def _close(found: Sequence[Minute]) -> None:
+    """End the dashboards, all at once."""
+    for each in found:
+        each.dashboard.signal(signal.SIGTERM)
+    limit = time.monotonic() + PATIENCE
+    while any(each.dashboard.process.poll() is None for each in found):
+        assert time.monotonic() < limit, "a dashboard does not end"
+        for each in found:
+            each.take_in()
+        time.sleep(0.05)
 
 
 def watched(group: Sequence[Animal], cage: Cage, prefix: str, seconds: float) -> list[Minute]:
@@ -153,6 +176,7 @@ def watched(group: Sequence[Animal], cage: Cage, prefix: str, seconds: float) ->
             screen = Terminal("attach", visit.name, *options, columns=columns, rows=rows)
             found.append(Minute(visit, check, stack.enter_context(screen)))
         _watch(found)
+        _close(found)
         for each in found:
             code, out = _ended(each.check)
             each.listed = {(c, severity, sure) for severity, c, sure in LISTED.findall(out)}
@@ -167,13 +191,11 @@ def watched(group: Sequence[Animal], cage: Cage, prefix: str, seconds: float) ->
             code, out = _ended(repair)
             lines = [line for line in out.splitlines() if not line.endswith(" …")]
             each.repaired = f"{code}: {' '.join(lines)[:160]}"
-            each.take_in()
         for each in found:
             each.judge()
             each.visit.wrong += [f"repaired: {t}" for t in repairs_kept(each.visit.name, state)]
         for each in found:
             each.visit.go_on()
-            each.take_in()
     return found
 
 
