@@ -593,6 +593,31 @@ def test_permits_missing_from_a_moving_buffer(deficits: list[int], claim: str | 
 
 
 @pytest.mark.parametrize(
+    ("waits", "severity", "certainty"),
+    [
+        (
+            (None, None),
+            Status.WARNING,
+            Certainty.LIKELY,
+        ),  # They may poll with sem_trywait for ever.
+        ((EMPTY_, None), Status.CRITICAL, Certainty.LIKELY),
+        ((EMPTY_, FULL), Status.CRITICAL, Certainty.CERTAIN),
+    ],
+)
+def test_two_libraries_agree_on_the_value(
+    waits: tuple[SemaphoreRole | None, SemaphoreRole | None],
+    severity: Status,
+    certainty: Certainty,
+) -> None:
+    """What differs matters to those that sleep in a semaphore, and to those that wake them."""
+    first = replace(peer(1, Role.PRODUCER, waits[0]), libc=Libc.GLIBC)
+    second = replace(peer(2, Role.CONSUMER, waits[1]), libc=Libc.MUSL)
+    mixed = found(shown(0, 1, 2, 3, first, second), "mixed-libc")
+    assert mixed is not None
+    assert (mixed.severity, mixed.certainty) == (severity, certainty)
+
+
+@pytest.mark.parametrize(
     ("in_", "empty", "full", "fits"),
     [(3, 2, 3, True), (3, 1, 3, True), (3, 2, 2, True), (3, 3, 2, False), (3, 1, 4, False),
      (0, 5, 0, True), (0, 0, 5, True), (0, 3, 2, False)],
