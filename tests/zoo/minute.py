@@ -98,7 +98,7 @@ class Minute:
             wrong += [
                 f"{where}: {' '.join(t)}" for t in sorted(told) if not self.animal.may_be_told(*t)
             ]
-        if not self.screens and self.animal.mode != "ends":
+        if not self.screens and "does not exist" not in self.checked:  # Its stream ended before.
             wrong.append("nothing on the screen")
 
     def row(self) -> str:

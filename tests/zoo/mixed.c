@@ -1,6 +1,7 @@
 /* mixed MODE NAME: two C libraries over one segment, which agree on the one word that they use:
    nobody sleeps in a semaphore. The consumer is the program `other` beside this one: this source,
    compiled by another compiler. */
+#define ALIGNED _Alignas(8)   /* as in glibc: musl's sem_t is aligned by 4 */
 #include "ring.h"
 
 static char other[4096];

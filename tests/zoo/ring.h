@@ -2,11 +2,14 @@
 #include "zoo.h"
 
 #define N 5
+#ifndef ALIGNED
+#define ALIGNED
+#endif
 typedef struct {
     int data[N];
     int in;
     int out;
-    _Alignas(8) sem_t mutex;   /* as gcc aligns it: musl does by 4 */
+    ALIGNED sem_t mutex;
     sem_t empty;
     sem_t full;
 } Buffer;
