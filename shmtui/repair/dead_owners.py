@@ -1,13 +1,16 @@
 """Unlocking pthread mutexes for owners that are dead: the plan, or why there is none. Pure.
 
-Who holds such a mutex stands in it, so nothing has to be known of what the living do: a lock is
-its owner's, and no other thread may unlock it (pthread_mutex_unlock(3)). Whether the data under the
-lock is whole is another question, and no word of the segment answers it.
+Who holds such a mutex stands in it, and no other thread may unlock it (pthread_mutex_unlock(3)). But
+glibc lets it: a child of the owner that goes on as a daemon, the program that it became, or another
+one that it has made ready may still do so. So a process that is not asleep on a word of the segment
+has to be vouched for, unless the owner was seen killed. Whether the data under the lock is whole is
+another question, and no word of the segment answers it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from shmtui.diagnosis.history import names as process_names
 from shmtui.i18n import _, ngettext
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Plan, Refusal, Unlock
@@ -17,7 +20,7 @@ from shmtui.shm import pthread_mutex
 from shmtui.shm.libc import Libc
 from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.word_change import WordChange
-from shmtui.snapshot import Certainty, Finding, LayoutSource, Snapshot
+from shmtui.snapshot import Certainty, Finding, LayoutSource, Process, Snapshot
 
 CODE = "dead-owner"
 """The finding that this ends."""
@@ -41,6 +44,8 @@ def unlock_plan(
     if not wanted:
         return None
     refusal = _not_judged(snapshot, consent)
+    if refusal is None and not begun:
+        refusal = _left_to_another(snapshot, wanted, consent)
     if refusal is not None:
         return refusal
     found = list(_resumed(begun, read)) if begun else list(_unlocks(snapshot, wanted, read))
@@ -48,7 +53,7 @@ def unlock_plan(
     unlocks = tuple(each for each in found if isinstance(each, Unlock))
     if not unlocks:
         return refusals[0] if refusals else _passed()
-    sure = not (snapshot.layout.assumed or snapshot.assumptions or snapshot.unseen)
+    doubt = snapshot.layout.assumed or snapshot.assumptions or snapshot.unseen or _awake(snapshot)
     return Plan(
         findings=wanted,
         lock=(),
@@ -56,7 +61,7 @@ def unlock_plan(
         unlocks=unlocks,
         private_sleepers=(),
         rests_on=tuple(_grounds(snapshot, unlocks, consent)),
-        certainty=Certainty.CERTAIN if sure else Certainty.LIKELY,
+        certainty=Certainty.LIKELY if doubt else Certainty.CERTAIN,
         indices=(snapshot.in_, snapshot.out),
         participants=participants(snapshot.processes),
         waiting=waiting_for(unlocks, snapshot),
@@ -76,6 +81,37 @@ def _not_judged(snapshot: Snapshot, consent: Consent) -> Refusal | None:
     if snapshot.unseen and not consent.covers_unseen(snapshot):
         return unseen(snapshot, consent)
     return None
+
+
+def _awake(snapshot: Snapshot) -> list[Process]:
+    """Those with a thread that is not asleep on a word of the segment."""
+    crew = participants(snapshot.processes)
+    return [p for p in crew if (p.threads or 1) > len(p.waits) + len(p.sleeps_on)]
+
+
+def _left_to_another(
+    snapshot: Snapshot, findings: Sequence[Finding], consent: Consent
+) -> Refusal | None:
+    """The refusal where somebody alive may be about to unlock one of them in its owner's place."""
+    subjects = {finding.subject for finding in findings}
+    owners = {each.owner for each in snapshot.sync if each.name in subjects}
+    if owners <= {p.pid for p in snapshot.processes if p.killed}:
+        return None
+    awake = [p for p in _awake(snapshot) if p.pid not in consent.assume_idle]
+    if not awake:
+        return None
+    idle = " ".join(f"--assume-idle {p.pid}" for p in awake)
+    return Refusal(
+        _(
+            "{who} does not wait for a lock, and may be about to unlock it in its owner's place"
+        ).format(who=process_names(awake)),
+        _("if you know that it holds nothing: {command}; otherwise: {otherwise}").format(
+            command=consent.with_option(idle),
+            otherwise=_("wait until it blocks, or end it: a process that is gone holds nothing"),
+        ),
+        transient=True,
+        needs_idle=tuple(p.pid for p in awake),
+    )
 
 
 def _unlocks(

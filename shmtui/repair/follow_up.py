@@ -50,5 +50,7 @@ def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Cloc
         if over and not sleepers.pending:
             break
     remaining = observed.watch(AFTER_SECONDS)
+    # Those that waited may have been seen to wait no longer before an index was seen to move.
+    moved = moved or indices(sampler.sample()) != indices(first)
     still = tuple(f"{p.name} (PID {p.pid})" for p in sleepers.pending)
     return Outcome(interruptions, moved, still, remaining, len(plan.waiting) - len(waiting))

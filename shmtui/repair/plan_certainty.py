@@ -50,10 +50,10 @@ def plan_grounds(
         )
     yield from consent.lines
     held = held_permits(positions)
-    behind = _behind(snapshot, positions)
-    if behind:
+    waiting = behind(snapshot, positions)
+    if waiting:
         yield _("assumed: {who} waits for its permit before it waits for mutex").format(
-            who=names(behind)
+            who=names(waiting)
         )
     if uninitialised(snapshot):
         yield _("all three semaphores are zero: no process has ever passed one of them")
@@ -99,7 +99,7 @@ def plan_grounds(
             yield text.format(who=names(chosen))
 
 
-def _behind(
+def behind(
     snapshot: Snapshot, positions: Sequence[ProtocolPosition]
 ) -> tuple[ProtocolPosition, ...]:
     """Programs asleep on a permit while mutex is taken: one may hold it, against the usual order."""
@@ -123,7 +123,7 @@ def plan_certainty(
         for p in positions
     ):
         return Certainty.LIKELY
-    if _behind(snapshot, positions):
+    if behind(snapshot, positions):
         return Certainty.LIKELY
     if snapshot.layout.assumed or snapshot.assumptions or snapshot.unseen:
         return Certainty.LIKELY

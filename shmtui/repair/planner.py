@@ -23,6 +23,7 @@ from shmtui.repair.consent import NO_WORD, Consent
 from shmtui.repair.item_count import held_permits, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.plan_certainty import (
+    behind,
     plan_certainty,
     plan_grounds,
     unseen_can_only_wait,
@@ -244,16 +245,20 @@ def _holder_is_gone(
     values = [None if state is None else state.value for state in states]
     if not placed or None in values or not (any(values) or snapshot.in_ or snapshot.out):
         return False  # Three zeros are a gate that has yet to open.
-    in_hand = sum(p.on_mutex for p in placed)
-    return snapshot.layout.slots - sum(filter(None, values)) > in_hand
+    gone = snapshot.layout.slots - sum(filter(None, values)) - sum(p.on_mutex for p in placed)
+    if any(not p.process.idle_since_free for p in behind(snapshot, placed)):
+        # One of them may be inside, as the first reader that waits there for the writer to leave:
+        # where that is so, permits are no count of slots.
+        return gone == 1
+    return gone > 0
 
 
 def _lock_not_agreed(consent: Consent) -> Refusal:
     """Why mutex stays at 0 without the user's word."""
     return Refusal(
         _(
-            "no live process can hold mutex, but nobody was seen to die with it, and no permit is "
-            "gone with its holder: a program that has ended may have left it to another to post"
+            "nobody was seen to die with mutex: a program that has ended may have left it to "
+            "another to post, or one that waits for a permit may have taken mutex first"
         ),
         _("if you know that nobody is yet to post it: {command}").format(
             command=consent.with_option("--lock")

@@ -30,8 +30,8 @@ class SegmentLock:
             os.close(self._fd)
             raise ShmtuiError(
                 _(
-                    "another repair of {name} is at work (its file is locked): wait until it has "
-                    "ended, and look again"
+                    "the file of {name} is locked by another repair, or by a program: wait until it "
+                    "is free, and look again"
                 ).format(name=name)
             ) from None
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from shmtui.errors import ExitCode
+from shmtui.repair.consent import Consent
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.repair.record import State, latest, mark
 from shmtui.repair.report import Report
 from shmtui.shm.segment import FileIdentity, segment_path
 from shmtui.shm.word_file import WordFile
+from shmtui.snapshot import Certainty
 from tests.compiling import Compiler
 from tests.program import run_shmtui
 from tests.waiting import poll
@@ -89,6 +91,7 @@ int main(int argc, char **argv) {
         puts("held"); fflush(stdout);
         for (;;) pause();
     }
+    if (!strcmp(argv[2], "idle")) { puts("held"); fflush(stdout); for (;;) pause(); }
     int me = atoi(argv[3]), eats = me % 2;
     for (;;) {
         take(eats);
@@ -141,6 +144,13 @@ class Ring:
             assert owner.stdout.readline() == "held\n"
             poll(self.all_asleep, "all wait")
             owner.kill()
+
+    def idle(self) -> "subprocess.Popen[str]":
+        """One more that maps it, and waits for nothing of it."""
+        other = self._start("idle")
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        return other
 
     def all_asleep(self) -> bool:
         """Whether all workers sleep, and none has moved since."""
@@ -248,6 +258,22 @@ def test_a_living_owner_keeps_it(make: Make) -> None:
     again = Repairer(ring.name).carry_out(plan)
     assert isinstance(again, Refusal)
     ring.all_go_on()
+
+
+def test_another_that_is_awake_may_unlock_it(make: Make) -> None:
+    """As a daemon does whose parent took the lock: that takes the user's word, and is likely then."""
+    ring = make()
+    ring.get_stuck()
+    with ring.idle() as other:
+        refused = Repairer(ring.name).propose()
+        assert isinstance(refused, Refusal)
+        assert refused.needs_idle == (other.pid,)
+        assert f"shmtui repair {ring.name} --assume-idle {other.pid}" in refused.remedy
+        word = Consent(assume_idle=frozenset({other.pid}))
+        plan = Repairer(ring.name, consent=word).propose()
+        assert isinstance(plan, Plan)
+        assert plan.certainty is Certainty.LIKELY
+        other.kill()
 
 
 def test_cut_off_and_finished(make: Make) -> None:

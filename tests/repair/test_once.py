@@ -64,7 +64,7 @@ def test_a_second_repair_says_so(stuck: StuckRing) -> None:
         for arguments in (("--yes",), ("--undo",)):
             done = run_shmtui("repair", stuck.name, *SLOTS, *arguments)
             assert (done.returncode, done.stdout) == (2, "")
-            assert "another repair of" in done.stderr
+            assert "locked by another repair, or by a program" in done.stderr
             assert done.stderr.count("\n") == 1
         assert run_shmtui("repair", stuck.name, *SLOTS).returncode == 1
     assert stuck.words() == before

@@ -317,6 +317,14 @@ def dead_holder(snapshot: Snapshot, *asleep: SemaphoreRole, sure: bool = False) 
         (seen((0, 1), (4, 0), (0, 0), shared=True), (ON_MUTEX,), False),  # a lock of two commands
         (seen((0, 0), (4, 0), (0, 0), shared=True), (), False),  # an open transaction of theirs
         (seen((0, 2), (0, 0), (0, 0), shared=True), (ON_MUTEX, ON_MUTEX), False),  # a gate
+        # The first reader waits inside for the room that a writer has, who maps nothing meanwhile.
+        (
+            seen((0, 2), (0, 1), (0, 0), shared=True, in_=1),
+            (ON_MUTEX, ON_MUTEX, ON_EMPTY),
+            False,
+        ),
+        # One of the other side waits for its permit, and one permit is gone with the holder.
+        (seen((0, 1), (0, 0), (3, 0), shared=True, in_=3), (ON_MUTEX, ON_EMPTY), True),
     ],
 )
 def test_mutex_is_posted_only_where_its_holder_is_gone(

@@ -1,41 +1,6 @@
 /* exercise MODE NAME: healthy programs over the exercise's own struct, each with habits of its own. */
-#include "zoo.h"
+#include "ring.h"
 
-#define N 5
-typedef struct {
-    int data[N];
-    int in;
-    int out;
-    sem_t mutex;
-    sem_t empty;
-    sem_t full;
-} Buffer;
-
-static Buffer *b;
-static const char *name;
-static long produce_ms = 20, consume_ms = 20;
-
-static void join(void) { b = opened(name, sizeof *b, PROT_READ | PROT_WRITE); }
-static void leave(void) { munmap(b, sizeof *b); }
-
-static void insert(int item) { b->data[b->in] = item; b->in = (b->in + 1) % N; }
-static int extract(void) { int item = b->data[b->out]; b->out = (b->out + 1) % N; return item; }
-
-static void put(int producer) {
-    take(&b->empty); take(&b->mutex);
-    insert(make(producer));
-    give(&b->mutex); give(&b->full);
-}
-static void get(void) {
-    take(&b->full); take(&b->mutex);
-    got(extract());
-    give(&b->mutex); give(&b->empty);
-}
-
-static void produce(int number) { join(); for (;;) { put(number); nap(produce_ms); } }
-static void consume(int number) { join(); for (;;) { get(); nap(consume_ms); } }
-
-static void pair(void) { hire(produce, 1, consume, 1); }
 static void two_three(void) { hire(produce, 2, consume, 3); }
 static void unthrottled(void) { produce_ms = consume_ms = 0; hire(produce, 1, consume, 1); }
 static void slow(void) { produce_ms = 20000; consume_ms = 10; hire(produce, 1, consume, 1); }
@@ -46,17 +11,12 @@ static void burst(int number) { join(); for (;;) { for (int i = 0; i < N; i++) p
 static void bursty(void) { hire(burst, 1, consume, 1); }
 
 /* Threads of one process, and semaphores that are private to it. */
-static void *thread_produce(void *number) { for (;;) { put((int)(long)number); nap(produce_ms); } }
-static void *thread_consume(void *number) { for (;;) { get(); nap(consume_ms); } }
 static void start_threads(int each) {
     pthread_t id;
     for (long i = 0; i < each; i++) {
         pthread_create(&id, NULL, thread_produce, (void *)i);
         pthread_create(&id, NULL, thread_consume, NULL);
     }
-}
-static void private_semaphores(void) {
-    sem_init(&b->mutex, 0, 1); sem_init(&b->empty, 0, N); sem_init(&b->full, 0, 0);
 }
 static void threaded(int each) { join(); start_threads(each); for (;;) pause(); }
 static void look_on(int number) { opened(name, sizeof *b, PROT_READ); for (;;) nap(100000); }
@@ -191,13 +151,6 @@ static void unlink_at_the_end(int number) { consume_stream_and_exit(number); shm
 static void ends(void) { tally->all = 100; hire(produce_to_the_end, 1, unlink_at_the_end, 1); }
 
 /* Waits that do not wait for ever. */
-static int take_in(sem_t *s, long ms) {
-    for (;;) {
-        struct timespec limit = soon(ms);
-        if (!sem_timedwait(s, &limit)) return 1;
-        if (errno != ETIMEDOUT && errno != EINTR) damage("sem_timedwait: %s", strerror(errno));
-    }
-}
 static void produce_timed(int number) {
     for (join();; nap(300)) { take_in(&b->empty, 100); take_in(&b->mutex, 50); insert(make(number)); give(&b->mutex); give(&b->full); }
 }
@@ -205,7 +158,6 @@ static void consume_timed(int number) {
     for (join();; nap(700)) { take_in(&b->full, 100); take_in(&b->mutex, 50); got(extract()); give(&b->mutex); give(&b->empty); }
 }
 static void timed(void) { hire(produce_timed, 2, consume_timed, 1); }
-static void poll_for(sem_t *s) { while (sem_trywait(s)) nap(5); }
 static void produce_polling(int number) {
     for (join();; nap(30)) { poll_for(&b->empty); poll_for(&b->mutex); insert(make(number)); give(&b->mutex); give(&b->full); }
 }
@@ -400,9 +352,6 @@ static void consume_of_handler(int number) {
 static void private_handler(void) { private_semaphores(); spawn("app", consume_of_handler, 0); spawn("helper", map_and_sleep, 0); }
 
 /* One producer and one consumer need no lock: mutex is left at 0, and nobody uses it. */
-static void put_unlocked(int number) { take(&b->empty); insert(make(number)); give(&b->full); }
-static void produce_unlocked(int number) { for (join();; nap(produce_ms)) put_unlocked(number); }
-static void consume_unlocked(int number) { for (join();; nap(consume_ms)) { take(&b->full); got(extract()); give(&b->empty); } }
 static void produce_unlocked_later(int number) { rest(); produce_unlocked(number); }
 static void consume_unlocked_later(int number) { rest(); consume_unlocked(number); }
 static void no_lock(void) { sem_init(&b->mutex, 1, 0); hire(produce_unlocked, 1, consume_unlocked, 1); }
@@ -424,14 +373,14 @@ static void brief_get(int number) { for (;; nap(4000)) { join(); take(&b->full);
 static void own_lock_brief(void) { hire(produce_with_own_lock, 2, brief_get, 1); }
 static void own_lock_of_one(void) { hire(produce_with_own_lock, 1, brief_get, 1); }
 /* Two may be inside at once: one producer and one consumer, whose indices are their own. */
-static void two_inside(void) { sem_init(&b->mutex, 1, 2); pair(); }
+static void two_inside(void) { may_be_inside = 2; sem_init(&b->mutex, 1, 2); pair(); }
 static void two_inside_slow(void) { produce_ms = 20000; two_inside(); }
-static void two_inside_full(void) { sem_init(&b->mutex, 1, 2); full_ring(); }
+static void two_inside_full(void) { may_be_inside = 2; sem_init(&b->mutex, 1, 2); full_ring(); }
 /* The creator takes its time before it initialises; the others look again until it has. */
 static void initialise_late(int number) {
     join();
     nap(7000);
-    sem_init(&b->empty, 1, N); sem_init(&b->full, 1, 0); sem_init(&b->mutex, 1, 1);
+    initialise(1, N, 0);
     consume(number);
 }
 static void produce_once_initialised(int number) {
@@ -475,7 +424,7 @@ int main(int argc, char **argv) {
     start_keeper();
     name = argv[2];
     b = created(name, sizeof *b);
-    sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, N); sem_init(&b->full, 1, 0);
+    initialise(1, N, 0);
     for (int i = 0; i < count; i++) if (!strcmp(argv[1], MODES[i].name)) {
         MODES[i].run();
         keep();

@@ -1,5 +1,6 @@
 /* locks MODE NAME: healthy programs over pthread objects, and none of them over counting semaphores. */
 #include "zoo.h"
+#include <sys/syscall.h>
 
 #define N 8
 typedef struct {
@@ -86,6 +87,33 @@ static void spin_put(int number) {
 static void spin_get(int number) {
     for (join();; nap(consume_ms)) { pthread_spin_lock(&q->spin); if (q->count) got(extract()); pthread_spin_unlock(&q->spin); }
 }
+/* Who posts the lock is not the thread whose number is in it: a child of the one that took it, another
+   process, the same one after an exec, a child that glibc was not told of. */
+#define LONG 100000
+static const char *program;
+static void post_late(int number) {
+    nap(LONG);
+    check(pthread_mutex_unlock(&q->lock));
+    for (;; nap(produce_ms)) put(number, 0);
+}
+static void become_daemon(int number) { nap(400); join(); lock(); if (!fork()) post_late(1); }
+static void lock_once(int number) { join(); lock(); }
+static void post_for_another(int number) { join(); post_late(1); }
+static void *lock_and_exec(void *number) { lock(); become(program, "post", name); return NULL; }
+static void exec_in_thread(int number) {
+    pthread_t id;
+    nap(400);
+    join();
+    pthread_create(&id, NULL, lock_and_exec, NULL);
+    for (;;) pause();
+}
+static void lock_as_raw_child(int number) {
+    nap(400);
+    join();
+    if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) return;
+    prctl(PR_SET_NAME, "sandboxed");
+    for (;; nap(300)) { lock(); nap(LONG); check(pthread_mutex_unlock(&q->lock)); }
+}
 
 static void cond(void) { hire(produce, 2, consume, 2); }
 static void cond_empty(void) { hire(produce_later, 1, consume, 2); }
@@ -96,6 +124,10 @@ static void robust_at_rest(void) { waitpid(spawn("victim", die_holding, 0), NULL
 static void rwlock(void) { hire(locked_put, 1, locked_get, 1); spawn("reader", read_table, 0); spawn("reader", read_table, 1); }
 static void barrier(void) { hire(step_put, 1, step_get, 1); }
 static void spin(void) { hire(spin_put, 1, spin_get, 1); }
+static void daemon_mutex(void) { hire(produce, 1, consume, 1); run("daemon", become_daemon, 0); }
+static void handover_mutex(void) { run("init", lock_once, 0); hire(produce, 1, consume, 1); spawn("config", post_for_another, 0); }
+static void exec_mutex(void) { hire(produce, 1, consume, 1); spawn("execer", exec_in_thread, 0); usleep(600000); }
+static void raw_clone(void) { hire(produce, 1, consume, 1); run("runtime", lock_as_raw_child, 0); usleep(100000); }
 
 #define MODE(mode, robust, type) {#mode, mode, robust, type}
 static const struct { const char *name; void (*run)(void); int robust, type; } MODES[] = {
@@ -103,12 +135,16 @@ static const struct { const char *name; void (*run)(void); int robust, type; } M
     MODE(cond_full, 0, PTHREAD_MUTEX_RECURSIVE), MODE(cond_held, 0, PTHREAD_MUTEX_NORMAL),
     MODE(robust, 1, PTHREAD_MUTEX_NORMAL), MODE(robust_at_rest, 1, PTHREAD_MUTEX_NORMAL),
     MODE(rwlock, 0, PTHREAD_MUTEX_NORMAL), MODE(barrier, 0, PTHREAD_MUTEX_NORMAL),
-    MODE(spin, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(spin, 0, PTHREAD_MUTEX_NORMAL), MODE(daemon_mutex, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(handover_mutex, 0, PTHREAD_MUTEX_NORMAL), MODE(exec_mutex, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(raw_clone, 0, PTHREAD_MUTEX_NORMAL),
 };
 
 int main(int argc, char **argv) {
-    start_keeper();
+    program = argv[0];
     name = argv[2];
+    if (!strcmp(argv[1], "post")) { come_after(argv); post_for_another(1); }
+    start_keeper();
     q = created(name, sizeof *q);
     for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) if (!strcmp(argv[1], MODES[i].name)) {
         prepare(MODES[i].robust, MODES[i].type);

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from tests.compiling import require
+from tests.zoo import minute
 from tests.zoo.animals import BRIEFLY, Animal, Cage, animals
 from tests.zoo.watching import watched
 
@@ -31,13 +32,15 @@ def groups(size: int) -> list[list[Animal]]:
     return [found[at::count] for at in range(count)]
 
 
-def wrong(
-    group: Sequence[Animal], cage: Cage, prefix: str, seconds: float, **more: bool
-) -> list[str]:
+def _present(group: Sequence[Animal]) -> list[Animal]:
+    """Those whose compilers are here."""
+    return [animal for animal in group if all(map(shutil.which, animal.tools))]
+
+
+def wrong(group: Sequence[Animal], cage: Cage, prefix: str, seconds: float) -> list[str]:
     """What was wrong with a group, a line each."""
     require("gcc")
-    present = [animal for animal in group if all(map(shutil.which, animal.tools))]
-    visits = watched(present, cage, prefix, seconds, **more)
+    visits = watched(_present(group), cage, prefix, seconds)
     return [f"{visit.animal}: {text}" for visit in visits for text in visit.wrong]
 
 
@@ -54,7 +57,9 @@ def test_busy_programs(cage: Cage, new_name: Callable[[], str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("animal", list(animals()), ids=str)
-def test_a_minute(animal: Animal, cage: Cage, name: str) -> None:
-    """The same for a minute, and by ``shmtui check``."""
-    assert not wrong([animal], cage, name, 60, by_commands=True)
+@pytest.mark.parametrize("group", minute.groups(), ids=lambda group: f"{group[0]}…")
+def test_a_minute(group: list[Animal], cage: Cage, new_name: Callable[[], str]) -> None:
+    """The same for a minute, by ``shmtui check`` and the dashboard's screen, and by ``shmtui repair``."""
+    require("gcc")
+    found = minute.watched(_present(group), cage, new_name(), 60)
+    assert not [each.row() for each in found if each.visit.wrong]

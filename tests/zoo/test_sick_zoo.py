@@ -5,8 +5,11 @@ hands of the dead: the programs count every item themselves.
 """
 
 import contextlib
+import os
 import re
 import shlex
+import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,12 +19,16 @@ from typing import Final
 import pytest
 
 from shmtui.errors import ExitCode
+from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
+from shmtui.procfs.process import read_stat
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import segment_path
 from shmtui.snapshot import Certainty, Finding, Status
-from tests.compiling import require
+from tests.compiling import Compiler, require
 from tests.program import run_shmtui
 from tests.waiting import poll
+from tests.zoo.animals import Animal, started
 from tests.zoo.sick_programs import FAILURES, FORMS, LOCKS, SITES, Case, Patient, build
 
 LOCK_KEPT: Final = {"dead-holder", "wrong-order", "stalled"}
@@ -204,6 +211,50 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
     with Patient(case, binaries, name, watch), contextlib.closing(samplers[0]):
         finding = poll(proved, "it is found, and proved")
         assert any("has not run since mutex was free" in fact for fact in finding.evidence)
+
+
+MOVING: Final = ("restarted", "stale_out", "extra_half", "two_headers")
+DYING: Final = ("dies_among_pollers", "dies_as_the_only_consumer")
+WATCHED_S: Final = 6.0
+"""The shortest watch that has to tell: of a slow flow a few laps."""
+
+
+@pytest.fixture
+def moving(tmp_path: Path, name: str, request: pytest.FixtureRequest) -> Iterator[Sampler]:
+    """A sampler of one of the programs of moving.c, before and after its fault."""
+    mode = str(request.param)
+    program = Compiler(tmp_path).program(Path(__file__).with_name("moving.c"))
+    process = started(program, Animal("moving", mode), name)
+    try:
+        with contextlib.closing(Sampler(name, LayoutOptions(slots=5))) as sampler:
+            begun = sampler.sample().in_
+            poll(lambda: sampler.sample().in_ != begun, "items move")
+            process.send_signal(signal.SIGUSR1)
+            if mode in DYING:
+                poll(lambda: has_zombie(process.pid), "its consumer is dead")
+            yield sampler
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        Path(segment_path(name)).unlink(missing_ok=True)
+
+
+def has_zombie(pid: int) -> bool:
+    """Whether a child of it has ended, and was not waited for."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    stats = [read_stat(int(child)) for child in children]
+    return any(stat is not None and stat.state == "Z" for stat in stats)
+
+
+@pytest.mark.parametrize("moving", [*MOVING, *DYING], indirect=True)
+def test_faults_that_are_made_while_items_move(moving: Sampler) -> None:
+    """Found or undecided, though items move or did so at the start of the watch."""
+    end = time.monotonic() + WATCHED_S
+    now = moving.sample()
+    while time.monotonic() < end:
+        time.sleep(0.1)
+        now = moving.sample()
+    assert now.health.findings or now.health.undecided, now.health.judged
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, proposal_lines
 from shmtui.repair.report import Report
 from shmtui.shm.segment import segment_path
-from shmtui.snapshot import Certainty, Finding, Health, Snapshot, Status
+from shmtui.snapshot import Finding, Health, Snapshot
 from tests.program import run_shmtui
 from tests.waiting import PATIENCE, poll
 from tests.zoo.animals import ROLES, Animal, Cage, animals, started
@@ -74,7 +74,7 @@ class Visit:
     def judge(self) -> None:
         """Note what was said that no healthy program deserves."""
         for finding in self.seen.values():
-            if finding.certainty is Certainty.CERTAIN or finding.severity is Status.CRITICAL:
+            if not self.animal.may_be_told(finding.code, finding.severity, finding.certainty):
                 self.wrong.append(
                     f"{finding.code} {finding.severity} {finding.certainty}: {finding.claim} "
                     f"{finding.evidence}"
@@ -106,7 +106,11 @@ class Visit:
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
-        for name in (self.name, *(f"/sem.{self.name[1:]}_{role}" for role in ROLES)):
+        for name in (
+            self.name,
+            f"{self.name}_ring",
+            *(f"/sem.{self.name[1:]}_{role}" for role in ROLES),
+        ):
             Path(segment_path(name)).unlink(missing_ok=True)
 
 

@@ -33,8 +33,9 @@
 
 static struct tally {
     _Atomic int next[PRODUCERS], made[PRODUCERS];
-    _Atomic int taken, all, damaged;
+    _Atomic int taken, all, damaged, inside;
 } *tally;
+static int tally_file;        /* for programs that another one executes */
 static int starting_gun[2];   /* a pipe: it can be read from once everybody hurries */
 static volatile sig_atomic_t asked_to_hurry;
 
@@ -67,6 +68,11 @@ static void got(int item) {
     tally->taken++;
 }
 
+/* Where the lock is one: nobody else may be inside meanwhile. */
+static int may_be_inside = 1;
+static void come_in(void) { if (++tally->inside > may_be_inside) damage("%d are inside", tally->inside); }
+static void go_out(void) { tally->inside--; }
+
 static void nap(long ms) {
     if (ms > 1 && waited_for_hurry(ms)) ms = 1;
     if (ms == 1) usleep(1000);
@@ -85,6 +91,15 @@ static struct timespec soon(long ms) {
     t.tv_nsec %= 1000000000L;
     return t;
 }
+
+static int take_in(sem_t *s, long ms) {
+    for (;;) {
+        struct timespec limit = soon(ms);
+        if (!sem_timedwait(s, &limit)) return 1;
+        if (errno != ETIMEDOUT && errno != EINTR) damage("sem_timedwait: %s", strerror(errno));
+    }
+}
+static void poll_for(sem_t *s) { while (sem_trywait(s)) nap(5); }
 
 /* What the keeper maps; a process that it starts lets go of it and maps for itself. */
 static void *kept;
@@ -122,15 +137,43 @@ static pid_t spawn(const char *comm, Work *work, int number) {
     _exit(0);
 }
 
+/* The same, once it has ended. */
+static void run(const char *comm, Work *work, int number) {
+    pid_t pid = spawn(comm, work, number);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR);
+}
+
 static void hire(Work *producer, int producers, Work *consumer, int consumers) {
     for (int i = 0; i < producers; i++) spawn("producer", producer, i);
     for (int i = 0; i < consumers; i++) spawn("consumer", consumer, i);
 }
 
+static void map_tally(void) {
+    tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED, tally_file, 0);
+    if (tally == MAP_FAILED) _exit(4);
+}
+
 static void start_keeper(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    tally_file = memfd_create("tally", 0);
+    if (ftruncate(tally_file, sizeof *tally)) _exit(4);
+    map_tally();
     if (pipe(starting_gun)) damage("pipe: %s", strerror(errno));
+}
+
+/* Another program takes the place of this process: PROGRAM MODE NAME and the two files. */
+static void become(const char *program, const char *mode, const char *name) {
+    char files[2][12];
+    sprintf(files[0], "%d", tally_file);
+    sprintf(files[1], "%d", starting_gun[0]);
+    execl(program, program, mode, name, files[0], files[1], (char *)0);
+    damage("execl %s: %s", program, strerror(errno));
+}
+/* What that program begins with. */
+static void come_after(char **arguments) {
+    tally_file = atoi(arguments[3]);
+    starting_gun[0] = atoi(arguments[4]);
+    map_tally();
 }
 
 /* The keeper's own end. Never returns. */

@@ -1,6 +1,7 @@
 """Findings about the file, its name and the ring's indices. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, names
@@ -62,24 +63,30 @@ def unfitting_indices(history: History) -> Iterator[Finding]:
     processes are: for a program that moves an index before it posts, and after it has waited.
     """
     looks = [(s, items) for s in history.steady if (items := _resident(s)) is not None]
-    now = history.now
-    fit = any(_fits(s, items) for s, items in looks)
-    if fit or len(looks) < FIT_SAMPLES or history.workers_only or (deficit_of(now) or 0) < 0:
+    now, wrong = history.now, [s for s, items in looks if not _fits(s, items)]
+    # Beside an index that never moves, the one that does passes the right number now and then.
+    stuck = _stuck(history.steady) if 2 * len(wrong) > len(looks) else ""
+    by_chance = len(looks) - len(wrong)
+    if (by_chance and not stuck) or len(wrong) < FIT_SAMPLES or history.workers_only:
         return
-    if looks[-1][0].monotonic_ns - looks[0][0].monotonic_ns < SETTLED_NS or not _words_known(now):
+    if (deficit_of(now) or 0) < 0 or not _words_known(now):
         return
-    values = {role: history.value(role) for role in SemaphoreRole}
+    if wrong[-1].monotonic_ns - wrong[0].monotonic_ns < SETTLED_NS:
+        return
+    then = wrong[-1]
+    values = {role: then.semaphores[role].value for role in then.semaphores}
     yield Finding(
         "bad-index",
         Status.WARNING,
         _("in and out do not fit the permits: {items} items by in {in_} and out {out}").format(
-            items=_resident(now), in_=now.in_, out=now.out
+            items=_resident(then), in_=then.in_, out=then.out
         ),
         (
             _("full is {full} and empty {empty} of {slots}; so it was in {count} samples").format(
                 full=values[SemaphoreRole.FULL], empty=values[SemaphoreRole.EMPTY],
-                slots=now.layout.slots, count=len(looks),
+                slots=now.layout.slots, count=len(wrong),
             ),
+            *((stuck,) if stuck else ()),
             _(
                 "an index was not moved, the semaphores were set anew while items were there, or "
                 "one of the programs is built with another number of slots"
@@ -90,6 +97,28 @@ def unfitting_indices(history: History) -> Iterator[Finding]:
         Certainty.LIKELY,
         _("compare the programs' structs; then end all of them, and start with a new segment"),
     )  # fmt: skip
+
+
+def _stuck(samples: Sequence[Snapshot]) -> str:
+    """That an index was never seen to move, while the other passed more slots than were free for it;
+    empty where it is not so. An index that goes round between any two samples looks the same.
+    """
+    for moving, still, role in (
+        ("slot_in", "slot_out", SemaphoreRole.FULL),
+        ("slot_out", "slot_in", SemaphoreRole.EMPTY),
+    ):
+        moves: list[int] = [getattr(s, moving) for s in samples if _words_known(s)]
+        stays = {getattr(s, still) for s in samples if _words_known(s)}
+        if len(stays) != 1:
+            continue
+        slots = samples[0].layout.slots
+        passed = sum((after - before) % slots for before, after in pairwise(moves))
+        taken = next(s.semaphores[role].value or 0 for s in samples if _words_known(s))
+        if passed > slots - taken:
+            return _("{still} was never seen to move, while {moving} passed {count} slots").format(
+                still=still.removeprefix("slot_"), moving=moving.removeprefix("slot_"), count=passed
+            )
+    return ""
 
 
 def _resident(s: Snapshot) -> int | None:

@@ -210,11 +210,15 @@ def _recorded_wrong_order(held: _Held, swapped: list[Process]) -> Finding:
 
 
 def _inferred_wrong_order(held: _Held, others: Sequence[Process] = ()) -> Finding:
-    """One of the foreign processes asleep on a permit holds mutex: no other process can, or only
-    ``others`` might, which sleep in another call.
+    """One of the foreign processes asleep on a permit holds mutex: no other process that is seen
+    can, or only ``others`` might, which sleep in another call. A warning: who has the lock may have
+    let go of the segment meanwhile, and come back to post it.
     """
     claim = _("deadlock: one of {who} holds mutex and waits for a permit")
-    facts = [_("or a process left the critical section without sem_post(&mutex)")]
+    facts = [
+        _("or a process left the critical section without sem_post(&mutex)"),
+        _("unless a process took it and ended, and another is to post it"),
+    ]
     if others:
         facts.append(_("unless {who}, asleep in another call, holds it").format(who=names(others)))
     sides = {p.role for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
@@ -223,7 +227,7 @@ def _inferred_wrong_order(held: _Held, others: Sequence[Process] = ()) -> Findin
         facts.append(_("or those of the other side, none of whom is known to wait, need no mutex"))
     claim = claim.format(who=names(held.behind))
     found = _wrong_order(held, held.behind, claim, tuple(facts), Certainty.LIKELY)
-    return replace(found, severity=Status.WARNING) if alone else found
+    return replace(found, severity=Status.WARNING)
 
 
 def _wrong_order(

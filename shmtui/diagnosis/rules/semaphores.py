@@ -53,7 +53,9 @@ def never_initialised(history: History) -> Iterator[Finding]:
     if named:
         evidence = [
             _("mutex, empty and full are 0, and so are in and out: sem_open gave them no permits"),
-            _("unless permits were there and are all lost"),
+            _(
+                "unless permits were there and are all lost, or a program that comes later gives them"
+            ),
         ]
     elif unmarked(now):
         evidence = [
@@ -81,7 +83,8 @@ def never_initialised(history: History) -> Iterator[Finding]:
     doubt = unmarked(now) or going or polls or passed or soon or now.layout.slots < 2
     yield Finding(
         "never-initialised",
-        Status.WARNING if soon or going or polls else Status.CRITICAL,
+        # Three named semaphores at 0 may be a gate that somebody who comes later opens.
+        Status.WARNING if soon or going or polls or named else Status.CRITICAL,
         _("no semaphore was given a permit: every sem_wait blocks for ever")
         if named
         else _("nobody has called sem_init yet: a sem_wait would block for ever")
@@ -202,7 +205,9 @@ def process_private(history: History) -> Iterator[Finding]:
         if p.waits or p.role is not Role.UNKNOWN
     }
     waited = {p.pid for s in history.snapshots for p in living(s) if p.waits and not p.same_memory}
-    if marked and len(users) > 1 and any(s.value for s in now.semaphores.values()):
+    together = {p.pid for s in history.snapshots for p in living(s) if p.same_memory}
+    spaces = len(users) - (max(len(together), 2) - 1 if together else 0)
+    if marked and spaces > 1 and any(s.value for s in now.semaphores.values()):
         yield _private_finding(
             history,
             Status.WARNING,
@@ -357,12 +362,20 @@ def mixed_libc(history: History) -> Iterator[Finding]:
             by_libc.setdefault(process.libc, []).append(process)
     if len(by_libc) < 2:
         return
-    both = all(any(p.waits or p.origin is Origin.WORKER for p in ps) for ps in by_libc.values())
+    sleepers = {p.pid for s in history.snapshots for p in living(s) if p.waits}
+    seen_waiting = [
+        any(p.pid in sleepers or p.origin is Origin.WORKER for p in ps) for ps in by_libc.values()
+    ]
+    # The first word alone means the same to both: to sem_trywait nothing else matters.
+    polls = _("unless none of them ever sleeps in sem_wait: nobody was seen to")
     yield Finding(
         "mixed-libc",
-        Status.CRITICAL if both else Status.WARNING,
+        Status.CRITICAL if any(seen_waiting) else Status.WARNING,
         _("programs of glibc and of musl use the same semaphores"),
-        tuple(f"{libc}: {names(ps)}" for libc, ps in sorted(by_libc.items())),
-        Certainty.CERTAIN if both else Certainty.LIKELY,
+        (
+            *(f"{libc}: {names(ps)}" for libc, ps in sorted(by_libc.items())),
+            *(() if any(seen_waiting) else (polls,)),
+        ),
+        Certainty.CERTAIN if all(seen_waiting) else Certainty.LIKELY,
         _("build all of them against one C library: their sem_t differ in layout and meaning"),
     )

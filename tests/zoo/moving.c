@@ -1,0 +1,78 @@
+/* moving MODE NAME: sick programs whose items move, or moved until they were watched. The fault of those
+   named dies_… is made once SIGUSR1 is sent. They run until they are killed. */
+#include "ring.h"
+
+/* The same without the count of who got what: it would be wrong, and end them. */
+static void put_any(void) { take(&b->empty); take(&b->mutex); insert(0); give(&b->mutex); give(&b->full); }
+static void get_any(void) { take(&b->full); take(&b->mutex); extract(); give(&b->mutex); give(&b->empty); }
+static void produce_any(int ms) { for (join();; usleep(1000 * ms)) put_any(); }
+static void consume_any(int ms) { for (join();; usleep(1000 * ms)) get_any(); }
+
+/* A producer is started again on the old segment: it initialises the semaphores, and not the indices. */
+static void produce_anew(int ms) { join(); initialise(1, N, 0); for (;; usleep(1000 * ms)) put_any(); }
+static void restarted(void) { b->in = 3; b->out = 1; spawn("producer", produce_anew, 300); usleep(200000); spawn("consumer", consume_any, 10); }
+/* A consumer has once not moved out. */
+static void consume_one_twice(int ms) {
+    join();
+    take(&b->full); take(&b->mutex); give(&b->mutex); give(&b->empty);
+    for (;; usleep(1000 * ms)) get_any();
+}
+static void stale_out(void) { spawn("producer", produce_any, 100); spawn("consumer", consume_one_twice, 120); }
+/* A post too many; the ring is half full all the time, so that neither semaphore shows it alone. */
+static void consume_and_post_twice(int ms) {
+    join();
+    for (int value = 0; value < 3; usleep(1000)) sem_getvalue(&b->full, &value);
+    get_any();
+    give(&b->empty);
+    for (;; usleep(1000 * ms)) get_any();
+}
+static void extra_half(void) { spawn("producer", produce_any, 100); spawn("consumer", consume_and_post_twice, 100); }
+/* The consumer is built with another N, of which the struct has the same size. */
+typedef struct { int data[N + 1]; int in, out; sem_t mutex, empty, full; } Other;
+static void consume_other(int ms) {
+    Other *o = opened(name, sizeof *o, PROT_READ | PROT_WRITE);
+    for (;; usleep(1000 * ms)) {
+        take(&o->full); take(&o->mutex); o->out = (o->out + 1) % (N + 1); give(&o->mutex); give(&o->empty);
+    }
+}
+static void two_headers(void) { spawn("producer", produce_any, 100); spawn("consumer", consume_other, 170); }
+
+/* The one consumer is killed, between two items or inside. Others look again and again for a permit, or
+   are there and have no part in it. */
+static void die_between(int ms) { for (join(); !hurried(); usleep(1000 * ms)) get_any(); raise(SIGKILL); }
+static void die_inside(int ms) {
+    for (join(); !hurried(); usleep(1000 * ms)) get_any();
+    take(&b->full); take(&b->mutex);
+    raise(SIGKILL);
+}
+static void look_for(sem_t *s) { while (sem_trywait(s)) usleep(20000); }
+static void produce_looking(int ms) {
+    for (join();; usleep(1000 * ms)) { look_for(&b->empty); look_for(&b->mutex); insert(0); give(&b->mutex); give(&b->full); }
+}
+static void idle(int number) { for (join();;) pause(); }
+static void dies_among_pollers(void) { spawn("monitor", idle, 0); spawn("producer", produce_looking, 100); spawn("consumer", die_inside, 100); }
+static void dies_as_the_only_consumer(void) { spawn("monitor", idle, 0); spawn("producer", produce_any, 100); spawn("consumer", die_between, 100); }
+
+#define MODE(mode) {#mode, mode}
+static const struct { const char *name; void (*run)(void); } MODES[] = {
+    MODE(restarted), MODE(stale_out), MODE(extra_half), MODE(two_headers), MODE(dies_among_pollers),
+    MODE(dies_as_the_only_consumer),
+};
+
+int main(int argc, char **argv) {
+    start_keeper();
+    name = argv[2];
+    b = created(name, sizeof *b);
+    initialise(1, N, 0);
+    for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) if (!strcmp(argv[1], MODES[i].name)) {
+        struct sigaction fire = {.sa_handler = on_hurry};
+        sigaction(SIGUSR1, &fire, NULL);
+        MODES[i].run();
+        let_go();
+        puts("ready");
+        while (!asked_to_hurry) usleep(20000);
+        if (write(starting_gun[1], "", 1) != 1) return 3;
+        for (;;) pause();
+    }
+    return 2;
+}
