@@ -7,7 +7,7 @@ from shmtui.procfs.file_users import FileUse
 from shmtui.shm import pthread_mutex
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
-from shmtui.shm.layout import SEM_SIZE, Layout
+from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole, Step
 from shmtui.shm.segment import FileIdentity, identity_at
 from shmtui.shm.semaphore import named_semaphore_path
@@ -78,14 +78,13 @@ def named_files(layout: Layout | None, folder: str) -> dict[SemaphoreRole, FileI
 
 
 def semaphore_at(layout: Layout | None, offset: int) -> SemaphoreRole | None:
-    """The embedded semaphore that a futex word at ``offset`` belongs to; ``mutex`` for a lock that
-    is no semaphore. None: the word is none of theirs.
+    """The embedded semaphore whose value is the futex word at ``offset``, its first one in glibc and
+    in musl; ``mutex`` for a lock that is no semaphore. None: the word is none of theirs.
     """
     if layout is None:
         return None
     for role in SemaphoreRole:
-        at = layout.semaphore_offset(role)
-        if at is not None and at <= offset < at + SEM_SIZE:
+        if layout.semaphore_offset(role) == offset:
             return role
     if layout.lock is not None and pthread_mutex.contains(layout.lock, offset):
         return SemaphoreRole.MUTEX

@@ -52,7 +52,11 @@ class SyncMember:
     """Byte of the segment."""
 
     def contains(self, offset: int) -> bool:
-        """Whether a futex word at that byte of the segment is one of its own."""
+        """Whether a futex word at that byte of the segment is one of its own: of a semaphore it is
+        the first word, its value.
+        """
+        if self.kind is SyncKind.SEMAPHORE:
+            return offset == self.offset
         return self.offset <= offset < self.offset + SYNC_SIZES[self.kind]
 
 
