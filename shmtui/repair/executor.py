@@ -258,15 +258,19 @@ class Repairer:
         place = written_words.Place(
             self._name, self._folder, sampler.identity, sampler.layout, named
         )
-        kept = written_words.write(plan, place, earlier, lambda: stopper.all_stopped)
-        if kept is None:
-            return Refusal(
-                _("a word changed, or another process continued one that was stopped"),
-                _("try again"),
-                transient=True,
-            )
-        # Everybody is still stopped: it is there for the first post.
-        watch = SurplusWatch(place) if self.consent.assume_idle and plan.lock else None
+        with contextlib.ExitStack() as until_written:
+            watch = None
+            if self.consent.assume_idle and plan.lock:
+                watch = SurplusWatch(place, self.consent.assume_idle)
+                until_written.callback(watch.close)
+            kept = written_words.write(plan, place, earlier, lambda: stopper.all_stopped)
+            if kept is None:
+                return Refusal(
+                    _("a word changed, or another process continued one that was stopped"),
+                    _("try again"),
+                    transient=True,
+                )
+            until_written.pop_all()
         return plan, kept, watch
 
     def _finish(

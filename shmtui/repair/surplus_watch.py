@@ -1,15 +1,19 @@
 """Watches ``mutex`` after a repair that rests on the user's word, and takes a surplus permit back.
 
 If a process that was assumed to be idle held ``mutex`` after all, it posts it once more. A lock
-with two permits lets two processes in, so one of them is taken back as soon as both are seen: only
-while the value is above 1, and by compare-and-swap.
+with two permits lets two processes in, so one of them is taken back by compare-and-swap: as soon
+as both are seen (the value is above 1) or, where a hardware breakpoint shows that the first thing
+such a process did with ``mutex`` was a post, as soon as one is (the value is above 0; the other
+one is somebody's who is inside). The latter assumes that who waited is who posts.
 """
 
 import threading
 import time
+from collections.abc import Iterable
 from typing import Final, Self
 
 from shmtui.i18n import _
+from shmtui.repair.first_operation import FirstOperation, Operation
 from shmtui.repair.written_words import Place
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.protocol import SemaphoreRole
@@ -28,10 +32,18 @@ class SurplusWatch:
     OSError, ShmtuiError: the file of ``mutex`` may not be written, or is gone.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, pids: Iterable[int]) -> None:
+        """``pids``: the processes that are assumed to be idle."""
         path, identity, self._offset = place.of(SemaphoreRole.MUTEX)
         self._libc = place.layout.libc
+        self._refused = ""
+        self._first: list[FirstOperation] = []
         self._file = WordFile(path, identity)
+        try:
+            for pid in sorted(pids):
+                self._first.append(FirstOperation(pid, identity, self._offset))
+        except OSError as error:
+            self._refused = error.strerror or str(error)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._since = time.monotonic()
@@ -45,6 +57,12 @@ class SurplusWatch:
     def __exit__(self, *_error: object) -> None:
         self._over.set()
         self._thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back; for a watch that never started too."""
+        for first in self._first:
+            first.close()
         self._file.__exit__()
 
     def watch_to_the_end(self) -> None:
@@ -53,25 +71,50 @@ class SurplusWatch:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What was seen, a sentence each."""
-        if not self.taken_after:
-            text = _("mutex was watched for {seconds:g} s: nobody posted it once too often")
-            return (text.format(seconds=WATCHED_SECONDS),)
+        """How it was watched and what was seen, a sentence each."""
+        if self.taken_after:
+            text = _(
+                "{seconds:.1f} s later mutex had a permit too many: its holder was alive. It was "
+                "taken back"
+            )
+            seen = [text.format(seconds=after) for after in self.taken_after]
+        else:
+            seen = [_("nobody posted mutex once too often")]
+        return (self._means, *seen, *self._answers)
+
+    @property
+    def _means(self) -> str:
+        if not self._refused:
+            text = _("mutex was watched by a hardware breakpoint for {seconds:g} s")
+            return text.format(seconds=WATCHED_SECONDS)
         text = _(
-            "{seconds:.1f} s later mutex had a permit too many: its holder was alive. It was taken "
-            "back"
+            "mutex was watched by looks every {pause:g} ms for {seconds:g} s: no hardware "
+            "breakpoint is to be had ({why})"
         )
-        return tuple(text.format(seconds=after) for after in self.taken_after)
+        return text.format(pause=PAUSE_SECONDS * 1000, seconds=WATCHED_SECONDS, why=self._refused)
+
+    @property
+    def _answers(self) -> list[str]:
+        """What the first thing was that each process did with mutex, where that is known."""
+        texts = {
+            Operation.POST: _("PID {pid} posted mutex before it waited for it: it held it"),
+            Operation.WAIT: _(
+                "PID {pid} waited for mutex before it posted it: your word was right"
+            ),
+        }
+        answers = ((first.pid, first.look()) for first in self._first)
+        return [texts[what].format(pid=pid) for pid, what in answers if what in texts]
 
     def _watch(self) -> None:
         while not self._over.wait(PAUSE_SECONDS):
             self._look()
 
     def _look(self) -> None:
-        """Take one permit back where there is more than one."""
+        """Take one permit back where there is one too many."""
+        posted = sum(first.look() is Operation.POST for first in self._first)
         raw = self._file.read(self._offset, SEM_SIZE)
         words = decode(raw, self._libc)
-        if words.value <= 1:
+        if words.value <= (0 if posted > len(self.taken_after) else 1):
             return
         fewer = SemaphoreWords(words.value - 1, words.waiters, words.shared)
         (change,) = word_changes(raw, fewer, self._libc, self._offset)

@@ -1,0 +1,168 @@
+"""Which instruction of a process first stores into a word, by a hardware breakpoint.
+
+perf_event_open(2) with PERF_TYPE_BREAKPOINT uses the processor's debug registers: nothing is
+stopped, and nothing is written into the process. A user may watch the processes that he may trace.
+Only x86-64: on ARM a store-exclusive that is stepped over fails, and is tried again for ever.
+"""
+
+import contextlib
+import ctypes
+import errno
+import mmap
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.procfs.maps import map_lines
+from shmtui.procfs.process import threads_of
+
+_PERF_EVENT_OPEN: Final = {"x86_64": 298}
+"""The system call's number (asm/unistd_64.h)."""
+_CLOSE_ON_EXEC: Final = 8
+_ATTRIBUTES: Final = struct.Struct("=IIQQQQQIIQQ40x")
+"""``struct perf_event_attr`` up to PERF_ATTR_SIZE_VER5 (linux/perf_event.h)."""
+_BREAKPOINT: Final = 5
+_SAMPLED: Final = 1 | 2 | 4
+"""PERF_SAMPLE_IP, _TID, _TIME."""
+_USER_ONLY: Final = 1 << 5 | 1 << 6
+"""``exclude_kernel``, ``exclude_hv``."""
+_WRITES: Final = 2
+_WORD: Final = 4
+_HEAD_AT: Final = 1024
+"""Of ``data_head`` in ``struct perf_event_mmap_page``."""
+_HEADER: Final = struct.Struct("=IHH")
+_SAMPLE: Final = struct.Struct("=QIIQ")
+_SAMPLE_KIND: Final = 9
+_SYMBOL: Final = struct.Struct("=I8xQQ")
+"""Name, address and size in an ``Elf64_Sym`` (elf(5))."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Write:
+    """A store that has been carried out."""
+
+    time: int
+    """Nanoseconds of the kernel's clock: an order among the threads."""
+    tid: int
+    instruction: int
+    """The address behind the store."""
+
+
+class WriteBreakpoint:
+    """Watches four bytes at each of ``addresses`` in every thread that ``pid`` has now.
+
+    OSError: the system refuses it: perf_event_paranoid, another user's process, no debug register
+    left, another kind of machine.
+    """
+
+    def __init__(self, pid: int, addresses: Iterable[int]) -> None:
+        self._pid = pid
+        self._threads = set(threads_of(pid))
+        self._rings: list[mmap.mmap] = []
+        with contextlib.ExitStack() as opened:
+            for tid in self._threads:
+                for address in addresses:
+                    fd = _open(tid, address)
+                    opened.callback(os.close, fd)
+                    # Never emptied, so that it keeps the first stores: 128 of them.
+                    ring = mmap.mmap(fd, 2 * mmap.PAGESIZE)
+                    opened.callback(ring.close)
+                    self._rings.append(ring)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Give the debug registers back."""
+        self._opened.close()
+
+    @property
+    def one_thread(self) -> bool:
+        """Whether the process has had one thread only, as far as can be told."""
+        return len(self._threads) == 1 and not self.has_new_threads
+
+    @property
+    def has_new_threads(self) -> bool:
+        """Whether a thread came that is not watched."""
+        try:
+            return not self._threads.issuperset(threads_of(self._pid))
+        except OSError:
+            return False
+
+    def first(self) -> Write | None:
+        """The first store; None before it."""
+        # Twice: a ring that was read as empty may have got an earlier store than one read later.
+        found = [write for _time in range(2) for ring in self._rings for write in _writes(ring)]
+        return min(found, default=None)
+
+
+def _open(tid: int, address: int) -> int:
+    number = _PERF_EVENT_OPEN.get(os.uname().machine)
+    if number is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    attributes = _ATTRIBUTES.pack(
+        _BREAKPOINT, _ATTRIBUTES.size, 0, 1, _SAMPLED, 0, _USER_ONLY, 0, _WRITES, address, _WORD
+    )  # fmt: skip
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd: int = libc.syscall(number, attributes, tid, -1, -1, _CLOSE_ON_EXEC)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return fd
+
+
+def _writes(ring: mmap.mmap) -> Iterator[Write]:
+    (head,) = struct.unpack_from("=Q", ring, _HEAD_AT)
+    at = 0
+    while at + _HEADER.size <= head:
+        kind, _misc, size = _HEADER.unpack_from(ring, mmap.PAGESIZE + at)
+        if kind == _SAMPLE_KIND:
+            start = mmap.PAGESIZE + at + _HEADER.size
+            instruction, _pid, tid, time = _SAMPLE.unpack_from(ring, start)
+            yield Write(time, tid, instruction)
+        at += max(size, _HEADER.size)
+
+
+def function_at(pid: int, instruction: int) -> str | None:
+    """The exported function of a library of ``pid`` whose code holds the address.
+
+    By the library's dynamic symbols, which strip(1) leaves. None: a static or a 32-bit
+    program, a function that is not exported, or a file that cannot be read.
+    """
+    for line in map_lines(pid) or ():
+        addresses, rights, offset, _device, inode, *path = line.split(maxsplit=5)
+        start, end = (int(address, 16) for address in addresses.split(b"-"))
+        # The address is behind the store, so that a function may have ended there.
+        if start < instruction <= end and b"x" in rights and path:
+            at = instruction - 1 - start + int(offset, 16)
+            return _exported(f"/proc/{pid}/root{os.fsdecode(path[0])}", int(inode), at)
+    return None
+
+
+def _exported(path: str, inode: int, at: int) -> str | None:
+    """The exported function at a byte of an ELF file."""
+    from elftools.common.exceptions import ELFError  # noqa: PLC0415 - 60 ms, for who needs it
+    from elftools.construct import ConstructError  # noqa: PLC0415
+    from elftools.elf.elffile import ELFFile  # noqa: PLC0415
+    from elftools.elf.sections import SymbolTableSection  # noqa: PLC0415
+
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_ino != inode:
+                return None
+            elf = ELFFile(file)
+            symbols = elf.get_section_by_name(".dynsym")
+            loaded = next(
+                s for s in elf.iter_segments("PT_LOAD")
+                if s["p_offset"] <= at < s["p_offset"] + s["p_filesz"]
+            )  # fmt: skip
+            address = at - loaded["p_offset"] + loaded["p_vaddr"]
+            if elf.elfclass != 64 or not isinstance(symbols, SymbolTableSection):
+                return None
+            # pyelftools takes 1 s for the 3,000 of a libc one by one.
+            raw = symbols.data()
+            for name, start, size in _SYMBOL.iter_unpack(raw[: len(raw) // 24 * 24]):
+                if start <= address < start + size:
+                    return str(symbols.stringtable.get_string(name))
+    except (OSError, ELFError, ConstructError, StopIteration, ValueError):
+        pass
+    return None
