@@ -35,7 +35,7 @@ _HEAD_AT: Final = 1024
 _HEADER: Final = struct.Struct("=IHH")
 _SAMPLE: Final = struct.Struct("=QIIQ")
 _SAMPLE_KIND: Final = 9
-_SYMBOL: Final = struct.Struct("=I8xQQ")
+_SYMBOL: Final = struct.Struct("=I4xQQ")
 """Name, address and size in an ``Elf64_Sym`` (elf(5))."""
 
 
@@ -163,6 +163,6 @@ def _exported(path: str, inode: int, at: int) -> str | None:
             for name, start, size in _SYMBOL.iter_unpack(raw[: len(raw) // 24 * 24]):
                 if start <= address < start + size:
                     return str(symbols.stringtable.get_string(name))
-    except (OSError, ELFError, ConstructError, StopIteration, ValueError):
+    except (OSError, ELFError, ConstructError, StopIteration, ValueError, struct.error):
         pass
     return None
