@@ -1,10 +1,9 @@
 """Watches ``mutex`` after a repair that rests on the user's word, and takes a surplus permit back.
 
 If a process that was assumed to be idle held ``mutex`` after all, it posts it once more. A lock
-with two permits lets two processes in, so one of them is taken back by compare-and-swap: as soon
-as both are seen (the value is above 1) or, where a hardware breakpoint shows that the first thing
-such a process did with ``mutex`` was a post, as soon as one is (the value is above 0; the other
-one is somebody's who is inside). The latter assumes that who waited is who posts.
+with two permits lets two processes in, so one of them is taken back by compare-and-swap as soon as
+both are seen. A hardware breakpoint tells, where one can be had, what each such process did first;
+no permit is taken back for that alone: one that posts for another held nothing.
 """
 
 import threading
@@ -97,9 +96,11 @@ class SurplusWatch:
     def _answers(self) -> list[str]:
         """What the first thing was that each process did with mutex, where that is known."""
         texts = {
-            Operation.POST: _("PID {pid} posted mutex before it waited for it: it held it"),
+            Operation.POST: _(
+                "PID {pid} posted mutex before it waited for it: it seems to have held it"
+            ),
             Operation.WAIT: _(
-                "PID {pid} waited for mutex before it posted it: your word was right"
+                "PID {pid} waited for mutex before it posted it, as one that held nothing"
             ),
         }
         answers = ((first.pid, first.look()) for first in self._first)
@@ -111,10 +112,11 @@ class SurplusWatch:
 
     def _look(self) -> None:
         """Take one permit back where there is one too many."""
-        posted = sum(first.look() is Operation.POST for first in self._first)
+        for first in self._first:
+            first.look()
         raw = self._file.read(self._offset, SEM_SIZE)
         words = decode(raw, self._libc)
-        if words.value <= (0 if posted > len(self.taken_after) else 1):
+        if words.value <= 1:
             return
         fewer = SemaphoreWords(words.value - 1, words.waiters, words.shared)
         (change,) = word_changes(raw, fewer, self._libc, self._offset)
