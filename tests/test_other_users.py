@@ -134,7 +134,7 @@ def test_beside_the_programs_of_others(somebody: Somebody, produtor: Path, name:
         assert refused.stderr.splitlines() == [
             f"shmtui: this user may not read {path} (mode 0600, owner root): run shmtui as root"
         ]
-        entries = map(json.loads, somebody.shmtui("ls", "--json").stdout.splitlines())
+        entries = map(json.loads, somebody.shmtui("ls", "--json").stdout.strip().split("\n"))
         (entry,) = (entry for entry in entries if entry["name"] == name)
         assert (entry["readable"], entry["orphan"], entry["mappers"]) == (False, None, [])
         inside = somebody.shmtui("ls", "--pid", str(process.pid))

@@ -80,6 +80,11 @@ def sem_open(name: str) -> int:
     return address
 
 
+def sem_wait(semaphore: ctypes.c_void_p) -> bool:
+    """Take a permit, sleeping as long as there is none. False: a signal came."""
+    return bool(_blocking.sem_wait(semaphore) == 0)
+
+
 _clockwait = getattr(_blocking, "sem_clockwait", None)
 
 

@@ -133,6 +133,10 @@ class Semaphore:
         """Take a permit if there is one; never sleeps."""
         return self.acquire(False)
 
+    def wait(self) -> bool:
+        """Take a permit, or return False on a signal."""
+        return c.sem_wait(self._pointer)
+
     def wait_until(self, deadline_ns: int) -> bool:
         """Take a permit, or return False at the deadline (CLOCK_MONOTONIC) or on a signal."""
         return c.sem_wait_until(self._pointer, deadline_ns)

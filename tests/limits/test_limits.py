@@ -66,7 +66,7 @@ def test_a_foreign_program_is_repaired(produtor: Peer, name: str) -> None:
 
 def test_ls_shows_who_maps_it(produtor: Peer, name: str) -> None:
     """One's own processes are listed."""
-    entries = map(json.loads, run_shmtui("ls", "--json").stdout.splitlines())
+    entries = map(json.loads, run_shmtui("ls", "--json").stdout.strip().split("\n"))
     (entry,) = (entry for entry in entries if entry["name"] == name)
     assert [mapper["pid"] for mapper in entry["mappers"]] == [produtor.pid]
 

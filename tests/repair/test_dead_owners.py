@@ -238,11 +238,11 @@ def test_a_lock_that_plays_no_role(make: Make) -> None:
 def test_what_cannot_be_unlocked(make: Make) -> None:
     """It is refused with the reason, and no byte is changed."""
     ring = make()
-    ring.get_stuck(how="inherits")
+    ring.get_stuck(how="private")
     before = ring.path.read_bytes()
     refused = Repairer(ring.name).propose()
     assert isinstance(refused, Refusal)
-    assert "priority inheritance" in refused.why
+    assert "private to a process" in refused.why
     assert ring.path.read_bytes() == before
 
 

@@ -122,14 +122,16 @@ def _in_flow(history: History) -> tuple[int, Certainty, str] | None:
 
 
 def _spare(history: History) -> tuple[int, Certainty, str] | None:
-    """Permits that are too many while other programs move items, in each sample of one moment."""
-    spare = [-deficit for s in history.steady if (deficit := deficit_of(s)) is not None]
-    if len(spare) < FLOW_SAMPLES or min(spare) <= 0 or history.unmoved_ns() >= SETTLED_NS:
+    """Permits that are too many while other programs move items, in samples of one moment."""
+    deficits = [deficit_of(s) or 0 for s in history.steady]
+    spare = [-deficit for deficit in deficits if deficit < 0]
+    if len(spare) < FLOW_SAMPLES or history.unmoved_ns() >= SETTLED_NS:
         return None
-    fact = _("in {count} samples, empty + full came to {sum} of {slots} at the least")
+    # Those in somebody's hand are in neither: so many are too many at the least.
+    fact = _("in {count} samples, empty + full came to {sum} of {slots} at the most")
     slots = history.now.layout.slots
-    text = fact.format(count=len(spare), sum=slots + min(spare), slots=slots)
-    return -min(spare), Certainty.LIKELY, text
+    text = fact.format(count=len(spare), sum=slots + max(spare), slots=slots)
+    return -max(spare), Certainty.LIKELY, text
 
 
 def _shown(
