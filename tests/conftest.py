@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -41,6 +42,32 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("shmtui")
+
+
+LONG_WAITS: Final = (
+    "repair/test_once",
+    "repair/test_consent",
+    "repair/test_dead",
+    "zoo/",
+    "test_chaos",
+)
+"""Files whose tests wait long: a worker that came to them last would go on alone."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long waits come first in the share of each worker: pytest-xdist deals out shares in order."""
+    shares = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        (long if any(part in item.nodeid for part in LONG_WAITS) else others).append(item)
+    size = -(-len(others) // shares)
+    items[:] = [
+        item
+        for share in range(shares)
+        for item in (*long[share::shares], *others[share * size : (share + 1) * size])
+    ]
 
 
 @pytest.fixture(autouse=True)
