@@ -166,13 +166,16 @@ def _totals(moved: Totals) -> Json:
 
 
 def audit_json(audit: Audit) -> Json:
-    """What was counted while nothing moved; ``missing`` is known modulo the slots only."""
+    """What was counted while nothing moved; ``missing`` is known modulo the slots only. Where others
+    may have moved what is missing, it is not known whether it balances.
+    """
+    by_others = audit.balanced is False and bool(audit.guests)
     return {
         **_totals(audit.moved),
         "resident": audit.resident,
         "resident_sum": audit.resident_sum,
         "missing": audit.missing,
-        "balanced": audit.balanced,
+        "balanced": None if by_others else audit.balanced,
         "guests": audit.guests,
         "seconds": audit.seconds,
     }

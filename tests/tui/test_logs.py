@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,8 +59,8 @@ def numbered(count: int) -> str:
 
 
 def lines_in(run: Run) -> list[str]:
-    """The program's lines that are on the screen."""
-    return [row for row in screen_text(run.app).splitlines() if "line " in row]
+    """The program's lines that are on the screen, without the scroll bar beside them."""
+    return re.findall(r"line \d+", screen_text(run.app))
 
 
 async def said(run: Run, count: int) -> None:
