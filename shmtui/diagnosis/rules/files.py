@@ -71,6 +71,8 @@ def unfitting_indices(history: History) -> Iterator[Finding]:
         return
     if (deficit_of(now) or 0) < 0 or not _words_known(now):
         return
+    if any(max(s.in_ or 0, s.out or 0) >= s.layout.slots for s in history.snapshots):
+        return  # Counters that are never reduced are often moved outside of the posts.
     if wrong[-1].monotonic_ns - wrong[0].monotonic_ns < SETTLED_NS:
         return
     then = wrong[-1]
