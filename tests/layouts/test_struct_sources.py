@@ -586,7 +586,8 @@ typedef struct { int data[8]; unsigned head, tail; sem_t mutex, free_slots, used
 """,
     }
     program = start("#include <sys/prctl.h>\n" + header, words)
-    sampler = Sampler(program.name, LayoutOptions(header=header_of(program)))
+    said = (("in", "head"), ("out", "tail"))
+    sampler = Sampler(program.name, LayoutOptions(header=header_of(program), mapping=said))
     try:
         assert sampler.layout is not None
         assert sampler.layout.in_ == 32
