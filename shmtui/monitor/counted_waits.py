@@ -6,7 +6,7 @@ semaphores count as many waiters as there are such threads, each sleeps on one o
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from shmtui.procfs.futex import futex_sleepers
@@ -20,13 +20,27 @@ Sleeper = tuple[int, int, Role]
 """A process whose waits are hidden: its PID, how many threads of it sleep, and its side."""
 
 
+def uncounted(
+    semaphores: Mapping[SemaphoreRole, SemaphoreState], read: Iterable[SemaphoreRole]
+) -> Counter[SemaphoreRole] | None:
+    """How many waiters each semaphore counts beyond those of the sleepers that were ``read``; None
+    where a count is not known.
+    """
+    left: Counter[SemaphoreRole] = Counter()
+    for role, state in semaphores.items():
+        if state.waiters is None:
+            return None
+        left[role] = state.waiters
+    left.subtract(read)
+    return left
+
+
 def share_out(
     sleepers: Sequence[Sleeper], left: Counter[SemaphoreRole], *, by_name: bool
 ) -> dict[int, tuple[SemaphoreRole, ...]] | None:
     """The semaphores of each sleeper, by PID; None where the counts leave it open.
 
-    ``left``: how many waiters each semaphore counts beyond the sleepers that were read; they have
-    to add up to the threads. A producer sleeps on ``empty`` or ``mutex``, a consumer on ``full``
+    ``left``: see `uncounted`; they have to add up to the threads. A producer sleeps on ``empty`` or ``mutex``, a consumer on ``full``
     or ``mutex``. One of an unknown side can only be told where one semaphore is left. Without
     ``by_name`` also where nobody is left on ``mutex``: who sleeps on a permit holds none,
     whichever it is.
@@ -69,14 +83,9 @@ def with_counted_waits(
     asleep = {p.pid: futex_sleepers(p.pid) for p in unread}
     if not unread or None in asleep.values():
         return processes, ()
-    left: Counter[SemaphoreRole] = Counter()
-    for role, state in semaphores.items():
-        if state.waiters is None:
-            return processes, ()
-        left[role] = state.waiters
-    left.subtract(role for p in processes if p.alive for role in p.waits)
+    left = uncounted(semaphores, (role for p in processes if p.alive for role in p.waits))
     sleepers = [(p.pid, n, p.role) for p in unread if (n := asleep[p.pid])]
-    shared_out = share_out(sleepers, left, by_name=True)
+    shared_out = None if left is None else share_out(sleepers, left, by_name=True)
     if shared_out is None:
         return processes, ()
     return (

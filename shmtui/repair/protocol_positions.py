@@ -9,14 +9,13 @@ Which word a thread sleeps on is in ``/proc/PID/syscall``. Where this user may n
 on a futex, and the semaphores' waiter counts may leave one answer (`eliminate`).
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from shmtui.diagnosis.history import WAIT_PERMIT
-from shmtui.monitor.counted_waits import share_out
+from shmtui.monitor.counted_waits import share_out, uncounted
 from shmtui.monitor.process_states import semaphore_at
 from shmtui.procfs.futex import FutexWait, futex_sleepers, futex_waits, in_system_call
 from shmtui.procfs.maps import mappings
@@ -24,7 +23,7 @@ from shmtui.procfs.process import thread_count
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role, SemaphoreRole, Step, step_name
 from shmtui.shm.segment import FileIdentity
-from shmtui.snapshot import Origin, Process, ProcessState, SemaphoreState, Snapshot
+from shmtui.snapshot import Origin, Process, ProcessState, Snapshot
 
 _OUTSIDE: Final = {
     step_name(role, step)
@@ -157,7 +156,7 @@ def eliminate(
     hidden = [p for p in positions if p.place is Place.HIDDEN]
     if not hidden:
         return tuple(positions)
-    left = _uncounted(positions, snapshot.semaphores)
+    left = uncounted(snapshot.semaphores, (role for p in positions for role, _private in p.asleep))
     sleepers = [(p.process.pid, p.process.threads or 1, p.side) for p in hidden]
     waits = None if left is None else share_out(sleepers, left, by_name=False)
     if waits is None:
@@ -172,19 +171,6 @@ def eliminate(
         placed = replace(position, place=_AT[asleep[0][0]], asleep=asleep) if asleep else position
         found.append(placed)
     return tuple(found)
-
-
-def _uncounted(
-    positions: Sequence[ProtocolPosition], semaphores: Mapping[SemaphoreRole, SemaphoreState]
-) -> Counter[SemaphoreRole] | None:
-    """How many waiters each semaphore counts beyond the sleepers that were read."""
-    left: Counter[SemaphoreRole] = Counter()
-    for role, state in semaphores.items():
-        if state.waiters is None:
-            return None
-        left[role] = state.waiters
-    left.subtract(role for p in positions for role, _private in p.asleep)
-    return left
 
 
 def participants(processes: Iterable[Process]) -> tuple[Process, ...]:

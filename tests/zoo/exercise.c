@@ -421,10 +421,7 @@ static const struct { const char *name; void (*run)(void); } MODES[] = {
 int main(int argc, char **argv) {
     int count = sizeof MODES / sizeof MODES[0];
     if (argc < 3) { for (int i = 0; i < count; i++) puts(MODES[i].name); return 0; }
-    start_keeper();
-    name = argv[2];
-    b = created(name, sizeof *b);
-    initialise(1, N, 0);
+    make_buffer(argv[2]);
     for (int i = 0; i < count; i++) if (!strcmp(argv[1], MODES[i].name)) {
         MODES[i].run();
         keep();

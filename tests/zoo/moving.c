@@ -60,10 +60,7 @@ static const struct { const char *name; void (*run)(void); } MODES[] = {
 };
 
 int main(int argc, char **argv) {
-    start_keeper();
-    name = argv[2];
-    b = created(name, sizeof *b);
-    initialise(1, N, 0);
+    make_buffer(argv[2]);
     for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) if (!strcmp(argv[1], MODES[i].name)) {
         struct sigaction fire = {.sa_handler = on_hurry};
         sigaction(SIGUSR1, &fire, NULL);

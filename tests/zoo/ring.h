@@ -25,6 +25,12 @@ static void leave(void) { munmap(b, sizeof *b); }
 static void initialise(int mutex, int empty, int full) {
     sem_init(&b->empty, 1, empty); sem_init(&b->full, 1, full); sem_init(&b->mutex, 1, mutex);
 }
+static void make_buffer(const char *segment) {
+    start_keeper();
+    name = segment;
+    b = created(name, sizeof *b);
+    initialise(1, N, 0);
+}
 static void private_semaphores(void) {
     sem_init(&b->mutex, 0, 1); sem_init(&b->empty, 0, N); sem_init(&b->full, 0, 0);
 }

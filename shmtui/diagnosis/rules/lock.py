@@ -1,7 +1,7 @@
 """Findings about the lock: mutex is 0, and its holder died, waits for a permit, or keeps it. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from shmtui.diagnosis.history import (
@@ -22,6 +22,7 @@ from shmtui.diagnosis.history import (
     repair_remedy,
     seconds,
     slept_since,
+    target,
     unaccounted_threads,
     uninitialised,
     vanished,
@@ -206,7 +207,7 @@ def _recorded_wrong_order(held: _Held, swapped: list[Process]) -> Finding:
     if others:
         facts = (_("unless {who} still posts that permit").format(who=names(others)), *facts)
     sure = Certainty.LIKELY if others else history.certainty
-    return _wrong_order(held, swapped, claim, facts, sure)
+    return _wrong_order(held, swapped, claim, facts, Status.CRITICAL, sure)
 
 
 def _inferred_wrong_order(held: _Held, others: Sequence[Process] = ()) -> Finding:
@@ -222,12 +223,10 @@ def _inferred_wrong_order(held: _Held, others: Sequence[Process] = ()) -> Findin
     if others:
         facts.append(_("unless {who}, asleep in another call, holds it").format(who=names(others)))
     sides = {p.role for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
-    alone = len(sides) < 2
-    if alone:
+    if len(sides) < 2:
         facts.append(_("or those of the other side, none of whom is known to wait, need no mutex"))
     claim = claim.format(who=names(held.behind))
-    found = _wrong_order(held, held.behind, claim, tuple(facts), Certainty.LIKELY)
-    return replace(found, severity=Status.WARNING)
+    return _wrong_order(held, held.behind, claim, tuple(facts), Status.WARNING, Certainty.LIKELY)
 
 
 def _wrong_order(
@@ -235,12 +234,13 @@ def _wrong_order(
     who: Sequence[Process],
     claim: str,
     facts: tuple[str, ...],
+    severity: Status,
     sure: Certainty,
 ) -> Finding:
     """The holder of mutex waits for a permit that no process can post without mutex."""
     return Finding(
         "wrong-order",
-        Status.CRITICAL,
+        severity,
         claim,
         (
             *held.facts,
@@ -373,6 +373,6 @@ def dead_owner(history: History) -> Iterator[Finding]:
             _(
                 "shmtui repair {name} shows what to set, and sets it with --yes; a robust mutex "
                 "(pthread_mutexattr_setrobust) tells the next one to lock it that its owner died"
-            ).format(name=now.segment.name),
+            ).format(name=target(now)),
             subject=each.name,
         )
