@@ -134,11 +134,14 @@ def _judged(
     if source.source is LayoutSource.NEARBY:
         text = _("{file} lies beside the program, which is assumed to be built from it")
         assumptions = (text.format(file=source.origin),)
-    if _nothing_shows_it(reader, peers, found):
-        text = _("no semaphore of {struct} is marked as shared, and nobody is seen to wait on one")
-        assumptions = (*assumptions, text.format(struct=found.struct.names[-1]))
     resolved = ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
-    return judge(reader, options, found, resolved, mapped=bool(peers.pids))
+    resolved = judge(reader, options, found, resolved, mapped=bool(peers.pids))
+    if not _nothing_shows_it(reader, peers, found):
+        return resolved
+    # It may be another struct of that size: nothing is written by it unless the user says it.
+    text = _("no semaphore of {struct} is marked as shared, and nobody is seen to wait on one")
+    doubt = text.format(struct=found.struct.names[-1])
+    return replace(resolved, disputes=(doubt, *resolved.disputes))
 
 
 def _nothing_shows_it(reader: SegmentReader, peers: Peers, found: StructLayout) -> bool:
