@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shmtui.cli.parameters import Rate, SegmentName, dashboard_options, layout_options, open_options
+from shmtui.cli.parameters import (
+    RATE,
+    SEGMENT_NAME,
+    dashboard_options,
+    layout_options,
+    open_options,
+)
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import MissingSegmentError
 from shmtui.i18n import _
@@ -16,24 +22,24 @@ if TYPE_CHECKING:
     from shmtui.session.opener import AttachOptions, SegmentOpener
 
 WAIT_SECONDS: Final = 0.1
-"""Seconds between two checks for a segment that does not exist yet."""
+"""SECONDS between two checks for a segment that does not exist yet."""
 
 
 @click.command(
     "attach", cls=TranslatedCommand, short_help="Open the dashboard on an existing segment"
 )
-@click.argument("name", type=SegmentName(), required=False)
+@click.argument("name", type=SEGMENT_NAME, required=False)
 @click.option("--write", is_flag=True, help="Let producers and consumers be added to it.")
 @click.option("--wait", is_flag=True, help="Wait for a segment that does not exist yet.")
 @click.option(
-    "--produce-rate", type=Rate(), default="1", show_default=True, help="Of producers added."
+    "--produce-rate", type=RATE, default="1", show_default=True, help="Of producers added."
 )
 @click.option(
-    "--consume-rate", type=Rate(), default="0.5", show_default=True, help="Of consumers added."
+    "--consume-rate", type=RATE, default="0.5", show_default=True, help="Of consumers added."
 )
 @dashboard_options
 @layout_options
-def command(name: str | None, refresh: float, **given: Any) -> int:
+def command(name: str | None, **given: Any) -> int:
     """Open the dashboard on a segment that exists, without touching it.
 
     Without NAME, a list to pick from. The layout is taken from shmtui's own control
@@ -49,9 +55,7 @@ def command(name: str | None, refresh: float, **given: Any) -> int:
     from shmtui.session.opener import AttachOptions
 
     layout, folder = open_options(given)
-    return attach(
-        AttachOptions(name=name, layout=layout, folder=folder, refresh_hz=refresh, **given)
-    )
+    return attach(AttachOptions(name=name, layout=layout, folder=folder, **given))
 
 
 def attach(options: "AttachOptions") -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from shmtui.cli.parameters import Seconds, SegmentName, layout_options, open_options
+from shmtui.cli.parameters import SECONDS, SEGMENT_NAME, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
@@ -16,11 +16,11 @@ MOST_SAMPLES = 12
 
 
 @click.command("check", cls=TranslatedCommand, short_help="Say what is wrong with a segment")
-@click.argument("name", type=SegmentName())
+@click.argument("name", type=SEGMENT_NAME)
 @click.option(
     "--for",
     "seconds",
-    type=Seconds(),
+    type=SECONDS,
     default="3",
     show_default=True,
     help="How long to watch.",

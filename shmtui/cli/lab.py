@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shmtui.cli.parameters import LessonName
+from shmtui.cli.parameters import LESSON_NAME
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("lab", cls=TranslatedCommand, short_help="Start a prepared lesson")
-@click.argument("name", type=LessonName(), required=False)
+@click.argument("name", type=LESSON_NAME, required=False)
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 def command(name: str | None, ascii_only: bool) -> int:
     """Start a prepared scene with a text beside it: what you see, why, what to press.

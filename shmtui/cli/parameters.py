@@ -4,7 +4,7 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,237 +18,178 @@ from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import SHM_DIR, segment_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Value = TypeVar("Value")
 
 
-class SegmentName(click.ParamType[str]):
-    """A POSIX segment name, with or without its leading slash."""
+class Parsed(click.ParamType[Value]):
+    """A type by the function that reads what was typed. BadParameter, ShmtuiError: it is refused.
 
-    name = "name"
+    A value that is no text has been read already.
+    """
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Normalise it, or refuse in one line."""
-        return segment_name(str(value))
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[str], Value],
+        complete: Callable[[str], Iterable[CompletionItem]] = lambda _typed: (),
+    ) -> None:
+        self.name = name
+        self._read = read
+        self._complete = complete
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Value:
+        return self._read(value) if isinstance(value, str) else cast("Value", value)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The segments there are; named semaphores and control blocks are no segments."""
-        bare = incomplete.removeprefix("/")
-        slash = incomplete[: len(incomplete) - len(bare)]
-        return [
-            CompletionItem(slash + name)
-            for name in sorted(os.listdir(SHM_DIR))
-            if name.startswith(bare)
-            and not name.startswith("sem.")
-            and not name.endswith(".shmtui")
-            and name.isprintable()
-        ]
+        return list(self._complete(incomplete))
 
 
-class LessonName(click.ParamType[str]):
-    """A lesson by its name; the lessons are read when one is asked for."""
-
-    name = "name"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse what is none, and say which there are."""
-        from shmtui.lessons.lesson_texts import BY_NAME
-
-        if value not in BY_NAME:
-            text = _("there is no lesson {name!r}: one of {names}")
-            self.fail(text.format(name=value, names=", ".join(BY_NAME)))
-        return str(value)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The lessons, with what each is about."""
-        from shmtui.lessons.lesson_texts import LESSONS
-
-        return [
-            CompletionItem(lesson.name, help=_(lesson.title))
-            for lesson in LESSONS
-            if lesson.name.startswith(incomplete)
-        ]
+def _segments(typed: str) -> Iterator[CompletionItem]:
+    """The segments there are; named semaphores and control blocks are no segments."""
+    bare = typed.removeprefix("/")
+    slash = typed[: len(typed) - len(bare)]
+    for name in sorted(os.listdir(SHM_DIR)):
+        of_ours = name.startswith("sem.") or name.endswith(".shmtui")
+        if name.startswith(bare) and not of_ours and name.isprintable():
+            yield CompletionItem(slash + name)
 
 
-class Rate(click.ParamType[float]):
-    """Items per second, or ``max``."""
+def _lesson(text: str) -> str:
+    from shmtui.lessons.lesson_texts import BY_NAME
 
-    name = "rate"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read it; refuse what no worker can keep to."""
-        if isinstance(value, float):
-            return value
-        if value == "max":
-            return math.inf
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = math.nan
-        if not 0.001 <= rate <= 1e6:
-            self.fail(
-                _(
-                    "{value!r} is not a rate: give items per second from 0.001 to 1000000, or max"
-                ).format(value=value)
-            )
-        return rate
+    if text not in BY_NAME:
+        wrong = _("there is no lesson {name!r}: one of {names}")
+        raise click.BadParameter(wrong.format(name=text, names=", ".join(BY_NAME)))
+    return text
 
 
-class FaultOption(click.ParamType[FaultOrder]):
-    """A mistake for workers to make, and whose."""
+def _lessons(typed: str) -> Iterator[CompletionItem]:
+    from shmtui.lessons.lesson_texts import LESSONS
 
-    name = "fault"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> FaultOrder:
-        """Read it."""
-        if not isinstance(value, str):
-            return cast("FaultOrder", value)
-        try:
-            return parse_fault(value)
-        except ShmtuiError as error:
-            self.fail(str(error))
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The faults, behind what is typed of whose they are."""
-        whose, colon, what = incomplete.rpartition(":")
-        roles = [role for role in (Role.PRODUCER, Role.CONSUMER) if whose.startswith(role)]
-        names = {
-            fault_name(fault, role): None
-            for role in roles or (Role.PRODUCER, Role.CONSUMER)
-            for fault in Fault
-            if fault
-        }
-        return [CompletionItem(whose + colon + name) for name in names if name.startswith(what)]
+    for lesson in LESSONS:
+        if lesson.name.startswith(typed):
+            yield CompletionItem(lesson.name, help=_(lesson.title))
 
 
-class Mode(click.ParamType[int]):
-    """Permission bits in octal."""
-
-    name = "mode"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it."""
-        if isinstance(value, int):
-            return value
-        if not re.fullmatch(r"0?[0-7]{3}", value):
-            self.fail(
-                _("{value!r} is not a mode: give octal permission bits, such as 0600").format(
-                    value=value
-                )
-            )
-        return int(value, 8)
+def _number(text: str, least: float, most: float, wrong: str) -> float:
+    """The number in ``text``; BadParameter, by the sentence ``wrong``: it is out of the range."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise click.BadParameter(wrong.format(value=text))
+    return number
 
 
-class Seconds(click.ParamType[float]):
-    """A positive time in seconds."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read it."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = math.nan
-        if not 0.001 <= seconds <= 1e9:
-            self.fail(_("{value!r} is not a time in seconds greater than 0").format(value=value))
-        return seconds
+def _rate(text: str) -> float:
+    wrong = _("{value!r} is not a rate: give items per second from 0.001 to 1000000, or max")
+    return math.inf if text == "max" else _number(text, 0.001, 1e6, wrong)
 
 
-class Hertz(click.ParamType[float]):
-    """Frames per second, from 0.1 to 60."""
-
-    name = "hertz"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read it; NaN is refused as anything else that is not in the range."""
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = math.nan
-        if not 0.1 <= rate <= 60:
-            self.fail(
-                _("{value!r} is not a frame rate: give frames per second from 0.1 to 60").format(
-                    value=value
-                )
-            )
-        return rate
+def _seconds(text: str) -> float:
+    return _number(text, 0.001, 1e9, _("{value!r} is not a time in seconds greater than 0"))
 
 
-class HeaderFile(click.ParamType[tuple[Path, str | None]]):
-    """``FILE`` or ``FILE:PATH``; a path may hold colons: ``ring.hpp:ipc::Ring``."""
-
-    name = "file[:path]"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """A file: the shell knows how to find one."""
-        return [CompletionItem(incomplete, type="file")]
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Path, str | None]:
-        """Split it behind the longest beginning that is a file; at the first colon where none is."""
-        if isinstance(value, tuple):
-            return value
-        colons = [at for at, letter in enumerate(value) if letter == ":"]
-        for at in (len(value), *reversed(colons)):
-            if Path(value[:at]).exists():
-                return Path(value[:at]), value[at + 1 :] or None
-        file, _colon, path = value.partition(":")
-        return Path(file), path or None
+def _hertz(text: str) -> float:
+    wrong = _("{value!r} is not a frame rate: give frames per second from 0.1 to 60")
+    return _number(text, 0.1, 60, wrong)
 
 
-class SemaphorePlace(click.ParamType[str]):
-    """``/NAME`` of a named semaphore; beside a header also a member's name."""
-
-    name = "name"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """A name of a semaphore is checked; a member's is looked up once the struct is known."""
-        return segment_name(str(value)) if str(value).startswith("/") else str(value)
+def _fault(text: str) -> FaultOrder:
+    try:
+        return parse_fault(text)
+    except ShmtuiError as error:
+        raise click.BadParameter(str(error)) from None
 
 
-class FieldMap(click.ParamType[tuple[tuple[str, str], ...]]):
-    """``in=head,out=tail,data=buf``."""
-
-    name = "role=member,..."
-    _roles = ("data", "in", "out", *SemaphoreRole)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[tuple[str, str], ...]:
-        """Read the pairs."""
-        if isinstance(value, tuple):
-            return value
-        pairs = []
-        for part in value.split(","):
-            role, equals, member = part.strip().partition("=")
-            if not equals or role not in self._roles or not member:
-                self.fail(
-                    _(
-                        "{part!r} is not understood: write role=member, with a role of {roles}"
-                    ).format(part=part, roles=" ".join(self._roles))
-                )
-            pairs.append((str(role), member))
-        return tuple(pairs)
+def _faults(typed: str) -> Iterator[CompletionItem]:
+    """The faults, behind what is typed of whose they are."""
+    whose, colon, what = typed.rpartition(":")
+    both = (Role.PRODUCER, Role.CONSUMER)
+    roles = [role for role in both if whose.startswith(role)] or both
+    names = {fault_name(fault, role): None for role in roles for fault in Fault if fault}
+    for name in names:
+        if name.startswith(what):
+            yield CompletionItem(whose + colon + name)
 
 
-_LAYOUT_OPTIONS = (
-    click.option("--header", type=HeaderFile(), metavar="FILE[:PATH]",
+def _mode(text: str) -> int:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        wrong = _("{value!r} is not a mode: give octal permission bits, such as 0600")
+        raise click.BadParameter(wrong.format(value=text))
+    return int(text, 8)
+
+
+def _header_file(text: str) -> tuple[Path, str | None]:
+    """Split behind the longest beginning that is a file; at the first colon where none is."""
+    colons = [at for at, letter in enumerate(text) if letter == ":"]
+    for at in (len(text), *reversed(colons)):
+        if Path(text[:at]).exists():
+            return Path(text[:at]), text[at + 1 :] or None
+    file, _colon, path = text.partition(":")
+    return Path(file), path or None
+
+
+def _semaphore_place(text: str) -> str:
+    """A name of a semaphore is checked; a member's is looked up once the struct is known."""
+    return segment_name(text) if text.startswith("/") else text
+
+
+def _field_map(text: str) -> tuple[tuple[str, str], ...]:
+    roles = ("data", "in", "out", *SemaphoreRole)
+    pairs = []
+    for part in text.split(","):
+        role, equals, member = part.strip().partition("=")
+        if not equals or role not in roles or not member:
+            wrong = _("{part!r} is not understood: write role=member, with a role of {roles}")
+            raise click.BadParameter(wrong.format(part=part, roles=" ".join(roles)))
+        pairs.append((role, member))
+    return tuple(pairs)
+
+
+SEGMENT_NAME = Parsed("name", segment_name, _segments)
+"""A POSIX segment name, with or without its leading slash."""
+LESSON_NAME = Parsed("name", _lesson, _lessons)
+RATE = Parsed("rate", _rate)
+"""Items per second, or ``max``."""
+SECONDS = Parsed("seconds", _seconds)
+FAULT = Parsed("fault", _fault, _faults)
+"""A mistake for workers to make, and whose."""
+MODE = Parsed("mode", _mode)
+_HERTZ = Parsed("hertz", _hertz)
+_HEADER_FILE = Parsed(
+    "file[:path]", _header_file, lambda typed: [CompletionItem(typed, type="file")]
+)
+"""``FILE`` or ``FILE:PATH``; a path may hold colons: ``ring.hpp:ipc::Ring``."""
+_SEMAPHORE_PLACE = Parsed("name", _semaphore_place)
+"""``/NAME`` of a named semaphore; beside a header also a member's name."""
+_FIELD_MAP = Parsed("role=member,...", _field_map)
+"""``in=head,out=tail,data=buf``."""
+
+
+def _stacked(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """A decorator that gives a command these options, in this order in its help."""
+
+    def give(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return give
+
+
+pid_option = click.option(
+    "--pid", type=click.IntRange(1), metavar="PID",
+    help="In the /dev/shm of that process, such as one in a container.",
+)  # fmt: skip
+
+layout_options = _stacked(
+    click.option("--header", type=_HEADER_FILE, metavar="FILE[:PATH]",
                  help="Where the segment's struct is declared: a header or source (.h .hpp .c .cpp), "
                       "which the compiler reads, or an object file or program with debug "
                       "information. PATH names the struct or a member of it: Segment.rings[1]."),
@@ -258,53 +199,38 @@ _LAYOUT_OPTIONS = (
                  metavar="DIR", help="Another folder for the header's own includes."),
     click.option("-D", "--define", multiple=True, metavar="NAME[=VALUE]",
                  help="A macro that the program was built with."),
-    click.option("--map", "mapping", type=FieldMap(), metavar="ROLE=MEMBER,...",
+    click.option("--map", "mapping", type=_FIELD_MAP, metavar="ROLE=MEMBER,...",
                  help="Which members play data, in, out, mutex, empty, full; - for none."),
     click.option("--slots", type=int, metavar="N",
                  help="Slots of a segment in the layout of the classical exercise; beside --header, "
                       "how many of its array are used."),
     click.option("--item", metavar="TYPE",
                  help="Its item type: int32 (the default) … double, char[N], byte[N]."),
-    click.option("--mutex", type=SemaphorePlace(), metavar="/NAME|MEMBER",
+    click.option("--mutex", type=_SEMAPHORE_PLACE, metavar="/NAME|MEMBER",
                  help="The lock: a named semaphore, or a member of the header's struct."),
-    click.option("--empty", type=SemaphorePlace(), metavar="/NAME|MEMBER",
+    click.option("--empty", type=_SEMAPHORE_PLACE, metavar="/NAME|MEMBER",
                  help="The semaphore of free slots."),
-    click.option("--full", type=SemaphorePlace(), metavar="/NAME|MEMBER",
+    click.option("--full", type=_SEMAPHORE_PLACE, metavar="/NAME|MEMBER",
                  help="The semaphore of items."),
-    click.option("--index-segment", type=SegmentName(), metavar="/NAME",
+    click.option("--index-segment", type=SEGMENT_NAME, metavar="/NAME",
                  help="The segment that holds in and out, where that is another one."),
     click.option("--layout", metavar="SPEC",
                  help="All offsets, as in data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,"
                       "full=96."),
     click.option("--raw", is_flag=True, help="As bytes, no bounded buffer."),
+    pid_option,
 )  # fmt: skip
+"""The options that say what the bytes of a segment mean."""
 
-
-pid_option = click.option(
-    "--pid", type=click.IntRange(1), metavar="PID",
-    help="In the /dev/shm of that process, such as one in a container.",
-)  # fmt: skip
-
-
-_DASHBOARD_OPTIONS = (
-    click.option("--refresh", type=Hertz(), default="10", show_default=True,
+dashboard_options = _stacked(
+    click.option("--refresh", "refresh_hz", type=_HERTZ, default="10", show_default=True,
                  help="Frames per second of the dashboard."),
     click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
 )  # fmt: skip
 
 
-def dashboard_options(command: Command) -> Command:
-    """Give ``command`` the options of the dashboard."""
-    for option in reversed(_DASHBOARD_OPTIONS):
-        command = option(command)
-    return command
-
-
-def layout_options(command: Command) -> Command:
-    """Give ``command`` the options that say what the bytes of a segment mean."""
-    for option in reversed((*_LAYOUT_OPTIONS, pid_option)):
-        command = option(command)
-    return command
+_AS_GIVEN = ("include", "define", "compiler", "slots", "item", "index_segment", "layout", "raw")
+"""The layout options that a command hands on as they are."""
 
 
 def open_options(given: dict[str, Any]) -> tuple[Any, str]:
@@ -328,18 +254,11 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
     options = LayoutOptions(
         header=header,
         struct=struct,
-        include=given.pop("include"),
-        define=given.pop("define"),
-        compiler=given.pop("compiler"),
         mapping=mapping,
-        slots=given.pop("slots"),
-        item=given.pop("item"),
         names=tuple(names),
-        index_segment=given.pop("index_segment"),
         progress=lambda text: click.echo(text, err=True),
-        layout=given.pop("layout"),
-        raw=given.pop("raw"),
         pid=pid,
+        **{name: given.pop(name) for name in _AS_GIVEN},
     )
     return options, folder
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import SegmentName, layout_options, open_options
+from shmtui.cli.parameters import SEGMENT_NAME, Parsed, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _
@@ -18,30 +18,16 @@ if TYPE_CHECKING:
     from shmtui.repair.executor import Repairer
 
 
-class ProcessRole(click.ParamType[tuple[int, Role]]):
-    """``PID=producer`` or ``PID=consumer``."""
-
-    name = "pid=role"
-    _roles = (Role.PRODUCER, Role.CONSUMER)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, Role]:
-        """Read it, or refuse in one line."""
-        if isinstance(value, tuple):
-            return value
-        pid, _equals, role = str(value).partition("=")
-        if not pid.isdecimal() or role not in self._roles:
-            self.fail(
-                _("{value!r} is not understood: write PID=producer or PID=consumer").format(
-                    value=value
-                )
-            )
-        return int(pid), Role(role)
+def _process_role(text: str) -> tuple[int, Role]:
+    pid, _equals, role = text.partition("=")
+    if not pid.isdecimal() or role not in (Role.PRODUCER, Role.CONSUMER):
+        wrong = _("{value!r} is not understood: write PID=producer or PID=consumer")
+        raise click.BadParameter(wrong.format(value=text))
+    return int(pid), Role(role)
 
 
 @click.command("repair", cls=TranslatedCommand, short_help="Get a stuck segment going again")
-@click.argument("name", type=SegmentName())
+@click.argument("name", type=SEGMENT_NAME)
 @click.option("--yes", is_flag=True, help="Carry the plan out.")
 @click.option(
     "--permits",
@@ -63,7 +49,7 @@ class ProcessRole(click.ParamType[tuple[int, Role]]):
 @click.option(
     "--role",
     "roles",
-    type=ProcessRole(),
+    type=Parsed("pid=role", _process_role),
     multiple=True,
     metavar="PID=producer|consumer",
     help="Your word on which side this process works.",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shmtui.cli.parameters import (
-    FaultOption,
-    Mode,
-    Rate,
-    Seconds,
-    SegmentName,
+    FAULT,
+    MODE,
+    RATE,
+    SECONDS,
+    SEGMENT_NAME,
     dashboard_options,
     split_command,
 )
@@ -28,7 +28,7 @@ DEFAULT_NAME = "/shm_buffer"
 
 
 @click.command("run", cls=TranslatedCommand, short_help="Make a buffer and run workers over it")
-@click.argument("name", type=SegmentName(), default=DEFAULT_NAME)
+@click.argument("name", type=SEGMENT_NAME, default=DEFAULT_NAME)
 @click.option("--slots", type=int, default=5, show_default=True, help="Slots of the ring.")
 @click.option(
     "--item",
@@ -51,14 +51,14 @@ DEFAULT_NAME = "/shm_buffer"
 )
 @click.option(
     "--produce-rate",
-    type=Rate(),
+    type=RATE,
     default="1",
     show_default=True,
     help="Items per second of each producer, or max.",
 )
 @click.option(
     "--consume-rate",
-    type=Rate(),
+    type=RATE,
     default="0.5",
     show_default=True,
     help="Items per second of each consumer, or max.",
@@ -71,7 +71,7 @@ DEFAULT_NAME = "/shm_buffer"
     help="Inside the segment (sem_init) or beside it (sem_open).",
 )
 @click.option(
-    "--mode", type=Mode(), default="0600", show_default=True, help="Permission bits of the segment."
+    "--mode", type=MODE, default="0600", show_default=True, help="Permission bits of the segment."
 )
 @click.option(
     "--producer", multiple=True, metavar="CMD", help="A program of your own; can be repeated."
@@ -82,17 +82,15 @@ DEFAULT_NAME = "/shm_buffer"
 @click.option(
     "--fault",
     "faults",
-    type=FaultOption(),
+    type=FAULT,
     multiple=True,
     metavar="[ROLE[N]:]FAULT",
     help="A mistake for workers to make, as no-mutex or consumer2:die-at=read; can be repeated.",
 )
 @click.option("--headless", is_flag=True, help="No screen; a summary at the end.")
-@click.option("--duration", type=Seconds(), help="End after this many seconds.")
+@click.option("--duration", type=SECONDS, help="End after this many seconds.")
 @click.option("--keep", is_flag=True, help="Leave the segment in /dev/shm at the end.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="With --headless: the summary as one JSON object."
-)
+@click.option("--json", is_flag=True, help="With --headless: the summary as one JSON object.")
 @dashboard_options
 def command(**options: Any) -> int:
     """Make a bounded buffer, run producers and consumers over it, and show them.
@@ -109,7 +107,7 @@ def command(**options: Any) -> int:
     """
     from shmtui.session.run import RunOptions, run
 
-    if options["as_json"] and not options["headless"]:
+    if options["json"] and not options["headless"]:
         raise click.UsageError(_("--json goes with --headless: the dashboard prints nothing"))
     for role in ("producer", "consumer"):
         commands = tuple(split_command(text) for text in options.pop(role))
@@ -119,8 +117,6 @@ def command(**options: Any) -> int:
     if options["producers"] + options["consumers"] > 512:
         raise click.UsageError(_("at most 512 workers can live at a time: ask for fewer"))
     _require_faulty(options["faults"], options["producers"], options["consumers"])
-    options["json"] = options.pop("as_json")
-    options["refresh_hz"] = options.pop("refresh")
     options["semaphores"] = SemaphoreKind(options["semaphores"])
     if options["duration"] is not None and not options["headless"]:
         raise click.UsageError(_("--duration goes with --headless: end the dashboard with q"))
