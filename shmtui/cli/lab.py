@@ -53,4 +53,4 @@ def _start(lesson: "Lesson", *, ascii_only: bool) -> int:
     from shmtui.session.lesson_run import start
 
     show = functools.partial(show_dashboard, ascii_only=ascii_only, lesson=lesson)
-    return start(lesson, show, ascii_only=ascii_only)
+    return start(lesson, show)

@@ -1,12 +1,18 @@
 """Opens the dashboard for the commands that have one. The one place that loads Textual."""
 
-from typing import TYPE_CHECKING
+import gc
+import threading
+from typing import TYPE_CHECKING, Final
 
-from shmtui.session.terminal import run_dashboard
+from shmtui.errors import ExitCode, ShmtuiError
+from shmtui.i18n import _
+from shmtui.session.terminal_guard import guarded_terminal
 
 if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson
     from shmtui.session.opener import Attachment, SegmentOpener
+
+_THREADS: Final = 3
 
 
 def show_dashboard(
@@ -21,7 +27,8 @@ def show_dashboard(
     """Show ``attachment`` until the user ends it; returns the exit code.
 
     Without one, the dashboard opens with the list of segments, or with the layouts of
-    ``choice``: a segment's name and the ``--layout`` options that fit it.
+    ``choice``: a segment's name and the ``--layout`` options that fit it. The terminal is
+    restored however the dashboard ends.
     """
     from shmtui.tui.app import DashboardApp
 
@@ -33,4 +40,34 @@ def show_dashboard(
         choice=choice,
         lesson=lesson,
     )
-    return run_dashboard(app)
+    gc.freeze()
+    gc.enable()
+    _require_threads()
+    with guarded_terminal():
+        code = app.run() or app.return_code or 0
+    # Textual returns 1 after an error in its own code or ours, and 1 means findings here.
+    return int(ExitCode.CANNOT) if code == 1 else code
+
+
+def _require_threads() -> None:
+    """Refuse to draw where Textual's two threads and the guard's cannot be had: without the
+    first of them there is no screen to say so on.
+    """
+    over = threading.Event()
+    tried = [threading.Thread(target=over.wait) for _thread in range(_THREADS)]
+    started = []
+    try:
+        for thread in tried:
+            thread.start()
+            started.append(thread)
+    except RuntimeError:
+        raise ShmtuiError(
+            _(
+                "no thread may be started, and the dashboard needs {count}: raise the limit "
+                "(ulimit -u)"
+            ).format(count=_THREADS)
+        ) from None
+    finally:
+        over.set()
+        for thread in started:
+            thread.join()

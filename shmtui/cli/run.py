@@ -1,6 +1,6 @@
 """``shmtui run``: makes a buffer, runs workers over it, and shows them."""
 
-import contextlib
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ from shmtui.shm.layout import ITEM_TYPES, SemaphoreKind
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
-    from shmtui.session.run import Run
+    from shmtui.session.live_source import LiveSource
+    from shmtui.session.run import RunOptions
     from shmtui.shm.faults import FaultOrder
 
 DEFAULT_NAME = "/shm_buffer"
@@ -124,30 +125,25 @@ def command(**options: Any) -> int:
     return run(RunOptions(**options), show)
 
 
-def _show_dashboard(run: "Run") -> int:
+def _show_dashboard(options: "RunOptions", live: "LiveSource") -> int:
     """The run on the screen until the user ends it."""
     from shmtui.cli.open_dashboard import show_dashboard
-    from shmtui.session.opener import SegmentOpener
+    from shmtui.session.opener import show_run
 
-    options = run.options
-    with contextlib.closing(SegmentOpener(home=run.attachment)) as opener:
-        return show_dashboard(
-            run.attachment,
-            opener,
-            refresh_hz=options.refresh_hz,
-            ascii_only=options.ascii_only,
-            lesson=options.lesson,
-        )
+    show = functools.partial(
+        show_dashboard, refresh_hz=options.refresh_hz, ascii_only=options.ascii_only
+    )
+    return show_run(live, show)
 
 
-def _show_summary(run: "Run") -> int:
+def _show_summary(options: "RunOptions", live: "LiveSource") -> int:
     """The run without a screen, and what it moved."""
     from shmtui.report.snapshot_json import line, run_json
     from shmtui.report.snapshot_text import snapshot_lines, totals_lines
     from shmtui.session.headless import run_headless
 
-    outcome = run_headless(run)
-    if run.options.json:
+    outcome = run_headless(options, live)
+    if options.json:
         click.echo(line(run_json(outcome.snapshot, outcome.totals)))
     else:
         for text in (*snapshot_lines(outcome.snapshot), *totals_lines(outcome.totals)):

@@ -10,13 +10,11 @@ from typing import Final
 from shmtui.diagnosis.audit import audit_of
 from shmtui.errors import ExitCode
 from shmtui.events import Severity
-from shmtui.monitor.sampler import Sampler
 from shmtui.session.live_source import LiveSource
-from shmtui.session.run import Run, RunOptions
+from shmtui.session.run import RunOptions
 from shmtui.session.terminal import ENDING_SIGNALS, ignore_signals, note, noted_signal
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Audit, Method, Snapshot, Throughput
-from shmtui.workers.supervisor import Supervisor
 
 READY_SECONDS: Final = 15.0
 LOOK_SECONDS: Final = 0.25
@@ -36,23 +34,20 @@ class Outcome:
     totals: Audit
 
 
-def run_headless(run: Run) -> Outcome:
+def run_headless(options: RunOptions, live: LiveSource) -> Outcome:
     """Let the workers run for as long as was asked, end them, and count what they moved."""
-    code, seconds = asyncio.run(_headless(run.options, run.supervisor, run.source))
-    run.supervisor.close()
-    sampler = run.sampler
-    totals = settle(sampler, run.source, seconds, run.supervisor.died_mid_transfer)
-    sampler.slots_shown = SLOTS_REPORTED
-    snapshot = averaged(sampler.sample(), totals, run.source.last)
+    code, seconds = asyncio.run(_headless(options, live))
+    live.supervisor.close()
+    totals = _settle(live, seconds)
+    live.sampler.slots_shown = SLOTS_REPORTED
+    snapshot = _averaged(live.sampler.sample(), totals, live.last)
     lost = totals.balanced is False and code == ExitCode.OK
     return Outcome(ExitCode.FINDINGS if lost else code, snapshot, totals)
 
 
-async def _headless(
-    options: RunOptions, supervisor: Supervisor, source: LiveSource
-) -> tuple[int, float]:
+async def _headless(options: RunOptions, live: LiveSource) -> tuple[int, float]:
     """Let the workers run; returns the exit code and how many seconds they ran."""
-    loop = asyncio.get_running_loop()
+    loop, supervisor = asyncio.get_running_loop(), live.supervisor
     ended: asyncio.Future[int] = loop.create_future()
     for number in ENDING_SIGNALS:
         loop.add_signal_handler(number, _end, ended, number)
@@ -76,9 +71,9 @@ async def _headless(
             break
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(ended), min(left, LOOK_SECONDS))
-        source.sample()
+        live.sample()
     seconds = (time.monotonic_ns() - started) / 1e9
-    source.before_the_end()
+    live.before_the_end()
     for number in ENDING_SIGNALS:
         loop.remove_signal_handler(number)
     # Before the loop closes: no moment without a handler.
@@ -91,26 +86,23 @@ def _end(ended: "asyncio.Future[int]", number: int) -> None:
         ended.set_result(number)
 
 
-def settle(
-    sampler: Sampler, source: LiveSource, seconds: float, died_mid_transfer: tuple[str, ...] = ()
-) -> Audit:
+def _settle(live: LiveSource, seconds: float) -> Audit:
     """Count what a run moved after its workers ended, and let the findings about it appear."""
-    snapshot = source.sample()
+    snapshot = live.sample()
     audit = audit_of(
-        snapshot, sampler.resident_sum, foreign=source.foreign_seen, guests=source.guests,
-        seconds=seconds,
-        died_mid_transfer=died_mid_transfer,
+        snapshot, live.sampler.resident_sum, foreign=live.foreign_seen, guests=live.guests,
+        seconds=seconds, died_mid_transfer=live.supervisor.died_mid_transfer,
     )  # fmt: skip
-    sampler.audit = audit
+    live.sampler.audit = audit
     deadline = time.monotonic() + REST_SECONDS
-    suspicious = audit.balanced is False or not at_rest(snapshot)
+    suspicious = audit.balanced is False or not _at_rest(snapshot)
     while suspicious and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
-        snapshot = source.sample()
+        snapshot = live.sample()
     return audit
 
 
-def at_rest(snapshot: Snapshot) -> bool:
+def _at_rest(snapshot: Snapshot) -> bool:
     """Whether the semaphores have the values of a buffer that nobody is inside of."""
     values = {role: state.value for role, state in snapshot.semaphores.items()}
     if None in values.values():
@@ -119,7 +111,7 @@ def at_rest(snapshot: Snapshot) -> bool:
     return values.get(SemaphoreRole.MUTEX) == 1 and permits == snapshot.layout.slots
 
 
-def averaged(snapshot: Snapshot, totals: Audit, last: Snapshot | None) -> Snapshot:
+def _averaged(snapshot: Snapshot, totals: Audit, last: Snapshot | None) -> Snapshot:
     """The last snapshot of a run, with the rates of the run as a whole.
 
     Where others took part, the throughput is what was measured last.

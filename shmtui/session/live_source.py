@@ -19,8 +19,8 @@ class LiveSource:
     """Samples a run, and publishes the rates that it measured in the control block."""
 
     def __init__(self, sampler: Sampler, supervisor: Supervisor) -> None:
-        self._sampler = sampler
-        self._supervisor = supervisor
+        self.sampler = sampler
+        self.supervisor = supervisor
         self._fault_outcomes = FaultOutcomes()
         self.auditor = Auditor(sampler, supervisor)
         """Compares what was produced with what was consumed, on request."""
@@ -38,24 +38,15 @@ class LiveSource:
             self.guests = 0
         self._ended, self._closed = 0, False
 
-    @property
-    def name(self) -> str:
-        """The segment's name."""
-        return self._sampler.name
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the segment."""
-        return self._sampler.read(offset, length)
-
     def close(self) -> None:
         """Close the descriptors; the workers go on."""
-        self._sampler.close()
+        self.sampler.close()
         if self._writers is not None:
             self._writers.close()
 
     def before_the_end(self) -> None:
         """Count the guests so far, before the workers are ended and close the segment as well."""
-        self._supervisor.reap(0)
+        self.supervisor.reap(0)
         self._notice_guests()
         if self._closed and self.guests is not None:
             self.guests += 1
@@ -67,35 +58,26 @@ class LiveSource:
         """
         if self._writers is None or self.guests is None:
             return
-        ended = self._supervisor.workers_ended
+        ended = self.supervisor.workers_ended
         reaped, self._ended = ended > self._ended, ended
         if self._closed and not reaped:
             self.guests += 1
         self._closed = self._writers.closed() and not reaped
 
-    @property
-    def slots_shown(self) -> int:
-        """How many slots' values a snapshot holds."""
-        return self._sampler.slots_shown
-
-    @slots_shown.setter
-    def slots_shown(self, count: int) -> None:
-        self._sampler.slots_shown = count
-
     def sample(self) -> Snapshot:
         """Sample once, and pass the snapshot to the auditor and the fault outcomes."""
-        snapshot = self._sampler.sample()
+        snapshot = self.sampler.sample()
         if any(p.origin is not Origin.WORKER for p in snapshot.processes):
             self.foreign_seen = True
         self.last = snapshot
         self._notice_guests()
         self.auditor.update(snapshot, foreign=self.foreign_seen, guests=self.guests)
         for severity, text in self._fault_outcomes.update(snapshot):
-            self._supervisor.emit(severity, text)
+            self.supervisor.emit(severity, text)
         if snapshot.monotonic_ns - self._published_ns >= PUBLISH_NS:
             self._published_ns = snapshot.monotonic_ns
             rates = snapshot.throughput
-            self._supervisor.publish(
+            self.supervisor.publish(
                 snapshot.monotonic_ns,
                 rates.produced_per_s,
                 rates.consumed_per_s,

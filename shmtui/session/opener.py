@@ -6,6 +6,7 @@ no control block, and no descriptor that could be written to.
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
-from shmtui.session.auditor import Auditor
 from shmtui.session.cleanup import drop_dead_control
 from shmtui.session.live_source import LiveSource
 from shmtui.shm.owned_buffer import OwnedBuffer
@@ -23,10 +23,7 @@ from shmtui.shm.segment import SHM_DIR, identity_at, segment_path
 from shmtui.workers.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from shmtui.monitor.discovery import Entry
-    from shmtui.repair.executor import Repairer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +43,19 @@ class AttachOptions:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An open segment: the source of its snapshots, and its supervisor where workers may be added."""
+    """An open segment, by the source of its snapshots."""
 
-    source: "Sampler | LiveSource"
-    steering: Supervisor | None = None
-    make_repairer: "Callable[[], Repairer] | None" = None
-    """Makes what repairs it; absent where nothing may be written."""
+    source: Sampler | LiveSource
 
     @property
-    def auditor(self) -> Auditor | None:
-        """Compares what went in with what came out, where there are workers to count."""
-        return self.source.auditor if isinstance(self.source, LiveSource) else None
+    def live(self) -> LiveSource | None:
+        """The run over it; None where nothing may be written."""
+        return self.source if isinstance(self.source, LiveSource) else None
 
-
-def repairer(name: str) -> "Repairer":
-    """What repairs a segment that has a control block, which tells the layout."""
-    from shmtui.repair.executor import Repairer  # noqa: PLC0415 - for a key that is pressed rarely
-
-    return Repairer(name)
+    @property
+    def sampler(self) -> Sampler:
+        """What reads its bytes."""
+        return self.source.sampler if isinstance(self.source, LiveSource) else self.source
 
 
 class SegmentOpener:
@@ -90,7 +82,7 @@ class SegmentOpener:
         the layout of one segment is not held of another.
         AmbiguousLayoutError: several layouts fit. ShmtuiError: it cannot be attached to.
         """
-        if self._home is not None and name == self._home.source.name:
+        if self._home is not None and name == self._home.sampler.name:
             return self._home
         if name in self._joined:
             return self._joined[name]
@@ -153,20 +145,20 @@ class SegmentOpener:
         drop_dead_control(name)
         buffer = OwnedBuffer.adopt(name, layout, identity, own_identity(), assumed=sampler.assumed)
         self._cleaning.callback(buffer.remove)
-        rates = {
-            Role.PRODUCER: self._options.produce_rate,
-            Role.CONSUMER: self._options.consume_rate,
-        }
-        supervisor = Supervisor(buffer, rates)
+        producing, consuming = self._options.produce_rate, self._options.consume_rate
+        supervisor = Supervisor(buffer, {Role.PRODUCER: producing, Role.CONSUMER: consuming})
         self._cleaning.callback(supervisor.close)
         sampler.reopen_control_block()
-        joined = self._joined[name] = Attachment(
-            LiveSource(sampler, supervisor),
-            supervisor,
-            lambda: repairer(name),
-        )
+        joined = self._joined[name] = Attachment(LiveSource(sampler, supervisor))
         return joined
 
     def close(self) -> None:
         """End the workers that were added, remove their control blocks, close what was opened."""
         self._cleaning.close()
+
+
+def show_run(live: LiveSource, show: Callable[[Attachment, SegmentOpener], int]) -> int:
+    """Have ``show`` run over a run of ours, with the way to other segments; returns its result."""
+    home = Attachment(live)
+    with contextlib.closing(SegmentOpener(home=home)) as opener:
+        return show(home, opener)

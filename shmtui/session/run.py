@@ -8,7 +8,6 @@ then the workers end by themselves and the next start sweeps the rest.
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from shmtui.i18n import _
 from shmtui.monitor.sampler import Sampler
@@ -18,7 +17,6 @@ from shmtui.procfs.process import command
 from shmtui.sanitize import inert
 from shmtui.session.cleanup import sweep
 from shmtui.session.live_source import LiveSource
-from shmtui.session.opener import Attachment, repairer
 from shmtui.session.terminal import ignore_signals, note, note_signals, require_terminal
 from shmtui.shm.faults import FaultOrder
 from shmtui.shm.layout import Layout, SemaphoreKind, item_type, seed_layout
@@ -29,9 +27,6 @@ from shmtui.shm.ring import semaphore_names
 from shmtui.shm.segment import require_free_name, require_free_space
 from shmtui.workers.child import require_command
 from shmtui.workers.supervisor import Supervisor
-
-if TYPE_CHECKING:
-    from shmtui.lessons.lesson import Lesson
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +52,13 @@ class RunOptions:
     json: bool = False
     refresh_hz: float = 10.0
     ascii_only: bool = False
-    lesson: "Lesson | None" = None
-    """The lesson whose text stands beside the panels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A buffer with its workers, for as long as it is shown."""
-
-    options: RunOptions
-    supervisor: Supervisor
-    sampler: Sampler
-    source: LiveSource
-
-    @property
-    def attachment(self) -> Attachment:
-        """The run as the dashboard takes it."""
-        return Attachment(self.source, self.supervisor, lambda: repairer(self.options.name))
+Show = Callable[[RunOptions, LiveSource], int]
+"""Shows a run until it ends; returns the exit code."""
 
 
-def run(options: RunOptions, show: Callable[[Run], int]) -> int:
+def run(options: RunOptions, show: Show) -> int:
     """Make the buffer and have ``show`` run over it; returns the exit code of ``show``.
 
     Without a screen the workers are started before ``show``, held until it releases them;
@@ -106,23 +88,22 @@ def run(options: RunOptions, show: Callable[[Run], int]) -> int:
     return _run(options, layout, show)
 
 
-def _run(options: RunOptions, layout: Layout, show: Callable[[Run], int]) -> int:
+def _run(options: RunOptions, layout: Layout, show: Show) -> int:
     with contextlib.ExitStack() as cleaning:
         # Registered last, run first: signals are ignored while the rest is undone.
         buffer = OwnedBuffer.create(options.name, layout, own_identity(), options.mode)
-        cleaning.callback(_farewell, options, buffer)
+        cleaning.callback(_clean_up, options, buffer)
         rates = {Role.PRODUCER: options.produce_rate, Role.CONSUMER: options.consume_rate}
         supervisor = Supervisor(buffer, rates)
         cleaning.callback(supervisor.close)
         sampler = Sampler(options.name, read_only=False)
         cleaning.callback(sampler.close)
         cleaning.callback(ignore_signals)
-        source = LiveSource(sampler, supervisor)
         if options.headless:
             start_workers(supervisor, options)
         else:
             supervisor.start_later(lambda: start_workers(supervisor, options))
-        return show(Run(options, supervisor, sampler, source))
+        return show(options, LiveSource(sampler, supervisor))
 
 
 def start_workers(supervisor: Supervisor, options: RunOptions) -> None:
@@ -144,24 +125,16 @@ def start_workers(supervisor: Supervisor, options: RunOptions) -> None:
                     supervisor.orders.set_fault(pid, fault)
 
 
-def _farewell(options: RunOptions, buffer: OwnedBuffer) -> None:
-    last_line = clean_up(buffer, keep=options.keep)
-    if last_line:
-        note(last_line)
-
-
-def clean_up(buffer: OwnedBuffer, *, keep: bool) -> str:
-    """Unlink a run's buffer, or keep it if asked to; returns the last line for the user, or ''."""
-    if keep:
+def _clean_up(options: RunOptions, buffer: OwnedBuffer) -> None:
+    """Unlink a run's buffer, or keep it if asked to, and say so where it matters."""
+    if options.keep:
         buffer.control.keep()
-        return _("kept {name}: look at it with shmtui stat, remove it with shmtui rm").format(
-            name=buffer.name
-        )
+        text = _("kept {name}: look at it with shmtui stat, remove it with shmtui rm")
+        note(text.format(name=buffer.name))
+        return
     users = mapped_by(buffer.identity)
     buffer.remove()
-    if not users:
-        return ""
-    names = ", ".join(f"{pid} ({inert(command(pid) or '?')})" for pid in users)
-    return _("unlinked {name}, which is still mapped by PID {names}").format(
-        name=buffer.name, names=names
-    )
+    if users:
+        names = ", ".join(f"{pid} ({inert(command(pid) or '?')})" for pid in users)
+        text = _("unlinked {name}, which is still mapped by PID {names}")
+        note(text.format(name=buffer.name, names=names))

@@ -1,24 +1,18 @@
 """The terminal of a dashboard, the signals that end a run, and lines to the user on stderr."""
 
 import contextlib
-import gc
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable
 from types import FrameType
-from typing import Final, Protocol
+from typing import Final
 
-from shmtui.errors import ExitCode, ShmtuiError
+from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.sanitize import inert
-from shmtui.session.terminal_guard import guarded_terminal
 
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
-
-_THREADS: Final = 3
 _noted: list[int] = []
 
 
@@ -39,58 +33,6 @@ def note_signals() -> None:
 def noted_signal() -> int | None:
     """The first ending signal that was recorded; None where none came."""
     return _noted[0] if _noted else None
-
-
-class Dashboard(Protocol):
-    """The part of a Textual app that is used here, without loading Textual."""
-
-    @property
-    def return_code(self) -> int | None:
-        """The exit code it ended with."""
-
-    early_signal: Callable[[], int | None] | None
-    """Called when the app handles signals itself: a signal that came before, to end by."""
-
-    def run(self) -> int | None:
-        """Draw, and handle input, until it ends."""
-
-
-def run_dashboard(app: Dashboard) -> int:
-    """Run a dashboard, and restore the terminal however it ends; returns the exit code.
-
-    Textual returns 1 after an error in its own code or ours; 1 is taken here, so it is 2.
-    """
-    gc.freeze()
-    gc.enable()
-    app.early_signal = noted_signal
-    _require_threads()
-    with guarded_terminal():
-        code = app.run() or app.return_code or 0
-    return int(ExitCode.CANNOT) if code == 1 else code
-
-
-def _require_threads() -> None:
-    """Refuse to draw where Textual's two threads and the guard's cannot be had: without the
-    first of them there is no screen to say so on.
-    """
-    over = threading.Event()
-    tried = [threading.Thread(target=over.wait) for _thread in range(_THREADS)]
-    started = []
-    try:
-        for thread in tried:
-            thread.start()
-            started.append(thread)
-    except RuntimeError:
-        raise ShmtuiError(
-            _(
-                "no thread may be started, and the dashboard needs {count}: raise the limit "
-                "(ulimit -u)"
-            ).format(count=_THREADS)
-        ) from None
-    finally:
-        over.set()
-        for thread in started:
-            thread.join()
 
 
 def require_terminal(way_out: str) -> None:

@@ -8,7 +8,7 @@ import functools
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -21,6 +21,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from shmtui.i18n import _, speak_plainly
+from shmtui.session.terminal import noted_signal
 from shmtui.tui import tty
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.glyphs import choose
@@ -75,8 +76,6 @@ class DashboardApp(App[int], inherit_bindings=False):
     ) -> None:
         # Read before Textual reads it. Only with ANSI colours does Textual send no colour at all.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
-        self.early_signal: Callable[[], int | None] | None = None
-        """Asked when the handlers are in place: a signal that came before them, to end by."""
         glyphs = choose(ascii_only)
         self.dashboard = Dashboard(
             glyphs, refresh_hz, attachment, opener, has_lesson=lesson is not None
@@ -116,7 +115,7 @@ class DashboardApp(App[int], inherit_bindings=False):
     def on_mount(self) -> None:
         """Sample before the first frame, then at each interval."""
         self._signals.listen()
-        if self.early_signal is not None and (early := self.early_signal()) is not None:
+        if (early := noted_signal()) is not None:  # It came before the handlers were in place.
             self.call_next(self.leave, 128 + early)
         # What the terminal showed meanwhile is not what Textual drew last.
         self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))

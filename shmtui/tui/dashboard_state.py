@@ -94,7 +94,7 @@ class Dashboard:
         self.view = ViewModel(
             glyphs=glyphs,
             history=RateHistory(),
-            read_only=attachment is None or attachment.steering is None,
+            read_only=attachment is None or attachment.live is None,
             refresh_hz=refresh_hz,
         )
         self.latest: Snapshot = EMPTY
@@ -113,7 +113,8 @@ class Dashboard:
     @property
     def supervisor(self) -> "Supervisor | None":
         """The workers of the attachment; None where it is read-only."""
-        return None if self.attachment is None else self.attachment.steering
+        live = None if self.attachment is None else self.attachment.live
+        return None if live is None else live.supervisor
 
     def start(self) -> None:
         """Begin with the attachment that it was made with. Called in the event loop."""
@@ -135,7 +136,7 @@ class Dashboard:
         before = self.attachment
         if before is not None and attachment.source is before.source:
             return False
-        if before is not None and before.steering is None:
+        if before is not None and before.live is None:
             before.source.close()
         elif before is not None:
             self._background.append(before.source)
@@ -233,7 +234,7 @@ class Dashboard:
     def want_values(self, slots: int) -> None:
         """Have the next samples carry the values of so many slots."""
         if self.attachment is not None:
-            self.attachment.source.slots_shown = slots
+            self.attachment.sampler.slots_shown = slots
 
     def read_bytes(self, wanted: tuple[int, int] | None) -> None:
         """Read the bytes in view, by offset and length, where bytes are shown; None: none are."""
@@ -241,7 +242,7 @@ class Dashboard:
         window = None
         if wanted is not None and self.attachment is not None and not snapshot.layout.slots:
             offset, length = wanted
-            data = self.attachment.source.read(offset, length)
+            data = self.attachment.sampler.read(offset, length)
             window = self._highlight.update(offset, data, self.latest.monotonic_ns)
         self.view = replace(self.view, window=window)
 

@@ -10,9 +10,10 @@ import termios
 from collections.abc import Callable
 from typing import Any, Final
 
+from shmtui.session.terminal import ENDING_SIGNALS
+
 HUNG_UP: Final = 128 + signal.SIGHUP
 """The exit code after the terminal has gone."""
-_ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _BACKLOG_MOST: Final = 12
 """Frames that may wait for the terminal. With more of them nothing new is drawn."""
@@ -76,8 +77,8 @@ class EndingSignals:
     def listen(self) -> None:
         """Take the signals over. Called in the event loop."""
         loop = asyncio.get_running_loop()
-        self._before = {number: signal.getsignal(number) for number in _ENDING}
-        for number in _ENDING:
+        self._before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
+        for number in ENDING_SIGNALS:
             loop.add_signal_handler(number, self._leave, 128 + number)
 
     def stop(self) -> None:

@@ -240,14 +240,15 @@ class WorkerActions:
 
     def _audit(self) -> None:
         attachment = self._app.dashboard.attachment
-        if attachment is not None and attachment.auditor is not None:
-            attachment.auditor.begin()
+        if attachment is not None and attachment.live is not None:
+            attachment.live.auditor.begin()
             self._app.refresh_now()
 
     def _repair(self, supervisor: "Supervisor") -> None:
+        from shmtui.repair.executor import Repairer
         from shmtui.tui.screens.repair import RepairScreen
 
         dashboard = self._app.dashboard
-        if dashboard.attachment is not None and dashboard.attachment.make_repairer:
-            repairer = dashboard.attachment.make_repairer()
+        if dashboard.attachment is not None:
+            repairer = Repairer(dashboard.attachment.sampler.name)
             self._app.push_screen(RepairScreen(repairer, supervisor, dashboard.view))

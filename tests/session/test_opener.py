@@ -151,7 +151,7 @@ def test_a_joined_segment_is_joined_once(make_segment: MakeSegment) -> None:
     opener = SegmentOpener(AttachOptions(name=name, layout=LayoutOptions(layout=SEED), write=True))
     try:
         joined = opener.open(name)
-        assert joined.steering is not None
+        assert joined.live is not None
         assert opener.open(name) is joined
     finally:
         joined.source.close()

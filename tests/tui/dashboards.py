@@ -16,7 +16,7 @@ from typing import Any
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
 from shmtui.session.live_source import LiveSource
-from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener, repairer
+from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR
@@ -168,8 +168,7 @@ def running(
     try:
         for role in workers:
             supervisor.start(role)
-        source = LiveSource(sampler, supervisor)
-        attachment = Attachment(source, supervisor, lambda: repairer(buffer.name))
+        attachment = Attachment(LiveSource(sampler, supervisor))
         app = DashboardApp(attachment, refresh_hz=NEVER_HZ, ascii_only=ascii_only)
         yield Run(app, supervisor, buffer)
     finally:
