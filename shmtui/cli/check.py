@@ -1,5 +1,6 @@
 """``shmtui check``: what is wrong with a segment, what was judged, and what was left undecided."""
 
+import contextlib
 import time
 from typing import Any
 
@@ -43,16 +44,13 @@ def command(name: str, seconds: float, as_json: bool, **layout: Any) -> int:
     from shmtui.report import snapshot_text as text
 
     options, folder = open_options(layout)
-    sampler = Sampler(name, options, folder=folder)
-    try:
+    with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
         end = time.monotonic() + seconds
         snapshot, left = sampler.sample(), min(seconds * SAMPLES_PER_SECOND, MOST_SAMPLES)
         while time.monotonic() < end or left > 0:
             rest = end - time.monotonic()
             time.sleep(min(CHECK_SECONDS, rest) if rest > 0 else CHECK_SECONDS)
             snapshot, left = sampler.sample(), left - 1
-    finally:
-        sampler.close()
     if as_json:
         click.echo(json.line(json.snapshot_json(snapshot)))
     else:

@@ -1,5 +1,6 @@
 """``shmtui stat``: snapshots of a segment, as text or as JSON."""
 
+import contextlib
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -55,33 +56,27 @@ def command(
     from shmtui.monitor.sampler import Sampler
 
     options, folder = open_options(layout)
-    sampler = Sampler(name, options, folder=folder)
-    sampler.slots_shown = slots_shown
-    say = _say_json if as_json else _say_text
     samples = count or (1 if interval is None else None)
     due = time.monotonic()
-    try:
+    with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
+        sampler.slots_shown = slots_shown
         while True:
-            say(sampler.sample())
+            click.echo(_text(sampler.sample(), as_json=as_json))
             samples = None if samples is None else samples - 1
             if samples == 0:
                 return ExitCode.OK
             due += interval or 1.0
             watch_until(sampler, due)
-    finally:
-        sampler.close()
 
 
-def _say_json(snapshot: "Snapshot") -> None:
-    from shmtui.report import snapshot_json as json
+def _text(snapshot: "Snapshot", *, as_json: bool) -> str:
+    if as_json:
+        from shmtui.report.snapshot_json import line, snapshot_json
 
-    click.echo(json.line(json.snapshot_json(snapshot)))
+        return line(snapshot_json(snapshot))
+    from shmtui.report.snapshot_text import snapshot_lines
 
-
-def _say_text(snapshot: "Snapshot") -> None:
-    from shmtui.report import snapshot_text as text
-
-    click.echo("\n".join(text.snapshot_lines(snapshot)))
+    return "\n".join(snapshot_lines(snapshot))
 
 
 def watch_until(sampler: "Sampler", due: float) -> None:

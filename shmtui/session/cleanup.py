@@ -8,8 +8,7 @@ whether anybody may write to the file.
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
@@ -37,16 +36,10 @@ LINGER_SECONDS: Final = 2.0
 """How long the workers of a dead shmtui may take to end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
-    """What a dead shmtui left in /dev/shm."""
-
-    name: str
-    creator_pid: int
-
-
-def sweep() -> Iterator[Leftover]:
-    """Remove what dead shmtuis of this user left and no process maps; yields each that is removed."""
+def sweep() -> Iterator[ControlHeader]:
+    """Remove what dead shmtuis of this user left and no process maps; yields the control header of
+    each that is removed.
+    """
     with os.scandir(SHM_DIR) as entries:
         names = ["/" + entry.name for entry in entries if entry.name.endswith(SUFFIX)]
     for control in names:
@@ -56,7 +49,7 @@ def sweep() -> Iterator[Leftover]:
                 yield leftover
 
 
-def _sweep_one(control: str) -> Leftover | None:
+def _sweep_one(control: str) -> ControlHeader | None:
     fd = open_control(control)
     try:
         status = os.fstat(fd)
@@ -66,8 +59,9 @@ def _sweep_one(control: str) -> Leftover | None:
         try:
             header = parse_header(os.pread(fd, HEADER_SIZE, 0))
         except ControlBlockError:
-            if _unready(os.pread(fd, 16, 0)) and time.time() - status.st_mtime > UNREADY_SECONDS:
-                _remove_if_unused(control, identity)
+            old = time.time() - status.st_mtime > UNREADY_SECONDS
+            if old and _unready(os.pread(fd, 16, 0)) and not _in_use(control, identity):
+                unlink_segment(control)
             return None
     finally:
         os.close(fd)
@@ -76,17 +70,12 @@ def _sweep_one(control: str) -> Leftover | None:
     if alive(header.creator_pid, header.creator_start) or not _deserted(header, identity):
         return None
     remove_buffer(header.name, header)
-    return Leftover(header.name, header.creator_pid)
+    return header
 
 
 def _unready(start: bytes) -> bool:
     """Whether shmtui began to write a control block and never wrote its version."""
     return start == bytes(16) or (start[:8] == b"shmtui-c" and start[8:16] == bytes(8))
-
-
-def _remove_if_unused(control: str, identity: FileIdentity) -> None:
-    if not _in_use(control, identity):
-        unlink_segment(control)
 
 
 def _in_use(name: str, identity: FileIdentity) -> bool:
@@ -126,63 +115,58 @@ def remove(name: str, *, force: bool = False) -> str:
     unless ``force``. MissingSegmentError: there is none. ShmtuiError: refused, or no /proc.
     """
     require_proc()
-    identity = identity_at(segment_path(name))
-    header = read_header(name)
-    semaphore = identity_at(named_semaphore_path(name))
-    if identity is None and header is None and semaphore is not None:
-        return _remove_semaphore(name, semaphore, force=force)
+    path, control_path = segment_path(name), segment_path(control_name(name))
+    identity, header = identity_at(path), read_header(name)
     if identity is None and header is None:
+        return _remove_semaphore(name, force=force)
+    control = identity_at(control_path)
+    users = {pid for file in (identity, control) if file is not None for pid in users_of(file)}
+    if header is not None and alive(header.creator_pid, header.creator_start):
+        users.add(header.creator_pid)
+    if not force:
+        _refuse_if_used(name, path, identity, users)
+        _refuse_if_used(control_name(name), control_path, control, ())
+    if header is not None:
+        remove_buffer(name, header)
+    if identity is not None and identity_at(path) == identity:
+        unlink_segment(name)
+    return _removed(name, users)
+
+
+def _remove_semaphore(name: str, *, force: bool) -> str:
+    """As `remove`, for a named semaphore."""
+    path = named_semaphore_path(name)
+    identity = identity_at(path)
+    if identity is None:
         raise MissingSegmentError(
             _(
                 "no segment named {name} in {folder}: is the name right, or is it gone already?"
             ).format(name=name, folder=SHM_DIR)
         )
-    control = identity_at(segment_path(control_name(name)))
-    users = [pid for file in (identity, control) if file is not None for pid in users_of(file)]
-    if header is not None and alive(header.creator_pid, header.creator_start):
-        users.append(header.creator_pid)
-    users = sorted(set(users))
-    if not force:
-        _refuse_if_used(name, users)
-        _refuse_if_used_elsewhere(name, segment_path(name), identity)
-        _refuse_if_used_elsewhere(control_name(name), segment_path(control_name(name)), control)
-    if header is not None:
-        remove_buffer(name, header)
-    if identity is not None and identity_at(segment_path(name)) == identity:
-        unlink_segment(name)
-    return _removed(name, users)
-
-
-def _remove_semaphore(name: str, identity: FileIdentity, *, force: bool) -> str:
-    """As `remove`, for a named semaphore."""
     users = users_of(identity)
     if not force:
-        _refuse_if_used(name, users)
-        _refuse_if_used_elsewhere(name, named_semaphore_path(name), identity)
+        _refuse_if_used(name, path, identity, users)
     unlink_named(name)
     return _removed(name, users)
 
 
-def _removed(name: str, users: Sequence[int]) -> str:
+def _removed(name: str, users: Iterable[int]) -> str:
     text = _("removed {name}").format(name=name)
-    if users:
-        pids = ", ".join(map(str, users))
+    if pids := ", ".join(map(str, sorted(users))):
         text += _("; PID {pids} keep it mapped until they end").format(pids=pids)
     return text
 
 
-def _refuse_if_used(name: str, users: Sequence[int]) -> None:
-    """ShmtuiError: these processes use it."""
-    if users:
+def _refuse_if_used(
+    name: str, path: str, identity: FileIdentity | None, users: Iterable[int]
+) -> None:
+    """ShmtuiError: these processes use it, or one that /proc does not show may write to the file."""
+    if pids := ", ".join(map(str, sorted(users))):
         raise ShmtuiError(
             _(
                 "{name} is in use by PID {pids}: end them first, or unlink it under them with --force"
-            ).format(name=name, pids=", ".join(map(str, users)))
+            ).format(name=name, pids=pids)
         )
-
-
-def _refuse_if_used_elsewhere(name: str, path: str, identity: FileIdentity | None) -> None:
-    """ShmtuiError: somebody whom /proc does not show has the file open for writing."""
     if identity is not None and anybody_writes(path, identity):
         raise ShmtuiError(
             _(

@@ -1,9 +1,11 @@
 """One child process: a worker of ours or a program of the user's. How it starts, what it prints."""
 
+import codecs
 import contextlib
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,12 +16,13 @@ from shmtui.procfs.identity import start_time
 from shmtui.procfs.interpreter import module_command, module_environment
 from shmtui.shm.control_block import ControlRecord
 from shmtui.shm.protocol import Role
-from shmtui.workers.output_lines import OutputLines
 
 WORKER_LINES: Final = 20
 """Lines of a worker's stderr that are kept; it prints nothing unless it fails."""
 PROGRAM_LINES: Final = 10_000
 """Lines of a program's output that are kept."""
+LONGEST: Final = 4096
+"""Characters kept of a line; the rest of a longer one is dropped."""
 _CHUNK: Final = 65536
 _LAST_CHUNKS: Final = 16
 """Reads after a child's end: what a pipe or a pseudo-terminal holds is fewer. A process that the
@@ -27,6 +30,38 @@ child has left behind may print for ever."""
 
 Spawned = tuple["subprocess.Popen[bytes]", int]
 """A process that has been started, and the descriptor that its output comes from."""
+
+
+class OutputLines:
+    """The lines that a child has printed: the last of them are kept, all of them are counted.
+
+    Cuts bytes into lines, as they come. Empty lines are left out. The text stays hostile.
+    """
+
+    def __init__(self, kept: int) -> None:
+        self.lines: deque[str] = deque(maxlen=kept)
+        """The last lines, the oldest first."""
+        self.count = 0
+        """Lines in all, those no longer kept included."""
+        self._unfinished = ""
+        # Keeps the first bytes of a character until its last ones are read.
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def feed(self, data: bytes) -> None:
+        """Take in what was read next; no bytes at all are the end of the output."""
+        text = self._unfinished + self._decoder.decode(data, final=not data)
+        *whole, rest = text.split("\n")
+        for line in whole:
+            self._keep(line.removesuffix("\r"))
+        self._unfinished = rest[:LONGEST]
+        if not data:
+            self._keep(self._unfinished)
+            self._unfinished = ""
+
+    def _keep(self, line: str) -> None:
+        if line:
+            self.lines.append(line[:LONGEST])
+            self.count += 1
 
 
 @dataclass(slots=True, eq=False)
@@ -60,16 +95,6 @@ class Child:
     def name(self) -> str:
         """Its name in the dashboard: the command, or ``producer 1``."""
         return " ".join(self.program) if self.program else f"{self.role} {self.number}"
-
-    @property
-    def lines(self) -> Sequence[str]:
-        """The last lines that it printed, the oldest first."""
-        return self.printed.lines
-
-    @property
-    def lines_read(self) -> int:
-        """Lines that it has printed in all, those no longer kept included."""
-        return self.printed.count
 
     def read_output(self) -> bool:
         """Take in some of its output, so that it never blocks for a reader; False at the end."""

@@ -5,12 +5,13 @@ import contextlib
 import os
 import select
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from shmtui.procfs.interpreter import module_command, module_environment
 from shmtui.workers.child import Child, group_members
-from shmtui.workers.group_guard import GroupGuard
 
 END_SECONDS: Final = 1.8
 """Time between SIGTERM and SIGKILL for a child that does not end, and for what it started."""
@@ -18,6 +19,50 @@ GROUP_SECONDS: Final = 0.05
 """Interval at which the processes that a program started are looked for once it was told to end."""
 LEFT_SECONDS: Final = 0.5
 """The same where the program has ended by itself."""
+
+
+class GroupGuard:
+    """Ends the user's programs, and what they started, if the supervisor is killed: it runs
+    :mod:`shmtui.workers.group_helper` from the first program on.
+
+    The kernel ends a program with its supervisor (PR_SET_PDEATHSIG), but not what the program has
+    started, nor one that ignores SIGTERM. A supervisor that ends in good order ends all itself.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def register(self, group: int) -> None:
+        """Name the process group of a program that has been started. OSError: no helper runs."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                module_command("shmtui.workers.group_helper", site=False),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                # In a session of its own: a signal to the terminal's or the shell's job misses it.
+                start_new_session=True,
+                env=module_environment(),
+            )
+        self._write(f"+{group}\n")
+
+    def forget(self, group: int) -> None:
+        """Tell it that the group is gone: its number may be another's by now."""
+        with contextlib.suppress(BrokenPipeError):
+            self._write(f"-{group}\n")
+
+    def _write(self, text: str) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(text.encode())
+
+    def close(self) -> None:
+        """End the helper, once all programs have ended."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdin.close()
+            self._process = None
 
 
 class Children:

@@ -24,7 +24,8 @@ def exit_text(child: Child, status: int) -> str:
             "{name} (PID {pid}) {how} after {items:,} items{said}",
             items,
         )
-    last_line = f": {child.lines[-1]}" if child.lines and status > 0 else ""
+    lines = child.printed.lines
+    last_line = f": {lines[-1]}" if lines and status > 0 else ""
     return text.format(name=child.name, pid=child.pid, how=how, items=items, said=last_line)
 
 

@@ -16,6 +16,10 @@ from shmtui.shm.protocol import Step, format_rate, step_name
 from shmtui.workers.child import Child
 from shmtui.workers.children import Children
 
+EmitAbout = Callable[..., None]
+"""Called with a child, a severity, and a text whose fields are the child's name and what is named
+besides: emits an event."""
+
 
 class Orders:
     """Orders by PID. One for a PID that is no live child does nothing: a key can come too late."""
@@ -24,15 +28,11 @@ class Orders:
         self,
         children: Children,
         kind: SemaphoreKind,
-        emit: Callable[[Severity, str], None],
+        emit_about: EmitAbout,
     ) -> None:
         self._children = children
         self._kind = kind
-        self._emit = emit
-
-    def _emit_about(self, child: Child, severity: Severity, text: str, **fields: object) -> None:
-        """Emit ``text`` with the child's name filled in."""
-        self._emit(severity, text.format(name=child.name, **fields))
+        self._emit_about = emit_about
 
     def _worker(self, pid: int, refusal: str) -> Child | None:
         """The worker with that PID. Of a program of the user's ``refusal`` is said, and None."""

@@ -67,7 +67,7 @@ async def said(run: Run, count: int) -> None:
     """Wait until the programs have printed so many lines in all, and draw them."""
     await ticked(
         run.app,
-        lambda: sum(log.lines_read for log in run.supervisor.logs()) >= count,
+        lambda: sum(log.printed.count for log in run.supervisor.logs()) >= count,
         f"{count} lines",
     )
     run.app.tick()

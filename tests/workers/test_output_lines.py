@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtui.shm.protocol import Role
-from shmtui.workers.output_lines import LONGEST, OutputLines
+from shmtui.workers.child import LONGEST, OutputLines
 from tests.conftest import MakeBuffer
 from tests.waiting import poll
 from tests.workers.crew import Crew, end_all
@@ -82,7 +82,7 @@ def test_a_program_that_writes_bytes_one_by_one(
     (child,) = supervisor.logs()
     poll(lambda: not child.read_output(), "the end of its output")
     end_all(supervisor)
-    assert list(child.lines) == [TEXT]
+    assert list(child.printed.lines) == [TEXT]
 
 
 @pytest.mark.parametrize("text", ["no end of line", "end of line\n"])
@@ -92,4 +92,4 @@ def test_the_last_words_are_kept(make_buffer: MakeBuffer, crew: Crew, text: str)
     supervisor.start_program(Role.PRODUCER, ("printf", text))
     end_all(supervisor)
     (child,) = supervisor.logs()
-    assert list(child.lines) == [text.rstrip("\n")]
+    assert list(child.printed.lines) == [text.rstrip("\n")]

@@ -37,7 +37,7 @@ def script(folder: Path, trap: str) -> tuple[str, ...]:
 
 def said(supervisor: Supervisor, pid: int) -> list[str]:
     """What the program of that PID, and those that it started, have printed."""
-    return [line for child in supervisor.logs() if child.pid == pid for line in child.lines]
+    return [line for child in supervisor.logs() if child.pid == pid for line in child.printed.lines]
 
 
 def child_of(supervisor: Supervisor, pid: int) -> int | None:

@@ -70,7 +70,7 @@ class LogPanel(MovingPanel):
             self._top = None
 
     def _depends_on(self) -> object:
-        said = [(log.pid, log.lines_read, self._supervisor.owns(log.pid)) for log in self._logs]
+        said = [(log.pid, log.printed.count, self._supervisor.owns(log.pid)) for log in self._logs]
         return said, self._pid, self._top
 
     def _content(self, width: int, height: int) -> Content:
@@ -83,21 +83,22 @@ class LogPanel(MovingPanel):
         head, self._buttons = tabs_line(tabs, self._at, width, glyphs)
         first = self._first(log) - _lost(log)
         body = [
-            log_line(text, width, glyphs) for text in visible(log.lines, first, height - _FIXED)
+            log_line(text, width, glyphs)
+            for text in visible(log.printed.lines, first, height - _FIXED)
         ]
-        if not log.lines_read:
+        if not log.printed.count:
             body = [line((_("it has printed nothing yet"), "muted"))]
         return Content(
             [head, (), *body],
             self._footer(log, width),
             _("following") if self._top is None else _("end follows again"),
             first=first,
-            total=len(log.lines) + _FIXED,
+            total=len(log.printed.lines) + _FIXED,
         )
 
     def _end(self, log: Child) -> int:
         """The first line in view where the newest is the last in view."""
-        return max(_lost(log), log.lines_read - max(0, self.inner_size[1] - _FIXED))
+        return max(_lost(log), log.printed.count - max(0, self.inner_size[1] - _FIXED))
 
     def _first(self, log: Child) -> int:
         """The first line in view. Lines that are dropped meanwhile move the view on."""
@@ -108,8 +109,8 @@ class LogPanel(MovingPanel):
         alive = self._supervisor.owns(log.pid)
         state = f"PID {log.pid}" if alive else _("PID {pid} has ended").format(pid=log.pid)
         short = f"{state}, " + _("R restarts, esc closes")
-        said = ngettext("{count} line", "{count} lines", log.lines_read)
-        said = said.format(count=format_count(log.lines_read))
+        said = ngettext("{count} line", "{count} lines", log.printed.count)
+        said = said.format(count=format_count(log.printed.count))
         more = ", " + _("tab: next program") if len(self._logs) > 1 else ""
         long = f"{said} {self.view.glyphs.dot} {short}{more}"
         return long if len(long) + 6 <= width else short
@@ -164,7 +165,7 @@ class LogScreen(Dialog[None]):
 
 def _lost(log: Child) -> int:
     """Lines that are no longer kept."""
-    return log.lines_read - len(log.lines)
+    return log.printed.count - len(log.printed.lines)
 
 
 @dataclass(frozen=True, slots=True)
