@@ -50,7 +50,6 @@ class CommandGroup(click.Group):
         self.params.append(_lang_option())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names, as the help lists them."""
         del ctx
         return list(COMMANDS)
 

@@ -103,7 +103,6 @@ class SegmentOpener:
         return self._join(name, sampler)
 
     def open_raw(self, name: str) -> Attachment:
-        """Attach to a segment and show its bytes."""
         sampler = Sampler(name, LayoutOptions(raw=True), folder=self._options.folder)
         self._cleaning.callback(sampler.close)
         return Attachment(sampler)

@@ -105,11 +105,9 @@ class DashboardApp(App[int], inherit_bindings=False):
         return OneReader if chosen is LinuxDriver else chosen
 
     def get_default_screen(self) -> MainScreen:
-        """The screen of the panels."""
         return self.main
 
     def compose(self) -> ComposeResult:
-        """The panels."""
         yield from self.main.widgets()
 
     def on_mount(self) -> None:
@@ -128,7 +126,6 @@ class DashboardApp(App[int], inherit_bindings=False):
             self.action_attach(self._choice)
 
     def on_unmount(self) -> None:
-        """Let go of signals and events."""
         self._signals.stop()
         self.dashboard.stop()
 
@@ -142,7 +139,6 @@ class DashboardApp(App[int], inherit_bindings=False):
     action_leave = leave
 
     def on_resize(self) -> None:
-        """Find new places."""
         self.main.place_again()
 
     # Frames.
@@ -224,7 +220,6 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._worker_actions.run(name)
 
     def action_logs(self) -> None:
-        """What the user's programs print."""
         from shmtui.tui.screens.logs import LogScreen
 
         if self.dashboard.supervisor is not None:
@@ -253,7 +248,6 @@ class DashboardApp(App[int], inherit_bindings=False):
             self.call_after_refresh(self.refresh_now)
 
     def action_freeze(self) -> None:
-        """Hold the display, or let it go on."""
         self.dashboard.toggle_frozen()
         if self.dashboard.view.frozen:
             self._show()
@@ -265,12 +259,10 @@ class DashboardApp(App[int], inherit_bindings=False):
         getattr(self.main, method)(*facts)
 
     def action_interpret(self) -> None:
-        """Read the bytes as another type."""
         if self.main.bytes is not None:
             self.main.bytes.interpret()
 
     def action_go_to(self) -> None:
-        """Ask for an offset and go there."""
         from shmtui.tui.screens.text_screens import OffsetScreen
 
         panel = self.main.bytes
@@ -281,7 +273,6 @@ class DashboardApp(App[int], inherit_bindings=False):
             )
 
     def action_help(self) -> None:
-        """All keys."""
         from shmtui.tui.screens.text_screens import HelpScreen
 
         self.push_screen(HelpScreen(self.dashboard.view))
@@ -289,7 +280,6 @@ class DashboardApp(App[int], inherit_bindings=False):
     # What panels ask for.
 
     def on_bytes_panel_layouts_wanted(self) -> None:
-        """Choose how to read the bytes on show."""
         snapshot = self.dashboard.view.snapshot
         options = tuple(c.removeprefix("--layout ") for c in snapshot.layout.candidates)
         self.action_attach((snapshot.segment.name, options))
@@ -300,7 +290,6 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.main.show(self.dashboard.view)
 
     def on_panel_opened(self, message: "Panel.Opened") -> None:
-        """Something in full."""
         from shmtui.tui.screens.text_screens import DetailScreen
 
         self.push_screen(DetailScreen(message.title, message.text, self.dashboard.view))
@@ -330,7 +319,6 @@ class DashboardApp(App[int], inherit_bindings=False):
             self.push_screen(Palette(placeholder=asks, id="--command-palette"))
 
     def search_themes(self) -> None:
-        """The themes, to choose one."""
         from textual.theme import ThemeProvider
 
         asks = _("Search for themes") + self.dashboard.view.glyphs.ellipsis

@@ -228,7 +228,6 @@ class Dashboard:
         )
 
     def toggle_frozen(self) -> None:
-        """Hold the display, or let it go on."""
         self.view = replace(self.view, frozen=not self.view.frozen)
 
     def want_values(self, slots: int) -> None:

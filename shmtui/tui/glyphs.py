@@ -80,19 +80,15 @@ class Glyphs:
         return inert(text, self.ascii_only)
 
     def clip(self, text: str, width: int) -> str:
-        """At most ``width`` cells."""
         return clip(text, width, self.ellipsis)
 
     def fit(self, text: str, width: int, align: str = "<") -> str:
-        """Exactly ``width`` cells."""
         return fit(text, width, align, self.ellipsis)
 
     def clip_line(self, spans: Line, width: int) -> Line:
-        """At most ``width`` cells."""
         return clip_line(spans, width, self.ellipsis)
 
     def fit_line(self, spans: Line, width: int) -> Line:
-        """Exactly ``width`` cells."""
         return fit_line(spans, width, self.ellipsis)
 
 

@@ -30,7 +30,6 @@ class Key:
 
     @property
     def shown(self) -> str:
-        """As the key bar and the help write it, in ASCII."""
         return self.as_shown or self.keys
 
     @property

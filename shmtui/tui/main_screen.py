@@ -177,7 +177,6 @@ class MainScreen(DirectScreen):
         self._maximise(None if self._maximised else name)
 
     def restore(self) -> None:
-        """Show all panels again."""
         if self._lesson_covers:
             self.toggle_lesson()
         elif self._maximised:
@@ -205,6 +204,5 @@ class MainScreen(DirectScreen):
             self._focus(visible[0])
 
     def on_panel_maximise_toggled(self, message: Panel.MaximiseToggled) -> None:
-        """A panel's title was clicked twice."""
         if message.panel.id in self._names:
             self.toggle_maximised(message.panel.id)

@@ -33,7 +33,6 @@ class Group:
 
     @property
     def alive(self) -> tuple[Process, ...]:
-        """The members that have not ended."""
         return tuple(p for p in self.members if p.alive)
 
     @property
@@ -61,7 +60,6 @@ class Member:
 
     @property
     def key(self) -> int:
-        """Its PID."""
         return self.process.pid
 
 

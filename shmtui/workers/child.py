@@ -88,7 +88,6 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its PID."""
         return self.process.pid
 
     @property

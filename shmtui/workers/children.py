@@ -84,7 +84,6 @@ class Children:
         return pid in self._by_pid
 
     def get(self, pid: int) -> Child | None:
-        """The live child with that PID."""
         return self._by_pid.get(pid)
 
     @property

@@ -55,7 +55,6 @@ class Orders:
         self._emit_about(child, Severity.INFO, text, before=before, after=format_rate(rate))
 
     def reset_rate(self, pid: int) -> None:
-        """Set the rate that the worker started with."""
         child = self._children.get(pid)
         if child is not None:
             self.set_rate(pid, child.start_rate)
@@ -65,7 +64,6 @@ class Orders:
         self._hold(pid, hold=True)
 
     def resume(self, pid: int) -> None:
-        """Let a paused or stepped child run again."""
         self._hold(pid, hold=False)
 
     def _hold(self, pid: int, *, hold: bool) -> None:

@@ -20,7 +20,6 @@ class ByteFormat:
 
     @property
     def size(self) -> int:
-        """Bytes of a value."""
         return struct.calcsize("=" + self.code) if self.code else 1
 
 

@@ -29,7 +29,6 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         self._shown = panel
 
     def compose(self) -> ComposeResult:
-        """The panel."""
         yield self._shown
 
 
@@ -42,7 +41,6 @@ class ChoicePanel(CursorPanel):
     message = Span("", "muted")
 
     def say(self, text: str, style: str = "muted") -> None:
-        """Show a message below the rows."""
         self.message = Span(text, style)
         self.draw_anew()
 
@@ -59,7 +57,6 @@ class ChoicePanel(CursorPanel):
         return line((f"{mark:<2}", "accent"), *self._choice(at, width - 2))
 
     def action_open(self) -> None:
-        """Choose the row."""
         if self._count:
             self.post_message(self.Chosen())
 
@@ -80,7 +77,6 @@ class Typed:
     typed = ""
 
     def write(self, text: str) -> None:
-        """Set the text."""
         raise NotImplementedError
 
 
@@ -93,7 +89,6 @@ class TypingDialog(Dialog[Answer], Generic[Answer]):
         return self._shown
 
     def on_key(self, event: events.Key) -> None:
-        """A key that changes the text."""
         text = after_key(self._field.typed, event.key, event.character)
         if text is not None:
             event.stop()

@@ -34,7 +34,6 @@ class FaultsPanel(ChoicePanel):
 
     @property
     def chosen(self) -> Fault:
-        """The mistake of the cursor."""
         return self._faults[self.at]
 
     def _depends_on(self) -> object:
@@ -72,5 +71,4 @@ class FaultScreen(Dialog[Fault | None]):
         super().__init__(self._panel)
 
     def on_choice_panel_chosen(self) -> None:
-        """Return the chosen mistake."""
         self.dismiss(self._panel.chosen)

@@ -128,18 +128,15 @@ class LogPanel(MovingPanel):
             self.draw()
 
     def action_turn(self, by: int) -> None:
-        """The next program."""
         self._choose(self._at + by)
         self.draw()
 
     def action_restart(self) -> None:
-        """End it and start it again."""
         if self._pid:
             self._supervisor.restart(self._pid)
             self.draw()
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a tab turns to it."""
         event.prevent_default()
         event.stop()
         x, y = self.inside(event)
@@ -159,7 +156,6 @@ class LogScreen(Dialog[None]):
         super().__init__(self._panel)
 
     def show_view(self, view: ViewModel) -> None:
-        """Draw what is new."""
         self._panel.show(view)
 
 

@@ -33,11 +33,9 @@ class FilterPanel(Typed, ChoicePanel, Generic[Choice]):
 
     @property
     def chosen(self) -> Choice | None:
-        """What is under the cursor."""
         return self._matching[self.at] if self.at < len(self._matching) else None
 
     def write(self, text: str) -> None:
-        """Show what matches ``text``."""
         self.typed = text
         self._filter()
 
@@ -66,7 +64,6 @@ class PickerPanel(FilterPanel[Entry]):
             self.action_open()
 
     def write(self, text: str) -> None:
-        """Show the entries that match ``text``."""
         self._open_when_listed = False
         super().write(text)
 
@@ -211,7 +208,6 @@ class LayoutScreen(AttachDialog):
         self._segment = name
 
     def on_choice_panel_chosen(self) -> None:
-        """Attach by the chosen layout."""
         layout = self._panel.chosen
         attach = (
             partial(self._opener.open_raw, self._segment)
@@ -236,11 +232,9 @@ class PickerScreen(AttachDialog):
         """The segment that was last chosen."""
 
     def on_mount(self) -> None:
-        """List the segments."""
         self.action_reload()
 
     def action_reload(self) -> None:
-        """List the segments again."""
         self._panel.say(_("looking") + self._ellipsis)
         self.run_worker(self._reload(), exclusive=True, group="reload")
 
@@ -259,7 +253,6 @@ class PickerScreen(AttachDialog):
             self.dismiss(None)
 
     def on_choice_panel_chosen(self) -> None:
-        """Attach to the chosen entry, or show why not."""
         entry = self._panel.chosen
         if entry is None:
             return

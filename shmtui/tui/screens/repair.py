@@ -44,7 +44,6 @@ class RepairScreen(Dialog[None]):
         self.run_worker(self._propose(), exclusive=True, group="repair")
 
     def on_click(self, event: events.Click) -> None:
-        """A click on an answer gives it."""
         row = event.screen_y - self._panel.region.y - 1 + self._panel.first
         answers = [*(choice.key for choice in self._choices), *("y" if self._question else "")]
         first = len(self._lines(self._panel.inner_size[0])) - len(answers)
@@ -90,7 +89,6 @@ class RepairScreen(Dialog[None]):
         self._say(*proposal_lines(found), question=question, choices=left)
 
     def action_choose(self, key: str) -> None:
-        """Say what a choice says, and make the plan anew."""
         for choice in self._choices:
             if choice.key == key:
                 self._repairer.consent, self._plan = choice.consent, None
@@ -98,7 +96,6 @@ class RepairScreen(Dialog[None]):
                 self.run_worker(self._propose(), exclusive=True, group="repair")
 
     def action_carry_out(self) -> None:
-        """Carry the plan out."""
         plan, self._plan = self._plan, None
         if plan is not None:
             self._say(_("repairing") + self._glyphs.ellipsis)

@@ -27,7 +27,6 @@ class DetailScreen(Dialog[None]):
         super().__init__(TextPanel(title, text, _("esc closes"), view))
 
     def on_click(self) -> None:
-        """A click anywhere closes."""
         self.dismiss()
 
 
@@ -61,7 +60,6 @@ class KillQuestion(Dialog[bool]):
         super().__init__(TextPanel(_("Kill a foreign process"), lambda _width: text, "", view))
 
     def on_click(self, event: events.Click) -> None:
-        """The answers are buttons."""
         region = self._shown.region
         x, y = event.screen_x - region.x - 2, event.screen_y - region.y - 1
         yes, no = len(_(_YES)), len(_(_NO))
@@ -92,7 +90,6 @@ class OffsetPanel(Typed, Panel, can_focus=True):
         return Content(rows, _("enter goes there, esc closes"))
 
     def write(self, text: str) -> None:
-        """Set the text."""
         self.typed, self.wrong = text, ""
         self.draw()
 
@@ -107,7 +104,6 @@ class OffsetScreen(TypingDialog[int | None]):
         super().__init__(self._panel)
 
     def action_go(self) -> None:
-        """Return the offset, or show what is wrong with it."""
         panel = self._panel
         try:
             size = panel.view.snapshot.segment.size

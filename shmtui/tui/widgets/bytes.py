@@ -88,12 +88,10 @@ class BytesPanel(MovingPanel):
         return f"{hint} {self.view.glyphs.dot} {text}"
 
     def go_to(self, offset: int) -> None:
-        """Begin the view at this byte."""
         self._first = offset
         self._moved()
 
     def interpret(self) -> None:
-        """Read the bytes as the next type."""
         self._format = (self._format + 1) % len(BYTE_FORMATS)
         self._moved()
 
@@ -120,6 +118,5 @@ class BytesPanel(MovingPanel):
             self.go_to(first)
 
     def action_choose_layout(self) -> None:
-        """Choose from the layouts that fit, if there are any."""
         if self.view.snapshot.layout.candidates:
             self.post_message(self.LayoutsWanted())

@@ -36,7 +36,6 @@ class RingPanel(Panel, can_focus=True):
         return s.layout.slots, s.in_, s.out, s.occupancy, s.slots
 
     def values_wanted(self) -> int:
-        """How many slots' values the next samples should carry."""
         if not self.display:
             return 0
         snapshot = self.view.snapshot
@@ -100,7 +99,6 @@ class KeyBar(Panel):
         return Content([bar])
 
     def on_click(self, event: events.Click) -> None:
-        """Press the key under the pointer."""
         event.stop()
         for button in self._buttons:
             if button.start <= event.x < button.stop:

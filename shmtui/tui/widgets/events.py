@@ -33,7 +33,6 @@ class EventsPanel(CursorPanel):
         return len(self.view.snapshot.health.findings) + len(self.view.events)
 
     def item(self, at: int) -> Finding | Event | None:
-        """The finding or event of a row."""
         findings, happened = self.view.snapshot.health.findings, self.view.events
         if at < len(findings):
             return findings[at]
@@ -85,7 +84,6 @@ class EventsPanel(CursorPanel):
         return ()
 
     def action_open(self) -> None:
-        """The chosen row in full."""
         glyphs = self.view.glyphs
         match self.item(self.at):
             case Finding() as finding:

@@ -54,12 +54,10 @@ class MovingPanel(Panel, can_focus=True):
         self.action_move(by * self._page_rows)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Go down."""
         event.stop()
         self.action_move(self.wheel)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Go up."""
         event.stop()
         self.action_move(-self.wheel)
 
@@ -98,7 +96,6 @@ class TextPanel(MovingPanel):
         return len(self.text(max(0, width - 4))) + 2
 
     def action_move(self, by: int) -> None:
-        """Scroll, as far as there is text."""
         self.first += by
         self.draw()
 
@@ -142,7 +139,6 @@ class CursorPanel(MovingPanel):
         return self._count > 0
 
     def action_open(self) -> None:
-        """Open the row of the cursor."""
         raise NotImplementedError
 
     def _content(self, width: int, height: int) -> Content:
@@ -179,10 +175,8 @@ class CursorPanel(MovingPanel):
         self.draw()
 
     def action_move(self, by: int) -> None:
-        """Move the cursor."""
         self.go(self.at + by)
 
     def row_under(self, event: events.Click) -> int | None:
-        """The row that was clicked."""
         y = self.inside(event)[1] - self._lines_above
         return self._first + y if 0 <= y < self._rows_shown else None

@@ -194,7 +194,6 @@ class Panel(Widget):
         return strip
 
     def render_line(self, y: int) -> Strip:
-        """Row ``y`` with its styles."""
         # Reading ``size`` is slow. A change of size comes with a Resize, which draws again.
         if y >= len(self._rows):
             self._strips.clear()
@@ -232,7 +231,6 @@ class Panel(Widget):
         return segments[0].style or style
 
     def notify_style_update(self) -> None:
-        """Drop the styles of the theme before."""
         self._styles.clear()
         self._strips.clear()
         super().notify_style_update()

@@ -35,7 +35,6 @@ class ProcessesPanel(CursorPanel):
 
     @property
     def chosen(self) -> Row | None:
-        """The row that keys apply to."""
         return self._table[self.at] if self.at < len(self._table) else None
 
     @property
