@@ -4,11 +4,15 @@ import locale
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
 
 from shmtui.events import Severity
 from shmtui.sanitize import inert
 from shmtui.snapshot import ProcessState
 from shmtui.tui.spans import Line, clip, clip_line, fit, fit_line
+
+Kind = TypeVar("Kind", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -69,8 +73,10 @@ class Glyphs:
     maybe: str = "~"
     cursor: str = "▌"
     space_key: str = "␣"
-    states: Mapping[ProcessState, str] = field(default_factory=lambda: _states("◌●○■◐▶◧✗?"))
-    severities: Mapping[Severity, str] = field(default_factory=lambda: _severities("›✓▲✗"))
+    states: Mapping[ProcessState, str] = field(
+        default_factory=lambda: _each(ProcessState, "◌●○■◐▶◧✗?")
+    )
+    severities: Mapping[Severity, str] = field(default_factory=lambda: _each(Severity, "›✓▲✗"))
 
     def __repr__(self) -> str:
         return "ASCII" if self.ascii_only else "UNICODE"
@@ -92,12 +98,9 @@ class Glyphs:
         return fit_line(spans, width, self.ellipsis)
 
 
-def _states(glyphs: str) -> Mapping[ProcessState, str]:
-    return dict(zip(ProcessState, glyphs, strict=True))
-
-
-def _severities(glyphs: str) -> Mapping[Severity, str]:
-    return dict(zip(Severity, glyphs, strict=True))
+def _each(kind: type[Kind], glyphs: str) -> Mapping[Kind, str]:
+    """A glyph for each member of an enumeration, in its order."""
+    return dict(zip(kind, glyphs, strict=True))
 
 
 UNICODE = Glyphs()
@@ -140,8 +143,8 @@ ASCII = Glyphs(
     no="NO",
     cursor=">",
     space_key="spc",
-    states=_states(".*o#=>%x?"),
-    severities=_severities(">+!x"),
+    states=_each(ProcessState, ".*o#=>%x?"),
+    severities=_each(Severity, ">+!x"),
 )
 
 

@@ -154,12 +154,12 @@ async def test_the_cursor_stays_with_its_row() -> None:
         draw(app, snapshot(health=health(GHOST)))
         await pilot.press("5", "end")
         panel = app.query_one(EventsPanel)
-        chosen = panel.item(panel.at)
+        chosen = panel.chosen
         draw(app, snapshot(health=health(DEAD, GHOST)))
         await pilot.pause()
-        assert panel.item(panel.at) is chosen
+        assert panel.chosen is chosen
         await pilot.press("home")
-        assert panel.item(panel.at) == DEAD
+        assert panel.chosen == DEAD
 
 
 async def test_limits_are_told_once() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shmtui.shm.protocol import Role
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.screens.logs import LogPanel, LogScreen, Tab, log_line, tabs_line, visible
+from shmtui.tui.screens.logs import LogPanel, LogScreen, log_line, tabs_line, visible
 from shmtui.tui.spans import plain, width_of
 from tests.conftest import MakeBuffer
 from tests.tui.dashboards import Run, running, screen_text, shows, tells, ticked
@@ -213,7 +213,7 @@ def test_tabs_fit_and_the_chosen_one_is_in_view(
     programs: list[tuple[str, bool]], width: int, glyphs: Glyphs, draw: st.DataObject
 ) -> None:
     """Whatever the programs are called."""
-    tabs = [Tab(name, pid, ended) for pid, (name, ended) in enumerate(programs)]
+    tabs = list(programs)
     chosen = draw.draw(st.integers(0, max(0, len(tabs) - 1)))
     drawn, buttons = tabs_line(tabs, chosen, width, glyphs)
     assert width_of(drawn) <= width

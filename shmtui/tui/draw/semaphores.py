@@ -32,17 +32,14 @@ def semaphore_lines(
     if height < 3:
         return [glyphs.clip_line(_short(snapshot, glyphs), width)][:height]
     rows = [_row(snapshot, role, width, glyphs) for role in SemaphoreRole]
+    total = glyphs.clip_line(invariant_line(permits(snapshot), settled, width, glyphs), width)
     others = list(_others(snapshot, width, glyphs))
     if others:
-        if not snapshot.semaphores:
-            return others[:height]
-        total = glyphs.clip_line(invariant_line(permits(snapshot), settled, width, glyphs), width)
-        return [*rows, total, *others][:height]
+        return [*([*rows, total] if snapshot.semaphores else []), *others][:height]
     if height >= 7:
         rows = [each for row in rows for each in (row, ())]
     elif height >= 5:
         rows.append(())
-    total = glyphs.clip_line(invariant_line(permits(snapshot), settled, width, glyphs), width)
     return [*rows, total][:height]
 
 

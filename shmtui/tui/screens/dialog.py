@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from shmtui.tui.spans import Line, Span, line, wrapped
-from shmtui.tui.widgets.moving_panels import CursorPanel
+from shmtui.tui.widgets.moving_panels import CursorPanel, Item
 from shmtui.tui.widgets.panel import Panel
 
 Answer = TypeVar("Answer")
@@ -32,7 +32,7 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         yield self._shown
 
 
-class ChoicePanel(CursorPanel):
+class ChoicePanel(CursorPanel[Item], Generic[Item]):
     """Rows to choose from, and below them the last message. Its dialog handles `Chosen`."""
 
     class Chosen(Message):

@@ -16,7 +16,7 @@ _NAME = 24
 """Cells for the name of a fault."""
 
 
-class FaultsPanel(ChoicePanel):
+class FaultsPanel(ChoicePanel[Fault]):
     """A row for each mistake, *none* among them where one is made now; below, what to expect."""
 
     title = N_("Faults")
@@ -26,15 +26,7 @@ class FaultsPanel(ChoicePanel):
         self._who = targets.label
         self._role = targets.ours[0].role if targets.ours else Role.PRODUCER
         self._now = {p.fault for p in targets.ours} - {Fault.NONE}
-        self._faults = tuple(Fault) if self._now else tuple(Fault)[1:]
-
-    @property
-    def _count(self) -> int:
-        return len(self._faults)
-
-    @property
-    def chosen(self) -> Fault:
-        return self._faults[self.at]
+        self.items = tuple(Fault) if self._now else tuple(Fault)[1:]
 
     def _depends_on(self) -> object:
         return self.at
@@ -44,14 +36,14 @@ class FaultsPanel(ChoicePanel):
         return [*wrapped(text.format(who=self.view.glyphs.inert(self._who)), width), ()]
 
     def _choice(self, at: int, width: int) -> Line:
-        fault = self._faults[at]
+        fault = self.items[at]
         style = "warn-strong" if fault in self._now else "strong"
         does = expected_outcome(fault, self._role).action
         name = fit(fault_name(fault, self._role), _NAME)
         return self.view.glyphs.clip_line(line((name, style), (does, "muted")), width)
 
     def _below(self, width: int) -> list[Line]:
-        outcome = expected_outcome(self.chosen, self._role)
+        outcome = expected_outcome(self.items[self.at], self._role)
         finding = f" ({outcome.finding})" if outcome.finding else ""
         action = f"{_('It')}: {outcome.action}"
         effect = f"{_('To expect')}: {outcome.effect}{finding}"

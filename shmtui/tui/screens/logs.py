@@ -1,8 +1,6 @@
 """The dialog of what the user's programs print, with a tab for each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
 from typing import ClassVar
 
 from textual import events
@@ -79,7 +77,7 @@ class LogPanel(MovingPanel):
             text = _("no program of yours runs here")
             return Content([line((text, "muted"))], _("esc closes"))
         owns = self._supervisor.owns
-        tabs = [Tab(short_command(lg.name), lg.pid, not owns(lg.pid)) for lg in self._logs]
+        tabs = [(short_command(lg.name), not owns(lg.pid)) for lg in self._logs]
         head, self._buttons = tabs_line(tabs, self._at, width, glyphs)
         first = self._first(log) - _lost(log)
         body = [
@@ -164,26 +162,16 @@ def _lost(log: Child) -> int:
     return log.printed.count - len(log.printed.lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A program: its name, its PID, and whether it has ended."""
-
-    name: str
-    pid: int
-    ended: bool
-
-
 def tabs_line(
-    tabs: Sequence[Tab], chosen: int, width: int, glyphs: Glyphs
+    tabs: Sequence[tuple[str, bool]], chosen: int, width: int, glyphs: Glyphs
 ) -> tuple[Line, tuple[Button, ...]]:
-    """The tabs in one line, with their buttons; tabs that do not fit are scrolled away.
+    """The programs' names in one line, with their buttons; what does not fit is scrolled away.
 
-    A button's action is the number of its tab.
+    ``tabs``: each name, and whether the program has ended. A button's action is the number of its tab.
     """
     texts = [
-        f" {glyphs.no if tab.ended else glyphs.pip} "
-        f"{glyphs.clip(glyphs.inert(tab.name), TAB_MOST)} "
-        for tab in tabs
+        f" {glyphs.no if ended else glyphs.pip} {glyphs.clip(glyphs.inert(name), TAB_MOST)} "
+        for name, ended in tabs
     ]
     first = 0
     while first < chosen and sum(cells(t) + 1 for t in texts[first : chosen + 1]) > width - 2:
@@ -193,7 +181,7 @@ def tabs_line(
     x = cells(spans[0].text)
     for at in range(first, len(tabs)):
         text = glyphs.clip(texts[at], width - x)
-        style = "title-focus" if at == chosen else "muted" if tabs[at].ended else "text"
+        style = "title-focus" if at == chosen else "muted" if tabs[at][1] else "text"
         spans += [Span(text, style), Span(" ")]
         if text:
             buttons.append(Button(x, x + cells(text), str(at)))
@@ -202,18 +190,12 @@ def tabs_line(
 
 
 def visible(lines: Sequence[str], first: int, count: int) -> list[str]:
-    """``count`` lines from ``first`` on, reached from the nearer end, as a deque needs.
+    """``count`` lines from ``first`` on. A deque reaches each from its nearer end.
 
     >>> visible("abcdef", 1, 2), visible("abcdef", 4, 5), visible("", 0, 3)
     (['b', 'c'], ['e', 'f'], [])
     """
-    total = len(lines)
-    first = max(0, min(first, total))
-    stop = min(total, first + max(0, count))
-    if first < total - stop:
-        return list(islice(lines, first, stop))
-    from_end = list(islice(reversed(lines), total - stop, total - first))
-    return from_end[::-1]
+    return [lines[at] for at in range(max(0, first), min(len(lines), first + count))]
 
 
 def log_line(text: str, width: int, glyphs: Glyphs) -> Line:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic
 
 from textual.binding import Binding, BindingType
 
@@ -18,22 +18,11 @@ from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header
 from shmtui.tui.screens.dialog import ChoicePanel, Typed, TypingDialog
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.moving_panels import Item
 
-Choice = TypeVar("Choice")
 
-
-class FilterPanel(Typed, ChoicePanel, Generic[Choice]):
-    """What matches the filter, which is typed."""
-
-    _matching: tuple[Choice, ...] = ()
-
-    @property
-    def _count(self) -> int:
-        return len(self._matching)
-
-    @property
-    def chosen(self) -> Choice | None:
-        return self._matching[self.at] if self.at < len(self._matching) else None
+class FilterPanel(Typed, ChoicePanel[Item], Generic[Item]):
+    """Items that match the filter, which is typed."""
 
     def write(self, text: str) -> None:
         self.typed = text
@@ -43,7 +32,7 @@ class FilterPanel(Typed, ChoicePanel, Generic[Choice]):
         raise NotImplementedError
 
     def _depends_on(self) -> object:
-        return self._matching, self.at, self.typed, self.message
+        return self.items, self.at, self.typed, self.message
 
 
 class PickerPanel(FilterPanel[Entry]):
@@ -74,16 +63,16 @@ class PickerPanel(FilterPanel[Entry]):
 
     def _filter(self) -> None:
         name = self.chosen.name if self.chosen is not None else None
-        self._matching = tuple(e for e in self._entries or () if matches(e, self.typed))
-        self._longest = name_width(self._matching, self.view.glyphs)
-        names = [entry.name for entry in self._matching]
+        self.items = tuple(e for e in self._entries or () if matches(e, self.typed))
+        self._longest = name_width(self.items, self.view.glyphs)
+        names = [entry.name for entry in self.items]
         self.at = names.index(name) if name in names else 0
         self.say("")
 
     def _above(self, width: int) -> list[Line]:
         glyphs = self.view.glyphs
         first = filter_line(self.typed, self._count, len(self._entries or ()), width, glyphs)
-        if self._matching:
+        if self.items:
             return [first, line("  ", *header_line(width - 2, glyphs, self._longest))]
         return [first, (), *wrapped(self._why_empty(), width, "muted")]
 
@@ -98,7 +87,7 @@ class PickerPanel(FilterPanel[Entry]):
         )
 
     def _choice(self, at: int, width: int) -> Line:
-        return entry_line(self._matching[at], width, self.view.glyphs, self._longest)
+        return entry_line(self.items[at], width, self.view.glyphs, self._longest)
 
     def _below(self, width: int) -> list[Line]:
         message = self._message_lines(width)
@@ -119,23 +108,23 @@ class LayoutsPanel(FilterPanel[str]):
     def __init__(self, name: str, options: tuple[str, ...], view: ViewModel) -> None:
         super().__init__(view)
         self._segment = name
-        self._options = self._matching = options
+        self._options = self.items = options
 
     @property
     def _count(self) -> int:
-        return len(self._matching) + 1
+        return len(self.items) + 1
 
     def _filter(self) -> None:
         words = self.typed.casefold().split()
-        self._matching = tuple(
+        self.items = tuple(
             o for o in self._options if all(word in option_words(o).casefold() for word in words)
         )
         self.at = 0
         self.say("")
 
     def _words(self, at: int) -> str:
-        raw = at == len(self._matching)
-        words = _("show as bytes (raw)") if raw else option_words(self._matching[at])
+        raw = at == len(self.items)
+        words = _("show as bytes (raw)") if raw else option_words(self.items[at])
         return self.view.glyphs.inert(words)
 
     def _above(self, width: int) -> list[Line]:
@@ -151,7 +140,7 @@ class LayoutsPanel(FilterPanel[str]):
             "its header says for sure: shmtui attach --header FILE",
             count,
         ).format(count=count, name=name)
-        found = filter_line(self.typed, len(self._matching), count, width, glyphs)
+        found = filter_line(self.typed, len(self.items), count, width, glyphs)
         return [*wrapped(why, width)[:3], found]
 
     def _choice(self, at: int, width: int) -> Line:
@@ -177,7 +166,7 @@ class AttachDialog(TypingDialog[Attachment | None]):
     def __init__(self, opener: SegmentOpener, panel: PickerPanel | LayoutsPanel) -> None:
         super().__init__(panel)
         self._opener = opener
-        self._choices: ChoicePanel = panel
+        self._choices: PickerPanel | LayoutsPanel = panel
         self._ellipsis = panel.view.glyphs.ellipsis
 
     def _attach_by(self, text: str, attach: Callable[[], Attachment]) -> None:

@@ -22,35 +22,23 @@ _STYLES = {
 _SEVERITIES = {Status.CRITICAL: Severity.BAD, Status.WARNING: Severity.WARN}
 
 
-class EventsPanel(CursorPanel):
+class EventsPanel(CursorPanel[Finding | Event]):
     """The current findings, and below them the events, newest first."""
 
     title = N_("Events")
     number = "5"
 
-    @property
-    def _count(self) -> int:
-        return len(self.view.snapshot.health.findings) + len(self.view.events)
-
-    def item(self, at: int) -> Finding | Event | None:
-        findings, happened = self.view.snapshot.health.findings, self.view.events
-        if at < len(findings):
-            return findings[at]
-        return happened[at - len(findings)] if at < self._count else None
-
     def show(self, view: ViewModel) -> None:
         """Draw findings and events; the cursor follows its row, or stays at the top."""
-        item = self.item(self.at)
-        self.view = view
-        if self.at and item is not None:
-            self.at = self._find(item)
+        before, self.view = self.chosen, view
+        self.items = (*view.snapshot.health.findings, *view.events)
+        if self.at and before is not None:
+            # New rows come in above it.
+            key = _identity(before)
+            self.at = next(
+                (i for i, item in enumerate(self.items) if _identity(item) == key), self.at
+            )
         self.go(self.at)
-
-    def _find(self, item: Finding | Event) -> int:
-        """Where the row is now: new rows come in above it."""
-        key = _identity(item)
-        same = (at for at in range(self._count) if _identity(self.item(at)) == key)
-        return next(same, self.at)
 
     def _depends_on(self) -> object:
         health = self.view.snapshot.health
@@ -76,16 +64,14 @@ class EventsPanel(CursorPanel):
         return self.has_focus and self._count > 0
 
     def _row(self, at: int, width: int) -> Line:
-        match self.item(at):
-            case Finding() as finding:
-                return finding_line(finding, width, self.view.glyphs)
-            case Event() as event:
-                return event_line(event, width, self.view.glyphs)
-        return ()
+        item = self.items[at]
+        if isinstance(item, Finding):
+            return finding_line(item, width, self.view.glyphs)
+        return event_line(item, width, self.view.glyphs)
 
     def action_open(self) -> None:
         glyphs = self.view.glyphs
-        match self.item(self.at):
+        match self.chosen:
             case Finding() as finding:
                 text = partial(finding_text, finding, glyphs=glyphs)
                 self.post_message(self.Opened(_("Finding"), text))
@@ -101,11 +87,11 @@ class EventsPanel(CursorPanel):
         event.prevent_default()
         chosen = at == self.at and event.chain == 2
         self.go(at)
-        if chosen or isinstance(self.item(at), Finding):
+        if chosen or isinstance(self.items[at], Finding):
             self.action_open()
 
 
-def _identity(item: Finding | Event | None) -> object:
+def _identity(item: Finding | Event) -> object:
     """What stays the same of a row: each sample has findings of its own."""
     return (item.code, item.subject) if isinstance(item, Finding) else id(item)
 

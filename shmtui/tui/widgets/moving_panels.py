@@ -1,7 +1,7 @@
 """Panels that keys and the wheel move through: a text that scrolls, rows with a cursor."""
 
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -9,6 +9,8 @@ from textual.binding import Binding, BindingType
 from shmtui.tui.spans import Line
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Content, Panel
+
+Item = TypeVar("Item")
 
 FAR = 10**12
 """More rows than any panel has: to the first row, or to the last."""
@@ -100,12 +102,13 @@ class TextPanel(MovingPanel):
         self.draw()
 
 
-class CursorPanel(MovingPanel):
-    """Rows with a cursor, between lines that do not scroll. A subclass has the rows."""
+class CursorPanel(MovingPanel, Generic[Item]):
+    """A row for each item, with a cursor, between lines that do not scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", show=False)]
     wheel = 1  # It moves the cursor, so that the cursor stays in view.
 
+    items: Sequence[Item] = ()
     at = 0
     """The row that the cursor is on."""
     _first = 0
@@ -113,12 +116,17 @@ class CursorPanel(MovingPanel):
     _lines_above = 0
     _rows_shown = 0
 
-    # For the subclass.
+    @property
+    def chosen(self) -> Item | None:
+        """What the cursor is on."""
+        return self.items[self.at] if self.at < len(self.items) else None
 
     @property
     def _count(self) -> int:
         """How many rows there are, in view or not."""
-        raise NotImplementedError
+        return len(self.items)
+
+    # For the subclass.
 
     def _row(self, at: int, width: int) -> Line:
         raise NotImplementedError

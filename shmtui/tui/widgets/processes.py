@@ -23,48 +23,40 @@ from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import CursorPanel
 
 
-class ProcessesPanel(CursorPanel):
+class ProcessesPanel(CursorPanel[Row]):
     """The processes that map the segment, and the row that keys apply to."""
 
     title = N_("Processes")
     number = "4"
 
-    _table: tuple[Row, ...] = table_rows(EMPTY)
+    items = table_rows(EMPTY)
     # The first key a newcomer tries is ``+``; on the producers it shows at once.
     _key: RowKey = PRODUCERS
 
-    @property
-    def chosen(self) -> Row | None:
-        return self._table[self.at] if self.at < len(self._table) else None
-
-    @property
-    def _count(self) -> int:
-        return len(self._table)
-
     def show(self, view: ViewModel) -> None:
         """Draw the processes; the cursor follows its process."""
-        self.view, self._table = view, table_rows(view.snapshot)
-        self.go(follow(self._table, self._key, self.at))
+        self.view, self.items = view, table_rows(view.snapshot)
+        self.go(follow(self.items, self._key, self.at))
 
     def go(self, at: int) -> None:
         """Put the cursor on a row; from then on it follows the process."""
         self.at = self._nearest(at)
-        if self._table:
-            self._key = self._table[self.at].key
+        if self.items:
+            self._key = self.items[self.at].key
         self.draw()
 
     def _depends_on(self) -> object:
-        return self._table, self.at, self._first
+        return self.items, self.at, self._first
 
     @property
     def _foreign(self) -> bool:
-        return self.view.raw or without_workers(self._table)
+        return self.view.raw or without_workers(self.items)
 
     def _above(self, width: int) -> list[Line]:
         return [header_line(width, self.view.glyphs, self._foreign)]
 
     def _row(self, at: int, width: int) -> Line:
-        return row_line(self._table[at], width, at == self.at, self.view.glyphs, self._foreign)
+        return row_line(self.items[at], width, at == self.at, self.view.glyphs, self._foreign)
 
     def _below(self, width: int) -> list[Line]:
         """Where stepped workers are in the protocol, if rows have room beside it."""
