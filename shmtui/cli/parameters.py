@@ -277,24 +277,14 @@ def folder_of(pid: int | None) -> str:
         astray = any(map(os.path.islink, (f"{root}/dev", folder)))
         Path(folder).stat()
     except PermissionError:
-        raise ShmtuiError(
-            _("this user may not look into the /dev/shm of PID {pid}: run shmtui as root").format(
-                pid=pid
-            )
-        ) from None
+        wrong = _("this user may not look into the /dev/shm of PID {pid}: run shmtui as root")
     except OSError:
-        raise ShmtuiError(
-            _("cannot see the /dev/shm of PID {pid}: is it running, and has it one?").format(
-                pid=pid
-            )
-        ) from None
-    if astray:
-        raise ShmtuiError(
-            _("the /dev/shm of PID {pid} is a symbolic link, and those are not followed").format(
-                pid=pid
-            )
-        )
-    return folder
+        wrong = _("cannot see the /dev/shm of PID {pid}: is it running, and has it one?")
+    else:
+        if not astray:
+            return folder
+        wrong = _("the /dev/shm of PID {pid} is a symbolic link, and those are not followed")
+    raise ShmtuiError(wrong.format(pid=pid))
 
 
 def split_command(text: str) -> tuple[str, ...]:

@@ -17,9 +17,10 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.session.cleanup import drop_dead_control
 from shmtui.session.live_source import LiveSource
+from shmtui.shm.layout import Layout
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
-from shmtui.shm.segment import SHM_DIR, identity_at, segment_path
+from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, segment_path
 from shmtui.workers.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -109,38 +110,34 @@ class SegmentOpener:
 
     def _join(self, name: str, sampler: Sampler) -> Attachment:
         """Make it possible to add workers: a control block beside the segment."""
-        layout = sampler.layout
-        if layout is None:
-            raise ShmtuiError(
-                _(
-                    "{name} is no bounded buffer that is recognised, so no worker can join it: say its "
-                    "layout with --header or --layout, or look without --write"
-                ).format(name=name)
-            )
-        if not layout.joinable:
-            raise ShmtuiError(
-                _(
-                    "no worker can join {name}: a worker needs in and out in the segment, and the "
-                    "slot that each uses next in it; look without --write"
-                ).format(name=name)
-            )
-        if sampler.dispute:
-            raise ShmtuiError(
-                _(
-                    "no worker can join {name}: {why}; say the layout with --map or --layout, or look "
-                    "without --write"
-                ).format(name=name, why=sampler.dispute)
-            )
-        path = segment_path(name)
+        layout, path = sampler.layout, segment_path(name)
         identity = identity_at(path)
-        if identity is None or self._options.folder != SHM_DIR:
-            raise ShmtuiError(_("--write needs a segment of this /dev/shm: leave out --pid"))
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise ShmtuiError(
-                _("{name} may not be written by this user: look at it without --write").format(
-                    name=name
-                )
+        if layout is None:
+            wrong = _(
+                "{name} is no bounded buffer that is recognised, so no worker can join it: say its "
+                "layout with --header or --layout, or look without --write"
             )
+        elif not layout.joinable:
+            wrong = _(
+                "no worker can join {name}: a worker needs in and out in the segment, and the "
+                "slot that each uses next in it; look without --write"
+            )
+        elif sampler.dispute:
+            wrong = _(
+                "no worker can join {name}: {why}; say the layout with --map or --layout, or look "
+                "without --write"
+            )
+        elif identity is None or self._options.folder != SHM_DIR:
+            wrong = _("--write needs a segment of this /dev/shm: leave out --pid")
+        elif not os.access(path, os.R_OK | os.W_OK):
+            wrong = _("{name} may not be written by this user: look at it without --write")
+        else:
+            joined = self._joined[name] = self._start(sampler, layout, identity)
+            return joined
+        raise ShmtuiError(wrong.format(name=name, why=sampler.dispute))
+
+    def _start(self, sampler: Sampler, layout: Layout, identity: FileIdentity) -> Attachment:
+        name = sampler.name
         drop_dead_control(name)
         buffer = OwnedBuffer.adopt(name, layout, identity, own_identity(), assumed=sampler.assumed)
         self._cleaning.callback(buffer.remove)
@@ -148,8 +145,7 @@ class SegmentOpener:
         supervisor = Supervisor(buffer, {Role.PRODUCER: producing, Role.CONSUMER: consuming})
         self._cleaning.callback(supervisor.close)
         sampler.reopen_control_block()
-        joined = self._joined[name] = Attachment(LiveSource(sampler, supervisor))
-        return joined
+        return Attachment(LiveSource(sampler, supervisor))
 
     def close(self) -> None:
         """End the workers that were added, remove their control blocks, close what was opened."""

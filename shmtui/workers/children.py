@@ -70,30 +70,17 @@ class Children:
 
     def __init__(self, on_end: Callable[[Child, int], None]) -> None:
         self._on_end = on_end
-        self._by_pid: dict[int, Child] = {}
+        self.by_pid: dict[int, Child] = {}
+        """In the order in which they were started."""
         self._guard = GroupGuard()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __iter__(self) -> Iterator[Child]:
-        return iter(tuple(self._by_pid.values()))
-
-    def __len__(self) -> int:
-        return len(self._by_pid)
-
-    def __contains__(self, pid: object) -> bool:
-        return pid in self._by_pid
-
-    def get(self, pid: int) -> Child | None:
-        return self._by_pid.get(pid)
-
-    @property
-    def pids(self) -> tuple[int, ...]:
-        """The PIDs, in the order in which the children were started."""
-        return tuple(self._by_pid)
+        return iter(tuple(self.by_pid.values()))
 
     def add(self, child: Child) -> None:
         """Take in a child that has just been started."""
-        self._by_pid[child.pid] = child
+        self.by_pid[child.pid] = child
         if child.program:
             with contextlib.suppress(OSError):  # Without a guard it still ends with its supervisor.
                 self._guard.register(child.pid)
@@ -162,12 +149,12 @@ class Children:
         self._guard.close()
 
     def _reap_until(self, deadline: float) -> None:
-        while self._by_pid and (left := deadline - time.monotonic()) > 0:
+        while self.by_pid and (left := deadline - time.monotonic()) > 0:
             self.reap(left)
 
     def _reap(self, child: Child) -> None:
         """Reap a child that has ended, unless something that it started still runs."""
-        if child.pid not in self._by_pid or self._group_still_runs(child):
+        if child.pid not in self.by_pid or self._group_still_runs(child):
             return
         status = child.process.wait()
         if child.program:
@@ -177,7 +164,7 @@ class Children:
             self._loop.remove_reader(child.pidfd)
             self._loop.remove_reader(child.output)
         child.close()
-        del self._by_pid[child.pid]
+        del self.by_pid[child.pid]
         self._on_end(child, status)
 
     def _group_still_runs(self, child: Child) -> bool:

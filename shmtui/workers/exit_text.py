@@ -1,11 +1,19 @@
 """How a child ended, in words: the signal or exit code, the step, and what it held. Pure."""
 
-from shmtui.i18n import _, ngettext
+from shmtui.i18n import N_, _, ngettext
 from shmtui.procfs.identity import describe_exit
 from shmtui.shm.control_format import PAUSED, STEP_MASK, STEPPING, Field
 from shmtui.shm.faults import fault_of
 from shmtui.shm.protocol import Role, Step, step_name
 from shmtui.workers.child import Child
+
+_PLACES = {
+    Step.WAIT_MUTEX: N_("in {name}, holding a permit of {permit}"),
+    Step.TRANSFER: N_("in {name}, holding mutex and a permit of {permit}"),
+    Step.POST_MUTEX: N_("in {name}, mutex and a permit of {owed} perhaps not posted"),
+    Step.POST_PERMIT: N_("in {name}, a permit of {owed} perhaps not posted"),
+}
+_ELSEWHERE = N_("in {name}, holding nothing")
 
 
 def exit_text(child: Child, status: int) -> str:
@@ -35,26 +43,9 @@ def place_of_death(role: Role, step: Step) -> str:
     >>> place_of_death(Role.PRODUCER, Step.TRANSFER)
     'in write, holding mutex and a permit of empty'
     """
-    name = step_name(role, step)
-    permit = "empty" if role is Role.PRODUCER else "full"
-    owed = "full" if role is Role.PRODUCER else "empty"
-    match step:
-        case Step.WAIT_MUTEX:
-            return _("in {name}, holding a permit of {permit}").format(name=name, permit=permit)
-        case Step.TRANSFER:
-            return _("in {name}, holding mutex and a permit of {permit}").format(
-                name=name, permit=permit
-            )
-        case Step.POST_MUTEX:
-            return _("in {name}, mutex and a permit of {owed} perhaps not posted").format(
-                name=name, owed=owed
-            )
-        case Step.POST_PERMIT:
-            return _("in {name}, a permit of {owed} perhaps not posted").format(
-                name=name, owed=owed
-            )
-        case _other:
-            return _("in {name}, holding nothing").format(name=name)
+    taken, owed = ("empty", "full") if role is Role.PRODUCER else ("full", "empty")
+    text = _(_PLACES.get(step, _ELSEWHERE))
+    return text.format(name=step_name(role, step), permit=taken, owed=owed)
 
 
 def died_mid_transfer(child: Child, status: int) -> bool:

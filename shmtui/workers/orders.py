@@ -36,7 +36,7 @@ class Orders:
 
     def _worker(self, pid: int, refusal: str) -> Child | None:
         """The worker with that PID. Of a program of the user's ``refusal`` is said, and None."""
-        child = self._children.get(pid)
+        child = self._children.by_pid.get(pid)
         if child is None or not child.program:
             return child
         self._emit_about(child, Severity.WARN, refusal)
@@ -55,7 +55,7 @@ class Orders:
         self._emit_about(child, Severity.INFO, text, before=before, after=format_rate(rate))
 
     def reset_rate(self, pid: int) -> None:
-        child = self._children.get(pid)
+        child = self._children.by_pid.get(pid)
         if child is not None:
             self.set_rate(pid, child.start_rate)
 
@@ -67,7 +67,7 @@ class Orders:
         self._hold(pid, hold=False)
 
     def _hold(self, pid: int, *, hold: bool) -> None:
-        child = self._children.get(pid)
+        child = self._children.by_pid.get(pid)
         if child is None:
             return
         words = child.record.words
@@ -136,7 +136,7 @@ class Orders:
     def release_held(self, pids: tuple[int, ...]) -> None:
         """Let the workers that :meth:`hold_running` held run again."""
         for pid in pids:
-            child = self._children.get(pid)
+            child = self._children.by_pid.get(pid)
             if child is not None:
                 self._order(child, hold=False)
 

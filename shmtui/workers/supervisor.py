@@ -7,11 +7,12 @@ dashboard alone, and the kernel continues a stopped child when the dashboard is 
 """
 
 import asyncio
+import contextlib
 import math
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from shmtui.errors import ShmtuiError
@@ -76,12 +77,12 @@ class Supervisor:
 
     def owns(self, pid: int) -> bool:
         """Whether ``pid`` is a live child of this supervisor."""
-        return pid in self._children
+        return pid in self._children.by_pid
 
     @property
     def pids(self) -> tuple[int, ...]:
         """PIDs of the live children, in the order in which they were started."""
-        return self._children.pids
+        return tuple(self._children.by_pid)
 
     def ready(self) -> bool:
         """Whether every live worker has joined the buffer."""
@@ -94,8 +95,13 @@ class Supervisor:
 
     def add(self, role: Role) -> None:
         """Start one more worker; a failure becomes an event."""
-        try:
+        with self._failure_reported():
             self.start(role)
+
+    @contextlib.contextmanager
+    def _failure_reported(self) -> Iterator[None]:
+        try:
+            yield
         except ShmtuiError as error:
             self.emit(Severity.BAD, str(error))
 
@@ -145,25 +151,22 @@ class Supervisor:
 
     def _start_now(self) -> None:
         start, self._start_later = self._start_later, None
-        if start is None:
-            return
-        try:
-            start()
-        except ShmtuiError as error:
-            self.emit(Severity.BAD, str(error))
+        with self._failure_reported():
+            if start is not None:
+                start()
 
     # -- ending -----------------------------------------------------------------------------
 
     def terminate(self, pid: int) -> None:
         """SIGTERM: a worker ends once it holds nothing."""
-        child = self._children.get(pid)
+        child = self._children.by_pid.get(pid)
         if child is not None:
             self._emit_about(child, Severity.INFO, _("{name} told to end"))
             self._children.end(child)
 
     def kill(self, pid: int) -> None:
         """SIGKILL: the child ends wherever it is."""
-        child = self._children.get(pid)
+        child = self._children.by_pid.get(pid)
         if child is not None:
             self._children.signal(child, signal.SIGKILL)
 
@@ -172,7 +175,7 @@ class Supervisor:
         program = self._programs.get(pid)
         if program is None:
             return
-        if pid in self._children:
+        if pid in self._children.by_pid:
             program.restart = True
             self.terminate(pid)
         else:
@@ -212,11 +215,8 @@ class Supervisor:
 
     def _start_again(self, ended: Child) -> None:
         """Start a program anew; its output takes the place of the old one's."""
-        try:
+        with self._failure_reported():
             self.start_program(ended.role, ended.program)
-        except ShmtuiError as error:
-            self.emit(Severity.BAD, str(error))
-        else:
             self._programs.pop(ended.pid, None)
 
     # -- measured rates ---------------------------------------------------------------------
@@ -234,9 +234,6 @@ class Supervisor:
             math.nan if consumed is None else consumed,
         )
         for pid, rate in rates.items():
-            child = self._children.get(pid)
+            child = self._children.by_pid.get(pid)
             if child is not None:
                 child.record.doubles[Field.SHOWN_RATE] = rate
-
-    def __repr__(self) -> str:
-        return f"<Supervisor of {self._segment}: {len(self._children)} children>"

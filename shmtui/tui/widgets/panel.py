@@ -69,20 +69,18 @@ class Panel(Widget):
     number = ""
     framed = True
 
+    @dataclass
     class MaximiseToggled(Message):
         """Its title was clicked twice: maximise or restore it."""
 
-        def __init__(self, panel: "Panel") -> None:
-            super().__init__()
-            self.panel = panel
+        panel: "Panel"
 
+    @dataclass
     class Opened(Message):
         """The user wants to see a row in full: its title, and its lines for a width."""
 
-        def __init__(self, title: str, text: Callable[[int], list[Line]]) -> None:
-            super().__init__()
-            self.title = title
-            self.text = text
+        title: str
+        text: Callable[[int], list[Line]]
 
     def __init__(self, view: ViewModel | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
