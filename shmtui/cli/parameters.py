@@ -172,7 +172,7 @@ _FIELD_MAP = Parsed("role=member,...", _field_map)
 """``in=head,out=tail,data=buf``."""
 
 
-def _stacked(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+def stacked(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """A decorator that gives a command these options, in this order in its help."""
 
     def give(command: Command) -> Command:
@@ -188,7 +188,7 @@ pid_option = click.option(
     help="In the /dev/shm of that process, such as one in a container.",
 )  # fmt: skip
 
-layout_options = _stacked(
+layout_options = stacked(
     click.option("--header", type=_HEADER_FILE, metavar="FILE[:PATH]",
                  help="Where the segment's struct is declared: a header or source (.h .hpp .c .cpp), "
                       "which the compiler reads, or an object file or program with debug "
@@ -222,7 +222,7 @@ layout_options = _stacked(
 )  # fmt: skip
 """The options that say what the bytes of a segment mean."""
 
-dashboard_options = _stacked(
+dashboard_options = stacked(
     click.option("--refresh", "refresh_hz", type=_HERTZ, default="10", show_default=True,
                  help="Frames per second of the dashboard."),
     click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import SEGMENT_NAME, Parsed, layout_options, open_options
+from shmtui.cli.parameters import SEGMENT_NAME, Parsed, layout_options, open_options, stacked
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _
@@ -26,36 +26,27 @@ def _process_role(text: str) -> tuple[int, Role]:
     return int(pid), Role(role)
 
 
+_options = stacked(
+    click.option("--yes", is_flag=True, help="Carry the plan out."),
+    click.option("--permits", is_flag=True,
+                 help="Set empty and full too where that is right only if every program keeps to "
+                      "the protocol."),
+    click.option("--lock", is_flag=True,
+                 help="Your word that the holder of mutex is dead and that no program is yet to "
+                      "post it."),
+    click.option("--assume-idle", type=click.IntRange(1), multiple=True, metavar="PID",
+                 help="Your word that this process holds neither mutex nor a permit."),
+    click.option("--role", "roles", type=Parsed("pid=role", _process_role), multiple=True,
+                 metavar="PID=producer|consumer",
+                 help="Your word on which side this process works."),
+    click.option("--undo", is_flag=True, help="Put back what the last repair changed."),
+    layout_options,
+)  # fmt: skip
+
+
 @click.command("repair", cls=TranslatedCommand, short_help="Get a stuck segment going again")
 @click.argument("name", type=SEGMENT_NAME)
-@click.option("--yes", is_flag=True, help="Carry the plan out.")
-@click.option(
-    "--permits",
-    is_flag=True,
-    help="Set empty and full too where that is right only if every program keeps to the protocol.",
-)
-@click.option(
-    "--lock",
-    is_flag=True,
-    help="Your word that the holder of mutex is dead and that no program is yet to post it.",
-)
-@click.option(
-    "--assume-idle",
-    type=click.IntRange(1),
-    multiple=True,
-    metavar="PID",
-    help="Your word that this process holds neither mutex nor a permit.",
-)
-@click.option(
-    "--role",
-    "roles",
-    type=Parsed("pid=role", _process_role),
-    multiple=True,
-    metavar="PID=producer|consumer",
-    help="Your word on which side this process works.",
-)
-@click.option("--undo", is_flag=True, help="Put back what the last repair changed.")
-@layout_options
+@_options
 def command(
     name: str,
     yes: bool,

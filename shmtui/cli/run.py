@@ -14,6 +14,7 @@ from shmtui.cli.parameters import (
     SEGMENT_NAME,
     dashboard_options,
     split_command,
+    stacked,
 )
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.i18n import _
@@ -28,71 +29,45 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "/shm_buffer"
 
 
+def _item_types(_context: click.Context, _option: click.Parameter, typed: str) -> list[str]:
+    return [name for name in ITEM_TYPES if name.startswith(typed)]
+
+
+_options = stacked(
+    click.option("--slots", type=int, default=5, show_default=True, help="Slots of the ring."),
+    click.option("--item", metavar="TYPE", shell_complete=_item_types, default="int32",
+                 show_default=True, help="Item type: " + " ".join(ITEM_TYPES) + "."),
+    click.option("--producers", type=click.IntRange(0, 512),
+                 help="Producers to start with; 1, or 0 beside --producer."),
+    click.option("--consumers", type=click.IntRange(0, 512),
+                 help="Consumers to start with; 1, or 0 beside --consumer."),
+    click.option("--produce-rate", type=RATE, default="1", show_default=True,
+                 help="Items per second of each producer, or max."),
+    click.option("--consume-rate", type=RATE, default="0.5", show_default=True,
+                 help="Items per second of each consumer, or max."),
+    click.option("--semaphores", type=click.Choice([k.value for k in SemaphoreKind]),
+                 default="embedded", show_default=True,
+                 help="Inside the segment (sem_init) or beside it (sem_open)."),
+    click.option("--mode", type=MODE, default="0600", show_default=True,
+                 help="Permission bits of the segment."),
+    click.option("--producer", multiple=True, metavar="CMD",
+                 help="A program of your own; can be repeated."),
+    click.option("--consumer", multiple=True, metavar="CMD",
+                 help="A program of your own; can be repeated."),
+    click.option("--fault", "faults", type=FAULT, multiple=True, metavar="[ROLE[N]:]FAULT",
+                 help="A mistake for workers to make, as no-mutex or consumer2:die-at=read; can be "
+                      "repeated."),
+    click.option("--headless", is_flag=True, help="No screen; a summary at the end."),
+    click.option("--duration", type=SECONDS, help="End after this many seconds."),
+    click.option("--keep", is_flag=True, help="Leave the segment in /dev/shm at the end."),
+    click.option("--json", is_flag=True, help="With --headless: the summary as one JSON object."),
+    dashboard_options,
+)  # fmt: skip
+
+
 @click.command("run", cls=TranslatedCommand, short_help="Make a buffer and run workers over it")
 @click.argument("name", type=SEGMENT_NAME, default=DEFAULT_NAME)
-@click.option("--slots", type=int, default=5, show_default=True, help="Slots of the ring.")
-@click.option(
-    "--item",
-    "item",
-    metavar="TYPE",
-    shell_complete=lambda _ctx, _param, typed: [t for t in ITEM_TYPES if t.startswith(typed)],
-    default="int32",
-    show_default=True,
-    help="Item type: " + " ".join(ITEM_TYPES) + ".",
-)
-@click.option(
-    "--producers",
-    type=click.IntRange(0, 512),
-    help="Producers to start with; 1, or 0 beside --producer.",
-)
-@click.option(
-    "--consumers",
-    type=click.IntRange(0, 512),
-    help="Consumers to start with; 1, or 0 beside --consumer.",
-)
-@click.option(
-    "--produce-rate",
-    type=RATE,
-    default="1",
-    show_default=True,
-    help="Items per second of each producer, or max.",
-)
-@click.option(
-    "--consume-rate",
-    type=RATE,
-    default="0.5",
-    show_default=True,
-    help="Items per second of each consumer, or max.",
-)
-@click.option(
-    "--semaphores",
-    type=click.Choice([k.value for k in SemaphoreKind]),
-    default="embedded",
-    show_default=True,
-    help="Inside the segment (sem_init) or beside it (sem_open).",
-)
-@click.option(
-    "--mode", type=MODE, default="0600", show_default=True, help="Permission bits of the segment."
-)
-@click.option(
-    "--producer", multiple=True, metavar="CMD", help="A program of your own; can be repeated."
-)
-@click.option(
-    "--consumer", multiple=True, metavar="CMD", help="A program of your own; can be repeated."
-)
-@click.option(
-    "--fault",
-    "faults",
-    type=FAULT,
-    multiple=True,
-    metavar="[ROLE[N]:]FAULT",
-    help="A mistake for workers to make, as no-mutex or consumer2:die-at=read; can be repeated.",
-)
-@click.option("--headless", is_flag=True, help="No screen; a summary at the end.")
-@click.option("--duration", type=SECONDS, help="End after this many seconds.")
-@click.option("--keep", is_flag=True, help="Leave the segment in /dev/shm at the end.")
-@click.option("--json", is_flag=True, help="With --headless: the summary as one JSON object.")
-@dashboard_options
+@_options
 def command(**options: Any) -> int:
     """Make a bounded buffer, run producers and consumers over it, and show them.
 

@@ -10,7 +10,7 @@ from shmtui.i18n import N_, _
 from shmtui.tui.draw.bytes import parse_offset
 from shmtui.tui.draw.keys import help_lines
 from shmtui.tui.screens.dialog import Dialog, Typed, TypingDialog
-from shmtui.tui.spans import Line, clip, line
+from shmtui.tui.spans import Line, line
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import TextPanel
 from shmtui.tui.widgets.panel import Content, Panel
@@ -50,7 +50,7 @@ class KillQuestion(Dialog[bool]):
 
     def __init__(self, label: str, view: ViewModel) -> None:
         text = [
-            line(_("Kill") + " ", (clip(view.glyphs.inert(label), 40), "strong"), "?"),
+            line(_("Kill") + " ", (view.glyphs.clip(view.glyphs.inert(label), 40), "strong"), "?"),
             (),
             line((_("shmtui did not start it. If it holds mutex when it dies,"), "muted")),
             line((_("the others wait for ever."), "muted")),
