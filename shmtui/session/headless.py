@@ -12,7 +12,7 @@ from shmtui.errors import ExitCode
 from shmtui.events import Severity
 from shmtui.session.live_source import LiveSource
 from shmtui.session.run import RunOptions
-from shmtui.session.terminal import ENDING_SIGNALS, ignore_signals, note, noted_signal
+from shmtui.session.terminal import ending_signals, ignore_signals, note
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Audit, Method, Snapshot, Throughput
 
@@ -49,41 +49,35 @@ async def _headless(options: RunOptions, live: LiveSource) -> tuple[int, float]:
     """Let the workers run; returns the exit code and how many seconds they ran."""
     loop, supervisor = asyncio.get_running_loop(), live.supervisor
     ended: asyncio.Future[int] = loop.create_future()
-    for number in ENDING_SIGNALS:
-        loop.add_signal_handler(number, _end, ended, number)
-    if (early := noted_signal()) is not None:
-        _end(ended, early)
-    supervisor.watch(loop)
-    if not options.json:
-        supervisor.on_event = lambda event: note(event.text)
-        for event in supervisor.history():
-            if event.severity is not Severity.GOOD:
-                note(event.text)
-    patience = time.monotonic() + READY_SECONDS
-    while not (supervisor.ready() or ended.done()) and time.monotonic() < patience:
-        await asyncio.sleep(0.002)
-    started = time.monotonic_ns()
-    length = math.inf if options.duration is None else options.duration
-    supervisor.orders.release_all(0 if math.isinf(length) else started + int(length * 1e9))
-    while not ended.done():
-        left = length - (time.monotonic_ns() - started) / 1e9
-        if left <= 0:
-            break
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(ended), min(left, LOOK_SECONDS))
-        live.sample()
-    seconds = (time.monotonic_ns() - started) / 1e9
-    live.before_the_end()
-    for number in ENDING_SIGNALS:
-        loop.remove_signal_handler(number)
-    # Before the loop closes: no moment without a handler.
+
+    def end(number: int) -> None:
+        if not ended.done():
+            ended.set_result(128 + number)
+
+    with ending_signals(loop, end):
+        supervisor.watch(loop)
+        if not options.json:
+            supervisor.on_event = lambda event: note(event.text)
+            for event in supervisor.history():
+                if event.severity is not Severity.GOOD:
+                    note(event.text)
+        patience = time.monotonic() + READY_SECONDS
+        while not (supervisor.ready() or ended.done()) and time.monotonic() < patience:
+            await asyncio.sleep(0.002)
+        started = time.monotonic_ns()
+        length = math.inf if options.duration is None else options.duration
+        supervisor.orders.release_all(0 if math.isinf(length) else started + int(length * 1e9))
+        while not ended.done():
+            left = length - (time.monotonic_ns() - started) / 1e9
+            if left <= 0:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(ended), min(left, LOOK_SECONDS))
+            live.sample()
+        seconds = (time.monotonic_ns() - started) / 1e9
+        live.before_the_end()
     ignore_signals()
-    return (128 + ended.result() if ended.done() else ExitCode.OK), seconds
-
-
-def _end(ended: "asyncio.Future[int]", number: int) -> None:
-    if not ended.done():
-        ended.set_result(number)
+    return (ended.result() if ended.done() else ExitCode.OK), seconds
 
 
 def _settle(live: LiveSource, seconds: float) -> Audit:

@@ -4,12 +4,16 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.sanitize import inert
+
+if TYPE_CHECKING:
+    import asyncio
 
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
@@ -33,6 +37,26 @@ def note_signals() -> None:
 def noted_signal() -> int | None:
     """The first ending signal that was recorded; None where none came."""
     return _noted[0] if _noted else None
+
+
+@contextlib.contextmanager
+def ending_signals(
+    loop: "asyncio.AbstractEventLoop", call: Callable[[int], object]
+) -> Iterator[None]:
+    """Have ``loop`` call ``call`` with the number of each signal that ends a run, also with one that
+    was recorded before. After the block the signals have the handlers that they had.
+    """
+    before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
+    for number in ENDING_SIGNALS:
+        loop.add_signal_handler(number, call, number)
+    try:
+        if _noted:
+            call(_noted[0])
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 def require_terminal(way_out: str) -> None:

@@ -4,6 +4,8 @@ It owns a `Dashboard` (what is watched) and a `MainScreen` (what is drawn). It e
 signal or with its terminal, each with the exit code that a shell expects.
 """
 
+import asyncio
+import contextlib
 import functools
 import os
 import shutil
@@ -21,7 +23,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from shmtui.i18n import _, speak_plainly
-from shmtui.session.terminal import noted_signal
+from shmtui.session.terminal import ending_signals
 from shmtui.tui import tty
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.glyphs import choose
@@ -85,7 +87,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         """The last message to the user."""
         self._message_time = 0.0
         self._worker_actions = WorkerActions(self)
-        self._signals = tty.EndingSignals(self.leave)
+        self._signals = contextlib.ExitStack()
         self._choice = choice
         self._frames = 0
         self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
@@ -112,9 +114,8 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Sample before the first frame, then at each interval."""
-        self._signals.listen()
-        if (early := noted_signal()) is not None:  # It came before the handlers were in place.
-            self.call_next(self.leave, 128 + early)
+        leave = ending_signals(asyncio.get_running_loop(), lambda number: self.leave(128 + number))
+        self._signals.enter_context(leave)
         # What the terminal showed meanwhile is not what Textual drew last.
         self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))
         self.dashboard.start()
@@ -126,7 +127,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             self.action_attach(self._choice)
 
     def on_unmount(self) -> None:
-        self._signals.stop()
+        self._signals.close()
         self.dashboard.stop()
 
     def leave(self, code: int) -> None:

@@ -1,16 +1,12 @@
-"""The terminal: whether it is there and keeps up; and the signals that end a program."""
+"""The terminal: whether it is there and keeps up."""
 
-import asyncio
 import contextlib
 import queue
 import select
 import signal
 import sys
 import termios
-from collections.abc import Callable
-from typing import Any, Final
-
-from shmtui.session.terminal import ENDING_SIGNALS
+from typing import Final
 
 HUNG_UP: Final = 128 + signal.SIGHUP
 """The exit code after the terminal has gone."""
@@ -65,25 +61,3 @@ def drop_frames(frames: Frames | None) -> None:
     if not gone and sys.__stderr__ is not None:
         with contextlib.suppress(termios.error, OSError, ValueError):
             termios.tcflush(sys.__stderr__.fileno(), termios.TCOFLUSH)
-
-
-class EndingSignals:
-    """While it listens, SIGTERM, SIGHUP, SIGINT and SIGQUIT call ``leave`` with 128 + signal."""
-
-    def __init__(self, leave: Callable[[int], None]) -> None:
-        self._leave = leave
-        self._before: dict[signal.Signals, Any] = {}
-
-    def listen(self) -> None:
-        """Take the signals over. Called in the event loop."""
-        loop = asyncio.get_running_loop()
-        self._before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
-        for number in ENDING_SIGNALS:
-            loop.add_signal_handler(number, self._leave, 128 + number)
-
-    def stop(self) -> None:
-        """Give the signals back to the handlers that had them before. Called in the event loop."""
-        loop = asyncio.get_running_loop()
-        for number, before in self._before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, before)
