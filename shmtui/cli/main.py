@@ -68,9 +68,7 @@ def _run(arguments: Sequence[str]) -> int:
         )
     except click.exceptions.Exit as ended:
         return ended.exit_code
-    except click.Abort:
-        return 130
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
         # Whoever read our output has enough; Python must not complain about it at exit.

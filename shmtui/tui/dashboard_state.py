@@ -20,7 +20,8 @@ from shmtui.snapshot import EMPTY, Health, LayoutSource, Snapshot
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
 from shmtui.tui.rate_history import RateHistory
-from shmtui.tui.status_line import Balance, Debounced, StatusWord, permits, status_word
+from shmtui.tui.spans import Span
+from shmtui.tui.status_line import Balance, Debounced, permits, status_word
 from shmtui.tui.view_model import ChangeHighlight, ViewModel
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Dashboard:
         self._heard: list[Supervisor] = []
         """The supervisors whose events are in the log."""
         self._highlight = ChangeHighlight()
-        self._status_word: Debounced[StatusWord] = Debounced()
+        self._status_word: Debounced[Span] = Debounced()
         self._balance: Debounced[tuple[Balance, int]] = Debounced()
         self._shortage_reported = ""
 

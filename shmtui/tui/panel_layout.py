@@ -1,7 +1,8 @@
 """Where the panels go on a screen of any size. Pure."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from textual.geometry import Region
 
 PANELS = ("ring", "semaphores", "throughput", "processes", "events")
 """In the order of the data flow, and of the keys 1 to 5."""
@@ -25,15 +26,6 @@ PROCESSES_ENOUGH = 128
 """Columns in which the process table shows all it has."""
 
 
-class Box(NamedTuple):
-    """A panel's place in cells."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
 def arrange(
     width: int,
     height: int,
@@ -42,8 +34,8 @@ def arrange(
     *,
     findings: int = 0,
     raw: bool = False,
-) -> Mapping[str, Box]:
-    """A box for each panel on show; panels that are missing have no room.
+) -> Mapping[str, Region]:
+    """The place in cells of each panel on show; panels that are missing have no room.
 
     ``rows`` is how many the process table would like to show, ``findings`` how many
     the events begin with. No two boxes overlap and none leaves the screen, at any size.
@@ -55,9 +47,9 @@ def arrange(
     """
     if width <= 0 or height <= 0:
         return {}
-    bars = {TITLE: Box(0, 0, width, 1)}
+    bars = {TITLE: Region(0, 0, width, 1)}
     if height >= 3:
-        bars[KEY_BAR] = Box(0, height - 1, width, 1)
+        bars[KEY_BAR] = Region(0, height - 1, width, 1)
     body = height - 2
     if body < 1:
         return bars
@@ -86,27 +78,27 @@ def lesson_width(width: int) -> int:
 
 
 def beside_lesson(
-    boxes: Mapping[str, Box], width: int, height: int, taken: int
-) -> Mapping[str, Box]:
+    boxes: Mapping[str, Region], width: int, height: int, taken: int
+) -> Mapping[str, Region]:
     """The boxes of panels that were given ``width - taken`` columns, with the lesson beside them.
 
     The title and the keys keep the whole width.
     """
     bars = {name: boxes[name]._replace(width=width) for name in (TITLE, KEY_BAR) if name in boxes}
-    return {**boxes, **bars, LESSON: Box(width - taken, 1, taken, max(0, height - 2))}
+    return {**boxes, **bars, LESSON: Region(width - taken, 1, taken, max(0, height - 2))}
 
 
-def _stacked(heights: Mapping[str, int], width: int) -> dict[str, Box]:
+def _stacked(heights: Mapping[str, int], width: int) -> dict[str, Region]:
     """The panels that have a height, from the second line of the screen down."""
     boxes, y = {}, 1
     for name, height in heights.items():
         if height:
-            boxes[name] = Box(0, y, width, height)
+            boxes[name] = Region(0, y, width, height)
             y += height
     return boxes
 
 
-def _wide(width: int, body: int, rows: int, findings: int) -> dict[str, Box]:
+def _wide(width: int, body: int, rows: int, findings: int) -> dict[str, Region]:
     """Ring and semaphores above, throughput in the middle, processes and events below."""
     beside = width >= EVENTS_BESIDE
     top = 10 if body >= 34 else 8 if body >= 27 else 6 if body >= 20 else 5

@@ -11,19 +11,12 @@ from typing import Generic, TypeVar
 from shmtui.i18n import N_, _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Health, LayoutSource, Method, Snapshot, Status, word
+from shmtui.tui.spans import Span
 
 T = TypeVar("T")
 
 AGREEING = 4
 """Samples in a row that must agree before a new status is shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class StatusWord:
-    """A word for the title line, and its style."""
-
-    word: str
-    style: str
 
 
 class Activity(Enum):
@@ -36,9 +29,9 @@ class Activity(Enum):
     UNKNOWN = (N_("unknown"), "muted")
 
 
-def nothing() -> StatusWord:
+def nothing() -> Span:
     """The status while nothing is attached."""
-    return StatusWord(_("nothing open"), "muted")
+    return Span(_("nothing open"), "muted")
 
 
 def flow(snapshot: Snapshot) -> Activity:
@@ -52,11 +45,11 @@ def flow(snapshot: Snapshot) -> Activity:
     return Activity.FLOWING if max(known) > 0 else Activity.IDLE
 
 
-def status_word(snapshot: Snapshot) -> StatusWord:
+def status_word(snapshot: Snapshot) -> Span:
     """Health where it has been judged, else the activity.
 
     >>> from shmtui.snapshot import EMPTY
-    >>> status_word(EMPTY).word
+    >>> status_word(EMPTY).text
     'nothing open'
     """
     if not snapshot.segment.name:
@@ -66,30 +59,30 @@ def status_word(snapshot: Snapshot) -> StatusWord:
         return judged
     if snapshot.layout.source is LayoutSource.RAW:
         # Without a layout there is no health to judge.
-        return StatusWord(_("raw bytes"), "muted")
+        return Span(_("raw bytes"), "muted")
     text, style = flow(snapshot).value
-    return StatusWord(_(text), style)
+    return Span(_(text), style)
 
 
-def health_word(health: Health) -> StatusWord | None:
+def health_word(health: Health) -> Span | None:
     """Health in a few words; None where it has not been judged.
 
-    >>> health_word(Health(Status.OK)), health_word(Health(Status.CRITICAL)).word
-    (StatusWord(word='healthy', style='good'), 'critical')
+    >>> health_word(Health(Status.OK)), health_word(Health(Status.CRITICAL)).text
+    (Span(text='healthy', style='good'), 'critical')
     """
     codes = [f.code for f in health.findings if f.severity is health.status]
     text = ": ".join((word(health.status), *codes[:1]))
     match health.status:
         case Status.OK:
-            return StatusWord(_("healthy"), "good")
+            return Span(_("healthy"), "good")
         case Status.CRITICAL:
             more = len(health.findings) - 1
-            return StatusWord(f"{text} +{more}" if codes and more > 0 else text, "bad")
+            return Span(f"{text} +{more}" if codes and more > 0 else text, "bad")
         case Status.WARNING if len(codes) > 1:
             text = ngettext("{count} warning", "{count} warnings", len(codes))
-            return StatusWord(text.format(count=len(codes)), "warn")
+            return Span(text.format(count=len(codes)), "warn")
         case Status.WARNING:
-            return StatusWord(text, "warn")
+            return Span(text, "warn")
     return None
 
 

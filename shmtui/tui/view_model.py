@@ -6,7 +6,8 @@ from shmtui.events import Event
 from shmtui.snapshot import EMPTY, LayoutSource, Snapshot
 from shmtui.tui.glyphs import UNICODE, Glyphs
 from shmtui.tui.rate_history import RateHistory
-from shmtui.tui.status_line import StatusWord, nothing
+from shmtui.tui.spans import Span
+from shmtui.tui.status_line import nothing
 
 FADE_NS = (400_000_000, 1_100_000_000, 2_000_000_000)
 """Until which age a changed byte is fresh, recent, and fading, in nanoseconds."""
@@ -60,7 +61,7 @@ class ViewModel:
     history: RateHistory = field(default_factory=RateHistory)
     """Shared between frames. Panels only read it."""
     history_version: int = 0
-    status_word: StatusWord = field(default_factory=nothing)
+    status_word: Span = field(default_factory=nothing)
     balance_settled: bool = False
     """Whether the last samples agree on how the permits add up."""
     events: tuple[Event, ...] = ()

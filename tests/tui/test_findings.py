@@ -86,7 +86,7 @@ async def test_the_title_wears_the_badge(
 
 def test_unjudged_health_leaves_the_word_to_the_flow() -> None:
     """Unknown is not healthy."""
-    assert status_word(snapshot(health=Health())).word == "flowing"
+    assert status_word(snapshot(health=Health())).text == "flowing"
 
 
 @pytest.mark.parametrize("size", SIZES)

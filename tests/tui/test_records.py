@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.geometry import Region
 
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Health, Method, ProcessState, Status, Throughput
-from shmtui.tui.panel_layout import PANELS, Box, arrange
+from shmtui.tui.panel_layout import PANELS, arrange
 from shmtui.tui.process_rows import Group, follow, table_rows
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.status_line import AGREEING, Activity, Debounced, flow, status_word
@@ -24,8 +25,8 @@ def test_flow_comes_from_the_snapshot_alone() -> None:
 
 def test_health_speaks_once_it_has_been_judged() -> None:
     """Until then the flow does."""
-    assert status_word(snapshot(health=Health(Status.CRITICAL))).word == "critical"
-    assert status_word(snapshot()).word == "flowing"
+    assert status_word(snapshot(health=Health(Status.CRITICAL))).text == "critical"
+    assert status_word(snapshot()).text == "flowing"
 
 
 def test_a_verdict_changes_when_samples_agree() -> None:
@@ -35,7 +36,7 @@ def test_a_verdict_changes_when_samples_agree() -> None:
     assert [steady.update("flowing") for _ in range(AGREEING)][-2:] == ["full", "flowing"]
 
 
-def _apart(one: Box, other: Box) -> bool:
+def _apart(one: Region, other: Region) -> bool:
     return (
         one.x + one.width <= other.x
         or other.x + other.width <= one.x

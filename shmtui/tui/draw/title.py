@@ -13,7 +13,7 @@ def title_line(view: ViewModel, width: int) -> Line:
     """One line of exactly ``width`` cells; the least useful facts are left out first."""
     glyphs, status = view.glyphs, view.status_word
     glyph = getattr(glyphs, _GLYPHS.get(status.style, "dot"))
-    state = line((f"{glyph} ", status.style), (status.word, status.style), " ")
+    state = line((f"{glyph} ", status.style), status, " ")
     brand = line((" shmtui ", "brand"))
     facts = _facts(view, width)
     uptime = view.snapshot.uptime
