@@ -52,15 +52,7 @@ def command(name: str | None, **given: Any) -> int:
       shmtui attach /shm_buffer --slots 5
       shmtui attach /jobs --header jobs.h:Queue --map in=head,out=tail
     """
-    from shmtui.session.opener import AttachOptions
-
-    layout, folder = open_options(given)
-    return attach(AttachOptions(name=name, layout=layout, folder=folder, **given))
-
-
-def attach(options: "AttachOptions") -> int:
-    """Show the dashboard; returns the exit code. ShmtuiError: it cannot be attached to."""
-    from shmtui.session.opener import SegmentOpener
+    from shmtui.session.opener import AttachOptions, SegmentOpener
     from shmtui.session.terminal import (
         ignore_signals,
         note_signals,
@@ -68,9 +60,11 @@ def attach(options: "AttachOptions") -> int:
         require_terminal,
     )
 
+    layout, folder = open_options(given)
+    options = AttachOptions(name=name, layout=layout, folder=folder, **given)
     require_terminal(_("look with shmtui stat NAME"))
     note_signals()
-    if options.name is not None and options.wait and not wait_for(options.name, options.folder):
+    if name is not None and options.wait and not wait_for(name, folder):
         return 128 + (noted_signal() or 0)
     with contextlib.ExitStack() as cleaning:
         opener = SegmentOpener(options)

@@ -1,8 +1,6 @@
 """``shmtui lab``: lists the lessons, and starts one with its text beside it."""
 
 import functools
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import click
 
@@ -10,9 +8,6 @@ from shmtui.cli.parameters import LESSON_NAME
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _
-
-if TYPE_CHECKING:
-    from shmtui.lessons.lesson import Lesson
 
 
 @click.command("lab", cls=TranslatedCommand, short_help="Start a prepared lesson")
@@ -33,24 +28,14 @@ def command(name: str | None, ascii_only: bool) -> int:
     from shmtui.lessons.lesson_texts import BY_NAME, LESSONS
 
     if name is None:
-        for text in lesson_lines(LESSONS):
-            click.echo(text)
+        width = max(map(len, BY_NAME))
+        for lesson in LESSONS:
+            click.echo(f"{lesson.name:<{width}}  {_(lesson.title)}")
+        click.echo()
+        click.echo(_("shmtui lab NAME starts one; its text tells what to press"))
         return ExitCode.OK
-    return _start(BY_NAME[name], ascii_only=ascii_only)
-
-
-def lesson_lines(lessons: "Sequence[Lesson]") -> Iterator[str]:
-    """The lessons, a line each, and how to start one."""
-    width = max(len(lesson.name) for lesson in lessons)
-    for lesson in lessons:
-        yield f"{lesson.name:<{width}}  {_(lesson.title)}"
-    yield ""
-    yield _("shmtui lab NAME starts one; its text tells what to press")
-
-
-def _start(lesson: "Lesson", *, ascii_only: bool) -> int:
     from shmtui.cli.open_dashboard import show_dashboard
     from shmtui.session.lesson_run import start
 
-    show = functools.partial(show_dashboard, ascii_only=ascii_only, lesson=lesson)
-    return start(lesson, show)
+    lesson = BY_NAME[name]
+    return start(lesson, functools.partial(show_dashboard, ascii_only=ascii_only, lesson=lesson))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from shmtui.errors import ShmtuiError
 from shmtui.shm.control_format import BLOCKED, HOLDS, STEPPING, Field
 from shmtui.shm.faults import ONCE, Fault
-from shmtui.shm.protocol import SemaphoreRole, Step
+from shmtui.shm.protocol import PROTOCOL_STEPS, SemaphoreRole, Step
 from shmtui.shm.semaphore import Semaphore
 
 if TYPE_CHECKING:
@@ -33,15 +33,7 @@ PREEMPTED: Final = (0.003, 0.05)
 Between the bounds it is the worker's period: two workers at the same rate keep their distance, and
 with a shorter pause might never meet. At less than 20 items/s they still may not."""
 
-_ORDER: Final = (
-    Step.WAIT_PERMIT,
-    Step.WAIT_MUTEX,
-    Step.TRANSFER,
-    Step.POST_MUTEX,
-    Step.POST_PERMIT,
-    Step.PACE,
-)
-_SWAPPED_ORDER: Final = (Step.WAIT_MUTEX, Step.WAIT_PERMIT, *_ORDER[2:])
+_SWAPPED_STEPS: Final = (Step.WAIT_MUTEX, Step.WAIT_PERMIT, *PROTOCOL_STEPS[2:])
 
 
 class SteppedItem:
@@ -58,9 +50,9 @@ class SteppedItem:
         worker = self._worker
         self._held = list(held)
         self._fault = worker.fault
-        order = _ORDER
+        order = PROTOCOL_STEPS
         if self._fault is Fault.SWAPPED_WAITS:
-            order = _SWAPPED_ORDER
+            order = _SWAPPED_STEPS
             self._report_fault()
         for step in order if first is None else order[order.index(first) :]:
             self._wait_for_step(step)
