@@ -22,47 +22,29 @@ _SPINS: Final = range(40)
 a peer on another processor moves an item or two."""
 
 
-class Waits:
-    """The waits of one worker for a permit and for the mutex."""
+def wait(worker: "Worker", semaphore: Semaphore, step: Step) -> bool:
+    """Sleep for a permit, or for the mutex while a permit is held; False where the end came first.
 
-    def __init__(self, worker: "Worker") -> None:
-        self._worker = worker
-
-    def _take_at_once(self, semaphore: Semaphore, step: Step) -> bool:
-        """Whether a permit came within a few tries; else the record says that ``step`` blocks."""
-        for _spin in _SPINS:
-            if semaphore.acquire(False):
-                return True
-        self._worker.stamp_last_item()
-        self._worker.words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
-        self._worker.words[Field.STEP] = step | BLOCKED
-        return False
-
-    def for_permit(self, semaphore: Semaphore) -> bool:
-        """Sleep for a permit; False where an order or the end came first."""
-        if self._take_at_once(semaphore, Step.WAIT_PERMIT):
+    A wait for a permit holds nothing, so an order ends it too, and the end does so at once.
+    """
+    for _spin in _SPINS:
+        if semaphore.acquire(False):
             return True
-        check_ns = FIRST_CHECK_NS
-        while (
-            not self._worker.ending and self._worker.words[Field.ORDER] == self._worker.order_taken
-        ):
-            if semaphore.wait_until(time.monotonic_ns() + check_ns):
-                return True
-            check_ns = min(check_ns * 10, LAST_CHECK_NS)
-        return False
-
-    def for_mutex(self, semaphore: Semaphore) -> bool:
-        """Sleep for the mutex while holding a permit; False where the end came and it did not."""
-        if self._take_at_once(semaphore, Step.WAIT_MUTEX):
+    worker.stamp_last_item()
+    worker.words[Field.BLOCKED_SINCE_NS] = time.monotonic_ns()
+    worker.words[Field.STEP] = step | BLOCKED
+    holds_permit = step is Step.WAIT_MUTEX
+    check_ns, give_up_ns = FIRST_CHECK_NS, 0
+    while True:
+        now = time.monotonic_ns()
+        if not holds_permit:
+            if worker.ending or worker.words[Field.ORDER] != worker.order_taken:
+                return False
+        elif worker.ending:
+            give_up_ns = give_up_ns or now + GRACE_NS
+            check_ns = give_up_ns - now
+            if check_ns <= 0:
+                return False
+        if semaphore.wait_until(now + check_ns):
             return True
-        check_ns, give_up_ns = FIRST_CHECK_NS, 0
-        while True:
-            now = time.monotonic_ns()
-            if self._worker.ending:
-                give_up_ns = give_up_ns or now + GRACE_NS
-                check_ns = give_up_ns - now
-                if check_ns <= 0:
-                    return False
-            if semaphore.wait_until(now + check_ns):
-                return True
-            check_ns = min(check_ns * 10, LAST_CHECK_NS)
+        check_ns = min(check_ns * 10, LAST_CHECK_NS)

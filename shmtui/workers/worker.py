@@ -23,7 +23,7 @@ from shmtui.shm.ring import Ring, Value, checksum_of, counter_after
 from shmtui.shm.semaphore import at_maximum
 from shmtui.workers.pacing import Pacer
 from shmtui.workers.stepping import SteppedItem
-from shmtui.workers.waits import Waits
+from shmtui.workers.waits import wait
 
 NAP_NS: Final = 400_000_000
 """How long a sleep between items lasts at the most: a signal that comes just before the sleep begins
@@ -68,7 +68,6 @@ class Worker:
         """The sequence of the orders that were taken up last."""
         self.ending = False
         """Whether it was asked to end."""
-        self._waits = Waits(self)
         self._rates = record.doubles
         self._stepped = False
         self._item = ring.layout.item
@@ -110,7 +109,7 @@ class Worker:
         A worker spends its life in this loop, so it is written for speed: names are local, what
         is known is not read back, and an unthrottled worker reads the clock at every 32nd item.
         """
-        words, last, ring, waits = self.words, self._last, self.ring, self._waits
+        words, last, ring = self.words, self._last, self.ring
         data, index, last_slot = ring.data, ring.index(self.role), ring.layout.slots - 1
         take, give = ring.permits(self.role)
         mutex = ring.semaphores[SemaphoreRole.MUTEX]
@@ -123,11 +122,11 @@ class Worker:
         self._stamped = items
         while words[_ORDER] == self._plain_order:
             words[_STEP] = _WAIT_PERMIT
-            if not take_permit(False) and not waits.for_permit(take):
+            if not take_permit(False) and not wait(self, take, Step.WAIT_PERMIT):
                 break
             words[_STEP] = _WAIT_MUTEX
             if not lock(False):
-                if not waits.for_mutex(mutex):
+                if not wait(self, mutex, Step.WAIT_MUTEX):
                     take.post()
                     break
                 if words[_STEPS]:
