@@ -16,11 +16,6 @@ from shmtui.shm.protocol import Step, format_rate, step_name
 from shmtui.workers.child import Child
 from shmtui.workers.children import Children
 
-EmitAbout = Callable[..., None]
-"""Called with a child, a severity, and a text whose fields are the child's name and what is named
-besides: emits an event."""
-
-
 class Orders:
     """Orders by PID. One for a PID that is no live child does nothing: a key can come too late."""
 
@@ -28,11 +23,15 @@ class Orders:
         self,
         children: Children,
         kind: SemaphoreKind,
-        emit_about: EmitAbout,
+        emit: Callable[[Severity, str], None],
     ) -> None:
         self._children = children
         self._kind = kind
-        self._emit_about = emit_about
+        self._emit = emit
+
+    def _emit_about(self, child: Child, severity: Severity, text: str, **fields: object) -> None:
+        """Emit ``text`` with the child's name filled in."""
+        self._emit(severity, text.format(name=child.name, **fields))
 
     def _worker(self, pid: int, refusal: str) -> Child | None:
         """The worker with that PID. Of a program of the user's ``refusal`` is said, and None."""

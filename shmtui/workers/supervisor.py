@@ -42,7 +42,7 @@ class Supervisor:
         self._segment = buffer.name
         self._rates = rates
         self._children = Children(self._ended)
-        self.orders = Orders(self._children, buffer.layout.kind, self._emit_about)
+        self.orders = Orders(self._children, buffer.layout.kind, self.emit)
         """Orders to the live children."""
         self._programs: dict[int, Child] = {}
         self._numbers = dict.fromkeys(Role, 0)
