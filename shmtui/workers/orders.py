@@ -16,6 +16,7 @@ from shmtui.shm.protocol import Step, format_rate, step_name
 from shmtui.workers.child import Child
 from shmtui.workers.children import Children
 
+
 class Orders:
     """Orders by PID. One for a PID that is no live child does nothing: a key can come too late."""
 
