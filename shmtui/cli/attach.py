@@ -53,12 +53,7 @@ def command(name: str | None, **given: Any) -> int:
       shmtui attach /jobs --header jobs.h:Queue --map in=head,out=tail
     """
     from shmtui.session.opener import AttachOptions, SegmentOpener
-    from shmtui.session.terminal import (
-        ignore_signals,
-        note_signals,
-        noted_signal,
-        require_terminal,
-    )
+    from shmtui.session.terminal import ignore_signals, note_signals, noted_signal, require_terminal
 
     layout, folder = open_options(given)
     options = AttachOptions(name=name, layout=layout, folder=folder, **given)
@@ -85,9 +80,8 @@ def _show(options: "AttachOptions", opener: "SegmentOpener") -> int:
         except AmbiguousLayoutError as error:
             choice = (options.name, error.options)
         except MissingSegmentError as error:
-            raise MissingSegmentError(
-                _("{error}; --wait waits for it").format(error=error)
-            ) from None
+            wrong = _("{error}; --wait waits for it")
+            raise MissingSegmentError(wrong.format(error=error)) from None
     return show_dashboard(
         attachment,
         opener,

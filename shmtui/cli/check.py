@@ -19,12 +19,7 @@ MOST_SAMPLES = 12
 @click.command("check", cls=TranslatedCommand, short_help="Say what is wrong with a segment")
 @click.argument("name", type=SEGMENT_NAME)
 @click.option(
-    "--for",
-    "seconds",
-    type=SECONDS,
-    default="3",
-    show_default=True,
-    help="How long to watch.",
+    "--for", "seconds", type=SECONDS, default="3", show_default=True, help="How long to watch."
 )
 @click.option("--json", "as_json", is_flag=True, help="The last snapshot as one line of JSON.")
 @layout_options

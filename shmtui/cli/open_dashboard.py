@@ -61,12 +61,10 @@ def _require_threads() -> None:
             thread.start()
             started.append(thread)
     except RuntimeError:
-        raise ShmtuiError(
-            _(
-                "no thread may be started, and the dashboard needs {count}: raise the limit "
-                "(ulimit -u)"
-            ).format(count=_THREADS)
-        ) from None
+        wrong = _(
+            "no thread may be started, and the dashboard needs {count}: raise the limit (ulimit -u)"
+        )
+        raise ShmtuiError(wrong.format(count=_THREADS)) from None
     finally:
         over.set()
         for thread in started:

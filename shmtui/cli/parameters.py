@@ -292,9 +292,8 @@ def split_command(text: str) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
-        raise click.UsageError(
-            _("the command {text!r} cannot be split: {error}").format(text=text, error=error)
-        ) from None
+        wrong = _("the command {text!r} cannot be split: {error}")
+        raise click.UsageError(wrong.format(text=text, error=error)) from None
     if not words:
         raise click.UsageError(_("an empty command: name a program, such as ./produtor"))
     return words

@@ -133,6 +133,5 @@ def _require_faulty(faults: "Sequence[FaultOrder]", producers: int, consumers: i
         most = max(there.values()) if role is None else there[role]
         if not most or (number is not None and not 1 <= number <= most):
             whose = f"{role or 'worker'}{'' if number is None else f' {number}'}"
-            raise click.UsageError(
-                _("--fault is for {whose}, and there is none to start with").format(whose=whose)
-            )
+            wrong = _("--fault is for {whose}, and there is none to start with")
+            raise click.UsageError(wrong.format(whose=whose))

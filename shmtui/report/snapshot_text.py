@@ -13,15 +13,7 @@ from shmtui.sanitize import inert
 from shmtui.shm.protocol import format_rate
 from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.value import value_text
-from shmtui.snapshot import (
-    Audit,
-    Finding,
-    LayoutSource,
-    Method,
-    Process,
-    Snapshot,
-    word,
-)
+from shmtui.snapshot import Audit, Finding, LayoutSource, Method, Process, Snapshot, word
 
 _COLUMNS = (
     N_("PID"), N_("process"), N_("role"), N_("state"), N_("blocked on"), N_("target/s"),

@@ -21,13 +21,7 @@ from shmtui.procfs.namespaces import require_proc
 from shmtui.shm.control_format import HEADER_SIZE, SUFFIX, Flags, control_name
 from shmtui.shm.control_records import ControlHeader, open_control, parse_header, read_header
 from shmtui.shm.owned_buffer import remove_buffer
-from shmtui.shm.segment import (
-    SHM_DIR,
-    FileIdentity,
-    identity_at,
-    segment_path,
-    unlink_segment,
-)
+from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, segment_path, unlink_segment
 from shmtui.shm.semaphore import named_semaphore_path, unlink_named
 
 UNREADY_SECONDS: Final = 10.0
@@ -138,11 +132,8 @@ def _remove_semaphore(name: str, *, force: bool) -> str:
     path = named_semaphore_path(name)
     identity = identity_at(path)
     if identity is None:
-        raise MissingSegmentError(
-            _(
-                "no segment named {name} in {folder}: is the name right, or is it gone already?"
-            ).format(name=name, folder=SHM_DIR)
-        )
+        wrong = _("no segment named {name} in {folder}: is the name right, or is it gone already?")
+        raise MissingSegmentError(wrong.format(name=name, folder=SHM_DIR))
     users = users_of(identity)
     if not force:
         _refuse_if_used(name, path, identity, users)
@@ -162,15 +153,13 @@ def _refuse_if_used(
 ) -> None:
     """ShmtuiError: these processes use it, or one that /proc does not show may write to the file."""
     if pids := ", ".join(map(str, sorted(users))):
-        raise ShmtuiError(
-            _(
-                "{name} is in use by PID {pids}: end them first, or unlink it under them with --force"
-            ).format(name=name, pids=pids)
+        wrong = _(
+            "{name} is in use by PID {pids}: end them first, or unlink it under them with --force"
         )
+        raise ShmtuiError(wrong.format(name=name, pids=pids))
     if identity is not None and anybody_writes(path, identity):
-        raise ShmtuiError(
-            _(
-                "{name} is in use by a process that cannot be seen from here, in another container "
-                "or of another user: end it first, or unlink it under it with --force"
-            ).format(name=name)
+        wrong = _(
+            "{name} is in use by a process that cannot be seen from here, in another container "
+            "or of another user: end it first, or unlink it under it with --force"
         )
+        raise ShmtuiError(wrong.format(name=name))

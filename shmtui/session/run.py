@@ -114,10 +114,7 @@ def start_workers(supervisor: Supervisor, options: RunOptions) -> None:
     ):
         for words in commands:
             supervisor.start_program(role, words)
-    for role, count in (
-        (Role.PRODUCER, options.producers),
-        (Role.CONSUMER, options.consumers),
-    ):
+    for role, count in ((Role.PRODUCER, options.producers), (Role.CONSUMER, options.consumers)):
         for number in range(1, count + 1):
             pid = supervisor.start(role, hold=options.headless)
             for whose, which, fault in options.faults:

@@ -67,19 +67,17 @@ def require_terminal(way_out: str) -> None:
         (sys.stderr, _("standard error")),
     ):
         if not stream.isatty():
-            raise ShmtuiError(
-                _(
-                    "{stream} is not a terminal, and the dashboard needs one: run it in a terminal, "
-                    "or {way_out}"
-                ).format(stream=name, way_out=way_out)
+            wrong = _(
+                "{stream} is not a terminal, and the dashboard needs one: run it in a terminal, "
+                "or {way_out}"
             )
+            raise ShmtuiError(wrong.format(stream=name, way_out=way_out))
     if os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}:
-        raise ShmtuiError(
-            _(
-                "this terminal cannot place text (TERM is unset or dumb): set TERM, for example to "
-                "xterm-256color, or {way_out}"
-            ).format(way_out=way_out)
+        wrong = _(
+            "this terminal cannot place text (TERM is unset or dumb): set TERM, for example to "
+            "xterm-256color, or {way_out}"
         )
+        raise ShmtuiError(wrong.format(way_out=way_out))
 
 
 def note(text: str) -> None:

@@ -148,11 +148,12 @@ def start_child(
             raise
     except OSError as error:
         record.free()
+        wrong = _(
+            "cannot start {program}: {why}; is a limit on processes or open files reached "
+            "(ulimit -u, ulimit -n)?"
+        )
         raise ShmtuiError(
-            _(
-                "cannot start {program}: {why}; is a limit on processes or open files reached "
-                "(ulimit -u, ulimit -n)?"
-            ).format(program=" ".join(program) or f"{role} {number}", why=error.strerror)
+            wrong.format(program=" ".join(program) or f"{role} {number}", why=error.strerror)
         ) from None
     record.set_process(process.pid, start_time(process.pid) or 0)
     printed = OutputLines(PROGRAM_LINES if program else WORKER_LINES)

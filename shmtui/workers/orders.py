@@ -21,10 +21,7 @@ class Orders:
     """Orders by PID. One for a PID that is no live child does nothing: a key can come too late."""
 
     def __init__(
-        self,
-        children: Children,
-        kind: SemaphoreKind,
-        emit: Callable[[Severity, str], None],
+        self, children: Children, kind: SemaphoreKind, emit: Callable[[Severity, str], None]
     ) -> None:
         self._children = children
         self._kind = kind

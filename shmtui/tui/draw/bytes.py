@@ -206,9 +206,8 @@ def parse_offset(text: str, size: int) -> int:
     except ValueError:
         raise ValueError(_("an offset is a number, such as 4096 or 0x1000")) from None
     if not 0 <= offset < max(1, size):
-        raise ValueError(
-            _("beyond the end: the segment has {size} bytes (0x{size:x})").format(size=size)
-        )
+        wrong = _("beyond the end: the segment has {size} bytes (0x{size:x})")
+        raise ValueError(wrong.format(size=size))
     return offset
 
 
