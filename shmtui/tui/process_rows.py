@@ -93,12 +93,3 @@ def without_workers(rows: tuple[Row, ...]) -> bool:
     """Whether there are processes, and no worker of shmtui among them."""
     origins = [row.process.origin for row in rows if isinstance(row, Member)]
     return bool(origins) and Origin.WORKER not in origins
-
-
-def follow(rows: tuple[Row, ...], key: RowKey | None, last_index: int) -> int:
-    """The chosen row after an update: the one with this key, else the one at the same place.
-
-    When the chosen process is gone, the cursor does not jump to another end of the table.
-    """
-    nearest = max(0, min(last_index, len(rows) - 1))
-    return next((at for at, row in enumerate(rows) if row.key == key), nearest)

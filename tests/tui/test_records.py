@@ -8,9 +8,11 @@ from textual.geometry import Region
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Health, Method, ProcessState, Status, Throughput
 from shmtui.tui.panel_layout import PANELS, arrange
-from shmtui.tui.process_rows import Group, follow, table_rows
+from shmtui.tui.process_rows import Group, table_rows
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.status_line import AGREEING, Activity, Debounced, flow, status_word
+from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.processes import ProcessesPanel
 from tests.tui.records import process, snapshot
 
 
@@ -77,11 +79,22 @@ def test_50_by_20_keeps_what_matters() -> None:
 
 def test_the_choice_follows_its_process() -> None:
     """And where it is gone, stays where the eye is."""
-    rows = table_rows(snapshot(processes=tuple(process(pid, Role.PRODUCER) for pid in (1, 2, 3))))
-    assert [row.key for row in rows] == ["producers", 1, 2, 3, "consumers"]
-    assert follow(rows, 3, 1) == 3
-    assert follow(rows, 99, 2) == 2
-    assert follow(rows, 99, 50) == len(rows) - 1
+    panel = ProcessesPanel()
+
+    def show(*pids: int) -> list[str | int]:
+        processes = tuple(process(pid, Role.PRODUCER) for pid in pids)
+        panel.show(ViewModel(snapshot(processes=processes)))
+        return [row.key for row in panel.items]
+
+    assert show(1, 2, 3) == ["producers", 1, 2, 3, "consumers"]
+    panel.go(3)
+    show(1, 3)
+    assert panel.at == 2
+    show(1, 4, 5)
+    assert panel.at == 2
+    panel.go(3)
+    show()
+    assert panel.at == 1
 
 
 def test_a_group_totals_its_members_and_counts_the_living() -> None:

@@ -33,12 +33,10 @@ class EventsPanel(CursorPanel[Finding | Event]):
         before, self.view = self.chosen, view
         self.items = (*view.snapshot.health.findings, *view.events)
         if self.at and before is not None:
-            # New rows come in above it.
             key = _identity(before)
-            self.at = next(
-                (i for i, item in enumerate(self.items) if _identity(item) == key), self.at
-            )
-        self.go(self.at)
+            self.follow(lambda item: _identity(item) == key)
+        else:
+            self.go(self.at)
 
     def _depends_on(self) -> object:
         health = self.view.snapshot.health

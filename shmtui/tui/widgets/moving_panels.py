@@ -182,6 +182,10 @@ class CursorPanel(MovingPanel, Generic[Item]):
         self.at = self._nearest(at)
         self.draw()
 
+    def follow(self, is_it: Callable[[Item], bool]) -> None:
+        """Put the cursor where its item is now; where that is gone, it stays at its place."""
+        self.go(next((at for at, item in enumerate(self.items) if is_it(item)), self.at))
+
     def action_move(self, by: int) -> None:
         self.go(self.at + by)
 

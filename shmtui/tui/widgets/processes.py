@@ -9,15 +9,7 @@ from textual import events
 from shmtui.i18n import N_, _, ngettext
 from shmtui.snapshot import EMPTY
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
-from shmtui.tui.process_rows import (
-    PRODUCERS,
-    Member,
-    Row,
-    RowKey,
-    follow,
-    table_rows,
-    without_workers,
-)
+from shmtui.tui.process_rows import PRODUCERS, Member, Row, RowKey, table_rows, without_workers
 from shmtui.tui.spans import Line
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import CursorPanel
@@ -36,7 +28,7 @@ class ProcessesPanel(CursorPanel[Row]):
     def show(self, view: ViewModel) -> None:
         """Draw the processes; the cursor follows its process."""
         self.view, self.items = view, table_rows(view.snapshot)
-        self.go(follow(self.items, self._key, self.at))
+        self.follow(lambda row: row.key == self._key)
 
     def go(self, at: int) -> None:
         """Put the cursor on a row; from then on it follows the process."""
