@@ -53,8 +53,8 @@ def _segments(typed: str) -> Iterator[CompletionItem]:
     bare = typed.removeprefix("/")
     slash = typed[: len(typed) - len(bare)]
     for name in sorted(os.listdir(SHM_DIR)):
-        of_ours = name.startswith("sem.") or name.endswith(".shmtui")
-        if name.startswith(bare) and not of_ours and name.isprintable():
+        no_segment = name.startswith("sem.") or name.endswith(".shmtui")
+        if name.startswith(bare) and not no_segment and name.isprintable():
             yield CompletionItem(slash + name)
 
 
