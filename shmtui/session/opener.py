@@ -66,8 +66,7 @@ class SegmentOpener:
         self, options: AttachOptions | None = None, home: Attachment | None = None
     ) -> None:
         self._options = options or AttachOptions()
-        self._home = home
-        self._joined: dict[str, Attachment] = {}
+        self._joined = {} if home is None else {home.sampler.name: home}
         self._cleaning = contextlib.ExitStack()
 
     def entries(self) -> "tuple[Entry, ...]":
@@ -83,8 +82,6 @@ class SegmentOpener:
         the layout of one segment is not held of another.
         AmbiguousLayoutError: several layouts fit. ShmtuiError: it cannot be attached to.
         """
-        if self._home is not None and name == self._home.sampler.name:
-            return self._home
         if name in self._joined:
             return self._joined[name]
         options = self._options.layout
