@@ -96,8 +96,9 @@ def _sync(each: SyncObject) -> Json:
 def _process(process: Process, now_ns: int) -> Json:
     target, since, died = process.target_rate, process.since, process.died_ns
     return {
-        **_fields(process, "pid name role origin state step blocked_on blocked_for sleeps_on"),
-        **_fields(process, "unexplained_words wakeable libc"),
+        **_fields(process, "pid name role origin state step blocked_on blocked_for"),
+        "blocked_for_at_least": process.blocked_before,
+        **_fields(process, "sleeps_on unexplained_words wakeable libc"),
         "target_rate": "max" if target is not None and math.isinf(target) else number(target),
         **_fields(process, "rate items"),
         "fault": fault_name(process.fault, process.role) if process.fault else None,

@@ -237,3 +237,7 @@ class Supervisor:
             child = self._children.by_pid.get(pid)
             if child is not None:
                 child.record.doubles[Field.SHOWN_RATE] = rate
+
+    def note_guests(self) -> None:
+        """Write into the control block that programs of others took part."""
+        self._control.note_guests()
