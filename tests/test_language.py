@@ -188,7 +188,7 @@ def test_findings_and_repair_speak_it_too(name: str) -> None:
     assert "never-initialised" in done.stdout
     assert "sem_init" in done.stdout
     assert english(done.stdout) == []
-    plan = run_shmtui("repair", name, "--slots", "5", "--lang=pt")
+    plan = run_shmtui("repair", name, "--slots", "5", "--permits", "--lang=pt")
     unlink_segment(name)
     assert "O que está errado" in plan.stdout
     assert english(plan.stdout) == []

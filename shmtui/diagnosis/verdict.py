@@ -160,22 +160,23 @@ def _left_behind(history: History) -> Iterator[str]:
 
 
 def _at_rest(history: History) -> Iterator[str]:
-    """Nothing moved, and nobody waits for a permit, so that it is not seen why."""
+    """Nothing moved, and not all permits are seen, so that it is not known why."""
     crew, watched = living(history.now), history.watched_ns
     if history.workers_only or not crew or history.unmoved_ns() < min(_AT_REST_NS, watched):
         return
     if all(p.letter in {"T", "t"} for p in crew):
         yield _("all that take part are stopped: resume them with kill -CONT, and check again")
         return
-    missing = deficit_of(history.now) or 0
-    if missing > 0 and not any(p.waits for p in crew):
+    in_hand = sum(p.waits.count(SemaphoreRole.MUTEX) for p in crew)
+    missing = (deficit_of(history.now) or 0) - in_hand
+    if missing > 0:
         yield ngettext(
-            "nothing moved, {count} permit is in neither empty nor full, and nobody waits: what "
-            "{who} waits for is not known; watch it longer: --for {time}",
-            "nothing moved, {count} permits are in neither empty nor full, and nobody waits: what "
-            "{who} waits for is not known; watch it longer: --for {time}",
+            "nothing moved, and {count} permit is in neither empty nor full: a process keeps it, or it "
+            "is lost; watch it longer: --for {time}",
+            "nothing moved, and {count} permits are in neither empty nor full: processes keep them, or "
+            "they are lost; watch it longer: --for {time}",
             missing,
-        ).format(count=missing, who=names(crew), time=LONGER_S)
+        ).format(count=missing, time=LONGER_S)
 
 
 def _unfitting_in_flow(history: History) -> Iterator[str]:

@@ -18,6 +18,8 @@ PATIENT_SECONDS: Final = 6.0
 """How long where nothing was found by then: few samples of a busy buffer tell anything."""
 PATIENT_SAMPLES: Final = 30
 """How many samples are taken by then at least, however long a busy machine takes for them."""
+LEAST_SAMPLES: Final = 4
+"""However long one takes: a finding rests on several that agree."""
 SAMPLE_SECONDS: Final = 0.1
 
 
@@ -58,7 +60,7 @@ class Observation:
         self,
         seconds: float,
         enough: Callable[[tuple[Finding, ...]], bool] = lambda _findings: False,
-        samples: int = 0,
+        samples: int = LEAST_SAMPLES,
     ) -> tuple[Finding, ...]:
         """The findings after ``seconds`` and at least ``samples`` samples; or as soon as they are
         ``enough``.
