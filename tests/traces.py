@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -109,6 +110,8 @@ class Sweeping:
     def __init__(self) -> None:
         self._held = contextlib.ExitStack()
         self._alone = False
+        self._mutex = threading.Lock()
+        self._shares = 0
 
     @contextlib.contextmanager
     def turn(self, *, alone: bool) -> Iterator[None]:
@@ -131,11 +134,23 @@ class Sweeping:
     def _take(self, how: int) -> Callable[[], None]:
         if has_own_shm():
             return lambda: None
-        # Who wants to be alone holds the gate meanwhile, so that no other test overtakes it.
-        with _locked("gate", fcntl.LOCK_EX):
-            lock = self._held.enter_context(contextlib.ExitStack())
+        lock = self._held.enter_context(contextlib.ExitStack())
+        # Who wants to be alone holds the gate meanwhile, so that no other test overtakes it. A test
+        # that has a share passes it by: who stands at the gate waits for that share.
+        with self._mutex, contextlib.ExitStack() as gate:
+            if not self._shares:
+                gate.enter_context(_locked("gate", fcntl.LOCK_EX))
             lock.enter_context(_locked("sweeping", how))
+            if how == fcntl.LOCK_SH:
+                lock.enter_context(self._share())
         return lock.close
+
+    @contextlib.contextmanager
+    def _share(self) -> Iterator[None]:
+        self._shares += 1
+        yield
+        with self._mutex:
+            self._shares -= 1
 
 
 SWEEPING: Final = Sweeping()

@@ -140,7 +140,9 @@ def drawn(snapshot: Snapshot, sampler: Sampler) -> None:
         width, _height, glyphs = box
         fits([title_line(replace(view, glyphs=glyphs), width)], width)
         for finding in snapshot.health.findings:
-            fits([finding_line(finding, width, glyphs), *finding_text(finding, width, glyphs)], width)
+            fits(
+                [finding_line(finding, width, glyphs), *finding_text(finding, width, glyphs)], width
+            )
         # The words of a bad ending stick out, and the panel cuts them.
         cut = (clip_line(row_line(row, width, False, glyphs), width) for row in rows)
         fits([*cut], width)
