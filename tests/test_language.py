@@ -159,9 +159,9 @@ ABOVE = "esc fecha|esc volta|Procurar|CONGELADO"
 """What only dialogues and banners say."""
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(120, 40), (80, 24), (50, 20)])
+@pytest.mark.parametrize(("columns", "rows"), [(120, 40), (50, 20)])
 def test_the_dashboard_has_no_word_of_english(name: str, columns: int, rows: int) -> None:
-    """Panels, help, dialogues, palette and events, at every size."""
+    """Panels, help, dialogues, palette and events, wide and narrow."""
     arguments = ("run", name, "--lang", "pt", "--produce-rate", "5")
     with Terminal(*arguments, columns=columns, rows=rows) as terminal:
         terminal.wait_for("produtores (1)")

@@ -61,25 +61,22 @@ MUSL: Final = ("pair", "slow", "full_ring", "empty_ring", "just_made", "post_lat
 BRIEFLY: Final = frozenset(
     f"exercise-gcc-{mode}"
     for mode in (
-        "two_three", "unthrottled", "slow", "threads_private", "threads_private_helper",
-        "monitored", "post_late", "batch_permits", "batch_lock", "reserved", "aside_full",
-        "last_post", "ends", "timed", "polling", "long_critical", "held_in_epoll", "passed_on",
-        "handed_over", "full_ring", "forks_wait", "one_shot_both", "stopped_inside",
-        "interrupted_full", "main_gone_slow", "unlinked_early", "slow_handler", "private_handler",
-        "no_lock_full", "own_lock_full", "two_inside_full", "slow_start", "debugged",
+        "two_three", "unthrottled", "slow", "threads_private", "monitored", "post_late",
+        "batch_permits", "reserved", "aside_full", "ends", "polling", "long_critical",
+        "held_in_epoll", "handed_over", "full_ring", "forks_wait", "one_shot_both",
+        "stopped_inside", "interrupted_full", "main_gone_slow", "unlinked_early", "slow_handler",
+        "no_lock_full", "two_inside_full", "debugged",
     )
 ) | {
     "exercise-musl-gcc-post_late", "named-gcc-third", "named-gcc-by_file", "locks-gcc-cond_held",
-    "locks-gcc-robust_at_rest", "shapes-counters_after-pair", "shapes-both_before-full",
-    "shapes-one_slot_free-full", "shapes-smaller-full", "shapes-tail_in-full",
+    "locks-gcc-robust_at_rest", "shapes-counters_after-pair", "shapes-one_slot_free-full",
     "shapes-byte_offsets-full", "shapes-two_rings-pair", "unusual-gcc-script_lock",
-    "unusual-gcc-unmap_inside", "unusual-gcc-transaction", "unusual-gcc-oneshot_aside",
-    "unusual-gcc-batch_all_private", "unusual-gcc-zeroes", "unusual-gcc-turnstile",
-    "unusual-gcc-token_ring", "unusual-gcc-rate_gate", "unusual-gcc-readers_writer_unmapped",
-    "unusual-gcc-work_inside", "unusual-gcc-timed_init", "unusual-gcc-clone_vm",
-    "unusual-gcc-raw_wait", "unusual-gcc-stats_small", "files-gcc-flock_file", "files-gcc-rotating",
-    "files-gcc-resizing", "named-gcc-named_close", "named-gcc-named_gate", "locks-gcc-daemon_mutex",
-    "locks-gcc-exec_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
+    "unusual-gcc-unmap_inside", "unusual-gcc-transaction", "unusual-gcc-batch_all_private",
+    "unusual-gcc-zeroes", "unusual-gcc-turnstile", "unusual-gcc-token_ring",
+    "unusual-gcc-rate_gate", "unusual-gcc-readers_writer_unmapped", "unusual-gcc-work_inside",
+    "unusual-gcc-timed_init", "unusual-gcc-clone_vm", "unusual-gcc-raw_wait",
+    "unusual-gcc-stats_small", "files-gcc-flock_file", "files-gcc-rotating", "files-gcc-resizing",
+    "named-gcc-named_close", "locks-gcc-daemon_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
 }  # fmt: skip
 """Those that every run of the tests watches: one of each kind of habit. All are watched by ``-m slow``."""
 
