@@ -5,6 +5,7 @@ executes another program, and posts it from there once it has opened the segment
 maps nothing, as a holder that has died does.
 """
 
+import fcntl
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -155,30 +156,33 @@ def animals() -> Iterator[Animal]:
 
 
 class Cage:
-    """Compiles each program once."""
+    """Compiles each program once into a folder, which several processes may share."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._built: dict[tuple[str, str, str, bool], Path] = {}
+        directory.mkdir(exist_ok=True)
 
     def program(self, animal: Animal) -> Path:
         """Its program. The test is skipped where its compiler is missing."""
-        key = (animal.source, animal.shape, animal.compiler, animal.debug)
-        if key not in self._built:
-            directory = self._directory / "-".join(map(str, key))
-            directory.mkdir()
-            flags = [f"-DSHAPE={animal.shape}"] if animal.shape else []
-            compiler = Compiler(directory, animal.compiler)
-            source = HERE / f"{animal.source}.c"
-            self._built[key] = compiler.program(source, *flags, *(["-g"] if animal.debug else []))
-            if animal.other:
-                self._build_other(animal.other, source, directory / "other")
-        return self._built[key]
+        key = (animal.source, animal.shape, animal.compiler, str(animal.debug))
+        program = self._directory / "-".join(key) / animal.source
+        with (self._directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not program.exists():
+                self._build(animal, program)
+        return program
 
-    def _build_other(self, command: str, source: Path, program: Path) -> None:
-        directory = program.with_name(command)
-        directory.mkdir()
-        shutil.copy(Compiler(directory, command).program(source), program)
+    def _build(self, animal: Animal, program: Path) -> None:
+        compiler = Compiler(program.parent, animal.compiler)
+        program.parent.mkdir()
+        flags = [f"-DSHAPE={animal.shape}"] if animal.shape else []
+        source = HERE / f"{animal.source}.c"
+        compiler.program(source, *flags, *(["-g"] if animal.debug else []))
+        if animal.other:
+            directory = program.with_name(animal.other)
+            directory.mkdir()
+            beside = Compiler(directory, animal.other).program(source)
+            shutil.copy(beside, program.with_name("other"))
 
 
 def started(program: Path, animal: Animal, name: str) -> subprocess.Popen[str]:
