@@ -16,6 +16,7 @@ from shmtui.shm.protocol import Role
 from shmtui.shm.segment import NAME_MAX, segment_path
 from tests.program import HeadlessRun, run_shmtui, running, stat_json, worker_records
 from tests.report.contract import check
+from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, poll
 
 FULL_SPEED = ("--produce-rate", "max", "--consume-rate", "max")
@@ -228,6 +229,7 @@ def test_stat_streams(name: str) -> None:
 
 def test_output_that_nobody_takes_stops_nothing(name: str) -> None:
     """Where nothing can be printed, the workers end and the names go all the same."""
+    SWEEPING.may_sweep(("run",))
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "shmtui", "run", name, "--headless", "--duration", "0.2"],

@@ -27,7 +27,7 @@ from tests.hostile import blocks
 from tests.hostile.looking import Tally, listed, look
 from tests.hostile.test_segments import marks
 from tests.program import run_shmtui
-from tests.traces import PREFIX, SHM
+from tests.traces import PREFIX, SHM, SWEEPING
 
 
 @pytest.fixture
@@ -171,6 +171,7 @@ def test_nothing_that_it_names_is_unlinked(
     strangers: dict[Path, tuple[int, ...]], new_name: Callable[[], str]
 ) -> None:
     """Neither swept, as a dead run's block is, nor removed by name and by force."""
+    SWEEPING.may_sweep(("run",))
     number = 0
     for raw in blocks_that_name(strangers, name := new_name()):
         control = put(SHM, name[1:], raw)
