@@ -155,9 +155,11 @@ class QuickTypes:
         self._folder = folder
         self._left = seconds
 
-    def layout(self, name: str, pids: Sequence[int]) -> tuple[Layout, str] | None:
+    def layout(
+        self, name: str, pids: Sequence[int], *, without_ring: bool = False
+    ) -> tuple[Layout, str] | None:
         """The only layout that fits the segment, and the program that tells it; None: there is
-        none, or no time is left to find it.
+        none, or no time is left to find it. ``without_ring``: that of locks alone will do.
         """
         sizes = {pid: debug_size(section_sizes(program_of(pid))) for pid in pids}
         small = [pid for pid, size in sizes.items() if 0 < size <= self.MOST_BYTES]
@@ -167,13 +169,15 @@ class QuickTypes:
 
         start = time.monotonic()
         try:
-            return self._layout(name, small)
+            return self._layout(name, small, without_ring=without_ring)
         except ShmtuiError:
             return None
         finally:
             self._left -= time.monotonic() - start
 
-    def _layout(self, name: str, pids: Sequence[int]) -> tuple[Layout, str] | None:
+    def _layout(
+        self, name: str, pids: Sequence[int], *, without_ring: bool
+    ) -> tuple[Layout, str] | None:
         from shmtui.layouts import struct_sources  # noqa: PLC0415 - heavy
 
         reader = SegmentReader(name, self._folder)
@@ -181,6 +185,9 @@ class QuickTypes:
             peers, options = Peers.among(pids, self._folder), LayoutOptions()
             types = sources(peers, reader.status().size, options)
             found = struct_sources.agreed(reader, options, peers, types)
+            if found is not None:
+                return found[1].layout, found[0].origin
+            locks = struct_sources.by_locks(reader, options, peers, types) if without_ring else None
         finally:
             reader.close()
-        return None if found is None else (found[1].layout, found[0].origin)
+        return None if locks is None or locks.layout is None else (locks.layout, locks.origin)

@@ -11,6 +11,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.inference import MAX_SIZE
+from shmtui.layouts.locks_layout import locks_layout, shows
 from shmtui.layouts.mapping_programs import Peers
 from shmtui.layouts.member_roles import all_members, listed
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
@@ -40,7 +41,13 @@ def by_header(
     """
     structs, libc = _types_of_header(file, options, peers)
     source = TypeSource(structs, LayoutSource.HEADER, "", str(file))
-    found = _layout_from(reader, options, peers, source)
+    try:
+        found = _layout_from(reader, options, peers, source)
+    except ShmtuiError:
+        locks = _by_locks(reader, options, peers, source)
+        if locks is None:
+            raise
+        return locks
     require_covered(reader, options, found)
     require_semaphores(reader, source.path, found)
     resolved = _judged(reader, options, peers, source, found)
@@ -119,8 +126,50 @@ def by_sources(
 
     AmbiguousLayoutError: several fit.
     """
-    found = agreed(reader, options, peers, sources)
-    return None if found is None else _judged(reader, options, peers, *found)
+    try:
+        found = agreed(reader, options, peers, sources)
+    except AmbiguousLayoutError:
+        locks = by_locks(reader, options, peers, sources)
+        if locks is None:
+            raise
+        return locks
+    if found is not None and found[1].struct.size == reader.status().size:
+        return _judged(reader, options, peers, *found)
+    # A struct of the segment's size goes before a smaller one with zeros behind it.
+    locks = by_locks(reader, options, peers, sources)
+    if locks is None and found is not None:
+        return _judged(reader, options, peers, *found)
+    return locks
+
+
+def by_locks(
+    reader: SegmentReader, options: LayoutOptions, peers: Peers, sources: Sequence[TypeSource]
+) -> ResolvedLayout | None:
+    """The layout that the sources agree on where none knows a ring; None: no struct of the
+    segment's size holds locks, or more than one does.
+    """
+    size = reader.status().size
+    whole = [s for s in sources if any(struct.size == size for struct in s.structs)]
+    locks = [_by_locks(reader, options, peers, source) for source in whole]
+    return locks[0] if len({each and each.layout for each in locks}) == 1 else None
+
+
+def _by_locks(
+    reader: SegmentReader, options: LayoutOptions, peers: Peers, source: TypeSource
+) -> ResolvedLayout | None:
+    """The layout of a struct that holds locks and no ring; None: the source has no such struct."""
+    size = reader.status().size
+    found = locks_layout(source.structs, options, size, peers.libc)
+    if found is None or not zeros_behind(reader, found.struct.size):
+        return None
+    assumptions = found.assumptions
+    if source.source is not LayoutSource.HEADER and not shows(
+        found, reader.read(0, MAX_SIZE), peers.waits_on(reader.identity)
+    ):
+        text = _("{struct} is the only struct of {file} that has locks and the segment's size")
+        text = text.format(struct=found.struct.names[-1], file=source.path)
+        assumptions = (text, *assumptions)
+    return ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
 
 
 def _judged(

@@ -198,12 +198,14 @@ def owner_of(pid: int) -> int | None:
         return None
 
 
-def run_stamp(pid: int) -> bytes | None:
-    """Bytes that change each time ``pid``'s main thread runs (/proc/PID/schedstat: time on a
-    processor, time in the queue, turns). None: this kernel does not count them, or it is gone.
+def run_stamp(pid: int, tid: int | None = None) -> bytes | None:
+    """Bytes that change each time a thread of ``pid`` runs, by default the main one
+    (/proc/PID/schedstat: time on a processor, time in the queue, turns). None: this kernel does not
+    count them, or it is gone.
     """
+    task = "" if tid is None else f"task/{tid}/"
     try:
-        with open(f"/proc/{pid}/schedstat", "rb", buffering=0) as file:
+        with open(f"/proc/{pid}/{task}schedstat", "rb", buffering=0) as file:
             return file.read(128) or None
     except OSError:
         return None
