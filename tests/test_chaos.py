@@ -130,7 +130,7 @@ def check(name: str, seed: int, seconds: float, *, faults: bool) -> None:
 @pytest.mark.parametrize(("seed", "faults"), [(1, False), (2, True)])
 def test_a_few_seconds(name: str, seed: int, faults: bool) -> None:
     """A few with workers killed, stopped and hurried, and a few with mistakes and repairs."""
-    check(name, seed, 6, faults=faults)
+    check(name, seed, 4, faults=faults)
 
 
 @pytest.mark.slow

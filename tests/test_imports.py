@@ -11,6 +11,7 @@ from shmtui.shm.control_format import control_name
 from shmtui.shm.segment import segment_path
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun
+from tests.traces import SWEEPING
 
 HEAVY = {"textual", "rich", "psutil", "elftools"}
 """Libraries that only a dashboard, or only a reader of debug information, needs."""
@@ -25,6 +26,7 @@ main()
 
 def loaded(*arguments: str) -> set[str]:
     """The top-level modules that a command has loaded when it ends."""
+    SWEEPING.may_sweep(arguments)
     reader, writer = os.pipe()
     subprocess.run(
         [sys.executable, "-c", REPORT, *arguments],

@@ -10,7 +10,9 @@ import fcntl
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,15 +27,19 @@ SHM: Final = Path("/dev/shm")
 PREFIX: Final = f"shmtui-test-{os.getpid()}-"
 
 
-def marked_processes(mark: str) -> list[int]:
-    """PIDs of the processes that were started under ``mark``."""
+def all_processes() -> frozenset[int]:
+    """The PIDs in use."""
+    return frozenset(int(entry) for entry in os.listdir("/proc") if entry.isdecimal())
+
+
+def marked_processes(mark: str, but: frozenset[int] = frozenset()) -> list[int]:
+    """PIDs of the processes that were started under ``mark``; those in ``but`` are not asked."""
     needle = f"{MARK}={mark}\0".encode()
     found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                if needle in Path(entry.path, "environ").read_bytes() + b"\0":
-                    found.append(int(entry.name))
+    for pid in all_processes() - but - {os.getpid()}:
+        with contextlib.suppress(OSError):
+            if needle in Path(f"/proc/{pid}/environ").read_bytes() + b"\0":
+                found.append(pid)
     return found
 
 
@@ -47,21 +53,36 @@ def shm_entries() -> dict[str, FileIdentity]:
     return found
 
 
-def left_in_shm(before: dict[str, FileIdentity]) -> list[str]:
-    """Entries of this test run that were not there before."""
-    return [
-        name
-        for name, identity in shm_entries().items()
-        if before.get(name) != identity and (has_own_shm() or PREFIX in name)
-    ]
+@dataclass(frozen=True)
+class Before:
+    """What was there before a test."""
 
+    entries: dict[str, FileIdentity]
+    processes: frozenset[int]
 
-def leftovers(before: dict[str, FileIdentity], mark: str) -> list[str]:
-    """Everything that the test under ``mark`` has left, in words."""
-    return [
-        *(f"/dev/shm/{name}" for name in left_in_shm(before)),
-        *(f"PID {pid}: {_command(pid)}" for pid in marked_processes(mark)),
-    ]
+    def left_in_shm(self) -> list[str]:
+        """Entries of this test run that were not there before."""
+        return [
+            name
+            for name, identity in shm_entries().items()
+            if self.entries.get(name) != identity and (has_own_shm() or PREFIX in name)
+        ]
+
+    def leftovers(self, mark: str) -> list[str]:
+        """Everything that the test under ``mark`` has left, in words."""
+        return [
+            *(f"/dev/shm/{name}" for name in self.left_in_shm()),
+            *(f"PID {pid}: {_command(pid)}" for pid in marked_processes(mark, self.processes)),
+        ]
+
+    def clear(self, mark: str) -> None:
+        """Take away what a failed test has left, so that the next one starts clean."""
+        for pid in marked_processes(mark, self.processes):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for name in self.left_in_shm():
+            with contextlib.suppress(OSError):
+                (SHM / name).unlink()
 
 
 def _command(pid: int) -> str:
@@ -75,26 +96,16 @@ def _command(pid: int) -> str:
     return "gone"
 
 
-def clear(before: dict[str, FileIdentity], mark: str) -> None:
-    """Take away what a failed test has left, so that the next one starts clean."""
-    for pid in marked_processes(mark):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    for name in left_in_shm(before):
-        with contextlib.suppress(OSError):
-            (SHM / name).unlink()
-
-
 @contextlib.contextmanager
 def nothing_left(mark: str) -> Iterator[None]:
     """AssertionError if the block leaves a process, or an entry in /dev/shm."""
-    before = shm_entries()
+    before = Before(shm_entries(), all_processes())
     yield
     try:
-        poll(lambda: not leftovers(before, mark), "nothing is left")
+        poll(lambda: not before.leftovers(mark), "nothing is left")
     except AssertionError:
-        left = leftovers(before, mark)
-        clear(before, mark)
+        left = before.leftovers(mark)
+        before.clear(mark)
         raise AssertionError(f"the test left behind: {left}") from None
 
 
@@ -109,6 +120,8 @@ class Sweeping:
     def __init__(self) -> None:
         self._held = contextlib.ExitStack()
         self._alone = False
+        self._mutex = threading.Lock()
+        self._shares = 0
 
     @contextlib.contextmanager
     def turn(self, *, alone: bool) -> Iterator[None]:
@@ -131,11 +144,23 @@ class Sweeping:
     def _take(self, how: int) -> Callable[[], None]:
         if has_own_shm():
             return lambda: None
-        # Who wants to be alone holds the gate meanwhile, so that no other test overtakes it.
-        with _locked("gate", fcntl.LOCK_EX):
-            lock = self._held.enter_context(contextlib.ExitStack())
+        lock = self._held.enter_context(contextlib.ExitStack())
+        # Who wants to be alone holds the gate meanwhile, so that no other test overtakes it. A test
+        # that has a share passes it by: who stands at the gate waits for that share.
+        with self._mutex, contextlib.ExitStack() as gate:
+            if not self._shares:
+                gate.enter_context(_locked("gate", fcntl.LOCK_EX))
             lock.enter_context(_locked("sweeping", how))
+            if how == fcntl.LOCK_SH:
+                lock.enter_context(self._share())
         return lock.close
+
+    @contextlib.contextmanager
+    def _share(self) -> Iterator[None]:
+        self._shares += 1
+        yield
+        with self._mutex:
+            self._shares -= 1
 
 
 SWEEPING: Final = Sweeping()

@@ -103,8 +103,7 @@ def moved(segment: str) -> int:
     return sum(record.items for record in worker_records(segment))
 
 
-@pytest.mark.parametrize("code", ["en", "pt"])
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (50, 20)])
+@pytest.mark.parametrize(("columns", "rows", "code"), [(80, 24, "en"), (50, 20, "pt")])
 def test_a_narrow_terminal_shows_the_text_first(code: str, columns: int, rows: int) -> None:
     """It lies over the panels, scrolls to its end, and comes and goes with a key."""
     lesson, away = {"en": "Lesson", "pt": "Lição"}[code], {"en": "flow", "pt": "vazão"}[code]

@@ -48,8 +48,10 @@ def leave(_run: HeadlessRun) -> None:
     """Let them work."""
 
 
-@pytest.mark.parametrize("kind", ["embedded", "named"])
-@pytest.mark.parametrize("being", [leave, pause, block, stop])
+@pytest.mark.parametrize(
+    ("being", "kind"),
+    [(leave, "embedded"), (leave, "named"), (pause, "named"), (block, "embedded"), (stop, "named")],
+)
 def test_workers_follow_and_the_rest_is_swept(
     name: str, new_name: Callable[[], str], being: Callable[[HeadlessRun], None], kind: str
 ) -> None:

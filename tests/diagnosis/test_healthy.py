@@ -9,7 +9,7 @@ from tests.diagnosis.healthy import MIXES, healthy
 def test_a_few_seconds(name: str) -> None:
     """Four mixes, with C programs and without: no finding in any sample."""
     require("gcc")
-    alarms, samples = healthy(name, 6, 1, MIXES[1:5])
+    alarms, samples = healthy(name, 4, 1, MIXES[1:5])
     assert samples > 20
     assert not alarms
 

@@ -36,7 +36,8 @@ machine. A call takes about a microsecond.
 """
 HANGS_SECONDS: Final = 300
 """Seconds after which a test gives up. Only what hangs takes that long."""
-SIZES: Final = ((120, 12), (50, 5))
+BOXES: Final = ((120, 12, UNICODE), (50, 5, ASCII))
+"""Width, height and glyphs of a panel."""
 
 
 @dataclass(slots=True)
@@ -135,27 +136,22 @@ def drawn(snapshot: Snapshot, sampler: Sampler) -> None:
     rows = table_rows(snapshot)
     at = max(snapshot.segment.size - 200, 0)
     window = ChangeHighlight().update(at, sampler.read(at, 256), 1)
-    for glyphs in (UNICODE, ASCII):
-        for width, height in SIZES:
-            box = (width, height, glyphs)
-            fits([title_line(replace(view, glyphs=glyphs), width)], width)
-            for finding in snapshot.health.findings:
-                fits(
-                    [finding_line(finding, width, glyphs), *finding_text(finding, width, glyphs)],
-                    width,
-                )
-            # The words of a bad ending stick out, and the panel cuts them.
-            cut = (clip_line(row_line(row, width, False, glyphs), width) for row in rows)
-            fits([*cut], width)
-            for reading in raw.BYTE_FORMATS if view.raw else ():
-                fits(raw.raw_lines(window, at, snapshot.segment.size, reading, *box), width)
-            if not view.raw:
-                fits(ring.ring_lines(snapshot, *box), width)
-                fits(semaphores.semaphore_lines(snapshot, True, *box), width)
-                fits(
-                    throughput.throughput_lines(snapshot, history, *box),
-                    width,
-                )
+    for box in BOXES:
+        width, _height, glyphs = box
+        fits([title_line(replace(view, glyphs=glyphs), width)], width)
+        for finding in snapshot.health.findings:
+            fits(
+                [finding_line(finding, width, glyphs), *finding_text(finding, width, glyphs)], width
+            )
+        # The words of a bad ending stick out, and the panel cuts them.
+        cut = (clip_line(row_line(row, width, False, glyphs), width) for row in rows)
+        fits([*cut], width)
+        for reading in raw.BYTE_FORMATS if view.raw else ():
+            fits(raw.raw_lines(window, at, snapshot.segment.size, reading, *box), width)
+        if not view.raw:
+            fits(ring.ring_lines(snapshot, *box), width)
+            fits(semaphores.semaphore_lines(snapshot, True, *box), width)
+            fits(throughput.throughput_lines(snapshot, history, *box), width)
 
 
 def fits(lines: list[Line], width: int) -> None:

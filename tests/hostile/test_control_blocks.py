@@ -27,7 +27,7 @@ from tests.hostile import blocks
 from tests.hostile.looking import Tally, listed, look
 from tests.hostile.test_segments import marks
 from tests.program import run_shmtui
-from tests.traces import PREFIX, SHM
+from tests.traces import PREFIX, SHM, SWEEPING
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def survive(home: Path, seed: int, count: int) -> tuple[Tally, int]:
 
 
 def test_whatever_stands_in_it(home: Path) -> None:
-    """30 of them in the ordinary run: some are sound enough to be believed, none does harm."""
-    tally, believed = survive(home, 1, 30)
-    assert tally.looks == 60
-    assert 5 < believed < 30
+    """20 of them in the ordinary run: some are sound enough to be believed, none does harm."""
+    tally, believed = survive(home, 1, 20)
+    assert tally.looks == 40
+    assert 3 < believed < 20
 
 
 @pytest.mark.slow
@@ -171,6 +171,7 @@ def test_nothing_that_it_names_is_unlinked(
     strangers: dict[Path, tuple[int, ...]], new_name: Callable[[], str]
 ) -> None:
     """Neither swept, as a dead run's block is, nor removed by name and by force."""
+    SWEEPING.may_sweep(("run",))
     number = 0
     for raw in blocks_that_name(strangers, name := new_name()):
         control = put(SHM, name[1:], raw)

@@ -32,6 +32,8 @@ BATCH: Final = 50
 """So many lie there at a time."""
 GROWTH: Final = 200 << 20
 """Bytes that looking at thousands may add to what a test run takes."""
+LITTLE: Final = 600 << 20
+"""Bytes of addresses that a command may have."""
 MORE: Final = 24 << 20
 """Bytes that a command may take more for a segment that claims to be large."""
 NO_SEGMENTS: Final = {"link", "fifo", "folder", "socket", "device"}
@@ -91,9 +93,9 @@ def survive(home: Path, seed: int, numbers: range) -> Tally:
 
 
 def test_whatever_lies_there(home: Path) -> None:
-    """30 of them in the ordinary run."""
-    tally = survive(home, 1, range(30))
-    assert tally.looks > 80
+    """20 of them in the ordinary run."""
+    tally = survive(home, 1, range(20))
+    assert tally.looks > 50
     assert 0 < tally.refused < tally.looks
 
 
@@ -223,14 +225,18 @@ def test_by_the_commands(laid_out: dict[str, Hostile]) -> None:
 
 
 def memory_of(*arguments: str) -> int:
-    """Bytes that a command took at the most."""
-    process = subprocess.Popen(
+    """Bytes that a command took at the most. It may have fewer addresses than a vast segment."""
+    with subprocess.Popen(
         [sys.executable, "-m", "shmtui", *arguments],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    _pid, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode in {0, 1, 2}
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (LITTLE, LITTLE)),  # noqa: PLW1509
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        errors = process.stderr.read()
+        _pid, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode in ({0, 1, 2} if arguments[0] == "check" else {0}), arguments
+    assert process.returncode or not errors, arguments
     return int(usage.ru_maxrss) << 10
 
 
@@ -273,26 +279,5 @@ def test_a_claimed_size_costs_nothing(name: str) -> None:
         assert memory_of_attach(name, *LAYOUTS["of many slots"]) - attach < MORE
         assert memory_of_attach(name, "--raw") - attach < MORE
         assert path.stat().st_blocks == blocks
-    finally:
-        path.unlink()
-
-
-def test_in_little_memory(name: str) -> None:
-    """A vast segment is looked at where less memory may be had than it claims."""
-    path = SHM / name[1:]
-    with path.open("wb") as file:
-        file.truncate(GIANT)
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))
-
-    try:
-        for layout in LAYOUTS.values():
-            done = subprocess.run(
-                [sys.executable, "-m", "shmtui", "stat", name, *layout],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-                preexec_fn=limit, timeout=HANGS_SECONDS,
-            )  # fmt: skip
-            assert (done.returncode, done.stderr) == (0, ""), layout
     finally:
         path.unlink()

@@ -211,6 +211,7 @@ def test_a_full_disk_for_the_output(
     """What cannot be written is said on stderr, once."""
     create_segment(name, 128)
     words = [{"NAME": name, "NEW": new_name()}.get(word, word) for word in command]
+    SWEEPING.may_sweep(command)
     try:
         with open("/dev/full", "w") as full:
             done = subprocess.run(

@@ -40,6 +40,8 @@ WAYS: Final = ("fault", "kill")
 RATE: Final = 50.0
 QUIET_SECONDS: Final = 1.3
 """How long nothing is to be found after a death that takes nothing along."""
+PAUSE_SECONDS: Final = 0.03
+"""Between two samples: several deaths are watched at a time."""
 OUTSIDE: Final = {Step.WAIT_PERMIT: None, Step.PACE: None}
 EXPECTED: Final = OUTSIDE | {
     Step.WAIT_MUTEX: "lost-permit",
@@ -165,7 +167,7 @@ class Crew:
             if before is not None and at_rest(before, snapshot):
                 self.clock.advance(0.2)
             before = snapshot
-            time.sleep(0.01)
+            time.sleep(PAUSE_SECONDS)
 
     def audit(self) -> bool | None:
         """Bring all to rest, and compare."""

@@ -36,8 +36,7 @@ def words(name: str) -> bytes:
     return b"".join(path.read_bytes() for path in (own, *named))
 
 
-@pytest.mark.parametrize("slots", [1, 2])
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(("slots", "named"), [(1, False), (2, True)])
 def test_too_few_slots_after_a_death(name: str, slots: int, named: bool) -> None:
     """With one or two slots a death leaves more than one reading of the permits: they stay as they
     are, and only the lock is set.

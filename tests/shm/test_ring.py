@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shmtui.shm.layout import ITEM_TYPES, ItemType
@@ -76,6 +76,7 @@ def test_ring_is_a_queue(make_buffer: MakeBuffer, item: ItemType, slots: int) ->
     ring = join(make_buffer(slots, item.name))
     model: deque[Value] = deque()
 
+    @settings(max_examples=30)
     @given(st.lists(st.one_of(st.none(), items_of(item)), max_size=20))
     def behaves(operations: list[Value | None]) -> None:
         for value in operations:

@@ -47,12 +47,12 @@ def watched(supervisor: Supervisor) -> Callable[[], str]:
 def test_terminated_without_taking_anything_along(
     make_buffer: MakeBuffer, crew: Crew, named: bool
 ) -> None:
-    """Thirty workers that are told to end while items flow: each ends by itself, and no lock and no
+    """Twenty workers that are told to end while items flow: each ends by itself, and no lock and no
     permit is missing afterwards.
     """
     buffer = make_buffer(3, named=named)
     supervisor = crew(buffer)
-    for _round in range(3):
+    for _round in range(2):
         pids = [supervisor.start(role) for role in (Role.PRODUCER, Role.CONSUMER) * 5]
         wait_ready(supervisor)
         before = moved(buffer, Role.CONSUMER)

@@ -1,5 +1,6 @@
 """Healthy programs: nothing that is said of them is sure, nothing is critical, nothing is repaired."""
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -17,8 +18,9 @@ TOGETHER: Final = 15
 
 @pytest.fixture(scope="session")
 def cage(tmp_path_factory: pytest.TempPathFactory) -> Cage:
-    """The compiled programs of this run."""
-    return Cage(tmp_path_factory.mktemp("zoo"))
+    """The compiled programs, which all processes of a parallel run share."""
+    own = tmp_path_factory.getbasetemp()
+    return Cage((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "zoo")
 
 
 BUSY: Final = {"unthrottled"}

@@ -164,7 +164,6 @@ def all_well(chosen: Sequence[Case], binaries: Path, new_name: Callable[[], str]
 SHORT: Final = [
     Case("fork", "embedded", "holder-killed", "wait"),
     Case("fork", "pthread", "holder-killed", "sleep"),
-    Case("fork", "embedded", "nobody-left", "wait"),
     Case("fork", "embedded", "swapped", "poll"),
     Case("fork", "named", "lost-permit", "sleep"),
     Case("programs", "named", "no-init"),

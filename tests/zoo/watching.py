@@ -36,7 +36,7 @@ from tests.zoo.animals import ROLES, Animal, Cage, animals, started
 
 AT_ONCE: Final = 5
 """Repairs at a time: they wait most of the time."""
-PAUSE_S: Final = 0.2
+PAUSE_S: Final = 0.4
 """Between two samples of one program."""
 
 
