@@ -1,4 +1,4 @@
-"""The programs that map a segment: their C library, word size, threads and named semaphores."""
+"""A segment and the programs that map it: their C library, word size, threads and semaphores."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.elf_sections import word_size
+from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.vocabulary import roles_by_name
 from shmtui.procfs.futex import futex_waits
 from shmtui.procfs.maps import mappings, named_semaphores_of
@@ -15,6 +16,7 @@ from shmtui.procfs.process_libc import libc_of, program_of
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
+from shmtui.shm.segment_reader import SegmentReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,26 @@ class Peers:
         if self.narrow == self.pids:
             raise ShmtuiError(text)
         return (text,)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedSegment:
+    """A segment whose layout is asked for."""
+
+    reader: SegmentReader
+    peers: Peers
+    options: LayoutOptions
+    """What the user says of it."""
+
+    @property
+    def name(self) -> str:
+        """As ``/shm_buffer``."""
+        return self.reader.name
+
+    @property
+    def size(self) -> int:
+        """Bytes, as they are now."""
+        return self.reader.status().size
 
 
 def executable(pid: int) -> str:
