@@ -21,8 +21,8 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
 from shmtui.layouts.debug_info import compiled_structs
-from shmtui.layouts.elf_sections import opened
 from shmtui.layouts.struct_members import Struct
+from shmtui.procfs.elf import opened
 from shmtui.sanitize import inert
 from shmtui.shm.libc import Libc, running_libc
 

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.dwarf_entries import Budget, DamagedError, DebugFile, TooMuchError, Unit
-from shmtui.layouts.elf_sections import opened
+from shmtui.procfs.elf import opened
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile

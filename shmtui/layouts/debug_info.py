@@ -24,8 +24,8 @@ from shmtui.layouts.dwarf_types import (
     Types,
     is_c,
 )
-from shmtui.layouts.elf_sections import opened, word_size
 from shmtui.layouts.struct_members import SYNC_TYPES, Struct
+from shmtui.procfs.elf import opened, word_size
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile

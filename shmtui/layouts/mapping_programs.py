@@ -6,9 +6,9 @@ from pathlib import Path
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.vocabulary import roles_by_name
+from shmtui.procfs.elf import word_size
 from shmtui.procfs.futex import futex_waits
 from shmtui.procfs.maps import mappings, named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count

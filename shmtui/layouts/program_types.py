@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.elf_sections import debug_size, section_sizes
 from shmtui.layouts.mapping_programs import MappedSegment, Peers, executable
 from shmtui.layouts.options import LayoutOptions
+from shmtui.procfs.elf import debug_size, section_sizes
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import process_name
 from shmtui.procfs.process_libc import program_of

@@ -12,7 +12,6 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.elf_sections import word_size
 from shmtui.layouts.inference import MAX_SIZE
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import all_members, listed
@@ -34,6 +33,7 @@ from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.struct_choice import assignable, paths_to, struct_name
 from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of_structs
 from shmtui.layouts.struct_members import Struct
+from shmtui.procfs.elf import word_size
 from shmtui.shm.item_shape import Scalar
 from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc

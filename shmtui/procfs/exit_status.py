@@ -5,7 +5,7 @@ import os
 import struct
 from typing import Final
 
-from shmtui.procfs.process import children_of, owner_of
+from shmtui.procfs.process import children_of, owner_of, read_file
 
 _GET_INFO: Final = 0xC048FF0B
 """PIDFD_GET_INFO with a ``struct pidfd_info`` of 72 bytes (linux/pidfd.h)."""
@@ -55,8 +55,7 @@ def _by_pidfd(pidfd: int) -> int | None:
 
 def _of_zombie(pid: int) -> int | None:
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            fields = file.read(1024).rpartition(b")")[2].split()
+        fields = read_file(f"/proc/{pid}/stat", 1024).rpartition(b")")[2].split()
     except OSError:
         return None
     if fields[:1] != [b"Z"] or (os.geteuid() and owner_of(pid) != os.geteuid()):

@@ -9,15 +9,11 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+from shmtui.procfs.elf import MAGIC_64, opened, word_size
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import live_thread
 from shmtui.shm.libc import Libc
 
-_ELF: Final = b"\x7fELF"
-_MAGIC: Final = _ELF + b"\x02"
-"""Of a 64-bit file."""
-_BITS: Final = {1: 32, 2: 64}
-"""By the class in an ELF file's fifth byte."""
 _HEADER: Final = struct.Struct("=32xQ14xHH")
 """Offset of the program headers, size of each, and their number."""
 _PROGRAM: Final = struct.Struct("=I4xQ16xQ")
@@ -50,12 +46,8 @@ def bits_of(pid: int) -> int | None:
 
     In a 32-bit program a glibc ``sem_t`` has 16 bytes, and pointers and ``long`` have 4.
     """
-    try:
-        with open(program_of(pid), "rb", buffering=0) as file:
-            start = file.read(5)
-    except OSError:
-        return None
-    return _BITS.get(start[4]) if len(start) == 5 and start.startswith(_ELF) else None
+    size = word_size(program_of(pid))
+    return None if size is None else 8 * size
 
 
 def program_of(pid: int) -> str:
@@ -76,20 +68,15 @@ def static_libc(path: str) -> Libc | None:
     linked, of another kind, or not readable.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return _libc_by_notes(fd)
+        with opened(path) as file:
+            return _libc_by_notes(file.fileno())
     except (OSError, struct.error):
         return None
-    finally:
-        os.close(fd)
 
 
 def _libc_by_notes(fd: int) -> Libc | None:
     start = os.pread(fd, 64, 0)
-    if not start.startswith(_MAGIC):
+    if not start.startswith(MAGIC_64):
         return None
     at, size, count = _HEADER.unpack_from(start)
     notes: set[tuple[bytes, int]] = set()
