@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from shmtui.shm import pthread_mutex
-from shmtui.shm.layout import SEM_SIZE, Layout, counted_on
+from shmtui.shm.layout import MUTEX_SIZE, SEM_SIZE, Layout, counted_on
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.semaphore import SemaphoreWords, decode
+from shmtui.shm.sync_object import SyncKind, decode_sync
 
 MAX_WAITERS: Final = 4096
 """More threads than this wait for no semaphore: the word is something else."""
@@ -81,10 +81,9 @@ def values_of(layout: Layout, reading: Reading) -> RingValues:
     words = {role: _semaphore(layout, role, reading) for role in SemaphoreRole}
     mutex = words[SemaphoreRole.MUTEX]
     if mutex is None:
-        held = layout.lock is not None and pthread_mutex.held(
-            reading.at(layout.lock, 8), layout.libc
-        )
-        mutex = SemaphoreWords(int(not held), 0, shared=True)
+        raw = b"" if layout.lock is None else reading.at(layout.lock, MUTEX_SIZE)
+        free = decode_sync(SyncKind.MUTEX, raw, layout.libc).value
+        mutex = SemaphoreWords(1 if free is None else free, 0, shared=True)
     return RingValues(
         _index(layout, "in", layout.in_, reading),
         _index(layout, "out", layout.out, reading),

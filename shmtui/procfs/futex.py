@@ -13,7 +13,7 @@ from typing import Final
 
 from shmtui.procfs.maps import Mapping, map_lines
 from shmtui.procfs.process import has_ended, read_file, threads_of
-from shmtui.shm.futex_number import FUTEX_NUMBERS
+from shmtui.shm.libc import FUTEX_NUMBERS
 
 _FUTEX: Final = FUTEX_NUMBERS.get(os.uname().machine)
 _NARROW: Final = frozenset({240, 422})

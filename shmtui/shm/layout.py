@@ -21,7 +21,6 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.pthread_mutex import LOCK_SIZE
 
 if TYPE_CHECKING:
     from shmtui.shm.item_shape import Shape
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 SEM_SIZE: Final = 32
 """``sizeof(sem_t)`` on 64-bit glibc and musl."""
 SEM_ALIGNMENT: Final = {Libc.GLIBC: 8, Libc.MUSL: 4}
+MUTEX_SIZE: Final = 40
+"""``sizeof(pthread_mutex_t)`` on x86-64."""
 INDEX_SIZE: Final = 4
 """``sizeof(int)``."""
 MAX_SLOTS: Final = 2**31 - 1
@@ -194,7 +195,7 @@ class Layout:
         embedded = (self.mutex, self.empty, self.full)
         spans = [(self.data, self.slots * self.item.size), *self.index_spans]
         spans += [(at, SEM_SIZE) for at in embedded if at is not None]
-        return spans if self.lock is None else [*spans, (self.lock, LOCK_SIZE)]
+        return spans if self.lock is None else [*spans, (self.lock, MUTEX_SIZE)]
 
     def semaphore_offset(self, role: SemaphoreRole) -> int | None:
         """Offset of that semaphore; None where it is a named one, or there is none."""
