@@ -12,10 +12,9 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import layout_words
-from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference
+from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference, signatures
 from shmtui.layouts.mapping_programs import MappedSegment, Peers
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
-from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.program_types import QuickTypes, debug_types, header_types
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings

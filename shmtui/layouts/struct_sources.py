@@ -12,11 +12,10 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.inference import MAX_SIZE
+from shmtui.layouts.inference import MAX_SIZE, signatures
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import all_members, listed
 from shmtui.layouts.options import AmbiguousLayoutError, ResolvedLayout
-from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.program_types import TypeSource
 from shmtui.layouts.role_evidence import (
     STATES,
