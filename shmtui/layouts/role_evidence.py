@@ -22,6 +22,8 @@ MAX_WAITERS: Final = 4096
 _LAST: Final = (("in",), ("out",), ("in", "out"))
 STATES: Final = 3
 """So many different states have to fit another reading before a name is doubted for it."""
+_FAR: Final = 4
+"""How many times as much a direction has to be missed as the other one, to be dropped."""
 _ORDERS: Final = ((2, 1, 0), (1, 0, 2), (0, 2, 1), (1, 2, 0), (2, 0, 1))
 """The other orders of mutex, empty and full, those that exchange two of them first."""
 _NO_PERMITS: Final = SemaphoreWords(0, 0, shared=True)
@@ -196,23 +198,63 @@ def swapped(layout: Layout) -> Layout:
     return replace(layout, in_=layout.out, out=layout.in_)
 
 
+class DirectionEvidence:
+    """What the values of a ring say about its direction: the layout's, or that with ``in`` and
+    ``out`` exchanged.
+
+    A program that moves its index after its post misses ``full <= k <= N - empty`` by an item for a
+    moment. So a direction goes where it is missed by far more than in the other one, in several
+    states of a ring that moves.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.ways: Final = (layout, swapped(layout))
+        self.readings = 0
+        self.states = 0
+        """How often the values were others than at the reading before."""
+        self.weights = [0, 0]
+        """By how many items each direction is missed, over these states."""
+        self._beyond = [False, False]
+        self._last: RingValues | None = None
+
+    def add(self, values: RingValues) -> None:
+        """Note the values of one moment, as the first of the ways reads them."""
+        self.readings += 1
+        if values == self._last:
+            return
+        self._last = values
+        self.states += 1
+        other = replace(values, in_=values.out, out=values.in_)
+        for way, each in enumerate((values, other)):
+            missed = excess(self.ways[way], each)
+            self.weights[way] += missed
+            # A difference of more than N is none that a ring can have.
+            self._beyond[way] |= missed > self.ways[way].slots
+
+    @property
+    def left(self) -> Layout | None:
+        """The only direction that is left; None where the values allow both."""
+        if self._beyond[0] != self._beyond[1]:
+            return self.ways[self._beyond.index(False)]
+        least, most = sorted(self.weights)
+        if most < _FAR * least + (STATES if self.states > 1 else 1):
+            return None
+        return self.ways[self.weights.index(least)]
+
+
 def judge_direction(layout: Layout, readings: Sequence[Reading]) -> tuple[Layout, ...]:
     """The directions of the ring that the values allow, ``layout``'s or the other one, and the one
     to show first. Nothing may be built on either where there are both.
     """
-    ways = (layout, swapped(layout))
-    missed = [[excess(way, values_of(way, reading)) for reading in readings] for way in ways]
-    wrong = [any(row) for row in missed]
-    weights = [sum(row) for row in missed]
-    if not any(wrong):
+    evidence = DirectionEvidence(layout)
+    for reading in readings:
+        evidence.add(values_of(layout, reading))
+    if evidence.left is not None:
+        return (evidence.left,)
+    ways, weights = evidence.ways, evidence.weights
+    if not any(weights):
         # Where slots are full that were never written, the other reading is shown first.
         weights = [any(not written(way, reading) for reading in readings) for way in ways]
-    elif all(wrong):
-        # The program moves its indices outside of its posts. A difference of more than N is still
-        # none that a ring can have.
-        wrong = [max(row) > layout.slots for row in missed]
-    if wrong[0] != wrong[1]:
-        return (ways[wrong.index(False)],)
     return ways if weights[0] <= weights[1] else ways[::-1]
 
 

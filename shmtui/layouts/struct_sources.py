@@ -19,13 +19,12 @@ from shmtui.layouts.options import AmbiguousLayoutError, ResolvedLayout
 from shmtui.layouts.program_types import TypeSource
 from shmtui.layouts.role_evidence import (
     STATES,
+    DirectionEvidence,
     Reading,
-    excess,
     judge_capacity,
     judge_direction,
     judge_last,
     states,
-    swapped,
     values_of,
 )
 from shmtui.layouts.segment_readings import SegmentReadings
@@ -303,14 +302,11 @@ def _with_direction(
 
 
 def _readings(reader: SegmentReader, layout: Layout, seconds: float) -> list[Reading]:
-    """Readings until one direction is contradicted and the other is not, or time is up."""
-    ways = (layout, swapped(layout))
-    readings = []
-    missed = [0, 0]
+    """Readings until one direction of a ring that moves is left, or time is up."""
+    evidence, readings = DirectionEvidence(layout), []
     for reading in SegmentReadings.of_layout(reader, layout).until(seconds):
         readings.append(reading)
-        for way, each in enumerate(ways):
-            missed[way] += excess(each, values_of(each, reading))
-        if min(missed) == 0 < max(missed):
+        evidence.add(values_of(layout, reading))
+        if evidence.states > 1 and evidence.left is not None:
             break
     return readings

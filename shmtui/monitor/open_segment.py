@@ -20,8 +20,11 @@ from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.snapshot import LayoutSource, Throughput
 
 if TYPE_CHECKING:
+    from shmtui.layouts.role_evidence import DirectionEvidence
     from shmtui.monitor.ring_throughput import ThroughputEstimator
 
+AT_REST: Final = 5
+"""Samples after which a ring that does not move may tell its direction."""
 STEADY_TRIES: Final = 4
 """Reads of the ring, at the most, until no worker moved during one; each costs some 0.1 ms."""
 
@@ -51,7 +54,7 @@ class OpenSegment:
         self.name = name
         self._folder = folder
         self._clock = clock
-        self._contradicted: set[Layout] = set()
+        self._direction: DirectionEvidence | None = None
         """Directions of the ring that a value has contradicted."""
         self.reader = SegmentReader(name, folder)
         self.control = ControlBlockWatcher(name, self.reader.identity, folder)
@@ -138,24 +141,22 @@ class OpenSegment:
         if layout is None or not self.resolved.by_convention:
             return False
         from shmtui.layouts.role_evidence import (  # noqa: PLC0415 - heavy
+            DirectionEvidence,
             RingValues,
-            excess,
-            swapped,
         )
 
+        if self._direction is None:
+            self._direction = DirectionEvidence(layout)
+        evidence = self._direction
         words = [ring.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)]
-        ways = (
-            (layout, RingValues(ring.in_, ring.out, None, *words)),
-            (swapped(layout), RingValues(ring.out, ring.in_, None, *words)),
-        )
-        self._contradicted |= {way for way, values in ways if excess(way, values)}
-        left = [way for way, _values in ways if way not in self._contradicted]
-        if len(left) != 1:
+        evidence.add(RingValues(ring.in_, ring.out, None, *words))
+        left = evidence.left if evidence.states > 1 or evidence.readings >= AT_REST else None
+        if left is None:
             return False
-        self.resolved = self.resolved.with_direction(left[0])
+        self.resolved = self.resolved.with_direction(left)
         if self.ring is not None:
             self.ring.close()
-        self.ring = RingReader(self.reader, left[0], self._folder, self._clock)
+        self.ring = RingReader(self.reader, left, self._folder, self._clock)
         self._estimator = None
         return True
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from shmtui.diagnosis.history import uninitialised
+from shmtui.diagnosis.history import target, uninitialised
 from shmtui.i18n import _
 from shmtui.repair.consent import NO_WORD, Consent
 from shmtui.repair.item_count import held_permits, resident_items
@@ -70,7 +70,7 @@ def make_plan(
     ``snapshot`` and ``positions`` are of the moment at which it is to be done.
     """
     if not consent.command:
-        consent = replace(consent, command=f"shmtui repair {snapshot.segment.name}")
+        consent = replace(consent, command=f"shmtui repair {target(snapshot)}")
     ends = ON_WORD if consent.assume_idle else COVERED
     wanted = tuple(finding for finding in findings if finding.code in ends)
     if not wanted:
@@ -114,7 +114,7 @@ def _strangers(
         _("PID {pid} takes no part in {name}, or has ended").format(
             pid=strangers[0], name=snapshot.segment.name
         ),
-        _("look who does: shmtui stat {name}").format(name=snapshot.segment.name),
+        _("look who does: shmtui stat {name}").format(name=target(snapshot)),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from shmtui.diagnosis.history import target
 from shmtui.diagnosis.verdict import LONGER_S
 from shmtui.i18n import _
 from shmtui.repair.consent import Consent
@@ -43,7 +44,7 @@ def nothing_for(
             _("nothing was found, and something is undecided: {what}").format(
                 what="; ".join(snapshot.health.undecided)
             ),
-            f"shmtui check {snapshot.segment.name} --for {LONGER_S}",
+            f"shmtui check {target(snapshot)} --for {LONGER_S}",
         )
     return None
 
@@ -128,9 +129,7 @@ def too_early(snapshot: Snapshot) -> Refusal:
     """
     return Refusal(
         _("nobody waits for good yet, and a program may be about to call sem_init"),
-        _("look again once a program waits: shmtui check {name}").format(
-            name=snapshot.segment.name
-        ),
+        _("look again once a program waits: shmtui check {name}").format(name=target(snapshot)),
     )
 
 

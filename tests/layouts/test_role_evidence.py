@@ -113,12 +113,12 @@ def test_the_right_direction_is_never_dropped(
 
 @given(st.integers(3, 9), orders, st.integers(2, 6))
 def test_what_moved_tells_the_direction(slots: int, steps: list[int], threads: int) -> None:
-    """Once one item is there and everybody rests, the other reading is contradicted."""
+    """Once two items were put in, the other reading is contradicted in several states."""
     layout = seed_layout(slots, ITEM_TYPES["int32"], LIBC)
     ring = Ring(slots)
     producer = Thread(producer=True)
     seen = [ring.reading(layout)]
-    for _step in range(4):
+    for _step in range(2 * 4):
         producer.step(ring)
         seen.append(ring.reading(layout))
     assert judge_direction(swapped(layout), seen) == (layout,)
@@ -128,6 +128,20 @@ def test_an_empty_ring_tells_nothing() -> None:
     """Both readings stand, and the one that is shown is the one by name."""
     layout = seed_layout(5, ITEM_TYPES["int32"], LIBC)
     assert judge_direction(layout, [Ring(5).reading(layout)]) == (layout, swapped(layout))
+
+
+def test_one_index_that_lags_tells_nothing() -> None:
+    """A producer posts, and moves its index a moment later: the right direction is missed by one
+    item then, and the other one happens to fit.
+    """
+    layout = seed_layout(5, ITEM_TYPES["int32"], LIBC)
+    lagging = Ring(5)
+    lagging.in_, lagging.out, lagging.free, lagging.full = 3, 1, 2, 3
+    seen = [lagging.reading(layout)]
+    assert set(judge_direction(layout, [Ring(5).reading(layout), *seen])) == {
+        layout,
+        swapped(layout),
+    }
 
 
 def test_counters_that_move_after_the_post() -> None:
