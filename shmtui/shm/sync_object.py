@@ -157,6 +157,7 @@ def _musl_mutex(raw: bytes) -> SyncWords:
 def why_not_unlocked(raw: bytes, libc: Libc) -> str:
     """Why nobody else can unlock the mutex for its dead owner; empty where one can.
 
+    >>> from struct import pack
     >>> why_not_unlocked(pack("=5I", 2, 1, 4711, 3, 0xA0), Libc.GLIBC)
     'it has priority inheritance: the kernel keeps its waiters, and passes it to none of them'
     """
@@ -187,6 +188,7 @@ def unlock_words(raw: bytes, libc: Libc, offset: int) -> tuple[WordChange, ...] 
     read the lock word anew. The lock word comes last: nobody gets in before all is written. None:
     it is free, or cannot be mended so (`why_not_unlocked`).
 
+    >>> from struct import pack
     >>> words = unlock_words(pack("=5I", 2, 1, 4711, 3, 0x81), Libc.GLIBC, 64)
     >>> [(word.offset, word.before, word.after) for word in words or ()]
     [(68, 1, 0), (72, 4711, 0), (76, 3, 2), (64, 2, 0)]
