@@ -104,9 +104,7 @@ def compiled_structs(
 
 
 def _structs(
-    reading: "_Reading",
-    wanted: Callable[["_Reading", Entry], bool],
-    names: Collection[str] = (),
+    reading: "_Reading", wanted: Callable[["_Reading", Entry], bool], names: Collection[str] = ()
 ) -> tuple[Struct, ...]:
     """The structs that are wanted, each once, though every unit that includes its header declares
     it; without ``names`` the program's own.
@@ -127,10 +125,7 @@ def _structs(
 
 @contextmanager
 def _reading(
-    path: Path,
-    roots: DebugRoots | None = None,
-    progress: Progress | None = None,
-    shown: str = "",
+    path: Path, roots: DebugRoots | None = None, progress: Progress | None = None, shown: str = ""
 ) -> Iterator["_Reading"]:
     with debug_files.failures_told(path), ExitStack() as stack:
         yield _Reading(stack, path, roots or DebugRoots(), progress, shown or str(path))

@@ -208,10 +208,7 @@ def _array_of_structs(
 
 
 def buffer_layout(
-    struct: Struct,
-    roles: Roles,
-    libc: Libc,
-    names: tuple[tuple[SemaphoreRole, str], ...] = (),
+    struct: Struct, roles: Roles, libc: Libc, names: tuple[tuple[SemaphoreRole, str], ...] = ()
 ) -> Layout:
     """The struct as a layout; a semaphore that is named, or a lock that is none, has no offset.
 

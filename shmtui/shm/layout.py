@@ -212,10 +212,7 @@ def aligned(offset: int, alignment: int) -> int:
 
 
 def seed_layout(
-    slots: int,
-    item: ItemType,
-    libc: Libc,
-    names: tuple[tuple[SemaphoreRole, str], ...] = (),
+    slots: int, item: ItemType, libc: Libc, names: tuple[tuple[SemaphoreRole, str], ...] = ()
 ) -> Layout:
     """The layout that a C compiler gives the seed's ``Buffer``; with ``names``, without its ``sem_t``.
 
