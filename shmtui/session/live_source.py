@@ -4,7 +4,7 @@ import contextlib
 from typing import Final
 
 from shmtui.monitor.sampler import Sampler
-from shmtui.procfs.writer_watch import WriterWatch
+from shmtui.procfs.file_writers import WriterWatch
 from shmtui.session.auditor import Auditor
 from shmtui.session.fault_outcomes import FaultOutcomes
 from shmtui.shm.segment import segment_path

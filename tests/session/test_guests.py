@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from shmtui.procfs.writer_watch import WriterWatch
+from shmtui.procfs.file_writers import WriterWatch
 from shmtui.shm.segment import map_segment, segment_path
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun
