@@ -47,11 +47,8 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     several layouts fit. ShmtuiError: what the user says cannot be.
     """
     if reader.semaphore and options.given and not options.raw:
-        raise ShmtuiError(
-            _("{name} is a named semaphore, and has no layout: leave out the options").format(
-                name=reader.name
-            )
-        )
+        text = _("{name} is a named semaphore, and has no layout: leave out the options")
+        raise ShmtuiError(text.format(name=reader.name))
     if reader.semaphore or reader.status().size == 0:
         return ResolvedLayout(None, LayoutSource.RAW)
     segment = MappedSegment(reader, Peers.among(mapped_by(reader.identity), reader.folder), options)
@@ -199,12 +196,11 @@ def _require_order(segment: MappedSegment, layout: Layout) -> None:
 
 def _by_inference(segment: MappedSegment) -> ResolvedLayout:
     if len(segment.peers.libcs) > 1:
-        raise AmbiguousLayoutError(
-            _(
-                "programs of both glibc and musl map {name}, and their sem_t differ: say the layout "
-                "with --header or --layout"
-            ).format(name=segment.name)
+        text = _(
+            "programs of both glibc and musl map {name}, and their sem_t differ: say the layout "
+            "with --header or --layout"
         )
+        raise AmbiguousLayoutError(text.format(name=segment.name))
     result = _watch(segment)
     layout, candidates = result.layout, result.candidates
     exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), segment.peers.libc)

@@ -174,12 +174,11 @@ def _index_struct(
     found = [(struct, *pair) for struct, pair in pairs if pair is not None]
     if len(found) == 1:
         return found[0]
-    raise ShmtuiError(
-        _(
-            "--index-segment: {count} structs have integers that are in and out by their names: say "
-            "which members they are, as --map in=…,out=…"
-        ).format(count=len(found))
+    text = _(
+        "--index-segment: {count} structs have integers that are in and out by their names: say "
+        "which members they are, as --map in=…,out=…"
     )
+    raise ShmtuiError(text.format(count=len(found)))
 
 
 def _array_of_structs(
@@ -258,17 +257,11 @@ def _item(data: Member) -> ItemType:
 def _require_sound(struct: Struct, layout: Layout) -> None:
     """ShmtuiError: fields overlap, or the layout could not be written into a control block."""
     if any(at + size > after for (at, size), (after, _size) in pairwise(sorted(layout.spans))):
-        raise ShmtuiError(
-            _("members of {struct} overlap: a buffer's lie side by side").format(
-                struct=title(struct)
-            )
-        )
+        text = _("members of {struct} overlap: a buffer's lie side by side")
+        raise ShmtuiError(text.format(struct=title(struct)))
     try:
         check(layout)
         parse_layout(layout_text(layout))
     except ValueError:
-        raise ShmtuiError(
-            _(
-                "{struct} cannot be shown: its items or its slots are beyond what is understood"
-            ).format(struct=title(struct))
-        ) from None
+        text = _("{struct} cannot be shown: its items or its slots are beyond what is understood")
+        raise ShmtuiError(text.format(struct=title(struct))) from None

@@ -86,12 +86,11 @@ def _layout_from(segment: MappedSegment, source: TypeSource) -> StructLayout:
     """
     options, libc, size = segment.options, segment.peers.libc, segment.size
     if any(struct.word_size == 4 for struct in source.structs):
-        raise ShmtuiError(
-            _(
-                "{file} is a 32-bit program: its sem_t is 16 bytes, and only layouts of 64-bit "
-                "programs can be read; --raw shows the bytes"
-            ).format(file=source.path)
+        text = _(
+            "{file} is a 32-bit program: its sem_t is 16 bytes, and only layouts of 64-bit "
+            "programs can be read; --raw shows the bytes"
         )
+        raise ShmtuiError(text.format(file=source.path))
     try:
         found = layout_of_structs(source.structs, options, libc, size)
     except OpenArrayError as error:
@@ -165,10 +164,9 @@ def agreed(
     others = [each for each in fitting if each[1].layout != first[1].layout]
     if others:
         texts = [f"--header {s.path}:{f.struct.names[-1]}" for s, f in (first, *others)]
+        text = _("several structs fit {name}: say which, as {options}")
         raise AmbiguousLayoutError(
-            _("several structs fit {name}: say which, as {options}").format(
-                name=segment.name, options=listed(dict.fromkeys(texts))
-            )
+            text.format(name=segment.name, options=listed(dict.fromkeys(texts)))
         )
     return first
 

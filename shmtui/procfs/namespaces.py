@@ -59,12 +59,11 @@ def require_proc() -> None:
             )
         )
     if me != str(os.getpid()):
-        raise ShmtuiError(
-            _(
-                "/proc is that of another PID namespace (this process is {me} there): "
-                "mount -t proc proc /proc"
-            ).format(me=me)
+        text = _(
+            "/proc is that of another PID namespace (this process is {me} there): "
+            "mount -t proc proc /proc"
         )
+        raise ShmtuiError(text.format(me=me))
 
 
 def _link(kind: str) -> str:

@@ -104,9 +104,8 @@ def item_type(name: str) -> ItemType:
         return ITEM_TYPES[name]
     except KeyError:
         known = " ".join(ITEM_TYPES)
-        raise ShmtuiError(
-            _("unknown item type {name!r}: use one of {known}").format(name=name, known=known)
-        ) from None
+        text = _("unknown item type {name!r}: use one of {known}")
+        raise ShmtuiError(text.format(name=name, known=known)) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,11 @@ def running_libc() -> Libc:
 def require_supported_platform() -> None:
     """ShmtuiError: this is not 64-bit Linux, whose /proc, futexes and ``sem_t`` shmtui knows."""
     if sys.platform != "linux":
-        raise ShmtuiError(
-            _(
-                "shmtui needs Linux (/dev/shm, /proc and futexes); this is {platform}: run it on a "
-                "Linux machine, in a container or in a virtual machine"
-            ).format(platform=sys.platform)
+        text = _(
+            "shmtui needs Linux (/dev/shm, /proc and futexes); this is {platform}: run it on a "
+            "Linux machine, in a container or in a virtual machine"
         )
+        raise ShmtuiError(text.format(platform=sys.platform))
     if sys.maxsize < 2**32:
         raise ShmtuiError(
             _(

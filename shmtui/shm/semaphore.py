@@ -190,15 +190,11 @@ class NamedSemaphore(Semaphore):
         try:
             super().__init__(c.sem_open(name), c.running_libc())
         except FileNotFoundError:
-            raise MissingSegmentError(
-                _("no semaphore named {name}: was it unlinked?").format(name=name)
-            ) from None
+            text = _("no semaphore named {name}: was it unlinked?")
+            raise MissingSegmentError(text.format(name=name)) from None
         except OSError as error:
-            raise ShmtuiError(
-                _("cannot open the semaphore {name}: {strerror}").format(
-                    name=name, strerror=error.strerror
-                )
-            ) from None
+            text = _("cannot open the semaphore {name}: {strerror}")
+            raise ShmtuiError(text.format(name=name, strerror=error.strerror)) from None
 
 
 def create_named(name: str, value: int, mode: int) -> None:

@@ -48,11 +48,8 @@ class WordFile:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             if FileIdentity.of(os.fstat(handle)) != identity:
-                raise ShmtuiError(
-                    _("{path} is another file by now, so nothing is written: look again").format(
-                        path=path
-                    )
-                )
+                text = _("{path} is another file by now, so nothing is written: look again")
+                raise ShmtuiError(text.format(path=path))
             self._fd = os.open(f"/proc/self/fd/{handle}", os.O_RDWR | os.O_CLOEXEC)
         finally:
             os.close(handle)
@@ -67,9 +64,8 @@ class WordFile:
         """So many bytes. ShmtuiError: the file ends before."""
         raw = os.pread(self._fd, size, offset)
         if len(raw) < size:
-            raise ShmtuiError(
-                _("{path} ends before its semaphore does: was it truncated?").format(path=self.path)
-            )
+            text = _("{path} ends before its semaphore does: was it truncated?")
+            raise ShmtuiError(text.format(path=self.path))
         return raw
 
     def holds(self, change: WordChange) -> bool:
