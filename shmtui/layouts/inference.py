@@ -319,15 +319,11 @@ def _gaps(size: int, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         at = max(at, start + length)
 
 
-_INTEGERS: Final = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
-
-
 @cache
 def item_of(size: int) -> ItemType:
     """An item known by its size alone: an integer where there is one that wide, else bytes."""
-    if size in _INTEGERS:
-        return ITEM_TYPES[_INTEGERS[size]]
-    return ItemType(f"byte[{size}]", "", Bytes(size))
+    other = ItemType(f"byte[{size}]", "", Bytes(size))
+    return next((known for known in ITEM_TYPES.values() if known.size == size), other)
 
 
 def plainness(layout: Layout, values: RingValues) -> tuple[int, ...]:
@@ -338,7 +334,7 @@ def plainness(layout: Layout, values: RingValues) -> tuple[int, ...]:
     order = [layout.data, layout.in_ or 0, layout.out or 0]
     order += [at for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     disorder = sum(a > b for a, b in combinations(order, 2))
-    odd_item = 0 if size == 4 else 1 if size in _INTEGERS else 2 if size % 4 == 0 else 4
+    odd_item = 0 if size == 4 else 1 if size in {1, 2, 8} else 2 if size % 4 == 0 else 4
     in_hand = layout.slots - sum(values.permits)
     mutex = values.mutex
     waiting = 0 if mutex is None else mutex.waiters + (mutex.value == 0)
