@@ -151,7 +151,6 @@ _CROSS: Final[dict[Libc, dict[str, tuple[str, ...]]]] = {
     },
     Libc.GLIBC: {"c": (f"{_MACHINE}-linux-gnu-gcc",), "c++": (f"{_MACHINE}-linux-gnu-g++",)},
 }
-"""Compilers for the other C library."""
 
 
 def _found(text: str) -> list[str]:

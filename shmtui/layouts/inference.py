@@ -36,7 +36,6 @@ VISITS: Final = 12
 """Readings a slot, after which one that ``in`` was never seen at does not exist: e^-12."""
 _MOST_TAKERS: Final = 64
 _RING: Final = len(SemaphoreRole)
-"""Semaphores that a ring has."""
 _PADDING: Final = 8
 """Fewer bytes than this between two fields are padding."""
 _SHARED: Final = re.compile(rb"\x80\0{23}")

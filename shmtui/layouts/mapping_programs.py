@@ -96,7 +96,6 @@ class MappedSegment:
     reader: SegmentReader
     peers: Peers
     options: LayoutOptions
-    """What the user says of it."""
 
     @property
     def name(self) -> str:

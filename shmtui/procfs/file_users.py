@@ -24,7 +24,6 @@ class FileUse:
     """What one process has of a segment and of the semaphores that belong to it."""
 
     maps: tuple[Mapping, ...] = ()
-    """Of the segment."""
     semaphores: dict[FileIdentity, tuple[Mapping, ...]] = field(default_factory=dict)
     """Of the named semaphores' files, by file; those that it maps."""
     opened: bool = False

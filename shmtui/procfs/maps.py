@@ -85,7 +85,6 @@ class Deleted:
 
     identity: FileIdentity
     path: bytes
-    """The path that it had."""
     end: int
     """The last byte of the file that is mapped, rounded up to pages."""
 

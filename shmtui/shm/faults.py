@@ -83,9 +83,7 @@ class ExpectedOutcome:
     """What a fault does and what follows from it, in words."""
 
     action: str
-    """What the worker does."""
     effect: str
-    """What to expect then."""
     finding: str | None
     """The code of the finding that has to appear; None: there must be none."""
 

@@ -130,7 +130,6 @@ class Layout:
     index_code: str = "i"
     """The indices' letter in :mod:`struct`."""
     names: tuple[tuple[SemaphoreRole, str], ...] = ()
-    """The named semaphores, by role."""
     lock: int | None = None
     """A ``pthread_mutex_t`` in the mutex's place: nothing that ``sem_wait`` could take."""
     index_segment: str = ""

@@ -122,7 +122,6 @@ class Ring:
             if item.shape is None
             else _CompoundSlots(raw, item.shape)
         )
-        """The slots."""
         self._in: memoryview[int] = memory[in_ : in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
         self._out: memoryview[int] = memory[out : out + size].cast(layout.index_code)  # type: ignore[call-overload]
 
