@@ -8,11 +8,10 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.vocabulary import roles_by_name
-from shmtui.procfs.elf import word_size
 from shmtui.procfs.futex import futex_waits
 from shmtui.procfs.maps import mappings, named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
-from shmtui.procfs.process_libc import libc_of, program_of
+from shmtui.procfs.process_libc import bits_of, libc_of, program_of
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
@@ -35,7 +34,7 @@ class Peers:
         """Processes that map the file; ``folder`` is their /dev/shm."""
         pids = tuple(sorted(pids))
         libcs = frozenset(libc for pid in pids if (libc := libc_of(pid)) is not None)
-        narrow = tuple(pid for pid in pids if word_size(program_of(pid)) == 4)
+        narrow = tuple(pid for pid in pids if bits_of(pid) == 32)
         return cls(pids, libcs, narrow, folder)
 
     @property

@@ -89,8 +89,6 @@ def word_changes(
 
     The word that says who may be woken comes first: a permit that another process can see has
     waiters that can be woken. glibc's value and waiters are one word, which it changes as one.
-    musl marks a value that is waited for: the mark is left out, since each waiter reads the value
-    when it is continued, and marks it again.
 
     >>> held = struct.pack("=QI", 0 | 2 << 32, 0x80)
     >>> word_changes(held, SemaphoreWords(1, 2, True), Libc.GLIBC, 32)
