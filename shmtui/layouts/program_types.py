@@ -89,28 +89,22 @@ def debug_types(segment: MappedSegment) -> list[TypeSource]:
         if (status.st_dev, status.st_ino) in seen or len(seen) >= _MOST_PROGRAMS:
             continue
         seen.add((status.st_dev, status.st_ino))
-        structs = structs_of(program, status, segment.size, segment.options)
+        key = (status.st_dev, status.st_ino, status.st_mtime_ns, segment.size)
+        if key not in _structs:
+            _structs[key] = _read(program, segment)
+            while len(_structs) > _KEPT:
+                del _structs[next(iter(_structs))]
+        structs = _structs[key]
         if structs:
             name = process_name(program.pid)
             found.append(TypeSource(structs, LayoutSource.DEBUG_INFO, name, program.shown))
     return found
 
 
-def structs_of(
-    program: ProgramFile, status: os.stat_result, size: int, options: LayoutOptions
-) -> "tuple[Struct, ...]":
-    """The program's structs that hold a sync object, or that have ``size`` bytes; none where it
+def _read(program: ProgramFile, segment: MappedSegment) -> "tuple[Struct, ...]":
+    """The program's structs that hold a sync object, or that have the segment's size; none where it
     has no debug information.
     """
-    key = (status.st_dev, status.st_ino, status.st_mtime_ns, size)
-    if key not in _structs:
-        _structs[key] = _read(program, size, options)
-        while len(_structs) > _KEPT:
-            del _structs[next(iter(_structs))]
-    return _structs[key]
-
-
-def _read(program: ProgramFile, size: int, options: LayoutOptions) -> "tuple[Struct, ...]":
     sizes = section_sizes(program.path)
     if not debug_size(sizes) and not _may_have_debug_file(sizes):
         return ()
@@ -120,7 +114,10 @@ def _read(program: ProgramFile, size: int, options: LayoutOptions) -> "tuple[Str
 
     try:
         return debug_info.ring_structs(
-            Path(program.path), size=size, shown=program.shown, progress=options.progress
+            Path(program.path),
+            size=segment.size,
+            shown=program.shown,
+            progress=segment.options.progress,
         )
     except ShmtuiError:
         return ()
@@ -182,21 +179,13 @@ class QuickTypes:
 
         start = time.monotonic()
         try:
-            return self._layout(name, small)
+            with contextlib.closing(SegmentReader(name, self._folder)) as reader:
+                segment = MappedSegment(reader, Peers.among(small, self._folder), LayoutOptions())
+                found = struct_sources.agreed(segment, debug_types(segment))
         except ShmtuiError:
             return None
         finally:
             self._left -= time.monotonic() - start
-
-    def _layout(self, name: str, pids: Sequence[int]) -> tuple[Layout, str] | None:
-        from shmtui.layouts import struct_sources  # noqa: PLC0415 - heavy
-
-        reader = SegmentReader(name, self._folder)
-        try:
-            segment = MappedSegment(reader, Peers.among(pids, self._folder), LayoutOptions())
-            found = struct_sources.agreed(segment, debug_types(segment))
-        finally:
-            reader.close()
         return None if found is None else (found[1].layout, found[0].origin)
 
 
@@ -217,24 +206,20 @@ def _compiled(peers: Peers, options: LayoutOptions) -> list[TypeSource]:
     for suffixes in (_HEADERS, _SOURCES):
         found = []
         for path in _files(peers, suffixes):
+            from shmtui.layouts.compiler import compile_types  # noqa: PLC0415 - heavy, rarely needed
+
             if time.monotonic() > deadline:
                 break
-            structs = _compiled_structs(path, peers, options)
-            if structs:
-                found.append(TypeSource(structs, LayoutSource.NEARBY, str(path), str(path)))
+            with contextlib.suppress(ShmtuiError):
+                types = compile_types(
+                    path, peers.libc, options.include, options.define, options.compiler
+                )
+                if types.structs:
+                    source = TypeSource(types.structs, LayoutSource.NEARBY, str(path), str(path))
+                    found.append(source)
         if found:
             return found
     return []
-
-
-def _compiled_structs(path: Path, peers: Peers, options: LayoutOptions) -> "tuple[Struct, ...]":
-    from shmtui.layouts.compiler import compile_types  # noqa: PLC0415 - heavy, and rarely needed
-
-    try:
-        types = compile_types(path, peers.libc, options.include, options.define, options.compiler)
-    except ShmtuiError:
-        return ()
-    return types.structs
 
 
 def _files(peers: Peers, suffixes: tuple[str, ...]) -> list[Path]:
