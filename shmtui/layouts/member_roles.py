@@ -172,15 +172,14 @@ def _given_roles(
                 text.format(role=role, name=name, struct=title(struct), members=listed(members))
             )
         if not _suits(members[name], role):
-            raise ShmtuiError(
-                _(
-                    "--map {role}={name}: {name} is {type}, and {role} has to be {kind}: {struct} has "
-                    "{fitting}"
-                ).format(
-                    role=role, name=name, type=members[name].type_name, kind=_(_KINDS[role]),
-                    struct=title(struct), fitting=listed(_suiting(members, role)) or _("none"),
-                )
-            )  # fmt: skip
+            text = _(
+                "--map {role}={name}: {name} is {type}, and {role} has to be {kind}: {struct} has "
+                "{fitting}"
+            )
+            raise ShmtuiError(text.format(
+                role=role, name=name, type=members[name].type_name, kind=_(_KINDS[role]),
+                struct=title(struct), fitting=listed(_suiting(members, role)) or _("none"),
+            ))  # fmt: skip
         found[role] = name
     return found
 
@@ -242,15 +241,14 @@ def _none_left_out(
     open_ = [role for role in _SEMAPHORES if found[role] is None and given.get(role) != ABSENT]
     fitting = {name for role in open_ for name in _suiting(members, role, used)}
     if fitting:
-        raise ShmtuiError(
-            _(
-                "{struct} has semaphores whose roles are not told by their names: say --map "
-                "{options} with {left}, or {absent} for none"
-            ).format(
-                struct=title(struct), options=",".join(f"{role}=…" for role in open_),
-                left=listed(name for name in members if name in fitting), absent=ABSENT,
-            )
-        )  # fmt: skip
+        text = _(
+            "{struct} has semaphores whose roles are not told by their names: say --map "
+            "{options} with {left}, or {absent} for none"
+        )
+        raise ShmtuiError(text.format(
+            struct=title(struct), options=",".join(f"{role}=…" for role in open_),
+            left=listed(name for name in members if name in fitting), absent=ABSENT,
+        ))  # fmt: skip
 
 
 def _indices_absent(

@@ -143,15 +143,14 @@ def _from_slots(segment: MappedSegment, slots: int) -> ResolvedLayout:
             others.append(seed_layout(slots, item, peers.libc, found))
         layout = next((other for other in others if other.size == size), layout)
     if size < layout.size:
-        raise ShmtuiError(
-            _(
-                "{name} is {size} bytes; {slots} slots of {item} with {kind} semaphores need "
-                "{needed}: check --slots and --item"
-            ).format(
-                name=segment.name, size=size, slots=slots, item=item.name, kind=layout.kind,
-                needed=layout.size,
-            )
-        )  # fmt: skip
+        text = _(
+            "{name} is {size} bytes; {slots} slots of {item} with {kind} semaphores need "
+            "{needed}: check --slots and --item"
+        )
+        raise ShmtuiError(text.format(
+            name=segment.name, size=size, slots=slots, item=item.name, kind=layout.kind,
+            needed=layout.size,
+        ))  # fmt: skip
     _require_semaphores_there(segment.reader, layout)
     _require_order(segment, layout)
     return ResolvedLayout(layout, LayoutSource.OPTIONS)
@@ -163,15 +162,14 @@ def _require_semaphores_there(reader: SegmentReader, layout: Layout) -> None:
     there = set(signatures(reader.read(0, MAX_SIZE), layout.libc))
     if not own or there <= own or own <= there:
         return
-    raise ShmtuiError(
-        _(
-            "{name} has shared semaphores at {there}, and {slots} slots of {item} need them at "
-            "{own}: give another --slots or --item, or --header FILE"
-        ).format(
-            name=reader.name, there=", ".join(map(str, sorted(there))), slots=layout.slots,
-            item=layout.item.name, own=", ".join(map(str, sorted(own))),
-        )
-    )  # fmt: skip
+    text = _(
+        "{name} has shared semaphores at {there}, and {slots} slots of {item} need them at "
+        "{own}: give another --slots or --item, or --header FILE"
+    )
+    raise ShmtuiError(text.format(
+        name=reader.name, there=", ".join(map(str, sorted(there))), slots=layout.slots,
+        item=layout.item.name, own=", ".join(map(str, sorted(own))),
+    ))  # fmt: skip
 
 
 def _require_order(segment: MappedSegment, layout: Layout) -> None:

@@ -114,28 +114,26 @@ def refined(
     if options.item is not None:
         item = item_from_text(options.item)
         if layout.item.size not in {item.size, 1}:
-            raise ShmtuiError(
-                _(
-                    "{member} of {struct} is {type}: its items have {size} bytes, and --item {item} "
-                    "has {other}: leave out --item"
-                ).format(
-                    member=data.name, struct=title(struct), type=data.type_name,
-                    size=layout.item.size, item=options.item, other=item.size,
-                )
-            )  # fmt: skip
+            text = _(
+                "{member} of {struct} is {type}: its items have {size} bytes, and --item {item} "
+                "has {other}: leave out --item"
+            )
+            raise ShmtuiError(text.format(
+                member=data.name, struct=title(struct), type=data.type_name,
+                size=layout.item.size, item=options.item, other=item.size,
+            ))  # fmt: skip
         slots = options.slots or capacity or room // item.size
         layout = replace(layout, item=item, slots=slots)
     elif options.slots is not None:
         layout = replace(layout, slots=options.slots)
     if layout.slots < 1 or layout.slots * layout.item.size > room:
-        raise ShmtuiError(
-            _(
-                "{member} of {struct} has room for {count} slots of {item}, and --slots says {slots}"
-            ).format(
-                member=data.name, struct=title(struct), count=room // layout.item.size,
-                item=layout.item.name, slots=options.slots,
-            )
-        )  # fmt: skip
+        text = _(
+            "{member} of {struct} has room for {count} slots of {item}, and --slots says {slots}"
+        )
+        raise ShmtuiError(text.format(
+            member=data.name, struct=title(struct), count=room // layout.item.size,
+            item=layout.item.name, slots=options.slots,
+        ))  # fmt: skip
     return layout
 
 
@@ -235,15 +233,13 @@ def _index_code(struct: Struct, in_: Member, out: Member) -> str:
     assert isinstance(in_.shape, Scalar)
     if in_.shape == out.shape:
         return in_.shape.code
-    raise ShmtuiError(
-        _(
-            "{in_} of {struct} is {in_type} and {out} is {out_type}: in and out have to "
-            "be of one type"
-        ).format(
-            in_=in_.name, struct=title(struct), in_type=in_.type_name, out=out.name,
-            out_type=out.type_name,
-        )
-    )  # fmt: skip
+    text = _(
+        "{in_} of {struct} is {in_type} and {out} is {out_type}: in and out have to be of one type"
+    )
+    raise ShmtuiError(text.format(
+        in_=in_.name, struct=title(struct), in_type=in_.type_name, out=out.name,
+        out_type=out.type_name,
+    ))  # fmt: skip
 
 
 def _item(data: Member) -> ItemType:

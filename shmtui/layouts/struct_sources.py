@@ -100,15 +100,14 @@ def _layout_from(segment: MappedSegment, source: TypeSource) -> StructLayout:
             raise
         found = layout_of_structs(source.structs, options, libc, size, slots)
     if size < found.layout.size:
-        raise ShmtuiError(
-            _(
-                "{name} is {size} bytes; {struct} in {header} needs {needed}: is this the header it "
-                "was built with?"
-            ).format(
-                name=segment.name, size=size, struct=found.struct.names[-1], header=source.path,
-                needed=found.layout.size,
-            )
-        )  # fmt: skip
+        text = _(
+            "{name} is {size} bytes; {struct} in {header} needs {needed}: is this the header it "
+            "was built with?"
+        )
+        raise ShmtuiError(text.format(
+            name=segment.name, size=size, struct=found.struct.names[-1], header=source.path,
+            needed=found.layout.size,
+        ))  # fmt: skip
     if not found.layout.complete and not found.layout.names and segment.peers.semaphore_roles:
         named = replace(options, names=segment.peers.semaphore_roles)
         found = layout_of_structs(source.structs, named, libc, size, found.layout.slots)
@@ -214,15 +213,14 @@ def _require_covered(segment: MappedSegment, found: StructLayout) -> None:
     options, end = segment.options, found.struct.size
     if options.struct or options.index_segment or _zeros_behind(segment.reader, end):
         return
-    raise ShmtuiError(
-        _(
-            "{name} is {size} bytes, and holds data behind the {end} of {struct}: this is not its "
-            "header, or not all of it; --header {file}:{struct} accepts it anyway"
-        ).format(
-            name=segment.name, size=segment.size, end=end, struct=found.struct.names[-1],
-            file=options.header,
-        )
-    )  # fmt: skip
+    text = _(
+        "{name} is {size} bytes, and holds data behind the {end} of {struct}: this is not its "
+        "header, or not all of it; --header {file}:{struct} accepts it anyway"
+    )
+    raise ShmtuiError(text.format(
+        name=segment.name, size=segment.size, end=end, struct=found.struct.names[-1],
+        file=options.header,
+    ))  # fmt: skip
 
 
 def _require_semaphores(reader: SegmentReader, file: str, found: StructLayout) -> None:
@@ -230,15 +228,14 @@ def _require_semaphores(reader: SegmentReader, file: str, found: StructLayout) -
     own, end = _semaphores(found), found.struct.size
     there = [at for at in signatures(reader.read(0, MAX_SIZE), found.layout.libc) if at < end]
     if own and there and own.isdisjoint(there):
-        raise ShmtuiError(
-            _(
-                "{struct} in {file} has semaphores at {own}, and {name} has them at {there}: it was "
-                "built with another header"
-            ).format(
-                struct=found.struct.names[-1], file=file, own=listed(map(str, sorted(own))),
-                name=reader.name, there=listed(map(str, there)),
-            )
-        )  # fmt: skip
+        text = _(
+            "{struct} in {file} has semaphores at {own}, and {name} has them at {there}: it was "
+            "built with another header"
+        )
+        raise ShmtuiError(text.format(
+            struct=found.struct.names[-1], file=file, own=listed(map(str, sorted(own))),
+            name=reader.name, there=listed(map(str, there)),
+        ))  # fmt: skip
 
 
 def _semaphores(found: StructLayout) -> set[int]:
