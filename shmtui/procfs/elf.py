@@ -14,8 +14,6 @@ from typing import IO, Final
 from shmtui.i18n import _
 
 _MAGIC: Final = b"\x7fELF"
-MAGIC_64: Final = _MAGIC + b"\2"
-"""The start of a 64-bit file."""
 _WORD_SIZES: Final = {b"\1": 4, b"\2": 8}
 """By the byte behind the magic number (EI_CLASS)."""
 _HEADER: Final = struct.Struct("=40xQ10xHHH")
@@ -60,7 +58,7 @@ def section_sizes(path: str) -> dict[bytes, int]:
 
 def _sizes(fd: int) -> dict[bytes, int]:
     start = os.pread(fd, 64, 0)
-    if not start.startswith(MAGIC_64):
+    if not start.startswith(_MAGIC + b"\2"):
         return {}
     at, each, count, names_at = _HEADER.unpack(start)
     if not _SECTION.size <= each <= 1024 or not names_at < count <= _MOST_SECTIONS:
