@@ -1,5 +1,5 @@
 """Which process it is and how it ended: PID and start time, since a PID is given to others later;
-namespace and address space; the exit status, of no child of ours either, from its pidfd or while it
+address space; the exit status, of no child of ours either, from its pidfd or while it
 is a zombie.
 """
 
@@ -62,14 +62,6 @@ def describe_exit(status: int) -> str:
     except ValueError:
         name = _("signal {number}").format(number=-status)
     return _("killed by {name}").format(name=name)
-
-
-def pid_namespace(pid: int) -> str | None:
-    """The PID namespace in which a process counts its own PIDs; None where this user may not know."""
-    try:
-        return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115 - the text is wanted
-    except OSError:
-        return None
 
 
 def same_address_space(pid: int, other: int) -> bool | None:
