@@ -1,6 +1,5 @@
 """Which process it is and how it ended: PID and start time, since a PID is given to others later;
-address space; the exit status, of no child of ours either, from its pidfd or while it
-is a zombie.
+address space; exit status, of a child or not, from its pidfd or while it is a zombie.
 """
 
 import fcntl
