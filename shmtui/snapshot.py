@@ -169,6 +169,11 @@ class LayoutInfo:
         """Whether the layout is likely at most."""
         return bool(self.assumptions)
 
+    @property
+    def has_ring(self) -> bool:
+        """Whether a ring is known in the segment; else its bytes are shown, and its locks if known."""
+        return self.slots > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -212,6 +217,8 @@ class Process:
     blocked_on: SemaphoreRole | None = None
     blocked_for: float | None = None
     """Seconds since it began to wait."""
+    blocked_before: bool = False
+    """It waited already when it was first looked at: ``blocked_for`` is a lower bound."""
     waits: tuple[SemaphoreRole, ...] = ()
     """The semaphores that its threads are blocked on, one entry a blocked thread."""
     timed_waits: tuple[SemaphoreRole, ...] = ()
@@ -276,6 +283,8 @@ class Process:
     has_handlers: bool = False
     """It has handlers for signals that timers and other programs send (SIGALRM, SIGIO, SIGUSR1):
     one may run, and post a semaphore, while every thread of it sleeps."""
+    catches_signals: bool = False
+    """It has a handler for any signal but those of faults: its waits may end, and begin anew."""
     same_memory: bool = False
     """While it sleeps privately: another process that takes part has its address space
     (CLONE_VM), or may have; such processes wake each other as threads do."""
@@ -455,6 +464,9 @@ class Snapshot:
     """Whether indices and semaphores were read twice alike, so that they are of one moment."""
     mutex_free_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample in which mutex had its one permit; None: in none."""
+    joined_ns: int | None = None
+    """CLOCK_MONOTONIC of the last sample that saw somebody open the segment, or a process let go of
+    it and live on; 0: nobody did; None: it cannot be told."""
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
     waits_counted: tuple[int, ...] = ()
@@ -465,6 +477,8 @@ class Snapshot:
     """
     limits: tuple[str, ...] = ()
     """What this user may not see, and how to see it."""
+    guests: bool = False
+    """Whether its control block says that programs of others took part since it was made."""
     uptime: float | None = None
     """Seconds since the buffer was created, where its control block says so."""
 

@@ -113,8 +113,10 @@ class History:
     @property
     def workers_only(self) -> bool:
         """Whether all processes are workers in a buffer of ours: then its protocol is known."""
-        return self.ours and all(
-            p.origin is Origin.WORKER for s in self.snapshots for p in living(s)
+        return (
+            self.ours
+            and not self.now.guests
+            and all(p.origin is Origin.WORKER for s in self.snapshots for p in living(s))
         )
 
     @property

@@ -16,6 +16,8 @@ from shmtui.diagnosis.history import (
     seconds,
     unaccounted_threads,
 )
+from shmtui.diagnosis.rules.files import FIT_SAMPLES, unfitting_samples
+from shmtui.diagnosis.rules.semaphores import counts_too_few
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import LayoutSource, Origin
@@ -69,6 +71,12 @@ def undecided(history: History) -> Iterator[str]:
         return
     if now.layout.disputed:
         yield from now.layout.assumptions
+    if not now.layout.has_ring:
+        yield _(
+            "its locks are known, and no ring: whether those that wait can go on is not judged; say "
+            "the ring's members with --map, if it has one"
+        )
+        return
     if not now.semaphores:
         yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
     if now.in_ is None or now.out is None:
@@ -82,9 +90,12 @@ def undecided(history: History) -> Iterator[str]:
         yield _(
             "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
         ).format(count=len(history.snapshots), time=LONGER_S)
+    yield from _left_behind(history)
     if history.items_moved and history.unmoved_ns() < _AT_REST_NS:
         yield from _missing_in_flow(history)
+        yield from _unfitting_in_flow(history)
         return
+    yield from _at_rest(history)
     yield from _left_to_others(history)
     if history.lasted_ns(mutex_taken) >= min(_AT_REST_NS, history.watched_ns):
         yield _(
@@ -122,6 +133,61 @@ def _left_to_others(history: History) -> Iterator[str]:
             who=names(others) or _("another process"),
             time=LONGER_S,
         )
+
+
+def _left_behind(history: History) -> Iterator[str]:
+    """Somebody slept on a semaphore all the while, and it was 0 in all samples, or counts too few
+    waiters to wake him: nobody may ever, though others move items.
+    """
+    if history.workers_only or history.watched_ns < _AT_REST_NS:
+        return
+    samples = len(history.snapshots)
+    asleep = [
+        p for p in living(history.now) if (p.blocked_for or 0.0) * 1e9 >= history.watched_ns / 2
+    ]
+    waiting = [p for p in asleep if SemaphoreRole.MUTEX in p.waits]
+    if waiting and history.items_moved and history.agreeing(mutex_taken) == samples:
+        yield _(
+            "mutex was 0 in all {count} samples while items moved, and {who} waits for it"
+        ).format(count=samples, who=names(waiting))
+    for role in SemaphoreRole:
+        late = [p for p in asleep if role in p.waits]
+        if late and history.agreeing(lambda s, role=role: counts_too_few(s, role)) == samples:  # type: ignore[misc]
+            yield _(
+                "{semaphore} counted fewer waiters than sleep on it in all {count} samples: it may "
+                "have been initialised once more, and then nobody wakes {who}"
+            ).format(semaphore=role, count=samples, who=names(late))
+
+
+def _at_rest(history: History) -> Iterator[str]:
+    """Nothing moved, and nobody waits for a permit, so that it is not seen why."""
+    crew, watched = living(history.now), history.watched_ns
+    if history.workers_only or not crew or history.unmoved_ns() < min(_AT_REST_NS, watched):
+        return
+    if all(p.letter in {"T", "t"} for p in crew):
+        yield _("all that take part are stopped: resume them with kill -CONT, and check again")
+        return
+    missing = deficit_of(history.now) or 0
+    if missing > 0 and not any(p.waits for p in crew):
+        yield ngettext(
+            "nothing moved, {count} permit is in neither empty nor full, and nobody waits: what "
+            "{who} waits for is not known; watch it longer: --for {time}",
+            "nothing moved, {count} permits are in neither empty nor full, and nobody waits: what "
+            "{who} waits for is not known; watch it longer: --for {time}",
+            missing,
+        ).format(count=missing, who=names(crew), time=LONGER_S)
+
+
+def _unfitting_in_flow(history: History) -> Iterator[str]:
+    """The indices do not always fit the permits while items move: a program moves one outside of its
+    posts, or the ring is out of step.
+    """
+    wrong, samples = unfitting_samples(history)
+    if wrong >= FIT_SAMPLES and not history.workers_only:
+        yield _(
+            "in and out did not fit the permits in {count} of {samples} samples: a program moves an "
+            "index outside of its posts, or they are out of step; pause the programs and check again"
+        ).format(count=wrong, samples=samples)
 
 
 def _missing_in_flow(history: History) -> Iterator[str]:

@@ -167,9 +167,11 @@ class QuickTypes:
         self._folder = folder
         self._left = seconds
 
-    def layout(self, name: str, pids: Sequence[int]) -> tuple[Layout, str] | None:
+    def layout(
+        self, name: str, pids: Sequence[int], *, without_ring: bool = False
+    ) -> tuple[Layout, str] | None:
         """The only layout that fits the segment, and the program that tells it; None: there is
-        none, or no time is left to find it.
+        none, or no time is left to find it. ``without_ring``: that of locks alone will do.
         """
         sizes = {pid: debug_size(section_sizes(program_of(pid))) for pid in pids}
         small = [pid for pid, size in sizes.items() if 0 < size <= self.MOST_BYTES]
@@ -181,12 +183,16 @@ class QuickTypes:
         try:
             with contextlib.closing(SegmentReader(name, self._folder)) as reader:
                 segment = MappedSegment(reader, Peers.among(small, self._folder), LayoutOptions())
-                found = struct_sources.agreed(segment, debug_types(segment))
+                types = debug_types(segment)
+                found = struct_sources.agreed(segment, types)
+                if found is not None:
+                    return found[1].layout, found[0].origin
+                locks = struct_sources.by_locks(segment, types) if without_ring else None
         except ShmtuiError:
             return None
         finally:
             self._left -= time.monotonic() - start
-        return None if found is None else (found[1].layout, found[0].origin)
+        return None if locks is None or locks.layout is None else (locks.layout, locks.origin)
 
 
 # -- headers beside the programs ---------------------------------------------------------------------

@@ -61,6 +61,9 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     found = _resolve(segment)
     if options.given and found.layout is not None:
         contradicted = _contradictions(segment, found.layout)
+        if options.header is None and options.layout is None:
+            # A number alone is soon mistyped: nothing is written by it.
+            return replace(found, disputes=(*contradicted, *found.disputes))
         found = replace(found, assumptions=(*found.assumptions, *contradicted))
     return found
 

@@ -13,6 +13,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.inference import MAX_SIZE, signatures
+from shmtui.layouts.locks_layout import locks_layout, shows
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import all_members, listed
 from shmtui.layouts.options import AmbiguousLayoutError, ResolvedLayout
@@ -49,7 +50,13 @@ def by_header(segment: MappedSegment, file: Path) -> ResolvedLayout:
     """
     structs, libc = _types_of_header(segment, file)
     source = TypeSource(structs, LayoutSource.HEADER, "", str(file))
-    found = _layout_from(segment, source)
+    try:
+        found = _layout_from(segment, source)
+    except ShmtuiError:
+        locks = _by_locks(segment, source)
+        if locks is None:
+            raise
+        return locks
     _require_covered(segment, found)
     _require_semaphores(segment.reader, source.path, found)
     resolved = _judged(segment, source, found)
@@ -119,8 +126,46 @@ def by_sources(segment: MappedSegment, sources: Sequence[TypeSource]) -> Resolve
 
     AmbiguousLayoutError: several fit.
     """
-    found = agreed(segment, sources)
-    return None if found is None else _judged(segment, *found)
+    try:
+        found = agreed(segment, sources)
+    except AmbiguousLayoutError:
+        locks = by_locks(segment, sources)
+        if locks is None:
+            raise
+        return locks
+    if found is not None and found[1].struct.size == segment.size:
+        return _judged(segment, *found)
+    # A struct of the segment's size goes before a smaller one with zeros behind it.
+    locks = by_locks(segment, sources)
+    if locks is None and found is not None:
+        return _judged(segment, *found)
+    return locks
+
+
+def by_locks(segment: MappedSegment, sources: Sequence[TypeSource]) -> ResolvedLayout | None:
+    """The layout that the sources agree on where none knows a ring; None: no struct of the
+    segment's size holds locks, or more than one does.
+    """
+    size = segment.size
+    whole = [s for s in sources if any(struct.size == size for struct in s.structs)]
+    locks = [_by_locks(segment, source) for source in whole]
+    return locks[0] if len({each and each.layout for each in locks}) == 1 else None
+
+
+def _by_locks(segment: MappedSegment, source: TypeSource) -> ResolvedLayout | None:
+    """The layout of a struct that holds locks and no ring; None: the source has no such struct."""
+    reader, peers = segment.reader, segment.peers
+    found = locks_layout(source.structs, segment.options, segment.size, peers.libc)
+    if found is None or not _zeros_behind(reader, found.struct.size):
+        return None
+    assumptions = found.assumptions
+    if source.source is not LayoutSource.HEADER and not shows(
+        found, reader.read(0, MAX_SIZE), peers.waits_on(reader.identity)
+    ):
+        text = _("{struct} is the only struct of {file} that has locks and the segment's size")
+        text = text.format(struct=found.struct.names[-1], file=source.path)
+        assumptions = (text, *assumptions)
+    return ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
 
 
 def _judged(segment: MappedSegment, source: TypeSource, found: StructLayout) -> ResolvedLayout:

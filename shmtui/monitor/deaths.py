@@ -36,6 +36,9 @@ class Deaths:
         self._unexplained: dict[tuple[int, int], int] = {}
         """Pidfds of the ended whose exit code is not known yet."""
         self._poll = select.poll()
+        self.left_ns = 0
+        """CLOCK_MONOTONIC of the last update that saw a followed process have nothing of the segment
+        any more, and live on."""
 
     def update(
         self, living: Iterable[Process], now_ns: int, free_ns: int | None = None
@@ -52,6 +55,7 @@ class Deaths:
                 self._end(pid, now_ns)
             elif pid not in present:
                 self._drop(followed.pidfd, pid)
+                self.left_ns = now_ns
             elif followed.last.start_time == present[pid].start_time:
                 followed.last = present[pid]
         for pid in present.keys() - self._followed.keys():
@@ -94,7 +98,8 @@ class Deaths:
         self._unexplained[key] = followed.pidfd
         self._ended[key] = replace(
             followed.last, state=ProcessState.ENDED, letter="", cpu=None, rate=None,
-            blocked_for=None, died_ns=now_ns, ending=_("ended, and how is not known"),
+            blocked_for=None, blocked_before=False, died_ns=now_ns,
+            ending=_("ended, and how is not known"),
         )  # fmt: skip
 
     def _explain(self) -> None:

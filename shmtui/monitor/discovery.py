@@ -15,6 +15,7 @@ from typing import Final
 from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
 from shmtui.i18n import N_, _
 from shmtui.layouts.inference import Elimination, signatures
+from shmtui.layouts.member_roles import listed
 from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.role_evidence import Reading
@@ -32,7 +33,7 @@ from shmtui.procfs.namespaces import in_pid_namespace, others_may_be_outside
 from shmtui.procfs.process import process_name, processes
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
 from shmtui.shm.control_records import parse_header, read_header
-from shmtui.shm.layout import SEM_SIZE, seed_layout
+from shmtui.shm.layout import SEM_SIZE, Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text
 from shmtui.shm.libc import running_libc
 from shmtui.shm.segment import SHM_DIR, FileIdentity, open_readonly
@@ -50,6 +51,7 @@ class Kind(StrEnum):
     """What an entry of /dev/shm is."""
 
     BUFFER = N_("bounded buffer")
+    LOCKS = N_("locks without a ring")
     SEMAPHORE = N_("named semaphore")
     CONTROL = N_("shmtui control block")
     PYTHON = N_("python multiprocessing")
@@ -216,14 +218,9 @@ def _entry(
     name = "/" + (file.removeprefix("sem.") if semaphore else file)
     kind, looks, readable, known = _examine(file, status, folder, guess=guess)
     if not known and readable:
-        typed = types.layout(name, [pid for pid, _name in mappers])
+        typed = types.layout(name, [pid for pid, _name in mappers], without_ring=True)
         if typed is not None:
-            layout, program = typed
-            kind = Kind.BUFFER
-            looks = _(
-                "bounded buffer of {slots:,} × {item}, from the debug information of {program}"
-            )
-            looks = looks.format(slots=layout.slots, item=layout.item.name, program=program)
+            kind, looks = _typed(*typed)
     born = min(status.st_ctime, status.st_mtime, status.st_atime)
     return Entry(
         name=name,
@@ -237,6 +234,16 @@ def _entry(
         orphan=orphan,
         readable=readable,
     )
+
+
+def _typed(layout: Layout, program: str) -> tuple[Kind, str]:
+    """What the debug information of a program says."""
+    if not layout.slots:
+        text = _("locks without a ring: {locks}, from the debug information of {program}")
+        names = listed(f"{each.kind} {each.name}" for each in layout.sync)
+        return Kind.LOCKS, text.format(locks=names, program=program)
+    text = _("bounded buffer of {slots:,} × {item}, from the debug information of {program}")
+    return Kind.BUFFER, text.format(slots=layout.slots, item=layout.item.name, program=program)
 
 
 def _examine(

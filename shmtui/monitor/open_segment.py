@@ -1,5 +1,6 @@
 """What is open of one segment: its bytes, control block, layout, ring and processes. Read only."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +10,7 @@ from shmtui.monitor.control_reader import ControlBlockWatcher, positions
 from shmtui.monitor.process_table import ProcessTable
 from shmtui.monitor.ring_reader import RingReader, RingState
 from shmtui.procfs.clock import Clock
+from shmtui.procfs.file_watch import OPENED, FileWatch
 from shmtui.procfs.file_writers import anybody_writes_one_of
 from shmtui.shm.control_format import Flags
 from shmtui.shm.control_records import ControlHeader, WorkerRecord
@@ -67,6 +69,10 @@ class OpenSegment:
         layout = self.resolved.layout
         self._had_no_size = self.reader.status().size == 0
         self.processes = ProcessTable(self.reader.identity, layout, folder)
+        self._arrivals: FileWatch | None = None
+        self._arrived_ns = 0
+        with contextlib.suppress(OSError):
+            self._arrivals = FileWatch(self.reader.path, OPENED)
         self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
         self._estimator: ThroughputEstimator | None = None
 
@@ -106,7 +112,22 @@ class OpenSegment:
             identity = identity_at(path)
             if identity is not None:
                 files.append((path, identity))
-        return anybody_writes_one_of(files)
+        self._note_arrivals()
+        found = anybody_writes_one_of(files)
+        if self._arrivals is not None:
+            self._arrivals.happened()  # By the question itself.
+        return found
+
+    def joined_ns(self) -> int | None:
+        """As `Snapshot.joined_ns`."""
+        self._note_arrivals()
+        if self._arrivals is None:
+            return None
+        return max(self._arrived_ns, self.processes.left_ns)
+
+    def _note_arrivals(self) -> None:
+        if self._arrivals is not None and self._arrivals.happened():
+            self._arrived_ns = self._clock.monotonic_ns()
 
     def reopen_control_block(self) -> None:
         """Find the control block that was put beside the segment since it was opened."""
@@ -117,6 +138,8 @@ class OpenSegment:
         """Give all descriptors back."""
         self.reader.close()
         self.control.close()
+        if self._arrivals is not None:
+            self._arrivals.close()
         if self.ring is not None:
             self.ring.close()
         self.processes.close()

@@ -55,6 +55,14 @@ _SENT_FOR_WORK: Final = sum(
     )
 )  # fmt: skip
 """Signals whose handlers do a program's work, a bit each; the others end, stop or resize it."""
+_NO_ORDERS: Final = sum(
+    1 << (number - 1)
+    for number in (
+        signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV,
+        signal.SIGSYS, 32, 33,
+    )
+)  # fmt: skip
+"""Signals of a program's own faults, and the two that glibc and musl keep for threads (nptl(7))."""
 
 
 class ProcessTable:
@@ -83,6 +91,13 @@ class ProcessTable:
     def unseen(self) -> Unseen:
         """The processes that this user may not read, as of the last read."""
         return self._unseen.now
+
+    @property
+    def left_ns(self) -> int:
+        """CLOCK_MONOTONIC of the last read that saw a foreign process let go of the segment and live
+        on; 0: none did.
+        """
+        return self._deaths.left_ns
 
     @property
     def waits_hidden(self) -> tuple[int, ...]:
@@ -307,7 +322,7 @@ class ProcessTable:
         private = any(wait.private for _role, wait in waits)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
-        tracked.blocked_since_ns = (tracked.blocked_since_ns or now_ns) if blocked else 0
+        tracked.note_wait(blocked, run_stamp(pid, waits[0][1].tid if waits else None), now_ns)
         if blocked_on is SemaphoreRole.EMPTY:
             tracked.role = Role.PRODUCER
         elif blocked_on is SemaphoreRole.FULL:
@@ -325,6 +340,7 @@ class ProcessTable:
             origin=Origin.FOREIGN if program is None else Origin.PROGRAM,
             blocked_on=blocked_on,
             blocked_for=(now_ns - tracked.blocked_since_ns) / 1e9 if blocked else None,
+            blocked_before=tracked.blocked_before,
             waits=tuple(role for role, _wait in waits),
             timed_waits=tuple(role for role, wait in waits if wait.timed),
             sleeps_on=tuple(name for name, _unexplained in others),
@@ -348,6 +364,7 @@ class ProcessTable:
             bits=tracked.bits,
             besides=besides,
             has_handlers=bool(tracked.last.caught & _SENT_FOR_WORK),
+            catches_signals=bool(tracked.last.caught & ~_NO_ORDERS),
             mapped_size=use.mapped_size if use.maps else None,
         )
 

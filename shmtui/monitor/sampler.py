@@ -232,10 +232,12 @@ class Sampler:
             throughput=self._throughput(header, processes, now_ns),
             processes=processes,
             mutex_free_ns=self._mutex_free_ns,
+            joined_ns=segment.joined_ns(),
             steady=ring.steady,
             supervised=self._supervised(header, now_ns),
             totals=None if header is None else totals(header, records),
             audit=self.audit,
+            guests=header is not None and bool(header.flags & Flags.GUESTS),
             uptime=self._uptime(header),
         )
         return self._with_sight(snapshot, thorough=thorough)

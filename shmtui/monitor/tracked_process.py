@@ -48,6 +48,10 @@ class TrackedProcess:
     cpu: float | None = None
     """Per cent of one core."""
     blocked_since_ns: int = 0
+    blocked_before: bool = False
+    """Whether it has waited since before its waits were read first."""
+    waiter_stamp: bytes | None = b""
+    """`run_stamp` of the thread that waits, as last read; empty before that."""
     reads_left: int = _NEW_READS
     failed_children: tuple[tuple[int, int], ...] = ()
     """Those that it has not waited for: PID and return code."""
@@ -60,6 +64,17 @@ class TrackedProcess:
         tid = live_thread(self.pid)
         found = None if tid is None else read_stat(self.pid, tid)
         return self.last.state if found is None else found.state
+
+    def note_wait(self, blocked: bool, stamp: bytes | None, now_ns: int) -> None:
+        """Note whether it waits now, and the `run_stamp` of the thread that does, so that it is
+        known since when: one that has run in between waits anew.
+        """
+        ran = bool(self.waiter_stamp) and stamp != self.waiter_stamp
+        first = self.waiter_stamp == b""
+        self.blocked_before = blocked and not ran and (self.blocked_before or first)
+        if not blocked or ran or not self.blocked_since_ns:
+            self.blocked_since_ns = now_ns if blocked else 0
+        self.waiter_stamp = stamp
 
     def refresh(self) -> bool:
         """Read its stat line again; False once it is gone."""

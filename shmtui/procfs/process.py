@@ -199,12 +199,14 @@ def owner_of(pid: int) -> int | None:
         return None
 
 
-def run_stamp(pid: int) -> bytes | None:
-    """Bytes that change each time ``pid``'s main thread runs (/proc/PID/schedstat: time on a
-    processor, time in the queue, turns). None: this kernel does not count them, or it is gone.
+def run_stamp(pid: int, tid: int | None = None) -> bytes | None:
+    """Bytes that change each time a thread of ``pid`` runs, by default the main one
+    (/proc/PID/schedstat: time on a processor, time in the queue, turns). None: this kernel does not
+    count them, or it is gone.
     """
+    task = "" if tid is None else f"task/{tid}/"
     try:
-        return read_file(f"/proc/{pid}/schedstat", 128) or None
+        return read_file(f"/proc/{pid}/{task}schedstat", 128) or None
     except OSError:
         return None
 

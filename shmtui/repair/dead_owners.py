@@ -54,6 +54,8 @@ def unlock_plan(
     if not unlocks:
         return refusals[0] if refusals else _passed()
     doubt = snapshot.layout.assumed or snapshot.assumptions or snapshot.unseen or _awake(snapshot)
+    # A short-lived program may have locked it, for another one to unlock.
+    handed_on = not _owners_killed(snapshot, wanted)
     return Plan(
         findings=wanted,
         lock=(),
@@ -61,7 +63,7 @@ def unlock_plan(
         unlocks=unlocks,
         private_sleepers=(),
         rests_on=tuple(_grounds(snapshot, unlocks, consent)),
-        certainty=Certainty.LIKELY if doubt else Certainty.CERTAIN,
+        certainty=Certainty.LIKELY if doubt or handed_on else Certainty.CERTAIN,
         indices=(snapshot.in_, snapshot.out),
         participants=participants(snapshot.processes),
         waiting=waiting_for(unlocks, snapshot),
@@ -89,13 +91,18 @@ def _awake(snapshot: Snapshot) -> list[Process]:
     return [p for p in crew if (p.threads or 1) > len(p.waits) + len(p.sleeps_on)]
 
 
+def _owners_killed(snapshot: Snapshot, findings: Sequence[Finding]) -> bool:
+    """Whether a signal was seen to end each of the owners."""
+    subjects = {finding.subject for finding in findings}
+    owners = {each.owner for each in snapshot.sync if each.name in subjects}
+    return owners <= {p.pid for p in snapshot.processes if p.killed}
+
+
 def _left_to_another(
     snapshot: Snapshot, findings: Sequence[Finding], consent: Consent
 ) -> Refusal | None:
     """The refusal where somebody alive may be about to unlock one of them in its owner's place."""
-    subjects = {finding.subject for finding in findings}
-    owners = {each.owner for each in snapshot.sync if each.name in subjects}
-    if owners <= {p.pid for p in snapshot.processes if p.killed}:
+    if _owners_killed(snapshot, findings):
         return None
     awake = [p for p in _awake(snapshot) if p.pid not in consent.assume_idle]
     if not awake:

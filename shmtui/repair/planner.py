@@ -41,7 +41,14 @@ from shmtui.repair.refusals import (
     without_indices,
 )
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, LayoutSource, Origin, SemaphoreState, Snapshot
+from shmtui.snapshot import (
+    Certainty,
+    Finding,
+    LayoutSource,
+    Origin,
+    SemaphoreState,
+    Snapshot,
+)
 
 COVERED: Final = frozenset(
     {
@@ -75,10 +82,9 @@ def make_plan(
     wanted = tuple(finding for finding in findings if finding.code in ends)
     if not wanted:
         return nothing_for(findings, snapshot, positions, consent)
-    nobody = not any(p.alive for p in snapshot.processes) and snapshot.elsewhere is False
     soon = all(f.code == "never-initialised" for f in wanted)
-    if soon and not nobody and not _waits_for_good(snapshot):
-        return too_early(snapshot)
+    if soon and not (consent.permits or _waits_for_good(snapshot)):
+        return too_early(snapshot, consent)
     refusal = unreadable(snapshot) or _strangers(snapshot, positions, consent)
     if refusal is not None:
         return refusal
@@ -95,11 +101,12 @@ def make_plan(
 
 
 def _waits_for_good(snapshot: Snapshot) -> bool:
-    """Whether a process waits, and not only with a timeout."""
+    """Whether a process waits, and neither a timeout nor a signal handler ends that."""
     if not any((state.waiters or 0) > 0 for state in snapshot.semaphores.values()):
         return False
     waiting = [p for p in snapshot.processes if p.alive and p.waits]
-    return not waiting or any(set(p.waits) - set(p.timed_waits) for p in waiting)
+    for_good = (p for p in waiting if set(p.waits) - set(p.timed_waits) and not p.has_handlers)
+    return not waiting or any(for_good)
 
 
 def _strangers(

@@ -44,7 +44,9 @@ def nothing_for(
             _("nothing was found, and something is undecided: {what}").format(
                 what="; ".join(snapshot.health.undecided)
             ),
-            f"shmtui check {target(snapshot)} --for {LONGER_S}",
+            f"shmtui check {target(snapshot)} --for {LONGER_S}"
+            if snapshot.layout.has_ring and not snapshot.layout.disputed
+            else _("say the layout with --map or --layout"),
         )
     return None
 
@@ -123,13 +125,17 @@ def unreadable(snapshot: Snapshot) -> Refusal | None:
     return None
 
 
-def too_early(snapshot: Snapshot) -> Refusal:
-    """The refusal where nobody called sem_init, and nobody waits: it may come a moment later, and
-    would set the permits again that programs had taken meanwhile.
+def too_early(snapshot: Snapshot, consent: Consent) -> Refusal:
+    """The refusal where nobody called sem_init, and nobody waits for good: it may come a moment
+    later, and would set the permits again that programs had taken meanwhile.
     """
     return Refusal(
         _("nobody waits for good yet, and a program may be about to call sem_init"),
-        _("look again once a program waits: shmtui check {name}").format(name=target(snapshot)),
+        _(
+            "look again once a program waits: shmtui check {name}; or, if you know that none calls "
+            "it: {command}"
+        ).format(name=target(snapshot), command=consent.with_option("--permits")),
+        needs_permits=True,
     )
 
 
@@ -206,12 +212,14 @@ def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Ref
     sideless = [p for p in positions if p.on_mutex and p.side is Role.UNKNOWN]
     if not sideless:
         return None
-    roles = _("producer|consumer")
     return Refusal(
         _("{who} waits for mutex, and may be a producer or a consumer").format(who=names(sideless)),
-        _("say which: {command}; or repair it again once items move, and it is seen").format(
+        _(
+            "say which, a producer as here, or a consumer: {command}; or repair it again once items "
+            "move, and it is seen"
+        ).format(
             command=consent.with_option(
-                *(f"--role {p.process.pid}={roles}" for p in sideless), "--permits"
+                *(f"--role {p.process.pid}=producer" for p in sideless), "--permits"
             )
         ),
         needs_role=_pids(sideless),

@@ -157,6 +157,7 @@ def matches(entry: Entry, wanted: str) -> bool:
 
 _ORDER = {
     Kind.BUFFER: 0,
+    Kind.LOCKS: 1,
     Kind.UNKNOWN: 1,
     Kind.PYTHON: 1,
     Kind.CONTROL: 2,

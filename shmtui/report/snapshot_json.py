@@ -123,6 +123,7 @@ def _process(process: Process, now_ns: int) -> Json:
         "step": process.step,
         "blocked_on": process.blocked_on,
         "blocked_for": number(process.blocked_for),
+        "blocked_for_at_least": process.blocked_before,
         "sleeps_on": [text(name) for name in process.sleeps_on],
         "unexplained_words": list(process.unexplained_words),
         "wakeable": process.wakeable,

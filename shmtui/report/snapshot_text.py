@@ -102,14 +102,17 @@ def check_lines(snapshot: Snapshot, seconds: float) -> Iterator[str]:
 
 
 def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
-    yield labelled(_("ring")) + ring_line(snapshot)
-    if snapshot.slots:
-        yield labelled(_("slots")) + slots_line(snapshot)
-    yield labelled(_("semaphores")) + semaphores_line(snapshot)
+    ring = snapshot.layout.has_ring
+    if ring:
+        yield labelled(_("ring")) + ring_line(snapshot)
+        if snapshot.slots:
+            yield labelled(_("slots")) + slots_line(snapshot)
+        yield labelled(_("semaphores")) + semaphores_line(snapshot)
     for each in snapshot.sync:
-        if not each.among_semaphores:
+        if not (ring and each.among_semaphores):
             yield labelled(_("lock")) + sync_line(each)
-    yield labelled(_("throughput")) + throughput_line(snapshot)
+    if ring:
+        yield labelled(_("throughput")) + throughput_line(snapshot)
 
 
 def labelled(label: str) -> str:

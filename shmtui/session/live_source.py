@@ -4,7 +4,7 @@ import contextlib
 from typing import Final
 
 from shmtui.monitor.sampler import Sampler
-from shmtui.procfs.file_writers import WriterWatch
+from shmtui.procfs.file_watch import CLOSED_WRITING, FileWatch
 from shmtui.session.auditor import Auditor
 from shmtui.session.fault_outcomes import FaultOutcomes
 from shmtui.shm.segment import segment_path
@@ -28,13 +28,13 @@ class LiveSource:
         self.foreign_seen = False
         """Whether a process took part whose items are not counted."""
         self.last: Snapshot | None = None
-        self._writers: WriterWatch | None = None
+        self._writers: FileWatch | None = None
         self.guests: int | None = None
         """In how many samples it was seen that others had had the segment open for writing, were
         it for a moment; None where that cannot be told.
         """
         with contextlib.suppress(OSError):
-            self._writers = WriterWatch(segment_path(sampler.name))
+            self._writers = FileWatch(segment_path(sampler.name), CLOSED_WRITING)
             self.guests = 0
         self._ended, self._closed = 0, False
 
@@ -58,7 +58,7 @@ class LiveSource:
         self._supervisor.reap(0)
         self._notice_guests()
         if self._closed and self.guests is not None:
-            self.guests += 1
+            self._count_guest()
             self._closed = False
 
     def _notice_guests(self) -> None:
@@ -70,8 +70,13 @@ class LiveSource:
         ended = self._supervisor.workers_ended
         reaped, self._ended = ended > self._ended, ended
         if self._closed and not reaped:
-            self.guests += 1
-        self._closed = self._writers.closed() and not reaped
+            self._count_guest()
+        self._closed = self._writers.happened() and not reaped
+
+    def _count_guest(self) -> None:
+        assert self.guests is not None
+        self.guests += 1
+        self._supervisor.note_guests()
 
     @property
     def slots_shown(self) -> int:
@@ -87,6 +92,7 @@ class LiveSource:
         snapshot = self._sampler.sample()
         if any(p.origin is not Origin.WORKER for p in snapshot.processes):
             self.foreign_seen = True
+            self._supervisor.note_guests()
         self.last = snapshot
         self._notice_guests()
         self.auditor.update(snapshot, foreign=self.foreign_seen, guests=self.guests)

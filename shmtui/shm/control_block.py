@@ -223,3 +223,7 @@ class ControlBlock:
     def keep(self) -> None:
         """Mark the block as meant to outlive its creator."""
         self.words[Header.FLAGS] |= int(Flags.KEEP)
+
+    def note_guests(self) -> None:
+        """Note for every reader that programs of others took part."""
+        self.words[Header.FLAGS] |= int(Flags.GUESTS)

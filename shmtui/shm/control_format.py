@@ -131,9 +131,11 @@ class Flags(IntFlag):
     """The segment is somebody else's: the block is removed at the end, the segment stays."""
     ASSUMED = 4
     """The layout is only the likeliest of those that fit."""
+    GUESTS = 8
+    """Programs of others took part since the block was made, were it for a moment."""
 
 
-ALL_FLAGS: Final = Flags.KEEP | Flags.FOREIGN | Flags.ASSUMED
+ALL_FLAGS: Final = Flags.KEEP | Flags.FOREIGN | Flags.ASSUMED | Flags.GUESTS
 
 ROLE_NUMBERS: Final = {Role.PRODUCER: 1, Role.CONSUMER: 2}
 ROLES: Final = {number: role for role, number in ROLE_NUMBERS.items()}

@@ -95,12 +95,13 @@ class MainScreen(DirectScreen):
         beside = panel_layout.lesson_width(width) if self._lesson_open and maximised is None else 0
         rows = min(40, len(view.snapshot.processes) + 2)
         findings = min(8, len(view.snapshot.health.findings))
-        arranged = (width, height, maximised, rows, findings, view.raw, beside)
+        locks = len(view.snapshot.sync)
+        arranged = (width, height, maximised, rows, findings, view.raw, beside, locks)
         if arranged == self._arranged:
             return
         self._arranged = arranged
         boxes = panel_layout.arrange(
-            width - beside, height, maximised, rows, findings=findings, raw=view.raw
+            width - beside, height, maximised, rows, findings=findings, raw=view.raw, locks=locks
         )
         if beside:
             boxes = panel_layout.beside_lesson(boxes, width, height, beside)
@@ -154,7 +155,9 @@ class MainScreen(DirectScreen):
     @property
     def _names(self) -> tuple[str, ...]:
         """The panels that the number keys and tab reach now."""
-        panels = panel_layout.RAW_PANELS if self._raw else panel_layout.PANELS
+        panels: tuple[str, ...] = panel_layout.RAW_PANELS if self._raw else panel_layout.PANELS
+        if self._raw and not self._view.snapshot.sync:
+            panels = tuple(name for name in panels if name != "semaphores")
         return (*panels, panel_layout.LESSON) if self._lesson_open else panels
 
     def _focused_panel(self) -> str | None:

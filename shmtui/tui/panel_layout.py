@@ -6,8 +6,9 @@ from typing import NamedTuple
 PANELS = ("ring", "semaphores", "throughput", "processes", "events")
 """In the order of the data flow, and of the keys 1 to 5."""
 
-RAW_PANELS = ("bytes", "processes", "events")
-"""The panels of a segment without a ring. The keys 1 to 3 go to the bytes."""
+RAW_PANELS = ("bytes", "semaphores", "processes", "events")
+"""The panels of a segment without a ring; the semaphores only where locks are known. The keys of
+those that are missing go to the bytes."""
 
 TITLE, KEY_BAR, LESSON = "title", "keys", "lesson"
 
@@ -42,11 +43,12 @@ def arrange(
     *,
     findings: int = 0,
     raw: bool = False,
+    locks: int = 0,
 ) -> Mapping[str, Box]:
     """A box for each panel on show; panels that are missing have no room.
 
     ``rows`` is how many the process table would like to show, ``findings`` how many
-    the events begin with. No two boxes overlap and none leaves the screen, at any size.
+    the events begin with, ``locks`` how many are known of a segment shown ``raw``. No two boxes overlap and none leaves the screen, at any size.
 
     >>> sorted(arrange(120, 38)) == sorted((*PANELS, TITLE, KEY_BAR))
     True
@@ -66,7 +68,9 @@ def arrange(
     elif raw:
         events = 0 if body < 14 else max(3, min(6, body // 6))
         table = 0 if body < 8 else max(4, min(rows + 3, body // 3))
-        heights = {"bytes": body - table - events, "processes": table, "events": events}
+        shown = 0 if not locks or body < 12 else min(locks + 2, body // 3)
+        heights = {"bytes": body - table - events - shown, "semaphores": shown}
+        heights |= {"processes": table, "events": events}
         panels = _stacked(heights, width)
     elif width >= SIDE_BY_SIDE and body >= 18:
         panels = _wide(width, body, rows, findings)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from shmtui.i18n import N_
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import LayoutSource, Origin, Process, Snapshot
+from shmtui.snapshot import Origin, Process, Snapshot
 
 RowKey = str | int
 """What the cursor follows: the name of a group, or a PID."""
@@ -73,7 +73,7 @@ def table_rows(snapshot: Snapshot) -> tuple[Row, ...]:
 
     Without a known layout nobody is a producer or consumer: all are under one heading.
     """
-    if snapshot.segment.name and snapshot.layout.source is LayoutSource.RAW:
+    if snapshot.segment.name and not snapshot.layout.has_ring:
         groups = [Group(EVERYONE, Role.UNKNOWN, snapshot.processes)]
     else:
         groups = [

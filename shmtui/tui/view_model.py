@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from shmtui.events import Event
-from shmtui.snapshot import EMPTY, LayoutSource, Snapshot
+from shmtui.snapshot import EMPTY, Snapshot
 from shmtui.tui.glyphs import UNICODE, Glyphs
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.status_line import StatusWord, nothing
@@ -75,6 +75,5 @@ class ViewModel:
 
     @property
     def raw(self) -> bool:
-        """Whether there is a segment, and nothing but its bytes to show."""
-        segment, layout = self.snapshot.segment, self.snapshot.layout
-        return bool(segment.name) and layout.source is LayoutSource.RAW
+        """Whether there is a segment, and no ring to show: its bytes are."""
+        return bool(self.snapshot.segment.name) and not self.snapshot.layout.has_ring

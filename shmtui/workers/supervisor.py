@@ -238,5 +238,9 @@ class Supervisor:
             if child is not None:
                 child.record.doubles[Field.SHOWN_RATE] = rate
 
+    def note_guests(self) -> None:
+        """Write into the control block that programs of others took part."""
+        self._control.note_guests()
+
     def __repr__(self) -> str:
         return f"<Supervisor of {self._segment}: {len(self._children)} children>"

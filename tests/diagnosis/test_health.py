@@ -225,6 +225,7 @@ def shown(at: float, mutex: int, empty: int, full: int, *processes: Process) -> 
         layout=layout,
         in_=2,
         out=2,
+        joined_ns=0,
         semaphores={r: SemaphoreState(v, 0, True) for r, v in values.items()},
         processes=processes,
     )
@@ -291,23 +292,28 @@ def killed_inside(one: Snapshot, *others: Process) -> Snapshot:
 
 
 @pytest.mark.parametrize(
-    ("free_ns", "ended", "certain"),
+    ("free_ns", "joined_ns", "ended", "certain"),
     [
-        (1, (killed(7),), True),
-        (1, (killed(7), killed(8)), True),
-        (1, (), False),  # Somebody took it and was never seen.
-        (1, (replace(killed(7), killed=False),), False),
-        (1, (killed(7), replace(killed(8), killed=False)), False),
-        (3, (killed(7),), False),  # It was dead when mutex was taken.
-        (None, (killed(7),), False),
+        (1, 0, (killed(7),), True),
+        (1, 0, (killed(7), killed(8)), True),
+        (1, 0, (), False),  # Somebody took it and was never seen.
+        (1, 0, (replace(killed(7), killed=False),), False),
+        (1, 0, (killed(7), replace(killed(8), killed=False)), False),
+        (3, 0, (killed(7),), False),  # It was dead when mutex was taken.
+        (None, 0, (killed(7),), False),
+        (1, 2, (killed(7),), False),  # Another came, or let go of it with mutex in hand.
+        (1, None, (killed(7),), False),
     ],
 )
 def test_a_dead_holder_is_certain_where_only_the_killed_can_have_taken_mutex(
-    free_ns: int | None, ended: tuple[Process, ...], certain: bool
+    free_ns: int | None, joined_ns: int | None, ended: tuple[Process, ...], certain: bool
 ) -> None:
     """Who ends by itself may have left mutex at 0 for another to post later: a closed gate."""
     waits = peer(1, Role.PRODUCER, MUTEX)
-    seen = [replace(shown(t / 4, 0, 3, 0, waits, *ended), mutex_free_ns=free_ns) for t in range(9)]
+    seen = [
+        replace(shown(t / 4, 0, 3, 0, waits, *ended), mutex_free_ns=free_ns, joined_ns=joined_ns)
+        for t in range(9)
+    ]
     (finding,) = diagnose(seen).findings
     assert finding.code == "dead-holder"
     assert (finding.certainty is Certainty.CERTAIN) is certain

@@ -735,7 +735,7 @@ def test_before_anybody_waits_sem_init_may_still_come() -> None:
 def test_a_signal_handler_may_post() -> None:
     """While every thread sleeps: nobody is surely cut off, and no lock surely lost."""
     alone = replace(peer(1, Role.CONSUMER, FULL), wakeable=False)
-    timer = replace(alone, has_handlers=True)
+    timer = replace(alone, has_handlers=True, catches_signals=True)
     helper = peer(2, Role.UNKNOWN, None)
 
     def cut_off(full: int, process: Process) -> bool:
@@ -762,7 +762,7 @@ def test_a_thread_in_a_signal_handler_is_still_counted() -> None:
     one = shown(0, 1, 5, 0, peer(1, Role.CONSUMER, None))
     one = replace(one, semaphores={**one.semaphores, FULL: SemaphoreState(0, 1, True)})
     assert found(one, "ghost-waiter")
-    handles = replace(one.processes[0], has_handlers=True)
+    handles = replace(one.processes[0], catches_signals=True)
     assert not found(replace(one, processes=(handles,)), "ghost-waiter")
 
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from shmtui.procfs.file_writers import WriterWatch
+from shmtui.procfs.file_watch import CLOSED_WRITING, FileWatch
 from shmtui.shm.segment import map_segment, segment_path
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun
@@ -40,12 +40,12 @@ def test_an_item_that_a_guest_took_is_not_lost(name: str) -> None:
 def test_a_writer_is_seen_once_it_is_gone(make_buffer: MakeBuffer) -> None:
     """While it maps the segment there is no event yet; a reader causes none."""
     buffer = make_buffer(5)
-    watch = WriterWatch(segment_path(buffer.name))
+    watch = FileWatch(segment_path(buffer.name), CLOSED_WRITING)
     mapping = map_segment(buffer.name)
     with open(segment_path(buffer.name), "rb") as reader:
         reader.read(1)
-    assert not watch.closed()
+    assert not watch.happened()
     mapping.close()
-    assert watch.closed()
-    assert not watch.closed()
+    assert watch.happened()
+    assert not watch.happened()
     watch.close()

@@ -320,10 +320,10 @@ def test_heat_belongs_to_the_byte_and_not_to_the_row() -> None:
     assert highlight.update(0, b"abcXef", 3).highlight == bytes((0, 0, 0, FRESH, 0, 0))
 
 
-@given(st.integers(0, 220), st.integers(0, 70), st.integers(2, 40))
-def test_raw_panels_fit_the_screen(width: int, height: int, rows: int) -> None:
+@given(st.integers(0, 220), st.integers(0, 70), st.integers(2, 40), st.integers(0, 40))
+def test_raw_panels_fit_the_screen(width: int, height: int, rows: int, locks: int) -> None:
     """The bytes first, and no two in one place."""
-    boxes = arrange(width, height, None, rows, raw=True)
+    boxes = arrange(width, height, None, rows, raw=True, locks=locks)
     shown = [boxes[name] for name in RAW_PANELS if name in boxes]
     assert sum(box.height for box in shown) <= max(0, height)
     assert all(one.y + one.height == two.y for one, two in itertools.pairwise(shown))

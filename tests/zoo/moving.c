@@ -37,6 +37,37 @@ static void consume_other(int ms) {
 }
 static void two_headers(void) { spawn("producer", produce_any, 100); spawn("consumer", consume_other, 170); }
 
+/* The consumer reduces its index by another number. */
+static void consume_by_four(int ms) {
+    for (join();; usleep(1000 * ms)) { take(&b->full); take(&b->mutex); b->out = (b->out + 1) % (N - 1); give(&b->mutex); give(&b->empty); }
+}
+static void other_modulus(void) { spawn("producer", produce_any, 200); spawn("consumer", consume_by_four, 200); }
+/* Each fourth post goes to the wrong semaphore. */
+static void produce_and_mispost(int ms) {
+    join();
+    for (int i = 0;; i++, usleep(1000 * ms)) { take(&b->empty); take(&b->mutex); insert(0); give(&b->mutex); give(i % 4 ? &b->full : &b->empty); }
+}
+static void wrong_post(void) { spawn("producer", produce_and_mispost, 60); spawn("consumer", consume_any, 70); }
+/* Who needs the lock waits for a dead holder for ever; the others need none. */
+static void hold_and_die(int ms) { join(); take(&b->mutex); raise(SIGKILL); }
+static void administer(int ms) { join(); take(&b->mutex); for (;;) pause(); }
+static void produce_free(int ms) { for (join();; usleep(1000 * ms)) { take(&b->empty); insert(0); give(&b->full); } }
+static void consume_free(int ms) { for (join();; usleep(1000 * ms)) { take(&b->full); extract(); give(&b->empty); } }
+static void dead_beside_flow(void) {
+    waitpid(spawn("holder", hold_and_die, 0), NULL, 0);
+    spawn("producer", produce_free, 100); spawn("consumer", consume_free, 100); spawn("admin", administer, 0);
+}
+/* full is initialised once more while one sleeps on it, who is then counted no more; another polls on. */
+static void consume_looking(int ms) {
+    for (join();; usleep(1000 * ms)) { while (sem_trywait(&b->full)) usleep(5000); take(&b->mutex); extract(); give(&b->mutex); give(&b->empty); }
+}
+static void uncounted_beside_flow(void) {
+    spawn("sleeper", consume_any, 0);
+    usleep(300000);
+    sem_init(&b->full, 1, 0);
+    spawn("poller", consume_looking, 20); spawn("producer", produce_any, 150);
+}
+
 /* The one consumer is killed, between two items or inside. Others look again and again for a permit, or
    are there and have no part in it. */
 static void die_between(int ms) { for (join(); !hurried(); usleep(1000 * ms)) get_any(); raise(SIGKILL); }
@@ -56,7 +87,8 @@ static void dies_as_the_only_consumer(void) { spawn("monitor", idle, 0); spawn("
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(restarted), MODE(stale_out), MODE(extra_half), MODE(two_headers), MODE(dies_among_pollers),
-    MODE(dies_as_the_only_consumer),
+    MODE(dies_as_the_only_consumer), MODE(other_modulus), MODE(wrong_post), MODE(dead_beside_flow),
+    MODE(uncounted_beside_flow),
 };
 
 int main(int argc, char **argv) {

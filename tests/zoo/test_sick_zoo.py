@@ -213,7 +213,10 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
         assert any("has not run since mutex was free" in fact for fact in finding.evidence)
 
 
-MOVING: Final = ("restarted", "stale_out", "extra_half", "two_headers")
+MOVING: Final = (
+    "restarted", "stale_out", "extra_half", "two_headers", "other_modulus", "wrong_post",
+    "dead_beside_flow", "uncounted_beside_flow",
+)  # fmt: skip
 DYING: Final = ("dies_among_pollers", "dies_as_the_only_consumer")
 WATCHED_S: Final = 6.0
 """The shortest watch that has to tell: of a slow flow a few laps."""

@@ -147,6 +147,48 @@ static void timed_init_after(int ms) {
 }
 static void timed_init(void) { timed_init_after(LONG); }
 static void timed_init_soon(void) { timed_init_after(2000); }
+/* The same where an alarm ends each wait, which begins anew: once sem_init has run, on the right word. */
+static void nothing(int number) { (void)number; }
+static void every(long ms, void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler};
+    struct itimerval interval = {{ms / 1000, ms % 1000 * 1000}, {ms / 1000, ms % 1000 * 1000}};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &interval, NULL);
+}
+static void put_alarmed(int number) { every(1000, nothing); produce(number); }
+static void get_alarmed(int number) { every(1000, nothing); consume(number); }
+static void alarm_init(void) {
+    memset(b, 0, sizeof *b);
+    hire(put_alarmed, 1, get_alarmed, 1);
+    spawn("config", configure, LONG);
+}
+/* All is 0 and private, and a handler of the one that waits posts. Who sends it signals maps nothing. */
+static void post_full(int number) { sem_post(&b->full); }
+static void wait_for_signals(int number) {
+    struct sigaction action = {.sa_handler = post_full};
+    join();
+    sigaction(SIGUSR2, &action, NULL);
+    for (;;) { take(&b->full); got(make(0)); }
+}
+static void send_signals(int number) {
+    pid_t waiter = spawn("waiter", wait_for_signals, 0);
+    for (rest();; usleep(2000)) kill(waiter, SIGUSR2);
+}
+static void handler_event(void) { memset(b, 0, sizeof *b); spawn("clock", send_signals, 0); }
+/* A server of threads with semaphores for itself, which is started again and again. */
+static void *thread_put_any(void *ms) { for (;; usleep(100000)) { take(&b->empty); take(&b->mutex); insert(0); give(&b->mutex); give(&b->full); } }
+static void *thread_get_any(void *ms) { for (;;) { take(&b->full); take(&b->mutex); extract(); tally->taken++; give(&b->mutex); give(&b->empty); } }
+static void serve(int number) {
+    join();
+    private_semaphores();
+    b->in = b->out = 0;
+    pthread_t id;
+    pthread_create(&id, NULL, thread_put_any, NULL);
+    pthread_create(&id, NULL, thread_get_any, NULL);
+    nap(3500);
+}
+static void restart(int number) { for (;; nap(100)) run("server", serve, 0); }
+static void restart_private(void) { memset(b, 0, sizeof *b); spawn("init", restart, 0); }
 
 /* Processes of one address space: what is private to it wakes them all. */
 static char stacks[2][1 << 16];
@@ -210,7 +252,7 @@ static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(script_lock), MODE(unmap_inside), MODE(transaction), MODE(oneshot_aside), MODE(oneshot_pool),
     MODE(batch_all_private), MODE(zeroes), MODE(turnstile), MODE(token_ring), MODE(barber_cron),
     MODE(rate_gate), MODE(readers_writer_unmapped), MODE(work_inside), MODE(timed_init),
-    MODE(timed_init_soon), MODE(clone_vm), MODE(raw_wait), MODE(stats_small), MODE(stats_big),
+    MODE(timed_init_soon), MODE(alarm_init), MODE(handler_event), MODE(restart_private), MODE(clone_vm), MODE(raw_wait), MODE(stats_small), MODE(stats_big),
 };
 
 int main(int argc, char **argv) {

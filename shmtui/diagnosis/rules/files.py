@@ -101,6 +101,16 @@ def unfitting_indices(history: History) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def unfitting_samples(history: History) -> tuple[int, int]:
+    """In how many samples the indices did not fit the permits, and in how many they could be
+    compared. Counters that are never reduced are often moved outside of the posts: none.
+    """
+    looks = [(s, items) for s in history.steady if (items := _resident(s)) is not None]
+    if any(max(s.in_ or 0, s.out or 0) >= s.layout.slots for s, _items in looks):
+        return 0, 0
+    return sum(not _fits(s, items) for s, items in looks), len(looks)
+
+
 def _stuck(samples: Sequence[Snapshot]) -> str:
     """That an index was never seen to move, while the other passed more slots than were free for it;
     empty where it is not so. An index that goes round between any two samples looks the same.

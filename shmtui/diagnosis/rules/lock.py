@@ -309,9 +309,10 @@ def _without_holder(held: _Held) -> Finding:
 
 def _killed_since_free(s: Snapshot) -> list[Process] | None:
     """The foreign processes that a signal ended since mutex was free; None where it was not seen
-    free, or where one of those that ended did so by itself.
+    free, where one of those that ended did so by itself, or where somebody has opened the segment
+    since then, or let go of it and lives on: he may have mutex in hand.
     """
-    if s.mutex_free_ns is None:
+    if s.mutex_free_ns is None or s.joined_ns is None or s.joined_ns >= s.mutex_free_ns:
         return None
     ended = [p for p in s.processes if p.died_ns is not None and p.died_ns > s.mutex_free_ns]
     return ended if all(p.killed for p in ended) else None
@@ -368,8 +369,9 @@ def dead_owner(history: History) -> Iterator[Finding]:
                 _("killed: {who}").format(who=names(killed))
                 if killed
                 else _("unless a child of the owner, or the program that it became, unlocks it"),
+                *((_("unless the owner is a process that cannot be seen"),) if now.unseen else ()),
             ),
-            Certainty.CERTAIN,
+            Certainty.LIKELY if now.unseen else Certainty.CERTAIN,
             _(
                 "shmtui repair {name} shows what to set, and sets it with --yes; a robust mutex "
                 "(pthread_mutexattr_setrobust) tells the next one to lock it that its owner died"

@@ -1,11 +1,13 @@
 """Findings about the words of a semaphore: never set, private, too high, stale waiters. Pure."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from shmtui.diagnosis.history import (
     SETTLED_NS,
     History,
+    by_handler,
     idle_elsewhere,
     living,
     names,
@@ -78,13 +80,20 @@ def never_initialised(history: History) -> Iterator[Finding]:
                 who=names(idle_elsewhere(now))
             )
         )
+    handlers = [p for p in living(now) if p.catches_signals]
+    if handlers:
+        evidence.append(
+            _(
+                "unless a signal handler of {who} posts it, or ends a wait that then begins anew"
+            ).format(who=names(handlers))
+        )
     # Who waits for mutex has passed a permit, unless he takes mutex first.
     passed = any(SemaphoreRole.MUTEX in p.waits for p in waiting)
-    doubt = unmarked(now) or going or polls or passed or soon or now.layout.slots < 2
+    doubt = unmarked(now) or going or polls or passed or soon or now.layout.slots < 2 or handlers
     yield Finding(
         "never-initialised",
         # Three named semaphores at 0 may be a gate that somebody who comes later opens.
-        Status.WARNING if soon or going or polls or named else Status.CRITICAL,
+        Status.WARNING if soon or going or polls or named or by_handler(now) else Status.CRITICAL,
         _("no semaphore was given a permit: every sem_wait blocks for ever")
         if named
         else _("nobody has called sem_init yet: a sem_wait would block for ever")
@@ -118,7 +127,7 @@ def late_init(history: History) -> Iterator[Finding]:
         role
         for role in SemaphoreRole
         if history.unmoved_ns() >= SETTLED_NS
-        and history.agreeing(lambda s, role=role: _uncounted(s, role)) >= GHOST_SAMPLES  # type: ignore[misc]
+        and history.agreeing(lambda s, role=role: counts_too_few(s, role)) >= GHOST_SAMPLES  # type: ignore[misc]
     }
     late = {p.pid: p for p in private} | {p.pid: p for p in living(now) if uncounted & set(p.waits)}
     if not late:
@@ -135,12 +144,12 @@ def late_init(history: History) -> Iterator[Finding]:
         _("{semaphore} counts fewer waiters than sleep on it").format(semaphore=role)
         for role in sorted(uncounted)
     ]
-    for_ever = not any(p.timed_waits for p in late.values())
+    for_ever = not any(p.timed_waits or p.catches_signals for p in late.values())
     sure = for_ever and bool(private)
     if uncounted:
         facts.append(_("unless the program waits on its value by futex(2), which nobody counts"))
     if not for_ever:
-        facts.append(_("their waits have a timeout, after which they begin anew"))
+        facts.append(_("their waits may end by a timeout or a signal, and then begin anew"))
     yield Finding(
         "late-init",
         Status.CRITICAL if sure else Status.WARNING,
@@ -164,7 +173,7 @@ def _began_private(process: Process, s: Snapshot) -> bool:
     return all(state is not None and state.shared for state in states)
 
 
-def _uncounted(s: Snapshot, role: SemaphoreRole) -> bool:
+def counts_too_few(s: Snapshot, role: SemaphoreRole) -> bool:
     """Whether more threads sleep on a semaphore than it counts."""
     state = s.semaphores.get(role)
     if state is None or state.waiters is None:
@@ -198,13 +207,13 @@ def process_private(history: History) -> Iterator[Finding]:
         )
         return
     marked = [role for role, s in now.semaphores.items() if s.shared is False]
-    users = {
-        p.pid: p
+    users = _users_together(history)
+    waited = {
+        p.pid
         for s in history.snapshots
         for p in living(s)
-        if p.waits or p.role is not Role.UNKNOWN
+        if p.pid in users and p.waits and not p.same_memory
     }
-    waited = {p.pid for s in history.snapshots for p in living(s) if p.waits and not p.same_memory}
     together = {p.pid for s in history.snapshots for p in living(s) if p.same_memory}
     spaces = len(users) - (max(len(together), 2) - 1 if together else 0)
     if marked and spaces > 1 and any(s.value for s in now.semaphores.values()):
@@ -222,6 +231,21 @@ def process_private(history: History) -> Iterator[Finding]:
         )
 
 
+def _users_together(history: History) -> dict[int, Process]:
+    """Those that were seen to use the semaphores, by PID: as many as lived at one time, in two
+    samples at the least. A program that is started again uses them after another.
+    """
+    users = {
+        p.pid: p
+        for s in history.snapshots
+        for p in living(s)
+        if p.waits or p.role is not Role.UNKNOWN
+    }
+    lived = [{p.pid for p in living(s)} & set(users) for s in history.snapshots]
+    together = (one & other for one, other in pairwise(lived))
+    return {pid: users[pid] for pid in max(together, key=len, default=set())}
+
+
 def _cannot_wake(process: Process, history: History) -> bool:
     """Whether it has slept for a while where nothing of its own can wake it: it has no other
     thread and no signal handler, or its semaphore has permits.
@@ -233,12 +257,8 @@ def _cannot_wake(process: Process, history: History) -> bool:
             return False
         states = [s.semaphores.get(role) for role in found.waits]
         permits = all(state is not None and state.value for state in states)
-        # A handler of its own may post and end the wait, once sem_init has run.
-        own = (
-            found.same_memory
-            or unaccounted_threads(found)
-            or (found.has_handlers and not uninitialised(s))
-        )
+        # A handler of its own may post, or end the wait, which then begins anew.
+        own = found.same_memory or unaccounted_threads(found) or found.catches_signals
         return found.waits == process.waits and (permits or not own)
 
     # A semaphore that nobody initialised has no permit that could be on its way.
@@ -346,7 +366,7 @@ def _may_count_itself(p: Process, role: SemaphoreRole, *, unmoved: bool) -> int:
     if p.origin is Origin.WORKER:
         waits = p.step is not None and p.step.startswith("wait")
         return int(role not in p.waits and (waits or not unmoved))
-    if p.has_handlers:
+    if p.catches_signals:
         return (p.threads or 1) - p.waits.count(role)  # A wait counts on while a handler sleeps.
     resting = unmoved or p.state is ProcessState.PACING
     going = p.letter not in {"S", "T", ""} or not resting

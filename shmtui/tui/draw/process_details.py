@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from shmtui.i18n import _
 from shmtui.procfs.process_details import ProcessDetails, process_details
 from shmtui.snapshot import Process, word
-from shmtui.tui.formatting import format_bytes, format_date, format_uptime, format_wait
+from shmtui.tui.draw.processes import waited_for
+from shmtui.tui.formatting import format_bytes, format_date, format_uptime
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, line, wrap, wrapped
 
@@ -29,7 +30,7 @@ def portrait_text(
     ``now`` is in seconds since the epoch.
     """
     rows = [line((glyphs.inert(process.name), "strong"), (f"  PID {process.pid}", "muted")), ()]
-    facts = [*_part(process), *(_system(seen, now) if seen is not None else ())]
+    facts = [*_part(process, glyphs), *(_system(seen, now) if seen is not None else ())]
     for label, value in facts:
         for at, text in enumerate(wrap(glyphs.inert(value), width - LABEL)):
             rows.append(line((f"{'' if at else label:<{LABEL}}", "muted"), text))
@@ -48,14 +49,14 @@ def portrait_text(
     return rows
 
 
-def _part(process: Process) -> Iterator[tuple[str, str]]:
+def _part(process: Process, glyphs: Glyphs) -> Iterator[tuple[str, str]]:
     yield _("role"), word(process.role)
     state = word(process.state)
     if process.blocked_on is not None or process.sleeps_on:
         state = _("{state} on {semaphore} for {time}").format(
             state=state,
             semaphore=process.blocked_on or ", ".join(process.sleeps_on),
-            time=format_wait(process.blocked_for),
+            time=waited_for(process, glyphs),
         )
     yield _("state"), state
     if process.wakeable is not None:

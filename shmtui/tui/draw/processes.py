@@ -65,7 +65,7 @@ def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
     """The semaphore, and for how long; or, by the pattern ``stuck``, that nobody can wake it."""
     on = process.blocked_on
     if on is None and process.sleeps_on:
-        waited = format_wait(process.blocked_for)
+        waited = waited_for(process, glyphs)
         return Span(f"{_elsewhere(process, glyphs)} {waited}".rstrip(), "accent")
     if on is None:
         return Span(glyphs.dash, "faint")
@@ -76,7 +76,13 @@ def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
             "long": _("can't wake"),
         }
         return Span(stuck.format(on=on, **words), "bad")
-    return Span(f"{on} {format_wait(process.blocked_for)}".rstrip(), SEMAPHORE_STYLES[on])
+    return Span(f"{on} {waited_for(process, glyphs)}".rstrip(), SEMAPHORE_STYLES[on])
+
+
+def waited_for(process: Process, glyphs: Glyphs) -> str:
+    """How long it has waited, marked where it is a lower bound; empty for the first second."""
+    waited = format_wait(process.blocked_for)
+    return f"{glyphs.at_least}{waited}" if waited and process.blocked_before else waited
 
 
 def _elsewhere(process: Process, glyphs: Glyphs) -> str:
@@ -134,8 +140,8 @@ PID = Column("PID", 7, ">", lambda p, g: _muted(p.pid, f"{p.pid}", g))
 STATE = Column(N_("state"), 11, "<", _state)
 STATE_NARROW = Column(N_("state"), 10, "<", partial(_cause, long=False))
 STATE_LONG = Column(N_("state"), 20, "<", partial(_cause, long=True))
-BLOCKED = Column(N_("blocked on"), 12, "<", partial(_blocked, stuck="{on} {no}{stuck}"))
-BLOCKED_NARROW = Column(N_("blocked on"), 10, "<", partial(_blocked, stuck="{no} {on}"))
+BLOCKED = Column(N_("blocked on"), 13, "<", partial(_blocked, stuck="{on} {no}{stuck}"))
+BLOCKED_NARROW = Column(N_("blocked on"), 11, "<", partial(_blocked, stuck="{no} {on}"))
 BLOCKED_LONG = Column(N_("blocked on"), 18, "<", partial(_blocked, stuck=_LONG))
 TARGET = Column(N_("target/s"), 8, ">", _target)
 RATE = Column(

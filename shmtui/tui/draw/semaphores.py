@@ -29,13 +29,13 @@ def semaphore_lines(
     ``settled``: whether the last samples agree on the sum. One sample with a wrong sum was taken
     in the middle of a change, and is no contradiction.
     """
+    others = list(_others(snapshot, width, glyphs))
+    if others and not (snapshot.semaphores and snapshot.layout.has_ring):
+        return others[:height]
     if height < 3:
         return [glyphs.clip_line(_short(snapshot, glyphs), width)][:height]
     rows = [_row(snapshot, role, width, glyphs) for role in SemaphoreRole]
-    others = list(_others(snapshot, width, glyphs))
     if others:
-        if not snapshot.semaphores:
-            return others[:height]
         total = glyphs.clip_line(invariant_line(permits(snapshot), settled, width, glyphs), width)
         return [*rows, total, *others][:height]
     if height >= 7:
@@ -159,7 +159,8 @@ def _others(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """A line for each object without a role in the ring, and for each word that is slept on and
     has no name.
     """
-    known = [each for each in snapshot.sync if not each.among_semaphores]
+    ring = snapshot.layout.has_ring
+    known = [each for each in snapshot.sync if not (ring and each.among_semaphores)]
     longest = min(max((len(each.name) for each in known), default=0), 16)
     for each in known:
         lock = each.kind != "sem_t"

@@ -1,0 +1,82 @@
+"""The layout of a struct that holds locks and no ring: its locks are known, the rest is bytes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from shmtui.i18n import _
+from shmtui.layouts.inference import signatures
+from shmtui.layouts.member_roles import all_members, index_members
+from shmtui.layouts.options import LayoutOptions
+from shmtui.layouts.struct_choice import struct_name
+from shmtui.layouts.struct_members import Struct, sync_members
+from shmtui.layouts.vocabulary import fitness
+from shmtui.shm.layout import ITEM_TYPES, Layout
+from shmtui.shm.libc import Libc
+from shmtui.shm.sync_object import SyncKind, SyncMember
+
+_RING_ROLES = frozenset({"data", "in", "out", "empty", "full"})
+_LOCKS = (SyncKind.SEMAPHORE, SyncKind.MUTEX)
+
+
+@dataclass(frozen=True, slots=True)
+class LocksLayout:
+    """A layout of no slots, and the struct that its locks are from."""
+
+    struct: Struct
+    layout: Layout
+    assumptions: tuple[str, ...] = ()
+
+
+def locks_layout(
+    structs: Sequence[Struct], options: LayoutOptions, size: int, libc: Libc
+) -> LocksLayout | None:
+    """The only one of the structs that may be a segment of ``size`` bytes, holds locks, and has no
+    two integers that are ``in`` and ``out`` by their names. None: there is none, or more than one,
+    or the user says of a ring what it has.
+    """
+    given = dict(options.mapping)
+    said = options.slots is not None or options.item is not None or options.index_segment
+    if said or _RING_ROLES & set(given):
+        return None
+    name = struct_name(options.struct) if options.struct else ""
+    found = [struct for struct in structs if _may_be(struct, size, name)]
+    found = [struct for struct in found if struct.size == size] or found
+    layouts = {s.members: _layout(s, libc, given.get("mutex")) for s in found}
+    return layouts.popitem()[1] if len(layouts) == 1 else None
+
+
+def _may_be(struct: Struct, size: int, name: str) -> bool:
+    wanted = name in struct.names if name else True
+    fits = struct.word_size == 8 and struct.size <= size
+    locks = any(True for _member in sync_members(struct.members))
+    return wanted and fits and locks and index_members(struct, {}) is None
+
+
+def _layout(struct: Struct, libc: Libc, given: str | None) -> LocksLayout:
+    sync = tuple(sync_members(struct.members))
+    named = [each for each in sync if each.name == given] if given else list(_by_name(sync))
+    mutex = named[0] if len(named) == 1 and named[0].kind in _LOCKS else None
+    semaphore = mutex is not None and mutex.kind is SyncKind.SEMAPHORE
+    layout = Layout(
+        0, ITEM_TYPES["uint8"], 0, None, None, mutex.offset if mutex and semaphore else None, None,
+        None, struct.size, libc, lock=mutex.offset if mutex and not semaphore else None, sync=sync,
+    )  # fmt: skip
+    if mutex is None or not semaphore or given:
+        return LocksLayout(struct, layout)
+    text = _("{member} is a lock by its name").format(member=mutex.name)
+    return LocksLayout(struct, layout, (text,))
+
+
+def _by_name(sync: Sequence[SyncMember]) -> Iterator[SyncMember]:
+    """The locks that are ``mutex`` by their names."""
+    return (each for each in sync if fitness(each.name.rpartition(".")[2], "mutex"))
+
+
+def shows(found: LocksLayout, raw: bytes, waited_on: set[int]) -> bool:
+    """Whether the segment's bytes ``raw``, or the words that threads sleep on, show one of the
+    struct's locks; else it may hold another struct of that size.
+    """
+    members = all_members(found.struct.members)
+    own = {member.offset for _name, member in members if member.system == "sem_t"}
+    slept_on = any(each.contains(at) for each in found.layout.sync for at in waited_on)
+    return slept_on or bool(own & set(signatures(raw, found.layout.libc)))

@@ -1,0 +1,141 @@
+"""A segment of locks without a ring: its locks are shown and judged, and the rest is bytes."""
+
+from pathlib import Path
+
+import pytest
+
+from shmtui.errors import ShmtuiError
+from shmtui.layouts.compiler import compile_types
+from shmtui.layouts.locks_layout import locks_layout
+from shmtui.layouts.options import LayoutOptions
+from shmtui.shm.layout import Layout
+from shmtui.shm.libc import Libc
+from shmtui.snapshot import LayoutSource
+from tests.layouts.test_struct_sources import Start, header_of, resolved, start
+from tests.program import run_shmtui, stat_json
+from tests.waiting import poll
+
+__all__ = ["start"]
+"""The fixture is used by its name."""
+
+STATE = """\
+#include <pthread.h>
+#include <semaphore.h>
+typedef struct { pthread_mutex_t guard; pthread_cond_t changed; long count; char note[40]; } State;
+typedef struct { int unused; sem_t other; } Other;
+"""
+SHARED = """
+    pthread_mutexattr_t how; pthread_mutexattr_init(&how);
+    pthread_mutexattr_setpshared(&how, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&b->guard, &how);
+"""
+DEAD = """
+    if (!fork()) { pthread_mutex_lock(&b->guard); _exit(0); }
+    wait(0);
+    if (!fork()) {
+        prctl(PR_SET_PDEATHSIG, 9);
+        pthread_mutex_lock(&b->guard); b->count = 7; pthread_mutex_unlock(&b->guard);
+        pause();
+    }
+"""
+USED = "#include <sys/prctl.h>\n#include <sys/wait.h>\n"
+
+
+def words(start: str) -> dict[str, str]:
+    return {"type": "State", "start": start}
+
+
+def test_by_debug_information(start: Start) -> None:
+    """The locks by their names; no ring, and none of its figures; ``ls`` says the like."""
+    program = start(STATE, words(SHARED), "-g")
+    record = stat_json(program.name)
+    assert record["layout"]["source"] == "debug-info"
+    assert record["layout"]["capacity"] is None
+    assert [each["name"] for each in record["sync"]] == ["guard", "changed"]
+    assert record["layout"]["assumed"]  # Nothing in the bytes shows a free mutex.
+    text = run_shmtui("stat", program.name).stdout
+    assert "guard  pthread_mutex_t" in text
+    assert "throughput" not in text
+    listed = run_shmtui("ls").stdout
+    row = next(line for line in listed.splitlines() if line.startswith(program.name))
+    assert "locks without a ring: pthread_mutex_t guard" in row
+
+
+def test_by_header(start: Start) -> None:
+    """The user's word: nothing is assumed. What is said of a ring is refused as before."""
+    program = start(STATE, words(SHARED))
+    header = header_of(program)
+    found = resolved(program.name, header=header)
+    assert found.source is LayoutSource.HEADER
+    assert found.layout is not None
+    assert not found.layout.slots
+    assert not found.assumed
+    with pytest.raises(ShmtuiError, match="note"):
+        resolved(program.name, header=header, slots=5)
+
+
+def test_a_dead_owner_is_found_and_unlocked(start: Start) -> None:
+    """As in a ring; nothing else is judged, and a check says so."""
+    program = start(USED + STATE, words(SHARED + DEAD), "-g")
+    poll(lambda: waits_on_guard(program.name), "one waits for the mutex")
+    checked = run_shmtui("check", program.name, "--header", str(header_of(program)))
+    assert "dead-owner (certain): guard is held by thread" in checked.stdout
+    assert checked.returncode == 1
+    header = ("--header", str(header_of(program)))
+    refused = run_shmtui("repair", program.name, "--yes", *header)
+    idle = ("--assume-idle", str(program.process.pid))
+    assert " ".join((*header, *idle)) in refused.stdout
+    done = run_shmtui("repair", program.name, "--yes", *header, *idle)
+    assert "no longer wait" in done.stdout
+    poll(lambda: not waits_on_guard(program.name), "it goes on")
+    checked = run_shmtui("check", program.name, "--for", "1")
+    assert "no ring: whether those that wait can go on is not judged" in checked.stdout
+    assert checked.returncode == 2
+
+
+def waits_on_guard(name: str) -> bool:
+    record = stat_json(name)
+    return any(p["blocked_on"] == "mutex" or "guard" in p["sleeps_on"] for p in record["processes"])
+
+
+LONE = """\
+#include <semaphore.h>
+typedef struct { sem_t lock; long count; } Lone;
+"""
+LEFT = """
+    sem_init(&b->lock, 1, 1);
+    if (!fork()) { sem_wait(&b->lock); _exit(0); }
+    wait(0);
+    if (!fork()) { prctl(PR_SET_PDEATHSIG, 9); sem_wait(&b->lock); b->count = 7; pause(); }
+    munmap(b, sizeof *b); close(fd);
+"""
+
+
+def test_a_semaphore_that_is_a_lock_by_its_name(start: Start) -> None:
+    """That its holder died is likely; it is posted on the user's word alone."""
+    program = start(USED + LONE, {"type": "Lone", "start": LEFT}, "-g")
+    poll(lambda: waits_on_guard(program.name), "one waits for the lock")
+    checked = run_shmtui("check", program.name)
+    assert "dead-holder (likely)" in checked.stdout
+    refused = run_shmtui("repair", program.name, "--yes")
+    assert refused.returncode == 2
+    assert f"shmtui repair {program.name} --lock" in refused.stdout
+    assert stat_json(program.name)["sync"][0]["value"] == 0
+    run_shmtui("repair", program.name, "--yes", "--lock")
+    poll(lambda: not waits_on_guard(program.name), "it goes on")
+
+
+def test_a_struct_that_may_be_a_ring_is_none_of_these(tmp_path: Path) -> None:
+    """Two integers that are indices by their names: the user is asked for the rest, as before."""
+    header = tmp_path / "ring.h"
+    header.write_text(
+        "#include <semaphore.h>\n"
+        "typedef struct { char a[4], b[4]; int in, out; sem_t mutex; } Ring;\n" + LONE
+    )
+    structs = compile_types(header, Libc.GLIBC).structs
+    ring = [struct for struct in structs if "Ring" in struct.names]
+    assert locks_layout(ring, LayoutOptions(), ring[0].size, Libc.GLIBC) is None
+    found = locks_layout(structs, LayoutOptions(), 40, Libc.GLIBC)
+    assert found is not None
+    layout: Layout = found.layout
+    assert (layout.mutex, layout.slots, layout.size) == (0, 0, 40)
