@@ -44,9 +44,7 @@ class ControlBlockError(ShmtuiError):
 
 def shortage(error: OSError | MemoryError) -> str | None:
     """What the machine or a limit has no more of, and the way out; None for any other error."""
-    if isinstance(error, MemoryError):
-        return _("no memory is left: raise the limit (ulimit -v), or end what takes it")
-    match error.errno:
+    match errno.ENOMEM if isinstance(error, MemoryError) else error.errno:
         case errno.EMFILE | errno.ENFILE:
             return _("no file descriptor is left: raise the limit (ulimit -n)")
         case errno.ENOMEM:

@@ -21,8 +21,8 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
 from shmtui.layouts.debug_info import compiled_structs
-from shmtui.layouts.elf_sections import opened
 from shmtui.layouts.struct_members import Struct
+from shmtui.procfs.elf import opened
 from shmtui.sanitize import inert
 from shmtui.shm.libc import Libc, running_libc
 
@@ -104,20 +104,17 @@ def _require_text_file(path: Path) -> None:
         with opened(path):
             pass
     except OSError as error:
-        raise ShmtuiError(
-            _("{path}:1: it cannot be read: {reason}").format(path=path, reason=error.strerror)
-        ) from None
+        text = _("{path}:1: it cannot be read: {reason}")
+        raise ShmtuiError(text.format(path=path, reason=error.strerror)) from None
     if path.suffix not in _C | _CPP:
-        raise ShmtuiError(
-            _(
-                "{path} is neither a C or C++ file by its name (.h .c .hpp .cpp) nor a program or "
-                "object file (ELF)"
-            ).format(path=path)
+        text = _(
+            "{path} is neither a C or C++ file by its name (.h .c .hpp .cpp) nor a program or "
+            "object file (ELF)"
         )
+        raise ShmtuiError(text.format(path=path))
     if '"' in str(path) or "\n" in str(path):
-        raise ShmtuiError(
-            _("{path}: no #include can name such a file: rename it").format(path=repr(str(path)))
-        )
+        text = _("{path}: no #include can name such a file: rename it")
+        raise ShmtuiError(text.format(path=repr(str(path))))
 
 
 # -- which compiler -------------------------------------------------------------------------------
@@ -139,12 +136,11 @@ def _command(libc: Libc, *, cpp: bool, given: str | None) -> tuple[list[str], Li
     for name in ("c++", "g++", "clang++") if cpp else ("cc", "gcc", "clang"):
         if shutil.which(name):
             return [name], own
-    raise ShmtuiError(
-        _(
-            "no {language} compiler is here: install one or name it with --cc, or give --header a "
-            "program or object file with debug information (-g), or say --layout"
-        ).format(language="C++" if cpp else "C")
+    text = _(
+        "no {language} compiler is here: install one or name it with --cc, or give --header a "
+        "program or object file with debug information (-g), or say --layout"
     )
+    raise ShmtuiError(text.format(language="C++" if cpp else "C"))
 
 
 _MACHINE: Final = os.uname().machine
@@ -155,7 +151,6 @@ _CROSS: Final[dict[Libc, dict[str, tuple[str, ...]]]] = {
     },
     Libc.GLIBC: {"c": (f"{_MACHINE}-linux-gnu-gcc",), "c++": (f"{_MACHINE}-linux-gnu-g++",)},
 }
-"""Compilers for the other C library."""
 
 
 def _found(text: str) -> list[str]:
@@ -252,11 +247,8 @@ class _Run:
             in_time = _ended(process, _WAIT_SECONDS)
         if in_time and not (process.returncode and _NO_TIME.search(self._said())):
             return process.returncode
-        raise ShmtuiError(
-            _("{path}: the compiler took more than {seconds} s: it was ended").format(
-                path=self.path, seconds=SECONDS
-            )
-        )
+        text = _("{path}: the compiler took more than {seconds} s: it was ended")
+        raise ShmtuiError(text.format(path=self.path, seconds=SECONDS))
 
     def _said(self) -> str:
         with (self.folder / "messages").open("rb") as file:

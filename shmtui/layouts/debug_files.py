@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.dwarf_entries import Budget, DamagedError, DebugFile, TooMuchError, Unit
-from shmtui.layouts.elf_sections import opened
+from shmtui.procfs.elf import opened
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
@@ -62,26 +62,21 @@ def failures_told(path: Path) -> Iterator[None]:
     try:
         yield
     except TooMuchError:
-        raise ShmtuiError(
-            _(
-                "{path} has more debug information than is read: say the layout with --layout"
-            ).format(path=path)
-        ) from None
+        text = _("{path} has more debug information than is read: say the layout with --layout")
+        raise ShmtuiError(text.format(path=path)) from None
     except OSError as error:
-        raise ShmtuiError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror or error)
-        ) from None
+        text = _("{path} cannot be read: {reason}")
+        raise ShmtuiError(text.format(path=path, reason=error.strerror or error)) from None
     except (
         ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
         ValueError, EOFError, MemoryError, zlib.error, struct.error, ConstructError, DWARFError, ELFError,
         DamagedError,
     ):  # fmt: skip
-        raise ShmtuiError(
-            _(
-                "the debug information of {path} is damaged, or of a kind that is not understood: "
-                "compile it again with -g, or say the layout with --layout"
-            ).format(path=path)
-        ) from None
+        text = _(
+            "the debug information of {path} is damaged, or of a kind that is not understood: "
+            "compile it again with -g, or say the layout with --layout"
+        )
+        raise ShmtuiError(text.format(path=path)) from None
 
 
 def elf_of(file: IO[bytes]) -> "ELFFile":
@@ -147,12 +142,11 @@ def _content(elf: "ELFFile", section: Any, sections: Sequence[Any]) -> bytes:
     if section.data_size > _MAX_SECTION:
         raise TooMuchError
     if section.compressed and getattr(section, "_compression_type", "") != "ELFCOMPRESS_ZLIB":
-        raise ShmtuiError(
-            _(
-                "the debug information of {path} is compressed with zstd, which Python cannot "
-                "undo: undo it with objcopy --decompress-debug-sections"
-            ).format(path=getattr(elf.stream, "name", section.name))
+        text = _(
+            "the debug information of {path} is compressed with zstd, which Python cannot "
+            "undo: undo it with objcopy --decompress-debug-sections"
         )
+        raise ShmtuiError(text.format(path=getattr(elf.stream, "name", section.name)))
     data: bytes = section.data()
     if section.name.startswith(".z") and data[:4] == b"ZLIB":  # GNU's, before SHF_COMPRESSED
         size = int.from_bytes(data[4:12], "big")

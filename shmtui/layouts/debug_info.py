@@ -24,8 +24,8 @@ from shmtui.layouts.dwarf_types import (
     Types,
     is_c,
 )
-from shmtui.layouts.elf_sections import opened, word_size
 from shmtui.layouts.struct_members import SYNC_TYPES, Struct
+from shmtui.procfs.elf import opened, word_size
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
@@ -104,9 +104,7 @@ def compiled_structs(
 
 
 def _structs(
-    reading: "_Reading",
-    wanted: Callable[["_Reading", Entry], bool],
-    names: Collection[str] = (),
+    reading: "_Reading", wanted: Callable[["_Reading", Entry], bool], names: Collection[str] = ()
 ) -> tuple[Struct, ...]:
     """The structs that are wanted, each once, though every unit that includes its header declares
     it; without ``names`` the program's own.
@@ -127,10 +125,7 @@ def _structs(
 
 @contextmanager
 def _reading(
-    path: Path,
-    roots: DebugRoots | None = None,
-    progress: Progress | None = None,
-    shown: str = "",
+    path: Path, roots: DebugRoots | None = None, progress: Progress | None = None, shown: str = ""
 ) -> Iterator["_Reading"]:
     with debug_files.failures_told(path), ExitStack() as stack:
         yield _Reading(stack, path, roots or DebugRoots(), progress, shown or str(path))
@@ -154,9 +149,8 @@ class _Reading:
         with opened(self._path):
             pass
         if word_size(self._path) is None:
-            raise ShmtuiError(
-                _("{path} is no program, library or object file (ELF)").format(path=self._path)
-            )
+            text = _("{path} is no program, library or object file (ELF)")
+            raise ShmtuiError(text.format(path=self._path))
         budget = Budget()
         path: Path | None = self._path
         while path is not None:
@@ -168,12 +162,11 @@ class _Reading:
                     found.alternative = debug_files.load(self._elf(other), other, budget)
                 return found
             path = debug_files.separate_file(elf, path, self._roots) if path == self._path else None
-        raise ShmtuiError(
-            _(
-                "{path} has no debug information: compile it with -g, or say the layout with "
-                "--header or --layout"
-            ).format(path=self._path)
+        text = _(
+            "{path} has no debug information: compile it with -g, or say the layout with "
+            "--header or --layout"
         )
+        raise ShmtuiError(text.format(path=self._path))
 
     def _elf(self, path: Path) -> "ELFFile":
         return debug_files.elf_of(self._stack.enter_context(opened(path)))
@@ -258,11 +251,8 @@ def _struct(types: Types, entry: Entry) -> Struct | None:
     try:
         members = types.members(entry)
     except TooManyMembersError:
-        raise ShmtuiError(
-            _("{place}: {name} has more than {most} members").format(
-                place=place, name=names[-1], most=MAX_MEMBERS
-            )
-        ) from None
+        text = _("{place}: {name} has more than {most} members")
+        raise ShmtuiError(text.format(place=place, name=names[-1], most=MAX_MEMBERS)) from None
     for member in members:
         if member.offset < 0 or member.offset + (member.shape.size if member.length else 0) > size:
             return None

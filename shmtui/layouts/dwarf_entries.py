@@ -284,7 +284,7 @@ class Section:
         self.file.budget.spend()
         if not unit.first <= at < unit.end:
             raise DamagedError
-        code, after = _uleb(self.data, at)
+        code, after = uleb(self.data, at)
         if not code:
             return None
         plan = unit.plans[code]
@@ -318,7 +318,7 @@ class Section:
         while depth:
             if at >= unit.end:
                 raise DamagedError
-            code, after = _uleb(self.data, at)
+            code, after = uleb(self.data, at)
             plan = plans[code] if code else None
             if plan is not None and plan.sibling:
                 at = self._end(self.require_entry(unit, at))
@@ -353,14 +353,14 @@ class Section:
             length, at = self._block(form, at)
             return at + length
         if form == "indirect":
-            code, at = _uleb(data, at)
+            code, at = uleb(data, at)
             return self._skip(_step_of(code, unit), unit, at)
         raise DamagedError
 
     def _block(self, form: str, at: int) -> tuple[int, int]:
         width = _BLOCKS[form]
         if not width:
-            return _uleb(self.data, at)
+            return uleb(self.data, at)
         return int.from_bytes(self.data[at : at + width], "little"), at + width
 
     def formed(self, code: int, unit: Unit, at: int) -> tuple[Any, int]:
@@ -383,9 +383,9 @@ class Section:
         if form in _BLOCKS:
             return data[self._block(form, at)[1] : end]
         if form == "indirect":
-            code, at = _uleb(data, at)
+            code, at = uleb(data, at)
             return self.formed(code, unit, at)[0]
-        number = _uleb(data, at)[0] if form in _NUMBERS else int.from_bytes(data[at:end], "little")
+        number = uleb(data, at)[0] if form in _NUMBERS else int.from_bytes(data[at:end], "little")
         reference = _REFERENCES.get(form)
         if reference is not None:
             return reference, number + (unit.start if reference == "here" else 0)
@@ -465,7 +465,8 @@ def _step_of(code: int, unit: Unit) -> _Step:
     return _step("", "" if endless else name, None, unit)
 
 
-def _uleb(data: bytes, at: int) -> tuple[int, int]:
+def uleb(data: bytes, at: int) -> tuple[int, int]:
+    """The ULEB128 number at ``at``, and the offset after it. DamagedError: it is too long."""
     byte = data[at]
     at += 1
     if byte < 128:
@@ -482,7 +483,7 @@ def _uleb(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _sleb(data: bytes, at: int) -> int:
-    number, end = _uleb(data, at)
+    number, end = uleb(data, at)
     bits = 7 * (end - at)
     return number - (1 << bits) if number >> (bits - 1) else number
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shmtui.layouts.declaring_files import declared_in, declares_sync_types
-from shmtui.layouts.dwarf_entries import DamagedError, Entry, Section
+from shmtui.layouts.dwarf_entries import DamagedError, Entry, Section, uleb
 from shmtui.layouts.struct_members import SYNC_TYPES, Element, Member
 from shmtui.shm.item_shape import Address, Array, Bits, Part, Record, Scalar, Shape, Text
 
@@ -486,11 +486,7 @@ def _offset(part: Entry) -> int | None:
     if isinstance(found, int):
         return found
     if isinstance(found, bytes) and found[:1] == b"\x23":  # DW_OP_plus_uconst
-        number = shift = 0
-        for byte in found[1:10]:
-            number |= (byte & 127) << shift
-            shift += 7
-        return number
+        return uleb(found, 1)[0]
     return None if part.tag == "inheritance" else 0
 
 
@@ -509,12 +505,8 @@ def _code(entry: Entry, size: int) -> str:
 
 
 def _is_char(entry: Entry | None) -> bool:
-    return (
-        entry is not None
-        and entry.tag == "base_type"
-        and entry.name == "char"
-        and entry.number("byte_size") == 1
-    )
+    char = ("base_type", "char", 1)
+    return entry is not None and (entry.tag, entry.name, entry.number("byte_size")) == char
 
 
 def _suffix(lengths: list[int | None]) -> str:

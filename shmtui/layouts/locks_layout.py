@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shmtui.i18n import _
+from shmtui.layouts.inference import signatures
 from shmtui.layouts.member_roles import all_members, index_members
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.struct_choice import struct_name
 from shmtui.layouts.struct_members import Struct, sync_members
 from shmtui.layouts.vocabulary import fitness

@@ -1,4 +1,4 @@
-"""The programs that map a segment: their C library, word size, threads and named semaphores."""
+"""A segment and the programs that map it: their C library, word size, threads and semaphores."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from pathlib import Path
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.elf_sections import word_size
+from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.vocabulary import roles_by_name
 from shmtui.procfs.futex import futex_waits
 from shmtui.procfs.maps import mappings, named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
-from shmtui.procfs.process_libc import libc_of, program_of
+from shmtui.procfs.process_libc import bits_of, libc_of, program_of
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
+from shmtui.shm.segment_reader import SegmentReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Peers:
         """Processes that map the file; ``folder`` is their /dev/shm."""
         pids = tuple(sorted(pids))
         libcs = frozenset(libc for pid in pids if (libc := libc_of(pid)) is not None)
-        narrow = tuple(pid for pid in pids if word_size(program_of(pid)) == 4)
+        narrow = tuple(pid for pid in pids if bits_of(pid) == 32)
         return cls(pids, libcs, narrow, folder)
 
     @property
@@ -85,6 +86,25 @@ class Peers:
         if self.narrow == self.pids:
             raise ShmtuiError(text)
         return (text,)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedSegment:
+    """A segment whose layout is asked for."""
+
+    reader: SegmentReader
+    peers: Peers
+    options: LayoutOptions
+
+    @property
+    def name(self) -> str:
+        """As ``/shm_buffer``."""
+        return self.reader.name
+
+    @property
+    def size(self) -> int:
+        """Bytes, as they are now."""
+        return self.reader.status().size
 
 
 def executable(pid: int) -> str:

@@ -119,10 +119,9 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
         best, levels[role] = _best(members, role, taken)
         if len(best) > 1:
             options = _(" or ").join(f"--map {role}={name}" for name in best)
+            text = _("{struct} has {count} members that may be {role}: say {options}")
             raise ShmtuiError(
-                _("{struct} has {count} members that may be {role}: say {options}").format(
-                    struct=title(struct), count=len(best), role=role, options=options
-                )
+                text.format(struct=title(struct), count=len(best), role=role, options=options)
             )
         found[role] = best[0] if best else None
     _no_member_twice(struct, found)
@@ -162,30 +161,25 @@ def _given_roles(
     found: dict[str, str | None] = {}
     for role, name in given.items():
         if role not in ROLES:
-            raise ShmtuiError(
-                _("--map {role}={name}: there is no role {role}: use {roles}").format(
-                    role=role, name=name, roles=listed(ROLES)
-                )
-            )
+            text = _("--map {role}={name}: there is no role {role}: use {roles}")
+            raise ShmtuiError(text.format(role=role, name=name, roles=listed(ROLES)))
         if name == ABSENT and role != "data":
             found[role] = None
             continue
         if name not in members:
+            text = _("--map {role}={name}: {struct} has no member {name}: it has {members}")
             raise ShmtuiError(
-                _("--map {role}={name}: {struct} has no member {name}: it has {members}").format(
-                    role=role, name=name, struct=title(struct), members=listed(members)
-                )
+                text.format(role=role, name=name, struct=title(struct), members=listed(members))
             )
         if not _suits(members[name], role):
-            raise ShmtuiError(
-                _(
-                    "--map {role}={name}: {name} is {type}, and {role} has to be {kind}: {struct} has "
-                    "{fitting}"
-                ).format(
-                    role=role, name=name, type=members[name].type_name, kind=_(_KINDS[role]),
-                    struct=title(struct), fitting=listed(_suiting(members, role)) or _("none"),
-                )
-            )  # fmt: skip
+            text = _(
+                "--map {role}={name}: {name} is {type}, and {role} has to be {kind}: {struct} has "
+                "{fitting}"
+            )
+            raise ShmtuiError(text.format(
+                role=role, name=name, type=members[name].type_name, kind=_(_KINDS[role]),
+                struct=title(struct), fitting=listed(_suiting(members, role)) or _("none"),
+            ))  # fmt: skip
         found[role] = name
     return found
 
@@ -218,12 +212,11 @@ def _no_member_twice(struct: Struct, found: Mapping[str, str | None]) -> None:
     for role, name in found.items():
         other = by_name.setdefault(name, role)
         if name is not None and other != role:
-            raise ShmtuiError(
-                _(
-                    "{name} of {struct} may be {other} and {role}: say which member is what, as --map "
-                    "{other}=…,{role}=…"
-                ).format(name=name, struct=title(struct), other=other, role=role)
+            text = _(
+                "{name} of {struct} may be {other} and {role}: say which member is what, as --map "
+                "{other}=…,{role}=…"
             )
+            raise ShmtuiError(text.format(name=name, struct=title(struct), other=other, role=role))
 
 
 def _none_left_out(
@@ -248,15 +241,14 @@ def _none_left_out(
     open_ = [role for role in _SEMAPHORES if found[role] is None and given.get(role) != ABSENT]
     fitting = {name for role in open_ for name in _suiting(members, role, used)}
     if fitting:
-        raise ShmtuiError(
-            _(
-                "{struct} has semaphores whose roles are not told by their names: say --map "
-                "{options} with {left}, or {absent} for none"
-            ).format(
-                struct=title(struct), options=",".join(f"{role}=…" for role in open_),
-                left=listed(name for name in members if name in fitting), absent=ABSENT,
-            )
-        )  # fmt: skip
+        text = _(
+            "{struct} has semaphores whose roles are not told by their names: say --map "
+            "{options} with {left}, or {absent} for none"
+        )
+        raise ShmtuiError(text.format(
+            struct=title(struct), options=",".join(f"{role}=…" for role in open_),
+            left=listed(name for name in members if name in fitting), absent=ABSENT,
+        ))  # fmt: skip
 
 
 def _indices_absent(

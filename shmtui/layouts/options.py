@@ -34,7 +34,6 @@ class LayoutOptions:
     slots: int | None = None
     item: str | None = None
     names: tuple[tuple[SemaphoreRole, str], ...] = ()
-    """The named semaphores, by role."""
     index_segment: str | None = None
     """The segment that holds the indices, where that is another one."""
     layout: str | None = None

@@ -1,19 +1,26 @@
-"""The structs in the debug information of the programs that map a segment.
+"""The structs of the programs that map a segment: those in their debug information, or those of
+headers and sources that lie beside them or in their working folder.
 
 A program's structs are read once and kept: the file is known by device, inode and time of change.
+Headers are compiled as ``--header`` compiles its file, and taken as likely: nothing says that the
+program was built from them. What is read is bounded, and nothing is written.
 """
 
+import contextlib
 import os
+import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.layouts.elf_sections import debug_size, section_sizes
-from shmtui.layouts.mapping_programs import Peers, executable
+from shmtui.i18n import _
+from shmtui.layouts.mapping_programs import MappedSegment, Peers, executable
 from shmtui.layouts.options import LayoutOptions
+from shmtui.procfs.elf import debug_size, section_sizes
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import process_name
 from shmtui.procfs.process_libc import program_of
@@ -31,6 +38,14 @@ _LIBRARY_BYTES: Final = 1 << 20
 libpython's 9 MB, which hold no ring of the program and take 18 s of CPU to read."""
 _MOST_PROGRAMS: Final = 8
 _KEPT: Final = 32
+_MOST_FILES: Final = 200
+_MOST_BYTES: Final = 2_000_000
+_HEADER_SECONDS: Final = 3.0
+"""Compiling them takes no longer than this in all."""
+_HEADERS: Final = (".h", ".hpp", ".hh", ".hxx")
+_SOURCES: Final = (".c", ".cpp", ".cc", ".cxx")
+_WORDS: Final = (b"sem_t", b"pthread_mutex_t", b"sem_open", b"shm_open", b"interprocess_", b"mmap")
+"""A source without any of these words uses no shared memory."""
 _Key = tuple[int, int, int, int]
 
 
@@ -62,11 +77,11 @@ _structs: "dict[_Key, tuple[Struct, ...]]" = {}
 """Read structs, by file and size of the segment; those of the files that were read last."""
 
 
-def sources(peers: Peers, size: int, options: LayoutOptions) -> list[TypeSource]:
-    """The structs of each program that may describe a segment of ``size`` bytes."""
+def debug_types(segment: MappedSegment) -> list[TypeSource]:
+    """The structs of each program that may describe the segment."""
     found = []
     seen: set[tuple[int, int]] = set()
-    for program in _files(peers):
+    for program in _programs(segment.peers):
         try:
             status = Path(program.path).stat()
         except OSError:
@@ -74,28 +89,22 @@ def sources(peers: Peers, size: int, options: LayoutOptions) -> list[TypeSource]
         if (status.st_dev, status.st_ino) in seen or len(seen) >= _MOST_PROGRAMS:
             continue
         seen.add((status.st_dev, status.st_ino))
-        structs = structs_of(program, status, size, options)
+        key = (status.st_dev, status.st_ino, status.st_mtime_ns, segment.size)
+        if key not in _structs:
+            _structs[key] = _read(program, segment)
+            while len(_structs) > _KEPT:
+                del _structs[next(iter(_structs))]
+        structs = _structs[key]
         if structs:
             name = process_name(program.pid)
             found.append(TypeSource(structs, LayoutSource.DEBUG_INFO, name, program.shown))
     return found
 
 
-def structs_of(
-    program: ProgramFile, status: os.stat_result, size: int, options: LayoutOptions
-) -> "tuple[Struct, ...]":
-    """The program's structs that hold a sync object, or that have ``size`` bytes; none where it
+def _read(program: ProgramFile, segment: MappedSegment) -> "tuple[Struct, ...]":
+    """The program's structs that hold a sync object, or that have the segment's size; none where it
     has no debug information.
     """
-    key = (status.st_dev, status.st_ino, status.st_mtime_ns, size)
-    if key not in _structs:
-        _structs[key] = _read(program, size, options)
-        while len(_structs) > _KEPT:
-            del _structs[next(iter(_structs))]
-    return _structs[key]
-
-
-def _read(program: ProgramFile, size: int, options: LayoutOptions) -> "tuple[Struct, ...]":
     sizes = section_sizes(program.path)
     if not debug_size(sizes) and not _may_have_debug_file(sizes):
         return ()
@@ -105,7 +114,10 @@ def _read(program: ProgramFile, size: int, options: LayoutOptions) -> "tuple[Str
 
     try:
         return debug_info.ring_structs(
-            Path(program.path), size=size, shown=program.shown, progress=options.progress
+            Path(program.path),
+            size=segment.size,
+            shown=program.shown,
+            progress=segment.options.progress,
         )
     except ShmtuiError:
         return ()
@@ -125,7 +137,7 @@ def _may_have_debug_file(sizes: dict[bytes, int]) -> bool:
     return (roots.system / ".build-id").is_dir() or roots.cache.is_dir()
 
 
-def _files(peers: Peers) -> list[ProgramFile]:
+def _programs(peers: Peers) -> list[ProgramFile]:
     """The programs of all peers, then the libraries of their own that they map."""
     programs, libraries = [], []
     for pid in peers.pids:
@@ -169,25 +181,89 @@ class QuickTypes:
 
         start = time.monotonic()
         try:
-            return self._layout(name, small, without_ring=without_ring)
+            with contextlib.closing(SegmentReader(name, self._folder)) as reader:
+                segment = MappedSegment(reader, Peers.among(small, self._folder), LayoutOptions())
+                types = debug_types(segment)
+                found = struct_sources.agreed(segment, types)
+                if found is not None:
+                    return found[1].layout, found[0].origin
+                locks = struct_sources.by_locks(segment, types) if without_ring else None
         except ShmtuiError:
             return None
         finally:
             self._left -= time.monotonic() - start
-
-    def _layout(
-        self, name: str, pids: Sequence[int], *, without_ring: bool
-    ) -> tuple[Layout, str] | None:
-        from shmtui.layouts import struct_sources  # noqa: PLC0415 - heavy
-
-        reader = SegmentReader(name, self._folder)
-        try:
-            peers, options = Peers.among(pids, self._folder), LayoutOptions()
-            types = sources(peers, reader.status().size, options)
-            found = struct_sources.agreed(reader, options, peers, types)
-            if found is not None:
-                return found[1].layout, found[0].origin
-            locks = struct_sources.by_locks(reader, options, peers, types) if without_ring else None
-        finally:
-            reader.close()
         return None if locks is None or locks.layout is None else (locks.layout, locks.origin)
+
+
+# -- headers beside the programs ---------------------------------------------------------------------
+
+
+def header_types(segment: MappedSegment) -> list[TypeSource]:
+    """The structs of the headers, or of the sources where no header has any."""
+    peers, options = segment.peers, segment.options
+    program = next((Path(own).name for pid in peers.pids if (own := executable(pid))), "")
+    waiting = _("compiling the headers beside {name} …").format(name=program)
+    with options.said_when_slow(waiting):
+        return _compiled(peers, options)
+
+
+def _compiled(peers: Peers, options: LayoutOptions) -> list[TypeSource]:
+    deadline = time.monotonic() + _HEADER_SECONDS
+    for suffixes in (_HEADERS, _SOURCES):
+        found = []
+        for path in _files(peers, suffixes):
+            from shmtui.layouts.compiler import compile_types  # noqa: PLC0415 - heavy, rarely needed
+
+            if time.monotonic() > deadline:
+                break
+            with contextlib.suppress(ShmtuiError):
+                types = compile_types(
+                    path, peers.libc, options.include, options.define, options.compiler
+                )
+                if types.structs:
+                    source = TypeSource(types.structs, LayoutSource.NEARBY, str(path), str(path))
+                    found.append(source)
+        if found:
+            return found
+    return []
+
+
+def _files(peers: Peers, suffixes: tuple[str, ...]) -> list[Path]:
+    """Files with such names, those first that have words of shared memory; of sources no others."""
+    read = list(_read_all(peers, suffixes))
+    told = [path for path, text in read if any(word in text for word in _WORDS)]
+    others = [path for path, text in read if path not in told and b"struct" in text]
+    return told + others if suffixes is _HEADERS else told
+
+
+def _read_all(peers: Peers, suffixes: tuple[str, ...]) -> Iterator[tuple[Path, bytes]]:
+    """Regular files with such names and their bytes, those beside the programs first."""
+    room = _MOST_BYTES
+    paths = (Path(folder, name) for folder in _folders(peers) for name in _names(folder))
+    for path in islice((path for path in paths if path.name.endswith(suffixes)), _MOST_FILES):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and status.st_size <= room:
+                text = path.read_bytes()
+                room -= len(text)
+                yield path, text
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _folders(peers: Peers) -> list[str]:
+    """The folders of the programs and their working folders, each once."""
+    found: dict[str, None] = {}
+    for pid in peers.pids:
+        own = executable(pid)
+        if own:
+            found[str(Path(own).parent)] = None
+        with contextlib.suppress(OSError):
+            found[str(Path(f"/proc/{pid}/cwd").readlink())] = None
+    system = ("/usr/bin", "/bin", "/usr/sbin", "/")
+    return [folder for folder in found if folder not in system]

@@ -12,11 +12,10 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import layout_words
-from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference
-from shmtui.layouts.mapping_programs import Peers
+from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference, signatures
+from shmtui.layouts.mapping_programs import MappedSegment, Peers
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
-from shmtui.layouts.plain_layouts import signatures
-from shmtui.layouts.program_types import QuickTypes
+from shmtui.layouts.program_types import QuickTypes, debug_types, header_types
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.procfs.maps import mapped_by
@@ -48,23 +47,20 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     several layouts fit. ShmtuiError: what the user says cannot be.
     """
     if reader.semaphore and options.given and not options.raw:
-        raise ShmtuiError(
-            _("{name} is a named semaphore, and has no layout: leave out the options").format(
-                name=reader.name
-            )
-        )
+        text = _("{name} is a named semaphore, and has no layout: leave out the options")
+        raise ShmtuiError(text.format(name=reader.name))
     if reader.semaphore or reader.status().size == 0:
         return ResolvedLayout(None, LayoutSource.RAW)
-    peers = Peers.among(mapped_by(reader.identity), reader.folder)
+    segment = MappedSegment(reader, Peers.among(mapped_by(reader.identity), reader.folder), options)
     if options.raw:
         try:
-            candidates = _by_inference(reader, LayoutOptions(), peers).candidates
+            candidates = _by_inference(replace(segment, options=LayoutOptions())).candidates
         except AmbiguousLayoutError as error:
             candidates = error.candidates
         return ResolvedLayout(None, LayoutSource.RAW, candidates=candidates)
-    found = _resolve(reader, options, peers)
+    found = _resolve(segment)
     if options.given and found.layout is not None:
-        contradicted = _contradictions(reader, peers, found.layout)
+        contradicted = _contradictions(segment, found.layout)
         if options.header is None and options.layout is None:
             # A number alone is soon mistyped: nothing is written by it.
             return replace(found, disputes=(*contradicted, *found.disputes))
@@ -72,46 +68,44 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     return found
 
 
-def _resolve(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
+def _resolve(segment: MappedSegment) -> ResolvedLayout:
+    options = segment.options
     if options.layout is not None:
-        return _from_option(reader, options.layout, options, peers)
-    disputes = peers.require_one_word_size(reader.name)
+        return _from_option(segment, options.layout)
+    disputes = segment.peers.require_one_word_size(segment.name)
     if options.header is not None:
         from shmtui.layouts.struct_sources import by_header  # noqa: PLC0415 - heavy
 
-        found = by_header(reader, options.header, options, peers)
+        found = by_header(segment, options.header)
     elif options.slots is not None:
-        found = _from_slots(reader, options.slots, options, peers)
+        found = _from_slots(segment, options.slots)
     else:
-        typed = _by_types(reader, options, peers)
-        found = _by_inference(reader, options, peers) if typed is None else typed
+        typed = _by_types(segment)
+        found = _by_inference(segment) if typed is None else typed
     return replace(found, disputes=(*disputes, *found.disputes))
 
 
-def _by_types(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout | None:
+def _by_types(segment: MappedSegment) -> ResolvedLayout | None:
     """The layout by the programs' debug information, or by a header beside them; None: neither
     tells one. AmbiguousLayoutError: several structs fit.
     """
-    if not peers.pids:
-        return None
-    from shmtui.layouts import nearby_headers, program_types  # noqa: PLC0415 - for these alone
-
-    for sources in (program_types.sources, nearby_headers.sources):
-        found = sources(peers, reader.status().size, options)
+    for types in (debug_types, header_types) if segment.peers.pids else ():
+        found = types(segment)
         if found:
             from shmtui.layouts.struct_sources import by_sources  # noqa: PLC0415 - heavy
 
-            resolved = by_sources(reader, options, peers, found)
+            resolved = by_sources(segment, found)
             if resolved is not None:
                 return resolved
     return None
 
 
-def _contradictions(reader: SegmentReader, peers: Peers, layout: Layout) -> tuple[str, ...]:
+def _contradictions(segment: MappedSegment, layout: Layout) -> tuple[str, ...]:
     """That a program's debug information contradicts the user's layout, in words. Where the
     fields lie is compared: what the user says of their meaning is not in it.
     """
-    types = QuickTypes(reader.folder, COMPARE_SECONDS).layout(reader.name, peers.pids)
+    quick = QuickTypes(segment.reader.folder, COMPARE_SECONDS)
+    types = quick.layout(segment.name, segment.peers.pids)
     if types is None or _places(types[0]) == _places(layout):
         return ()
     found, program = types
@@ -124,28 +118,24 @@ def _places(layout: Layout) -> tuple[object, ...]:
     return (layout.data, indices, layout.mutex, layout.empty, layout.full, layout.lock)
 
 
-def _from_option(
-    reader: SegmentReader, text: str, options: LayoutOptions, peers: Peers
-) -> ResolvedLayout:
+def _from_option(segment: MappedSegment, text: str) -> ResolvedLayout:
+    options, peers, size = segment.options, segment.peers, segment.size
     layout = parse_layout_option(text, peers.libc)
     if not layout.complete and not layout.names:
         layout = replace(layout, names=options.names or peers.semaphore_roles)
     if options.index_segment and layout.has_indices:
         layout = replace(layout, index_segment=options.index_segment)
-    size = reader.status().size
     if size < layout.size:
         raise ShmtuiError(
             _("{name} is {size} bytes, and the fields of --layout end at {end}").format(
-                name=reader.name, size=size, end=layout.size
+                name=segment.name, size=size, end=layout.size
             )
         )
     return ResolvedLayout(layout, LayoutSource.OPTIONS)
 
 
-def _from_slots(
-    reader: SegmentReader, slots: int, options: LayoutOptions, peers: Peers
-) -> ResolvedLayout:
-    size = reader.status().size
+def _from_slots(segment: MappedSegment, slots: int) -> ResolvedLayout:
+    options, peers, size = segment.options, segment.peers, segment.size
     item = item_from_text(options.item or "int32")
     layout = seed_layout(slots, item, peers.libc, options.names)
     if size < layout.size and not options.names:
@@ -156,17 +146,16 @@ def _from_slots(
             others.append(seed_layout(slots, item, peers.libc, found))
         layout = next((other for other in others if other.size == size), layout)
     if size < layout.size:
-        raise ShmtuiError(
-            _(
-                "{name} is {size} bytes; {slots} slots of {item} with {kind} semaphores need "
-                "{needed}: check --slots and --item"
-            ).format(
-                name=reader.name, size=size, slots=slots, item=item.name, kind=layout.kind,
-                needed=layout.size,
-            )
-        )  # fmt: skip
-    _require_semaphores_there(reader, layout)
-    _require_order(reader, layout, peers)
+        text = _(
+            "{name} is {size} bytes; {slots} slots of {item} with {kind} semaphores need "
+            "{needed}: check --slots and --item"
+        )
+        raise ShmtuiError(text.format(
+            name=segment.name, size=size, slots=slots, item=item.name, kind=layout.kind,
+            needed=layout.size,
+        ))  # fmt: skip
+    _require_semaphores_there(segment.reader, layout)
+    _require_order(segment, layout)
     return ResolvedLayout(layout, LayoutSource.OPTIONS)
 
 
@@ -176,26 +165,23 @@ def _require_semaphores_there(reader: SegmentReader, layout: Layout) -> None:
     there = set(signatures(reader.read(0, MAX_SIZE), layout.libc))
     if not own or there <= own or own <= there:
         return
-    raise ShmtuiError(
-        _(
-            "{name} has shared semaphores at {there}, and {slots} slots of {item} need them at "
-            "{own}: give another --slots or --item, or --header FILE"
-        ).format(
-            name=reader.name, there=", ".join(map(str, sorted(there))), slots=layout.slots,
-            item=layout.item.name, own=", ".join(map(str, sorted(own))),
-        )
-    )  # fmt: skip
+    text = _(
+        "{name} has shared semaphores at {there}, and {slots} slots of {item} need them at "
+        "{own}: give another --slots or --item, or --header FILE"
+    )
+    raise ShmtuiError(text.format(
+        name=reader.name, there=", ".join(map(str, sorted(there))), slots=layout.slots,
+        item=layout.item.name, own=", ".join(map(str, sorted(own))),
+    ))  # fmt: skip
 
 
-def _require_order(reader: SegmentReader, layout: Layout, peers: Peers) -> None:
+def _require_order(segment: MappedSegment, layout: Layout) -> None:
     """ShmtuiError: the values never fit ``layout``, and always fit another order of its
     semaphores.
     """
-    readings = []
-    other = None
-    for reading in SegmentReadings.of_layout(reader, layout).until(
-        CHECK_SECONDS if peers.pids else 0.0
-    ):
+    peers, readings, other = segment.peers, [], None
+    seconds = CHECK_SECONDS if peers.pids else 0.0
+    for reading in SegmentReadings.of_layout(segment.reader, layout).until(seconds):
         readings.append(reading)
         other = contradiction(layout, readings, peers.threads)
         if other is None:
@@ -205,28 +191,27 @@ def _require_order(reader: SegmentReader, layout: Layout, peers: Peers) -> None:
             _(
                 "the values of {name} contradict the exercise's order of semaphores, and fit another "
                 "one: {layout}; give --layout {option} or --header FILE"
-            ).format(name=reader.name, layout=layout_words(other), option=layout_option(other))
+            ).format(name=segment.name, layout=layout_words(other), option=layout_option(other))
         )
 
 
-def _by_inference(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> ResolvedLayout:
-    if len(peers.libcs) > 1:
-        raise AmbiguousLayoutError(
-            _(
-                "programs of both glibc and musl map {name}, and their sem_t differ: say the layout "
-                "with --header or --layout"
-            ).format(name=reader.name)
+def _by_inference(segment: MappedSegment) -> ResolvedLayout:
+    if len(segment.peers.libcs) > 1:
+        text = _(
+            "programs of both glibc and musl map {name}, and their sem_t differ: say the layout "
+            "with --header or --layout"
         )
-    result = _watch(reader, options, peers)
+        raise AmbiguousLayoutError(text.format(name=segment.name))
+    result = _watch(segment)
     layout, candidates = result.layout, result.candidates
-    exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), peers.libc)
+    exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), segment.peers.libc)
     if layout is not None:
         words = _(
             "read from the live bytes: the only plain layout that fits; --header says for sure"
         )
     elif not candidates:
         return ResolvedLayout(None, LayoutSource.RAW)
-    elif reader.name == SEED_NAME and exercise in candidates:
+    elif segment.name == SEED_NAME and exercise in candidates:
         layout = exercise
         candidates = (exercise, *(other for other in candidates if other != exercise))
         words = _(
@@ -239,7 +224,7 @@ def _by_inference(reader: SegmentReader, options: LayoutOptions, peers: Peers) -
             _(
                 "the layout of {name} is not sure: {count} fit so far; give --header FILE, --slots N, "
                 "or one of {options}, or --raw"
-            ).format(name=reader.name, count=len(candidates), options=shown),
+            ).format(name=segment.name, count=len(candidates), options=shown),
             candidates,
         )
     return ResolvedLayout(
@@ -247,18 +232,18 @@ def _by_inference(reader: SegmentReader, options: LayoutOptions, peers: Peers) -
     )
 
 
-def _watch(reader: SegmentReader, options: LayoutOptions, peers: Peers) -> Inference:
+def _watch(segment: MappedSegment) -> Inference:
     """Read until one layout is left and the values could have contradicted it, or time is up.
 
     Where nobody maps the segment nothing moves, and one reading is all there is to learn.
     """
-    size = reader.status().size
+    options, peers, size = segment.options, segment.peers, segment.size
     if size == 0 or size > MAX_SIZE:
         return Inference(())
     found = peers.semaphores
     names = tuple(name for _role, name in options.names) or (found if len(found) == 3 else ())
     known = options.names if len(options.names) == len(SemaphoreRole) else ()
-    readings = SegmentReadings(reader, peers.libc, [(0, size)], names).until(
+    readings = SegmentReadings(segment.reader, peers.libc, [(0, size)], names).until(
         WATCH_SECONDS if peers.pids else 0.0
     )
     elimination = Elimination(next(readings), peers.libc, peers.threads, known)

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from shmtui.shm import pthread_mutex
-from shmtui.shm.layout import SEM_SIZE, Layout, counted_on
+from shmtui.shm.layout import MUTEX_SIZE, SEM_SIZE, Layout, counted_on
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.semaphore import SemaphoreWords, decode
+from shmtui.shm.sync_object import SyncKind, decode_sync
 
 MAX_WAITERS: Final = 4096
 """More threads than this wait for no semaphore: the word is something else."""
@@ -80,23 +80,23 @@ class RingValues:
 
 def values_of(layout: Layout, reading: Reading) -> RingValues:
     """The values where ``layout`` has them; what was not read counts as absent."""
-    words = {role: _semaphore(layout, role, reading) for role in SemaphoreRole}
+    words = {role: semaphore_words(layout, role, reading) for role in SemaphoreRole}
     mutex = words[SemaphoreRole.MUTEX]
     if mutex is None:
-        held = layout.lock is not None and pthread_mutex.held(
-            reading.at(layout.lock, 8), layout.libc
-        )
-        mutex = SemaphoreWords(int(not held), 0, shared=True)
+        raw = b"" if layout.lock is None else reading.at(layout.lock, MUTEX_SIZE)
+        free = decode_sync(SyncKind.MUTEX, raw, layout.libc).value
+        mutex = SemaphoreWords(1 if free is None else free, 0, shared=True)
     return RingValues(
-        _index(layout, "in", layout.in_, reading),
-        _index(layout, "out", layout.out, reading),
+        index_of(layout, "in", reading),
+        index_of(layout, "out", reading),
         mutex,
         words[SemaphoreRole.EMPTY],
         words[SemaphoreRole.FULL],
     )
 
 
-def _semaphore(layout: Layout, role: SemaphoreRole, reading: Reading) -> SemaphoreWords | None:
+def semaphore_words(layout: Layout, role: SemaphoreRole, reading: Reading) -> SemaphoreWords | None:
+    """The words of a semaphore; None where it is not known, or was not read."""
     at, name = layout.semaphore_offset(role), layout.semaphore_name(role)
     if at is None:
         return None if name is None else dict(reading.named).get(name)
@@ -104,7 +104,9 @@ def _semaphore(layout: Layout, role: SemaphoreRole, reading: Reading) -> Semapho
     return decode(raw, layout.libc) if len(raw) == SEM_SIZE else None
 
 
-def _index(layout: Layout, role: str, offset: int | None, reading: Reading) -> int | None:
+def index_of(layout: Layout, role: str, reading: Reading) -> int | None:
+    """``in`` or ``out`` as stored; the slot behind it where it holds the slot that was used last."""
+    offset = layout.in_ if role == "in" else layout.out
     if offset is None:
         return None
     size = layout.index_size

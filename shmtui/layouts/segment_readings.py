@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from shmtui.layouts.role_evidence import Reading
@@ -21,22 +22,15 @@ _INDICES: Final = 4096
 """Bytes that are read of a segment that holds the indices."""
 
 
+@dataclass(frozen=True, slots=True)
 class SegmentReadings:
     """Reads stretches of a segment with its named semaphores and the segment of its indices."""
 
-    def __init__(
-        self,
-        reader: SegmentReader,
-        libc: Libc,
-        spans: Sequence[tuple[int, int]],
-        names: Sequence[str] = (),
-        index_segment: str = "",
-    ) -> None:
-        self._reader = reader
-        self._libc = libc
-        self._spans = list(spans)
-        self._names = names
-        self._index_segment = index_segment
+    reader: SegmentReader
+    libc: Libc
+    spans: Sequence[tuple[int, int]]
+    names: Sequence[str]
+    index_segment: str = ""
 
     @classmethod
     def of_layout(cls, reader: SegmentReader, layout: Layout) -> "SegmentReadings":
@@ -50,13 +44,13 @@ class SegmentReadings:
         until they are the same.
         """
         before = self._words()
-        for _attempt in range(_AGREE if self._names else 1):
-            raws, _steady = self._reader.read_stable(self._spans)
+        for _attempt in range(_AGREE if self.names else 1):
+            raws, _steady = self.reader.read_stable(self.spans)
             after = self._words()
             if after == before:
                 break
             before = after
-        parts = tuple((start, raw) for (start, _size), raw in zip(self._spans, raws, strict=True))
+        parts = tuple((start, raw) for (start, _size), raw in zip(self.spans, raws, strict=True))
         return Reading(parts, before, self._indices())
 
     def until(self, seconds: float) -> Iterator[Reading]:
@@ -72,11 +66,11 @@ class SegmentReadings:
                 last = reading
 
     def _words(self) -> tuple[tuple[str, SemaphoreWords], ...]:
-        paths = {name: named_semaphore_path(name, self._reader.folder) for name in self._names}
+        paths = {name: named_semaphore_path(name, self.reader.folder) for name in self.names}
         found = [(name, read_start(path, SEM_SIZE)) for name, path in paths.items()]
-        return tuple((name, decode(raw, self._libc)) for name, raw in found if len(raw) >= 12)
+        return tuple((name, decode(raw, self.libc)) for name, raw in found if len(raw) >= 12)
 
     def _indices(self) -> bytes:
-        if not self._index_segment:
+        if not self.index_segment:
             return b""
-        return read_start(segment_path(self._index_segment, self._reader.folder), _INDICES)
+        return read_start(segment_path(self.index_segment, self.reader.folder), _INDICES)

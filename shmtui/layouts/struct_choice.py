@@ -35,11 +35,8 @@ def choose_struct(
         for struct in reversed(structs):
             if wanted in struct.names:
                 return _at_path(struct, path, structs)
-        raise ShmtuiError(
-            _("the header has no struct {wanted}: it has {structs}").format(
-                wanted=wanted, structs=_names(structs)
-            )
-        )
+        text = _("the header has no struct {wanted}: it has {structs}")
+        raise ShmtuiError(text.format(wanted=wanted, structs=_names(structs)))
     if len(structs) == 1:
         return structs[0]
     likely = [struct for struct in structs if assignable(struct, given)]
@@ -47,12 +44,11 @@ def choose_struct(
         equal = [struct for struct in structs if struct.size == segment_size]
         if len(equal) == 1:
             return equal[0]
-        raise ShmtuiError(
-            _(
-                "none of the header's structs has the members of a buffer by their names: {structs}, "
-                "with --map data=…,in=…,out=…"
-            ).format(structs=_options(structs))
+        text = _(
+            "none of the header's structs has the members of a buffer by their names: {structs}, "
+            "with --map data=…,in=…,out=…"
         )
+        raise ShmtuiError(text.format(structs=_options(structs)))
     chosen = _fitting(likely, segment_size)
     for ring in likely:
         # A struct of several rings is none: its members' names would tell one by chance.
@@ -89,11 +85,8 @@ def _where(struct: Struct, structs: Sequence[Struct], segment_size: int) -> Stru
     options = [f"{file}:{path}" for _outer, path in whole or paths]
     if not whole:
         options.append(f"{file}:{struct.names[-1]}")
-    raise ShmtuiError(
-        _("{struct} is part of another struct: say which, as --header {options}").format(
-            struct=title(struct), options=listed(options)
-        )
-    )
+    text = _("{struct} is part of another struct: say which, as --header {options}")
+    raise ShmtuiError(text.format(struct=title(struct), options=listed(options)))
 
 
 def _fitting(likely: Sequence[Struct], size: int) -> Struct:
@@ -107,11 +100,8 @@ def _fitting(likely: Sequence[Struct], size: int) -> Struct:
     ):
         if len(group) == 1:
             return group[0]
-    raise ShmtuiError(
-        _("more than one struct of the header may be the buffer: {structs}").format(
-            structs=_options(likely)
-        )
-    )
+    text = _("more than one struct of the header may be the buffer: {structs}")
+    raise ShmtuiError(text.format(structs=_options(likely)))
 
 
 def assignable(struct: Struct, given: Mapping[str, str]) -> bool:
@@ -174,11 +164,8 @@ def _at_path(struct: Struct, steps: Sequence[str], structs: Sequence[Struct]) ->
         members = {member.name: member for member in struct.members}
         member = None if match is None else members.get(match[1])
         if match is None or member is None:
-            raise ShmtuiError(
-                _("{path} has no member {step}: it has {members}").format(
-                    path=path, step=step, members=listed(list(members))
-                )
-            )
+            text = _("{path} has no member {step}: it has {members}")
+            raise ShmtuiError(text.format(path=path, step=step, members=listed(list(members))))
         path = f"{path}.{step}"
         struct = _inside(struct, member, match[2], path, structs)
     own = {each.offset for each in sync_members(struct.members)}
@@ -209,21 +196,14 @@ def _inside(
     kind, length = "" if member.element is None else member.element.type_name, member.length or 0
     inner = next((other for other in structs if kind in _spellings(other)), None)
     if inner is not None and index is not None and int(index) >= length:
-        raise ShmtuiError(
-            _("{path} does not exist: {member} has {count}, from [0] to [{last}]").format(
-                path=path, member=member.name, count=length, last=length - 1
-            )
-        )
+        text = _("{path} does not exist: {member} has {count}, from [0] to [{last}]")
+        raise ShmtuiError(text.format(path=path, member=member.name, count=length, last=length - 1))
     if inner is None:
-        raise ShmtuiError(
-            _("{path} is no struct: {member} is {type}").format(
-                path=path, member=member.name, type=member.type_name
-            )
-        )
+        text = _("{path} is no struct: {member} is {type}")
+        raise ShmtuiError(text.format(path=path, member=member.name, type=member.type_name))
     if index is None:
-        raise ShmtuiError(
-            _("{path} has {count} of them: say which, as {path}[0]").format(path=path, count=length)
-        )
+        text = _("{path} has {count} of them: say which, as {path}[0]")
+        raise ShmtuiError(text.format(path=path, count=length))
     start = member.offset + int(index) * inner.size
     return Struct((path,), _shifted(inner.members, start), start + inner.size, struct.place)
 

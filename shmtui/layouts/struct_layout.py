@@ -114,28 +114,26 @@ def refined(
     if options.item is not None:
         item = item_from_text(options.item)
         if layout.item.size not in {item.size, 1}:
-            raise ShmtuiError(
-                _(
-                    "{member} of {struct} is {type}: its items have {size} bytes, and --item {item} "
-                    "has {other}: leave out --item"
-                ).format(
-                    member=data.name, struct=title(struct), type=data.type_name,
-                    size=layout.item.size, item=options.item, other=item.size,
-                )
-            )  # fmt: skip
+            text = _(
+                "{member} of {struct} is {type}: its items have {size} bytes, and --item {item} "
+                "has {other}: leave out --item"
+            )
+            raise ShmtuiError(text.format(
+                member=data.name, struct=title(struct), type=data.type_name,
+                size=layout.item.size, item=options.item, other=item.size,
+            ))  # fmt: skip
         slots = options.slots or capacity or room // item.size
         layout = replace(layout, item=item, slots=slots)
     elif options.slots is not None:
         layout = replace(layout, slots=options.slots)
     if layout.slots < 1 or layout.slots * layout.item.size > room:
-        raise ShmtuiError(
-            _(
-                "{member} of {struct} has room for {count} slots of {item}, and --slots says {slots}"
-            ).format(
-                member=data.name, struct=title(struct), count=room // layout.item.size,
-                item=layout.item.name, slots=options.slots,
-            )
-        )  # fmt: skip
+        text = _(
+            "{member} of {struct} has room for {count} slots of {item}, and --slots says {slots}"
+        )
+        raise ShmtuiError(text.format(
+            member=data.name, struct=title(struct), count=room // layout.item.size,
+            item=layout.item.name, slots=options.slots,
+        ))  # fmt: skip
     return layout
 
 
@@ -174,12 +172,11 @@ def _index_struct(
     found = [(struct, *pair) for struct, pair in pairs if pair is not None]
     if len(found) == 1:
         return found[0]
-    raise ShmtuiError(
-        _(
-            "--index-segment: {count} structs have integers that are in and out by their names: say "
-            "which members they are, as --map in=…,out=…"
-        ).format(count=len(found))
+    text = _(
+        "--index-segment: {count} structs have integers that are in and out by their names: say "
+        "which members they are, as --map in=…,out=…"
     )
+    raise ShmtuiError(text.format(count=len(found)))
 
 
 def _array_of_structs(
@@ -208,10 +205,7 @@ def _array_of_structs(
 
 
 def buffer_layout(
-    struct: Struct,
-    roles: Roles,
-    libc: Libc,
-    names: tuple[tuple[SemaphoreRole, str], ...] = (),
+    struct: Struct, roles: Roles, libc: Libc, names: tuple[tuple[SemaphoreRole, str], ...] = ()
 ) -> Layout:
     """The struct as a layout; a semaphore that is named, or a lock that is none, has no offset.
 
@@ -239,15 +233,13 @@ def _index_code(struct: Struct, in_: Member, out: Member) -> str:
     assert isinstance(in_.shape, Scalar)
     if in_.shape == out.shape:
         return in_.shape.code
-    raise ShmtuiError(
-        _(
-            "{in_} of {struct} is {in_type} and {out} is {out_type}: in and out have to "
-            "be of one type"
-        ).format(
-            in_=in_.name, struct=title(struct), in_type=in_.type_name, out=out.name,
-            out_type=out.type_name,
-        )
-    )  # fmt: skip
+    text = _(
+        "{in_} of {struct} is {in_type} and {out} is {out_type}: in and out have to be of one type"
+    )
+    raise ShmtuiError(text.format(
+        in_=in_.name, struct=title(struct), in_type=in_.type_name, out=out.name,
+        out_type=out.type_name,
+    ))  # fmt: skip
 
 
 def _item(data: Member) -> ItemType:
@@ -261,17 +253,11 @@ def _item(data: Member) -> ItemType:
 def _require_sound(struct: Struct, layout: Layout) -> None:
     """ShmtuiError: fields overlap, or the layout could not be written into a control block."""
     if any(at + size > after for (at, size), (after, _size) in pairwise(sorted(layout.spans))):
-        raise ShmtuiError(
-            _("members of {struct} overlap: a buffer's lie side by side").format(
-                struct=title(struct)
-            )
-        )
+        text = _("members of {struct} overlap: a buffer's lie side by side")
+        raise ShmtuiError(text.format(struct=title(struct)))
     try:
         check(layout)
         parse_layout(layout_text(layout))
     except ValueError:
-        raise ShmtuiError(
-            _(
-                "{struct} cannot be shown: its items or its slots are beyond what is understood"
-            ).format(struct=title(struct))
-        ) from None
+        text = _("{struct} cannot be shown: its items or its slots are beyond what is understood")
+        raise ShmtuiError(text.format(struct=title(struct))) from None

@@ -12,7 +12,6 @@ from typing import Final
 from shmtui.shm.protocol import SemaphoreRole
 
 ROLES: Final = ("data", "in", "out", "mutex", "empty", "full")
-"""The members that a bounded buffer has."""
 CAPACITY: Final = "capacity"
 """A member that says how many slots of the array are used."""
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from shmtui.i18n import _
-from shmtui.procfs.exit_status import exit_status
-from shmtui.procfs.identity import describe_exit, start_time
+from shmtui.procfs.identity import describe_exit, exit_status, start_time
 from shmtui.snapshot import Process, ProcessState
 
 MOST: Final = 64

@@ -14,9 +14,8 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
 from shmtui.i18n import N_, _
-from shmtui.layouts.inference import Elimination
+from shmtui.layouts.inference import Elimination, signatures
 from shmtui.layouts.member_roles import listed
-from shmtui.layouts.plain_layouts import signatures
 from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.role_evidence import Reading

@@ -4,10 +4,9 @@ from pathlib import PurePath
 
 from shmtui.i18n import _
 from shmtui.procfs.file_users import FileUse
-from shmtui.shm import pthread_mutex
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
-from shmtui.shm.layout import Layout
+from shmtui.shm.layout import MUTEX_SIZE, Layout
 from shmtui.shm.protocol import SemaphoreRole, Step
 from shmtui.shm.segment import FileIdentity, identity_at
 from shmtui.shm.semaphore import named_semaphore_path
@@ -86,7 +85,7 @@ def semaphore_at(layout: Layout | None, offset: int) -> SemaphoreRole | None:
     for role in SemaphoreRole:
         if layout.semaphore_offset(role) == offset:
             return role
-    if layout.lock is not None and pthread_mutex.contains(layout.lock, offset):
+    if layout.lock is not None and layout.lock <= offset < layout.lock + MUTEX_SIZE:
         return SemaphoreRole.MUTEX
     return None
 

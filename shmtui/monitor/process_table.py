@@ -22,7 +22,6 @@ from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, Ru
 from shmtui.monitor.sleep_proof import Indices, SleepProof
 from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
 from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses
-from shmtui.procfs.address_space import same_address_space
 from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.file_users import FileUse, FileUsers
 from shmtui.procfs.futex import (
@@ -34,7 +33,7 @@ from shmtui.procfs.futex import (
     waits_in,
     waits_on_own_copy,
 )
-from shmtui.procfs.identity import alive, describe_exit
+from shmtui.procfs.identity import alive, describe_exit, same_address_space
 from shmtui.procfs.process import run_stamp
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord

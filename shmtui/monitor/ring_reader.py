@@ -8,6 +8,7 @@ from struct import calcsize, unpack_from
 from typing import Final
 
 from shmtui.errors import ShmtuiError
+from shmtui.layouts.role_evidence import Reading, index_of, semaphore_words
 from shmtui.monitor.occupancy import occupancy
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.shm.layout import SEM_SIZE, ItemType, Layout, counted_on, slot_of
@@ -89,10 +90,10 @@ class RingReader:
         if layout.index_segment:
             with contextlib.suppress(ShmtuiError):
                 self._indices = SegmentReader(layout.index_segment, folder)
-        self._fds: dict[SemaphoreRole, int] = {}
-        for role, name in layout.names:
+        self._fds: dict[str, int] = {}
+        for _role, name in layout.names:
             with contextlib.suppress(ShmtuiError):
-                self._fds[role] = open_readonly(named_semaphore_path(name, folder))
+                self._fds[name] = open_readonly(named_semaphore_path(name, folder))
 
     def close(self) -> None:
         """Give the descriptors of semaphores and of the indices' segment back."""
@@ -116,8 +117,27 @@ class RingReader:
         self, raws: list[bytes]
     ) -> tuple[int | None, int | None, dict[SemaphoreRole, SemaphoreWords]]:
         layout = self._layout
-        in_, out = self._index(raws, layout.in_, "in"), self._index(raws, layout.out, "out")
-        return in_, out, self._words(raws)
+        parts = tuple((start, raw) for (start, _size), raw in zip(self._spans, raws, strict=True))
+        reading = Reading(parts, tuple(self._named()), self._other_segment())
+        words = {role: semaphore_words(layout, role, reading) for role in SemaphoreRole}
+        return (
+            index_of(layout, "in", reading),
+            index_of(layout, "out", reading),
+            {role: own for role, own in words.items() if own is not None},
+        )
+
+    def _named(self) -> Iterator[tuple[str, SemaphoreWords]]:
+        for name, fd in self._fds.items():
+            raw = os.pread(fd, SEM_SIZE, 0)
+            if len(raw) == SEM_SIZE:
+                yield name, decode(raw, self._layout.libc)
+
+    def _other_segment(self) -> bytes:
+        """The segment that holds the indices, as far as they go; none where it is this one."""
+        if self._indices is None:
+            return b""
+        last = max(self._layout.in_ or 0, self._layout.out or 0)
+        return self._indices.read(0, last + self._layout.index_size)
 
     def _items(self, whole: bytes, slots: int, shown: int) -> bytes:
         start, size = self._layout.data, self._layout.item.size
@@ -128,45 +148,6 @@ class RingReader:
             return self._reader.read(start, count * size) if count else b""
         parts = (self._reader.read(start + index * size, shown) for index in range(count))
         return b"".join(part for part in parts if len(part) == shown)
-
-    def _field(self, raws: list[bytes], offset: int, size: int) -> bytes:
-        """The bytes of a field, fewer where the file ends before."""
-        for (start, length), raw in zip(self._spans, raws, strict=True):
-            if start <= offset < start + length:
-                return raw[offset - start : offset - start + size]
-        return b""
-
-    def _index(self, raws: list[bytes], offset: int | None, role: str) -> int | None:
-        """The index as stored; the slot behind it where it holds the slot that was used last."""
-        layout = self._layout
-        if offset is None:
-            return None
-        if not layout.index_segment:
-            raw = self._field(raws, offset, layout.index_size)
-        elif self._indices is not None:
-            raw = self._indices.read(offset, layout.index_size)
-        else:
-            return None
-        if len(raw) < layout.index_size:
-            return None
-        index = int(unpack_from("=" + layout.index_code, raw)[0])
-        if role in layout.last:
-            return 0 if index + 1 == layout.slots else index + 1
-        return index
-
-    def _words(self, raws: list[bytes]) -> dict[SemaphoreRole, SemaphoreWords]:
-        words = {}
-        for role in SemaphoreRole:
-            at = self._layout.semaphore_offset(role)
-            if at is not None:
-                raw = self._field(raws, at, SEM_SIZE)
-            elif role in self._fds:
-                raw = os.pread(self._fds[role], SEM_SIZE, 0)
-            else:
-                continue
-            if len(raw) == SEM_SIZE:
-                words[role] = decode(raw, self._layout.libc)
-        return words
 
     def slots(self, data: bytes, out: int | None, full: int | None) -> tuple[Slot, ...]:
         """The slots in ``data``, decoded."""

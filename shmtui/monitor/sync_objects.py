@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 
-from shmtui.procfs.identity import pid_namespace
+from shmtui.procfs.namespaces import namespace
 from shmtui.procfs.process import has_ended
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.libc import running_libc
@@ -73,8 +73,8 @@ def _dead(tid: int, mappers: frozenset[int]) -> bool | None:
     """Whether no thread has that TID, or a zombie has it, which nobody has waited for yet.
     None: a mapper counts its TIDs in another PID namespace.
     """
-    own = pid_namespace(os.getpid())
-    if own is None or any(pid_namespace(pid) != own for pid in mappers):
+    own = namespace("pid")
+    if not own or any(namespace("pid", pid) != own for pid in mappers):
         return None
     try:
         os.kill(tid, 0)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.monitor.process_states import short_command
-from shmtui.procfs.exit_status import failed_children
+from shmtui.procfs.identity import failed_children
 from shmtui.procfs.process import (
     ProcessStat,
     StatFile,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_maps
-from shmtui.procfs.process import live_thread, processes
+from shmtui.procfs.process import live_thread, processes, read_file
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 
 _NO_SEGMENTS: Final = ("/dev/null", "/dev/pts/", "/dev/tty", "/dev/urandom")
@@ -24,7 +24,6 @@ class FileUse:
     """What one process has of a segment and of the semaphores that belong to it."""
 
     maps: tuple[Mapping, ...] = ()
-    """Of the segment."""
     semaphores: dict[FileIdentity, tuple[Mapping, ...]] = field(default_factory=dict)
     """Of the named semaphores' files, by file; those that it maps."""
     opened: bool = False
@@ -178,8 +177,7 @@ def _may_be(path: str, target: str, inode: int) -> bool:
 
     Kernels before 5.14 do not give the inode; there the name has to be one of /dev/shm.
     """
-    with open(path, "rb", buffering=0) as file:
-        fields = file.read(512).split()
+    fields = read_file(path, 512).split()
     flags = int(fields[fields.index(b"flags:") + 1], 8)
     if not flags & os.O_ACCMODE:
         return False

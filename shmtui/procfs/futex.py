@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.procfs.maps import Mapping, map_lines
-from shmtui.procfs.process import has_ended, threads_of
-from shmtui.shm.futex_number import FUTEX_NUMBERS
+from shmtui.procfs.process import has_ended, read_file, threads_of
+from shmtui.shm.libc import FUTEX_NUMBERS
 
 _FUTEX: Final = FUTEX_NUMBERS.get(os.uname().machine)
 _NARROW: Final = frozenset({240, 422})
@@ -82,25 +82,6 @@ def parse_syscall(raw: bytes) -> SystemCall | None:
         return None
 
 
-def wait_in(call: SystemCall | None, maps: tuple[Mapping, ...], tid: int) -> FutexWait | None:
-    """The wait on a word of the segment that a system call is, if it is one.
-
-    A word in a MAP_PRIVATE mapping is the process's own, and none of the segment's.
-
-    >>> maps = (Mapping(0x7f00, 0x8000, 0),)
-    >>> wait_in(SystemCall(_FUTEX or 0, 0x7f40, 0x189), maps, 9)
-    FutexWait(tid=9, offset=64, private=True, timed=False)
-    """
-    if call is None or not call.waits:
-        return None
-    for mapping in maps:
-        offset = mapping.offset_of(call.address)
-        if offset is not None and mapping.shared:
-            private = bool(call.operation & _PRIVATE)
-            return FutexWait(tid, offset, private, timed=bool(call.timeout))
-    return None
-
-
 def futex_waits(pid: int, maps: tuple[Mapping, ...]) -> tuple[FutexWait, ...] | None:
     """Every thread of ``pid`` asleep on a word of the segment; None if this user may not know."""
     calls = system_calls(pid)
@@ -110,9 +91,20 @@ def futex_waits(pid: int, maps: tuple[Mapping, ...]) -> tuple[FutexWait, ...] | 
 def waits_in(
     calls: dict[int, SystemCall | None], maps: tuple[Mapping, ...]
 ) -> tuple[FutexWait, ...]:
-    """Those of the threads' system calls that are waits on a word of the file that ``maps`` show."""
-    found = (wait_in(call, maps, tid) for tid, call in calls.items())
-    return tuple(wait for wait in found if wait is not None)
+    """Those of the threads' system calls that are waits on a word of the file that ``maps`` show.
+
+    A word in a MAP_PRIVATE mapping is the process's own, and none of the file's.
+
+    >>> waits_in({9: SystemCall(_FUTEX or 0, 0x7f40, 0x189)}, (Mapping(0x7f00, 0x8000, 0),))
+    (FutexWait(tid=9, offset=64, private=True, timed=False),)
+    """
+    return tuple(
+        FutexWait(tid, offset, bool(call.operation & _PRIVATE), bool(call.timeout))
+        for tid, call in calls.items()
+        if call is not None and call.waits
+        for mapping in maps
+        if mapping.shared and (offset := mapping.offset_of(call.address)) is not None
+    )
 
 
 def waits_on_own_copy(calls: dict[int, SystemCall | None], maps: tuple[Mapping, ...]) -> bool:
@@ -186,8 +178,7 @@ def sleeps_on_futex(pid: int) -> bool | None:
     read than ``syscall``; None where the kernel does not say.
     """
     try:
-        with open(f"/proc/{pid}/wchan", "rb", buffering=0) as file:
-            channel = file.read(64)
+        channel = read_file(f"/proc/{pid}/wchan", 64)
     except OSError:
         return None
     return channel.startswith(b"futex") if channel not in {b"", b"0"} else None
@@ -200,8 +191,7 @@ def futex_sleepers(pid: int) -> int | None:
     count = 0
     try:
         for tid in threads_of(pid):
-            with open(f"/proc/{pid}/task/{tid}/wchan", "rb", buffering=0) as file:
-                channel = file.read(64)
+            channel = read_file(f"/proc/{pid}/task/{tid}/wchan", 64)
             if not channel:
                 return None
             count += channel.startswith(b"futex")
@@ -229,8 +219,7 @@ def system_calls(pid: int) -> dict[int, SystemCall | None] | None:
     for tid in tids:
         task = f"/proc/{pid}/task/{tid}"
         try:
-            with open(f"{task}/syscall", "rb", buffering=0) as file:
-                raw = file.read(256)
+            raw = read_file(f"{task}/syscall", 256)
         except ProcessLookupError:
             continue
         except FileNotFoundError:

@@ -85,7 +85,6 @@ class Deleted:
 
     identity: FileIdentity
     path: bytes
-    """The path that it had."""
     end: int
     """The last byte of the file that is mapped, rounded up to pages."""
 
@@ -117,16 +116,16 @@ def _device(device: int) -> bytes:
     return b"%02x:%02x" % (os.major(device), os.minor(device))
 
 
-def map_lines(pid: int) -> list[bytes] | None:
-    """The lines of /proc/PID/maps; none where it is gone, None where this user may not know.
+def map_lines(pid: int, file: str = "maps") -> list[bytes] | None:
+    """The lines of /proc/PID/maps or smaps; none where it is gone, None where this user may not know.
 
     Where the first thread has ended its file is empty, and another thread's is read.
     """
-    lines = _lines(f"/proc/{pid}/maps")
+    lines = _lines(f"/proc/{pid}/{file}")
     if lines != []:
         return lines
     tid = live_thread(pid)
-    return lines if tid is None else _lines(f"/proc/{pid}/task/{tid}/maps")
+    return lines if tid is None else _lines(f"/proc/{pid}/task/{tid}/{file}")
 
 
 def _lines(path: str) -> list[bytes] | None:
@@ -145,11 +144,9 @@ def may_write(pid: int, mapping: Mapping) -> bool:
     It could where it mapped a descriptor that was open for writing: its flags in smaps then have
     ``mw`` (proc_pid_smaps(5)). True where that cannot be read.
     """
-    tid = live_thread(pid) if not (lines := _lines(f"/proc/{pid}/smaps")) else None
-    lines = lines or (_lines(f"/proc/{pid}/task/{tid}/smaps") if tid is not None else lines)
     start = b"%08x-" % mapping.start
     inside = False
-    for line in lines or ():
+    for line in map_lines(pid, "smaps") or ():
         if line.startswith(b"VmFlags:"):
             if inside:
                 return b"mw" in line.split()

@@ -20,12 +20,12 @@ def others_may_be_outside() -> bool:
     /proc shows one PID namespace and those made in it. A container runtime gives a container its
     own /dev/shm with its own IPC namespace; with ``--ipc=host`` it has the machine's.
     """
-    return in_pid_namespace() and _link("ipc") == _INITIAL_IPC
+    return in_pid_namespace() and namespace("ipc") == _INITIAL_IPC
 
 
 def in_pid_namespace() -> bool:
     """Whether this process is in another PID namespace than the machine's first."""
-    return _link("pid") not in {_INITIAL_PID, ""}
+    return namespace("pid") not in {_INITIAL_PID, ""}
 
 
 def boot_offset_ns() -> int:
@@ -35,7 +35,7 @@ def boot_offset_ns() -> int:
     Added up from /proc/self/timens_offsets, which is the namespace of future children: 0 where
     that is another than this process's.
     """
-    if _link("time") != _link("time_for_children"):
+    if namespace("time") != namespace("time_for_children"):
         return 0
     try:
         words = Path("/proc/self/timens_offsets").read_text(encoding="ascii").split()
@@ -59,16 +59,16 @@ def require_proc() -> None:
             )
         )
     if me != str(os.getpid()):
-        raise ShmtuiError(
-            _(
-                "/proc is that of another PID namespace (this process is {me} there): "
-                "mount -t proc proc /proc"
-            ).format(me=me)
+        text = _(
+            "/proc is that of another PID namespace (this process is {me} there): "
+            "mount -t proc proc /proc"
         )
+        raise ShmtuiError(text.format(me=me))
 
 
-def _link(kind: str) -> str:
+def namespace(kind: str, pid: int | str = "self") -> str:
+    """The namespace of that kind that a process is in; empty where this user may not know."""
     try:
-        return os.readlink(f"/proc/self/ns/{kind}")  # noqa: PTH115 - it is no path
+        return os.readlink(f"/proc/{pid}/ns/{kind}")  # noqa: PTH115 - it is no path
     except OSError:
         return ""

@@ -79,12 +79,17 @@ def parse_stat(raw: bytes) -> ProcessStat:
     )
 
 
+def read_file(path: str, size: int) -> bytes:
+    """The first ``size`` bytes of a file of /proc by one read, so that they are of one moment."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read(size)
+
+
 def read_stat(pid: int, tid: int | None = None) -> ProcessStat | None:
     """The line of a process, or of one of its threads; None once it is gone."""
     path = f"/proc/{pid}/stat" if tid is None else f"/proc/{pid}/task/{tid}/stat"
     try:
-        with open(path, "rb", buffering=0) as file:
-            return parse_stat(file.read(_STAT_SIZE))
+        return parse_stat(read_file(path, _STAT_SIZE))
     except (FileNotFoundError, ProcessLookupError):
         return None
 
@@ -141,8 +146,8 @@ def children_of(pid: int) -> list[int]:
     where the kernel does not list them, or it is gone.
     """
     try:
-        with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:
-            return [int(child) for child in file.read(_CHILDREN_SIZE).split()[:_CHILDREN]]
+        raw = read_file(f"/proc/{pid}/task/{pid}/children", _CHILDREN_SIZE)
+        return [int(child) for child in raw.split()[:_CHILDREN]]
     except (OSError, ValueError):
         return []
 
@@ -180,14 +185,10 @@ def stopped(pid: int) -> bool:
     return all(stat is None or stat.stopped or stat.state in "ZX" for stat in found)
 
 
-def boot_time() -> float:
-    """When the machine started, seconds since the epoch; start times count from it."""
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + _ticks_ahead() / _TICKS
-
-
 def started_at(ticks: int) -> float:
     """When a process started, seconds since the epoch, from its start time in clock ticks."""
-    return boot_time() + ticks / _TICKS
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return booted + (ticks + _ticks_ahead()) / _TICKS
 
 
 def owner_of(pid: int) -> int | None:
@@ -205,8 +206,7 @@ def run_stamp(pid: int, tid: int | None = None) -> bytes | None:
     """
     task = "" if tid is None else f"task/{tid}/"
     try:
-        with open(f"/proc/{pid}/{task}schedstat", "rb", buffering=0) as file:
-            return file.read(128) or None
+        return read_file(f"/proc/{pid}/{task}schedstat", 128) or None
     except OSError:
         return None
 
@@ -224,8 +224,7 @@ def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
             stat = read_stat(pid, tid)
             if stat is None or stat.state not in "SDTtZ":
                 return None
-            with open(f"/proc/{pid}/task/{tid}/schedstat", "rb", buffering=0) as file:
-                counts = file.read(128)
+            counts = read_file(f"/proc/{pid}/task/{tid}/schedstat", 128)
             if counts.split() in ([], [b"0"] * 3):
                 return None
             found.append(b"%d %s" % (tid, counts))
@@ -236,14 +235,14 @@ def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
 
 def command(pid: int) -> str | None:
     """The command line, as typed; hostile bytes are possible. None if it is gone or hidden."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
-        words = file.read(4096).rstrip(b"\0").split(b"\0")
+    with contextlib.suppress(OSError):
+        words = read_file(f"/proc/{pid}/cmdline", 4096).rstrip(b"\0").split(b"\0")
         return " ".join(word.decode("utf-8", "surrogateescape") for word in words) or None
     return None
 
 
 def process_name(pid: int) -> str:
     """The name that ``ps`` shows; hostile bytes are possible. Empty once it is gone."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", "rb") as file:
-        return file.read(64).rstrip(b"\n").decode("utf-8", "surrogateescape")
+    with contextlib.suppress(OSError):
+        return read_file(f"/proc/{pid}/comm", 64).rstrip(b"\n").decode("utf-8", "surrogateescape")
     return ""

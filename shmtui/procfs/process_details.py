@@ -8,6 +8,8 @@ from typing import Final
 
 import psutil
 
+from shmtui.procfs.process import read_file
+
 _ATTRIBUTES: Final = (
     "cmdline", "exe", "cwd", "username", "ppid", "create_time", "status",
     "cpu_times", "memory_info", "nice", "threads",
@@ -76,7 +78,7 @@ def process_details(pid: int) -> ProcessDetails | None:
         system_seconds=None if cpu is None else cpu.system,
         resident=None if memory is None else memory.rss,
         threads=tuple(
-            ThreadDetails(t.id, _comm(pid, t.id), _wchan(pid, t.id), t.user_time + t.system_time)
+            _thread(f"/proc/{pid}/task/{t.id}", t.id, t.user_time + t.system_time)
             for t in seen["threads"] or ()
         ),
         hidden=tuple(sorted(key for key in _ATTRIBUTES if seen[key] is None)),
@@ -90,19 +92,16 @@ def _name(process: psutil.Process | None) -> str | None:
         return None
 
 
-def _comm(pid: int, tid: int) -> str:
-    return _task_file(pid, tid, "comm") or ""
+def _thread(task: str, tid: int, cpu_seconds: float) -> ThreadDetails:
+    wchan = _text(f"{task}/wchan")
+    # proc_pid_wchan(5): 0 means that it sleeps in none.
+    return ThreadDetails(
+        tid, _text(f"{task}/comm") or "", "" if wchan == "0" else wchan, cpu_seconds
+    )
 
 
-def _wchan(pid: int, tid: int) -> str | None:
-    """The kernel function that a thread sleeps in (proc_pid_wchan(5)); ``0`` means none."""
-    text = _task_file(pid, tid, "wchan")
-    return "" if text == "0" else text
-
-
-def _task_file(pid: int, tid: int, name: str) -> str | None:
+def _text(path: str) -> str | None:
     try:
-        with open(f"/proc/{pid}/task/{tid}/{name}", "rb") as file:
-            return file.read(256).rstrip(b"\n").decode("utf-8", "surrogateescape")
+        return read_file(path, 256).rstrip(b"\n").decode("utf-8", "surrogateescape")
     except OSError:
         return None

@@ -8,8 +8,10 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
+
+from shmtui.procfs.futex import system_calls
+from shmtui.procfs.process import read_file, read_stat, threads_of
 
 _ENDED_BY_STOP: Final[dict[str, tuple[dict[str, tuple[int, ...]], tuple[str, ...]]]] = {
     "epoll_wait": ({"x86_64": (232, 281, 441), "aarch64": (22, 441)}, ("ep_poll", "epoll")),
@@ -21,13 +23,10 @@ Run on x86-64 (Linux 6.18), read for aarch64."""
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler for a signal (proc_pid_status(5), SigCgt); False once it is
-    gone.
-    """
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
-            if line.startswith("SigCgt:"):
-                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    """Whether a process has a handler for a standard signal; False once it is gone."""
+    with contextlib.suppress(OSError):
+        stat = read_stat(pid)
+        return stat is not None and bool(stat.caught >> (number - 1) & 1)
     return False
 
 
@@ -36,28 +35,19 @@ def calls_that_end(pid: int) -> tuple[str, ...]:
 
     By the number of the call where this user may read it, else by the wait channel.
     """
-    found: set[str] = set()
+    calls = (system_calls(pid) or {}).values()
+    numbers = {call.number for call in calls if call is not None}
+    channels = list(_wait_channels(pid))
+    return tuple(
+        name
+        for name, (own, waits) in sorted(_ENDED_BY_STOP.items())
+        if not numbers.isdisjoint(own.get(os.uname().machine, ()))
+        or any(wait in channel for wait in waits for channel in channels)
+    )
+
+
+def _wait_channels(pid: int) -> Iterator[str]:
     with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found.update(_calls(task))
-    return tuple(sorted(found))
-
-
-def _calls(task: Path) -> Iterator[str]:
-    number, channel = _number(task), _text(task / "wchan")
-    for name, (numbers, channels) in _ENDED_BY_STOP.items():
-        if number in numbers.get(os.uname().machine, ()) or any(c in channel for c in channels):
-            yield name
-
-
-def _number(task: Path) -> int | None:
-    first = _text(task / "syscall").partition(" ")[0]
-    return int(first) if first.isdecimal() else None
-
-
-def _text(path: Path) -> str:
-    """What a file of /proc holds; empty where it is gone, or not for this user."""
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
+        for tid in threads_of(pid):
+            with contextlib.suppress(OSError):
+                yield read_file(f"/proc/{pid}/task/{tid}/wchan", 64).decode(errors="replace")

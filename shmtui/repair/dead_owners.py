@@ -16,9 +16,9 @@ from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Plan, Refusal, Unlock
 from shmtui.repair.protocol_positions import participants
 from shmtui.repair.refusals import unseen
-from shmtui.shm import pthread_mutex
+from shmtui.shm.layout import MUTEX_SIZE
 from shmtui.shm.libc import Libc
-from shmtui.shm.sync_object import SyncObject
+from shmtui.shm.sync_object import SyncObject, unlock_words, why_not_unlocked
 from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, LayoutSource, Process, Snapshot
 
@@ -130,12 +130,12 @@ def _unlocks(
     for each in snapshot.sync:
         if each.name not in subjects or not each.owner_dead or each.offset is None:
             continue
-        raw = read(each.offset, pthread_mutex.LOCK_SIZE)
-        if each.kind != "pthread_mutex_t" or len(raw) < pthread_mutex.LOCK_SIZE:
+        raw = read(each.offset, MUTEX_SIZE)
+        if each.kind != "pthread_mutex_t" or len(raw) < MUTEX_SIZE:
             yield _not_by_another(each, _("it is a {kind}").format(kind=each.kind))
-        elif why := pthread_mutex.why_not_unlocked(raw, libc):
+        elif why := why_not_unlocked(raw, libc):
             yield _not_by_another(each, why)
-        elif words := pthread_mutex.unlock_words(raw, libc, each.offset):
+        elif words := unlock_words(raw, libc, each.offset):
             yield Unlock(each.name, each.offset, words)
 
 

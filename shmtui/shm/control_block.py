@@ -193,9 +193,8 @@ class ControlBlock:
             record = self.record(index)
             if record.words[Field.STATE] == RecordState.FREE:
                 return record
-        raise ControlBlockError(
-            _("all {count} worker records are in use: end a worker first").format(count=CAPACITY)
-        )
+        text = _("all {count} worker records are in use: end a worker first")
+        raise ControlBlockError(text.format(count=CAPACITY))
 
     def retire(self, record: ControlRecord) -> None:
         """Add the counts of a worker that has ended to the totals, and free its record.

@@ -133,11 +133,8 @@ def parse_header(raw: bytes) -> ControlHeader:
     if version == 0:
         raise ControlBlockError(_("it is not ready: its creator has not finished writing it"))
     if version != VERSION:
-        raise ControlBlockError(
-            _("it has version {version}, and this shmtui reads {own}").format(
-                version=version, own=VERSION
-            )
-        )
+        text = _("it has version {version}, and this shmtui reads {own}")
+        raise ControlBlockError(text.format(version=version, own=VERSION))
     if record_size != RECORD_SIZE or capacity > CAPACITY or records > capacity:
         raise ControlBlockError(_("its record counts contradict each other"))
     pid, start, device, inode, created, published, made, used = fields[5:13]
@@ -157,9 +154,8 @@ def _layout(raw: bytes) -> Layout:
     try:
         return parse_layout(raw.decode("utf-8", "surrogatepass"))
     except ValueError as error:
-        raise ControlBlockError(
-            _("its layout makes no sense: {error}").format(error=error)
-        ) from None
+        text = _("its layout makes no sense: {error}")
+        raise ControlBlockError(text.format(error=error)) from None
 
 
 def parse_records(raw: bytes, header: ControlHeader) -> Iterator[WorkerRecord]:

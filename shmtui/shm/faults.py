@@ -4,6 +4,7 @@ Each is a mistake that real programs make, and a real process makes it. The numb
 the control block.
 """
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -54,8 +55,7 @@ WORDS: Final = {
 }
 """Their names for ``--fault``; the others are ``die-at=STEP``."""
 
-_DIGITS: Final = 9
-"""Digits of a worker's number, at the most."""
+_WORKER: Final = re.compile(f"({Role.PRODUCER}|{Role.CONSUMER})([0-9]{{1,9}})?")
 _NUMBERS: Final = {int(fault): fault for fault in Fault}
 _FAULT_BITS: Final = 8
 
@@ -83,9 +83,7 @@ class ExpectedOutcome:
     """What a fault does and what follows from it, in words."""
 
     action: str
-    """What the worker does."""
     effect: str
-    """What to expect then."""
     finding: str | None
     """The code of the finding that has to appear; None: there must be none."""
 
@@ -209,14 +207,9 @@ def parse_fault(text: str) -> FaultOrder:
 
 
 def _parse_worker(text: str, whole: str) -> tuple[Role, int | None]:
-    for role in (Role.PRODUCER, Role.CONSUMER):
-        number = text.removeprefix(role)
-        if not text.startswith(role):
-            continue
-        if not number:
-            return role, None
-        if number.isascii() and number.isdecimal() and len(number) <= _DIGITS:
-            return role, int(number)
+    match = _WORKER.fullmatch(text)
+    if match is not None:
+        return Role(match[1]), int(match[2]) if match[2] else None
     raise ShmtuiError(
         _(
             "{whole!r}: before the colon stands producer, consumer or one worker, as in producer2:sit"

@@ -21,7 +21,6 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.pthread_mutex import LOCK_SIZE
 
 if TYPE_CHECKING:
     from shmtui.shm.item_shape import Shape
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 SEM_SIZE: Final = 32
 """``sizeof(sem_t)`` on 64-bit glibc and musl."""
 SEM_ALIGNMENT: Final = {Libc.GLIBC: 8, Libc.MUSL: 4}
+MUTEX_SIZE: Final = 40
+"""``sizeof(pthread_mutex_t)`` on x86-64."""
 INDEX_SIZE: Final = 4
 """``sizeof(int)``."""
 MAX_SLOTS: Final = 2**31 - 1
@@ -103,9 +104,8 @@ def item_type(name: str) -> ItemType:
         return ITEM_TYPES[name]
     except KeyError:
         known = " ".join(ITEM_TYPES)
-        raise ShmtuiError(
-            _("unknown item type {name!r}: use one of {known}").format(name=name, known=known)
-        ) from None
+        text = _("unknown item type {name!r}: use one of {known}")
+        raise ShmtuiError(text.format(name=name, known=known)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,6 @@ class Layout:
     index_code: str = "i"
     """The indices' letter in :mod:`struct`."""
     names: tuple[tuple[SemaphoreRole, str], ...] = ()
-    """The named semaphores, by role."""
     lock: int | None = None
     """A ``pthread_mutex_t`` in the mutex's place: nothing that ``sem_wait`` could take."""
     index_segment: str = ""
@@ -194,7 +193,7 @@ class Layout:
         embedded = (self.mutex, self.empty, self.full)
         spans = [(self.data, self.slots * self.item.size), *self.index_spans]
         spans += [(at, SEM_SIZE) for at in embedded if at is not None]
-        return spans if self.lock is None else [*spans, (self.lock, LOCK_SIZE)]
+        return spans if self.lock is None else [*spans, (self.lock, MUTEX_SIZE)]
 
     def semaphore_offset(self, role: SemaphoreRole) -> int | None:
         """Offset of that semaphore; None where it is a named one, or there is none."""
@@ -211,10 +210,7 @@ def aligned(offset: int, alignment: int) -> int:
 
 
 def seed_layout(
-    slots: int,
-    item: ItemType,
-    libc: Libc,
-    names: tuple[tuple[SemaphoreRole, str], ...] = (),
+    slots: int, item: ItemType, libc: Libc, names: tuple[tuple[SemaphoreRole, str], ...] = ()
 ) -> Layout:
     """The layout that a C compiler gives the seed's ``Buffer``; with ``names``, without its ``sem_t``.
 

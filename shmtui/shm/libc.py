@@ -35,12 +35,11 @@ def running_libc() -> Libc:
 def require_supported_platform() -> None:
     """ShmtuiError: this is not 64-bit Linux, whose /proc, futexes and ``sem_t`` shmtui knows."""
     if sys.platform != "linux":
-        raise ShmtuiError(
-            _(
-                "shmtui needs Linux (/dev/shm, /proc and futexes); this is {platform}: run it on a "
-                "Linux machine, in a container or in a virtual machine"
-            ).format(platform=sys.platform)
+        text = _(
+            "shmtui needs Linux (/dev/shm, /proc and futexes); this is {platform}: run it on a "
+            "Linux machine, in a container or in a virtual machine"
         )
+        raise ShmtuiError(text.format(platform=sys.platform))
     if sys.maxsize < 2**32:
         raise ShmtuiError(
             _(
@@ -62,6 +61,12 @@ _quick: Final = ctypes.PyDLL(None)
 CLOCK_MONOTONIC: Final = time.CLOCK_MONOTONIC if sys.platform == "linux" else 1
 _NS: Final = 1_000_000_000
 SEM_VALUE_MAX: Final = 2**31 - 1
+FUTEX_NUMBERS: Final = {
+    "x86_64": 202, "aarch64": 98, "riscv64": 98, "loongarch64": 98, "ppc64le": 221, "ppc64": 221,
+    "s390x": 238,
+}  # fmt: skip
+"""The number of futex(2), which glibc has no function for, by machine; on others nobody is seen to
+wait, and nobody is woken."""
 
 sem_trywait: Callable[[ctypes.c_void_p], int] = _quick["sem_trywait"]
 sem_post: Callable[[ctypes.c_void_p], int] = _quick["sem_post"]

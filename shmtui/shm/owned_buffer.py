@@ -86,11 +86,10 @@ class OwnedBuffer:
         try:
             control = ControlBlock.create(name, layout, creator, time.time_ns(), flags)
         except NameInUseError:
-            raise NameInUseError(
-                _(
-                    "{name} has workers of another shmtui already: add yours there, or end it first"
-                ).format(name=name)
-            ) from None
+            text = _(
+                "{name} has workers of another shmtui already: add yours there, or end it first"
+            )
+            raise NameInUseError(text.format(name=name)) from None
         control.bind_segment(identity)
         return cls(name, layout, identity, control, foreign=True)
 

@@ -122,7 +122,6 @@ class Ring:
             if item.shape is None
             else _CompoundSlots(raw, item.shape)
         )
-        """The slots."""
         self._in: memoryview[int] = memory[in_ : in_ + size].cast(layout.index_code)  # type: ignore[call-overload]
         self._out: memoryview[int] = memory[out : out + size].cast(layout.index_code)  # type: ignore[call-overload]
 
@@ -134,18 +133,14 @@ class Ring:
         in the segment.
         """
         if not layout.joinable:
-            raise ShmtuiError(
-                _(
-                    "no worker can join {name}: a worker needs in and out in the segment, and the "
-                    "slot that each uses next in it"
-                ).format(name=name)
+            text = _(
+                "no worker can join {name}: a worker needs in and out in the segment, and the "
+                "slot that each uses next in it"
             )
+            raise ShmtuiError(text.format(name=name))
         if len(mapping) < layout.size:
-            raise ShmtuiError(
-                _(
-                    "{name} has {length} bytes and its layout needs {size}: was it truncated?"
-                ).format(name=name, length=len(mapping), size=layout.size)
-            )
+            text = _("{name} has {length} bytes and its layout needs {size}: was it truncated?")
+            raise ShmtuiError(text.format(name=name, length=len(mapping), size=layout.size))
         semaphores: dict[SemaphoreRole, Semaphore] = {}
         for role in SemaphoreRole:
             offset, named = layout.semaphore_offset(role), layout.semaphore_name(role)
@@ -154,11 +149,8 @@ class Ring:
             elif named is not None:
                 semaphores[role] = NamedSemaphore(named)
             else:
-                raise ShmtuiError(
-                    _("{name} has no semaphore {role}: name it with --{role}").format(
-                        name=name, role=role
-                    )
-                )
+                text = _("{name} has no semaphore {role}: name it with --{role}")
+                raise ShmtuiError(text.format(name=name, role=role))
         return cls(mapping, layout, semaphores)
 
     def write(self, value: Value) -> None:

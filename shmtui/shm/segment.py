@@ -94,12 +94,11 @@ def require_free_space(name: str, size: int) -> None:
     space = os.statvfs(SHM_DIR)
     free = space.f_bavail * space.f_frsize
     if size > free:
-        raise ShmtuiError(
-            _(
-                "{name} would take {size:,} bytes and /dev/shm has {free:,} free: ask for fewer "
-                "slots or a smaller item, or free some with shmtui rm"
-            ).format(name=name, size=size, free=free)
+        text = _(
+            "{name} would take {size:,} bytes and /dev/shm has {free:,} free: ask for fewer "
+            "slots or a smaller item, or free some with shmtui rm"
         )
+        raise ShmtuiError(text.format(name=name, size=size, free=free))
 
 
 def require_free_name(name: str) -> None:
@@ -159,21 +158,18 @@ def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
     try:
         shared = posix_ipc.SharedMemory(name)
     except posix_ipc.ExistentialError:
-        raise MissingSegmentError(
-            _("no segment named {name}: was it unlinked?").format(name=name)
-        ) from None
+        text = _("no segment named {name}: was it unlinked?")
+        raise MissingSegmentError(text.format(name=name)) from None
     except (posix_ipc.Error, OSError) as error:
-        raise ShmtuiError(
-            _("cannot open {name} for writing: {error}").format(name=name, error=error)
-        ) from None
+        text = _("cannot open {name} for writing: {error}")
+        raise ShmtuiError(text.format(name=name, error=error)) from None
     try:
         status = os.fstat(shared.fd)
         if expected is not None and FileIdentity.of(status) != expected:
             raise ShmtuiError(_("{name} has been replaced by another segment").format(name=name))
         if status.st_size == 0:
-            raise ShmtuiError(
-                _("{name} is empty: its creator has not given it a size yet").format(name=name)
-            )
+            text = _("{name} is empty: its creator has not given it a size yet")
+            raise ShmtuiError(text.format(name=name))
         return mmap.mmap(shared.fd, status.st_size)
     finally:
         shared.close_fd()
@@ -205,11 +201,10 @@ def _reopened(handle: int, path: str) -> int:
     try:
         return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise ShmtuiError(
-            _(
-                "/proc does not show this process, and {path} is opened by it: mount -t proc proc /proc"
-            ).format(path=path)
-        ) from None
+        text = _(
+            "/proc does not show this process, and {path} is opened by it: mount -t proc proc /proc"
+        )
+        raise ShmtuiError(text.format(path=path)) from None
 
 
 def open_readonly(path: str) -> int:

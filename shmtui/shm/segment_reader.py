@@ -59,10 +59,8 @@ class SegmentReader:
         self.folder = folder
         """The directory of its named semaphores too."""
         self.path = segment_path(name, folder)
-        """Its file."""
         semaphore = named_semaphore_path(name, folder)
         self.semaphore = identity_at(self.path) is None and identity_at(semaphore) is not None
-        """Whether it is a named semaphore."""
         if self.semaphore:
             self.path = semaphore
         self._fd = open_readonly(self.path)

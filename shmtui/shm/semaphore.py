@@ -89,8 +89,6 @@ def word_changes(
 
     The word that says who may be woken comes first: a permit that another process can see has
     waiters that can be woken. glibc's value and waiters are one word, which it changes as one.
-    musl marks a value that is waited for: the mark is left out, since each waiter reads the value
-    when it is continued, and marks it again.
 
     >>> held = struct.pack("=QI", 0 | 2 << 32, 0x80)
     >>> word_changes(held, SemaphoreWords(1, 2, True), Libc.GLIBC, 32)
@@ -190,15 +188,11 @@ class NamedSemaphore(Semaphore):
         try:
             super().__init__(c.sem_open(name), c.running_libc())
         except FileNotFoundError:
-            raise MissingSegmentError(
-                _("no semaphore named {name}: was it unlinked?").format(name=name)
-            ) from None
+            text = _("no semaphore named {name}: was it unlinked?")
+            raise MissingSegmentError(text.format(name=name)) from None
         except OSError as error:
-            raise ShmtuiError(
-                _("cannot open the semaphore {name}: {strerror}").format(
-                    name=name, strerror=error.strerror
-                )
-            ) from None
+            text = _("cannot open the semaphore {name}: {strerror}")
+            raise ShmtuiError(text.format(name=name, strerror=error.strerror)) from None
 
 
 def create_named(name: str, value: int, mode: int) -> None:

@@ -1,8 +1,12 @@
 """The bytes of every POSIX object that processes wait on, in a segment. Pure.
 
 Sizes and words are those of 64-bit glibc up to 2.40 (``struct_mutex.h``, ``internaltypes.h``,
-``pthreadtypes.h``) and of musl 1.2 (``pthread_impl.h``). A semaphore has no owner; a mutex of
-glibc's keeps the owner's TID while it is held, in the PID namespace of the owner.
+``pthreadtypes.h``) and of musl 1.2 (``pthread_impl.h``). A semaphore has no owner.
+
+The words of a mutex in glibc: the lock word, 0 when free, 1 when held, 2 when held and waited for;
+the recursion count; the owner's TID while it is held, of the owner's PID namespace; how many threads
+use it; and the kind: a type of 0 to 3, 0x10 robust, 0x20 with priority inheritance, 0x40 with a
+priority ceiling, 0x80 shared between processes. A thread that waits sleeps on the lock word.
 """
 
 from dataclasses import dataclass
@@ -10,9 +14,12 @@ from enum import StrEnum
 from struct import unpack_from
 from typing import Final
 
+from shmtui.i18n import _
+from shmtui.shm.layout import MUTEX_SIZE, SEM_SIZE
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.semaphore import decode
+from shmtui.shm.word_change import WordChange
 
 
 class SyncKind(StrEnum):
@@ -27,16 +34,15 @@ class SyncKind(StrEnum):
 
 
 SYNC_SIZES: Final = {
-    SyncKind.SEMAPHORE: 32,
-    SyncKind.MUTEX: 40,
+    SyncKind.SEMAPHORE: SEM_SIZE,
+    SyncKind.MUTEX: MUTEX_SIZE,
     SyncKind.CONDITION: 48,
     SyncKind.RWLOCK: 56,
     SyncKind.BARRIER: 32,
     SyncKind.SPINLOCK: 4,
 }
 """Bytes of each on x86-64; the same in both libraries."""
-_PSHARED: Final = 0x80
-_ROBUST: Final = 0x10
+_ROBUST, _INHERITS, _CEILING, _PSHARED = 0x10, 0x20, 0x40, 0x80
 _TID: Final = 0x3FFF_FFFF
 """The bits of a robust or priority-inheriting lock word that hold the owner's TID."""
 
@@ -146,3 +152,52 @@ def _musl_mutex(raw: bytes) -> SyncWords:
     kind, lock, waiters = unpack_from("=III", raw)
     owner = lock & _TID if kind & 0xF else None
     return SyncWords(int(not lock), owner or None, waiters, bool(kind & _PSHARED), bool(kind & 4))
+
+
+def why_not_unlocked(raw: bytes, libc: Libc) -> str:
+    """Why nobody else can unlock the mutex for its dead owner; empty where one can.
+
+    >>> from struct import pack
+    >>> why_not_unlocked(pack("=5I", 2, 1, 4711, 3, 0xA0), Libc.GLIBC)
+    'it has priority inheritance: the kernel keeps its waiters, and passes it to none of them'
+    """
+    if libc is not Libc.GLIBC:
+        return _("it is musl's, whose words for that are not proved")
+    kind = unpack_from("=I", raw, 16)[0]
+    if kind & _ROBUST:
+        return _("it is robust: the next one to lock it is told that its owner died")
+    if kind & _INHERITS:
+        return _(
+            "it has priority inheritance: the kernel keeps its waiters, and passes it to none of "
+            "them"
+        )
+    if kind & _CEILING:
+        return _("it has a priority ceiling, which its lock word holds as well")
+    if not kind & _PSHARED:
+        return _(
+            "it is private to a process (no pthread_mutexattr_setpshared): none but the owner's "
+            "own process can wake its waiters"
+        )
+    return ""
+
+
+def unlock_words(raw: bytes, libc: Libc, offset: int) -> tuple[WordChange, ...] | None:
+    """What to write to unlock the mutex at byte ``offset`` for an owner that is dead.
+
+    Run on glibc 2.36 with a killed owner and four waiters of each type: all go on, once they have
+    read the lock word anew. The lock word comes last: nobody gets in before all is written. None:
+    it is free, or cannot be mended so (`why_not_unlocked`).
+
+    >>> from struct import pack
+    >>> words = unlock_words(pack("=5I", 2, 1, 4711, 3, 0x81), Libc.GLIBC, 64)
+    >>> [(word.offset, word.before, word.after) for word in words or ()]
+    [(68, 1, 0), (72, 4711, 0), (76, 3, 2), (64, 2, 0)]
+    """
+    if why_not_unlocked(raw, libc) or not any(raw[:4]):
+        return None
+    lock, count, tid, users = unpack_from("=4I", raw)
+    # Killed between two stores of its own, the owner is not yet counted as a user.
+    wanted = ((4, count, 0), (8, tid, 0), (12, users, max(users - 1, 0)), (0, lock, 0))
+    return tuple(
+        WordChange(offset + at, 4, before, after) for at, before, after in wanted if before != after
+    )

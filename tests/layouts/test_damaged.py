@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shmtui.errors import ShmtuiError
 from shmtui.layouts import debug_info, dwarf_entries
 from shmtui.layouts.debug_info import read_structs, ring_structs
-from shmtui.layouts.elf_sections import word_size
+from shmtui.procfs.elf import word_size
 from tests.compiling import require
 from tests.layouts.test_debug_info import CPP, SOURCE
 

@@ -12,8 +12,8 @@ import pytest
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.debug_files import DebugRoots
 from shmtui.layouts.debug_info import read_structs, ring_structs
-from shmtui.layouts.elf_sections import debug_size, section_sizes, word_size
 from shmtui.layouts.struct_members import Struct
+from shmtui.procfs.elf import debug_size, section_sizes, word_size
 from tests.compiling import require
 
 SOURCE = """\

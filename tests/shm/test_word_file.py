@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shmtui.errors import ShmtuiError
-from shmtui.shm import compare_and_swap
+from shmtui.shm import word_file
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment import FileIdentity, identity_at, segment_path
 from shmtui.shm.semaphore import SemaphoreWords, decode, encode, word_changes
@@ -101,7 +101,7 @@ def test_without_the_operation_it_is_read_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine that offers none: a word that is another one stays so there too."""
-    monkeypatch.setattr(compare_and_swap, "operations", dict)
+    monkeypatch.setattr(word_file, "operations", dict)
     file = tmp_path / "segment"
     file.write_bytes(bytes(16))
     with opened(file) as segment:
@@ -110,7 +110,7 @@ def test_without_the_operation_it_is_read_and_written(
     assert file.read_bytes() == bytes(8) + (7).to_bytes(8, "little")
 
 
-@pytest.mark.parametrize("make", [compare_and_swap._machine_code, compare_and_swap._libatomic])
+@pytest.mark.parametrize("make", [word_file._machine_code, word_file._libatomic])
 @pytest.mark.parametrize("size", [4, 8])
 def test_each_operation_compares_all_bytes(make: object, size: int) -> None:
     """A word that differs in one byte is not written."""
@@ -147,7 +147,7 @@ int main(int argc, char **argv) {
 
 def test_beside_a_process_that_posts(gcc: Compiler, name: str) -> None:
     """No post is lost, and none counts twice: each swap adds one to the value that was there."""
-    if 8 not in compare_and_swap.operations():
+    if 8 not in word_file.operations():
         pytest.skip("this machine offers no compare-and-swap")
     path = Path(segment_path(name))
     path.write_bytes(encode(SemaphoreWords(0, 0, shared=True), Libc.GLIBC).ljust(32, b"\0"))
