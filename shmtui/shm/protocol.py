@@ -7,14 +7,16 @@ Consumer: ``wait-full wait-mutex read post-mutex post-empty pace``.
 import math
 from enum import IntEnum, StrEnum
 
+from shmtui.i18n import N_
+
 
 class Role(StrEnum):
     """What a process does with the buffer; ``unknown`` as long as no evidence says it."""
 
-    PRODUCER = "producer"
-    CONSUMER = "consumer"
-    OBSERVER = "observer"
-    UNKNOWN = "unknown"
+    PRODUCER = N_("producer")
+    CONSUMER = N_("consumer")
+    OBSERVER = N_("observer")
+    UNKNOWN = N_("unknown")
 
 
 class SemaphoreRole(StrEnum):
