@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
     if (what == 'i') for (;;) pause();                                      /* idles */
     sem_t *take = what == 'c' ? &b->full : &b->empty, *give = what == 'c' ? &b->empty : &b->full;
     if (what == 'd') { sem_wait(take); sem_wait(&b->mutex); return 1; }     /* dies inside */
+    if (what == 'l') { sem_wait(&b->mutex); return 1; }                     /* leaves with the lock alone */
     if (what == 's') {                                                      /* sits inside */
         sem_wait(take); sem_wait(&b->mutex);
         puts("inside"); fflush(stdout);
@@ -121,8 +122,15 @@ class StuckRing:
 
     def get_stuck(self) -> None:
         """A producer and a consumer work, and a third dies inside: both wait for ever."""
+        self._get_stuck("dier")
+
+    def lose_the_lock(self) -> None:
+        """The same, and the third has taken the lock alone: another may be about to post it."""
+        self._get_stuck("locker")
+
+    def _get_stuck(self, by: str) -> None:
         workers = [self.start("producer"), self.start("consumer")]
-        self.run("dier")
+        self.run(by)
         # Each twice: one may have been asleep until the other posted for the last time.
         poll(lambda: all(sleeps_on_futex(w.pid) for w in workers * 2), "both wait")
 

@@ -61,3 +61,20 @@ async def test_a_process_is_assumed_idle_if_the_user_says_so(
             assert run.app.screen is not run.app.main
             await pilot.press("escape")
         assert ring.words().mutex == 0
+
+
+async def test_mutex_is_posted_on_the_users_word(make_buffer: MakeBuffer, gcc: Compiler) -> None:
+    """Where a program left with the lock alone, which another may be about to post."""
+    buffer = make_buffer(5)
+    with running(buffer) as run, StuckRing(gcc, buffer.name, unlink=False) as ring:
+        ring.lose_the_lock()
+        async with run.app.run_test(size=(120, 50)) as pilot:
+            await pilot.press("r")
+            offer = await shows(run.app, "l  post mutex")
+            assert "Carry it out" not in offer
+            await pilot.press("l")
+            plan = await shows(run.app, "Carry it out")
+            assert "your word: the holder of mutex is dead" in plan
+            await pilot.press("y")
+            await shows(run.app, "items move again")
+        assert ring.rest().mutex == 1
