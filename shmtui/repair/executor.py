@@ -7,6 +7,7 @@ happens.
 """
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
@@ -62,17 +63,22 @@ class Repairer:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """``progress`` gets a line before each thing that takes a while."""
-        self.consent = consent
-        if not consent.command:
-            self.consent = replace(consent, command=f"shmtui repair {name}")
         self._name = name
         self._options = options or LayoutOptions()
+        self.consent = consent
+        if not consent.command:
+            self.consent = replace(consent, command=f"shmtui repair {self._target}")
         self._folder = folder
         self._progress = progress
         self._clock = clock
         self._lock: SegmentLock | None = None
         self._fresh: Plan | None = None
         """A plan that was made under the lock that is still held."""
+
+    @property
+    def _target(self) -> str:
+        """The segment and what is said of its layout, as a command names them."""
+        return f"{shlex.quote(self._name)} {self._options.words}".rstrip()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[SegmentLock]:
@@ -153,7 +159,7 @@ class Repairer:
                     return Undone(record.texts, stopper.count)
         return Refusal(
             _("the words are no longer those that the repair wrote, or items have moved since"),
-            _("look at it as it is now: shmtui check {name}").format(name=self._name),
+            _("look at it as it is now: shmtui check {name}").format(name=self._target),
         )
 
     def _found_again(self, agreed: Plan, observed: Observation) -> bool:

@@ -1,5 +1,6 @@
 """Findings about the file, its name and the ring's indices. Pure."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
@@ -346,6 +347,6 @@ def orphan(history: History) -> Iterator[Finding]:
         ),
         history.certainty if ours else Certainty.LIKELY,
         _("if no program needs its content: shmtui rm {name}").format(
-            name=history.now.segment.name
+            name=shlex.quote(history.now.segment.name)
         ),
     )
