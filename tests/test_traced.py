@@ -25,6 +25,7 @@ _WRITING: Final = {"O_RDWR", "O_WRONLY", "O_CREAT", "O_TRUNC", "O_APPEND"}
 _READING: Final = {
     "open", "openat", "close", "fstat", "newfstatat", "lstat", "stat", "statx", "pread64", "fcntl",
     "execve", "readlink", "readlinkat", "lseek", "getdents64", "access", "faccessat2",
+    "inotify_add_watch",  # For being told who opens it.
 }  # fmt: skip
 
 

@@ -155,6 +155,13 @@ def mark(record: RepairRecord, state: State) -> RepairRecord:
     return marked
 
 
+def discard(record: RepairRecord) -> None:
+    """Take the file away: nothing was changed after all, and what an earlier repair changed stands in
+    the one before. OSError: it cannot be removed.
+    """
+    record.path.unlink(missing_ok=True)
+
+
 def latest(identity: FileIdentity) -> RepairRecord | None:
     """The last repair of that segment that is kept; None where there is none."""
     for path in sorted(_files(), key=_age, reverse=True):

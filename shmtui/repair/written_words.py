@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.repair.plan import Change, Plan
-from shmtui.repair.record import FileWords, RepairRecord, State, keep, mark
+from shmtui.repair.record import FileWords, RepairRecord, State, discard, keep, mark
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
@@ -104,7 +104,7 @@ def write(
             for file, _identity, offset in files[len(plan.changes) :]:
                 file.wake(offset)
             return kept
-        mark(kept, State.UNDONE)
+        discard(kept)
         return None
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import os
 import time
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,6 +20,8 @@ from shmtui.snapshot import Audit, Method, Snapshot, Throughput
 READY_SECONDS: Final = 15.0
 LOOK_SECONDS: Final = 0.25
 SLOTS_REPORTED: Final = 64
+LOOP_DESCRIPTORS: Final = 3
+"""An epoll and a pair of sockets."""
 REST_SECONDS: Final = 1.3
 """How long a buffer whose semaphores are not at rest is watched for findings at the end."""
 
@@ -36,6 +39,7 @@ class Outcome:
 
 def run_headless(options: RunOptions, live: LiveSource) -> Outcome:
     """Let the workers run for as long as was asked, end them, and count what they moved."""
+    _require_descriptors()
     code, seconds = asyncio.run(_headless(options, live))
     live.supervisor.close()
     totals = _settle(live, seconds)
@@ -43,6 +47,13 @@ def run_headless(options: RunOptions, live: LiveSource) -> Outcome:
     snapshot = _averaged(live.sampler.sample(), totals, live.last)
     lost = totals.balanced is False and code == ExitCode.OK
     return Outcome(ExitCode.FINDINGS if lost else code, snapshot, totals)
+
+
+def _require_descriptors() -> None:
+    """OSError: there are none for an event loop, whose own failure to open them CPython prints."""
+    with contextlib.ExitStack() as opened:
+        for _one in range(LOOP_DESCRIPTORS):
+            opened.enter_context(open(os.devnull, "rb"))
 
 
 async def _headless(options: RunOptions, live: LiveSource) -> tuple[int, float]:

@@ -149,9 +149,10 @@ static void say(struct held *r, const char *name) {
 }
 
 static int child(void (*act)(struct held *), struct held *r) {
-    int pid = fork();
+    int parent = getpid(), pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, 9);
+        if (getppid() != parent) exit(0);   /* it died before that */
         act(r);
         exit(0);
     }

@@ -57,8 +57,10 @@ static void consume(void) {
 }
 
 static void child(int consumes, double rate, const char *payload) {
+    int parent = getpid();
     if (fork()) return;
     prctl(PR_SET_PDEATHSIG, 9);
+    if (getppid() != parent) exit(0);
     if (consumes) consume();
     produce(rate, payload);
 }

@@ -80,9 +80,11 @@ def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
 
 
 def waited_for(process: Process, glyphs: Glyphs) -> str:
-    """How long it has waited, marked where it is a lower bound; empty for the first second."""
+    """How long it has waited, marked where it is a lower bound: ``≥12s``; empty for the first second."""
     waited = format_wait(process.blocked_for)
-    return f"{glyphs.at_least}{waited}" if waited and process.blocked_before else waited
+    if not waited or not process.blocked_before:
+        return waited
+    return glyphs.at_least + waited.replace(" ", "")
 
 
 def _elsewhere(process: Process, glyphs: Glyphs) -> str:
@@ -140,8 +142,8 @@ PID = Column("PID", 7, ">", lambda p, g: _muted(p.pid, f"{p.pid}", g))
 STATE = Column(N_("state"), 11, "<", _state)
 STATE_NARROW = Column(N_("state"), 10, "<", partial(_cause, long=False))
 STATE_LONG = Column(N_("state"), 20, "<", partial(_cause, long=True))
-BLOCKED = Column(N_("blocked on"), 13, "<", partial(_blocked, stuck="{on} {no}{stuck}"))
-BLOCKED_NARROW = Column(N_("blocked on"), 11, "<", partial(_blocked, stuck="{no} {on}"))
+BLOCKED = Column(N_("blocked on"), 12, "<", partial(_blocked, stuck="{on} {no}{stuck}"))
+BLOCKED_NARROW = Column(N_("blocked on"), 10, "<", partial(_blocked, stuck="{no} {on}"))
 BLOCKED_LONG = Column(N_("blocked on"), 18, "<", partial(_blocked, stuck=_LONG))
 TARGET = Column(N_("target/s"), 8, ">", _target)
 RATE = Column(
