@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shmtui.i18n import _
 from shmtui.layouts.inference import signatures
-from shmtui.layouts.member_roles import all_members, index_members
+from shmtui.layouts.member_roles import all_members, index_members, is_text_or_sync
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.struct_choice import struct_name
 from shmtui.layouts.struct_members import Struct, sync_members
@@ -30,9 +30,8 @@ class LocksLayout:
 def locks_layout(
     structs: Sequence[Struct], options: LayoutOptions, size: int, libc: Libc
 ) -> LocksLayout | None:
-    """The only one of the structs that may be a segment of ``size`` bytes, holds locks, and has no
-    two integers that are ``in`` and ``out`` by their names. None: there is none, or more than one,
-    or the user says of a ring what it has.
+    """The only one of the structs that may be a segment of ``size`` bytes, holds locks, and can be no
+    ring. None: there is none, or more than one, or the user says of a ring what it has.
     """
     given = dict(options.mapping)
     said = options.slots is not None or options.item is not None or options.index_segment
@@ -49,7 +48,22 @@ def _may_be(struct: Struct, size: int, name: str) -> bool:
     wanted = name in struct.names if name else True
     fits = struct.word_size == 8 and struct.size <= size
     locks = any(True for _member in sync_members(struct.members))
-    return wanted and fits and locks and index_members(struct, {}) is None
+    return wanted and fits and locks and not _may_be_ring(struct)
+
+
+def _may_be_ring(struct: Struct) -> bool:
+    """Whether it has what a ring needs, whatever its members are called: slots and two indices; or
+    a semaphore that counts, by its name.
+    """
+    members = dict(all_members(struct.members))
+    slots = any(m.element and m.length and not is_text_or_sync(m) for m in members.values())
+    integers = sum(m.integer for m in members.values())
+    counts = any(
+        each.kind is SyncKind.SEMAPHORE and fitness(each.name.rpartition(".")[2], role)
+        for each in sync_members(struct.members)
+        for role in ("empty", "full")
+    )
+    return counts or (slots and integers > 1) or index_members(struct, {}) is not None
 
 
 def _layout(struct: Struct, libc: Libc, given: str | None) -> LocksLayout:

@@ -198,11 +198,12 @@ def _best(
         top = max(rank[:2] for rank in ranked)
         return [name for *rank, name in ranked if tuple(rank) == top], top[0]
     # An array of any name may be the slots where it is the only one: text may not.
-    arrays = [name for name in suited if role == "data" and not _is_text_or_sync(members[name])]
+    arrays = [name for name in suited if role == "data" and not is_text_or_sync(members[name])]
     return (arrays, 0) if len(arrays) == 1 else ([], 0)
 
 
-def _is_text_or_sync(array: Member) -> bool:
+def is_text_or_sync(array: Member) -> bool:
+    """Whether an array holds text, or locks."""
     kind = "" if array.element is None else array.element.type_name
     return kind in {"char", "sem_t", "pthread_mutex_t"}
 

@@ -149,7 +149,8 @@ def by_locks(segment: MappedSegment, sources: Sequence[TypeSource]) -> ResolvedL
     size = segment.size
     whole = [s for s in sources if any(struct.size == size for struct in s.structs)]
     locks = [_by_locks(segment, source) for source in whole]
-    return locks[0] if len({each and each.layout for each in locks}) == 1 else None
+    layouts = {each and each.layout and (each.layout, each.layout.sync) for each in locks}
+    return locks[0] if len(layouts) == 1 else None
 
 
 def _by_locks(segment: MappedSegment, source: TypeSource) -> ResolvedLayout | None:

@@ -125,13 +125,18 @@ def test_a_semaphore_that_is_a_lock_by_its_name(start: Start) -> None:
     poll(lambda: not waits_on_guard(program.name), "it goes on")
 
 
-def test_a_struct_that_may_be_a_ring_is_none_of_these(tmp_path: Path) -> None:
-    """Two integers that are indices by their names: the user is asked for the rest, as before."""
+@pytest.mark.parametrize(
+    "members",
+    [
+        "char a[4], b[4]; int in, out; sem_t mutex;",
+        "double v[5]; int pw, pr; sem_t s1, s2, s3;",
+        "long v; sem_t lock, vazio, cheio;",
+    ],
+)
+def test_a_struct_that_may_be_a_ring_is_none_of_these(tmp_path: Path, members: str) -> None:
+    """Slots and two integers, or a semaphore that counts: the user is asked for the rest, as before."""
     header = tmp_path / "ring.h"
-    header.write_text(
-        "#include <semaphore.h>\n"
-        "typedef struct { char a[4], b[4]; int in, out; sem_t mutex; } Ring;\n" + LONE
-    )
+    header.write_text(f"#include <semaphore.h>\ntypedef struct {{ {members} }} Ring;\n" + LONE)
     structs = compile_types(header, Libc.GLIBC).structs
     ring = [struct for struct in structs if "Ring" in struct.names]
     assert locks_layout(ring, LayoutOptions(), ring[0].size, Libc.GLIBC) is None
