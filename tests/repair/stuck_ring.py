@@ -122,16 +122,17 @@ class StuckRing:
 
     def get_stuck(self) -> None:
         """A producer and a consumer work, and a third dies inside: both wait for ever."""
-        self._get_stuck("dier")
+        workers = [self.start("producer"), self.start("consumer")]
+        self.run("dier")
+        # Each twice: one may have been asleep until the other posted for the last time.
+        poll(lambda: all(sleeps_on_futex(w.pid) for w in workers * 2), "both wait")
 
     def lose_the_lock(self) -> None:
-        """The same, and the third has taken the lock alone: another may be about to post it."""
-        self._get_stuck("locker")
-
-    def _get_stuck(self, by: str) -> None:
-        workers = [self.start("producer"), self.start("consumer")]
-        self.run(by)
-        # Each twice: one may have been asleep until the other posted for the last time.
+        """One takes the lock alone and ends; two producers wait for it: another may be about to post
+        it.
+        """
+        self.run("locker")
+        workers = [self.start("producer"), self.start("producer")]
         poll(lambda: all(sleeps_on_futex(w.pid) for w in workers * 2), "both wait")
 
     @property

@@ -76,5 +76,5 @@ async def test_mutex_is_posted_on_the_users_word(make_buffer: MakeBuffer, gcc: C
             plan = await shows(run.app, "Carry it out")
             assert "your word: the holder of mutex is dead" in plan
             await pilot.press("y")
-            await shows(run.app, "items move again")
+            await shows(run.app, "repaired dead-holder")
         assert ring.rest().mutex == 1

@@ -63,7 +63,8 @@ static void consume_looking(int ms) {
 }
 static void uncounted_beside_flow(void) {
     spawn("sleeper", consume_any, 0);
-    usleep(300000);
+    while (!((unsigned *)&b->full)[1]) usleep(1000);    /* until it is counted */
+    usleep(50000);
     sem_init(&b->full, 1, 0);
     spawn("poller", consume_looking, 20); spawn("producer", produce_any, 150);
 }
