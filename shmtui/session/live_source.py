@@ -1,10 +1,12 @@
 """The source of a live run: its snapshots, and the rates that it publishes to other observers."""
 
 import contextlib
+import time
 from typing import Final
 
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.file_watch import CLOSED_WRITING, FileWatch
+from shmtui.repair.record import latest
 from shmtui.session.auditor import Auditor
 from shmtui.session.fault_outcomes import FaultOutcomes
 from shmtui.shm.segment import segment_path
@@ -13,6 +15,8 @@ from shmtui.workers.supervisor import Supervisor
 
 PUBLISH_NS: Final = 500_000_000
 """Nanoseconds between two publications of the measured rates."""
+REPAIR_SECONDS: Final = 15.0
+"""How long after it has begun to write a repair may have the segment open."""
 
 
 class LiveSource:
@@ -65,7 +69,11 @@ class LiveSource:
         self._closed = self._writers.happened() and not reaped
 
     def _count_guest(self) -> None:
+        """Count one, but for a repair of this user's that has just written."""
         assert self.guests is not None
+        repaired = latest(self.sampler.identity)
+        if repaired is not None and time.time() - repaired.time < REPAIR_SECONDS:
+            return
         self.guests += 1
         self.supervisor.note_guests()
 

@@ -203,7 +203,7 @@ class CCrew:
                 note = "" if named else "; ".join((finding.claim, *finding.evidence))
         codes = tuple(f.code for f in snapshot.health.findings)
         sides = tuple((p.pid, side) for side in ROLES for p, _at in self.peers[side])
-        repairer = Repairer(self.name, self._options, consent=Consent(True, roles=sides))
+        repairer = Repairer(self.name, self._options, consent=Consent(True, roles=sides, lock=True))
         repaired, healthy, said = repair(repairer, expected, self.sampler.sample)
         self.go_on(held)
         moved = moves(self.moved)

@@ -4,9 +4,12 @@ import subprocess
 import sys
 
 from shmtui.procfs.file_watch import CLOSED_WRITING, FileWatch
+from shmtui.shm.control_format import Flags
+from shmtui.shm.control_records import parse_header
 from shmtui.shm.segment import map_segment, segment_path
 from tests.conftest import MakeBuffer
-from tests.program import HeadlessRun
+from tests.program import HeadlessRun, read_control, run_shmtui, worker_records
+from tests.waiting import poll
 
 GUEST = """
 import sys
@@ -31,10 +34,33 @@ def test_an_item_that_a_guest_took_is_not_lost(name: str) -> None:
     """The balance says that it is unknown; there is no finding."""
     with HeadlessRun(name, "--produce-rate", "20", "--consume-rate", "20") as run:
         subprocess.run([sys.executable, "-c", GUEST, name], check=True)
+        poll(lambda: flags_of(name) & Flags.GUESTS, "it is noted")
         assert run.end() in {143, 1}
         out = run.stdout
     assert "items-lost" not in out
     assert "balance unknown" in out
+
+
+def flags_of(name: str) -> Flags:
+    """The flags of its control block."""
+    return Flags(parse_header(read_control(name)).flags)
+
+
+def test_a_guest_is_noted_in_the_control_block_and_a_repair_is_none(name: str) -> None:
+    """Who has been there may still hold what it took: no finding rests on workers alone then."""
+    with HeadlessRun(name, "--producers", "2", "--fault", "producer1:die-at=write") as run:
+        poll(lambda: "dead-holder" in run_shmtui("check", name).stdout, "it is dead")
+        repaired = run_shmtui("repair", name, "--yes")
+        assert "repaired dead-holder" in repaired.stdout, repaired.stdout
+        moved = items_of(name)
+        poll(lambda: items_of(name) > moved + 3, "samples were taken since")
+        assert not flags_of(name) & Flags.GUESTS
+        run.end()
+
+
+def items_of(name: str) -> int:
+    """Items of all workers together."""
+    return sum(record.items for record in worker_records(name))
 
 
 def test_a_writer_is_seen_once_it_is_gone(make_buffer: MakeBuffer) -> None:
