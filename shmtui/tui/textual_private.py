@@ -74,14 +74,24 @@ class Palette(CommandPalette):
 
 
 class OneReader(LinuxDriver):
-    """The driver of a terminal, with one thread that reads keys at a time.
+    """The driver of a terminal, with one thread that reads keys at a time, and no work in handlers.
+
+    A signal handler runs between any two instructions, as while a frame is put into the queue of the
+    terminal. It would wait there for ever for the lock that the frame holds, as after a hang-up, where
+    the kernel sends SIGCONT as well. So the event loop does its work.
 
     Textual starts another at each SIGCONT. After a SIGSTOP, or without any stop, the first one
     still reads: the two take each other's keys, and one that finds none left waits in read(2) and
     keeps the program from ending. So what was not suspended is suspended first.
     """
 
+    def _sigtstp_application(self, *_arguments: Any) -> None:
+        self._loop.call_soon_threadsafe(super()._sigtstp_application)
+
     def _sigcont_application(self, *_arguments: Any) -> None:
+        self._loop.call_soon_threadsafe(self._continue)
+
+    def _continue(self) -> None:
         if self._auto_restart and self._key_thread is not None and self._key_thread.is_alive():
             self.suspend_application_mode()
             self._must_signal_resume = True
