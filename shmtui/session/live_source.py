@@ -15,6 +15,8 @@ from shmtui.workers.supervisor import Supervisor
 
 PUBLISH_NS: Final = 500_000_000
 """Nanoseconds between two publications of the measured rates."""
+REAPED_NS: Final = 2_000_000_000
+"""Within so many nanoseconds a worker that ended is reaped, on a busy machine too."""
 REPAIR_SECONDS: Final = 15.0
 """How long after it has begun to write a repair may have the segment open."""
 
@@ -40,7 +42,7 @@ class LiveSource:
         with contextlib.suppress(OSError):
             self._writers = FileWatch(segment_path(sampler.name), CLOSED_WRITING)
             self.guests = 0
-        self._ended, self._closed = 0, False
+        self._ended, self._reaped_ns, self._closed_ns = 0, 0, 0
 
     def close(self) -> None:
         """Close the descriptors; the workers go on."""
@@ -51,26 +53,29 @@ class LiveSource:
     def before_the_end(self) -> None:
         """Count the guests so far, before the workers are ended and close the segment as well."""
         self.supervisor.reap(0)
-        self._notice_guests()
-        if self._closed and self.guests is not None:
+        self._notice_guests(time.monotonic_ns())
+        if self._closed_ns:
             self._count_guest()
-            self._closed = False
 
-    def _notice_guests(self) -> None:
+    def _notice_guests(self, now_ns: int) -> None:
         """A worker closes the segment as it ends, and is reaped a moment later: what was closed
-        while none was reaped, then or in the next sample, was closed by somebody else.
+        while none was reaped, for some time before and after, was closed by somebody else.
         """
         if self._writers is None or self.guests is None:
             return
         ended = self.supervisor.workers_ended
         reaped, self._ended = ended > self._ended, ended
-        if self._closed and not reaped:
+        if reaped:
+            self._reaped_ns, self._closed_ns = now_ns, 0
+        if self._closed_ns and now_ns - self._closed_ns >= REAPED_NS:
             self._count_guest()
-        self._closed = self._writers.happened() and not reaped
+        if self._writers.happened() and now_ns - self._reaped_ns >= REAPED_NS:
+            self._closed_ns = self._closed_ns or now_ns
 
     def _count_guest(self) -> None:
         """Count one, but for a repair of this user's that has just written."""
         assert self.guests is not None
+        self._closed_ns = 0
         repaired = latest(self.sampler.identity)
         if repaired is not None and time.time() - repaired.time < REPAIR_SECONDS:
             return
@@ -84,7 +89,7 @@ class LiveSource:
             self.foreign_seen = True
             self.supervisor.note_guests()
         self.last = snapshot
-        self._notice_guests()
+        self._notice_guests(snapshot.monotonic_ns)
         self.auditor.update(snapshot, foreign=self.foreign_seen, guests=self.guests)
         for severity, text in self._fault_outcomes.update(snapshot):
             self.supervisor.emit(severity, text)
