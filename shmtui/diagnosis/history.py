@@ -352,4 +352,13 @@ def repair_remedy(history: History) -> str:
 
 def target(snapshot: Snapshot) -> str:
     """The segment and what the user said of its layout, as a command names them."""
-    return " ".join(filter(None, (shlex.quote(snapshot.segment.name), snapshot.layout.options)))
+    return command_target(snapshot.segment.name, snapshot.layout.options)
+
+
+def command_target(name: str, options: str) -> str:
+    """A segment with options of its layout, as a shell takes them.
+
+    >>> command_target("/a b", ""), command_target("/x", "--slots 5")
+    ("'/a b'", '/x --slots 5')
+    """
+    return f"{shlex.quote(name)} {options}".rstrip()

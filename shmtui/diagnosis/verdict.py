@@ -101,14 +101,15 @@ def undecided(history: History) -> Iterator[str]:
         yield _(
             "mutex was 0 in {count} samples, up to the last; watch it longer: --for {time}"
         ).format(count=history.agreeing(mutex_taken), time=LONGER_S)
-    if (
-        now.hidden
-        and (living(now) or now.elsewhere)
-        and history.unmoved_ns() >= min(_AT_REST_NS, history.watched_ns)
-    ):
+    if now.hidden and (living(now) or now.elsewhere) and _nothing_moved(history):
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
         )
+
+
+def _nothing_moved(history: History) -> bool:
+    """Whether nothing has moved for long enough to ask why, or since the first sample."""
+    return history.unmoved_ns() >= min(_AT_REST_NS, history.watched_ns)
 
 
 def _left_to_others(history: History) -> Iterator[str]:
@@ -118,7 +119,7 @@ def _left_to_others(history: History) -> Iterator[str]:
     """
     crew = living(history.now)
     waited = {role for p in crew for role in p.waits}
-    if history.workers_only or history.unmoved_ns() < min(_AT_REST_NS, history.watched_ns):
+    if history.workers_only or not _nothing_moved(history):
         return
     if not waited or any(role not in _POSTERS or history.value(role) != 0 for role in waited):
         return
@@ -161,8 +162,8 @@ def _left_behind(history: History) -> Iterator[str]:
 
 def _at_rest(history: History) -> Iterator[str]:
     """Nothing moved, and not all permits are seen, so that it is not known why."""
-    crew, watched = living(history.now), history.watched_ns
-    if history.workers_only or not crew or history.unmoved_ns() < min(_AT_REST_NS, watched):
+    crew = living(history.now)
+    if history.workers_only or not crew or not _nothing_moved(history):
         return
     if all(p.letter in {"T", "t"} for p in crew):
         yield _("all that take part are stopped: resume them with kill -CONT, and check again")

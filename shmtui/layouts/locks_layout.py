@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shmtui.i18n import _
-from shmtui.layouts.inference import signatures
 from shmtui.layouts.member_roles import all_members, index_members, is_text_or_sync
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.struct_choice import struct_name
@@ -84,13 +83,3 @@ def _layout(struct: Struct, libc: Libc, given: str | None) -> LocksLayout:
 def _by_name(sync: Sequence[SyncMember]) -> Iterator[SyncMember]:
     """The locks that are ``mutex`` by their names."""
     return (each for each in sync if fitness(each.name.rpartition(".")[2], "mutex"))
-
-
-def shows(found: LocksLayout, raw: bytes, waited_on: set[int]) -> bool:
-    """Whether the segment's bytes ``raw``, or the words that threads sleep on, show one of the
-    struct's locks; else it may hold another struct of that size.
-    """
-    members = all_members(found.struct.members)
-    own = {member.offset for _name, member in members if member.system == "sem_t"}
-    slept_on = any(each.contains(at) for each in found.layout.sync for at in waited_on)
-    return slept_on or bool(own & set(signatures(raw, found.layout.libc)))

@@ -13,7 +13,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.inference import MAX_SIZE, signatures
-from shmtui.layouts.locks_layout import locks_layout, shows
+from shmtui.layouts.locks_layout import LocksLayout, locks_layout
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import all_members, listed
 from shmtui.layouts.options import AmbiguousLayoutError, ResolvedLayout
@@ -160,13 +160,22 @@ def _by_locks(segment: MappedSegment, source: TypeSource) -> ResolvedLayout | No
     if found is None or not _zeros_behind(reader, found.struct.size):
         return None
     assumptions = found.assumptions
-    if source.source is not LayoutSource.HEADER and not shows(
-        found, reader.read(0, MAX_SIZE), peers.waits_on(reader.identity)
-    ):
+    if source.source is not LayoutSource.HEADER and not _locks_shown(segment, found):
         text = _("{struct} is the only struct of {file} that has locks and the segment's size")
         text = text.format(struct=found.struct.names[-1], file=source.path)
         assumptions = (text, *assumptions)
     return ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
+
+
+def _locks_shown(segment: MappedSegment, found: LocksLayout) -> bool:
+    """Whether the segment's bytes, or the words that threads sleep on, show one of the struct's
+    locks; else it may hold another struct of that size.
+    """
+    waited_on = segment.peers.waits_on(segment.reader.identity)
+    if any(each.contains(at) for each in found.layout.sync for at in waited_on):
+        return True
+    marked = signatures(segment.reader.read(0, MAX_SIZE), found.layout.libc)
+    return bool(_semaphores(found.struct) & set(marked))
 
 
 def _judged(segment: MappedSegment, source: TypeSource, found: StructLayout) -> ResolvedLayout:
@@ -188,7 +197,7 @@ def _nothing_shows_it(segment: MappedSegment, found: StructLayout) -> bool:
     """Whether the segment may as well hold another struct of that size: its bytes are set, and
     neither they nor a sleeper show one of the struct's semaphores.
     """
-    own = _semaphores(found)
+    own = _semaphores(found.struct)
     raw = segment.reader.read(0, MAX_SIZE)
     if not own or found.layout.libc is not Libc.GLIBC or not any(raw):
         return False
@@ -271,7 +280,7 @@ def _require_covered(segment: MappedSegment, found: StructLayout) -> None:
 
 def _require_semaphores(reader: SegmentReader, file: str, found: StructLayout) -> None:
     """ShmtuiError: the segment has shared semaphores, and none is where the struct has one."""
-    own, end = _semaphores(found), found.struct.size
+    own, end = _semaphores(found.struct), found.struct.size
     there = [at for at in signatures(reader.read(0, MAX_SIZE), found.layout.libc) if at < end]
     if own and there and own.isdisjoint(there):
         text = _(
@@ -284,9 +293,9 @@ def _require_semaphores(reader: SegmentReader, file: str, found: StructLayout) -
         ))  # fmt: skip
 
 
-def _semaphores(found: StructLayout) -> set[int]:
+def _semaphores(struct: Struct) -> set[int]:
     """The bytes of the segment where the struct has semaphores."""
-    members = all_members(found.struct.members)
+    members = all_members(struct.members)
     return {member.offset for _name, member in members if member.system == "sem_t"}
 
 

@@ -322,7 +322,8 @@ class ProcessTable:
         private = any(wait.private for _role, wait in waits)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
-        tracked.note_wait(blocked, run_stamp(pid, waits[0][1].tid if waits else None), now_ns)
+        waiter = waits[0][1].tid if waits else None
+        tracked.note_wait(blocked, run_stamp(pid, waiter) if blocked else None, now_ns)
         if blocked_on is SemaphoreRole.EMPTY:
             tracked.role = Role.PRODUCER
         elif blocked_on is SemaphoreRole.FULL:

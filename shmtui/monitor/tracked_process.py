@@ -51,7 +51,7 @@ class TrackedProcess:
     blocked_before: bool = False
     """Whether it has waited since before its waits were read first."""
     waiter_stamp: bytes | None = b""
-    """`run_stamp` of the thread that waits, as last read; empty before that."""
+    """`run_stamp` of the thread that waits, as last read; empty before, None while none does."""
     reads_left: int = _NEW_READS
     failed_children: tuple[tuple[int, int], ...] = ()
     """Those that it has not waited for: PID and return code."""

@@ -7,11 +7,11 @@ happens.
 """
 
 import contextlib
-import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from shmtui.diagnosis.history import command_target
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
 from shmtui.layouts.options import LayoutOptions
@@ -78,7 +78,7 @@ class Repairer:
     @property
     def _target(self) -> str:
         """The segment and what is said of its layout, as a command names them."""
-        return f"{shlex.quote(self._name)} {self._options.words}".rstrip()
+        return command_target(self._name, self._options.words)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[SegmentLock]:

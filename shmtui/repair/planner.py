@@ -41,14 +41,7 @@ from shmtui.repair.refusals import (
     without_indices,
 )
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import (
-    Certainty,
-    Finding,
-    LayoutSource,
-    Origin,
-    SemaphoreState,
-    Snapshot,
-)
+from shmtui.snapshot import Certainty, Finding, LayoutSource, Origin, SemaphoreState, Snapshot
 
 COVERED: Final = frozenset(
     {

@@ -63,16 +63,16 @@ def unfitting_indices(history: History) -> Iterator[Finding]:
     ``full`` items are in the ring at the least, and N - ``empty`` at the most, wherever the
     processes are: for a program that moves an index before it posts, and after it has waited.
     """
-    looks = [(s, items) for s in history.steady if (items := _resident(s)) is not None]
-    now, wrong = history.now, [s for s, items in looks if not _fits(s, items)]
+    wrong, looks = _compared(history.steady)
+    now = history.now
     # Beside an index that never moves, the one that does passes the right number now and then.
-    stuck = _stuck(history.steady) if 2 * len(wrong) > len(looks) else ""
-    by_chance = len(looks) - len(wrong)
+    stuck = _stuck(history.steady) if 2 * len(wrong) > looks else ""
+    by_chance = looks - len(wrong)
     if (by_chance and not stuck) or len(wrong) < FIT_SAMPLES or history.workers_only:
         return
     if (deficit_of(now) or 0) < 0 or not _words_known(now):
         return
-    if any(max(s.in_ or 0, s.out or 0) >= s.layout.slots for s in history.snapshots):
+    if any(map(_counts_past_the_slots, history.snapshots)):
         return  # Counters that are never reduced are often moved outside of the posts.
     if wrong[-1].monotonic_ns - wrong[0].monotonic_ns < SETTLED_NS:
         return
@@ -106,10 +106,20 @@ def unfitting_samples(history: History) -> tuple[int, int]:
     """In how many samples the indices did not fit the permits, and in how many they could be
     compared. Counters that are never reduced are often moved outside of the posts: none.
     """
-    looks = [(s, items) for s in history.steady if (items := _resident(s)) is not None]
-    if any(max(s.in_ or 0, s.out or 0) >= s.layout.slots for s, _items in looks):
+    if any(_counts_past_the_slots(s) for s in history.steady if _resident(s) is not None):
         return 0, 0
-    return sum(not _fits(s, items) for s, items in looks), len(looks)
+    wrong, looks = _compared(history.steady)
+    return len(wrong), looks
+
+
+def _compared(samples: Sequence[Snapshot]) -> tuple[list[Snapshot], int]:
+    """The samples whose indices do not fit the permits, and how many could be compared."""
+    looks = [(s, items) for s in samples if (items := _resident(s)) is not None]
+    return [s for s, items in looks if not _fits(s, items)], len(looks)
+
+
+def _counts_past_the_slots(s: Snapshot) -> bool:
+    return max(s.in_ or 0, s.out or 0) >= s.layout.slots
 
 
 def _stuck(samples: Sequence[Snapshot]) -> str:
