@@ -342,12 +342,21 @@ def seconds(ns: int) -> str:
     return f"{ns / 1e9:.1f} s"
 
 
-def repair_remedy(history: History) -> str:
+def waits_for_good(s: Snapshot) -> bool:
+    """Whether a process waits, and neither a timeout nor a signal handler ends that."""
+    if not any((state.waiters or 0) > 0 for state in s.semaphores.values()):
+        return False
+    waiting = [p for p in s.processes if p.alive and p.waits]
+    for_good = (p for p in waiting if set(p.waits) - set(p.timed_waits) and not p.has_handlers)
+    return not waiting or any(for_good)
+
+
+def repair_remedy(history: History, consent: str = "--yes") -> str:
     """The repair, as a command."""
     return _(
-        "shmtui repair {name} shows what to set, and sets it with --yes; the key r does the same "
-        "in a dashboard that may write"
-    ).format(name=target(history.now))
+        "shmtui repair {name} shows what to set, and sets it with {consent}; the key r does the "
+        "same in a dashboard that may write"
+    ).format(name=target(history.now), consent=consent)
 
 
 def target(snapshot: Snapshot) -> str:

@@ -24,6 +24,7 @@ from shmtui.repair.dead_owners import unlock_plan
 from shmtui.repair.earlier_repair import interrupted, left_open
 from shmtui.repair.follow_up import follow_up
 from shmtui.repair.observation import (
+    PATIENT_SECONDS,
     SAMPLE_SECONDS,
     WATCH_SECONDS,
     Observation,
@@ -132,6 +133,8 @@ class Repairer:
                     return Refusal(_("its layout is not known"), _("say it with --layout"))
                 if agreed is not self._fresh and not self._found_again(agreed, observed):
                     return _passed()
+                if agreed.holder_unseen and not self._nobody_comes(observed):
+                    return _passed()
             options = self._options
             if source is LayoutSource.INFERRED:
                 # The repair changes the bytes that the layout was inferred from: it is kept.
@@ -168,6 +171,14 @@ class Repairer:
         known = left_open(observed, (), self.consent) if earlier is None else earlier.findings
         wanted = {finding.code for finding in agreed.findings}
         return observed.still_found(wanted - {finding.code for finding in known})
+
+    def _nobody_comes(self, observed: Observation) -> bool:
+        """Whether nobody gives a lock back whose holder was not seen to die."""
+        text = _(
+            "nobody was seen to die with the lock: watching for {seconds:g} s that none gives it back"
+        )
+        self._progress(text.format(seconds=PATIENT_SECONDS))
+        return observed.stands_still()
 
     def _plan(
         self,

@@ -15,7 +15,9 @@ from shmtui.snapshot import Finding, Process, Snapshot
 WATCH_SECONDS: Final = 1.5
 """How long a buffer is watched for findings: most need 0.9 s in which nothing moves."""
 PATIENT_SECONDS: Final = 6.0
-"""How long where nothing was found by then: few samples of a busy buffer tell anything."""
+"""How long where nothing was found by then: few samples of a busy buffer tell anything. And how
+long nothing may move before a lock is posted whose holder was not seen to die.
+"""
 PATIENT_SAMPLES: Final = 30
 """How many samples are taken by then at least, however long a busy machine takes for them."""
 LEAST_SAMPLES: Final = 4
@@ -73,6 +75,16 @@ class Observation:
             self._clock.sleep(SAMPLE_SECONDS)
             snapshot, taken = self.sampler.sample(), taken + 1
         return snapshot.health.findings
+
+    def stands_still(self) -> bool:
+        """Whether no index and no word of a semaphore changes while it is watched patiently."""
+        end = self._clock.monotonic() + PATIENT_SECONDS
+        first = words(self.sampler.sample())
+        while self._clock.monotonic() < end:
+            self._clock.sleep(SAMPLE_SECONDS)
+            if words(self.sampler.sample()) != first:
+                return False
+        return True
 
 
 def indices(snapshot: Snapshot) -> tuple[int | None, int | None]:

@@ -112,6 +112,10 @@ class Plan:
     """The pthread mutexes of dead owners. A plan with any changes nothing else."""
     waiting: tuple[int, ...] = ()
     """PIDs of those that wait for one of these."""
+    holder_unseen: bool = False
+    """Whether the holder of a lock is thought dead because nobody is left who could hold it, and
+    not because its death was seen, or the user said so. Another program may yet come to post it.
+    """
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -205,6 +209,11 @@ def _plan_lines(found: Plan) -> Iterator[str]:
     yield _("What it rests on ({certainty})").format(certainty=word(found.certainty))
     for ground in found.rests_on:
         yield f"  {ground}"
+    if found.holder_unseen:
+        yield "  " + _(
+            "nobody was seen to die with the lock: it is watched first whether another program gives "
+            "it back"
+        )
     yield _("Who is stopped for a moment")
     stopped = [f"{process.name} (PID {process.pid})" for process in found.participants]
     yield "  " + (", ".join(stopped) or _("nobody: no live process takes part"))

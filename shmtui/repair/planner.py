@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from shmtui.diagnosis.history import target, uninitialised
+from shmtui.diagnosis.history import target, uninitialised, waits_for_good
 from shmtui.i18n import _
 from shmtui.repair.consent import NO_WORD, Consent
 from shmtui.repair.item_count import held_permits, resident_items
@@ -76,7 +76,7 @@ def make_plan(
     if not wanted:
         return nothing_for(findings, snapshot, positions, consent)
     soon = all(f.code == "never-initialised" for f in wanted)
-    if soon and not (consent.permits or _waits_for_good(snapshot)):
+    if soon and not (consent.permits or waits_for_good(snapshot)):
         return too_early(snapshot, consent)
     refusal = unreadable(snapshot) or _strangers(snapshot, positions, consent)
     if refusal is not None:
@@ -91,15 +91,6 @@ def make_plan(
     if snapshot.unseen and not covered:
         return unseen(snapshot, consent)
     return _plan(snapshot, wanted, placed, consent)
-
-
-def _waits_for_good(snapshot: Snapshot) -> bool:
-    """Whether a process waits, and neither a timeout nor a signal handler ends that."""
-    if not any((state.waiters or 0) > 0 for state in snapshot.semaphores.values()):
-        return False
-    waiting = [p for p in snapshot.processes if p.alive and p.waits]
-    for_good = (p for p in waiting if set(p.waits) - set(p.timed_waits) and not p.has_handlers)
-    return not waiting or any(for_good)
 
 
 def _strangers(
@@ -147,12 +138,13 @@ def _plan(
     if not proved and lock is not None and (lock.before.value or 0) > 1:
         # It may let several in at once because it is meant to.
         undecided, lock = _not_agreed((lock,), consent), None
-    if (
+    holder_unseen = (
         lock is not None
         and not lock.before.value
         and not (consent.lock or consent.assume_idle)
-        and not _holder_is_gone(snapshot, placed, wanted)
-    ):
+        and not _is_proved_free(snapshot, placed, wanted)
+    )
+    if holder_unseen and not _permit_is_gone(snapshot, placed):
         return _lock_not_agreed(consent)
     private = tuple(p for p in placed if p.private)
     if not (private or lock or consent.permits) and _only_uncounted(wanted, permits):
@@ -183,6 +175,7 @@ def _plan(
         needs_role=() if undecided is None else undecided.needs_role,
         indices=(snapshot.in_, snapshot.out),
         participants=tuple(p.process for p in placed),
+        holder_unseen=holder_unseen,
     )
 
 
@@ -231,16 +224,20 @@ def _only_uncounted(findings: Sequence[Finding], changes: Sequence[Change]) -> b
     return late and not any(change.permits_added for change in changes)
 
 
-def _holder_is_gone(
+def _is_proved_free(
     snapshot: Snapshot, placed: Sequence[ProtocolPosition], findings: Sequence[Finding]
 ) -> bool:
-    """Whether mutex is at 0 for want of its holder, and not because a program left it so that has
-    ended, or has yet to open the segment: it is known that the holder died, or a permit is gone
-    with it, or nobody has ever passed a semaphore.
+    """Whether nobody is to post mutex, which is 0: its holder was seen to die, or nobody has ever
+    passed a semaphore, or only our workers take part.
     """
     surely = any(f.code == "dead-holder" and f.certainty is Certainty.CERTAIN for f in findings)
-    if surely or uninitialised(snapshot) or _permits_are_proved(snapshot, placed):
-        return True
+    return surely or uninitialised(snapshot) or _permits_are_proved(snapshot, placed)
+
+
+def _permit_is_gone(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:
+    """Whether a permit is missing, as one is where its holder died with mutex. A program that has
+    ended, or has yet to open the segment, may have left both to another to post all the same.
+    """
     states = [snapshot.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)]
     values = [None if state is None else state.value for state in states]
     if not placed or None in values or not (any(values) or snapshot.in_ or snapshot.out):

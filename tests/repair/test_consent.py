@@ -75,6 +75,21 @@ def test_a_wrong_word_is_taken_back(ring: StuckRing) -> None:
     assert ring.rest_of(ring.programs[1:]).mutex == 1
 
 
+def test_another_gives_the_lock_back(ring: StuckRing) -> None:
+    """One takes a permit and the lock, and ends; another ends its work. No look tells it from one
+    that died: a repair waits a while for somebody to come, and then finds nothing left to do.
+    """
+    ring.get_stuck()
+    with ring.beside("repair", ring.name, *SLOTS, "--yes") as repairing:
+        assert repairing.stderr is not None
+        assert any("gives it back" in text for text in repairing.stderr)
+        ring.run("finisher")
+        said, _errors = repairing.communicate()
+    assert repairing.returncode == 2
+    assert "refused: what was found is not found any more" in said
+    assert ring.rest().consistent
+
+
 def test_a_right_word(ring: StuckRing) -> None:
     """A program that sleeps and holds nothing, beside a lock whose holder is dead."""
     idler = ring.start("idler")

@@ -16,6 +16,7 @@ from shmtui.diagnosis.history import (
     unaccounted_threads,
     uninitialised,
     unmarked,
+    waits_for_good,
 )
 from shmtui.i18n import _, ngettext
 from shmtui.shm.libc import Libc
@@ -111,7 +112,9 @@ def never_initialised(history: History) -> Iterator[Finding]:
                 "in the program, call sem_init(&s, 1, value) once before any process waits: mutex 1, "
                 "empty N, full 0; now: {repair}"
             )
-        ).format(repair=repair_remedy(history)),
+        ).format(
+            repair=repair_remedy(history, "--yes" if waits_for_good(now) else "--yes --permits")
+        ),
     )
 
 
