@@ -116,8 +116,8 @@ def gone(name: str) -> bool:
 
 def check(name: str, seed: int, seconds: float, *, faults: bool) -> None:
     """Chaos, and then the books."""
-    chaos = run_chaos(name, seed, seconds, faults=faults)
     try:
+        chaos = run_chaos(name, seed, seconds, faults=faults)
         missing = balance(name)
         told = f"{chaos.given.total()} orders, {missing} missing, {chaos.half_done} half done"
         print(f"{told}, {chaos.given}")  # noqa: T201 - the figures, with -rP

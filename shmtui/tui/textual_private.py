@@ -1,4 +1,4 @@
-"""All that is used of Textual's private names. Read in Textual 8.2.8.
+"""All that is used of Textual's private names, and what mends it. Read in Textual 8.2.8.
 
 ``tests/tui/test_textual_private.py`` fails when one of these names is gone or does
 something else. Where a name is missing, each function does without it.
@@ -7,13 +7,14 @@ something else. Where a name is missing, each function does without it.
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Region
-from textual.screen import Screen
+from textual.screen import Screen, ScreenResultType
 from textual.widget import Widget
 
 READ_IN: Final = "8.2.8"
@@ -61,7 +62,19 @@ class DirectScreen(Screen[None]):
             self._direct.add(widget)
 
 
-class Palette(CommandPalette):
+class ClosesOnce(Screen[ScreenResultType], Generic[ScreenResultType]):
+    """A dialog that closes itself and no other screen.
+
+    Textual's ``dismiss`` closes whatever is on top. A second key that was typed while a dialog closed
+    would close what lies below it, and raise where that is the main screen. It stands last among
+    the bases: Textual takes styles from the first.
+    """
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+class Palette(CommandPalette, ClosesOnce[None]):
     """Textual's command palette, safe in a terminal that has no room for its list.
 
     Textual's list counts its lines once it has room for them, and pages by that count. Without

@@ -29,6 +29,25 @@ async def test_mistakes_say_what_they_do_and_what_to_expect(size: tuple[int, int
         assert answers == [Fault.SWAPPED_WAITS]
 
 
+async def test_a_dialog_closes_once() -> None:
+    """A second answer, typed while it closed, closes neither the screen below nor a dialog there."""
+    app = drawing()
+    answers: list[Fault | None] = []
+    async with app.run_test(size=(120, 40)) as pilot:
+        targets = Targets("producers", ours=(process(101, Role.PRODUCER),))
+        below, above = (FaultScreen(targets, app.dashboard.view) for _ in range(2))
+        await app.push_screen(below)
+        await app.push_screen(above, answers.append)
+        for _key in range(3):
+            above.dismiss(Fault.SIT)
+        await pilot.pause()
+        assert (app.screen, answers) == (below, [Fault.SIT])
+        for _key in range(3):
+            below.dismiss(None)
+        await pilot.pause()
+        assert app.screen is app.screen_stack[0]
+
+
 async def test_a_mistake_that_is_on_can_be_taken_off() -> None:
     """That comes first."""
     app = drawing()

@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from shmtui.tui.spans import Line, Span, line, wrapped
+from shmtui.tui.textual_private import ClosesOnce
 from shmtui.tui.widgets.moving_panels import CursorPanel, Item
 from shmtui.tui.widgets.panel import Panel
 
@@ -18,7 +19,7 @@ LONGEST = 200
 """Characters that can be typed."""
 
 
-class Dialog(ModalScreen[Answer], Generic[Answer]):
+class Dialog(ModalScreen[Answer], ClosesOnce[Answer], Generic[Answer]):
     """A panel above the main screen; escape answers None."""
 
     AUTO_FOCUS = "Panel"

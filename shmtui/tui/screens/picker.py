@@ -252,10 +252,14 @@ class PickerScreen(AttachDialog):
         text = _("attaching to {name}").format(name=entry.name)
         self._attach_by(text, partial(self._opener.open, entry.name))
 
+    def _answer(self, opened: Attachment) -> None:
+        """The layouts' screen is still above this one while it gives its own answer."""
+        self.dismiss(opened)
+
     def _ambiguous(self, error: AmbiguousLayoutError) -> None:
         def chosen(opened: Attachment | None) -> None:
             if opened is not None:
-                self.dismiss(opened)
+                self.call_later(self._answer, opened)
 
         self._panel.say("")
         layouts = LayoutScreen(self._opener, self._asked_for, error.options, self._panel.view)
