@@ -10,6 +10,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import Clock
 from shmtui.procfs.stop_effects import calls_that_end, catches
 from shmtui.repair.protocol_positions import ProtocolPosition, locate, participants
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Finding, Process, Snapshot
 
 WATCH_SECONDS: Final = 1.5
@@ -77,12 +78,14 @@ class Observation:
         return snapshot.health.findings
 
     def stands_still(self) -> bool:
-        """Whether no index and no word of a semaphore changes while it is watched patiently."""
+        """Whether no index moves and mutex is not posted while it is watched patiently. Permits may
+        be taken meanwhile, and waiters come: by newcomers, who stop before the lock.
+        """
         end = self._clock.monotonic() + PATIENT_SECONDS
-        first = words(self.sampler.sample())
+        first = _lock_and_indices(self.sampler.sample())
         while self._clock.monotonic() < end:
             self._clock.sleep(SAMPLE_SECONDS)
-            if words(self.sampler.sample()) != first:
+            if _lock_and_indices(self.sampler.sample()) != first:
                 return False
         return True
 
@@ -90,6 +93,11 @@ class Observation:
 def indices(snapshot: Snapshot) -> tuple[int | None, int | None]:
     """``in`` and ``out``."""
     return snapshot.in_, snapshot.out
+
+
+def _lock_and_indices(snapshot: Snapshot) -> tuple[object, ...]:
+    mutex = snapshot.semaphores.get(SemaphoreRole.MUTEX)
+    return (*indices(snapshot), None if mutex is None else mutex.value)
 
 
 def words(snapshot: Snapshot) -> tuple[object, ...]:
