@@ -49,10 +49,15 @@ def beside(home: Path, name: str, layout: Layout) -> FileIdentity:
 
 
 def put(home: Path, name: str, raw: bytes) -> Path:
-    """A control block in ``home``, as a file that would be believed."""
+    """A control block in ``home``, as a file that would be believed.
+
+    By its descriptor: programs of other tests sweep what a dead run left, and may take its name at
+    any moment.
+    """
     path = home / (name + ".shmtui")
-    path.write_bytes(raw)
-    path.chmod(0o600)
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(raw)
     return path
 
 
@@ -177,8 +182,7 @@ def test_nothing_that_it_names_is_unlinked(
         control = put(SHM, name[1:], raw)
         list(sweep())
         assert {path: marks(path) for path in strangers} == strangers
-        control.write_bytes(raw)
-        control.chmod(0o600)
+        put(SHM, name[1:], raw)
         with contextlib.suppress(MissingSegmentError):
             remove(name, force=True)
         assert {path: marks(path) for path in strangers} == strangers
