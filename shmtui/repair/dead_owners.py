@@ -67,7 +67,7 @@ def unlock_plan(
         indices=(snapshot.in_, snapshot.out),
         participants=participants(snapshot.processes),
         waiting=waiting_for(unlocks, snapshot),
-        holder_unseen=handed_on and not (begun or consent.assume_idle or consent.lock),
+        holder_unseen=handed_on and not begun and not consent.frees_the_lock,
     )
 
 

@@ -68,26 +68,29 @@ class Observation:
         """The findings after ``seconds`` and at least ``samples`` samples; or as soon as they are
         ``enough``.
         """
-        end, taken = self._clock.monotonic() + seconds, 1
-        snapshot = self.sampler.sample()
-        while self._clock.monotonic() < end or taken < samples:
-            if enough(snapshot.health.findings):
+        findings: tuple[Finding, ...] = ()
+        for snapshot in self._samples(seconds, samples):
+            findings = snapshot.health.findings
+            if enough(findings):
                 break
-            self._clock.sleep(SAMPLE_SECONDS)
-            snapshot, taken = self.sampler.sample(), taken + 1
-        return snapshot.health.findings
+        return findings
 
     def stands_still(self) -> bool:
         """Whether no index moves and mutex is not posted while it is watched patiently. Permits may
         be taken meanwhile, and waiters come: by newcomers, who stop before the lock.
         """
-        end = self._clock.monotonic() + PATIENT_SECONDS
-        first = _lock_and_indices(self.sampler.sample())
-        while self._clock.monotonic() < end:
+        looks = map(_lock_and_indices, self._samples(PATIENT_SECONDS, LEAST_SAMPLES))
+        first = next(looks)
+        return all(look == first for look in looks)
+
+    def _samples(self, seconds: float, least: int) -> Iterator[Snapshot]:
+        """Snapshots for ``seconds``, and ``least`` of them however long one takes."""
+        end, taken = self._clock.monotonic() + seconds, 1
+        yield self.sampler.sample()
+        while self._clock.monotonic() < end or taken < least:
             self._clock.sleep(SAMPLE_SECONDS)
-            if _lock_and_indices(self.sampler.sample()) != first:
-                return False
-        return True
+            taken += 1
+            yield self.sampler.sample()
 
 
 def indices(snapshot: Snapshot) -> tuple[int | None, int | None]:

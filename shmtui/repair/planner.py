@@ -141,7 +141,7 @@ def _plan(
     holder_unseen = (
         lock is not None
         and not lock.before.value
-        and not (consent.lock or consent.assume_idle)
+        and not consent.frees_the_lock
         and not _is_proved_free(snapshot, placed, wanted)
     )
     if holder_unseen and not _permit_is_gone(snapshot, placed):
