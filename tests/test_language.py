@@ -143,7 +143,11 @@ ENGLISH = re.compile(
 
 def english(text: str) -> list[str]:
     """The lines with English in them; names of segments, codes and steps are no language."""
-    plain = re.sub(r"/shmtui-test\S*|items-lost|die-at=\S+|--\S+|skip-post\S*|no-mutex", "", text)
+    plain = re.sub(
+        r"name\|kind\|\S+|/shmtui-test\S*|items-lost|die-at=\S+|--\S+|skip-post\S*|no-mutex",
+        "",
+        text,
+    )
     return [line.strip() for line in plain.splitlines() if ENGLISH.search(line)]
 
 

@@ -9,7 +9,7 @@ import click
 
 from shmtui.cli.parameters import (
     RATE,
-    SEGMENT_NAME,
+    TARGET,
     dashboard_options,
     layout_options,
     open_options,
@@ -28,7 +28,7 @@ WAIT_SECONDS: Final = 0.1
 @click.command(
     "attach", cls=TranslatedCommand, short_help="Open the dashboard on an existing segment"
 )
-@click.argument("name", type=SEGMENT_NAME, required=False)
+@click.argument("name", type=TARGET, required=False)
 @click.option("--write", is_flag=True, help="Let producers and consumers be added to it.")
 @click.option("--wait", is_flag=True, help="Wait for a segment that does not exist yet.")
 @click.option(
@@ -92,10 +92,15 @@ def _show(options: "AttachOptions", opener: "SegmentOpener") -> int:
 
 
 def wait_for(name: str, folder: str) -> bool:
-    """Wait until the segment exists and has a size; False where a signal came first."""
+    """Wait until the segment exists and has a size; False where a signal came first. Memory without a
+    name is there, or never will be.
+    """
+    from shmtui.procfs.target import has_name
     from shmtui.session.terminal import note, noted_signal
     from shmtui.shm.segment import segment_path
 
+    if not has_name(name):
+        return True
     path = segment_path(name, folder)
     told = False
     while noted_signal() is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from shmtui.cli.parameters import SECONDS, SEGMENT_NAME, layout_options, open_options
+from shmtui.cli.parameters import SECONDS, TARGET, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
@@ -17,7 +17,7 @@ MOST_SAMPLES = 12
 
 
 @click.command("check", cls=TranslatedCommand, short_help="Say what is wrong with a segment")
-@click.argument("name", type=SEGMENT_NAME)
+@click.argument("name", type=TARGET)
 @click.option(
     "--for", "seconds", type=SECONDS, default="3", show_default=True, help="How long to watch."
 )

@@ -1,7 +1,9 @@
-"""``shmtui ls``: every segment and named semaphore of this machine."""
+"""``shmtui ls``: everything that processes of this machine share."""
 
 import shutil
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,32 +11,65 @@ from shmtui.cli.parameters import folder_of, pid_option
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
+if TYPE_CHECKING:
+    from shmtui.monitor.shared_object import SharedObject
 
-@click.command("ls", cls=TranslatedCommand, short_help="List all segments and named semaphores")
+KINDS = (
+    "posix", "memfd", "anon", "sysv", "hugetlb", "tmpfs", "sem", "semset", "mqueue", "msgqueue",
+)  # fmt: skip
+"""The values of ObjectKind: the help of a command loads nothing."""
+
+_SORTS: dict[str, Callable[["SharedObject"], object]] = {
+    "name": lambda each: each.target,
+    "kind": lambda each: (KINDS.index(each.kind), each.target),
+    "size": lambda each: -(each.size or 0),
+    "in-use": lambda each: -(each.in_use or 0),
+    "owner": lambda each: (each.owner or "", each.target),
+    "age": lambda each: each.age if each.age is not None else float("inf"),
+    "mappers": lambda each: -len(each.mappers),
+    "waiting": lambda each: -(each.waiters or len(each.waiting or ())),
+}
+"""Numbers with the largest first, ages with the youngest."""
+
+
+@click.command("ls", cls=TranslatedCommand, short_help="List everything that processes share")
+@click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only of that kind.")
+@click.option("--orphans", is_flag=True, help="Only what no process has any more.")
+@click.option("--sort", type=click.Choice(tuple(_SORTS)), help="In that order.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @pid_option
-def command(as_json: bool, pid: int | None) -> int:
-    """List every POSIX segment and named semaphore of this machine, and who maps it; also
-    segments that lost their name while processes map them.
+def command(
+    kinds: tuple[str, ...], orphans: bool, sort: str | None, as_json: bool, pid: int | None
+) -> int:
+    """List what processes of this machine share, and who has it: POSIX segments, those that lost
+    their name, memfd, memory of forked processes, System V segments, huge pages, semaphores and
+    message queues. A name can be given to the other commands as it is printed.
 
     \b
     Examples:
       shmtui ls
+      shmtui ls --kind sysv --kind semset
+      shmtui ls --orphans --sort in-use           what can be freed, the largest first
       shmtui ls --json | jq 'select(.orphan)'
       shmtui ls --pid 4711                        what a program in a container sees
     """
     from shmtui.monitor.discovery import survey
-    from shmtui.report import segment_table as listing
+    from shmtui.report import segment_table as table
     from shmtui.report import snapshot_json as json
 
-    entries, unlinked = survey(folder_of(pid))
+    found = survey(folder_of(pid))
+    shown = [
+        e for e in found.objects if (not kinds or e.kind in kinds) and (e.orphan or not orphans)
+    ]
+    if sort is not None:
+        shown.sort(key=_SORTS[sort])  # type: ignore[arg-type]
     if as_json:
-        for entry in entries:
-            click.echo(json.line(json.entry_json(entry)))
-        for each in unlinked:
-            click.echo(json.line(json.unlinked_json(each)))
+        for each in shown:
+            click.echo(json.line(json.object_json(each)))
         return ExitCode.OK
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else None
-    for text in listing.listing_lines(entries, unlinked, width):
+    empty = table.nothing_line(found, filtered=bool(kinds or orphans))
+    for text in table.listing_lines(shown, width, empty):
         click.echo(text)
+    click.echo(table.totals_line(found))
     return ExitCode.OK

@@ -58,6 +58,18 @@ def _segments(typed: str) -> Iterator[CompletionItem]:
             yield CompletionItem(slash + name)
 
 
+def _target(text: str) -> str:
+    from shmtui.procfs.target import target
+
+    return target(text)
+
+
+def _removable(text: str) -> str:
+    from shmtui.session.object_removal import is_object
+
+    return text if is_object(text) else segment_name(text)
+
+
 def _lesson(text: str) -> str:
     from shmtui.lessons.lesson_texts import BY_NAME
 
@@ -154,6 +166,10 @@ def _field_map(text: str) -> tuple[tuple[str, str], ...]:
 
 SEGMENT_NAME = Parsed("name", segment_name, _segments)
 """A POSIX segment name, with or without its leading slash."""
+TARGET = Parsed("target", _target, _segments)
+"""A segment's name, or memory without one: ``sysv:SHMID``, ``pid:PID:INODE``."""
+REMOVABLE = Parsed("name", _removable, _segments)
+"""Whatever ``ls`` lists."""
 LESSON_NAME = Parsed("name", _lesson, _lessons)
 RATE = Parsed("rate", _rate)
 """Items per second, or ``max``."""

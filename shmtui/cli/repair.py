@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import SEGMENT_NAME, Parsed, layout_options, open_options, stacked
+from shmtui.cli.parameters import TARGET, Parsed, layout_options, open_options, stacked
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _
@@ -45,7 +45,7 @@ _options = stacked(
 
 
 @click.command("repair", cls=TranslatedCommand, short_help="Get a stuck segment going again")
-@click.argument("name", type=SEGMENT_NAME)
+@click.argument("name", type=TARGET)
 @_options
 def command(
     name: str,

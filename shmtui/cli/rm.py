@@ -1,23 +1,27 @@
-"""``shmtui rm``: unlinks a segment with its control block and semaphores."""
+"""``shmtui rm``: removes a segment with its control block and semaphores, or another object."""
 
 import click
 
-from shmtui.cli.parameters import SEGMENT_NAME
+from shmtui.cli.parameters import REMOVABLE
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
 
-@click.command("rm", cls=TranslatedCommand, short_help="Unlink a segment and what belongs to it")
-@click.argument("name", type=SEGMENT_NAME)
-@click.option("--force", is_flag=True, help="Even while live processes map it.")
+@click.command("rm", cls=TranslatedCommand, short_help="Remove a segment and what belongs to it")
+@click.argument("name", type=REMOVABLE)
+@click.option("--force", is_flag=True, help="Even while live processes use it.")
 def command(name: str, force: bool) -> int:
-    """Unlink a segment with its control block and semaphores, or a named semaphore.
+    """Remove a segment with its control block and semaphores, a named semaphore, a System V object
+    or a message queue.
 
     \b
-    Example:
+    Examples:
       shmtui rm /shm_buffer
+      shmtui rm sysv:32769
     """
     from shmtui.session.cleanup import remove
+    from shmtui.session.object_removal import is_object, remove_object
 
-    click.echo(f"shmtui: {remove(name, force=force)}")
+    done = (remove_object if is_object(name) else remove)(name, force=force)
+    click.echo(f"shmtui: {done}")
     return ExitCode.OK

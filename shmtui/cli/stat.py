@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import SECONDS, SEGMENT_NAME, layout_options, open_options
+from shmtui.cli.parameters import SECONDS, TARGET, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
@@ -20,7 +20,7 @@ WATCH_SECONDS = 0.05
 
 
 @click.command("stat", cls=TranslatedCommand, short_help="Show a snapshot of a segment")
-@click.argument("name", type=SEGMENT_NAME)
+@click.argument("name", type=TARGET)
 @click.option("--json", "as_json", is_flag=True, help="The snapshot as one line of JSON.")
 @click.option("--interval", type=SECONDS, help="Sample again every so many seconds.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many samples.")

@@ -14,21 +14,44 @@ from shmtui.diagnosis.history import (
     mutex_taken,
     names,
     seconds,
+    target,
     unaccounted_threads,
 )
 from shmtui.diagnosis.rules.files import FIT_SAMPLES, unfitting_samples
 from shmtui.diagnosis.rules.semaphores import counts_too_few
 from shmtui.i18n import _, ngettext
+from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import LayoutSource, Origin
 
 LONGER_S: Final = 12
 """The watch that is proposed where a shorter one left something open, in seconds."""
+_VOUCHED: Final = 8
+"""So many processes are named in a command."""
 ENOUGH: Final = 4
 """So many samples a rule may need to agree."""
 _POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
 _AT_REST_NS: Final = 2_000_000_000
 """How long nothing has to have moved before processes that cannot be seen leave it open why."""
+
+
+def _watched_s(history: History) -> int:
+    return round(history.watched_ns / 1e9)
+
+
+def _way_on(history: History) -> str:
+    """What settles what the samples leave open: a longer watch, or what only the program's text or
+    its programmer can tell.
+    """
+    if _watched_s(history) < LONGER_S:
+        return _("watch it longer: --for {time}").format(time=LONGER_S)
+    crew = living(history.now)
+    if not crew or not has_name(history.now.segment.name):
+        return _("watching does not settle it, the text of its program does")
+    words = " ".join(f"--assume-idle {p.pid}" for p in crew[:_VOUCHED])
+    return _(
+        "watching does not settle it; if none of them holds a lock or a permit, say so: {command}"
+    ).format(command=f"shmtui repair {target(history.now)} {words}")
 
 
 def judged(history: History) -> Iterator[str]:
@@ -89,7 +112,7 @@ def undecided(history: History) -> Iterator[str]:
     if len(history.snapshots) < ENOUGH:
         yield _(
             "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
-        ).format(count=len(history.snapshots), time=LONGER_S)
+        ).format(count=len(history.snapshots), time=max(LONGER_S, 2 * _watched_s(history)))
     yield from _left_behind(history)
     if history.items_moved and history.unmoved_ns() < _AT_REST_NS:
         yield from _missing_in_flow(history)
@@ -98,9 +121,9 @@ def undecided(history: History) -> Iterator[str]:
     yield from _at_rest(history)
     yield from _left_to_others(history)
     if history.lasted_ns(mutex_taken) >= min(_AT_REST_NS, history.watched_ns):
-        yield _(
-            "mutex was 0 in {count} samples, up to the last; watch it longer: --for {time}"
-        ).format(count=history.agreeing(mutex_taken), time=LONGER_S)
+        yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
+            count=history.agreeing(mutex_taken), way=_way_on(history)
+        )
     if now.hidden and (living(now) or now.elsewhere) and _nothing_moved(history):
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
@@ -128,11 +151,11 @@ def _left_to_others(history: History) -> Iterator[str]:
     if not slow:
         yield _(
             "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it: "
-            "unless {who} does, they wait for ever; watch it longer: --for {time}"
+            "unless {who} does, they wait for ever; {way}"
         ).format(
             semaphore=", ".join(sorted(waited)),
             who=names(others) or _("another process"),
-            time=LONGER_S,
+            way=_way_on(history),
         )
 
 
@@ -173,11 +196,11 @@ def _at_rest(history: History) -> Iterator[str]:
     if missing > 0:
         yield ngettext(
             "nothing moved, and {count} permit is in neither empty nor full: a process keeps it, or it "
-            "is lost; watch it longer: --for {time}",
+            "is lost; {way}",
             "nothing moved, and {count} permits are in neither empty nor full: processes keep them, or "
-            "they are lost; watch it longer: --for {time}",
+            "they are lost; {way}",
             missing,
-        ).format(count=missing, time=LONGER_S)
+        ).format(count=missing, way=_way_on(history))
 
 
 def _unfitting_in_flow(history: History) -> Iterator[str]:

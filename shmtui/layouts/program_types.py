@@ -24,8 +24,8 @@ from shmtui.procfs.elf import debug_size, section_sizes
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import process_name
 from shmtui.procfs.process_libc import program_of
+from shmtui.procfs.target import open_target
 from shmtui.shm.layout import Layout
-from shmtui.shm.segment_reader import SegmentReader
 from shmtui.snapshot import LayoutSource
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class QuickTypes:
 
         start = time.monotonic()
         try:
-            with contextlib.closing(SegmentReader(name, self._folder)) as reader:
+            with contextlib.closing(open_target(name, self._folder)) as reader:
                 segment = MappedSegment(reader, Peers.among(small, self._folder), LayoutOptions())
                 types = debug_types(segment)
                 found = struct_sources.agreed(segment, types)

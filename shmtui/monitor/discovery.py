@@ -1,335 +1,492 @@
-"""Every POSIX segment and named semaphore of this machine, and which processes map each.
+"""Every shared memory, semaphore and message queue of this machine, and which processes have each.
 
-One pass over /dev/shm and one over /proc. What this user may not read is listed and marked.
+One pass over the names under /dev/shm, the kernel's lists of System V objects, and what all
+processes map and have open. What this user may not read is listed and marked.
 """
 
+import contextlib
 import os
 import stat
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from shmtui.errors import ControlBlockError, ShmtuiError, shortages_told
-from shmtui.i18n import N_, _
-from shmtui.layouts.inference import Elimination, signatures
-from shmtui.layouts.member_roles import listed
-from shmtui.layouts.program_types import QuickTypes
-from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
-from shmtui.layouts.role_evidence import Reading
-from shmtui.monitor.unseen_processes import classify
-from shmtui.procfs.credentials import (
-    ROOT,
-    Credentials,
-    FileAccess,
-    credentials_of,
-    proc_hides_others,
-)
-from shmtui.procfs.file_writers import anybody_writes
-from shmtui.procfs.maps import Deleted, deleted_files, map_lines, mapped_inodes
-from shmtui.procfs.namespaces import in_pid_namespace, others_may_be_outside
-from shmtui.procfs.process import process_name, processes
-from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
-from shmtui.shm.control_records import parse_header, read_header
-from shmtui.shm.layout import SEM_SIZE, Layout, seed_layout
-from shmtui.shm.layout_spec import item_from_text
-from shmtui.shm.libc import running_libc
-from shmtui.shm.segment import SHM_DIR, FileIdentity, open_readonly
-from shmtui.shm.segment_reader import user_name
-from shmtui.shm.semaphore import decode
+import posix_ipc
 
-_GUESS_SIZE: Final = 1 << 16
+from shmtui.errors import shortages_told
+from shmtui.i18n import _, ngettext
+from shmtui.layouts.program_types import QuickTypes
+from shmtui.monitor.known_programs import owner_program, program_behind
+from shmtui.monitor.mapped_memory import (
+    MappedMemory,
+    MemoryInUse,
+    SharedMemory,
+    Waits,
+    read_mapped_memory,
+)
+from shmtui.monitor.segment_content import content_of, typed_content
+from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
+from shmtui.monitor.unseen_processes import classify
+from shmtui.procfs.credentials import ROOT, FileAccess, proc_hides_others
+from shmtui.procfs.file_writers import anybody_writes
+from shmtui.procfs.maps import map_lines, mapped_inodes
+from shmtui.procfs.mounts import Mount
+from shmtui.procfs.namespaces import in_pid_namespace, namespace, others_may_be_outside
+from shmtui.procfs.process import process_name
+from shmtui.procfs.sysvipc import SysvObject, sysv_queues, sysv_segments, sysv_sets
+from shmtui.shm.layout import SEM_SIZE
+from shmtui.shm.libc import running_libc
+from shmtui.shm.segment import SHM_DIR, FileIdentity
+from shmtui.shm.segment_reader import read_start, user_name
+from shmtui.shm.semaphore import decode
+from shmtui.shm.system_v import SysvSemaphore, read_set
+
 _TYPES_SECONDS: Final = 0.1
 """Reading programs' debug information takes no longer than this in all."""
 _GUESS_SECONDS: Final = 0.3
 """Inferring the layouts of unknown segments takes no longer than this in all."""
+_VALUES: Final = 8
+"""So many values of a set are shown."""
 
 
-class Kind(StrEnum):
-    """What an entry of /dev/shm is."""
-
-    BUFFER = N_("bounded buffer")
-    LOCKS = N_("locks without a ring")
-    SEMAPHORE = N_("named semaphore")
-    CONTROL = N_("shmtui control block")
-    PYTHON = N_("python multiprocessing")
-    UNKNOWN = "unknown"
-    NOT_A_FILE = N_("not a segment")
+def discover(folder: str = SHM_DIR) -> tuple[SharedObject, ...]:
+    """What has a name under /dev/shm. ShortageError: no descriptor or no memory is left."""
+    return tuple(e for e in survey(folder).objects if _has_path(e))
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One name under /dev/shm."""
-
-    name: str
-    """As shm_open or sem_open takes it, without ``sem.``; undecodable bytes as surrogates."""
-    kind: Kind
-    looks: str
-    """The kind with a few details, in words."""
-    size: int
-    owner: str
-    mode: int
-    age: float
-    """Seconds since the file was made, or last changed in its metadata."""
-    mappers: tuple[tuple[int, str], ...]
-    """(PID, name) of each process that is seen to map it."""
-    orphan: bool | None
-    """No live process maps it; None where an unreadable process may (`unseen_processes`)."""
-    readable: bool
+def _has_path(each: SharedObject) -> bool:
+    return each.kind in {ObjectKind.POSIX, ObjectKind.SEMAPHORE} and not each.unlinked
 
 
-@dataclass(frozen=True, slots=True)
-class Unlinked:
-    """A segment that lost its name while processes map it: nobody else can join them by name."""
+@shortages_told()
+def survey(folder: str = SHM_DIR) -> Survey:
+    """Everything that processes share: of the machine, or, of another process's /dev/shm, what
+    lies there. ShortageError: no descriptor or no memory is left.
+    """
+    look = _Look(folder)
+    found = [*look.named()]
+    if folder == SHM_DIR:
+        found += [*look.elsewhere(), *look.system_v(), *look.queues()]
+    found += look.unnamed(everywhere=folder == SHM_DIR)
+    if folder == SHM_DIR:
+        found += look.rest(found)
+    space = os.statvfs(folder)
+    return Survey(
+        tuple(found),
+        folder,
+        space.f_blocks * space.f_frsize,
+        (space.f_blocks - space.f_bfree) * space.f_frsize,
+        _shared_memory(),
+        len(look.memory.unreadable),
+    )
 
-    name: str
-    """The name that it had, as the kernel keeps it; undecodable bytes as surrogates."""
-    inode: int
-    size_limit: int
-    """Its size in bytes, rounded up to pages by the processes' mappings."""
-    replaced: bool
-    """Another segment has the name now, so that programs of one name meet in two segments."""
-    mappers: tuple[tuple[int, str], ...]
-    """(PID, name) of each process that is seen to map it."""
+
+def _shared_memory() -> int | None:
+    for line in Path("/proc/meminfo").read_bytes().splitlines():
+        if line.startswith(b"Shmem:"):
+            return int(line.split()[1]) * 1024
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Mappers:
-    """Who maps what under /dev/shm, as far as this user may read it."""
+class _Look:
+    """One survey under way: what was read of all processes, and what was already listed of it."""
 
-    by_file: dict[FileIdentity, list[int]]
-    deleted: dict[FileIdentity, Deleted]
-    """The files that have lost the name by which they were mapped."""
-    unreadable: list[tuple[int, Credentials | None]]
-    """PIDs whose maps this user may not read."""
-    unlisted: bool
-    """/proc lists only this user's processes."""
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._device = Path(folder).stat().st_dev
+        self.memory: MappedMemory = read_mapped_memory()
+        self._unlisted = os.geteuid() != ROOT and proc_hides_others()
+        self._names: dict[int, str] = {}
+        self._waits = Waits()
+        self._in_use = MemoryInUse()
+        self._by_file = {
+            FileIdentity(key.device, key.inode): each
+            for key, each in self.memory.found.items()
+            if key.kind is not ObjectKind.SYSV
+        }
+        self._private: dict[FileIdentity, list[int]] | None = None
+        self._listed: set[FileIdentity] = set()
+        self._taken: set[str] = set()
+        """Names in the folder."""
 
-    def orphan(self, path: str, status: os.stat_result) -> bool | None:
+    # -- names under /dev/shm ----------------------------------------------------------------------
+
+    def named(self) -> Iterator[SharedObject]:
+        """What has a name in the folder: segments first."""
+        found = [*self._in_folder(self._folder, "")]
+        yield from sorted(found, key=lambda e: (e.kind is ObjectKind.SEMAPHORE, e.name))
+
+    def elsewhere(self) -> Iterator[SharedObject]:
+        """The /dev/shm of other mount namespaces, as far as this user may look into them."""
+        seen = {self._device}
+        for device, (mount, pid) in self.memory.mounts.items():
+            if device in seen or mount.point != SHM_DIR or pid == "self":
+                continue
+            seen.add(device)
+            folder = f"/proc/{pid}/root{SHM_DIR}"
+            with contextlib.suppress(OSError):
+                if Path(folder).stat().st_dev == device:
+                    yield from self._in_folder(folder, f" --pid {pid}")
+
+    def _in_folder(self, folder: str, options: str) -> Iterator[SharedObject]:
+        types = QuickTypes(folder, _TYPES_SECONDS)
+        until = time.monotonic() + _GUESS_SECONDS
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    self._listed.add(FileIdentity.of(status))
+                    self._taken.add(entry.name)
+                    guess = time.monotonic() < until
+                    yield self._entry(entry.name, status, types, folder, options, guess=guess)
+
+    def _entry(
+        self,
+        file: str,
+        status: os.stat_result,
+        types: QuickTypes,
+        folder: str,
+        options: str,
+        *,
+        guess: bool,
+    ) -> SharedObject:
+        semaphore = file.startswith("sem.")
+        name = "/" + (file.removeprefix("sem.") if semaphore else file)
+        identity = FileIdentity.of(status)
+        memory = self._by_file.get(identity)
+        pids = [] if memory is None else memory.pids
+        pids = pids or self._private_mappers(identity)
+        content, looks, readable, known = content_of(file, status, folder, guess=guess)
+        if not known and readable:
+            typed = types.layout(name, pids, without_ring=True)
+            if typed is not None:
+                content, looks = typed_content(*typed)
+        waiters = None
+        if semaphore and readable:
+            raw = read_start(f"{folder}/{file}", SEM_SIZE)
+            waiters = decode(raw, running_libc()).waiters if len(raw) >= 12 else None
+        born = min(status.st_ctime, status.st_mtime, status.st_atime)
+        return SharedObject(
+            target=name + options,
+            name=name,
+            kind=ObjectKind.SEMAPHORE if semaphore else ObjectKind.POSIX,
+            content=content,
+            looks=looks,
+            size=status.st_size,
+            owner=user_name(status.st_uid),
+            mode=stat.S_IMODE(status.st_mode),
+            age=max(time.time() - born, 0.0),
+            mappers=self._named_processes(pids),
+            orphan=self._orphan(f"{folder}/{file}", status, pids),
+            readable=readable,
+            in_use=status.st_blocks * 512,
+            waiting=self._waiting(memory),
+            waiters=waiters,
+            inode=status.st_ino,
+        )
+
+    def _orphan(self, path: str, status: os.stat_result, pids: list[int]) -> bool | None:
         """Whether no live process maps a file, or has it open for writing; None where one may
         that cannot be read.
         """
-        identity = FileIdentity.of(status)
-        if identity in self.by_file:
+        if pids:
             return False
+        identity = FileIdentity.of(status)
         writes = anybody_writes(path, identity) if stat.S_ISREG(status.st_mode) else None
         if writes is not None:
             return not writes
         if others_may_be_outside():
             return None
-        access = FileAccess(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
         unseen = classify(
-            self.unreadable,
-            access,
-            unlisted=self.unlisted,
+            self.memory.unreadable,
+            FileAccess(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)),
+            unlisted=self._unlisted,
             own_user=os.geteuid(),
             contained=in_pid_namespace(),
         )
         return None if unseen.may_take_part else True
 
+    def _private_mappers(self, identity: FileIdentity) -> list[int]:
+        """Who maps a file of the folder MAP_PRIVATE: asked for once, where nobody shares it."""
+        if self._private is None:
+            self._private = {}
+            for pid in self.memory.read:
+                for inode in mapped_inodes(map_lines(pid) or [], self._device):
+                    key = FileIdentity(self._device, inode)
+                    self._private.setdefault(key, []).append(pid)
+        return self._private.get(identity, [])
 
-def discover(folder: str = SHM_DIR) -> tuple[Entry, ...]:
-    """Everything under /dev/shm, by name. ShortageError: no descriptor or no memory is left."""
-    return survey(folder)[0]
+    # -- memory without a name ---------------------------------------------------------------------
 
+    def unnamed(self, *, everywhere: bool) -> Iterator[SharedObject]:
+        """What only its processes have: unlinked segments, memfd, anonymous memory, huge pages,
+        and segments of other IPC namespaces.
 
-@shortages_told()
-def survey(folder: str = SHM_DIR) -> tuple[tuple[Entry, ...], tuple[Unlinked, ...]]:
-    """Everything under /dev/shm by name, and the segments of it that have no name any more.
-    ShortageError: no descriptor or no memory is left.
-    """
-    users = _read_mappers(folder)
-    names: dict[int, str] = {}
-    found = []
-    named = {}
-    guess_until = time.monotonic() + _GUESS_SECONDS
-    types = QuickTypes(folder, _TYPES_SECONDS)
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
+        A named semaphore is not among them: sem_open maps it under a passing name, and Python
+        unlinks each at once.
+        """
+        own = namespace("ipc")
+        for key, memory in sorted(
+            self.memory.found.items(), key=lambda item: (item[1].path, item[0].inode)
+        ):
+            if key.kind is ObjectKind.SYSV:
+                if key.namespace == own or not everywhere:
+                    continue
+            elif FileIdentity(key.device, key.inode) in self._listed:
                 continue
-            named[FileIdentity.of(status)] = entry.name
-            pids = users.by_file.get(FileIdentity.of(status), [])
-            for pid in pids:
-                if pid not in names:
-                    names[pid] = process_name(pid)
-            mappers = tuple((pid, names[pid]) for pid in sorted(pids))
-            guess = time.monotonic() < guess_until
-            orphan = users.orphan(entry.path, status)
-            found.append(
-                _entry(entry.name, status, mappers, types, folder, orphan=orphan, guess=guess)
-            )
-    listed = tuple(sorted(found, key=lambda e: (e.kind is Kind.SEMAPHORE, e.name)))
-    return listed, tuple(_unlinked(users, named))
+            if not everywhere and key.device != self._device:
+                continue
+            bare = memory.name.rpartition("/")[2]
+            if key.kind is ObjectKind.QUEUE or (
+                key.kind is ObjectKind.POSIX and bare.startswith("sem.")
+            ):
+                continue
+            yield self._without_name(memory, bare)
 
-
-def _unlinked(users: _Mappers, named: dict[FileIdentity, str]) -> Iterator[Unlinked]:
-    """The segments without a name, by the name that they had.
-
-    A named semaphore is not among them: sem_open maps it under a passing name, and Python unlinks
-    each at once.
-    """
-    for identity, file in sorted(users.deleted.items(), key=lambda item: item[1].path):
-        name = os.fsdecode(file.path).rpartition("/")[2]
-        if identity in named or name.startswith("sem."):
-            continue
-        pids = sorted(users.by_file[identity])
-        yield Unlinked(
-            "/" + name,
-            identity.inode,
-            file.end,
-            name in named.values(),
-            tuple((pid, process_name(pid)) for pid in pids),
+    def _without_name(self, memory: SharedMemory, bare: str) -> SharedObject:
+        key, pids = memory.key, memory.pids
+        names = self._named_processes(pids)
+        in_use, at_least = self._in_use.of(memory)
+        status = memory.status
+        posix = key.kind is ObjectKind.POSIX
+        replaced = posix and bare in self._taken
+        name = {
+            ObjectKind.POSIX: "/" + bare,
+            ObjectKind.MEMFD: bare,
+            ObjectKind.ANONYMOUS: "" if bare == "zero" else bare,
+        }.get(key.kind, memory.name)
+        age = None if status is None or status.st_ctime == 0 else time.time() - status.st_ctime
+        return SharedObject(
+            target=f"pid:{pids[0]}:{key.inode}",
+            name=name,
+            kind=key.kind,
+            content=Content.UNKNOWN,
+            looks=self._looks_unnamed(memory, name, [each for _pid, each in names], replaced),
+            size=memory.mapped_size if status is None else status.st_size,
+            owner=_owner(pids[0]) if status is None else user_name(status.st_uid),
+            mode=None if status is None else stat.S_IMODE(status.st_mode),
+            age=None if age is None else max(age, 0.0),
+            mappers=names,
+            in_use=in_use,
+            in_use_at_least=at_least,
+            waiting=self._waiting(memory),
+            inode=key.inode,
+            unlinked=posix and memory.deleted,
+            replaced=replaced,
+            size_at_least=status is None,
         )
 
+    def _looks_unnamed(
+        self, memory: SharedMemory, name: str, programs: list[str], replaced: bool
+    ) -> str:
+        known = program_behind(name) or owner_program(programs)
+        if replaced:
+            text = _("the old {name}, unlinked: another segment has the name now")
+            return text.format(name=name)
+        kind = memory.key.kind
+        if kind is ObjectKind.POSIX:
+            text = _("unlinked: no program can open it by its name any more")
+            return f"{known}, {_('unlinked')}" if known else text
+        if known:
+            return known
+        return {
+            ObjectKind.MEMFD: _("memory with a descriptor and no name in /dev/shm"),
+            ObjectKind.ANONYMOUS: _("memory that forked processes share"),
+            ObjectKind.SYSV: _("a segment of another IPC namespace"),
+            ObjectKind.HUGETLB: _("huge pages"),
+        }.get(kind, _("a file in memory"))
 
-def _read_mappers(folder: str) -> _Mappers:
-    device = Path(folder).stat().st_dev
-    by_file: dict[FileIdentity, list[int]] = {}
-    deleted: dict[FileIdentity, Deleted] = {}
-    unreadable = []
-    for pid in processes():
-        lines = map_lines(pid)
-        if lines is None:
-            unreadable.append((pid, credentials_of(pid)))
-            continue
-        for inode in mapped_inodes(lines, device):
-            by_file.setdefault(FileIdentity(device, inode), []).append(pid)
-        for file in deleted_files(lines, device):
-            deleted.setdefault(file.identity, file)
-    return _Mappers(by_file, deleted, unreadable, os.geteuid() != ROOT and proc_hides_others())
+    # -- System V and message queues ---------------------------------------------------------------
+
+    def system_v(self) -> Iterator[SharedObject]:
+        """The objects of this IPC namespace, by the kernel's own lists."""
+        own = namespace("ipc")
+        mapped = {
+            each.key.inode: each
+            for each in self.memory.found.values()
+            if each.key.kind is ObjectKind.SYSV and each.key.namespace == own
+        }
+        for segment in sysv_segments():
+            memory = mapped.get(segment.number)
+            names = self._named_processes([] if memory is None else memory.pids)
+            looks = owner_program([name for _pid, name in names]) or _("unknown")
+            if segment.removed:
+                looks = _("removed: it goes when the last process detaches it")
+            yield _system_v(
+                segment, "sysv", ObjectKind.SYSV, looks, segment.size,
+                mappers=names,
+                orphan=segment.attached == 0,
+                in_use=segment.resident + segment.swapped,
+                waiting=self._waiting(memory),
+                unlinked=segment.removed,
+            )  # fmt: skip
+        for each in sysv_sets():
+            yield self._sysv_set(each.number, each.count, each)
+        for queue in sysv_queues():
+            text = ngettext("{count} message", "{count} messages", queue.messages)
+            last = [pid for pid in (queue.last_sender, queue.last_receiver) if pid]
+            yield _system_v(
+                queue, "msgqueue", ObjectKind.SYSV_QUEUE, text.format(count=queue.messages),
+                queue.size, mappers=self._named_processes(last), orphan=None,
+            )  # fmt: skip
+
+    def _sysv_set(self, number: int, count: int, each: SysvObject) -> SharedObject:
+        semaphores: tuple[SysvSemaphore, ...] = ()
+        with contextlib.suppress(OSError):
+            semaphores = read_set(number, count)
+        looks = ngettext("{count} semaphore", "{count} semaphores", count).format(count=count)
+        if semaphores:
+            looks += ": " + " ".join(str(s.value) for s in semaphores[:_VALUES])
+            looks += " …" if count > _VALUES else ""
+        else:
+            looks += ", " + _("not readable by this user")
+        last = sorted({s.last for s in semaphores if s.last and Path(f"/proc/{s.last}").exists()})
+        return _system_v(
+            each, "semset", ObjectKind.SYSV_SET, looks, None,
+            mappers=self._named_processes(last), orphan=None, readable=bool(semaphores),
+            waiters=sum(s.waiters + s.zero_waiters for s in semaphores) if semaphores else None,
+        )  # fmt: skip
+
+    def queues(self) -> Iterator[SharedObject]:
+        """POSIX message queues: by the file system of them where it is mounted, and those that
+        processes have open.
+        """
+        holders = {
+            each.key.inode: each
+            for each in self.memory.found.values()
+            if each.key.kind is ObjectKind.QUEUE
+        }
+        for mount, pid in self.memory.mounts.values():
+            if mount.kind != "mqueue" or pid != "self":
+                continue
+            with contextlib.suppress(OSError), os.scandir(mount.point) as entries:
+                for entry in entries:
+                    memory = holders.pop(entry.inode(), None)
+                    yield self._queue("/" + entry.name, entry.stat(), memory)
+        for memory in holders.values():
+            if memory.status is not None:
+                yield self._queue(memory.name, memory.status, memory)
+
+    def _queue(
+        self, name: str, status: os.stat_result, memory: SharedMemory | None
+    ) -> SharedObject:
+        depth = _depth(name)
+        looks = _("not readable by this user")
+        if depth is not None:
+            looks = ngettext("{count} message of {most}", "{count} messages of {most}", depth[0])
+            looks = looks.format(count=depth[0], most=depth[1])
+        return SharedObject(
+            target=f"mqueue:{name}",
+            name=name,
+            kind=ObjectKind.QUEUE,
+            content=Content.UNKNOWN,
+            looks=looks,
+            size=None if depth is None else depth[1] * depth[2],
+            owner=user_name(status.st_uid),
+            mode=stat.S_IMODE(status.st_mode),
+            age=max(time.time() - status.st_ctime, 0.0),
+            mappers=self._named_processes([] if memory is None else memory.pids),
+            orphan=None if memory is None else False,
+            readable=depth is not None,
+            inode=status.st_ino,
+        )
+
+    # -- the rest ----------------------------------------------------------------------------------
+
+    def rest(self, found: Iterable[SharedObject]) -> Iterator[SharedObject]:
+        """What each file system in memory holds beside the objects that are listed of it."""
+        by_inode: dict[int, int] = {}
+        for device, each in self._devices(found):
+            by_inode[device] = by_inode.get(device, 0) + (each.in_use or 0)
+        for device, (mount, pid) in self.memory.mounts.items():
+            if mount.kind not in {"tmpfs", "devtmpfs"}:
+                continue
+            point = mount.point if pid == "self" else f"/proc/{pid}/root{mount.point}"
+            try:
+                if Path(point).stat().st_dev != device:
+                    continue
+                space = os.statvfs(point)
+            except OSError:
+                continue
+            used = (space.f_blocks - space.f_bfree) * space.f_frsize - by_inode.get(device, 0)
+            if used > 0:
+                yield _file_system(mount, used, space)
+
+    def _devices(self, found: Iterable[SharedObject]) -> Iterator[tuple[int, SharedObject]]:
+        devices = {
+            (each.key.kind, each.key.inode): each.key.device for each in self._by_file.values()
+        }
+        for each in found:
+            if each.kind in {ObjectKind.POSIX, ObjectKind.SEMAPHORE, ObjectKind.TMPFS}:
+                device = devices.get((each.kind, each.inode or 0), self._device)
+                yield device, each
+
+    # -- processes ---------------------------------------------------------------------------------
+
+    def _named_processes(self, pids: Iterable[int]) -> tuple[tuple[int, str], ...]:
+        for pid in pids:
+            if pid not in self._names:
+                self._names[pid] = process_name(pid)
+        return tuple((pid, self._names[pid]) for pid in sorted(pids))
+
+    def _waiting(self, memory: SharedMemory | None) -> tuple[int, ...] | None:
+        if memory is None:
+            return ()
+        return self._waits.among(memory)
 
 
-def _entry(
-    file: str,
-    status: os.stat_result,
-    mappers: tuple[tuple[int, str], ...],
-    types: QuickTypes,
-    folder: str,
-    *,
-    orphan: bool | None,
-    guess: bool,
-) -> Entry:
-    semaphore = file.startswith("sem.")
-    name = "/" + (file.removeprefix("sem.") if semaphore else file)
-    kind, looks, readable, known = _examine(file, status, folder, guess=guess)
-    if not known and readable:
-        typed = types.layout(name, [pid for pid, _name in mappers], without_ring=True)
-        if typed is not None:
-            kind, looks = _typed(*typed)
-    born = min(status.st_ctime, status.st_mtime, status.st_atime)
-    return Entry(
-        name=name,
+def _system_v(
+    each: SysvObject, prefix: str, kind: ObjectKind, looks: str, size: int | None, **more: object
+) -> SharedObject:
+    return SharedObject(
+        target=f"{prefix}:{each.number}",
+        name=f"0x{each.key:08x}" if each.key else "",
         kind=kind,
+        content=Content.UNKNOWN,
         looks=looks,
-        size=status.st_size,
-        owner=user_name(status.st_uid),
-        mode=stat.S_IMODE(status.st_mode),
-        age=max(time.time() - born, 0.0),
-        mappers=mappers,
-        orphan=orphan,
-        readable=readable,
+        size=size,
+        owner=user_name(each.uid),
+        mode=each.mode & 0o777,
+        age=max(time.time() - each.changed, 0.0),
+        inode=each.number,
+        **more,  # type: ignore[arg-type]
     )
 
 
-def _typed(layout: Layout, program: str) -> tuple[Kind, str]:
-    """What the debug information of a program says."""
-    if not layout.slots:
-        text = _("locks without a ring: {locks}, from the debug information of {program}")
-        names = listed(f"{each.kind} {each.name}" for each in layout.sync)
-        return Kind.LOCKS, text.format(locks=names, program=program)
-    text = _("bounded buffer of {slots:,} × {item}, from the debug information of {program}")
-    return Kind.BUFFER, text.format(slots=layout.slots, item=layout.item.name, program=program)
-
-
-def _examine(
-    file: str, status: os.stat_result, folder: str, *, guess: bool
-) -> tuple[Kind, str, bool, bool]:
-    """Kind, detail, whether this user may read it, and whether it is known for sure."""
-    if not stat.S_ISREG(status.st_mode):
-        return Kind.NOT_A_FILE, _file_type(status.st_mode), False, True
-    try:
-        fd = open_readonly(f"{folder}/{file}")
-    except ShmtuiError:
-        kind = Kind.SEMAPHORE if file.startswith("sem.") else Kind.UNKNOWN
-        text = _("{kind}, not readable by this user").format(kind=_(kind.value))
-        return kind, text, False, True
-    try:
-        if file.startswith("sem."):
-            return Kind.SEMAPHORE, _semaphore(os.pread(fd, SEM_SIZE, 0)), True, True
-        if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
-            return Kind.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)), True, True
-        header = read_header("/" + file, folder)
-        if header is not None and header.segment == FileIdentity.of(status):
-            layout = header.layout
-            text = _("bounded buffer of {slots:,} × {item}")
-            text = text.format(slots=layout.slots, item=layout.item.name)
-            return Kind.BUFFER, text, True, True
-        if file.startswith(("psm_", "wnsm_", "pym-")):
-            return Kind.PYTHON, "python multiprocessing.shared_memory", True, True
-        return *_guess(file, fd, status.st_size, closely=guess), True, False
-    finally:
-        os.close(fd)
-
-
-def _file_type(mode: int) -> str:
-    tests = (
-        (stat.S_ISLNK, _("a symbolic link")),
-        (stat.S_ISDIR, _("a directory")),
-        (stat.S_ISFIFO, _("a FIFO")),
-        (stat.S_ISSOCK, _("a socket")),
-        (stat.S_ISCHR, _("a character device")),
-        (stat.S_ISBLK, _("a block device")),
+def _file_system(mount: Mount, used: int, space: os.statvfs_result) -> SharedObject:
+    return SharedObject(
+        target=f"tmpfs:{mount.point}",
+        name=mount.point,
+        kind=ObjectKind.TMPFS,
+        content=Content.UNKNOWN,
+        looks=_("files in memory that no process shares as memory"),
+        size=space.f_blocks * space.f_frsize,
+        owner=None,
+        mode=None,
+        age=None,
+        orphan=None,
+        readable=False,
+        in_use=used,
     )
-    return next((text for test, text in tests if test(mode)), _("no regular file"))
 
 
-def _semaphore(raw: bytes) -> str:
-    if len(raw) < 12:
-        return _("named semaphore, too short: opening it kills the opener (SIGBUS)")
-    words = decode(raw, running_libc())
-    text = _("named semaphore, value {value}").format(value=words.value)
-    if words.waiters:
-        text += _(", {count} waiting").format(count=words.waiters)
-    return text
+def _owner(pid: int) -> str | None:
+    """The user of a process, whose memory it is."""
+    with contextlib.suppress(OSError):
+        return user_name(Path(f"/proc/{pid}").stat().st_uid)
+    return None
 
 
-def _control(raw: bytes) -> str:
-    try:
-        header = parse_header(raw)
-    except ControlBlockError as error:
-        return _("shmtui control block; {error}").format(error=error)
-    text = _("shmtui control block of {name} by PID {pid}")
-    text = text.format(name=header.name, pid=header.creator_pid)
-    return text + _(", kept") if header.flags & Flags.KEEP else text
-
-
-def _guess(file: str, fd: int, size: int, *, closely: bool) -> tuple[Kind, str]:
-    """The kind of an unknown segment by its bytes: a buffer where it holds three semaphores, or has
-    the name and the size of the course's exercise, whose semaphores may never have been set.
-
-    ``closely``: there is time to infer its layout.
+def _depth(name: str) -> tuple[int, int, int] | None:
+    """How many messages a POSIX queue holds, how many it may, and the bytes of one; None where this
+    user may not open it. Reading its file would change the file's times (ipc/mqueue.c).
     """
-    if not 0 < size <= _GUESS_SIZE:
-        return Kind.UNKNOWN, _("unknown")
-    raw = os.pread(fd, size, 0)
-    libc = running_libc()
-    told = len(signatures(raw, libc)) == 3
-    found = Elimination(Reading.whole(raw), libc, takers=1).result if closely and told else None
-    layout = None if found is None else found.layout
-    exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
-    if layout is None and "/" + file == SEED_NAME and size == exercise.size:
-        return Kind.BUFFER, _("bounded buffer of {slots:,} × {item}, by its name").format(
-            slots=exercise.slots, item=exercise.item.name
-        )
-    if not told:
-        return Kind.UNKNOWN, _("unknown")
-    if layout is None:
-        return Kind.BUFFER, _("bounded buffer (three semaphores), layout not sure")
-    return Kind.BUFFER, _("bounded buffer of {slots:,} × {size} bytes, inferred").format(
-        slots=layout.slots, size=layout.item.size
-    )
+    try:
+        queue = posix_ipc.MessageQueue(name, read=True, write=False)
+    except (posix_ipc.Error, OSError, ValueError):
+        return None
+    try:
+        return queue.current_messages, queue.max_messages, queue.max_message_size
+    finally:
+        queue.close()

@@ -12,12 +12,12 @@ from shmtui.monitor.ring_reader import RingReader, RingState
 from shmtui.procfs.clock import Clock
 from shmtui.procfs.file_watch import OPENED, FileWatch
 from shmtui.procfs.file_writers import anybody_writes_one_of
+from shmtui.procfs.target import open_target
 from shmtui.shm.control_format import Flags
 from shmtui.shm.control_records import ControlHeader, WorkerRecord
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import identity_at
-from shmtui.shm.segment_reader import SegmentReader
 from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.snapshot import LayoutSource, Throughput
 
@@ -58,7 +58,7 @@ class OpenSegment:
         self._clock = clock
         self._direction: DirectionEvidence | None = None
         """Directions of the ring that a value has contradicted."""
-        self.reader = SegmentReader(name, folder)
+        self.reader = open_target(name, folder)
         self.control = ControlBlockWatcher(name, self.reader.identity, folder)
         try:
             self.resolved = self._resolve(options)

@@ -52,9 +52,10 @@ def parse_maps(lines: list[bytes], identity: FileIdentity) -> tuple[Mapping, ...
     found = []
     for line in lines:
         if key in line:
-            addresses, rights, offset, its_device, its_inode, *_path = line.split(maxsplit=5)
+            addresses, rights, offset, its_device, its_inode, *path = line.split(maxsplit=5)
             # The path may hold the key too: a file can have any name.
-            if (its_device, its_inode) == (device, inode):
+            system_v = bool(path) and path[0].startswith(b"/SYSV")
+            if (its_device, its_inode, system_v) == (device, inode, identity.system_v):
                 start, end = (int(address, 16) for address in addresses.split(b"-"))
                 writable, shared = b"w" in rights, rights.endswith(b"s")
                 found.append(Mapping(start, end, int(offset, 16), writable, shared))
@@ -77,38 +78,6 @@ def mapped_inodes(lines: list[bytes], device: int) -> set[int]:
     key = b" %s " % text
     fields = (line.split(maxsplit=5) for line in lines if key in line)
     return {int(found[4]) for found in fields if found[3] == text}
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """A file that a process shares with others, and that lost the name by which it was mapped."""
-
-    identity: FileIdentity
-    path: bytes
-    end: int
-    """The last byte of the file that is mapped, rounded up to pages."""
-
-
-def deleted_files(lines: list[bytes], device: int) -> tuple[Deleted, ...]:
-    r"""The deleted files of a device that the lines of a maps file show as shared.
-
-    >>> line = b"7000-8000 rw-s 00001000 00:1b 42 /dev/shm/x (deleted)"
-    >>> deleted_files([line, line.replace(b"rw-s", b"rw-p")], 0x1b)
-    (Deleted(identity=FileIdentity(device=27, inode=42), path=b'/dev/shm/x', end=8192),)
-    """
-    text, mark = _device(device), b" (deleted)"
-    key = b" %s " % text
-    found = []
-    for line in lines:
-        if key in line and line.endswith(mark):
-            addresses, rights, offset, its_device, inode, path = line.split(maxsplit=5)
-            if its_device == text and rights.endswith(b"s"):
-                start, end = (int(address, 16) for address in addresses.split(b"-"))
-                identity = FileIdentity(device, int(inode))
-                found.append(
-                    Deleted(identity, path.removesuffix(mark), int(offset, 16) + end - start)
-                )
-    return tuple(found)
 
 
 def _device(device: int) -> bytes:

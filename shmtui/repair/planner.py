@@ -32,6 +32,7 @@ from shmtui.repair.plan_certainty import (
 from shmtui.repair.protocol_positions import ProtocolPosition, eliminate
 from shmtui.repair.refusals import (
     hidden_waits,
+    nameless,
     nothing_for,
     side_unknown,
     too_early,
@@ -78,7 +79,8 @@ def make_plan(
     soon = all(f.code == "never-initialised" for f in wanted)
     if soon and not (consent.permits or waits_for_good(snapshot)):
         return too_early(snapshot, consent)
-    refusal = unreadable(snapshot) or _strangers(snapshot, positions, consent)
+    refusal = nameless(snapshot) or unreadable(snapshot)
+    refusal = refusal or _strangers(snapshot, positions, consent)
     if refusal is not None:
         return refusal
     placed = eliminate(consent.applied(positions), snapshot)

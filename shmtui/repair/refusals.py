@@ -6,10 +6,12 @@ from typing import Final
 from shmtui.diagnosis.history import target
 from shmtui.diagnosis.verdict import LONGER_S
 from shmtui.i18n import _
+from shmtui.procfs.target import has_name
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Refusal
 from shmtui.repair.plan_certainty import names
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
+from shmtui.repair.segment_lock import NAMELESS, NAMELESS_WAY
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Finding, LayoutSource, Origin, Snapshot
 
@@ -49,6 +51,14 @@ def nothing_for(
             else _("say the layout with --map or --layout"),
         )
     return None
+
+
+def nameless(snapshot: Snapshot) -> Refusal | None:
+    """The refusal of memory without a file."""
+    name = snapshot.segment.name
+    if has_name(name):
+        return None
+    return Refusal(_(NAMELESS).format(name=name), _(NAMELESS_WAY))
 
 
 def _not_by_semaphores(

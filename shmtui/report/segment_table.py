@@ -3,96 +3,95 @@
 Pure. Names come from other programs: readers make the text inert.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from shmtui.i18n import N_, _
-from shmtui.monitor.discovery import Entry, Kind, Unlinked
+from shmtui.i18n import N_, _, ngettext
+from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
 from shmtui.sanitize import inert
 
-_HEADS = (
-    N_("NAME"),
-    N_("SIZE"),
-    N_("OWNER"),
-    N_("MODE"),
-    N_("AGE"),
-    N_("MAPPED BY"),
-    N_("WHAT IT LOOKS LIKE"),
-)
-_RIGHT = (1, 4)
+# -- one object ------------------------------------------------------------------------------------
 
 
-def listing_lines(
-    entries: Sequence[Entry], unlinked: Sequence[Unlinked] = (), width: int | None = None
-) -> Iterator[str]:
-    """The table, cut to ``width`` columns where that is given; one line where there is nothing.
-    Segments without a name stand last.
-    """
-    if not entries and not unlinked:
-        yield _("nothing in /dev/shm: no segment and no named semaphore exists")
-        return
-    rows = [
-        tuple(_(head) for head in _HEADS),
-        *(entry_cells(entry) for entry in entries),
-        *(unlinked_cells(each) for each in unlinked),
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-    widths[0] = min(widths[0], 40)
-    widths[5] = min(widths[5], 32)
-    for row in rows:
-        cells = [
-            _fit(cell, size).rjust(size) if column in _RIGHT else _fit(cell, size).ljust(size)
-            for column, (cell, size) in enumerate(zip(row, widths, strict=True))
-        ]
-        text = "  ".join(cells).rstrip()
-        yield text if width is None else _fit(text, width)
-
-
-def entry_cells(entry: Entry) -> tuple[str, ...]:
-    """An entry's row."""
-    return (
-        inert(entry.name),
-        size_text(entry.size),
-        inert(entry.owner),
-        f"{entry.mode:04o}",
-        age_text(entry.age),
-        inert(mappers_text(entry)),
-        inert(entry.looks),
+def shown_name(each: SharedObject) -> str:
+    """What the other commands take for it, and the name that it had where that is another."""
+    had_another = (
+        each.name and not each.target.startswith(each.name) and each.name not in each.target
     )
+    return f"{each.target} ({each.name})" if had_another else each.target
 
 
-def unlinked_cells(each: Unlinked) -> tuple[str, ...]:
-    """The row of a segment without a name: what only its file would tell is not known."""
-    looks = _("unlinked: no program can open it by its name any more")
+def size_cell(each: SharedObject) -> str:
+    """Its size; of a semaphore set, how many there are."""
+    if each.size is None:
+        return "-"
+    return f"≤ {size_text(each.size)}" if _page_bound(each) else size_text(each.size)
+
+
+def _page_bound(each: SharedObject) -> bool:
+    """Whether its size is known in whole pages only. Memory without a file is whole pages."""
+    return each.size_at_least and each.kind is not ObjectKind.ANONYMOUS
+
+
+def in_use_cell(each: SharedObject) -> str:
+    """The memory that it takes, as far as it is known."""
+    if each.in_use is None:
+        return "-"
+    return f"≥ {size_text(each.in_use)}" if each.in_use_at_least else size_text(each.in_use)
+
+
+def owner_cell(each: SharedObject) -> str:
+    """Its owner's login name."""
+    return each.owner or "-"
+
+
+def mode_cell(each: SharedObject) -> str:
+    """Its permission bits, octal."""
+    return "-" if each.mode is None else f"{each.mode:04o}"
+
+
+def age_cell(each: SharedObject) -> str:
+    """How old it is."""
+    return "-" if each.age is None else age_text(each.age)
+
+
+def mappers_text(each: SharedObject) -> str:
+    """Who has it, or that nobody does."""
+    if each.mappers:
+        named = [f"{pid} {name}" for pid, name in each.mappers[:2]]
+        more = len(each.mappers) - len(named)
+        return f"{len(each.mappers)}: " + ", ".join(named) + (f" +{more}" if more > 0 else "")
+    if each.kind in {ObjectKind.SYSV_SET, ObjectKind.SYSV_QUEUE, ObjectKind.TMPFS}:
+        return "-"
+    return _("nobody: orphan") if each.orphan else _("nobody seen")
+
+
+def waiting_cell(each: SharedObject) -> str:
+    """How many of its processes sleep on a word of it, or how many threads it counts as waiting."""
+    if each.waiters is not None:
+        return str(each.waiters) if each.waiters else "-"
+    if each.waiting is None:
+        return "?"
+    return str(len(each.waiting)) if each.waiting else "-"
+
+
+def health_of(each: SharedObject) -> str:
+    """The finding that one look at it makes, by its code; empty: nothing was judged."""
+    if each.orphan:
+        return "orphan"
     if each.replaced:
-        looks = _("the old {name}, unlinked: another segment has the name now").format(
-            name=each.name
-        )
-    return (
-        inert(each.name),
-        f"≤ {size_text(each.size_limit)}",
-        "-",
-        "-",
-        "-",
-        inert(mappers_text(each)),
-        inert(looks),
-    )
+        return "replaced"
+    if each.unlinked and each.kind is ObjectKind.POSIX:
+        return "unlinked"
+    if each.kind is ObjectKind.POSIX and each.size == 0:
+        return "no-size"
+    return ""
 
 
-def _fit(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
-
-
-# -- one entry -------------------------------------------------------------------------------------
-
-
-def mappers_text(entry: Entry | Unlinked) -> str:
-    """Who maps it, or that nobody does."""
-    if entry.mappers:
-        named = [f"{pid} {name}" for pid, name in entry.mappers[:2]]
-        more = len(entry.mappers) - len(named)
-        return f"{len(entry.mappers)}: " + ", ".join(named) + (f" +{more}" if more > 0 else "")
-    orphan = isinstance(entry, Entry) and entry.orphan
-    return _("nobody: orphan") if orphan else _("nobody seen")
+def health_cell(each: SharedObject) -> str:
+    """As `health_of`; a dot where nothing was judged."""
+    return health_of(each) or "·"
 
 
 def size_text(size: int) -> str:
@@ -127,45 +126,162 @@ def age_text(seconds: float) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
 
 
-def why_not(entry: Entry) -> str:
-    """Why nobody can attach to this entry, and the way out; empty where one can."""
-    if entry.kind is Kind.NOT_A_FILE:
-        return _("{looks} is no segment").format(looks=entry.looks)
-    if not entry.readable:
-        return _("this user may not read it: run shmtui as {owner}, or as root").format(
-            owner=entry.owner
-        )
-    if entry.kind is Kind.SEMAPHORE:
+_NO_MEMORY: Final = frozenset(
+    {ObjectKind.SYSV_SET, ObjectKind.SYSV_QUEUE, ObjectKind.QUEUE, ObjectKind.TMPFS}
+)
+
+
+def why_not(each: SharedObject) -> str:
+    """Why nobody can attach to this one, and the way out; empty where one can."""
+    if each.content is Content.NOT_A_FILE:
+        return _("{looks} is no segment").format(looks=each.looks)
+    if each.kind is ObjectKind.SEMAPHORE:
         return _("a semaphore is no segment: attach to the segment whose programs use it")
-    if entry.kind is Kind.CONTROL:
+    if each.target != each.name and each.target.startswith(each.name + " "):
+        return _("it lies in another /dev/shm: shmtui attach {target}").format(target=each.target)
+    if each.kind in _NO_MEMORY:
+        return _("it is no memory: shmtui ls shows what is known of it")
+    if each.kind is ObjectKind.SYSV and each.orphan:
+        return _("nobody has it attached: reading it means attaching it")
+    if not each.readable:
+        return _("this user may not read it: run shmtui as {owner}, or as root").format(
+            owner=each.owner
+        )
+    if each.content is Content.CONTROL:
         return _("shmtui's own record of a buffer: attach to the buffer itself")
     return ""
 
 
-def matches(entry: Entry, wanted: str) -> bool:
+def matches(each: SharedObject, wanted: str) -> bool:
     """Whether every word of ``wanted`` is in its name, owner, kind or the names of its mappers."""
     words = wanted.casefold().split()
     if not words:
         return True
-    facts = [entry.name, entry.owner, entry.kind, entry.looks]
-    facts += [f"{pid} {name}" for pid, name in entry.mappers]
-    if entry.orphan:
-        facts.append("orphan")
+    facts = [each.target, each.name, each.owner or "", each.kind, each.content, each.looks]
+    facts += [f"{pid} {name}" for pid, name in each.mappers]
+    facts.append(health_of(each))
     text = "\n".join(facts).casefold()
     return all(word in text for word in words)
 
 
 _ORDER = {
-    Kind.BUFFER: 0,
-    Kind.LOCKS: 1,
-    Kind.UNKNOWN: 1,
-    Kind.PYTHON: 1,
-    Kind.CONTROL: 2,
-    Kind.SEMAPHORE: 3,
-    Kind.NOT_A_FILE: 4,
+    Content.BUFFER: 0,
+    Content.LOCKS: 1,
+    Content.UNKNOWN: 1,
+    Content.PYTHON: 1,
+    Content.KNOWN: 1,
+    Content.CONTROL: 2,
+    Content.SEMAPHORE: 3,
+    Content.NOT_A_FILE: 4,
 }
 
 
-def by_interest(entry: Entry) -> tuple[bool, int, str]:
+def by_interest(each: SharedObject) -> tuple[bool, int, str]:
     """A key that sorts buffers first and what nobody can attach to last."""
-    return bool(why_not(entry)), _ORDER[entry.kind], entry.name
+    return bool(why_not(each)), _ORDER[each.content], each.target
+
+
+# -- the table of ls ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    title: str
+    text: Callable[[SharedObject], str]
+    right: bool = False
+    most: int = 1000
+    """Cells that all rows keep free for it, at the most."""
+    cut: bool = True
+    """Whether what is longer is cut."""
+
+
+_COLUMNS: Final = (
+    _Column(N_("NAME"), shown_name, most=48, cut=False),
+    _Column(N_("KIND"), lambda each: each.kind),
+    _Column(N_("SIZE"), size_cell, right=True),
+    _Column(N_("IN USE"), in_use_cell, right=True),
+    _Column(N_("OWNER"), owner_cell),
+    _Column(N_("MODE"), mode_cell),
+    _Column(N_("AGE"), age_cell, right=True),
+    _Column(N_("MAPPED BY"), mappers_text, most=32),
+    _Column(N_("WAITING"), waiting_cell),
+    _Column(N_("HEALTH"), health_cell),
+    _Column(N_("WHAT IT LOOKS LIKE"), lambda each: each.looks),
+)
+
+
+def listing_lines(
+    objects: Sequence[SharedObject], width: int | None = None, empty: str = ""
+) -> Iterator[str]:
+    """The table, cut to ``width`` columns where that is given; the line ``empty`` where there is
+    nothing.
+    """
+    if not objects:
+        yield empty
+        return
+    rows = [[_(column.title) for column in _COLUMNS]]
+    rows += [[inert(column.text(each)) for column in _COLUMNS] for each in objects]
+    widths = [
+        min(max(len(row[at]) for row in rows), column.most) for at, column in enumerate(_COLUMNS)
+    ]
+    for row in rows:
+        fitting = (
+            _fit(cell, size) if column.cut else cell
+            for cell, size, column in zip(row, widths, _COLUMNS, strict=True)
+        )
+        cells = [
+            cell.rjust(size) if column.right else cell.ljust(size)
+            for cell, size, column in zip(fitting, widths, _COLUMNS, strict=True)
+        ]
+        text = "  ".join(cells).rstrip()
+        yield text if width is None else _fit(text, width)
+
+
+def totals_line(survey: Survey) -> str:
+    """The machine's shared memory in one line."""
+    lost, lost_bytes = survey.in_orphans
+    parts = [
+        _("{folder} {used} of {capacity}").format(
+            folder=inert(survey.folder),
+            used=size_text(survey.used),
+            capacity=size_text(survey.capacity),
+        ),
+        ngettext("{count} object", "{count} objects", len(survey.objects)).format(
+            count=len(survey.objects)
+        ),
+    ]
+    if survey.shared is not None:
+        text = _("{size} shared in all of the machine")
+        parts.append(text.format(size=size_text(survey.shared)))
+        if survey.unlisted:
+            parts.append(_("{size} of it in none of these").format(size=size_text(survey.unlisted)))
+    if lost:
+        text = ngettext("{count} orphan, {size}", "{count} orphans, {size}", lost)
+        parts.append(text.format(count=lost, size=size_text(lost_bytes)))
+    if survey.unread:
+        text = ngettext(
+            "{count} process of others not read", "{count} processes of others not read",
+            survey.unread,
+        )  # fmt: skip
+        parts.append(text.format(count=survey.unread))
+    return " · ".join(parts)
+
+
+def nothing_line(survey: Survey, *, filtered: bool) -> str:
+    """Why a list is empty."""
+    if survey.objects and filtered:
+        return _("nothing of that kind: leave out --kind and --orphans to see all")
+    if survey.unread:
+        text = ngettext(
+            "nothing that this user may see: what {count} process of others shares is not known. "
+            "Run shmtui ls as root to see all",
+            "nothing that this user may see: what {count} processes of others share is not known. "
+            "Run shmtui ls as root to see all",
+            survey.unread,
+        )
+        return text.format(count=survey.unread)
+    return _("nothing is shared: no segment, no named semaphore and no message queue exists")
+
+
+def _fit(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"

@@ -17,7 +17,7 @@ from shmtui.shm.value import value_json
 from shmtui.snapshot import SCHEMA, Audit, Process, Snapshot
 
 if TYPE_CHECKING:
-    from shmtui.monitor.discovery import Entry, Unlinked
+    from shmtui.monitor.shared_object import SharedObject
 
 Json = dict[str, Any]
 
@@ -133,34 +133,25 @@ def line(record: Json) -> str:
     return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
 
-def entry_json(entry: "Entry") -> Json:
-    """One name under /dev/shm, as ``ls`` lists it."""
+def object_json(each: "SharedObject") -> Json:
+    """One thing that processes share, as ``ls`` lists it."""
+    waiting = each.waiting
     return {
-        **_fields(entry, "name kind looks size owner"),
-        "mode": f"{entry.mode:04o}",
-        "age": entry.age,
-        "mappers": _mappers(entry),
-        **_fields(entry, "orphan readable"),
-    }
-
-
-def unlinked_json(each: "Unlinked") -> Json:
-    """A segment without a name, by the keys of `entry_json`; ``name`` is the one that it had."""
-    return {
+        "target": text(each.target),
         "name": text(each.name),
-        "kind": "unknown",
-        "looks": "unlinked",
-        **dict.fromkeys(("size", "owner", "mode", "age")),
-        "mappers": _mappers(each),
-        "orphan": False,
-        "readable": False,
-        "unlinked": True,
-        **_fields(each, "replaced inode size_limit"),
+        **_fields(each, "kind content looks size size_at_least in_use in_use_at_least owner"),
+        "mode": None if each.mode is None else f"{each.mode:04o}",
+        "age": each.age,
+        "mappers": [
+            {
+                "pid": pid,
+                "name": text(name),
+                "waiting": None if waiting is None else pid in waiting,
+            }
+            for pid, name in each.mappers
+        ],
+        **_fields(each, "waiters orphan readable inode unlinked replaced"),
     }
-
-
-def _mappers(each: "Entry | Unlinked") -> list[Json]:
-    return [{"pid": pid, "name": text(name)} for pid, name in each.mappers]
 
 
 def rfc3339(seconds: float, to: str = "microseconds") -> str:

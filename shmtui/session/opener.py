@@ -24,7 +24,7 @@ from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, segment_path
 from shmtui.workers.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from shmtui.monitor.discovery import Entry
+    from shmtui.monitor.shared_object import SharedObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class SegmentOpener:
         self._joined = {} if home is None else {home.sampler.name: home}
         self._cleaning = contextlib.ExitStack()
 
-    def entries(self) -> "tuple[Entry, ...]":
-        """Everything under /dev/shm."""
-        from shmtui.monitor.discovery import discover  # noqa: PLC0415 - for the picker alone
+    def entries(self) -> "tuple[SharedObject, ...]":
+        """Everything that processes share."""
+        from shmtui.monitor.discovery import survey  # noqa: PLC0415 - for the picker alone
 
-        return discover(self._options.folder)
+        return survey(self._options.folder).objects
 
     def open(self, name: str, layout: str | None = None) -> Attachment:
         """Attach to a segment; the one that this run made is the run itself.

@@ -82,6 +82,8 @@ class FileIdentity:
 
     device: int
     inode: int
+    system_v: bool = False
+    """A System V segment: ``inode`` is its shmid, which other files of that device may have too."""
 
     @classmethod
     def of(cls, status: os.stat_result) -> "FileIdentity":

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, Protocol
 
 from shmtui.errors import ShmtuiError
 from shmtui.shm.layout import SEM_SIZE, Layout
@@ -48,16 +48,33 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
-class SegmentReader:
-    """One segment, opened read-only; or the named semaphore of that name, where there is no segment.
+class ByteSource(Protocol):
+    """Where the bytes of a segment are read: its file, or the memory of a process that maps it."""
+
+    identity: FileIdentity
+    path: str
+    """Its file; empty where it has none that others could open."""
+    semaphore: bool
+    """It is the file of a named semaphore, and of no segment."""
+
+    def status(self) -> SegmentStatus:
+        """Size, mode, owner, and whether the name is still its own."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to ``length`` bytes; fewer where it ends before."""
+
+    def close(self) -> None:
+        """Give back what it keeps open. A second call does nothing."""
+
+
+class SegmentFile:
+    """The file of a segment, opened read-only; or of the named semaphore of that name, where there is
+    no segment.
 
     MissingSegmentError: there is none. ShmtuiError: it is no file, or this user may not read it.
     """
 
     def __init__(self, name: str, folder: str = SHM_DIR) -> None:
-        self.name = name
-        self.folder = folder
-        """The directory of its named semaphores too."""
         self.path = segment_path(name, folder)
         semaphore = named_semaphore_path(name, folder)
         self.semaphore = identity_at(self.path) is None and identity_at(semaphore) is not None
@@ -85,6 +102,51 @@ class SegmentReader:
         """Up to ``length`` bytes; fewer where the file ends before."""
         return os.pread(self._fd, length, offset)
 
+    def close(self) -> None:
+        """Close the descriptor. A second call does nothing: the number may be another file's."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class SegmentReader:
+    """One segment, read without being disturbed. ``source``: by default the file of that name in
+    ``folder``, and what is wrong with it is raised (`SegmentFile`).
+    """
+
+    def __init__(self, name: str, folder: str = SHM_DIR, source: ByteSource | None = None) -> None:
+        self.name = name
+        self.folder = folder
+        """The directory of its named semaphores."""
+        self._source = SegmentFile(name, folder) if source is None else source
+
+    @property
+    def identity(self) -> FileIdentity:
+        """What processes map, where they map it."""
+        return self._source.identity
+
+    @property
+    def path(self) -> str:
+        """Its file; empty where it has none that others could open."""
+        return self._source.path
+
+    @property
+    def semaphore(self) -> bool:
+        """Whether it is a named semaphore, and no segment."""
+        return self._source.semaphore
+
+    def status(self) -> SegmentStatus:
+        """Size, mode, owner, and whether the name is still its own."""
+        return self._source.status()
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to ``length`` bytes; fewer where it ends before."""
+        return self._source.read(offset, length)
+
+    def close(self) -> None:
+        """Give back what is open. A second call does nothing."""
+        self._source.close()
+
     def read_stable(self, spans: Sequence[Span]) -> tuple[list[bytes], bool]:
         """The bytes of several spans, read again until two reads in a row are equal; and whether two
         were.
@@ -99,12 +161,6 @@ class SegmentReader:
                 return current, True
             previous = current
         return previous, False
-
-    def close(self) -> None:
-        """Close the descriptor. A second call does nothing: the number may be another file's."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 def read_start(path: str, size: int) -> bytes:

@@ -12,8 +12,9 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import LayoutOptions
-from shmtui.monitor.discovery import Entry, discover
+from shmtui.monitor.discovery import discover
 from shmtui.monitor.sampler import Sampler
+from shmtui.monitor.shared_object import SharedObject
 from shmtui.report import segment_table as listing
 from shmtui.report import snapshot_json as json
 from shmtui.report import snapshot_text as text
@@ -77,13 +78,13 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
-def listed(folder: Path) -> tuple[Entry, ...]:
+def listed(folder: Path) -> tuple[SharedObject, ...]:
     """``ls`` of a folder in all of its forms."""
     entries = discover(str(folder))
     lines = [
         *listing.listing_lines(entries),
-        *listing.listing_lines(entries, (), 80),
-        *(json.line(json.entry_json(entry)) for entry in entries),
+        *listing.listing_lines(entries, 80),
+        *(json.line(json.object_json(entry)) for entry in entries),
     ]
     sane(lines)
     for entry in entries:

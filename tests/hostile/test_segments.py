@@ -16,8 +16,8 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import LayoutOptions
-from shmtui.monitor.discovery import Kind
 from shmtui.monitor.sampler import Sampler
+from shmtui.monitor.shared_object import Content
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
 from tests.hostile import segments
@@ -78,10 +78,10 @@ def survive(home: Path, seed: int, numbers: range) -> Tally:
             for number in range(first, min(first + BATCH, numbers.stop))
         ]
         state = {hostile.path: marks(hostile.path) for hostile in made}
-        kinds = {entry.name.removeprefix("/"): entry.kind for entry in listed(home)}
+        kinds = {entry.name.removeprefix("/"): entry.content for entry in listed(home)}
         for hostile in made:
             name = hostile.path.name.removeprefix("sem.")
-            assert (kinds[name] is Kind.NOT_A_FILE) == (hostile.kind in NO_SEGMENTS), hostile
+            assert (kinds[name] is Content.NOT_A_FILE) == (hostile.kind in NO_SEGMENTS), hostile
             for options in ways(hostile):
                 seen = look(f"/{hostile.path.name}", options, home, tally)
                 assert seen is None or hostile.kind not in NO_SEGMENTS, hostile

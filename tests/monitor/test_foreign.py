@@ -12,8 +12,9 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions
-from shmtui.monitor.discovery import Kind, discover, survey
+from shmtui.monitor.discovery import discover, survey
 from shmtui.monitor.sampler import Sampler
+from shmtui.monitor.shared_object import Content
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from shmtui.snapshot import LayoutSource, Method, ProcessState
 from tests.compiling import Compiler
@@ -168,7 +169,7 @@ def test_flow_is_proved_or_bounded(ring: Ring) -> None:
 def test_ls_names_the_mappers(ring: Ring) -> None:
     """``ls`` shows the segment as a buffer, with both of its processes, and orphaned after them."""
     (entry,) = (e for e in discover() if e.name == ring.name)
-    assert entry.kind is Kind.BUFFER
+    assert entry.content is Content.BUFFER
     assert ring.process.pid in [pid for pid, _ in entry.mappers]
     assert len(entry.mappers) == 2
     assert entry.orphan is False
@@ -184,17 +185,17 @@ def test_ls_shows_a_segment_without_a_name(ring: Ring, replaced: bool) -> None:
     unlink_segment(ring.name)
     if replaced:
         create_segment(ring.name, 4096)
-    (found,) = (each for each in survey()[1] if each.name == ring.name)
+    (found,) = (e for e in survey().objects if e.unlinked and e.name == ring.name)
     assert found.inode == old
     assert found.replaced is replaced
-    assert found.size_limit == 4096
+    assert found.size_at_least or found.size == 336
     assert ring.process.pid in [pid for pid, _ in found.mappers]
     shown = run_shmtui("ls").stdout
     assert any(ring.name in row and "unlinked" in row for row in shown.splitlines())
     rows = [json.loads(row) for row in run_shmtui("ls", "--json").stdout.splitlines()]
-    assert [row["size"] for row in rows if row.get("unlinked") and row["name"] == ring.name] == [
-        None
-    ]
+    (row,) = (row for row in rows if row["unlinked"] and row["name"] == ring.name)
+    assert row["target"] == f"pid:{min(pid for pid, _name in found.mappers)}:{old}"
+    assert row["replaced"] is replaced
     if replaced:
         unlink_segment(ring.name)
 
@@ -204,9 +205,9 @@ def test_ls_knows_the_exercise_by_its_name(tmp_path: Path) -> None:
     for name, size in (("shm_buffer", 128), ("other", 128)):
         (tmp_path / name).write_bytes(bytes(size))
     found = {entry.name: entry for entry in discover(str(tmp_path))}
-    assert found["/shm_buffer"].kind is Kind.BUFFER
+    assert found["/shm_buffer"].content is Content.BUFFER
     assert "5 × int32" in found["/shm_buffer"].looks
-    assert found["/other"].kind is Kind.UNKNOWN
+    assert found["/other"].content is Content.UNKNOWN
 
 
 def test_ls_as_json(ring: Ring) -> None:

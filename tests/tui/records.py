@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shmtui.monitor.discovery import Entry, Kind
+from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     Health,
@@ -94,16 +94,17 @@ def raw_snapshot(name: str = "/x", size: int = 4096, **changes: Any) -> Snapshot
     return snapshot(**{"slots": 0, "in_": None, "out": None, "occupancy": None, **facts, **changes})
 
 
-def entry(name: str, kind: Kind = Kind.UNKNOWN, **changes: object) -> Entry:
-    """A readable entry of /dev/shm that one process maps, but for ``changes``."""
+def entry(name: str, content: Content = Content.UNKNOWN, **changes: object) -> SharedObject:
+    """A readable thing in /dev/shm that one process maps, but for ``changes``."""
+    semaphore = content is Content.SEMAPHORE
     facts: dict[str, object] = {
-        "looks": str(kind),
+        "target": name,
+        "kind": ObjectKind.SEMAPHORE if semaphore else ObjectKind.POSIX,
+        "looks": str(content),
         "size": 128,
         "owner": "ana",
         "mode": 0o600,
         "age": 61.0,
         "mappers": ((412, "produtor"),),
-        "orphan": False,
-        "readable": True,
     }
-    return Entry(name=name, kind=kind, **{**facts, **changes})  # type: ignore[arg-type]
+    return SharedObject(name=name, content=content, **{**facts, **changes})  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtui.layouts.describe import option_words
-from shmtui.monitor.discovery import Entry, Kind
+from shmtui.monitor.shared_object import Content, SharedObject
 from shmtui.sanitize import inert
 from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 from shmtui.shm.protocol import Role
@@ -147,7 +147,7 @@ class SlowOpener(SegmentOpener):
         self.may_go_on = threading.Event()
         self.threads: set[int] = set()
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[SharedObject, ...]:
         """The list, when the test lets it go on."""
         self.threads.add(threading.get_ident())
         assert self.may_go_on.wait(60)
@@ -192,7 +192,9 @@ async def test_a_refusal_is_a_line_and_no_crash(folder: Path) -> None:
             await shows(app, "/jobs")
             evil.unlink()
             await pilot.press(*"31m", "enter")
-            assert "a␛[31m does not exist" in await shows(app, "does not exist")
+            text = await shows(app, "does not exist")
+            assert "a␛[31" in text
+            assert "\x1b" not in text
             assert isinstance(app.screen, PickerScreen)
 
 
@@ -317,14 +319,16 @@ async def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     """Instead of an empty list."""
     with picker(opener_of(tmp_path)) as app:
         async with app.run_test(size=(80, 24)):
-            assert "shmtui run" in await shows(app, "There is nothing in /dev/shm")
+            assert "shmtui run" in await shows(app, "Nothing is shared")
 
 
 NAMES = st.text(st.characters(), max_size=60)
 
 
-@given(NAMES, NAMES, st.integers(1, 200), st.sampled_from([UNICODE, ASCII]), st.sampled_from(Kind))
-def test_every_row_fits(name: str, owner: str, width: int, glyphs: Glyphs, kind: Kind) -> None:
+@given(
+    NAMES, NAMES, st.integers(1, 200), st.sampled_from([UNICODE, ASCII]), st.sampled_from(Content)
+)
+def test_every_row_fits(name: str, owner: str, width: int, glyphs: Glyphs, kind: Content) -> None:
     """Whatever things are called."""
     e = entry(name, kind, owner=owner, looks=name, mappers=((7, owner),))
     longest = name_width([e], glyphs)

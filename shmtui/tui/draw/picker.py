@@ -5,8 +5,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from shmtui.i18n import N_, _
-from shmtui.monitor.discovery import Entry, Kind
-from shmtui.report.segment_table import age_text, mappers_text, size_text, why_not
+from shmtui.monitor.shared_object import Content, SharedObject
+from shmtui.report.segment_table import (
+    age_cell,
+    mappers_text,
+    mode_cell,
+    owner_cell,
+    shown_name,
+    size_cell,
+    why_not,
+)
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, Span, cells, line, wrapped
 
@@ -18,15 +26,15 @@ class Column:
     title: str
     width: int
     align: str
-    text: Callable[[Entry], str]
+    text: Callable[[SharedObject], str]
 
 
-NAME = Column(N_("name"), 0, "<", lambda entry: entry.name)
+NAME = Column(N_("name"), 0, "<", shown_name)
 LOOKS = Column(N_("looks like"), 0, "<", lambda entry: entry.looks)
-SIZE = Column(N_("size"), 8, ">", lambda entry: size_text(entry.size))
-OWNER = Column(N_("owner"), 8, "<", lambda entry: entry.owner)
-MODE = Column(N_("mode"), 4, "<", lambda entry: f"{entry.mode:04o}")
-AGE = Column(N_("age"), 6, ">", lambda entry: age_text(entry.age))
+SIZE = Column(N_("size"), 8, ">", size_cell)
+OWNER = Column(N_("owner"), 8, "<", owner_cell)
+MODE = Column(N_("mode"), 4, "<", mode_cell)
+AGE = Column(N_("age"), 6, ">", age_cell)
 MAPPED = Column(N_("mapped by"), 26, "<", mappers_text)
 MAPPED_NARROW = replace(MAPPED, width=16)
 
@@ -69,9 +77,9 @@ def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
     return (replace(NAME, width=name), *fixed, replace(LOOKS, width=max(0, left - name)))
 
 
-def name_width(entries: Iterable[Entry], glyphs: Glyphs) -> int:
+def name_width(entries: Iterable[SharedObject], glyphs: Glyphs) -> int:
     """Cells of the longest name."""
-    return max((cells(glyphs.inert(e.name)) for e in entries), default=0)
+    return max((cells(glyphs.inert(shown_name(e))) for e in entries), default=0)
 
 
 def header_line(width: int, glyphs: Glyphs, longest: int = 0) -> Line:
@@ -81,14 +89,14 @@ def header_line(width: int, glyphs: Glyphs, longest: int = 0) -> Line:
     return glyphs.clip_line(line((titles, "muted")), width)
 
 
-def entry_line(entry: Entry, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
+def entry_line(entry: SharedObject, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
     """A row; an entry that cannot be attached to is dim, an orphan is marked."""
     columns = columns_for(width, longest)
     styles = {
         NAME.title: "strong",
         SIZE.title: "text",
         MAPPED.title: "warn" if entry.orphan else "text" if entry.mappers else "muted",
-        LOOKS.title: "good" if entry.kind is Kind.BUFFER else "text",
+        LOOKS.title: "good" if entry.content is Content.BUFFER else "text",
     }
     dim = bool(why_not(entry))
     marked = entry.orphan and not dim and not {MAPPED, MAPPED_NARROW} & {*columns}
@@ -103,9 +111,9 @@ def entry_line(entry: Entry, width: int, glyphs: Glyphs, longest: int = 0) -> Li
     return glyphs.clip_line(tuple(spans), width)
 
 
-def entry_detail(entry: Entry, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+def entry_detail(entry: SharedObject, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """The chosen entry in full: its kind, the processes that map it, why it cannot be attached to."""
-    facts = f"{entry.name}: {entry.looks}, {size_text(entry.size)}, {entry.mode:04o}, {entry.owner}"
+    facts = f"{shown_name(entry)}: {entry.looks}, {size_cell(entry)}, {mode_cell(entry)}, {owner_cell(entry)}"
     everyone = ", ".join(f"{pid} {name}" for pid, name in entry.mappers[:20])
     who = _("mapped by {who}").format(who=everyone) if entry.mappers else mappers_text(entry)
     rows = wrapped(glyphs.inert(facts), width)[: min(2, height - 1)]

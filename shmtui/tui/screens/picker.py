@@ -11,7 +11,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import option_words
 from shmtui.layouts.options import AmbiguousLayoutError
-from shmtui.monitor.discovery import Entry
+from shmtui.monitor.shared_object import SharedObject
 from shmtui.report.segment_table import by_interest, matches, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
@@ -35,17 +35,17 @@ class FilterPanel(Typed, ChoicePanel[Item], Generic[Item]):
         return self.items, self.at, self.typed, self.message
 
 
-class PickerPanel(FilterPanel[Entry]):
-    """All segments and semaphores."""
+class PickerPanel(FilterPanel[SharedObject]):
+    """Everything that processes share."""
 
     title = N_("Attach to a segment")
 
-    _entries: tuple[Entry, ...] | None = None
+    _entries: tuple[SharedObject, ...] | None = None
     _longest = 0
     _open_when_listed = False
     """Whether enter was pressed before the list was there."""
 
-    def take(self, entries: tuple[Entry, ...]) -> None:
+    def take(self, entries: tuple[SharedObject, ...]) -> None:
         """Show these entries; the cursor stays on its name."""
         self._entries = tuple(sorted(entries, key=by_interest))
         self._filter()
@@ -62,10 +62,10 @@ class PickerPanel(FilterPanel[Entry]):
         super().action_open()
 
     def _filter(self) -> None:
-        name = self.chosen.name if self.chosen is not None else None
+        name = self.chosen.target if self.chosen is not None else None
         self.items = tuple(e for e in self._entries or () if matches(e, self.typed))
         self._longest = name_width(self.items, self.view.glyphs)
-        names = [entry.name for entry in self.items]
+        names = [entry.target for entry in self.items]
         self.at = names.index(name) if name in names else 0
         self.say("")
 
@@ -82,7 +82,7 @@ class PickerPanel(FilterPanel[Entry]):
         if self._entries:
             return _("nothing matches: backspace deletes a letter, ctrl+u all of them")
         return _(
-            "There is nothing in /dev/shm: no segment and no named semaphore. Start the program "
+            "Nothing is shared: no segment, no semaphore and no message queue. Start the program "
             "whose buffer you want to see, or shmtui run in another terminal; then ctrl+r."
         )
 
@@ -248,9 +248,9 @@ class PickerScreen(AttachDialog):
         if reason := why_not(entry):
             self._panel.say(_("cannot attach: {reason}").format(reason=reason), "bad")
             return
-        self._asked_for = entry.name
-        text = _("attaching to {name}").format(name=entry.name)
-        self._attach_by(text, partial(self._opener.open, entry.name))
+        self._asked_for = entry.target
+        text = _("attaching to {name}").format(name=entry.target)
+        self._attach_by(text, partial(self._opener.open, entry.target))
 
     def _answer(self, opened: Attachment) -> None:
         """The layouts' screen is still above this one while it gives its own answer."""

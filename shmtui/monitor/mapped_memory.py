@@ -1,0 +1,265 @@
+"""Memory that processes share, found through them: what is mapped or open, by whom, whether they
+sleep on a word of it, and how much of it is in memory. Nothing is read of its content.
+"""
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from shmtui.monitor.shared_object import ObjectKind
+from shmtui.procfs.credentials import Credentials, credentials_of
+from shmtui.procfs.futex import system_calls
+from shmtui.procfs.mounts import Mount, mounts_in_memory
+from shmtui.procfs.namespaces import namespace
+from shmtui.procfs.process import processes
+from shmtui.procfs.resident_pages import resident_pages
+from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
+
+_PAGE_BUDGET: Final = 1 << 21
+"""Pages whose state is asked for in one pass, at the most: some 20 ms."""
+_DELETED: Final = b" (deleted)"
+_SHARED_FILES: Final = (b"/memfd:", b"/dev/shm/", b"/dev/mqueue/", b"/dev/hugepages/")
+_QUEUE_SIZE: Final = 80
+"""The size that a message queue's file has (FILENT_SIZE in the kernel's ipc/mqueue.c)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryKey:
+    """What tells one shared memory from another while both exist."""
+
+    kind: ObjectKind
+    device: int
+    inode: int
+    """shmid, of a System V segment."""
+    namespace: str = ""
+    """The IPC namespace, of a System V segment: each counts its own."""
+
+
+@dataclass(slots=True)
+class SharedMemory:
+    """One shared memory, and the processes that have it."""
+
+    key: MemoryKey
+    path: bytes
+    """As the kernel names it, without *(deleted)*."""
+    deleted: bool
+    mappings: dict[int, list[SharedMapping]] = field(default_factory=dict)
+    """By PID."""
+    descriptors: dict[int, int] = field(default_factory=dict)
+    """A descriptor of it by PID."""
+    status: os.stat_result | None = None
+    """By a descriptor or a mapping of it; None where neither may be asked."""
+
+    @property
+    def pids(self) -> list[int]:
+        """Who maps it or has it open, sorted."""
+        return sorted(self.mappings.keys() | self.descriptors.keys())
+
+    @property
+    def mapped_size(self) -> int:
+        """The last byte that is mapped, rounded up to pages."""
+        every = (m for mappings in self.mappings.values() for m in mappings)
+        return max((m.offset + m.end - m.start for m in every), default=0)
+
+    @property
+    def name(self) -> str:
+        """The path as text; undecodable bytes as surrogates."""
+        return os.fsdecode(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedMemory:
+    """All shared memory that processes were seen to have at one pass."""
+
+    found: dict[MemoryKey, SharedMemory]
+    mounts: dict[int, tuple[Mount, int | str]]
+    """File systems in memory by device, with a process that sees each (``self`` first)."""
+    read: list[int]
+    """PIDs whose maps were read."""
+    unreadable: list[tuple[int, Credentials | None]]
+    """PIDs whose maps this user may not read."""
+
+
+def internal_device() -> int:
+    """The device of the kernel's own shared memory: memfd, anonymous, System V (mm/shmem.c)."""
+    fd = os.memfd_create("shmtui")
+    try:
+        return os.fstat(fd).st_dev
+    finally:
+        os.close(fd)
+
+
+def read_mapped_memory(*, descriptors: bool = True) -> MappedMemory:
+    """One pass over all processes. ``descriptors``: also what they have open without mapping it."""
+    mounts: dict[int, tuple[Mount, int | str]] = {}
+    spaces = {namespace("mnt")}
+    _note_mounts(mounts, "self")
+    pass_ = MappedMemory({}, mounts, [], [])
+    reader = SharedMappings()
+    internal = internal_device()
+    maps: dict[int, tuple[SharedMapping, ...]] = {}
+    for pid in processes():
+        its = reader.of(pid)
+        if its is None:
+            pass_.unreadable.append((pid, credentials_of(pid)))
+            continue
+        maps[pid] = its
+        pass_.read.append(pid)
+        space = namespace("mnt", pid)
+        if space not in spaces and space:
+            spaces.add(space)
+            _note_mounts(mounts, pid)
+    for pid, its in maps.items():
+        for mapping in its:
+            key = _key(mapping, pid, internal, mounts)
+            if key is not None:
+                _object(pass_, key, mapping.path).mappings.setdefault(pid, []).append(mapping)
+    if descriptors:
+        for pid in maps:
+            _read_descriptors(pass_, pid)
+    for memory in pass_.found.values():
+        if memory.status is None:
+            memory.status = _status_by_mapping(memory)
+    return pass_
+
+
+def _note_mounts(mounts: dict[int, tuple[Mount, int | str]], pid: int | str) -> None:
+    for mount in mounts_in_memory(pid):
+        mounts.setdefault(mount.device, (mount, pid))
+
+
+def _object(pass_: MappedMemory, key: MemoryKey, path: bytes) -> SharedMemory:
+    memory = pass_.found.get(key)
+    if memory is None:
+        deleted = path.endswith(_DELETED)
+        memory = SharedMemory(key, path.removesuffix(_DELETED), deleted)
+        pass_.found[key] = memory
+    return memory
+
+
+def _key(
+    mapping: SharedMapping,
+    pid: int,
+    internal: int,
+    mounts: dict[int, tuple[Mount, int | str]],
+) -> MemoryKey | None:
+    """None for a file on a disk, and for a device's memory."""
+    device, inode, path = mapping.device, mapping.inode, mapping.path
+    mount = mounts.get(device)
+    if mount is not None:
+        kind = _kind_of_file(mount[0])
+        return None if kind is None else MemoryKey(kind, device, inode)
+    if not path.endswith(_DELETED) or os.major(device):
+        return None
+    if path.startswith(b"/SYSV"):
+        return MemoryKey(ObjectKind.SYSV, 0, inode, namespace("ipc", pid))
+    if path.startswith(b"/memfd:"):
+        return MemoryKey(ObjectKind.MEMFD, device, inode)
+    if path.startswith(b"/anon_hugepage"):
+        return MemoryKey(ObjectKind.HUGETLB, device, inode)
+    if device == internal:
+        return MemoryKey(ObjectKind.ANONYMOUS, device, inode)
+    return None
+
+
+def _kind_of_file(mount: Mount) -> ObjectKind | None:
+    if mount.kind == "hugetlbfs":
+        return ObjectKind.HUGETLB
+    if mount.kind == "mqueue":
+        return ObjectKind.QUEUE
+    return ObjectKind.POSIX if mount.point == "/dev/shm" else ObjectKind.TMPFS
+
+
+def _read_descriptors(pass_: MappedMemory, pid: int) -> None:
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):
+        for fd in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                target = os.fsencode(os.readlink(f"{folder}/{fd}"))  # noqa: PTH115 - it is no path
+                # Of a message queue's path only the name is given. Others are pipe:[…] and the like.
+                if target.startswith(_SHARED_FILES) or target.rfind(b"/") == 0:
+                    status = os.stat(f"{folder}/{fd}")  # noqa: PTH116 - it is no path
+                    kind = _kind_of_open_file(target, status, pass_.mounts)
+                    if kind is not None:
+                        key = MemoryKey(kind, status.st_dev, status.st_ino)
+                        memory = _object(pass_, key, target)
+                        memory.descriptors.setdefault(pid, int(fd))
+                        memory.status = memory.status or status
+
+
+def _kind_of_open_file(
+    target: bytes, status: os.stat_result, mounts: dict[int, tuple[Mount, int | str]]
+) -> ObjectKind | None:
+    mount = mounts.get(status.st_dev)
+    if mount is not None:
+        return _kind_of_file(mount[0])
+    if os.major(status.st_dev) or not stat.S_ISREG(status.st_mode):
+        return None
+    if target.startswith(b"/memfd:"):
+        return ObjectKind.MEMFD
+    # The file system of message queues need not be mounted anywhere.
+    return ObjectKind.QUEUE if status.st_size == _QUEUE_SIZE and target.rfind(b"/") == 0 else None
+
+
+def _status_by_mapping(memory: SharedMemory) -> os.stat_result | None:
+    """Only root may follow the links of map_files (CAP_CHECKPOINT_RESTORE)."""
+    for pid, mappings in memory.mappings.items():
+        first = mappings[0]
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/map_files/{first.start:x}-{first.end:x}").stat()
+    return None
+
+
+class MemoryInUse:
+    """Asks page tables how much of what has no file at hand is in memory, within a budget."""
+
+    def __init__(self, pages: int = _PAGE_BUDGET) -> None:
+        self._left = pages
+
+    def of(self, memory: SharedMemory) -> tuple[int | None, bool]:
+        """Bytes, and whether they are a bound from below; None where nothing can be told."""
+        if memory.status is not None:
+            return memory.status.st_blocks * 512, False
+        pages: set[int] = set()
+        asked = False
+        for pid, mappings in memory.mappings.items():
+            for mapping in mappings:
+                size = (mapping.end - mapping.start) // os.sysconf("SC_PAGESIZE")
+                if size > self._left:
+                    continue
+                self._left -= size
+                with contextlib.suppress(OSError):
+                    pages.update(resident_pages(pid, mapping))
+                    asked = True
+        return (len(pages) * os.sysconf("SC_PAGESIZE") if asked else None), True
+
+
+class Waits:
+    """Which processes sleep on a word of what they share. Each process is asked once."""
+
+    def __init__(self) -> None:
+        self._addresses: dict[int, tuple[int, ...] | None] = {}
+
+    def _of(self, pid: int) -> tuple[int, ...] | None:
+        if pid not in self._addresses:
+            calls = system_calls(pid)
+            self._addresses[pid] = (
+                None
+                if calls is None
+                else tuple(c.address for c in calls.values() if c is not None and c.waits)
+            )
+        return self._addresses[pid]
+
+    def among(self, memory: SharedMemory) -> tuple[int, ...] | None:
+        """PIDs that sleep on a word of a memory; None where no process may be asked."""
+        asked, found = not memory.mappings, []
+        for pid, mappings in memory.mappings.items():
+            addresses = self._of(pid)
+            if addresses is not None:
+                asked = True
+                if any(m.start <= at < m.end for at in addresses for m in mappings):
+                    found.append(pid)
+        return tuple(sorted(found)) if asked else None

@@ -1,0 +1,127 @@
+"""What processes of a machine share, as a list shows it: one record for memory of every kind, for
+semaphores and for message queues.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from shmtui.i18n import N_
+
+_COUNTING_ERROR: Final = 1 << 20
+"""The kernel adds each processor's count to the whole now and then (/proc/meminfo)."""
+
+
+class ObjectKind(StrEnum):
+    """By which call of the system a thing was made; what ``ls --kind`` takes."""
+
+    POSIX = "posix"
+    """shm_open(3): a file of /dev/shm."""
+    MEMFD = "memfd"
+    """memfd_create(2)."""
+    ANONYMOUS = "anon"
+    """mmap(2) with MAP_SHARED | MAP_ANONYMOUS: who has it was forked."""
+    SYSV = "sysv"
+    """shmget(2)."""
+    HUGETLB = "hugetlb"
+    """Huge pages, by a file of hugetlbfs or by MAP_HUGETLB."""
+    TMPFS = "tmpfs"
+    """A file of another file system in memory; or all that no process maps of one."""
+    SEMAPHORE = "sem"
+    """sem_open(3)."""
+    SYSV_SET = "semset"
+    """semget(2)."""
+    QUEUE = "mqueue"
+    """mq_open(3)."""
+    SYSV_QUEUE = "msgqueue"
+    """msgget(2)."""
+
+
+class Content(StrEnum):
+    """What a thing holds, by its bytes or its name."""
+
+    BUFFER = N_("bounded buffer")
+    LOCKS = N_("locks without a ring")
+    SEMAPHORE = N_("named semaphore")
+    CONTROL = N_("shmtui control block")
+    PYTHON = N_("python multiprocessing")
+    KNOWN = "known"
+    """Made by a program whose names are known."""
+    UNKNOWN = "unknown"
+    NOT_A_FILE = N_("not a segment")
+
+
+@dataclass(frozen=True, slots=True)
+class SharedObject:
+    """One thing that processes share."""
+
+    target: str
+    """What the other commands take for it: ``/NAME``, ``sysv:SHMID``, ``pid:PID:INODE``."""
+    name: str
+    """What its program calls it, or called it before it was unlinked; a semaphore without
+    ``sem.``; undecodable bytes as surrogates. Empty where it never had a name.
+    """
+    kind: ObjectKind
+    content: Content
+    looks: str
+    """What it holds, in words."""
+    size: int | None
+    """Bytes; of a message queue those in it."""
+    owner: str | None
+    mode: int | None
+    age: float | None
+    """Seconds since it was made, or last changed in its metadata."""
+    mappers: tuple[tuple[int, str], ...] = ()
+    """(PID, name) of each process that is seen to map it, or to have it open."""
+    orphan: bool | None = False
+    """No live process has it; None where an unreadable process may (`unseen_processes`)."""
+    readable: bool = True
+    in_use: int | None = None
+    """Bytes of memory that it takes; None where this user may not know."""
+    in_use_at_least: bool = False
+    """``in_use`` is a bound: pages that no process of this user's has touched are not counted."""
+    waiting: tuple[int, ...] | None = ()
+    """PIDs of its mappers that sleep on a word of it; None where none may be looked at."""
+    waiters: int | None = None
+    """Threads that wait for it, by its own count; None where it keeps none."""
+    inode: int | None = None
+    unlinked: bool = False
+    """It lost its name while processes have it: nobody else can join them by that."""
+    replaced: bool = False
+    """Another object has the name now, so that programs of one name meet in two."""
+    size_at_least: bool = False
+    """``size`` is as much as processes map of it, in whole pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything shared, and the machine's totals at that moment."""
+
+    objects: tuple[SharedObject, ...]
+    folder: str
+    capacity: int
+    """Bytes that /dev/shm may hold."""
+    used: int
+    """Bytes of memory that /dev/shm takes."""
+    shared: int | None
+    """Bytes of shared memory in the whole machine, files in memory included (Shmem)."""
+    unread: int
+    """Processes whose maps this user may not read."""
+
+    @property
+    def unlisted(self) -> int:
+        """Bytes of shared memory of the machine that no object accounts for; 0 where they are within
+        the kernel's own error, which counts by page and processor.
+        """
+        if self.shared is None:
+            return 0
+        left = self.shared - sum(
+            each.in_use or 0 for each in self.objects if each.kind is not ObjectKind.HUGETLB
+        )
+        return left if left > max(self.shared // 50, _COUNTING_ERROR) else 0
+
+    @property
+    def in_orphans(self) -> tuple[int, int]:
+        """How many objects nobody has any more, and the bytes of memory that they take."""
+        lost = [each for each in self.objects if each.orphan]
+        return len(lost), sum(each.in_use or 0 for each in lost)

@@ -1,0 +1,52 @@
+"""The file systems in memory that a process sees: which of a machine's shared files lie in them."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+IN_MEMORY: Final = frozenset({"tmpfs", "devtmpfs", "hugetlbfs", "mqueue"})
+"""devtmpfs is a tmpfs that the kernel fills; ramfs keeps no count of its pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mounted file system."""
+
+    device: int
+    kind: str
+    point: str
+    """The folder, as that process names it; undecodable bytes as surrogates."""
+
+
+def mounts_in_memory(pid: int | str = "self") -> tuple[Mount, ...]:
+    """The file systems in memory of a process's mount namespace, in the order of mounting; none
+    where this user may not know, or the process is gone.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return ()
+    return tuple(parse_mounts(lines))
+
+
+def parse_mounts(lines: list[bytes]) -> Iterator[Mount]:
+    r"""The file systems in memory in the lines of a mountinfo file (proc_pid_mountinfo(5)).
+
+    >>> list(parse_mounts([rb"23 18 0:21 / /run/a\040b rw shared:2 - tmpfs tmpfs rw"]))
+    [Mount(device=21, kind='tmpfs', point='/run/a b')]
+    """
+    for line in lines:
+        before, _dash, after = line.partition(b" - ")
+        fields = before.split()
+        kind = after.split()[0].decode("ascii", "replace") if after else ""
+        if kind in IN_MEMORY and len(fields) > 4:
+            major, minor = (int(part) for part in fields[2].split(b":"))
+            yield Mount(os.makedev(major, minor), kind, os.fsdecode(_unescaped(fields[4])))
+
+
+def _unescaped(field: bytes) -> bytes:
+    for letter in b" \t\n\\":
+        field = field.replace(b"\\%03o" % letter, bytes([letter]))
+    return field

@@ -1,0 +1,282 @@
+"""Reading shared memory that has no name: through a descriptor of a process that has it open, the
+kernel's link to what it maps, or the memory of a process that maps it.
+
+In that order: the first two read the file and allocate nothing. The third asks the page table
+before it reads a page, since reading a hole through a mapping would allocate it.
+"""
+
+import contextlib
+import mmap
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.errors import MissingSegmentError, ShmtuiError
+from shmtui.i18n import _
+from shmtui.procfs.process import processes
+from shmtui.procfs.resident_pages import PageTable
+from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
+from shmtui.procfs.sysvipc import SysvSegment, sysv_segments
+from shmtui.shm.segment import FileIdentity
+from shmtui.shm.segment_reader import SegmentStatus
+
+_MODE: Final = 0o600
+"""Who may reach memory that has no file of its own: the processes of its user."""
+
+
+@dataclass(slots=True)
+class _Mapper:
+    """One process's view. Its descriptors stay those of this process's memory: where it ends, or
+    runs another program, they read nothing.
+    """
+
+    pid: int
+    mappings: tuple[SharedMapping, ...]
+    memory: int
+    pages: PageTable
+
+    def read_page(self, offset: int, length: int) -> bytes | None:
+        """Bytes within a page of the file; None where this process has not touched the page."""
+        for mapping in self.mappings:
+            at = mapping.start + offset - mapping.offset
+            if mapping.start <= at and at + length <= mapping.end:
+                with contextlib.suppress(OSError):
+                    if self.pages.has(at):
+                        raw = os.pread(self.memory, length, at)
+                        return raw if len(raw) == length else None
+        return None
+
+    def close(self) -> None:
+        os.close(self.memory)
+        self.pages.close()
+
+
+class _Mapped:
+    """Memory by the processes that map it."""
+
+    def __init__(self, identity: FileIdentity, name: str) -> None:
+        """ShmtuiError: this user may not read the memory of any of them."""
+        self._identity = identity
+        self._reader = SharedMappings()
+        self._mappers: dict[int, _Mapper] = {}
+        self.size = 0
+        self.uid, self.gid = -1, -1
+        refused = None
+        for pid, mappings in self._everybody():
+            try:
+                self._add(pid, mappings)
+            except PermissionError:
+                refused = pid
+            except OSError:
+                continue
+        if not self._mappers:
+            raise ShmtuiError(_refusal(name, refused))
+
+    def _everybody(self) -> Iterator[tuple[int, tuple[SharedMapping, ...]]]:
+        for pid in processes():
+            its = tuple(m for m in self._reader.of(pid) or () if identity_of(m) == self._identity)
+            if its:
+                yield pid, its
+
+    def _add(self, pid: int, mappings: tuple[SharedMapping, ...]) -> None:
+        memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            pages = PageTable(pid)
+        except OSError:
+            os.close(memory)
+            raise
+        self._mappers[pid] = _Mapper(pid, mappings, memory, pages)
+        status = os.stat(f"/proc/{pid}")  # noqa: PTH116 - it is no path
+        self.uid, self.gid = status.st_uid, status.st_gid
+        self.size = max(self.size, *(m.offset + m.end - m.start for m in mappings))
+
+    def refresh(self) -> bool:
+        """Whether any process still maps it. Views that changed are opened anew."""
+        for pid, mapper in [*self._mappers.items()]:
+            its = tuple(m for m in self._reader.of(pid) or () if identity_of(m) == self._identity)
+            if its != mapper.mappings:
+                self._mappers.pop(pid).close()
+        if not self._mappers:
+            for pid, mappings in self._everybody():
+                with contextlib.suppress(OSError):
+                    self._add(pid, mappings)
+        return bool(self._mappers)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Pages that no process has touched read as zeros."""
+        end = min(offset + length, self.size)
+        found = b""
+        while offset < end:
+            part = min(end - offset, mmap.PAGESIZE - offset % mmap.PAGESIZE)
+            pages = (mapper.read_page(offset, part) for mapper in self._mappers.values())
+            found += next((page for page in pages if page is not None), bytes(part))
+            offset += part
+        return found
+
+    def close(self) -> None:
+        while self._mappers:
+            self._mappers.popitem()[1].close()
+
+
+class ProcessMemory:
+    """What a process maps or has open, by its inode number. MissingSegmentError: it has no such.
+    ShmtuiError: this user may not read it.
+    """
+
+    path = ""
+    semaphore = False
+
+    def __init__(self, pid: int, inode: int) -> None:
+        self._name = f"pid:{pid}:{inode}"
+        mappings = SharedMappings().of(pid)
+        if mappings is None:
+            text = _("this user may not see what PID {pid} maps: run shmtui as its user or as root")
+            raise ShmtuiError(text.format(pid=pid))
+        mine = [m for m in mappings if m.inode == inode and os.major(m.device) == 0]
+        self._fd = _open_descriptor(pid, inode, mine)
+        self._mapped: _Mapped | None = None
+        if self._fd is not None:
+            self.identity = FileIdentity.of(os.fstat(self._fd))
+        elif mine:
+            self.identity = identity_of(mine[0])
+            self._mapped = _Mapped(self.identity, self._name)
+        else:
+            text = _(
+                "PID {pid} has no shared memory of inode {inode}: shmtui ls shows what there is"
+            )
+            raise MissingSegmentError(text.format(pid=pid, inode=inode))
+        if mine and self._fd is not None:
+            self.identity = identity_of(mine[0])
+
+    def status(self) -> SegmentStatus:
+        """It never has a name that others could open."""
+        if self._fd is not None:
+            status = os.fstat(self._fd)
+            mode = stat.S_IMODE(status.st_mode)
+            return _status(self.identity, status.st_size, mode, status.st_uid, status.st_gid)
+        assert self._mapped is not None
+        self._mapped.refresh()
+        return _status(self.identity, self._mapped.size, _MODE, self._mapped.uid, self._mapped.gid)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to ``length`` bytes; fewer where it ends before."""
+        if self._fd is not None:
+            return os.pread(self._fd, length, offset)
+        assert self._mapped is not None
+        return self._mapped.read(offset, length)
+
+    def close(self) -> None:
+        """Close all descriptors. A second call does nothing."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        if self._mapped is not None:
+            self._mapped.close()
+
+
+class SystemVMemory:
+    """A System V segment of this IPC namespace, read through a process that has it attached.
+
+    MissingSegmentError: there is none of that number. ShmtuiError: nobody has it attached, or this
+    user may not read the memory of those who have.
+    """
+
+    path = ""
+    semaphore = False
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        name = f"sysv:{number}"
+        segment = self._row()
+        if segment is None:
+            text = _(
+                "there is no System V segment {number}: shmtui ls --kind sysv shows those there are"
+            )
+            raise MissingSegmentError(text.format(number=number))
+        if not segment.attached:
+            text = _(
+                "nobody has {name} attached, and reading it means attaching it, which changes its "
+                "last use (ipcs -m -t): start its program, or free it with shmtui rm {name}"
+            )
+            raise ShmtuiError(text.format(name=name))
+        self._last = segment
+        self.identity = _system_v(number)
+        self._mapped = _Mapped(self.identity, name)
+
+    def _row(self) -> SysvSegment | None:
+        return next((each for each in sysv_segments() if each.number == self._number), None)
+
+    def status(self) -> SegmentStatus:
+        """As the kernel's list has it; unlinked once it is gone. One that is marked to go can still
+        be attached by its number (shmctl(2)).
+        """
+        self._mapped.refresh()
+        row = self._row()
+        self._last = row or self._last
+        return _status(
+            self.identity, self._last.size, self._last.mode & 0o777, self._last.uid, self._last.gid,
+            unlinked=row is None,
+        )  # fmt: skip
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to ``length`` bytes; fewer where it ends before."""
+        return self._mapped.read(offset, min(length, max(self._last.size - offset, 0)))
+
+    def close(self) -> None:
+        """Close all descriptors. A second call does nothing."""
+        self._mapped.close()
+
+
+def identity_of(mapping: SharedMapping) -> FileIdentity:
+    """What a mapping shows."""
+    return FileIdentity(mapping.device, mapping.inode, mapping.path.startswith(b"/SYSV"))
+
+
+def _system_v(number: int) -> FileIdentity:
+    """The identity of a System V segment, by a mapping of it."""
+    reader = SharedMappings()
+    for pid in processes():
+        for mapping in reader.of(pid) or ():
+            found = identity_of(mapping)
+            if found.system_v and found.inode == number:
+                return found
+    text = _(
+        "this user may not see who has sysv:{number} attached: run shmtui as their user or as root"
+    )
+    raise ShmtuiError(text.format(number=number))
+
+
+def _status(
+    identity: FileIdentity, size: int, mode: int, uid: int, gid: int, *, unlinked: bool = False
+) -> SegmentStatus:
+    return SegmentStatus(identity, size, mode, uid, gid, unlinked=unlinked, replaced=False)
+
+
+def _open_descriptor(pid: int, inode: int, mappings: list[SharedMapping]) -> int | None:
+    """A descriptor of the file itself; None where this user cannot have one."""
+    paths = [f"/proc/{pid}/map_files/{m.start:x}-{m.end:x}" for m in mappings[:1]]
+    device = mappings[0].device if mappings else None
+    with contextlib.suppress(OSError):
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                path = f"/proc/{pid}/fd/{fd}"
+                status = os.stat(path)  # noqa: PTH116 - it is no path
+                in_memory = os.major(status.st_dev) == 0 and stat.S_ISREG(status.st_mode)
+                if in_memory and status.st_ino == inode and device in {None, status.st_dev}:
+                    paths.insert(0, path)
+    for path in paths:
+        with contextlib.suppress(OSError):
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    return None
+
+
+def _refusal(name: str, pid: int | None) -> str:
+    if pid is None:
+        return _("no process maps {name} any more").format(name=name)
+    text = _(
+        "this user may not read the memory of PID {pid}, which maps {name} (Yama's ptrace_scope, or "
+        "another user's process): run shmtui as root"
+    )
+    return text.format(name=name, pid=pid)

@@ -1,0 +1,131 @@
+"""What each process maps shared, of any file: the mappings of all kinds of shared memory.
+
+The kernel is asked for the next shared mapping (PROCMAP_QUERY, Linux 6.11 and newer), so that a
+process with thousands of private ones costs no more than another; elsewhere /proc/PID/maps is read
+as text. Both need the same right: this user's own processes (proc_pid_maps(5)).
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.procfs.maps import map_lines
+
+_QUERY: Final = 0xC0686611
+"""PROCMAP_QUERY of linux/fs.h: _IOWR(0x66, 17, struct procmap_query)."""
+_STRUCT: Final = struct.Struct("=8Q Q2I2I2Q")
+"""size, query_flags, query_addr, vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode,
+dev_major, dev_minor, vma_name_size, build_id_size, vma_name_addr, build_id_addr.
+"""
+_WRITABLE: Final = 0x02
+_SHARED: Final = 0x08
+_NEXT: Final = 0x10
+"""PROCMAP_QUERY_COVERING_OR_NEXT_VMA."""
+_NAME_SIZE: Final = 4096
+_UNSUPPORTED: Final = frozenset({errno.ENOTTY, errno.EINVAL, errno.EOPNOTSUPP})
+
+
+@dataclass(frozen=True, slots=True)
+class SharedMapping:
+    """One address range of a process that shows a part of what it shares."""
+
+    start: int
+    end: int
+    offset: int
+    """Byte of the file that the range begins at."""
+    writable: bool
+    device: int
+    inode: int
+    path: bytes
+    """As the kernel names it: a path, or ``/memfd:NAME (deleted)``, ``/SYSV0000abcd (deleted)``."""
+
+
+class SharedMappings:
+    """Reads the shared mappings of processes, by the way that this kernel has."""
+
+    def __init__(self) -> None:
+        self._name = ctypes.create_string_buffer(_NAME_SIZE)
+        self._queries = True
+
+    def of(self, pid: int) -> tuple[SharedMapping, ...] | None:
+        """The shared mappings of ``pid`` by address; none where it is gone, None where this user
+        may not know.
+        """
+        if self._queries:
+            try:
+                found = self._ask(pid)
+            except PermissionError:
+                return None
+            except OSError as error:
+                if error.errno in _UNSUPPORTED:
+                    self._queries = False
+            else:
+                if found is not None:
+                    return found
+        lines = map_lines(pid)
+        return None if lines is None else parse_shared(lines)
+
+    def _ask(self, pid: int) -> tuple[SharedMapping, ...] | None:
+        """None where it has no memory of its own: it is gone, or its first thread has ended."""
+        fd = os.open(f"/proc/{pid}/maps", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            found: list[SharedMapping] = []
+            at = 0
+            while True:
+                query = bytearray(
+                    _STRUCT.pack(
+                        _STRUCT.size, _SHARED | _NEXT, at, 0, 0, 0, 0, 0, 0, 0, 0,
+                        _NAME_SIZE, 0, ctypes.addressof(self._name), 0,
+                    )
+                )  # fmt: skip
+                try:
+                    fcntl.ioctl(fd, _QUERY, query)
+                except FileNotFoundError:
+                    return tuple(found)
+                except ProcessLookupError:
+                    return None
+                fields = _STRUCT.unpack(query)
+                _size, _flags, _at, start, end, flags, _page, offset = fields[:8]
+                inode, major, minor, name_size = fields[8:12]
+                name = self._name.raw[: max(name_size - 1, 0)]
+                device = os.makedev(major, minor)
+                writable = bool(flags & _WRITABLE)
+                found.append(SharedMapping(start, end, offset, writable, device, inode, name))
+                at = end
+        finally:
+            os.close(fd)
+
+
+def parse_shared(lines: list[bytes]) -> tuple[SharedMapping, ...]:
+    r"""The shared mappings in the lines of a maps file.
+
+    >>> line = b"7f00-7f80 rw-s 00001000 00:01 42 /memfd:x y (deleted)"
+    >>> parse_shared([line, line.replace(b"rw-s", b"rw-p")])[0].path
+    b'/memfd:x y (deleted)'
+    """
+    found = []
+    for line in lines:
+        if b"s " not in line:
+            continue
+        addresses, rights, offset, device, inode, *path = line.split(maxsplit=5)
+        if not rights.endswith(b"s"):
+            continue
+        start, end = (int(address, 16) for address in addresses.split(b"-"))
+        major, minor = (int(part, 16) for part in device.split(b":"))
+        name = path[0] if path else b""
+        found.append(
+            SharedMapping(
+                start,
+                end,
+                int(offset, 16),
+                b"w" in rights,
+                os.makedev(major, minor),
+                int(inode),
+                name,
+            )
+        )
+    return tuple(found)

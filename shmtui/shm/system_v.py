@@ -1,0 +1,81 @@
+"""System V objects by their calls: the semaphores of a set, asked with semctl(2), and removal.
+
+Asking operates on nothing and changes nothing.
+"""
+
+import ctypes
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+_GETPID: Final = 11
+_GETALL: Final = 13
+_GETNCNT: Final = 14
+_GETZCNT: Final = 15
+"""Commands of semctl(2), by linux/sem.h."""
+_REMOVE: Final = 0
+"""IPC_RMID of all three calls, by linux/ipc.h."""
+
+
+class SystemVKind(StrEnum):
+    """The three kinds, by the word that stands before the number of one."""
+
+    SEGMENT = "sysv"
+    SET = "semset"
+    QUEUE = "msgqueue"
+
+
+@dataclass(frozen=True, slots=True)
+class SysvSemaphore:
+    """One semaphore of a set."""
+
+    value: int
+    waiters: int
+    """Threads that wait for it to grow (GETNCNT)."""
+    zero_waiters: int
+    """Threads that wait for it to be 0 (GETZCNT)."""
+    last: int
+    """PID of the last process whose operation succeeded, in this PID namespace; 0 where there was
+    none, or it is of another.
+    """
+
+
+def read_set(number: int, count: int) -> tuple[SysvSemaphore, ...]:
+    """The semaphores of a set of ``count``, as they stand; the values are of one moment, the rest
+    is asked one after the other.
+
+    PermissionError: this user may not read it. OSError: it is gone.
+    """
+    values = (ctypes.c_ushort * count)()
+    _call("semctl", number, 0, _GETALL, ctypes.byref(values))
+    return tuple(
+        SysvSemaphore(
+            value,
+            _call("semctl", number, at, _GETNCNT),
+            _call("semctl", number, at, _GETZCNT),
+            _call("semctl", number, at, _GETPID),
+        )
+        for at, value in enumerate(values)
+    )
+
+
+def remove_system_v(kind: SystemVKind, number: int) -> None:
+    """Remove an object; a segment goes when the last process detaches it.
+
+    PermissionError: this user is not its owner. OSError: it is gone.
+    """
+    if kind is SystemVKind.SEGMENT:
+        _call("shmctl", number, _REMOVE, None)
+    elif kind is SystemVKind.SET:
+        _call("semctl", number, 0, _REMOVE)
+    else:
+        _call("msgctl", number, _REMOVE, None)
+
+
+def _call(function: str, *arguments: object) -> int:
+    found: int = ctypes.CDLL(None, use_errno=True)[function](*arguments)
+    if found < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return found
