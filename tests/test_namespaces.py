@@ -86,7 +86,9 @@ def test_by_the_pid_of_one_inside(inside: Inside, gcc: Compiler, name: str) -> N
 
 
 def test_ls_of_what_one_inside_sees(inside: Inside, gcc: Compiler, name: str) -> None:
-    """The segments of that /dev/shm with their mappers, and none of ours."""
+    """The segments of that /dev/shm with their mappers, and none of ours. From outside they are
+    listed by the option that leads there.
+    """
     process = inside(str(build(gcc, "produtor", name)))
     there = Path(f"/proc/{process.pid}/root{segment_path(name)}")
     poll(lambda: there.exists() and there.stat().st_size, "its segment")
@@ -95,7 +97,8 @@ def test_ls_of_what_one_inside_sees(inside: Inside, gcc: Compiler, name: str) ->
     (entry,) = map(json.loads, done.stdout.splitlines())
     assert entry["name"] == name
     assert [mapper["pid"] for mapper in entry["mappers"]] == [process.pid]
-    assert name not in run_shmtui("ls").stdout
+    outside = [row for row in run_shmtui("ls").stdout.splitlines() if f"{name} " in row]
+    assert all(row.startswith(f"{name} --pid {process.pid} ") for row in outside)
 
 
 def test_named_semaphores_of_one_inside(inside: Inside, gcc: Compiler, name: str) -> None:

@@ -2,8 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,31 +9,19 @@ from shmtui.cli.parameters import folder_of, pid_option
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
-if TYPE_CHECKING:
-    from shmtui.monitor.shared_object import SharedObject
-
 KINDS = (
     "posix", "memfd", "anon", "sysv", "hugetlb", "tmpfs", "sem", "semset", "mqueue", "msgqueue",
 )  # fmt: skip
 """The values of ObjectKind: the help of a command loads nothing."""
 
-_SORTS: dict[str, Callable[["SharedObject"], object]] = {
-    "name": lambda each: each.target,
-    "kind": lambda each: (KINDS.index(each.kind), each.target),
-    "size": lambda each: -(each.size or 0),
-    "in-use": lambda each: -(each.in_use or 0),
-    "owner": lambda each: (each.owner or "", each.target),
-    "age": lambda each: each.age if each.age is not None else float("inf"),
-    "mappers": lambda each: -len(each.mappers),
-    "waiting": lambda each: -(each.waiters or len(each.waiting or ())),
-}
-"""Numbers with the largest first, ages with the youngest."""
+SORTS = ("name", "kind", "size", "in-use", "owner", "age", "mappers", "waiting", "health")
+"""The orders of a list, for the same reason."""
 
 
 @click.command("ls", cls=TranslatedCommand, short_help="List everything that processes share")
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only of that kind.")
 @click.option("--orphans", is_flag=True, help="Only what no process has any more.")
-@click.option("--sort", type=click.Choice(tuple(_SORTS)), help="In that order.")
+@click.option("--sort", type=click.Choice(SORTS), help="In that order.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @pid_option
 def command(
@@ -62,7 +48,7 @@ def command(
         e for e in found.objects if (not kinds or e.kind in kinds) and (e.orphan or not orphans)
     ]
     if sort is not None:
-        shown.sort(key=_SORTS[sort])  # type: ignore[arg-type]
+        shown.sort(key=table.SORTS[sort])
     if as_json:
         for each in shown:
             click.echo(json.line(json.object_json(each)))

@@ -19,9 +19,7 @@ def command(name: str, force: bool) -> int:
       shmtui rm /shm_buffer
       shmtui rm sysv:32769
     """
-    from shmtui.session.cleanup import remove
-    from shmtui.session.object_removal import is_object, remove_object
+    from shmtui.session.object_removal import remove_listed
 
-    done = (remove_object if is_object(name) else remove)(name, force=force)
-    click.echo(f"shmtui: {done}")
+    click.echo(f"shmtui: {remove_listed(name, force=force)}")
     return ExitCode.OK

@@ -12,20 +12,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-import posix_ipc
-
 from shmtui.errors import shortages_told
-from shmtui.i18n import _, ngettext
-from shmtui.layouts.program_types import QuickTypes
+from shmtui.i18n import _
+from shmtui.monitor.ipc_objects import IpcObjects
 from shmtui.monitor.known_programs import owner_program, program_behind
 from shmtui.monitor.mapped_memory import (
     MappedMemory,
+    MappedMemoryReader,
     MemoryInUse,
     SharedMemory,
     Waits,
-    read_mapped_memory,
 )
-from shmtui.monitor.segment_content import content_of, typed_content
+from shmtui.monitor.segment_content import Contents, GuessBudget
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import ROOT, FileAccess, proc_hides_others
@@ -34,18 +32,12 @@ from shmtui.procfs.maps import map_lines, mapped_inodes
 from shmtui.procfs.mounts import Mount
 from shmtui.procfs.namespaces import in_pid_namespace, namespace, others_may_be_outside
 from shmtui.procfs.process import process_name
-from shmtui.procfs.sysvipc import SysvObject, sysv_queues, sysv_segments, sysv_sets
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import running_libc
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import read_start, user_name
 from shmtui.shm.semaphore import decode
-from shmtui.shm.system_v import SysvSemaphore, read_set
 
-_TYPES_SECONDS: Final = 0.1
-"""Reading programs' debug information takes no longer than this in all."""
-_GUESS_SECONDS: Final = 0.3
-"""Inferring the layouts of unknown segments takes no longer than this in all."""
 _VALUES: Final = 8
 """So many values of a set are shown."""
 
@@ -59,27 +51,52 @@ def _has_path(each: SharedObject) -> bool:
     return each.kind in {ObjectKind.POSIX, ObjectKind.SEMAPHORE} and not each.unlinked
 
 
-@shortages_told()
 def survey(folder: str = SHM_DIR) -> Survey:
-    """Everything that processes share: of the machine, or, of another process's /dev/shm, what
-    lies there. ShortageError: no descriptor or no memory is left.
-    """
-    look = _Look(folder)
-    found = [*look.named()]
-    if folder == SHM_DIR:
-        found += [*look.elsewhere(), *look.system_v(), *look.queues()]
-    found += look.unnamed(everywhere=folder == SHM_DIR)
-    if folder == SHM_DIR:
-        found += look.rest(found)
-    space = os.statvfs(folder)
-    return Survey(
-        tuple(found),
-        folder,
-        space.f_blocks * space.f_frsize,
-        (space.f_blocks - space.f_bfree) * space.f_frsize,
-        _shared_memory(),
-        len(look.memory.unreadable),
-    )
+    """One look of a `Surveyor`."""
+    return Surveyor(folder).look()
+
+
+class Surveyor:
+    """Looks at everything that processes share, again and again; keeps what does not change."""
+
+    def __init__(self, folder: str = SHM_DIR) -> None:
+        self._folder = folder
+        self._reader = MappedMemoryReader()
+        self._contents = Contents()
+        self._names: dict[int, str] = {}
+        self._looks = 0
+
+    @shortages_told()
+    def look(self) -> Survey:
+        """Everything that processes share: of the machine, or, of another process's /dev/shm, what
+        lies there. ShortageError: no descriptor or no memory is left.
+        """
+        folder = self._folder
+        memory = self._reader.read()
+        # A PID is used again, and a process may run another program.
+        self._names = {
+            pid: self._names[pid]
+            for pid in memory.read
+            if pid in self._names and (pid + self._looks) % MappedMemoryReader.ROUND
+        }
+        self._looks += 1
+        look = _Look(folder, memory, self._contents, self._names)
+        found = [*look.named()]
+        if folder == SHM_DIR:
+            found += [*look.elsewhere(), *look.ipc_objects().listed()]
+        found += look.unnamed(everywhere=folder == SHM_DIR)
+        if folder == SHM_DIR:
+            found += look.rest(found)
+        self._contents.forget()
+        space = os.statvfs(folder)
+        return Survey(
+            tuple(found),
+            folder,
+            space.f_blocks * space.f_frsize,
+            (space.f_blocks - space.f_bfree) * space.f_frsize,
+            _shared_memory(),
+            len(look.memory.unreadable),
+        )
 
 
 def _shared_memory() -> int | None:
@@ -92,12 +109,16 @@ def _shared_memory() -> int | None:
 class _Look:
     """One survey under way: what was read of all processes, and what was already listed of it."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(
+        self, folder: str, memory: MappedMemory, contents: Contents, names: dict[int, str]
+    ) -> None:
         self._folder = folder
         self._device = Path(folder).stat().st_dev
-        self.memory: MappedMemory = read_mapped_memory()
+        self.memory = memory
+        self._contents = contents
+        self._budget = GuessBudget()
         self._unlisted = os.geteuid() != ROOT and proc_hides_others()
-        self._names: dict[int, str] = {}
+        self._names = names
         self._waits = Waits()
         self._in_use = MemoryInUse()
         self._by_file = {
@@ -130,40 +151,24 @@ class _Look:
                     yield from self._in_folder(folder, f" --pid {pid}")
 
     def _in_folder(self, folder: str, options: str) -> Iterator[SharedObject]:
-        types = QuickTypes(folder, _TYPES_SECONDS)
-        until = time.monotonic() + _GUESS_SECONDS
         with os.scandir(folder) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     self._listed.add(FileIdentity.of(status))
                     self._taken.add(entry.name)
-                    guess = time.monotonic() < until
-                    yield self._entry(entry.name, status, types, folder, options, guess=guess)
+                    yield self._entry(entry.name, status, folder, options)
 
-    def _entry(
-        self,
-        file: str,
-        status: os.stat_result,
-        types: QuickTypes,
-        folder: str,
-        options: str,
-        *,
-        guess: bool,
-    ) -> SharedObject:
+    def _entry(self, file: str, status: os.stat_result, folder: str, options: str) -> SharedObject:
         semaphore = file.startswith("sem.")
         name = "/" + (file.removeprefix("sem.") if semaphore else file)
         identity = FileIdentity.of(status)
         memory = self._by_file.get(identity)
         pids = [] if memory is None else memory.pids
         pids = pids or self._private_mappers(identity)
-        content, looks, readable, known = content_of(file, status, folder, guess=guess)
-        if not known and readable:
-            typed = types.layout(name, pids, without_ring=True)
-            if typed is not None:
-                content, looks = typed_content(*typed)
+        found = self._contents.of(file, status, folder, pids, self._budget)
         waiters = None
-        if semaphore and readable:
+        if semaphore and found.readable:
             raw = read_start(f"{folder}/{file}", SEM_SIZE)
             waiters = decode(raw, running_libc()).waiters if len(raw) >= 12 else None
         born = min(status.st_ctime, status.st_mtime, status.st_atime)
@@ -171,15 +176,15 @@ class _Look:
             target=name + options,
             name=name,
             kind=ObjectKind.SEMAPHORE if semaphore else ObjectKind.POSIX,
-            content=content,
-            looks=looks,
+            content=found.content,
+            looks=found.looks,
             size=status.st_size,
             owner=user_name(status.st_uid),
             mode=stat.S_IMODE(status.st_mode),
             age=max(time.time() - born, 0.0),
             mappers=self._named_processes(pids),
             orphan=self._orphan(f"{folder}/{file}", status, pids),
-            readable=readable,
+            readable=found.readable,
             in_use=status.st_blocks * 512,
             waiting=self._waiting(memory),
             waiters=waiters,
@@ -297,100 +302,9 @@ class _Look:
             ObjectKind.HUGETLB: _("huge pages"),
         }.get(kind, _("a file in memory"))
 
-    # -- System V and message queues ---------------------------------------------------------------
-
-    def system_v(self) -> Iterator[SharedObject]:
-        """The objects of this IPC namespace, by the kernel's own lists."""
-        own = namespace("ipc")
-        mapped = {
-            each.key.inode: each
-            for each in self.memory.found.values()
-            if each.key.kind is ObjectKind.SYSV and each.key.namespace == own
-        }
-        for segment in sysv_segments():
-            memory = mapped.get(segment.number)
-            names = self._named_processes([] if memory is None else memory.pids)
-            looks = owner_program([name for _pid, name in names]) or _("unknown")
-            if segment.removed:
-                looks = _("removed: it goes when the last process detaches it")
-            yield _system_v(
-                segment, "sysv", ObjectKind.SYSV, looks, segment.size,
-                mappers=names,
-                orphan=segment.attached == 0,
-                in_use=segment.resident + segment.swapped,
-                waiting=self._waiting(memory),
-                unlinked=segment.removed,
-            )  # fmt: skip
-        for each in sysv_sets():
-            yield self._sysv_set(each.number, each.count, each)
-        for queue in sysv_queues():
-            text = ngettext("{count} message", "{count} messages", queue.messages)
-            last = [pid for pid in (queue.last_sender, queue.last_receiver) if pid]
-            yield _system_v(
-                queue, "msgqueue", ObjectKind.SYSV_QUEUE, text.format(count=queue.messages),
-                queue.size, mappers=self._named_processes(last), orphan=None,
-            )  # fmt: skip
-
-    def _sysv_set(self, number: int, count: int, each: SysvObject) -> SharedObject:
-        semaphores: tuple[SysvSemaphore, ...] = ()
-        with contextlib.suppress(OSError):
-            semaphores = read_set(number, count)
-        looks = ngettext("{count} semaphore", "{count} semaphores", count).format(count=count)
-        if semaphores:
-            looks += ": " + " ".join(str(s.value) for s in semaphores[:_VALUES])
-            looks += " …" if count > _VALUES else ""
-        else:
-            looks += ", " + _("not readable by this user")
-        last = sorted({s.last for s in semaphores if s.last and Path(f"/proc/{s.last}").exists()})
-        return _system_v(
-            each, "semset", ObjectKind.SYSV_SET, looks, None,
-            mappers=self._named_processes(last), orphan=None, readable=bool(semaphores),
-            waiters=sum(s.waiters + s.zero_waiters for s in semaphores) if semaphores else None,
-        )  # fmt: skip
-
-    def queues(self) -> Iterator[SharedObject]:
-        """POSIX message queues: by the file system of them where it is mounted, and those that
-        processes have open.
-        """
-        holders = {
-            each.key.inode: each
-            for each in self.memory.found.values()
-            if each.key.kind is ObjectKind.QUEUE
-        }
-        for mount, pid in self.memory.mounts.values():
-            if mount.kind != "mqueue" or pid != "self":
-                continue
-            with contextlib.suppress(OSError), os.scandir(mount.point) as entries:
-                for entry in entries:
-                    memory = holders.pop(entry.inode(), None)
-                    yield self._queue("/" + entry.name, entry.stat(), memory)
-        for memory in holders.values():
-            if memory.status is not None:
-                yield self._queue(memory.name, memory.status, memory)
-
-    def _queue(
-        self, name: str, status: os.stat_result, memory: SharedMemory | None
-    ) -> SharedObject:
-        depth = _depth(name)
-        looks = _("not readable by this user")
-        if depth is not None:
-            looks = ngettext("{count} message of {most}", "{count} messages of {most}", depth[0])
-            looks = looks.format(count=depth[0], most=depth[1])
-        return SharedObject(
-            target=f"mqueue:{name}",
-            name=name,
-            kind=ObjectKind.QUEUE,
-            content=Content.UNKNOWN,
-            looks=looks,
-            size=None if depth is None else depth[1] * depth[2],
-            owner=user_name(status.st_uid),
-            mode=stat.S_IMODE(status.st_mode),
-            age=max(time.time() - status.st_ctime, 0.0),
-            mappers=self._named_processes([] if memory is None else memory.pids),
-            orphan=None if memory is None else False,
-            readable=depth is not None,
-            inode=status.st_ino,
-        )
+    def ipc_objects(self) -> IpcObjects:
+        """System V objects and message queues."""
+        return IpcObjects(self.memory, self._waits, self._named_processes)
 
     # -- the rest ----------------------------------------------------------------------------------
 
@@ -425,33 +339,16 @@ class _Look:
     # -- processes ---------------------------------------------------------------------------------
 
     def _named_processes(self, pids: Iterable[int]) -> tuple[tuple[int, str], ...]:
-        for pid in pids:
+        its = sorted(pids)
+        for pid in its:
             if pid not in self._names:
                 self._names[pid] = process_name(pid)
-        return tuple((pid, self._names[pid]) for pid in sorted(pids))
+        return tuple((pid, self._names[pid]) for pid in its)
 
     def _waiting(self, memory: SharedMemory | None) -> tuple[int, ...] | None:
         if memory is None:
             return ()
         return self._waits.among(memory)
-
-
-def _system_v(
-    each: SysvObject, prefix: str, kind: ObjectKind, looks: str, size: int | None, **more: object
-) -> SharedObject:
-    return SharedObject(
-        target=f"{prefix}:{each.number}",
-        name=f"0x{each.key:08x}" if each.key else "",
-        kind=kind,
-        content=Content.UNKNOWN,
-        looks=looks,
-        size=size,
-        owner=user_name(each.uid),
-        mode=each.mode & 0o777,
-        age=max(time.time() - each.changed, 0.0),
-        inode=each.number,
-        **more,  # type: ignore[arg-type]
-    )
 
 
 def _file_system(mount: Mount, used: int, space: os.statvfs_result) -> SharedObject:
@@ -476,17 +373,3 @@ def _owner(pid: int) -> str | None:
     with contextlib.suppress(OSError):
         return user_name(Path(f"/proc/{pid}").stat().st_uid)
     return None
-
-
-def _depth(name: str) -> tuple[int, int, int] | None:
-    """How many messages a POSIX queue holds, how many it may, and the bytes of one; None where this
-    user may not open it. Reading its file would change the file's times (ipc/mqueue.c).
-    """
-    try:
-        queue = posix_ipc.MessageQueue(name, read=True, write=False)
-    except (posix_ipc.Error, OSError, ValueError):
-        return None
-    try:
-        return queue.current_messages, queue.max_messages, queue.max_message_size
-    finally:
-        queue.close()

@@ -1,6 +1,7 @@
 """Programs and libraries by the names that they give to what they share."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from shmtui.i18n import N_, _
@@ -37,6 +38,7 @@ _NAMES: Final = tuple(
 """By each project's own sources and documentation; each pattern matches a whole name."""
 
 
+@lru_cache(maxsize=1024)
 def program_behind(name: str) -> str:
     """Who gives such names, in words; empty where it is not known.
 

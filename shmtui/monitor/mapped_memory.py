@@ -5,6 +5,7 @@ sleep on a word of it, and how much of it is in memory. Nothing is read of its c
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -92,38 +93,83 @@ def internal_device() -> int:
         os.close(fd)
 
 
-def read_mapped_memory(*, descriptors: bool = True) -> MappedMemory:
-    """One pass over all processes. ``descriptors``: also what they have open without mapping it."""
-    mounts: dict[int, tuple[Mount, int | str]] = {}
-    spaces = {namespace("mnt")}
-    _note_mounts(mounts, "self")
-    pass_ = MappedMemory({}, mounts, [], [])
-    reader = SharedMappings()
-    internal = internal_device()
-    maps: dict[int, tuple[SharedMapping, ...]] = {}
-    for pid in processes():
-        its = reader.of(pid)
-        if its is None:
-            pass_.unreadable.append((pid, credentials_of(pid)))
-            continue
-        maps[pid] = its
-        pass_.read.append(pid)
-        space = namespace("mnt", pid)
-        if space not in spaces and space:
-            spaces.add(space)
-            _note_mounts(mounts, pid)
-    for pid, its in maps.items():
-        for mapping in its:
-            key = _key(mapping, pid, internal, mounts)
-            if key is not None:
-                _object(pass_, key, mapping.path).mappings.setdefault(pid, []).append(mapping)
-    if descriptors:
-        for pid in maps:
-            _read_descriptors(pass_, pid)
-    for memory in pass_.found.values():
-        if memory.status is None:
-            memory.status = _status_by_mapping(memory)
-    return pass_
+@dataclass(frozen=True, slots=True)
+class _OpenFile:
+    """A descriptor of shared memory."""
+
+    fd: int
+    kind: ObjectKind
+    target: bytes
+
+
+class MappedMemoryReader:
+    """Passes over all processes. A process that is new, and each in one of `ROUND` passes, is read
+    for what it has open, which costs most, for its mount namespace, and for having memory at all:
+    kernel threads have none.
+    """
+
+    ROUND: Final = 5
+
+    def __init__(self) -> None:
+        self._mappings = SharedMappings()
+        self._internal = internal_device()
+        self._open: dict[int, list[_OpenFile]] = {}
+        self._spaces: dict[int, str] = {}
+        self._passes = 0
+
+    def _due(self, pid: int) -> bool:
+        return pid not in self._open or (pid + self._passes) % self.ROUND == 0
+
+    def read(self) -> MappedMemory:
+        """One pass."""
+        self._passes += 1
+        pass_ = MappedMemory({}, {}, [], [])
+        _note_mounts(pass_.mounts, "self")
+        maps: dict[int, tuple[SharedMapping, ...]] = {}
+        spaces: dict[int, str] = {}
+        for pid in processes():
+            due = self._due(pid)
+            if not due and pid in self._mappings.without_memory:
+                pass_.read.append(pid)
+                continue
+            its = self._mappings.of(pid)
+            if its is None:
+                pass_.unreadable.append((pid, credentials_of(pid)))
+                continue
+            maps[pid] = its
+            pass_.read.append(pid)
+            spaces[pid] = namespace("mnt", pid) if due else self._spaces.get(pid, "")
+        self._spaces = spaces
+        own = namespace("mnt")
+        for space, pid in {space: pid for pid, space in spaces.items()}.items():
+            if space not in {own, ""}:
+                _note_mounts(pass_.mounts, pid)
+        for pid, its in maps.items():
+            for mapping in its:
+                key = _key(mapping, pid, self._internal, pass_.mounts)
+                if key is not None:
+                    memory = _object(pass_, key, mapping.path)
+                    memory.mappings.setdefault(pid, []).append(mapping)
+        self._add_open(pass_)
+        for memory in pass_.found.values():
+            if memory.status is None:
+                memory.status = _status_by_mapping(memory)
+        return pass_
+
+    def _add_open(self, pass_: MappedMemory) -> None:
+        """What processes have open, mapped or not."""
+        known, self._open = self._open, {}
+        for pid in pass_.read:
+            again = pid in known and (pid + self._passes) % self.ROUND
+            its = known[pid] if again else [*_open_files(pid, pass_.mounts)]
+            self._open[pid] = its
+            for file in its:
+                with contextlib.suppress(OSError):
+                    status = os.stat(f"/proc/{pid}/fd/{file.fd}")  # noqa: PTH116 - it is no path
+                    key = MemoryKey(file.kind, status.st_dev, status.st_ino)
+                    memory = _object(pass_, key, file.target)
+                    memory.descriptors.setdefault(pid, file.fd)
+                    memory.status = memory.status or status
 
 
 def _note_mounts(mounts: dict[int, tuple[Mount, int | str]], pid: int | str) -> None:
@@ -173,7 +219,7 @@ def _kind_of_file(mount: Mount) -> ObjectKind | None:
     return ObjectKind.POSIX if mount.point == "/dev/shm" else ObjectKind.TMPFS
 
 
-def _read_descriptors(pass_: MappedMemory, pid: int) -> None:
+def _open_files(pid: int, mounts: dict[int, tuple[Mount, int | str]]) -> Iterator[_OpenFile]:
     folder = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
         for fd in os.listdir(folder):
@@ -182,12 +228,9 @@ def _read_descriptors(pass_: MappedMemory, pid: int) -> None:
                 # Of a message queue's path only the name is given. Others are pipe:[…] and the like.
                 if target.startswith(_SHARED_FILES) or target.rfind(b"/") == 0:
                     status = os.stat(f"{folder}/{fd}")  # noqa: PTH116 - it is no path
-                    kind = _kind_of_open_file(target, status, pass_.mounts)
+                    kind = _kind_of_open_file(target, status, mounts)
                     if kind is not None:
-                        key = MemoryKey(kind, status.st_dev, status.st_ino)
-                        memory = _object(pass_, key, target)
-                        memory.descriptors.setdefault(pid, int(fd))
-                        memory.status = memory.status or status
+                        yield _OpenFile(int(fd), kind, target)
 
 
 def _kind_of_open_file(

@@ -4,12 +4,15 @@ information of a program, or its bytes.
 
 import os
 import stat
+import time
+from dataclasses import dataclass
 from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.inference import Elimination, signatures
 from shmtui.layouts.member_roles import listed
+from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.role_evidence import Reading
 from shmtui.monitor.known_programs import program_behind
@@ -23,6 +26,12 @@ from shmtui.shm.segment import FileIdentity, open_readonly
 from shmtui.shm.semaphore import decode
 
 _GUESS_SIZE: Final = 1 << 16
+_TYPES_SECONDS: Final = 0.1
+"""Reading programs' debug information takes no longer than this in all."""
+_GUESS_SECONDS: Final = 0.3
+"""Inferring the layouts of unknown segments takes no longer than this in all."""
+_KEPT_SECONDS: Final = 10.0
+"""How long it is kept what a file was found to hold."""
 
 
 def typed_content(layout: Layout, program: str) -> tuple[Content, str]:
@@ -124,3 +133,73 @@ def guess_content(file: str, fd: int, size: int, *, closely: bool) -> tuple[Cont
     return Content.BUFFER, _("bounded buffer of {slots:,} × {size} bytes, inferred").format(
         slots=layout.slots, size=layout.item.size
     )
+
+
+# -- kept from look to look ----------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Examined:
+    """What a file was found to hold, and when."""
+
+    size: int
+    at: float
+    content: Content
+    looks: str
+    readable: bool
+    asked: bool = True
+    """Whether the present look asked for it."""
+
+
+class Contents:
+    """What the files of the folders hold. That of a file is found anew when its size changes, and
+    now and then: bytes and programs may tell more later. The value of a semaphore is read at
+    every look.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[FileIdentity, Examined] = {}
+
+    def of(
+        self,
+        file: str,
+        status: os.stat_result,
+        folder: str,
+        pids: list[int],
+        budget: "GuessBudget",
+    ) -> Examined:
+        """What a file of ``folder`` holds, which these PIDs map."""
+        identity = FileIdentity.of(status)
+        known, now = self._known.get(identity), time.monotonic()
+        keeps = not file.startswith("sem.") and known is not None and known.size == status.st_size
+        if keeps and known is not None and now - known.at < _KEPT_SECONDS:
+            known.asked = True
+            return known
+        content, looks, readable, sure = content_of(
+            file, status, folder, guess=now < budget.guess_until
+        )
+        if not sure and readable:
+            typed = budget.types(folder).layout("/" + file, pids, without_ring=True)
+            if typed is not None:
+                content, looks = typed_content(*typed)
+        found = Examined(status.st_size, now, content, looks, readable)
+        self._known[identity] = found
+        return found
+
+    def forget(self) -> None:
+        """Drop what the last look did not ask for."""
+        self._known = {key: found for key, found in self._known.items() if found.asked}
+        for found in self._known.values():
+            found.asked = False
+
+
+class GuessBudget:
+    """The time that one look may spend on guessing."""
+
+    def __init__(self) -> None:
+        self.guess_until = time.monotonic() + _GUESS_SECONDS
+        self._types: dict[str, QuickTypes] = {}
+
+    def types(self, folder: str) -> QuickTypes:
+        """Reads the debug information of programs, for as long as there is time."""
+        return self._types.setdefault(folder, QuickTypes(folder, _TYPES_SECONDS))

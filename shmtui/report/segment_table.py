@@ -5,7 +5,7 @@ Pure. Names come from other programs: readers make the text inert.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
@@ -179,6 +179,20 @@ _ORDER = {
 def by_interest(each: SharedObject) -> tuple[bool, int, str]:
     """A key that sorts buffers first and what nobody can attach to last."""
     return bool(why_not(each)), _ORDER[each.content], each.target
+
+
+SORTS: Final[dict[str, Callable[[SharedObject], tuple[Any, ...]]]] = {
+    "name": lambda each: (each.target,),
+    "kind": lambda each: (each.kind, each.target),
+    "size": lambda each: (-(each.size or 0), each.target),
+    "in-use": lambda each: (-(each.in_use or 0), each.target),
+    "owner": lambda each: (each.owner or "", each.target),
+    "age": lambda each: (each.age is None, each.age or 0.0, each.target),
+    "mappers": lambda each: (-len(each.mappers), each.target),
+    "waiting": lambda each: (-(each.waiters or len(each.waiting or ())), each.target),
+    "health": lambda each: (not health_of(each), health_of(each), each.target),
+}
+"""The orders of a list: numbers with the largest first, ages with the youngest."""
 
 
 # -- the table of ls ---------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import posix_ipc
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.sysvipc import SysvObject, SysvSegment, sysv_queues, sysv_segments, sysv_sets
+from shmtui.session.cleanup import remove
 from shmtui.shm.system_v import SystemVKind, remove_system_v
 
 _SYSTEM_V: Final = re.compile(r"(sysv|semset|msgqueue):(\d{1,10})")
@@ -28,6 +29,11 @@ _LISTS: Final[dict[str, Callable[[], tuple[SysvObject, ...]]]] = {
 def is_object(name: str) -> bool:
     """Whether ``ls`` names a thing so that has no file under /dev/shm."""
     return bool(_SYSTEM_V.fullmatch(name)) or name.startswith((_QUEUE, "pid:", "tmpfs:"))
+
+
+def remove_listed(name: str, *, force: bool = False) -> str:
+    """Remove whatever ``ls`` lists; errors as `remove_object` and `cleanup.remove`."""
+    return (remove_object if is_object(name) else remove)(name, force=force)
 
 
 def remove_object(name: str, *, force: bool = False) -> str:

@@ -24,7 +24,8 @@ from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, segment_path
 from shmtui.workers.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from shmtui.monitor.shared_object import SharedObject
+    from shmtui.monitor.discovery import Surveyor
+    from shmtui.monitor.shared_object import Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,16 @@ class SegmentOpener:
     ) -> None:
         self._options = options or AttachOptions()
         self._joined = {} if home is None else {home.sampler.name: home}
+        self._surveyor: Surveyor | None = None
         self._cleaning = contextlib.ExitStack()
 
-    def entries(self) -> "tuple[SharedObject, ...]":
-        """Everything that processes share."""
-        from shmtui.monitor.discovery import survey  # noqa: PLC0415 - for the picker alone
+    def survey(self) -> "Survey":
+        """Everything that processes share, as it stands."""
+        if self._surveyor is None:
+            from shmtui.monitor.discovery import Surveyor  # noqa: PLC0415 - for that list alone
 
-        return survey(self._options.folder).objects
+            self._surveyor = Surveyor(self._options.folder)
+        return self._surveyor.look()
 
     def open(self, name: str, layout: str | None = None) -> Attachment:
         """Attach to a segment; the one that this run made is the run itself.

@@ -24,6 +24,7 @@ from shmtui.tui.draw import picker, ring, semaphores, throughput
 from shmtui.tui.draw.processes import row_line
 from shmtui.tui.draw.title import title_line
 from shmtui.tui.glyphs import ASCII, UNICODE
+from shmtui.tui.object_rows import ObjectRow
 from shmtui.tui.process_rows import table_rows
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Line, clip_line, width_of
@@ -88,8 +89,8 @@ def listed(folder: Path) -> tuple[SharedObject, ...]:
     ]
     sane(lines)
     for entry in entries:
-        fits([picker.entry_line(entry, 80, UNICODE)], 80)
-        fits(picker.entry_detail(entry, 80, 6, ASCII), 80)
+        fits([picker.object_line(ObjectRow(entry), 80, UNICODE)], 80)
+        fits(picker.object_detail(entry, 80, 6, ASCII), 80)
     return entries
 
 

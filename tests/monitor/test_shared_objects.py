@@ -14,12 +14,15 @@ from typing import Final
 
 import pytest
 
+from shmtui.cli.ls import KINDS as KIND_WORDS
+from shmtui.cli.ls import SORTS as SORT_WORDS
 from shmtui.monitor.discovery import survey
 from shmtui.monitor.shared_object import ObjectKind, SharedObject
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.resident_pages import resident_pages
 from shmtui.procfs.shared_mappings import SharedMappings, parse_shared
 from shmtui.procfs.sysvipc import sysv_segments
+from shmtui.report.segment_table import SORTS
 from tests.compiling import Compiler
 from tests.program import run_shmtui
 from tests.waiting import poll
@@ -217,7 +220,13 @@ def test_ls_by_kind_and_order(program: Program) -> None:
     assert all(row["orphan"] for row in rows("--orphans"))
 
 
-@pytest.mark.parametrize("sort", ["name", "kind", "size", "owner", "age", "mappers", "waiting"])
+def test_the_command_line_names_what_there_is() -> None:
+    """Its help loads nothing, so that it has the words once more."""
+    assert set(KIND_WORDS) == set(ObjectKind)
+    assert set(SORT_WORDS) == set(SORTS)
+
+
+@pytest.mark.parametrize("sort", SORTS)
 def test_ls_sorts_by_every_column(program: Program, sort: str) -> None:
     """Whatever is unknown of a row."""
     assert {row["target"] for row in rows("--sort", sort)} >= {program.name}

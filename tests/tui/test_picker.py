@@ -11,20 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtui.layouts.describe import option_words
-from shmtui.monitor.shared_object import Content, SharedObject
+from shmtui.monitor.shared_object import Content, Survey
 from shmtui.sanitize import inert
 from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 from shmtui.shm.protocol import Role
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.draw.picker import (
     columns_for,
-    entry_detail,
-    entry_line,
     filter_line,
     header_line,
     name_width,
+    object_detail,
+    object_line,
 )
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
+from shmtui.tui.object_rows import Change, ObjectRow
 from shmtui.tui.screens.picker import LayoutScreen, PickerPanel, PickerScreen
 from shmtui.tui.spans import cells, plain, width_of, wrap
 from tests.conftest import MakeBuffer
@@ -107,7 +108,9 @@ async def test_the_list_is_read_again_on_request(folder: Path) -> None:
             await shows(app, "/jobs")
             (folder / "jobs").rename(folder / "other")
             await pilot.press("ctrl+r")
-            assert "/jobs" not in await shows(app, "/other")
+            text = await shows(app, "/other")
+            (gone,) = (line for line in text.splitlines() if " /jobs " in line)
+            assert "gone:" in gone
 
 
 async def test_typing_filters_and_escape_takes_it_back(folder: Path) -> None:
@@ -147,11 +150,11 @@ class SlowOpener(SegmentOpener):
         self.may_go_on = threading.Event()
         self.threads: set[int] = set()
 
-    def entries(self) -> tuple[SharedObject, ...]:
+    def survey(self) -> Survey:
         """The list, when the test lets it go on."""
         self.threads.add(threading.get_ident())
         assert self.may_go_on.wait(60)
-        return super().entries()
+        return super().survey()
 
 
 async def test_enter_before_the_list_is_there_is_kept(folder: Path) -> None:
@@ -178,7 +181,7 @@ async def test_the_mouse_chooses_and_attaches(folder: Path) -> None:
             panel = app.screen.query_one(PickerPanel)
             await pilot.click(panel, offset=(8, 4))
             assert panel.chosen is not None
-            name = panel.chosen.name
+            name = panel.chosen.each.name
             await pilot.click(panel, offset=(8, 4))
             await reports(app, f"attached to {name}")
 
@@ -326,14 +329,21 @@ NAMES = st.text(st.characters(), max_size=60)
 
 
 @given(
-    NAMES, NAMES, st.integers(1, 200), st.sampled_from([UNICODE, ASCII]), st.sampled_from(Content)
+    NAMES,
+    NAMES,
+    st.integers(1, 200),
+    st.sampled_from([UNICODE, ASCII]),
+    st.sampled_from(Content),
+    st.sampled_from(Change),
 )
-def test_every_row_fits(name: str, owner: str, width: int, glyphs: Glyphs, kind: Content) -> None:
+def test_every_row_fits(
+    name: str, owner: str, width: int, glyphs: Glyphs, kind: Content, change: Change
+) -> None:
     """Whatever things are called."""
-    e = entry(name, kind, owner=owner, looks=name, mappers=((7, owner),))
+    e = ObjectRow(entry(name, kind, owner=owner, looks=name, mappers=((7, owner),)), change)
     longest = name_width([e], glyphs)
-    rows = [entry_line(e, width, glyphs, longest), header_line(width, glyphs, longest)]
-    rows += [*entry_detail(e, width, 3, glyphs), filter_line(name, 3, 5, width, glyphs)]
+    rows = [object_line(e, width, glyphs, longest), header_line(width, glyphs, longest)]
+    rows += [*object_detail(e.each, width, 3, glyphs), filter_line(name, 3, 5, width, glyphs)]
     for drawn in rows:
         assert width_of(drawn) <= max(2, width)
         assert not glyphs.ascii_only or plain(drawn).isascii()
@@ -343,10 +353,10 @@ def test_every_row_fits(name: str, owner: str, width: int, glyphs: Glyphs, kind:
 @pytest.mark.parametrize("width", [48, 78, 118])
 def test_names_that_are_alike_at_the_start_are_told_apart(width: int) -> None:
     """Another column goes before the end of a name does."""
-    alike = [entry(f"/acme-queue-10234-{at}-buffer") for at in (1, 2)]
+    alike = [ObjectRow(entry(f"/acme-queue-10234-{at}-buffer")) for at in (1, 2)]
     longest = name_width(alike, UNICODE)
     for e in alike:
-        assert e.name in plain(entry_line(e, width, UNICODE, longest))
+        assert e.each.name in plain(object_line(e, width, UNICODE, longest))
 
 
 @given(NAMES, st.integers(2, 80))

@@ -1,4 +1,4 @@
-"""The list of segments and semaphores, as rows. Pure."""
+"""The list of what processes share, as rows. Pure."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -8,116 +8,160 @@ from shmtui.i18n import N_, _
 from shmtui.monitor.shared_object import Content, SharedObject
 from shmtui.report.segment_table import (
     age_cell,
+    health_cell,
+    health_of,
+    in_use_cell,
     mappers_text,
     mode_cell,
     owner_cell,
     shown_name,
     size_cell,
+    waiting_cell,
     why_not,
 )
 from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.object_rows import Change, ObjectRow
 from shmtui.tui.spans import Line, Span, cells, line, wrapped
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, its width in cells, its alignment, and the text of an entry."""
+    """A column: its title, its width in cells, its alignment, the text of an object, and the order
+    that a click on its title asks for.
+    """
 
     title: str
     width: int
     align: str
     text: Callable[[SharedObject], str]
+    order: str
 
 
-NAME = Column(N_("name"), 0, "<", shown_name)
-LOOKS = Column(N_("looks like"), 0, "<", lambda entry: entry.looks)
-SIZE = Column(N_("size"), 8, ">", size_cell)
-OWNER = Column(N_("owner"), 8, "<", owner_cell)
-MODE = Column(N_("mode"), 4, "<", mode_cell)
-AGE = Column(N_("age"), 6, ">", age_cell)
-MAPPED = Column(N_("mapped by"), 26, "<", mappers_text)
+NAME = Column(N_("name"), 0, "<", shown_name, "name")
+LOOKS = Column(N_("looks like"), 0, "<", lambda each: each.looks, "interest")
+KIND = Column(N_("kind"), 8, "<", lambda each: each.kind, "kind")
+SIZE = Column(N_("size"), 8, ">", size_cell, "size")
+IN_USE = Column(N_("in use"), 9, ">", in_use_cell, "in-use")
+OWNER = Column(N_("owner"), 8, "<", owner_cell, "owner")
+AGE = Column(N_("age"), 6, ">", age_cell, "age")
+MAPPED = Column(N_("mapped by"), 24, "<", mappers_text, "mappers")
 MAPPED_NARROW = replace(MAPPED, width=16)
+WAITING = Column(N_("waiting"), 7, ">", waiting_cell, "waiting")
+HEALTH = Column(N_("health"), 8, "<", health_cell, "health")
 
 _CHOICES: tuple[tuple[Column, ...], ...] = (
-    (SIZE, OWNER, MODE, AGE, MAPPED),
-    (SIZE, OWNER, MODE, AGE, MAPPED_NARROW),
-    (SIZE, OWNER, AGE, MAPPED_NARROW),
-    (SIZE, MAPPED_NARROW),
-    (SIZE,),
+    (KIND, SIZE, IN_USE, OWNER, AGE, MAPPED, WAITING, HEALTH),
+    (KIND, SIZE, IN_USE, MAPPED, WAITING, HEALTH),
+    (KIND, SIZE, IN_USE, MAPPED_NARROW, WAITING, HEALTH),
+    (KIND, IN_USE, MAPPED_NARROW, HEALTH),
+    (IN_USE, MAPPED_NARROW, HEALTH),
+    (IN_USE, HEALTH),
+    (HEALTH,),
     (),
 )
 _NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
-_LOOKS_WANTED = 33
-"""*bounded buffer of 4,096 × double* fits; more than that goes to the names of mappers."""
 
 
 @lru_cache(maxsize=32)
 def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
-    """The most useful columns that fit; name and kind share what is left.
+    """The most useful columns that fit; name and looks share what is left.
 
     ``longest``: how wide the longest name is. Names are often alike at the start, so other columns
     go before one of up to ``_NAME_MOST`` is cut.
 
-    >>> [column.title for column in columns_for(44)]
-    ['name', 'looks like']
-    >>> [column.title for column in columns_for(110, 28)]
-    ['name', 'size', 'owner', 'mode', 'age', 'mapped by', 'looks like']
+    >>> [column.title for column in columns_for(48)]
+    ['name', 'health', 'looks like']
+    >>> [column.title for column in columns_for(112, 20)]
+    ['name', 'kind', 'size', 'in use', 'mapped by', 'waiting', 'health', 'looks like']
     """
     wanted = min(max(longest, _NAME_LEAST), _NAME_MOST)
 
     def room(fixed: tuple[Column, ...]) -> int:
         return width - sum(column.width + 2 for column in fixed) - 2
 
-    def fits(fixed: tuple[Column, ...]) -> bool:
-        return room(fixed) >= wanted + (_LOOKS_WANTED if MAPPED in fixed else _LOOKS_LEAST)
-
-    fixed = next((columns for columns in _CHOICES if fits(columns)), ())
+    fixed = next((c for c in _CHOICES if room(c) >= wanted + _LOOKS_LEAST), ())
     left = room(fixed)
     name = max(1, min(wanted, max(left - _LOOKS_LEAST, left // 2)))
     return (replace(NAME, width=name), *fixed, replace(LOOKS, width=max(0, left - name)))
 
 
-def name_width(entries: Iterable[SharedObject], glyphs: Glyphs) -> int:
+def name_width(rows: Iterable[ObjectRow], glyphs: Glyphs) -> int:
     """Cells of the longest name."""
-    return max((cells(glyphs.inert(shown_name(e))) for e in entries), default=0)
+    return max((cells(glyphs.inert(shown_name(row.each))) for row in rows), default=0)
 
 
-def header_line(width: int, glyphs: Glyphs, longest: int = 0) -> Line:
-    """The titles."""
-    columns = columns_for(width, longest)
-    titles = "  ".join(glyphs.fit(_(c.title), c.width, c.align) for c in columns)
-    return glyphs.clip_line(line((titles, "muted")), width)
+def header_line(width: int, glyphs: Glyphs, longest: int = 0, order: str = "") -> Line:
+    """The titles; that of the column that the rows are in the order of stands out."""
+    spans = []
+    for at, column in enumerate(columns_for(width, longest)):
+        text = glyphs.fit(_(column.title), column.width, column.align)
+        style = "strong" if column.order == order else "muted"
+        spans.append(Span(f"  {text}" if at else text, style))
+    return glyphs.clip_line(tuple(spans), width)
 
 
-def entry_line(entry: SharedObject, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
-    """A row; an entry that cannot be attached to is dim, an orphan is marked."""
+def column_at(x: int, width: int, longest: int = 0) -> Column | None:
+    """The column at a cell of the titles; None beside them.
+
+    >>> column = column_at(20, 48)
+    >>> column and column.title
+    'health'
+    """
+    start = 0
+    for column in columns_for(width, longest):
+        if start <= x < start + column.width:
+            return column
+        start += column.width + 2
+    return None
+
+
+def object_line(row: ObjectRow, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
+    """A row. What cannot be attached to is dim, an orphan is marked, and so is what changed."""
+    each = row.each
     columns = columns_for(width, longest)
     styles = {
         NAME.title: "strong",
         SIZE.title: "text",
-        MAPPED.title: "warn" if entry.orphan else "text" if entry.mappers else "muted",
-        LOOKS.title: "good" if entry.content is Content.BUFFER else "text",
+        IN_USE.title: "accent" if row.change is Change.GROWN else "text",
+        MAPPED.title: "warn" if each.orphan else "text" if each.mappers else "muted",
+        WAITING.title: "warn" if each.waiting else "muted",
+        HEALTH.title: "warn" if health_of(each) else "muted",
+        LOOKS.title: "good" if each.content is Content.BUFFER else "text",
     }
-    dim = bool(why_not(entry))
-    marked = entry.orphan and not dim and not {MAPPED, MAPPED_NARROW} & {*columns}
+    dim = bool(why_not(each)) or row.change is Change.GONE
     spans: list[Span] = []
     for at, column in enumerate(columns):
-        text = glyphs.inert(column.text(entry))
-        if marked and column.title == LOOKS.title:
-            text = _("orphan: {what}").format(what=text)
+        text = glyphs.inert(column.text(each))
+        if column.title == LOOKS.title:
+            text = _noted(row, text, columns)
         style = "faint" if dim else styles.get(column.title, "muted")
         text = glyphs.fit(text, column.width, column.align)
         spans.append(Span(f"  {text}" if at else text, style))
     return glyphs.clip_line(tuple(spans), width)
 
 
-def entry_detail(entry: SharedObject, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """The chosen entry in full: its kind, the processes that map it, why it cannot be attached to."""
-    facts = f"{shown_name(entry)}: {entry.looks}, {size_cell(entry)}, {mode_cell(entry)}, {owner_cell(entry)}"
-    everyone = ", ".join(f"{pid} {name}" for pid, name in entry.mappers[:20])
-    who = _("mapped by {who}").format(who=everyone) if entry.mappers else mappers_text(entry)
+def _noted(row: ObjectRow, text: str, columns: tuple[Column, ...]) -> str:
+    """What it looks like, behind what no column says of it."""
+    titles = {column.title for column in columns}
+    if row.each.orphan and not {MAPPED.title, HEALTH.title} & titles:
+        text = _("orphan: {what}").format(what=text)
+    if row.change is Change.NEW:
+        return _("new: {what}").format(what=text)
+    return _("gone: {what}").format(what=text) if row.change is Change.GONE else text
+
+
+def object_detail(each: SharedObject, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """The chosen object in full: what it is, who has it, why it cannot be attached to."""
+    facts = ", ".join(
+        (
+            f"{shown_name(each)}: {each.looks}", each.kind, size_cell(each),
+            _("{size} in use").format(size=in_use_cell(each)), mode_cell(each), owner_cell(each),
+        )
+    )  # fmt: skip
+    everyone = ", ".join(f"{pid} {name}" for pid, name in each.mappers[:20])
+    who = _("mapped by {who}").format(who=everyone) if each.mappers else mappers_text(each)
     rows = wrapped(glyphs.inert(facts), width)[: min(2, height - 1)]
-    reason = why_not(entry)
+    reason = why_not(each)
     last = line((glyphs.inert(reason or who), "warn" if reason else "muted"))
     return [glyphs.clip_line(row, width) for row in (*rows, last)]
 

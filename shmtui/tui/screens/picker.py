@@ -1,24 +1,39 @@
-"""The dialogs to attach by: the list of all segments, and that of the layouts that fit one."""
+"""The dialogs to attach by: the live list of what processes share, and that of the layouts that fit
+one.
+"""
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Generic
+from typing import ClassVar, Final, Generic
 
+from textual import events
 from textual.binding import Binding, BindingType
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import option_words
 from shmtui.layouts.options import AmbiguousLayoutError
-from shmtui.monitor.shared_object import SharedObject
-from shmtui.report.segment_table import by_interest, matches, why_not
+from shmtui.monitor.shared_object import Survey
+from shmtui.report.segment_table import totals_line, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
-from shmtui.tui.draw.picker import entry_detail, entry_line, filter_line, header_line, name_width
+from shmtui.tui.draw.picker import (
+    column_at,
+    filter_line,
+    header_line,
+    name_width,
+    object_detail,
+    object_line,
+)
+from shmtui.tui.object_rows import ORDERS, ObjectRow, ObjectRows
 from shmtui.tui.screens.dialog import ChoicePanel, Typed, TypingDialog
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import Item
+
+LOOK_SECONDS: Final = 1.0
+"""How often the list is read."""
 
 
 class FilterPanel(Typed, ChoicePanel[Item], Generic[Item]):
@@ -35,20 +50,31 @@ class FilterPanel(Typed, ChoicePanel[Item], Generic[Item]):
         return self.items, self.at, self.typed, self.message
 
 
-class PickerPanel(FilterPanel[SharedObject]):
-    """Everything that processes share."""
+class PickerPanel(FilterPanel[ObjectRow]):
+    """Everything that processes share, live."""
 
-    title = N_("Attach to a segment")
+    title = N_("Shared memory of this machine")
 
-    _entries: tuple[SharedObject, ...] | None = None
-    _longest = 0
-    _open_when_listed = False
-    """Whether enter was pressed before the list was there."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "order(1)", show=False),
+        Binding("left", "order(-1)", show=False),
+    ]
 
-    def take(self, entries: tuple[SharedObject, ...]) -> None:
-        """Show these entries; the cursor stays on its name."""
-        self._entries = tuple(sorted(entries, key=by_interest))
-        self._filter()
+    def __init__(self, view: ViewModel) -> None:
+        super().__init__(view)
+        self._listed = ObjectRows()
+        self._totals = ""
+        self._order = ORDERS[0]
+        self._longest = 0
+        self._titles_at = 0
+        self._open_when_listed = False
+        """Whether enter was pressed before the list was there."""
+
+    def take(self, survey: Survey, now: float) -> None:
+        """Show a look of the moment ``now``, in seconds; the cursor stays on its row."""
+        self._listed.take(survey.objects, now)
+        self._totals = totals_line(survey)
+        self._filter(quiet=True)
         if self._open_when_listed:
             self.action_open()
 
@@ -57,46 +83,77 @@ class PickerPanel(FilterPanel[SharedObject]):
         super().write(text)
 
     def action_open(self) -> None:
-        """Choose the row; before the list is there, the first entry that will match."""
-        self._open_when_listed = self._entries is None
+        """Choose the row; before the list is there, the first that will match."""
+        self._open_when_listed = self._listed.total is None
         super().action_open()
 
-    def _filter(self) -> None:
-        name = self.chosen.target if self.chosen is not None else None
-        self.items = tuple(e for e in self._entries or () if matches(e, self.typed))
+    def action_order(self, by: int) -> None:
+        """Take the next order, or the one before."""
+        self._take_order(ORDERS[(ORDERS.index(self._order) + by) % len(ORDERS)])
+
+    def _take_order(self, order: str) -> None:
+        self._order = order
+        self._filter()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a title asks for the order by that column."""
+        at = self.inside(event)
+        if self.items and at[1] == self._titles_at:
+            event.prevent_default()
+            event.stop()
+            width = self.inner_size[0] - 2
+            column = column_at(at[0] - 2, width, self._longest)
+            if column is not None:
+                self._take_order(column.order)
+        else:
+            super().on_click(event)
+
+    def _filter(self, quiet: bool = False) -> None:
+        target = self.chosen.each.target if self.chosen is not None else None
+        self.items = self._listed.rows(self.typed, self._order)
         self._longest = name_width(self.items, self.view.glyphs)
-        names = [entry.target for entry in self.items]
-        self.at = names.index(name) if name in names else 0
-        self.say("")
+        targets = [row.each.target for row in self.items]
+        self.at = targets.index(target) if target in targets else min(self.at, len(targets))
+        if quiet and self._listed.total is not None:
+            self.draw_anew()
+        else:
+            self.say("")
+
+    def _depends_on(self) -> object:
+        return super()._depends_on(), self._order, self._totals
 
     def _above(self, width: int) -> list[Line]:
         glyphs = self.view.glyphs
-        first = filter_line(self.typed, self._count, len(self._entries or ()), width, glyphs)
+        first = filter_line(self.typed, self._count, self._listed.total or 0, width, glyphs)
+        totals = [glyphs.clip_line(line((glyphs.inert(self._totals), "muted")), width)]
+        above = [*(totals if self._totals else []), first]
+        self._titles_at = len(above)
         if self.items:
-            return [first, line("  ", *header_line(width - 2, glyphs, self._longest))]
-        return [first, (), *wrapped(self._why_empty(), width, "muted")]
+            titles = header_line(width - 2, glyphs, self._longest, self._order)
+            return [*above, line("  ", *titles)]
+        return [*above, (), *wrapped(self._why_empty(), width, "muted")]
 
     def _why_empty(self) -> str:
-        if self._entries is None:
+        if self._listed.total is None:
             return _("looking") + self.view.glyphs.ellipsis
-        if self._entries:
+        if self._listed.total:
             return _("nothing matches: backspace deletes a letter, ctrl+u all of them")
         return _(
             "Nothing is shared: no segment, no semaphore and no message queue. Start the program "
-            "whose buffer you want to see, or shmtui run in another terminal; then ctrl+r."
+            "whose buffer you want to see, or shmtui run in another terminal."
         )
 
     def _choice(self, at: int, width: int) -> Line:
-        return entry_line(self.items[at], width, self.view.glyphs, self._longest)
+        return object_line(self.items[at], width, self.view.glyphs, self._longest)
 
     def _below(self, width: int) -> list[Line]:
         message = self._message_lines(width)
         if self.chosen is None:
             return message
-        return [(), *entry_detail(self.chosen, width, 3, self.view.glyphs), *message]
+        return [(), *object_detail(self.chosen.each, width, 3, self.view.glyphs), *message]
 
     def _footer(self, width: int) -> str:
-        long = _("enter attaches, ctrl+r lists again, esc closes")
+        long = _("enter attaches, left and right sort, delete removes an orphan, esc closes")
         return long if width >= len(long) + 4 else _("enter attaches, esc closes")
 
 
@@ -207,30 +264,37 @@ class LayoutScreen(AttachDialog):
 
 
 class PickerScreen(AttachDialog):
-    """All segments, to attach to one."""
+    """Everything that processes share, to look at and to attach to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", show=False),
         Binding("ctrl+r,f5", "reload", show=False),
+        Binding("delete", "remove", show=False),
     ]
 
     def __init__(self, opener: SegmentOpener, view: ViewModel) -> None:
         self._panel = PickerPanel(view)
         super().__init__(opener, self._panel)
         self._asked_for = ""
-        """The segment that was last chosen."""
+        """The target that was last chosen."""
+        self._to_remove = ""
+        """The orphan that a second press of the key removes."""
 
     def on_mount(self) -> None:
         self.action_reload()
+        self.set_interval(LOOK_SECONDS, self._look_again)
 
     def action_reload(self) -> None:
-        self._panel.say(_("looking") + self._ellipsis)
         self.run_worker(self._reload(), exclusive=True, group="reload")
+
+    def _look_again(self) -> None:
+        if not any(worker.group == "reload" and worker.is_running for worker in self.workers):
+            self.action_reload()
 
     async def _reload(self) -> None:
         """In a thread: it takes up to a second on a busy machine."""
         try:
-            self._panel.take(await asyncio.to_thread(self._opener.entries))
+            self._panel.take(await asyncio.to_thread(self._opener.survey), time.monotonic())
         except (ShmtuiError, OSError) as error:
             self._panel.say(str(error), "bad")
 
@@ -241,16 +305,41 @@ class PickerScreen(AttachDialog):
         else:
             self.dismiss(None)
 
-    def on_choice_panel_chosen(self) -> None:
-        entry = self._panel.chosen
-        if entry is None:
+    def action_remove(self) -> None:
+        """Ask whether the orphan under the cursor shall go; asked so already, remove it."""
+        row = self._panel.chosen
+        if row is None:
             return
-        if reason := why_not(entry):
+        target = row.each.target
+        if not row.each.orphan:
+            self._panel.say(_("{name} is no orphan: it stays").format(name=target), "bad")
+        elif self._to_remove != target:
+            self._to_remove = target
+            text = _("remove {name}? delete again removes it for good")
+            self._panel.say(text.format(name=target), "warn")
+        else:
+            self._to_remove = ""
+            self.run_worker(self._remove(target), exclusive=True, group="remove")
+
+    async def _remove(self, target: str) -> None:
+        from shmtui.session.object_removal import remove_listed  # noqa: PLC0415 - for this key alone
+
+        try:
+            self._panel.say(await asyncio.to_thread(remove_listed, target), "good")
+        except (ShmtuiError, OSError) as error:
+            self._panel.say(str(error), "bad")
+        self.action_reload()
+
+    def on_choice_panel_chosen(self) -> None:
+        row = self._panel.chosen
+        if row is None:
+            return
+        if reason := why_not(row.each):
             self._panel.say(_("cannot attach: {reason}").format(reason=reason), "bad")
             return
-        self._asked_for = entry.target
-        text = _("attaching to {name}").format(name=entry.target)
-        self._attach_by(text, partial(self._opener.open, entry.target))
+        self._asked_for = row.each.target
+        text = _("attaching to {name}").format(name=row.each.target)
+        self._attach_by(text, partial(self._opener.open, row.each.target))
 
     def _answer(self, opened: Attachment) -> None:
         """The layouts' screen is still above this one while it gives its own answer."""

@@ -1,0 +1,39 @@
+"""``shmtui top``: everything that processes of this machine share, live."""
+
+import contextlib
+from typing import Any
+
+import click
+
+from shmtui.cli.parameters import dashboard_options, folder_of, pid_option
+from shmtui.cli.translation import TranslatedCommand
+from shmtui.i18n import _
+
+
+@click.command("top", cls=TranslatedCommand, short_help="Watch everything that processes share")
+@dashboard_options
+@pid_option
+def command(pid: int | None, **given: Any) -> int:
+    """Watch what processes of this machine share, once a second: what it is, the memory that it
+    takes, who has it, who waits on it. Type to filter, sort with left and right, enter opens the
+    dashboard on a row.
+
+    \b
+    Examples:
+      shmtui top
+      shmtui top --pid 4711                       what a program in a container sees
+    """
+    from shmtui.cli.open_dashboard import show_dashboard
+    from shmtui.session.opener import AttachOptions, SegmentOpener
+    from shmtui.session.terminal import ignore_signals, note_signals, require_terminal
+
+    options = AttachOptions(folder=folder_of(pid), **given)
+    require_terminal(_("list it once with shmtui ls"))
+    note_signals()
+    with contextlib.ExitStack() as cleaning:
+        opener = SegmentOpener(options)
+        cleaning.callback(opener.close)
+        cleaning.callback(ignore_signals)
+        return show_dashboard(
+            None, opener, refresh_hz=options.refresh_hz, ascii_only=options.ascii_only
+        )

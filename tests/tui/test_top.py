@@ -1,0 +1,69 @@
+"""``shmtui top``: the live list in the real program, and in a dashboard that a test drives."""
+
+import signal
+from pathlib import Path
+
+from shmtui.shm.segment import create_segment, segment_path, unlink_segment
+from shmtui.tui.screens.picker import PickerPanel
+from tests.terminal import Terminal
+from tests.tui.dashboards import opener_of, ring_bytes, shows
+from tests.tui.test_picker import folder, picker
+from tests.waiting import until
+
+__all__ = ["folder"]
+
+
+def test_what_comes_and_goes_is_seen(name: str) -> None:
+    """Without a key; it ends by escape."""
+    with Terminal("top", columns=120, rows=30) as terminal:
+        terminal.wait_for("Shared memory of this machine")
+        terminal.wait_for("shared in all of")
+        create_segment(name, 8192)
+        terminal.press(*name.removeprefix("/"))
+        terminal.wait_for(f"{name} ")
+        terminal.wait_for("orphan")
+        unlink_segment(name)
+        terminal.wait_for("gone:")
+        terminal.press("\x1b")
+        terminal.wait_for("type to filter")
+        terminal.press("\x1b")
+        assert terminal.wait() == 0
+
+
+def test_an_orphan_is_removed_after_a_question(name: str) -> None:
+    """The key twice; the first asks."""
+    create_segment(name, 8192)
+    with Terminal("top", columns=120, rows=30) as terminal:
+        terminal.wait_for("shared in all of")
+        terminal.press(*name.removeprefix("/"))
+        terminal.wait_for("1 of ")
+        terminal.press("\x1b[3~")
+        terminal.wait_for("delete again removes it")
+        assert Path(segment_path(name)).exists()
+        terminal.press("\x1b[3~")
+        terminal.wait_for(f"removed {name}")
+        assert not Path(segment_path(name)).exists()
+        terminal.signal(signal.SIGTERM)
+        assert terminal.wait() == 128 + signal.SIGTERM
+
+
+def titles(text: str) -> str:
+    """The line of titles."""
+    return next(line for line in text.splitlines() if "looks like" in line)
+
+
+async def test_sorting_by_key_and_by_click(folder: Path) -> None:
+    """The cursor stays on its row."""
+    (folder / "jobs").write_bytes(ring_bytes() + bytes(100_000))
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(120, 30)) as pilot:
+            text = await shows(app, "/jobs")
+            panel = app.screen.query_one(PickerPanel)
+            assert panel.chosen is not None
+            chosen = panel.chosen.each.target
+            await pilot.press("right")
+            assert panel.chosen.each.target == chosen
+            at = titles(text).index("size") + 2
+            row = text.splitlines().index(titles(text))
+            await pilot.click(offset=(at, row))
+            await until(lambda: panel.items[0].each.target == "/jobs", "the largest is first")
