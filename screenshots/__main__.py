@@ -28,6 +28,7 @@ FOLDER: Final = Path(__file__).parent
 _CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
 _APART_SECONDS: Final = 0.7
 """The course's programs are started by hand, one after the other."""
+_UNNAMED_RING: Final = FOLDER.parent / "tests" / "procfs" / "unnamed_ring.c"
 _CELL_WIDTH, _LINE_HEIGHT, _MARGIN = 12.2, 24.4, 50
 
 
@@ -48,6 +49,8 @@ class Scene:
     """The course's programs that run before it, untouched; they hang, for nobody calls sem_init."""
     running: tuple[tuple[str, ...], ...] = ()
     """What ``run --headless`` makes beside it."""
+    unnamed: tuple[tuple[str, ...], ...] = ()
+    """Rings in memory without a name, by the words of their program."""
     joining: tuple[str, ...] = ()
     """Those that join once the dashboard is open."""
 
@@ -86,14 +89,23 @@ SCENES: Final = (
         beside=_COURSE,
     ),
     Scene(
-        "picker",
-        ("attach",),
-        12,
+        "top",
+        ("top",),
+        14,
+        columns=132,
         beside=_COURSE,
         running=(
             ("/jobs", "--slots", "64", "--semaphores", "named"),
             ("/frames", "--slots", "4096", "--item", "double", "--producers", "3"),
         ),
+        unnamed=(("anon",), ("memfd",), ("sysv", "8")),
+    ),
+    Scene(
+        "sysv",
+        ("top",),
+        24,
+        (("type to filter", "sysv:"), ("1 of", "enter")),
+        unnamed=(("sysv", "8"),),
     ),
     Scene(
         "step",
@@ -117,6 +129,7 @@ def take(scene: Scene) -> Path:
     with (
         course(scene.beside),
         runs(scene.running),
+        unnamed_rings(scene.unnamed),
         Terminal(
             *scene.arguments, columns=scene.columns, rows=scene.rows, env=env | scene.env
         ) as terminal,
@@ -146,6 +159,18 @@ def course(programs: tuple[str, ...]) -> Iterator[None]:
     if programs:
         with contextlib.suppress(MissingSegmentError):
             remove("/shm_buffer")
+
+
+@contextlib.contextmanager
+def unnamed_rings(words: tuple[tuple[str, ...], ...]) -> Iterator[None]:
+    """Forking programs with a ring in memory that has no name."""
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as ends:
+        for its in words:
+            binary = Compiler(Path(directory)).program(_UNNAMED_RING, "-g")
+            running = subprocess.Popen([binary, *its])
+            ends.callback(running.wait)
+            ends.callback(running.kill)
+        yield
 
 
 @contextlib.contextmanager

@@ -167,6 +167,11 @@ class QuickTypes:
         self._folder = folder
         self._left = seconds
 
+    @property
+    def spent(self) -> bool:
+        """Whether no time is left: who was not asked for may still be told."""
+        return self._left <= 0
+
     def layout(
         self, name: str, pids: Sequence[int], *, without_ring: bool = False
     ) -> tuple[Layout, str] | None:

@@ -156,7 +156,8 @@ class _Look:
                 with contextlib.suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     self._listed.add(FileIdentity.of(status))
-                    self._taken.add(entry.name)
+                    if folder == self._folder:
+                        self._taken.add(entry.name)
                     yield self._entry(entry.name, status, folder, options)
 
     def _entry(self, file: str, status: os.stat_result, folder: str, options: str) -> SharedObject:
@@ -255,20 +256,27 @@ class _Look:
         in_use, at_least = self._in_use.of(memory)
         status = memory.status
         posix = key.kind is ObjectKind.POSIX
-        replaced = posix and bare in self._taken
+        replaced = posix and memory.deleted and bare in self._taken
         name = {
             ObjectKind.POSIX: "/" + bare,
             ObjectKind.MEMFD: bare,
             ObjectKind.ANONYMOUS: "" if bare == "zero" else bare,
         }.get(key.kind, memory.name)
+        target = f"pid:{pids[0]}:{key.inode}"
+        size = memory.mapped_size if status is None else status.st_size
+        typed = self.typed(memory, target, size)
+        if typed is None or replaced:
+            programs = [each for _pid, each in names]
+            typed = Content.UNKNOWN, self._looks_unnamed(memory, name, programs, replaced)
+        content, looks = typed
         age = None if status is None or status.st_ctime == 0 else time.time() - status.st_ctime
         return SharedObject(
-            target=f"pid:{pids[0]}:{key.inode}",
+            target=target,
             name=name,
             kind=key.kind,
-            content=Content.UNKNOWN,
-            looks=self._looks_unnamed(memory, name, [each for _pid, each in names], replaced),
-            size=memory.mapped_size if status is None else status.st_size,
+            content=content,
+            looks=looks,
+            size=size,
             owner=_owner(pids[0]) if status is None else user_name(status.st_uid),
             mode=None if status is None else stat.S_IMODE(status.st_mode),
             age=None if age is None else max(age, 0.0),
@@ -291,6 +299,8 @@ class _Look:
             return text.format(name=name)
         kind = memory.key.kind
         if kind is ObjectKind.POSIX:
+            if not memory.deleted:
+                return known or _("a segment of another /dev/shm")
             text = _("unlinked: no program can open it by its name any more")
             return f"{known}, {_('unlinked')}" if known else text
         if known:
@@ -302,9 +312,15 @@ class _Look:
             ObjectKind.HUGETLB: _("huge pages"),
         }.get(kind, _("a file in memory"))
 
+    def typed(self, memory: SharedMemory, target: str, size: int) -> tuple[Content, str] | None:
+        """What memory without a name holds, by the programs that map it; None: they do not tell."""
+        key = memory.key
+        identity = FileIdentity(key.device, key.inode, key.kind is ObjectKind.SYSV)
+        return self._contents.of_memory(identity, target, size, memory.pids, self._budget)
+
     def ipc_objects(self) -> IpcObjects:
         """System V objects and message queues."""
-        return IpcObjects(self.memory, self._waits, self._named_processes)
+        return IpcObjects(self.memory, self._waits, self._named_processes, self.typed)
 
     # -- the rest ----------------------------------------------------------------------------------
 

@@ -40,6 +40,8 @@ class IpcObjects:
     waits: Waits
     names: Callable[[Iterable[int]], tuple[tuple[int, str], ...]]
     """(PID, name) of each of some PIDs, sorted."""
+    typed: Callable[[SharedMemory, str, int], tuple[Content, str] | None]
+    """What a memory holds, by its target and size, where the programs that map it tell."""
 
     def listed(self) -> Iterator[SharedObject]:
         """System V objects of this IPC namespace by the kernel's own lists, and message queues."""
@@ -57,11 +59,15 @@ class IpcObjects:
 
     def _segment(self, segment: SysvSegment, memory: SharedMemory | None) -> SharedObject:
         mappers = self.names([] if memory is None else memory.pids)
-        looks = owner_program([name for _pid, name in mappers]) or _("unknown")
-        if segment.removed:
+        content, looks = Content.UNKNOWN, owner_program([name for _pid, name in mappers])
+        if memory is not None and not looks:
+            target = f"{SystemVKind.SEGMENT}:{segment.number}"
+            content, looks = self.typed(memory, target, segment.size) or (content, looks)
+        if segment.removed and not looks:
             looks = _("removed: it goes when the last process detaches it")
         return _system_v(
-            segment, SystemVKind.SEGMENT, ObjectKind.SYSV, looks, segment.size,
+            segment, SystemVKind.SEGMENT, ObjectKind.SYSV, looks or _("unknown"), segment.size,
+            content=content,
             mappers=mappers,
             orphan=segment.attached == 0,
             in_use=segment.resident + segment.swapped,
@@ -153,14 +159,13 @@ def _system_v(
         target=f"{word}:{each.number}",
         name=f"0x{each.key:08x}" if each.key else "",
         kind=kind,
-        content=Content.UNKNOWN,
         looks=looks,
         size=size,
         owner=user_name(each.uid),
         mode=each.mode & 0o777,
         age=max(time.time() - each.changed, 0.0),
         inode=each.number,
-        **more,  # type: ignore[arg-type]
+        **{"content": Content.UNKNOWN, **more},  # type: ignore[arg-type]
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from shmtui.monitor.shared_object import ObjectKind
 from shmtui.procfs.credentials import Credentials, credentials_of
 from shmtui.procfs.futex import system_calls
-from shmtui.procfs.mounts import Mount, mounts_in_memory
+from shmtui.procfs.mounts import Mount, mounts_in_memory, visible
 from shmtui.procfs.namespaces import namespace
 from shmtui.procfs.process import processes
 from shmtui.procfs.resident_pages import resident_pages
@@ -144,6 +144,9 @@ class MappedMemoryReader:
         for space, pid in {space: pid for pid, space in spaces.items()}.items():
             if space not in {own, ""}:
                 _note_mounts(pass_.mounts, pid)
+        for mount in mounts_in_memory():
+            # Its files can still be mapped, though another lies over it.
+            pass_.mounts.setdefault(mount.device, (mount, "self"))
         for pid, its in maps.items():
             for mapping in its:
                 key = _key(mapping, pid, self._internal, pass_.mounts)
@@ -173,7 +176,7 @@ class MappedMemoryReader:
 
 
 def _note_mounts(mounts: dict[int, tuple[Mount, int | str]], pid: int | str) -> None:
-    for mount in mounts_in_memory(pid):
+    for mount in visible(mounts_in_memory(pid)):
         mounts.setdefault(mount.device, (mount, pid))
 
 

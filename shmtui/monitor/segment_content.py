@@ -2,6 +2,7 @@
 information of a program, or its bytes.
 """
 
+import math
 import os
 import stat
 import time
@@ -22,7 +23,7 @@ from shmtui.shm.control_records import parse_header, read_header
 from shmtui.shm.layout import SEM_SIZE, Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text
 from shmtui.shm.libc import running_libc
-from shmtui.shm.segment import FileIdentity, open_readonly
+from shmtui.shm.segment import SHM_DIR, FileIdentity, open_readonly
 from shmtui.shm.semaphore import decode
 
 _GUESS_SIZE: Final = 1 << 16
@@ -30,8 +31,8 @@ _TYPES_SECONDS: Final = 0.1
 """Reading programs' debug information takes no longer than this in all."""
 _GUESS_SECONDS: Final = 0.3
 """Inferring the layouts of unknown segments takes no longer than this in all."""
-_KEPT_SECONDS: Final = 10.0
-"""How long it is kept what a file was found to hold."""
+_KEPT_SECONDS: Final = 30.0
+"""How long a guess is kept."""
 
 
 def typed_content(layout: Layout, program: str) -> tuple[Content, str]:
@@ -140,21 +141,21 @@ def guess_content(file: str, fd: int, size: int, *, closely: bool) -> tuple[Cont
 
 @dataclass(slots=True)
 class Examined:
-    """What a file was found to hold, and when."""
+    """What a file was found to hold, and until when that is taken for true."""
 
     size: int
-    at: float
+    until: float
     content: Content
     looks: str
-    readable: bool
+    readable: bool = True
     asked: bool = True
     """Whether the present look asked for it."""
 
 
 class Contents:
-    """What the files of the folders hold. That of a file is found anew when its size changes, and
-    now and then: bytes and programs may tell more later. The value of a semaphore is read at
-    every look.
+    """What files and memory hold. What debug information or a name tells stays; what was guessed is
+    guessed anew now and then, since bytes may tell more later; the value of a semaphore is read at
+    every look. A change of size asks for all of it anew.
     """
 
     def __init__(self) -> None:
@@ -170,27 +171,63 @@ class Contents:
     ) -> Examined:
         """What a file of ``folder`` holds, which these PIDs map."""
         identity = FileIdentity.of(status)
-        known, now = self._known.get(identity), time.monotonic()
-        keeps = not file.startswith("sem.") and known is not None and known.size == status.st_size
-        if keeps and known is not None and now - known.at < _KEPT_SECONDS:
-            known.asked = True
+        known = self._kept(identity, status.st_size)
+        if known is not None and not file.startswith("sem."):
             return known
         content, looks, readable, sure = content_of(
-            file, status, folder, guess=now < budget.guess_until
+            file, status, folder, guess=time.monotonic() < budget.guess_until
         )
+        typed = None
         if not sure and readable:
-            typed = budget.types(folder).layout("/" + file, pids, without_ring=True)
-            if typed is not None:
-                content, looks = typed_content(*typed)
-        found = Examined(status.st_size, now, content, looks, readable)
+            typed = self._typed(folder, "/" + file, pids, budget)
+        if typed is not None:
+            content, looks = typed
+        until = _until(sure or typed is not None, budget.types(folder))
+        found = Examined(status.st_size, until, content, looks, readable)
         self._known[identity] = found
         return found
+
+    def of_memory(
+        self, identity: FileIdentity, target: str, size: int, pids: list[int], budget: "GuessBudget"
+    ) -> tuple[Content, str] | None:
+        """What memory without a name holds, by the debug information of who maps it; None where
+        that does not tell.
+        """
+        known = self._kept(identity, size)
+        if known is None:
+            typed = None
+            if size <= _GUESS_SIZE:
+                typed = self._typed(SHM_DIR, target, pids, budget)
+            until = _until(typed is not None, budget.types(SHM_DIR))
+            known = Examined(size, until, *(typed or (Content.UNKNOWN, "")))
+            self._known[identity] = known
+        return (known.content, known.looks) if known.looks else None
+
+    def _kept(self, identity: FileIdentity, size: int) -> Examined | None:
+        known = self._known.get(identity)
+        if known is None or known.size != size or time.monotonic() >= known.until:
+            return None
+        known.asked = True
+        return known
+
+    @staticmethod
+    def _typed(
+        folder: str, name: str, pids: list[int], budget: "GuessBudget"
+    ) -> tuple[Content, str] | None:
+        typed = budget.types(folder).layout(name, pids, without_ring=True)
+        return None if typed is None else typed_content(*typed)
 
     def forget(self) -> None:
         """Drop what the last look did not ask for."""
         self._known = {key: found for key, found in self._known.items() if found.asked}
         for found in self._known.values():
             found.asked = False
+
+
+def _until(sure: bool, types: QuickTypes) -> float:
+    if sure:
+        return math.inf
+    return 0.0 if types.spent else time.monotonic() + _KEPT_SECONDS
 
 
 class GuessBudget:

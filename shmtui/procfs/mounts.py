@@ -1,7 +1,7 @@
 """The file systems in memory that a process sees: which of a machine's shared files lie in them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,15 @@ def mounts_in_memory(pid: int | str = "self") -> tuple[Mount, ...]:
     except OSError:
         return ()
     return tuple(parse_mounts(lines))
+
+
+def visible(mounts: Iterable[Mount]) -> list[Mount]:
+    """Those that no later one of the same folder lies over.
+
+    >>> visible([Mount(1, "tmpfs", "/dev/shm"), Mount(2, "tmpfs", "/dev/shm")])
+    [Mount(device=2, kind='tmpfs', point='/dev/shm')]
+    """
+    return [*{mount.point: mount for mount in mounts}.values()]
 
 
 def parse_mounts(lines: list[bytes]) -> Iterator[Mount]:

@@ -12,7 +12,7 @@ import pytest
 
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.layouts.options import LayoutOptions
-from shmtui.monitor.discovery import survey
+from shmtui.monitor.discovery import Surveyor
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.shared_object import SharedObject
 from shmtui.procfs.process_memory import ProcessMemory
@@ -49,13 +49,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def shared_by(process: subprocess.Popen[bytes], kind: str) -> SharedObject:
+def shared_by(
+    process: subprocess.Popen[bytes], kind: str, surveyor: Surveyor | None = None
+) -> SharedObject:
     """What the program has of a kind."""
+    looks = surveyor or Surveyor()
 
     def found() -> SharedObject | None:
         mine = (
             each
-            for each in survey().objects
+            for each in looks.look().objects
             if each.kind == kind and process.pid in {pid for pid, _name in each.mappers}
         )
         return next(mine, None)
@@ -66,8 +69,11 @@ def shared_by(process: subprocess.Popen[bytes], kind: str) -> SharedObject:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_healthy_ring(start: Start, kind: str) -> None:
     """By the layout of the program's debug information; items move, and nothing is found."""
-    name = shared_by(start(kind), kind).target
-    with contextlib.closing(Sampler(name, LayoutOptions())) as sampler:
+    process, surveyor = start(kind), Surveyor()
+    each = shared_by(process, kind)
+    # One look has no time for all programs of a busy machine.
+    poll(lambda: "5 × int32" in shared_by(process, kind, surveyor).looks, "its layout is told")
+    with contextlib.closing(Sampler(each.target, LayoutOptions())) as sampler:
         poll(lambda: len(sampler.sample().processes) == 3, "its three processes")
         begun = sampler.sample().in_
         poll(lambda: sampler.sample().in_ != begun, "items move")
