@@ -64,6 +64,13 @@ def _target(text: str) -> str:
     return target(text)
 
 
+def _looked_at(text: str) -> str | int:
+    number = text.removeprefix("semset:")
+    return (
+        int(number) if number != text and number.isascii() and number.isdigit() else _target(text)
+    )
+
+
 def _removable(text: str) -> str:
     from shmtui.session.object_removal import is_object
 
@@ -168,6 +175,8 @@ SEGMENT_NAME = Parsed("name", segment_name, _segments)
 """A POSIX segment name, with or without its leading slash."""
 TARGET = Parsed("target", _target, _segments)
 """A segment's name, or memory without one: ``sysv:SHMID``, ``pid:PID:INODE``."""
+LOOKED_AT: Parsed[str | int] = Parsed("target", _looked_at, _segments)
+"""A target, or the number of a System V set of semaphores."""
 REMOVABLE = Parsed("name", _removable, _segments)
 """Whatever ``ls`` lists."""
 LESSON_NAME = Parsed("name", _lesson, _lessons)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import SECONDS, TARGET, layout_options, open_options
+from shmtui.cli.parameters import LOOKED_AT, SECONDS, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
@@ -20,7 +20,7 @@ WATCH_SECONDS = 0.05
 
 
 @click.command("stat", cls=TranslatedCommand, short_help="Show a snapshot of a segment")
-@click.argument("name", type=TARGET)
+@click.argument("name", type=LOOKED_AT)
 @click.option("--json", "as_json", is_flag=True, help="The snapshot as one line of JSON.")
 @click.option("--interval", type=SECONDS, help="Sample again every so many seconds.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many samples.")
@@ -33,7 +33,7 @@ WATCH_SECONDS = 0.05
 )
 @layout_options
 def command(
-    name: str,
+    name: str | int,
     as_json: bool,
     interval: float | None,
     count: int | None,
@@ -52,7 +52,11 @@ def command(
       shmtui stat /shm_buffer
       shmtui stat /shm_buffer --slots 5 --json
       shmtui stat /jobs --header jobs.h:Queue --interval 1 --count 10
+      shmtui stat semset:5                        a System V set: who waits, by how much
     """
+    if isinstance(name, int):
+        _show_sets(name, interval, count, as_json=as_json)
+        return ExitCode.OK
     from shmtui.monitor.sampler import Sampler
 
     options, folder = open_options(layout)
@@ -67,6 +71,22 @@ def command(
                 return ExitCode.OK
             due += interval or 1.0
             watch_until(sampler, due)
+
+
+def _show_sets(number: int, interval: float | None, count: int | None, *, as_json: bool) -> None:
+    """A System V set of semaphores, as often as asked."""
+    from shmtui.monitor.semaphore_set import look_at_set
+    from shmtui.report.set_text import set_json, set_lines
+    from shmtui.report.snapshot_json import line
+
+    samples = count or (1 if interval is None else None)
+    while True:
+        found = look_at_set(number)
+        click.echo(line(set_json(found)) if as_json else "\n".join(set_lines(found)))
+        samples = None if samples is None else samples - 1
+        if samples == 0:
+            return
+        time.sleep(interval or 1.0)
 
 
 def _text(snapshot: "Snapshot", *, as_json: bool) -> str:

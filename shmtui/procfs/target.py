@@ -30,9 +30,7 @@ def target(text: str) -> str:
     if found is None:
         return segment_name(text)
     words = {
-        "semset": _(
-            "{name} is a set of semaphores, and no memory: shmtui ls --kind semset shows it"
-        ),
+        "semset": _("{name} is a set of semaphores, and no memory: shmtui stat {name} shows it"),
         "msgqueue": _(
             "{name} is a message queue, and no memory: shmtui ls --kind msgqueue shows it"
         ),

@@ -1,0 +1,81 @@
+"""Who is blocked on which semaphore of a System V set, and by how much: semop(2) in /proc.
+
+The system call's arguments name the set and the operations, which lie in the caller's memory. Both
+need the right to look into the process (proc_pid_syscall(5)).
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.procfs.process import processes, read_file, threads_of
+
+_NUMBERS: Final = {"x86_64": (65, 220), "aarch64": (193, 192)}.get(os.uname().machine, ())
+"""semop and semtimedop, by the C library's headers; glibc calls the second for both."""
+_OPERATION: Final = struct.Struct("=Hhh")
+"""struct sembuf of linux/sem.h: sem_num, sem_op, sem_flg."""
+_MOST: Final = 500
+"""Operations in one call (SEMOPM)."""
+_UNDO: Final = 0x1000
+"""SEM_UNDO of linux/sem.h."""
+
+
+@dataclass(frozen=True, slots=True)
+class SemaphoreOperation:
+    """One operation of a call."""
+
+    number: int
+    """Which semaphore of the set."""
+    change: int
+    """What is added to it; 0 waits until it is 0."""
+    undo: bool
+    """The kernel takes it back when the process ends (SEM_UNDO)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SemopWait:
+    """A thread asleep in semop(2)."""
+
+    pid: int
+    tid: int
+    set_number: int
+    operations: tuple[SemaphoreOperation, ...]
+    """All of the call, which the kernel does together or not at all."""
+
+
+def semop_waits() -> tuple[tuple[SemopWait, ...], int]:
+    """The threads asleep in semop(2), and how many processes this user may not look into."""
+    found: list[SemopWait] = []
+    refused = 0
+    for pid in processes():
+        try:
+            found += _waits_of(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        except OSError:
+            refused += 1
+    return tuple(found), refused
+
+
+def _waits_of(pid: int) -> Iterator[SemopWait]:
+    for tid in threads_of(pid):
+        fields = read_file(f"/proc/{pid}/task/{tid}/syscall", 256).split()
+        if len(fields) < 4 or not fields[0].isdigit() or int(fields[0]) not in _NUMBERS:
+            continue
+        number, address, count = (int(field, 16) for field in fields[1:4])
+        yield SemopWait(pid, tid, number, _operations(pid, address, min(count, _MOST)))
+
+
+def _operations(pid: int, address: int, count: int) -> tuple[SemaphoreOperation, ...]:
+    fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        raw = os.pread(fd, _OPERATION.size * count, address)
+    finally:
+        os.close(fd)
+    whole = len(raw) - len(raw) % _OPERATION.size
+    return tuple(
+        SemaphoreOperation(number, change, bool(flags & _UNDO))
+        for number, change, flags in _OPERATION.iter_unpack(raw[:whole])
+    )
