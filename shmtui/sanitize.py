@@ -5,6 +5,8 @@ come from other programs. They may hold escape sequences, line breaks, bidirecti
 controls or undecodable bytes. :func:`inert` is the one way from such text to a terminal.
 """
 
+import os
+import shlex
 import unicodedata
 from functools import lru_cache
 from typing import Final
@@ -66,3 +68,21 @@ def _inert_character(char: str, ascii_only: bool, surplus_mark: bool) -> str:
     if hidden or (category in {"Mn", "Me"} and not unicodedata.combining(char)):
         return REPLACEMENT
     return char
+
+
+def shell_word(name: str) -> str:
+    r"""A name as one word that a shell (bash, zsh, ksh) takes, with no character that is not shown:
+    bytes that are not are written as ``\xNN``.
+
+    >>> shell_word("/jobs"), shell_word("/a b"), shell_word("/a\x1b'\udcff")
+    ('/jobs', "'/a b'", "$'/a\\x1b\\'\\xff'")
+    """
+    if name.isprintable() and inert(name) == name:
+        return shlex.quote(name)
+    out = ""
+    for char in name:
+        if char.isprintable() and inert(char) == char:
+            out += f"\\{char}" if char in "\\'" else char
+        else:
+            out += "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
+    return f"$'{out}'"

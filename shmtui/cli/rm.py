@@ -19,7 +19,8 @@ def command(name: str, force: bool) -> int:
       shmtui rm /shm_buffer
       shmtui rm sysv:32769
     """
+    from shmtui.sanitize import inert
     from shmtui.session.object_removal import remove_listed
 
-    click.echo(f"shmtui: {remove_listed(name, force=force)}")
+    click.echo(f"shmtui: {inert(remove_listed(name, force=force))}")
     return ExitCode.OK

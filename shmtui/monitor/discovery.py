@@ -38,8 +38,10 @@ from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import read_start, user_name
 from shmtui.shm.semaphore import decode
 
-_VALUES: Final = 8
-"""So many values of a set are shown."""
+_PROVED_SECONDS: Final = 10.0
+"""How long it is kept who maps files MAP_PRIVATE, and that nobody has one open for writing: all maps
+are read for the one, and the other asks by a lease, which could get in an opener's way.
+"""
 
 
 def discover(folder: str = SHM_DIR) -> tuple[SharedObject, ...]:
@@ -64,6 +66,7 @@ class Surveyor:
         self._reader = MappedMemoryReader()
         self._contents = Contents()
         self._names: dict[int, str] = {}
+        self._users = _HiddenUsers()
         self._looks = 0
 
     @shortages_told()
@@ -80,7 +83,7 @@ class Surveyor:
             if pid in self._names and (pid + self._looks) % MappedMemoryReader.ROUND
         }
         self._looks += 1
-        look = _Look(folder, memory, self._contents, self._names)
+        look = _Look(folder, memory, self._contents, self._names, self._users)
         found = [*look.named()]
         if folder == SHM_DIR:
             found += [*look.elsewhere(), *look.ipc_objects().listed()]
@@ -106,11 +109,51 @@ def _shared_memory() -> int | None:
     return None
 
 
+class _HiddenUsers:
+    """Who has a file that no process shares by a mapping, as it was found `_PROVED_SECONDS` ago at
+    the most.
+    """
+
+    def __init__(self) -> None:
+        self._private: dict[int, tuple[float, dict[int, list[int]]]] = {}
+        """PIDs by inode, by device, and until when that holds."""
+        self._written: dict[FileIdentity, tuple[float, bool | None]] = {}
+
+    def private_mappers(self, identity: FileIdentity, pids: list[int]) -> list[int]:
+        """Those of ``pids`` that map the file MAP_PRIVATE."""
+        now = time.monotonic()
+        until, found = self._private.get(identity.device, (0.0, {}))
+        if now >= until:
+            found = {}
+            for pid in pids:
+                for inode in mapped_inodes(map_lines(pid) or [], identity.device):
+                    found.setdefault(inode, []).append(pid)
+            self._private[identity.device] = now + _PROVED_SECONDS, found
+            self._written = {file: w for file, w in self._written.items() if w[0] > now}
+        return found.get(identity.inode, [])
+
+    def anybody_writes(self, path: str, status: os.stat_result) -> bool | None:
+        """Whether anybody has the file open for writing; None where the kernel does not tell."""
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        identity, now = FileIdentity.of(status), time.monotonic()
+        until, found = self._written.get(identity, (0.0, None))
+        if now >= until:
+            found = anybody_writes(path, identity)
+            self._written[identity] = now + _PROVED_SECONDS, found
+        return found
+
+
 class _Look:
     """One survey under way: what was read of all processes, and what was already listed of it."""
 
     def __init__(
-        self, folder: str, memory: MappedMemory, contents: Contents, names: dict[int, str]
+        self,
+        folder: str,
+        memory: MappedMemory,
+        contents: Contents,
+        names: dict[int, str],
+        users: "_HiddenUsers",
     ) -> None:
         self._folder = folder
         self._device = Path(folder).stat().st_dev
@@ -126,7 +169,7 @@ class _Look:
             for key, each in self.memory.found.items()
             if key.kind is not ObjectKind.SYSV
         }
-        self._private: dict[FileIdentity, list[int]] | None = None
+        self._users = users
         self._listed: set[FileIdentity] = set()
         self._taken: set[str] = set()
         """Names in the folder."""
@@ -166,7 +209,7 @@ class _Look:
         identity = FileIdentity.of(status)
         memory = self._by_file.get(identity)
         pids = [] if memory is None else memory.pids
-        pids = pids or self._private_mappers(identity)
+        pids = pids or self._users.private_mappers(identity, self.memory.read)
         found = self._contents.of(file, status, folder, pids, self._budget)
         waiters = None
         if semaphore and found.readable:
@@ -198,8 +241,7 @@ class _Look:
         """
         if pids:
             return False
-        identity = FileIdentity.of(status)
-        writes = anybody_writes(path, identity) if stat.S_ISREG(status.st_mode) else None
+        writes = self._users.anybody_writes(path, status)
         if writes is not None:
             return not writes
         if others_may_be_outside():
@@ -212,16 +254,6 @@ class _Look:
             contained=in_pid_namespace(),
         )
         return None if unseen.may_take_part else True
-
-    def _private_mappers(self, identity: FileIdentity) -> list[int]:
-        """Who maps a file of the folder MAP_PRIVATE: asked for once, where nobody shares it."""
-        if self._private is None:
-            self._private = {}
-            for pid in self.memory.read:
-                for inode in mapped_inodes(map_lines(pid) or [], self._device):
-                    key = FileIdentity(self._device, inode)
-                    self._private.setdefault(key, []).append(pid)
-        return self._private.get(identity, [])
 
     # -- memory without a name ---------------------------------------------------------------------
 

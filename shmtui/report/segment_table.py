@@ -9,17 +9,27 @@ from typing import Any, Final
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
-from shmtui.sanitize import inert
+from shmtui.sanitize import inert, shell_word
 
 # -- one object ------------------------------------------------------------------------------------
 
 
 def shown_name(each: SharedObject) -> str:
     """What the other commands take for it, and the name that it had where that is another."""
-    had_another = (
-        each.name and not each.target.startswith(each.name) and each.name not in each.target
-    )
-    return f"{each.target} ({each.name})" if had_another else each.target
+    return _with_name(each, each.target)
+
+
+def pasteable_name(each: SharedObject) -> str:
+    """The same, as a shell takes it."""
+    name, target = each.name, each.target
+    if name and target.startswith(name):
+        return shell_word(name) + target.removeprefix(name)
+    return _with_name(each, shell_word(target))
+
+
+def _with_name(each: SharedObject, target: str) -> str:
+    had_another = each.name and each.name not in each.target
+    return f"{target} ({each.name})" if had_another else target
 
 
 def size_cell(each: SharedObject) -> str:
@@ -210,7 +220,7 @@ class _Column:
 
 
 _COLUMNS: Final = (
-    _Column(N_("NAME"), shown_name, most=48, cut=False),
+    _Column(N_("NAME"), pasteable_name, most=48, cut=False),
     _Column(N_("KIND"), lambda each: each.kind),
     _Column(N_("SIZE"), size_cell, right=True),
     _Column(N_("IN USE"), in_use_cell, right=True),

@@ -8,8 +8,8 @@ import errno
 import mmap
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import posix_ipc
@@ -103,8 +103,18 @@ def require_free_space(name: str, size: int) -> None:
         raise ShmtuiError(text.format(name=name, size=size, free=free))
 
 
+def require_text(name: str) -> None:
+    """ShmtuiError: the bytes of a name are no UTF-8, and posix_ipc makes nothing of such a name."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        text = _("the name {shown} is not UTF-8: choose another")
+        raise ShmtuiError(text.format(shown=ascii(name))) from None
+
+
 def require_free_name(name: str) -> None:
-    """NameInUseError: there is a segment of that name."""
+    """NameInUseError: there is a segment of that name. ShmtuiError: there can be none (`require_text`)."""
+    require_text(name)
     if identity_at(segment_path(name)) is not None:
         raise _in_use(name)
 
@@ -124,6 +134,7 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
     there is no room, or no permission. A failure leaves nothing behind.
     """
     require_free_space(name, size)
+    require_text(name)
     try:
         shared = posix_ipc.SharedMemory(name, posix_ipc.O_CREX, mode=0o600)
     except posix_ipc.ExistentialError:
@@ -138,7 +149,7 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
         os.fchmod(shared.fd, mode)
         return FileIdentity.of(os.fstat(shared.fd))
     except BaseException as error:
-        posix_ipc.unlink_shared_memory(name)
+        unlink_segment(name)
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.ENOMEM}:
             raise ShmtuiError(
                 _(
@@ -158,23 +169,23 @@ def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
     another file than ``expected``.
     """
     try:
-        shared = posix_ipc.SharedMemory(name)
-    except posix_ipc.ExistentialError:
+        fd = os.open(segment_path(name), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
         text = _("no segment named {name}: was it unlinked?")
         raise MissingSegmentError(text.format(name=name)) from None
-    except (posix_ipc.Error, OSError) as error:
+    except OSError as error:
         text = _("cannot open {name} for writing: {error}")
-        raise ShmtuiError(text.format(name=name, error=error)) from None
+        raise ShmtuiError(text.format(name=name, error=error.strerror)) from None
     try:
-        status = os.fstat(shared.fd)
+        status = os.fstat(fd)
         if expected is not None and FileIdentity.of(status) != expected:
             raise ShmtuiError(_("{name} has been replaced by another segment").format(name=name))
         if status.st_size == 0:
             text = _("{name} is empty: its creator has not given it a size yet")
             raise ShmtuiError(text.format(name=name))
-        return mmap.mmap(shared.fd, status.st_size)
+        return mmap.mmap(fd, status.st_size)
     finally:
-        shared.close_fd()
+        os.close(fd)
 
 
 def _unreadable(path: str) -> str:
@@ -245,17 +256,19 @@ def unlink_segment(name: str) -> bool:
 
     ShmtuiError: this user may not remove it.
     """
-    return unlink(posix_ipc.unlink_shared_memory, name, _("cannot remove {name}: {error}"))
+    return unlink(segment_path(name), name, _("cannot remove {name}: {error}"))
 
 
-def unlink(remove: Callable[[str], None], name: str, text: str) -> bool:
-    """Remove a name by a call of posix_ipc's; False if there was none. ShmtuiError: ``text``."""
+def unlink(path: str, name: str, text: str) -> bool:
+    """Remove the file of a name, as shm_unlink(3) and sem_unlink(3) do on Linux; False if there was
+    none. ShmtuiError: ``text``. posix_ipc cannot name a file whose bytes are not UTF-8.
+    """
     try:
-        remove(name)
-    except posix_ipc.ExistentialError:
+        Path(path).unlink()
+    except FileNotFoundError:
         return False
-    except (posix_ipc.Error, OSError) as error:
-        raise ShmtuiError(text.format(name=name, error=error)) from None
+    except OSError as error:
+        raise ShmtuiError(text.format(name=name, error=error.strerror)) from None
     return True
 
 

@@ -29,7 +29,7 @@ from shmtui.shm import fast_semaphore
 from shmtui.shm import libc as c
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import SEM_VALUE_MAX, Libc
-from shmtui.shm.segment import unlink
+from shmtui.shm.segment import require_text, unlink
 from shmtui.shm.word_change import WordChange
 
 _GLIBC_SHARED: Final = 0x80
@@ -200,6 +200,7 @@ def create_named(name: str, value: int, mode: int) -> None:
 
     NameInUseError: the name is taken. ShmtuiError: it cannot be made.
     """
+    require_text(name)
     old_umask = os.umask(0)
     try:
         posix_ipc.Semaphore(name, posix_ipc.O_CREX, mode=mode, initial_value=value).close()
@@ -230,6 +231,5 @@ def named_semaphore_path(name: str, folder: str = "/dev/shm") -> str:
 
 def unlink_named(name: str) -> bool:
     """Remove a named semaphore's name; False if there was none. ShmtuiError: not this user's."""
-    return unlink(
-        posix_ipc.unlink_semaphore, name, _("cannot remove the semaphore {name}: {error}")
-    )
+    text = _("cannot remove the semaphore {name}: {error}")
+    return unlink(named_semaphore_path(name), name, text)
