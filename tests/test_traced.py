@@ -69,7 +69,7 @@ def test_attach(strace: tuple[tuple[str, ...], Path], make_buffer: MakeBuffer) -
     with Terminal("attach", first.name, command=(*command, *SHMTUI)) as terminal:
         terminal.wait_for("read-only", deadline=LONG)
         terminal.press("p", "4", "space", "r", "x", "v", "K", "o")
-        terminal.wait_for("Attach to a segment", deadline=LONG)
+        terminal.wait_for("Shared memory of this machine", deadline=LONG)
         terminal.wait_for(second.name, deadline=LONG)
         terminal.press(*second.name, "enter")
         terminal.wait_for(f"attached to {second.name}", deadline=LONG)

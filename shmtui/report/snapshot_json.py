@@ -129,8 +129,16 @@ def run_json(snapshot: Snapshot, totals: Audit) -> Json:
 
 
 def line(record: Json) -> str:
-    """One line of JSON."""
-    return json.dumps(record, ensure_ascii=False, allow_nan=False)
+    r"""A record as one line of JSON. What a reader could take for an end of the line, or a terminal
+    for a command, is written by its number.
+
+    >>> line({"name": "a\u2028\x1b"})
+    '{"name": "a\\u2028\\u001b"}'
+    """
+    raw = json.dumps(record, allow_nan=False, ensure_ascii=False)
+    if raw.isprintable():
+        return raw
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in raw)
 
 
 def object_json(each: "SharedObject") -> Json:

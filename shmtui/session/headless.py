@@ -15,7 +15,7 @@ from shmtui.session.live_source import LiveSource
 from shmtui.session.run import RunOptions
 from shmtui.session.terminal import ending_signals, ignore_signals, note
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Audit, Method, Snapshot, Throughput
+from shmtui.snapshot import Audit, Method, Snapshot, Status, Throughput
 
 READY_SECONDS: Final = 15.0
 LOOK_SECONDS: Final = 0.25
@@ -45,8 +45,9 @@ def run_headless(options: RunOptions, live: LiveSource) -> Outcome:
     totals = _settle(live, seconds)
     live.sampler.slots_shown = SLOTS_REPORTED
     snapshot = _averaged(live.sampler.sample(), totals, live.last)
-    lost = totals.balanced is False and code == ExitCode.OK
-    return Outcome(ExitCode.FINDINGS if lost else code, snapshot, totals)
+    stuck = any(each.severity is Status.CRITICAL for each in snapshot.health.findings)
+    wrong = (stuck or totals.balanced is False) and code == ExitCode.OK
+    return Outcome(ExitCode.FINDINGS if wrong else code, snapshot, totals)
 
 
 def _require_descriptors() -> None:

@@ -164,6 +164,18 @@ def test_a_signal_at_any_moment_leaves_nothing(name: str, number: signal.Signals
         assert gone(name)
 
 
+def test_a_run_that_got_stuck_ends_with_1(name: str) -> None:
+    """Nothing is lost, and a worker died with the lock: that is a finding, as for ``check``."""
+    done = run_shmtui(
+        "run", name, "--headless", "--duration", "4", "--json", "--produce-rate", "50",
+        "--fault", "producer:die-at=write",
+    )  # fmt: skip
+    record = json.loads(done.stdout)
+    found = [(each["code"], each["severity"]) for each in record["health"]["findings"]]
+    assert ("dead-holder", "critical") in found
+    assert done.returncode == 1
+
+
 def test_keep_and_rm(name: str) -> None:
     """What is kept outlives the run and the next one, can be looked at, and goes with rm."""
     done = run_shmtui(

@@ -61,7 +61,7 @@ def test_the_picker_leads_to_a_segment(make_buffer: MakeBuffer) -> None:
     """From the list by typing, and back out by q."""
     buffer = make_buffer()
     with Terminal("attach") as terminal:
-        terminal.wait_for("Attach to a segment")
+        terminal.wait_for("Shared memory of this machine")
         terminal.wait_for(buffer.name)
         terminal.press(*buffer.name)
         terminal.wait_for(lambda s: "filter " + buffer.name in s, "what was typed")

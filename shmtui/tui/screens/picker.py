@@ -120,7 +120,7 @@ class PickerPanel(FilterPanel[ObjectRow]):
             self.say("")
 
     def _depends_on(self) -> object:
-        return super()._depends_on(), self._order, self._totals
+        return self.items, self.at, self.typed, self.message, self._order, self._totals
 
     def _above(self, width: int) -> list[Line]:
         glyphs = self.view.glyphs
