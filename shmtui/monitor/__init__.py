@@ -1,1 +1,3 @@
-"""From a segment and /proc to snapshots: sampling, processes, roles, throughput, discovery."""
+"""From a segment and /proc to snapshots: sampling, processes, roles, throughput; and the list of what
+processes share.
+"""

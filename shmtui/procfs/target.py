@@ -10,7 +10,6 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.procfs.process_memory import ProcessMemory, SystemVMemory
 from shmtui.shm.segment import SHM_DIR, segment_name
 from shmtui.shm.segment_reader import SegmentReader
 
@@ -52,6 +51,11 @@ def open_target(name: str, folder: str = SHM_DIR) -> SegmentReader:
     found = _MEMORY.fullmatch(name)
     if found is None:
         return SegmentReader(name, folder)
+    from shmtui.procfs.process_memory import (  # noqa: PLC0415 - most targets have a file
+        ProcessMemory,
+        SystemVMemory,
+    )
+
     if found[1]:
         return SegmentReader(name, folder, SystemVMemory(int(found[2])))
     return SegmentReader(name, folder, ProcessMemory(int(found[4]), int(found[5])))
