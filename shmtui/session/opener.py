@@ -79,6 +79,19 @@ class SegmentOpener:
             self._surveyor = Surveyor(self._options.folder)
         return self._surveyor.look()
 
+    def remove(self, target: str) -> str:
+        """Remove what the list shows and nobody has; returns what was done.
+
+        ShmtuiError: it is in use, not this user's, or does not lie in this machine's /dev/shm, where
+        another may have its name.
+        """
+        from shmtui.session.object_removal import remove_listed  # noqa: PLC0415 - for one key alone
+
+        if self._options.folder != SHM_DIR:
+            wrong = _("{name} lies in another /dev/shm: remove it from inside")
+            raise ShmtuiError(wrong.format(name=target))
+        return remove_listed(target)
+
     def open(self, name: str, layout: str | None = None) -> Attachment:
         """Attach to a segment; the one that this run made is the run itself.
 

@@ -67,3 +67,22 @@ async def test_sorting_by_key_and_by_click(folder: Path) -> None:
             row = text.splitlines().index(titles(text))
             await pilot.click(offset=(at, row))
             await until(lambda: panel.items[0].each.target == "/jobs", "the largest is first")
+
+
+async def test_nothing_of_another_folder_is_removed(folder: Path, name: str) -> None:
+    """A segment of the same name in this /dev/shm stays, and so does the other."""
+    create_segment(name, 4096)
+    other = folder / name.removeprefix("/")
+    other.write_bytes(ring_bytes())
+    try:
+        with picker(opener_of(folder)) as app:
+            async with app.run_test(size=(120, 30)) as pilot:
+                await shows(app, "/jobs")
+                await pilot.press(*name.removeprefix("/"), "delete")
+                await shows(app, "delete again removes it")
+                await pilot.press("delete")
+                await shows(app, "remove it from inside")
+        assert other.exists()
+        assert Path(segment_path(name)).exists()
+    finally:
+        unlink_segment(name)

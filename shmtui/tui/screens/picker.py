@@ -322,10 +322,8 @@ class PickerScreen(AttachDialog):
             self.run_worker(self._remove(target), exclusive=True, group="remove")
 
     async def _remove(self, target: str) -> None:
-        from shmtui.session.object_removal import remove_listed  # noqa: PLC0415 - for this key alone
-
         try:
-            self._panel.say(await asyncio.to_thread(remove_listed, target), "good")
+            self._panel.say(await asyncio.to_thread(self._opener.remove, target), "good")
         except (ShmtuiError, OSError) as error:
             self._panel.say(str(error), "bad")
         self.action_reload()
