@@ -3,6 +3,8 @@
 import contextlib
 import random
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +15,7 @@ from shmtui.errors import ExitCode
 
 if TYPE_CHECKING:
     from shmtui.monitor.sampler import Sampler
+    from shmtui.monitor.semaphore_set import SemaphoreSet
     from shmtui.snapshot import Snapshot
 
 WATCH_SECONDS = 0.05
@@ -55,38 +58,54 @@ def command(
       shmtui stat semset:5                        a System V set: who waits, by how much
     """
     if isinstance(name, int):
-        _show_sets(name, interval, count, as_json=as_json)
+        from shmtui.monitor.semaphore_set import look_at_set
+
+        _stream(
+            lambda: _set_text(look_at_set(name), as_json=as_json), interval, count, _sleep_until
+        )
         return ExitCode.OK
     from shmtui.monitor.sampler import Sampler
 
     options, folder = open_options(layout)
-    samples = count or (1 if interval is None else None)
-    due = time.monotonic()
     with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
         sampler.slots_shown = slots_shown
-        while True:
-            click.echo(_text(sampler.sample(), as_json=as_json))
-            samples = None if samples is None else samples - 1
-            if samples == 0:
-                return ExitCode.OK
-            due += interval or 1.0
-            watch_until(sampler, due)
+        _stream(
+            lambda: _text(sampler.sample(), as_json=as_json),
+            interval, count, partial(watch_until, sampler),
+        )  # fmt: skip
+    return ExitCode.OK
 
 
-def _show_sets(number: int, interval: float | None, count: int | None, *, as_json: bool) -> None:
-    """A System V set of semaphores, as often as asked."""
-    from shmtui.monitor.semaphore_set import look_at_set
-    from shmtui.report.set_text import set_json, set_lines
-    from shmtui.report.snapshot_json import line
-
+def _stream(
+    look: Callable[[], str],
+    interval: float | None,
+    count: int | None,
+    wait_until: Callable[[float], None],
+) -> None:
+    """Print a look, again every ``interval`` seconds, ``count`` times; once where neither is given."""
     samples = count or (1 if interval is None else None)
+    due = time.monotonic()
     while True:
-        found = look_at_set(number)
-        click.echo(line(set_json(found)) if as_json else "\n".join(set_lines(found)))
+        click.echo(look())
         samples = None if samples is None else samples - 1
         if samples == 0:
             return
-        time.sleep(interval or 1.0)
+        due += interval or 1.0
+        wait_until(due)
+
+
+def _sleep_until(due: float) -> None:
+    time.sleep(max(due - time.monotonic(), 0.0))
+
+
+def _set_text(found: "SemaphoreSet", *, as_json: bool) -> str:
+    from shmtui.report.set_text import set_json, set_lines
+
+    if as_json:
+        from shmtui.report.snapshot_json import line
+
+        return line(set_json(found))
+    return "\n".join(set_lines(found))
 
 
 def _text(snapshot: "Snapshot", *, as_json: bool) -> str:

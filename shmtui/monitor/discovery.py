@@ -8,6 +8,7 @@ import contextlib
 import os
 import stat
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ from shmtui.monitor.mapped_memory import (
     SharedMemory,
     Waits,
 )
-from shmtui.monitor.segment_content import Contents, GuessBudget
+from shmtui.monitor.segment_content import Contents, Found, GuessBudget
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import ROOT, FileAccess, proc_hides_others
@@ -32,25 +33,13 @@ from shmtui.procfs.maps import map_lines, mapped_inodes
 from shmtui.procfs.mounts import Mount
 from shmtui.procfs.namespaces import in_pid_namespace, namespace, others_may_be_outside
 from shmtui.procfs.process import process_name
-from shmtui.shm.layout import SEM_SIZE
-from shmtui.shm.libc import running_libc
 from shmtui.shm.segment import SHM_DIR, FileIdentity
-from shmtui.shm.segment_reader import read_start, user_name
-from shmtui.shm.semaphore import decode
+from shmtui.shm.segment_reader import user_name
 
 _PROVED_SECONDS: Final = 10.0
 """How long it is kept who maps files MAP_PRIVATE, and that nobody has one open for writing: all maps
 are read for the one, and the other asks by a lease, which could get in an opener's way.
 """
-
-
-def discover(folder: str = SHM_DIR) -> tuple[SharedObject, ...]:
-    """What has a name under /dev/shm. ShortageError: no descriptor or no memory is left."""
-    return tuple(e for e in survey(folder).objects if _has_path(e))
-
-
-def _has_path(each: SharedObject) -> bool:
-    return each.kind in {ObjectKind.POSIX, ObjectKind.SEMAPHORE} and not each.unlinked
 
 
 def survey(folder: str = SHM_DIR) -> Survey:
@@ -89,8 +78,9 @@ class Surveyor:
             found += [*look.elsewhere(), *look.ipc_objects().listed()]
         found += look.unnamed(everywhere=folder == SHM_DIR)
         if folder == SHM_DIR:
-            found += look.rest(found)
+            found += look.rest()
         self._contents.forget()
+        self._users.forget()
         space = os.statvfs(folder)
         return Survey(
             tuple(found),
@@ -129,8 +119,12 @@ class _HiddenUsers:
                 for inode in mapped_inodes(map_lines(pid) or [], identity.device):
                     found.setdefault(inode, []).append(pid)
             self._private[identity.device] = now + _PROVED_SECONDS, found
-            self._written = {file: w for file, w in self._written.items() if w[0] > now}
         return found.get(identity.inode, [])
+
+    def forget(self) -> None:
+        """Drop what was found too long ago."""
+        now = time.monotonic()
+        self._written = {file: found for file, found in self._written.items() if found[0] > now}
 
     def anybody_writes(self, path: str, status: os.stat_result) -> bool | None:
         """Whether anybody has the file open for writing; None where the kernel does not tell."""
@@ -173,6 +167,8 @@ class _Look:
         self._listed: set[FileIdentity] = set()
         self._taken: set[str] = set()
         """Names in the folder."""
+        self._accounted: Counter[int] = Counter()
+        """Bytes of memory that what was listed takes, by device."""
 
     # -- names under /dev/shm ----------------------------------------------------------------------
 
@@ -199,6 +195,7 @@ class _Look:
                 with contextlib.suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     self._listed.add(FileIdentity.of(status))
+                    self._accounted[status.st_dev] += status.st_blocks * 512
                     if folder == self._folder:
                         self._taken.add(entry.name)
                     yield self._entry(entry.name, status, folder, options)
@@ -211,10 +208,6 @@ class _Look:
         pids = [] if memory is None else memory.pids
         pids = pids or self._users.private_mappers(identity, self.memory.read)
         found = self._contents.of(file, status, folder, pids, self._budget)
-        waiters = None
-        if semaphore and found.readable:
-            raw = read_start(f"{folder}/{file}", SEM_SIZE)
-            waiters = decode(raw, running_libc()).waiters if len(raw) >= 12 else None
         born = min(status.st_ctime, status.st_mtime, status.st_atime)
         return SharedObject(
             target=name + options,
@@ -231,7 +224,7 @@ class _Look:
             readable=found.readable,
             in_use=status.st_blocks * 512,
             waiting=self._waiting(memory),
-            waiters=waiters,
+            waiters=found.waiters,
             inode=status.st_ino,
         )
 
@@ -286,6 +279,7 @@ class _Look:
         key, pids = memory.key, memory.pids
         names = self._named_processes(pids)
         in_use, at_least = self._in_use.of(memory)
+        self._accounted[key.device] += in_use or 0
         status = memory.status
         posix = key.kind is ObjectKind.POSIX
         replaced = posix and memory.deleted and bare in self._taken
@@ -296,18 +290,18 @@ class _Look:
         }.get(key.kind, memory.name)
         target = f"pid:{pids[0]}:{key.inode}"
         size = memory.mapped_size if status is None else status.st_size
-        typed = self.typed(memory, target, size)
-        if typed is None or replaced:
+        found = self.typed(memory, target, size)
+        if found is None or replaced:
             programs = [each for _pid, each in names]
-            typed = Content.UNKNOWN, self._looks_unnamed(memory, name, programs, replaced)
-        content, looks = typed
+            looks = self._looks_unnamed(memory, name, programs, replaced)
+            found = Found(Content.UNKNOWN, looks)
         age = None if status is None or status.st_ctime == 0 else time.time() - status.st_ctime
         return SharedObject(
             target=target,
             name=name,
             kind=key.kind,
-            content=content,
-            looks=looks,
+            content=found.content,
+            looks=found.looks,
             size=size,
             owner=_owner(pids[0]) if status is None else user_name(status.st_uid),
             mode=None if status is None else stat.S_IMODE(status.st_mode),
@@ -344,7 +338,7 @@ class _Look:
             ObjectKind.HUGETLB: _("huge pages"),
         }.get(kind, _("a file in memory"))
 
-    def typed(self, memory: SharedMemory, target: str, size: int) -> tuple[Content, str] | None:
+    def typed(self, memory: SharedMemory, target: str, size: int) -> Found | None:
         """What memory without a name holds, by the programs that map it; None: they do not tell."""
         key = memory.key
         identity = FileIdentity(key.device, key.inode, key.kind is ObjectKind.SYSV)
@@ -356,11 +350,8 @@ class _Look:
 
     # -- the rest ----------------------------------------------------------------------------------
 
-    def rest(self, found: Iterable[SharedObject]) -> Iterator[SharedObject]:
-        """What each file system in memory holds beside the objects that are listed of it."""
-        by_inode: dict[int, int] = {}
-        for device, each in self._devices(found):
-            by_inode[device] = by_inode.get(device, 0) + (each.in_use or 0)
+    def rest(self) -> Iterator[SharedObject]:
+        """What each file system in memory holds beside what was listed of it."""
         for device, (mount, pid) in self.memory.mounts.items():
             if mount.kind not in {"tmpfs", "devtmpfs"}:
                 continue
@@ -371,18 +362,9 @@ class _Look:
                 space = os.statvfs(point)
             except OSError:
                 continue
-            used = (space.f_blocks - space.f_bfree) * space.f_frsize - by_inode.get(device, 0)
+            used = (space.f_blocks - space.f_bfree) * space.f_frsize - self._accounted[device]
             if used > 0:
                 yield _file_system(mount, used, space)
-
-    def _devices(self, found: Iterable[SharedObject]) -> Iterator[tuple[int, SharedObject]]:
-        devices = {
-            (each.key.kind, each.key.inode): each.key.device for each in self._by_file.values()
-        }
-        for each in found:
-            if each.kind in {ObjectKind.POSIX, ObjectKind.SEMAPHORE, ObjectKind.TMPFS}:
-                device = devices.get((each.kind, each.inode or 0), self._device)
-                yield device, each
 
     # -- processes ---------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import posix_ipc
 from shmtui.i18n import _, ngettext
 from shmtui.monitor.known_programs import owner_program
 from shmtui.monitor.mapped_memory import MappedMemory, SharedMemory, Waits
+from shmtui.monitor.segment_content import Found
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject
 from shmtui.procfs.namespaces import namespace
 from shmtui.procfs.sysvipc import (
@@ -26,7 +27,7 @@ from shmtui.procfs.sysvipc import (
     sysv_sets,
 )
 from shmtui.shm.segment_reader import user_name
-from shmtui.shm.system_v import SystemVKind, SysvSemaphore, read_set
+from shmtui.shm.system_v import SysvSemaphore, read_set
 
 _VALUES: Final = 8
 """So many values of a set are shown."""
@@ -40,7 +41,7 @@ class IpcObjects:
     waits: Waits
     names: Callable[[Iterable[int]], tuple[tuple[int, str], ...]]
     """(PID, name) of each of some PIDs, sorted."""
-    typed: Callable[[SharedMemory, str, int], tuple[Content, str] | None]
+    typed: Callable[[SharedMemory, str, int], Found | None]
     """What a memory holds, by its target and size, where the programs that map it tell."""
 
     def listed(self) -> Iterator[SharedObject]:
@@ -61,12 +62,14 @@ class IpcObjects:
         mappers = self.names([] if memory is None else memory.pids)
         content, looks = Content.UNKNOWN, owner_program([name for _pid, name in mappers])
         if memory is not None and not looks:
-            target = f"{SystemVKind.SEGMENT}:{segment.number}"
-            content, looks = self.typed(memory, target, segment.size) or (content, looks)
+            target = f"{ObjectKind.SYSV}:{segment.number}"
+            found = self.typed(memory, target, segment.size)
+            if found is not None:
+                content, looks = found.content, found.looks
         if segment.removed and not looks:
             looks = _("removed: it goes when the last process detaches it")
         return _system_v(
-            segment, SystemVKind.SEGMENT, ObjectKind.SYSV, looks or _("unknown"), segment.size,
+            segment, ObjectKind.SYSV, looks or _("unknown"), segment.size,
             content=content,
             mappers=mappers,
             orphan=segment.attached == 0,
@@ -88,7 +91,7 @@ class IpcObjects:
             looks += ", " + _("not readable by this user")
         last = {s.last for s in semaphores if s.last and Path(f"/proc/{s.last}").exists()}
         return _system_v(
-            each, SystemVKind.SET, ObjectKind.SYSV_SET, looks, None,
+            each, ObjectKind.SYSV_SET, looks, None,
             mappers=self.names(last), orphan=None, readable=bool(semaphores),
             waiters=sum(s.waiters + s.zero_waiters for s in semaphores) if semaphores else None,
         )  # fmt: skip
@@ -97,7 +100,7 @@ class IpcObjects:
         text = ngettext("{count} message", "{count} messages", queue.messages)
         last = {pid for pid in (queue.last_sender, queue.last_receiver) if pid}
         return _system_v(
-            queue, SystemVKind.QUEUE, ObjectKind.SYSV_QUEUE, text.format(count=queue.messages),
+            queue, ObjectKind.SYSV_QUEUE, text.format(count=queue.messages),
             queue.size, mappers=self.names(last), orphan=None,
         )  # fmt: skip
 
@@ -149,14 +152,13 @@ class IpcObjects:
 
 def _system_v(
     each: SysvObject,
-    word: SystemVKind,
     kind: ObjectKind,
     looks: str,
     size: int | None,
     **more: object,
 ) -> SharedObject:
     return SharedObject(
-        target=f"{word}:{each.number}",
+        target=f"{kind}:{each.number}",
         name=f"0x{each.key:08x}" if each.key else "",
         kind=kind,
         looks=looks,

@@ -3,9 +3,10 @@ sleep on a word of it, and how much of it is in memory. Nothing is read of its c
 """
 
 import contextlib
+import mmap
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -63,7 +64,7 @@ class SharedMemory:
     def mapped_size(self) -> int:
         """The last byte that is mapped, rounded up to pages."""
         every = (m for mappings in self.mappings.values() for m in mappings)
-        return max((m.offset + m.end - m.start for m in every), default=0)
+        return max((m.file_end for m in every), default=0)
 
     @property
     def name(self) -> str:
@@ -124,7 +125,8 @@ class MappedMemoryReader:
         """One pass."""
         self._passes += 1
         pass_ = MappedMemory({}, {}, [], [])
-        _note_mounts(pass_.mounts, "self")
+        own, mounts = namespace("mnt"), mounts_in_memory()
+        _note_mounts(pass_.mounts, visible(mounts), "self")
         maps: dict[int, tuple[SharedMapping, ...]] = {}
         spaces: dict[int, str] = {}
         for pid in processes():
@@ -140,13 +142,11 @@ class MappedMemoryReader:
             pass_.read.append(pid)
             spaces[pid] = namespace("mnt", pid) if due else self._spaces.get(pid, "")
         self._spaces = spaces
-        own = namespace("mnt")
         for space, pid in {space: pid for pid, space in spaces.items()}.items():
             if space not in {own, ""}:
-                _note_mounts(pass_.mounts, pid)
-        for mount in mounts_in_memory():
-            # Its files can still be mapped, though another lies over it.
-            pass_.mounts.setdefault(mount.device, (mount, "self"))
+                _note_mounts(pass_.mounts, visible(mounts_in_memory(pid)), pid)
+        # The files of a mount can still be mapped, though another lies over it.
+        _note_mounts(pass_.mounts, mounts, "self")
         for pid, its in maps.items():
             for mapping in its:
                 key = _key(mapping, pid, self._internal, pass_.mounts)
@@ -161,11 +161,11 @@ class MappedMemoryReader:
 
     def _add_open(self, pass_: MappedMemory) -> None:
         """What processes have open, mapped or not."""
-        known, self._open = self._open, {}
-        for pid in pass_.read:
-            again = pid in known and (pid + self._passes) % self.ROUND
-            its = known[pid] if again else [*_open_files(pid, pass_.mounts)]
-            self._open[pid] = its
+        self._open = {
+            pid: [*_open_files(pid, pass_.mounts)] if self._due(pid) else self._open[pid]
+            for pid in pass_.read
+        }
+        for pid, its in self._open.items():
             for file in its:
                 with contextlib.suppress(OSError):
                     status = os.stat(f"/proc/{pid}/fd/{file.fd}")  # noqa: PTH116 - it is no path
@@ -175,9 +175,11 @@ class MappedMemoryReader:
                     memory.status = memory.status or status
 
 
-def _note_mounts(mounts: dict[int, tuple[Mount, int | str]], pid: int | str) -> None:
-    for mount in visible(mounts_in_memory(pid)):
-        mounts.setdefault(mount.device, (mount, pid))
+def _note_mounts(
+    known: dict[int, tuple[Mount, int | str]], mounts: Iterable[Mount], pid: int | str
+) -> None:
+    for mount in mounts:
+        known.setdefault(mount.device, (mount, pid))
 
 
 def _object(pass_: MappedMemory, key: MemoryKey, path: bytes) -> SharedMemory:
@@ -273,14 +275,14 @@ class MemoryInUse:
         asked = False
         for pid, mappings in memory.mappings.items():
             for mapping in mappings:
-                size = (mapping.end - mapping.start) // os.sysconf("SC_PAGESIZE")
+                size = (mapping.end - mapping.start) // mmap.PAGESIZE
                 if size > self._left:
                     continue
                 self._left -= size
                 with contextlib.suppress(OSError):
                     pages.update(resident_pages(pid, mapping))
                     asked = True
-        return (len(pages) * os.sysconf("SC_PAGESIZE") if asked else None), True
+        return (len(pages) * mmap.PAGESIZE if asked else None), True
 
 
 class Waits:

@@ -45,34 +45,46 @@ def typed_content(layout: Layout, program: str) -> tuple[Content, str]:
     return Content.BUFFER, text.format(slots=layout.slots, item=layout.item.name, program=program)
 
 
-def content_of(
-    file: str, status: os.stat_result, folder: str, *, guess: bool
-) -> tuple[Content, str, bool, bool]:
-    """Content, detail, whether this user may read it, and whether it is known for sure."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at a file tells."""
+
+    content: Content
+    looks: str
+    readable: bool = True
+    """Whether this user may read it."""
+    sure: bool = True
+    """Whether it is known, and not guessed."""
+    waiters: int | None = None
+    """Threads that wait for it, of a semaphore that is whole."""
+
+
+def content_of(file: str, status: os.stat_result, folder: str, *, guess: bool) -> Found:
+    """What a file of ``folder`` holds. ``guess``: there is time to infer a layout."""
     if not stat.S_ISREG(status.st_mode):
-        return Content.NOT_A_FILE, _file_type(status.st_mode), False, True
+        return Found(Content.NOT_A_FILE, _file_type(status.st_mode), readable=False)
     try:
         fd = open_readonly(f"{folder}/{file}")
     except ShmtuiError:
         kind = Content.SEMAPHORE if file.startswith("sem.") else Content.UNKNOWN
         text = _("{kind}, not readable by this user").format(kind=_(kind.value))
-        return kind, text, False, True
+        return Found(kind, text, readable=False)
     try:
         if file.startswith("sem."):
-            return Content.SEMAPHORE, _semaphore(os.pread(fd, SEM_SIZE, 0)), True, True
+            return _semaphore(os.pread(fd, SEM_SIZE, 0))
         if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
-            return Content.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)), True, True
+            return Found(Content.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)))
         header = read_header("/" + file, folder)
         if header is not None and header.segment == FileIdentity.of(status):
             layout = header.layout
             text = _("bounded buffer of {slots:,} × {item}")
             text = text.format(slots=layout.slots, item=layout.item.name)
-            return Content.BUFFER, text, True, True
+            return Found(Content.BUFFER, text)
         known = program_behind("/" + file)
         if known:
             python = file.startswith(("psm_", "wnsm_", "pym-"))
-            return Content.PYTHON if python else Content.KNOWN, known, True, True
-        return *guess_content(file, fd, status.st_size, closely=guess), True, False
+            return Found(Content.PYTHON if python else Content.KNOWN, known)
+        return Found(*guess_content(file, fd, status.st_size, closely=guess), sure=False)
     finally:
         os.close(fd)
 
@@ -89,14 +101,15 @@ def _file_type(mode: int) -> str:
     return next((text for test, text in tests if test(mode)), _("no regular file"))
 
 
-def _semaphore(raw: bytes) -> str:
+def _semaphore(raw: bytes) -> Found:
     if len(raw) < 12:
-        return _("named semaphore, too short: opening it kills the opener (SIGBUS)")
+        text = _("named semaphore, too short: opening it kills the opener (SIGBUS)")
+        return Found(Content.SEMAPHORE, text)
     words = decode(raw, running_libc())
     text = _("named semaphore, value {value}").format(value=words.value)
     if words.waiters:
         text += _(", {count} waiting").format(count=words.waiters)
-    return text
+    return Found(Content.SEMAPHORE, text, waiters=words.waiters)
 
 
 def _control(raw: bytes) -> str:
@@ -140,14 +153,12 @@ def guess_content(file: str, fd: int, size: int, *, closely: bool) -> tuple[Cont
 
 
 @dataclass(slots=True)
-class Examined:
-    """What a file was found to hold, and until when that is taken for true."""
+class _Kept:
+    """What a look at a file of some size told, and until when that is taken for true."""
 
     size: int
     until: float
-    content: Content
-    looks: str
-    readable: bool = True
+    found: Found
     asked: bool = True
     """Whether the present look asked for it."""
 
@@ -159,7 +170,7 @@ class Contents:
     """
 
     def __init__(self) -> None:
-        self._known: dict[FileIdentity, Examined] = {}
+        self._known: dict[FileIdentity, _Kept] = {}
 
     def of(
         self,
@@ -168,66 +179,57 @@ class Contents:
         folder: str,
         pids: list[int],
         budget: "GuessBudget",
-    ) -> Examined:
+    ) -> Found:
         """What a file of ``folder`` holds, which these PIDs map."""
         identity = FileIdentity.of(status)
-        known = self._kept(identity, status.st_size)
-        if known is not None and not file.startswith("sem."):
-            return known
-        content, looks, readable, sure = content_of(
-            file, status, folder, guess=time.monotonic() < budget.guess_until
-        )
-        typed = None
-        if not sure and readable:
-            typed = self._typed(folder, "/" + file, pids, budget)
-        if typed is not None:
-            content, looks = typed
-        until = _until(sure or typed is not None, budget.types(folder))
-        found = Examined(status.st_size, until, content, looks, readable)
-        self._known[identity] = found
-        return found
+        kept = self._kept(identity, status.st_size)
+        if kept is not None and not file.startswith("sem."):
+            return kept
+        guess = time.monotonic() < budget.guess_until
+        found = content_of(file, status, folder, guess=guess)
+        if not found.sure:
+            found = self._typed(folder, "/" + file, pids, budget) or found
+        return self._keep(identity, status.st_size, found, budget.types(folder))
 
     def of_memory(
         self, identity: FileIdentity, target: str, size: int, pids: list[int], budget: "GuessBudget"
-    ) -> tuple[Content, str] | None:
+    ) -> Found | None:
         """What memory without a name holds, by the debug information of who maps it; None where
         that does not tell.
         """
-        known = self._kept(identity, size)
-        if known is None:
-            typed = None
+        found = self._kept(identity, size)
+        if found is None:
             if size <= _GUESS_SIZE:
-                typed = self._typed(SHM_DIR, target, pids, budget)
-            until = _until(typed is not None, budget.types(SHM_DIR))
-            known = Examined(size, until, *(typed or (Content.UNKNOWN, "")))
-            self._known[identity] = known
-        return (known.content, known.looks) if known.looks else None
+                found = self._typed(SHM_DIR, target, pids, budget)
+            found = found or Found(Content.UNKNOWN, "", sure=False)
+            self._keep(identity, size, found, budget.types(SHM_DIR))
+        return found if found.sure else None
 
-    def _kept(self, identity: FileIdentity, size: int) -> Examined | None:
-        known = self._known.get(identity)
-        if known is None or known.size != size or time.monotonic() >= known.until:
+    def _kept(self, identity: FileIdentity, size: int) -> Found | None:
+        kept = self._known.get(identity)
+        if kept is None or kept.size != size or time.monotonic() >= kept.until:
             return None
-        known.asked = True
-        return known
+        kept.asked = True
+        return kept.found
+
+    def _keep(self, identity: FileIdentity, size: int, found: Found, types: QuickTypes) -> Found:
+        until = math.inf
+        if not found.sure:
+            # Where there was no time to ask all, the next look goes on.
+            until = 0.0 if types.spent else time.monotonic() + _KEPT_SECONDS
+        self._known[identity] = _Kept(size, until, found)
+        return found
 
     @staticmethod
-    def _typed(
-        folder: str, name: str, pids: list[int], budget: "GuessBudget"
-    ) -> tuple[Content, str] | None:
+    def _typed(folder: str, name: str, pids: list[int], budget: "GuessBudget") -> Found | None:
         typed = budget.types(folder).layout(name, pids, without_ring=True)
-        return None if typed is None else typed_content(*typed)
+        return None if typed is None else Found(*typed_content(*typed))
 
     def forget(self) -> None:
         """Drop what the last look did not ask for."""
-        self._known = {key: found for key, found in self._known.items() if found.asked}
-        for found in self._known.values():
-            found.asked = False
-
-
-def _until(sure: bool, types: QuickTypes) -> float:
-    if sure:
-        return math.inf
-    return 0.0 if types.spent else time.monotonic() + _KEPT_SECONDS
+        self._known = {key: kept for key, kept in self._known.items() if kept.asked}
+        for kept in self._known.values():
+            kept.asked = False
 
 
 class GuessBudget:

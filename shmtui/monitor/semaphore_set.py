@@ -6,7 +6,7 @@ from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.process import process_name, read_stat
 from shmtui.procfs.semop_waits import SemopWait, semop_waits
-from shmtui.procfs.sysvipc import SysvSet, sysv_sets
+from shmtui.procfs.sysvipc import SysvSet, by_number, sysv_sets
 from shmtui.shm.segment_reader import user_name
 from shmtui.shm.system_v import SysvSemaphore, read_set
 
@@ -45,7 +45,7 @@ def look_at_set(number: int) -> SemaphoreSet:
     """A set of this IPC namespace. MissingSegmentError: there is none of that number. ShmtuiError:
     this user may not read it.
     """
-    row = next((each for each in sysv_sets() if each.number == number), None)
+    row = by_number(sysv_sets(), number)
     if row is None:
         wrong = _("there is no {name}: shmtui ls --kind {kind} shows those there are")
         raise MissingSegmentError(wrong.format(name=f"semset:{number}", kind="semset"))

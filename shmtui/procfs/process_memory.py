@@ -18,7 +18,7 @@ from shmtui.i18n import _
 from shmtui.procfs.process import processes
 from shmtui.procfs.resident_pages import PageTable
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
-from shmtui.procfs.sysvipc import SysvSegment, sysv_segments
+from shmtui.procfs.sysvipc import SysvSegment, by_number, sysv_segments
 from shmtui.shm.segment import FileIdentity
 from shmtui.shm.segment_reader import SegmentStatus
 
@@ -90,7 +90,7 @@ class _Mapped:
         self._mappers[pid] = _Mapper(pid, mappings, memory, pages)
         status = os.stat(f"/proc/{pid}")  # noqa: PTH116 - it is no path
         self.uid, self.gid = status.st_uid, status.st_gid
-        self.size = max(self.size, *(m.offset + m.end - m.start for m in mappings))
+        self.size = max(self.size, *(m.file_end for m in mappings))
 
     def refresh(self) -> bool:
         """Whether any process still maps it. Views that changed are opened anew."""
@@ -129,7 +129,6 @@ class ProcessMemory:
     semaphore = False
 
     def __init__(self, pid: int, inode: int) -> None:
-        self._name = f"pid:{pid}:{inode}"
         mappings = SharedMappings().of(pid)
         if mappings is None:
             text = _("this user may not see what PID {pid} maps: run shmtui as its user or as root")
@@ -137,18 +136,17 @@ class ProcessMemory:
         mine = [m for m in mappings if m.inode == inode and os.major(m.device) == 0]
         self._fd = _open_descriptor(pid, inode, mine)
         self._mapped: _Mapped | None = None
-        if self._fd is not None:
-            self.identity = FileIdentity.of(os.fstat(self._fd))
-        elif mine:
+        if mine:
             self.identity = identity_of(mine[0])
-            self._mapped = _Mapped(self.identity, self._name)
+            if self._fd is None:
+                self._mapped = _Mapped(self.identity, f"pid:{pid}:{inode}")
+        elif self._fd is not None:
+            self.identity = FileIdentity.of(os.fstat(self._fd))
         else:
             text = _(
                 "PID {pid} has no shared memory of inode {inode}: shmtui ls shows what there is"
             )
             raise MissingSegmentError(text.format(pid=pid, inode=inode))
-        if mine and self._fd is not None:
-            self.identity = identity_of(mine[0])
 
     def status(self) -> SegmentStatus:
         """It never has a name that others could open."""
@@ -206,7 +204,7 @@ class SystemVMemory:
         self._mapped = _Mapped(self.identity, name)
 
     def _row(self) -> SysvSegment | None:
-        return next((each for each in sysv_segments() if each.number == self._number), None)
+        return by_number(sysv_segments(), self._number)
 
     def status(self) -> SegmentStatus:
         """As the kernel's list has it; unlinked once it is gone. One that is marked to go can still

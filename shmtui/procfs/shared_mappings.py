@@ -43,6 +43,11 @@ class SharedMapping:
     path: bytes
     """As the kernel names it: a path, or ``/memfd:NAME (deleted)``, ``/SYSV0000abcd (deleted)``."""
 
+    @property
+    def file_end(self) -> int:
+        """The byte of the file that the range ends before, in whole pages."""
+        return self.offset + self.end - self.start
+
 
 class SharedMappings:
     """Reads the shared mappings of processes, by the way that this kernel has."""

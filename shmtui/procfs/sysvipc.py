@@ -2,9 +2,10 @@
 namespace (sysvipc(7), /proc/sysvipc). Everybody may read the lists.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 _FOLDER: Final = "/proc/sysvipc"
 
@@ -67,6 +68,14 @@ class SysvQueue(SysvObject):
     """PID of the last msgsnd(2); 0 where there was none."""
     last_receiver: int
     """PID of the last msgrcv(2); 0 where there was none."""
+
+
+Row = TypeVar("Row", bound=SysvObject)
+
+
+def by_number(rows: Iterable[Row], number: int) -> Row | None:
+    """The object of that identifier among ``rows``; None where there is none."""
+    return next((row for row in rows if row.number == number), None)
 
 
 def sysv_segments() -> tuple[SysvSegment, ...]:

@@ -13,7 +13,14 @@ import posix_ipc
 
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
-from shmtui.procfs.sysvipc import SysvObject, SysvSegment, sysv_queues, sysv_segments, sysv_sets
+from shmtui.procfs.sysvipc import (
+    SysvObject,
+    SysvSegment,
+    by_number,
+    sysv_queues,
+    sysv_segments,
+    sysv_sets,
+)
 from shmtui.session.cleanup import remove
 from shmtui.shm.system_v import SystemVKind, remove_system_v
 
@@ -56,7 +63,7 @@ def remove_object(name: str, *, force: bool = False) -> str:
 
 
 def _remove_system_v(name: str, kind: SystemVKind, number: int, *, force: bool) -> None:
-    row = next((each for each in _LISTS[kind]() if each.number == number), None)
+    row = by_number(_LISTS[kind](), number)
     if row is None:
         wrong = _("there is no {name}: shmtui ls --kind {kind} shows those there are")
         raise MissingSegmentError(wrong.format(name=name, kind=kind))

@@ -58,6 +58,16 @@ _blocking: Final = ctypes.CDLL(None, use_errno=True)
 _quick: Final = ctypes.PyDLL(None)
 """Keeps the interpreter lock, which halves the cost: for calls that never sleep."""
 
+
+def system_call(function: str, *arguments: object) -> int:
+    """Call a function of the C library that returns -1 on failure. OSError: it failed."""
+    found: int = _blocking[function](*arguments)
+    if found < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return found
+
+
 CLOCK_MONOTONIC: Final = time.CLOCK_MONOTONIC if sys.platform == "linux" else 1
 _NS: Final = 1_000_000_000
 SEM_VALUE_MAX: Final = 2**31 - 1

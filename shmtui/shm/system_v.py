@@ -4,10 +4,11 @@ Asking operates on nothing and changes nothing.
 """
 
 import ctypes
-import os
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from shmtui.shm.libc import system_call
 
 _GETPID: Final = 11
 _GETALL: Final = 13
@@ -48,13 +49,13 @@ def read_set(number: int, count: int) -> tuple[SysvSemaphore, ...]:
     PermissionError: this user may not read it. OSError: it is gone.
     """
     values = (ctypes.c_ushort * count)()
-    _call("semctl", number, 0, _GETALL, ctypes.byref(values))
+    system_call("semctl", number, 0, _GETALL, ctypes.byref(values))
     return tuple(
         SysvSemaphore(
             value,
-            _call("semctl", number, at, _GETNCNT),
-            _call("semctl", number, at, _GETZCNT),
-            _call("semctl", number, at, _GETPID),
+            system_call("semctl", number, at, _GETNCNT),
+            system_call("semctl", number, at, _GETZCNT),
+            system_call("semctl", number, at, _GETPID),
         )
         for at, value in enumerate(values)
     )
@@ -66,16 +67,8 @@ def remove_system_v(kind: SystemVKind, number: int) -> None:
     PermissionError: this user is not its owner. OSError: it is gone.
     """
     if kind is SystemVKind.SEGMENT:
-        _call("shmctl", number, _REMOVE, None)
+        system_call("shmctl", number, _REMOVE, None)
     elif kind is SystemVKind.SET:
-        _call("semctl", number, 0, _REMOVE)
+        system_call("semctl", number, 0, _REMOVE)
     else:
-        _call("msgctl", number, _REMOVE, None)
-
-
-def _call(function: str, *arguments: object) -> int:
-    found: int = ctypes.CDLL(None, use_errno=True)[function](*arguments)
-    if found < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return found
+        system_call("msgctl", number, _REMOVE, None)

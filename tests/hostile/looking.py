@@ -12,7 +12,6 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import LayoutOptions
-from shmtui.monitor.discovery import discover
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.shared_object import SharedObject
 from shmtui.report import segment_table as listing
@@ -31,6 +30,7 @@ from shmtui.tui.spans import Line, clip_line, width_of
 from shmtui.tui.status_line import status_word
 from shmtui.tui.view_model import ChangeHighlight, ViewModel
 from shmtui.tui.widgets.events import finding_line, finding_text
+from tests.monitor.named_objects import named_objects
 
 MOST_CALLS: Final = 1_000_000
 """Calls that reading one segment may take. Unlike seconds, their number is the same on every
@@ -81,7 +81,7 @@ def peak_bytes() -> int:
 
 def listed(folder: Path) -> tuple[SharedObject, ...]:
     """``ls`` of a folder in all of its forms."""
-    entries = discover(str(folder))
+    entries = named_objects(str(folder))
     lines = [
         *listing.listing_lines(entries),
         *listing.listing_lines(entries, 80),

@@ -12,12 +12,13 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions
-from shmtui.monitor.discovery import discover, survey
+from shmtui.monitor.discovery import survey
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.shared_object import Content
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from shmtui.snapshot import LayoutSource, Method, ProcessState
 from tests.compiling import Compiler
+from tests.monitor.named_objects import named_objects
 from tests.program import run_shmtui
 from tests.waiting import poll
 
@@ -168,14 +169,14 @@ def test_flow_is_proved_or_bounded(ring: Ring) -> None:
 
 def test_ls_names_the_mappers(ring: Ring) -> None:
     """``ls`` shows the segment as a buffer, with both of its processes, and orphaned after them."""
-    (entry,) = (e for e in discover() if e.name == ring.name)
+    (entry,) = (e for e in named_objects() if e.name == ring.name)
     assert entry.content is Content.BUFFER
     assert ring.process.pid in [pid for pid, _ in entry.mappers]
     assert len(entry.mappers) == 2
     assert entry.orphan is False
     os.killpg(ring.process.pid, signal.SIGKILL)
     ring.process.wait()
-    poll(lambda: all(e.orphan for e in discover() if e.name == ring.name), "an orphan")
+    poll(lambda: all(e.orphan for e in named_objects() if e.name == ring.name), "an orphan")
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -204,7 +205,7 @@ def test_ls_knows_the_exercise_by_its_name(tmp_path: Path) -> None:
     """Its semaphores may never have been initialised, so only name and size tell it."""
     for name, size in (("shm_buffer", 128), ("other", 128)):
         (tmp_path / name).write_bytes(bytes(size))
-    found = {entry.name: entry for entry in discover(str(tmp_path))}
+    found = {entry.name: entry for entry in named_objects(str(tmp_path))}
     assert found["/shm_buffer"].content is Content.BUFFER
     assert "5 × int32" in found["/shm_buffer"].looks
     assert found["/other"].content is Content.UNKNOWN

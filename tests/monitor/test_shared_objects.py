@@ -241,8 +241,9 @@ def test_ls_as_a_table(program: Program) -> None:
     assert "shared in all of the machine" in shown.splitlines()[-1]
 
 
-def test_nothing_of_a_kind_is_said() -> None:
+def test_nothing_of_a_kind_is_said(program: Program) -> None:
     """And how to see all."""
+    assert program.found()
     assert "leave out --kind" in run_shmtui("ls", "--kind", "hugetlb", "--orphans").stdout
     done = run_shmtui("ls", "--kind", "posics")
     assert done.returncode == 2
