@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from shmtui.procfs.maps import Mapping, map_lines
+from shmtui.procfs.maps import Mapping, map_lines, split_line
 from shmtui.procfs.process import has_ended, read_file, threads_of
 from shmtui.shm.libc import FUTEX_NUMBERS
 
@@ -140,14 +140,13 @@ def semaphore_mapped_at(address: int, lines: list[bytes], folder: str) -> str:
     '/x'
     """
     for line in lines:
-        addresses, _permissions, _offset, _device, inode, *path = line.split(maxsplit=5)
-        start, end = (int(part, 16) for part in addresses.split(b"-"))
-        if start <= address < end:
-            file = os.fsdecode(path[0]) if path else ""
+        its = split_line(line)
+        if its.start <= address < its.end:
+            file = os.fsdecode(its.path)
             if not file.startswith(f"{folder}/sem."):
                 return ""
             gone = file.endswith(" (deleted)")
-            name = name_of_inode(int(inode), folder) if gone else None
+            name = name_of_inode(its.inode, folder) if gone else None
             return "/" + (name or file.removeprefix(f"{folder}/")).removeprefix("sem.")
     return ""
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from shmtui.procfs.process import live_thread, processes
 from shmtui.shm.segment import FileIdentity
@@ -34,6 +35,34 @@ class Mapping:
         return None
 
 
+class MapsLine(NamedTuple):
+    """The fields of a line of a maps file (proc_pid_maps(5))."""
+
+    start: int
+    end: int
+    rights: bytes
+    offset: int
+    device: int
+    inode: int
+    path: bytes
+    """As the kernel names it; empty where there is none."""
+
+
+def split_line(line: bytes) -> MapsLine:
+    """The fields of a line; the path may hold blanks.
+
+    >>> split_line(b"7f00-7f80 rw-s 00001000 00:1b 42 /dev/shm/a b").path
+    b'/dev/shm/a b'
+    """
+    addresses, rights, offset, device, inode, *path = line.split(maxsplit=5)
+    start, end = (int(address, 16) for address in addresses.split(b"-"))
+    major, minor = (int(part, 16) for part in device.split(b":"))
+    return MapsLine(
+        start, end, rights, int(offset, 16), os.makedev(major, minor), int(inode),
+        path[0] if path else b"",
+    )  # fmt: skip
+
+
 def mappings(pid: int, identity: FileIdentity) -> tuple[Mapping, ...] | None:
     """Where ``pid`` maps the file; empty if it does not, None if this user may not know."""
     lines = map_lines(pid)
@@ -47,18 +76,15 @@ def parse_maps(lines: list[bytes], identity: FileIdentity) -> tuple[Mapping, ...
     >>> parse_maps([line], FileIdentity(0x1b, 42))
     (Mapping(start=32512, end=32640, offset=4096, writable=True, shared=True),)
     """
-    device, inode = _device(identity.device), b"%d" % identity.inode
-    key = b" %s %s " % (device, inode)
+    key = b" %s %d " % (_device(identity.device), identity.inode)
     found = []
     for line in lines:
         if key in line:
-            addresses, rights, offset, its_device, its_inode, *path = line.split(maxsplit=5)
+            its = split_line(line)
             # The path may hold the key too: a file can have any name.
-            system_v = bool(path) and path[0].startswith(b"/SYSV")
-            if (its_device, its_inode, system_v) == (device, inode, identity.system_v):
-                start, end = (int(address, 16) for address in addresses.split(b"-"))
-                writable, shared = b"w" in rights, rights.endswith(b"s")
-                found.append(Mapping(start, end, int(offset, 16), writable, shared))
+            if identity == FileIdentity(its.device, its.inode, its.path.startswith(b"/SYSV")):
+                writable, shared = b"w" in its.rights, its.rights.endswith(b"s")
+                found.append(Mapping(its.start, its.end, its.offset, writable, shared))
     return tuple(found)
 
 
@@ -74,10 +100,9 @@ def mapped_inodes(lines: list[bytes], device: int) -> set[int]:
     >>> sorted(mapped_inodes([b"1-2 rw-s 0 00:1b 42 /a", b"2-3 rw-s 0 00:1c 7 /b 00:1b 8 "], 0x1b))
     [42]
     """
-    text = _device(device)
-    key = b" %s " % text
-    fields = (line.split(maxsplit=5) for line in lines if key in line)
-    return {int(found[4]) for found in fields if found[3] == text}
+    key = b" %s " % _device(device)
+    fields = (split_line(line) for line in lines if key in line)
+    return {found.inode for found in fields if found.device == device}
 
 
 def _device(device: int) -> bytes:

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.procfs.maps import map_lines
+from shmtui.procfs.maps import map_lines, split_line
 
 _QUERY: Final = 0xC0686611
 """PROCMAP_QUERY of linux/fs.h: _IOWR(0x66, 17, struct procmap_query)."""
@@ -117,25 +117,11 @@ def parse_shared(lines: list[bytes]) -> tuple[SharedMapping, ...]:
     >>> parse_shared([line, line.replace(b"rw-s", b"rw-p")])[0].path
     b'/memfd:x y (deleted)'
     """
-    found = []
-    for line in lines:
-        if b"s " not in line:
-            continue
-        addresses, rights, offset, device, inode, *path = line.split(maxsplit=5)
-        if not rights.endswith(b"s"):
-            continue
-        start, end = (int(address, 16) for address in addresses.split(b"-"))
-        major, minor = (int(part, 16) for part in device.split(b":"))
-        name = path[0] if path else b""
-        found.append(
-            SharedMapping(
-                start,
-                end,
-                int(offset, 16),
-                b"w" in rights,
-                os.makedev(major, minor),
-                int(inode),
-                name,
-            )
+    split = (split_line(line) for line in lines if b"s " in line)
+    return tuple(
+        SharedMapping(
+            its.start, its.end, its.offset, b"w" in its.rights, its.device, its.inode, its.path
         )
-    return tuple(found)
+        for its in split
+        if its.rights.endswith(b"s")
+    )

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.procfs.maps import map_lines
+from shmtui.procfs.maps import map_lines, split_line
 from shmtui.procfs.process import threads_of
 
 _PERF_EVENT_OPEN: Final = {"x86_64": 298}
@@ -129,12 +129,11 @@ def function_at(pid: int, instruction: int) -> str | None:
     program, a function that is not exported, or a file that cannot be read.
     """
     for line in map_lines(pid) or ():
-        addresses, rights, offset, _device, inode, *path = line.split(maxsplit=5)
-        start, end = (int(address, 16) for address in addresses.split(b"-"))
+        its = split_line(line)
         # The address is behind the store, so that a function may have ended there.
-        if start < instruction <= end and b"x" in rights and path:
-            at = instruction - 1 - start + int(offset, 16)
-            return _exported(f"/proc/{pid}/root{os.fsdecode(path[0])}", int(inode), at)
+        if its.start < instruction <= its.end and b"x" in its.rights and its.path:
+            at = instruction - 1 - its.start + its.offset
+            return _exported(f"/proc/{pid}/root{os.fsdecode(its.path)}", its.inode, at)
     return None
 
 
