@@ -120,7 +120,8 @@ def test_a_run_goes_on_while_another_segment_is_looked_at(
         terminal.press("o")
         terminal.wait_for("type to filter")
         terminal.press(*name, "enter")
-        terminal.wait_for("producer 1 ")
+        # The list names who maps a segment, too.
+        terminal.wait_for(lambda s: "producer 1 " in s and "Shared memory of" not in s, "the run")
         terminal.press("p")
         terminal.wait_for("producer 2 ")
         terminal.press("q")
