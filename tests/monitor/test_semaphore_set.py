@@ -91,7 +91,8 @@ def test_as_json_and_in_the_list(crew: Crew) -> None:
         "stat", f"semset:{crew.number}", "--json", "--count", "2", "--interval", "0.1"
     )
     first, second = map(json.loads, done.stdout.splitlines())
-    assert first == second
+    # How many processes refuse to be read changes with others of the machine.
+    assert {**first, "refused": 0} == {**second, "refused": 0}
     assert [s["waiters"] for s in first["semaphores"]] == [1, 0]
     assert {b["pid"] for b in first["blocked"]} == {crew.first, crew.second}
 
