@@ -29,7 +29,9 @@ WAIT_SECONDS: Final = 0.1
     "attach", cls=TranslatedCommand, short_help="Open the dashboard on an existing segment"
 )
 @click.argument("name", type=TARGET, required=False)
-@click.option("--write", is_flag=True, help="Let producers and consumers be added to it.")
+@click.option(
+    "--write", is_flag=True, help="Let it be repaired, and producers and consumers be added."
+)
 @click.option("--wait", is_flag=True, help="Wait for a segment that does not exist yet.")
 @click.option(
     "--produce-rate", type=RATE, default="1", show_default=True, help="Of producers added."

@@ -99,6 +99,11 @@ class Sampler:
         return self._name
 
     @property
+    def options(self) -> LayoutOptions:
+        """What was said of its layout."""
+        return self._options
+
+    @property
     def layout(self) -> Layout | None:
         """The layout; None for a segment shown raw."""
         return self._segment.layout

@@ -20,6 +20,7 @@ from shmtui.session.live_source import LiveSource
 from shmtui.shm.layout import Layout
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
+from shmtui.shm.ring import why_no_worker
 from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, segment_path
 from shmtui.workers.supervisor import Supervisor
 
@@ -48,16 +49,25 @@ class Attachment:
     """An open segment, by the source of its snapshots."""
 
     source: Sampler | LiveSource
+    no_workers: str = ""
+    """Why no worker can be added to a segment that may be written; empty where one can, and where
+    nothing may be written.
+    """
 
     @property
     def live(self) -> LiveSource | None:
-        """The run over it; None where nothing may be written."""
+        """The run over it; None where no worker can be added."""
         return self.source if isinstance(self.source, LiveSource) else None
 
     @property
     def sampler(self) -> Sampler:
         """What reads its bytes."""
         return self.source.sampler if isinstance(self.source, LiveSource) else self.source
+
+    @property
+    def writable(self) -> bool:
+        """Whether it may be repaired."""
+        return bool(self.live or self.no_workers)
 
 
 class SegmentOpener:
@@ -123,18 +133,16 @@ class SegmentOpener:
         return Attachment(sampler)
 
     def _join(self, name: str, sampler: Sampler) -> Attachment:
-        """Make it possible to add workers: a control block beside the segment."""
+        """Make it possible to add workers, by a control block beside the segment, and to repair it.
+
+        One that no worker can use is opened all the same: it can be repaired.
+        """
         layout, path = sampler.layout, segment_path(name)
         identity = identity_at(path)
         if layout is None:
             wrong = _(
                 "{name} is no bounded buffer that is recognised, so no worker can join it: say its "
                 "layout with --header or --layout, or look without --write"
-            )
-        elif not layout.joinable:
-            wrong = _(
-                "no worker can join {name}: a worker needs in and out in the segment, and the "
-                "slot that each uses next in it; look without --write"
             )
         elif sampler.dispute:
             wrong = _(
@@ -145,6 +153,8 @@ class SegmentOpener:
             wrong = _("--write needs a segment of this /dev/shm: leave out --pid")
         elif not os.access(path, os.R_OK | os.W_OK):
             wrong = _("{name} may not be written by this user: look at it without --write")
+        elif why := why_no_worker(layout):
+            return Attachment(sampler, why)
         else:
             joined = self._joined[name] = self._start(sampler, layout, identity)
             return joined

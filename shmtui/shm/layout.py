@@ -147,13 +147,6 @@ class Layout:
         return self.in_ is not None and self.out is not None
 
     @property
-    def joinable(self) -> bool:
-        """Whether a worker of ours could use the indices: in this segment, each the slot that is
-        used next.
-        """
-        return self.has_indices and not self.index_segment and not self.last
-
-    @property
     def index_spans(self) -> list[tuple[int, int]]:
         """(offset, size) of the indices that lie in this segment."""
         places = () if self.index_segment else (self.in_, self.out)

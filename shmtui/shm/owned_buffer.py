@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from shmtui.errors import NameInUseError, ShmtuiError
+from shmtui.errors import NameInUseError
 from shmtui.i18n import _
 from shmtui.shm.control_block import ControlBlock
 from shmtui.shm.control_format import Flags, control_name
@@ -72,16 +72,8 @@ class OwnedBuffer:
         """Put a control block beside somebody else's segment, so that workers can join it.
 
         ``assumed``: the layout is only the likeliest of those that fit. NameInUseError: another
-        shmtui has put one there. ShmtuiError: the layout lacks a semaphore.
+        shmtui has put one there.
         """
-        missing = layout.missing
-        if missing:
-            raise ShmtuiError(
-                _(
-                    "no worker can join {name} without the semaphores that it takes: name {options}; "
-                    "a pthread_mutex_t is none"
-                ).format(name=name, options=" ".join(f"--{role} /NAME" for role in missing))
-            )
         flags = Flags.FOREIGN | Flags.ASSUMED if assumed else Flags.FOREIGN
         try:
             control = ControlBlock.create(name, layout, creator, time.time_ns(), flags)

@@ -33,6 +33,17 @@ _NAMED_LIMIT = 251
 """NAME_MAX without the ``sem.`` that libc puts before the name."""
 
 
+def why_no_worker(layout: Layout) -> str:
+    """Why no worker of ours can take part in a ring of this layout; empty where one can."""
+    if not layout.has_indices or layout.index_segment or layout.last:
+        return _("a worker needs in and out in the segment, and the slot that each uses next in it")
+    if layout.missing:
+        names = " ".join(f"--{role} /NAME" for role in layout.missing)
+        text = _("it takes three semaphores, and a pthread_mutex_t is none: name {options}")
+        return text.format(options=names)
+    return ""
+
+
 class BadIndexError(ShmtuiError):
     """``in`` or ``out`` lies outside the ring, so no slot may be read or written."""
 
@@ -132,12 +143,8 @@ class Ring:
         ShmtuiError: the mapping is too short, a semaphore is missing, or the layout has no indices
         in the segment.
         """
-        if not layout.joinable:
-            text = _(
-                "no worker can join {name}: a worker needs in and out in the segment, and the "
-                "slot that each uses next in it"
-            )
-            raise ShmtuiError(text.format(name=name))
+        if why := why_no_worker(layout):
+            raise ShmtuiError(_("no worker can join {name}: {why}").format(name=name, why=why))
         if len(mapping) < layout.size:
             text = _("{name} has {length} bytes and its layout needs {size}: was it truncated?")
             raise ShmtuiError(text.format(name=name, length=len(mapping), size=layout.size))

@@ -74,7 +74,7 @@ class EventLog:
 
 
 class Dashboard:
-    """What ``attachment`` shows; without a supervisor it is read-only.
+    """What ``attachment`` shows.
 
     The dashboard ends no worker: that is done by the code that started them. It closes the
     source of a read-only attachment that it leaves for another.
@@ -95,7 +95,8 @@ class Dashboard:
         self.view = ViewModel(
             glyphs=glyphs,
             history=RateHistory(),
-            read_only=attachment is None or attachment.live is None,
+            read_only=attachment is None or not attachment.writable,
+            no_workers="" if attachment is None else attachment.no_workers,
             refresh_hz=refresh_hz,
         )
         self.latest: Snapshot = EMPTY
@@ -113,7 +114,7 @@ class Dashboard:
 
     @property
     def supervisor(self) -> "Supervisor | None":
-        """The workers of the attachment; None where it is read-only."""
+        """The workers of the attachment; None where there can be none."""
         live = None if self.attachment is None else self.attachment.live
         return None if live is None else live.supervisor
 
@@ -122,7 +123,7 @@ class Dashboard:
         self._listen_to(self.supervisor)
         if self.attachment is not None and self.supervisor is None:
             # Before the first sample, so that what that finds stands above it.
-            self._report_attached(self.attachment.source)
+            self._report_attached(self.attachment)
 
     def stop(self) -> None:
         """Take in no more events."""
@@ -152,11 +153,12 @@ class Dashboard:
             self.view,
             snapshot=EMPTY,
             history=RateHistory(),
-            read_only=self.supervisor is None,
+            read_only=not attachment.writable,
+            no_workers=attachment.no_workers,
             frozen=False,
             window=None,
         )
-        self._report_attached(attachment.source)
+        self._report_attached(attachment)
         return True
 
     def _listen_to(self, supervisor: "Supervisor | None") -> None:
@@ -170,12 +172,16 @@ class Dashboard:
         supervisor.on_event = self._event_log.newest.appendleft
         supervisor.watch(asyncio.get_running_loop())
 
-    def _report_attached(self, source: "Sampler | LiveSource") -> None:
-        snapshot = self._sample(source)
+    def _report_attached(self, attachment: "Attachment") -> None:
+        snapshot = self._sample(attachment.source)
         if snapshot is not None:
-            self._report(Severity.INFO, attached_text(snapshot))
+            self.report(Severity.INFO, attached_text(snapshot))
+        if attachment.no_workers:
+            text = _("no worker can join here: {why}")
+            self.report(Severity.INFO, text.format(why=attachment.no_workers))
 
-    def _report(self, severity: Severity, text: str) -> None:
+    def report(self, severity: Severity, text: str) -> None:
+        """Add an event."""
         self._event_log.newest.appendleft(Event(time.time(), severity, text))
 
     def sample(self) -> None:
@@ -201,7 +207,7 @@ class Dashboard:
         except ShortageError as error:
             if self._shortage_reported != str(error):
                 self._shortage_reported = str(error)
-                self._report(Severity.BAD, str(error))
+                self.report(Severity.BAD, str(error))
             return None
         self._shortage_reported = ""
         return snapshot

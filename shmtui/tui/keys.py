@@ -37,6 +37,11 @@ class Key:
         """Whether it changes workers or the buffer: then it is off in a read-only dashboard."""
         return self.action.startswith("workers(")
 
+    @property
+    def for_workers(self) -> bool:
+        """Whether it needs workers of ours; any process can be killed, and any buffer repaired."""
+        return self.changes and self.action not in {"workers('kill')", "workers('repair')"}
+
 
 def _workers(keys: str, name: str, label: str, text: str, rank: int, as_shown: str = "") -> Key:
     """A key of the workers; ``name`` is one of `WorkerActions`."""
@@ -114,7 +119,9 @@ def available(view: ViewModel) -> tuple[Key, ...]:
     return tuple(
         key
         for key in KEYS
-        if not (view.read_only and key.changes) and key.needs not in view.missing
+        if not (view.read_only and key.changes)
+        and not (view.no_workers and key.for_workers)
+        and key.needs not in view.missing
     )
 
 
@@ -146,4 +153,7 @@ def why_off(action: str, view: ViewModel) -> str | None:
             "{key} changes something, and this dashboard is read-only: shmtui attach --write "
             "allows it"
         ).format(key=key.shown)
+    if view.no_workers and key.for_workers:
+        why = _("no worker can join here: {why}").format(why=view.no_workers)
+        return f"{key.shown}: {why}"
     return _(_WHY_MISSING[key.needs]).format(key=key.shown) if key.needs in view.missing else None

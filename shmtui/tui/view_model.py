@@ -67,6 +67,8 @@ class ViewModel:
     events: tuple[Event, ...] = ()
     """Newest first."""
     read_only: bool = False
+    no_workers: str = ""
+    """Why no worker can be added where something may be written; empty where one can."""
     frozen: bool = False
     refresh_hz: float = 10.0
     missing: frozenset[str] = frozenset()

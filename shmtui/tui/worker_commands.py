@@ -174,41 +174,47 @@ class WorkerActions:
 
     def run(self, name: str) -> None:
         """Carry out the action of this name, and show what it did, or why it did nothing."""
+        match name:
+            case "repair":
+                return self._repair()
+            case "kill":
+                return self._kill()
         supervisor = self._app.dashboard.supervisor
         if supervisor is None:
-            return
+            return None
         match name:
             case "add_producer" | "add_consumer":
                 supervisor.add(Role.PRODUCER if name == "add_producer" else Role.CONSUMER)
                 self._app.refresh_now()
             case "audit":
                 self._audit()
-            case "repair":
-                self._repair(supervisor)
             case "faults":
                 self._faults(supervisor)
-            case "kill":
-                self._kill(supervisor)
             case _:
-                self._report(give(name, supervisor, self._targets(supervisor)))
+                self._report(give(name, supervisor, self._targets()))
+        return None
 
-    def _targets(self, supervisor: "Supervisor") -> Targets:
+    def _targets(self) -> Targets:
         # A worker that has just been started is in the events before it is in the table.
         self._app.refresh_now()
-        return targets_of(self._app.main.table.chosen, supervisor.owns)
+        supervisor = self._app.dashboard.supervisor
+        owns = supervisor.owns if supervisor is not None else lambda _pid: False
+        return targets_of(self._app.main.table.chosen, owns)
 
     def _report(self, reason: Reason) -> None:
         if reason is not None:
             self._app.tell(reason)
         self._app.refresh_now()
 
-    def _kill(self, supervisor: "Supervisor") -> None:
+    def _kill(self) -> None:
         """SIGKILL; to a process that is not ours only after a question."""
         from shmtui.tui.screens.text_screens import KillQuestion
 
-        targets = self._targets(supervisor)
+        targets, supervisor = self._targets(), self._app.dashboard.supervisor
         if targets.ours or not targets.others:
-            self._report(give("kill", supervisor, targets))
+            self._report(
+                _not_ours(targets) if supervisor is None else give("kill", supervisor, targets)
+            )
             return
 
         def answered(sure: bool | None) -> None:
@@ -221,7 +227,7 @@ class WorkerActions:
     def _faults(self, supervisor: "Supervisor") -> None:
         from shmtui.tui.screens.faults import FaultScreen
 
-        targets = self._targets(supervisor)
+        targets = self._targets()
         reason = _not_ours(targets)
         if not reason and not targets.workers:
             text = _("{who}: only workers of shmtui can be told to make a mistake")
@@ -244,11 +250,12 @@ class WorkerActions:
             attachment.live.auditor.begin()
             self._app.refresh_now()
 
-    def _repair(self, supervisor: "Supervisor") -> None:
+    def _repair(self) -> None:
         from shmtui.repair.executor import Repairer
         from shmtui.tui.screens.repair import RepairScreen
 
         dashboard = self._app.dashboard
         if dashboard.attachment is not None:
-            repairer = Repairer(dashboard.attachment.sampler.name)
-            self._app.push_screen(RepairScreen(repairer, supervisor, dashboard.view))
+            sampler = dashboard.attachment.sampler
+            repairer = Repairer(sampler.name, sampler.options)
+            self._app.push_screen(RepairScreen(repairer, dashboard.report, dashboard.view))

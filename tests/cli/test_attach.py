@@ -51,12 +51,15 @@ def test_read_only_changes_not_a_byte(make_buffer: MakeBuffer) -> None:
 
 
 def test_no_worker_joins_without_the_semaphores(make_buffer: MakeBuffer) -> None:
-    """A ring whose lock is no semaphore can be looked at, and what is missing is named."""
+    """A ring whose lock is not told is opened, and what is missing is named."""
     buffer = make_buffer(5)
     layout = "data=0:5xint32,in=20:int32,out=24,empty=64,full=96"
     with Terminal("attach", buffer.name, "--layout", layout, "--write") as terminal:
-        assert terminal.wait() == 2
-        assert "takes: name --mutex /NAME;" in terminal.text
+        terminal.wait_for("no worker can join here: it takes three semaphores")
+        terminal.press("p")
+        terminal.wait_for("p: no worker can join here")
+        terminal.press("q")
+        assert terminal.wait() == 0
     record = stat_json(buffer.name, "--layout", layout)
     assert record["semaphores"].keys() == {"empty", "full"}
 

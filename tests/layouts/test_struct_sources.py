@@ -459,8 +459,12 @@ def test_indices_that_the_programs_keep_to_themselves(start: Start) -> None:
     assert record["health"]["status"] == "unknown"
     text = run_shmtui("stat", program.name, "--header", str(header_of(program)))
     assert text.returncode == 0, text.stderr
-    with pytest.raises(ShmtuiError, match="no worker can join"):
-        join(program.name, LayoutOptions(header=header_of(program)))
+    options = LayoutOptions(header=header_of(program))
+    opener = SegmentOpener(AttachOptions(name=program.name, layout=options, write=True))
+    with contextlib.closing(opener):
+        attached = opener.open(program.name)
+        assert attached.live is None
+        assert "a worker needs in and out in the segment" in attached.no_workers
 
 
 def test_indices_in_another_segment(start: Start, new_name: Callable[[], str]) -> None:

@@ -1,5 +1,6 @@
 """A pthread mutex whose owner was killed is unlocked for it, and all that waited go on."""
 
+import contextlib
 import signal
 import struct
 import subprocess
@@ -14,11 +15,14 @@ from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.repair.record import State, latest, mark
 from shmtui.repair.report import Report
+from shmtui.session.opener import AttachOptions, SegmentOpener
 from shmtui.shm.segment import FileIdentity, segment_path
 from shmtui.shm.word_file import WordFile
 from shmtui.snapshot import Certainty
+from shmtui.tui.app import DashboardApp
 from tests.compiling import Compiler
 from tests.program import run_shmtui
+from tests.tui.dashboards import reports, shows, tells
 from tests.waiting import poll
 
 PROGRAM = r"""
@@ -218,6 +222,23 @@ def test_with_condition_variables(make: Make) -> None:
     ring.get_stuck()
     done = run_shmtui("repair", ring.name, "--yes")
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+    ring.all_go_on()
+
+
+async def test_in_the_dashboard(make: Make) -> None:
+    """No worker of ours can take part in such a ring, and that is said; r unlocks it all the same."""
+    ring = make("-DCOND")
+    ring.get_stuck()
+    with contextlib.closing(SegmentOpener(AttachOptions(write=True))) as opener:
+        app = DashboardApp(opener.open(ring.name), opener=opener)
+        async with app.run_test(size=(120, 50)) as pilot:
+            await pilot.press("p")
+            await tells(app, "no worker can join here: it takes three semaphores")
+            await pilot.press("r")
+            await shows(app, "Carry it out")
+            await pilot.press("y")
+            await shows(app, "repaired dead-owner")
+            await reports(app, "repaired dead-owner")
     ring.all_go_on()
 
 

@@ -1,6 +1,7 @@
 """The dialog of a repair: its plan, the question whether to do it, and the outcome."""
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
@@ -16,7 +17,6 @@ from shmtui.tui.screens.dialog import Dialog
 from shmtui.tui.spans import Line, line, wrap
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import TextPanel
-from shmtui.workers.supervisor import Supervisor
 
 
 class RepairScreen(Dialog[None]):
@@ -28,11 +28,14 @@ class RepairScreen(Dialog[None]):
         Binding("n,q,enter", "dismiss", show=False),
     ]
 
-    def __init__(self, repairer: Repairer, supervisor: Supervisor, view: ViewModel) -> None:
+    def __init__(
+        self, repairer: Repairer, report: Callable[[Severity, str], None], view: ViewModel
+    ) -> None:
+        """``report`` gets an event about what came of it."""
         self._panel = TextPanel(_("Repair"), self._lines, _("esc closes"), view)
         super().__init__(self._panel)
         self._repairer = repairer
-        self._supervisor = supervisor
+        self._report = report
         self._glyphs = view.glyphs
         self._plan: Plan | None = None
         self._said: tuple[str, ...] = (_("looking for what is wrong") + view.glyphs.ellipsis,)
@@ -102,7 +105,7 @@ class RepairScreen(Dialog[None]):
             self.run_worker(self._carry_out(plan), exclusive=True, group="repair")
 
     async def _carry_out(self, plan: Plan) -> None:
-        emit = self._supervisor.emit
+        emit = self._report
         try:
             done = await asyncio.to_thread(self._repairer.carry_out, plan)
         except (ShmtuiError, OSError) as error:
