@@ -125,7 +125,10 @@ def test_a_consumer_that_comes_late(programs: dict[str, Path]) -> None:
     """The producer alone is woken; a process that comes then needs no repair."""
     with contextlib.ExitStack() as stack:
         peers = start(programs, (PRODUCER,), stack)
-        assert run_shmtui("repair", NAME, "--yes").returncode == 0
+        done = run_shmtui("repair", NAME, "--yes")
+        # On a busy machine it has filled the ring by then, and waits for a consumer.
+        filled = "nobody-left" in done.stdout
+        assert done.returncode == int(filled), done.stdout + done.stderr
         late = stack.enter_context(Peer(programs[CONSUMER]))
         exchange([*peers, late], (PRODUCER, CONSUMER))
         poll(lambda: checked() == (0, set()), "check finds it healthy")
