@@ -227,6 +227,8 @@ class Process:
     """What its threads sleep on of the segment beside the three roles: a sync object by its name,
     or ``byte 128``.
     """
+    sleeps_timed: bool = False
+    """Whether one of those sleeps has a timeout."""
     unexplained_words: tuple[int, ...] = ()
     """Bytes of the segment that its threads sleep on and the layout knows no sync object at."""
     wakeable: bool | None = None
@@ -434,6 +436,8 @@ class Snapshot:
     out: int | None = None
     occupancy: int | None = None
     """Full slots; None where unknown, as while ``in == out`` and processes hold permits."""
+    count: int | None = None
+    """The program's own count of full slots; None where it keeps none that is known."""
     in_flight: int | None = None
     """Permits that workers hold; None unless every process is a worker of ours."""
     slots: tuple[Slot, ...] = ()

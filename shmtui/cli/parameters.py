@@ -160,7 +160,7 @@ def _semaphore_place(text: str) -> str:
 
 
 def _field_map(text: str) -> tuple[tuple[str, str], ...]:
-    roles = ("data", "in", "out", *SemaphoreRole)
+    roles = ("data", "in", "out", "count", *SemaphoreRole)
     pairs = []
     for part in text.split(","):
         role, equals, member = part.strip().partition("=")

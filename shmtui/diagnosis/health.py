@@ -12,6 +12,7 @@ from typing import Final
 
 from shmtui.diagnosis.audit import items_lost
 from shmtui.diagnosis.history import SETTLED_NS, History
+from shmtui.diagnosis.rules.conditions import private_objects, unsignalled
 from shmtui.diagnosis.rules.files import (
     bad_index,
     file_events,
@@ -65,6 +66,8 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     unwoken,
     kept_lock,
     nobody_left,
+    unsignalled,
+    private_objects,
     starved,
     bad_index,
     unfitting_indices,

@@ -17,12 +17,13 @@ from shmtui.diagnosis.history import (
     target,
     unaccounted_threads,
 )
+from shmtui.diagnosis.rules import conditions
 from shmtui.diagnosis.rules.files import FIT_SAMPLES, unfitting_samples
 from shmtui.diagnosis.rules.semaphores import counts_too_few
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import LayoutSource, Origin
+from shmtui.snapshot import LayoutSource, Origin, Snapshot
 
 LONGER_S: Final = 12
 """The watch that is proposed where a shorter one left something open, in seconds."""
@@ -64,9 +65,16 @@ def judged(history: History) -> Iterator[str]:
         )
     if now.in_ is not None:
         yield _("in and out are inside the ring")
-    free = sum(1 for s in history.snapshots if not mutex_taken(s))
-    if SemaphoreRole.MUTEX in now.semaphores and free:
+    by_conditions = conditions.by_conditions(now)
+    taken = conditions.lock_taken if by_conditions else mutex_taken
+    free = sum(1 for s in history.snapshots if not taken(s))
+    if (by_conditions or SemaphoreRole.MUTEX in now.semaphores) and free:
         yield _("mutex was free in {free} of {count} samples").format(free=free, count=count)
+    wrong, steady = conditions.misfits(history) if by_conditions else (0, 0)
+    if steady > wrong:
+        yield _("the count of items fitted in and out in {count} of {samples} samples").format(
+            count=steady - wrong, samples=steady
+        )
     whole = sum(1 for s in history.snapshots if deficit_of(s) == 0)
     if whole:
         yield _("empty + full was {slots} in {whole} of {count} samples").format(
@@ -100,10 +108,7 @@ def undecided(history: History) -> Iterator[str]:
             "the ring's members with --map, if it has one"
         )
         return
-    if not now.semaphores:
-        yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
-    if now.in_ is None or now.out is None:
-        yield _("in and out are not known: say them with --map or --index-segment")
+    yield from _unknown_members(now)
     if history.watched_ns < SETTLED_NS:
         yield _("it was watched for {time} only; watch it longer: --for 3").format(
             time=seconds(history.watched_ns)
@@ -113,6 +118,9 @@ def undecided(history: History) -> Iterator[str]:
         yield _(
             "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
         ).format(count=len(history.snapshots), time=max(LONGER_S, 2 * _watched_s(history)))
+    if conditions.by_conditions(now):
+        yield from _of_conditions(history)
+        return
     yield from _left_behind(history)
     if history.items_moved and history.unmoved_ns() < _AT_REST_NS:
         yield from _missing_in_flow(history)
@@ -125,6 +133,65 @@ def undecided(history: History) -> Iterator[str]:
             count=history.agreeing(mutex_taken), way=_way_on(history)
         )
     if now.hidden and (living(now) or now.elsewhere) and _nothing_moved(history):
+        yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
+            limits="; ".join(now.limits)
+        )
+
+
+def _unknown_members(now: Snapshot) -> Iterator[str]:
+    """Which parts of the ring are not known, and how to say them."""
+    if conditions.by_conditions(now):
+        if now.count is None:
+            yield _("the member that counts its items is not known: say it with --map count=MEMBER")
+    elif not now.semaphores:
+        yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
+    if now.in_ is None or now.out is None:
+        yield _("in and out are not known: say them with --map or --index-segment")
+
+
+def _of_conditions(history: History) -> Iterator[str]:
+    """What is left open of a ring of a lock and condition variables."""
+    now = history.now
+    wrong, samples = conditions.misfits(history)
+    if wrong >= conditions.FIT_SAMPLES:
+        yield _(
+            "the count of items did not fit in and out in {count} of {samples} samples: it counts "
+            "something else, or is out of step"
+        ).format(count=wrong, samples=samples)
+    late = {
+        p.pid: p
+        for waiting in conditions.waiters_of(now).values()
+        for p in waiting
+        if (p.blocked_for or 0.0) * 1e9 >= history.watched_ns / 2 and not p.sleeps_timed
+    }
+    half_full = all(0 < (s.count or 0) < now.layout.slots for s in history.snapshots)
+    if late and half_full:
+        yield _(
+            "{who} waited all the while, and the ring had both items and room in all {count} samples: "
+            "a signal may be lost, or it waits for something else"
+        ).format(who=names(list(late.values())), count=len(history.snapshots))
+    if not _nothing_moved(history):
+        return
+    if history.agreeing(conditions.lock_taken) == len(history.snapshots):
+        yield _("mutex was held in all {count} samples; {way}").format(
+            count=len(history.snapshots), way=_way_on(history)
+        )
+    crew = living(now)
+    if crew and all(p.letter in {"T", "t"} for p in crew):
+        yield _("all that take part are stopped: resume them with kill -CONT, and check again")
+    others = [p for p in crew if not p.sleeps_on]
+    known = {p.role for p in others}
+    wanted = Role.CONSUMER if now.count else Role.PRODUCER
+    if late and wanted not in known:
+        yield _(
+            "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it: "
+            "unless {who} does, they wait for ever; {way}"
+        ).format(
+            semaphore=", ".join(conditions.waiters_of(now)),
+            who=names(others) or _("another process"),
+            way=_way_on(history),
+        )
+    if now.hidden and (crew or now.elsewhere):
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
         )

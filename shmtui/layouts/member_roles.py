@@ -11,7 +11,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _
 from shmtui.layouts.struct_members import Member, Struct
-from shmtui.layouts.vocabulary import CAPACITY, CONVENTION, ROLES, fitness
+from shmtui.layouts.vocabulary import CAPACITY, CONVENTION, COUNT, ROLES, fitness
 from shmtui.shm.layout import SEM_SIZE
 
 ABSENT: Final = "-"
@@ -23,6 +23,7 @@ _MAX_ELEMENTS: Final = 16
 _KINDS: Final = {
     "data": N_("an array"), "in": N_("an integer"), "out": N_("an integer"),
     "mutex": N_("a sem_t or a pthread_mutex_t"), "empty": N_("a sem_t"), "full": N_("a sem_t"),
+    COUNT: N_("an integer"),
 }  # fmt: skip
 
 
@@ -44,6 +45,8 @@ class Roles:
     """Whether both indices have names that programs use both ways: ``head`` and ``tail``."""
     capacity: tuple[Member, ...] = ()
     """Members that may say how many slots of the array are used, the likeliest first."""
+    counts: tuple[Member, ...] = ()
+    """Members that may count the full slots, the likeliest first."""
 
     @property
     def directions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -78,7 +81,7 @@ def all_members(members: Sequence[Member], prefix: str = "") -> Iterator[tuple[s
 def _suits(member: Member, role: str) -> bool:
     if role == "data":
         return member.element is not None and bool(member.length) and member.element.shape.size > 0
-    if role in {*_INDICES, CAPACITY}:
+    if role in {*_INDICES, CAPACITY, COUNT}:
         return member.integer
     return member.system == "sem_t" or (role == "mutex" and member.system == "pthread_mutex_t")
 
@@ -132,12 +135,19 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
     assert data is not None
     in_, out, mutex, empty, full = (chosen[role] for role in (*_INDICES, *_SEMAPHORES))
     both_ways = all(levels.get(role) == CONVENTION for role in _INDICES)
+    capacity = _ranked(members, CAPACITY, used)
+    counts = _ranked(members, COUNT, used)
+    if COUNT in found:
+        counts = () if chosen[COUNT] is None else (chosen[COUNT],)
+    return Roles(data, in_, out, mutex, empty, full, both_ways, capacity, counts)
+
+
+def _ranked(members: Mapping[str, Member], role: str, used: Collection[str]) -> tuple[Member, ...]:
+    """The members whose type and name suit the role, the likeliest first."""
     ranked = [
-        (-fitness(name.rpartition(".")[2], CAPACITY), name)
-        for name in _suiting(members, CAPACITY, used)
+        (-fitness(name.rpartition(".")[2], role), name) for name in _suiting(members, role, used)
     ]
-    capacity = tuple(members[name] for fit, name in sorted(ranked) if fit)
-    return Roles(data, in_, out, mutex, empty, full, both_ways, capacity)
+    return tuple(members[name] for fit, name in sorted(ranked) if fit)
 
 
 def index_members(struct: Struct, given: Mapping[str, str]) -> tuple[Member, Member] | None:
@@ -160,9 +170,10 @@ def _given_roles(
 ) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for role, name in given.items():
-        if role not in ROLES:
+        if role not in (*ROLES, COUNT):
             text = _("--map {role}={name}: there is no role {role}: use {roles}")
-            raise ShmtuiError(text.format(role=role, name=name, roles=listed(ROLES)))
+            roles = listed((*ROLES, COUNT))
+            raise ShmtuiError(text.format(role=role, name=name, roles=roles))
         if name == ABSENT and role != "data":
             found[role] = None
             continue

@@ -120,6 +120,15 @@ def index_of(layout: Layout, role: str, reading: Reading) -> int | None:
     return index
 
 
+def count_of(layout: Layout, reading: Reading) -> int | None:
+    """The program's own count of full slots; None where it keeps none that is known."""
+    if layout.count is None:
+        return None
+    offset, code = layout.count
+    raw = reading.at(offset, struct.calcsize("=" + code))
+    return int(struct.unpack("=" + code, raw)[0]) if raw else None
+
+
 def items_between(layout: Layout, values: RingValues) -> frozenset[int] | None:
     """How many items the indices allow: two numbers where ``in == out``. None: an index is unknown.
 
@@ -296,6 +305,25 @@ def judge_capacity(layout: Layout, capacity: int, readings: Iterable[Reading]) -
                 unexplained[way] += max(over, 0) * each.slots + abs(over)
             unexplained[way] += excess(each, values)
     return smaller if unexplained[1] < unexplained[0] else layout
+
+
+def judge_count(
+    layout: Layout, counts: Iterable[tuple[int, str]], readings: Sequence[Reading]
+) -> Layout:
+    """The layout with the first of ``counts`` that the indices agree with in most readings: one may
+    be taken while a program has moved its index, and has yet to count the item.
+    """
+    for count in counts:
+        way = replace(layout, count=count)
+        fits = sum(_count_fits(way, reading) for reading in readings)
+        if fits * 2 > len(readings):
+            return way
+    return layout
+
+
+def _count_fits(layout: Layout, reading: Reading) -> bool:
+    items = items_between(layout, values_of(layout, reading))
+    return items is not None and count_of(layout, reading) in items
 
 
 def contradiction(layout: Layout, readings: Sequence[Reading], takers: int) -> Layout | None:

@@ -23,6 +23,7 @@ from shmtui.layouts.role_evidence import (
     DirectionEvidence,
     Reading,
     judge_capacity,
+    judge_count,
     judge_direction,
     judge_last,
     states,
@@ -320,6 +321,10 @@ def _by_values(
     if segment.options.slots is None:
         for slots in _said_capacities(segment.reader, found):
             layout = judge_capacity(layout, slots, readings)
+    if layout.lock is not None and not {layout.empty, layout.full} - {None}:
+        members = ((m.offset, m.shape) for m in found.roles.counts)
+        counts = [(at, shape.code) for at, shape in members if isinstance(shape, Scalar)]
+        layout = judge_count(layout, counts, readings)
     resolved = replace(resolved, layout=layout)
     last = None if found.roles.by_convention else judge_last(layout, readings)
     if last is None:

@@ -14,6 +14,8 @@ from shmtui.shm.protocol import SemaphoreRole
 ROLES: Final = ("data", "in", "out", "mutex", "empty", "full")
 CAPACITY: Final = "capacity"
 """A member that says how many slots of the array are used."""
+COUNT: Final = "count"
+"""A member that counts the full slots."""
 
 CERTAIN: Final = 3
 """The name says the role and nothing else."""
@@ -67,6 +69,11 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
         _words("size tamanho tam cap limit limite length len bufsize slots"),
         frozenset(),
     ),
+    COUNT: (
+        _words("count cnt counter contador contagem qtd qtde quantidade ocupacao occupancy"),
+        _words("num n used ocupados filled fill full total size tamanho len length"),
+        frozenset(),
+    ),
 }
 _NOISE: Final = _words(
     "sem semaphore semaforo sema semaforos idx index indice ind pos position posicao ptr pointer "
@@ -79,6 +86,7 @@ _COMPANIONS: Final = {
     "mutex": _words("buffer buf queue fila access acesso region regiao"),
     "empty": (_COUNTED | _THERE) - _words("slots slot"),
     "full": _COUNTED | _THERE,
+    COUNT: _words("items item itens elements element elementos elems slots slot"),
 }
 _NOT: Final = _words("not non nao")
 _OPPOSITE: Final = {"empty": "full", "full": "empty"}

@@ -12,6 +12,7 @@ def occupancy(
     items_held: tuple[int, int] | None = None,
     room_held: tuple[int, int] | None = None,
     index_size: int = 4,
+    count: int | None = None,
 ) -> int | None:
     """Full slots of a ring, or None where the numbers leave it open.
 
@@ -20,11 +21,14 @@ def occupancy(
     since a permit is posted only after the index has moved. With both at zero only the permits
     that workers hold can tell: ``items_held`` is the fewest and the most that stand for an item,
     ``room_held`` the same for a free slot. They are given only where every process is a worker.
+    ``count``: the program's own count, which holds where the indices agree with it.
 
     >>> occupancy(5, 4, 1, 2, 3), occupancy(5, 14, 9, 0, 4)
     (3, 5)
     >>> occupancy(5, 2, 2, 0, 5), occupancy(5, 2, 2, 5, 0), occupancy(5, 2, 2, 0, 0)
     (5, 0, None)
+    >>> occupancy(5, 2, 2, None, None, count=5), occupancy(5, 2, 2, None, None, count=3)
+    (5, None)
     >>> occupancy(2, 0, 0, 0, 0, items_held=(2, 2), room_held=(0, 1))
     2
     """
@@ -35,6 +39,8 @@ def occupancy(
         return items
     if in_ != out:
         return (in_ - out) % slots
+    if count in {0, slots}:
+        return count
     has_items = full is not None and full > 0
     has_room = empty is not None and empty > 0
     if has_items != has_room:

@@ -344,8 +344,9 @@ class ProcessTable:
             blocked_before=tracked.blocked_before,
             waits=tuple(role for role, _wait in waits),
             timed_waits=tuple(role for role, wait in waits if wait.timed),
-            sleeps_on=tuple(name for name, _unexplained in others),
-            unexplained_words=tuple(at for _name, at in others if at is not None),
+            sleeps_on=tuple(name for name, _unexplained, _timed in others),
+            sleeps_timed=any(timed for _name, _unexplained, timed in others),
+            unexplained_words=tuple(at for _name, at, _timed in others if at is not None),
             wakeable=None if not waits else not private,
             same_memory=private and self._may_share_memory(pid, use),
             libc=tracked.libc,
@@ -381,9 +382,11 @@ class ProcessTable:
 
     def _waits(
         self, pid: int, use: FileUse, layout: Layout | None
-    ) -> tuple[list[tuple[SemaphoreRole, FutexWait]], tuple[tuple[str, int | None], ...], bool]:
+    ) -> tuple[
+        list[tuple[SemaphoreRole, FutexWait]], tuple[tuple[str, int | None, bool], ...], bool
+    ]:
         """The waits of its threads on the semaphores; what else they sleep on, each with its byte
-        where no layout explains it; and whether it sleeps on a futex without a role, on one
+        where no layout explains it, and whether it has a timeout; and whether it sleeps on a futex without a role, on one
         of a copy of its own, or on some futex where its waits are hidden.
         """
         calls = system_calls(pid)
@@ -395,13 +398,13 @@ class ProcessTable:
         for role, identity in self._named.items():
             found += [(role, w) for w in waits_in(calls, use.semaphores.get(identity, ()))]
         others = tuple(
-            sync_name(layout, wait.offset)
+            (*sync_name(layout, wait.offset), wait.timed)
             for wait in waits
             if semaphore_at(layout, wait.offset) is None
         )
         if not found and not others:
             names = named_semaphore_waits(pid, calls, self._folder)
-            others = tuple((name, None) for name in names)
+            others = tuple((name, None, False) for name in names)
         return found, others, bool(others) or waits_on_own_copy(calls, use.maps)
 
 

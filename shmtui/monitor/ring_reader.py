@@ -8,7 +8,7 @@ from struct import calcsize, unpack_from
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.layouts.role_evidence import Reading, index_of, semaphore_words
+from shmtui.layouts.role_evidence import Reading, count_of, index_of, semaphore_words
 from shmtui.monitor.occupancy import occupancy
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.shm.layout import SEM_SIZE, ItemType, Layout, counted_on, slot_of
@@ -43,6 +43,8 @@ class RingState:
     semaphores: dict[SemaphoreRole, SemaphoreWords]
     data: bytes | None
     """The slots' bytes, as many as were read with the rest."""
+    count: int | None = None
+    """The program's own count of full slots."""
     steady: bool = False
     """Whether all of it was read twice alike: it is the state of one moment."""
 
@@ -106,24 +108,25 @@ class RingReader:
     def read(self, slots: int, *, in_full: bool = False) -> RingState:
         """The state, with the first ``slots`` slots: as many bytes of each as are shown, or all."""
         raws, steady = self._reader.read_stable(self._spans)
-        in_, out, words = self._state(raws)
+        state = self._state(raws)
         if self._fds or self._indices is not None:
             again, _equal = self._reader.read_stable(self._spans)
-            steady = steady and self._state(again) == (in_, out, words)
+            steady = steady and self._state(again) == state
         shown = self._layout.item.size if in_full else self._item.size
-        return RingState(in_, out, words, self._items(raws[0], slots, shown), steady)
+        return replace(state, data=self._items(raws[0], slots, shown), steady=steady)
 
-    def _state(
-        self, raws: list[bytes]
-    ) -> tuple[int | None, int | None, dict[SemaphoreRole, SemaphoreWords]]:
+    def _state(self, raws: list[bytes]) -> RingState:
+        """The state without the slots."""
         layout = self._layout
         parts = tuple((start, raw) for (start, _size), raw in zip(self._spans, raws, strict=True))
         reading = Reading(parts, tuple(self._named()), self._other_segment())
         words = {role: semaphore_words(layout, role, reading) for role in SemaphoreRole}
-        return (
+        return RingState(
             index_of(layout, "in", reading),
             index_of(layout, "out", reading),
             {role: own for role, own in words.items() if own is not None},
+            None,
+            count_of(layout, reading),
         )
 
     def _named(self) -> Iterator[tuple[str, SemaphoreWords]]:
@@ -184,7 +187,9 @@ class RingReader:
             newest = self._newest(in_, state.data if room <= DATA_READ else None)
             if self._whole or self.read(0).in_ == state.in_:
                 data = state.data if room <= DATA_READ and state.data else None
-                filled = items if counts else occupancy(layout.slots, in_, out, empty, full)
+                filled = items
+                if not counts:
+                    filled = occupancy(layout.slots, in_, out, empty, full, count=state.count)
                 made = state.in_ % _COUNTED if counts and width >= _WIDE else None
                 return RingSample(now_ns, in_, out, filled, data, newest, made)
         return None

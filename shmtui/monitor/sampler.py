@@ -227,6 +227,7 @@ class Sampler:
             in_=ring.in_,
             out=ring.out,
             occupancy=full,
+            count=ring.count,
             in_flight=in_flight(records) if known else None,
             slots=ring_reader.slots(ring.data or b"", ring.out, full),
             semaphores={

@@ -80,7 +80,9 @@ def ring_occupancy(
     if ring.in_ is None or ring.out is None:
         return None
     empty, full = ring.value(SemaphoreRole.EMPTY), ring.value(SemaphoreRole.FULL)
-    return occupancy(layout.slots, ring.in_, ring.out, empty, full, items, room, layout.index_size)
+    return occupancy(
+        layout.slots, ring.in_, ring.out, empty, full, items, room, layout.index_size, ring.count
+    )
 
 
 def counted_throughput(

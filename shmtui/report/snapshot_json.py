@@ -50,7 +50,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             "index_segment": text(layout.index_segment) or None,
         },
         "in": snapshot.in_,
-        **_fields(snapshot, "out occupancy in_flight"),
+        **_fields(snapshot, "out occupancy count in_flight"),
         "slots": [
             {"index": s.index, "value": value_json(s.value), "full": s.full} for s in snapshot.slots
         ],

@@ -99,7 +99,8 @@ def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
         yield labelled(_("ring")) + ring_line(snapshot)
         if snapshot.slots:
             yield labelled(_("slots")) + slots_line(snapshot)
-        yield labelled(_("semaphores")) + semaphores_line(snapshot)
+        if snapshot.semaphores or not snapshot.sync:
+            yield labelled(_("semaphores")) + semaphores_line(snapshot)
     for each in snapshot.sync:
         if not (ring and each.among_semaphores):
             yield labelled(_("lock")) + sync_line(each)

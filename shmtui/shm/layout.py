@@ -136,6 +136,10 @@ class Layout:
     """The segment that ``in_`` and ``out`` are offsets in, where it is another one."""
     last: tuple[str, ...] = ()
     """``in`` and ``out``, those that hold the slot that was used last, not the next one."""
+    count: tuple[int, str] | None = field(default=None, compare=False)
+    """Byte, and letter in :mod:`struct`, of the integer in which the program counts the full slots,
+    where it keeps one: a ring of a mutex and condition variables does.
+    """
     sync: "tuple[SyncMember, ...]" = field(default=(), compare=False)
     """All objects of the program's struct that processes wait on, those with a role among them;
     none where the layout is not from a struct.

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from struct import calcsize
 from typing import Final, Protocol
 
 from shmtui.errors import ShmtuiError
@@ -186,6 +187,8 @@ def state_spans(layout: Layout) -> list[Span]:
     [(20, 108)]
     """
     fields = layout.index_spans
+    if layout.count is not None:
+        fields.append((layout.count[0], calcsize("=" + layout.count[1])))
     fields += [(at, SEM_SIZE) for at in (layout.mutex, layout.empty, layout.full) if at is not None]
     spans: list[Span] = []
     for at, size in sorted(fields):
