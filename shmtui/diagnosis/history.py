@@ -342,6 +342,21 @@ def seconds(ns: int) -> str:
     return f"{ns / 1e9:.1f} s"
 
 
+def by_own_futex(s: Snapshot) -> list[Process]:
+    """Where nobody has called sem_init: processes that sleep as sem_wait of glibc never does there, for
+    all processes on a word that is marked as private to one. It is no ``sem_t`` but a word of the
+    program's own.
+    """
+    if unmarked(s) or not uninitialised(s):
+        return []
+    return [
+        p
+        for p in living(s)
+        if p.wakeable
+        and any((state := s.semaphores.get(role)) and state.shared is False for role in p.waits)
+    ]
+
+
 def waits_for_good(s: Snapshot) -> bool:
     """Whether a process waits, and neither a timeout nor a signal handler ends that."""
     if not any((state.waiters or 0) > 0 for state in s.semaphores.values()):

@@ -3,12 +3,13 @@
 ``ok`` is said only where nothing is left undecided: what was not judged is not ok.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from shmtui.diagnosis.history import (
     SETTLED_NS,
     History,
+    by_own_futex,
     deficit_of,
     living,
     mutex_taken,
@@ -23,7 +24,7 @@ from shmtui.diagnosis.rules.semaphores import counts_too_few
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import LayoutSource, Origin, Snapshot
+from shmtui.snapshot import LayoutSource, Origin, Process, Snapshot
 
 LONGER_S: Final = 12
 """The watch that is proposed where a shorter one left something open, in seconds."""
@@ -102,6 +103,11 @@ def undecided(history: History) -> Iterator[str]:
         return
     if now.layout.disputed:
         yield from now.layout.assumptions
+    if strangers := by_own_futex(now):
+        yield _(
+            "{who} waits as no sem_wait does, on a word that is private to a process: these are no sem_t, "
+            "and it is not known how they are posted"
+        ).format(who=names(strangers))
     if not now.layout.has_ring:
         yield _(
             "its locks are known, and no ring: whether those that wait can go on is not judged; say "
@@ -177,15 +183,14 @@ def _of_conditions(history: History) -> Iterator[str]:
             count=len(history.snapshots), way=_way_on(history)
         )
     crew = living(now)
-    if crew and all(p.letter in {"T", "t"} for p in crew):
-        yield _("all that take part are stopped: resume them with kill -CONT, and check again")
+    yield from _stopped(crew)
     others = [p for p in crew if not p.sleeps_on]
-    known = {p.role for p in others}
+    known = {p.role for p in others if p.goes_on}
     wanted = Role.CONSUMER if now.count else Role.PRODUCER
     if late and wanted not in known:
         yield _(
-            "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it: "
-            "unless {who} does, they wait for ever; {way}"
+            "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it and "
+            "goes on by itself: unless {who} does, they wait for ever; {way}"
         ).format(
             semaphore=", ".join(conditions.waiters_of(now)),
             who=names(others) or _("another process"),
@@ -213,12 +218,18 @@ def _left_to_others(history: History) -> Iterator[str]:
         return
     if not waited or any(role not in _POSTERS or history.value(role) != 0 for role in waited):
         return
-    slow = [p for p in crew if not p.waits and p.role in {_POSTERS[role] for role in waited}]
+    slow = [
+        p
+        for p in crew
+        if not p.waits
+        and p.role in {_POSTERS[role] for role in waited}
+        and (p.origin is Origin.WORKER or p.goes_on)
+    ]
     others = [p for p in crew if unaccounted_threads(p)]
     if not slow:
         yield _(
-            "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it: "
-            "unless {who} does, they wait for ever; {way}"
+            "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it and "
+            "goes on by itself: unless {who} does, they wait for ever; {way}"
         ).format(
             semaphore=", ".join(sorted(waited)),
             who=names(others) or _("another process"),
@@ -241,6 +252,17 @@ def _left_behind(history: History) -> Iterator[str]:
         yield _(
             "mutex was 0 in all {count} samples while items moved, and {who} waits for it"
         ).format(count=samples, who=names(waiting))
+    for each in history.now.sync:
+        waiting = [p for p in asleep if each.name in p.sleeps_on and not p.sleeps_timed]
+        if each.role is None and each.value == 0 and waiting:
+
+            def taken(s: Snapshot, name: str = each.name) -> bool:
+                return any(o.name == name and o.value == 0 for o in s.sync)
+
+            if history.agreeing(taken) == samples:
+                yield _(
+                    "{object} was 0 or held in all {count} samples, and {who} waits for it"
+                ).format(object=each.name, count=samples, who=names(waiting))
     for role in SemaphoreRole:
         late = [p for p in asleep if role in p.waits]
         if late and history.agreeing(lambda s, role=role: counts_too_few(s, role)) == samples:  # type: ignore[misc]
@@ -255,8 +277,9 @@ def _at_rest(history: History) -> Iterator[str]:
     crew = living(history.now)
     if history.workers_only or not crew or not _nothing_moved(history):
         return
-    if all(p.letter in {"T", "t"} for p in crew):
-        yield _("all that take part are stopped: resume them with kill -CONT, and check again")
+    stopped = list(_stopped(crew))
+    yield from stopped
+    if stopped:
         return
     in_hand = sum(p.waits.count(SemaphoreRole.MUTEX) for p in crew)
     missing = (deficit_of(history.now) or 0) - in_hand
@@ -268,6 +291,14 @@ def _at_rest(history: History) -> Iterator[str]:
             "they are lost; {way}",
             missing,
         ).format(count=missing, way=_way_on(history))
+
+
+def _stopped(crew: Sequence[Process]) -> Iterator[str]:
+    """That some of those that take part are stopped, and how they go on."""
+    stopped = [p for p in crew if p.letter in {"T", "t"}]
+    if stopped:
+        text = _("{who} is stopped: resume it with kill -CONT {pids}, and check again")
+        yield text.format(who=names(stopped), pids=" ".join(str(p.pid) for p in stopped))
 
 
 def _unfitting_in_flow(history: History) -> Iterator[str]:

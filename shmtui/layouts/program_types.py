@@ -158,7 +158,7 @@ def _programs(peers: Peers) -> list[ProgramFile]:
 
 
 class QuickTypes:
-    """Layouts of segments by small programs' debug information, in ``seconds`` for all of them."""
+    """Layouts of segments by small programs' debug information, in ``seconds`` of CPU for all of them."""
 
     MOST_BYTES: Final = 1_000_000
     """Of debug information, for one program."""
@@ -184,7 +184,7 @@ class QuickTypes:
             return None
         from shmtui.layouts import debug_info, struct_sources  # noqa: F401, PLC0415 - heavy
 
-        start = time.monotonic()
+        start = time.thread_time()
         try:
             with contextlib.closing(open_target(name, self._folder)) as reader:
                 segment = MappedSegment(reader, Peers.among(small, self._folder), LayoutOptions())
@@ -196,7 +196,7 @@ class QuickTypes:
         except ShmtuiError:
             return None
         finally:
-            self._left -= time.monotonic() - start
+            self._left -= time.thread_time() - start
         return None if locks is None or locks.layout is None else (locks.layout, locks.origin)
 
 

@@ -26,6 +26,7 @@ from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.file_users import FileUse, FileUsers
 from shmtui.procfs.futex import (
     FutexWait,
+    SystemCall,
     gives_system_calls,
     named_semaphore_waits,
     sleeps_on_futex,
@@ -35,6 +36,7 @@ from shmtui.procfs.futex import (
 )
 from shmtui.procfs.identity import alive, describe_exit, same_address_space
 from shmtui.procfs.process import run_stamp
+from shmtui.procfs.timed_calls import goes_on
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
@@ -318,7 +320,7 @@ class ProcessTable:
         access, besides = access_of(use), besides_of(use)
         # The fields of a 32-bit program's struct lie elsewhere: its words are none of the layout's.
         layout = None if tracked.bits == _NARROW else self._layout
-        waits, others, asleep = self._waits(pid, use, layout)
+        waits, others, asleep, calls = self._waits(pid, use, layout)
         private = any(wait.private for _role, wait in waits)
         blocked_on = waits[0][0] if waits else None
         blocked = blocked_on is not None or asleep
@@ -354,6 +356,7 @@ class ProcessTable:
             user=tracked.user,
             threads=tracked.last.live_threads,
             letter=letter,
+            goes_on=goes_on(pid, letter, calls),
             since=tracked.since,
             start_time=tracked.start_time,
             access=access,
@@ -383,16 +386,20 @@ class ProcessTable:
     def _waits(
         self, pid: int, use: FileUse, layout: Layout | None
     ) -> tuple[
-        list[tuple[SemaphoreRole, FutexWait]], tuple[tuple[str, int | None, bool], ...], bool
+        list[tuple[SemaphoreRole, FutexWait]],
+        tuple[tuple[str, int | None, bool], ...],
+        bool,
+        dict[int, SystemCall | None] | None,
     ]:
         """The waits of its threads on the semaphores; what else they sleep on, each with its byte
-        where no layout explains it, and whether it has a timeout; and whether it sleeps on a futex without a role, on one
-        of a copy of its own, or on some futex where its waits are hidden.
+        where no layout explains it, and whether it has a timeout; whether it sleeps on a futex without a role, on one
+        of a copy of its own, or on some futex where its waits are hidden; and the system calls of
+        its threads, where they can be read.
         """
         calls = system_calls(pid)
         if calls is None:
             self._waits_hidden.append(pid)
-            return [], (), bool(sleeps_on_futex(pid))
+            return [], (), bool(sleeps_on_futex(pid)), None
         waits = waits_in(calls, use.maps)
         found = [(r, w) for w in waits if (r := semaphore_at(layout, w.offset)) is not None]
         for role, identity in self._named.items():
@@ -405,7 +412,7 @@ class ProcessTable:
         if not found and not others:
             names = named_semaphore_waits(pid, calls, self._folder)
             others = tuple((name, None, False) for name in names)
-        return found, others, bool(others) or waits_on_own_copy(calls, use.maps)
+        return found, others, bool(others) or waits_on_own_copy(calls, use.maps), calls
 
 
 def _worker_rate(record: WorkerRecord, window: RateWindow, now_ns: int) -> float | None:

@@ -28,9 +28,9 @@ from shmtui.shm.semaphore import decode
 
 _GUESS_SIZE: Final = 1 << 16
 _TYPES_SECONDS: Final = 0.1
-"""Reading programs' debug information takes no longer than this in all."""
+"""Reading programs' debug information takes no more CPU than this in all."""
 _GUESS_SECONDS: Final = 0.3
-"""Inferring the layouts of unknown segments takes no longer than this in all."""
+"""Inferring the layouts of unknown segments takes no more CPU than this in all."""
 _KEPT_SECONDS: Final = 30.0
 """How long a guess is kept."""
 
@@ -185,7 +185,7 @@ class Contents:
         kept = self._kept(identity, status.st_size)
         if kept is not None and not file.startswith("sem."):
             return kept
-        guess = time.monotonic() < budget.guess_until
+        guess = time.thread_time() < budget.guess_until
         found = content_of(file, status, folder, guess=guess)
         if not found.sure:
             found = self._typed(folder, "/" + file, pids, budget) or found
@@ -236,7 +236,7 @@ class GuessBudget:
     """The time that one look may spend on guessing."""
 
     def __init__(self) -> None:
-        self.guess_until = time.monotonic() + _GUESS_SECONDS
+        self.guess_until = time.thread_time() + _GUESS_SECONDS
         self._types: dict[str, QuickTypes] = {}
 
     def types(self, folder: str) -> QuickTypes:

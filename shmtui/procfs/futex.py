@@ -49,8 +49,13 @@ class SystemCall:
     """Its first argument: a futex's address."""
     operation: int
     """Its second argument: a futex's operation."""
-    timeout: int = 0
-    """Its fourth argument: the address of a futex wait's timeout, 0 where it has none."""
+    rest: tuple[int, ...] = ()
+    """Its other arguments, the third to the sixth."""
+
+    @property
+    def timeout(self) -> int:
+        """Its fourth argument: the address of a futex wait's timeout, 0 where it has none."""
+        return self.rest[1] if len(self.rest) > 1 else 0
 
     @property
     def is_futex(self) -> bool:
@@ -68,7 +73,7 @@ def parse_syscall(raw: bytes) -> SystemCall | None:
     """Read a /proc/PID/syscall line; None where the thread is in no system call.
 
     >>> parse_syscall(b"98 0x7f40 0x189 0x0 0x0 0x0 0xffffffff 0x7ffe 0x7f")
-    SystemCall(number=98, address=32576, operation=393, timeout=0)
+    SystemCall(number=98, address=32576, operation=393, rest=(0, 0, 4294967295, 32766))
     >>> parse_syscall(b"running"), parse_syscall(b"-1 0x7ffe 0x7f")
     (None, None)
     """
@@ -77,7 +82,7 @@ def parse_syscall(raw: bytes) -> SystemCall | None:
         return None
     try:
         number, address, operation = int(fields[0]), int(fields[1], 16), int(fields[2], 16)
-        return SystemCall(number, address, operation, int(fields[4], 16) if len(fields) > 4 else 0)
+        return SystemCall(number, address, operation, tuple(int(f, 16) for f in fields[3:7]))
     except ValueError:
         return None
 

@@ -24,6 +24,7 @@ from shmtui.repair.item_count import held_permits, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.plan_certainty import (
     behind,
+    names,
     plan_certainty,
     plan_grounds,
     unseen_can_only_wait,
@@ -33,6 +34,7 @@ from shmtui.repair.protocol_positions import ProtocolPosition, eliminate
 from shmtui.repair.refusals import (
     hidden_waits,
     nameless,
+    no_semaphores,
     nothing_for,
     side_unknown,
     too_early,
@@ -79,7 +81,7 @@ def make_plan(
     soon = all(f.code == "never-initialised" for f in wanted)
     if soon and not (consent.permits or waits_for_good(snapshot)):
         return too_early(snapshot, consent)
-    refusal = nameless(snapshot) or unreadable(snapshot)
+    refusal = nameless(snapshot) or unreadable(snapshot) or no_semaphores(snapshot)
     refusal = refusal or _strangers(snapshot, positions, consent)
     if refusal is not None:
         return refusal
@@ -146,6 +148,9 @@ def _plan(
         and not consent.frees_the_lock
         and not _is_proved_free(snapshot, placed, wanted)
     )
+    takers = [p for p in placed if SemaphoreRole.MUTEX in p.process.timed_waits]
+    if takers and lock is not None and not (lock.before.value or consent.frees_the_lock):
+        return _left_to_takers(takers, consent)
     if holder_unseen and not _permit_is_gone(snapshot, placed):
         return _lock_not_agreed(consent)
     private = tuple(p for p in placed if p.private)
@@ -262,6 +267,20 @@ def _lock_not_agreed(consent: Consent) -> Refusal:
         _("if you know that nobody is yet to post it: {command}").format(
             command=consent.with_option("--lock")
         ),
+        needs_lock=True,
+    )
+
+
+def _left_to_takers(takers: Sequence[ProtocolPosition], consent: Consent) -> Refusal:
+    """Why mutex stays at 0 while a wait for it has a timeout: the program may have its own way to
+    take over from a dead holder.
+    """
+    return Refusal(
+        _(
+            "the wait of {who} for mutex has a timeout: it may take over from the dead holder by "
+            "itself, and undo what was half done"
+        ).format(who=names(takers)),
+        _("if you know that it does not: {command}").format(command=consent.with_option("--lock")),
         needs_lock=True,
     )
 

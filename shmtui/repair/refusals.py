@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from shmtui.diagnosis.history import target
+from shmtui.diagnosis.history import by_own_futex, target
 from shmtui.diagnosis.verdict import LONGER_S
 from shmtui.i18n import _
 from shmtui.procfs.target import has_name
@@ -133,6 +133,19 @@ def unreadable(snapshot: Snapshot) -> Refusal | None:
                 ),
             )
     return None
+
+
+def no_semaphores(snapshot: Snapshot) -> Refusal | None:
+    """The refusal where somebody waits as no sem_wait does."""
+    strangers = by_own_futex(snapshot)
+    if not strangers:
+        return None
+    return Refusal(
+        _("{who} waits as no sem_wait does: the words are no sem_t").format(
+            who=", ".join(f"{p.name} (PID {p.pid})" for p in strangers)
+        ),
+        _("look into the program: how it posts them is not known"),
+    )
 
 
 def too_early(snapshot: Snapshot, consent: Consent) -> Refusal:

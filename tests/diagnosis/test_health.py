@@ -363,7 +363,8 @@ def test_what_cannot_be_seen_lowers_the_certainty(
     seen = [shown(t / 4, *values, *processes) for t in range(9)]
     if code == "never-initialised":
         private = {r: SemaphoreState(0, 0, False) for r in SemaphoreRole}
-        seen = [replace(s, in_=0, out=0, semaphores=private) for s in seen]
+        stuck = tuple(replace(p, wakeable=False) for p in processes)
+        seen = [replace(s, in_=0, out=0, semaphores=private, processes=stuck) for s in seen]
     if code in {"lost-permit", "orphan"}:
         seen = [ours(s) for s in seen]
     if code == "dead-holder":

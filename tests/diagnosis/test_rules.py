@@ -7,6 +7,7 @@ import pytest
 from shmtui.diagnosis.health import diagnose
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import (
     EMPTY,
     Access,
@@ -168,15 +169,35 @@ def test_who_has_not_run_since_does_not_hold_mutex(
     [
         (server(), True),
         (server(role=Role.CONSUMER), True),
-        (server(role=Role.PRODUCER), False),
+        (server(role=Role.PRODUCER), True),
+        (server(role=Role.PRODUCER, goes_on=True), False),
         (replace(peer(3, Role.UNKNOWN, FULL), threads=2), True),
     ],
 )
 def test_what_one_alone_could_post_is_undecided(one: Process, open_: bool) -> None:
-    """All wait for full, and who might post it was never seen to. A producer that sleeps is slow."""
+    """All wait for full, and who might post it was never seen to. A producer that sleeps for a
+    time is slow; one that waits for something else may do so for ever.
+    """
     health = diagnose(looks(shown(0, 1, 5, 0, peer(1, Role.CONSUMER, FULL), one), 4))
     assert any("wait for ever" in line for line in health.undecided) is open_
     assert not health.findings
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_lock_without_a_role_that_nobody_gives_back(value: int) -> None:
+    """Items move beside it, and somebody waits for it all the while."""
+    late = replace(
+        peer(3, Role.UNKNOWN, None),
+        state=ProcessState.BLOCKED,
+        sleeps_on=("stats",),
+        blocked_for=9.0,
+    )
+    lock = SyncObject("stats", "sem_t", offset=128, value=value)
+    samples = [
+        replace(shown(t / 4, 1, 5, 0, late), in_=t % 5, out=t % 5, sync=(lock,)) for t in range(20)
+    ]
+    left = diagnose(samples).undecided
+    assert any("stats was 0" in line for line in left) is not bool(value)
 
 
 def test_who_waits_alone_is_not_ok_before_it_is_found() -> None:
@@ -291,9 +312,10 @@ def test_a_command_carries_what_the_user_said_of_the_layout() -> None:
 
 
 def zeroed(libc: Libc, *processes: Process, slots: int = 5) -> Snapshot:
-    """A segment as ftruncate leaves it."""
-    one = shown(0, 0, 0, 0, *processes)
+    """A segment as ftruncate leaves it: in glibc its words wake nobody of another process."""
     shared = libc is Libc.MUSL
+    asleep = (replace(p, wakeable=shared) if p.waits else p for p in processes)
+    one = shown(0, 0, 0, 0, *asleep)
     return replace(
         one,
         in_=0,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,7 +125,8 @@ async def test_typing_filters_and_escape_takes_it_back(folder: Path) -> None:
             await pilot.press("ctrl+u", *"zzz")
             assert "nothing matches" in screen_text(app)
             await pilot.press("backspace", "backspace", "backspace", *"jobs")
-            assert "1 of 3" in screen_text(app)
+            # The machine has other objects, too.
+            assert re.search(r"1 of \d+", screen_text(app))
             await pilot.press("escape")
             assert isinstance(app.screen, PickerScreen)
             assert "type to filter" in screen_text(app)

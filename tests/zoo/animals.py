@@ -39,7 +39,7 @@ UNUSUAL: Final = (
     "script_lock", "unmap_inside", "transaction", "oneshot_aside", "oneshot_pool",
     "batch_all_private", "zeroes", "turnstile", "token_ring", "barber_cron", "rate_gate",
     "readers_writer_unmapped", "work_inside", "timed_init", "timed_init_soon", "clone_vm", "raw_wait",
-    "alarm_init", "handler_event", "restart_private",
+    "alarm_init", "handler_event", "restart_private", "own_credits", "takes_over", "waits_for_several",
 )  # fmt: skip
 STATISTICS: Final = ("stats_small", "stats_big")
 """Another segment of a program, which has the size of its ring."""
@@ -78,6 +78,7 @@ BRIEFLY: Final = frozenset(
     "unusual-gcc-rate_gate", "unusual-gcc-readers_writer_unmapped", "unusual-gcc-work_inside",
     "unusual-gcc-timed_init", "unusual-gcc-clone_vm", "unusual-gcc-raw_wait",
     "unusual-gcc-alarm_init", "unusual-gcc-handler_event", "unusual-gcc-restart_private",
+    "unusual-gcc-own_credits", "unusual-gcc-takes_over", "unusual-gcc-waits_for_several",
     "unusual-gcc-stats_small", "files-gcc-flock_file", "files-gcc-rotating", "files-gcc-resizing",
     "named-gcc-named_close", "locks-gcc-daemon_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
 }  # fmt: skip

@@ -85,11 +85,17 @@ static void idle(int number) { for (join();;) pause(); }
 static void dies_among_pollers(void) { spawn("monitor", idle, 0); spawn("producer", produce_looking, 100); spawn("consumer", die_inside, 100); }
 static void dies_as_the_only_consumer(void) { spawn("monitor", idle, 0); spawn("producer", produce_any, 100); spawn("consumer", die_between, 100); }
 
+/* The consumer ends up where nothing but somebody else's will brings it back. */
+static void consume_and_stop(int ms) { for (join(); !hurried(); usleep(1000 * ms)) get_any(); for (;;) raise(SIGSTOP); }
+static void consume_and_pause(int ms) { for (join(); !hurried(); usleep(1000 * ms)) get_any(); for (;;) pause(); }
+static void consumer_stops(void) { spawn("producer", produce_any, 40); spawn("consumer", consume_and_stop, 30); }
+static void consumer_pauses(void) { spawn("producer", produce_any, 40); spawn("consumer", consume_and_pause, 30); }
+
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(restarted), MODE(stale_out), MODE(extra_half), MODE(two_headers), MODE(dies_among_pollers),
     MODE(dies_as_the_only_consumer), MODE(other_modulus), MODE(wrong_post), MODE(dead_beside_flow),
-    MODE(uncounted_beside_flow),
+    MODE(uncounted_beside_flow), MODE(consumer_stops), MODE(consumer_pauses),
 };
 
 int main(int argc, char **argv) {

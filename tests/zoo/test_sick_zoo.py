@@ -214,7 +214,7 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
 
 MOVING: Final = (
     "restarted", "stale_out", "extra_half", "two_headers", "other_modulus", "wrong_post",
-    "dead_beside_flow", "uncounted_beside_flow",
+    "dead_beside_flow", "uncounted_beside_flow", "consumer_stops", "consumer_pauses",
 )  # fmt: skip
 DYING: Final = ("dies_among_pollers", "dies_as_the_only_consumer")
 WATCHED_S: Final = 6.0

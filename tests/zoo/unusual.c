@@ -247,12 +247,72 @@ static void keep_statistics(int in, int out) {
 static void stats_small(void) { keep_statistics(0, 0); }
 static void stats_big(void) { keep_statistics(4711, 4700); }
 
+/* Semaphores of its own over futex(2), of sem_t's size and place, which begin at 0: who comes late
+   gives the credits. */
+static void own_down(sem_t *s) {
+    _Atomic int *value = (void *)s;
+    for (int now = *value;; now = *value) {
+        if (now && atomic_compare_exchange_strong(value, &now, now - 1)) return;
+        if (!now) syscall(SYS_futex, value, FUTEX_WAIT, 0, NULL, NULL, 0);
+    }
+}
+static void own_up(sem_t *s) { ++*(_Atomic int *)s; syscall(SYS_futex, s, FUTEX_WAKE, 1, NULL, NULL, 0); }
+static void put_on_credit(int number) { for (join();; nap(20)) { own_down(&b->empty); insert(make(number)); own_up(&b->full); } }
+static void give_credits(int number) {
+    rest();
+    join();
+    for (int i = 0; i < N; i++) own_up(&b->empty);
+    for (;; nap(20)) { own_down(&b->full); got(extract()); own_up(&b->empty); }
+}
+static void own_credits(void) { memset(&b->mutex, 0, 3 * sizeof(sem_t)); hire(put_on_credit, 1, give_credits, 1); }
+
+/* A lock that survives its holder: who waits for it looks after a while whether the owner is dead,
+   takes back what that one has begun, and has the lock. The owner stands in an item of no use. */
+#define OWNER (*(volatile int *)&b->data[N - 1])
+static void survive(void) {
+    for (;;) {
+        struct timespec limit = soon(12000);
+        if (!sem_timedwait(&b->mutex, &limit)) break;
+        if (errno == ETIMEDOUT && OWNER && kill(OWNER, 0) && errno == ESRCH) { give(&b->empty); break; }
+    }
+    if (OWNER && OWNER != getpid() && kill(OWNER, 0) && errno == ESRCH && tally->inside) go_out();
+    come_in();
+    OWNER = getpid();
+}
+static void release(void) { OWNER = 0; unlock(); }
+static void put_low(int number) {
+    for (join();; nap(20)) { take(&b->empty); survive(); b->data[b->in] = make(number); b->in = (b->in + 1) % (N - 1); release(); give(&b->full); }
+}
+static void get_low(int number) {
+    for (join();; nap(20)) { take(&b->full); survive(); got(b->data[b->out]); b->out = (b->out + 1) % (N - 1); release(); give(&b->empty); }
+}
+static void die_inside(int number) { join(); usleep(1200000); take(&b->empty); survive(); raise(SIGKILL); }
+static void see_it_die(int number) { run("victim", die_inside, 0); rest(); for (;;) pause(); }
+static void takes_over(void) { initialise(1, N - 1, 0); hire(put_low, 1, get_low, 1); spawn("starter", see_it_die, 0); }
+
+/* It counts itself as glibc does, and sleeps by futex_waitv(2), as for several words at once. */
+static void wait_for_several(int number) {
+    for (join();;) {
+        struct { unsigned long value, address; unsigned flags, zero; } one = {0, (unsigned long)&b->full, 2, 0};
+        while (sem_trywait(&b->full)) {
+            ++((_Atomic int *)&b->full)[1];
+            syscall(449, &one, 1, 0, NULL, 0);
+            --((_Atomic int *)&b->full)[1];
+        }
+        lock(); got(extract()); unlock();
+        give(&b->empty);
+    }
+}
+static void put_seldom(int number) { for (join();; nap(LONG)) put(number); }
+static void waits_for_several(void) { hire(put_seldom, 1, wait_for_several, 1); }
+
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(script_lock), MODE(unmap_inside), MODE(transaction), MODE(oneshot_aside), MODE(oneshot_pool),
     MODE(batch_all_private), MODE(zeroes), MODE(turnstile), MODE(token_ring), MODE(barber_cron),
     MODE(rate_gate), MODE(readers_writer_unmapped), MODE(work_inside), MODE(timed_init),
-    MODE(timed_init_soon), MODE(alarm_init), MODE(handler_event), MODE(restart_private), MODE(clone_vm), MODE(raw_wait), MODE(stats_small), MODE(stats_big),
+    MODE(timed_init_soon), MODE(alarm_init), MODE(handler_event), MODE(restart_private), MODE(clone_vm), MODE(raw_wait),
+    MODE(own_credits), MODE(takes_over), MODE(waits_for_several), MODE(stats_small), MODE(stats_big),
 };
 
 int main(int argc, char **argv) {

@@ -282,6 +282,13 @@ def _without_holder(held: _Held) -> Finding:
     witnessed = killed is not None and (killed or dead is not None)
     if not (witnessed or history.workers_only):
         doubts.append(_("unless a process took it and ended, and another is to post it"))
+    timed = [p for p in crew if MUTEX in p.timed_waits]
+    if timed:
+        doubts.append(
+            _("unless {who}, whose wait for mutex has a timeout, takes over then").format(
+                who=names(timed)
+            )
+        )
     if handlers := by_handler(history.now):
         doubts.append(_("unless a signal handler of {who} posts it").format(who=names(handlers)))
     if any(slept_since(p) and not p.idle_since_free and MUTEX not in p.waits for p in crew):
@@ -299,7 +306,7 @@ def _without_holder(held: _Held) -> Finding:
     )
     return Finding(
         "dead-holder",
-        Status.CRITICAL if sure or dead or killed else Status.WARNING,
+        Status.CRITICAL if sure or ((dead or killed) and not timed) else Status.WARNING,
         claim,
         facts,
         Certainty.CERTAIN if sure else Certainty.LIKELY,
@@ -353,7 +360,7 @@ def dead_owner(history: History) -> Iterator[Finding]:
         waiting = [p for p in living(now) if p.waits_for(each)]
         if lasted < SETTLED_NS or history.agreeing(held) < OWNER_SAMPLES:
             continue
-        killed = [p for p in now.processes if p.killed]
+        killed = [p for p in now.processes if p.killed and p.pid == each.owner]
         yield Finding(
             "dead-owner",
             Status.CRITICAL if killed and waiting else Status.WARNING,

@@ -6,8 +6,11 @@ from typing import Final
 
 from shmtui.diagnosis.history import (
     SETTLED_NS,
+    WAIT_MUTEX,
+    WAIT_PERMIT,
     History,
     by_handler,
+    by_own_futex,
     idle_elsewhere,
     living,
     names,
@@ -48,6 +51,8 @@ def never_initialised(history: History) -> Iterator[Finding]:
         return
     going = sum(unaccounted_threads(p) for p in living(now))
     polls = any(p.timed_waits for p in waiting)
+    if by_own_futex(now):
+        return  # These are no sem_t.
     if going >= now.layout.slots:
         return  # They may hold all permits: then sem_init ran, and the programs work.
     named = now.layout.semaphores == "named"
@@ -202,7 +207,7 @@ def process_private(history: History) -> Iterator[Finding]:
             history,
             Status.CRITICAL,
             Certainty.CERTAIN,
-            _("{who} cannot be woken by any other process").format(who=names(stuck)),
+            _("no sem_post of another process wakes {who}").format(who=names(stuck)),
             _("blocked on {semaphores} with a PRIVATE futex operation (/proc/PID/syscall)").format(
                 semaphores=on
             ),
@@ -341,9 +346,14 @@ def ghost_waiter(history: History) -> Iterator[Finding]:
                 _(
                     "for {time} its waiter count was above the number of threads that wait on it"
                 ).format(time=seconds(lasted)),
+                *(
+                    ()
+                    if history.workers_only
+                    else (_("unless one waits in another way than by futex(2)"),)
+                ),
                 *history.assumptions,
             ),
-            history.certainty,
+            history.by_protocol,
             _("harmless: each sem_post makes one system call too many"),
             subject=role,
         )
@@ -367,8 +377,11 @@ def _ghosts(s: Snapshot, role: SemaphoreRole, *, unmoved: bool) -> int:
 def _may_count_itself(p: Process, role: SemaphoreRole, *, unmoved: bool) -> int:
     """Threads that may count themselves as waiters of that semaphore and are not asleep on it."""
     if p.origin is Origin.WORKER:
-        waits = p.step is not None and p.step.startswith("wait")
-        return int(role not in p.waits and (waits or not unmoved))
+        own = {Role.PRODUCER: SemaphoreRole.EMPTY, Role.CONSUMER: SemaphoreRole.FULL}.get(p.role)
+        at = {WAIT_MUTEX: SemaphoreRole.MUTEX, WAIT_PERMIT: own}
+        waits = any(p.step in steps and role is its for steps, its in at.items())
+        may = not unmoved and role in at.values()
+        return int(role not in p.waits and (waits or may))
     if p.catches_signals:
         return (p.threads or 1) - p.waits.count(role)  # A wait counts on while a handler sleeps.
     resting = unmoved or p.state is ProcessState.PACING

@@ -1,0 +1,73 @@
+"""Whether a process goes on by itself: it runs, or sleeps for a time.
+
+One that waits for input, for a signal or for a lock of somebody else's goes on when that comes, and
+it may never come. Which call a thread sleeps in is in /proc/PID/syscall; where this user may not read
+that, its wait channel tells a plain sleep.
+"""
+
+import contextlib
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from shmtui.procfs.futex import SystemCall
+from shmtui.procfs.process import read_file, threads_of
+
+_ALWAYS: Final = -1
+_TIMEOUTS: Final[Mapping[str, Mapping[int, int]]] = {
+    "x86_64": {
+        35: _ALWAYS, 230: _ALWAYS, 7: 2, 271: 2, 23: 4, 270: 4, 232: 3, 281: 3, 441: 3, 128: 2,
+        220: 3, 202: 3,
+    },
+    "aarch64": {101: _ALWAYS, 115: _ALWAYS, 73: 2, 72: 4, 22: 3, 441: 3, 137: 2, 192: 3, 98: 3},
+}  # fmt: skip
+"""By machine: the calls that can end by a timeout, and which of their arguments it is, counted from 0:
+nanosleep and clock_nanosleep; poll, ppoll; select, pselect6; epoll_wait, epoll_pwait, epoll_pwait2;
+rt_sigtimedwait; semtimedop; futex (unistd_64.h, asm-generic/unistd.h).
+"""
+_MILLISECONDS: Final = frozenset({7, 232, 281, 22})
+"""Those whose timeout is a number and not an address: negative is none, as 32 bits."""
+_ASLEEP: Final = (b"hrtimer_nanosleep", b"do_nanosleep")
+"""Wait channels of a plain sleep."""
+
+
+def goes_on(pid: int, letter: str, calls: Mapping[int, SystemCall | None] | None) -> bool | None:
+    """Whether a thread of ``pid`` runs or sleeps for a time; None: that cannot be told.
+
+    ``letter``: its state in /proc; ``calls``: the system calls of its threads, None where this user
+    may not read them.
+    """
+    if letter in {"T", "t"}:
+        return False
+    if calls is None:
+        return True if letter == "R" or _sleeps_by_channel(pid) else None
+    return letter == "R" or any(call is None or _times_out(call) for call in calls.values())
+
+
+def _times_out(call: SystemCall) -> bool:
+    """Whether the call ends by itself.
+
+    >>> _times_out(SystemCall(-5, 0, 0))
+    False
+    """
+    timeouts = _TIMEOUTS.get(os.uname().machine, {})
+    at = timeouts.get(call.number)
+    if at is None:
+        return False
+    if at == _ALWAYS:
+        return True
+    arguments = (call.address, call.operation, *call.rest)
+    value = arguments[at] if at < len(arguments) else 0
+    if call.number in _MILLISECONDS and os.uname().machine in _TIMEOUTS:
+        return not value >> 31 & 1
+    return bool(value)
+
+
+def _sleeps_by_channel(pid: int) -> bool:
+    """Whether a thread is in a plain sleep, by its wait channel."""
+    with contextlib.suppress(OSError):
+        for tid in threads_of(pid):
+            with contextlib.suppress(OSError):
+                if read_file(f"/proc/{pid}/task/{tid}/wchan", 64).startswith(_ASLEEP):
+                    return True
+    return False
