@@ -20,7 +20,16 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that draw nothing, reorder their neighbours, or cannot be encoded."""
 _MAX_MARKS: Final = 2
 """Combining marks in a row that are kept. More would draw over other rows."""
-_IN_ASCII: Final = {"×": "x", "…": "...", "→": "->", "·": "|", "—": "-", "≥": ">=", "≤": "<="}
+_IN_ASCII: Final = {
+    "×": "x",
+    "…": "...",
+    "→": "->",
+    "·": "|",
+    "—": "-",
+    "≥": ">=",
+    "≤": "<=",
+    "≈": "~",
+}
 """The characters beyond ASCII that shmtui's own sentences use."""
 
 
@@ -76,12 +85,15 @@ def shell_word(name: str) -> str:
 
     >>> shell_word("/jobs"), shell_word("/a b"), shell_word("/a\x1b'\udcff")
     ('/jobs', "'/a b'", "$'/a\\x1b\\'\\xff'")
+    >>> shell_word("/e" + chr(0x301))
+    "$'/e\\xcc\\x81'"
     """
     if name.isprintable() and inert(name) == name:
         return shlex.quote(name)
     out = ""
     for char in name:
-        if char.isprintable() and inert(char) == char:
+        plain = char.isprintable() and inert(char) == char and not unicodedata.combining(char)
+        if plain:
             out += f"\\{char}" if char in "\\'" else char
         else:
             out += "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))

@@ -113,6 +113,8 @@ class SegmentInfo:
     unlinked: bool = False
     replaced: bool = False
     """Another file has the name now."""
+    size_mapped: bool = False
+    """There is no file at hand: the size is what is mapped of it, in whole pages; its owner is not known."""
     read_only: bool = True
     """Whether this program opened it without the right to write."""
 

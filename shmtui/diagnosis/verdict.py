@@ -84,6 +84,11 @@ def judged(history: History) -> Iterator[str]:
     if history.items_moved:
         yield _("items moved")
     crew = living(now)
+    for role, poster in _POSTERS.items():
+        if history.workers_only and crew and all(p.waits == (role,) for p in crew):
+            yield _(
+                "no {poster} is there to post {semaphore}; the shmtui that made it may add one"
+            ).format(poster=_(poster.value), semaphore=role)
     if crew and not now.hidden:
         yield ngettext(
             "the waits of {count} process were read",
@@ -97,6 +102,9 @@ def undecided(history: History) -> Iterator[str]:
     now = history.now
     if now.alone is not None:
         yield _("it is a semaphore alone: check the segment of the programs that use it")
+        return
+    if not now.segment.size:
+        yield _("it has 0 bytes: look again once a program has called ftruncate")
         return
     if now.layout.source is LayoutSource.RAW:
         yield _("its layout is not known: say it with --header, --slots or --layout")

@@ -23,7 +23,9 @@ from shmtui.shm.layout import Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import identity_at
 from shmtui.shm.segment_reader import SegmentReader
+from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.snapshot import LayoutSource
 
 WATCH_SECONDS: Final = 1.2
@@ -70,6 +72,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
 
 def _resolve(segment: MappedSegment) -> ResolvedLayout:
     options = segment.options
+    _require_named(segment)
     if options.layout is not None:
         return _from_option(segment, options.layout)
     disputes = segment.peers.require_one_word_size(segment.name)
@@ -77,12 +80,29 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
         from shmtui.layouts.struct_sources import by_header  # noqa: PLC0415 - heavy
 
         found = by_header(segment, options.header)
-    elif options.slots is not None:
+    elif options.slots is not None and not options.mapping:
         found = _from_slots(segment, options.slots)
     else:
         typed = _by_types(segment)
+        if typed is None and options.mapping:
+            names = ", ".join(f"{role}={member}" for role, member in options.mapping)
+            text = _(
+                "{names}: no struct of {name} is known that has such members: say it with --header "
+                "FILE, or where the fields lie with --layout"
+            )
+            raise ShmtuiError(text.format(names=names, name=segment.name))
         found = _by_inference(segment) if typed is None else typed
     return replace(found, disputes=(*disputes, *found.disputes))
+
+
+def _require_named(segment: MappedSegment) -> None:
+    """ShmtuiError: a named semaphore that the user gives is not there."""
+    for _role, name in segment.options.names:
+        if identity_at(named_semaphore_path(name, segment.reader.folder)) is None:
+            text = _(
+                "there is no named semaphore {name}: shmtui ls --kind sem shows those there are"
+            )
+            raise ShmtuiError(text.format(name=name))
 
 
 def _by_types(segment: MappedSegment) -> ResolvedLayout | None:

@@ -251,11 +251,8 @@ class _Look:
     # -- memory without a name ---------------------------------------------------------------------
 
     def unnamed(self, *, everywhere: bool) -> Iterator[SharedObject]:
-        """What only its processes have: unlinked segments, memfd, anonymous memory, huge pages,
-        and segments of other IPC namespaces.
-
-        A named semaphore is not among them: sem_open maps it under a passing name, and Python
-        unlinks each at once.
+        """What only its processes have: unlinked segments and semaphores, memfd, anonymous memory, huge
+        pages, and segments of other IPC namespaces.
         """
         own = namespace("ipc")
         for key, memory in sorted(
@@ -268,11 +265,10 @@ class _Look:
                 continue
             if not everywhere and key.device != self._device:
                 continue
-            bare = memory.name.rpartition("/")[2]
-            if key.kind is ObjectKind.QUEUE or (
-                key.kind is ObjectKind.POSIX and bare.startswith("sem.")
-            ):
+            if key.kind is ObjectKind.QUEUE:
                 continue
+            memfd = key.kind is ObjectKind.MEMFD
+            bare = memory.name.removeprefix("/memfd:") if memfd else memory.name.rpartition("/")[2]
             yield self._without_name(memory, bare)
 
     def _without_name(self, memory: SharedMemory, bare: str) -> SharedObject:
@@ -282,6 +278,7 @@ class _Look:
         self._accounted[key.device] += in_use or 0
         status = memory.status
         posix = key.kind is ObjectKind.POSIX
+        semaphore = posix and memory.deleted and bare.startswith("sem.")
         replaced = posix and memory.deleted and bare in self._taken
         name = {
             ObjectKind.POSIX: "/" + bare,
@@ -290,7 +287,10 @@ class _Look:
         }.get(key.kind, memory.name)
         target = f"pid:{pids[0]}:{key.inode}"
         size = memory.mapped_size if status is None else status.st_size
-        found = self.typed(memory, target, size)
+        found = None if semaphore else self.typed(memory, target, size)
+        if semaphore:
+            # sem_open(3) makes it under a passing name, which the kernel goes on to show.
+            name, found = "", Found(Content.SEMAPHORE, _("an unlinked semaphore, as Python makes"))
         if found is None or replaced:
             programs = [each for _pid, each in names]
             looks = self._looks_unnamed(memory, name, programs, replaced)
@@ -299,11 +299,11 @@ class _Look:
         return SharedObject(
             target=target,
             name=name,
-            kind=key.kind,
+            kind=ObjectKind.SEMAPHORE if semaphore else key.kind,
             content=found.content,
             looks=found.looks,
             size=size,
-            owner=_owner(pids[0]) if status is None else user_name(status.st_uid),
+            owner=None if status is None else user_name(status.st_uid),
             mode=None if status is None else stat.S_IMODE(status.st_mode),
             age=None if age is None else max(age, 0.0),
             mappers=names,
@@ -313,7 +313,7 @@ class _Look:
             inode=key.inode,
             unlinked=posix and memory.deleted,
             replaced=replaced,
-            size_at_least=status is None,
+            size_mapped=status is None,
         )
 
     def _looks_unnamed(
@@ -396,10 +396,3 @@ def _file_system(mount: Mount, used: int, space: os.statvfs_result) -> SharedObj
         readable=False,
         in_use=used,
     )
-
-
-def _owner(pid: int) -> str | None:
-    """The user of a process, whose memory it is."""
-    with contextlib.suppress(OSError):
-        return user_name(Path(f"/proc/{pid}").stat().st_uid)
-    return None

@@ -89,7 +89,7 @@ class IpcObjects:
             looks += " …" if each.count > _VALUES else ""
         else:
             looks += ", " + _("not readable by this user")
-        last = {s.last for s in semaphores if s.last and Path(f"/proc/{s.last}").exists()}
+        last = _alive(s.last for s in semaphores)
         return _system_v(
             each, ObjectKind.SYSV_SET, looks, None,
             mappers=self.names(last), orphan=None, readable=bool(semaphores),
@@ -98,7 +98,7 @@ class IpcObjects:
 
     def _system_v_queue(self, queue: SysvQueue) -> SharedObject:
         text = ngettext("{count} message", "{count} messages", queue.messages)
-        last = {pid for pid in (queue.last_sender, queue.last_receiver) if pid}
+        last = _alive((queue.last_sender, queue.last_receiver))
         return _system_v(
             queue, ObjectKind.SYSV_QUEUE, text.format(count=queue.messages),
             queue.size, mappers=self.names(last), orphan=None,
@@ -148,6 +148,11 @@ class IpcObjects:
             readable=depth is not None,
             inode=status.st_ino,
         )
+
+
+def _alive(pids: Iterable[int]) -> set[int]:
+    """Those of the processes that used an object last that still are there."""
+    return {pid for pid in pids if pid and Path(f"/proc/{pid}").exists()}
 
 
 def _system_v(

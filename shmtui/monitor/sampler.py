@@ -270,6 +270,13 @@ class Sampler:
         unseen, limits = table.unseen, list(self._limits())
         if elsewhere is False:
             limits = [limit for limit in limits if limit not in unseen.limits]
+        if snapshot.segment.size_mapped:
+            limits.append(
+                _(
+                    "there is no file to read: only what processes map is seen, and a page that none of "
+                    "them has touched shows as zeros"
+                )
+            )
         if elsewhere:
             limits.append(
                 _(

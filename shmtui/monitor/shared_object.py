@@ -89,8 +89,8 @@ class SharedObject:
     """It lost its name while processes have it: nobody else can join them by that."""
     replaced: bool = False
     """Another object has the name now, so that programs of one name meet in two."""
-    size_at_least: bool = False
-    """``size`` is as much as processes map of it, in whole pages."""
+    size_mapped: bool = False
+    """``size`` is as much as processes map of it, in whole pages: it may be a little smaller, or larger."""
 
 
 @dataclass(frozen=True, slots=True)

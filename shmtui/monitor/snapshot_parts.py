@@ -41,6 +41,7 @@ def segment_info(name: str, status: SegmentStatus, *, read_only: bool) -> Segmen
         owner=user_name(status.uid),
         unlinked=status.unlinked,
         replaced=status.replaced,
+        size_mapped=status.size_mapped,
         read_only=read_only,
     )
 

@@ -156,7 +156,8 @@ class ProcessMemory:
             return _status(self.identity, status.st_size, mode, status.st_uid, status.st_gid)
         assert self._mapped is not None
         self._mapped.refresh()
-        return _status(self.identity, self._mapped.size, _MODE, self._mapped.uid, self._mapped.gid)
+        its = self._mapped
+        return _status(self.identity, its.size, _MODE, its.uid, its.gid, size_mapped=True)
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to ``length`` bytes; fewer where it ends before."""
@@ -247,9 +248,16 @@ def _system_v(number: int) -> FileIdentity:
 
 
 def _status(
-    identity: FileIdentity, size: int, mode: int, uid: int, gid: int, *, unlinked: bool = False
+    identity: FileIdentity,
+    size: int,
+    mode: int,
+    uid: int,
+    gid: int,
+    *,
+    unlinked: bool = False,
+    size_mapped: bool = False,
 ) -> SegmentStatus:
-    return SegmentStatus(identity, size, mode, uid, gid, unlinked=unlinked, replaced=False)
+    return SegmentStatus(identity, size, mode, uid, gid, unlinked, False, size_mapped)
 
 
 def _open_descriptor(pid: int, inode: int, mappings: list[SharedMapping]) -> int | None:

@@ -26,6 +26,12 @@ def target(text: str) -> str:
     if _MEMORY.fullmatch(text):
         return text
     found = _OTHERS.fullmatch(text)
+    if found is None and text.startswith(("pid:", "sysv:")):
+        wrong = _(
+            "{name} is not understood: write pid:PID:INODE or sysv:SHMID, as shmtui ls prints them, or "
+            "/{name} for a segment of that name"
+        )
+        raise ShmtuiError(wrong.format(name=ascii(text)[1:-1][:80]))
     if found is None:
         return segment_name(text)
     words = {

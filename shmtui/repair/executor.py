@@ -147,13 +147,17 @@ class Repairer:
 
         ShmtuiError: as for :meth:`carry_out`, and where no repair of it is kept.
         """
-        with self.alone() as lock, self._observed(self._options) as observed:
+        with self.alone() as lock:
             record = latest(lock.identity)
             if record is None or record.state is State.UNDONE:
                 raise ShmtuiError(
                     _("no repair of {name} is kept that could be undone").format(name=self._name)
                 )
-            with ResumeGuard() as guard, ProcessStopper(guard) as stopper:
+            with (
+                self._observed(self._options) as observed,
+                ResumeGuard() as guard,
+                ProcessStopper(guard) as stopper,
+            ):
                 refusal = stopper.stop_participants(observed.sampler.sample(thorough=True))
                 if refusal is not None:
                     return refusal

@@ -14,7 +14,7 @@ from typing import Final, Self
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.identity import alive
-from shmtui.procfs.process import stopped
+from shmtui.procfs.process import read_stat, stopped
 from shmtui.repair.plan import Refusal
 from shmtui.repair.protocol_positions import participants
 from shmtui.repair.resume_guard import ResumeGuard
@@ -70,9 +70,12 @@ class ProcessStopper:
                 continue
             except PermissionError:
                 return _not_permitted(process)
-        if not self.wait_until_stopped():
-            return Refusal(_("a process does not stop"), _("try again"), transient=True)
-        return None
+        if self.wait_until_stopped():
+            return None
+        going = [p for p in participants(snapshot.processes) if _continued(p.pid)]
+        if going:
+            return _continued_at_once(going[0])
+        return Refusal(_("a process does not stop"), _("try again"), transient=True)
 
     def stop(self, pid: int, start_time: int) -> None:
         """Send SIGSTOP to the process that started at ``start_time`` (clock ticks after boot).
@@ -125,6 +128,29 @@ class ProcessStopper:
         """Whether a process takes part that is not stopped."""
         known = self._stopped.keys() | self._stopped_before
         return any(p.pid not in known for p in participants(snapshot.processes))
+
+
+def _continued(pid: int) -> bool:
+    """Whether a process that was told to stop goes on, or sleeps where it can be stopped: somebody has
+    continued it.
+    """
+    stat = read_stat(pid)
+    return stat is not None and stat.state in {"R", "S"} and not stopped(pid)
+
+
+def _continued_at_once(process: Process) -> Refusal:
+    """The refusal where another process undoes each stop, as tmux does with what a pane runs."""
+    text = _(
+        "{name} (PID {pid}) is continued as soon as it stops, it seems by its parent, {parent}"
+    )
+    return Refusal(
+        text.format(
+            name=process.name,
+            pid=process.pid,
+            parent=_("PID {pid}").format(pid=process.parent),
+        ),
+        _("start it from a shell, and not as what a tmux pane runs"),
+    )
 
 
 def _not_permitted(process: Process) -> Refusal:

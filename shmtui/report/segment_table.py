@@ -36,12 +36,12 @@ def size_cell(each: SharedObject) -> str:
     """Its size; of a semaphore set, how many there are."""
     if each.size is None:
         return "-"
-    return f"≤ {size_text(each.size)}" if _page_bound(each) else size_text(each.size)
+    return f"≈ {size_text(each.size)}" if _as_mapped(each) else size_text(each.size)
 
 
-def _page_bound(each: SharedObject) -> bool:
-    """Whether its size is known in whole pages only. Memory without a file is whole pages."""
-    return each.size_at_least and each.kind is not ObjectKind.ANONYMOUS
+def _as_mapped(each: SharedObject) -> bool:
+    """Whether its size is what is mapped of it. Anonymous memory is mapped whole by who made it."""
+    return each.size_mapped and each.kind is not ObjectKind.ANONYMOUS
 
 
 def in_use_cell(each: SharedObject) -> str:

@@ -14,12 +14,19 @@ from shmtui.shm.faults import fault_name
 from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.value import value_json
-from shmtui.snapshot import SCHEMA, Audit, Process, Snapshot
+from shmtui.snapshot import SCHEMA, Audit, Process, SegmentInfo, Snapshot
 
 if TYPE_CHECKING:
     from shmtui.monitor.shared_object import SharedObject
 
 Json = dict[str, Any]
+
+
+def _access(segment: SegmentInfo) -> Json:
+    """Mode and owner; null where only mappings tell of the memory."""
+    if segment.size_mapped:
+        return {"mode": None, "owner": None}
+    return {"mode": f"{segment.mode:04o}", "owner": segment.owner}
 
 
 def snapshot_json(snapshot: Snapshot) -> Json:
@@ -32,9 +39,9 @@ def snapshot_json(snapshot: Snapshot) -> Json:
         "host": platform.node(),
         "version": __version__,
         "segment": _fields(
-            snapshot.segment, "name size inode mode owner unlinked replaced read_only"
+            snapshot.segment, "name size size_mapped inode unlinked replaced read_only"
         )
-        | {"mode": f"{snapshot.segment.mode:04o}"},
+        | _access(snapshot.segment),
         "layout": {
             **_fields(layout, "source slots"),
             "capacity": layout.slots or None,
@@ -147,7 +154,7 @@ def object_json(each: "SharedObject") -> Json:
     return {
         "target": text(each.target),
         "name": text(each.name),
-        **_fields(each, "kind content looks size size_at_least in_use in_use_at_least owner"),
+        **_fields(each, "kind content looks size size_mapped in_use in_use_at_least owner"),
         "mode": None if each.mode is None else f"{each.mode:04o}",
         "age": each.age,
         "mappers": [

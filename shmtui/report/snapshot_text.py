@@ -129,10 +129,10 @@ def heading(snapshot: Snapshot) -> str:
     shape = f"{layout.slots:,} × {inert(layout.item_type)}" if layout.slots else ""
     facts = (
         shape,
-        f"{segment.size:,} B",
-        f"{segment.mode:04o}",
+        f"≈ {segment.size:,} B" if segment.size_mapped else f"{segment.size:,} B",
+        "" if segment.size_mapped else f"{segment.mode:04o}",
         f"inode {segment.inode}",
-        inert(segment.owner),
+        "" if segment.size_mapped else inert(segment.owner),
         gone,
         _("layout: {source}").format(source=inert(source_words(layout.source, layout.origin))),
     )

@@ -89,7 +89,11 @@ def parse_layout_option(text: str, libc: Libc) -> Layout:
     '/ptr'
     """
     try:
-        layout = _layout_of(dict(part.split("=", 1) for part in text.split(",")), libc)
+        parts = [part.partition("=") for part in text.split(",")]
+        bare = next((key for key, sign, _value in parts if not sign), None)
+        if bare is not None:
+            raise ValueError(_("{part!r} has no =").format(part=bare))
+        layout = _layout_of({key: value for key, _sign, value in parts}, libc)
         check(layout)
     except (KeyError, ValueError) as error:
         raise ShmtuiError(
@@ -106,7 +110,7 @@ def _layout_of(parts: dict[str, str], libc: Libc) -> Layout:
     count, _mark, item = array.partition("x")
     indices = {role: _index(parts.pop(role)) for role in ("in", "out") if role in parts}
     if len(indices) == 1 or len({index["segment"] for index in indices.values()}) > 1:
-        raise ValueError(_("in and out are both given, and lie in one segment"))
+        raise ValueError(_("in and out have to be given both, in one segment"))
     given_size = int(parts.pop("size", "0"))
     places = {role: parts.pop(role) for role in (*SemaphoreRole, "lock") if role in parts}
     if parts:

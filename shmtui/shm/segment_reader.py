@@ -38,6 +38,8 @@ class SegmentStatus:
     unlinked: bool
     replaced: bool
     """Another file has the name now."""
+    size_mapped: bool = False
+    """There is no file at hand: the size is what is mapped, and mode and owner are those of who maps."""
 
 
 @cache

@@ -41,6 +41,16 @@ class Group:
         return _sum(p.rate for p in self.alive)
 
     @property
+    def rate_is_whole(self) -> bool:
+        """Whether the rate of each of them is known, so that the sum is no bound from below."""
+        return all(p.rate is not None for p in self.alive)
+
+    @property
+    def items_are_whole(self) -> bool:
+        """The same of their items."""
+        return all(p.items is not None for p in self.members)
+
+    @property
     def items(self) -> int | None:
         """The sum over all members, the ended ones included; None where none is known."""
         return _sum(p.items for p in self.members)

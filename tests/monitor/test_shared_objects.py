@@ -7,6 +7,7 @@ import resource
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -284,3 +285,50 @@ def test_memory_adds_up() -> None:
         (mine,) = (e for e in survey().objects if e.kind is ObjectKind.ANONYMOUS and e.size == big)
         assert mine.in_use == big
         poll(lambda: abs(beside() - before) < big // 50, "the rows grow as the kernel's count")
+
+
+PYTHON_LOCKS: Final = """
+import multiprocessing, sys
+def wait(lock):
+    lock.acquire()
+fork = multiprocessing.get_context("fork")
+lock = fork.Lock()
+lock.acquire()
+waiter = fork.Process(target=wait, args=(lock,), daemon=True)
+waiter.start()
+print(waiter.pid, flush=True)
+sys.stdin.read()
+waiter.kill()
+"""
+
+
+def test_semaphores_that_lost_their_name(tmp_path: Path) -> None:
+    """Python's locks: each is a row with who has it and who waits, and is no file that nobody shares."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PYTHON_LOCKS],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            waiter = int(process.stdout.readline())
+
+            def found() -> list[SharedObject]:
+                return [
+                    e
+                    for e in survey().objects
+                    if waiter in {pid for pid, _name in e.mappers} and e.waiting == (waiter,)
+                ]
+
+            poll(found, "the lock that it waits for")
+            (lock,) = found()
+            assert lock.kind is ObjectKind.SEMAPHORE
+            assert lock.unlinked
+            assert not lock.orphan
+            assert {pid for pid, _name in lock.mappers} == {process.pid, waiter}
+            assert lock.target == f"pid:{min(process.pid, waiter)}:{lock.inode}"
+            shown = run_shmtui("ls", "--kind", "sem").stdout
+            assert any(row.startswith(lock.target) for row in shown.splitlines())
+        finally:
+            process.stdin.close()
+            process.wait()

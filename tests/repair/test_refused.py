@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tests.conftest import MakeBuffer, join
 from tests.peers import Peer, build
 from tests.program import run_shmtui
 from tests.repair.deaths import Crew
+from tests.repair.stuck_ring import StuckRing
 from tests.waiting import PATIENCE, poll
 
 
@@ -242,3 +244,33 @@ def test_items_of_a_struct_by_their_header(gcc: Compiler, name: str) -> None:
         said = [peer.line() for _n in range(4)]
         assert said == [f"took job {n}" for n in range(4)]
     Path(segment_path(name)).unlink()
+
+
+def test_one_that_another_process_continues_at_once(gcc: Compiler, name: str) -> None:
+    """As tmux does with what a pane runs: it is named, no byte is changed, and it is not tried on."""
+    with StuckRing(gcc, name) as ring:
+        ring.get_stuck()
+        over = threading.Event()
+        pid = ring.pids[0]
+
+        def keep_going() -> None:
+            while not over.is_set():
+                if stopped(pid):
+                    os.kill(pid, signal.SIGCONT)
+
+        keeper = threading.Thread(target=keep_going)
+        keeper.start()
+        try:
+            plan = Repairer(name, LayoutOptions(slots=5)).propose()
+            assert isinstance(plan, Plan)
+            before = ring.words()
+            done = Repairer(name, LayoutOptions(slots=5), consent=Consent(lock=True)).carry_out(
+                plan
+            )
+        finally:
+            over.set()
+            keeper.join()
+        assert isinstance(done, Refusal)
+        assert f"(PID {pid}) is continued as soon as it stops" in done.why
+        assert not done.transient
+        assert ring.words() == before

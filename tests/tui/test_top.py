@@ -1,6 +1,7 @@
 """``shmtui top``: the live list in the real program, and in a dashboard that a test drives."""
 
 import signal
+import time
 from pathlib import Path
 
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
@@ -8,7 +9,7 @@ from shmtui.tui.screens.picker import PickerPanel
 from tests.terminal import Terminal
 from tests.tui.dashboards import opener_of, ring_bytes, shows
 from tests.tui.test_picker import folder, picker
-from tests.waiting import until
+from tests.waiting import poll, until
 
 __all__ = ["folder"]
 
@@ -37,10 +38,17 @@ def test_an_orphan_is_removed_after_a_question(name: str) -> None:
         terminal.wait_for("shared in all of")
         terminal.press(*name.removeprefix("/"))
         terminal.wait_for("1 of ")
-        terminal.press("\x1b[3~")
+        # A key that is held down sends many: they are one press.
+        terminal.press("\x1b[3~\x1b[3~\x1b[3~")
         terminal.wait_for("delete again removes it")
         assert Path(segment_path(name)).exists()
-        terminal.press("\x1b[3~")
+
+        def removed() -> bool:
+            terminal.press("\x1b[3~")
+            time.sleep(0.6)  # As somebody does who reads.
+            return not Path(segment_path(name)).exists()
+
+        poll(removed, "the second press removes it")
         terminal.wait_for(f"removed {name}")
         assert not Path(segment_path(name)).exists()
         terminal.signal(signal.SIGTERM)
@@ -80,6 +88,7 @@ async def test_nothing_of_another_folder_is_removed(folder: Path, name: str) -> 
                 await shows(app, "/jobs")
                 await pilot.press(*name.removeprefix("/"), "delete")
                 await shows(app, "delete again removes it")
+                await pilot.pause(0.6)
                 await pilot.press("delete")
                 await shows(app, "remove it from inside")
         assert other.exists()

@@ -142,6 +142,13 @@ PID = Column("PID", 7, ">", lambda p, g: _muted(p.pid, f"{p.pid}", g))
 STATE = Column(N_("state"), 11, "<", _state)
 STATE_NARROW = Column(N_("state"), 10, "<", partial(_cause, long=False))
 STATE_LONG = Column(N_("state"), 20, "<", partial(_cause, long=True))
+
+
+def _bound(text: str, value: float | None, whole: bool, glyphs: Glyphs) -> str:
+    """A sum, marked as a bound from below where it leaves out what is not known."""
+    return text if whole or value is None else glyphs.at_least + text
+
+
 BLOCKED = Column(N_("blocked on"), 12, "<", partial(_blocked, stuck="{on} {no}{stuck}"))
 BLOCKED_NARROW = Column(N_("blocked on"), 10, "<", partial(_blocked, stuck="{no} {on}"))
 BLOCKED_LONG = Column(N_("blocked on"), 18, "<", partial(_blocked, stuck=_LONG))
@@ -151,14 +158,14 @@ RATE = Column(
     8,
     ">",
     lambda p, g: Span(format_rate(p.rate, g), "text" if p.rate else "muted"),
-    lambda group, g: format_rate(group.rate, g),
+    lambda group, g: _bound(format_rate(group.rate, g), group.rate, group.rate_is_whole, g),
 )
 ITEMS = Column(
     N_("items"),
     11,
     ">",
     lambda p, g: Span(format_count(p.items, g), "text" if p.items else "muted"),
-    lambda group, g: format_count(group.items, g),
+    lambda group, g: _bound(format_count(group.items, g), group.items, group.items_are_whole, g),
 )
 ITEMS_NARROW = replace(ITEMS, width=9)
 CPU = Column(

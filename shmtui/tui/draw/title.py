@@ -55,6 +55,8 @@ def _facts(view: ViewModel, width: int) -> list[Line]:
     if not segment.name:
         return facts
     about = [format_bytes(segment.size), f"{segment.mode:04o}", f"inode {segment.inode}"]
+    if segment.size_mapped:
+        about = [f"{glyphs.about} {about[0]}", about[2]]
     if layout.slots > 0:
         inferred = layout.source is LayoutSource.INFERRED
         guess = _("(inferred)") if inferred else _("(likely)") if layout.assumed else ""

@@ -34,6 +34,8 @@ from shmtui.tui.widgets.moving_panels import Item
 
 LOOK_SECONDS: Final = 1.0
 """How often the list is read."""
+_HELD_SECONDS: Final = 0.5
+"""Presses of one key that follow each other faster are one that is held down."""
 
 
 class FilterPanel(Typed, ChoicePanel[Item], Generic[Item]):
@@ -279,6 +281,8 @@ class PickerScreen(AttachDialog):
         """The target that was last chosen."""
         self._to_remove = ""
         """The orphan that a second press of the key removes."""
+        self._pressed = 0.0
+        """When that key was pressed last, by the monotonic clock."""
 
     def on_mount(self) -> None:
         self.action_reload()
@@ -308,12 +312,15 @@ class PickerScreen(AttachDialog):
     def action_remove(self) -> None:
         """Ask whether the orphan under the cursor shall go; asked so already, remove it."""
         row = self._panel.chosen
+        # A key that is held down repeats, and has not read the question.
+        asked, pressed = self._pressed, time.monotonic()
+        self._pressed = pressed
         if row is None:
             return
         target = row.each.target
         if not row.each.orphan:
             self._panel.say(_("{name} is no orphan: it stays").format(name=target), "bad")
-        elif self._to_remove != target:
+        elif self._to_remove != target or pressed - asked < _HELD_SECONDS:
             self._to_remove = target
             text = _("remove {name}? delete again removes it for good")
             self._panel.say(text.format(name=target), "warn")

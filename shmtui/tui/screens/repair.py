@@ -75,6 +75,8 @@ class RepairScreen(Dialog[None]):
 
     def _say(self, *texts: str, question: str = "", choices: tuple[Choice, ...] = ()) -> None:
         self._said, self._question, self._choices = texts, question, choices
+        if not self.is_attached:
+            return
         answers = _("y carries it out, esc leaves it")
         self._panel.below = answers if question else _("esc closes")
         self._panel.refresh(layout=True)
@@ -102,7 +104,8 @@ class RepairScreen(Dialog[None]):
         plan, self._plan = self._plan, None
         if plan is not None:
             self._say(_("repairing") + self._glyphs.ellipsis)
-            self.run_worker(self._carry_out(plan), exclusive=True, group="repair")
+            # It goes on when the dialog is closed, and an event says what came of it.
+            self.app.run_worker(self._carry_out(plan), group="repair")
 
     async def _carry_out(self, plan: Plan) -> None:
         emit = self._report
