@@ -29,6 +29,7 @@ _CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
 _APART_SECONDS: Final = 0.7
 """The course's programs are started by hand, one after the other."""
 _UNNAMED_RING: Final = FOLDER.parent / "tests" / "procfs" / "unnamed_ring.c"
+_TWO_SEGMENTS: Final = FOLDER.parent / "tests" / "diagnosis" / "two_segments.c"
 _CELL_WIDTH, _LINE_HEIGHT, _MARGIN = 12.2, 24.4, 50
 
 
@@ -51,6 +52,8 @@ class Scene:
     """What ``run --headless`` makes beside it."""
     unnamed: tuple[tuple[str, ...], ...] = ()
     """Rings in memory without a name, by the words of their program."""
+    crossed: tuple[str, ...] = ()
+    """Two segments whose locks two processes take in opposite orders."""
     joining: tuple[str, ...] = ()
     """Those that join once the dashboard is open."""
 
@@ -108,6 +111,14 @@ SCENES: Final = (
         unnamed=(("sysv", "8"),),
     ),
     Scene(
+        "graph",
+        ("attach", "/accounts"),
+        14,
+        (("attached to", "w"),),
+        rows=30,
+        crossed=("/accounts", "/stock"),
+    ),
+    Scene(
         "step",
         ("run", "/jobs", "--producers", "2", "--consumers", "2"),
         16,
@@ -130,6 +141,7 @@ def take(scene: Scene) -> Path:
         course(scene.beside),
         runs(scene.running),
         unnamed_rings(scene.unnamed),
+        crossed(scene.crossed),
         Terminal(
             *scene.arguments, columns=scene.columns, rows=scene.rows, env=env | scene.env
         ) as terminal,
@@ -171,6 +183,27 @@ def unnamed_rings(words: tuple[tuple[str, ...], ...]) -> Iterator[None]:
             ends.callback(running.wait)
             ends.callback(running.kill)
         yield
+
+
+@contextlib.contextmanager
+def crossed(names: tuple[str, ...]) -> Iterator[None]:
+    """Two processes, each of which has the lock that the other waits for."""
+    if not names:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        made = Compiler(Path(directory)).program(_TWO_SEGMENTS, "-g", "-DPTHREAD")
+        binary = made.rename(made.with_name("bookkeeper"))
+        running = subprocess.Popen([binary, *names, "cross"], stdout=subprocess.PIPE)
+        try:
+            assert running.stdout is not None
+            running.stdout.readline()
+            yield
+        finally:
+            running.kill()
+            running.communicate()
+            for name in names:
+                Path(segment_path(name)).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

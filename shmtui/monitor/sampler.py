@@ -99,6 +99,11 @@ class Sampler:
         return self._name
 
     @property
+    def folder(self) -> str:
+        """The /dev/shm that it lies in."""
+        return self._folder
+
+    @property
     def options(self) -> LayoutOptions:
         """What was said of its layout."""
         return self._options

@@ -273,6 +273,13 @@ class DashboardApp(App[int], inherit_bindings=False):
                 lambda offset: None if offset is None else panel.go_to(offset),
             )
 
+    def action_graph(self) -> None:
+        from shmtui.tui.screens.graph import GraphScreen
+
+        attachment = self.dashboard.attachment
+        if attachment is not None:
+            self.push_screen(GraphScreen(self.dashboard, attachment.sampler.folder))
+
     def action_help(self) -> None:
         from shmtui.tui.screens.text_screens import HelpScreen
 
