@@ -249,9 +249,7 @@ class Process:
     letter: str = ""
     """Its state in /proc: R runs, S sleeps, T is stopped; empty where unknown."""
     goes_on: bool | None = None
-    """Whether a thread of it runs, or sleeps for a time, so that it goes on by itself; None where
-    that cannot be told, and for workers.
-    """
+    """Whether a thread of it runs, or sleeps for a time; None: that cannot be told, or it is a worker."""
     since: float | None = None
     """When it started, seconds since the epoch."""
     start_time: int = 0

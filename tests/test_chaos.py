@@ -52,14 +52,15 @@ def ended(name: str) -> list[int]:
 
 def leave(chaos: Chaos) -> int:
     """Quit; the exit code. An audit tells its outcome once who was stopped goes on, and so may
-    have opened its dialogue since: that takes the first ``q``.
+    have opened its dialogue since: that takes a ``q``, and on a busy machine the help may, too.
     """
-    chaos.terminal.press("q")
-    end = time.monotonic() + 3
-    while chaos.terminal.process.poll() is None and time.monotonic() < end:
-        chaos.terminal.read(0.05)
-    if chaos.terminal.process.poll() is None:
+    for _dialogue in range(3):
         chaos.terminal.press("q")
+        end = time.monotonic() + 3
+        while chaos.terminal.process.poll() is None and time.monotonic() < end:
+            chaos.terminal.read(0.05)
+        if chaos.terminal.process.poll() is not None:
+            break
     return chaos.terminal.wait()
 
 

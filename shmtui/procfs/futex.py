@@ -73,7 +73,7 @@ def parse_syscall(raw: bytes) -> SystemCall | None:
     """Read a /proc/PID/syscall line; None where the thread is in no system call.
 
     >>> parse_syscall(b"98 0x7f40 0x189 0x0 0x0 0x0 0xffffffff 0x7ffe 0x7f")
-    SystemCall(number=98, address=32576, operation=393, rest=(0, 0, 4294967295, 32766))
+    SystemCall(number=98, address=32576, operation=393, rest=(0, 0, 0, 4294967295))
     >>> parse_syscall(b"running"), parse_syscall(b"-1 0x7ffe 0x7f")
     (None, None)
     """

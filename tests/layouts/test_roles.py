@@ -140,7 +140,7 @@ def test_a_semaphore_of_ones_own_kind_is_none(tmp_path: Path) -> None:
         ("int in, input, out; int data[3];", {"in": "nope"},
          "--map in=nope: b (FILE:7) has no member nope: it has in, input, out, data"),
         ("int in, out; int data[3];", {"head": "in"},
-         "--map head=in: there is no role head: use data, in, out, mutex, empty, full"),
+         "--map head=in: there is no role head: use data, in, out, mutex, empty, full, count"),
         ("int in, out; float x; int data[3];", {"in": "x"},
          "--map in=x: x is float, and in has to be an integer: b (FILE:7) has in, out"),
         ("int in, out; int data[3];", {"mutex": "in"},
