@@ -16,7 +16,7 @@ from shmtui.procfs.credentials import Credentials, credentials_of
 from shmtui.procfs.futex import system_calls
 from shmtui.procfs.mounts import Mount, mounts_in_memory, visible
 from shmtui.procfs.namespaces import namespace
-from shmtui.procfs.process import processes
+from shmtui.procfs.process import memory_stamp, processes
 from shmtui.procfs.resident_pages import resident_pages
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 
@@ -116,6 +116,8 @@ class MappedMemoryReader:
         self._internal = internal_device()
         self._open: dict[int, list[_OpenFile]] = {}
         self._spaces: dict[int, str] = {}
+        self._kept: dict[int, tuple[tuple[int, int], tuple[SharedMapping, ...]]] = {}
+        """By PID, what it maps, with its `memory_stamp` at that time."""
         self._passes = 0
 
     def _due(self, pid: int) -> bool:
@@ -134,7 +136,7 @@ class MappedMemoryReader:
             if not due and pid in self._mappings.without_memory:
                 pass_.read.append(pid)
                 continue
-            its = self._mappings.of(pid)
+            its = self._maps_of(pid, due)
             if its is None:
                 pass_.unreadable.append((pid, credentials_of(pid)))
                 continue
@@ -142,6 +144,7 @@ class MappedMemoryReader:
             pass_.read.append(pid)
             spaces[pid] = namespace("mnt", pid) if due else self._spaces.get(pid, "")
         self._spaces = spaces
+        self._kept = {pid: kept for pid, kept in self._kept.items() if pid in maps}
         for space, pid in {space: pid for pid, space in spaces.items()}.items():
             if space not in {own, ""}:
                 _note_mounts(pass_.mounts, visible(mounts_in_memory(pid)), pid)
@@ -158,6 +161,19 @@ class MappedMemoryReader:
             if memory.status is None:
                 memory.status = _status_by_mapping(memory)
         return pass_
+
+    def _maps_of(self, pid: int, due: bool) -> tuple[SharedMapping, ...] | None:
+        """As `SharedMappings.of`; what was found before, where nothing says that it has changed and its
+        turn has not come.
+        """
+        stamp = memory_stamp(pid)
+        kept = self._kept.get(pid)
+        if kept is not None and not due and kept[0] == stamp:
+            return kept[1]
+        its = self._mappings.of(pid)
+        if its is not None and stamp is not None:
+            self._kept[pid] = stamp, its
+        return its
 
     def _add_open(self, pass_: MappedMemory) -> None:
         """What processes have open, mapped or not."""

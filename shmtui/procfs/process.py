@@ -17,6 +17,8 @@ _STAMPED: Final = 64
 _CHILDREN: Final = 256
 """So many children of a process are looked at."""
 _CHILDREN_SIZE: Final = 4096
+_LINKS_OF_ONE: Final = 3
+"""Links of a task folder with one thread."""
 _STAT_SIZE: Final = 1024
 """Bytes; a /proc/PID/stat line is shorter."""
 
@@ -81,8 +83,11 @@ def parse_stat(raw: bytes) -> ProcessStat:
 
 def read_file(path: str, size: int) -> bytes:
     """The first ``size`` bytes of a file of /proc by one read, so that they are of one moment."""
-    with open(path, "rb", buffering=0) as file:
-        return file.read(size)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, size)
+    finally:
+        os.close(fd)
 
 
 def read_stat(pid: int, tid: int | None = None) -> ProcessStat | None:
@@ -134,11 +139,26 @@ def processes() -> Iterator[int]:
                 yield int(entry.name)
 
 
+def memory_stamp(pid: int) -> tuple[int, int] | None:
+    """When it started, in clock ticks, and the bytes that it maps: where neither has changed, it is
+    likely to map what it did. None: it is gone, or not this user's to see.
+    """
+    try:
+        fields = read_file(f"/proc/{pid}/stat", _STAT_SIZE).rpartition(b")")[2].split(None, 21)
+        return int(fields[19]), int(fields[20])
+    except (OSError, IndexError):
+        return None
+
+
 def threads_of(pid: int) -> list[int]:
     """The TIDs of ``pid``; a first thread that has ended before the others is among them.
     FileNotFoundError: it is gone.
     """
-    return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    folder = f"/proc/{pid}/task"
+    # Its links count the threads (proc_task_getattr in the kernel); an only one is the first.
+    if os.stat(folder).st_nlink == _LINKS_OF_ONE:  # noqa: PTH116 - a Path costs more than the call
+        return [pid]
+    return [int(name) for name in os.listdir(folder)]
 
 
 def children_of(pid: int) -> list[int]:
