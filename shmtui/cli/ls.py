@@ -54,7 +54,7 @@ def command(
             click.echo(json.line(json.object_json(each)))
         return ExitCode.OK
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else None
-    empty = table.nothing_line(found, filtered=bool(kinds or orphans))
+    empty = table.nothing_line(found, filtered=bool(kinds or orphans), queues="mqueue" in kinds)
     for text in table.listing_lines(shown, width, empty):
         click.echo(text)
     click.echo(table.totals_line(found))

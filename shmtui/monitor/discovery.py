@@ -89,6 +89,11 @@ class Surveyor:
             (space.f_blocks - space.f_bfree) * space.f_frsize,
             _shared_memory(),
             len(look.memory.unreadable),
+            any(
+                mount.kind == "mqueue"
+                for mount, pid in look.memory.mounts.values()
+                if pid == "self"
+            ),
         )
 
 

@@ -107,6 +107,10 @@ class Survey:
     """Bytes of shared memory in the whole machine, files in memory included (Shmem)."""
     unread: int
     """Processes whose maps this user may not read."""
+    queues_listed: bool = True
+    """Whether the file system of POSIX message queues is mounted: else only those are seen that a
+    process has open.
+    """
 
     @property
     def unlisted(self) -> int:

@@ -291,8 +291,13 @@ def totals_line(survey: Survey) -> str:
     return " · ".join(parts)
 
 
-def nothing_line(survey: Survey, *, filtered: bool) -> str:
-    """Why a list is empty."""
+def nothing_line(survey: Survey, *, filtered: bool, queues: bool = False) -> str:
+    """Why a list is empty. ``queues``: whether message queues were asked for."""
+    if queues and not survey.queues_listed:
+        return _(
+            "nothing of that kind is seen; message queues that nobody has open are not, as /dev/mqueue is "
+            "not mounted"
+        )
     if survey.objects and filtered:
         return _("nothing of that kind: leave out --kind and --orphans to see all")
     if survey.unread:

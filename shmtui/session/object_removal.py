@@ -55,6 +55,8 @@ def remove_object(name: str, *, force: bool = False) -> str:
             _remove_queue(name, force=force)
         else:
             wrong = _("{name} has no name to remove: it goes when its last process ends")
+            if name.startswith("tmpfs:"):
+                wrong = _("{name} is a file system in memory: remove its files with rm")
             raise ShmtuiError(wrong.format(name=ascii(name)[1:-1][:80]))
     except PermissionError:
         wrong = _("this user may not remove {name}: run shmtui as its owner or as root")

@@ -166,13 +166,18 @@ def object_detail(each: SharedObject, width: int, height: int, glyphs: Glyphs) -
     return [glyphs.clip_line(row, width) for row in (*rows, last)]
 
 
-def filter_line(wanted: str, shown: int, total: int, width: int, glyphs: Glyphs) -> Line:
-    """The filter, and how many entries match it."""
+def filter_line(
+    wanted: str, shown: int, total: int, width: int, glyphs: Glyphs, order: str = ""
+) -> Line:
+    """The filter, how many entries match it, and in which order they are; empty: the usual one."""
+    by = next((c.title for c in (*_CHOICES[0], NAME) if c.order == order), "")
+    sorted_by = f" {glyphs.dot} " + _("by {column}").format(column=_(by)) if by else ""
     text = line(
         (_("filter") + " ", "muted"),
         (glyphs.inert(wanted)[-max(8, width - 30) :], "strong"),
         (glyphs.full, "accent"),
         ("  " if wanted else f" {_('type to filter')}  ", "faint"),
         (_("{shown} of {total}").format(shown=shown, total=total), "muted"),
+        (sorted_by, "muted"),
     )
     return glyphs.clip_line(text, width)

@@ -126,7 +126,8 @@ class PickerPanel(FilterPanel[ObjectRow]):
 
     def _above(self, width: int) -> list[Line]:
         glyphs = self.view.glyphs
-        first = filter_line(self.typed, self._count, self._listed.total or 0, width, glyphs)
+        total = self._listed.total or 0
+        first = filter_line(self.typed, self._count, total, width, glyphs, self._order)
         totals = [glyphs.clip_line(line((glyphs.inert(self._totals), "muted")), width)]
         above = [*(totals if self._totals else []), first]
         self._titles_at = len(above)
