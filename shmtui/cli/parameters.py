@@ -155,7 +155,9 @@ def _header_file(text: str) -> tuple[Path, str | None]:
 
 
 def _semaphore_place(text: str) -> str:
-    """A name of a semaphore is checked; a member's is looked up once the struct is known."""
+    """A name of a semaphore is checked; a member's is looked up once the struct is known, and one of a
+    System V set, ``semset:ID:NUMBER``, once the segment is.
+    """
     return segment_name(text) if text.startswith("/") else text
 
 
@@ -270,7 +272,9 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
     names = []
     for role in SemaphoreRole:
         place = given.pop(role)
-        if place is not None and header is not None and not place.startswith("/"):
+        if place is not None and place.startswith("semset:"):
+            names.append((role, place))
+        elif place is not None and header is not None and not place.startswith("/"):
             mapping += ((str(role), place),)
         elif place is not None:
             names.append((role, segment_name(place)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.i18n import _
+from shmtui.procfs.target import has_name
 from shmtui.shm.faults import Fault
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole, Step, step_name
@@ -182,7 +183,7 @@ def uninitialised(s: Snapshot) -> bool:
     states = s.semaphores
     if len(states) != len(SemaphoreRole):
         return False
-    if s.layout.semaphores == "named" and not _may_be_opened_with_0(s):
+    if s.layout.semaphores != "embedded" and not _may_be_opened_with_0(s):
         return False
     shared = unmarked(s)
     if shared and any(SemaphoreRole.MUTEX in p.waits for p in living(s)):
@@ -200,9 +201,9 @@ def _may_be_opened_with_0(s: Snapshot) -> bool:
 
 def unmarked(s: Snapshot) -> bool:
     """Whether zeros are all that tells that nobody initialised the semaphores: musl marks none,
-    and sem_open marks every one, whatever value it is given.
+    sem_open marks every one, whatever value it is given, and those of a set have no mark.
     """
-    return s.layout.libc is Libc.MUSL or s.layout.semaphores == "named"
+    return s.layout.libc is Libc.MUSL or s.layout.semaphores != "embedded"
 
 
 def asleep(process: Process) -> bool:
@@ -367,7 +368,14 @@ def waits_for_good(s: Snapshot) -> bool:
 
 
 def repair_remedy(history: History, consent: str = "--yes") -> str:
-    """The repair, as a command."""
+    """The repair, as a command; or what is to be done where there is none."""
+    if history.now.layout.semaphores == "system-v":
+        return _(
+            "shmtui sets no semaphore of a System V set: end the programs, and start them again; SEM_UNDO in "
+            "each semop gives back what a process dies with"
+        )
+    if not has_name(history.now.segment.name):
+        return _("memory without a name is not repaired: end the programs, and start them again")
     return _(
         "shmtui repair {name} shows what to set, and sets it with {consent}; the key r does the "
         "same in a dashboard that may write"

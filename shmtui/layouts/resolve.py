@@ -18,6 +18,7 @@ from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, Resolved
 from shmtui.layouts.program_types import QuickTypes, debug_types, header_types
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
+from shmtui.layouts.set_roles import with_sets
 from shmtui.procfs.maps import mapped_by
 from shmtui.shm.layout import Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
@@ -26,6 +27,7 @@ from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import identity_at
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.shm.semaphore import named_semaphore_path
+from shmtui.shm.system_v import read_member
 from shmtui.snapshot import LayoutSource
 
 WATCH_SECONDS: Final = 1.2
@@ -60,7 +62,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
         except AmbiguousLayoutError as error:
             candidates = error.candidates
         return ResolvedLayout(None, LayoutSource.RAW, candidates=candidates)
-    found = _resolve(segment)
+    found = with_sets(segment, _resolve(segment)) if segment.peers.pids else _resolve(segment)
     if options.given and found.layout is not None:
         contradicted = _contradictions(segment, found.layout)
         if options.header is None and options.layout is None:
@@ -98,7 +100,13 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
 def _require_named(segment: MappedSegment) -> None:
     """ShmtuiError: a named semaphore that the user gives is not there."""
     for _role, name in segment.options.names:
-        if identity_at(named_semaphore_path(name, segment.reader.folder)) is None:
+        if name.startswith("semset:"):
+            if read_member(name) is None:
+                text = _(
+                    "there is no {name}, or this user may not read it: shmtui ls --kind semset"
+                )
+                raise ShmtuiError(text.format(name=name))
+        elif identity_at(named_semaphore_path(name, segment.reader.folder)) is None:
             text = _(
                 "there is no named semaphore {name}: shmtui ls --kind sem shows those there are"
             )

@@ -11,6 +11,7 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.segment import segment_path
 from shmtui.shm.segment_reader import SegmentReader, read_start, state_spans
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
+from shmtui.shm.system_v import member_words
 
 INTERVAL: Final = 0.004
 """Seconds between two readings."""
@@ -66,9 +67,13 @@ class SegmentReadings:
                 last = reading
 
     def _words(self) -> tuple[tuple[str, SemaphoreWords], ...]:
-        paths = {name: named_semaphore_path(name, self.reader.folder) for name in self.names}
+        members = ((name, member_words(name)) for name in self.names)
+        of_sets = tuple((name, words) for name, words in members if words is not None)
+        files = (name for name in self.names if name.startswith("/"))
+        paths = {name: named_semaphore_path(name, self.reader.folder) for name in files}
         found = [(name, read_start(path, SEM_SIZE)) for name, path in paths.items()]
-        return tuple((name, decode(raw, self.libc)) for name, raw in found if len(raw) >= 12)
+        named = tuple((name, decode(raw, self.libc)) for name, raw in found if len(raw) >= 12)
+        return of_sets + named
 
     def _indices(self) -> bytes:
         if not self.index_segment:

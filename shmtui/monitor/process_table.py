@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shmtui.i18n import _
@@ -36,6 +36,7 @@ from shmtui.procfs.futex import (
 )
 from shmtui.procfs.identity import alive, describe_exit, same_address_space
 from shmtui.procfs.process import run_stamp
+from shmtui.procfs.semop_waits import is_semop, waited_member
 from shmtui.procfs.timed_calls import goes_on
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
@@ -44,6 +45,7 @@ from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import Role, SemaphoreRole, step_name, waited_semaphore
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import user_name
+from shmtui.shm.system_v import set_member
 from shmtui.snapshot import Access, Origin, Process, ProcessState, SlotValue
 
 _NARROW: Final = 32
@@ -404,6 +406,7 @@ class ProcessTable:
         found = [(r, w) for w in waits if (r := semaphore_at(layout, w.offset)) is not None]
         for role, identity in self._named.items():
             found += [(role, w) for w in waits_in(calls, use.semaphores.get(identity, ()))]
+        found += self._set_waits(pid, calls)
         others = tuple(
             (*sync_name(layout, wait.offset), wait.timed)
             for wait in waits
@@ -413,6 +416,19 @@ class ProcessTable:
             names = named_semaphore_waits(pid, calls, self._folder)
             others = tuple((name, None, False) for name in names)
         return found, others, bool(others) or waits_on_own_copy(calls, use.maps), calls
+
+    def _set_waits(
+        self, pid: int, calls: dict[int, SystemCall | None]
+    ) -> Iterator[tuple[SemaphoreRole, FutexWait]]:
+        """The waits of its threads on semaphores of System V sets that play a role."""
+        roles = (
+            {} if self._layout is None else {n: r for r, n in self._layout.names if set_member(n)}
+        )
+        for tid, call in calls.items() if roles else ():
+            if call is not None and is_semop(call):
+                role = roles.get(waited_member(pid, call) or "")
+                if role is not None:
+                    yield role, FutexWait(tid, -1, private=False, timed=bool(call.timeout))
 
 
 def _worker_rate(record: WorkerRecord, window: RateWindow, now_ns: int) -> float | None:

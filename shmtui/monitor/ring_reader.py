@@ -17,6 +17,7 @@ from shmtui.shm.ring import counted
 from shmtui.shm.segment import SHM_DIR, open_readonly
 from shmtui.shm.segment_reader import WHOLE, SegmentReader, state_spans
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
+from shmtui.shm.system_v import member_words, set_member
 from shmtui.snapshot import Slot
 
 DATA_READ: Final = 1 << 16
@@ -93,7 +94,9 @@ class RingReader:
             with contextlib.suppress(ShmtuiError):
                 self._indices = SegmentReader(layout.index_segment, folder)
         self._fds: dict[str, int] = {}
-        for _role, name in layout.names:
+        names = [name for _role, name in layout.names]
+        self._members = [name for name in names if set_member(name)]
+        for name in (name for name in names if name not in self._members):
             with contextlib.suppress(ShmtuiError):
                 self._fds[name] = open_readonly(named_semaphore_path(name, folder))
 
@@ -109,7 +112,7 @@ class RingReader:
         """The state, with the first ``slots`` slots: as many bytes of each as are shown, or all."""
         raws, steady = self._reader.read_stable(self._spans)
         state = self._state(raws)
-        if self._fds or self._indices is not None:
+        if self._fds or self._members or self._indices is not None:
             again, _equal = self._reader.read_stable(self._spans)
             steady = steady and self._state(again) == state
         shown = self._layout.item.size if in_full else self._item.size
@@ -134,6 +137,10 @@ class RingReader:
             raw = os.pread(fd, SEM_SIZE, 0)
             if len(raw) == SEM_SIZE:
                 yield name, decode(raw, self._layout.libc)
+        for name in self._members:
+            words = member_words(name)
+            if words is not None:
+                yield name, words
 
     def _other_segment(self) -> bytes:
         """The segment that holds the indices, as far as they go; none where it is this one."""

@@ -6,11 +6,13 @@ need the right to look into the process (proc_pid_syscall(5)).
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from shmtui.procfs.futex import SystemCall, system_calls
 from shmtui.procfs.process import processes, read_file, threads_of
+from shmtui.shm.system_v import member_name
 
 _NUMBERS: Final = {"x86_64": (65, 220), "aarch64": (193, 192)}.get(os.uname().machine, ())
 """semop and semtimedop, by the C library's headers; glibc calls the second for both."""
@@ -57,6 +59,30 @@ def semop_waits() -> tuple[tuple[SemopWait, ...], int]:
         except OSError:
             refused += 1
     return tuple(found), refused
+
+
+def is_semop(call: SystemCall) -> bool:
+    """Whether it is semop(2) or semtimedop(2)."""
+    return call.number in _NUMBERS
+
+
+def waiting_in_sets(pids: Iterable[int]) -> set[int]:
+    """The sets that threads of these processes sleep in, as far as this user may know."""
+    calls = (call for pid in pids for call in (system_calls(pid) or {}).values())
+    return {call.address for call in calls if call is not None and is_semop(call)}
+
+
+def waited_member(pid: int, call: SystemCall) -> str | None:
+    """The semaphore that a thread in that call takes, as layouts name it; None where this user may not
+    know, or it takes none.
+    """
+    try:
+        operations = _operations(pid, call.operation, min(call.rest[0], _MOST))
+    except (OSError, IndexError):
+        return None
+    taken = (o.number for o in operations if o.change < 0)
+    number = next(taken, None)
+    return None if number is None else member_name(call.address, number)
 
 
 def _waits_of(pid: int) -> Iterator[SemopWait]:

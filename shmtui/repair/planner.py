@@ -36,6 +36,7 @@ from shmtui.repair.refusals import (
     nameless,
     no_semaphores,
     nothing_for,
+    of_a_set,
     side_unknown,
     too_early,
     unfinished,
@@ -81,7 +82,8 @@ def make_plan(
     soon = all(f.code == "never-initialised" for f in wanted)
     if soon and not (consent.permits or waits_for_good(snapshot)):
         return too_early(snapshot, consent)
-    refusal = nameless(snapshot) or unreadable(snapshot) or no_semaphores(snapshot)
+    refusal = nameless(snapshot) or of_a_set(snapshot)
+    refusal = refusal or unreadable(snapshot) or no_semaphores(snapshot)
     refusal = refusal or _strangers(snapshot, positions, consent)
     if refusal is not None:
         return refusal
@@ -135,7 +137,7 @@ def _plan(
             # Marks and waiter counts are set all the same: they rest on no protocol.
             undecided = _not_agreed(permits, consent)
             permits = tuple(change for change in permits if not change.permits_added)
-    named = snapshot.layout.semaphores == "named"
+    named = snapshot.layout.semaphores != "embedded"
     if undecided is not None and named and uninitialised(snapshot):
         # mutex alone would revive nobody, and hide that there were never any permits.
         return undecided

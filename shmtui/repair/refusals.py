@@ -135,6 +135,21 @@ def unreadable(snapshot: Snapshot) -> Refusal | None:
     return None
 
 
+def of_a_set(snapshot: Snapshot) -> Refusal | None:
+    """The refusal where the semaphores are those of a System V set: no two of their values can be set
+    as one, and who waits goes on at once.
+    """
+    if snapshot.layout.semaphores != "system-v":
+        return None
+    return Refusal(
+        _("its semaphores are of a System V set, which a repair does not write"),
+        _(
+            "end its processes and start them again, or set the values by semctl(2); SEM_UNDO in semop "
+            "gives back what a process dies with"
+        ),
+    )
+
+
 def no_semaphores(snapshot: Snapshot) -> Refusal | None:
     """The refusal where somebody waits as no sem_wait does."""
     strangers = by_own_futex(snapshot)

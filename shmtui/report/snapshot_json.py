@@ -95,8 +95,8 @@ def _plain(value: Any) -> Any:
 def _sync(each: SyncObject) -> Json:
     return {
         **_fields(each, "name kind role offset"),
-        "path": None if each.offset is not None else named_semaphore_path(each.name),
-        **_fields(each, "value owner owner_dead waiters shared"),
+        "path": named_semaphore_path(each.name) if each.name.startswith("/") else None,
+        **_fields(each, "value owner owner_dead last waiters shared"),
     }
 
 

@@ -39,10 +39,13 @@ MAX_SLOTS: Final = 2**31 - 1
 
 
 class SemaphoreKind(StrEnum):
-    """Semaphores inside the segment (``sem_init``) or beside it (``sem_open``)."""
+    """Semaphores inside the segment (``sem_init``) or beside it: by ``sem_open``, or of a set of
+    ``semget``.
+    """
 
     EMBEDDED = "embedded"
     NAMED = "named"
+    SYSTEM_V = "system-v"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,8 @@ class Layout:
     @property
     def kind(self) -> SemaphoreKind:
         """Where the semaphores live."""
+        if any(name.startswith("semset:") for _role, name in self.names):
+            return SemaphoreKind.SYSTEM_V
         return SemaphoreKind.NAMED if self.names else SemaphoreKind.EMBEDDED
 
     @property

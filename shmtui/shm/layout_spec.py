@@ -19,6 +19,7 @@ from shmtui.shm.layout import ITEM_TYPES, MAX_SLOTS, ItemType, Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import segment_name
+from shmtui.shm.system_v import set_member
 
 _INDEX_TYPES: Final = {t.code: t.name for t in ITEM_TYPES.values() if not t.is_float}
 _INDEX_CODE_OF: Final = {name: code for code, name in _INDEX_TYPES.items()}
@@ -195,7 +196,7 @@ def check(layout: Layout) -> None:
     indices = [layout.index_segment] if layout.index_segment else []
     for name in (*indices, *(name for _role, name in layout.names)):
         try:  # A name becomes a path: one that leads out of /dev/shm is none.
-            sound = segment_name(name) == name
+            sound = set_member(name) is not None or segment_name(name) == name
         except (ShmtuiError, UnicodeError):
             sound = False
         if not sound:

@@ -37,6 +37,8 @@ def why_no_worker(layout: Layout) -> str:
     """Why no worker of ours can take part in a ring of this layout; empty where one can."""
     if not layout.has_indices or layout.index_segment or layout.last:
         return _("a worker needs in and out in the segment, and the slot that each uses next in it")
+    if layout.kind is SemaphoreKind.SYSTEM_V:
+        return _("its semaphores are of a System V set, and a worker takes those of POSIX")
     if layout.missing:
         names = " ".join(f"--{role} /NAME" for role in layout.missing)
         text = _("it takes three semaphores, and a pthread_mutex_t is none: name {options}")

@@ -31,6 +31,8 @@ class SyncKind(StrEnum):
     RWLOCK = "pthread_rwlock_t"
     BARRIER = "pthread_barrier_t"
     SPINLOCK = "pthread_spinlock_t"
+    OF_A_SET = "semop"
+    """A semaphore of a System V set; it has no bytes in a segment."""
 
 
 SYNC_SIZES: Final = {
@@ -102,11 +104,15 @@ class SyncObject:
     shared: bool | None = None
     robust: bool = False
     """Whether the kernel passes it on when its owner dies."""
+    last: int | None = None
+    """PID of the last process that changed a semaphore of a System V set (GETPID)."""
+    last_dead: bool | None = None
+    """Whether that process has ended."""
 
     @property
     def among_semaphores(self) -> bool:
-        """Whether the view by role has it: a ``sem_t`` with a role in the ring."""
-        return self.role is not None and self.kind == "sem_t"
+        """Whether the view by role has it: a semaphore with a role in the ring."""
+        return self.role is not None and self.kind in {SyncKind.SEMAPHORE, SyncKind.OF_A_SET}
 
 
 def decode_sync(kind: SyncKind, raw: bytes, libc: Libc) -> SyncWords:

@@ -4,13 +4,16 @@ Asking operates on nothing and changes nothing.
 """
 
 import ctypes
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from shmtui.shm.libc import system_call
+from shmtui.shm.semaphore import SemaphoreWords
 
 _GETPID: Final = 11
+_GETVAL: Final = 12
 _GETALL: Final = 13
 _GETNCNT: Final = 14
 _GETZCNT: Final = 15
@@ -40,6 +43,43 @@ class SysvSemaphore:
     """PID of the last process whose operation succeeded, in this PID namespace; 0 where there was
     none, or it is of another.
     """
+
+
+_MEMBER: Final = re.compile(r"semset:(\d{1,10}):(\d{1,5})")
+
+
+def member_name(number: int, at: int) -> str:
+    """One semaphore of a set, as layouts name it.
+
+    >>> member_name(7, 2), set_member(member_name(7, 2)), set_member("/jobs")
+    ('semset:7:2', (7, 2), None)
+    """
+    return f"semset:{number}:{at}"
+
+
+def set_member(name: str) -> tuple[int, int] | None:
+    """The set and the number in it of a semaphore's name; None: it is no such name."""
+    found = _MEMBER.fullmatch(name)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def read_member(name: str) -> SysvSemaphore | None:
+    """That semaphore as it stands; None where it is gone, or this user may not read it."""
+    member = set_member(name)
+    if member is None:
+        return None
+    try:
+        return SysvSemaphore(
+            *(system_call("semctl", *member, ask) for ask in (_GETVAL, _GETNCNT, _GETZCNT, _GETPID))
+        )
+    except OSError:
+        return None
+
+
+def member_words(name: str) -> SemaphoreWords | None:
+    """Its value and its waiters, as of any other semaphore."""
+    found = read_member(name)
+    return None if found is None else SemaphoreWords(found.value, found.waiters, shared=True)
 
 
 def read_set(number: int, count: int) -> tuple[SysvSemaphore, ...]:

@@ -128,7 +128,7 @@ def _kept(held: _Held, holders: list[Process], recorded: list[Process]) -> Findi
     """A live process holds mutex, or may, and does not post it; ``recorded``: workers whose
     records say that they hold it.
     """
-    facts = held.facts
+    facts = (*held.facts, *_changed_last(held.history.now))
     if recorded:
         claim = _("mutex is held by {who}, and nothing moves").format(who=names(recorded))
     else:
@@ -301,6 +301,7 @@ def _without_holder(held: _Held) -> Finding:
         if history.now.unseen
         else _("no live process can hold mutex: it is known where each one waits"),
         *_slept(crew),
+        *_changed_last(history.now),
         *_death(dead, vanished(history) if inside else []),
         *(() if recorded else doubts),
     )
@@ -312,6 +313,18 @@ def _without_holder(held: _Held) -> Finding:
         Certainty.CERTAIN if sure else Certainty.LIKELY,
         repair_remedy(history),
     )
+
+
+def _changed_last(s: Snapshot) -> Iterator[str]:
+    """Who changed mutex last, where it is of a System V set: at 0 he is the one that took it."""
+    for each in s.sync:
+        if each.role is MUTEX and each.last is not None:
+            text = (
+                _("changed last by PID {pid}, which has ended (GETPID): at 0 that is who took it")
+                if each.last_dead
+                else _("changed last by PID {pid} (GETPID): at 0 that is who took it")
+            )
+            yield text.format(pid=each.last)
 
 
 def _killed_since_free(s: Snapshot) -> list[Process] | None:

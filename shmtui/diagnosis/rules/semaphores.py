@@ -55,12 +55,16 @@ def never_initialised(history: History) -> Iterator[Finding]:
         return  # These are no sem_t.
     if going >= now.layout.slots:
         return  # They may hold all permits: then sem_init ran, and the programs work.
-    named = now.layout.semaphores == "named"
+    named = now.layout.semaphores != "embedded"
     soon = all(p.timed_waits for p in waiting) and not now.hidden and not named
     evidence = [_("mutex, empty and full are 0 and not marked as shared: sem_init never ran")]
     if named:
         evidence = [
-            _("mutex, empty and full are 0, and so are in and out: sem_open gave them no permits"),
+            _("mutex, empty and full are 0, and so are in and out: sem_open gave them no permits")
+            if now.layout.semaphores == "named"
+            else _(
+                "mutex, empty and full are 0, and so are in and out: nobody called semctl(SETVAL)"
+            ),
             _(
                 "unless permits were there and are all lost, or a program that comes later gives them"
             ),
@@ -111,6 +115,11 @@ def never_initialised(history: History) -> Iterator[Finding]:
             _(
                 "in the program, give sem_open(name, O_CREAT, mode, value) its values: mutex 1, "
                 "empty N, full 0; now: {repair}"
+            )
+            if now.layout.semaphores == "named"
+            else _(
+                "in the program, give each its value once by semctl(id, n, SETVAL, …): mutex 1, empty "
+                "N, full 0"
             )
             if named
             else _(

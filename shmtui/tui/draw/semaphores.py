@@ -146,6 +146,7 @@ def _waiters(
 
 _KINDS = {
     "sem_t": N_("semaphore"),
+    "semop": N_("semaphore"),
     "pthread_mutex_t": N_("mutex"),
     "pthread_cond_t": N_("condition"),
     "pthread_rwlock_t": N_("read-write lock"),
