@@ -10,7 +10,14 @@ from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.shm.semaphore import SemaphoreWords
-from shmtui.shm.sync_object import SYNC_SIZES, SyncKind, SyncMember, SyncObject, decode_sync
+from shmtui.shm.sync_object import (
+    OF_A_SET,
+    SYNC_SIZES,
+    SyncKind,
+    SyncMember,
+    SyncObject,
+    decode_sync,
+)
 from shmtui.shm.system_v import read_member
 
 
@@ -55,7 +62,7 @@ def _with_role(
         if found is not None:
             last = found.last or None
             yield SyncObject(
-                name, SyncKind.OF_A_SET, role, None, words.value,
+                name, OF_A_SET, role, None, words.value,
                 waiters=words.waiters, shared=True, last=last, last_dead=None if last is None else _gone(last),
             )  # fmt: skip
             continue

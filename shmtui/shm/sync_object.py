@@ -31,8 +31,10 @@ class SyncKind(StrEnum):
     RWLOCK = "pthread_rwlock_t"
     BARRIER = "pthread_barrier_t"
     SPINLOCK = "pthread_spinlock_t"
-    OF_A_SET = "semop"
-    """A semaphore of a System V set; it has no bytes in a segment."""
+
+
+OF_A_SET: Final = "semop"
+"""The kind of a semaphore of a System V set, which has no bytes in a segment."""
 
 
 SYNC_SIZES: Final = {
@@ -112,7 +114,7 @@ class SyncObject:
     @property
     def among_semaphores(self) -> bool:
         """Whether the view by role has it: a semaphore with a role in the ring."""
-        return self.role is not None and self.kind in {SyncKind.SEMAPHORE, SyncKind.OF_A_SET}
+        return self.role is not None and self.kind in {SyncKind.SEMAPHORE, OF_A_SET}
 
 
 def decode_sync(kind: SyncKind, raw: bytes, libc: Libc) -> SyncWords:

@@ -27,7 +27,7 @@ class GraphScreen(DetailScreen):
         self._dashboard = dashboard
         self._folder = folder
         self._related: RelatedSegments | None = None
-        self._closed = False
+        self._left = False
         self._looking = threading.Lock()
         """Held by the thread that looks: what it reads is closed after it."""
         self._said: tuple[str, ...] = (_("looking") + dashboard.view.glyphs.ellipsis,)
@@ -38,7 +38,7 @@ class GraphScreen(DetailScreen):
         self.set_interval(LOOK_SECONDS, self._look)
 
     def on_unmount(self) -> None:
-        self._closed = True
+        self._left = True
         self.app.run_worker(asyncio.to_thread(self._close), group="graph")
 
     def _close(self) -> None:
@@ -59,7 +59,7 @@ class GraphScreen(DetailScreen):
 
     def _drawn(self) -> tuple[str, ...]:
         with self._looking:
-            if self._closed:
+            if self._left:
                 return ()
             snapshot = self._dashboard.latest
             if self._related is None:
