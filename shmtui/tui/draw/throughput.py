@@ -63,7 +63,7 @@ def now_lines(
     for side in sides:
         rows += [
             line((f"{side.mark} {side.word}", f"{side.style}-strong")),
-            line("  ", (side.rate, "strong"), (how, "muted")),
+            line("  ", (side.rate, "strong"), ("" if side.rate == _("unknown") else how, "muted")),
             line(" ", side.peak),
         ]
         if height >= 9:
