@@ -804,3 +804,21 @@ def test_who_waits_for_a_permit_with_a_timeout_beside_a_dead_holder() -> None:
     assert gone.certainty is Certainty.LIKELY
     assert any("unless one of p2 (PID 2) took mutex" in fact for fact in gone.evidence)
     assert not found(shown(0, 0, 0, 4, waits, timed), "dead-holder", 6)
+
+
+@pytest.mark.parametrize(("pid", "severity"), [(7, Status.CRITICAL), (8, Status.WARNING)])
+def test_a_dead_owner_was_killed_only_if_it_was_he(pid: int, severity: Status) -> None:
+    """Another process that a signal ended says nothing of the lock: its owner may have ended by itself,
+    and have left it to a child to unlock.
+    """
+    waiting = replace(peer(3, Role.UNKNOWN, None), sleeps_on=("guard",))
+    killed = replace(
+        peer(pid, Role.UNKNOWN, None), state=ProcessState.ENDED, killed=True, died_ns=1
+    )
+    lock = SyncObject("guard", "pthread_mutex_t", offset=128, value=0, owner=7, owner_dead=True)
+    one = replace(shown(0, 1, 5, 0, waiting, killed), sync=(lock,))
+    finding = found(one, "dead-owner", 4)
+    assert finding is not None
+    assert finding.severity is severity
+    unless = any("a child of the owner" in fact for fact in finding.evidence)
+    assert unless is (severity is Status.WARNING)
