@@ -20,6 +20,8 @@ from shmtui.snapshot import (
     Snapshot,
 )
 
+POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
+"""Whose side posts a permit."""
 SETTLED_NS: Final = 900_000_000
 """How long nothing may have moved before a missing permit counts as lost."""
 

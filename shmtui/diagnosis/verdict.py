@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from shmtui.diagnosis.history import (
+    POSTERS,
     SETTLED_NS,
     History,
     by_own_futex,
@@ -32,7 +33,6 @@ _VOUCHED: Final = 8
 """So many processes are named in a command."""
 ENOUGH: Final = 4
 """So many samples a rule may need to agree."""
-_POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
 _AT_REST_NS: Final = 2_000_000_000
 """How long nothing has to have moved before processes that cannot be seen leave it open why."""
 
@@ -84,7 +84,7 @@ def judged(history: History) -> Iterator[str]:
     if history.items_moved:
         yield _("items moved")
     crew = living(now)
-    for role, poster in _POSTERS.items():
+    for role, poster in POSTERS.items():
         if history.workers_only and crew and all(p.waits == (role,) for p in crew):
             yield _(
                 "no {poster} is there to post {semaphore}; the shmtui that made it may add one"
@@ -224,13 +224,13 @@ def _left_to_others(history: History) -> Iterator[str]:
     waited = {role for p in crew for role in p.waits}
     if history.workers_only or not _nothing_moved(history):
         return
-    if not waited or any(role not in _POSTERS or history.value(role) != 0 for role in waited):
+    if not waited or any(role not in POSTERS or history.value(role) != 0 for role in waited):
         return
     slow = [
         p
         for p in crew
         if not p.waits
-        and p.role in {_POSTERS[role] for role in waited}
+        and p.role in {POSTERS[role] for role in waited}
         and (p.origin is Origin.WORKER or p.goes_on)
     ]
     others = [p for p in crew if unaccounted_threads(p)]

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shmtui.diagnosis.history import HOLDS_MUTEX, living, may_hold_mutex
+from shmtui.diagnosis.history import HOLDS_MUTEX, POSTERS, living, may_hold_mutex
 from shmtui.i18n import N_
-from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.sync_object import SyncKind, SyncObject
 from shmtui.snapshot import Access, Origin, Process, Snapshot
 
@@ -137,8 +137,7 @@ def _givers(each: SyncObject, s: Snapshot, process_of: Callable[[int], int]) -> 
             yield from (Giver(p.pid, How.OWNER) for p in recorded)
             return
     others = [p for p in crew if not p.waits_for(each) and _may_give(p, each)]
-    posting = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
-    side = None if each.role is None else posting.get(each.role)
+    side = None if each.role is None else POSTERS.get(each.role)
     if side is not None:
         peers = [p for p in others if p.role is side] or others
         yield from (Giver(p.pid, How.POSTS) for p in peers)

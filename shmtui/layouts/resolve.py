@@ -27,7 +27,7 @@ from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import identity_at
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.shm.semaphore import named_semaphore_path
-from shmtui.shm.system_v import read_member
+from shmtui.shm.system_v import member_words
 from shmtui.snapshot import LayoutSource
 
 WATCH_SECONDS: Final = 1.2
@@ -62,7 +62,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
         except AmbiguousLayoutError as error:
             candidates = error.candidates
         return ResolvedLayout(None, LayoutSource.RAW, candidates=candidates)
-    found = with_sets(segment, _resolve(segment)) if segment.peers.pids else _resolve(segment)
+    found = with_sets(segment, _resolve(segment))
     if options.given and found.layout is not None:
         contradicted = _contradictions(segment, found.layout)
         if options.header is None and options.layout is None:
@@ -101,7 +101,7 @@ def _require_named(segment: MappedSegment) -> None:
     """ShmtuiError: a named semaphore that the user gives is not there."""
     for _role, name in segment.options.names:
         if name.startswith("semset:"):
-            if read_member(name) is None:
+            if member_words(name) is None:
                 text = _(
                     "there is no {name}, or this user may not read it: shmtui ls --kind semset"
                 )

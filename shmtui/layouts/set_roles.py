@@ -2,7 +2,6 @@
 those that the processes use which map it, told by their values.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import permutations
@@ -12,7 +11,7 @@ from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.options import ResolvedLayout
 from shmtui.layouts.role_evidence import possible, values_of
-from shmtui.layouts.segment_readings import INTERVAL, SegmentReadings
+from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.procfs.semop_waits import waiting_in_sets
 from shmtui.procfs.sysvipc import sysv_sets
 from shmtui.shm.layout import Layout
@@ -32,6 +31,8 @@ def with_sets(segment: MappedSegment, resolved: ResolvedLayout) -> ResolvedLayou
     or none of their values fit.
     """
     layout = resolved.layout
+    if not segment.peers.pids:
+        return resolved
     if layout is None or not layout.has_indices or len(layout.missing) < len(SemaphoreRole):
         return resolved
     names = list(used_semaphores(segment.peers.pids))
@@ -85,13 +86,9 @@ def _fitting(segment: MappedSegment, ways: Sequence[Layout]) -> list[Layout]:
     takers, left = segment.peers.threads + DEAD, list(ways)
     names = sorted({name for way in ways for _role, name in way.names})
     readings = SegmentReadings.of_layout(segment.reader, ways[0])
-    readings = replace(readings, names=names)
-    end = time.monotonic() + SECONDS
-    while True:
-        reading = readings.read()
+    for reading in replace(readings, names=names).until(SECONDS):
         values = [(way, values_of(way, reading)) for way in left]
         left = [way for way, its in values if possible(way, its, takers)]
-        if len(left) < 2 or time.monotonic() > end:
+        if len(left) < 2:
             break
-        time.sleep(INTERVAL)
     return sorted(left, key=_convention)

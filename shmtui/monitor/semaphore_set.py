@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
-from shmtui.procfs.process import process_name, read_stat
+from shmtui.procfs.identity import start_time
+from shmtui.procfs.process import process_name
 from shmtui.procfs.semop_waits import SemopWait, semop_waits
 from shmtui.procfs.sysvipc import SysvSet, by_number, sysv_sets
 from shmtui.shm.segment_reader import user_name
@@ -63,6 +64,5 @@ def look_at_set(number: int) -> SemaphoreSet:
 def _last(semaphore: SysvSemaphore) -> LastUser | None:
     if not semaphore.last:
         return None
-    stat = read_stat(semaphore.last)
-    ended = stat is None or stat.ended
+    ended = start_time(semaphore.last) is None
     return LastUser(semaphore.last, None if ended else process_name(semaphore.last))

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterator, Mapping
 
+from shmtui.procfs.identity import start_time
 from shmtui.procfs.namespaces import namespace
-from shmtui.procfs.process import has_ended, read_stat
+from shmtui.procfs.process import has_ended
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import SemaphoreRole
@@ -18,7 +19,7 @@ from shmtui.shm.sync_object import (
     SyncObject,
     decode_sync,
 )
-from shmtui.shm.system_v import read_member
+from shmtui.shm.system_v import member_last, set_member
 
 
 def sync_objects(
@@ -58,24 +59,17 @@ def _with_role(
     for role, words in semaphores.items():
         offset = layout.semaphore_offset(role)
         name = layout.semaphore_name(role) or members.get(-1 if offset is None else offset, role)
-        found = read_member(name)
-        if found is not None:
-            last = found.last or None
+        if set_member(name):
+            last = member_last(name)
             yield SyncObject(
                 name, OF_A_SET, role, None, words.value,
-                waiters=words.waiters, shared=True, last=last, last_dead=None if last is None else _gone(last),
+                waiters=words.waiters, shared=True, last=last, last_dead=None if last is None else start_time(last) is None,
             )  # fmt: skip
             continue
         yield SyncObject(
             name, SyncKind.SEMAPHORE, role, offset, words.value,
             waiters=words.waiters, shared=words.shared,
         )  # fmt: skip
-
-
-def _gone(pid: int) -> bool:
-    """Whether a process of this PID namespace has ended; one that nobody has waited for, too."""
-    stat = read_stat(pid)
-    return stat is None or stat.ended
 
 
 def _read(

@@ -161,6 +161,14 @@ def threads_of(pid: int) -> list[int]:
     return [int(name) for name in os.listdir(folder)]
 
 
+def wait_channels(pid: int) -> Iterator[str]:
+    """The kernel's function that each thread sleeps in, as far as this user may know."""
+    with contextlib.suppress(OSError):
+        for tid in threads_of(pid):
+            with contextlib.suppress(OSError):
+                yield read_file(f"/proc/{pid}/task/{tid}/wchan", 64).decode(errors="replace")
+
+
 def children_of(pid: int) -> list[int]:
     """The PIDs of the children of ``pid``'s main thread, zombies too (proc_pid_children(5)); empty
     where the kernel does not list them, or it is gone.

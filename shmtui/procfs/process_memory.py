@@ -257,7 +257,9 @@ def _status(
     unlinked: bool = False,
     size_mapped: bool = False,
 ) -> SegmentStatus:
-    return SegmentStatus(identity, size, mode, uid, gid, unlinked, False, size_mapped)
+    return SegmentStatus(
+        identity, size, mode, uid, gid, unlinked=unlinked, replaced=False, size_mapped=size_mapped
+    )
 
 
 def _open_descriptor(pid: int, inode: int, mappings: list[SharedMapping]) -> int | None:

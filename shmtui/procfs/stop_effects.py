@@ -7,11 +7,10 @@ system calls and library functions by stop signals"), and a handler of SIGCONT r
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
 from typing import Final
 
 from shmtui.procfs.futex import system_calls
-from shmtui.procfs.process import read_file, read_stat, threads_of
+from shmtui.procfs.process import read_stat, wait_channels
 
 _ENDED_BY_STOP: Final[dict[str, tuple[dict[str, tuple[int, ...]], tuple[str, ...]]]] = {
     "epoll_wait": ({"x86_64": (232, 281, 441), "aarch64": (22, 441)}, ("ep_poll", "epoll")),
@@ -37,17 +36,10 @@ def calls_that_end(pid: int) -> tuple[str, ...]:
     """
     calls = (system_calls(pid) or {}).values()
     numbers = {call.number for call in calls if call is not None}
-    channels = list(_wait_channels(pid))
+    channels = list(wait_channels(pid))
     return tuple(
         name
         for name, (own, waits) in sorted(_ENDED_BY_STOP.items())
         if not numbers.isdisjoint(own.get(os.uname().machine, ()))
         or any(wait in channel for wait in waits for channel in channels)
     )
-
-
-def _wait_channels(pid: int) -> Iterator[str]:
-    with contextlib.suppress(OSError):
-        for tid in threads_of(pid):
-            with contextlib.suppress(OSError):
-                yield read_file(f"/proc/{pid}/task/{tid}/wchan", 64).decode(errors="replace")

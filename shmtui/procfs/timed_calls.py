@@ -5,13 +5,12 @@ it may never come. Which call a thread sleeps in is in /proc/PID/syscall; where 
 that, its wait channel tells a plain sleep.
 """
 
-import contextlib
 import os
 from collections.abc import Mapping
 from typing import Final
 
 from shmtui.procfs.futex import SystemCall
-from shmtui.procfs.process import read_file, threads_of
+from shmtui.procfs.process import wait_channels
 
 _ALWAYS: Final = -1
 _TIMEOUTS: Final[Mapping[str, Mapping[int, int]]] = {
@@ -27,7 +26,7 @@ rt_sigtimedwait; semtimedop; futex (unistd_64.h, asm-generic/unistd.h).
 """
 _MILLISECONDS: Final = frozenset({7, 232, 281, 22})
 """Those whose timeout is a number and not an address: negative is none, as 32 bits."""
-_ASLEEP: Final = (b"hrtimer_nanosleep", b"do_nanosleep")
+_ASLEEP: Final = ("hrtimer_nanosleep", "do_nanosleep")
 """Wait channels of a plain sleep."""
 
 
@@ -40,7 +39,8 @@ def goes_on(pid: int, letter: str, calls: Mapping[int, SystemCall | None] | None
     if letter in {"T", "t"}:
         return False
     if calls is None:
-        return True if letter == "R" or _sleeps_by_channel(pid) else None
+        plain = any(channel.startswith(_ASLEEP) for channel in wait_channels(pid))
+        return True if letter == "R" or plain else None
     return letter == "R" or any(call is None or _times_out(call) for call in calls.values())
 
 
@@ -58,16 +58,6 @@ def _times_out(call: SystemCall) -> bool:
         return True
     arguments = (call.address, call.operation, *call.rest)
     value = arguments[at] if at < len(arguments) else 0
-    if call.number in _MILLISECONDS and os.uname().machine in _TIMEOUTS:
+    if call.number in _MILLISECONDS:
         return not value >> 31 & 1
     return bool(value)
-
-
-def _sleeps_by_channel(pid: int) -> bool:
-    """Whether a thread is in a plain sleep, by its wait channel."""
-    with contextlib.suppress(OSError):
-        for tid in threads_of(pid):
-            with contextlib.suppress(OSError):
-                if read_file(f"/proc/{pid}/task/{tid}/wchan", 64).startswith(_ASLEEP):
-                    return True
-    return False

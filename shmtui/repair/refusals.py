@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shmtui.diagnosis.history import by_own_futex, target
+from shmtui.diagnosis.history import names as process_names
 from shmtui.diagnosis.verdict import LONGER_S
 from shmtui.i18n import _
 from shmtui.procfs.target import has_name
@@ -157,7 +158,7 @@ def no_semaphores(snapshot: Snapshot) -> Refusal | None:
         return None
     return Refusal(
         _("{who} waits as no sem_wait does: the words are no sem_t").format(
-            who=", ".join(f"{p.name} (PID {p.pid})" for p in strangers)
+            who=process_names(strangers)
         ),
         _("look into the program: how it posts them is not known"),
     )

@@ -63,23 +63,31 @@ def set_member(name: str) -> tuple[int, int] | None:
     return None if found is None else (int(found[1]), int(found[2]))
 
 
-def read_member(name: str) -> SysvSemaphore | None:
-    """That semaphore as it stands; None where it is gone, or this user may not read it."""
+def member_words(name: str) -> SemaphoreWords | None:
+    """Its value and its waiters, as of any other semaphore; None where it is none of a set, is gone, or
+    this user may not read it.
+    """
+    value, waiters = _ask(name, _GETVAL), _ask(name, _GETNCNT)
+    if value is None or waiters is None:
+        return None
+    return SemaphoreWords(value, waiters, shared=True)
+
+
+def member_last(name: str) -> int | None:
+    """PID of the last process whose operation on it succeeded; None where there was none, or as of
+    `member_words`.
+    """
+    return _ask(name, _GETPID) or None
+
+
+def _ask(name: str, command: int) -> int | None:
     member = set_member(name)
     if member is None:
         return None
     try:
-        return SysvSemaphore(
-            *(system_call("semctl", *member, ask) for ask in (_GETVAL, _GETNCNT, _GETZCNT, _GETPID))
-        )
+        return system_call("semctl", *member, command)
     except OSError:
         return None
-
-
-def member_words(name: str) -> SemaphoreWords | None:
-    """Its value and its waiters, as of any other semaphore."""
-    found = read_member(name)
-    return None if found is None else SemaphoreWords(found.value, found.waiters, shared=True)
 
 
 def read_set(number: int, count: int) -> tuple[SysvSemaphore, ...]:

@@ -174,14 +174,16 @@ class WorkerActions:
 
     def run(self, name: str) -> None:
         """Carry out the action of this name, and show what it did, or why it did nothing."""
-        match name:
-            case "repair":
-                return self._repair()
-            case "kill":
-                return self._kill()
         supervisor = self._app.dashboard.supervisor
-        if supervisor is None:
-            return None
+        if name == "repair":
+            self._repair()
+        elif name == "kill":
+            self._kill()
+        elif supervisor is not None:
+            self._of_workers(name, supervisor)
+
+    def _of_workers(self, name: str, supervisor: "Supervisor") -> None:
+        """An action that needs workers of ours."""
         match name:
             case "add_producer" | "add_consumer":
                 supervisor.add(Role.PRODUCER if name == "add_producer" else Role.CONSUMER)
@@ -192,7 +194,6 @@ class WorkerActions:
                 self._faults(supervisor)
             case _:
                 self._report(give(name, supervisor, self._targets()))
-        return None
 
     def _targets(self) -> Targets:
         # A worker that has just been started is in the events before it is in the table.

@@ -149,11 +149,10 @@ def private_objects(history: History) -> Iterator[Finding]:
     wake each other, so that this takes one in which no other thread is awake.
     """
     now = history.now
-    if now.hidden or unmoved_conditions_ns(history) < UNSIGNALLED_NS:
+    private = [e for e in now.sync if e.kind in _ATTRIBUTES and e.shared is False]
+    if not private or now.hidden or unmoved_conditions_ns(history) < UNSIGNALLED_NS:
         return
-    for each in now.sync:
-        if each.kind not in _ATTRIBUTES or each.shared is not False:
-            continue
+    for each in private:
         crew = living(now)
         waiting = [p for p in crew if p.waits_for(each) and not p.sleeps_timed and not _awake(p)]
         others = [p for p in crew if p not in waiting]

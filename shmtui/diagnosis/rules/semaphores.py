@@ -23,7 +23,7 @@ from shmtui.diagnosis.history import (
 )
 from shmtui.i18n import _, ngettext
 from shmtui.shm.libc import Libc
-from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.protocol import Role, SemaphoreRole, Step, waited_semaphore
 from shmtui.snapshot import (
     Certainty,
     Finding,
@@ -386,11 +386,12 @@ def _ghosts(s: Snapshot, role: SemaphoreRole, *, unmoved: bool) -> int:
 def _may_count_itself(p: Process, role: SemaphoreRole, *, unmoved: bool) -> int:
     """Threads that may count themselves as waiters of that semaphore and are not asleep on it."""
     if p.origin is Origin.WORKER:
-        own = {Role.PRODUCER: SemaphoreRole.EMPTY, Role.CONSUMER: SemaphoreRole.FULL}.get(p.role)
-        at = {WAIT_MUTEX: SemaphoreRole.MUTEX, WAIT_PERMIT: own}
-        waits = any(p.step in steps and role is its for steps, its in at.items())
-        may = not unmoved and role in at.values()
-        return int(role not in p.waits and (waits or may))
+        step = Step.WAIT_MUTEX if role is SemaphoreRole.MUTEX else Step.WAIT_PERMIT
+        if role in p.waits or waited_semaphore(p.role, step) is not role:
+            return 0
+        return int(
+            not unmoved or p.step in (WAIT_MUTEX if step is Step.WAIT_MUTEX else WAIT_PERMIT)
+        )
     if p.catches_signals:
         return (p.threads or 1) - p.waits.count(role)  # A wait counts on while a handler sleeps.
     resting = unmoved or p.state is ProcessState.PACING
