@@ -3,7 +3,7 @@
 ``ok`` is said only where nothing is left undecided: what was not judged is not ok.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from shmtui.diagnosis.history import (
@@ -146,10 +146,8 @@ def undecided(history: History) -> Iterator[str]:
         yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
             count=history.agreeing(mutex_taken), way=_way_on(history)
         )
-    if now.hidden and (living(now) or now.elsewhere) and _nothing_moved(history):
-        yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
-            limits="; ".join(now.limits)
-        )
+    if _nothing_moved(history):
+        yield from _hidden_at_rest(now)
 
 
 def _unknown_members(now: Snapshot) -> Iterator[str]:
@@ -196,15 +194,25 @@ def _of_conditions(history: History) -> Iterator[str]:
     known = {p.role for p in others if p.goes_on}
     wanted = Role.CONSUMER if now.count else Role.PRODUCER
     if late and wanted not in known:
-        yield _(
-            "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it and "
-            "goes on by itself: unless {who} does, they wait for ever; {way}"
-        ).format(
-            semaphore=", ".join(conditions.waiters_of(now)),
-            who=names(others) or _("another process"),
-            way=_way_on(history),
-        )
-    if now.hidden and (crew or now.elsewhere):
+        yield _nobody_posts(history, conditions.waiters_of(now), others)
+    yield from _hidden_at_rest(now)
+
+
+def _nobody_posts(history: History, waited: Iterable[str], others: Sequence[Process]) -> str:
+    """That all wait for these, and only ``others`` could post, who were not seen to."""
+    return _(
+        "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
+        "by itself: unless {who} does, they wait for ever; {way}"
+    ).format(
+        semaphore=", ".join(waited),
+        who=names(others) or _("another process"),
+        way=_way_on(history),
+    )
+
+
+def _hidden_at_rest(now: Snapshot) -> Iterator[str]:
+    """Where nothing moved: that a participant is not seen, which may be why."""
+    if now.hidden and (living(now) or now.elsewhere):
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
         )
@@ -235,14 +243,7 @@ def _left_to_others(history: History) -> Iterator[str]:
     ]
     others = [p for p in crew if unaccounted_threads(p)]
     if not slow:
-        yield _(
-            "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it and "
-            "goes on by itself: unless {who} does, they wait for ever; {way}"
-        ).format(
-            semaphore=", ".join(sorted(waited)),
-            who=names(others) or _("another process"),
-            way=_way_on(history),
-        )
+        yield _nobody_posts(history, sorted(waited), others)
 
 
 def _left_behind(history: History) -> Iterator[str]:

@@ -19,7 +19,6 @@ from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import identity_at
 from shmtui.shm.semaphore import named_semaphore_path
-from shmtui.shm.system_v import set_member
 from shmtui.snapshot import LayoutSource, Throughput
 
 if TYPE_CHECKING:
@@ -108,8 +107,7 @@ class OpenSegment:
         this process or another; None where it cannot be told.
         """
         files = [(self.reader.path, self.reader.identity)]
-        names = [] if self.layout is None else [name for _role, name in self.layout.names]
-        for name in (name for name in names if not set_member(name)):
+        for _role, name in self.layout.posix_names if self.layout is not None else ():
             path = named_semaphore_path(name, self._folder)
             identity = identity_at(path)
             if identity is not None:

@@ -10,7 +10,6 @@ from shmtui.shm.layout import MUTEX_SIZE, Layout
 from shmtui.shm.protocol import SemaphoreRole, Step
 from shmtui.shm.segment import FileIdentity, identity_at
 from shmtui.shm.semaphore import named_semaphore_path
-from shmtui.shm.system_v import set_member
 from shmtui.snapshot import Access, ProcessState
 
 
@@ -70,8 +69,7 @@ def takes_part(use: FileUse) -> bool:
 def named_files(layout: Layout | None, folder: str) -> dict[SemaphoreRole, FileIdentity]:
     """The files of a layout's named semaphores that exist."""
     found = {}
-    names = () if layout is None else layout.names
-    for role, name in (item for item in names if not set_member(item[1])):
+    for role, name in layout.posix_names if layout is not None else ():
         identity = identity_at(named_semaphore_path(name, folder))
         if identity is not None:
             found[role] = identity

@@ -17,7 +17,7 @@ from shmtui.shm.ring import counted
 from shmtui.shm.segment import SHM_DIR, open_readonly
 from shmtui.shm.segment_reader import WHOLE, SegmentReader, state_spans
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
-from shmtui.shm.system_v import member_words, set_member
+from shmtui.shm.system_v import member_words
 from shmtui.snapshot import Slot
 
 DATA_READ: Final = 1 << 16
@@ -94,9 +94,8 @@ class RingReader:
             with contextlib.suppress(ShmtuiError):
                 self._indices = SegmentReader(layout.index_segment, folder)
         self._fds: dict[str, int] = {}
-        names = [name for _role, name in layout.names]
-        self._members = [name for name in names if set_member(name)]
-        for name in (name for name in names if name not in self._members):
+        self._members = [item[1] for item in layout.names if item not in layout.posix_names]
+        for _role, name in layout.posix_names:
             with contextlib.suppress(ShmtuiError):
                 self._fds[name] = open_readonly(named_semaphore_path(name, folder))
 

@@ -1,6 +1,7 @@
 """A wait-for graph as text: a tree for each process that waits, and the deadlocks by name. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from shmtui.diagnosis.wait_graph import Giver, WaitedFor, WaitGraph
 from shmtui.i18n import _
@@ -11,10 +12,29 @@ _AGAIN = " ↺"
 _IN_ASCII = str.maketrans({"└": "`", "├": "|", "─": "-", "│": "|", "↺": "(again)", "→": "->"})
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the drawing."""
+
+    stem: str
+    """The lines of the tree before it."""
+    text: str
+    deadlock: bool = False
+
+
+def graph_rows(graph: WaitGraph, *, ascii_only: bool = False) -> Iterator[Row]:
+    """The graph, a row each; one row where nobody waits."""
+    for row in _rows(graph):
+        if ascii_only:
+            drawn = row.stem.translate(_IN_ASCII), row.text.translate(_IN_ASCII)
+            yield Row(*drawn, row.deadlock)
+        else:
+            yield row
+
+
 def graph_lines(graph: WaitGraph, *, ascii_only: bool = False) -> Iterator[str]:
-    """The graph, a line each; one line where nobody waits."""
-    for text in _lines(graph):
-        yield text.translate(_IN_ASCII) if ascii_only else text
+    """The same as text."""
+    return (row.stem + row.text for row in graph_rows(graph, ascii_only=ascii_only))
 
 
 def graph_json(graph: WaitGraph) -> dict[str, object]:
@@ -38,28 +58,27 @@ def graph_json(graph: WaitGraph) -> dict[str, object]:
     }
 
 
-def _lines(graph: WaitGraph) -> Iterator[str]:
+def _rows(graph: WaitGraph) -> Iterator[Row]:
     if not graph.waits:
-        yield _("nobody waits for anything that another process could give")
+        yield Row("", _("nobody waits for anything that another process could give"))
         return
     given = {g.pid for its in graph.waits.values() for o in its for g in o.givers}
     # Whom nobody waits for begins a tree; a ring has none such, and begins at its first.
     drawn: set[int] = set()
     for pid in (*(p for p in graph.waits if p not in given), *graph.waits):
         if pid not in drawn:
-            yield _process(pid, graph)
+            yield Row("", _process(pid, graph))
             yield from _below(pid, graph, "", drawn, (pid,))
     for ring in graph.cycles:
         unless = ", ".join(_process(pid, graph) for pid in graph.unless)
         claim = _("deadlock") if graph.sure else _("deadlock, it seems")
         if unless:
             claim = _("deadlock, unless {who} gives one of them").format(who=unless)
-        yield f"{claim}: {_ring(ring, graph)}"
+        yield Row("", f"{claim}: {_ring(ring, graph)}", deadlock=True)
     alone = [pid for pid in graph.stuck if not any(pid in ring for ring in graph.cycles)]
     if alone:
-        yield _("wait for these, or for nobody who lives: {who}").format(
-            who=", ".join(_process(pid, graph) for pid in alone)
-        )
+        text = _("wait for these, or for nobody who lives: {who}")
+        yield Row("", text.format(who=", ".join(_process(pid, graph) for pid in alone)))
 
 
 def _process(pid: int, graph: WaitGraph) -> str:
@@ -73,23 +92,20 @@ def _object(each: WaitedFor) -> str:
 
 def _below(
     pid: int, graph: WaitGraph, indent: str, drawn: set[int], path: tuple[int, ...]
-) -> Iterator[str]:
+) -> Iterator[Row]:
     """What a process waits for, and who could give it, each with what that one waits for."""
     drawn.add(pid)
     its = graph.waits.get(pid, ())
     for at, each in enumerate(its):
         last = at == len(its) - 1
-        yield (
-            indent
-            + (_LAST if last else _MORE)
-            + _("waits for {object}").format(object=_object(each))
-        )
+        text = _("waits for {object}").format(object=_object(each))
+        yield Row(indent + (_LAST if last else _MORE), text)
         inner = indent + (_BELOW if last else _BESIDE)
         if not each.givers:
-            yield inner + _LAST + _("nobody who lives could give it")
+            yield Row(inner + _LAST, _("nobody who lives could give it"))
         for number, giver in enumerate(each.givers):
             end = number == len(each.givers) - 1
-            yield inner + (_LAST if end else _MORE) + _giver(giver, graph, path)
+            yield Row(inner + (_LAST if end else _MORE), _giver(giver, graph, path))
             if giver.pid not in path and giver.pid not in drawn:
                 deeper = inner + (_BELOW if end else _BESIDE)
                 yield from _below(giver.pid, graph, deeper, drawn, (*path, giver.pid))

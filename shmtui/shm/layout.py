@@ -162,7 +162,7 @@ class Layout:
     @property
     def kind(self) -> SemaphoreKind:
         """Where the semaphores live."""
-        if any(name.startswith("semset:") for _role, name in self.names):
+        if self.posix_names != self.names:
             return SemaphoreKind.SYSTEM_V
         return SemaphoreKind.NAMED if self.names else SemaphoreKind.EMBEDDED
 
@@ -170,6 +170,11 @@ class Layout:
     def index_size(self) -> int:
         """Bytes of ``in`` and of ``out``."""
         return struct.calcsize("=" + self.index_code)
+
+    @property
+    def posix_names(self) -> tuple[tuple[SemaphoreRole, str], ...]:
+        """Those of ``names`` that are files of sem_open(3); the others are of System V sets."""
+        return tuple(item for item in self.names if item[1].startswith("/"))
 
     def semaphore_name(self, role: SemaphoreRole) -> str | None:
         """Name of that semaphore, or None where it is embedded or absent."""

@@ -25,6 +25,8 @@ class _Side(NamedTuple):
     style: str
     rate: str
     """Per second, in words or figures."""
+    how: str
+    """How the rate was told; empty where it is unknown."""
     peak: Span
 
 
@@ -54,16 +56,15 @@ def now_lines(
     snapshot: Snapshot, peak: tuple[float, float], height: int, glyphs: Glyphs
 ) -> list[Line]:
     """The rates of both sides in ``height`` lines."""
-    method, sides = snapshot.throughput.method, _sides(snapshot, peak, glyphs)
+    sides = _sides(snapshot, peak, glyphs)
     if height < 7:
         short = [line((f"{s.mark} ", s.style), (s.rate, "strong"), s.peak) for s in sides]
         return [*short, *_tail(snapshot, glyphs)][:height]
-    how = "" if method is Method.UNKNOWN else f"  {method_words(method)}"
     rows: list[Line] = []
     for side in sides:
         rows += [
             line((f"{side.mark} {side.word}", f"{side.style}-strong")),
-            line("  ", (side.rate, "strong"), ("" if side.rate == _("unknown") else how, "muted")),
+            line("  ", (side.rate, "strong"), (side.how, "muted")),
             line(" ", side.peak),
         ]
         if height >= 9:
@@ -77,10 +78,12 @@ def _sides(snapshot: Snapshot, peak: tuple[float, float], glyphs: Glyphs) -> tup
 
     def side(mark: str, word: str, style: str, rate: float | None, top: float) -> _Side:
         text = known_rate(rate, method, glyphs)
-        text = text if text == _("unknown") else f"{text} /s"
         known = method is not Method.UNKNOWN
+        told = text != _("unknown")
+        text = f"{text} /s" if told else text
+        how = f"  {method_words(method)}" if told and known else ""
         highest = _("peak {rate}").format(rate=format_rate(top, glyphs))
-        return _Side(mark, word, style, text, Span(f" {highest}" if known else "", "muted"))
+        return _Side(mark, word, style, text, how, Span(f" {highest}" if known else "", "muted"))
 
     return (
         side(glyphs.up, _("produced"), "producer", rates.produced_per_s, peak[0]),

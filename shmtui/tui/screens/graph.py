@@ -7,7 +7,7 @@ from typing import Final
 from shmtui.diagnosis.wait_graph import wait_graph
 from shmtui.i18n import _
 from shmtui.monitor.related_segments import RelatedSegments, process_of
-from shmtui.report.graph_text import graph_lines
+from shmtui.report.graph_text import Row, graph_rows
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.spans import Line, line, wrapped
@@ -15,8 +15,6 @@ from shmtui.tui.widgets.moving_panels import TextPanel
 
 LOOK_SECONDS: Final = 1.0
 """How often it is drawn anew."""
-_STEMS: Final = " │├└─|`-"
-"""What a line of the tree begins with."""
 
 
 class GraphScreen(DetailScreen):
@@ -30,7 +28,7 @@ class GraphScreen(DetailScreen):
         self._left = False
         self._looking = threading.Lock()
         """Held by the thread that looks: what it reads is closed after it."""
-        self._said: tuple[str, ...] = (_("looking") + dashboard.view.glyphs.ellipsis,)
+        self._said: tuple[Row, ...] = (Row("", _("looking") + dashboard.view.glyphs.ellipsis),)
 
     def on_mount(self) -> None:
         """Look in a thread: other segments may have to be understood first."""
@@ -57,7 +55,7 @@ class GraphScreen(DetailScreen):
             panel.refresh(layout=True)
             panel.draw_anew()
 
-    def _drawn(self) -> tuple[str, ...]:
+    def _drawn(self) -> tuple[Row, ...]:
         with self._looking:
             if self._left:
                 return ()
@@ -66,16 +64,14 @@ class GraphScreen(DetailScreen):
                 self._related = RelatedSegments(snapshot, self._folder)
             graph = wait_graph((snapshot, *self._related.sample()), process_of)
         ascii_only = self._dashboard.view.glyphs.ascii_only
-        return tuple(graph_lines(graph, ascii_only=ascii_only))
+        return tuple(graph_rows(graph, ascii_only=ascii_only))
 
     def _lines(self, width: int) -> list[Line]:
         rows: list[Line] = []
-        for text in self._said:
-            body = text.lstrip(_STEMS)
-            stem = text[: len(text) - len(body)]
-            style = "bad" if body.startswith(_("deadlock")) else "text"
+        for row in self._said:
+            style = "bad" if row.deadlock else "text"
             rows += [
-                line((stem if at == 0 else " " * len(stem), "muted"), *part)
-                for at, part in enumerate(wrapped(body, width - len(stem), style))
+                line((row.stem if at == 0 else " " * len(row.stem), "muted"), *part)
+                for at, part in enumerate(wrapped(row.text, width - len(row.stem), style))
             ]
         return rows
