@@ -64,8 +64,10 @@ class WaitGraph:
     """Processes that do not wait, and may have what those of the rings wait for."""
 
     @property
-    def sure(self) -> bool:
-        """Whether each lock that a stuck process waits for names its owner."""
+    def owners_named(self) -> bool:
+        """Whether each lock that a stuck process waits for names its owner. No proof of a deadlock either:
+        glibc lets any process unlock a mutex in its owner's place.
+        """
         held = [o for pid in self.stuck for o in self.waits[pid]]
         return bool(held) and all(
             o.givers and all(g.how is How.OWNER for g in o.givers) for o in held

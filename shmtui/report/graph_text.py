@@ -54,7 +54,8 @@ def graph_json(graph: WaitGraph) -> dict[str, object]:
         "stuck": list(graph.stuck),
         "cycles": [list(ring) for ring in graph.cycles],
         "unless": list(graph.unless),
-        "certainty": "certain" if graph.sure else "likely",
+        "certainty": "likely",
+        "owners_named": graph.owners_named,
     }
 
 
@@ -71,7 +72,9 @@ def _rows(graph: WaitGraph) -> Iterator[Row]:
             yield from _below(pid, graph, "", drawn, (pid,))
     for ring in graph.cycles:
         unless = ", ".join(_process(pid, graph) for pid in graph.unless)
-        claim = _("deadlock") if graph.sure else _("deadlock, it seems")
+        claim = _("deadlock, it seems")
+        if graph.owners_named:
+            claim = _("deadlock, unless another process unlocks in an owner's place")
         if unless:
             claim = _("deadlock, unless {who} gives one of them").format(who=unless)
         yield Row("", f"{claim}: {_ring(ring, graph)}", deadlock=True)

@@ -1,6 +1,6 @@
 /* Two processes take the locks of two segments, each in its own order. ONE TWO what: "cross" takes them in
    opposite orders, and each waits for the other; "same" in one order. With a fourth argument the parent
-   maps both as well. -DPTHREAD: pthread mutexes; -DNAMED: named semaphores of those names. */
+   maps both as well, and unlocks the first in its owner's place on SIGUSR1. -DPTHREAD: pthread mutexes; -DNAMED: named semaphores of those names. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -40,6 +40,8 @@ static Segment *made(const char *name) {
     return s;
 #endif
 }
+static volatile sig_atomic_t asked;
+static void ask(int number) { asked = 1; }
 int main(int argc, char **argv) {
     Segment *one = made(argv[1]), *two = made(argv[2]);
     int cross = !strcmp(argv[3], "cross"), met[2];
@@ -63,7 +65,13 @@ int main(int argc, char **argv) {
 #else
     if (argc < 5) { sem_close(one); sem_close(two); }
 #endif
+    struct sigaction action = {.sa_handler = ask};
+    sigaction(SIGUSR1, &action, 0);
     puts("ready");
     fflush(stdout);
+    while (!asked) usleep(10000);
+#ifdef PTHREAD
+    pthread_mutex_unlock(&one->guard);
+#endif
     for (;;) pause();
 }
