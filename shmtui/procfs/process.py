@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -266,6 +266,29 @@ def command(pid: int) -> str | None:
     with contextlib.suppress(OSError):
         words = read_file(f"/proc/{pid}/cmdline", 4096).rstrip(b"\0").split(b"\0")
         return " ".join(word.decode("utf-8", "surrogateescape") for word in words) or None
+    return None
+
+
+def forks_of(pids: Collection[int]) -> list[int]:
+    """Other processes with the program and the command line of one of ``pids``: a fork keeps both.
+
+    One that waits for a child goes on only once that ends, and is left out.
+    """
+    lines = {command(pid) for pid in pids} - {None}
+    alike = [pid for pid in processes() if pid not in pids and command(pid) in lines]
+    programs = {_program(pid) for pid in pids} - {None}
+    return [
+        pid
+        for pid in alike
+        if _program(pid) in programs
+        and not all("do_wait" in channel for channel in wait_channels(pid))
+    ]
+
+
+def _program(pid: int) -> tuple[int, int] | None:
+    with contextlib.suppress(OSError):
+        found = os.stat(f"/proc/{pid}/exe")  # noqa: PTH116 - a Path costs more than the call
+        return found.st_dev, found.st_ino
     return None
 
 

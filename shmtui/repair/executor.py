@@ -18,6 +18,7 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.process_states import named_files
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
+from shmtui.procfs.process import forks_of
 from shmtui.repair import written_words
 from shmtui.repair.consent import NO_WORD, Consent
 from shmtui.repair.dead_owners import unlock_plan
@@ -33,7 +34,7 @@ from shmtui.repair.observation import (
     words,
 )
 from shmtui.repair.plan import Plan, Refusal
-from shmtui.repair.planner import make_plan
+from shmtui.repair.planner import left_to_forks, make_plan
 from shmtui.repair.protocol_positions import ProtocolPosition, with_earlier
 from shmtui.repair.record import RepairRecord, State, latest, mark
 from shmtui.repair.report import Report, Undone
@@ -205,6 +206,10 @@ class Repairer:
                 observed.positions(snapshot) if positions is None else positions,
                 earlier,
             )
+        if isinstance(found, Plan) and found.holder_unseen:
+            forks = forks_of({process.pid for process in found.participants})
+            if forks:
+                return left_to_forks(forks, self.consent)
         if earlier is not None and isinstance(found, Plan):
             text = _("a repair that was interrupted is finished: it is kept in {file}")
             return replace(found, rests_on=(text.format(file=earlier.path), *found.rests_on))

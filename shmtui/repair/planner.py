@@ -287,6 +287,18 @@ def _left_to_takers(takers: Sequence[ProtocolPosition], consent: Consent) -> Ref
     )
 
 
+def left_to_forks(forks: Sequence[int], consent: Consent) -> Refusal:
+    """Why mutex stays at 0 where the program has live forks that do not have the segment now."""
+    return Refusal(
+        _(
+            "nobody was seen to die with mutex, and forks of the same program live on: {pids}. One "
+            "may open the segment again, and post mutex or mend what was half done"
+        ).format(pids=", ".join(f"PID {pid}" for pid in forks)),
+        _("if you know that none does: {command}").format(command=consent.with_option("--lock")),
+        needs_lock=True,
+    )
+
+
 def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
     """Why permits that would change stay as they are without the user's consent."""
     texts = [change.text for change in changes if change.permits_added]

@@ -40,6 +40,7 @@ UNUSUAL: Final = (
     "batch_all_private", "zeroes", "turnstile", "token_ring", "barber_cron", "rate_gate",
     "readers_writer_unmapped", "work_inside", "timed_init", "timed_init_soon", "clone_vm", "raw_wait",
     "alarm_init", "handler_event", "restart_private", "own_credits", "takes_over", "waits_for_several",
+    "cron_gate", "baton",
 )  # fmt: skip
 STATISTICS: Final = ("stats_small", "stats_big")
 """Another segment of a program, which has the size of its ring."""
@@ -79,6 +80,7 @@ BRIEFLY: Final = frozenset(
     "unusual-gcc-timed_init", "unusual-gcc-clone_vm", "unusual-gcc-raw_wait",
     "unusual-gcc-alarm_init", "unusual-gcc-handler_event", "unusual-gcc-restart_private",
     "unusual-gcc-own_credits", "unusual-gcc-takes_over", "unusual-gcc-waits_for_several",
+    "unusual-gcc-cron_gate", "unusual-gcc-baton",
     "unusual-gcc-stats_small", "files-gcc-flock_file", "files-gcc-rotating", "files-gcc-resizing",
     "named-gcc-named_close", "locks-gcc-daemon_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
 }  # fmt: skip

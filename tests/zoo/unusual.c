@@ -306,13 +306,29 @@ static void wait_for_several(int number) {
 static void put_seldom(int number) { for (join();; nap(LONG)) put(number); }
 static void waits_for_several(void) { hire(put_seldom, 1, wait_for_several, 1); }
 
+/* mutex is a token, which a short command posts now and then; one slot is kept free. */
+static void token(int number) { join(); give(&b->mutex); }
+static void send_tokens(int number) { for (;;) { nap(LONG); run("token", token, 0); } }
+static void cron_gate(void) {
+    initialise(0, N - 1, 0);
+    hire(produce_gated, 1, consume_unlocked, 1);
+    spawn("cron", send_tokens, 0);
+}
+/* A command takes a permit and the lock, and ends; who started it posts both a while later. */
+static void take_baton(int number) { join(); take(&b->empty); lock(); insert(make(0)); }
+static void pass_baton(int number) {
+    for (;;) { run("taker", take_baton, 0); nap(LONG); join(); unlock(); give(&b->full); leave(); }
+}
+static void baton(void) { spawn("consumer", consume, 0); spawn("runner", pass_baton, 0); }
+
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(script_lock), MODE(unmap_inside), MODE(transaction), MODE(oneshot_aside), MODE(oneshot_pool),
     MODE(batch_all_private), MODE(zeroes), MODE(turnstile), MODE(token_ring), MODE(barber_cron),
     MODE(rate_gate), MODE(readers_writer_unmapped), MODE(work_inside), MODE(timed_init),
     MODE(timed_init_soon), MODE(alarm_init), MODE(handler_event), MODE(restart_private), MODE(clone_vm), MODE(raw_wait),
-    MODE(own_credits), MODE(takes_over), MODE(waits_for_several), MODE(stats_small), MODE(stats_big),
+    MODE(own_credits), MODE(takes_over), MODE(waits_for_several), MODE(cron_gate), MODE(baton),
+    MODE(stats_small), MODE(stats_big),
 };
 
 int main(int argc, char **argv) {
