@@ -18,7 +18,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.dwarf_entries import Budget, DamagedError, DebugFile, TooMuchError, Unit
+from shmtui.layouts.dwarf_entries import Budget, DebugFile, TooMuchError, Unit
+from shmtui.layouts.dwarf_forms import DamagedError
 from shmtui.procfs.elf import opened
 
 if TYPE_CHECKING:

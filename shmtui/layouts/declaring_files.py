@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any, Final
 
-from shmtui.layouts.dwarf_entries import DamagedError, Entry, Section, Unit
+from shmtui.layouts.dwarf_entries import Entry, Section, Unit
+from shmtui.layouts.dwarf_forms import DamagedError
 
 _MAX_FILES: Final = 65_536
 _SYSTEM: Final = ("/usr/include/", "/usr/lib/", "/usr/lib64/", "/lib/", "/rustc/", "/usr/share/")

@@ -11,6 +11,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from shmtui.layouts.dwarf_forms import (
+    BLOCKS,
+    NUMBERS,
+    REFERENCES,
+    STRING_INDEXES,
+    AttributeStep,
+    DamagedError,
+    EntryPlan,
+    FormSizes,
+    entry_plan,
+    leb128,
+    sleb,
+    step_of,
+    text_at,
+    uleb,
+)
+
 if TYPE_CHECKING:
     from elftools.dwarf.dwarfinfo import DWARFInfo
 
@@ -19,45 +36,10 @@ MAX_ENTRIES: Final = 10_000_000
 _ABBREVIATION_COST: Final = 20
 """Entries that the time goes for which one abbreviation takes."""
 _MAX_NAME: Final = 1024
-_MAX_TEXT: Final = 4096
 
-_ATTRIBUTES: Final = frozenset(
-    "DW_AT_" + name for name in (
-        "name", "type", "byte_size", "bit_size", "bit_offset", "data_bit_offset",
-        "data_member_location", "lower_bound", "upper_bound", "count", "encoding", "declaration",
-        "external", "artificial", "specification", "signature", "sibling", "decl_file", "decl_line",
-        "stmt_list", "comp_dir", "dwo_name", "GNU_dwo_name", "str_offsets_base", "language",
-        "const_value",
-    )
-)  # fmt: skip
-_FIXED: Final = {
-    "data1": 1, "data2": 2, "data4": 4, "data8": 8, "data16": 16, "flag": 1, "flag_present": 0,
-    "implicit_const": 0, "ref1": 1, "ref2": 2, "ref4": 4, "ref8": 8, "ref_sig8": 8, "ref_sup4": 4,
-    "ref_sup8": 8, "strx1": 1, "strx2": 2, "strx3": 3, "strx4": 4, "addrx1": 1, "addrx2": 2,
-    "addrx3": 3, "addrx4": 4,
-}  # fmt: skip
-_OFFSETS: Final = frozenset(
-    ("strp", "line_strp", "sec_offset", "ref_addr", "strp_sup", "GNU_strp_alt", "GNU_ref_alt")
-)
-_NUMBERS: Final = frozenset(
-    ("udata", "sdata", "ref_udata", "strx", "addrx", "loclistx", "rnglistx", "GNU_str_index",
-     "GNU_addr_index")
-)  # fmt: skip
-_BLOCKS: Final = {"block1": 1, "block2": 2, "block4": 4, "block": 0, "exprloc": 0}
-"""Bytes of the length in front of the block; 0: it is a LEB128 number."""
-_REFERENCES: Final = {
-    "ref1": "here", "ref2": "here", "ref4": "here", "ref8": "here", "ref_udata": "here",
-    "ref_addr": "info", "ref_sig8": "signature", "GNU_ref_alt": "alternative",
-    "ref_sup4": "alternative", "ref_sup8": "alternative",
-}  # fmt: skip
-_STRING_INDEXES: Final = frozenset(("strx", "strx1", "strx2", "strx3", "strx4", "GNU_str_index"))
 _TYPE_TAGS: Final = frozenset(
     ("typedef", "structure_type", "class_type", "union_type", "base_type")
 )
-
-
-class DamagedError(Exception):
-    """The debug information contradicts itself, or ends too soon."""
 
 
 class TooMuchError(Exception):
@@ -77,32 +59,8 @@ class Budget:
             raise TooMuchError
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """How one attribute is read."""
-
-    name: str
-    """Empty: it is passed over."""
-    form: str
-    width: int | None
-    """Bytes, for a form that always has as many."""
-    constant: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """How an entry of one abbreviation is read."""
-
-    tag: str
-    children: bool
-    sibling: bool
-    steps: tuple[_Step, ...]
-    width: int | None
-    """Bytes of all attributes, where every one has a fixed width."""
-
-
 @dataclass(eq=False)
-class Unit:
+class Unit(FormSizes):
     """One compile unit or type unit."""
 
     section: "Section" = field(repr=False)
@@ -110,9 +68,6 @@ class Unit:
     first: int
     """Offset of its first entry."""
     end: int
-    version: int
-    offset_size: int
-    address_size: int
     abbreviations: int
     """Offset in .debug_abbrev."""
     signature: int | None = None
@@ -129,12 +84,12 @@ class Unit:
         return self.section.require_entry(self, self.first)
 
     @cached_property
-    def plans(self) -> dict[int, _Plan]:
+    def plans(self) -> dict[int, EntryPlan]:
         """Its abbreviations."""
         file = self.section.file
         codes: dict[int, Any] = file.dwarf.get_abbrev_table(self.abbreviations)._abbrev_map
         file.budget.spend(_ABBREVIATION_COST * len(codes))
-        return {code: _plan(declared, self) for code, declared in codes.items()}
+        return {code: entry_plan(declared, self) for code, declared in codes.items()}
 
     @property
     def strings_at(self) -> int:
@@ -160,7 +115,7 @@ class Unit:
             widths = [step.width for step in plan.steps[: names.index("name")]]
             if None in widths:
                 return None
-            found.append((_leb128(code), sum(width or 0 for width in widths)))
+            found.append((leb128(code), sum(width or 0 for width in widths)))
         return tuple(found)
 
 
@@ -334,42 +289,42 @@ class Section:
 
     # -- attributes -------------------------------------------------------------------------------
 
-    def _pass(self, plan: _Plan, unit: Unit, at: int) -> int:
+    def _pass(self, plan: EntryPlan, unit: Unit, at: int) -> int:
         for step in plan.steps:
             at = at + step.width if step.width is not None else self._skip(step, unit, at)
         return at
 
-    def _skip(self, step: _Step, unit: Unit, at: int) -> int:
+    def _skip(self, step: AttributeStep, unit: Unit, at: int) -> int:
         if step.width is not None:
             return at + step.width
         data, form = self.data, step.form
-        if form in _NUMBERS:
+        if form in NUMBERS:
             while data[at] & 128:
                 at += 1
             return at + 1
         if form == "string":
             return data.index(b"\0", at) + 1
-        if form in _BLOCKS:
+        if form in BLOCKS:
             length, at = self._block(form, at)
             return at + length
         if form == "indirect":
             code, at = uleb(data, at)
-            return self._skip(_step_of(code, unit), unit, at)
+            return self._skip(step_of(code, unit), unit, at)
         raise DamagedError
 
     def _block(self, form: str, at: int) -> tuple[int, int]:
-        width = _BLOCKS[form]
+        width = BLOCKS[form]
         if not width:
             return uleb(self.data, at)
         return int.from_bytes(self.data[at : at + width], "little"), at + width
 
     def formed(self, code: int, unit: Unit, at: int) -> tuple[Any, int]:
         """The value at ``at`` in a form given by its number (DW_FORM), and the offset after it."""
-        step = _step_of(code, unit)
+        step = step_of(code, unit)
         end = self._skip(step, unit, at)
         return self._value(step, unit, at, end), end
 
-    def _value(self, step: _Step, unit: Unit, at: int, end: int) -> Any:
+    def _value(self, step: AttributeStep, unit: Unit, at: int, end: int) -> Any:
         """The attribute's value; None where it is of no use to a layout."""
         data, form = self.data, step.form
         if form == "implicit_const":
@@ -377,16 +332,16 @@ class Section:
         if form == "flag_present":
             return 1
         if form == "sdata":
-            return _sleb(data, at)
+            return sleb(data, at)
         if form == "string":
-            return _text(data, at)
-        if form in _BLOCKS:
+            return text_at(data, at)
+        if form in BLOCKS:
             return data[self._block(form, at)[1] : end]
         if form == "indirect":
             code, at = uleb(data, at)
             return self.formed(code, unit, at)[0]
-        number = uleb(data, at)[0] if form in _NUMBERS else int.from_bytes(data[at:end], "little")
-        reference = _REFERENCES.get(form)
+        number = uleb(data, at)[0] if form in NUMBERS else int.from_bytes(data[at:end], "little")
+        reference = REFERENCES.get(form)
         if reference is not None:
             return reference, number + (unit.start if reference == "here" else 0)
         return self._string(form, number, unit)
@@ -395,15 +350,15 @@ class Section:
         """The text of a string's form; the number itself for another form."""
         file = self.file
         if form == "strp":
-            return _text(file.strings, number)
+            return text_at(file.strings, number)
         if form == "line_strp":
-            return _text(file.data[".debug_line_str"], number)
+            return text_at(file.data[".debug_line_str"], number)
         if form in {"GNU_strp_alt", "strp_sup"}:
-            return "" if file.alternative is None else _text(file.alternative.strings, number)
-        if form in _STRING_INDEXES:
+            return "" if file.alternative is None else text_at(file.alternative.strings, number)
+        if form in STRING_INDEXES:
             at = unit.strings_at + number * unit.offset_size
             raw = file.data[".debug_str_offsets"][at : at + unit.offset_size]
-            return _text(file.strings, int.from_bytes(raw, "little")) if raw else ""
+            return text_at(file.strings, int.from_bytes(raw, "little")) if raw else ""
         return number
 
 
@@ -416,8 +371,8 @@ def _unit(section: Section, read: Any) -> Unit:
     if header.get("address_size") not in {4, 8} or size <= 0:
         raise DamagedError
     return Unit(
-        section,
-        start,
+        section=section,
+        start=start,
         first=read.cu_die_offset,
         end=min(start + size, len(section.data)),
         version=header["version"],
@@ -427,80 +382,3 @@ def _unit(section: Section, read: Any) -> Unit:
         signature=signature,
         type_offset=start + header["type_offset"] if signature is not None else 0,
     )
-
-
-def _plan(declared: Any, unit: Unit) -> _Plan:
-    steps = tuple(
-        _step(spec.name, spec.form, spec.value, unit) for spec in declared.decl["attr_spec"]
-    )
-    widths = [step.width for step in steps]
-    tag = declared.decl["tag"]
-    return _Plan(
-        tag.removeprefix("DW_TAG_") if isinstance(tag, str) else "",
-        declared.has_children(),
-        any(step.name == "sibling" for step in steps),
-        steps,
-        None if None in widths else sum(width or 0 for width in widths),
-    )
-
-
-def _step(name: object, form: object, constant: int | None, unit: Unit) -> _Step:
-    short = form.removeprefix("DW_FORM_") if isinstance(form, str) else ""
-    width = _FIXED.get(short)
-    if short == "addr" or (short == "ref_addr" and unit.version < 3):
-        width = unit.address_size
-    elif short in _OFFSETS:
-        width = unit.offset_size
-    wanted = isinstance(name, str) and name in _ATTRIBUTES
-    return _Step(str(name).removeprefix("DW_AT_") if wanted else "", short, width, constant)
-
-
-def _step_of(code: int, unit: Unit) -> _Step:
-    """How a form is read that the entry itself says."""
-    from elftools.dwarf.enums import DW_FORM_raw2name  # noqa: PLC0415 - see the package
-
-    name = DW_FORM_raw2name.get(code, "")
-    # One that says another one, and so on, never ends.
-    endless = name in {"DW_FORM_indirect", "DW_FORM_implicit_const"}
-    return _step("", "" if endless else name, None, unit)
-
-
-def uleb(data: bytes, at: int) -> tuple[int, int]:
-    """The ULEB128 number at ``at``, and the offset after it. DamagedError: it is too long."""
-    byte = data[at]
-    at += 1
-    if byte < 128:
-        return byte, at
-    number, shift = byte & 127, 7
-    while shift < 70:
-        byte = data[at]
-        at += 1
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return number, at
-        shift += 7
-    raise DamagedError
-
-
-def _sleb(data: bytes, at: int) -> int:
-    number, end = uleb(data, at)
-    bits = 7 * (end - at)
-    return number - (1 << bits) if number >> (bits - 1) else number
-
-
-def _leb128(number: int) -> bytes:
-    """The number as an abbreviation code is written.
-
-    >>> list(_leb128(5)), list(_leb128(300))
-    ([5], [172, 2])
-    """
-    out = bytearray()
-    while number > 0x7F:
-        out.append((number & 0x7F) | 0x80)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def _text(data: bytes, at: int) -> str:
-    end = data.find(b"\0", at, at + _MAX_TEXT)
-    return data[at : end if end >= 0 else at + _MAX_TEXT].decode("utf-8", "replace")

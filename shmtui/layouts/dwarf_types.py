@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shmtui.layouts.declaring_files import declared_in, declares_sync_types
-from shmtui.layouts.dwarf_entries import DamagedError, Entry, Section, uleb
+from shmtui.layouts.dwarf_entries import Entry, Section
+from shmtui.layouts.dwarf_forms import DamagedError, uleb
 from shmtui.layouts.struct_members import SYNC_TYPES, Element, Member
 from shmtui.shm.item_shape import Address, Array, Bits, Part, Record, Scalar, Shape, Text
 
