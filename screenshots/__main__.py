@@ -30,6 +30,7 @@ _APART_SECONDS: Final = 0.7
 """The course's programs are started by hand, one after the other."""
 _UNNAMED_RING: Final = FOLDER.parent / "tests" / "procfs" / "unnamed_ring.c"
 _TWO_SEGMENTS: Final = FOLDER.parent / "tests" / "diagnosis" / "two_segments.c"
+_CONDITIONS: Final = FOLDER.parent / "tests" / "diagnosis" / "conditions.c"
 _CELL_WIDTH, _LINE_HEIGHT, _MARGIN = 12.2, 24.4, 50
 
 
@@ -54,6 +55,8 @@ class Scene:
     """Rings in memory without a name, by the words of their program."""
     crossed: tuple[str, ...] = ()
     """Two segments whose locks two processes take in opposite orders."""
+    killed: str = ""
+    """A ring of a mutex and two condition variables, whose lock a killed process has."""
     joining: tuple[str, ...] = ()
     """Those that join once the dashboard is open."""
 
@@ -118,6 +121,7 @@ SCENES: Final = (
         rows=30,
         crossed=("/accounts", "/stock"),
     ),
+    Scene("dead-owner", ("attach", "/spool", "--write"), 10, killed="/spool"),
     Scene(
         "step",
         ("run", "/jobs", "--producers", "2", "--consumers", "2"),
@@ -142,6 +146,7 @@ def take(scene: Scene) -> Path:
         runs(scene.running),
         unnamed_rings(scene.unnamed),
         crossed(scene.crossed),
+        killed(scene.killed),
         Terminal(
             *scene.arguments, columns=scene.columns, rows=scene.rows, env=env | scene.env
         ) as terminal,
@@ -204,6 +209,27 @@ def crossed(names: tuple[str, ...]) -> Iterator[None]:
             running.communicate()
             for name in names:
                 Path(segment_path(name)).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def killed(name: str) -> Iterator[None]:
+    """A producer and a consumer who wait for a lock whose owner was killed."""
+    if not name:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as ends:
+        ends.callback(Path(segment_path(name)).unlink)
+        made = Compiler(Path(directory)).program(_CONDITIONS, "-g")
+        binary = made.rename(made.with_name("spooler"))
+        subprocess.run([binary, name, "make"], check=True)
+        for words in (("put", "200000"), ("get", "300000"), ("hold",)):
+            running = subprocess.Popen([binary, name, *words], stdout=subprocess.DEVNULL)
+            ends.callback(running.wait)
+            ends.callback(running.kill)
+            time.sleep(_APART_SECONDS)
+        running.kill()
+        running.wait()
+        yield
 
 
 @contextlib.contextmanager
