@@ -520,6 +520,15 @@ class Snapshot:
         """The slot that is read next; None where ``out`` stands for none."""
         return slot_of(self.out, self.layout.slots, counts=self.counts_on)
 
+    def own_name(self, role: SemaphoreRole) -> str:
+        """What a program of somebody else calls its semaphore of that role; empty where that is the
+        role's word, or not known. Hostile text is possible.
+        """
+        if self.layout.source is LayoutSource.CONTROL:
+            return ""
+        names = [each.name for each in self.sync if each.role is role and each.among_semaphores]
+        return next((name for name in names if name != role.value), "")
+
     def _value(self, role: SemaphoreRole) -> int | None:
         state = self.semaphores.get(role)
         return None if state is None else state.value

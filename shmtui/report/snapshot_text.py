@@ -162,7 +162,7 @@ def slots_line(snapshot: Snapshot) -> str:
 
 
 def semaphores_line(snapshot: Snapshot) -> str:
-    """Values and waiters."""
+    """Names, values and waiters."""
     parts = []
     for role, state in snapshot.semaphores.items():
         waiting = ""
@@ -170,7 +170,9 @@ def semaphores_line(snapshot: Snapshot) -> str:
             text = ngettext("{count} waiting", "{count} waiting", state.waiters)
             waiting = f" ({text.format(count=state.waiters)})"
         private = " " + _("PROCESS-PRIVATE") if state.shared is False else ""
-        parts.append(f"{role} {_known(state.value)}{waiting}{private}")
+        own = snapshot.own_name(role)
+        name = f"{role}={inert(own)}" if own else role
+        parts.append(f"{name} {_known(state.value)}{waiting}{private}")
     if not parts:
         return _("none known")
     return " · ".join(parts) + f"   {snapshot.layout.semaphores}"

@@ -14,6 +14,7 @@ from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
 from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import (
+    LayoutSource,
     Method,
     ProcessState,
     SegmentInfo,
@@ -325,6 +326,20 @@ def test_places_in_the_protocol(width: int, glyphs: Glyphs) -> None:
             assert str(role) in text
             assert "2" not in text
     assert protocol_lines((process(2, Role.PRODUCER),), width, glyphs) == []
+
+
+@pytest.mark.parametrize(("width", "shown"), [(60, "empty=vazio"), (44, "empty ")])
+def test_a_role_has_the_programs_own_name_where_there_is_room(width: int, shown: str) -> None:
+    """Beside the word for the role; a name that is that word stands once."""
+    sync = (
+        SyncObject("vazio", "sem_t", SemaphoreRole.EMPTY, 64, 0),
+        SyncObject("mutex", "sem_t", SemaphoreRole.MUTEX, 32, 1),
+    )
+    s = snapshot(sync=sync)
+    foreign = replace(s, layout=replace(s.layout, source=LayoutSource.HEADER))
+    text = "\n".join(plain(row) for row in semaphore_lines(foreign, True, width, 8, UNICODE))
+    assert shown in text
+    assert "mutex=" not in text
 
 
 def test_every_lock_is_listed_by_its_own_name() -> None:

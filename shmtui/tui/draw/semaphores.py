@@ -17,6 +17,8 @@ from shmtui.tui.status_line import Balance, Permits, permits
 STYLES = {SemaphoreRole.MUTEX: "good", SemaphoreRole.EMPTY: "warn", SemaphoreRole.FULL: "consumer"}
 """The colour of each semaphore, wherever it is named."""
 
+_ROOM_FOR_REST = 40
+"""Cells of a row that its gauge, figures and waiters need more than the program's own name."""
 _UNREAD = SemaphoreState(None, None, None)
 
 
@@ -80,20 +82,31 @@ def _row(snapshot: Snapshot, role: SemaphoreRole, width: int, glyphs: Glyphs) ->
     state, slots = snapshot.semaphores.get(role, _UNREAD), snapshot.layout.slots
     top = 1 if role is SemaphoreRole.MUTEX else slots
     figures = _figures(state, top, slots, glyphs)
-    room = width - 6 - width_of(figures) - 2
+    name = _name(snapshot, role, max(0, width - _ROOM_FOR_REST), glyphs)
+    room = width - width_of(name) - width_of(figures) - 2
     # The names of waiters are worth more than a long gauge; a short gauge more than none.
     gauge_room = max(0, min(24, max(min(5, room - 14), room - 24)))
     spaced = 2 * slots - 1 <= gauge_room
     cells = min(gauge_room, max(5, slots * (2 if spaced else 1)))
     gauge = _gauge(state.value, top, cells, spaced, STYLES[role], glyphs)
     head = line(
-        (f"{role.value:<6}", f"{STYLES[role]}-strong"),
+        *name,
         *glyphs.fit_line(gauge, cells),
         *figures,
         "  ",
     )
     waiters = _waiters(snapshot, role, state, width - width_of(head), glyphs)
     return glyphs.clip_line(line(*head, *waiters), width)
+
+
+def _name(snapshot: Snapshot, role: SemaphoreRole, room: int, glyphs: Glyphs) -> Line:
+    """The role, and the program's own name where it is another one and fits; as wide for each."""
+    owns = {each: glyphs.inert(snapshot.own_name(each)) for each in SemaphoreRole}
+    longest = max(map(len, owns.values()))
+    wide = 6 + (longest + 1 if 0 < longest < room else 0)
+    own = f"={owns[role]}" if wide > 6 and owns[role] else ""
+    rest = f"{own:<{wide - len(role.value)}}"
+    return line((role.value, f"{STYLES[role]}-strong"), (rest, "muted"))
 
 
 def _figures(state: SemaphoreState, top: int, slots: int, glyphs: Glyphs) -> Line:
