@@ -4,6 +4,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
 if TYPE_CHECKING:
+    from shmtui.layouts.options import LayoutOptions
     from shmtui.monitor.sampler import Sampler
     from shmtui.monitor.semaphore_set import SemaphoreSet
     from shmtui.snapshot import Snapshot
@@ -48,7 +50,7 @@ def command(
     A segment that shmtui made tells its layout itself. For another, give the C header
     it is declared in, or --slots if it has the layout of the classical exercise
     (data[N], in, out, mutex, empty, full); without either, the layout is inferred from
-    the bytes where they allow only one.
+    the bytes where they allow only one; where several fit, they are listed.
 
     \b
     Examples:
@@ -64,16 +66,27 @@ def command(
             lambda: _set_text(look_at_set(name), as_json=as_json), interval, count, _sleep_until
         )
         return ExitCode.OK
-    from shmtui.monitor.sampler import Sampler
-
     options, folder = open_options(layout)
-    with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
+    with contextlib.closing(_sampler(name, options, folder)) as sampler:
         sampler.slots_shown = slots_shown
         _stream(
             lambda: _text(sampler.sample(), as_json=as_json),
             interval, count, partial(watch_until, sampler),
         )  # fmt: skip
     return ExitCode.OK
+
+
+def _sampler(name: str, options: "LayoutOptions", folder: str) -> "Sampler":
+    """Of the segment; where several layouts fit and nothing is said of it, without one of them."""
+    from shmtui.layouts.options import AmbiguousLayoutError
+    from shmtui.monitor.sampler import Sampler
+
+    try:
+        return Sampler(name, options, folder=folder)
+    except AmbiguousLayoutError as error:
+        if options.words or not error.candidates:
+            raise
+        return Sampler(name, replace(options, raw=True), folder=folder)
 
 
 def _stream(

@@ -32,10 +32,7 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.alone is not None:
         yield labelled(_("semaphore")) + sync_line(snapshot.alone)
     elif snapshot.layout.source is LayoutSource.RAW:
-        yield labelled(_("layout")) + _(
-            "unknown: no bounded buffer is recognised; say it with --header FILE, --slots N "
-            "(--item TYPE) or --layout; attach shows the bytes"
-        )
+        yield labelled(_("layout")) + _layout_unknown(len(snapshot.layout.candidates))
         for candidate in snapshot.layout.candidates[:_CANDIDATES]:
             yield labelled(_("candidate")) + candidate
         more = len(snapshot.layout.candidates) - _CANDIDATES
@@ -55,6 +52,20 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     for finding in snapshot.health.findings:
         yield from finding_lines(finding)
     yield from _sight_lines(snapshot)
+
+
+def _layout_unknown(fitting: int) -> str:
+    if fitting:
+        text = ngettext(
+            "not sure: {count} fits so far; say it with --header FILE, --slots N or as below",
+            "not sure: {count} fit so far; say it with --header FILE, --slots N or one of these",
+            fitting,
+        )
+        return text.format(count=fitting)
+    return _(
+        "unknown: no bounded buffer is recognised; say it with --header FILE, --slots N "
+        "(--item TYPE) or --layout; attach shows the bytes"
+    )
 
 
 def _sight_lines(snapshot: Snapshot) -> Iterator[str]:
