@@ -7,9 +7,12 @@ processes map and have open. What this user may not read is listed and marked.
 import contextlib
 import os
 import stat
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -21,18 +24,28 @@ from shmtui.monitor.mapped_memory import (
     MappedMemory,
     MappedMemoryReader,
     MemoryInUse,
+    Process,
     SharedMemory,
     Waits,
+    status_by_mapping,
 )
 from shmtui.monitor.segment_content import Contents, Found, GuessBudget
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
 from shmtui.monitor.unseen_processes import classify
-from shmtui.procfs.credentials import ROOT, FileAccess, proc_hides_others
+from shmtui.procfs.credentials import (
+    ROOT,
+    Credentials,
+    FileAccess,
+    credentials_of,
+    proc_hides_others,
+)
 from shmtui.procfs.file_writers import anybody_writes
+from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.maps import map_lines, mapped_inodes
 from shmtui.procfs.mounts import Mount
 from shmtui.procfs.namespaces import in_pid_namespace, namespace, others_may_be_outside
 from shmtui.procfs.process import process_name
+from shmtui.shm.control_format import SUFFIX, control_name
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import user_name
 
@@ -52,27 +65,23 @@ class Surveyor:
 
     def __init__(self, folder: str = SHM_DIR) -> None:
         self._folder = folder
-        self._reader = MappedMemoryReader()
+        self._files = KeptFiles()
+        self._reader = MappedMemoryReader(self._files)
         self._contents = Contents()
-        self._names: dict[int, str] = {}
         self._users = _HiddenUsers()
-        self._looks = 0
+        self._lock = threading.Lock()
 
     @shortages_told()
     def look(self) -> Survey:
         """Everything that processes share: of the machine, or, of another process's /dev/shm, what
         lies there. ShortageError: no descriptor or no memory is left.
         """
-        folder = self._folder
+        with self._lock:
+            return self._look(self._folder)
+
+    def _look(self, folder: str) -> Survey:
         memory = self._reader.read()
-        # A PID is used again, and a process may run another program.
-        self._names = {
-            pid: self._names[pid]
-            for pid in memory.read
-            if pid in self._names and (pid + self._looks) % MappedMemoryReader.ROUND
-        }
-        self._looks += 1
-        look = _Look(folder, memory, self._contents, self._names, self._users)
+        look = _Look(folder, memory, self._contents, self._users, self._files)
         found = [*look.named()]
         if folder == SHM_DIR:
             found += [*look.elsewhere(), *look.ipc_objects().listed()]
@@ -104,27 +113,47 @@ def _shared_memory() -> int | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """What processes map of one device, in any way."""
+
+    inodes: dict[int, tuple[Process, Set[int]]]
+    """By PID, with the process as it was."""
+    pids: dict[int, list[int]]
+    """By inode."""
+
+    def again(self, processes: dict[int, Process], device: int) -> "_Mapped":
+        """As it is now: a process is read again where the pass has read it again."""
+        inodes: dict[int, tuple[Process, Set[int]]] = {}
+        pids: dict[int, list[int]] = {}
+        for pid, process in processes.items():
+            known = self.inodes.get(pid)
+            if known is None or known[0] is not process:
+                known = process, mapped_inodes(map_lines(pid) or [], device)
+            inodes[pid] = known
+            for inode in known[1]:
+                pids.setdefault(inode, []).append(pid)
+        return _Mapped(inodes, pids)
+
+
 class _HiddenUsers:
     """Who has a file that no process shares by a mapping, as it was found `_PROVED_SECONDS` ago at
     the most.
     """
 
     def __init__(self) -> None:
-        self._private: dict[int, tuple[float, dict[int, list[int]]]] = {}
-        """PIDs by inode, by device, and until when that holds."""
+        self._private: dict[int, tuple[float, _Mapped]] = {}
+        """What processes map, by device, and until when that holds."""
         self._written: dict[FileIdentity, tuple[float, bool | None]] = {}
 
-    def private_mappers(self, identity: FileIdentity, pids: list[int]) -> list[int]:
-        """Those of ``pids`` that map the file MAP_PRIVATE."""
+    def private_mappers(self, identity: FileIdentity, processes: dict[int, Process]) -> list[int]:
+        """Those of the processes that map the file MAP_PRIVATE."""
         now = time.monotonic()
-        until, found = self._private.get(identity.device, (0.0, {}))
+        until, known = self._private.get(identity.device, (0.0, _Mapped({}, {})))
         if now >= until:
-            found = {}
-            for pid in pids:
-                for inode in mapped_inodes(map_lines(pid) or [], identity.device):
-                    found.setdefault(inode, []).append(pid)
-            self._private[identity.device] = now + _PROVED_SECONDS, found
-        return found.get(identity.inode, [])
+            known = known.again(processes, identity.device)
+            self._private[identity.device] = now + _PROVED_SECONDS, known
+        return known.pids.get(identity.inode, [])
 
     def forget(self) -> None:
         """Drop what was found too long ago."""
@@ -151,8 +180,8 @@ class _Look:
         folder: str,
         memory: MappedMemory,
         contents: Contents,
-        names: dict[int, str],
         users: "_HiddenUsers",
+        files: KeptFiles,
     ) -> None:
         self._folder = folder
         self._device = Path(folder).stat().st_dev
@@ -160,8 +189,7 @@ class _Look:
         self._contents = contents
         self._budget = GuessBudget()
         self._unlisted = os.geteuid() != ROOT and proc_hides_others()
-        self._names = names
-        self._waits = Waits()
+        self._waits = Waits(files, memory.processes)
         self._in_use = MemoryInUse()
         self._by_file = {
             FileIdentity(key.device, key.inode): each
@@ -195,24 +223,29 @@ class _Look:
                     yield from self._in_folder(folder, f" --pid {pid}")
 
     def _in_folder(self, folder: str, options: str) -> Iterator[SharedObject]:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    status = entry.stat(follow_symlinks=False)
-                    self._listed.add(FileIdentity.of(status))
-                    self._accounted[status.st_dev] += status.st_blocks * 512
-                    if folder == self._folder:
-                        self._taken.add(entry.name)
-                    yield self._entry(entry.name, status, folder, options)
+        with os.scandir(folder) as scanned:
+            entries = {entry.name: entry for entry in scanned}
+        if folder == self._folder:
+            self._taken.update(entries)
+        blocks = {"/" + file for file in entries if file.endswith(SUFFIX)}
+        for file, entry in entries.items():
+            with contextlib.suppress(FileNotFoundError):
+                status = entry.stat(follow_symlinks=False)
+                self._listed.add(FileIdentity.of(status))
+                self._accounted[status.st_dev] += status.st_blocks * 512
+                controlled = bool(blocks) and control_name("/" + file) in blocks
+                yield self._entry(file, status, folder, options, controlled)
 
-    def _entry(self, file: str, status: os.stat_result, folder: str, options: str) -> SharedObject:
+    def _entry(
+        self, file: str, status: os.stat_result, folder: str, options: str, controlled: bool
+    ) -> SharedObject:
         semaphore = file.startswith("sem.")
         name = "/" + (file.removeprefix("sem.") if semaphore else file)
         identity = FileIdentity.of(status)
         memory = self._by_file.get(identity)
         pids = [] if memory is None else memory.pids
-        pids = pids or self._users.private_mappers(identity, self.memory.read)
-        found = self._contents.of(file, status, folder, pids, self._budget)
+        pids = pids or self._users.private_mappers(identity, self.memory.processes)
+        found = self._contents.of(file, status, folder, pids, self._budget, controlled)
         born = min(status.st_ctime, status.st_mtime, status.st_atime)
         return SharedObject(
             target=name + options,
@@ -245,13 +278,17 @@ class _Look:
         if others_may_be_outside():
             return None
         unseen = classify(
-            self.memory.unreadable,
+            self._unreadable,
             FileAccess(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)),
             unlisted=self._unlisted,
             own_user=os.geteuid(),
             contained=in_pid_namespace(),
         )
         return None if unseen.may_take_part else True
+
+    @cached_property
+    def _unreadable(self) -> list[tuple[int, Credentials | None]]:
+        return [(pid, credentials_of(pid)) for pid in self.memory.unreadable]
 
     # -- memory without a name ---------------------------------------------------------------------
 
@@ -279,6 +316,7 @@ class _Look:
     def _without_name(self, memory: SharedMemory, bare: str) -> SharedObject:
         key, pids = memory.key, memory.pids
         names = self._named_processes(pids)
+        memory.status = memory.status or status_by_mapping(memory)
         in_use, at_least = self._in_use.of(memory)
         self._accounted[key.device] += in_use or 0
         status = memory.status
@@ -374,11 +412,11 @@ class _Look:
     # -- processes ---------------------------------------------------------------------------------
 
     def _named_processes(self, pids: Iterable[int]) -> tuple[tuple[int, str], ...]:
-        its = sorted(pids)
-        for pid in its:
-            if pid not in self._names:
-                self._names[pid] = process_name(pid)
-        return tuple((pid, self._names[pid]) for pid in its)
+        known = self.memory.processes
+        return tuple(
+            known[pid].named(pid) if pid in known else (pid, process_name(pid))
+            for pid in sorted(pids)
+        )
 
     def _waiting(self, memory: SharedMemory | None) -> tuple[int, ...] | None:
         if memory is None:

@@ -1,6 +1,7 @@
 """Programs and libraries by the names that they give to what they share."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -36,6 +37,8 @@ _NAMES: Final = tuple(
     )
 )  # fmt: skip
 """By each project's own sources and documentation; each pattern matches a whole name."""
+_ANY: Final = re.compile("|".join(pattern.pattern for pattern, _text in _NAMES))
+"""Most names are none of these."""
 
 
 @lru_cache(maxsize=1024)
@@ -45,7 +48,9 @@ def program_behind(name: str) -> str:
     >>> program_behind("/PostgreSQL.2837465"), program_behind("/jobs")
     ('PostgreSQL: memory of parallel workers', '')
     """
-    return next((_(text) for pattern, text in _NAMES if pattern.fullmatch(name)), "")
+    if not _ANY.fullmatch(name):
+        return ""
+    return next(_(text) for pattern, text in _NAMES if pattern.fullmatch(name))
 
 
 _PROGRAMS: Final = (
@@ -57,13 +62,15 @@ _PROGRAMS: Final = (
 )
 
 
-def owner_program(names: list[str]) -> str:
+def owner_program(names: Iterable[str]) -> str:
     """Whose memory without a telling name it is, by the names of the processes that have it.
 
-    >>> owner_program(["postgres", "postgres"])
+    >>> owner_program(["sh", "postgres"])
     'PostgreSQL'
     """
-    for pattern, text in _PROGRAMS:
-        if any(pattern.fullmatch(name) for name in names):
-            return _(text)
-    return ""
+    return next((text for name in names if (text := _program(name))), "")
+
+
+@lru_cache(maxsize=1024)
+def _program(name: str) -> str:
+    return next((_(text) for pattern, text in _PROGRAMS if pattern.fullmatch(name)), "")

@@ -6,30 +6,30 @@ import contextlib
 import mmap
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from shmtui.monitor.shared_object import ObjectKind
-from shmtui.procfs.credentials import Credentials, credentials_of
-from shmtui.procfs.futex import system_calls
+from shmtui.procfs.futex import system_calls, waits_at
+from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.mounts import Mount, mounts_in_memory, visible
 from shmtui.procfs.namespaces import namespace
-from shmtui.procfs.process import memory_stamp, processes
-from shmtui.procfs.resident_pages import resident_pages
+from shmtui.procfs.process import MemoryStamp, memory_stamp, process_name, processes
+from shmtui.procfs.resident_pages import count_pages, resident_pages
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 
 _PAGE_BUDGET: Final = 1 << 21
 """Pages whose state is asked for in one pass, at the most: some 20 ms."""
 _DELETED: Final = b" (deleted)"
 _SHARED_FILES: Final = (b"/memfd:", b"/dev/shm/", b"/dev/mqueue/", b"/dev/hugepages/")
+_NOT_COUNTED: Final = b"0 0 0\n"
+"""The schedstat file of a kernel that counts no turns."""
 _QUEUE_SIZE: Final = 80
 """The size that a message queue's file has (FILENT_SIZE in the kernel's ipc/mqueue.c)."""
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryKey:
+class MemoryKey(NamedTuple):
     """What tells one shared memory from another while both exist."""
 
     kind: ObjectKind
@@ -45,15 +45,19 @@ class SharedMemory:
     """One shared memory, and the processes that have it."""
 
     key: MemoryKey
-    path: bytes
-    """As the kernel names it, without *(deleted)*."""
-    deleted: bool
+    path: bytes = b""
+    """As the kernel named it last, without *(deleted)*."""
+    deleted: bool = False
     mappings: dict[int, list[SharedMapping]] = field(default_factory=dict)
     """By PID."""
     descriptors: dict[int, int] = field(default_factory=dict)
     """A descriptor of it by PID."""
     status: os.stat_result | None = None
-    """By a descriptor or a mapping of it; None where neither may be asked."""
+    """By a descriptor of it, or `status_by_mapping`."""
+
+    def name_as(self, path: bytes) -> None:
+        """Take the path that the kernel shows."""
+        self.path, self.deleted = path.removesuffix(_DELETED), path.endswith(_DELETED)
 
     @property
     def pids(self) -> list[int]:
@@ -79,9 +83,9 @@ class MappedMemory:
     found: dict[MemoryKey, SharedMemory]
     mounts: dict[int, tuple[Mount, int | str]]
     """File systems in memory by device, with a process that sees each (``self`` first)."""
-    read: list[int]
-    """PIDs whose maps were read."""
-    unreadable: list[tuple[int, Credentials | None]]
+    processes: "dict[int, Process]"
+    """By PID."""
+    unreadable: list[int]
     """PIDs whose maps this user may not read."""
 
 
@@ -103,92 +107,151 @@ class _OpenFile:
     target: bytes
 
 
+@dataclass(slots=True)
+class Process:
+    """What a process has, as the pass ``reading`` found it."""
+
+    reading: int
+    stamp: MemoryStamp | None
+    ran: bytes | None
+    """Its `run_stamp` before that; None where that tells nothing of its other threads."""
+    mappings: tuple[SharedMapping, ...] | None
+    """None: this user may not know."""
+    space: str
+    """Its mount namespace."""
+    memory: dict[MemoryKey, list[SharedMapping]] = field(default_factory=dict)
+    """Those of the mappings that show memory."""
+    open: list[_OpenFile] = field(default_factory=list)
+    waits: tuple[int, ...] | None = ()
+    """The addresses that its threads wait at; None: this user may not know."""
+    waits_known: bool = False
+    _named: tuple[int, str] | None = None
+
+    def named(self, pid: int) -> tuple[int, str]:
+        """Its PID and its `process_name`."""
+        if self._named is None:
+            self._named = pid, process_name(pid)
+        return self._named
+
+
 class MappedMemoryReader:
-    """Passes over all processes. A process that is new, and each in one of `ROUND` passes, is read
-    for what it has open, which costs most, for its mount namespace, and for having memory at all:
-    kernel threads have none.
+    """Passes over all processes, and reads what each maps and has open.
+
+    A process of one thread that has not run since it was read has what it had, and waits where it
+    did. Another is read again where its `MemoryStamp` changed, and in its turn, one of `ROUND`
+    passes. Others may share its memory or its descriptors, so that each is read again in one of
+    `LONG_ROUND` passes in any case.
     """
 
     ROUND: Final = 5
+    LONG_ROUND: Final = 60
 
-    def __init__(self) -> None:
+    def __init__(self, files: KeptFiles) -> None:
+        self._files = files
         self._mappings = SharedMappings()
         self._internal = internal_device()
-        self._open: dict[int, list[_OpenFile]] = {}
-        self._spaces: dict[int, str] = {}
-        self._kept: dict[int, tuple[tuple[int, int], tuple[SharedMapping, ...]]] = {}
-        """By PID, what it maps, with its `memory_stamp` at that time."""
+        self._known: dict[int, Process] = {}
+        self._found: dict[MemoryKey, SharedMemory] = {}
+        self._mounts: dict[int, Mount] = {}
         self._passes = 0
 
-    def _due(self, pid: int) -> bool:
-        return pid not in self._open or (pid + self._passes) % self.ROUND == 0
-
     def read(self) -> MappedMemory:
-        """One pass."""
+        """One pass. What the one before gave is used again, and holds no longer."""
         self._passes += 1
-        pass_ = MappedMemory({}, {}, [], [])
-        own, mounts = namespace("mnt"), mounts_in_memory()
-        _note_mounts(pass_.mounts, visible(mounts), "self")
-        maps: dict[int, tuple[SharedMapping, ...]] = {}
-        spaces: dict[int, str] = {}
-        for pid in processes():
-            due = self._due(pid)
-            if not due and pid in self._mappings.without_memory:
-                pass_.read.append(pid)
-                continue
-            its = self._maps_of(pid, due)
-            if its is None:
-                pass_.unreadable.append((pid, credentials_of(pid)))
-                continue
-            maps[pid] = its
-            pass_.read.append(pid)
-            spaces[pid] = namespace("mnt", pid) if due else self._spaces.get(pid, "")
-        self._spaces = spaces
-        self._kept = {pid: kept for pid, kept in self._kept.items() if pid in maps}
-        for space, pid in {space: pid for pid, space in spaces.items()}.items():
-            if space not in {own, ""}:
-                _note_mounts(pass_.mounts, visible(mounts_in_memory(pid)), pid)
-        # The files of a mount can still be mapped, though another lies over it.
-        _note_mounts(pass_.mounts, mounts, "self")
-        for pid, its in maps.items():
-            for mapping in its:
-                key = _key(mapping, pid, self._internal, pass_.mounts)
-                if key is not None:
-                    memory = _object(pass_, key, mapping.path)
-                    memory.mappings.setdefault(pid, []).append(mapping)
-        self._add_open(pass_)
-        for memory in pass_.found.values():
-            if memory.status is None:
-                memory.status = _status_by_mapping(memory)
-        return pass_
-
-    def _maps_of(self, pid: int, due: bool) -> tuple[SharedMapping, ...] | None:
-        """As `SharedMappings.of`; what was found before, where nothing says that it has changed and its
-        turn has not come.
-        """
-        stamp = memory_stamp(pid)
-        kept = self._kept.get(pid)
-        if kept is not None and not due and kept[0] == stamp:
-            return kept[1]
-        its = self._mappings.of(pid)
-        if its is not None and stamp is not None:
-            self._kept[pid] = stamp, its
-        return its
-
-    def _add_open(self, pass_: MappedMemory) -> None:
-        """What processes have open, mapped or not."""
-        self._open = {
-            pid: [*_open_files(pid, pass_.mounts)] if self._due(pid) else self._open[pid]
-            for pid in pass_.read
+        known = {pid: self._process(pid) for pid in processes()}
+        mounts = _all_mounts({pid: its.space for pid, its in known.items()})
+        # What is a file in memory depends on them.
+        before, self._mounts = self._mounts, {at: mount for at, (mount, _pid) in mounts.items()}
+        moved = self._mounts != before
+        for memory in self._found.values():
+            memory.descriptors, memory.status = {}, None
+        for pid, its in self._known.items():
+            if moved or known.get(pid) is not its:
+                for key in its.memory:
+                    del self._found[key].mappings[pid]
+        for pid, its in known.items():
+            if moved or its.reading == self._passes:
+                self._find_memory(pid, its, mounts)
+            _add_open(self._found, pid, its.open)
+        self._found = {
+            key: memory
+            for key, memory in self._found.items()
+            if memory.mappings or memory.descriptors
         }
-        for pid, its in self._open.items():
-            for file in its:
-                with contextlib.suppress(OSError):
-                    status = os.stat(f"/proc/{pid}/fd/{file.fd}")  # noqa: PTH116 - it is no path
-                    key = MemoryKey(file.kind, status.st_dev, status.st_ino)
-                    memory = _object(pass_, key, file.target)
-                    memory.descriptors.setdefault(pid, file.fd)
-                    memory.status = memory.status or status
+        self._known = known
+        self._files.forget(known)
+        unreadable = [pid for pid, its in known.items() if its.mappings is None]
+        return MappedMemory(self._found, mounts, known, unreadable)
+
+    def _process(self, pid: int) -> Process:
+        known = self._known.get(pid)
+        last = (pid + self._passes) % self.LONG_ROUND == 0
+        ran = self._ran(pid)
+        if known is not None and ran is not None and known.ran == ran and not last:
+            return known
+        try:
+            stamp = memory_stamp(self._files.read(pid, "stat"))
+        except (OSError, IndexError):
+            stamp = None
+        unchanged = known is not None and stamp is not None and known.stamp == stamp
+        if known is not None and unchanged and (pid + self._passes) % self.ROUND:
+            known.waits_known = False
+            return known
+        if stamp is not None and stamp.size == 0 and stamp.threads == 1:
+            return Process(self._passes, stamp, ran, (), "")
+        mappings = self._mappings.of(pid)
+        space = "" if mappings is None else namespace("mnt", pid)
+        alone = stamp is not None and stamp.threads == 1
+        return Process(self._passes, stamp, ran if alone else None, mappings, space)
+
+    def _ran(self, pid: int) -> bytes | None:
+        try:
+            ran = self._files.read(pid, "schedstat")
+        except OSError:
+            return None
+        return None if ran == _NOT_COUNTED else ran
+
+    def _find_memory(
+        self, pid: int, its: Process, mounts: dict[int, tuple[Mount, int | str]]
+    ) -> None:
+        its.memory = {}
+        for mapping in its.mappings or ():
+            key = _key(mapping, pid, self._internal, mounts)
+            if key is not None:
+                its.memory.setdefault(key, []).append(mapping)
+        for key, mappings in its.memory.items():
+            memory = _object(self._found, key)
+            memory.name_as(mappings[0].path)
+            memory.mappings[pid] = mappings
+        # This process's own are many, and none of them is memory.
+        kept = self._files.descriptors if pid == os.getpid() else set[int]()
+        if its.stamp is None or its.stamp.size:
+            its.open = [*_open_files(pid, mounts, kept)]
+
+
+def _all_mounts(spaces: dict[int, str]) -> dict[int, tuple[Mount, int | str]]:
+    """File systems in memory of the mount namespaces of some processes, this process's first."""
+    found: dict[int, tuple[Mount, int | str]] = {}
+    own, mounts = namespace("mnt"), mounts_in_memory()
+    _note_mounts(found, visible(mounts), "self")
+    for space, pid in {space: pid for pid, space in spaces.items()}.items():
+        if space not in {own, ""}:
+            _note_mounts(found, visible(mounts_in_memory(pid)), pid)
+    # The files of a mount can still be mapped, though another lies over it.
+    _note_mounts(found, mounts, "self")
+    return found
+
+
+def _add_open(found: dict[MemoryKey, SharedMemory], pid: int, files: list[_OpenFile]) -> None:
+    """What a process has open, mapped or not."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            status = os.stat(f"/proc/{pid}/fd/{file.fd}")  # noqa: PTH116 - it is no path
+            memory = _object(found, MemoryKey(file.kind, status.st_dev, status.st_ino))
+            if not memory.mappings:
+                memory.name_as(file.target)
+            memory.descriptors.setdefault(pid, file.fd)
+            memory.status = memory.status or status
 
 
 def _note_mounts(
@@ -198,13 +261,10 @@ def _note_mounts(
         known.setdefault(mount.device, (mount, pid))
 
 
-def _object(pass_: MappedMemory, key: MemoryKey, path: bytes) -> SharedMemory:
-    memory = pass_.found.get(key)
-    if memory is None:
-        deleted = path.endswith(_DELETED)
-        memory = SharedMemory(key, path.removesuffix(_DELETED), deleted)
-        pass_.found[key] = memory
-    return memory
+def _object(found: dict[MemoryKey, SharedMemory], key: MemoryKey) -> SharedMemory:
+    if key not in found:
+        found[key] = SharedMemory(key)
+    return found[key]
 
 
 def _key(
@@ -240,10 +300,12 @@ def _kind_of_file(mount: Mount) -> ObjectKind | None:
     return ObjectKind.POSIX if mount.point == "/dev/shm" else ObjectKind.TMPFS
 
 
-def _open_files(pid: int, mounts: dict[int, tuple[Mount, int | str]]) -> Iterator[_OpenFile]:
+def _open_files(
+    pid: int, mounts: dict[int, tuple[Mount, int | str]], without: Set[int]
+) -> Iterator[_OpenFile]:
     folder = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
-        for fd in os.listdir(folder):
+        for fd in {*map(int, os.listdir(folder))} - without:
             with contextlib.suppress(OSError):
                 target = os.fsencode(os.readlink(f"{folder}/{fd}"))  # noqa: PTH115 - it is no path
                 # Of a message queue's path only the name is given. Others are pipe:[…] and the like.
@@ -251,7 +313,7 @@ def _open_files(pid: int, mounts: dict[int, tuple[Mount, int | str]]) -> Iterato
                     status = os.stat(f"{folder}/{fd}")  # noqa: PTH116 - it is no path
                     kind = _kind_of_open_file(target, status, mounts)
                     if kind is not None:
-                        yield _OpenFile(int(fd), kind, target)
+                        yield _OpenFile(fd, kind, target)
 
 
 def _kind_of_open_file(
@@ -268,12 +330,12 @@ def _kind_of_open_file(
     return ObjectKind.QUEUE if status.st_size == _QUEUE_SIZE and target.rfind(b"/") == 0 else None
 
 
-def _status_by_mapping(memory: SharedMemory) -> os.stat_result | None:
+def status_by_mapping(memory: SharedMemory) -> os.stat_result | None:
     """Only root may follow the links of map_files (CAP_CHECKPOINT_RESTORE)."""
     for pid, mappings in memory.mappings.items():
-        first = mappings[0]
+        path = f"/proc/{pid}/map_files/{mappings[0].start:x}-{mappings[0].end:x}"
         with contextlib.suppress(OSError):
-            return Path(f"/proc/{pid}/map_files/{first.start:x}-{first.end:x}").stat()
+            return os.stat(path)  # noqa: PTH116 - it is no path
     return None
 
 
@@ -287,7 +349,7 @@ class MemoryInUse:
         """Bytes, and whether they are a bound from below; None where nothing can be told."""
         if memory.status is not None:
             return memory.status.st_blocks * 512, False
-        pages: set[int] = set()
+        pages: dict[int, int] = {}
         asked = False
         for pid, mappings in memory.mappings.items():
             for mapping in mappings:
@@ -296,34 +358,44 @@ class MemoryInUse:
                     continue
                 self._left -= size
                 with contextlib.suppress(OSError):
-                    pages.update(resident_pages(pid, mapping))
+                    resident_pages(pid, mapping, pages)
                     asked = True
-        return (len(pages) * mmap.PAGESIZE if asked else None), True
+        return (count_pages(pages) * mmap.PAGESIZE if asked else None), True
 
 
 class Waits:
-    """Which processes sleep on a word of what they share. Each process is asked once."""
+    """Which processes sleep on a word of what they share, at the moment that it is made."""
 
-    def __init__(self) -> None:
-        self._addresses: dict[int, tuple[int, ...] | None] = {}
+    def __init__(self, files: KeptFiles, known: dict[int, Process]) -> None:
+        self._files = files
+        self._unknown: set[int] = set()
+        self._addresses: dict[int, tuple[int, ...]] = {}
+        for pid, its in known.items():
+            if its.memory and not its.waits_known:
+                its.waits, its.waits_known = self._asked(pid, its), True
+            if its.waits is None:
+                self._unknown.add(pid)
+            elif its.waits:
+                self._addresses[pid] = its.waits
 
-    def _of(self, pid: int) -> tuple[int, ...] | None:
-        if pid not in self._addresses:
-            calls = system_calls(pid)
-            self._addresses[pid] = (
-                None
-                if calls is None
-                else tuple(c.address for c in calls.values() if c is not None and c.waits)
-            )
-        return self._addresses[pid]
+    def _asked(self, pid: int, its: Process) -> tuple[int, ...] | None:
+        if its.stamp is not None and its.stamp.threads == 1:
+            with contextlib.suppress(OSError):
+                return waits_at(self._files.read(pid, "syscall"))
+        calls = system_calls(pid)
+        if calls is None:
+            return None
+        return tuple(c.address for c in calls.values() if c is not None and c.waits)
 
     def among(self, memory: SharedMemory) -> tuple[int, ...] | None:
         """PIDs that sleep on a word of a memory; None where no process may be asked."""
-        asked, found = not memory.mappings, []
-        for pid, mappings in memory.mappings.items():
-            addresses = self._of(pid)
-            if addresses is not None:
-                asked = True
-                if any(m.start <= at < m.end for at in addresses for m in mappings):
-                    found.append(pid)
-        return tuple(sorted(found)) if asked else None
+        pids = memory.mappings.keys()
+        if pids and pids <= self._unknown:
+            return None
+        return tuple(
+            pid
+            for pid in sorted(pids & self._addresses.keys())
+            if any(
+                m.start <= at < m.end for at in self._addresses[pid] for m in memory.mappings[pid]
+            )
+        )

@@ -59,8 +59,12 @@ class Found:
     """Threads that wait for it, of a semaphore that is whole."""
 
 
-def content_of(file: str, status: os.stat_result, folder: str, *, guess: bool) -> Found:
-    """What a file of ``folder`` holds. ``guess``: there is time to infer a layout."""
+def content_of(
+    file: str, status: os.stat_result, folder: str, *, guess: bool, controlled: bool
+) -> Found:
+    """What a file of ``folder`` holds. ``guess``: there is time to infer a layout. ``controlled``:
+    a file has the name of its control block.
+    """
     if not stat.S_ISREG(status.st_mode):
         return Found(Content.NOT_A_FILE, _file_type(status.st_mode), readable=False)
     try:
@@ -74,7 +78,7 @@ def content_of(file: str, status: os.stat_result, folder: str, *, guess: bool) -
             return _semaphore(os.pread(fd, SEM_SIZE, 0))
         if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
             return Found(Content.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)))
-        header = read_header("/" + file, folder)
+        header = read_header("/" + file, folder) if controlled else None
         if header is not None and header.segment == FileIdentity.of(status):
             layout = header.layout
             text = _("bounded buffer of {slots:,} × {item}")
@@ -135,11 +139,12 @@ def guess_content(file: str, fd: int, size: int, *, closely: bool) -> tuple[Cont
     told = len(signatures(raw, libc)) == 3
     found = Elimination(Reading.whole(raw), libc, takers=1).result if closely and told else None
     layout = None if found is None else found.layout
-    exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
-    if layout is None and "/" + file == SEED_NAME and size == exercise.size:
-        return Content.BUFFER, _("bounded buffer of {slots:,} × {item}, by its name").format(
-            slots=exercise.slots, item=exercise.item.name
-        )
+    if layout is None and "/" + file == SEED_NAME:
+        exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
+        if size == exercise.size:
+            return Content.BUFFER, _("bounded buffer of {slots:,} × {item}, by its name").format(
+                slots=exercise.slots, item=exercise.item.name
+            )
     if not told:
         return Content.UNKNOWN, _("unknown")
     if layout is None:
@@ -179,14 +184,15 @@ class Contents:
         folder: str,
         pids: list[int],
         budget: "GuessBudget",
+        controlled: bool,
     ) -> Found:
-        """What a file of ``folder`` holds, which these PIDs map."""
+        """What a file of ``folder`` holds, which these PIDs map (`content_of`)."""
         identity = FileIdentity.of(status)
         kept = self._kept(identity, status.st_size)
         if kept is not None and not file.startswith("sem."):
             return kept
         guess = time.thread_time() < budget.guess_until
-        found = content_of(file, status, folder, guess=guess)
+        found = content_of(file, status, folder, guess=guess, controlled=controlled)
         if not found.sure:
             found = self._typed(folder, "/" + file, pids, budget) or found
         return self._keep(identity, status.st_size, found, budget.types(folder))
@@ -241,4 +247,6 @@ class GuessBudget:
 
     def types(self, folder: str) -> QuickTypes:
         """Reads the debug information of programs, for as long as there is time."""
-        return self._types.setdefault(folder, QuickTypes(folder, _TYPES_SECONDS))
+        if folder not in self._types:
+            self._types[folder] = QuickTypes(folder, _TYPES_SECONDS)
+        return self._types[folder]

@@ -18,6 +18,7 @@ from shmtui.shm.libc import FUTEX_NUMBERS
 _FUTEX: Final = FUTEX_NUMBERS.get(os.uname().machine)
 _NARROW: Final = frozenset({240, 422})
 """futex and futex_time64 of a 32-bit program, on x86 and on ARM (unistd_32.h, unistd.h)."""
+_FUTEX_LINES: Final = tuple(b"%d " % number for number in (_FUTEX or -1, *_NARROW))
 _COMMANDS: Final = 0x7F
 """The command in a futex operation, without its flags."""
 _WAITS: Final = frozenset({0, 9})
@@ -85,6 +86,16 @@ def parse_syscall(raw: bytes) -> SystemCall | None:
         return SystemCall(number, address, operation, tuple(int(f, 16) for f in fields[3:7]))
     except ValueError:
         return None
+
+
+def waits_at(raw: bytes) -> tuple[int, ...]:
+    """The address that a thread with this /proc/PID/syscall line waits at; empty where it does not.
+
+    >>> waits_at(b"%d 0x7f40 0x189 0x0 0x0 0x0 0xffffffff 0x7ffe 0x7f" % (_FUTEX or 0))
+    (32576,)
+    """
+    call = parse_syscall(raw) if raw.startswith(_FUTEX_LINES) else None
+    return (call.address,) if call is not None and call.waits else ()
 
 
 def futex_waits(pid: int, maps: tuple[Mapping, ...]) -> tuple[FutexWait, ...] | None:

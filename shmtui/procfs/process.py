@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from shmtui.procfs.namespaces import boot_offset_ns, require_proc
 
@@ -139,15 +139,24 @@ def processes() -> Iterator[int]:
                 yield int(entry.name)
 
 
-def memory_stamp(pid: int) -> tuple[int, int] | None:
-    """When it started, in clock ticks, and the bytes that it maps: where neither has changed, it is
-    likely to map what it did. None: it is gone, or not this user's to see.
+class MemoryStamp(NamedTuple):
+    """Where it is unchanged, a process is likely to map what it did."""
+
+    start_time: int
+    """Clock ticks after boot, as this process's time namespace has them."""
+    size: int
+    """Bytes that it maps; 0 of a kernel's thread, and where the first thread has ended."""
+    threads: int
+
+
+def memory_stamp(raw: bytes) -> MemoryStamp:
+    """Of a /proc/PID/stat line.
+
+    >>> memory_stamp(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 0 3 1 0 0 20 0 2 0 99 4096 1")
+    MemoryStamp(start_time=99, size=4096, threads=2)
     """
-    try:
-        fields = read_file(f"/proc/{pid}/stat", _STAT_SIZE).rpartition(b")")[2].split(None, 21)
-        return int(fields[19]), int(fields[20])
-    except (OSError, IndexError):
-        return None
+    fields = raw.rpartition(b")")[2].split(None, 21)
+    return MemoryStamp(int(fields[19]), int(fields[20]), int(fields[17]))
 
 
 def threads_of(pid: int) -> list[int]:

@@ -55,14 +55,11 @@ class SharedMappings:
     def __init__(self) -> None:
         self._name = ctypes.create_string_buffer(_NAME_SIZE)
         self._queries = True
-        self.without_memory: set[int] = set()
-        """PIDs that had no memory when they were last asked: kernel threads, and what has ended."""
 
     def of(self, pid: int) -> tuple[SharedMapping, ...] | None:
         """The shared mappings of ``pid`` by address; none where it is gone, None where this user
         may not know.
         """
-        self.without_memory.discard(pid)
         if self._queries:
             try:
                 found = self._ask(pid)
@@ -75,8 +72,6 @@ class SharedMappings:
                 if found is not None:
                     return found
         lines = map_lines(pid)
-        if not lines:
-            self.without_memory.add(pid)
         return None if lines is None else parse_shared(lines)
 
     def _ask(self, pid: int) -> tuple[SharedMapping, ...] | None:

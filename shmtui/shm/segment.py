@@ -8,9 +8,8 @@ import errno
 import mmap
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import posix_ipc
 
@@ -76,8 +75,7 @@ def derived_name(name: str, suffix: str, limit: int = NAME_MAX) -> str:
     return "/" + os.fsdecode(bare) + suffix
 
 
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
+class FileIdentity(NamedTuple):
     """Device and inode, which name a file for as long as it exists. Its path may be reused."""
 
     device: int

@@ -150,6 +150,8 @@ class DashboardApp(App[int], inherit_bindings=False):
             self.leave(tty.HUNG_UP)
         elif not tty.behind(frame_queue(self)):
             self._follow_size()
+            if self.dashboard.attachment is None:
+                return  # A list covers all, and draws itself.
             self._frames += 1
             if self._frames % self._background_every == 0:
                 self.dashboard.sample_background()

@@ -129,14 +129,27 @@ def object_line(row: ObjectRow, width: int, glyphs: Glyphs, longest: int = 0) ->
         LOOKS.title: "good" if each.content is Content.BUFFER else "text",
     }
     dim = bool(why_not(each)) or row.change is Change.GONE
+    return _cells_line(
+        tuple(
+            _noted(row, each.looks, columns) if column.title == LOOKS.title else column.text(each)
+            for column in columns
+        ),
+        tuple("faint" if dim else styles.get(column.title, "muted") for column in columns),
+        width,
+        glyphs,
+        longest,
+    )
+
+
+@lru_cache(maxsize=256)
+def _cells_line(
+    texts: tuple[str, ...], styles: tuple[str, ...], width: int, glyphs: Glyphs, longest: int
+) -> Line:
+    """Most rows are as they were a second ago."""
     spans: list[Span] = []
-    for at, column in enumerate(columns):
-        text = glyphs.inert(column.text(each))
-        if column.title == LOOKS.title:
-            text = _noted(row, text, columns)
-        style = "faint" if dim else styles.get(column.title, "muted")
-        text = glyphs.fit(text, column.width, column.align)
-        spans.append(Span(f"  {text}" if at else text, style))
+    for column, text, style in zip(columns_for(width, longest), texts, styles, strict=True):
+        fitted = glyphs.fit(glyphs.inert(text), column.width, column.align)
+        spans.append(Span(f"  {fitted}" if spans else fitted, style))
     return glyphs.clip_line(tuple(spans), width)
 
 
