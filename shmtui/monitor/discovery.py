@@ -90,6 +90,7 @@ class Surveyor:
             found += look.rest()
         self._contents.forget()
         self._users.forget()
+        self._files.end_look()
         space = os.statvfs(folder)
         return Survey(
             tuple(found),

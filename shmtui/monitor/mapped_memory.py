@@ -179,7 +179,6 @@ class MappedMemoryReader:
             if memory.mappings or memory.descriptors
         }
         self._known = known
-        self._files.forget(known)
         unreadable = [pid for pid, its in known.items() if its.mappings is None]
         return MappedMemory(self._found, mounts, known, unreadable)
 

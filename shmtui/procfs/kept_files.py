@@ -5,23 +5,27 @@ opening it.
 import os
 import resource
 import weakref
-from collections.abc import Container
 from typing import Final
 
 _SIZE: Final = 1024
 """Bytes; what is read here is shorter."""
+_File = tuple[int, str]
+"""PID and name."""
 
 
 class KeptFiles:
-    """Reads files of processes. A descriptor stays that of its process: once that has ended it reads
-    nothing, whoever has the PID then. A quarter of the descriptors that this process may have is
-    left to others: a file beyond that is opened and closed each time.
+    """Reads files of processes; keeps open what is read in one look after another. A descriptor stays
+    that of its process: once that has ended it reads nothing, whoever has the PID then. A quarter of
+    the descriptors that this process may have is left to others.
     """
 
     def __init__(self) -> None:
         most, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._below = most * 3 // 4
-        self._open: dict[tuple[int, str], int] = {}
+        self._open: dict[_File, int] = {}
+        self._before: set[_File] = set()
+        """What the last look read."""
+        self._now: set[_File] = set()
         weakref.finalize(self, _close_all, self._open)
 
     @property
@@ -33,28 +37,30 @@ class KeptFiles:
         """What the file of that name says now. OSError: the process is gone, or the file is not this
         user's to read.
         """
-        key = (pid, name)
-        fd = self._open.get(key)
+        file = pid, name
+        self._now.add(file)
+        fd = self._open.get(file)
         if fd is not None:
             try:
                 return os.pread(fd, _SIZE, 0)
             except ProcessLookupError:
-                os.close(self._open.pop(key))
+                os.close(self._open.pop(file))
         fd = os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-        if fd < self._below:
-            self._open[key] = fd
+        if file in self._before and fd < self._below:
+            self._open[file] = fd
             return os.pread(fd, _SIZE, 0)
         try:
             return os.pread(fd, _SIZE, 0)
         finally:
             os.close(fd)
 
-    def forget(self, living: Container[int]) -> None:
-        """Close those of processes that are not among ``living``."""
-        for key in [key for key in self._open if key[0] not in living]:
-            os.close(self._open.pop(key))
+    def end_look(self) -> None:
+        """Close what this look did not read."""
+        for file in self._open.keys() - self._now:
+            os.close(self._open.pop(file))
+        self._before, self._now = self._now, set()
 
 
-def _close_all(kept: dict[tuple[int, str], int]) -> None:
+def _close_all(kept: dict[_File, int]) -> None:
     while kept:
         os.close(kept.popitem()[1])
