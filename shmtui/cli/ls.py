@@ -17,6 +17,9 @@ KINDS = (
 SORTS = ("name", "kind", "size", "in-use", "owner", "age", "mappers", "waiting", "health")
 """The orders of a list, for the same reason."""
 
+GROUPS = ("kind", "program")
+"""What a list is grouped by, for the same reason."""
+
 
 @click.command("ls", cls=TranslatedCommand, short_help="List everything that processes share")
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only of that kind.")

@@ -11,6 +11,7 @@ from shmtui.session.terminal_guard import guarded_terminal
 if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson
     from shmtui.session.opener import Attachment, SegmentOpener
+    from shmtui.tui.object_rows import ListChoices
 
 _THREADS: Final = 3
 
@@ -23,6 +24,7 @@ def show_dashboard(
     ascii_only: bool = False,
     choice: tuple[str, tuple[str, ...]] | None = None,
     lesson: "Lesson | None" = None,
+    listing: "ListChoices | None" = None,
 ) -> int:
     """Show ``attachment`` until the user ends it; returns the exit code.
 
@@ -39,6 +41,7 @@ def show_dashboard(
         opener=opener,
         choice=choice,
         lesson=lesson,
+        listing=listing,
     )
     gc.freeze()
     gc.enable()

@@ -136,7 +136,7 @@ def age_text(seconds: float) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
 
 
-_NO_MEMORY: Final = frozenset(
+NO_MEMORY: Final = frozenset(
     {ObjectKind.SYSV_SET, ObjectKind.SYSV_QUEUE, ObjectKind.QUEUE, ObjectKind.TMPFS}
 )
 
@@ -149,7 +149,7 @@ def why_not(each: SharedObject) -> str:
         return _("a semaphore is no segment: attach to the segment whose programs use it")
     if each.target != each.name and each.target.startswith(each.name + " "):
         return _("it lies in another /dev/shm: shmtui attach {target}").format(target=each.target)
-    if each.kind in _NO_MEMORY:
+    if each.kind in NO_MEMORY:
         return _("it is no memory: shmtui ls shows what is known of it")
     if each.kind is ObjectKind.SYSV and each.orphan:
         return _("nobody has it attached: reading it means attaching it")

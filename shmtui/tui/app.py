@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson
     from shmtui.session.opener import Attachment, SegmentOpener
     from shmtui.snapshot import Audit
+    from shmtui.tui.object_rows import ListChoices
     from shmtui.tui.spans import Line
     from shmtui.tui.widgets.panel import Panel
 
@@ -75,6 +76,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         opener: "SegmentOpener | None" = None,
         choice: tuple[str, tuple[str, ...]] | None = None,
         lesson: "Lesson | None" = None,
+        listing: "ListChoices | None" = None,
     ) -> None:
         # Read before Textual reads it. Only with ANSI colours does Textual send no colour at all.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
@@ -83,6 +85,8 @@ class DashboardApp(App[int], inherit_bindings=False):
             glyphs, refresh_hz, attachment, opener, has_lesson=lesson is not None
         )
         self.main = MainScreen(self.dashboard.view, lesson)
+        self._listing = listing
+        """How the list of shared objects is shown, also the next time; None: it was never open."""
         self.last_message = ""
         """The last message to the user."""
         self._message_time = 0.0
@@ -230,13 +234,16 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_attach(self, choice: tuple[str, tuple[str, ...]] | None = None) -> None:
         """Open the list of segments; or the layouts of ``choice``, a segment and what fits it."""
-        from shmtui.tui.screens.picker import LayoutScreen, PickerScreen
+        from shmtui.tui.object_rows import ListChoices
+        from shmtui.tui.screens.layouts import LayoutScreen
+        from shmtui.tui.screens.picker import PickerScreen
 
         opener, view = self.dashboard.opener, self.dashboard.view
         if opener is None:
             return
         if choice is None:
-            self.push_screen(PickerScreen(opener, view), self._go_over)
+            self._listing = self._listing or ListChoices()
+            self.push_screen(PickerScreen(opener, view, self._listing), self._go_over)
         else:
             self.push_screen(LayoutScreen(opener, *choice, view), self._go_over)
 

@@ -48,6 +48,8 @@ class Glyphs:
     no_pip: str = "○"
     up: str = "▲"
     down: str = "▼"
+    folded: str = "▶"
+    """A group without its rows; with them it has ``down``."""
     left: str = "←"
     both: str = "◆"
     """Where ``in`` and ``out`` point at one slot."""
@@ -125,6 +127,7 @@ ASCII = Glyphs(
     no_pip=".",
     up="^",
     down="v",
+    folded=">",
     left="<-",
     both="*",
     tee="|",

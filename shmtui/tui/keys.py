@@ -97,6 +97,17 @@ KEYS: tuple[Key, ...] = (
 )
 """In the order of the key bar and of the help screen."""
 
+LIST_KEYS: tuple[Key, ...] = (
+    Key("enter", "open", N_("attaches"), N_("Attach to it; fold or unfold a group"), 0),
+    Key("right", "order(1)", N_("sort"), N_("Sort by the next column, or the one before"), 3,
+        "left right"),
+    Key("tab", "group(1)", N_("groups"), N_("No groups, by kind, by program"), 1),
+    Key("delete", "remove", N_("removes orphans"), N_("Remove an orphan: asks first"), 2),
+    Key("f1", "help", N_("help"), N_("Show these keys"), 1),
+    Key("escape", "close", N_("closes"), N_("Delete the filter, or close the list"), 0, "esc"),
+)  # fmt: skip
+"""The keys of the list of what processes share, where letters are typed into the filter."""
+
 SPOKEN = {"plus": "+", "minus": "-", "equals_sign": "=", "question_mark": "?", "escape": "esc"}
 """Keys by the names that people know, where Textual has others."""
 

@@ -2,18 +2,21 @@
 Pure: the time comes in as an argument.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
 from shmtui.monitor.shared_object import SharedObject
+from shmtui.report.object_groups import GROUPINGS, ObjectGroup, grouped
 from shmtui.report.segment_table import SORTS, by_interest, matches
 
 MARKED_SECONDS: Final = 5.0
 """How long a change is marked, and what is gone stays on show."""
 ORDERS: Final = ("interest", *SORTS)
 """What can be attached to first, or by a column."""
+GROUP_CYCLE: Final = ("", *GROUPINGS)
+"""No groups first."""
 
 
 class Change(Enum):
@@ -31,6 +34,42 @@ class ObjectRow:
 
     each: SharedObject
     change: Change = Change.NONE
+    group: str = ""
+    """The key of the group that it stands under."""
+    last: bool | None = None
+    """Whether it is the last row of its group; None: there are no groups."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the other rows, at this look and the next."""
+        return self.group, self.each.target
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """The line of a group, above its rows; folded, without them."""
+
+    group: ObjectGroup
+    folded: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """As of a row: no object has an empty target."""
+        return self.group.key, ""
+
+
+Row = ObjectRow | GroupRow
+
+
+@dataclass(slots=True)
+class ListChoices:
+    """How the list is shown. It is kept while shmtui runs, whether the list is open or not."""
+
+    order: str = ORDERS[0]
+    group: str = ""
+    """One of `GROUP_CYCLE`."""
+    folded: set[tuple[str, str]] = field(default_factory=set)
+    """Groups without their rows, by what they group and their key."""
 
 
 @dataclass(slots=True)
@@ -80,6 +119,20 @@ class ObjectRows:
         key = SORTS.get(order, by_interest)
         chosen = (s for s in (self._seen or {}).values() if matches(s.each, wanted))
         return tuple(ObjectRow(s.each, s.change) for s in sorted(chosen, key=lambda s: key(s.each)))
+
+
+def in_groups(rows: Sequence[ObjectRow], choices: ListChoices) -> tuple[Row, ...]:
+    """The rows, in their order, each under the groups that it belongs to."""
+    if not choices.group:
+        return tuple(rows)
+    shown: list[Row] = []
+    for key, its in grouped(rows, choices.group, lambda row: row.each).items():
+        there = tuple(row.each for row in its if row.change is not Change.GONE)
+        folded = (choices.group, key) in choices.folded
+        shown.append(GroupRow(ObjectGroup(choices.group, key, there), folded))
+        if not folded:
+            shown += [replace(row, group=key, last=row is its[-1]) for row in its]
+    return tuple(shown)
 
 
 def _amount(each: SharedObject) -> int:

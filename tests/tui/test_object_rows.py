@@ -5,7 +5,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.tui.object_rows import MARKED_SECONDS, ORDERS, Change, ObjectRows
+from shmtui.tui.object_rows import (
+    MARKED_SECONDS,
+    ORDERS,
+    Change,
+    GroupRow,
+    ListChoices,
+    ObjectRows,
+    in_groups,
+)
 from tests.tui.records import entry
 
 A, B = entry("/a", size=4096, in_use=0), entry("/b", size=128, in_use=4096, orphan=True)
@@ -68,3 +76,35 @@ def test_words_choose() -> None:
     rows.take([A, B], 0)
     assert [row.each.target for row in rows.rows("orphan", "name")] == ["/b"]
     assert [row.each.target for row in rows.rows("", "in-use")] == ["/b", "/a"]
+
+
+C = entry("/c", mappers=((412, "produtor"), (9, "other")), in_use=8192)
+
+
+def shown(choices: ListChoices) -> list[str]:
+    """The rows: groups by their key and a colon."""
+    rows = ObjectRows()
+    rows.take([A, B, C], 0)
+    found = in_groups(rows.rows("", choices.order), choices)
+    return [f"{r.key[0]}:" if isinstance(r, GroupRow) else r.each.target for r in found]
+
+
+def test_the_order_holds_within_groups() -> None:
+    """And the groups come in the order of their first rows."""
+    assert shown(ListChoices("name")) == ["/a", "/b", "/c"]
+    assert shown(ListChoices("in-use", "kind")) == ["posix:", "/c", "/b", "/a"]
+    by_program = ListChoices("name", "program")
+    assert shown(by_program) == ["produtor:", "/a", "/b", "/c", "other:", "/c"]
+    by_program.folded.add(("program", "produtor"))
+    assert shown(by_program) == ["produtor:", "other:", "/c"]
+
+
+def test_what_is_gone_counts_no_more() -> None:
+    """Its row stays for a while; its memory is no longer in the sum."""
+    rows = ObjectRows()
+    rows.take([B, C], 0)
+    rows.take([B], 1)
+    found = in_groups(rows.rows("", "name"), ListChoices("name", "kind"))
+    assert isinstance(found[0], GroupRow)
+    assert found[0].group.in_use == "4.0 K"
+    assert len(found) == 3

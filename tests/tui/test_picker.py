@@ -5,6 +5,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from shmtui.layouts.describe import option_words
 from shmtui.monitor.shared_object import Content, Survey
+from shmtui.report.object_groups import ObjectGroup
 from shmtui.sanitize import inert
 from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 from shmtui.shm.protocol import Role
@@ -20,14 +22,16 @@ from shmtui.tui.app import DashboardApp
 from shmtui.tui.draw.picker import (
     columns_for,
     filter_line,
+    group_detail,
     header_line,
     name_width,
     object_detail,
     object_line,
 )
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
-from shmtui.tui.object_rows import Change, ObjectRow
-from shmtui.tui.screens.picker import LayoutScreen, PickerPanel, PickerScreen
+from shmtui.tui.object_rows import Change, GroupRow, ObjectRow
+from shmtui.tui.screens.layouts import LayoutScreen
+from shmtui.tui.screens.picker import PickerPanel, PickerScreen
 from shmtui.tui.spans import cells, plain, width_of, wrap
 from tests.conftest import MakeBuffer
 from tests.tui.dashboards import (
@@ -182,8 +186,8 @@ async def test_the_mouse_chooses_and_attaches(folder: Path) -> None:
             await shows(app, "/jobs")
             panel = app.screen.query_one(PickerPanel)
             await pilot.click(panel, offset=(8, 4))
-            assert panel.chosen is not None
-            name = panel.chosen.each.name
+            assert panel.chosen_object is not None
+            name = panel.chosen_object.name
             await pilot.click(panel, offset=(8, 4))
             await reports(app, f"attached to {name}")
 
@@ -343,8 +347,11 @@ def test_every_row_fits(
 ) -> None:
     """Whatever things are called."""
     e = ObjectRow(entry(name, kind, owner=owner, looks=name, mappers=((7, owner),)), change)
-    longest = name_width([e], glyphs)
-    rows = [object_line(e, width, glyphs, longest), header_line(width, glyphs, longest)]
+    group = ObjectGroup("program", owner, (e.each, replace(e.each, mappers=((7, owner), (8, "x")))))
+    longest = name_width([e, GroupRow(group)], glyphs)
+    rows = [object_line(GroupRow(group, folded=bool(owner)), width, glyphs, longest)]
+    rows += group_detail(group, width, 3, glyphs)
+    rows += [object_line(e, width, glyphs, longest), header_line(width, glyphs, longest)]
     rows += [*object_detail(e.each, width, 3, glyphs), filter_line(name, 3, 5, width, glyphs)]
     for drawn in rows:
         assert width_of(drawn) <= max(2, width)

@@ -27,7 +27,7 @@ from shmtui.tui.draw.bytes import (
 )
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.panel_layout import RAW_PANELS, arrange
-from shmtui.tui.screens.picker import LayoutScreen
+from shmtui.tui.screens.layouts import LayoutScreen
 from shmtui.tui.screens.text_screens import OffsetScreen
 from shmtui.tui.spans import plain, width_of
 from shmtui.tui.view_model import FRESH, ByteWindow, ChangeHighlight

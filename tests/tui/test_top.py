@@ -7,7 +7,7 @@ from pathlib import Path
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from shmtui.tui.screens.picker import PickerPanel
 from tests.terminal import Terminal
-from tests.tui.dashboards import opener_of, ring_bytes, shows
+from tests.tui.dashboards import foreign_process, opener_of, reports, ring_bytes, shows
 from tests.tui.test_picker import folder, picker
 from tests.waiting import poll, until
 
@@ -67,14 +67,14 @@ async def test_sorting_by_key_and_by_click(folder: Path) -> None:
         async with app.run_test(size=(120, 30)) as pilot:
             text = await shows(app, "/jobs")
             panel = app.screen.query_one(PickerPanel)
-            assert panel.chosen is not None
-            chosen = panel.chosen.each.target
+            assert panel.chosen_object is not None
+            chosen = panel.chosen_object.target
             await pilot.press("right")
-            assert panel.chosen.each.target == chosen
+            assert panel.chosen_object.target == chosen
             at = titles(text).index("size") + 2
             row = text.splitlines().index(titles(text))
             await pilot.click(offset=(at, row))
-            await until(lambda: panel.items[0].each.target == "/jobs", "the largest is first")
+            await until(lambda: panel.items[0].key == ("", "/jobs"), "the largest is first")
 
 
 async def test_nothing_of_another_folder_is_removed(folder: Path, name: str) -> None:
@@ -95,3 +95,57 @@ async def test_nothing_of_another_folder_is_removed(folder: Path, name: str) -> 
         assert Path(segment_path(name)).exists()
     finally:
         unlink_segment(name)
+
+
+async def test_groups_keep_the_cursor_and_fold(folder: Path) -> None:
+    """The filter goes on; enter on a group's line hides its rows, and opens nothing."""
+    with picker(opener_of(folder, slots=5)) as app:
+        async with app.run_test(size=(120, 30)) as pilot:
+            await shows(app, "/jobs")
+            panel = app.screen.query_one(PickerPanel)
+            await pilot.press(*"jobs", "tab")
+            await shows(app, "in groups by kind")
+            assert panel.chosen_object is not None
+            assert panel.chosen_object.target == "/jobs"
+            await pilot.press("up", "enter")
+            await shows(app, "1 object", but="/jobs")
+            assert [row.key for row in panel.items] == [("posix", "")]
+            await pilot.press("ctrl+u", "tab")
+            text = await shows(app, "in groups by program")
+            assert "nobody seen" in text
+            await pilot.press("tab", *"jobs")
+            assert panel.chosen_object is not None
+            await pilot.press("enter")
+            await reports(app, "attached to /jobs")
+            await pilot.press("o")
+            await shows(app, "/jobs")
+
+
+async def test_the_groups_are_those_of_the_last_time(folder: Path) -> None:
+    """While shmtui runs."""
+    with picker(opener_of(folder, slots=5)) as app:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await shows(app, "/jobs")
+            await pilot.press("tab", "tab", *"jobs", "enter")
+            await reports(app, "attached to /jobs")
+            await pilot.press("o")
+            await shows(app, "nobody seen")
+
+
+def test_top_takes_groups_and_order(name: str) -> None:
+    """A program, and beneath it what it maps."""
+    create_segment(name, 8192)
+    with (
+        foreign_process(name) as process,
+        Terminal("top", "--group", "program", "--sort", "in-use", columns=80, rows=24) as terminal,
+    ):
+        terminal.wait_for("in groups by program")
+        terminal.press(*name.removeprefix("/"))
+        terminal.wait_for("1 of ")
+        terminal.wait_for("1 object")
+        terminal.wait_for(f"mapped by {process.pid}")
+        terminal.press("\x1b")
+        terminal.wait_for("type to filter")
+        terminal.press("\x1b")
+        assert terminal.wait() == 0
+    unlink_segment(name)

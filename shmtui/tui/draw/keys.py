@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shmtui.i18n import N_, _
 from shmtui.snapshot import ProcessState
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import MOUSE, ROW_KEYS, SPOKEN, Key, available
+from shmtui.tui.keys import LIST_KEYS, MOUSE, ROW_KEYS, SPOKEN, Key, available
 from shmtui.tui.spans import Line, Span, line
 from shmtui.tui.view_model import ViewModel
 
@@ -47,6 +47,29 @@ def _button_text(key: Key, glyphs: Glyphs) -> str:
     return f" {_key_name(key, glyphs)} {_(key.label)} "
 
 
+def list_footer(width: int) -> str:
+    """The keys of the list that fit; those of the highest rank are left out first."""
+    keys = list(LIST_KEYS)
+
+    def text() -> str:
+        return "  ".join(f"{key.shown} {_(key.label)}" for key in keys)
+
+    while keys and len(text()) > width:
+        worst = max(key.rank for key in keys)
+        keys.remove(next(key for key in reversed(keys) if key.rank == worst))
+    return text()
+
+
+def list_help() -> list[Line]:
+    """The keys of the list in full."""
+    return [line((_("In the list of shared memory"), "title")), *_list_entries()]
+
+
+def _list_entries() -> list[Line]:
+    typing = (_("letters"), _("Filter by words in any column"))
+    return [_entry(*typing), *(_entry(key.shown, _(key.help)) for key in LIST_KEYS)]
+
+
 _STATES = {
     ProcessState.STARTING: (N_("starting"), "muted"),
     ProcessState.RUNNING: (N_("running: somewhere in the protocol"), "good"),
@@ -81,6 +104,7 @@ def help_lines(view: ViewModel) -> list[Line]:
     sections = {
         where: steering,
         _("View"): [*(_entry(shown, _(text)) for shown, text in ROW_KEYS), *looking],
+        _("In the list of shared memory"): _list_entries(),
         _("Mouse"): [_entry(_(shown), _(text)) for shown, text in MOUSE],
         _("States"): [
             _entry(glyphs.states[state], _(text), style) for state, (text, style) in _STATES.items()

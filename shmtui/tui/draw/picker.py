@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from shmtui.i18n import N_, _
 from shmtui.monitor.shared_object import Content, SharedObject
+from shmtui.report.object_groups import GROUPINGS, ObjectGroup
 from shmtui.report.segment_table import (
     age_cell,
     health_cell,
@@ -20,7 +21,7 @@ from shmtui.report.segment_table import (
     why_not,
 )
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.object_rows import Change, ObjectRow
+from shmtui.tui.object_rows import Change, GroupRow, ListChoices, ObjectRow, Row
 from shmtui.tui.spans import Line, Span, cells, line, wrapped
 
 
@@ -85,9 +86,17 @@ def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
     return (replace(NAME, width=name), *fixed, replace(LOOKS, width=max(0, left - name)))
 
 
-def name_width(rows: Iterable[ObjectRow], glyphs: Glyphs) -> int:
+def name_width(rows: Iterable[Row], glyphs: Glyphs) -> int:
     """Cells of the longest name."""
-    return max((cells(glyphs.inert(shown_name(row.each))) for row in rows), default=0)
+    return max((cells(_name(row, glyphs)) for row in rows), default=0)
+
+
+def _name(row: Row, glyphs: Glyphs) -> str:
+    """The name of a row, and where it stands in the tree."""
+    if isinstance(row, GroupRow):
+        return f"{glyphs.folded if row.folded else glyphs.down} {glyphs.inert(row.group.title)}"
+    name = glyphs.inert(shown_name(row.each))
+    return name if row.last is None else f"{glyphs.last if row.last else glyphs.tee} {name}"
 
 
 def header_line(width: int, glyphs: Glyphs, longest: int = 0, order: str = "") -> Line:
@@ -115,10 +124,12 @@ def column_at(x: int, width: int, longest: int = 0) -> Column | None:
     return None
 
 
-def object_line(row: ObjectRow, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
+def object_line(row: Row, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
     """A row. What cannot be attached to is dim, an orphan is marked, and so is what changed."""
-    each = row.each
     columns = columns_for(width, longest)
+    if isinstance(row, GroupRow):
+        return _group_line(row, columns, width, glyphs)
+    each = row.each
     styles = {
         NAME.title: "strong",
         SIZE.title: "text",
@@ -130,15 +141,19 @@ def object_line(row: ObjectRow, width: int, glyphs: Glyphs, longest: int = 0) ->
     }
     dim = bool(why_not(each)) or row.change is Change.GONE
     return _cells_line(
-        tuple(
-            _noted(row, each.looks, columns) if column.title == LOOKS.title else column.text(each)
-            for column in columns
-        ),
+        tuple(_cell(row, column, columns, glyphs) for column in columns),
         tuple("faint" if dim else styles.get(column.title, "muted") for column in columns),
         width,
         glyphs,
         longest,
     )
+
+
+def _cell(row: ObjectRow, column: Column, columns: tuple[Column, ...], glyphs: Glyphs) -> str:
+    if column.title == NAME.title:
+        return _name(row, glyphs)
+    text = column.text(row.each)
+    return _noted(row, text, columns) if column.title == LOOKS.title else text
 
 
 @lru_cache(maxsize=256)
@@ -151,6 +166,22 @@ def _cells_line(
         fitted = glyphs.fit(glyphs.inert(text), column.width, column.align)
         spans.append(Span(f"  {fitted}" if spans else fitted, style))
     return glyphs.clip_line(tuple(spans), width)
+
+
+def _group_line(row: GroupRow, columns: tuple[Column, ...], width: int, glyphs: Glyphs) -> Line:
+    """The line of a group: its sums in the columns of its objects, and its words behind the last."""
+    group = row.group
+    texts = {NAME.title: _name(row, glyphs), IN_USE.title: group.in_use}
+    if group.pids:
+        texts[MAPPED.title] = group.processes
+    titles = [column.title for column in columns]
+    filled = 1 + max(at for at, title in enumerate(titles) if title in texts)
+    parts = [
+        glyphs.fit(glyphs.inert(texts.get(column.title, "")), column.width, column.align)
+        for column in columns[:filled]
+    ]
+    parts.append(glyphs.inert(group.words(memory=IN_USE.title not in titles)))
+    return glyphs.clip_line(line(("  ".join(parts), "title")), width)
 
 
 def _noted(row: ObjectRow, text: str, columns: tuple[Column, ...]) -> str:
@@ -179,12 +210,37 @@ def object_detail(each: SharedObject, width: int, height: int, glyphs: Glyphs) -
     return [glyphs.clip_line(row, width) for row in (*rows, last)]
 
 
+def group_detail(group: ObjectGroup, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """A group in full: its sums, its processes, and what of its memory other programs have too."""
+    facts = [f"{group.title}: {group.words(memory=True)}"]
+    if group.pids:
+        facts.append("PID " + ", ".join(map(str, group.pids[:20])))
+    rows = wrapped(glyphs.inert("; ".join(facts)), width)[: min(2, height - 1)]
+    if group.with_others:
+        text = _(
+            "each object counts once in the totals above, under however many programs it stands"
+        )
+        rows.append(line((text, "muted")))
+    return [glyphs.clip_line(row, width) for row in rows]
+
+
 def filter_line(
-    wanted: str, shown: int, total: int, width: int, glyphs: Glyphs, order: str = ""
+    wanted: str,
+    shown: int,
+    total: int,
+    width: int,
+    glyphs: Glyphs,
+    choices: ListChoices | None = None,
 ) -> Line:
-    """The filter, how many entries match it, and in which order they are; empty: the usual one."""
-    by = next((c.title for c in (*_CHOICES[0], NAME) if c.order == order), "")
+    """The filter, how many entries match it, and in which order and groups they are, where that is not
+    the usual one.
+    """
+    choices = choices or ListChoices()
+    by = next((c.title for c in (*_CHOICES[0], NAME) if c.order == choices.order), "")
     sorted_by = f" {glyphs.dot} " + _("by {column}").format(column=_(by)) if by else ""
+    if choices.group:
+        words = _("in groups by {what}").format(what=_(GROUPINGS[choices.group]))
+        sorted_by += f" {glyphs.dot} {words}"
     text = line(
         (_("filter") + " ", "muted"),
         (glyphs.inert(wanted)[-max(8, width - 30) :], "strong"),

@@ -1,36 +1,43 @@
-"""The dialogs to attach by: the live list of what processes share, and that of the layouts that fit
-one.
-"""
+"""The live list of what processes share, to look at and to attach by."""
 
 import asyncio
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Final, Generic
+from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
 
 from shmtui.errors import ShmtuiError
-from shmtui.i18n import N_, _, ngettext
-from shmtui.layouts.describe import option_words
+from shmtui.i18n import N_, _
 from shmtui.layouts.options import AmbiguousLayoutError
-from shmtui.monitor.shared_object import Survey
+from shmtui.monitor.shared_object import SharedObject, Survey
 from shmtui.report.segment_table import totals_line, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
+from shmtui.tui.draw.keys import list_footer, list_help
 from shmtui.tui.draw.picker import (
     column_at,
     filter_line,
+    group_detail,
     header_line,
     name_width,
     object_detail,
     object_line,
 )
-from shmtui.tui.object_rows import ORDERS, ObjectRow, ObjectRows
-from shmtui.tui.screens.dialog import ChoicePanel, Typed, TypingDialog
+from shmtui.tui.object_rows import (
+    GROUP_CYCLE,
+    ORDERS,
+    GroupRow,
+    ListChoices,
+    ObjectRow,
+    ObjectRows,
+    Row,
+    in_groups,
+)
+from shmtui.tui.screens.layouts import AttachDialog, FilterPanel, LayoutScreen
+from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.widgets.moving_panels import Item
 
 LOOK_SECONDS: Final = 1.0
 """How often the list is read."""
@@ -38,21 +45,7 @@ _HELD_SECONDS: Final = 0.5
 """Presses of one key that follow each other faster are one that is held down."""
 
 
-class FilterPanel(Typed, ChoicePanel[Item], Generic[Item]):
-    """Items that match the filter, which is typed."""
-
-    def write(self, text: str) -> None:
-        self.typed = text
-        self._filter()
-
-    def _filter(self) -> None:
-        raise NotImplementedError
-
-    def _depends_on(self) -> object:
-        return self.items, self.at, self.typed, self.message
-
-
-class PickerPanel(FilterPanel[ObjectRow]):
+class PickerPanel(FilterPanel[Row]):
     """Everything that processes share, live."""
 
     title = N_("Shared memory of this machine")
@@ -60,17 +53,26 @@ class PickerPanel(FilterPanel[ObjectRow]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "order(1)", show=False),
         Binding("left", "order(-1)", show=False),
+        Binding("tab", "group(1)", show=False),
+        Binding("shift+tab", "group(-1)", show=False),
     ]
 
-    def __init__(self, view: ViewModel) -> None:
+    def __init__(self, view: ViewModel, choices: ListChoices) -> None:
         super().__init__(view)
         self._listed = ObjectRows()
         self._totals = ""
-        self._order = ORDERS[0]
+        self._choices = choices
+        self._matching = 0
+        """How many objects match the filter."""
         self._longest = 0
         self._titles_at = 0
         self._open_when_listed = False
         """Whether enter was pressed before the list was there."""
+
+    @property
+    def chosen_object(self) -> SharedObject | None:
+        """What the cursor is on; None where that is a group or nothing."""
+        return self.chosen.each if isinstance(self.chosen, ObjectRow) else None
 
     def take(self, survey: Survey, now: float) -> None:
         """Show a look of the moment ``now``, in seconds; the cursor stays on its row."""
@@ -85,16 +87,28 @@ class PickerPanel(FilterPanel[ObjectRow]):
         super().write(text)
 
     def action_open(self) -> None:
-        """Choose the row; before the list is there, the first that will match."""
+        """Choose the row; before the list is there, the first that will match. A group is folded, or
+        unfolded.
+        """
         self._open_when_listed = self._listed.total is None
-        super().action_open()
+        if isinstance(self.chosen, GroupRow):
+            self._choices.folded ^= {(self._choices.group, self.chosen.group.key)}
+            self._filter()
+        else:
+            super().action_open()
 
     def action_order(self, by: int) -> None:
         """Take the next order, or the one before."""
-        self._take_order(ORDERS[(ORDERS.index(self._order) + by) % len(ORDERS)])
+        self._take_order(ORDERS[(ORDERS.index(self._choices.order) + by) % len(ORDERS)])
 
     def _take_order(self, order: str) -> None:
-        self._order = order
+        self._choices.order = order
+        self._filter()
+
+    def action_group(self, by: int) -> None:
+        """Take the next grouping, or the one before."""
+        at = GROUP_CYCLE.index(self._choices.group) + by
+        self._choices.group = GROUP_CYCLE[at % len(GROUP_CYCLE)]
         self._filter()
 
     def on_click(self, event: events.Click) -> None:
@@ -111,28 +125,42 @@ class PickerPanel(FilterPanel[ObjectRow]):
             super().on_click(event)
 
     def _filter(self, quiet: bool = False) -> None:
-        target = self.chosen.each.target if self.chosen is not None else None
-        self.items = self._listed.rows(self.typed, self._order)
+        before = self.chosen
+        rows = self._listed.rows(self.typed, self._choices.order)
+        self._matching = len(rows)
+        self.items = in_groups(rows, self._choices)
         self._longest = name_width(self.items, self.view.glyphs)
-        targets = [row.each.target for row in self.items]
-        self.at = targets.index(target) if target in targets else min(self.at, len(targets))
+        self.at = self._place_of(before)
         if quiet and self._listed.total is not None:
             self.draw_anew()
         else:
             self.say("")
 
+    def _place_of(self, row: Row | None) -> int:
+        """Where a row is now, or its object under another group; else the next object from where the
+        cursor was.
+        """
+        places = {each.key: at for at, each in enumerate(self.items)}
+        if row is not None and row.key in places:
+            return places[row.key]
+        objects = [at for at, each in enumerate(self.items) if isinstance(each, ObjectRow)]
+        target = row.key[1] if row is not None else ""
+        same = (at for at in objects if self.items[at].key[1] == target)
+        return next(same, next((at for at in objects if at >= self.at), self.at))
+
     def _depends_on(self) -> object:
-        return self.items, self.at, self.typed, self.message, self._order, self._totals
+        choices = self._choices
+        return self.items, self.at, self.typed, self.message, choices.order, self._totals
 
     def _above(self, width: int) -> list[Line]:
         glyphs = self.view.glyphs
         total = self._listed.total or 0
-        first = filter_line(self.typed, self._count, total, width, glyphs, self._order)
+        first = filter_line(self.typed, self._matching, total, width, glyphs, self._choices)
         totals = [glyphs.clip_line(line((glyphs.inert(self._totals), "muted")), width)]
         above = [*(totals if self._totals else []), first]
         self._titles_at = len(above)
         if self.items:
-            titles = header_line(width - 2, glyphs, self._longest, self._order)
+            titles = header_line(width - 2, glyphs, self._longest, self._choices.order)
             return [*above, line("  ", *titles)]
         return [*above, (), *wrapped(self._why_empty(), width, "muted")]
 
@@ -151,119 +179,15 @@ class PickerPanel(FilterPanel[ObjectRow]):
 
     def _below(self, width: int) -> list[Line]:
         message = self._message_lines(width)
-        if self.chosen is None:
+        row, glyphs = self.chosen, self.view.glyphs
+        if row is None:
             return message
-        return [(), *object_detail(self.chosen.each, width, 3, self.view.glyphs), *message]
+        if isinstance(row, GroupRow):
+            return [(), *group_detail(row.group, width, 3, glyphs), *message]
+        return [(), *object_detail(row.each, width, 3, glyphs), *message]
 
     def _footer(self, width: int) -> str:
-        long = _("enter attaches, left and right sort, delete removes an orphan, esc closes")
-        return long if width >= len(long) + 4 else _("enter attaches, esc closes")
-
-
-class LayoutsPanel(FilterPanel[str]):
-    """Layouts in words, by their values of ``--layout``; none is chosen in the last row: raw bytes."""
-
-    title = N_("Which layout is it?")
-
-    def __init__(self, name: str, options: tuple[str, ...], view: ViewModel) -> None:
-        super().__init__(view)
-        self._segment = name
-        self._options = self.items = options
-
-    @property
-    def _count(self) -> int:
-        return len(self.items) + 1
-
-    def _filter(self) -> None:
-        words = self.typed.casefold().split()
-        self.items = tuple(
-            o for o in self._options if all(word in option_words(o).casefold() for word in words)
-        )
-        self.at = 0
-        self.say("")
-
-    def _words(self, at: int) -> str:
-        raw = at == len(self.items)
-        words = _("show as bytes (raw)") if raw else option_words(self.items[at])
-        return self.view.glyphs.inert(words)
-
-    def _above(self, width: int) -> list[Line]:
-        glyphs, count = self.view.glyphs, len(self._options)
-        name = glyphs.inert(self._segment)
-        if not count:
-            why = _("The programs that map {name} disagree on its layout.").format(name=name)
-            return [*wrapped(why, width)[:3], ()]
-        why = ngettext(
-            "{count} layout fits the bytes of {name} so far. Choose the one that its program uses; "
-            "its header says for sure: shmtui attach --header FILE",
-            "{count} layouts fit the bytes of {name} so far. Choose the one that its program uses; "
-            "its header says for sure: shmtui attach --header FILE",
-            count,
-        ).format(count=count, name=name)
-        found = filter_line(self.typed, len(self.items), count, width, glyphs)
-        return [*wrapped(why, width)[:3], found]
-
-    def _choice(self, at: int, width: int) -> Line:
-        return self.view.glyphs.clip_line(line(self._words(at)), width)
-
-    def _below(self, width: int) -> list[Line]:
-        chosen, words = self.chosen, self._words(self.at)
-        option = "--raw" if chosen is None else f"--layout {chosen}"
-        return [
-            (),
-            *(wrapped(words, width)[:3] if len(words) > width - 2 else []),
-            *wrapped(self.view.glyphs.inert(option), width, "muted")[:3],
-            *self._message_lines(width)[:3],
-        ]
-
-    def _footer(self, _width: int) -> str:
-        return _("enter chooses it, esc goes back")
-
-
-class AttachDialog(TypingDialog[Attachment | None]):
-    """Returns an attachment; None where none was chosen."""
-
-    def __init__(self, opener: SegmentOpener, panel: PickerPanel | LayoutsPanel) -> None:
-        super().__init__(panel)
-        self._opener = opener
-        self._choices: PickerPanel | LayoutsPanel = panel
-        self._ellipsis = panel.view.glyphs.ellipsis
-
-    def _attach_by(self, text: str, attach: Callable[[], Attachment]) -> None:
-        self._choices.say(text + self._ellipsis, "accent")
-        self.run_worker(self._attach_in_thread(attach), exclusive=True, group="open")
-
-    async def _attach_in_thread(self, attach: Callable[[], Attachment]) -> None:
-        """To find the layout, the bytes are watched for a second."""
-        try:
-            self.dismiss(await asyncio.to_thread(attach))
-        except AmbiguousLayoutError as error:
-            self._ambiguous(error)
-        except (ShmtuiError, OSError) as error:
-            self._choices.say(str(error), "bad")
-
-    def _ambiguous(self, error: AmbiguousLayoutError) -> None:
-        self._choices.say(str(error), "bad")
-
-
-class LayoutScreen(AttachDialog):
-    """The layouts ``options`` of the segment ``name``."""
-
-    def __init__(
-        self, opener: SegmentOpener, name: str, options: tuple[str, ...], view: ViewModel
-    ) -> None:
-        self._panel = LayoutsPanel(name, options, view)
-        super().__init__(opener, self._panel)
-        self._segment = name
-
-    def on_choice_panel_chosen(self) -> None:
-        layout = self._panel.chosen
-        attach = (
-            partial(self._opener.open_raw, self._segment)
-            if layout is None
-            else partial(self._opener.open, self._segment, layout)
-        )
-        self._attach_by(_("attaching"), attach)
+        return list_footer(width - 4)
 
 
 class PickerScreen(AttachDialog):
@@ -273,10 +197,13 @@ class PickerScreen(AttachDialog):
         Binding("escape", "close", show=False),
         Binding("ctrl+r,f5", "reload", show=False),
         Binding("delete", "remove", show=False),
+        Binding("f1", "help", show=False),
     ]
 
-    def __init__(self, opener: SegmentOpener, view: ViewModel) -> None:
-        self._panel = PickerPanel(view)
+    def __init__(
+        self, opener: SegmentOpener, view: ViewModel, choices: ListChoices | None = None
+    ) -> None:
+        self._panel = PickerPanel(view, choices or ListChoices())
         super().__init__(opener, self._panel)
         self._asked_for = ""
         """The target that was last chosen."""
@@ -303,6 +230,10 @@ class PickerScreen(AttachDialog):
         except (ShmtuiError, OSError) as error:
             self._panel.say(str(error), "bad")
 
+    def action_help(self) -> None:
+        text = list_help()
+        self.app.push_screen(DetailScreen(_("Help"), lambda _width: text, self._panel.view))
+
     def action_close(self) -> None:
         """Clear the filter; where it is empty, close."""
         if self._panel.typed:
@@ -312,14 +243,14 @@ class PickerScreen(AttachDialog):
 
     def action_remove(self) -> None:
         """Ask whether the orphan under the cursor shall go; asked so already, remove it."""
-        row = self._panel.chosen
+        each = self._panel.chosen_object
         # A key that is held down repeats, and has not read the question.
         asked, pressed = self._pressed, time.monotonic()
         self._pressed = pressed
-        if row is None:
+        if each is None:
             return
-        target = row.each.target
-        if not row.each.orphan:
+        target = each.target
+        if not each.orphan:
             self._panel.say(_("{name} is no orphan: it stays").format(name=target), "bad")
         elif self._to_remove != target or pressed - asked < _HELD_SECONDS:
             self._to_remove = target
@@ -337,15 +268,15 @@ class PickerScreen(AttachDialog):
         self.action_reload()
 
     def on_choice_panel_chosen(self) -> None:
-        row = self._panel.chosen
-        if row is None:
+        each = self._panel.chosen_object
+        if each is None:
             return
-        if reason := why_not(row.each):
+        if reason := why_not(each):
             self._panel.say(_("cannot attach: {reason}").format(reason=reason), "bad")
             return
-        self._asked_for = row.each.target
-        text = _("attaching to {name}").format(name=row.each.target)
-        self._attach_by(text, partial(self._opener.open, row.each.target))
+        self._asked_for = each.target
+        text = _("attaching to {name}").format(name=each.target)
+        self._attach_by(text, partial(self._opener.open, each.target))
 
     def _answer(self, opened: Attachment) -> None:
         """The layouts' screen is still above this one while it gives its own answer."""
