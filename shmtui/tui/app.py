@@ -243,7 +243,8 @@ class DashboardApp(App[int], inherit_bindings=False):
             return
         if choice is None:
             self._listing = self._listing or ListChoices()
-            self.push_screen(PickerScreen(opener, view, self._listing), self._go_over)
+            listed = PickerScreen(opener, view, self._listing, self.dashboard.supervisor)
+            self.push_screen(listed, self._go_over)
         else:
             self.push_screen(LayoutScreen(opener, *choice, view), self._go_over)
 

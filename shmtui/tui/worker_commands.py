@@ -132,8 +132,8 @@ def _step(supervisor: "Supervisor", targets: Targets) -> Reason:
     return None
 
 
-def kill_foreign(process: Process) -> Reason:
-    """SIGKILL to a process that is not ours, if its PID still is that process; never to shmtui.
+def kill_foreign(process: Process, number: signal.Signals = signal.SIGKILL) -> Reason:
+    """A signal to a process that is not ours, if its PID still is that process; never to shmtui.
 
     Its start time is compared after a pidfd is open, so that a process which got the same PID
     later is not hit.
@@ -154,7 +154,7 @@ def kill_foreign(process: Process) -> Reason:
             return _("{who}: not killed, since its start time cannot be read").format(who=who)
         if abs(started_at(ticks) - process.since) > _SAME_START:
             return _("{who}: not killed, since another process has this PID now").format(who=who)
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        signal.pidfd_send_signal(pidfd, number)
     except ProcessLookupError:
         return ended
     except PermissionError:
@@ -164,6 +164,14 @@ def kill_foreign(process: Process) -> Reason:
     finally:
         os.close(pidfd)
     return None
+
+
+def end_one(process: Process, number: signal.Signals, supervisor: "Supervisor | None") -> Reason:
+    """SIGTERM or SIGKILL to one process, as the keys t and K send it: our own by its supervisor."""
+    if supervisor is None or not supervisor.owns(process.pid):
+        return kill_foreign(process, number)
+    targets = Targets(named(process), (process,))
+    return give("kill" if number is signal.SIGKILL else "terminate", supervisor, targets)
 
 
 class WorkerActions:

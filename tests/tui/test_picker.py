@@ -31,7 +31,8 @@ from shmtui.tui.draw.picker import (
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.object_rows import Change, GroupRow, ObjectRow
 from shmtui.tui.screens.layouts import LayoutScreen
-from shmtui.tui.screens.picker import PickerPanel, PickerScreen
+from shmtui.tui.screens.object_list import PickerPanel
+from shmtui.tui.screens.picker import PickerScreen
 from shmtui.tui.spans import cells, plain, width_of, wrap
 from tests.conftest import MakeBuffer
 from tests.tui.dashboards import (

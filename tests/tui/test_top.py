@@ -1,15 +1,14 @@
 """``shmtui top``: the live list in the real program, and in a dashboard that a test drives."""
 
 import signal
-import time
 from pathlib import Path
 
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
-from shmtui.tui.screens.picker import PickerPanel
+from shmtui.tui.screens.object_list import PickerPanel
 from tests.terminal import Terminal
 from tests.tui.dashboards import foreign_process, opener_of, reports, ring_bytes, shows
 from tests.tui.test_picker import folder, picker
-from tests.waiting import poll, until
+from tests.waiting import until
 
 __all__ = ["folder"]
 
@@ -32,23 +31,17 @@ def test_what_comes_and_goes_is_seen(name: str) -> None:
 
 
 def test_an_orphan_is_removed_after_a_question(name: str) -> None:
-    """The key twice; the first asks."""
+    """The key alone removes nothing."""
     create_segment(name, 8192)
     with Terminal("top", columns=120, rows=30) as terminal:
         terminal.wait_for("shared in all of")
         terminal.press(*name.removeprefix("/"))
         terminal.wait_for("1 of ")
-        # A key that is held down sends many: they are one press.
+        # A key that is held down sends many: they are one question.
         terminal.press("\x1b[3~\x1b[3~\x1b[3~")
-        terminal.wait_for("delete again removes it")
+        terminal.wait_for("Leave it")
         assert Path(segment_path(name)).exists()
-
-        def removed() -> bool:
-            terminal.press("\x1b[3~")
-            time.sleep(0.6)  # As somebody does who reads.
-            return not Path(segment_path(name)).exists()
-
-        poll(removed, "the second press removes it")
+        terminal.press("y")
         terminal.wait_for(f"removed {name}")
         assert not Path(segment_path(name)).exists()
         terminal.signal(signal.SIGTERM)
@@ -87,9 +80,8 @@ async def test_nothing_of_another_folder_is_removed(folder: Path, name: str) -> 
             async with app.run_test(size=(120, 30)) as pilot:
                 await shows(app, "/jobs")
                 await pilot.press(*name.removeprefix("/"), "delete")
-                await shows(app, "delete again removes it")
-                await pilot.pause(0.6)
-                await pilot.press("delete")
+                await shows(app, "Leave it")
+                await pilot.press("y")
                 await shows(app, "remove it from inside")
         assert other.exists()
         assert Path(segment_path(name)).exists()

@@ -1,5 +1,6 @@
 """Small dialogs: help, a finding or process in full, the question before a kill, an offset."""
 
+import signal
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -10,12 +11,12 @@ from shmtui.i18n import N_, _
 from shmtui.tui.draw.bytes import parse_offset
 from shmtui.tui.draw.keys import help_lines
 from shmtui.tui.screens.dialog import Dialog, Typed, TypingDialog
-from shmtui.tui.spans import Line, line
+from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import TextPanel
 from shmtui.tui.widgets.panel import Content, Panel
 
-_YES, _NO = N_("  y  Kill  "), N_("  n  Leave it  ")
+_NO = N_("  n  Leave it  ")
 
 
 class DetailScreen(Dialog[None]):
@@ -40,33 +41,68 @@ class HelpScreen(DetailScreen):
         super().__init__(_("Help"), lambda _width: text, view)
 
 
-class KillQuestion(Dialog[bool]):
-    """Returns True only for y or a click on *Kill*."""
+class Question(Dialog[bool]):
+    """Returns True only for y or a click on ``yes``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "dismiss(True)", show=False),
         Binding("n,q,enter", "dismiss(False)", show=False),
     ]
 
-    def __init__(self, label: str, view: ViewModel) -> None:
-        text = [
-            line(_("Kill") + " ", (view.glyphs.clip(view.glyphs.inert(label), 40), "strong"), "?"),
-            (),
-            line((_("shmtui did not start it. If it holds mutex when it dies,"), "muted")),
-            line((_("the others wait for ever."), "muted")),
-            (),
-            line((_(_YES), "banner"), "   ", (_(_NO), "key")),
-        ]
-        super().__init__(TextPanel(_("Kill a foreign process"), lambda _width: text, "", view))
+    def __init__(self, title: str, asks: Line, why: str, yes: str, view: ViewModel) -> None:
+        self._yes = f"  y  {yes}  "
+
+        def text(width: int) -> list[Line]:
+            buttons = line((self._yes, "banner"), "   ", (_(_NO), "key"))
+            return [asks, (), *wrapped(why, width, "muted"), (), buttons]
+
+        super().__init__(TextPanel(title, text, "", view))
 
     def on_click(self, event: events.Click) -> None:
         region = self._shown.region
-        x, y = event.screen_x - region.x - 2, event.screen_y - region.y - 1
-        yes, no = len(_(_YES)), len(_(_NO))
-        if y == 5 and 0 <= x < yes:
+        x, y = event.screen_x - region.x - 2, event.screen_y - region.y
+        yes, no = len(self._yes), len(_(_NO))
+        if y == region.height - 2 and 0 <= x < yes:
             self.dismiss(True)
-        elif y == 5 and yes + 3 <= x < yes + 3 + no:
+        elif y == region.height - 2 and yes + 3 <= x < yes + 3 + no:
             self.dismiss(False)
+
+
+def asked(verb: str, label: str, view: ViewModel) -> Line:
+    """The line of a question: what to do, to what, which is text of another process."""
+    return line(verb + " ", (view.glyphs.clip(view.glyphs.inert(label), 40), "strong"), "?")
+
+
+class KillQuestion(Question):
+    """Before a signal to a process that shmtui did not start."""
+
+    def __init__(
+        self, label: str, view: ViewModel, number: signal.Signals = signal.SIGKILL
+    ) -> None:
+        kills = number is signal.SIGKILL
+        verb = _("Kill") if kills else _("End")
+        why = _("shmtui did not start it.") if kills else _("It gets SIGTERM.")
+        danger = _("If it holds a lock when it dies, the others wait for ever.")
+        super().__init__(
+            _("Kill a foreign process") if kills else _("End a process"),
+            asked(verb, label, view),
+            f"{why} {danger}",
+            verb,
+            view,
+        )
+
+
+class RemoveQuestion(Question):
+    """Before an object that nobody has is removed."""
+
+    def __init__(self, label: str, view: ViewModel) -> None:
+        super().__init__(
+            _("Remove an orphan"),
+            asked(_("Remove"), label, view),
+            _("No process has it. What it holds is gone for good."),
+            _("Remove"),
+            view,
+        )
 
 
 class OffsetPanel(Typed, Panel, can_focus=True):
