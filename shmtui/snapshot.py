@@ -63,6 +63,12 @@ class ProcessState(StrEnum):
     STOPPED = N_("stopped")
     ENDED = N_("ended")
     UNKNOWN = N_("unknown")
+    SPINNING = N_("spinning")
+    """Of a ring without a lock, as the next two: it is on a processor all the time, or ready for one."""
+    POLLING = N_("polling")
+    """It runs and sleeps for short times."""
+    ASLEEP = N_("asleep")
+    """It did not run at all between two looks."""
 
 
 class Origin(StrEnum):
@@ -165,6 +171,10 @@ class LayoutInfo:
     """The segment that holds ``in`` and ``out``, where that is another one."""
     options: str = ""
     """What the user said of the layout, as a shell takes it, for commands that are named."""
+    lock_free: bool = False
+    """Whether no lock and no semaphore of the ring is known: its programs go by ``in`` and ``out``."""
+    index_names: tuple[str, ...] = ()
+    """What the program calls ``in`` and ``out``, where that is known. Hostile text is possible."""
 
     @property
     def assumed(self) -> bool:

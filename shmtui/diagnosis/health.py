@@ -79,6 +79,8 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
 
 RAW_RULES: Final = (file_events, no_size)
 """The rules that need no layout."""
+LOCK_FREE_RULES: Final = (file_events, private_mapping, orphan)
+"""Those of a ring without a lock: nothing tells whether it is stuck."""
 LAYOUT_RULES: Final = (other_width, other_struct)
 """The rules that show that the layout is not the program's: then no other is asked."""
 
@@ -112,6 +114,8 @@ def _findings(history: History) -> list[Finding]:
 
     if history.now.layout.source is LayoutSource.RAW:
         return by(RAW_RULES)
+    if history.now.layout.lock_free:
+        return by(LOCK_FREE_RULES)
     unfit = by(LAYOUT_RULES)
     return unfit + by(RAW_RULES) if unfit else by(RULES)
 

@@ -19,7 +19,7 @@ from shmtui.diagnosis.history import (
     target,
     unaccounted_threads,
 )
-from shmtui.diagnosis.rules import conditions
+from shmtui.diagnosis.rules import conditions, lock_free
 from shmtui.diagnosis.rules.files import FIT_SAMPLES, unfitting_samples
 from shmtui.diagnosis.rules.semaphores import counts_too_few
 from shmtui.i18n import _, ngettext
@@ -64,7 +64,9 @@ def judged(history: History) -> Iterator[str]:
         yield _("its value is {value:,}, and {count} wait").format(
             value=now.alone.value, count=now.alone.waiters or _("none")
         )
-    if now.in_ is not None:
+    if now.layout.lock_free:
+        yield from lock_free.judged(history)
+    elif now.in_ is not None:
         yield _("in and out are inside the ring")
     by_conditions = conditions.by_conditions(now)
     taken = conditions.lock_taken if by_conditions else mutex_taken
@@ -81,7 +83,7 @@ def judged(history: History) -> Iterator[str]:
         yield _("empty + full was {slots} in {whole} of {count} samples").format(
             slots=now.layout.slots, whole=whole, count=count
         )
-    if history.items_moved:
+    if history.items_moved and not now.layout.lock_free:
         yield _("items moved")
     crew = living(now)
     for role, poster in POSTERS.items():
@@ -132,8 +134,8 @@ def undecided(history: History) -> Iterator[str]:
         yield _(
             "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
         ).format(count=len(history.snapshots), time=max(LONGER_S, 2 * _watched_s(history)))
-    if conditions.by_conditions(now):
-        yield from _of_conditions(history)
+    if now.layout.lock_free or conditions.by_conditions(now):
+        yield from _of_lock_free(history) if now.layout.lock_free else _of_conditions(history)
         return
     yield from _left_behind(history)
     if history.items_moved and history.unmoved_ns() < _AT_REST_NS:
@@ -155,10 +157,16 @@ def _unknown_members(now: Snapshot) -> Iterator[str]:
     if conditions.by_conditions(now):
         if now.count is None:
             yield _("the member that counts its items is not known: say it with --map count=MEMBER")
-    elif not now.semaphores:
+    elif not now.semaphores and not now.layout.lock_free:
         yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
     if now.in_ is None or now.out is None:
         yield _("in and out are not known: say them with --map or --index-segment")
+
+
+def _of_lock_free(history: History) -> Iterator[str]:
+    """What is left open of a ring without a lock."""
+    yield from lock_free.undecided(history, _way_on(history))
+    yield from _stopped(living(history.now))
 
 
 def _of_conditions(history: History) -> Iterator[str]:

@@ -19,6 +19,7 @@ from shmtui.layouts.role_evidence import (
     Reading,
     RingValues,
     possible,
+    slots_changed,
     values_of,
     written,
 )
@@ -117,18 +118,8 @@ def _change_explained(layout: Layout, before: Reading, after: Reading) -> bool:
     One more may be half written. Where more changed than ``in`` moved, the ring went round
     unseen, and every slot may have.
     """
-    size = layout.item.size
-    old, new = values_of(layout, before).in_, values_of(layout, after).in_
-    if old is None or new is None:
-        return True
-    passed = (new - old) % layout.slots
-    allowed = {(old + step) % layout.slots for step in range(passed + 1)}
-    changed = {
-        slot
-        for slot in range(layout.slots)
-        if before.at(layout.data + slot * size, size) != after.at(layout.data + slot * size, size)
-    }
-    return changed <= allowed or len(changed) > passed + 1
+    changed, allowed = slots_changed(layout, before, after)
+    return not allowed or changed <= allowed or len(changed) > len(allowed)
 
 
 def _telling(layout: Layout, readings: Sequence[Reading]) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _
 from shmtui.layouts.struct_members import Member, Struct
-from shmtui.layouts.vocabulary import CAPACITY, CONVENTION, COUNT, ROLES, fitness
+from shmtui.layouts.vocabulary import CAPACITY, CERTAIN, CONVENTION, COUNT, ROLES, fitness
 from shmtui.shm.layout import SEM_SIZE
 
 ABSENT: Final = "-"
@@ -47,6 +47,8 @@ class Roles:
     """Members that may say how many slots of the array are used, the likeliest first."""
     counts: tuple[Member, ...] = ()
     """Members that may count the full slots, the likeliest first."""
+    told_by_names: bool = True
+    """Whether the array, too, is the slots by its name or the user's word; else it is the only one."""
 
     @property
     def directions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -139,7 +141,8 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
     counts = _ranked(members, COUNT, used)
     if COUNT in found:
         counts = () if chosen[COUNT] is None else (chosen[COUNT],)
-    return Roles(data, in_, out, mutex, empty, full, both_ways, capacity, counts)
+    told = levels.get("data", CERTAIN) > 0
+    return Roles(data, in_, out, mutex, empty, full, both_ways, capacity, counts, told)
 
 
 def _ranked(members: Mapping[str, Member], role: str, used: Collection[str]) -> tuple[Member, ...]:

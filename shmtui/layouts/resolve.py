@@ -13,7 +13,9 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import layout_words
 from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference, signatures
+from shmtui.layouts.lock_free import with_lock_free
 from shmtui.layouts.mapping_programs import MappedSegment, Peers
+from shmtui.layouts.moving_words import proposed
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.program_types import QuickTypes, debug_types, header_types
 from shmtui.layouts.role_evidence import contradiction
@@ -62,7 +64,7 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
         except AmbiguousLayoutError as error:
             candidates = error.candidates
         return ResolvedLayout(None, LayoutSource.RAW, candidates=candidates)
-    found = with_sets(segment, _resolve(segment))
+    found = with_lock_free(segment, with_sets(segment, _resolve(segment)))
     if options.given and found.layout is not None:
         contradicted = _contradictions(segment, found.layout)
         if options.header is None and options.layout is None:
@@ -238,7 +240,7 @@ def _by_inference(segment: MappedSegment) -> ResolvedLayout:
             "read from the live bytes: the only plain layout that fits; --header says for sure"
         )
     elif not candidates:
-        return ResolvedLayout(None, LayoutSource.RAW)
+        return ResolvedLayout(None, LayoutSource.RAW, candidates=proposed(segment))
     elif segment.name == SEED_NAME and exercise in candidates:
         layout = exercise
         candidates = (exercise, *(other for other in candidates if other != exercise))

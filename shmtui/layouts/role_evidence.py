@@ -207,7 +207,25 @@ def written(layout: Layout, reading: Reading) -> bool:
 
 def swapped(layout: Layout) -> Layout:
     """The same layout with ``in`` and ``out`` exchanged."""
-    return replace(layout, in_=layout.out, out=layout.in_)
+    names = layout.index_names[::-1]
+    return replace(layout, in_=layout.out, out=layout.in_, index_names=names)
+
+
+def slots_changed(layout: Layout, before: Reading, after: Reading) -> tuple[set[int], set[int]]:
+    """The slots that differ between two readings, and those that ``in`` passed over, with the one
+    that may be half written.
+    """
+    size, slots = layout.item.size, layout.slots
+    old, new = values_of(layout, before).in_, values_of(layout, after).in_
+    changed = {
+        slot
+        for slot in range(slots)
+        if before.at(layout.data + slot * size, size) != after.at(layout.data + slot * size, size)
+    }
+    if old is None or new is None:
+        return changed, set()
+    steps = new - old if new - old >= slots > 0 else (new - old) % slots
+    return changed, {(old + step) % slots for step in range(min(steps + 1, slots))}
 
 
 class DirectionEvidence:

@@ -224,6 +224,7 @@ def buffer_layout(
         mutex, empty, full, struct.size, libc, code, names,
         lock=roles.mutex.offset if roles.mutex is not None and roles.pthread_mutex else None,
         sync=(*sync_members(struct.members), *struct.beside),
+        index_names=() if in_ is None or out is None else (in_.name, out.name),
     )  # fmt: skip
     _require_sound(struct, layout)
     return layout

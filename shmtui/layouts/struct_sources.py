@@ -13,6 +13,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.inference import MAX_SIZE, signatures
+from shmtui.layouts.lock_free import flows, has_no_lock
 from shmtui.layouts.locks_layout import LocksLayout, locks_layout
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import all_members, listed
@@ -249,8 +250,17 @@ def _fitting(
         with contextlib.suppress(ShmtuiError):
             layout = _layout_from(segment, replace(source, structs=(struct,)))
             _require_semaphores(segment.reader, source.path, layout)
-            if _zeros_behind(segment.reader, layout.struct.size):
+            if _may_be(segment, layout) and _zeros_behind(segment.reader, layout.struct.size):
                 yield source, layout
+
+
+def _may_be(segment: MappedSegment, found: StructLayout) -> bool:
+    """Whether a struct says enough to be the segment's: one without a lock takes the segment's size, and
+    an array that has the name of one of slots, or the user's word.
+    """
+    if segment.options.mapping or not has_no_lock(found.layout):
+        return True
+    return found.struct.size == segment.size and found.roles.told_by_names
 
 
 # -- beside the live bytes ---------------------------------------------------------------------------
@@ -321,7 +331,8 @@ def _by_values(
     if segment.options.slots is None:
         for slots in _said_capacities(segment.reader, found):
             layout = judge_capacity(layout, slots, readings)
-    if layout.lock is not None and not {layout.empty, layout.full} - {None}:
+    unlocked = has_no_lock(layout)
+    if (unlocked or layout.lock is not None) and not {layout.empty, layout.full} - {None}:
         members = ((m.offset, m.shape) for m in found.roles.counts)
         counts = [(at, shape.code) for at, shape in members if isinstance(shape, Scalar)]
         layout = judge_count(layout, counts, readings)
@@ -341,6 +352,9 @@ def _with_direction(
     """The direction that the values allow; both where they allow both."""
     shown, other = found.roles.directions
     first, *others = judge_direction(layout, readings)
+    if others and has_no_lock(layout):
+        seen = [way for way in (first, *others) if flows(way, readings)]
+        first, *others = seen if len(seen) == 1 else (first, *others)
     if found.roles.by_convention:
         resolved = replace(resolved, layout=first)
         if not others:

@@ -30,6 +30,14 @@ AT_REST: Final = 5
 STEADY_TRIES: Final = 4
 """Reads of the ring, at the most, until no worker moved during one; each costs some 0.1 ms."""
 
+STORE_LOOKS: Final = 20
+"""Looks at a ring without a lock with each sample, while it is not known who stores its indices; each
+costs some 0.1 ms."""
+MOST_WATCHES: Final = 300
+"""With so many samples: what they have not shown, more will not."""
+STORE_PROCESSES: Final = 8
+"""Of more processes this is not asked: several run at any time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -71,6 +79,7 @@ class OpenSegment:
         self.processes = ProcessTable(self.reader.identity, layout, folder)
         self._arrivals: FileWatch | None = None
         self._arrived_ns = 0
+        self._looks_left = STORE_LOOKS * MOST_WATCHES
         with contextlib.suppress(OSError):
             self._arrivals = FileWatch(self.reader.path, OPENED)
         self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
@@ -182,6 +191,16 @@ class OpenSegment:
         self.ring = RingReader(self.reader, left, self._folder, self._clock)
         self._estimator = None
         return True
+
+    def watch_stores(self, ring: RingReader) -> None:
+        """Look at a ring without a lock for some milliseconds, to see who ran while an index moved."""
+        for _look in range(STORE_LOOKS):
+            stamps = self.processes.run_stamps() if self._looks_left else {}
+            if not stamps or len(stamps) > STORE_PROCESSES:
+                return
+            self._looks_left -= 1
+            state = ring.read(0)
+            self.processes.infer_roles(stamps, state.in_, state.out)
 
     def measure(self) -> None:
         """Read the ring for the throughput estimate, so that what moves between samples counts."""

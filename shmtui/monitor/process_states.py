@@ -98,6 +98,11 @@ def sync_name(layout: Layout | None, offset: int) -> tuple[str, int | None]:
     for member in members:
         if member.contains(offset):
             return member.name, None
+    if layout is not None and layout.lock_free:
+        # A word of its own is what its processes sleep on, if they do: often an index.
+        places = zip((layout.in_, layout.out), layout.index_names or ("in", "out"), strict=True)
+        own = dict(places).get(offset)
+        return own or _("byte {offset}").format(offset=offset), None
     return _("byte {offset}").format(offset=offset), offset
 
 

@@ -35,7 +35,7 @@ from shmtui.procfs.futex import (
     waits_on_own_copy,
 )
 from shmtui.procfs.identity import alive, describe_exit, same_address_space
-from shmtui.procfs.process import run_stamp
+from shmtui.procfs.process import run_stamp, sleep_stamp
 from shmtui.procfs.semop_waits import is_semop, waited_member
 from shmtui.procfs.timed_calls import goes_on
 from shmtui.shm.control_format import RecordState
@@ -51,6 +51,8 @@ from shmtui.snapshot import Access, Origin, Process, ProcessState, SlotValue
 _NARROW: Final = 32
 """Bits of a 32-bit program."""
 _NO_USE: Final = FileUse()
+_AWAKE: Final = {ProcessState.RUNNING, ProcessState.PACING}
+"""States of a process that waits for nothing of the segment."""
 _SENT_FOR_WORK: Final = sum(
     1 << (number - 1)
     for number in (
@@ -77,6 +79,7 @@ class ProcessTable:
     ) -> None:
         self._users = FileUsers(identity)
         self._layout = layout
+        self._lock_free = layout is not None and layout.lock_free
         self._folder = folder
         self._tracked: dict[int, TrackedProcess] = {}
         self._rates: dict[int, RateWindow] = {}
@@ -208,11 +211,15 @@ class ProcessTable:
     def run_stamps(self) -> dict[int, RunStamp]:
         """Who has run how often; nothing while every role is known, or somebody is unseen.
 
-        A process of several threads has no stamp: any of them could have run.
+        A process of several threads has no stamp: any of them could have run. Where the looks come close
+        on each other, as at a ring without a lock, the time on a processor is not yet counted of one that
+        runs: there those have a stamp that sleep.
         """
         unsure = self._waits_hidden or self.unseen.may_take_part
         if unsure or not any(self._has_no_role(pid) for pid in self._foreign):
             return {}
+        if self._lock_free:
+            return {pid: sleep_stamp(pid) for pid in self._tracked}
         return {
             pid: run_stamp(pid) if tracked.last.threads == 1 else None
             for pid, tracked in self._tracked.items()
@@ -263,7 +270,7 @@ class ProcessTable:
             # Its PID may be another process's by now, which the next read finds.
             self._tracked.pop(pid).stat.close()
         elif scan:
-            tracked.measure(pid, now_ns)
+            tracked.measure(pid, now_ns, busy=self._lock_free and pid in self._foreign)
 
     def _worker(self, record: WorkerRecord, now_ns: int, fresh: str | None) -> Process:
         window = self._rates.get(record.pid)
@@ -337,11 +344,14 @@ class ProcessTable:
         elif tracked.role is Role.OBSERVER:
             tracked.role = Role.UNKNOWN
         letter, held = tracked.letter, program is not None and program.hold
+        state, on_by_itself = foreign_state(letter, blocked, held=held), goes_on(pid, letter, calls)
+        if layout is not None and layout.lock_free and state in _AWAKE:
+            state = tracked.activity(bool(on_by_itself)) or state
         return Process(
             pid=pid,
             name=tracked.name,
             role=tracked.role if program is None else program.role,
-            state=foreign_state(letter, blocked, held=held),
+            state=state,
             origin=Origin.FOREIGN if program is None else Origin.PROGRAM,
             blocked_on=blocked_on,
             blocked_for=(now_ns - tracked.blocked_since_ns) / 1e9 if blocked else None,
@@ -358,7 +368,7 @@ class ProcessTable:
             user=tracked.user,
             threads=tracked.last.live_threads,
             letter=letter,
-            goes_on=goes_on(pid, letter, calls),
+            goes_on=on_by_itself,
             since=tracked.since,
             start_time=tracked.start_time,
             access=access,

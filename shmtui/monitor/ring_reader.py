@@ -195,7 +195,15 @@ class RingReader:
                 data = state.data if room <= DATA_READ and state.data else None
                 filled = items
                 if not counts:
-                    filled = occupancy(layout.slots, in_, out, empty, full, count=state.count)
+                    filled = occupancy(
+                        layout.slots,
+                        in_,
+                        out,
+                        empty,
+                        full,
+                        count=state.count,
+                        lock_free=layout.lock_free,
+                    )
                 made = state.in_ % _COUNTED if counts and width >= _WIDE else None
                 return RingSample(now_ns, in_, out, filled, data, newest, made)
         return None

@@ -12,8 +12,8 @@ from typing import Final
 
 from shmtui.shm.protocol import Role
 
-RunStamp = bytes | None
-"""Bytes that change each time a process runs; None where that is not known."""
+RunStamp = bytes | tuple[bytes, ...] | None
+"""What changes each time a process runs; None where that is not known."""
 
 ENOUGH: Final = 2
 """Moves of one index, and none of the other, after which a process has a role."""

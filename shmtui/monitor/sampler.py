@@ -212,6 +212,8 @@ class Sampler:
         if ring.value(SemaphoreRole.MUTEX) == 1:
             self._mutex_free_ns = now_ns
         table.infer_roles(run_stamps, ring.in_, ring.out)
+        if layout.lock_free and not thorough:
+            segment.watch_stores(ring_reader)
         processes = table.read(
             records,
             now_ns,

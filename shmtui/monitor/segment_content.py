@@ -12,6 +12,7 @@ from typing import Final
 from shmtui.errors import ControlBlockError, ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.inference import Elimination, signatures
+from shmtui.layouts.lock_free import has_no_lock
 from shmtui.layouts.member_roles import listed
 from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
@@ -41,6 +42,10 @@ def typed_content(layout: Layout, program: str) -> tuple[Content, str]:
         text = _("locks without a ring: {locks}, from the debug information of {program}")
         names = listed(f"{each.kind} {each.name}" for each in layout.sync)
         return Content.LOCKS, text.format(locks=names, program=program)
+    if has_no_lock(layout):
+        text = _("may be a ring without a lock, of {slots:,} × {item}: by names in {program}")
+        text = text.format(slots=layout.slots, item=layout.item.name, program=program)
+        return Content.UNKNOWN, text
     text = _("bounded buffer of {slots:,} × {item}, from the debug information of {program}")
     return Content.BUFFER, text.format(slots=layout.slots, item=layout.item.name, program=program)
 

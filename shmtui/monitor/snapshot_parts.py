@@ -66,6 +66,8 @@ def layout_info(resolved: ResolvedLayout, layout: Layout, options: str) -> Layou
         origin=resolved.origin,
         index_segment=layout.index_segment,
         options=options,
+        lock_free=layout.lock_free,
+        index_names=layout.index_names,
     )
 
 
@@ -82,8 +84,9 @@ def ring_occupancy(
         return None
     empty, full = ring.value(SemaphoreRole.EMPTY), ring.value(SemaphoreRole.FULL)
     return occupancy(
-        layout.slots, ring.in_, ring.out, empty, full, items, room, layout.index_size, ring.count
-    )
+        layout.slots, ring.in_, ring.out, empty, full, items, room, layout.index_size, ring.count,
+        layout.lock_free,
+    )  # fmt: skip
 
 
 def counted_throughput(

@@ -3,21 +3,25 @@
 from dataclasses import dataclass
 from typing import Final
 
+from shmtui.monitor.activity import activity
 from shmtui.monitor.process_states import short_command
 from shmtui.procfs.identity import failed_children
 from shmtui.procfs.process import (
     ProcessStat,
+    RunTime,
     StatFile,
     command,
     live_thread,
     owner_of,
     read_stat,
+    run_times,
     started_at,
 )
 from shmtui.procfs.process_libc import bits_of, libc_of
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment_reader import user_name
+from shmtui.snapshot import ProcessState
 
 SCAN_NS: Final = 500_000_000
 """How often CPU use is measured and /proc searched for new processes."""
@@ -55,6 +59,8 @@ class TrackedProcess:
     reads_left: int = _NEW_READS
     failed_children: tuple[tuple[int, int], ...] = ()
     """Those that it has not waited for: PID and return code."""
+    run_times: tuple[tuple[int, dict[int, RunTime]], ...] = ()
+    """When its threads' times were read, and these: of the last two measures."""
 
     @property
     def letter(self) -> str:
@@ -82,8 +88,19 @@ class TrackedProcess:
         self.last = now or self.last
         return now is not None
 
-    def measure(self, pid: int, now_ns: int) -> None:
-        """Work out its CPU use since the last time; while it is new, its name and C library."""
+    def activity(self, goes_on: bool) -> ProcessState | None:
+        """What it did between the last two measures; see `shmtui.monitor.activity`."""
+        if len(self.run_times) < 2:
+            return None
+        (start, before), (end, after) = self.run_times
+        return activity(before, after, end - start, goes_on)
+
+    def measure(self, pid: int, now_ns: int, *, busy: bool = False) -> None:
+        """Work out its CPU use since the last time; while it is new, its name and C library. ``busy``:
+        read its threads' times, too.
+        """
+        if busy:
+            self.run_times = (*self.run_times[-1:], (now_ns, run_times(pid)))
         if self.reads_left:
             self.reads_left -= 1
             self.name = short_command(command(pid) or self.last.name)

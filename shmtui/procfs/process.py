@@ -248,6 +248,32 @@ def run_stamp(pid: int, tid: int | None = None) -> bytes | None:
         return None
 
 
+class RunTime(NamedTuple):
+    """What the scheduler counts of a thread (/proc/PID/task/TID/schedstat)."""
+
+    on_cpu_ns: int
+    queued_ns: int
+    turns: int
+
+    @property
+    def wanted_ns(self) -> int:
+        """On a processor, or ready for one."""
+        return self.on_cpu_ns + self.queued_ns
+
+
+def run_times(pid: int) -> dict[int, RunTime]:
+    """Those of the threads of ``pid``; none where the kernel does not count them, it is gone, or has
+    too many.
+    """
+    found = {}
+    try:
+        for tid in sorted(threads_of(pid))[: _STAMPED + 1]:
+            found[tid] = RunTime(*map(int, (run_stamp(pid, tid) or b"").split()))
+    except (OSError, TypeError, ValueError):
+        return {}
+    return found if any(found.values()) and len(found) <= _STAMPED else {}
+
+
 def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
     """Bytes that change once any thread of ``pid`` has run or come to be, while all are asleep or
     stopped. None: one is not, this kernel does not count turns, or the process is gone.

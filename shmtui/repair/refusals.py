@@ -42,6 +42,11 @@ def nothing_for(
             with_sight(snapshot, consent),
             transient=True,
         )
+    if snapshot.layout.lock_free:
+        return Refusal(
+            _("no lock and no semaphore of it is known, so there is none to set"),
+            _("start its programs again, if they are stuck"),
+        )
     if snapshot.health.undecided and not snapshot.health.early:
         return Refusal(
             _("nothing was found, and something is undecided: {what}").format(

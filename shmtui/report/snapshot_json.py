@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from shmtui import __version__
+from shmtui.diagnosis.rules.lock_free import writers
 from shmtui.shm.faults import fault_name
 from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.shm.sync_object import SyncObject
@@ -55,6 +56,9 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             **_fields(layout, "semaphores candidates by_convention assumed assumptions"),
             "origin": text(layout.origin) or None,
             "index_segment": text(layout.index_segment) or None,
+            "lock_free": layout.lock_free,
+            "index_names": dict(zip(("in", "out"), map(text, layout.index_names), strict=False))
+            or None,
         },
         "in": snapshot.in_,
         **_fields(snapshot, "out occupancy count in_flight"),
@@ -66,6 +70,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             for role, state in snapshot.semaphores.items()
         },
         "sync": [_sync(each) for each in snapshot.sync],
+        "stores": _stores(snapshot) if layout.lock_free else None,
         "throughput": _fields(snapshot.throughput, "produced_per_s consumed_per_s method"),
         "processes": [_process(p, snapshot.monotonic_ns) for p in snapshot.processes],
         "totals": None if totals is None else _fields(totals, _TOTALS),
@@ -90,6 +95,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return number(value)
     return text(value) if isinstance(value, str) else value
+
+
+def _stores(snapshot: Snapshot) -> Json:
+    """The PIDs that store each index; null where that is unknown."""
+    found = {index: writers(snapshot, index) for index in ("in", "out")}
+    return {index: who and [p.pid for p in who] for index, who in found.items()}
 
 
 def _sync(each: SyncObject) -> Json:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from shmtui import __version__
 from shmtui.diagnosis.audit import balance_text
+from shmtui.diagnosis.history import names
+from shmtui.diagnosis.rules.lock_free import counting, name_of, writers
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import source_words
 from shmtui.report.snapshot_json import rfc3339
@@ -110,7 +112,9 @@ def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
         yield labelled(_("ring")) + ring_line(snapshot)
         if snapshot.slots:
             yield labelled(_("slots")) + slots_line(snapshot)
-        if snapshot.semaphores or not snapshot.sync:
+        if snapshot.layout.lock_free:
+            yield labelled(_("no lock")) + stores_line(snapshot)
+        elif snapshot.semaphores or not snapshot.sync:
             yield labelled(_("semaphores")) + semaphores_line(snapshot)
     for each in snapshot.sync:
         if not (ring and each.among_semaphores):
@@ -153,7 +157,10 @@ def heading(snapshot: Snapshot) -> str:
 def ring_line(snapshot: Snapshot) -> str:
     """Occupancy and indices."""
     slots = snapshot.layout.slots
-    indices = f"in {_known(snapshot.in_)}   out {_known(snapshot.out)}"
+    indices = "   ".join(
+        f"{inert(name_of(snapshot, name))} {_known(value)}"
+        for name, value in (("in", snapshot.in_), ("out", snapshot.out))
+    )
     if snapshot.occupancy is None:
         return _("occupancy unknown") + f"   {indices}"
     share = 100 * snapshot.occupancy / slots
@@ -170,6 +177,16 @@ def slots_line(snapshot: Snapshot) -> str:
     rest = snapshot.layout.slots - len(shown)
     more = " … " + _("{count:,} more").format(count=rest) if rest else ""
     return " ".join(shown) + more + "   " + _("[full] (empty)")
+
+
+def stores_line(snapshot: Snapshot) -> str:
+    """How the indices of a ring without a lock count, and who stores each."""
+    parts = [counting(snapshot)]
+    for index in ("in", "out"):
+        who = writers(snapshot, index)
+        text = _("unknown") if who is None else names(who)
+        parts.append(_("{index} stored by: {who}").format(index=name_of(snapshot, index), who=text))
+    return inert(" · ".join(parts))
 
 
 def semaphores_line(snapshot: Snapshot) -> str:

@@ -143,6 +143,12 @@ class Layout:
     """Byte, and letter in :mod:`struct`, of the integer in which the program counts the full slots,
     where it keeps one: a ring of a mutex and condition variables does.
     """
+    index_names: tuple[str, ...] = field(default=(), compare=False)
+    """What the program calls ``in`` and ``out``; none where the layout is not from a struct."""
+    lock_free: bool = field(default=False, compare=False)
+    """Whether no lock and no semaphore is known of it, in the segment or beside it: its programs go
+    by ``in`` and ``out`` alone, as far as can be seen.
+    """
     sync: "tuple[SyncMember, ...]" = field(default=(), compare=False)
     """All objects of the program's struct that processes wait on, those with a role among them;
     none where the layout is not from a struct.

@@ -39,6 +39,8 @@ def why_no_worker(layout: Layout) -> str:
         return _("a worker needs in and out in the segment, and the slot that each uses next in it")
     if layout.kind is SemaphoreKind.SYSTEM_V:
         return _("its semaphores are of a System V set, and a worker takes those of POSIX")
+    if layout.lock_free:
+        return _("no lock and no semaphore of it is known, and a worker of shmtui takes three")
     if layout.missing:
         names = " ".join(f"--{role} /NAME" for role in layout.missing)
         text = _("it takes three semaphores, and a pthread_mutex_t is none: name {options}")

@@ -76,7 +76,7 @@ class Glyphs:
     cursor: str = "▌"
     space_key: str = "␣"
     states: Mapping[ProcessState, str] = field(
-        default_factory=lambda: _each(ProcessState, "◌●○■◐▶◧✗?")
+        default_factory=lambda: _each(ProcessState, "◌●○■◐▶◧✗?◉◎∘")
     )
     severities: Mapping[Severity, str] = field(default_factory=lambda: _each(Severity, "›✓▲✗"))
 
@@ -146,7 +146,7 @@ ASCII = Glyphs(
     no="NO",
     cursor=">",
     space_key="spc",
-    states=_each(ProcessState, ".*o#=>%x?"),
+    states=_each(ProcessState, ".*o#=>%x?@~z"),
     severities=_each(Severity, ">+!x"),
 )
 

@@ -80,6 +80,12 @@ _STATES = {
     ProcessState.STOPPED: (N_("stopped by a signal"), "warn"),
     ProcessState.ENDED: (N_("ended"), "muted"),
     ProcessState.UNKNOWN: (N_("not known"), "muted"),
+    ProcessState.SPINNING: (
+        N_("spinning: on a processor all the time, in a ring without a lock"),
+        "good",
+    ),
+    ProcessState.POLLING: (N_("polling: sleeps for short times, in a ring without a lock"), "good"),
+    ProcessState.ASLEEP: (N_("asleep: did not run, in a ring without a lock"), "muted"),
 }
 
 

@@ -28,6 +28,8 @@ _STATE_STYLES = {
     ProcessState.PAUSED: "warn",
     ProcessState.STEPPING: "accent",
     ProcessState.STOPPED: "warn",
+    ProcessState.SPINNING: "good",
+    ProcessState.POLLING: "good",
 }
 """Those of the others are muted."""
 

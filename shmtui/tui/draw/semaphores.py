@@ -4,6 +4,7 @@ permits add up; then all others by the program's own names. Pure.
 
 from collections.abc import Iterator
 
+from shmtui.diagnosis.rules.lock_free import counting, name_of, writers
 from shmtui.i18n import N_, _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.sync_object import SyncObject
@@ -31,6 +32,8 @@ def semaphore_lines(
     ``settled``: whether the last samples agree on the sum. One sample with a wrong sum was taken
     in the middle of a change, and is no contradiction.
     """
+    if snapshot.layout.lock_free:
+        return _indices(snapshot, width, glyphs)[:height]
     others = list(_others(snapshot, width, glyphs))
     if others and not (snapshot.semaphores and snapshot.layout.has_ring):
         return others[:height]
@@ -54,10 +57,34 @@ def footer(snapshot: Snapshot) -> str:
     >>> footer(EMPTY)
     'embedded'
     """
+    if snapshot.layout.lock_free:
+        return counting(snapshot)
     shared = {state.shared for state in snapshot.semaphores.values()}
     if False in shared:
         return snapshot.layout.semaphores + _(" · process-private!")
     return snapshot.layout.semaphores + (_(" · shared") if shared == {True} else "")
+
+
+def _indices(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
+    """A line for each index of a ring without a lock: its value, and who stores it."""
+    rows = []
+    for index, value, style in (
+        ("in", snapshot.in_, "producer"),
+        ("out", snapshot.out, "consumer"),
+    ):
+        who = writers(snapshot, index)
+        stored = _("unknown") if who is None else ", ".join(p.name for p in who)
+        rows.append(
+            line(
+                (f"{glyphs.inert(name_of(snapshot, index))} ", f"{style}-strong"),
+                (format_count(value, glyphs), "strong"),
+                (f"  {glyphs.left} ", "muted"),
+                (glyphs.inert(stored), "muted" if who is None else "accent"),
+            )
+        )
+    told = _("no lock is known: nothing tells who waits")
+    rows.append(line((told, "muted")))
+    return [glyphs.clip_line(row, width) for row in rows]
 
 
 def _count_waiting(count: int) -> str:

@@ -60,7 +60,8 @@ class SemaphoresPanel(Panel, can_focus=True):
             for p in s.processes
             if p.blocked_on is not None or p.sleeps_on
         )
-        return s.layout, s.semaphores, s.sync, s.in_flight, waiting, self.view.balance_settled
+        free = (s.in_, s.out, s.processes) if s.layout.lock_free else None
+        return s.layout, s.semaphores, s.sync, s.in_flight, waiting, self.view.balance_settled, free
 
     def _content(self, width: int, height: int) -> Content:
         view, s = self.view, self.view.snapshot

@@ -1,0 +1,119 @@
+"""What can be said of a ring without a lock, and what cannot. Pure.
+
+Nothing in it tells who waits for whom: a process that looks again and again may have nothing to do,
+or wait for one that has died. So such a ring is never found sick where it stands still.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from shmtui.diagnosis.history import History, living, names, seconds, vanished
+from shmtui.i18n import _
+from shmtui.snapshot import Process, ProcessState, Snapshot, word
+
+APART_SAMPLES: Final = 3
+"""In so many samples the indices have to be further apart than the ring is long."""
+_KNOWN: Final = (ProcessState.SPINNING, ProcessState.POLLING, ProcessState.ASLEEP)
+
+
+def judged(history: History) -> Iterator[str]:
+    """What the samples showed, a clause each."""
+    now, fits = history.now, _items(history)
+    if fits:
+        yield _(
+            "{in_} and {out} were {least} to {most} items apart, of {slots}, in {count} of {samples} "
+            "samples"
+        ).format(
+            in_=name_of(now, "in"), out=name_of(now, "out"), least=min(fits), most=max(fits),
+            slots=now.layout.slots, count=len(fits), samples=len(history.snapshots),
+        )  # fmt: skip
+    for moved, name in zip(_moved(history), ("in", "out"), strict=True):
+        if moved:
+            yield _("{index} moved").format(index=name_of(now, name))
+    for state in _KNOWN:
+        who = [p for p in living(now) if p.state is state]
+        if who:
+            yield f"{word(state)}: {names(who)}"
+
+
+def undecided(history: History, way_on: str) -> Iterator[str]:
+    """What they leave open. ``way_on``: what would settle it."""
+    now, slots = history.now, history.now.layout.slots
+    apart = [s for s in history.steady if s.occupancy is None and _distance(s) is not None]
+    if len(apart) >= APART_SAMPLES and 2 * len(apart) > len(history.steady):
+        yield _(
+            "{in_} and {out} are {items} items apart, and there are {slots} slots: its producer goes on over "
+            "what nobody took, or this is not its layout"
+        ).format(
+            in_=name_of(now, "in"), out=name_of(now, "out"), items=_distance(apart[-1]), slots=slots
+        )
+    moved = _moved(history)
+    if not any(moved):
+        yield _at_rest(history)
+    elif not all(moved):
+        still = name_of(now, "in" if moved[1] else "out")
+        yield _("{index} did not move, and the other one did; {way}").format(
+            index=still, way=way_on
+        )
+
+
+def _at_rest(history: History) -> str:
+    now, full = history.now, history.now.occupancy
+    ended = {p.pid: p for p in (*vanished(history), *now.processes) if not p.alive}
+    text = _(
+        "nothing moved for {time}, with {count} of {slots} slots full: idle or stuck, a ring without a "
+        "lock does not tell; whether anybody waits for another stands in the text of its programs"
+    ).format(
+        time=seconds(history.unmoved_ns()),
+        count=_("an unknown number") if full is None else full,
+        slots=now.layout.slots,
+    )
+    if not ended:
+        return text
+    gone = ", ".join(f"{p.name} (PID {p.pid}): {p.ending or word(p.state)}" for p in ended.values())
+    lost = _("what it had begun is not told by the indices")
+    return f"{text}; {gone}; {lost}"
+
+
+def name_of(s: Snapshot, index: str) -> str:
+    """An index with the program's own name for it: ``in (head)``."""
+    names_ = dict(zip(("in", "out"), s.layout.index_names, strict=False))
+    own = names_.get(index, index)
+    return index if own == index else f"{index} ({own})"
+
+
+def counting(s: Snapshot) -> str:
+    """Whether the indices run on or start again with each lap: while neither has reached N both look
+    the same.
+    """
+    highest = max(s.in_ or 0, s.out or 0)
+    if s.counts_on:
+        return _("indices that run on")
+    return _("indices below N") if highest < s.layout.slots else _("indices out of step")
+
+
+def writers(s: Snapshot, index: str) -> tuple[Process, ...] | None:
+    """The processes that store an index: those that were seen to, or the only one that can write to the
+    segment. None: unknown.
+    """
+    seen = s.producers if index == "in" else s.consumers
+    if seen := tuple(p for p in seen if p.alive):
+        return seen
+    crew = living(s)
+    return tuple(crew) if len(crew) == 1 and not s.unseen and s.elsewhere is None else None
+
+
+def _items(history: History) -> list[int]:
+    return [s.occupancy for s in history.snapshots if s.occupancy is not None]
+
+
+def _distance(s: Snapshot) -> int | None:
+    return None if s.in_ is None or s.out is None else s.in_ - s.out
+
+
+def _moved(history: History) -> tuple[bool, bool]:
+    """Whether ``in`` moved, and ``out``."""
+    return (
+        len({s.in_ for s in history.snapshots}) > 1,
+        len({s.out for s in history.snapshots}) > 1,
+    )

@@ -1,0 +1,158 @@
+"""Rings without a lock: an array and two indices that processes go by alone.
+
+Nothing in the bytes marks one as a semaphore marks another ring. Two counters that move beside an
+array are as often statistics. So the names of a struct only propose one. What is seen decides: that
+the slots which change are those that ``in`` passes over, or that both counters run on, and never
+more than N apart. What was not seen so may be a ring, and is none without the user's word.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from math import log2
+from typing import Final
+
+from shmtui.i18n import _
+from shmtui.layouts.inference import MAX_SIZE, signatures
+from shmtui.layouts.mapping_programs import MappedSegment
+from shmtui.layouts.options import ResolvedLayout
+from shmtui.layouts.role_evidence import (
+    STATES,
+    Reading,
+    RingValues,
+    items_between,
+    slots_changed,
+    values_of,
+)
+from shmtui.layouts.segment_readings import SegmentReadings
+from shmtui.layouts.set_roles import used_semaphores
+from shmtui.shm.layout import Layout
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import LayoutSource
+
+SECONDS: Final = 0.3
+"""How long what may be such a ring is watched."""
+MORE_SECONDS: Final = 0.9
+"""How much longer, if it moves."""
+_BITS: Final = 10.0
+"""How unlikely it has to be, in bits, that the slots which changed were by chance those that ``in`` passed."""
+_LAPS: Final = 2
+"""So many laps both counters have to go, and stay within one of each other."""
+
+
+class FlowEvidence:
+    """What readings of a ring say for it and against it."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._last: tuple[Reading, RingValues] | None = None
+        self._first: RingValues | None = None
+        self._states = self._outside = self._told = self._foreign = 0
+        self.bits = 0.0
+        """What the slots that changed tell for it."""
+
+    def add(self, reading: Reading) -> None:
+        """Take in the next reading."""
+        layout, values = self._layout, values_of(self._layout, reading)
+        last, self._last = self._last, (reading, values)
+        self._first = self._first or values
+        if last is not None and (values.in_, values.out) == (last[1].in_, last[1].out):
+            return
+        self._states += 1
+        items = items_between(layout, values)
+        self._outside += items is not None and not any(0 <= n <= layout.slots for n in items)
+        if last is not None and values.in_ != last[1].in_:
+            changed, passed = slots_changed(layout, last[0], reading)
+            if len(passed) < layout.slots and changed:
+                fits = changed <= passed
+                self._told += fits
+                self._foreign += not fits
+                self.bits += log2(layout.slots / len(passed)) if fits else 0.0
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether it is no ring of N slots: the indices stand for no number of items, or other slots
+        change. A reading may be torn by a store; most are not.
+        """
+        return 2 * self._outside > self._states or self._foreign > self._told
+
+    @property
+    def shown(self) -> bool:
+        """Whether it was seen to work as a ring does."""
+        if self.contradicted:
+            return False
+        by_slots = self.bits >= _BITS and self._told >= 4 * self._foreign
+        return by_slots or self._ran_on()
+
+    def _ran_on(self) -> bool:
+        """Whether both indices count on for more than laps of the ring, in step."""
+        if self._first is None or self._last is None or self._states < STATES or self._outside:
+            return False
+        now, most = self._last[1], _LAPS * self._layout.slots
+        pairs = ((self._first.in_, now.in_), (self._first.out, now.out))
+        return all(a is not None and b is not None and b - a > most for a, b in pairs)
+
+
+def watch(segment: MappedSegment, spans: Sequence[tuple[int, int]]) -> Iterator[Reading]:
+    """Readings of these stretches that differ, for longer where there are some; one where nobody maps it."""
+    readings = SegmentReadings(segment.reader, segment.peers.libc, spans, ())
+    moved = -1
+    for reading in readings.until(SECONDS if segment.peers.pids else 0.0):
+        moved += 1
+        yield reading
+    if moved > 0:
+        yield from readings.until(MORE_SECONDS)
+
+
+def flows(layout: Layout, readings: Iterable[Reading]) -> bool:
+    """Whether the readings show a ring of that layout at work."""
+    evidence = FlowEvidence(layout)
+    for reading in readings:
+        evidence.add(reading)
+    return evidence.shown
+
+
+def with_lock_free(segment: MappedSegment, resolved: ResolvedLayout) -> ResolvedLayout:
+    """``resolved`` marked as a ring without a lock, where none is known and its processes use none
+    that is seen. One that only a program's names propose is likely once it was seen to work, and
+    disputed before; it is shown as bytes where it was seen to be none.
+    """
+    layout = resolved.layout
+    if layout is None or not _without_lock(segment, layout):
+        return resolved
+    resolved = replace(resolved, layout=(layout := replace(layout, lock_free=True)))
+    said = {"in", "out"} <= set(dict(segment.options.mapping))
+    if said or resolved.source not in {LayoutSource.DEBUG_INFO, LayoutSource.NEARBY}:
+        return resolved
+    evidence = FlowEvidence(layout)
+    for reading in watch(segment, SegmentReadings.of_layout(segment.reader, layout).spans):
+        evidence.add(reading)
+        if evidence.shown:
+            text = _(
+                "no lock is known in it: a ring by the names of its members, and by how it moves"
+            )
+            return replace(resolved, assumptions=(*resolved.assumptions, text))
+    if evidence.contradicted:
+        return ResolvedLayout(None, LayoutSource.RAW)
+    in_, out = layout.index_names
+    text = _(
+        "by the names of its members alone it may be a ring without a lock: nothing that it did showed "
+        "it; --map in={in_},out={out} says that it is one"
+    ).format(in_=in_, out=out)
+    return replace(resolved, disputes=(text, *resolved.disputes))
+
+
+def has_no_lock(layout: Layout) -> bool:
+    """Whether the layout has indices, and neither a lock nor a semaphore."""
+    none = len(layout.missing) == len(SemaphoreRole) and layout.lock is None and not layout.sync
+    return layout.has_indices and none
+
+
+def _without_lock(segment: MappedSegment, layout: Layout) -> bool:
+    """Whether no lock and no semaphore is known, in the segment or of its processes."""
+    if not has_no_lock(layout) or segment.peers.semaphores:
+        return False
+    if next(used_semaphores(segment.peers.pids), None) is not None:
+        return False
+    slots = range(layout.data, layout.data + layout.slots * layout.item.size)
+    marked = signatures(segment.reader.read(0, MAX_SIZE), layout.libc)
+    return all(at in slots for at in marked)

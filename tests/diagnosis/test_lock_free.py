@@ -1,0 +1,145 @@
+"""A ring without a lock: healthy, full, empty, with a killed producer. It is never found sick."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Final
+
+import pytest
+
+from shmtui.layouts.options import LayoutOptions
+from shmtui.monitor.sampler import Sampler
+from shmtui.snapshot import Snapshot, Status
+from tests.compiling import Compiler
+from tests.layouts.lock_free_peers import Start, started
+from tests.program import run_shmtui, stat_json
+from tests.waiting import poll
+
+WORD: Final = ("--map", "in=head,out=tail")
+SAID: Final = LayoutOptions(mapping=(("in", "head"), ("out", "tail")))
+
+
+@pytest.fixture
+def start(gcc: Compiler, name: str) -> Iterator[Start]:
+    """Starts processes of the ring on the segment; all are gone afterwards."""
+    yield from started(gcc, name)
+
+
+def check(name: str, *options: str, seconds: str = "2.5") -> tuple[int, str]:
+    """The exit code and the text, on the user's word that it is a ring."""
+    done = run_shmtui("check", name, "--for", seconds, *WORD, *options)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(("put", "get"), [("3000", "9000"), ("9000", "3000"), ("0", "2000")])
+def test_one_that_moves_is_ok(start: Start, name: str, put: str, get: str) -> None:
+    """Mostly full, mostly empty, and with a producer that spins: judged, and ok."""
+    start("put", put, *(["spin"] if put == "0" else []))
+    start("get", get)
+    code, text = check(name)
+    assert code == 0, text
+    assert "items apart, of 8, in" in text
+    assert "in (head) moved" in text
+    assert "out (tail) moved" in text
+
+
+@pytest.mark.parametrize("side", ["put", "get"])
+@pytest.mark.parametrize("flags", [("-g",), ("-g", "-DREDUCED")], ids=str)
+def test_one_that_stands_still_is_undecided(
+    start: Start, name: str, side: str, flags: tuple[str, ...]
+) -> None:
+    """Full or empty with nobody on the other side: no deadlock, no finding, and not ok."""
+    start(side, "0", flags=flags)
+    full = 0 if side == "get" else 7 if "-DREDUCED" in flags else 8
+    poll(lambda: stat_json(name, *WORD)["occupancy"] == full, "it stands still")
+    code, text = check(name)
+    assert code == 2, text
+    assert f"with {full} of 8 slots full: idle or stuck" in text
+    assert "deadlock" not in text
+
+
+def test_a_killed_producer_is_told_and_what_cannot_be_known(start: Start, name: str) -> None:
+    """It was seen to die: that is said, and that its last item may be half done."""
+    producer = start("put", "4000")
+    start("get", "4000")
+    with closing(Sampler(name, SAID)) as sampler:
+
+        def sample() -> Snapshot:
+            found = sampler.sample()
+            assert not found.health.findings
+            return found
+
+        poll(lambda: sample().health.status is Status.OK, "it is healthy")
+        producer.send_signal(signal.SIGKILL)
+        said = "; what it had begun is not told by the indices"
+        poll(lambda: any(said in each for each in sample().health.undecided), "it is told")
+        (reason,) = sample().health.undecided
+        assert f"(PID {producer.pid}): killed by SIGKILL" in reason
+        assert "idle or stuck" in reason
+
+
+def test_who_stores_each_index_is_seen(start: Start, name: str) -> None:
+    """By who ran while it moved, and not before: the first look says unknown."""
+    producer, consumer = start("put", "7000"), start("get", "9000")
+    looker = start("look", "0")
+    assert stat_json(name, *WORD)["stores"] == {"in": None, "out": None}
+    with closing(Sampler(name, SAID)) as sampler:
+        by_pid = poll(
+            lambda: (
+                (roles := {p.pid: str(p.role) for p in sampler.sample().processes})
+                and "unknown" not in roles.values()
+                and roles
+            ),
+            "the roles are seen",
+        )
+    assert by_pid == {
+        producer.pid: "producer",
+        consumer.pid: "consumer",
+        looker.pid: "observer",
+    }
+
+
+def test_the_only_one_that_can_write_stores_both(start: Start, name: str) -> None:
+    """A process that only reads stores nothing."""
+    only = start("both", "4000")
+    start("look", "0")
+    found = stat_json(name, *WORD)["stores"]
+    assert found == {"in": [only.pid], "out": [only.pid]}
+
+
+def test_spinning_polling_and_asleep(start: Start, name: str) -> None:
+    """A full ring: its producer spins, a second one polls, and a reader sleeps."""
+    spins, polls, sleeps = start("put", "0", "spin"), start("put", "0"), start("look", "0")
+    wanted = {spins.pid: "spinning", polls.pid: "polling", sleeps.pid: "asleep"}
+    with closing(Sampler(name, SAID)) as sampler:
+        poll(
+            lambda: {p.pid: str(p.state) for p in sampler.sample().processes} == wanted,
+            "each is told",
+        )
+
+
+def test_rates_are_exact_where_the_indices_run_on(start: Start, name: str) -> None:
+    """They count the items themselves."""
+    start("put", "2000")
+    start("get", "0")
+    with closing(Sampler(name, SAID)) as sampler:
+        poll(lambda: str(sampler.sample().throughput.method) == "index", "the rates are known")
+
+
+def test_its_text_says_what_stands_for_a_lock(start: Start, name: str) -> None:
+    """The names of the program, how they count, and that nothing is known of a lock."""
+    start("put", "0")
+    poll(lambda: stat_json(name, *WORD)["occupancy"] == 8, "it is full")
+    text = run_shmtui("stat", name, *WORD).stdout
+    assert "in (head) 8   out (tail) 0" in text
+    assert "no lock     indices that run on · in (head) stored by:" in text
+    assert "semaphores" not in text
+
+
+def test_nothing_is_repaired(start: Start, name: str) -> None:
+    """There is no lock to set: one line says so."""
+    start("put", "0")
+    poll(lambda: stat_json(name, *WORD)["occupancy"] == 8, "it is full")
+    done = run_shmtui("repair", name, *WORD)
+    assert done.returncode == 2
+    assert "no lock and no semaphore of it is known" in done.stdout + done.stderr

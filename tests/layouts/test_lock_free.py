@@ -1,0 +1,228 @@
+"""Rings without a lock: what proposes one, what shows one, and what is none."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from shmtui.layouts.lock_free import FlowEvidence
+from shmtui.layouts.options import LayoutOptions
+from shmtui.layouts.role_evidence import Reading
+from shmtui.monitor.sampler import Sampler
+from shmtui.shm.layout import ITEM_TYPES, Layout
+from shmtui.shm.libc import Libc
+from shmtui.snapshot import LayoutSource
+from tests.compiling import Compiler
+from tests.layouts.lock_free_peers import SOURCE, Start, started
+from tests.program import run_shmtui, stat_json
+from tests.waiting import poll
+
+PUT: Final = ("put", "4000")
+GET: Final = ("get", "4000")
+
+
+@pytest.fixture
+def start(gcc: Compiler, name: str) -> Iterator[Start]:
+    """Starts processes of the ring on the segment; all are gone afterwards."""
+    yield from started(gcc, name)
+
+
+def layout_of(name: str, *options: str) -> dict[str, Any]:
+    """The layout that a look tells."""
+    found: dict[str, Any] = stat_json(name, *options)["layout"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("-g",), ("-g", "-DREDUCED"), ("-g", "-DOTHER_NAMES"), ("-g", "-DREDUCED", "-DOTHER_NAMES")],
+    ids=str,
+)
+def test_debug_information_and_movement_tell_it(
+    start: Start, name: str, flags: tuple[str, ...]
+) -> None:
+    """A pair at work is a ring of its slots, likely: the names of a struct are no proof."""
+    start(*PUT, flags=flags)
+    start(*GET, flags=flags)
+    found = poll(lambda: (now := layout_of(name))["lock_free"] and now, "it is a ring")
+    names = ("write_idx", "read_idx") if "-DOTHER_NAMES" in flags else ("head", "tail")
+    assert (found["slots"], found["item_type"]) == (8, "Order")
+    assert found["index_names"] == dict(zip(("in", "out"), names, strict=True))
+    assert found["assumed"]
+
+
+def test_at_rest_it_may_be_one(start: Start, name: str) -> None:
+    """Nothing moves: the names propose it, nothing is built on it, and the user's word settles it."""
+    start("put", "0")
+    poll(lambda: stat_json(name)["in"] == 8, "it is full")
+    code, text = check(name)
+    assert code == 2
+    assert "it may be a ring without a lock" in text
+    code, text = check(name, "--map", "in=head,out=tail")
+    assert "may be a ring" not in text
+    assert code == 2
+    assert "with 8 of 8 slots full: idle or stuck" in text
+
+
+def check(name: str, *options: str) -> tuple[int, str]:
+    """The exit code and the text."""
+    done = run_shmtui("check", name, "--for", "2", *options)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("-g", "-DCOUNTERS"),
+        ("-DCOUNTERS",),
+        ("-g", "-DOTHER_ARRAY"),
+        ("-g", "-DCOUNTERS", "-DREDUCED"),
+    ],
+    ids=str,
+)
+def test_counters_are_no_ring(start: Start, name: str, flags: tuple[str, ...]) -> None:
+    """Two statistics that move beside a table, or a pair whose array is no slots by its name: bytes,
+    no layout to pick, and no finding.
+    """
+    start("both", "2000", flags=flags)
+    for _look in range(3):
+        found = stat_json(name)
+        assert found["layout"]["source"] == "raw"
+        assert found["health"]["findings"] == []
+        if "-DCOUNTERS" in flags:
+            assert found["layout"]["candidates"] == []
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+def test_bytes_alone_propose_it_where_it_moves(start: Start, name: str, reduced: bool) -> None:
+    """No debug information and no header: proposed, with the option that picks it, and not taken."""
+    flags = ("-DREDUCED",) if reduced else ("-DPLAIN",)
+    start(*PUT, flags=flags)
+    start(*GET, flags=flags)
+    wanted = "data=128:8xbyte[16],in=0:uint32,out=64"
+
+    def proposed() -> bool:
+        found = layout_of(name)
+        assert found["source"] == "raw"
+        return f"--layout {wanted}" in found["candidates"]
+
+    poll(proposed, "it is proposed")
+    found = layout_of(name, "--layout", wanted)
+    assert (found["lock_free"], found["slots"]) == (True, 8)
+
+
+def test_nothing_is_proposed_at_rest(start: Start, name: str) -> None:
+    """The same segment, full: no ring without a lock."""
+    start("put", "0", flags=("-DPLAIN",))
+    done = run_shmtui("stat", name, "--json")
+    assert "data=128:8x" not in done.stdout + done.stderr
+
+
+def test_a_header_is_the_users_word(start: Start, name: str) -> None:
+    """Nothing is assumed of a struct that the user names, whether it moves or not."""
+    start("put", "0", flags=("-DPLAIN",))
+    found = layout_of(name, "--header", f"{SOURCE}:Queue")
+    assert found["lock_free"]
+    assert found["assumptions"] == []
+
+
+def test_a_cpp_program_with_std_atomic(name: str, tmp_path: Path) -> None:
+    """std::atomic in the place of _Atomic, and a class in the place of a struct."""
+    cpp = Compiler(tmp_path, "g++")
+    source = tmp_path / "spsc.cpp"
+    source.write_text(CPP)
+    program = cpp.program(source, "-g", "-std=c++17")
+    source.unlink()
+    with subprocess.Popen([program, name], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            found = poll(lambda: (now := layout_of(name))["lock_free"] and now, "it is a ring")
+            assert found["slots"] == 16
+            assert found["index_names"] == {"in": "writeIndex_", "out": "readIndex_"}
+        finally:
+            process.kill()
+            Path("/dev/shm" + name).unlink()
+
+
+CPP: Final = r"""
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+template <class T, int Size> class Spsc {
+    alignas(64) std::atomic<std::size_t> readIndex_;
+    alignas(64) std::atomic<std::size_t> writeIndex_;
+    alignas(64) T records_[Size], buffer_[Size];
+  public:
+    void put(T value) { buffer_[writeIndex_ % Size] = value; ++writeIndex_; }
+    void get() { ++readIndex_; }
+};
+int main(int, char **argv) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int fd = shm_open(argv[1], O_CREAT | O_RDWR, 0600);
+    using Ring = Spsc<double, 16>;
+    if (ftruncate(fd, sizeof(Ring))) return 1;
+    auto *ring = static_cast<Ring *>(mmap(nullptr, sizeof(Ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    std::puts("ready");
+    std::fflush(stdout);
+    for (double n = 1;; n++) {
+        ring->put(n * 1.5);
+        usleep(4000);
+        ring->get();
+    }
+}
+"""
+
+
+def ring(index: str = "I") -> Layout:
+    """Eight ints at 16, in at 0, out at 8."""
+    return Layout(
+        8, ITEM_TYPES["int32"], 16, 0, 8, None, None, None, 48, Libc.GLIBC, index, lock_free=True
+    )
+
+
+def reading(in_: int, out: int, *items: int) -> Reading:
+    """The bytes of such a ring."""
+    words = [in_, 0, out, 0, *items, *[0] * (8 - len(items))]
+    return Reading.whole(b"".join(word.to_bytes(4, "little") for word in words))
+
+
+def test_slots_that_change_where_in_passes_show_it() -> None:
+    """Ten bits of them, and none where others change."""
+    evidence, other = FlowEvidence(ring()), FlowEvidence(ring())
+    items = [0] * 8
+    for at in range(8):
+        evidence.add(reading(at, 0, *items))
+        other.add(reading(at, 0, *items[::-1]))
+        assert not evidence.shown or at >= 5
+        items[at] = 7
+    assert evidence.shown
+    assert other.contradicted
+
+
+def test_counters_that_run_on_in_step_show_it_where_items_are_alike() -> None:
+    """Laps of the ring, never more than N apart; further apart they contradict."""
+    evidence, other = FlowEvidence(ring()), FlowEvidence(ring())
+    for count in range(0, 400, 50):
+        evidence.add(reading(count + 3, count))
+        other.add(reading(count * 3 + 30, count))
+    assert evidence.shown
+    assert other.contradicted
+
+
+def test_its_programs_go_by_their_user_s_word_in_python_too(start: Start, name: str) -> None:
+    """The sampler takes what the command takes: no semaphore is asked for."""
+    start("put", "0")
+    options = LayoutOptions(mapping=(("in", "head"), ("out", "tail")))
+    with closing(Sampler(name, options)) as sampler:
+        found = sampler.sample()
+    assert found.layout.source is LayoutSource.DEBUG_INFO
+    assert (found.layout.lock_free, found.semaphores) == (True, {})
