@@ -245,6 +245,9 @@ layout_options = stacked(
                  help="All offsets, as in data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,"
                       "full=96."),
     click.option("--raw", is_flag=True, help="As bytes, no bounded buffer."),
+    click.option("--shmat", is_flag=True,
+                 help="Attach a System V segment read-only, where it can be read in no other way: nattch, "
+                      "atime and lpid change."),
     pid_option,
 )  # fmt: skip
 """The options that say what the bytes of a segment mean."""
@@ -256,7 +259,17 @@ dashboard_options = stacked(
 )  # fmt: skip
 
 
-_AS_GIVEN = ("include", "define", "compiler", "slots", "item", "index_segment", "layout", "raw")
+_AS_GIVEN = (
+    "include",
+    "define",
+    "compiler",
+    "slots",
+    "item",
+    "index_segment",
+    "layout",
+    "raw",
+    "shmat",
+)
 """The layout options that a command hands on as they are."""
 
 

@@ -38,6 +38,8 @@ class LayoutOptions:
     """The segment that holds the indices, where that is another one."""
     layout: str | None = None
     raw: bool = False
+    shmat: bool = False
+    """Whether a System V segment may be attached to be read."""
     pid: int | None = None
     """The process in whose /dev/shm the segment is; None: in this one's."""
     progress: Callable[[str], None] | None = field(default=None, compare=False)
@@ -80,9 +82,15 @@ class LayoutOptions:
             ("--layout", self.layout),
             ("--pid", self.pid),
         )
-        return shlex.join(
+        words = [
             word for option, value in single if value is not None for word in (option, str(value))
-        )
+        ]
+        return shlex.join([*words, *(["--shmat"] if self.shmat else [])])
+
+    def tell(self, text: str) -> None:
+        """Say one line, where there is anybody to."""
+        if self.progress is not None:
+            self.progress(text)
 
     @property
     def given(self) -> bool:

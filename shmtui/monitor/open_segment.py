@@ -66,7 +66,7 @@ class OpenSegment:
         self._clock = clock
         self._direction: DirectionEvidence | None = None
         """Directions of the ring that a value has contradicted."""
-        self.reader = open_target(name, folder)
+        self.reader = open_target(name, folder, options.tell if options.shmat else None)
         self.control = ControlBlockWatcher(name, self.reader.identity, folder)
         try:
             self.resolved = self._resolve(options)

@@ -274,7 +274,8 @@ class Sampler:
         Where somebody may, and none that is seen, he is unseen, whatever /proc shows.
         """
         table, elsewhere = self._segment.processes, self._anybody_else(snapshot, thorough=thorough)
-        unseen, limits = table.unseen, list(self._limits())
+        note = self._segment.reader.note
+        unseen, limits = table.unseen, [*self._limits(), *([note] if note else [])]
         if elsewhere is False:
             limits = [limit for limit in limits if limit not in unseen.limits]
         if snapshot.segment.size_mapped:

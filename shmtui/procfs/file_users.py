@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_maps
+from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_maps, reading
 from shmtui.procfs.process import live_thread, processes, read_file
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 
@@ -84,7 +84,7 @@ class FileUsers:
         """
         self._scans += 1
         self.refused.clear()
-        present = set(processes()) - but
+        present = set(processes()) - but - reading(self._identity)
         self._unreadable &= present
         for gone in self._age.keys() - present:
             del self._age[gone]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shmtui.procfs.process import live_thread, processes
+from shmtui.shm.attachment import attached_here
 from shmtui.shm.segment import FileIdentity
 
 
@@ -166,4 +167,11 @@ def named_semaphores_of(pid: int, folder: str) -> tuple[str, ...]:
 
 def mapped_by(identity: FileIdentity) -> list[int]:
     """PIDs that map the file, sorted, as far as this user may see."""
-    return sorted(pid for pid in processes() if mappings(pid, identity))
+    others = set(processes()) - reading(identity)
+    return sorted(pid for pid in others if mappings(pid, identity))
+
+
+def reading(identity: FileIdentity) -> set[int]:
+    """This process, where it maps the segment only to read it; see `shmtui.shm.attachment`."""
+    own = identity.system_v and identity.inode in attached_here
+    return {os.getpid()} if own else set()

@@ -9,7 +9,7 @@ import contextlib
 import mmap
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from shmtui.procfs.process import processes
 from shmtui.procfs.resident_pages import PageTable
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 from shmtui.procfs.sysvipc import SysvSegment, by_number, sysv_segments
+from shmtui.shm.attachment import Attachment
 from shmtui.shm.segment import FileIdentity
 from shmtui.shm.segment_reader import SegmentStatus
 
@@ -127,6 +128,7 @@ class ProcessMemory:
 
     path = ""
     semaphore = False
+    note = ""
 
     def __init__(self, pid: int, inode: int) -> None:
         mappings = SharedMappings().of(pid)
@@ -176,16 +178,18 @@ class ProcessMemory:
 
 
 class SystemVMemory:
-    """A System V segment of this IPC namespace, read through a process that has it attached.
+    """A System V segment of this IPC namespace, read through a process that has it attached; with
+    ``attach`` through this one, where there is no other that this user may read.
 
     MissingSegmentError: there is none of that number. ShmtuiError: nobody has it attached, or this
-    user may not read the memory of those who have.
+    user may not read the memory of those who have; or may not attach it.
     """
 
     path = ""
     semaphore = False
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, attach: Callable[[str], None] | None = None) -> None:
+        """``attach``: it may be attached for the reading; called with what that changes, before it is."""
         self._number = number
         name = f"sysv:{number}"
         segment = self._row()
@@ -194,15 +198,52 @@ class SystemVMemory:
                 "there is no System V segment {number}: shmtui ls --kind sysv shows those there are"
             )
             raise MissingSegmentError(text.format(number=number))
-        if not segment.attached:
+        self._last = segment
+        self._own: Attachment | None = None
+        self._mapped: _Mapped | None = None
+        self.note = ""
+        """What reading it changes; empty where nothing."""
+        try:
+            self._open_mapped(name)
+        except ShmtuiError:
+            if attach is None:
+                raise
+            self._attach(name, attach)
+
+    def _open_mapped(self, name: str) -> None:
+        if not self._last.attached:
             text = _(
                 "nobody has {name} attached, and reading it means attaching it, which changes its "
-                "last use (ipcs -m -t): start its program, or free it with shmtui rm {name}"
+                "nattch, atime and lpid: start its program, or say --shmat; shmtui rm {name} frees it"
             )
             raise ShmtuiError(text.format(name=name))
-        self._last = segment
-        self.identity = _system_v(number)
+        self.identity = _system_v(self._number)
         self._mapped = _Mapped(self.identity, name)
+
+    def _attach(self, name: str, tell: Callable[[str], None]) -> None:
+        """ShmtuiError: this user may not read it, or part of it is in no memory."""
+        if self._last.swapped:
+            text = _(
+                "{size:,} bytes of {name} are swapped out, and attaching it would read them as zeros: start "
+                "its program, and look at it there"
+            )
+            raise ShmtuiError(text.format(size=self._last.swapped, name=name))
+        text = _("attaching {name} read-only, to read it: its nattch, atime and lpid change")
+        tell(text.format(name=name))
+        try:
+            self._own = Attachment(self._number, self._last.size)
+        except OSError as error:
+            text = _("{name} cannot be attached ({error}): run shmtui as its user or as root")
+            raise ShmtuiError(text.format(name=name, error=error.strerror)) from None
+        text = _(
+            "this process (PID {pid}) has it attached read-only: nattch, atime and lpid are its own"
+        )
+        self.note = text.format(pid=os.getpid())
+        try:
+            self.identity = _system_v(self._number)
+        except BaseException:
+            self._own.close()
+            raise
 
     def _row(self) -> SysvSegment | None:
         return by_number(sysv_segments(), self._number)
@@ -211,7 +252,8 @@ class SystemVMemory:
         """As the kernel's list has it; unlinked once it is gone. One that is marked to go can still
         be attached by its number (shmctl(2)).
         """
-        self._mapped.refresh()
+        if self._mapped is not None:
+            self._mapped.refresh()
         row = self._row()
         self._last = row or self._last
         return _status(
@@ -221,11 +263,16 @@ class SystemVMemory:
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to ``length`` bytes; fewer where it ends before."""
-        return self._mapped.read(offset, min(length, max(self._last.size - offset, 0)))
+        length = min(length, max(self._last.size - offset, 0))
+        source = self._own or self._mapped
+        assert source is not None
+        return source.read(offset, length)
 
     def close(self) -> None:
-        """Close all descriptors. A second call does nothing."""
-        self._mapped.close()
+        """Close all descriptors, and detach it. A second call does nothing."""
+        for source in (self._own, self._mapped):
+            if source is not None:
+                source.close()
 
 
 def identity_of(mapping: SharedMapping) -> FileIdentity:
@@ -242,7 +289,8 @@ def _system_v(number: int) -> FileIdentity:
             if found.system_v and found.inode == number:
                 return found
     text = _(
-        "this user may not see who has sysv:{number} attached: run shmtui as their user or as root"
+        "this user may not see who has sysv:{number} attached: run shmtui as their user or as root, or say "
+        "--shmat, which attaches it read-only"
     )
     raise ShmtuiError(text.format(number=number))
 
@@ -287,4 +335,10 @@ def _refusal(name: str, pid: int | None) -> str:
         "this user may not read the memory of PID {pid}, which maps {name} (Yama's ptrace_scope, or "
         "another user's process): run shmtui as root"
     )
+    if name.startswith("sysv:"):
+        text = _(
+            "this user may not read the memory of PID {pid}, which has {name} attached (Yama's "
+            "ptrace_scope, or another user's process): run shmtui as root, or say --shmat, which attaches "
+            "it read-only"
+        )
     return text.format(name=name, pid=pid)

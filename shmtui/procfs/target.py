@@ -6,6 +6,7 @@ segment that was unlinked. ``shmtui ls`` prints each.
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from shmtui.errors import ShmtuiError
@@ -50,9 +51,11 @@ def has_name(name: str) -> bool:
     return name.startswith("/")
 
 
-def open_target(name: str, folder: str = SHM_DIR) -> SegmentReader:
-    """A reader of a target. MissingSegmentError: there is no such. ShmtuiError: this user may not
-    read it.
+def open_target(
+    name: str, folder: str = SHM_DIR, attach: Callable[[str], None] | None = None
+) -> SegmentReader:
+    """A reader of a target. ``attach``: as of `SystemVMemory`. MissingSegmentError: there is no such.
+    ShmtuiError: this user may not read it.
     """
     found = _MEMORY.fullmatch(name)
     if found is None:
@@ -63,5 +66,5 @@ def open_target(name: str, folder: str = SHM_DIR) -> SegmentReader:
     )
 
     if found[1]:
-        return SegmentReader(name, folder, SystemVMemory(int(found[2])))
+        return SegmentReader(name, folder, SystemVMemory(int(found[2]), attach))
     return SegmentReader(name, folder, ProcessMemory(int(found[4]), int(found[5])))

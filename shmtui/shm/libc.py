@@ -68,6 +68,19 @@ def system_call(function: str, *arguments: object) -> int:
     return found
 
 
+_shmat = _blocking["shmat"]
+_shmat.restype = ctypes.c_void_p
+
+
+def attach_segment(number: int, flags: int) -> int:
+    """The address that a System V segment is attached at. OSError: it is gone, or this user may not."""
+    address: int | None = _shmat(number, None, flags)
+    if address is None or address == ctypes.c_void_p(-1).value:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return address
+
+
 CLOCK_MONOTONIC: Final = time.CLOCK_MONOTONIC if sys.platform == "linux" else 1
 _NS: Final = 1_000_000_000
 SEM_VALUE_MAX: Final = 2**31 - 1

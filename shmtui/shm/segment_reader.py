@@ -59,6 +59,8 @@ class ByteSource(Protocol):
     """Its file; empty where it has none that others could open."""
     semaphore: bool
     """It is the file of a named semaphore, and of no segment."""
+    note: str
+    """What reading it changes, in words; empty where nothing."""
 
     def status(self) -> SegmentStatus:
         """Size, mode, owner, and whether the name is still its own."""
@@ -76,6 +78,8 @@ class SegmentFile:
 
     MissingSegmentError: there is none. ShmtuiError: it is no file, or this user may not read it.
     """
+
+    note = ""
 
     def __init__(self, name: str, folder: str = SHM_DIR) -> None:
         self.path = segment_path(name, folder)
@@ -137,6 +141,11 @@ class SegmentReader:
     def semaphore(self) -> bool:
         """Whether it is a named semaphore, and no segment."""
         return self._source.semaphore
+
+    @property
+    def note(self) -> str:
+        """What reading it changes, in words; empty where nothing."""
+        return self._source.note
 
     def status(self) -> SegmentStatus:
         """Size, mode, owner, and whether the name is still its own."""
