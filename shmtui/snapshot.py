@@ -39,9 +39,11 @@ class LayoutSource(StrEnum):
 
 
 class Method(StrEnum):
-    """How a throughput figure is known. Only the first three give a plain number, within 1 %."""
+    """How a throughput figure is known. Only the first four give a plain number, within 1 %."""
 
     COUNTERS = N_("counters")
+    BREAKPOINTS = N_("breakpoints")
+    """On the stores of others' processes, where that was asked for."""
     SEQUENCE = N_("sequence")
     INDEX = N_("index")
     ESTIMATE = N_("estimate")
@@ -215,6 +217,29 @@ class Throughput:
 
 
 @dataclass(frozen=True, slots=True)
+class ExactCounts:
+    """Items of a ring of others, counted by hardware breakpoints since that was asked for."""
+
+    produced: int | None = None
+    """None before it is known."""
+    consumed: int | None = None
+    since: float | None = None
+    """Seconds since the epoch; counts start anew where a process joins."""
+    watched: tuple[str, ...] = ()
+    """What is watched without end: ``slot 0``, ``in``, ``out``; empty until something moves."""
+    hits_per_s: float = 0.0
+    hit_seconds: float = 0.0
+    """What a hit costs who stores."""
+    refused: str = ""
+    """Why nothing is counted."""
+
+    @property
+    def cost(self) -> float:
+        """Of the hits, in per cent of a processor."""
+        return 100 * self.hits_per_s * self.hit_seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """A process that maps the segment, or a worker that has just ended."""
 
@@ -306,6 +331,8 @@ class Process:
     (CLONE_VM), or may have; such processes wake each other as threads do."""
     mapped_size: int | None = None
     """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
+    stores: tuple[str, ...] = ()
+    """The indices that a breakpoint saw it store into: ``in``, ``out``."""
 
     def waits_for(self, lock: "SyncObject") -> bool:
         """Whether a thread of it sleeps on that lock or semaphore."""
@@ -461,6 +488,8 @@ class Snapshot:
     """All locks and semaphores that are known."""
     throughput: Throughput = Throughput()
     processes: tuple[Process, ...] = ()
+    exact: ExactCounts | None = None
+    """Counts by breakpoints; None unless they were asked for."""
     totals: Totals | None = None
     audit: Audit | None = None
     """The last audit that this program made."""

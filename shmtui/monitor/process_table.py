@@ -35,6 +35,7 @@ from shmtui.procfs.futex import (
     waits_on_own_copy,
 )
 from shmtui.procfs.identity import alive, describe_exit, same_address_space
+from shmtui.procfs.maps import Mapping, mappings
 from shmtui.procfs.process import run_stamp, sleep_stamp
 from shmtui.procfs.semop_waits import is_semop, waited_member
 from shmtui.procfs.timed_calls import goes_on
@@ -85,6 +86,7 @@ class ProcessTable:
         self._rates: dict[int, RateWindow] = {}
         self._scanned_ns = 0
         self._foreign: list[int] = []
+        self._workers: set[int] = set()
         self._waits_hidden: list[int] = []
         self._unseen = UnseenProcesses()
         self._access: FileAccess | None = None
@@ -162,7 +164,7 @@ class ProcessTable:
         ``thorough``: search all of /proc for new processes now, and not a part of it.
         """
         live = {r.pid for r in records if r.state is RecordState.LIVE}
-        ours = {r.pid for r in records if not r.program}
+        ours = self._workers = {r.pid for r in records if not r.program}
         scan = thorough or now_ns - self._scanned_ns >= SCAN_NS
         if scan:
             self._scanned_ns = now_ns
@@ -235,6 +237,31 @@ class ProcessTable:
         sample = ContextSwitchSample(before, in_, out, after)
         for pid, role in self._roles.add(sample, roles).items():
             self._tracked[pid].role = role
+
+    def learn_roles(self, roles: dict[int, Role]) -> None:
+        """Take roles that are known from what the processes store."""
+        for pid, role in roles.items():
+            if pid in self._tracked:
+                self._tracked[pid].role = role
+
+    def writers(self, *, thorough: bool) -> dict[int, tuple[Mapping, ...]] | None:
+        """Where each process that may store into the segment maps it, by PID. None: one has its file
+        open for writing, and does not map it yet.
+
+        ``thorough``: search all of /proc for new processes first.
+        """
+        if thorough:
+            self._users.scan(everybody=True, but=self._workers)
+        uses = {pid: use for pid, use in self._users.uses.items() if pid != os.getpid()}
+        if any(use.opened and not use.maps for use in uses.values()):
+            return None
+        found = {pid: use.maps for pid, use in uses.items() if use.may_write}
+        found |= {pid: mappings(pid, self._users.identity) or () for pid in self._workers}
+        return {
+            pid: shared
+            for pid, maps in found.items()
+            if (shared := tuple(m for m in maps if m.shared))
+        }
 
     def _has_no_role(self, pid: int) -> bool:
         tracked = self._tracked.get(pid)

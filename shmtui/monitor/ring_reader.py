@@ -70,6 +70,8 @@ class RingSample:
     """The last items written, the newest first; None where items are no integers."""
     made: int | None = None
     """Items ever put in, modulo 2**32, where ``in`` counts on; None where it is reduced."""
+    free: bool = False
+    """Whether mutex had its one permit."""
 
 
 class RingReader:
@@ -205,7 +207,8 @@ class RingReader:
                         lock_free=layout.lock_free,
                     )
                 made = state.in_ % _COUNTED if counts and width >= _WIDE else None
-                return RingSample(now_ns, in_, out, filled, data, newest, made)
+                free = state.value(SemaphoreRole.MUTEX) == 1
+                return RingSample(now_ns, in_, out, filled, data, newest, made, free)
         return None
 
     def resident(self, out: int, count: int) -> Iterator[int | float]:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError, shortages_told
 from shmtui.i18n import _
@@ -42,6 +42,9 @@ from shmtui.snapshot import (
     Snapshot,
     Throughput,
 )
+
+if TYPE_CHECKING:
+    from shmtui.monitor.exact_counter import ExactCounter
 
 DIAGNOSE_NS: Final = 200_000_000
 """How often the findings are worked out; samples between keep the last ones."""
@@ -86,6 +89,7 @@ class Sampler:
         self._asked_ns = 0
         self._elsewhere: bool | None = None
         self._mutex_free_ns: int | None = None
+        self._exact: ExactCounter | None = None
         require_proc()
         with shortages_told():
             self._segment = self._open()
@@ -154,7 +158,27 @@ class Sampler:
 
     def close(self) -> None:
         """Give all descriptors back."""
+        self.count_exactly(on=False)
         self._segment.close()
+
+    @property
+    def exact(self) -> bool:
+        """Whether items are counted by breakpoints."""
+        return self._exact is not None and not self._exact.now.refused
+
+    def count_exactly(self, *, on: bool) -> None:
+        """Count the items of others by breakpoints from the next sample on, or no longer. What comes
+        of it stands in the snapshots.
+        """
+        if self._exact is not None:
+            self._exact.close()
+        self._exact = None
+        if on:
+            from shmtui.monitor.exact_counter import (  # noqa: PLC0415 - on request alone
+                ExactCounter,
+            )
+
+            self._exact = ExactCounter(self._segment, self._clock)
 
     @shortages_told()
     def sample(self, *, thorough: bool = False) -> Snapshot:
@@ -226,6 +250,11 @@ class Sampler:
         known = reading.states is not None and segment.counted and header is not None
         items, room = permits_held(records) if known else (None, None)
         full = ring_occupancy(layout, ring, items, room)
+        throughput = self._throughput(header, processes, now_ns)
+        if self._exact is not None:
+            self._exact.update()
+            throughput = self._exact.throughput() or throughput
+            processes = self._exact.applied(processes, now_ns)
         snapshot = Snapshot(
             time=self._clock.time(),
             monotonic_ns=now_ns,
@@ -242,7 +271,8 @@ class Sampler:
                 for role, words in ring.semaphores.items()
             },
             sync=sync_objects(segment.reader, layout, ring.semaphores, table.mappers),
-            throughput=self._throughput(header, processes, now_ns),
+            throughput=throughput,
+            exact=None if self._exact is None else self._exact.now,
             processes=processes,
             mutex_free_ns=self._mutex_free_ns,
             joined_ns=segment.joined_ns(),
@@ -264,6 +294,7 @@ class Sampler:
             layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", candidates),
             sync=named_semaphore(self._segment.reader),
             processes=table.read((), now_ns, file_access(status), thorough=thorough),
+            exact=None if self._exact is None else self._exact.now,
         )
         return self._with_sight(snapshot, thorough=thorough)
 
@@ -331,8 +362,11 @@ class Sampler:
         except ShmtuiError:
             self._follow_after_ns = self._clock.monotonic_ns() + FOLLOW_NS
             return status
+        counting = self._exact is not None
+        self.count_exactly(on=False)
         self._segment.close()
         self._segment, self._mutex_free_ns = opened, None
+        self.count_exactly(on=counting)
         return opened.reader.status()
 
     def _limits(self) -> tuple[str, ...]:

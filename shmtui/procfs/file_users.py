@@ -57,7 +57,7 @@ class FileUsers:
     YOUNG: Final = 6
 
     def __init__(self, identity: FileIdentity) -> None:
-        self._identity = identity
+        self.identity = identity
         self._uses: dict[int, FileUse] = {}
         self._age: dict[int, int] = {}
         self._scans = 0
@@ -97,7 +97,7 @@ class FileUsers:
                 self._read(pid)
 
     def _read(self, pid: int) -> None:
-        use = file_use(pid, self._identity, self.semaphores, self._uses.get(pid))
+        use = file_use(pid, self.identity, self.semaphores, self._uses.get(pid))
         if use is None:
             self._unreadable.add(pid)
             self.refused.add(pid)

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,6 +19,8 @@ _CHILDREN: Final = 256
 _CHILDREN_SIZE: Final = 4096
 _LINKS_OF_ONE: Final = 3
 """Links of a task folder with one thread."""
+_FORKED: Final = 0x40
+"""PF_FORKNOEXEC in the flags of /proc/PID/stat."""
 _STAT_SIZE: Final = 1024
 """Bytes; a /proc/PID/stat line is shorter."""
 
@@ -168,6 +170,19 @@ def threads_of(pid: int) -> list[int]:
     if os.stat(folder).st_nlink == _LINKS_OF_ONE:  # noqa: PTH116 - a Path costs more than the call
         return [pid]
     return [int(name) for name in os.listdir(folder)]
+
+
+def forked_after(pid: int, parents: Container[int], boot_ns: int) -> bool:
+    """Whether ``pid`` was forked by one of these processes later than ``boot_ns`` (CLOCK_BOOTTIME), and has
+    not called exec since: it has what its parent had then.
+    """
+    try:
+        fields = read_file(f"/proc/{pid}/stat", _STAT_SIZE).rpartition(b")")[2].split(None, 21)
+    except OSError:
+        return False
+    parent, flags, started = (int(fields[n]) for n in (1, 6, 19))
+    later = started > boot_ns * _TICKS // 1_000_000_000
+    return later and parent in parents and bool(flags & _FORKED)
 
 
 def wait_channels(pid: int) -> Iterator[str]:

@@ -64,7 +64,7 @@ class WriteBreakpoint:
         with contextlib.ExitStack() as opened:
             for tid in self._threads:
                 for address in addresses:
-                    fd = _open(tid, address)
+                    fd = open_breakpoint(tid, address)
                     opened.callback(os.close, fd)
                     # Never emptied, so that it keeps the first stores: 128 of them.
                     ring = mmap.mmap(fd, 2 * mmap.PAGESIZE)
@@ -96,12 +96,19 @@ class WriteBreakpoint:
         return min(found, default=None)
 
 
-def _open(tid: int, address: int) -> int:
+def open_breakpoint(
+    tid: int, address: int, *, size: int = _WORD, period: int = 1, flags: int = 0
+) -> int:
+    """The descriptor of a breakpoint on the user's stores into ``size`` bytes, in one thread; 0: this one.
+
+    ``period`` 0 counts only. ``flags``: of ``struct perf_event_attr``. OSError: the system refuses it.
+    """
     number = _PERF_EVENT_OPEN.get(os.uname().machine)
     if number is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     attributes = _ATTRIBUTES.pack(
-        _BREAKPOINT, _ATTRIBUTES.size, 0, 1, _SAMPLED, 0, _USER_ONLY, 0, _WRITES, address, _WORD
+        _BREAKPOINT, _ATTRIBUTES.size, 0, period, _SAMPLED, 0, _USER_ONLY | flags, 0, _WRITES, address,
+        size,
     )  # fmt: skip
     libc = ctypes.CDLL(None, use_errno=True)
     fd: int = libc.syscall(number, attributes, tid, -1, -1, _CLOSE_ON_EXEC)

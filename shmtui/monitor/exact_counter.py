@@ -1,0 +1,442 @@
+"""Exact counts of a ring that others made: hardware breakpoints on the stores of everybody who maps it.
+
+They are opened on request alone, since each hit costs the program that stores. What it would cost is
+tried for a moment first; above ``LIMIT`` it gives up with the reason, and so where not everybody can
+be watched. Nothing is written into a process or into the segment.
+"""
+
+import contextlib
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from shmtui.i18n import _
+from shmtui.monitor.counted_rates import RateWindow
+from shmtui.monitor.ring_throughput import ThroughputEstimator
+from shmtui.monitor.store_counts import IndexCount, LapCount, Step, StoreReading
+from shmtui.procfs.clock import Clock
+from shmtui.procfs.maps import Mapping as MemoryMapping
+from shmtui.procfs.process import forked_after
+from shmtui.procfs.store_counter import StoreCounter, hit_seconds, why_refused
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import ExactCounts, Method, Process, Throughput
+
+if TYPE_CHECKING:
+    from shmtui.monitor.open_segment import OpenSegment
+    from shmtui.monitor.ring_reader import RingSample
+
+LIMIT: Final = 0.01
+"""Part of a processor that hits may cost."""
+TRIAL_SECONDS: Final = 0.05
+LONG_TRIAL_SECONDS: Final = 0.2
+"""While the stores of a lap are not clear, and hits are cheap."""
+_FEW: Final = 100
+"""Hits that cost next to nothing, whatever the program does."""
+_WINDOW_NS: Final = 1_000_000_000
+_PATIENCE_NS: Final = 3_000_000_000
+_TRIES: Final = 8
+"""Readings, at the most, until one is of a moment between two items."""
+_HOPELESS: Final = 128
+"""Readings after which stores that fit no count are given up."""
+_SLOT, _MIDDLE, _IN, _OUT = "slot", "middle", "in", "out"
+
+Stores = Counter[tuple[int, str]]
+
+
+class ExactCounter:
+    """Counts the items of one segment's ring. Updated with each sample; closed at the end."""
+
+    def __init__(self, segment: "OpenSegment", clock: Clock) -> None:
+        self._segment = segment
+        self._clock = clock
+        self._refused = ""
+        self._hit_seconds = 0.0
+        self._watched: dict[int, tuple[MemoryMapping, ...]] = {}
+        """Who is watched, and where each maps the segment."""
+        self._trial: StoreCounter | None = None
+        """Few hits, before anything has moved."""
+        self._slots: StoreCounter | None = None
+        self._indices: StoreCounter | None = None
+        self._index_cheap: bool | None = None
+        """Whether all stores into the indices are counted, and not the first ones; None: not tried."""
+        self._opened_ns = 0
+        self._joined_ns: int | None = -1
+        self._alone_ns: int | None = None
+        """Since when somebody has had the file open without mapping it."""
+        self._hits: deque[tuple[int, int, int]] = deque()
+        """Time, and hits since the last one: of slots, of indices."""
+        self._before: Stores = Counter()
+        self._by_lap: tuple[int, int] | None = None
+        self._by_index: Step | None = None
+        self._storing: dict[int, set[str]] = {}
+        self._shares: dict[int, int] = {}
+        self._rates: dict[int, RateWindow] = {}
+        if segment.layout is None:
+            self._refused = _("no ring is known in it: say its layout with --header or --layout")
+            return
+        self._layout = segment.layout
+        self._forget()
+        try:
+            self._hit_seconds = hit_seconds()
+        except OSError as error:
+            self._refused = why_refused(error)
+
+    def _forget(self) -> None:
+        """Count anew from the next reading on."""
+        self._laps: LapCount | None = None
+        self._index: IndexCount | None = None
+        self._since: float | None = None
+        self._produced = self._consumed = 0
+        self._open = False
+        """Whether the stores of a lap are not known yet, and the last reading says nothing."""
+        self._start_occupancy = 0
+        self._estimator = ThroughputEstimator(self._layout.slots, self._layout.item)
+        self._forget_shares()
+
+    def _forget_shares(self) -> None:
+        self._shares_from: tuple[int, int, Stores] | None = None
+        self._shares.clear()
+        self._rates.clear()
+
+    def close(self) -> None:
+        """Give all breakpoints back."""
+        for counter in (self._trial, self._slots, self._indices):
+            if counter is not None:
+                counter.close()
+        self._trial = self._slots = self._indices = None
+        self._watched = {}
+        self._hits.clear()
+
+    def _refuse(self, why: str) -> None:
+        self.close()
+        self._refused = why
+
+    @property
+    def now(self) -> ExactCounts:
+        """What is counted, how, and what it costs; or why nothing is."""
+        if self._refused:
+            return ExactCounts(refused=self._refused)
+        known = self._since is not None and not self._open
+        return ExactCounts(
+            self._produced if known else None,
+            self._consumed if known else None,
+            self._since,
+            tuple(self._names()),
+            sum(self._rate()),
+            self._hit_seconds,
+        )
+
+    def _names(self) -> Iterable[str]:
+        if self._slots is not None:
+            yield "slot 0"
+        if self._indices is not None and self._index_cheap:
+            yield from (_IN, _OUT)
+
+    def throughput(self) -> Throughput | None:
+        """Both rates; None before they are known."""
+        rates = self._estimator.throughput()
+        if self._refused or self._since is None or rates.method is Method.UNKNOWN:
+            return None
+        known = Method.BREAKPOINTS if rates.method is Method.INDEX else rates.method
+        return replace(rates, method=known)
+
+    def applied(self, processes: Sequence[Process], now_ns: int) -> tuple[Process, ...]:
+        """The processes, with what each stores into, and how many items it moved."""
+        return tuple(
+            replace(
+                each,
+                stores=tuple(sorted(self._storing.get(each.pid, ()))),
+                items=self._shares.get(each.pid) if each.items is None else each.items,
+                rate=self._rates[each.pid].rate(now_ns)
+                if each.rate is None and each.pid in self._rates
+                else each.rate,
+            )
+            for each in processes
+        )
+
+    # Who is watched.
+
+    def update(self) -> None:
+        """Read the counts, once a sample; see first that everybody is watched."""
+        if self._refused:
+            return
+        try:
+            if self._everybody_watched():
+                self._read_counts()
+        except OSError as error:
+            self._refuse(why_refused(error))
+
+    def _everybody_watched(self) -> bool:
+        """Watch who has come; whether all are watched by now."""
+        segment, table = self._segment, self._segment.processes
+        if segment.counted:
+            self._refuse(_("its workers count their items, which is exact and costs nothing"))
+            return False
+        if table.unseen.may_take_part:
+            self._refuse(table.unseen.limits[0])
+            return False
+        joined = segment.joined_ns()
+        writers = table.writers(thorough=joined != self._joined_ns)
+        self._joined_ns = joined
+        if writers is None:
+            self._wait_for_mapping()
+            return False
+        self._alone_ns = None
+        if segment.layout is not None and segment.layout is not self._layout:
+            # Its direction has been settled: in and out have changed places.
+            self._layout, self._index_cheap = segment.layout, None
+            self.close()
+        new = [pid for pid, maps in writers.items() if self._watched.get(pid) != maps]
+        inherited = [pid for pid in new if forked_after(pid, self._watched, self._opened_ns)]
+        self._watched = dict(writers)
+        if new and new == inherited and self._by_lap and self._slots is not None:
+            self._watch_indices()
+        elif new:
+            watched = self._watched
+            self.close()
+            self._watched = watched
+            self._forget()
+            self._begin()
+        return not self._refused
+
+    def _wait_for_mapping(self) -> None:
+        """Somebody has opened the file, and maps nothing: he may be about to, or store by write(2)."""
+        now_ns = self._clock.monotonic_ns()
+        self.close()
+        self._alone_ns = self._alone_ns or now_ns
+        if now_ns - self._alone_ns > _PATIENCE_NS:
+            self._refuse(_("a process has the file open for writing without mapping it"))
+
+    def _begin(self) -> None:
+        if self._index_cheap is None:
+            self._trial = StoreCounter(self._bytes(_SLOT, _MIDDLE, _IN, _OUT), _FEW)
+        else:
+            self._watch()
+
+    def _watch(self) -> None:
+        """Watch the slots without end; the one in the middle until the stores of a lap are known."""
+        names = (_SLOT,) if self._by_lap else (_SLOT, _MIDDLE)
+        self._slots = StoreCounter(self._bytes(*names), children=True)
+        self._opened_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._before = Counter()
+        self._watch_indices()
+
+    def _watch_indices(self) -> None:
+        if self._indices is not None:
+            self._indices.close()
+        limit = None if self._index_cheap else _FEW
+        self._indices = StoreCounter(self._bytes(_IN, _OUT), limit)
+        self._forget_shares()
+        if not self._by_lap:
+            self._forget()
+
+    def _bytes(self, *names: str) -> dict[int, dict[str, list[int]]]:
+        """The addresses of these bytes, by process."""
+        layout = self._layout
+        middle = layout.slots // 2 * layout.item.size
+        offsets = {_SLOT: layout.data, _MIDDLE: layout.data + middle}
+        if not layout.index_segment:
+            offsets |= {_IN: layout.in_ or 0, _OUT: layout.out or 0}
+        return {
+            pid: {
+                name: [
+                    m.start + at - m.offset for m in maps if 0 <= at - m.offset < m.end - m.start
+                ]
+                for name, at in offsets.items()
+                if name in names
+            }
+            for pid, maps in self._watched.items()
+        }
+
+    # The trial.
+
+    def _try_cost(self) -> None:
+        """Watch for a moment, with so few hits that they cost nothing that counts; then go on, or not."""
+        assert self._trial is not None
+        self._trial.close()
+        self._trial = None
+        budget = LIMIT / self._hit_seconds
+        limit = max(_FEW, int(budget * LONG_TRIAL_SECONDS))
+        with contextlib.closing(
+            StoreCounter(self._bytes(_SLOT, _MIDDLE, _IN, _OUT), limit)
+        ) as trial:
+            began, laps = time.monotonic(), None
+            while True:
+                found = self._reading(trial, None)
+                elapsed = time.monotonic() - began
+                counts = trial.read()
+                hits = _total(counts, _SLOT)
+                full = trial.exhausted(_SLOT) or trial.exhausted(_MIDDLE)
+                if full or (elapsed > TRIAL_SECONDS and hits > budget * elapsed):
+                    break
+                if found is not None:
+                    laps = self._add_to(laps, found[1])
+                clear = laps is not None and laps.stores is not None
+                moves = hits > _FEW * elapsed
+                if elapsed > (LONG_TRIAL_SECONDS if moves and not clear else TRIAL_SECONDS):
+                    break
+                time.sleep(0.001)
+            self._note_storing(counts)
+            indices_full = trial.exhausted(_IN) or trial.exhausted(_OUT)
+        if full or hits > budget * elapsed:
+            self._refuse(self._too_dear(hits / elapsed))
+            return
+        self._by_lap = laps.stores if laps is not None else None
+        self._index_cheap = not indices_full and sum(counts.values()) <= budget * elapsed
+        self._watch()
+
+    def _add_to(self, laps: LapCount | None, reading: StoreReading) -> LapCount | None:
+        slots = self._layout.slots
+        if laps is None:
+            return LapCount(slots, reading) if reading.is_settled(slots) else None
+        laps.add(reading)
+        return laps
+
+    def _too_dear(self, rate: float) -> str:
+        return _(
+            "it would cost {cost:.1f} % of a processor: {hits:,.0f} hits a second at {micro:.1f} µs"
+        ).format(cost=100 * rate * self._hit_seconds, hits=rate, micro=1e6 * self._hit_seconds)
+
+    # Counting.
+
+    def _read_counts(self) -> None:
+        if self._trial is not None and any(self._trial.read().values()):
+            self._try_cost()
+        if self._slots is None:
+            return
+        found = self._reading(self._slots, self._indices)
+        if self._indices is not None:
+            self._note_storing(self._indices.read())
+        if found is not None:
+            self._count(*found)
+        self._keep_cheap()
+
+    def _reading(
+        self, slots: StoreCounter, indices: StoreCounter | None
+    ) -> "tuple[RingSample, StoreReading, Stores] | None":
+        """The ring with the counts that belong to it, between two items if that can be had."""
+        ring = self._segment.ring
+        assert ring is not None
+        found = None
+        for _try in range(_TRIES):
+            before = self._stores(slots, indices)
+            sample = ring.sample()
+            if sample is None or self._stores(slots, indices) != before:
+                continue
+            middle = _total(before, _MIDDLE) if slots.counts(_MIDDLE) else None
+            index = _total(before, _IN) if indices is not None and self._index_cheap else None
+            reading = StoreReading(
+                sample.in_, sample.out, sample.occupancy, sample.free, _total(before, _SLOT), middle,
+                index,
+            )  # fmt: skip
+            found = sample, reading, before
+            if reading.is_settled(self._layout.slots):
+                break
+        return found
+
+    def _stores(self, slots: StoreCounter, indices: StoreCounter | None) -> Stores:
+        counted = indices is not None and self._index_cheap
+        return slots.read() + (indices.read() if indices is not None and counted else Counter())
+
+    def _count(self, sample: "RingSample", reading: StoreReading, stores: Stores) -> None:
+        slots = self._layout.slots
+        if self._laps is None or self._index is None:
+            if reading.is_settled(slots) and reading.occupancy is not None:
+                self._laps = LapCount(slots, reading, self._by_lap)
+                self._index = IndexCount(slots, reading, self._by_index)
+                self._start_occupancy = reading.occupancy
+                self._since = self._clock.time()
+                self._add(sample, 0, stores)
+            return
+        self._laps.add(reading)
+        self._index.add(reading)
+        self._by_index = self._index.step
+        if self._laps.stores and not self._by_lap and self._slots is not None:
+            self._by_lap = self._laps.stores
+            self._slots.drop(_MIDDLE)
+        items = self._laps.items(reading)
+        items = self._index.items(reading) if items is None else items
+        self._open = items is None and not self._by_lap and self._by_index is None
+        if items is not None and reading.occupancy is not None:
+            self._add(sample, max(items, self._produced), stores)
+        elif items is None and self._laps.readings + self._index.readings > _HOPELESS:
+            self._refuse(_("the stores into its slots and into in fit no count of items"))
+
+    def _add(self, sample: "RingSample", items: int, stores: Stores) -> None:
+        self._produced = items
+        self._consumed = items - ((sample.occupancy or 0) - self._start_occupancy)
+        self._estimator.add(replace(sample, made=items % 2**32))
+        if not self._index_cheap:
+            return
+        if self._shares_from is None:
+            self._shares_from = self._produced, self._consumed, stores
+        produced, consumed, before = self._shares_from
+        moved = {_IN: self._produced - produced, _OUT: self._consumed - consumed}
+        for name, total in moved.items():
+            its = {pid: n - before[pid, each] for (pid, each), n in stores.items() if each == name}
+            for pid, share in shares(its, total).items():
+                self._shares[pid] = share
+                window = self._rates.setdefault(pid, RateWindow(sample.at_ns))
+                window.add(share, sample.at_ns)
+
+    def _note_storing(self, stores: Stores) -> None:
+        """Learn who stores into which index, and so who is on which side."""
+        for (pid, name), hits in stores.items():
+            if hits and name in {_IN, _OUT}:
+                self._storing.setdefault(pid, set()).add(name)
+        sides = {_IN: Role.PRODUCER, _OUT: Role.CONSUMER}
+        self._segment.processes.learn_roles(
+            {pid: sides[next(iter(own))] for pid, own in self._storing.items() if len(own) == 1}
+        )
+
+    # The cost.
+
+    def _rate(self) -> tuple[float, float]:
+        """Hits a second in the last one: of slots, of indices."""
+        if len(self._hits) < 2:
+            return 0.0, 0.0
+        seconds = max(self._hits[-1][0] - self._hits[0][0], _WINDOW_NS // 2) / 1e9
+        later = list(self._hits)[1:]
+        return sum(s for _at, s, _i in later) / seconds, sum(i for _at, _s, i in later) / seconds
+
+    def _keep_cheap(self) -> None:
+        """Give up what has become too dear: first the indices, then all."""
+        if self._slots is None:
+            return
+        now_ns, stores = self._clock.monotonic_ns(), self._stores(self._slots, self._indices)
+        more = stores - self._before
+        self._before = stores
+        by_index = _total(more, _IN) + _total(more, _OUT)
+        self._hits.append((now_ns, sum(more.values()) - by_index, by_index))
+        while now_ns - self._hits[0][0] > _WINDOW_NS:
+            self._hits.popleft()
+        slots, indices = self._rate()
+        budget = LIMIT / self._hit_seconds
+        if slots > budget:
+            self._refuse(self._too_dear(slots))
+        elif slots + indices > budget and self._index_cheap:
+            self._index_cheap = False
+            self._watch_indices()
+            self._hits.clear()
+
+
+def _total(stores: Mapping[tuple[int, str], int], name: str) -> int:
+    return sum(hits for (_pid, each), hits in stores.items() if each == name)
+
+
+def shares(stores: Mapping[int, int], total: int) -> dict[int, int]:
+    """Whose the items are, by how often each process stored into the index of its side; nobody's where
+    an item takes no whole number of stores.
+
+    >>> shares({7: 40, 8: 20}, 30), shares({7: 12, 8: 0}, 10), shares({7: 7, 8: 5}, 10)
+    ({7: 20, 8: 10}, {7: 10}, {})
+    """
+    storing = {pid: hits for pid, hits in stores.items() if hits}
+    if len(storing) == 1:
+        return dict.fromkeys(storing, total)
+    times = round(sum(storing.values()) / total) if total else 0
+    if not times or abs(sum(storing.values()) - times * total) > times:
+        return {}
+    return {pid: hits // times for pid, hits in storing.items()}
