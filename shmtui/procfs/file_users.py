@@ -84,7 +84,7 @@ class FileUsers:
         """
         self._scans += 1
         self.refused.clear()
-        present = set(processes()) - but - reading(self._identity)
+        present = set(processes()) - but - reading(self.identity)
         self._unreadable &= present
         for gone in self._age.keys() - present:
             del self._age[gone]
