@@ -8,8 +8,9 @@ import errno
 import mmap
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import posix_ipc
 
@@ -75,7 +76,8 @@ def derived_name(name: str, suffix: str, limit: int = NAME_MAX) -> str:
     return "/" + os.fsdecode(bare) + suffix
 
 
-class FileIdentity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
     """Device and inode, which name a file for as long as it exists. Its path may be reused."""
 
     device: int

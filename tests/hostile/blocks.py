@@ -154,7 +154,7 @@ def other_block(random: Random, name: str, segment: FileIdentity, layout: Layout
         lambda: random.randbytes(random.choice((0, 100, 8192))),
         lambda: MAGIC + random.randbytes(8192),
         lambda: block(random.choice(("/other", "", "\udcff", "/" + "x" * 255)), segment, text),
-        lambda: block(name, segment._replace(inode=segment.inode + 1), text),
+        lambda: block(name, replace(segment, inode=segment.inode + 1), text),
         lambda: block(name, segment, layout_text(replace(layout, size=layout.size * 10**9))),
         lambda: sound,
     )
