@@ -244,8 +244,11 @@ class _Look:
         name = "/" + (file.removeprefix("sem.") if semaphore else file)
         identity = FileIdentity.of(status)
         memory = self._by_file.get(identity)
-        pids = [] if memory is None else memory.pids
-        pids = pids or self._users.private_mappers(identity, self.memory.processes)
+        if memory is None:
+            pids = self._users.private_mappers(identity, self.memory.processes)
+            mappers = self._named_processes(pids)
+        else:
+            mappers, pids = self._mappers(memory), memory.pids
         found = self._contents.of(file, status, folder, pids, self._budget, controlled)
         born = min(status.st_ctime, status.st_mtime, status.st_atime)
         return SharedObject(
@@ -258,7 +261,7 @@ class _Look:
             owner=user_name(status.st_uid),
             mode=stat.S_IMODE(status.st_mode),
             age=max(time.time() - born, 0.0),
-            mappers=self._named_processes(pids),
+            mappers=mappers,
             orphan=self._orphan(f"{folder}/{file}", status, pids),
             readable=found.readable,
             in_use=status.st_blocks * 512,
@@ -315,8 +318,7 @@ class _Look:
             yield self._without_name(memory, bare)
 
     def _without_name(self, memory: SharedMemory, bare: str) -> SharedObject:
-        key, pids = memory.key, memory.pids
-        names = self._named_processes(pids)
+        key, mappers, name = memory.key, self._mappers(memory), memory.name
         memory.status = memory.status or status_by_mapping(memory)
         in_use, at_least = self._in_use.of(memory)
         self._accounted[key.device] += in_use or 0
@@ -328,15 +330,15 @@ class _Look:
             ObjectKind.POSIX: "/" + bare,
             ObjectKind.MEMFD: bare,
             ObjectKind.ANONYMOUS: "" if bare == "zero" else bare,
-        }.get(key.kind, memory.name)
-        target = f"pid:{pids[0]}:{key.inode}"
+        }.get(key.kind, name)
+        target = f"pid:{mappers[0][0]}:{key.inode}"
         size = memory.mapped_size if status is None else status.st_size
         found = None if semaphore else self.typed(memory, target, size)
         if semaphore:
             # sem_open(3) makes it under a passing name, which the kernel goes on to show.
             name, found = "", Found(Content.SEMAPHORE, _("an unlinked semaphore, as Python makes"))
         if found is None or replaced:
-            programs = [each for _pid, each in names]
+            programs = [each for _pid, each in mappers]
             looks = self._looks_unnamed(memory, name, programs, replaced)
             found = Found(Content.UNKNOWN, looks)
         age = None if status is None or status.st_ctime == 0 else time.time() - status.st_ctime
@@ -350,7 +352,7 @@ class _Look:
             owner=None if status is None else user_name(status.st_uid),
             mode=None if status is None else stat.S_IMODE(status.st_mode),
             age=None if age is None else max(age, 0.0),
-            mappers=names,
+            mappers=mappers,
             in_use=in_use,
             in_use_at_least=at_least,
             waiting=self._waiting(memory),
@@ -390,7 +392,9 @@ class _Look:
 
     def ipc_objects(self) -> IpcObjects:
         """System V objects and message queues."""
-        return IpcObjects(self.memory, self._waits, self._named_processes, self.typed)
+        return IpcObjects(
+            self.memory, self._waits, self._named_processes, self._mappers, self.typed
+        )
 
     # -- the rest ----------------------------------------------------------------------------------
 
@@ -411,6 +415,11 @@ class _Look:
                 yield _file_system(mount, used, space)
 
     # -- processes ---------------------------------------------------------------------------------
+
+    def _mappers(self, memory: SharedMemory) -> tuple[tuple[int, str], ...]:
+        if memory.mappers is None:
+            memory.mappers = self._named_processes(memory.pids)
+        return memory.mappers
 
     def _named_processes(self, pids: Iterable[int]) -> tuple[tuple[int, str], ...]:
         known = self.memory.processes

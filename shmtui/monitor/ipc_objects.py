@@ -41,6 +41,8 @@ class IpcObjects:
     waits: Waits
     names: Callable[[Iterable[int]], tuple[tuple[int, str], ...]]
     """(PID, name) of each of some PIDs, sorted."""
+    mappers: Callable[[SharedMemory], tuple[tuple[int, str], ...]]
+    """(PID, name) of who has a memory."""
     typed: Callable[[SharedMemory, str, int], Found | None]
     """What a memory holds, by its target and size, where the programs that map it tell."""
 
@@ -59,7 +61,7 @@ class IpcObjects:
         yield from self._queues()
 
     def _segment(self, segment: SysvSegment, memory: SharedMemory | None) -> SharedObject:
-        mappers = self.names([] if memory is None else memory.pids)
+        mappers = () if memory is None else self.mappers(memory)
         content, looks = Content.UNKNOWN, owner_program([name for _pid, name in mappers])
         if memory is not None and not looks:
             target = f"{ObjectKind.SYSV}:{segment.number}"
@@ -143,7 +145,7 @@ class IpcObjects:
             owner=user_name(status.st_uid),
             mode=stat.S_IMODE(status.st_mode),
             age=max(time.time() - status.st_ctime, 0.0),
-            mappers=self.names([] if holder is None else holder.pids),
+            mappers=() if holder is None else self.mappers(holder),
             orphan=None if holder is None else False,
             readable=depth is not None,
             inode=status.st_ino,

@@ -54,6 +54,8 @@ class SharedMemory:
     """A descriptor of it by PID."""
     status: os.stat_result | None = None
     """By a descriptor of it, or `status_by_mapping`."""
+    mappers: tuple[tuple[int, str], ...] | None = None
+    """(PID, name) of who maps it or has it open, sorted; None until it is asked for anew."""
 
     def name_as(self, path: bytes) -> None:
         """Take the path that the kernel shows."""
@@ -62,6 +64,8 @@ class SharedMemory:
     @property
     def pids(self) -> list[int]:
         """Who maps it or has it open, sorted."""
+        if self.mappers is not None:
+            return [pid for pid, _name in self.mappers]
         return sorted(self.mappings.keys() | self.descriptors.keys())
 
     @property
@@ -164,15 +168,20 @@ class MappedMemoryReader:
         before, self._mounts = self._mounts, {at: mount for at, (mount, _pid) in mounts.items()}
         moved = self._mounts != before
         for memory in self._found.values():
-            memory.descriptors, memory.status = {}, None
+            if memory.descriptors:
+                memory.descriptors, memory.mappers = {}, None
+            memory.status = None
         for pid, its in self._known.items():
             if moved or known.get(pid) is not its:
                 for key in its.memory:
-                    del self._found[key].mappings[pid]
+                    memory = self._found[key]
+                    memory.mappers = None
+                    del memory.mappings[pid]
         for pid, its in known.items():
             if moved or its.reading == self._passes:
                 self._find_memory(pid, its, mounts)
-            _add_open(self._found, pid, its.open)
+            if its.open:
+                _add_open(self._found, pid, its.open)
         self._found = {
             key: memory
             for key, memory in self._found.items()
@@ -221,7 +230,7 @@ class MappedMemoryReader:
         for key, mappings in its.memory.items():
             memory = _object(self._found, key)
             memory.name_as(mappings[0].path)
-            memory.mappings[pid] = mappings
+            memory.mappings[pid], memory.mappers = mappings, None
         # This process's own are many, and none of them is memory.
         kept = self._files.descriptors if pid == os.getpid() else set[int]()
         if its.stamp is None or its.stamp.size:
@@ -250,6 +259,7 @@ def _add_open(found: dict[MemoryKey, SharedMemory], pid: int, files: list[_OpenF
             if not memory.mappings:
                 memory.name_as(file.target)
             memory.descriptors.setdefault(pid, file.fd)
+            memory.mappers = None
             memory.status = memory.status or status
 
 
@@ -388,6 +398,8 @@ class Waits:
 
     def among(self, memory: SharedMemory) -> tuple[int, ...] | None:
         """PIDs that sleep on a word of a memory; None where no process may be asked."""
+        if not self._addresses and not self._unknown:
+            return ()
         pids = memory.mappings.keys()
         if pids and pids <= self._unknown:
             return None
