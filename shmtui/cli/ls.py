@@ -5,30 +5,56 @@ import sys
 
 import click
 
-from shmtui.cli.parameters import folder_of, pid_option
+from shmtui.cli.parameters import Parsed, folder_of, pid_option
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
+from shmtui.i18n import _
 
 KINDS = (
     "posix", "memfd", "anon", "sysv", "hugetlb", "tmpfs", "sem", "semset", "mqueue", "msgqueue",
 )  # fmt: skip
 """The values of ObjectKind: the help of a command loads nothing."""
 
-SORTS = ("name", "kind", "size", "in-use", "owner", "age", "mappers", "waiting", "health")
+COLUMNS = (
+    "name", "kind", "size", "in-use", "owner", "mode", "age", "mappers", "waiting", "health", "looks",
+)  # fmt: skip
+"""The columns of a list, for the same reason."""
+
+SORTS = COLUMNS[:-1]
 """The orders of a list, for the same reason."""
 
 GROUPS = ("kind", "program")
 """What a list is grouped by, for the same reason."""
 
 
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in COLUMNS]
+    if unknown:
+        wrong = _("{name!a} is no column: give some of {columns}, with commas between")
+        raise click.BadParameter(wrong.format(name=unknown[0], columns=",".join(COLUMNS)))
+    return names
+
+
+columns_option = click.option(
+    "--columns", type=Parsed("name,size,...", _columns), help="Only these columns."
+)
+
+
 @click.command("ls", cls=TranslatedCommand, short_help="List everything that processes share")
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only of that kind.")
 @click.option("--orphans", is_flag=True, help="Only what no process has any more.")
 @click.option("--sort", type=click.Choice(SORTS), help="In that order.")
+@columns_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @pid_option
 def command(
-    kinds: tuple[str, ...], orphans: bool, sort: str | None, as_json: bool, pid: int | None
+    kinds: tuple[str, ...],
+    orphans: bool,
+    sort: str | None,
+    columns: tuple[str, ...] | None,
+    as_json: bool,
+    pid: int | None,
 ) -> int:
     """List what processes of this machine share, and who has it: POSIX segments, those that lost
     their name, memfd, memory of forked processes, System V segments, huge pages, semaphores and
@@ -39,6 +65,7 @@ def command(
       shmtui ls
       shmtui ls --kind sysv --kind semset
       shmtui ls --orphans --sort in-use           what can be freed, the largest first
+      shmtui ls --columns name,in-use,mappers
       shmtui ls --json | jq 'select(.orphan)'
       shmtui ls --pid 4711                        what a program in a container sees
     """
@@ -58,7 +85,7 @@ def command(
         return ExitCode.OK
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else None
     empty = table.nothing_line(found, filtered=bool(kinds or orphans), queues="mqueue" in kinds)
-    for text in table.listing_lines(shown, width, empty):
+    for text in table.listing_lines(shown, width, empty, columns or COLUMNS):
         click.echo(text)
     click.echo(table.totals_line(found))
     return ExitCode.OK

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from shmtui.cli.ls import GROUPS, SORTS
+from shmtui.cli.ls import GROUPS, SORTS, columns_option
 from shmtui.cli.parameters import dashboard_options, folder_of, pid_option
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.i18n import _
@@ -14,9 +14,16 @@ from shmtui.i18n import _
 @click.command("top", cls=TranslatedCommand, short_help="Watch everything that processes share")
 @click.option("--sort", type=click.Choice(SORTS), help="In that order.")
 @click.option("--group", type=click.Choice(GROUPS), help="In groups, with their memory in all.")
+@columns_option
 @dashboard_options
 @pid_option
-def command(pid: int | None, sort: str | None, group: str | None, **given: Any) -> int:
+def command(
+    pid: int | None,
+    sort: str | None,
+    group: str | None,
+    columns: tuple[str, ...] | None,
+    **given: Any,
+) -> int:
     """Watch what processes of this machine share, once a second: what it is, the memory that it
     takes, who has it, who waits on it. Type to filter, sort with left and right, tab groups by kind
     or by program, enter opens the dashboard on a row.
@@ -30,7 +37,7 @@ def command(pid: int | None, sort: str | None, group: str | None, **given: Any) 
     from shmtui.cli.open_dashboard import show_dashboard
     from shmtui.session.opener import AttachOptions, SegmentOpener
     from shmtui.session.terminal import ignore_signals, note_signals, require_terminal
-    from shmtui.tui.object_rows import ORDERS, ListChoices
+    from shmtui.tui.object_rows import ORDERS, USUAL_COLUMNS, ListChoices
 
     options = AttachOptions(folder=folder_of(pid), **given)
     require_terminal(_("list it once with shmtui ls"))
@@ -44,5 +51,5 @@ def command(pid: int | None, sort: str | None, group: str | None, **given: Any) 
             opener,
             refresh_hz=options.refresh_hz,
             ascii_only=options.ascii_only,
-            listing=ListChoices(sort or ORDERS[0], group or ""),
+            listing=ListChoices(sort or ORDERS[0], group or "", columns or USUAL_COLUMNS),
         )

@@ -197,6 +197,7 @@ SORTS: Final[dict[str, Callable[[SharedObject], tuple[Any, ...]]]] = {
     "size": lambda each: (-(each.size or 0), each.target),
     "in-use": lambda each: (-(each.in_use or 0), each.target),
     "owner": lambda each: (each.owner or "", each.target),
+    "mode": lambda each: (each.mode is None, each.mode or 0, each.target),
     "age": lambda each: (each.age is None, each.age or 0.0, each.target),
     "mappers": lambda each: (-len(each.mappers), each.target),
     "waiting": lambda each: (-(each.waiters or len(each.waiting or ())), each.target),
@@ -219,43 +220,48 @@ class _Column:
     """Whether what is longer is cut."""
 
 
-_COLUMNS: Final = (
-    _Column(N_("NAME"), pasteable_name, most=48, cut=False),
-    _Column(N_("KIND"), lambda each: each.kind),
-    _Column(N_("SIZE"), size_cell, right=True),
-    _Column(N_("IN USE"), in_use_cell, right=True),
-    _Column(N_("OWNER"), owner_cell),
-    _Column(N_("MODE"), mode_cell),
-    _Column(N_("AGE"), age_cell, right=True),
-    _Column(N_("MAPPED BY"), mappers_text, most=32),
-    _Column(N_("WAITING"), waiting_cell),
-    _Column(N_("HEALTH"), health_cell),
-    _Column(N_("WHAT IT LOOKS LIKE"), lambda each: each.looks),
-)
+COLUMNS: Final = {
+    "name": _Column(N_("NAME"), pasteable_name, most=48, cut=False),
+    "kind": _Column(N_("KIND"), lambda each: each.kind),
+    "size": _Column(N_("SIZE"), size_cell, right=True),
+    "in-use": _Column(N_("IN USE"), in_use_cell, right=True),
+    "owner": _Column(N_("OWNER"), owner_cell),
+    "mode": _Column(N_("MODE"), mode_cell),
+    "age": _Column(N_("AGE"), age_cell, right=True),
+    "mappers": _Column(N_("MAPPED BY"), mappers_text, most=32),
+    "waiting": _Column(N_("WAITING"), waiting_cell),
+    "health": _Column(N_("HEALTH"), health_cell),
+    "looks": _Column(N_("WHAT IT LOOKS LIKE"), lambda each: each.looks),
+}
+"""By the names that ``--columns`` takes; ``ls`` shows all of them."""
 
 
 def listing_lines(
-    objects: Sequence[SharedObject], width: int | None = None, empty: str = ""
+    objects: Sequence[SharedObject],
+    width: int | None = None,
+    empty: str = "",
+    names: Sequence[str] = tuple(COLUMNS),
 ) -> Iterator[str]:
-    """The table, cut to ``width`` columns where that is given; the line ``empty`` where there is
-    nothing.
+    """The table of these columns, cut to ``width`` cells where that is given; the line ``empty`` where
+    there is nothing.
     """
     if not objects:
         yield empty
         return
-    rows = [[_(column.title) for column in _COLUMNS]]
-    rows += [[inert(column.text(each)) for column in _COLUMNS] for each in objects]
+    columns = [COLUMNS[name] for name in names]
+    rows = [[_(column.title) for column in columns]]
+    rows += [[inert(column.text(each)) for column in columns] for each in objects]
     widths = [
-        min(max(len(row[at]) for row in rows), column.most) for at, column in enumerate(_COLUMNS)
+        min(max(len(row[at]) for row in rows), column.most) for at, column in enumerate(columns)
     ]
     for row in rows:
         fitting = (
             _fit(cell, size) if column.cut else cell
-            for cell, size, column in zip(row, widths, _COLUMNS, strict=True)
+            for cell, size, column in zip(row, widths, columns, strict=True)
         )
         cells = [
             cell.rjust(size) if column.right else cell.ljust(size)
-            for cell, size, column in zip(fitting, widths, _COLUMNS, strict=True)
+            for cell, size, column in zip(fitting, widths, columns, strict=True)
         ]
         text = "  ".join(cells).rstrip()
         yield text if width is None else _fit(text, width)

@@ -102,6 +102,7 @@ LIST_KEYS: tuple[Key, ...] = (
     Key("right", "order(1)", N_("sort"), N_("Sort by the next column, or the one before"), 3,
         "left right"),
     Key("tab", "group(1)", N_("groups"), N_("No groups, by kind, by program"), 1),
+    Key("f2,ctrl+o", "columns", N_("columns"), N_("Which columns to show"), 3, "f2"),
     Key("f9,ctrl+t", "end", N_("ends a holder"), N_("Who has it; t ends one of them, after a question"), 2,
         "f9"),
     Key("delete", "remove", N_("removes orphans"), N_("Remove an orphan: asks first"), 2),

@@ -15,6 +15,10 @@ MARKED_SECONDS: Final = 5.0
 """How long a change is marked, and what is gone stays on show."""
 ORDERS: Final = ("interest", *SORTS)
 """What can be attached to first, or by a column."""
+USUAL_COLUMNS: Final = (
+    "name", "kind", "size", "in-use", "owner", "age", "mappers", "waiting", "health", "looks",
+)  # fmt: skip
+"""All but the mode."""
 GROUP_CYCLE: Final = ("", *GROUPINGS)
 """No groups first."""
 
@@ -68,6 +72,8 @@ class ListChoices:
     order: str = ORDERS[0]
     group: str = ""
     """One of `GROUP_CYCLE`."""
+    columns: tuple[str, ...] = USUAL_COLUMNS
+    """As many of them as fit are shown, and always the name."""
     folded: set[tuple[str, str]] = field(default_factory=set)
     """Groups without their rows, by what they group and their key."""
 

@@ -89,7 +89,7 @@ def listed(folder: Path) -> tuple[SharedObject, ...]:
     ]
     sane(lines)
     for entry in entries:
-        fits([picker.object_line(ObjectRow(entry), 80, UNICODE)], 80)
+        fits([picker.object_line(ObjectRow(entry), picker.columns_for(80), 80, UNICODE)], 80)
         fits(picker.object_detail(entry, 80, 6, ASCII), 80)
     return entries
 

@@ -15,6 +15,8 @@ from typing import Final
 
 import pytest
 
+from shmtui.cli.ls import COLUMNS as COLUMN_WORDS
+from shmtui.cli.ls import GROUPS as GROUP_WORDS
 from shmtui.cli.ls import KINDS as KIND_WORDS
 from shmtui.cli.ls import SORTS as SORT_WORDS
 from shmtui.monitor.discovery import survey
@@ -23,7 +25,10 @@ from shmtui.procfs.maps import map_lines
 from shmtui.procfs.resident_pages import resident_pages
 from shmtui.procfs.shared_mappings import SharedMappings, parse_shared
 from shmtui.procfs.sysvipc import sysv_segments
-from shmtui.report.segment_table import SORTS
+from shmtui.report.object_groups import GROUPINGS
+from shmtui.report.segment_table import COLUMNS, SORTS
+from shmtui.tui.draw.picker import COLUMNS as DRAWN_COLUMNS
+from shmtui.tui.object_rows import USUAL_COLUMNS
 from tests.compiling import Compiler
 from tests.program import run_shmtui
 from tests.waiting import poll
@@ -225,6 +230,9 @@ def test_the_command_line_names_what_there_is() -> None:
     """Its help loads nothing, so that it has the words once more."""
     assert set(KIND_WORDS) == set(ObjectKind)
     assert set(SORT_WORDS) == set(SORTS)
+    assert list(COLUMN_WORDS) == list(COLUMNS) == list(DRAWN_COLUMNS)
+    assert set(USUAL_COLUMNS) < set(COLUMNS)
+    assert set(GROUP_WORDS) == set(GROUPINGS)
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -240,6 +248,25 @@ def test_ls_as_a_table(program: Program) -> None:
     assert f":{program.made['unlinked'].number} " in old
     assert "unlinked" in old
     assert "shared in all of the machine" in shown.splitlines()[-1]
+
+
+def test_ls_has_the_columns_that_are_asked_for(program: Program) -> None:
+    """In their order; a word that is none is refused in one line that names those there are."""
+    done = run_shmtui("ls", "--columns", "in-use, name,looks")
+    assert done.stdout.splitlines()[0].split() == [
+        "IN",
+        "USE",
+        "NAME",
+        "WHAT",
+        "IT",
+        "LOOKS",
+        "LIKE",
+    ]
+    assert any(f"  {program.name}  " in row for row in done.stdout.splitlines())
+    done = run_shmtui("ls", "--columns", "name,colour")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "'colour' is no column: give some of name,kind" in done.stderr
 
 
 def test_nothing_of_a_kind_is_said(program: Program) -> None:

@@ -20,6 +20,7 @@ from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 from shmtui.shm.protocol import Role
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.draw.picker import (
+    COLUMNS,
     columns_for,
     filter_line,
     group_detail,
@@ -342,22 +343,59 @@ NAMES = st.text(st.characters(), max_size=60)
     st.sampled_from([UNICODE, ASCII]),
     st.sampled_from(Content),
     st.sampled_from(Change),
+    st.permutations(list(COLUMNS)).flatmap(
+        lambda names: st.integers(1, 11).map(lambda n: names[:n])
+    ),
 )
 def test_every_row_fits(
-    name: str, owner: str, width: int, glyphs: Glyphs, kind: Content, change: Change
+    name: str,
+    owner: str,
+    width: int,
+    glyphs: Glyphs,
+    kind: Content,
+    change: Change,
+    chosen: list[str],
 ) -> None:
     """Whatever things are called."""
     e = ObjectRow(entry(name, kind, owner=owner, looks=name, mappers=((7, owner),)), change)
     group = ObjectGroup("program", owner, (e.each, replace(e.each, mappers=((7, owner), (8, "x")))))
     longest = name_width([e, GroupRow(group)], glyphs)
-    rows = [object_line(GroupRow(group, folded=bool(owner)), width, glyphs, longest)]
+    columns = columns_for(width, longest, tuple(chosen))
+    rows = [object_line(GroupRow(group, folded=bool(owner)), columns, width, glyphs)]
     rows += group_detail(group, width, 3, glyphs)
-    rows += [object_line(e, width, glyphs, longest), header_line(width, glyphs, longest)]
+    rows += [object_line(e, columns, width, glyphs), header_line(columns, width, glyphs)]
     rows += [*object_detail(e.each, width, 3, glyphs), filter_line(name, 3, 5, width, glyphs)]
     for drawn in rows:
         assert width_of(drawn) <= max(2, width)
         assert not glyphs.ascii_only or plain(drawn).isascii()
-    assert sum(c.width for c in columns_for(width, longest)) <= max(2, width)
+    assert sum(c.width for c in columns) <= max(2, width)
+
+
+def test_columns_as_chosen() -> None:
+    """In their order, the name first and what it looks like last; those that leave first go first."""
+    wide = columns_for(140, 20, ("looks", "mode", "health", "kind"))
+    assert [c.title for c in wide] == ["name", "mode", "health", "kind", "looks like"]
+    narrow = columns_for(50, 20, ("looks", "mode", "health", "kind"))
+    assert [c.title for c in narrow] == ["name", "health", "looks like"]
+    assert [c.title for c in columns_for(10, 20, ("mode",))] == ["name"]
+
+
+async def test_columns_are_switched_and_kept(folder: Path) -> None:
+    """At once, and for the next time that the list opens."""
+    with picker(opener_of(folder, slots=5)) as app:
+        async with app.run_test(size=(160, 30)) as pilot:
+            await shows(app, "/jobs")
+            assert " mode " not in screen_text(app)
+            await pilot.press("f2")
+            await shows(app, "[ ] mode")
+            await pilot.press(*["down"] * 4, "space", "end", "space", "escape")
+            await until(lambda: isinstance(app.screen, PickerScreen), "the list")
+            text = await shows(app, " mode ")
+            assert "looks like" not in text
+            await pilot.press(*"jobs", "enter")
+            await reports(app, "attached to /jobs")
+            await pilot.press("o")
+            assert "looks like" not in await shows(app, " mode ")
 
 
 @pytest.mark.parametrize("width", [48, 78, 118])
@@ -366,7 +404,7 @@ def test_names_that_are_alike_at_the_start_are_told_apart(width: int) -> None:
     alike = [ObjectRow(entry(f"/acme-queue-10234-{at}-buffer")) for at in (1, 2)]
     longest = name_width(alike, UNICODE)
     for e in alike:
-        assert e.each.name in plain(object_line(e, width, UNICODE, longest))
+        assert e.each.name in plain(object_line(e, columns_for(width, longest), width, UNICODE))
 
 
 @given(NAMES, st.integers(2, 80))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Final
 
 from shmtui.i18n import N_, _
 from shmtui.monitor.shared_object import Content, SharedObject
@@ -21,7 +22,15 @@ from shmtui.report.segment_table import (
     why_not,
 )
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.object_rows import Change, GroupRow, ListChoices, ObjectRow, Row
+from shmtui.tui.object_rows import (
+    ORDERS,
+    USUAL_COLUMNS,
+    Change,
+    GroupRow,
+    ListChoices,
+    ObjectRow,
+    Row,
+)
 from shmtui.tui.spans import Line, Span, cells, line, wrapped
 
 
@@ -40,32 +49,35 @@ class Column:
 
 NAME = Column(N_("name"), 0, "<", shown_name, "name")
 LOOKS = Column(N_("looks like"), 0, "<", lambda each: each.looks, "interest")
-KIND = Column(N_("kind"), 8, "<", lambda each: each.kind, "kind")
-SIZE = Column(N_("size"), 8, ">", size_cell, "size")
 IN_USE = Column(N_("in use"), 9, ">", in_use_cell, "in-use")
-OWNER = Column(N_("owner"), 8, "<", owner_cell, "owner")
-AGE = Column(N_("age"), 6, ">", age_cell, "age")
 MAPPED = Column(N_("mapped by"), 24, "<", mappers_text, "mappers")
-MAPPED_NARROW = replace(MAPPED, width=16)
-WAITING = Column(N_("waiting"), 7, ">", waiting_cell, "waiting")
 HEALTH = Column(N_("health"), 8, "<", health_cell, "health")
+COLUMNS: Final = {
+    "name": NAME,
+    "kind": Column(N_("kind"), 8, "<", lambda each: each.kind, "kind"),
+    "size": Column(N_("size"), 8, ">", size_cell, "size"),
+    "in-use": IN_USE,
+    "owner": Column(N_("owner"), 8, "<", owner_cell, "owner"),
+    "mode": Column(N_("mode"), 4, "<", mode_cell, "mode"),
+    "age": Column(N_("age"), 6, ">", age_cell, "age"),
+    "mappers": MAPPED,
+    "waiting": Column(N_("waiting"), 7, ">", waiting_cell, "waiting"),
+    "health": HEALTH,
+    "looks": LOOKS,
+}
+"""By the names that ``--columns`` takes. The name comes first, and what it looks like last."""
 
-_CHOICES: tuple[tuple[Column, ...], ...] = (
-    (KIND, SIZE, IN_USE, OWNER, AGE, MAPPED, WAITING, HEALTH),
-    (KIND, SIZE, IN_USE, MAPPED, WAITING, HEALTH),
-    (KIND, SIZE, IN_USE, MAPPED_NARROW, WAITING, HEALTH),
-    (KIND, IN_USE, MAPPED_NARROW, HEALTH),
-    (IN_USE, MAPPED_NARROW, HEALTH),
-    (IN_USE, HEALTH),
-    (HEALTH,),
-    (),
-)
+_NARROW: Final = 16
+_LEAVES_FIRST: Final = ("mode", "age", "owner", "waiting", "size", "kind", "mappers", "in-use")
+"""Which columns make room for a name, in this order; the health is the last of all."""
 _NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
 
 
 @lru_cache(maxsize=32)
-def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
-    """The most useful columns that fit; name and looks share what is left.
+def columns_for(
+    width: int, longest: int = 0, chosen: tuple[str, ...] = USUAL_COLUMNS
+) -> tuple[Column, ...]:
+    """The most useful of the chosen columns that fit; name and looks share what is left.
 
     ``longest``: how wide the longest name is. Names are often alike at the start, so other columns
     go before one of up to ``_NAME_MOST`` is cut.
@@ -74,16 +86,39 @@ def columns_for(width: int, longest: int = 0) -> tuple[Column, ...]:
     ['name', 'health', 'looks like']
     >>> [column.title for column in columns_for(112, 20)]
     ['name', 'kind', 'size', 'in use', 'mapped by', 'waiting', 'health', 'looks like']
+    >>> [column.title for column in columns_for(48, 20, ("owner", "name", "age"))]
+    ['name', 'owner', 'age']
     """
-    wanted = min(max(longest, _NAME_LEAST), _NAME_MOST)
+    looks = "looks" in chosen
+    most = _NAME_MOST if looks else width
+    wanted = min(max(longest, _NAME_LEAST), most)
+    fixed = [key for key in chosen if key not in {"name", "looks"}]
 
-    def room(fixed: tuple[Column, ...]) -> int:
-        return width - sum(column.width + 2 for column in fixed) - 2
+    def sized(narrow: int) -> tuple[Column, ...]:
+        """Those that are left, none wider than ``narrow``."""
+        found = (COLUMNS[key] for key in fixed)
+        return tuple(replace(c, width=min(c.width, narrow)) for c in found)
 
-    fixed = next((c for c in _CHOICES if room(c) >= wanted + _LOOKS_LEAST), ())
-    left = room(fixed)
+    def room(columns: tuple[Column, ...]) -> int:
+        return width - sum(column.width + 2 for column in columns) - 2 * looks
+
+    least = min(wanted, _NAME_MOST) + _LOOKS_LEAST * looks
+    columns = sized(width)
+    for key in (*_LEAVES_FIRST, "health"):
+        if room(columns) >= least:
+            break
+        if key == "waiting":  # What has many cells gives some of them before another goes.
+            columns = sized(_NARROW)
+            if room(columns) >= least:
+                break
+        if key in fixed:
+            fixed.remove(key)
+            columns = sized(width if key in {"mode", "age", "owner"} else _NARROW)
+    left = room(columns)
+    if not looks:
+        return (replace(NAME, width=max(1, min(wanted, left))), *columns)
     name = max(1, min(wanted, max(left - _LOOKS_LEAST, left // 2)))
-    return (replace(NAME, width=name), *fixed, replace(LOOKS, width=max(0, left - name)))
+    return (replace(NAME, width=name), *columns, replace(LOOKS, width=max(0, left - name)))
 
 
 def name_width(rows: Iterable[Row], glyphs: Glyphs) -> int:
@@ -99,54 +134,56 @@ def _name(row: Row, glyphs: Glyphs) -> str:
     return name if row.last is None else f"{glyphs.last if row.last else glyphs.tee} {name}"
 
 
-def header_line(width: int, glyphs: Glyphs, longest: int = 0, order: str = "") -> Line:
+def header_line(columns: tuple[Column, ...], width: int, glyphs: Glyphs, order: str = "") -> Line:
     """The titles; that of the column that the rows are in the order of stands out."""
     spans = []
-    for at, column in enumerate(columns_for(width, longest)):
+    for at, column in enumerate(columns):
         text = glyphs.fit(_(column.title), column.width, column.align)
         style = "strong" if column.order == order else "muted"
         spans.append(Span(f"  {text}" if at else text, style))
     return glyphs.clip_line(tuple(spans), width)
 
 
-def column_at(x: int, width: int, longest: int = 0) -> Column | None:
+def column_at(x: int, columns: tuple[Column, ...]) -> Column | None:
     """The column at a cell of the titles; None beside them.
 
-    >>> column = column_at(20, 48)
+    >>> column = column_at(20, columns_for(48))
     >>> column and column.title
     'health'
     """
     start = 0
-    for column in columns_for(width, longest):
+    for column in columns:
         if start <= x < start + column.width:
             return column
         start += column.width + 2
     return None
 
 
-def object_line(row: Row, width: int, glyphs: Glyphs, longest: int = 0) -> Line:
+def object_line(row: Row, columns: tuple[Column, ...], width: int, glyphs: Glyphs) -> Line:
     """A row. What cannot be attached to is dim, an orphan is marked, and so is what changed."""
-    columns = columns_for(width, longest)
     if isinstance(row, GroupRow):
         return _group_line(row, columns, width, glyphs)
     each = row.each
     styles = {
         NAME.title: "strong",
-        SIZE.title: "text",
+        COLUMNS["size"].title: "text",
         IN_USE.title: "accent" if row.change is Change.GROWN else "text",
         MAPPED.title: "warn" if each.orphan else "text" if each.mappers else "muted",
-        WAITING.title: "warn" if each.waiting else "muted",
+        COLUMNS["waiting"].title: "warn" if each.waiting else "muted",
         HEALTH.title: "warn" if health_of(each) else "muted",
         LOOKS.title: "good" if each.content is Content.BUFFER else "text",
     }
     dim = bool(why_not(each)) or row.change is Change.GONE
-    return _cells_line(
-        tuple(_cell(row, column, columns, glyphs) for column in columns),
-        tuple("faint" if dim else styles.get(column.title, "muted") for column in columns),
-        width,
-        glyphs,
-        longest,
+    cells = tuple(
+        (
+            _cell(row, column, columns, glyphs),
+            column.width,
+            column.align,
+            "faint" if dim else styles.get(column.title, "muted"),
+        )
+        for column in columns
     )
+    return _cells_line(cells, width, glyphs)
 
 
 def _cell(row: ObjectRow, column: Column, columns: tuple[Column, ...], glyphs: Glyphs) -> str:
@@ -157,13 +194,11 @@ def _cell(row: ObjectRow, column: Column, columns: tuple[Column, ...], glyphs: G
 
 
 @lru_cache(maxsize=256)
-def _cells_line(
-    texts: tuple[str, ...], styles: tuple[str, ...], width: int, glyphs: Glyphs, longest: int
-) -> Line:
-    """Most rows are as they were a second ago."""
+def _cells_line(cells: tuple[tuple[str, int, str, str], ...], width: int, glyphs: Glyphs) -> Line:
+    """Of texts with widths, alignments and styles. Most rows are as they were a second ago."""
     spans: list[Span] = []
-    for column, text, style in zip(columns_for(width, longest), texts, styles, strict=True):
-        fitted = glyphs.fit(glyphs.inert(text), column.width, column.align)
+    for text, wide, align, style in cells:
+        fitted = glyphs.fit(glyphs.inert(text), wide, align)
         spans.append(Span(f"  {fitted}" if spans else fitted, style))
     return glyphs.clip_line(tuple(spans), width)
 
@@ -236,8 +271,8 @@ def filter_line(
     the usual one.
     """
     choices = choices or ListChoices()
-    by = next((c.title for c in (*_CHOICES[0], NAME) if c.order == choices.order), "")
-    sorted_by = f" {glyphs.dot} " + _("by {column}").format(column=_(by)) if by else ""
+    by = next((_(c.title) for c in COLUMNS.values() if c.order == choices.order != ORDERS[0]), "")
+    sorted_by = f" {glyphs.dot} " + _("by {column}").format(column=by) if by else ""
     if choices.group:
         words = _("in groups by {what}").format(what=_(GROUPINGS[choices.group]))
         sorted_by += f" {glyphs.dot} {words}"

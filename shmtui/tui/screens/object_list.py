@@ -10,7 +10,9 @@ from shmtui.monitor.shared_object import SharedObject, Survey
 from shmtui.report.segment_table import totals_line
 from shmtui.tui.draw.keys import list_footer
 from shmtui.tui.draw.picker import (
+    Column,
     column_at,
+    columns_for,
     filter_line,
     group_detail,
     header_line,
@@ -100,6 +102,17 @@ class PickerPanel(FilterPanel[Row]):
         self._choices.group = GROUP_CYCLE[at % len(GROUP_CYCLE)]
         self._filter()
 
+    def columns(self, width: int) -> tuple[Column, ...]:
+        """The chosen columns that fit into so many cells."""
+        return columns_for(width, self._longest, self._choices.columns)
+
+    def switch_column(self, name: str) -> None:
+        """Show a column or hide it; the name stays."""
+        columns = self._choices.columns
+        left = tuple(c for c in columns if c != name)
+        self._choices.columns = left if name in columns else (*columns, name)
+        self._filter()
+
     def on_click(self, event: events.Click) -> None:
         """A click on a title asks for the order by that column."""
         at = self.inside(event)
@@ -107,7 +120,7 @@ class PickerPanel(FilterPanel[Row]):
             event.prevent_default()
             event.stop()
             width = self.inner_size[0] - 2
-            column = column_at(at[0] - 2, width, self._longest)
+            column = column_at(at[0] - 2, self.columns(width))
             if column is not None:
                 self._take_order(column.order)
         else:
@@ -156,7 +169,7 @@ class PickerPanel(FilterPanel[Row]):
         above = [*(totals if self._totals else []), first]
         self._titles_at = len(above)
         if self.items:
-            titles = header_line(width - 2, glyphs, self._longest, self._choices.order)
+            titles = header_line(self.columns(width - 2), width - 2, glyphs, self._choices.order)
             return [*above, line("  ", *titles)]
         return [*above, (), *wrapped(self._why_empty(), width, "muted")]
 
@@ -171,7 +184,7 @@ class PickerPanel(FilterPanel[Row]):
         )
 
     def _choice(self, at: int, width: int) -> Line:
-        return object_line(self.items[at], width, self.view.glyphs, self._longest)
+        return object_line(self.items[at], self.columns(width), width, self.view.glyphs)
 
     def _below(self, width: int) -> list[Line]:
         message = self._message_lines(width)

@@ -17,6 +17,7 @@ from shmtui.tui.object_rows import (
     GroupRow,
     ListChoices,
 )
+from shmtui.tui.screens.columns import ColumnsScreen
 from shmtui.tui.screens.holders import HoldersScreen
 from shmtui.tui.screens.layouts import AttachDialog, LayoutScreen
 from shmtui.tui.screens.object_list import PickerPanel
@@ -35,6 +36,7 @@ class PickerScreen(AttachDialog):
         Binding("escape", "close", show=False),
         Binding("ctrl+r,f5", "reload", show=False),
         Binding("delete", "remove", show=False),
+        Binding("f2,ctrl+o", "columns", show=False),
         Binding("f9,ctrl+t", "end", show=False),
         Binding("f1", "help", show=False),
     ]
@@ -46,7 +48,8 @@ class PickerScreen(AttachDialog):
         choices: ListChoices | None = None,
         supervisor: Supervisor | None = None,
     ) -> None:
-        self._panel = PickerPanel(view, choices or ListChoices())
+        self._listing = choices or ListChoices()
+        self._panel = PickerPanel(view, self._listing)
         super().__init__(opener, self._panel)
         self._supervisor = supervisor
         self._asked_for = ""
@@ -80,6 +83,9 @@ class PickerScreen(AttachDialog):
             self._panel.write("")
         else:
             self.dismiss(None)
+
+    def action_columns(self) -> None:
+        self.app.push_screen(ColumnsScreen(self._panel, self._listing))
 
     def action_end(self) -> None:
         """Offer to end those that have what the cursor is on."""
