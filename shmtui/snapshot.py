@@ -17,6 +17,8 @@ from shmtui.shm.protocol import Role, SemaphoreRole
 if TYPE_CHECKING:
     from shmtui.shm.sync_object import SyncObject
 
+SWITCH_SECONDS = 1.5e-6
+"""More for a context switch to a thread with breakpoints; 1 to 2 µs were measured (x86-64)."""
 SCHEMA = 2
 """The version of the JSON form; raised when a key changes its meaning."""
 
@@ -230,6 +232,8 @@ class ExactCounts:
     hits_per_s: float = 0.0
     hit_seconds: float = 0.0
     """What a hit costs who stores."""
+    switches_per_s: float = 0.0
+    """How often the watched threads come onto a processor, which takes about ``SWITCH_SECONDS`` more."""
     refused: str = ""
     """Why nothing is counted."""
 
@@ -237,6 +241,11 @@ class ExactCounts:
     def cost(self) -> float:
         """Of the hits, in per cent of a processor."""
         return 100 * self.hits_per_s * self.hit_seconds
+
+    @property
+    def switch_cost(self) -> float:
+        """Of the context switches, in per cent of a processor, by a measured mean."""
+        return 100 * self.switches_per_s * SWITCH_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

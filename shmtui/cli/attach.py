@@ -11,6 +11,7 @@ from shmtui.cli.parameters import (
     RATE,
     TARGET,
     dashboard_options,
+    exact_option,
     layout_options,
     open_options,
 )
@@ -39,6 +40,7 @@ WAIT_SECONDS: Final = 0.1
 @click.option(
     "--consume-rate", type=RATE, default="0.5", show_default=True, help="Of consumers added."
 )
+@exact_option
 @dashboard_options
 @layout_options
 def command(name: str | None, **given: Any) -> int:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import LOOKED_AT, SECONDS, layout_options, open_options
+from shmtui.cli.parameters import (
+    LOOKED_AT,
+    SECONDS,
+    exact_option,
+    layout_options,
+    open_options,
+)
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 0.05
 """How often a stream samples a buffer that has no item counters, between two lines."""
+EXACT_SECONDS = 5.0
+"""How long --exact watches before the first line, where nothing is known sooner."""
 
 
 @click.command("stat", cls=TranslatedCommand, short_help="Show a snapshot of a segment")
@@ -36,6 +44,7 @@ WATCH_SECONDS = 0.05
     show_default=True,
     help="How many slots' values to show.",
 )
+@exact_option
 @layout_options
 def command(
     name: str | int,
@@ -43,6 +52,7 @@ def command(
     interval: float | None,
     count: int | None,
     slots_shown: int,
+    exact: bool,
     **layout: Any,
 ) -> int:
     """Take a snapshot of a segment, without touching it.
@@ -69,6 +79,9 @@ def command(
     options, folder = open_options(layout)
     with contextlib.closing(_sampler(name, options, folder)) as sampler:
         sampler.slots_shown = slots_shown
+        if exact:
+            sampler.count_exactly(on=True)
+            _wait_for_counts(sampler)
         _stream(
             lambda: _text(sampler.sample(), as_json=as_json),
             interval, count, partial(watch_until, sampler),
@@ -105,6 +118,19 @@ def _stream(
             return
         due += interval or 1.0
         wait_until(due)
+
+
+def _wait_for_counts(sampler: "Sampler") -> None:
+    """Sample until the rates are exact or that is refused, for `EXACT_SECONDS` at the most."""
+    from shmtui.snapshot import Method
+
+    end = time.monotonic() + EXACT_SECONDS
+    while time.monotonic() < end:
+        snapshot = sampler.sample()
+        refused = snapshot.exact is None or snapshot.exact.refused
+        if refused or snapshot.throughput.method is Method.BREAKPOINTS:
+            return
+        time.sleep(2 * WATCH_SECONDS)
 
 
 def _sleep_until(due: float) -> None:

@@ -10,6 +10,7 @@ from shmtui.events import Event, Severity
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import (
+    ExactCounts,
     Health,
     LayoutSource,
     Origin,
@@ -79,6 +80,32 @@ def _file_events(old: SegmentInfo, new: SegmentInfo) -> Iterator[tuple[Severity,
                 name=new.name, old=old.size, new=new.size
             ),
         )
+
+
+def exact_events(
+    previous: ExactCounts | None, current: ExactCounts | None, time: float
+) -> tuple[Event, ...]:
+    """That items are counted by breakpoints now, with method and cost; why they are not; or no longer."""
+    before = previous or ExactCounts()
+    if current is None:
+        over = previous is not None and not previous.refused
+        text = _("exact counts are off: nothing is watched any more")
+        return (Event(time, Severity.INFO, text),) if over else ()
+    if current.refused and not before.refused:
+        text = _("no exact counts: {why}").format(why=current.refused)
+        return (Event(time, Severity.WARN, text),)
+    if not current.watched or current.watched == before.watched:
+        return ()
+    text = _(
+        "exact counts, by hardware breakpoints on {what}: {cost:.2f} % of a processor at {micro:.1f} "
+        "µs a store, and about {more:.1f} % for context switches"
+    ).format(
+        what=", ".join(current.watched),
+        micro=1e6 * current.hit_seconds,
+        cost=current.cost,
+        more=current.switch_cost,
+    )
+    return (Event(time, Severity.INFO, text),)
 
 
 def _process_events(

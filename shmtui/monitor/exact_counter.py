@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 from shmtui.i18n import _
 from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.ring_throughput import ThroughputEstimator
-from shmtui.monitor.store_counts import IndexCount, LapCount, Step, StoreReading
+from shmtui.monitor.store_counts import ENOUGH, IndexCount, LapCount, Step, StoreReading
 from shmtui.procfs.clock import Clock
 from shmtui.procfs.maps import Mapping as MemoryMapping
-from shmtui.procfs.process import forked_after
+from shmtui.procfs.process import forked_after, run_times
 from shmtui.procfs.store_counter import StoreCounter, hit_seconds, why_refused
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import ExactCounts, Method, Process, Throughput
@@ -65,9 +65,12 @@ class ExactCounter:
         self._joined_ns: int | None = -1
         self._alone_ns: int | None = None
         """Since when somebody has had the file open without mapping it."""
-        self._hits: deque[tuple[int, int, int]] = deque()
-        """Time, and hits since the last one: of slots, of indices."""
+        self._hits: deque[tuple[int, int, int, int]] = deque()
+        """Time, and since the last one: hits of slots, of indices; turns on a processor."""
+        self._turns = 0
         self._before: Stores = Counter()
+        self._tried = 0.0, 0.0, 0.0
+        """Of the trial, as `_rate`, of what is watched since."""
         self._by_lap: tuple[int, int] | None = None
         self._by_index: Step | None = None
         self._storing: dict[int, set[str]] = {}
@@ -119,13 +122,15 @@ class ExactCounter:
         if self._refused:
             return ExactCounts(refused=self._refused)
         known = self._since is not None and not self._open
+        slots, indices, turns = self._rate() if len(self._hits) > ENOUGH else self._tried
         return ExactCounts(
             self._produced if known else None,
             self._consumed if known else None,
             self._since,
             tuple(self._names()),
-            sum(self._rate()),
+            slots + indices,
             self._hit_seconds,
+            turns,
         )
 
     def _names(self) -> Iterable[str]:
@@ -262,7 +267,7 @@ class ExactCounter:
         with contextlib.closing(
             StoreCounter(self._bytes(_SLOT, _MIDDLE, _IN, _OUT), limit)
         ) as trial:
-            began, laps = time.monotonic(), None
+            began, laps, turns = time.monotonic(), None, self._all_turns()
             while True:
                 found = self._reading(trial, None)
                 elapsed = time.monotonic() - began
@@ -285,6 +290,11 @@ class ExactCounter:
             return
         self._by_lap = laps.stores if laps is not None else None
         self._index_cheap = not indices_full and sum(counts.values()) <= budget * elapsed
+        by_index = _total(counts, _IN) + _total(counts, _OUT)
+        more = self._all_turns() - turns
+        self._tried = (
+            hits / elapsed, by_index / elapsed if self._index_cheap else 0.0, more / elapsed
+        )  # fmt: skip
         self._watch()
 
     def _add_to(self, laps: LapCount | None, reading: StoreReading) -> LapCount | None:
@@ -393,13 +403,16 @@ class ExactCounter:
 
     # The cost.
 
-    def _rate(self) -> tuple[float, float]:
-        """Hits a second in the last one: of slots, of indices."""
-        if len(self._hits) < 2:
-            return 0.0, 0.0
+    def _rate(self) -> tuple[float, float, float]:
+        """In the last second: hits of slots, of indices; turns on a processor."""
         seconds = max(self._hits[-1][0] - self._hits[0][0], _WINDOW_NS // 2) / 1e9
-        later = list(self._hits)[1:]
-        return sum(s for _at, s, _i in later) / seconds, sum(i for _at, _s, i in later) / seconds
+        slots, indices, turns = (
+            sum(each[n] for each in list(self._hits)[1:]) / seconds for n in (1, 2, 3)
+        )
+        return slots, indices, turns
+
+    def _all_turns(self) -> int:
+        return sum(time.turns for pid in self._watched for time in run_times(pid).values())
 
     def _keep_cheap(self) -> None:
         """Give up what has become too dear: first the indices, then all."""
@@ -409,10 +422,12 @@ class ExactCounter:
         more = stores - self._before
         self._before = stores
         by_index = _total(more, _IN) + _total(more, _OUT)
-        self._hits.append((now_ns, sum(more.values()) - by_index, by_index))
+        turns, self._turns = self._turns, self._all_turns()
+        more_turns = max(self._turns - turns, 0)
+        self._hits.append((now_ns, sum(more.values()) - by_index, by_index, more_turns))
         while now_ns - self._hits[0][0] > _WINDOW_NS:
             self._hits.popleft()
-        slots, indices = self._rate()
+        slots, indices, _turns = self._rate()
         budget = LIMIT / self._hit_seconds
         if slots > budget:
             self._refuse(self._too_dear(slots))

@@ -151,6 +151,8 @@ class Sampler:
         """Read the ring alone, so that what moves between two samples is counted."""
         if self._segment.ring is not None:
             self._segment.measure()
+            if self._exact is not None:
+                self._exact.update()
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of the segment, for the raw view; fewer where it ends before."""

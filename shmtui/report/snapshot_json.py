@@ -72,6 +72,13 @@ def snapshot_json(snapshot: Snapshot) -> Json:
         "sync": [_sync(each) for each in snapshot.sync],
         "stores": _stores(snapshot) if layout.lock_free else None,
         "throughput": _fields(snapshot.throughput, "produced_per_s consumed_per_s method"),
+        "exact": None
+        if snapshot.exact is None
+        else _fields(
+            snapshot.exact,
+            "produced consumed watched hits_per_s hit_seconds switches_per_s refused",
+        )
+        | {"since": None if snapshot.exact.since is None else rfc3339(snapshot.exact.since)},
         "processes": [_process(p, snapshot.monotonic_ns) for p in snapshot.processes],
         "totals": None if totals is None else _fields(totals, _TOTALS),
         "audit": None if audit is None else audit_json(audit),
@@ -125,7 +132,7 @@ def _process(process: Process, now_ns: int) -> Json:
         "since": None if since is None else rfc3339(since),
         "ending": process.ending,
         "died_s_ago": None if died is None else (now_ns - died) / 1e9,
-        **_fields(process, "access besides bits"),
+        **_fields(process, "access besides bits stores"),
     }
 
 

@@ -15,7 +15,16 @@ from shmtui.sanitize import inert
 from shmtui.shm.protocol import format_rate
 from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.value import value_text
-from shmtui.snapshot import Audit, Finding, LayoutSource, Method, Process, Snapshot, word
+from shmtui.snapshot import (
+    Audit,
+    ExactCounts,
+    Finding,
+    LayoutSource,
+    Method,
+    Process,
+    Snapshot,
+    word,
+)
 
 _COLUMNS = (
     N_("PID"), N_("process"), N_("role"), N_("state"), N_("blocked on"), N_("target/s"),
@@ -121,6 +130,8 @@ def _buffer_lines(snapshot: Snapshot) -> Iterator[str]:
             yield labelled(_("lock")) + sync_line(each)
     if ring:
         yield labelled(_("throughput")) + throughput_line(snapshot)
+    if snapshot.exact is not None:
+        yield labelled(_("counted")) + exact_line(snapshot.exact)
 
 
 def labelled(label: str) -> str:
@@ -233,6 +244,33 @@ def throughput_line(snapshot: Snapshot) -> str:
     return _("produced {produced}   consumed {consumed}   method: {method}").format(
         produced=produced, consumed=consumed, method=word(rates.method)
     )
+
+
+def exact_line(exact: ExactCounts) -> str:
+    """Items counted by breakpoints, with what is watched and its cost; or why none are."""
+    if exact.refused:
+        return _("no exact counts: {why}").format(why=inert(exact.refused))
+    if not exact.watched:
+        return _("nothing has moved since exact counts were asked for")
+    if exact.since is None or exact.produced is None or exact.consumed is None:
+        counts = _("not known yet how often an item is stored")
+    else:
+        counts = _("{produced:,} produced, {consumed:,} consumed since {time}").format(
+            produced=exact.produced,
+            consumed=exact.consumed,
+            time=rfc3339(exact.since, "seconds"),
+        )
+    cost = _(
+        "{hits:,.0f} hits/s on {what} at {micro:.1f} µs: {cost:.2f} % of a processor, and about "
+        "{more:.1f} % for context switches"
+    ).format(
+        hits=exact.hits_per_s,
+        what=", ".join(exact.watched),
+        micro=1e6 * exact.hit_seconds,
+        cost=exact.cost,
+        more=exact.switch_cost,
+    )
+    return f"{counts}; {cost}"
 
 
 def _bounded(rate: float | None, method: Method) -> str:

@@ -38,6 +38,8 @@ class AttachOptions:
     folder: str = SHM_DIR
     write: bool = False
     wait: bool = False
+    exact: bool = False
+    """Whether items are counted by breakpoints from the start."""
     produce_rate: float = 1.0
     consume_rate: float = 0.5
     refresh_hz: float = 10.0
@@ -120,6 +122,7 @@ class SegmentOpener:
             name, options, read_only=not self._options.write, folder=self._options.folder
         )
         self._cleaning.callback(sampler.close)
+        sampler.count_exactly(on=self._options.exact)
         # From here on the dashboard has the screen.
         told = replace(self._options.layout, progress=None)
         self._options = replace(self._options, layout=told)

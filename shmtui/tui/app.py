@@ -265,6 +265,13 @@ class DashboardApp(App[int], inherit_bindings=False):
         else:
             self.refresh_now()
 
+    def action_exact(self) -> None:
+        self.dashboard.toggle_exact()
+        self.refresh_now()
+        exact = self.dashboard.latest.exact
+        if exact is not None and exact.refused:
+            self.tell(_("no exact counts: {why}").format(why=exact.refused))
+
     def action_main(self, method: str, *facts: str | int) -> None:
         """Something that changes what is on show, by the name of a method of `MainScreen`."""
         getattr(self.main, method)(*facts)

@@ -15,7 +15,7 @@ from shmtui.errors import ShortageError
 from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
-from shmtui.monitor.changes import health_events, segment_events
+from shmtui.monitor.changes import exact_events, health_events, segment_events
 from shmtui.snapshot import EMPTY, Health, LayoutSource, Snapshot
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
@@ -65,6 +65,8 @@ class EventLog:
         if before is not None:
             self.newest.extendleft(segment_events(before, snapshot, workers_too=workers_too))
         health = Health() if before is None else before.health
+        exact = None if before is None else before.exact
+        self.newest.extendleft(exact_events(exact, snapshot.exact, snapshot.time))
         if health != snapshot.health:
             self.newest.extendleft(health_events(health, snapshot.health, snapshot.time))
         for limit in snapshot.limits:
@@ -138,6 +140,8 @@ class Dashboard:
         before = self.attachment
         if before is not None and attachment.source is before.source:
             return False
+        if before is not None:
+            before.sampler.count_exactly(on=False)
         if before is not None and before.live is None:
             before.source.close()
         elif before is not None:
@@ -236,6 +240,12 @@ class Dashboard:
 
     def toggle_frozen(self) -> None:
         self.view = replace(self.view, frozen=not self.view.frozen)
+
+    def toggle_exact(self) -> None:
+        """Count the items of others by breakpoints, or no longer; events say how, or why not."""
+        if self.attachment is not None:
+            sampler = self.attachment.sampler
+            sampler.count_exactly(on=not sampler.exact)
 
     def want_values(self, slots: int) -> None:
         """Have the next samples carry the values of so many slots."""

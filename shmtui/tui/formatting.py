@@ -172,6 +172,7 @@ def format_value(value: SlotValue, ascii_only: bool = False) -> str:
 
 _METHODS = {
     Method.COUNTERS: N_("exact"),
+    Method.BREAKPOINTS: N_("exact"),
     Method.SEQUENCE: N_("exact, by sequence"),
     Method.INDEX: N_("by index"),
     Method.ESTIMATE: N_("about"),

@@ -71,6 +71,7 @@ KEYS: tuple[Key, ...] = (
     Key("l", "logs", N_("Logs"), N_("What your own programs print"), 2, needs=PROGRAMS),
     Key("n", "main('toggle_lesson')", N_("Lesson"), N_("Show or hide the lesson"), 1, needs=LESSON),
     Key("w", "graph", N_("Waits"), N_("Who waits for what held by whom, over all segments"), 5),
+    Key("e", "exact", N_("Exact"), N_("Count every item by hardware breakpoints, or stop that"), 5),
     Key("z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), 4),
     Key(
         "f", "main('toggle_maximised')", N_("Zoom"), N_("Maximise or restore the focused panel"), 4

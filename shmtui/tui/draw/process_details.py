@@ -67,6 +67,8 @@ def _part(process: Process, glyphs: Glyphs) -> Iterator[tuple[str, str]]:
         yield _("step"), process.step
     if process.items is not None:
         yield _("items"), f"{process.items:,}"
+    if process.stores:
+        yield _("stores into"), ", ".join(process.stores)
     if process.libc is not None:
         yield _("libc"), process.libc
     if process.ending is not None:

@@ -1,5 +1,6 @@
 """Throughput: the graph of the last minute, and the current rates beside it. Pure."""
 
+import time
 from typing import NamedTuple
 
 from shmtui.i18n import _
@@ -69,8 +70,8 @@ def now_lines(
         ]
         if height >= 9:
             rows.append(())
-    total = _total(snapshot, glyphs)
-    return [*rows, total] if total and len(rows) < height else rows
+    last = [row for row in (_total(snapshot, glyphs), _cost(snapshot)) if row]
+    return [*rows, *last][: max(height, len(rows))]
 
 
 def _sides(snapshot: Snapshot, peak: tuple[float, float], glyphs: Glyphs) -> tuple[_Side, _Side]:
@@ -92,10 +93,25 @@ def _sides(snapshot: Snapshot, peak: tuple[float, float], glyphs: Glyphs) -> tup
 
 
 def _total(snapshot: Snapshot, glyphs: Glyphs) -> Line:
+    exact = snapshot.exact
+    if exact is not None and exact.consumed is not None and exact.since is not None:
+        since = time.strftime("%H:%M:%S", time.localtime(exact.since))
+        count = format_count(exact.consumed, glyphs)
+        text = _("{count} since {time}").format(count=count, time=since)
+        return line((f"{glyphs.down} {text}", "muted"))
     if snapshot.totals is None or snapshot.throughput.method is not Method.COUNTERS:
         return ()
     count = format_count(snapshot.totals.consumed, glyphs)
     return line((_("{count} consumed in all").format(count=count), "muted"))
+
+
+def _cost(snapshot: Snapshot) -> Line:
+    """What exact counts cost the watched program."""
+    exact = snapshot.exact
+    if exact is None or not exact.watched:
+        return ()
+    text = _("hits {cost:.2f} %, switches {more:.1f} %")
+    return line((text.format(cost=exact.cost, more=exact.switch_cost), "muted"))
 
 
 def _tail(snapshot: Snapshot, glyphs: Glyphs) -> list[Line]:
@@ -104,7 +120,10 @@ def _tail(snapshot: Snapshot, glyphs: Glyphs) -> list[Line]:
     if method is Method.UNKNOWN:
         return []
     dot = f" {glyphs.dot} " if total else ""
-    return [line((method_words(method), "muted"), (dot, "muted"), *total)]
+    cost = _cost(snapshot)
+    return (
+        [cost, total] if cost else [line((method_words(method), "muted"), (dot, "muted"), *total)]
+    )
 
 
 def _narrow(
