@@ -67,12 +67,8 @@ class ProcessState(StrEnum):
     STOPPED = N_("stopped")
     ENDED = N_("ended")
     UNKNOWN = N_("unknown")
-    SPINNING = N_("spinning")
-    """Of a ring without a lock, as the next two: it is on a processor all the time, or ready for one."""
-    POLLING = N_("polling")
-    """It runs and sleeps for short times."""
-    ASLEEP = N_("asleep")
-    """It did not run at all between two looks."""
+    # Of a ring without a lock: see shmtui.monitor.activity.
+    SPINNING, POLLING, ASLEEP = N_("spinning"), N_("polling"), N_("asleep")
 
 
 class Origin(StrEnum):
@@ -176,9 +172,9 @@ class LayoutInfo:
     options: str = ""
     """What the user said of the layout, as a shell takes it, for commands that are named."""
     lock_free: bool = False
-    """Whether no lock and no semaphore of the ring is known: its programs go by ``in`` and ``out``."""
+    """As `Layout.lock_free`."""
     index_names: tuple[str, ...] = ()
-    """What the program calls ``in`` and ``out``, where that is known. Hostile text is possible."""
+    """As `Layout.index_names`. Hostile text is possible."""
 
     @property
     def assumed(self) -> bool:
@@ -409,12 +405,8 @@ class Audit:
     @property
     def lost_to_deaths(self) -> bool:
         """Whether no more is missing than the workers were moving that were killed."""
-        missing = self.missing
-        return (
-            self.balanced is False
-            and missing is not None
-            and (abs(missing) <= len(self.died_mid_transfer) > 0)
-        )
+        missing, died = self.missing, len(self.died_mid_transfer)
+        return self.balanced is False and missing is not None and abs(missing) <= died > 0
 
     @property
     def sum_difference(self) -> int | None:
@@ -554,9 +546,8 @@ class Snapshot:
         if self.in_ is None or self.out is None:
             return False
         empty, full = (self._value(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
-        layout = self.layout
-        items = counted_on(layout.slots, self.in_, self.out, empty, full, layout.index_size)
-        return items is not None
+        slots, size = self.layout.slots, self.layout.index_size
+        return counted_on(slots, self.in_, self.out, empty, full, size) is not None
 
     @property
     def slot_in(self) -> int | None:

@@ -1,7 +1,8 @@
 """Types of debug information as records: sizes, shapes, names as C writes them, members."""
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shmtui.layouts.declaring_files import declared_in, declares_sync_types
@@ -9,6 +10,7 @@ from shmtui.layouts.dwarf_entries import Entry, Section
 from shmtui.layouts.dwarf_forms import DamagedError, uleb
 from shmtui.layouts.struct_members import SYNC_TYPES, Element, Member
 from shmtui.shm.item_shape import Address, Array, Bits, Part, Record, Scalar, Shape, Text
+from shmtui.shm.sync_object import RUST_MUTEX, SYNC_SIZES
 
 MAX_MEMBERS: Final = 4096
 """Members of a struct, those of its inner structs counted wherever they stand."""
@@ -28,6 +30,8 @@ _C_LANGUAGES: Final = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x3E})
 """DW_LANG_C89, C, C99, C11, C17, C23."""
 _WRAPPERS: Final = ("std::", "boost::", "core::", "libc::", "__gnu_cxx::")
 """Namespaces whose classes of one member stand for it: ``std::atomic<int>`` for an ``int``."""
+_RUST_MUTEX: Final = re.compile(r"std::sys::.*(mutex::futex|futex_mutex)::Mutex")
+"""The word in std::sync::Mutex that its threads sleep on, by Rust 1.62 to 1.95 (library/std/src/sys)."""
 _PLAIN_NAMES: Final = {
     "short int": "short",
     "short unsigned int": "unsigned short",
@@ -188,7 +192,9 @@ class Types:
             return found
         ((part, inner),) = sized
         whole = _offset(part) == 0 and self.size(inner) == entry.number("byte_size")
-        return inner if whole and "bit_size" not in part.attributes else found
+        if not whole or "bit_size" in part.attributes:
+            return found
+        return replace(inner, wrapper=self.name_of(entry))
 
     def _empty(self, of: "Type") -> bool:
         entry = of.entry
@@ -251,7 +257,11 @@ class Types:
             if alias.name in SYNC_TYPES and self._by_the_system(alias):
                 return alias.name
         entry = of.entry
-        if entry is None or entry.tag not in AGGREGATES or entry.name not in SYNC_TYPES:
+        if entry is None or entry.tag not in AGGREGATES:
+            return ""
+        if entry.name == "Mutex" and _RUST_MUTEX.fullmatch(self.name_of(entry)):
+            return RUST_MUTEX if entry.number("byte_size") == SYNC_SIZES[RUST_MUTEX] else ""
+        if entry.name not in SYNC_TYPES:
             return ""
         # Rust's libc declares it as a struct of its own.
         return entry.name if self.name_of(entry).startswith("libc::") else ""
@@ -412,7 +422,10 @@ class Types:
             members = tuple(self._members(entry, offset))
         number = tag == "base_type" and isinstance(shape, Scalar) and shape.code in _INTEGERS
         integer = number and not system
-        return Member(name, offset, shape, self.text(of), integer, system, length, element, members)
+        declared = of.wrapper if system else ""
+        return Member(
+            name, offset, shape, self.text(of), integer, system, length, element, members, declared
+        )
 
     def _bits(self, part: Entry, of: "Type", aggregate: Entry) -> tuple[int, Shape]:
         """A bit-field within the smallest scalar of its struct that holds it, and where that
@@ -470,6 +483,8 @@ class Type:
     entry: Entry | None
     aliases: tuple[Entry, ...] = ()
     """Its typedefs, outermost first."""
+    wrapper: str = ""
+    """The class of a library that it stands for: ``std::mutex`` for a ``pthread_mutex_t``."""
 
 
 def is_c(entry: Entry) -> bool:

@@ -50,6 +50,8 @@ class Member:
     """For an array."""
     members: tuple["Member", ...] = ()
     """For a struct or union."""
+    declared: str = ""
+    """The class of a library that a sync object is declared as: ``std::mutex``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def sync_members(members: Iterable[Member], prefix: str = "") -> Iterator[SyncMe
     for member in members:
         path = prefix + member.name
         if member.system:
-            yield SyncMember(path, SyncKind(member.system), member.offset)
+            yield SyncMember(path, SyncKind(member.system), member.offset, member.declared)
         elif member.element is not None and member.element.system:
             kind = SyncKind(member.element.system)
             for index in range(min(member.length or 0, ELEMENTS)):

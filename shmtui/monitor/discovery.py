@@ -19,7 +19,7 @@ from typing import Final
 from shmtui.errors import shortages_told
 from shmtui.i18n import _
 from shmtui.monitor.ipc_objects import IpcObjects
-from shmtui.monitor.known_programs import owner_program, program_behind
+from shmtui.monitor.known_programs import owner_program, program_behind, semaphore_of
 from shmtui.monitor.mapped_memory import (
     MappedMemory,
     MappedMemoryReader,
@@ -336,7 +336,13 @@ class _Look:
         found = None if semaphore else self.typed(memory, target, size)
         if semaphore:
             # sem_open(3) makes it under a passing name, which the kernel goes on to show.
-            name, found = "", Found(Content.SEMAPHORE, _("an unlinked semaphore, as Python makes"))
+            known = semaphore_of("", [each for _pid, each in names])
+            looks = (
+                f"{known}, {_('unlinked')}"
+                if known
+                else _("an unlinked semaphore, as Python makes")
+            )
+            name, found = "", Found(Content.SEMAPHORE, looks)
         if found is None or replaced:
             programs = [each for _pid, each in mappers]
             looks = self._looks_unnamed(memory, name, programs, replaced)

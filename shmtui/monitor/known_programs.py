@@ -1,6 +1,7 @@
 """Programs and libraries by the names that they give to what they share."""
 
 import re
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
@@ -51,6 +52,58 @@ def program_behind(name: str) -> str:
     if not _ANY.fullmatch(name):
         return ""
     return next(_(text) for pattern, text in _NAMES if pattern.fullmatch(name))
+
+
+_MANAGED: Final = 2
+"""The first word of a managed segment of Boost.Interprocess once it is made (InitializedSegment of
+managed_open_or_create_impl.hpp)."""
+_USER_OFFSETS: Final = (8, 16, 32, 64)
+"""Where its segment manager may begin: the word, rounded up to an alignment."""
+HEAD: Final = 256
+"""So many first bytes tell it: the manager's header lies there (rbtree_best_fit.hpp)."""
+
+
+def managed_by(head: bytes, size: int) -> str:
+    """Which library's header a segment of ``size`` bytes begins with, in words; empty where none is known.
+
+    A managed segment of Boost begins with the word 2; its allocator keeps the size of what it manages,
+    which is all that lies behind that word.
+    """
+    if int.from_bytes(head[:4], sys.byteorder) != _MANAGED or any(head[4:8]):
+        return ""
+    words = {int.from_bytes(head[at : at + 8], sys.byteorder) for at in range(8, len(head) - 7, 8)}
+    if words.isdisjoint(size - at for at in _USER_OFFSETS if size > HEAD):
+        return ""
+    return _("Boost.Interprocess: managed_shared_memory, by its header")
+
+
+_PYTHON: Final = re.compile(r"python[\d.]*|pypy[\d.]*")
+UNLIMITED: Final = 2**31 - 1
+"""The first value of the semaphore that counts the room of a multiprocessing.Queue without a limit:
+SEM_VALUE_MAX."""
+_MOST_ITEMS: Final = 1 << 24
+
+
+def semaphore_of(file: str, programs: list[str], value: int | None = None) -> str:
+    """Whose semaphore it is, by the name of its file or by the programs that map it where it has none;
+    empty where it is not known. ``value``: as it stands, where that is known.
+
+    >>> semaphore_of("sem.mp-fq3_x0ab", [], 1)
+    'Python multiprocessing: a Lock, Semaphore or Queue'
+    >>> semaphore_of("sem.mp-fq3_x0ab", [], 2**31 - 4)
+    'Python multiprocessing: the room of a Queue without a limit, 3 items in it'
+    >>> semaphore_of("", ["worker"])
+    ''
+    """
+    known = program_behind("/" + file.removeprefix("sem.")) if file else ""
+    if not file and any(_PYTHON.fullmatch(name) for name in programs):
+        known = program_behind("/mp-unlinked")
+    if known and value is not None and 0 <= UNLIMITED - value < _MOST_ITEMS:
+        text = _(
+            "Python multiprocessing: the room of a Queue without a limit, {count:,} items in it"
+        )
+        return text.format(count=UNLIMITED - value)
+    return known
 
 
 _PROGRAMS: Final = (

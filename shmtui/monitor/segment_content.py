@@ -17,7 +17,7 @@ from shmtui.layouts.member_roles import listed
 from shmtui.layouts.program_types import QuickTypes
 from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
 from shmtui.layouts.role_evidence import Reading
-from shmtui.monitor.known_programs import program_behind
+from shmtui.monitor.known_programs import HEAD, managed_by, program_behind, semaphore_of
 from shmtui.monitor.shared_object import Content
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
 from shmtui.shm.control_records import parse_header, read_header
@@ -80,7 +80,7 @@ def content_of(
         return Found(kind, text, readable=False)
     try:
         if file.startswith("sem."):
-            return _semaphore(os.pread(fd, SEM_SIZE, 0))
+            return _semaphore(os.pread(fd, SEM_SIZE, 0), file)
         if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
             return Found(Content.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)))
         header = read_header("/" + file, folder) if controlled else None
@@ -89,7 +89,7 @@ def content_of(
             text = _("bounded buffer of {slots:,} × {item}")
             text = text.format(slots=layout.slots, item=layout.item.name)
             return Found(Content.BUFFER, text)
-        known = program_behind("/" + file)
+        known = program_behind("/" + file) or managed_by(os.pread(fd, HEAD, 0), status.st_size)
         if known:
             python = file.startswith(("psm_", "wnsm_", "pym-"))
             return Found(Content.PYTHON if python else Content.KNOWN, known)
@@ -110,7 +110,7 @@ def _file_type(mode: int) -> str:
     return next((text for test, text in tests if test(mode)), _("no regular file"))
 
 
-def _semaphore(raw: bytes) -> Found:
+def _semaphore(raw: bytes, file: str) -> Found:
     if len(raw) < 12:
         text = _("named semaphore, too short: opening it kills the opener (SIGBUS)")
         return Found(Content.SEMAPHORE, text)
@@ -118,6 +118,8 @@ def _semaphore(raw: bytes) -> Found:
     text = _("named semaphore, value {value}").format(value=words.value)
     if words.waiters:
         text += _(", {count} waiting").format(count=words.waiters)
+    if known := semaphore_of(file, [], words.value):
+        text = f"{known}; {text}"
     return Found(Content.SEMAPHORE, text, waiters=words.waiters)
 
 

@@ -219,7 +219,8 @@ def semaphores_line(snapshot: Snapshot) -> str:
 
 def sync_line(each: SyncObject) -> str:
     """A lock or semaphore beside the three: its name, type, value, owner and waiters."""
-    parts = [each.kind, *([] if each.offset is None else [f"@{each.offset:,}"])]
+    kind = f"{inert(each.declared)} ({each.kind})" if each.declared else each.kind
+    parts = [kind, *([] if each.offset is None else [f"@{each.offset:,}"])]
     if each.value is not None:
         free, held = _("free"), _("held")
         lock = each.kind != "sem_t"
@@ -231,7 +232,7 @@ def sync_line(each: SyncObject) -> str:
         text = ngettext("{count} waiting", "{count} waiting", each.waiters)
         parts.append(text.format(count=each.waiters))
     if each.shared is False:
-        parts.append(_("PROCESS-PRIVATE"))
+        parts.append(": ".join(filter(None, (_("PROCESS-PRIVATE"), each.why_private))))
     return f"{inert(each.name)}  " + " · ".join(parts)
 
 

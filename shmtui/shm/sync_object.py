@@ -31,8 +31,12 @@ class SyncKind(StrEnum):
     RWLOCK = "pthread_rwlock_t"
     BARRIER = "pthread_barrier_t"
     SPINLOCK = "pthread_spinlock_t"
+    RUST_MUTEX = "std::sync::Mutex"
+    """The futex word in one: 0 when free, 1 when held, 2 when held and waited for. It is private to a
+    process."""
 
 
+RUST_MUTEX: Final = SyncKind.RUST_MUTEX
 OF_A_SET: Final = "semop"
 """The kind of a semaphore of a System V set, which has no bytes in a segment."""
 
@@ -44,6 +48,7 @@ SYNC_SIZES: Final = {
     SyncKind.RWLOCK: 56,
     SyncKind.BARRIER: 32,
     SyncKind.SPINLOCK: 4,
+    SyncKind.RUST_MUTEX: 4,
 }
 """Bytes of each on x86-64; the same in both libraries."""
 _ROBUST, _INHERITS, _CEILING, _PSHARED = 0x10, 0x20, 0x40, 0x80
@@ -60,6 +65,8 @@ class SyncMember:
     kind: SyncKind
     offset: int
     """Byte of the segment."""
+    declared: str = ""
+    """The class of a library that it is declared as, around its type in C."""
 
     def contains(self, offset: int) -> bool:
         """Whether a futex word at that byte of the segment is one of its own: of a semaphore it is
@@ -110,6 +117,19 @@ class SyncObject:
     """PID of the last process that changed a semaphore of a System V set (GETPID)."""
     last_dead: bool | None = None
     """Whether that process has ended."""
+    declared: str = ""
+    """The class of a library that it is declared as: ``std::mutex``. Hostile text is possible."""
+
+    @property
+    def why_private(self) -> str:
+        """That its language shares it between the threads of one process only; empty where that is not
+        told.
+        """
+        if self.kind == SyncKind.RUST_MUTEX:
+            return _("Rust shares it between the threads of one process only")
+        if self.declared.startswith("std::") and self.shared is False:
+            return _("the C++ standard shares it between the threads of one process only")
+        return ""
 
     @property
     def among_semaphores(self) -> bool:
@@ -132,6 +152,8 @@ def decode_sync(kind: SyncKind, raw: bytes, libc: Libc) -> SyncWords:
     if kind is SyncKind.SPINLOCK:
         # glibc: 1 is free on x86, 0 on others; musl: 0. Neither tells who has it.
         return SyncWords()
+    if kind is SyncKind.RUST_MUTEX:
+        return SyncWords(int(not any(raw[:4])), shared=False)
     if libc is Libc.MUSL:
         return _musl_mutex(raw) if kind is SyncKind.MUTEX else SyncWords()
     match kind:

@@ -174,11 +174,21 @@ def private_objects(history: History) -> Iterator[Finding]:
                     *history.assumptions,
                 ),
                 Certainty.LIKELY,
-                _("in the program: {call}(&attr, PTHREAD_PROCESS_SHARED) before {init}").format(
-                    call=_ATTRIBUTES[each.kind][0], init=_ATTRIBUTES[each.kind][1]
-                ),
+                _remedy(each),
                 subject=each.name,
             )
+
+
+def _remedy(each: SyncObject) -> str:
+    """What to write instead: no attribute makes a lock of C++'s own shared."""
+    if each.why_private:
+        return _(
+            "in the program, take a {kind} with PTHREAD_PROCESS_SHARED, or one of Boost.Interprocess, in "
+            "the place of {declared}: {why}"
+        ).format(kind=each.kind, declared=each.declared, why=each.why_private)
+    return _("in the program: {call}(&attr, PTHREAD_PROCESS_SHARED) before {init}").format(
+        call=_ATTRIBUTES[each.kind][0], init=_ATTRIBUTES[each.kind][1]
+    )
 
 
 def _awake(process: Process) -> bool:

@@ -192,6 +192,7 @@ _KINDS = {
     "pthread_rwlock_t": N_("read-write lock"),
     "pthread_barrier_t": N_("barrier"),
     "pthread_spinlock_t": N_("spin lock"),
+    "std::sync::Mutex": N_("mutex"),
 }
 
 
@@ -211,11 +212,13 @@ def _others(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterator[Line]:
             value = _("held by {tid}").format(tid=each.owner)
         style = "bad" if each.owner_dead else "strong"
         gone = line((f" {glyphs.no} " + _("it died"), "bad")) if each.owner_dead else ()
+        private = line((" " + _("(private!)"), "bad")) if each.why_private else ()
         text = line(
             (f"{glyphs.inert(each.name):<{longest}}  ", "accent"),
             (f"{_(_KINDS[each.kind])} ", "muted"),
             (value, style),
             *gone,
+            *private,
         )
         yield glyphs.clip_line(line(*text, *_sleepers(snapshot, each, glyphs)), width)
     names = {each.name for each in snapshot.sync}
