@@ -147,11 +147,16 @@ def has_no_lock(layout: Layout) -> bool:
     return layout.has_indices and none
 
 
+def semaphores_beside(segment: MappedSegment) -> bool:
+    """Whether its processes use semaphores that lie in no segment: named ones, or those of a set."""
+    if segment.peers.semaphores:
+        return True
+    return next(used_semaphores(segment.peers.pids), None) is not None
+
+
 def _without_lock(segment: MappedSegment, layout: Layout) -> bool:
     """Whether no lock and no semaphore is known, in the segment or of its processes."""
-    if not has_no_lock(layout) or segment.peers.semaphores:
-        return False
-    if next(used_semaphores(segment.peers.pids), None) is not None:
+    if not has_no_lock(layout) or semaphores_beside(segment):
         return False
     slots = range(layout.data, layout.data + layout.slots * layout.item.size)
     marked = signatures(segment.reader.read(0, MAX_SIZE), layout.libc)

@@ -13,7 +13,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.inference import MAX_SIZE, signatures
-from shmtui.layouts.lock_free import flows, has_no_lock
+from shmtui.layouts.lock_free import flows, has_no_lock, semaphores_beside
 from shmtui.layouts.locks_layout import LocksLayout, locks_layout
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import all_members, listed
@@ -258,7 +258,7 @@ def _may_be(segment: MappedSegment, found: StructLayout) -> bool:
     """Whether a struct says enough to be the segment's: one without a lock takes the segment's size, and
     an array that has the name of one of slots, or the user's word.
     """
-    if segment.options.mapping or not has_no_lock(found.layout):
+    if segment.options.mapping or not has_no_lock(found.layout) or semaphores_beside(segment):
         return True
     return found.struct.size == segment.size and found.roles.told_by_names
 

@@ -43,7 +43,7 @@ def typed_content(layout: Layout, program: str) -> tuple[Content, str]:
         names = listed(f"{each.kind} {each.name}" for each in layout.sync)
         return Content.LOCKS, text.format(locks=names, program=program)
     if has_no_lock(layout):
-        text = _("may be a ring without a lock, of {slots:,} × {item}: by names in {program}")
+        text = _("may be a ring of {slots:,} × {item}, no lock is known: by names in {program}")
         text = text.format(slots=layout.slots, item=layout.item.name, program=program)
         return Content.UNKNOWN, text
     text = _("bounded buffer of {slots:,} × {item}, from the debug information of {program}")
