@@ -217,7 +217,7 @@ class ProcessTable:
         on each other, as at a ring without a lock, the time on a processor is not yet counted of one that
         runs: there those have a stamp that sleep.
         """
-        unsure = self._waits_hidden or self.unseen.may_take_part
+        unsure = self.unseen.may_take_part or (self._waits_hidden and not self._lock_free)
         if unsure or not any(self._has_no_role(pid) for pid in self._foreign):
             return {}
         if self._lock_free:
