@@ -118,6 +118,20 @@ def test_spinning_polling_and_asleep(start: Start, name: str) -> None:
         )
 
 
+def test_a_sleeper_on_an_index_is_no_other_struct(start: Start, name: str) -> None:
+    """A futex on the head is how a program without a lock lets its consumer sleep: it is named, and a ring
+    that stands still so is undecided as any other.
+    """
+    start("get", "0", flags=("-g", "-DFUTEX"))
+    poll(
+        lambda: [p["sleeps_on"] for p in stat_json(name, *WORD)["processes"]] == [["head"]],
+        "it sleeps on the head",
+    )
+    code, text = check(name)
+    assert code == 2, text
+    assert "idle or stuck" in text
+
+
 def test_rates_are_exact_where_the_indices_run_on(start: Start, name: str) -> None:
     """They count the items themselves."""
     start("put", "2000")

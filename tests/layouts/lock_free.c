@@ -1,7 +1,9 @@
 /* A ring without a lock, or what only looks like one. NAME put|get|both|look USEC [spin].
    -DREDUCED: indices below N, a slot is left free. -DOTHER_NAMES, -DOTHER_ARRAY: names. -DCOUNTERS: two
-   statistics and a table under the names of a ring. */
+   statistics and a table under the names of a ring. -DFUTEX: who finds it empty sleeps on the head. */
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -9,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #define N 8
 typedef struct { int id; double price; } Order;
@@ -45,6 +48,16 @@ static int full(void) { return q->HEAD - q->TAIL == N; }
 static void put(int n) {
     q->SLOTS[q->HEAD % N] = (Order){n, n * 1.5};
     q->HEAD = after(q->HEAD);
+#ifdef FUTEX
+    syscall(SYS_futex, &q->HEAD, FUTEX_WAKE, 1);
+#endif
+}
+static void rest(int spin, Index seen) {
+#ifdef FUTEX
+    syscall(SYS_futex, &q->HEAD, FUTEX_WAIT, (unsigned)seen, NULL);
+#else
+    if (!spin) usleep(1000);
+#endif
 }
 int main(int argc, char **argv) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -65,7 +78,7 @@ int main(int argc, char **argv) {
 #else
         while (puts_ && full()) if (!spin) usleep(1000);
         if (puts_) put(n);
-        while (gets && q->HEAD == q->TAIL) if (!spin) usleep(1000);
+        for (Index head; gets && (head = q->HEAD) == q->TAIL;) rest(spin, head);
         if (gets) q->TAIL = after(q->TAIL);
 #endif
         if (pace) usleep(pace);

@@ -28,6 +28,7 @@ from shmtui.tui.draw.keys import help_lines, key_bar
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.draw.ring_slots import GRID_MOST
 from shmtui.tui.draw.ring_strip import mark_line
+from shmtui.tui.draw.semaphores import footer as semaphores_footer
 from shmtui.tui.draw.semaphores import semaphore_lines
 from shmtui.tui.draw.throughput import now_lines, throughput_lines
 from shmtui.tui.draw.title import title_line
@@ -356,3 +357,19 @@ def test_every_lock_is_listed_by_its_own_name() -> None:
     assert "done[1]  semaphore 0  1 waiting" in text
     assert "byte 400  ← odd" in text
     assert text.startswith("mutex "), "the three roles stand first"
+
+
+def test_the_indices_of_a_ring_without_a_lock() -> None:
+    """In the place of semaphores: what each index is called and holds, and who stores it if that was
+    seen; that nothing tells who waits.
+    """
+    producer = process(7, Role.PRODUCER, name="feed", state=ProcessState.SPINNING)
+    other = process(8, Role.UNKNOWN, name="log", state=ProcessState.ASLEEP)
+    s = snapshot(processes=(producer, other), semaphores={}, in_=12, out=9)
+    layout = replace(s.layout, slots=8, lock_free=True, index_names=("head\x1b", "tail"))
+    s = replace(s, layout=layout)
+    rows = [plain(row) for row in semaphore_lines(s, True, 60, 5, UNICODE)]
+    assert rows[0].endswith("12  ← feed")
+    assert "\x1b" not in rows[0]
+    assert rows[1:] == ["out (tail) 9  ← unknown", "no lock is known: nothing tells who waits"]
+    assert semaphores_footer(s) == "indices that run on"

@@ -65,6 +65,7 @@ class SemaphoresPanel(Panel, can_focus=True):
 
     def _content(self, width: int, height: int) -> Content:
         view, s = self.view, self.view.snapshot
+        self.title = N_("Indices") if s.layout.lock_free else N_("Semaphores")
         rows = semaphores.semaphore_lines(s, view.balance_settled, width, height, view.glyphs)
         text = semaphores.footer(s) if s.layout.slots > 0 else ""
         return Content(rows, text.replace("·", view.glyphs.dot))
