@@ -80,12 +80,13 @@ def command(
     if sort is not None:
         shown.sort(key=table.SORTS[sort])
     if as_json:
-        for each in shown:
-            click.echo(json.line(json.object_json(each)))
+        click.echo("".join(json.line(json.object_json(each)) + "\n" for each in shown), nl=False)
         return ExitCode.OK
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else None
     empty = table.nothing_line(found, filtered=bool(kinds or orphans), queues="mqueue" in kinds)
-    for text in table.listing_lines(shown, width, empty, columns or COLUMNS):
-        click.echo(text)
-    click.echo(table.totals_line(found))
+    lines = [
+        *table.listing_lines(shown, width, empty, columns or COLUMNS),
+        table.totals_line(found),
+    ]
+    click.echo("\n".join(lines))
     return ExitCode.OK

@@ -166,6 +166,10 @@ class QuickTypes:
     def __init__(self, folder: str, seconds: float) -> None:
         self._folder = folder
         self._left = seconds
+        self._sizes: dict[int, int] = {}
+        """Bytes of debug information by PID."""
+        self._of_files: dict[tuple[int, int], int] = {}
+        """The same by device and inode."""
 
     @property
     def spent(self) -> bool:
@@ -178,8 +182,7 @@ class QuickTypes:
         """The only layout that fits the segment, and the program that tells it; None: there is
         none, or no time is left to find it. ``without_ring``: that of locks alone will do.
         """
-        sizes = {pid: debug_size(section_sizes(program_of(pid))) for pid in pids}
-        small = [pid for pid, size in sizes.items() if 0 < size <= self.MOST_BYTES]
+        small = [pid for pid in pids if 0 < self._debug_size(pid) <= self.MOST_BYTES]
         if not small or self._left <= 0:
             return None
         from shmtui.layouts import debug_info, struct_sources  # noqa: F401, PLC0415 - heavy
@@ -198,6 +201,19 @@ class QuickTypes:
         finally:
             self._left -= time.thread_time() - start
         return None if locks is None or locks.layout is None else (locks.layout, locks.origin)
+
+    def _debug_size(self, pid: int) -> int:
+        if pid not in self._sizes:
+            program = program_of(pid)
+            try:
+                status = os.stat(program)  # noqa: PTH116 - one for each process
+            except OSError:
+                return 0
+            file = status.st_dev, status.st_ino
+            if file not in self._of_files:
+                self._of_files[file] = debug_size(section_sizes(program))
+            self._sizes[pid] = self._of_files[file]
+        return self._sizes[pid]
 
 
 # -- headers beside the programs ---------------------------------------------------------------------

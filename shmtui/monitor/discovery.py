@@ -29,7 +29,7 @@ from shmtui.monitor.mapped_memory import (
     Waits,
     status_by_mapping,
 )
-from shmtui.monitor.segment_content import Contents, Found, GuessBudget
+from shmtui.monitor.segment_content import Contents, Found, GuessBudget, SeenFile
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import (
@@ -39,7 +39,7 @@ from shmtui.procfs.credentials import (
     credentials_of,
     proc_hides_others,
 )
-from shmtui.procfs.file_writers import anybody_writes
+from shmtui.procfs.file_writers import anybody_writes_to
 from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.maps import map_lines, mapped_inodes
 from shmtui.procfs.mounts import Mount
@@ -137,6 +137,9 @@ class _Mapped:
         return _Mapped(inodes, pids)
 
 
+_NOTHING: Final = 0.0, _Mapped({}, {})
+
+
 class _HiddenUsers:
     """Who has a file that no process shares by a mapping, as it was found `_PROVED_SECONDS` ago at
     the most.
@@ -150,7 +153,7 @@ class _HiddenUsers:
     def private_mappers(self, identity: FileIdentity, processes: dict[int, Process]) -> list[int]:
         """Those of the processes that map the file MAP_PRIVATE."""
         now = time.monotonic()
-        until, known = self._private.get(identity.device, (0.0, _Mapped({}, {})))
+        until, known = self._private.get(identity.device, _NOTHING)
         if now >= until:
             known = known.again(processes, identity.device)
             self._private[identity.device] = now + _PROVED_SECONDS, known
@@ -161,15 +164,17 @@ class _HiddenUsers:
         now = time.monotonic()
         self._written = {file: found for file, found in self._written.items() if found[0] > now}
 
-    def anybody_writes(self, path: str, status: os.stat_result) -> bool | None:
+    def anybody_writes(self, seen: SeenFile) -> bool | None:
         """Whether anybody has the file open for writing; None where the kernel does not tell."""
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(seen.status.st_mode):
             return None
-        identity, now = FileIdentity.of(status), time.monotonic()
-        until, found = self._written.get(identity, (0.0, None))
+        now = time.monotonic()
+        until, found = self._written.get(seen.identity, (0.0, None))
         if now >= until:
-            found = anybody_writes(path, identity)
-            self._written[identity] = now + _PROVED_SECONDS, found
+            found = None
+            with contextlib.suppress(OSError):
+                found = anybody_writes_to(seen.opened())
+            self._written[seen.identity] = now + _PROVED_SECONDS, found
         return found
 
 
@@ -232,24 +237,27 @@ class _Look:
         for file, entry in entries.items():
             with contextlib.suppress(FileNotFoundError):
                 status = entry.stat(follow_symlinks=False)
-                self._listed.add(FileIdentity.of(status))
+                identity = FileIdentity.of(status)
+                self._listed.add(identity)
                 self._accounted[status.st_dev] += status.st_blocks * 512
                 controlled = bool(blocks) and control_name("/" + file) in blocks
-                yield self._entry(file, status, folder, options, controlled)
+                seen = SeenFile(file, folder, status, identity, controlled)
+                try:
+                    yield self._entry(seen, options)
+                finally:
+                    seen.close()
 
-    def _entry(
-        self, file: str, status: os.stat_result, folder: str, options: str, controlled: bool
-    ) -> SharedObject:
+    def _entry(self, seen: SeenFile, options: str) -> SharedObject:
+        file, status, identity = seen.name, seen.status, seen.identity
         semaphore = file.startswith("sem.")
         name = "/" + (file.removeprefix("sem.") if semaphore else file)
-        identity = FileIdentity.of(status)
         memory = self._by_file.get(identity)
         if memory is None:
             pids = self._users.private_mappers(identity, self.memory.processes)
             mappers = self._named_processes(pids)
         else:
             mappers, pids = self._mappers(memory), memory.pids
-        found = self._contents.of(file, status, folder, pids, self._budget, controlled)
+        found = self._contents.of(seen, pids, self._budget)
         born = min(status.st_ctime, status.st_mtime, status.st_atime)
         return SharedObject(
             target=name + options,
@@ -262,7 +270,7 @@ class _Look:
             mode=stat.S_IMODE(status.st_mode),
             age=max(time.time() - born, 0.0),
             mappers=mappers,
-            orphan=self._orphan(f"{folder}/{file}", status, pids),
+            orphan=self._orphan(seen, pids),
             readable=found.readable,
             in_use=status.st_blocks * 512,
             waiting=self._waiting(memory),
@@ -270,13 +278,13 @@ class _Look:
             inode=status.st_ino,
         )
 
-    def _orphan(self, path: str, status: os.stat_result, pids: list[int]) -> bool | None:
+    def _orphan(self, seen: SeenFile, pids: list[int]) -> bool | None:
         """Whether no live process maps a file, or has it open for writing; None where one may
         that cannot be read.
         """
         if pids:
             return False
-        writes = self._users.anybody_writes(path, status)
+        status, writes = seen.status, self._users.anybody_writes(seen)
         if writes is not None:
             return not writes
         if others_may_be_outside():
@@ -336,7 +344,7 @@ class _Look:
         found = None if semaphore else self.typed(memory, target, size)
         if semaphore:
             # sem_open(3) makes it under a passing name, which the kernel goes on to show.
-            known = semaphore_of("", [each for _pid, each in names])
+            known = semaphore_of("", [each for _pid, each in mappers])
             looks = (
                 f"{known}, {_('unlinked')}"
                 if known

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.errors import ControlBlockError, ShmtuiError
+from shmtui.errors import ControlBlockError
 from shmtui.i18n import _
 from shmtui.layouts.inference import Elimination, signatures
 from shmtui.layouts.lock_free import has_no_lock
@@ -24,7 +24,7 @@ from shmtui.shm.control_records import parse_header, read_header
 from shmtui.shm.layout import SEM_SIZE, Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text
 from shmtui.shm.libc import running_libc
-from shmtui.shm.segment import SHM_DIR, FileIdentity, open_readonly
+from shmtui.shm.segment import SHM_DIR, FileIdentity, open_seen
 from shmtui.shm.semaphore import decode
 
 _GUESS_SIZE: Final = 1 << 16
@@ -64,38 +64,57 @@ class Found:
     """Threads that wait for it, of a semaphore that is whole."""
 
 
-def content_of(
-    file: str, status: os.stat_result, folder: str, *, guess: bool, controlled: bool
-) -> Found:
-    """What a file of ``folder`` holds. ``guess``: there is time to infer a layout. ``controlled``:
-    a file has the name of its control block.
-    """
+@dataclass(slots=True)
+class SeenFile:
+    """A file of a folder as a look finds it. It is opened when it is first read."""
+
+    name: str
+    folder: str
+    status: os.stat_result
+    identity: FileIdentity
+    controlled: bool
+    """Whether a file has the name of its control block."""
+    _fd: int | None = None
+
+    def opened(self) -> int:
+        """A read-only descriptor of it. OSError: it is not this user's to read, or gone."""
+        if self._fd is None:
+            self._fd = open_seen(f"{self.folder}/{self.name}", self.identity)
+        return self._fd
+
+    def close(self) -> None:
+        """Close it, where it was opened."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def content_of(seen: SeenFile, *, guess: bool) -> Found:
+    """What a file holds. ``guess``: there is time to infer a layout."""
+    file, status = seen.name, seen.status
     if not stat.S_ISREG(status.st_mode):
         return Found(Content.NOT_A_FILE, _file_type(status.st_mode), readable=False)
     try:
-        fd = open_readonly(f"{folder}/{file}")
-    except ShmtuiError:
+        fd = seen.opened()
+    except OSError:
         kind = Content.SEMAPHORE if file.startswith("sem.") else Content.UNKNOWN
         text = _("{kind}, not readable by this user").format(kind=_(kind.value))
         return Found(kind, text, readable=False)
-    try:
-        if file.startswith("sem."):
-            return _semaphore(os.pread(fd, SEM_SIZE, 0), file)
-        if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
-            return Found(Content.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)))
-        header = read_header("/" + file, folder) if controlled else None
-        if header is not None and header.segment == FileIdentity.of(status):
-            layout = header.layout
-            text = _("bounded buffer of {slots:,} × {item}")
-            text = text.format(slots=layout.slots, item=layout.item.name)
-            return Found(Content.BUFFER, text)
-        known = program_behind("/" + file) or managed_by(os.pread(fd, HEAD, 0), status.st_size)
-        if known:
-            python = file.startswith(("psm_", "wnsm_", "pym-"))
-            return Found(Content.PYTHON if python else Content.KNOWN, known)
-        return Found(*guess_content(file, fd, status.st_size, closely=guess), sure=False)
-    finally:
-        os.close(fd)
+    if file.startswith("sem."):
+        return _semaphore(os.pread(fd, SEM_SIZE, 0), file)
+    if file.endswith(SUFFIX) and os.pread(fd, 8, 0) == MAGIC:
+        return Found(Content.CONTROL, _control(os.pread(fd, HEADER_SIZE, 0)))
+    header = read_header("/" + file, seen.folder) if seen.controlled else None
+    if header is not None and header.segment == seen.identity:
+        layout = header.layout
+        text = _("bounded buffer of {slots:,} × {item}")
+        text = text.format(slots=layout.slots, item=layout.item.name)
+        return Found(Content.BUFFER, text)
+    known = program_behind("/" + file) or managed_by(os.pread(fd, HEAD, 0), status.st_size)
+    if known:
+        python = file.startswith(("psm_", "wnsm_", "pym-"))
+        return Found(Content.PYTHON if python else Content.KNOWN, known)
+    return Found(*guess_content(file, fd, status.st_size, closely=guess), sure=False)
 
 
 def _file_type(mode: int) -> str:
@@ -184,25 +203,17 @@ class Contents:
     def __init__(self) -> None:
         self._known: dict[FileIdentity, _Kept] = {}
 
-    def of(
-        self,
-        file: str,
-        status: os.stat_result,
-        folder: str,
-        pids: list[int],
-        budget: "GuessBudget",
-        controlled: bool,
-    ) -> Found:
-        """What a file of ``folder`` holds, which these PIDs map (`content_of`)."""
-        identity = FileIdentity.of(status)
-        kept = self._kept(identity, status.st_size)
-        if kept is not None and not file.startswith("sem."):
+    def of(self, seen: SeenFile, pids: list[int], budget: "GuessBudget") -> Found:
+        """What a file holds, which these PIDs map."""
+        size = seen.status.st_size
+        kept = self._kept(seen.identity, size)
+        if kept is not None and not seen.name.startswith("sem."):
             return kept
         guess = time.thread_time() < budget.guess_until
-        found = content_of(file, status, folder, guess=guess, controlled=controlled)
-        if not found.sure:
-            found = self._typed(folder, "/" + file, pids, budget) or found
-        return self._keep(identity, status.st_size, found, budget.types(folder))
+        found = content_of(seen, guess=guess)
+        if not found.sure and pids:
+            found = self._typed(seen.folder, "/" + seen.name, pids, budget) or found
+        return self._keep(seen.identity, size, found, budget.types(seen.folder))
 
     def of_memory(
         self, identity: FileIdentity, target: str, size: int, pids: list[int], budget: "GuessBudget"

@@ -17,7 +17,7 @@ import signal
 from collections.abc import Iterable
 from typing import Final
 
-from shmtui.shm.segment import FileIdentity
+from shmtui.shm.segment import FileIdentity, open_seen
 
 _F_SETSIG: Final = 10
 """fcntl.h; Python 3.11 has no name for it."""
@@ -30,12 +30,18 @@ def anybody_writes(path: str, identity: FileIdentity) -> bool | None:
     grants no leases, or another file has the name.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = open_seen(path, identity)
     except OSError:
         return None
     try:
-        if FileIdentity.of(os.fstat(fd)) != identity:
-            return None
+        return anybody_writes_to(fd)
+    finally:
+        os.close(fd)
+
+
+def anybody_writes_to(fd: int) -> bool | None:
+    """The same of the file of a read-only descriptor. None: it cannot be told."""
+    try:
         # Who opens the file meanwhile has a signal sent to this process: one that does nothing.
         fcntl.fcntl(fd, _F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
@@ -44,8 +50,6 @@ def anybody_writes(path: str, identity: FileIdentity) -> bool | None:
         return True
     except OSError:
         return None
-    finally:
-        os.close(fd)
     return False
 
 

@@ -155,6 +155,9 @@ def run_json(snapshot: Snapshot, totals: Audit) -> Json:
     return snapshot_json(snapshot) | {"totals": counted, "audit": audit}
 
 
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+
+
 def line(record: Json) -> str:
     r"""A record as one line of JSON. What a reader could take for an end of the line, or a terminal
     for a command, is written by its number.
@@ -162,7 +165,7 @@ def line(record: Json) -> str:
     >>> line({"name": "a\u2028\x1b"})
     '{"name": "a\\u2028\\u001b"}'
     """
-    raw = json.dumps(record, allow_nan=False, ensure_ascii=False)
+    raw = _ENCODER.encode(record)
     if raw.isprintable():
         return raw
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in raw)
@@ -174,7 +177,14 @@ def object_json(each: "SharedObject") -> Json:
     return {
         "target": text(each.target),
         "name": text(each.name),
-        **_fields(each, "kind content looks size size_mapped in_use in_use_at_least owner"),
+        "kind": each.kind,
+        "content": each.content,
+        "looks": text(each.looks),
+        "size": each.size,
+        "size_mapped": each.size_mapped,
+        "in_use": each.in_use,
+        "in_use_at_least": each.in_use_at_least,
+        "owner": each.owner,
         "mode": None if each.mode is None else f"{each.mode:04o}",
         "age": each.age,
         "mappers": [
@@ -185,7 +195,12 @@ def object_json(each: "SharedObject") -> Json:
             }
             for pid, name in each.mappers
         ],
-        **_fields(each, "waiters orphan readable inode unlinked replaced"),
+        "waiters": each.waiters,
+        "orphan": each.orphan,
+        "readable": each.readable,
+        "inode": each.inode,
+        "unlinked": each.unlinked,
+        "replaced": each.replaced,
     }
 
 
@@ -204,6 +219,8 @@ def text(raw: str) -> str:
     >>> text("caf\udce9")
     'caf\\xe9'
     """
+    if raw.isascii():
+        return raw
     return raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

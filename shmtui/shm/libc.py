@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from shmtui.errors import ShmtuiError
@@ -23,6 +24,7 @@ class Libc(StrEnum):
     MUSL = "musl"
 
 
+@cache
 def running_libc() -> Libc:
     """The C library of this interpreter: only glibc answers confstr(CS_GNU_LIBC_VERSION)."""
     try:

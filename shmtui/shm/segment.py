@@ -251,6 +251,18 @@ def open_readonly(path: str) -> int:
         ) from None
 
 
+def open_seen(path: str, identity: FileIdentity) -> int:
+    """A read-only descriptor of a regular file that was seen there a moment ago. OSError: this user
+    may not read it, or it is gone: waits for no FIFO that has the name now.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    fd = os.open(path, flags)
+    if FileIdentity.of(os.fstat(fd)) != identity:
+        os.close(fd)
+        raise FileNotFoundError(path)
+    return fd
+
+
 def unlink_segment(name: str) -> bool:
     """Remove a segment's name; False if there was none. Processes that map it keep it.
 
