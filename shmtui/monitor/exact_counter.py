@@ -62,7 +62,7 @@ class ExactCounter:
         self._index_cheap: bool | None = None
         """Whether all stores into the indices are counted, and not the first ones; None: not tried."""
         self._opened_ns = 0
-        self._joined_ns: int | None = -1
+        self._joined_ns: int | None = None
         self._alone_ns: int | None = None
         """Since when somebody has had the file open without mapping it."""
         self._hits: deque[tuple[int, int, int, int]] = deque()
@@ -71,7 +71,7 @@ class ExactCounter:
         self._before: Stores = Counter()
         self._tried = 0.0, 0.0, 0.0
         """Of the trial, as `_rate`, of what is watched since."""
-        self._by_lap: tuple[int, int] | None = None
+        self._by_lap: int | None = None
         self._by_index: Step | None = None
         self._storing: dict[int, set[str]] = {}
         self._shares: dict[int, int] = {}
@@ -183,7 +183,10 @@ class ExactCounter:
             self._refuse(table.unseen.limits[0])
             return False
         joined = segment.joined_ns()
-        writers = table.writers(thorough=joined != self._joined_ns)
+        now_ns = self._clock.monotonic_ns()
+        # Who opens it maps it a moment later; nobody may open what has no name.
+        search = joined is None or self._joined_ns is None or now_ns - joined < _PATIENCE_NS
+        writers = table.writers(search=search)
         self._joined_ns = joined
         if writers is None:
             self._wait_for_mapping()

@@ -15,7 +15,7 @@ from shmtui.procfs.futex import system_calls, waits_at
 from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.mounts import Mount, mounts_in_memory, visible
 from shmtui.procfs.namespaces import namespace
-from shmtui.procfs.process import MemoryStamp, memory_stamp, process_name, processes
+from shmtui.procfs.process import MemoryStamp, parse_memory_stamp, process_name, processes
 from shmtui.procfs.resident_pages import count_pages, resident_pages
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 
@@ -198,7 +198,7 @@ class MappedMemoryReader:
         if known is not None and ran is not None and known.ran == ran and not last:
             return known
         try:
-            stamp = memory_stamp(self._files.read(pid, "stat"))
+            stamp = parse_memory_stamp(self._files.read(pid, "stat"))
         except (OSError, IndexError):
             stamp = None
         unchanged = known is not None and stamp is not None and known.stamp == stamp

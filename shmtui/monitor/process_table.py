@@ -244,14 +244,14 @@ class ProcessTable:
             if pid in self._tracked:
                 self._tracked[pid].role = role
 
-    def writers(self, *, thorough: bool) -> dict[int, tuple[Mapping, ...]] | None:
+    def writers(self, *, search: bool) -> dict[int, tuple[Mapping, ...]] | None:
         """Where each process that may store into the segment maps it, by PID. None: one has its file
         open for writing, and does not map it yet.
 
-        ``thorough``: search all of /proc for new processes first.
+        ``search``: look first for processes that have come to map it.
         """
-        if thorough:
-            self._users.scan(everybody=True, but=self._workers)
+        if search:
+            self._users.scan_changed(but=self._workers)
         uses = {pid: use for pid, use in self._users.uses.items() if pid != os.getpid()}
         if any(use.opened and not use.maps for use in uses.values()):
             return None

@@ -53,9 +53,7 @@ class LapCount:
     on which of the two slots the indices have passed, and not on how many laps there were.
     """
 
-    def __init__(
-        self, slots: int, start: StoreReading, stores: tuple[int, int] | None = None
-    ) -> None:
+    def __init__(self, slots: int, start: StoreReading, stores: int | None = None) -> None:
         self._slots = slots
         self._start = start
         self._fits: Counter[tuple[int, int]] = Counter()
@@ -63,7 +61,7 @@ class LapCount:
         self.readings = 0
         """That told something."""
         self.stores = stores
-        """By a producer and by a consumer for one item; None before they are known."""
+        """For one item, by both sides together; None before they are known."""
 
     def add(self, now: StoreReading) -> None:
         """Take in a reading."""
@@ -83,7 +81,10 @@ class LapCount:
             for by_consumer in range(_MOST + 1)
             if by_producer * produced + by_consumer * consumed == more
         )
-        self.stores = _settled(self._fits, self.readings)
+        by_sum: Counter[int] = Counter()
+        for stores, readings in self._fits.items():
+            by_sum[sum(stores)] = max(by_sum[sum(stores)], readings)
+        self.stores = _settled(by_sum, self.readings)
 
     def _between(self, index: int) -> bool:
         """Whether slot 0 is passed in this lap, and the middle is not."""
@@ -91,7 +92,7 @@ class LapCount:
 
     def items(self, now: StoreReading) -> int | None:
         """Items produced since the start; None where that is open."""
-        start, blanks = self._start, self.stores[1] if self.stores else 0
+        start, blanks = self._start, self.stores != 1
         if not now.free and (not now.in_ or (blanks and not now.out)):
             return None
         laps, hits = 0, now.slot - start.slot
@@ -99,7 +100,8 @@ class LapCount:
             if self.stores is None or (blanks and start.occupancy is None):
                 return None
             full = -start.out % self._slots < (start.occupancy or 0)
-            laps = math.ceil((hits - blanks * full) / sum(self.stores))
+            # All but one of them may be the consumer's, and the first of his for the item that was there.
+            laps = math.ceil((hits - (self.stores - 1) * full) / self.stores)
         # Before it is written, slot 0 is the end of the lap before.
         return (laps * self._slots + (now.in_ or self._slots)) - (start.in_ or self._slots)
 

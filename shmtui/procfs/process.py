@@ -151,14 +151,22 @@ class MemoryStamp(NamedTuple):
     threads: int
 
 
-def memory_stamp(raw: bytes) -> MemoryStamp:
+def parse_memory_stamp(raw: bytes) -> MemoryStamp:
     """Of a /proc/PID/stat line.
 
-    >>> memory_stamp(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 0 3 1 0 0 20 0 2 0 99 4096 1")
+    >>> parse_memory_stamp(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 0 3 1 0 0 20 0 2 0 99 4096 1")
     MemoryStamp(start_time=99, size=4096, threads=2)
     """
     fields = raw.rpartition(b")")[2].split(None, 21)
     return MemoryStamp(int(fields[19]), int(fields[20]), int(fields[17]))
+
+
+def memory_stamp(pid: int) -> MemoryStamp | None:
+    """Of a process; None: it is gone, or not this user's to see."""
+    try:
+        return parse_memory_stamp(read_file(f"/proc/{pid}/stat", _STAT_SIZE))
+    except (OSError, IndexError):
+        return None
 
 
 def threads_of(pid: int) -> list[int]:
