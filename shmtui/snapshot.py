@@ -15,10 +15,9 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 
 if TYPE_CHECKING:
+    from shmtui.shm.exact_counts import ExactCounts
     from shmtui.shm.sync_object import SyncObject
 
-SWITCH_SECONDS = 1.5e-6
-"""More for a context switch to a thread with breakpoints; 1 to 2 µs were measured (x86-64)."""
 SCHEMA = 2
 """The version of the JSON form; raised when a key changes its meaning."""
 
@@ -45,7 +44,6 @@ class Method(StrEnum):
 
     COUNTERS = N_("counters")
     BREAKPOINTS = N_("breakpoints")
-    """On the stores of others' processes, where that was asked for."""
     SEQUENCE = N_("sequence")
     INDEX = N_("index")
     ESTIMATE = N_("estimate")
@@ -215,36 +213,6 @@ class Throughput:
 
 
 @dataclass(frozen=True, slots=True)
-class ExactCounts:
-    """Items of a ring of others, counted by hardware breakpoints since that was asked for."""
-
-    produced: int | None = None
-    """None before it is known."""
-    consumed: int | None = None
-    since: float | None = None
-    """Seconds since the epoch; counts start anew where a process joins."""
-    watched: tuple[str, ...] = ()
-    """What is watched without end: ``slot 0``, ``in``, ``out``; empty until something moves."""
-    hits_per_s: float = 0.0
-    hit_seconds: float = 0.0
-    """What a hit costs who stores."""
-    switches_per_s: float = 0.0
-    """How often the watched threads come onto a processor, which takes about ``SWITCH_SECONDS`` more."""
-    refused: str = ""
-    """Why nothing is counted."""
-
-    @property
-    def cost(self) -> float:
-        """Of the hits, in per cent of a processor."""
-        return 100 * self.hits_per_s * self.hit_seconds
-
-    @property
-    def switch_cost(self) -> float:
-        """Of the context switches, in per cent of a processor, by a measured mean."""
-        return 100 * self.switches_per_s * SWITCH_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
 class Process:
     """A process that maps the segment, or a worker that has just ended."""
 
@@ -267,8 +235,7 @@ class Process:
     """Those of ``waits`` that have a timeout, as sem_timedwait has: the threads go on by themselves."""
     sleeps_on: tuple[str, ...] = ()
     """What its threads sleep on of the segment beside the three roles: a sync object by its name,
-    or ``byte 128``.
-    """
+    or ``byte 128``."""
     sleeps_timed: bool = False
     """Whether one of those sleeps has a timeout."""
     unexplained_words: tuple[int, ...] = ()
@@ -381,8 +348,7 @@ class Audit:
     """Other programs took part, and nobody counted their items."""
     guests: int | None = None
     """How often, at the least, others had the segment open for writing, were it for a moment; None
-    where that cannot be told.
-    """
+    where that cannot be told."""
     in_hand: tuple[str, ...] = ()
     """Workers that did not stop between two items, with their steps."""
     permits: int | None = None
@@ -489,7 +455,7 @@ class Snapshot:
     """All locks and semaphores that are known."""
     throughput: Throughput = Throughput()
     processes: tuple[Process, ...] = ()
-    exact: ExactCounts | None = None
+    exact: "ExactCounts | None" = None
     """Counts by breakpoints; None unless they were asked for."""
     totals: Totals | None = None
     audit: Audit | None = None
@@ -499,15 +465,13 @@ class Snapshot:
     """Whether the shmtui that made its control block is alive."""
     unseen: bool = False
     """A process that this user cannot read may take part: it could open the segment for writing.
-    Root's processes count only where the segment is root's; see ``assumptions``.
-    """
+    Root's processes count only where the segment is root's; see ``assumptions``."""
     unseen_pids: tuple[int, ...] = ()
     """Their PIDs, where /proc lists them."""
     elsewhere: bool | None = None
     """What the kernel says where no process that is seen could write to the segment or has one of
     its named semaphores: True, somebody has one of the files open for writing; False, nobody in
-    the machine has. None: it was not asked, or cannot be told.
-    """
+    the machine has. None: it was not asked, or cannot be told."""
     steady: bool = False
     """Whether indices and semaphores were read twice alike, so that they are of one moment."""
     mutex_free_ns: int | None = None
@@ -521,8 +485,7 @@ class Snapshot:
     """Those of ``waits_hidden`` whose waits the semaphores' waiter counts tell."""
     assumptions: tuple[str, ...] = ()
     """What is assumed of processes that this user cannot read, in words: it holds for nearly
-    every program, and is no proof. A finding that rests on it is at most likely and names it.
-    """
+    every program, and is no proof. A finding that rests on it is at most likely and names it."""
     limits: tuple[str, ...] = ()
     """What this user may not see, and how to see it."""
     guests: bool = False

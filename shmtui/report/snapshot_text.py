@@ -12,12 +12,12 @@ from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import source_words
 from shmtui.report.snapshot_json import rfc3339
 from shmtui.sanitize import inert
+from shmtui.shm.exact_counts import ExactCounts
 from shmtui.shm.protocol import format_rate
 from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.value import value_text
 from shmtui.snapshot import (
     Audit,
-    ExactCounts,
     Finding,
     LayoutSource,
     Method,

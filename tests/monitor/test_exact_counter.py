@@ -15,9 +15,10 @@ from shmtui.monitor import exact_counter
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.store_counts import IndexCount, LapCount, Step, StoreReading
 from shmtui.procfs.store_counter import hit_seconds, why_refused
+from shmtui.shm.exact_counts import ExactCounts
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import unlink_segment
-from shmtui.snapshot import ExactCounts, Method, Process
+from shmtui.snapshot import Method, Process
 from tests.compiling import Compiler
 from tests.program import run_shmtui
 from tests.waiting import poll

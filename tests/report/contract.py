@@ -10,7 +10,7 @@ _TOP = {
     "schema": int, "time": str, "segment": dict, "layout": dict, "in": (int, NONE),
     "out": (int, NONE), "occupancy": (int, NONE), "slots": list, "semaphores": dict,
     "throughput": dict, "processes": list, "health": dict, "sync": list, "totals": (dict, NONE),
-    "audit": (dict, NONE), "host": str, "version": str, "assumptions": list, "limits": list,
+    "audit": (dict, NONE), "exact": (dict, NONE), "host": str, "version": str, "assumptions": list, "limits": list,
 }  # fmt: skip
 _SEGMENT = {
     "name": str, "size": int, "inode": int, "mode": str, "owner": str, "unlinked": bool,
@@ -24,7 +24,7 @@ _PROCESS = {
     "pid": int, "name": str, "role": str, "state": str, "step": (str, NONE),
     "blocked_on": (str, NONE), "wakeable": (bool, NONE), "target_rate": (*NUMBER, str, NONE),
     "rate": (*NUMBER, NONE), "items": (int, NONE), "access": str, "besides": list,
-    "bits": (int, NONE), "died_s_ago": (*NUMBER, NONE),
+    "bits": (int, NONE), "stores": list, "died_s_ago": (*NUMBER, NONE),
 }  # fmt: skip
 
 
