@@ -15,12 +15,15 @@ from shmtui.monitor import exact_counter
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.store_counts import IndexCount, LapCount, Step, StoreReading
 from shmtui.procfs.store_counter import hit_seconds, why_refused
+from shmtui.session.opener import Attachment
 from shmtui.shm.exact_counts import ExactCounts
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import unlink_segment
 from shmtui.snapshot import Method, Process
+from shmtui.tui.app import DashboardApp
 from tests.compiling import Compiler
 from tests.program import run_shmtui
+from tests.tui.dashboards import NEVER_HZ, reports, ticked
 from tests.waiting import poll
 
 PEER = Path(__file__).parent.parent / "peers" / "stores.c"
@@ -217,6 +220,26 @@ def _breakpoints() -> list[str]:
     """The perf events that this process has open."""
     links = (os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd"))
     return [link for link in links if "perf_event" in link]
+
+
+async def test_e_turns_it_on_and_off(start: Start) -> None:
+    """An event says what is watched and what that costs."""
+    watched = start()
+    watched.sampler.count_exactly(on=False)
+    app = DashboardApp(Attachment(watched.sampler), refresh_hz=NEVER_HZ)
+    async with app.run_test() as pilot:
+        await pilot.press("e")
+        watched.order("p", 3)
+        await ticked(
+            app,
+            lambda: (app.dashboard.latest.exact or ExactCounts()).watched,
+            "something has moved",
+        )
+        await reports(app, "exact counts, by hardware breakpoints on slot 0")
+        await pilot.press("e")
+        await reports(app, "exact counts are off")
+        assert app.dashboard.latest.exact is None
+    assert not _breakpoints()
 
 
 def test_stat_tells_counts_and_cost(start: Start) -> None:

@@ -23,6 +23,7 @@ from tests.tui.dashboards import (
     Run,
     foreign_process,
     panel_text,
+    reports,
     running,
     screen_text,
     shows,
@@ -96,6 +97,15 @@ async def test_workers_are_added_paused_and_ended(make_buffer: MakeBuffer) -> No
             assert not paused(run.process(consumer) or process(0, CONSUMER))
             await pilot.press("t")
             await ticked(run.app, lambda: run.supervisor.pids == (consumer,), "both have ended")
+
+
+async def test_e_says_that_workers_count_their_items(make_buffer: MakeBuffer) -> None:
+    """Nothing is watched where everything is counted."""
+    with running(make_buffer(), [PRODUCER]) as run:
+        async with run.app.run_test() as pilot:
+            await pilot.press("e")
+            await tells(run.app, "its workers count their items")
+            await reports(run.app, "no exact counts: its workers count their items")
 
 
 async def test_a_group_row_stands_for_its_living_members(make_buffer: MakeBuffer) -> None:
