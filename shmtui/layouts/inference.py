@@ -20,6 +20,7 @@ from shmtui.layouts.role_evidence import (
     RingValues,
     possible,
     slots_changed,
+    slots_passed,
     values_of,
     written,
 )
@@ -118,7 +119,8 @@ def _change_explained(layout: Layout, before: Reading, after: Reading) -> bool:
     One more may be half written. Where more changed than ``in`` moved, the ring went round
     unseen, and every slot may have.
     """
-    changed, allowed = slots_changed(layout, before, after)
+    old, new = values_of(layout, before).in_, values_of(layout, after).in_
+    changed, allowed = slots_changed(layout, before, after), slots_passed(layout.slots, old, new)
     return not allowed or changed <= allowed or len(changed) > len(allowed)
 
 

@@ -21,6 +21,7 @@ from shmtui.layouts.role_evidence import (
     RingValues,
     items_between,
     slots_changed,
+    slots_passed,
     values_of,
 )
 from shmtui.layouts.segment_readings import SegmentReadings
@@ -39,6 +40,30 @@ _LAPS: Final = 2
 """So many laps both counters have to go, and stay within one of each other."""
 
 
+class _Tally:
+    """How often the slots that changed were the expected ones."""
+
+    def __init__(self) -> None:
+        self.told = self.foreign = 0
+        self.bits = 0.0
+        """How unlikely that was by chance."""
+
+    def add(self, changed: set[int], expected: set[int], slots: int) -> None:
+        """Take in a move; one that passed all slots tells nothing."""
+        if not changed or len(expected) >= slots:
+            return
+        if changed <= expected:
+            self.told += 1
+            self.bits += log2(slots / len(expected))
+        else:
+            self.foreign += 1
+
+    @property
+    def sure(self) -> bool:
+        """Whether it was no chance. A reading may be torn by a store; most are not."""
+        return self.bits >= _BITS and self.told >= 4 * self.foreign
+
+
 class FlowEvidence:
     """What readings of a ring say for it and against it."""
 
@@ -46,9 +71,11 @@ class FlowEvidence:
         self._layout = layout
         self._last: tuple[Reading, RingValues] | None = None
         self._first: RingValues | None = None
-        self._states = self._outside = self._told = self._foreign = 0
-        self.bits = 0.0
-        """What the slots that changed tell for it."""
+        self._states = self._outside = 0
+        self._either = _Tally()
+        """By the slots that ``in`` passed, or ``out``: a consumer may mark what it took."""
+        self._written = _Tally()
+        """By those that ``in`` passed alone."""
 
     def add(self, reading: Reading) -> None:
         """Take in the next reading."""
@@ -60,28 +87,35 @@ class FlowEvidence:
         self._states += 1
         items = items_between(layout, values)
         self._outside += items is not None and not any(0 <= n <= layout.slots for n in items)
-        if last is not None and values.in_ != last[1].in_:
-            changed, passed = slots_changed(layout, last[0], reading)
-            if len(passed) < layout.slots and changed:
-                fits = changed <= passed
-                self._told += fits
-                self._foreign += not fits
-                self.bits += log2(layout.slots / len(passed)) if fits else 0.0
+        if last is None:
+            return
+        changed, slots = slots_changed(layout, last[0], reading), layout.slots
+        written = slots_passed(slots, last[1].in_, values.in_)
+        self._either.add(changed, written | slots_passed(slots, last[1].out, values.out), slots)
+        self._written.add(changed, written, slots)
+
+    @property
+    def bits(self) -> float:
+        """How much the slots that changed tell for it."""
+        return self._written.bits
 
     @property
     def contradicted(self) -> bool:
         """Whether it is no ring of N slots: the indices stand for no number of items, or other slots
-        change. A reading may be torn by a store; most are not.
+        change.
         """
-        return 2 * self._outside > self._states or self._foreign > self._told
+        either = self._either
+        return 2 * self._outside > self._states or either.foreign > either.told
 
     @property
     def shown(self) -> bool:
         """Whether it was seen to work as a ring does."""
-        if self.contradicted:
-            return False
-        by_slots = self.bits >= _BITS and self._told >= 4 * self._foreign
-        return by_slots or self._ran_on()
+        return not self.contradicted and (self._either.sure or self._ran_on())
+
+    @property
+    def directed(self) -> bool:
+        """Whether it was, and ``in`` is the index that is written at."""
+        return not self.contradicted and self._written.sure
 
     def _ran_on(self) -> bool:
         """Whether both indices count on for more than laps of the ring, in step."""
@@ -104,11 +138,11 @@ def watch(segment: MappedSegment, spans: Sequence[tuple[int, int]]) -> Iterator[
 
 
 def flows(layout: Layout, readings: Iterable[Reading]) -> bool:
-    """Whether the readings show a ring of that layout at work."""
+    """Whether the readings show a ring of that layout at work, in its direction."""
     evidence = FlowEvidence(layout)
     for reading in readings:
         evidence.add(reading)
-    return evidence.shown
+    return evidence.directed
 
 
 def with_lock_free(segment: MappedSegment, resolved: ResolvedLayout) -> ResolvedLayout:

@@ -211,21 +211,24 @@ def swapped(layout: Layout) -> Layout:
     return replace(layout, in_=layout.out, out=layout.in_, index_names=names)
 
 
-def slots_changed(layout: Layout, before: Reading, after: Reading) -> tuple[set[int], set[int]]:
-    """The slots that differ between two readings, and those that ``in`` passed over, with the one
-    that may be half written.
+def slots_changed(layout: Layout, before: Reading, after: Reading) -> set[int]:
+    """The slots that differ between two readings."""
+    start, size = layout.data, layout.item.size
+    places = ((slot, start + slot * size) for slot in range(layout.slots))
+    return {slot for slot, at in places if before.at(at, size) != after.at(at, size)}
+
+
+def slots_passed(slots: int, old: int | None, new: int | None) -> set[int]:
+    """The slots that an index passed over, with the one that it stands at, which may be half written;
+    none where it is not known.
+
+    >>> slots_passed(5, 3, 5), slots_passed(5, 4, 1), slots_passed(5, 8, 80) == set(range(5))
+    ({0, 3, 4}, {0, 1, 4}, True)
     """
-    size, slots = layout.item.size, layout.slots
-    old, new = values_of(layout, before).in_, values_of(layout, after).in_
-    changed = {
-        slot
-        for slot in range(slots)
-        if before.at(layout.data + slot * size, size) != after.at(layout.data + slot * size, size)
-    }
     if old is None or new is None:
-        return changed, set()
+        return set()
     steps = new - old if new - old >= slots > 0 else (new - old) % slots
-    return changed, {(old + step) % slots for step in range(min(steps + 1, slots))}
+    return {(old + step) % slots for step in range(min(steps + 1, slots))}
 
 
 class DirectionEvidence:

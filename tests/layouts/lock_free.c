@@ -1,6 +1,7 @@
 /* A ring without a lock, or what only looks like one. NAME put|get|both|look USEC [spin].
    -DREDUCED: indices below N, a slot is left free. -DOTHER_NAMES, -DOTHER_ARRAY: names. -DCOUNTERS: two
-   statistics and a table under the names of a ring. -DFUTEX: who finds it empty sleeps on the head. */
+   statistics and a table under the names of a ring. -DFUTEX: who finds it empty sleeps on the head.
+   -DMARKS: a consumer marks the slot that it took. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -79,6 +80,9 @@ int main(int argc, char **argv) {
         while (puts_ && full()) if (!spin) usleep(1000);
         if (puts_) put(n);
         for (Index head; gets && (head = q->HEAD) == q->TAIL;) rest(spin, head);
+#ifdef MARKS
+        if (gets) q->SLOTS[q->TAIL % N].id = -n;
+#endif
         if (gets) q->TAIL = after(q->TAIL);
 #endif
         if (pace) usleep(pace);

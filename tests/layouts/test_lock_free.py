@@ -38,7 +38,13 @@ def layout_of(name: str, *options: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "flags",
-    [("-g",), ("-g", "-DREDUCED"), ("-g", "-DOTHER_NAMES"), ("-g", "-DREDUCED", "-DOTHER_NAMES")],
+    [
+        ("-g",),
+        ("-g", "-DREDUCED"),
+        ("-g", "-DMARKS"),
+        ("-g", "-DOTHER_NAMES"),
+        ("-g", "-DREDUCED", "-DOTHER_NAMES"),
+    ],
     ids=str,
 )
 def test_debug_information_and_movement_tell_it(
@@ -202,9 +208,10 @@ def test_slots_that_change_where_in_passes_show_it() -> None:
     for at in range(8):
         evidence.add(reading(at, 0, *items))
         other.add(reading(at, 0, *items[::-1]))
-        assert not evidence.shown or at >= 5
+        assert not evidence.directed or at >= 5
         items[at] = 7
     assert evidence.shown
+    assert evidence.directed
     assert other.contradicted
 
 
