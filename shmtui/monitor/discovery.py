@@ -27,7 +27,6 @@ from shmtui.monitor.mapped_memory import (
     Process,
     SharedMemory,
     Waits,
-    status_by_mapping,
 )
 from shmtui.monitor.segment_content import Contents, Found, GuessBudget, SeenFile
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
@@ -46,7 +45,7 @@ from shmtui.procfs.mounts import Mount
 from shmtui.procfs.namespaces import in_pid_namespace, namespace, others_may_be_outside
 from shmtui.procfs.process import process_name
 from shmtui.shm.control_format import SUFFIX, control_name
-from shmtui.shm.segment import SHM_DIR, FileIdentity
+from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at
 from shmtui.shm.segment_reader import user_name
 
 _PROVED_SECONDS: Final = 10.0
@@ -321,13 +320,14 @@ class _Look:
                 continue
             if key.kind is ObjectKind.QUEUE:
                 continue
-            memfd = key.kind is ObjectKind.MEMFD
+            if key.kind is ObjectKind.POSIX and not memory.deleted:
+                memory.deleted = _name_is_gone(memory)
+            memfd = memory.path.startswith(b"/memfd:")
             bare = memory.name.removeprefix("/memfd:") if memfd else memory.name.rpartition("/")[2]
             yield self._without_name(memory, bare)
 
     def _without_name(self, memory: SharedMemory, bare: str) -> SharedObject:
         key, mappers, name = memory.key, self._mappers(memory), memory.name
-        memory.status = memory.status or status_by_mapping(memory)
         in_use, at_least = self._in_use.of(memory)
         self._accounted[key.device] += in_use or 0
         status = memory.status
@@ -337,6 +337,7 @@ class _Look:
         name = {
             ObjectKind.POSIX: "/" + bare,
             ObjectKind.MEMFD: bare,
+            ObjectKind.HUGETLB: bare if memory.path.startswith(b"/memfd:") else name,
             ObjectKind.ANONYMOUS: "" if bare == "zero" else bare,
         }.get(key.kind, name)
         target = f"pid:{mappers[0][0]}:{key.inode}"
@@ -373,6 +374,7 @@ class _Look:
             inode=key.inode,
             unlinked=posix and memory.deleted,
             replaced=replaced,
+            huge=memory.huge,
             size_mapped=status is None,
         )
 
@@ -407,7 +409,7 @@ class _Look:
     def ipc_objects(self) -> IpcObjects:
         """System V objects and message queues."""
         return IpcObjects(
-            self.memory, self._waits, self._named_processes, self._mappers, self.typed
+            self.memory, self._waits, self._in_use, self._named_processes, self._mappers, self.typed
         )
 
     # -- the rest ----------------------------------------------------------------------------------
@@ -446,6 +448,15 @@ class _Look:
         if memory is None:
             return ()
         return self._waits.among(memory)
+
+
+def _name_is_gone(memory: SharedMemory) -> bool:
+    """Whether the name that a process's maps had when they were read is another file's now, or none."""
+    path = f"/proc/{memory.pids[0]}/root{memory.name}"
+    try:
+        return identity_at(path) != FileIdentity(memory.key.device, memory.key.inode)
+    except OSError:
+        return False
 
 
 def _file_system(mount: Mount, used: int, space: os.statvfs_result) -> SharedObject:

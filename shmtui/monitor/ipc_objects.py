@@ -1,6 +1,7 @@
 """System V objects and POSIX message queues, as the list of what processes share shows them."""
 
 import contextlib
+import mmap
 import os
 import stat
 import time
@@ -13,7 +14,7 @@ import posix_ipc
 
 from shmtui.i18n import _, ngettext
 from shmtui.monitor.known_programs import owner_program
-from shmtui.monitor.mapped_memory import MappedMemory, SharedMemory, Waits
+from shmtui.monitor.mapped_memory import MappedMemory, MemoryInUse, SharedMemory, Waits
 from shmtui.monitor.segment_content import Found
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject
 from shmtui.procfs.namespaces import namespace
@@ -39,6 +40,7 @@ class IpcObjects:
 
     memory: MappedMemory
     waits: Waits
+    in_use: MemoryInUse
     names: Callable[[Iterable[int]], tuple[tuple[int, str], ...]]
     """(PID, name) of each of some PIDs, sorted."""
     mappers: Callable[[SharedMemory], tuple[tuple[int, str], ...]]
@@ -68,6 +70,15 @@ class IpcObjects:
             found = self.typed(memory, target, segment.size)
             if found is not None:
                 content, looks = found.content, found.looks
+        huge = memory is not None and memory.huge
+        in_use: int | None = segment.resident + segment.swapped
+        at_least = False
+        if memory is not None and huge:
+            in_use, at_least = self.in_use.of(memory)
+            looks = looks or _("huge pages")
+        elif (in_use or 0) > segment.size + mmap.PAGESIZE:
+            # Of huge pages the kernel's list counts each once for every small one in it (ipc/shm.c).
+            in_use = None
         if segment.removed and not looks:
             looks = _("removed: it goes when the last process detaches it")
         return _system_v(
@@ -75,7 +86,9 @@ class IpcObjects:
             content=content,
             mappers=mappers,
             orphan=segment.attached == 0,
-            in_use=segment.resident + segment.swapped,
+            in_use=in_use,
+            in_use_at_least=at_least,
+            huge=huge or in_use is None,
             waiting=() if memory is None else self.waits.among(memory),
             unlinked=segment.removed,
         )  # fmt: skip

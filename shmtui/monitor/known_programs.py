@@ -15,7 +15,7 @@ _NAMES: Final = tuple(
         (r"/nccl-\w+", N_("NCCL: GPUs' processes of one machine")),
         (r"/\.?(org\.chromium\.Chromium|com\.google\.Chrome|com\.microsoft\.Edge)\.\w+", "Chromium"),
         (r"/\.?org\.mozilla\.ipc\.\d+\.\d+", "Firefox"),
-        (r"/PostgreSQL\.\d+", N_("PostgreSQL: memory of parallel workers")),
+        (r"/PostgreSQL\.\d+", N_("PostgreSQL: statistics, or memory of parallel queries")),
         (r"/(fastrtps|fastdds)_\w+", "Fast DDS"),
         (r"/iox2_\w+.*", "iceoryx2"),
         (r"/iceoryx_mgmt|/iox1_.*", "iceoryx"),
@@ -47,7 +47,7 @@ def program_behind(name: str) -> str:
     """Who gives such names, in words; empty where it is not known.
 
     >>> program_behind("/PostgreSQL.2837465"), program_behind("/jobs")
-    ('PostgreSQL: memory of parallel workers', '')
+    ('PostgreSQL: statistics, or memory of parallel queries', '')
     """
     if not _ANY.fullmatch(name):
         return ""

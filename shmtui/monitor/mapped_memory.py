@@ -48,12 +48,14 @@ class SharedMemory:
     path: bytes = b""
     """As the kernel named it last, without *(deleted)*."""
     deleted: bool = False
+    huge: bool = False
+    """It is of huge pages."""
     mappings: dict[int, list[SharedMapping]] = field(default_factory=dict)
     """By PID."""
     descriptors: dict[int, int] = field(default_factory=dict)
     """A descriptor of it by PID."""
     status: os.stat_result | None = None
-    """By a descriptor of it, or `status_by_mapping`."""
+    """By a descriptor of it, or a mapping, once `MemoryInUse` was asked; None where neither may be asked."""
     mappers: tuple[tuple[int, str], ...] | None = None
     """(PID, name) of who maps it or has it open, sorted; None until it is asked for anew."""
 
@@ -231,10 +233,12 @@ class MappedMemoryReader:
             memory = _object(self._found, key)
             memory.name_as(mappings[0].path)
             memory.mappings[pid], memory.mappers = mappings, None
+            system_v = key.kind is ObjectKind.SYSV and mappings[0].device != self._internal
+            memory.huge = key.kind is ObjectKind.HUGETLB or system_v
         # This process's own are many, and none of them is memory.
         kept = self._files.descriptors if pid == os.getpid() else set[int]()
         if its.stamp is None or its.stamp.size:
-            its.open = [*_open_files(pid, mounts, kept)]
+            its.open = [*_open_files(pid, mounts, self._internal, kept)]
 
 
 def _all_mounts(spaces: dict[int, str]) -> dict[int, tuple[Mount, int | str]]:
@@ -258,6 +262,7 @@ def _add_open(found: dict[MemoryKey, SharedMemory], pid: int, files: list[_OpenF
             memory = _object(found, MemoryKey(file.kind, status.st_dev, status.st_ino))
             if not memory.mappings:
                 memory.name_as(file.target)
+                memory.huge = file.kind is ObjectKind.HUGETLB
             memory.descriptors.setdefault(pid, file.fd)
             memory.mappers = None
             memory.status = memory.status or status
@@ -292,13 +297,11 @@ def _key(
         return None
     if path.startswith(b"/SYSV"):
         return MemoryKey(ObjectKind.SYSV, 0, inode, namespace("ipc", pid))
-    if path.startswith(b"/memfd:"):
-        return MemoryKey(ObjectKind.MEMFD, device, inode)
-    if path.startswith(b"/anon_hugepage"):
-        return MemoryKey(ObjectKind.HUGETLB, device, inode)
+    memfd = path.startswith(b"/memfd:")
     if device == internal:
-        return MemoryKey(ObjectKind.ANONYMOUS, device, inode)
-    return None
+        return MemoryKey(ObjectKind.MEMFD if memfd else ObjectKind.ANONYMOUS, device, inode)
+    huge = memfd or path.startswith(b"/anon_hugepage")
+    return MemoryKey(ObjectKind.HUGETLB, device, inode) if huge else None
 
 
 def _kind_of_file(mount: Mount) -> ObjectKind | None:
@@ -310,7 +313,7 @@ def _kind_of_file(mount: Mount) -> ObjectKind | None:
 
 
 def _open_files(
-    pid: int, mounts: dict[int, tuple[Mount, int | str]], without: Set[int]
+    pid: int, mounts: dict[int, tuple[Mount, int | str]], internal: int, without: Set[int]
 ) -> Iterator[_OpenFile]:
     folder = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
@@ -320,13 +323,16 @@ def _open_files(
                 # Of a message queue's path only the name is given. Others are pipe:[…] and the like.
                 if target.startswith(_SHARED_FILES) or target.rfind(b"/") == 0:
                     status = os.stat(f"{folder}/{fd}")  # noqa: PTH116 - it is no path
-                    kind = _kind_of_open_file(target, status, mounts)
+                    kind = _kind_of_open_file(target, status, mounts, internal)
                     if kind is not None:
                         yield _OpenFile(fd, kind, target)
 
 
 def _kind_of_open_file(
-    target: bytes, status: os.stat_result, mounts: dict[int, tuple[Mount, int | str]]
+    target: bytes,
+    status: os.stat_result,
+    mounts: dict[int, tuple[Mount, int | str]],
+    internal: int,
 ) -> ObjectKind | None:
     mount = mounts.get(status.st_dev)
     if mount is not None:
@@ -334,12 +340,12 @@ def _kind_of_open_file(
     if os.major(status.st_dev) or not stat.S_ISREG(status.st_mode):
         return None
     if target.startswith(b"/memfd:"):
-        return ObjectKind.MEMFD
+        return ObjectKind.MEMFD if status.st_dev == internal else ObjectKind.HUGETLB
     # The file system of message queues need not be mounted anywhere.
     return ObjectKind.QUEUE if status.st_size == _QUEUE_SIZE and target.rfind(b"/") == 0 else None
 
 
-def status_by_mapping(memory: SharedMemory) -> os.stat_result | None:
+def _status_by_mapping(memory: SharedMemory) -> os.stat_result | None:
     """Only root may follow the links of map_files (CAP_CHECKPOINT_RESTORE)."""
     for pid, mappings in memory.mappings.items():
         path = f"/proc/{pid}/map_files/{mappings[0].start:x}-{mappings[0].end:x}"
@@ -356,6 +362,7 @@ class MemoryInUse:
 
     def of(self, memory: SharedMemory) -> tuple[int | None, bool]:
         """Bytes, and whether they are a bound from below; None where nothing can be told."""
+        memory.status = memory.status or _status_by_mapping(memory)
         if memory.status is not None:
             return memory.status.st_blocks * 512, False
         pages: dict[int, int] = {}

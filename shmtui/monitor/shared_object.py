@@ -24,7 +24,7 @@ class ObjectKind(StrEnum):
     SYSV = "sysv"
     """shmget(2)."""
     HUGETLB = "hugetlb"
-    """Huge pages, by a file of hugetlbfs or by MAP_HUGETLB."""
+    """Huge pages, by a file of hugetlbfs, MFD_HUGETLB or MAP_HUGETLB; those of shmget(2) are `SYSV`."""
     TMPFS = "tmpfs"
     """A file of another file system in memory; or all that no process maps of one."""
     SEMAPHORE = "sem"
@@ -89,6 +89,8 @@ class SharedObject:
     """It lost its name while processes have it: nobody else can join them by that."""
     replaced: bool = False
     """Another object has the name now, so that programs of one name meet in two."""
+    huge: bool = False
+    """It takes huge pages, which the kernel counts apart (Hugetlb, not Shmem)."""
     size_mapped: bool = False
     """``size`` is as much as processes map of it, in whole pages: it may be a little smaller, or larger."""
 
@@ -119,9 +121,7 @@ class Survey:
         """
         if self.shared is None:
             return 0
-        left = self.shared - sum(
-            each.in_use or 0 for each in self.objects if each.kind is not ObjectKind.HUGETLB
-        )
+        left = self.shared - sum(each.in_use or 0 for each in self.objects if not each.huge)
         return left if left > max(self.shared // 50, _COUNTING_ERROR) else 0
 
     @property

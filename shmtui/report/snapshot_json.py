@@ -184,6 +184,7 @@ def object_json(each: "SharedObject") -> Json:
         "size_mapped": each.size_mapped,
         "in_use": each.in_use,
         "in_use_at_least": each.in_use_at_least,
+        "huge": each.huge,
         "owner": each.owner,
         "mode": None if each.mode is None else f"{each.mode:04o}",
         "age": each.age,
