@@ -212,7 +212,7 @@ def _reopened(handle: int, path: str) -> int:
     another PID namespace's.
     """
     try:
-        return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+        return _open_quietly(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         text = _(
             "/proc does not show this process, and {path} is opened by it: mount -t proc proc /proc"
@@ -251,12 +251,20 @@ def open_readonly(path: str) -> int:
         ) from None
 
 
+def _open_quietly(path: str, flags: int) -> int:
+    """Open it so that reading leaves its time of last use alone; only its owner may, and root."""
+    try:
+        return os.open(path, flags | os.O_NOATIME)
+    except PermissionError:
+        return os.open(path, flags)
+
+
 def open_seen(path: str, identity: FileIdentity) -> int:
     """A read-only descriptor of a regular file that was seen there a moment ago. OSError: this user
     may not read it, or it is gone: waits for no FIFO that has the name now.
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    fd = os.open(path, flags)
+    fd = _open_quietly(path, flags)
     if FileIdentity.of(os.fstat(fd)) != identity:
         os.close(fd)
         raise FileNotFoundError(path)

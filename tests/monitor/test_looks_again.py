@@ -161,6 +161,16 @@ def test_a_file_grows_and_loses_its_name(name: str) -> None:
         assert row().unlinked
 
 
+def test_a_look_leaves_the_time_of_last_use(name: str) -> None:
+    """Of a segment and of a named semaphore that this user owns."""
+    paths = [Path("/dev/shm") / f"{prefix}{name.removeprefix('/')}" for prefix in ("", "sem.")]
+    for path in paths:
+        path.write_bytes(bytes(32))
+        os.utime(path, (1.0, 2.0))
+    Surveyor().look()
+    assert [path.stat().st_atime for path in paths] == [1.0, 1.0]
+
+
 def test_names_are_those_of_now(program: Program) -> None:
     """A process may run another program, which is another process to a look."""
     assert program.row.mappers == ((program.process.pid, "asks"),)
