@@ -71,7 +71,6 @@ def command(
     """
     from shmtui.monitor.discovery import survey
     from shmtui.report import segment_table as table
-    from shmtui.report import snapshot_json as json
 
     found = survey(folder_of(pid))
     shown = [
@@ -80,6 +79,8 @@ def command(
     if sort is not None:
         shown.sort(key=table.SORTS[sort])
     if as_json:
+        from shmtui.report import snapshot_json as json
+
         click.echo("".join(json.line(json.object_json(each)) + "\n" for each in shown), nl=False)
         return ExitCode.OK
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else None

@@ -22,7 +22,7 @@ from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.set_roles import with_sets
 from shmtui.procfs.maps import mapped_by
-from shmtui.shm.layout import Layout, seed_layout
+from shmtui.shm.layout import SEED_NAME, SEED_SLOTS, Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
@@ -38,11 +38,6 @@ CHECK_SECONDS: Final = 0.1
 """How long the values that contradict ``--slots`` are watched before it is refused."""
 COMPARE_SECONDS: Final = 0.5
 """How long the user's layout is compared with the debug information of small programs."""
-SEED_NAME: Final = "/shm_buffer"
-SEED_SLOTS: Final = 5
-"""The course's exercise. A segment of that name and of its size has its layout, unless a value
-contradicts it. That is said, with the other layouts that fit.
-"""
 
 
 def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:

@@ -7,27 +7,26 @@ import os
 import stat
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ControlBlockError
 from shmtui.i18n import _
-from shmtui.layouts.inference import Elimination, signatures
-from shmtui.layouts.lock_free import has_no_lock
-from shmtui.layouts.member_roles import listed
-from shmtui.layouts.program_types import QuickTypes
-from shmtui.layouts.resolve import SEED_NAME, SEED_SLOTS
-from shmtui.layouts.role_evidence import Reading
 from shmtui.monitor.known_programs import HEAD, managed_by, program_behind, semaphore_of
 from shmtui.monitor.shared_object import Content
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
 from shmtui.shm.control_records import parse_header, read_header
-from shmtui.shm.layout import SEM_SIZE, Layout, seed_layout
+from shmtui.shm.layout import SEED_NAME, SEED_SLOTS, SEM_SIZE, Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text
 from shmtui.shm.libc import running_libc
 from shmtui.shm.segment import SHM_DIR, FileIdentity, open_seen
 from shmtui.shm.semaphore import decode
 
+if TYPE_CHECKING:
+    from shmtui.layouts.program_types import QuickTypes
+
 _GUESS_SIZE: Final = 1 << 16
+_SHARED_SEMAPHORE: Final = b"\x80" + bytes(23)
+"""What follows value and waiters in one of glibc's, as `signatures` has it."""
 _TYPES_SECONDS: Final = 0.1
 """Reading programs' debug information takes no more CPU than this in all."""
 _GUESS_SECONDS: Final = 0.3
@@ -39,9 +38,13 @@ _KEPT_SECONDS: Final = 30.0
 def typed_content(layout: Layout, program: str) -> tuple[Content, str]:
     """What the debug information of a program says."""
     if not layout.slots:
+        from shmtui.layouts.member_roles import listed  # noqa: PLC0415 - rarely needed
+
         text = _("locks without a ring: {locks}, from the debug information of {program}")
         names = listed(f"{each.kind} {each.name}" for each in layout.sync)
         return Content.LOCKS, text.format(locks=names, program=program)
+    from shmtui.layouts.lock_free import has_no_lock  # noqa: PLC0415 - rarely needed
+
     if has_no_lock(layout):
         text = _("may be a ring of {slots:,} × {item}, no lock is known: by names in {program}")
         text = text.format(slots=layout.slots, item=layout.item.name, program=program)
@@ -161,15 +164,21 @@ def guess_content(file: str, fd: int, size: int, *, closely: bool) -> tuple[Cont
     if not 0 < size <= _GUESS_SIZE:
         return Content.UNKNOWN, _("unknown")
     raw = os.pread(fd, size, 0)
+    exercise = "/" + file == SEED_NAME
+    if raw.count(_SHARED_SEMAPHORE) < 3 and not exercise:
+        return Content.UNKNOWN, _("unknown")
+    from shmtui.layouts.inference import Elimination, signatures  # noqa: PLC0415 - few need it
+    from shmtui.layouts.role_evidence import Reading  # noqa: PLC0415
+
     libc = running_libc()
     told = len(signatures(raw, libc)) == 3
     found = Elimination(Reading.whole(raw), libc, takers=1).result if closely and told else None
     layout = None if found is None else found.layout
-    if layout is None and "/" + file == SEED_NAME:
-        exercise = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
-        if size == exercise.size:
+    if layout is None and exercise:
+        seed = seed_layout(SEED_SLOTS, item_from_text("int32"), libc)
+        if size == seed.size:
             return Content.BUFFER, _("bounded buffer of {slots:,} × {item}, by its name").format(
-                slots=exercise.slots, item=exercise.item.name
+                slots=seed.slots, item=seed.item.name
             )
     if not told:
         return Content.UNKNOWN, _("unknown")
@@ -213,7 +222,7 @@ class Contents:
         found = content_of(seen, guess=guess)
         if not found.sure and pids:
             found = self._typed(seen.folder, "/" + seen.name, pids, budget) or found
-        return self._keep(seen.identity, size, found, budget.types(seen.folder))
+        return self._keep(seen.identity, size, found, budget.spent(seen.folder))
 
     def of_memory(
         self, identity: FileIdentity, target: str, size: int, pids: list[int], budget: "GuessBudget"
@@ -226,7 +235,7 @@ class Contents:
             if size <= _GUESS_SIZE:
                 found = self._typed(SHM_DIR, target, pids, budget)
             found = found or Found(Content.UNKNOWN, "", sure=False)
-            self._keep(identity, size, found, budget.types(SHM_DIR))
+            self._keep(identity, size, found, budget.spent(SHM_DIR))
         return found if found.sure else None
 
     def _kept(self, identity: FileIdentity, size: int) -> Found | None:
@@ -236,11 +245,11 @@ class Contents:
         kept.asked = True
         return kept.found
 
-    def _keep(self, identity: FileIdentity, size: int, found: Found, types: QuickTypes) -> Found:
+    def _keep(self, identity: FileIdentity, size: int, found: Found, spent: bool) -> Found:
         until = math.inf
         if not found.sure:
             # Where there was no time to ask all, the next look goes on.
-            until = 0.0 if types.spent else time.monotonic() + _KEPT_SECONDS
+            until = 0.0 if spent else time.monotonic() + _KEPT_SECONDS
         self._known[identity] = _Kept(size, until, found)
         return found
 
@@ -263,8 +272,14 @@ class GuessBudget:
         self.guess_until = time.thread_time() + _GUESS_SECONDS
         self._types: dict[str, QuickTypes] = {}
 
-    def types(self, folder: str) -> QuickTypes:
+    def types(self, folder: str) -> "QuickTypes":
         """Reads the debug information of programs, for as long as there is time."""
+        from shmtui.layouts.program_types import QuickTypes  # noqa: PLC0415 - few need it
+
         if folder not in self._types:
             self._types[folder] = QuickTypes(folder, _TYPES_SECONDS)
         return self._types[folder]
+
+    def spent(self, folder: str) -> bool:
+        """Whether no time is left for it."""
+        return folder in self._types and self._types[folder].spent

@@ -222,6 +222,13 @@ def aligned(offset: int, alignment: int) -> int:
     return -(-offset // alignment) * alignment
 
 
+SEED_NAME: Final = "/shm_buffer"
+SEED_SLOTS: Final = 5
+"""The course's exercise. A segment of that name and of its size has its layout, unless a value
+contradicts it. That is said, with the other layouts that fit.
+"""
+
+
 def seed_layout(
     slots: int, item: ItemType, libc: Libc, names: tuple[tuple[SemaphoreRole, str], ...] = ()
 ) -> Layout:

@@ -161,13 +161,13 @@ def test_a_file_grows_and_loses_its_name(name: str) -> None:
         assert row().unlinked
 
 
-def test_a_look_leaves_the_time_of_last_use(name: str) -> None:
+def test_a_look_leaves_the_time_of_last_use(tmp_path: Path) -> None:
     """Of a segment and of a named semaphore that this user owns."""
-    paths = [Path("/dev/shm") / f"{prefix}{name.removeprefix('/')}" for prefix in ("", "sem.")]
+    paths = [tmp_path / file for file in ("segment", "sem.semaphore")]
     for path in paths:
         path.write_bytes(bytes(32))
         os.utime(path, (1.0, 2.0))
-    Surveyor().look()
+    assert len(Surveyor(str(tmp_path)).look().objects) == 2
     assert [path.stat().st_atime for path in paths] == [1.0, 1.0]
 
 
