@@ -154,7 +154,7 @@ class MemoryStamp(NamedTuple):
 def parse_memory_stamp(raw: bytes) -> MemoryStamp:
     """Of a /proc/PID/stat line.
 
-    >>> parse_memory_stamp(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 0 3 1 0 0 20 0 2 0 99 4096 1")
+    >>> parse_memory_stamp(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 3 1 0 0 20 0 2 0 99 4096 1")
     MemoryStamp(start_time=99, size=4096, threads=2)
     """
     fields = raw.rpartition(b")")[2].split(None, 21)
