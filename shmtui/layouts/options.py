@@ -40,6 +40,10 @@ class LayoutOptions:
     raw: bool = False
     shmat: bool = False
     """Whether a System V segment may be attached to be read."""
+    quick: tuple[int, ...] | None = None
+    """Where there is no time: the processes that map it. Only their debug information tells then, as
+    far as it is small.
+    """
     pid: int | None = None
     """The process in whose /dev/shm the segment is; None: in this one's."""
     progress: Callable[[str], None] | None = field(default=None, compare=False)

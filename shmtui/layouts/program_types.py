@@ -10,16 +10,16 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment, Peers, executable
-from shmtui.layouts.options import LayoutOptions
+from shmtui.layouts.options import LayoutOptions, ResolvedLayout
 from shmtui.procfs.elf import debug_size, section_sizes
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.process import process_name
@@ -30,6 +30,8 @@ from shmtui.snapshot import LayoutSource
 
 if TYPE_CHECKING:
     from shmtui.layouts.struct_members import Struct
+
+Told = TypeVar("Told")
 
 _SYSTEM: Final = (b"/usr/lib", b"/lib", b"/usr/libexec")
 """Libraries here are not the program's own."""
@@ -182,6 +184,37 @@ class QuickTypes:
         """The only layout that fits the segment, and the program that tells it; None: there is
         none, or no time is left to find it. ``without_ring``: that of locks alone will do.
         """
+
+        def told(segment: MappedSegment, types: list[TypeSource]) -> tuple[Layout, str] | None:
+            from shmtui.layouts import struct_sources  # noqa: PLC0415 - heavy
+
+            found = struct_sources.agreed(segment, types)
+            if found is not None:
+                return found[1].layout, found[0].origin
+            locks = struct_sources.by_locks(segment, types) if without_ring else None
+            return None if locks is None or locks.layout is None else (locks.layout, locks.origin)
+
+        return self._told(name, pids, told)
+
+    def resolved(self, name: str, pids: Sequence[int]) -> ResolvedLayout | None:
+        """The same as the values leave it, a ring or locks."""
+
+        def told(segment: MappedSegment, types: list[TypeSource]) -> ResolvedLayout | None:
+            from shmtui.layouts import struct_sources  # noqa: PLC0415 - heavy
+            from shmtui.layouts.set_roles import with_sets  # noqa: PLC0415 - heavy
+
+            found = struct_sources.by_sources(segment, types)
+            return None if found is None else with_sets(segment, found)
+
+        return self._told(name, pids, told)
+
+    def _told(
+        self,
+        name: str,
+        pids: Sequence[int],
+        told: Callable[[MappedSegment, list["TypeSource"]], Told | None],
+    ) -> Told | None:
+        """What the small ones among the programs tell, by their types."""
         small = [pid for pid in pids if 0 < self._debug_size(pid) <= self.MOST_BYTES]
         if not small or self._left <= 0:
             return None
@@ -191,16 +224,11 @@ class QuickTypes:
         try:
             with contextlib.closing(open_target(name, self._folder)) as reader:
                 segment = MappedSegment(reader, Peers.among(small, self._folder), LayoutOptions())
-                types = debug_types(segment)
-                found = struct_sources.agreed(segment, types)
-                if found is not None:
-                    return found[1].layout, found[0].origin
-                locks = struct_sources.by_locks(segment, types) if without_ring else None
+                return told(segment, debug_types(segment))
         except ShmtuiError:
             return None
         finally:
             self._left -= time.thread_time() - start
-        return None if locks is None or locks.layout is None else (locks.layout, locks.origin)
 
     def _debug_size(self, pid: int) -> int:
         if pid not in self._sizes:

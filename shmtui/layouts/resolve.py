@@ -52,6 +52,9 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
         raise ShmtuiError(text.format(name=reader.name))
     if reader.semaphore or reader.status().size == 0:
         return ResolvedLayout(None, LayoutSource.RAW)
+    if options.quick is not None:
+        found = QuickTypes(reader.folder, COMPARE_SECONDS).resolved(reader.name, options.quick)
+        return found or ResolvedLayout(None, LayoutSource.RAW)
     segment = MappedSegment(reader, Peers.among(mapped_by(reader.identity), reader.folder), options)
     if options.raw:
         try:

@@ -97,7 +97,7 @@ class Surveyor:
             space.f_blocks * space.f_frsize,
             (space.f_blocks - space.f_bfree) * space.f_frsize,
             _shared_memory(),
-            len(look.memory.unreadable),
+            tuple(look.memory.unreadable),
             any(
                 mount.kind == "mqueue"
                 for mount, pid in look.memory.mounts.values()

@@ -15,7 +15,13 @@ from shmtui.procfs.futex import system_calls, waits_at
 from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.mounts import Mount, mounts_in_memory, visible
 from shmtui.procfs.namespaces import namespace
-from shmtui.procfs.process import MemoryStamp, parse_memory_stamp, process_name, processes
+from shmtui.procfs.process import (
+    MemoryStamp,
+    parse_memory_stamp,
+    process_name,
+    processes,
+    read_file,
+)
 from shmtui.procfs.resident_pages import count_pages, resident_pages
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 
@@ -324,8 +330,16 @@ def _open_files(
                 if target.startswith(_SHARED_FILES) or target.rfind(b"/") == 0:
                     status = os.stat(f"{folder}/{fd}")  # noqa: PTH116 - it is no path
                     kind = _kind_of_open_file(target, status, mounts, internal)
-                    if kind is not None:
+                    if kind is not None and not _only_looks(pid, fd):
                         yield _OpenFile(fd, kind, target)
+
+
+def _only_looks(pid: int, fd: int) -> bool:
+    """Whether it is a descriptor by which this process itself looks on."""
+    if pid != os.getpid():
+        return False
+    fields = read_file(f"/proc/{pid}/fdinfo/{fd}", 512).split()
+    return int(fields[fields.index(b"flags:") + 1], 8) & os.O_ACCMODE == os.O_RDONLY
 
 
 def _kind_of_open_file(

@@ -1,6 +1,7 @@
 """What is open of one segment: its bytes, control block, layout, ring and processes. Read only."""
 
 import contextlib
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -55,11 +56,18 @@ class Reading:
 class OpenSegment:
     """The descriptors of one segment and of what stands beside it; closed together."""
 
-    def __init__(self, name: str, options: LayoutOptions, folder: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: LayoutOptions,
+        folder: str,
+        clock: Clock,
+        likely: Callable[[], Set[int]] | None = None,
+    ) -> None:
         """Open ``name`` and settle its layout.
 
         MissingSegmentError: no such segment. AmbiguousLayoutError: several layouts fit.
-        ShmtuiError: what ``options`` say cannot be.
+        ShmtuiError: what ``options`` say cannot be. ``likely``: as `FileUsers` has it.
         """
         self.name = name
         self._folder = folder
@@ -76,7 +84,7 @@ class OpenSegment:
             raise
         layout = self.resolved.layout
         self._had_no_size = self.reader.status().size == 0
-        self.processes = ProcessTable(self.reader.identity, layout, folder)
+        self.processes = ProcessTable(self.reader.identity, layout, folder, likely)
         self._arrivals: FileWatch | None = None
         self._arrived_ns = 0
         self._looks_left = STORE_LOOKS * MOST_WATCHES

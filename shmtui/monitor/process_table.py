@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Final
 
 from shmtui.i18n import _
@@ -76,9 +76,14 @@ class ProcessTable:
     """Follows the processes of one segment; each read returns frozen records."""
 
     def __init__(
-        self, identity: FileIdentity, layout: Layout | None, folder: str = SHM_DIR
+        self,
+        identity: FileIdentity,
+        layout: Layout | None,
+        folder: str = SHM_DIR,
+        likely: Callable[[], Set[int]] | None = None,
     ) -> None:
-        self._users = FileUsers(identity)
+        """``likely``: as `FileUsers` has it."""
+        self._users = FileUsers(identity, likely)
         self._layout = layout
         self._lock_free = layout is not None and layout.lock_free
         self._folder = folder

@@ -1,7 +1,7 @@
 """The sampler: reads one segment and makes a snapshot of it, again and again. Read only."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -64,12 +64,13 @@ class Sampler:
         read_only: bool = True,
         folder: str = SHM_DIR,
         clock: Clock = SYSTEM_CLOCK,
+        likely: Callable[[], Set[int]] | None = None,
     ) -> None:
         """Open ``name`` and settle its layout.
 
         MissingSegmentError: no such segment. AmbiguousLayoutError: several layouts fit.
         ShmtuiError: what ``options`` say cannot be, or there is no /proc. ShortageError, here and at each sample: no
-        descriptor or no memory is left for it.
+        descriptor or no memory is left for it. ``likely``: as `FileUsers` has it.
         """
         self.slots_shown = 0
         """How many slots a snapshot carries, the first ones."""
@@ -81,6 +82,7 @@ class Sampler:
         self._read_only = read_only
         self._folder = folder
         self._clock = clock
+        self._likely = likely
         self._history: deque[Snapshot] = deque()
         self._health = Health()
         self._follow_after_ns = 0
@@ -95,7 +97,7 @@ class Sampler:
             self._segment = self._open()
 
     def _open(self) -> OpenSegment:
-        return OpenSegment(self._name, self._options, self._folder, self._clock)
+        return OpenSegment(self._name, self._options, self._folder, self._clock, self._likely)
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from shmtui.i18n import N_
+from shmtui.snapshot import Health
 
 _COUNTING_ERROR: Final = 1 << 20
 """The kernel adds each processor's count to the whole now and then (/proc/meminfo)."""
@@ -51,6 +52,10 @@ class Content(StrEnum):
     NOT_A_FILE = N_("not a segment")
 
 
+DIAGNOSED: Final = frozenset({Content.BUFFER, Content.LOCKS})
+"""What the rules of the diagnosis are about."""
+
+
 @dataclass(frozen=True, slots=True)
 class SharedObject:
     """One thing that processes share."""
@@ -91,6 +96,8 @@ class SharedObject:
     """Another object has the name now, so that programs of one name meet in two."""
     huge: bool = False
     """It takes huge pages, which the kernel counts apart (Hugetlb, not Shmem)."""
+    health: Health | None = None
+    """By a diagnosis over several looks; None: it was not diagnosed."""
     size_mapped: bool = False
     """``size`` is as much as processes map of it, in whole pages: it may be a little smaller, or larger."""
 
@@ -107,12 +114,17 @@ class Survey:
     """Bytes of memory that /dev/shm takes."""
     shared: int | None
     """Bytes of shared memory in the whole machine, files in memory included (Shmem)."""
-    unread: int
-    """Processes whose maps this user may not read."""
+    unreadable: tuple[int, ...]
+    """PIDs of the processes whose maps this user may not read."""
     queues_listed: bool = True
     """Whether the file system of POSIX message queues is mounted: else only those are seen that a
     process has open.
     """
+
+    @property
+    def unread(self) -> int:
+        """How many processes have maps that this user may not read."""
+        return len(self.unreadable)
 
     @property
     def unlisted(self) -> int:

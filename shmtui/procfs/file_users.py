@@ -6,7 +6,7 @@ named semaphore). Each of them may hold the lock.
 
 import contextlib
 import os
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -51,13 +51,20 @@ class FileUsers:
     Reading every process's maps at every scan costs tens of milliseconds on a busy machine. A
     new process is read in each of its first ``YOUNG`` scans, a process that uses a file in every
     scan, every other process once in ``ROUND`` scans.
+
+    ``likely``: where all processes are looked at for another purpose, those that may use the files,
+    the unreadable among them. They are read in place of the new ones, and the others seldom.
     """
 
     ROUND: Final = 8
+    SELDOM: Final = 64
     YOUNG: Final = 6
 
-    def __init__(self, identity: FileIdentity) -> None:
+    def __init__(
+        self, identity: FileIdentity, likely: Callable[[], Set[int]] | None = None
+    ) -> None:
         self.identity = identity
+        self._likely = likely
         self._uses: dict[int, FileUse] = {}
         self._age: dict[int, int] = {}
         self._stamps: dict[int, MemoryStamp | None] = {}
@@ -84,6 +91,8 @@ class FileUsers:
         ``but``: PIDs that are left out, since it is known otherwise whether they use the files.
         """
         self._scans += 1
+        likely = None if self._likely is None or self._scans == 1 else self._likely()
+        round_ = self.ROUND if likely is None else self.SELDOM
         self.refused.clear()
         present = set(processes()) - but - reading(self.identity)
         self._unreadable &= present
@@ -93,7 +102,8 @@ class FileUsers:
         for pid in present:
             age = self._age.get(pid, 0)
             self._age[pid] = age + 1
-            due = everybody or age < self.YOUNG or (pid + self._scans) % self.ROUND == 0
+            new = age < self.YOUNG if likely is None else pid in likely
+            due = everybody or new or (pid + self._scans) % round_ == 0
             if due or pid in self._uses:
                 self._read(pid)
 

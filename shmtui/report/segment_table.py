@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shmtui.i18n import N_, _, ngettext
-from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
+from shmtui.monitor.shared_object import DIAGNOSED, Content, ObjectKind, SharedObject, Survey
 from shmtui.sanitize import inert, shell_word
+from shmtui.snapshot import Certainty, Finding, Status
 
 # -- one object ------------------------------------------------------------------------------------
 
@@ -87,7 +88,22 @@ def waiting_cell(each: SharedObject) -> str:
 
 
 def health_of(each: SharedObject) -> str:
-    """The finding that one look at it makes, by its code; empty: nothing was judged."""
+    """The finding about it, by its code: that of the diagnosis where it is critical, what one look at it
+    tells, or another of the diagnosis. Empty: there is none.
+    """
+    found = finding_of(each)
+    seen = _seen_at_once(each)
+    if found is not None and (found.severity is Status.CRITICAL or not seen):
+        return found.code
+    return seen
+
+
+def finding_of(each: SharedObject) -> Finding | None:
+    """The worst that the diagnosis over several looks found."""
+    return next(iter(each.health.findings), None) if each.health is not None else None
+
+
+def _seen_at_once(each: SharedObject) -> str:
     if each.orphan:
         return "orphan"
     if each.replaced:
@@ -100,8 +116,37 @@ def health_of(each: SharedObject) -> str:
 
 
 def health_cell(each: SharedObject) -> str:
-    """As `health_of`; a dot where nothing was judged."""
-    return health_of(each) or "·"
+    """As `health_of`, with a question mark where that is likely and not certain; ``ok`` where a
+    diagnosis left nothing open; a question mark where none has decided so far of what rules are about;
+    a dot where there is nothing to judge.
+    """
+    code, found = health_of(each), finding_of(each)
+    if code:
+        likely = found is not None and found.code == code and found.certainty is Certainty.LIKELY
+        return f"{code}?" if likely else code
+    if each.content not in DIAGNOSED or not each.mappers:
+        return "·"
+    return "ok" if judged_well(each) else "?"
+
+
+def judged_well(each: SharedObject) -> bool:
+    """Whether a diagnosis over long enough found nothing, and left nothing open."""
+    health = each.health
+    return health is not None and health.status is Status.OK and not health.early
+
+
+def health_words(each: SharedObject) -> str:
+    """What the diagnosis says, in a sentence; empty: there was none."""
+    health, found = each.health, finding_of(each)
+    if found is not None:
+        return _("{code}: {claim} ({certainty})").format(
+            code=found.code, claim=found.claim, certainty=_(found.certainty)
+        )
+    if health is None or health.early:
+        return ""
+    if health.undecided:
+        return _("undecided: {what}").format(what=health.undecided[0])
+    return _("ok so far: {what}").format(what="; ".join(health.judged)) if health.judged else ""
 
 
 def size_text(size: int) -> str:

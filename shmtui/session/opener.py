@@ -26,6 +26,7 @@ from shmtui.workers.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from shmtui.monitor.discovery import Surveyor
+    from shmtui.monitor.list_health import ListHealth
     from shmtui.monitor.shared_object import Survey
 
 
@@ -90,6 +91,14 @@ class SegmentOpener:
 
             self._surveyor = Surveyor(self._options.folder)
         return self._surveyor.look()
+
+    def list_health(self) -> "ListHealth":
+        """What judges the rings of a list that is open; stopped with the list."""
+        from shmtui.monitor.list_health import ListHealth  # noqa: PLC0415 - for that list alone
+
+        judge = ListHealth(self._options.folder)
+        self._cleaning.callback(judge.stop)
+        return judge
 
     def remove(self, target: str) -> str:
         """Remove what the list shows and nobody has; returns what was done.

@@ -10,6 +10,7 @@ from typing import Final
 from shmtui.monitor.shared_object import SharedObject
 from shmtui.report.object_groups import GROUPINGS, ObjectGroup, grouped
 from shmtui.report.segment_table import SORTS, by_interest, matches
+from shmtui.snapshot import Health
 
 MARKED_SECONDS: Final = 5.0
 """How long a change is marked, and what is gone stays on show."""
@@ -90,6 +91,7 @@ class ObjectRows:
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] | None = None
+        self._health: dict[str, Health] = {}
 
     @property
     def total(self) -> int | None:
@@ -100,7 +102,7 @@ class ObjectRows:
         """Note a look of the moment ``now``, in seconds. Nothing is new in the first."""
         first = self._seen is None
         seen = self._seen or {}
-        present = {each.target: each for each in objects}
+        present = {e.target: replace(e, health=self._health.get(e.target)) for e in objects}
         for target, each in present.items():
             known = seen.get(target)
             if known is None or known.change is Change.GONE:
@@ -119,6 +121,12 @@ class ObjectRows:
                 else:
                     known.change = Change.NONE
         self._seen = seen
+
+    def judge(self, health: dict[str, Health]) -> None:
+        """Take the verdicts, by target, until the next ones."""
+        self._health = health
+        for target, known in (self._seen or {}).items():
+            known.each = replace(known.each, health=health.get(target))
 
     def rows(self, wanted: str, order: str) -> tuple[ObjectRow, ...]:
         """Those that match the words of ``wanted``, in one of `ORDERS`."""

@@ -10,9 +10,12 @@ from shmtui.monitor.shared_object import Content, SharedObject
 from shmtui.report.object_groups import GROUPINGS, ObjectGroup
 from shmtui.report.segment_table import (
     age_cell,
+    finding_of,
     health_cell,
     health_of,
+    health_words,
     in_use_cell,
+    judged_well,
     mappers_text,
     mode_cell,
     owner_cell,
@@ -21,6 +24,7 @@ from shmtui.report.segment_table import (
     waiting_cell,
     why_not,
 )
+from shmtui.snapshot import Status
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.object_rows import (
     ORDERS,
@@ -45,13 +49,15 @@ class Column:
     align: str
     text: Callable[[SharedObject], str]
     order: str
+    narrow: int = 0
+    """Its width where there is little room; 0: the same."""
 
 
 NAME = Column(N_("name"), 0, "<", shown_name, "name")
 LOOKS = Column(N_("looks like"), 0, "<", lambda each: each.looks, "interest")
 IN_USE = Column(N_("in use"), 9, ">", in_use_cell, "in-use")
-MAPPED = Column(N_("mapped by"), 24, "<", mappers_text, "mappers")
-HEALTH = Column(N_("health"), 8, "<", health_cell, "health")
+MAPPED = Column(N_("mapped by"), 24, "<", mappers_text, "mappers", 16)
+HEALTH = Column(N_("health"), 12, "<", health_cell, "health", 8)
 COLUMNS: Final = {
     "name": NAME,
     "kind": Column(N_("kind"), 8, "<", lambda each: each.kind, "kind"),
@@ -67,7 +73,6 @@ COLUMNS: Final = {
 }
 """By the names that ``--columns`` takes. The name comes first, and what it looks like last."""
 
-_NARROW: Final = 16
 _LEAVES_FIRST: Final = ("mode", "age", "owner", "waiting", "size", "kind", "mappers", "in-use")
 """Which columns make room for a name, in this order; the health is the last of all."""
 _NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
@@ -94,26 +99,26 @@ def columns_for(
     wanted = min(max(longest, _NAME_LEAST), most)
     fixed = [key for key in chosen if key not in {"name", "looks"}]
 
-    def sized(narrow: int) -> tuple[Column, ...]:
-        """Those that are left, none wider than ``narrow``."""
+    def sized(*, narrow: bool) -> tuple[Column, ...]:
+        """Those that are left."""
         found = (COLUMNS[key] for key in fixed)
-        return tuple(replace(c, width=min(c.width, narrow)) for c in found)
+        return tuple(replace(c, width=(narrow and c.narrow) or c.width) for c in found)
 
     def room(columns: tuple[Column, ...]) -> int:
         return width - sum(column.width + 2 for column in columns) - 2 * looks
 
     least = min(wanted, _NAME_MOST) + _LOOKS_LEAST * looks
-    columns = sized(width)
+    columns = sized(narrow=False)
     for key in (*_LEAVES_FIRST, "health"):
         if room(columns) >= least:
             break
         if key == "waiting":  # What has many cells gives some of them before another goes.
-            columns = sized(_NARROW)
+            columns = sized(narrow=True)
             if room(columns) >= least:
                 break
         if key in fixed:
             fixed.remove(key)
-            columns = sized(width if key in {"mode", "age", "owner"} else _NARROW)
+            columns = sized(narrow=key not in {"mode", "age", "owner"})
     left = room(columns)
     if not looks:
         return (replace(NAME, width=max(1, min(wanted, left))), *columns)
@@ -170,7 +175,7 @@ def object_line(row: Row, columns: tuple[Column, ...], width: int, glyphs: Glyph
         IN_USE.title: "accent" if row.change is Change.GROWN else "text",
         MAPPED.title: "warn" if each.orphan else "text" if each.mappers else "muted",
         COLUMNS["waiting"].title: "warn" if each.waiting else "muted",
-        HEALTH.title: "warn" if health_of(each) else "muted",
+        HEALTH.title: _health_style(each),
         LOOKS.title: "good" if each.content is Content.BUFFER else "text",
     }
     dim = bool(why_not(each)) or row.change is Change.GONE
@@ -201,6 +206,13 @@ def _cells_line(cells: tuple[tuple[str, int, str, str], ...], width: int, glyphs
         fitted = glyphs.fit(glyphs.inert(text), wide, align)
         spans.append(Span(f"  {fitted}" if spans else fitted, style))
     return glyphs.clip_line(tuple(spans), width)
+
+
+def _health_style(each: SharedObject) -> str:
+    found = finding_of(each)
+    if found is not None and found.severity is Status.CRITICAL:
+        return "bad"
+    return "warn" if health_of(each) else "good" if judged_well(each) else "muted"
 
 
 def _group_line(row: GroupRow, columns: tuple[Column, ...], width: int, glyphs: Glyphs) -> Line:
@@ -239,10 +251,12 @@ def object_detail(each: SharedObject, width: int, height: int, glyphs: Glyphs) -
     )  # fmt: skip
     everyone = ", ".join(f"{pid} {name}" for pid, name in each.mappers[:20])
     who = _("mapped by {who}").format(who=everyone) if each.mappers else mappers_text(each)
-    rows = wrapped(glyphs.inert(facts), width)[: min(2, height - 1)]
+    judged = health_words(each)
+    more = [line((glyphs.inert(judged), _health_style(each)))] if judged else []
+    rows = wrapped(glyphs.inert(facts), width)[: max(0, min(2, height - 1 - len(more)))]
     reason = why_not(each)
     last = line((glyphs.inert(reason or who), "warn" if reason else "muted"))
-    return [glyphs.clip_line(row, width) for row in (*rows, last)]
+    return [glyphs.clip_line(row, width) for row in (*rows, *more, last)]
 
 
 def group_detail(group: ObjectGroup, width: int, height: int, glyphs: Glyphs) -> list[Line]:

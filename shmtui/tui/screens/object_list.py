@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from shmtui.i18n import N_, _
 from shmtui.monitor.shared_object import SharedObject, Survey
 from shmtui.report.segment_table import totals_line
+from shmtui.snapshot import Health
 from shmtui.tui.draw.keys import list_footer
 from shmtui.tui.draw.picker import (
     Column,
@@ -65,6 +66,12 @@ class PickerPanel(FilterPanel[Row]):
         """What the cursor is on; None where that is a group or nothing."""
         return self.chosen.each if isinstance(self.chosen, ObjectRow) else None
 
+    @property
+    def shown(self) -> frozenset[str]:
+        """The targets of the rows in view."""
+        rows = self.items[self._first : self._first + self._rows_shown]
+        return frozenset(row.key[1] for row in rows)
+
     def take(self, survey: Survey, now: float) -> None:
         """Show a look of the moment ``now``, in seconds; the cursor stays on its row."""
         self._listed.take(survey.objects, now)
@@ -72,6 +79,11 @@ class PickerPanel(FilterPanel[Row]):
         self._filter(quiet=True)
         if self._open_when_listed:
             self.action_open()
+
+    def judge(self, health: dict[str, Health]) -> None:
+        """Show what is judged of the rings, by target."""
+        self._listed.judge(health)
+        self._filter(quiet=True)
 
     def write(self, text: str) -> None:
         self._open_when_listed = False
@@ -193,7 +205,7 @@ class PickerPanel(FilterPanel[Row]):
             return message
         if isinstance(row, GroupRow):
             return [(), *group_detail(row.group, width, 3, glyphs), *message]
-        return [(), *object_detail(row.each, width, 3, glyphs), *message]
+        return [(), *object_detail(row.each, width, 4, glyphs), *message]
 
     def _footer(self, width: int) -> str:
         return list_footer(width - 4)

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import AmbiguousLayoutError
+from shmtui.monitor.shared_object import Survey
 from shmtui.report.segment_table import shown_name, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.keys import list_help
@@ -52,6 +53,7 @@ class PickerScreen(AttachDialog):
         self._panel = PickerPanel(view, self._listing)
         super().__init__(opener, self._panel)
         self._supervisor = supervisor
+        self._judges = opener.list_health()
         self._asked_for = ""
         """The target that was last chosen."""
 
@@ -63,15 +65,29 @@ class PickerScreen(AttachDialog):
         self.run_worker(self._reload(), exclusive=True, group="reload")
 
     def _look_again(self) -> None:
-        if not any(worker.group == "reload" and worker.is_running for worker in self.workers):
+        if not self._works("reload"):
             self.action_reload()
 
     async def _reload(self) -> None:
         """In a thread: it takes up to a second on a busy machine."""
         try:
-            self._panel.take(await asyncio.to_thread(self._opener.survey), time.monotonic())
+            survey = await asyncio.to_thread(self._opener.survey)
         except (ShmtuiError, OSError) as error:
             self._panel.say(str(error), "bad")
+            return
+        self._panel.take(survey, time.monotonic())
+        if not self._works("judge"):
+            self.run_worker(self._judge(survey), group="judge")
+
+    async def _judge(self, survey: Survey) -> None:
+        """In another thread: the list does not wait for it."""
+        self._panel.judge(await asyncio.to_thread(self._judges.look, survey, self._panel.shown))
+
+    def _works(self, group: str) -> bool:
+        return any(worker.group == group and worker.is_running for worker in self.workers)
+
+    def on_unmount(self) -> None:
+        self._judges.stop()
 
     def action_help(self) -> None:
         text = list_help()
