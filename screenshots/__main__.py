@@ -107,6 +107,18 @@ SCENES: Final = (
         unnamed=(("anon",), ("memfd",), ("sysv", "8")),
     ),
     Scene(
+        "programs",
+        ("top", "--group", "program", "--sort", "in-use"),
+        16,
+        columns=132,
+        beside=_COURSE,
+        running=(
+            ("/jobs", "--slots", "64", "--semaphores", "named"),
+            ("/frames", "--slots", "4096", "--item", "double", "--producers", "3"),
+        ),
+        unnamed=(("anon",), ("sysv", "8")),
+    ),
+    Scene(
         "sysv",
         ("top",),
         24,

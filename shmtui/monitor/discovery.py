@@ -274,6 +274,7 @@ class _Look:
             in_use=status.st_blocks * 512,
             waiting=self._waiting(memory),
             waiters=found.waiters,
+            device=status.st_dev,
             inode=status.st_ino,
         )
 
@@ -371,6 +372,7 @@ class _Look:
             in_use=in_use,
             in_use_at_least=at_least,
             waiting=self._waiting(memory),
+            device=key.namespace or key.device,
             inode=key.inode,
             unlinked=posix and memory.deleted,
             replaced=replaced,

@@ -116,7 +116,7 @@ class IpcObjects:
         last = _alive((queue.last_sender, queue.last_receiver))
         return _system_v(
             queue, ObjectKind.SYSV_QUEUE, text.format(count=queue.messages),
-            queue.size, mappers=self.names(last), orphan=None,
+            queue.size, mappers=self.names(last), orphan=None, messages=queue.messages,
         )  # fmt: skip
 
     def _queues(self) -> Iterator[SharedObject]:
@@ -161,6 +161,8 @@ class IpcObjects:
             mappers=() if holder is None else self.mappers(holder),
             orphan=None if holder is None else False,
             readable=depth is not None,
+            messages=None if depth is None else depth[0],
+            device=status.st_dev,
             inode=status.st_ino,
         )
 

@@ -71,7 +71,7 @@ class SharedObject:
     looks: str
     """What it holds, in words."""
     size: int | None
-    """Bytes; of a message queue those in it."""
+    """Bytes; of a System V queue those in it, of a POSIX queue those that it may hold."""
     owner: str | None
     mode: int | None
     age: float | None
@@ -89,6 +89,10 @@ class SharedObject:
     """PIDs of its mappers that sleep on a word of it; None where none may be looked at."""
     waiters: int | None = None
     """Threads that wait for it, by its own count; None where it keeps none."""
+    messages: int | None = None
+    """Those in a message queue."""
+    device: int | str = 0
+    """Of its file system; the IPC namespace of a System V segment of another one."""
     inode: int | None = None
     unlinked: bool = False
     """It lost its name while processes have it: nobody else can join them by that."""
@@ -100,6 +104,14 @@ class SharedObject:
     """By a diagnosis over several looks; None: it was not diagnosed."""
     size_mapped: bool = False
     """``size`` is as much as processes map of it, in whole pages: it may be a little smaller, or larger."""
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What it is at this look and the next, whatever name it gets or loses, and whichever process
+        it is named after.
+        """
+        named = self.inode is None
+        return (self.kind, self.target) if named else (self.kind, self.device, self.inode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,13 +41,15 @@ class ObjectRow:
     change: Change = Change.NONE
     group: str = ""
     """The key of the group that it stands under."""
+    id: object = None
+    """What tells its object from the others; None: its identity."""
     last: bool | None = None
     """Whether it is the last row of its group; None: there are no groups."""
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> tuple[str, object]:
         """What tells it from the other rows, at this look and the next."""
-        return self.group, self.each.target
+        return self.group, self.id or self.each.identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,9 @@ class GroupRow:
     folded: bool = False
 
     @property
-    def key(self) -> tuple[str, str]:
-        """As of a row: no object has an empty target."""
-        return self.group.key, ""
+    def key(self) -> tuple[str, object]:
+        """As of a row."""
+        return self.group.key, None
 
 
 Row = ObjectRow | GroupRow
@@ -90,7 +92,7 @@ class ObjectRows:
     """What the looks so far have shown, by target."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, _Seen] | None = None
+        self._seen: dict[object, _Seen] | None = None
         self._health: dict[str, Health] = {}
 
     @property
@@ -102,22 +104,28 @@ class ObjectRows:
         """Note a look of the moment ``now``, in seconds. Nothing is new in the first."""
         first = self._seen is None
         seen = self._seen or {}
-        present = {e.target: replace(e, health=self._health.get(e.target)) for e in objects}
-        for target, each in present.items():
-            known = seen.get(target)
+        present: dict[object, SharedObject] = {}
+        for each in objects:
+            # A file can have two names.
+            doubled = each.identity in present
+            present[(each.identity, each.target) if doubled else each.identity] = replace(
+                each, health=self._health.get(each.target)
+            )
+        for key, each in present.items():
+            known = seen.get(key)
             if known is None or known.change is Change.GONE:
                 change = Change.NONE if first else Change.NEW
-                seen[target] = _Seen(each, change, now)
+                seen[key] = _Seen(each, change, now)
                 continue
-            if _amount(each) > _amount(known.each):
+            if _grew(known.each, each):
                 known.change, known.changed = Change.GROWN, now
             known.each = each
-        for target, known in [*seen.items()]:
-            if target not in present and known.change is not Change.GONE:
+        for key, known in [*seen.items()]:
+            if key not in present and known.change is not Change.GONE:
                 known.change, known.changed = Change.GONE, now
             elif now - known.changed >= MARKED_SECONDS:
                 if known.change is Change.GONE:
-                    del seen[target]
+                    del seen[key]
                 else:
                     known.change = Change.NONE
         self._seen = seen
@@ -125,14 +133,18 @@ class ObjectRows:
     def judge(self, health: dict[str, Health]) -> None:
         """Take the verdicts, by target, until the next ones."""
         self._health = health
-        for target, known in (self._seen or {}).items():
-            known.each = replace(known.each, health=health.get(target))
+        for known in (self._seen or {}).values():
+            known.each = replace(known.each, health=health.get(known.each.target))
 
     def rows(self, wanted: str, order: str) -> tuple[ObjectRow, ...]:
         """Those that match the words of ``wanted``, in one of `ORDERS`."""
         key = SORTS.get(order, by_interest)
-        chosen = (s for s in (self._seen or {}).values() if matches(s.each, wanted))
-        return tuple(ObjectRow(s.each, s.change) for s in sorted(chosen, key=lambda s: key(s.each)))
+        chosen = (
+            ObjectRow(seen.each, seen.change, id=at)
+            for at, seen in (self._seen or {}).items()
+            if matches(seen.each, wanted)
+        )
+        return tuple(sorted(chosen, key=lambda row: key(row.each)))
 
 
 def in_groups(rows: Sequence[ObjectRow], choices: ListChoices) -> tuple[Row, ...]:
@@ -149,5 +161,13 @@ def in_groups(rows: Sequence[ObjectRow], choices: ListChoices) -> tuple[Row, ...
     return tuple(shown)
 
 
-def _amount(each: SharedObject) -> int:
-    return (each.size or 0) + (each.in_use or 0)
+def _grew(before: SharedObject, now: SharedObject) -> bool:
+    """Whether it has more bytes, memory or messages than before, as far as both are known: what is only
+    learned now was not less before.
+    """
+    pairs = [(before.messages, now.messages)]
+    if before.size_mapped is now.size_mapped:
+        pairs.append((before.size, now.size))
+    if before.in_use_at_least is now.in_use_at_least:
+        pairs.append((before.in_use, now.in_use))
+    return any(old is not None and new is not None and new > old for old, new in pairs)

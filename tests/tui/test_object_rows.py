@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shmtui.monitor.shared_object import ObjectKind
 from shmtui.tui.object_rows import (
     MARKED_SECONDS,
     ORDERS,
@@ -108,3 +109,55 @@ def test_what_is_gone_counts_no_more() -> None:
     assert isinstance(found[0], GroupRow)
     assert found[0].group.in_use == "4.0 K"
     assert len(found) == 3
+
+
+def marks(before: object, now: object) -> Change:
+    """The mark of the only row after two looks."""
+    rows = ObjectRows()
+    rows.take([before], 0)  # type: ignore[list-item]
+    rows.take([now], 1)  # type: ignore[list-item]
+    (row,) = rows.rows("", "name")
+    return row.change
+
+
+def test_what_is_only_learned_has_not_grown() -> None:
+    """Neither memory that was not known before, nor a bound that became exact."""
+    unknown = replace(A, in_use=None)
+    assert marks(unknown, replace(A, in_use=8192)) is Change.NONE
+    bound = replace(A, in_use=4096, in_use_at_least=True)
+    assert marks(bound, replace(A, in_use=8192)) is Change.NONE
+    assert marks(bound, replace(bound, in_use=8192)) is Change.GROWN
+    assert marks(replace(A, size=4096, size_mapped=True), replace(A, size=8192)) is Change.NONE
+    # It grew in memory, though it lost size.
+    assert marks(replace(A, in_use=0), replace(A, size=128, in_use=1024)) is Change.GROWN
+
+
+def test_a_queue_grows_by_its_messages() -> None:
+    """Its size is what it may hold."""
+    queue = replace(A, kind=ObjectKind.QUEUE, in_use=None, messages=1)
+    assert marks(queue, replace(queue, messages=2)) is Change.GROWN
+    assert marks(queue, replace(queue, messages=0)) is Change.NONE
+
+
+def test_memory_keeps_its_row_when_its_name_changes() -> None:
+    """That of its first process, which ends; and a segment that is unlinked."""
+    memory = replace(A, kind=ObjectKind.ANONYMOUS, target="pid:7:99", device=1, inode=99)
+    assert marks(memory, replace(memory, target="pid:8:99")) is Change.NONE
+    named = replace(A, device=1, inode=98)
+    assert marks(named, replace(named, target="pid:8:98", unlinked=True)) is Change.NONE
+    rows = ObjectRows()
+    rows.take([named], 0)
+    rows.take([replace(named, target="pid:8:98"), replace(named, inode=100)], 1)
+    assert {r.each.target: r.change for r in rows.rows("", "name")} == {
+        "/a": Change.NEW,
+        "pid:8:98": Change.NONE,
+    }
+
+
+def test_two_names_of_one_file_are_two_rows() -> None:
+    """A hard link."""
+    rows = ObjectRows()
+    one = replace(A, device=1, inode=98)
+    for now in range(3):
+        rows.take([one, replace(one, target="/b")], now)
+    assert changes(rows) == {"/a": Change.NONE, "/b": Change.NONE}

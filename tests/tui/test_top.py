@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
+from shmtui.tui.object_rows import ObjectRow
 from shmtui.tui.screens.object_list import PickerPanel
 from tests.terminal import Terminal
 from tests.tui.dashboards import foreign_process, opener_of, reports, ring_bytes, shows
@@ -53,6 +54,27 @@ def titles(text: str) -> str:
     return next(line for line in text.splitlines() if "looks like" in line)
 
 
+def first_target(panel: PickerPanel) -> str:
+    """That of the first row."""
+    row = panel.items[0]
+    return row.each.target if isinstance(row, ObjectRow) else ""
+
+
+async def test_a_change_has_a_mark_without_colours(folder: Path) -> None:
+    """Before its row."""
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await shows(app, "/jobs")
+            (folder / "fresh").write_bytes(bytes(64))
+            (folder / "jobs").unlink()
+            await pilot.press("ctrl+r")
+            text = await shows(app, "+/fresh")
+            assert "-/jobs" in text
+            (folder / "fresh").write_bytes(bytes(9000))
+            await pilot.press("ctrl+r")
+            await shows(app, "^/fresh")
+
+
 async def test_sorting_by_key_and_by_click(folder: Path) -> None:
     """The cursor stays on its row."""
     (folder / "jobs").write_bytes(ring_bytes() + bytes(100_000))
@@ -67,7 +89,7 @@ async def test_sorting_by_key_and_by_click(folder: Path) -> None:
             at = titles(text).index("size") + 2
             row = text.splitlines().index(titles(text))
             await pilot.click(offset=(at, row))
-            await until(lambda: panel.items[0].key == ("", "/jobs"), "the largest is first")
+            await until(lambda: first_target(panel) == "/jobs", "the largest is first")
 
 
 async def test_nothing_of_another_folder_is_removed(folder: Path, name: str) -> None:
@@ -101,7 +123,7 @@ async def test_groups_keep_the_cursor_and_fold(folder: Path) -> None:
             assert panel.chosen_object.target == "/jobs"
             await pilot.press("up", "enter")
             await shows(app, "1 object", but="/jobs")
-            assert [row.key for row in panel.items] == [("posix", "")]
+            assert [row.key for row in panel.items] == [("posix", None)]
             await pilot.press("ctrl+u", "tab")
             text = await shows(app, "in groups by program")
             assert "nobody seen" in text

@@ -6,6 +6,7 @@ from shmtui.i18n import N_, _
 from shmtui.snapshot import ProcessState
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import LIST_KEYS, MOUSE, ROW_KEYS, SPOKEN, Key, available
+from shmtui.tui.object_rows import Change
 from shmtui.tui.spans import Line, Span, line
 from shmtui.tui.view_model import ViewModel
 
@@ -60,14 +61,23 @@ def list_footer(width: int) -> str:
     return text()
 
 
-def list_help() -> list[Line]:
+def list_help(glyphs: Glyphs) -> list[Line]:
     """The keys of the list in full."""
-    return [line((_("In the list of shared memory"), "title")), *_list_entries()]
+    return [line((_("In the list of shared memory"), "title")), *_list_entries(glyphs)]
 
 
-def _list_entries() -> list[Line]:
+def _list_entries(glyphs: Glyphs) -> list[Line]:
     typing = (_("letters"), _("Filter by words in any column"))
-    return [_entry(*typing), *(_entry(key.shown, _(key.help)) for key in LIST_KEYS)]
+    keys = (_entry(key.shown, _(key.help)) for key in LIST_KEYS)
+    marks = " ".join(change.value for change in Change if change.value)
+    return [
+        _entry(*typing),
+        *keys,
+        _entry(marks, _("New, grown, gone within the last five seconds")),
+        _entry("ok", _("Health: several looks found nothing, and left nothing open")),
+        _entry("?", _("Health: not decided by the looks so far; after a finding: likely")),
+        _entry(glyphs.no_character, _("Health: there is nothing to judge")),
+    ]
 
 
 _STATES = {
@@ -110,7 +120,7 @@ def help_lines(view: ViewModel) -> list[Line]:
     sections = {
         where: steering,
         _("View"): [*(_entry(shown, _(text)) for shown, text in ROW_KEYS), *looking],
-        _("In the list of shared memory"): _list_entries(),
+        _("In the list of shared memory"): _list_entries(glyphs),
         _("Mouse"): [_entry(_(shown), _(text)) for shown, text in MOUSE],
         _("States"): [
             _entry(glyphs.states[state], _(text), style) for state, (text, style) in _STATES.items()

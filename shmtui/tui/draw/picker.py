@@ -73,6 +73,7 @@ COLUMNS: Final = {
 }
 """By the names that ``--columns`` takes. The name comes first, and what it looks like last."""
 
+CHANGE_STYLES: Final = {Change.NEW: "good", Change.GROWN: "accent", Change.GONE: "muted"}
 _LEAVES_FIRST: Final = ("mode", "age", "owner", "waiting", "size", "kind", "mappers", "in-use")
 """Which columns make room for a name, in this order; the health is the last of all."""
 _NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
@@ -236,6 +237,8 @@ def _noted(row: ObjectRow, text: str, columns: tuple[Column, ...]) -> str:
     titles = {column.title for column in columns}
     if row.each.orphan and not {MAPPED.title, HEALTH.title} & titles:
         text = _("orphan: {what}").format(what=text)
+    elif health_of(row.each) and not row.each.orphan and HEALTH.title not in titles:
+        text = f"{health_cell(row.each)}: {text}"
     if row.change is Change.NEW:
         return _("new: {what}").format(what=text)
     return _("gone: {what}").format(what=text) if row.change is Change.GONE else text

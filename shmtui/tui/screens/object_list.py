@@ -11,6 +11,7 @@ from shmtui.report.segment_table import totals_line
 from shmtui.snapshot import Health
 from shmtui.tui.draw.keys import list_footer
 from shmtui.tui.draw.picker import (
+    CHANGE_STYLES,
     Column,
     column_at,
     columns_for,
@@ -24,6 +25,7 @@ from shmtui.tui.draw.picker import (
 from shmtui.tui.object_rows import (
     GROUP_CYCLE,
     ORDERS,
+    Change,
     GroupRow,
     ListChoices,
     ObjectRow,
@@ -70,7 +72,7 @@ class PickerPanel(FilterPanel[Row]):
     def shown(self) -> frozenset[str]:
         """The targets of the rows in view."""
         rows = self.items[self._first : self._first + self._rows_shown]
-        return frozenset(row.key[1] for row in rows)
+        return frozenset(row.each.target for row in rows if isinstance(row, ObjectRow))
 
     def take(self, survey: Survey, now: float) -> None:
         """Show a look of the moment ``now``, in seconds; the cursor stays on its row."""
@@ -158,11 +160,11 @@ class PickerPanel(FilterPanel[Row]):
         if row is not None and row.key in places:
             return places[row.key]
         objects = [at for at, each in enumerate(self.items) if isinstance(each, ObjectRow)]
-        target = row.key[1] if row is not None else ""
-        same = (at for at in objects if self.items[at].key[1] == target)
+        known = row.key[1] if row is not None else None
+        same = (at for at in objects if self.items[at].key[1] == known)
         return next(same, next((at for at in objects if at >= self.at), self.at))
 
-    def holders(self, key: tuple[str, str]) -> tuple[Holder, ...]:
+    def holders(self, key: tuple[str, object]) -> tuple[Holder, ...]:
         """The live processes that have the row of this key, an object or a program."""
         row = next((row for row in self.items if row.key == key), None)
         if isinstance(row, GroupRow):
@@ -194,6 +196,14 @@ class PickerPanel(FilterPanel[Row]):
             "Nothing is shared: no segment, no semaphore and no message queue. Start the program "
             "whose buffer you want to see, or shmtui run in another terminal."
         )
+
+    def _row(self, at: int, width: int) -> Line:
+        """The cursor and the mark of a change stand before the row."""
+        row, glyphs = self.items[at], self.view.glyphs
+        change = row.change if isinstance(row, ObjectRow) else Change.NONE
+        cursor = glyphs.cursor if at == self.at else " "
+        mark = (f"{change.value:1}", CHANGE_STYLES.get(change, "text"))
+        return line((cursor, "accent"), mark, *self._choice(at, width - 2))
 
     def _choice(self, at: int, width: int) -> Line:
         return object_line(self.items[at], self.columns(width), width, self.view.glyphs)

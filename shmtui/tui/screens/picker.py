@@ -90,7 +90,7 @@ class PickerScreen(AttachDialog):
         self._judges.stop()
 
     def action_help(self) -> None:
-        text = list_help()
+        text = list_help(self._panel.view.glyphs)
         self.app.push_screen(DetailScreen(_("Help"), lambda _width: text, self._panel.view))
 
     def action_close(self) -> None:
