@@ -45,6 +45,7 @@ columns_option = click.option(
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only of that kind.")
 @click.option("--orphans", is_flag=True, help="Only what no process has any more.")
 @click.option("--sort", type=click.Choice(SORTS), help="In that order.")
+@click.option("--group", type=click.Choice(GROUPS), help="In groups, with their memory in all.")
 @columns_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @pid_option
@@ -52,6 +53,7 @@ def command(
     kinds: tuple[str, ...],
     orphans: bool,
     sort: str | None,
+    group: str | None,
     columns: tuple[str, ...] | None,
     as_json: bool,
     pid: int | None,
@@ -65,12 +67,20 @@ def command(
       shmtui ls
       shmtui ls --kind sysv --kind semset
       shmtui ls --orphans --sort in-use           what can be freed, the largest first
+      shmtui ls --group program                   who maps what
       shmtui ls --columns name,in-use,mappers
       shmtui ls --json | jq 'select(.orphan)'
       shmtui ls --pid 4711                        what a program in a container sees
     """
     from shmtui.monitor.discovery import survey
     from shmtui.report import segment_table as table
+
+    if as_json and group:
+        raise click.UsageError(
+            _(
+                "--json has no groups: leave out --group; a row has its kind, and its mappers by name"
+            )
+        )
 
     found = survey(folder_of(pid))
     shown = [
@@ -85,9 +95,11 @@ def command(
         return ExitCode.OK
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else None
     empty = table.nothing_line(found, filtered=bool(kinds or orphans), queues="mqueue" in kinds)
-    lines = [
-        *table.listing_lines(shown, width, empty, columns or COLUMNS),
-        table.totals_line(found),
-    ]
-    click.echo("\n".join(lines))
+    if group and shown:
+        from shmtui.report.object_groups import group_lines
+
+        lines = [*group_lines(shown, group, width, columns or COLUMNS)]
+    else:
+        lines = [*table.listing_lines(shown, width, empty, columns or COLUMNS)]
+    click.echo("\n".join((*lines, table.totals_line(found))))
     return ExitCode.OK

@@ -1,12 +1,13 @@
 """What processes share, in groups: by kind, or under each program that has it. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.monitor.shared_object import SharedObject
-from shmtui.report.segment_table import NO_MEMORY, size_text
+from shmtui.report.segment_table import NO_MEMORY, fitted, listing_lines, size_text
+from shmtui.sanitize import inert
 
 Row = TypeVar("Row")
 
@@ -85,6 +86,29 @@ class ObjectGroup:
             text = _("{size} of it with other programs")
             parts.append(text.format(size=memory_text(self.with_others)))
         return ", ".join(parts)
+
+
+def group_lines(
+    objects: Sequence[SharedObject], by: str, width: int | None, names: Sequence[str]
+) -> Iterator[str]:
+    """The table of ``ls`` in groups, each below a line with its sums; cut to ``width`` cells."""
+    groups = grouped(objects, by, lambda each: each)
+    rows = listing_lines([e for its in groups.values() for e in its], width, "", names)
+    yield next(rows)
+    shared = False
+    for key, its in groups.items():
+        group = ObjectGroup(by, key, tuple(its))
+        pids = "; PID " + ", ".join(map(str, group.pids)) if group.pids else ""
+        yield ""
+        yield fitted(f"{inert(group.title)}: {group.words(memory=True)}{pids}", width)
+        for _row in its:
+            yield next(rows)
+        shared = shared or bool(group.with_others)
+    yield ""
+    if shared:
+        yield _(
+            "each object counts once in the totals below, under however many programs it stands"
+        )
 
 
 def memory_text(objects: Iterable[SharedObject]) -> str:

@@ -309,7 +309,7 @@ def listing_lines(
             for cell, size, column in zip(fitting, widths, columns, strict=True)
         ]
         text = "  ".join(cells).rstrip()
-        yield text if width is None else _fit(text, width)
+        yield fitted(text, width)
 
 
 def totals_line(survey: Survey) -> str:
@@ -361,6 +361,11 @@ def nothing_line(survey: Survey, *, filtered: bool, queues: bool = False) -> str
         )
         return text.format(count=survey.unread)
     return _("nothing is shared: no segment, no named semaphore and no message queue exists")
+
+
+def fitted(text: str, width: int | None) -> str:
+    """The text in at most ``width`` cells, where that is given."""
+    return text if width is None else _fit(text, width)
 
 
 def _fit(text: str, width: int) -> str:

@@ -269,6 +269,32 @@ def test_ls_has_the_columns_that_are_asked_for(program: Program) -> None:
     assert "'colour' is no column: give some of name,kind" in done.stderr
 
 
+def test_ls_in_groups(program: Program) -> None:
+    """By kind each object once; by program under its own, with the processes, and JSON has none."""
+    shown = run_shmtui("ls", "--group", "kind").stdout.splitlines()
+    (memfd,) = (at for at, row in enumerate(shown) if row.startswith("memfd: "))
+    assert "in use" in shown[memfd]
+    assert not shown[memfd - 1]
+    assert f":{program.made['memfd'].number} " in "".join(shown[memfd + 1 :])
+    assert sum(row.startswith(f"{program.name} ") and " posix " in row for row in shown) == 1
+    shown = run_shmtui("ls", "--group", "program", "--columns", "name,in-use").stdout.splitlines()
+    (own,) = (row for row in shown if f"PID {program.process.pid}" in row)
+    assert own.startswith(f"{OBJECTS.stem}: ")
+    done = run_shmtui("ls", "--group", "kind", "--json")
+    assert done.returncode == 2
+    assert "leave out --group" in done.stderr
+
+
+def test_each_object_is_known_by_what_it_is(program: Program) -> None:
+    """At two looks, whatever it is named after; and two are never one."""
+    poll(lambda: len(program.pids) == 3, "two children")
+    first, second = ({w: e.identity for w, e in program.found().items()} for _look in range(2))
+    assert first == second
+    assert len(set(first.values())) == len(first)
+    queues = program.found()
+    assert queues["msgqueue"].messages == queues["mqueue"].messages == 1
+
+
 def test_nothing_of_a_kind_is_said(program: Program) -> None:
     """And how to see all."""
     assert program.found()
