@@ -32,10 +32,13 @@ LIMIT: Final = 0.01
 """Part of a processor that hits may cost."""
 TRIAL_SECONDS: Final = 0.05
 LONG_TRIAL_SECONDS: Final = 0.2
-"""While the stores of a lap are not clear, and hits are cheap."""
+"""While the stores of a lap are not clear, or hits seem too dear."""
 _FEW: Final = 100
 """Hits that cost next to nothing, whatever the program does."""
-_WINDOW_NS: Final = 1_000_000_000
+_WINDOW_NS: Final = 3_000_000_000
+"""Over which the cost is averaged: a program that was held up makes up for it in a burst."""
+_TRIALS: Final = 3
+"""In a row, before what is too dear is given up."""
 _PATIENCE_NS: Final = 3_000_000_000
 _TRIES: Final = 8
 """Readings, at the most, until one is of a moment between two items."""
@@ -63,6 +66,7 @@ class ExactCounter:
         self._index_cheap: bool | None = None
         """Whether all stores into the indices are counted, and not the first ones; None: not tried."""
         self._opened_ns = 0
+        self._trials = 0
         self._joined_ns: int | None = None
         self._alone_ns: int | None = None
         """Since when somebody has had the file open without mapping it."""
@@ -77,7 +81,7 @@ class ExactCounter:
         self._storing: dict[int, set[str]] = {}
         self._shares: dict[int, int] = {}
         self._rates: dict[int, RateWindow] = {}
-        if segment.layout is None:
+        if segment.layout is None or None in {segment.layout.in_, segment.layout.out}:
             self._refused = _("no ring is known in it: say its layout with --header or --layout")
             return
         self._layout = segment.layout
@@ -278,19 +282,25 @@ class ExactCounter:
                 counts = trial.read()
                 hits = _total(counts, _SLOT)
                 full = trial.exhausted(_SLOT) or trial.exhausted(_MIDDLE)
-                if full or (elapsed > TRIAL_SECONDS and hits > budget * elapsed):
+                if full:
                     break
                 if found is not None:
                     laps = self._add_to(laps, found[1])
                 clear = laps is not None and laps.stores is not None
-                moves = hits > _FEW * elapsed
-                if elapsed > (LONG_TRIAL_SECONDS if moves and not clear else TRIAL_SECONDS):
+                # A burst may be all that there is of it.
+                dear, moves = hits > budget * elapsed, hits > _FEW * elapsed
+                longer = dear or (moves and not clear)
+                if elapsed > (LONG_TRIAL_SECONDS if longer else TRIAL_SECONDS):
                     break
                 time.sleep(0.001)
             self._note_storing(counts)
             indices_full = trial.exhausted(_IN) or trial.exhausted(_OUT)
         if full or hits > budget * elapsed:
-            self._refuse(self._too_dear(hits / elapsed))
+            self._trials += 1
+            if self._trials < _TRIALS:
+                self._begin()
+            else:
+                self._refuse(self._too_dear(hits / elapsed))
             return
         self._by_lap = laps.stores if laps is not None else None
         self._index_cheap = not indices_full and sum(counts.values()) <= budget * elapsed
@@ -336,7 +346,7 @@ class ExactCounter:
         found = None
         for _try in range(_TRIES):
             before = self._stores(slots, indices)
-            sample = ring.sample()
+            sample = ring.sample(slots=False)
             if sample is None or self._stores(slots, indices) != before:
                 continue
             middle = _total(before, _MIDDLE) if slots.counts(_MIDDLE) else None
@@ -408,8 +418,8 @@ class ExactCounter:
     # The cost.
 
     def _rate(self) -> tuple[float, float, float]:
-        """In the last second: hits of slots, of indices; turns on a processor."""
-        seconds = max(self._hits[-1][0] - self._hits[0][0], _WINDOW_NS // 2) / 1e9
+        """Of the last seconds: hits of slots, of indices; turns on a processor."""
+        seconds = max(self._hits[-1][0] - self._hits[0][0], 1) / 1e9
         slots, indices, turns = (
             sum(each[n] for each in list(self._hits)[1:]) / seconds for n in (1, 2, 3)
         )
@@ -431,10 +441,10 @@ class ExactCounter:
         self._hits.append((now_ns, sum(more.values()) - by_index, by_index, more_turns))
         while now_ns - self._hits[0][0] > _WINDOW_NS:
             self._hits.popleft()
-        slots, indices, _turns = self._rate()
-        budget = LIMIT / self._hit_seconds
+        slots, indices = (sum(each[n] for each in self._hits) for n in (1, 2))
+        budget = LIMIT / self._hit_seconds * _WINDOW_NS / 1e9
         if slots > budget:
-            self._refuse(self._too_dear(slots))
+            self._refuse(self._too_dear(self._rate()[0]))
         elif slots + indices > budget and self._index_cheap:
             self._index_cheap = False
             self._watch_indices()

@@ -172,8 +172,9 @@ class RingReader:
             for index in range(len(data) // item.size)
         )
 
-    def sample(self) -> RingSample | None:
-        """A reading for the throughput estimate: indices and slots that belong together.
+    def sample(self, *, slots: bool = True) -> RingSample | None:
+        """A reading for the throughput estimate: indices and slots that belong together, or indices
+        alone.
 
         None where ``in`` moved between two reads each time.
         """
@@ -181,7 +182,8 @@ class RingReader:
         room = layout.slots * layout.item.size
         for _try in range(_TRIES):
             now_ns = self._clock.monotonic_ns()
-            state = self.read(layout.slots if room <= DATA_READ else 0, in_full=True)
+            whole = layout.slots if slots and room <= DATA_READ else 0
+            state = self.read(whole, in_full=True)
             if state.in_ is None or state.out is None:
                 return None
             empty, full = state.value(SemaphoreRole.EMPTY), state.value(SemaphoreRole.FULL)
@@ -192,9 +194,9 @@ class RingReader:
             out = slot_of(state.out, layout.slots, counts=counts)
             if in_ is None or out is None:
                 return None
-            newest = self._newest(in_, state.data if room <= DATA_READ else None)
-            if self._whole or self.read(0).in_ == state.in_:
-                data = state.data if room <= DATA_READ and state.data else None
+            newest = self._newest(in_, state.data if whole else None) if slots else None
+            if self._whole or not slots or self.read(0).in_ == state.in_:
+                data = state.data if whole and state.data else None
                 filled = items
                 if not counts:
                     filled = occupancy(
