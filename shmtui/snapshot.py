@@ -15,7 +15,7 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 
 if TYPE_CHECKING:
-    from shmtui.shm.exact_counts import ExactCounts
+    from shmtui.shm.item_counts import Audit, ExactCounts, Totals
     from shmtui.shm.sync_object import SyncObject
 
 SCHEMA = 2
@@ -235,7 +235,8 @@ class Process:
     """Those of ``waits`` that have a timeout, as sem_timedwait has: the threads go on by themselves."""
     sleeps_on: tuple[str, ...] = ()
     """What its threads sleep on of the segment beside the three roles: a sync object by its name,
-    or ``byte 128``."""
+    or ``byte 128``.
+    """
     sleeps_timed: bool = False
     """Whether one of those sleeps has a timeout."""
     unexplained_words: tuple[int, ...] = ()
@@ -324,74 +325,6 @@ class Process:
         return self.alive and self.role is not Role.OBSERVER and not own_copy
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Exact counts, where every participant is a worker of ours. Sums are modulo 2**64."""
-
-    produced: int
-    consumed: int
-    produced_sum: int
-    consumed_sum: int
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What all workers moved, and what is in the ring, taken while nothing moves."""
-
-    moved: Totals
-    slots: int
-    resident: int | None
-    """Items in the ring; None where unknown."""
-    resident_sum: int | None
-    """Their sum, modulo 2**64."""
-    foreign: bool = False
-    """Other programs took part, and nobody counted their items."""
-    guests: int | None = None
-    """How often, at the least, others had the segment open for writing, were it for a moment; None
-    where that cannot be told."""
-    in_hand: tuple[str, ...] = ()
-    """Workers that did not stop between two items, with their steps."""
-    permits: int | None = None
-    """``empty`` + ``full``."""
-    died_mid_transfer: tuple[str, ...] = ()
-    """Workers that were killed while moving an item: it may be uncounted, or lost."""
-    seconds: float = 0.0
-    """How long a run was."""
-
-    @property
-    def missing(self) -> int | None:
-        """Items lost; negative: items taken twice. The indices tell it modulo N only: the value
-        nearest to zero, unless that is zero and the counts differ by full turns of the ring.
-        """
-        if self.foreign or self.resident is None:
-            return None
-        missing = self.moved.produced - self.moved.consumed - self.resident
-        return (missing + self.slots // 2) % self.slots - self.slots // 2 or missing
-
-    @property
-    def lost_to_deaths(self) -> bool:
-        """Whether no more is missing than the workers were moving that were killed."""
-        missing, died = self.missing, len(self.died_mid_transfer)
-        return self.balanced is False and missing is not None and abs(missing) <= died > 0
-
-    @property
-    def sum_difference(self) -> int | None:
-        """Sum produced - sum consumed - sum resident, modulo 2**64, from -2**63 to 2**63 - 1."""
-        if self.foreign or self.resident_sum is None:
-            return None
-        moved = self.moved
-        sums = moved.produced_sum - moved.consumed_sum - self.resident_sum
-        return (sums + 2**63) % 2**64 - 2**63
-
-    @property
-    def balanced(self) -> bool | None:
-        """Whether produced - consumed = resident, in count and in sum; None where unknown."""
-        if self.foreign or self.resident is None or self.resident_sum is None:
-            return None
-        by_count = self.moved.produced - self.moved.consumed == self.resident
-        return by_count and self.sum_difference == 0
-
-
 class Certainty(StrEnum):
     """How sure a finding is."""
 
@@ -457,21 +390,23 @@ class Snapshot:
     processes: tuple[Process, ...] = ()
     exact: "ExactCounts | None" = None
     """Counts by breakpoints; None unless they were asked for."""
-    totals: Totals | None = None
-    audit: Audit | None = None
+    totals: "Totals | None" = None
+    audit: "Audit | None" = None
     """The last audit that this program made."""
     health: Health = Health()
     supervised: bool = False
     """Whether the shmtui that made its control block is alive."""
     unseen: bool = False
     """A process that this user cannot read may take part: it could open the segment for writing.
-    Root's processes count only where the segment is root's; see ``assumptions``."""
+    Root's processes count only where the segment is root's; see ``assumptions``.
+    """
     unseen_pids: tuple[int, ...] = ()
     """Their PIDs, where /proc lists them."""
     elsewhere: bool | None = None
     """What the kernel says where no process that is seen could write to the segment or has one of
     its named semaphores: True, somebody has one of the files open for writing; False, nobody in
-    the machine has. None: it was not asked, or cannot be told."""
+    the machine has. None: it was not asked, or cannot be told.
+    """
     steady: bool = False
     """Whether indices and semaphores were read twice alike, so that they are of one moment."""
     mutex_free_ns: int | None = None
@@ -485,7 +420,8 @@ class Snapshot:
     """Those of ``waits_hidden`` whose waits the semaphores' waiter counts tell."""
     assumptions: tuple[str, ...] = ()
     """What is assumed of processes that this user cannot read, in words: it holds for nearly
-    every program, and is no proof. A finding that rests on it is at most likely and names it."""
+    every program, and is no proof. A finding that rests on it is at most likely and names it.
+    """
     limits: tuple[str, ...] = ()
     """What this user may not see, and how to see it."""
     guests: bool = False
@@ -521,15 +457,6 @@ class Snapshot:
     def slot_out(self) -> int | None:
         """The slot that is read next; None where ``out`` stands for none."""
         return slot_of(self.out, self.layout.slots, counts=self.counts_on)
-
-    def own_name(self, role: SemaphoreRole) -> str:
-        """What a program of somebody else calls its semaphore of that role; empty where that is the
-        role's word, or not known. Hostile text is possible.
-        """
-        if self.layout.source is LayoutSource.CONTROL:
-            return ""
-        names = [each.name for each in self.sync if each.role is role and each.among_semaphores]
-        return next((name for name in names if name != role.value), "")
 
     def _value(self, role: SemaphoreRole) -> int | None:
         state = self.semaphores.get(role)

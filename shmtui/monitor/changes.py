@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from shmtui.events import Event, Severity
 from shmtui.i18n import _
-from shmtui.shm.exact_counts import ExactCounts
+from shmtui.shm.item_counts import ExactCounts
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import (
     Health,

@@ -16,9 +16,9 @@ from shmtui.shm.control_records import (
     parse_records,
     read_block,
 )
+from shmtui.shm.item_counts import Totals
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import SHM_DIR, FileIdentity
-from shmtui.snapshot import Totals
 
 _header: Final = lru_cache(maxsize=4)(parse_header)
 """It changes a few times a second and is read twice a sample."""

@@ -25,6 +25,7 @@ from shmtui.procfs.identity import alive
 from shmtui.procfs.namespaces import require_proc
 from shmtui.shm.control_format import Flags, control_name
 from shmtui.shm.control_records import ControlHeader
+from shmtui.shm.item_counts import Audit
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import checksum_of
@@ -32,7 +33,6 @@ from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import SegmentStatus
 from shmtui.snapshot import (
     Access,
-    Audit,
     Health,
     LayoutInfo,
     LayoutSource,

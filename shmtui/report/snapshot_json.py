@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any
 from shmtui import __version__
 from shmtui.diagnosis.rules.lock_free import writers
 from shmtui.shm.faults import fault_name
+from shmtui.shm.item_counts import Audit
 from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.value import value_json
-from shmtui.snapshot import SCHEMA, Audit, Process, SegmentInfo, Snapshot
+from shmtui.snapshot import (
+    SCHEMA,
+    Process,
+    SegmentInfo,
+    Snapshot,
+)
 
 if TYPE_CHECKING:
     from shmtui.monitor.shared_object import SharedObject

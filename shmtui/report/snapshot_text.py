@@ -12,12 +12,11 @@ from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import source_words
 from shmtui.report.snapshot_json import rfc3339
 from shmtui.sanitize import inert
-from shmtui.shm.exact_counts import ExactCounts
+from shmtui.shm.item_counts import Audit, ExactCounts
 from shmtui.shm.protocol import format_rate
-from shmtui.shm.sync_object import SyncObject
+from shmtui.shm.sync_object import SyncObject, own_name
 from shmtui.shm.value import value_text
 from shmtui.snapshot import (
-    Audit,
     Finding,
     LayoutSource,
     Method,
@@ -209,7 +208,7 @@ def semaphores_line(snapshot: Snapshot) -> str:
             text = ngettext("{count} waiting", "{count} waiting", state.waiters)
             waiting = f" ({text.format(count=state.waiters)})"
         private = " " + _("PROCESS-PRIVATE") if state.shared is False else ""
-        own = snapshot.own_name(role)
+        own = own_name(snapshot.sync, role)
         name = f"{role}={inert(own)}" if own else role
         parts.append(f"{name} {_known(state.value)}{waiting}{private}")
     if not parts:

@@ -9,6 +9,7 @@ use it; and the kind: a type of 0 to 3, 0x10 robust, 0x20 with priority inherita
 priority ceiling, 0x80 shared between processes. A thread that waits sleeps on the lock word.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from struct import unpack_from
@@ -135,6 +136,19 @@ class SyncObject:
     def among_semaphores(self) -> bool:
         """Whether the view by role has it: a semaphore with a role in the ring."""
         return self.role is not None and self.kind in {SyncKind.SEMAPHORE, OF_A_SET}
+
+
+def own_name(known: Iterable[SyncObject], role: SemaphoreRole) -> str:
+    """What the program calls its semaphore of that role; empty where the role's word is in that, or it
+    is not known. Hostile text is possible.
+
+    >>> own_name([SyncObject("vazio", "sem_t", SemaphoreRole.EMPTY)], SemaphoreRole.EMPTY)
+    'vazio'
+    >>> own_name([SyncObject("/jobs.empty", "sem_t", SemaphoreRole.EMPTY)], SemaphoreRole.EMPTY)
+    ''
+    """
+    names = [each.name for each in known if each.role is role and each.among_semaphores]
+    return next((name for name in names if role.value not in name.lower()), "")
 
 
 def decode_sync(kind: SyncKind, raw: bytes, libc: Libc) -> SyncWords:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from shmtui.lessons.lesson import Lesson
     from shmtui.session.opener import Attachment, SegmentOpener
-    from shmtui.snapshot import Audit
+    from shmtui.shm.item_counts import Audit
     from shmtui.tui.object_rows import ListChoices
     from shmtui.tui.spans import Line
     from shmtui.tui.widgets.panel import Panel

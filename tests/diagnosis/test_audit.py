@@ -8,8 +8,9 @@ import pytest
 
 from shmtui.diagnosis.audit import balance_text, items_lost
 from shmtui.diagnosis.history import History
+from shmtui.shm.item_counts import Audit, Totals
 from shmtui.shm.protocol import Role, Step
-from shmtui.snapshot import EMPTY, Audit, Totals
+from shmtui.snapshot import EMPTY
 from tests.clock import sample_until
 from tests.diagnosis.test_health import kill_at
 from tests.repair.deaths import Crew

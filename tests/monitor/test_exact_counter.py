@@ -16,7 +16,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.store_counts import IndexCount, LapCount, Step, StoreReading
 from shmtui.procfs.store_counter import hit_seconds, why_refused
 from shmtui.session.opener import Attachment
-from shmtui.shm.exact_counts import ExactCounts
+from shmtui.shm.item_counts import ExactCounts
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import unlink_segment
 from shmtui.snapshot import Method, Process

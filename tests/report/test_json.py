@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from shmtui.monitor.sampler import Sampler
 from shmtui.report.snapshot_json import line, run_json, snapshot_json
+from shmtui.shm.item_counts import Audit, Totals
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     EMPTY,
-    Audit,
     Method,
     Origin,
     Process,
@@ -24,7 +24,6 @@ from shmtui.snapshot import (
     Slot,
     Snapshot,
     Throughput,
-    Totals,
 )
 from tests.conftest import MakeBuffer, join
 from tests.report.contract import check

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from shmtui.report.snapshot_text import snapshot_lines, totals_lines
 from shmtui.sanitize import inert
+from shmtui.shm.item_counts import Audit, Totals
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     EMPTY,
-    Audit,
     LayoutInfo,
     LayoutSource,
     Method,
@@ -20,7 +20,6 @@ from shmtui.snapshot import (
     ProcessState,
     SemaphoreState,
     Throughput,
-    Totals,
 )
 
 LAYOUT = LayoutInfo(LayoutSource.OPTIONS, 5, "int32", 4, Offsets(0, 20, 24, 32, 64, 96))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject
+from shmtui.shm.item_counts import Totals
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import (
     Health,
@@ -18,7 +19,6 @@ from shmtui.snapshot import (
     Slot,
     Snapshot,
     Throughput,
-    Totals,
 )
 
 NOON = 1_700_000_000.0

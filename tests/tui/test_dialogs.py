@@ -5,8 +5,8 @@ import os
 import pytest
 
 from shmtui.shm.faults import Fault
+from shmtui.shm.item_counts import Audit, Totals
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import Audit, Totals
 from shmtui.tui.screens.faults import FaultScreen
 from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.worker_commands import Targets

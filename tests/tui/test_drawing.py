@@ -14,7 +14,6 @@ from shmtui.sanitize import inert
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
 from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import (
-    LayoutSource,
     Method,
     ProcessState,
     SegmentInfo,
@@ -337,8 +336,7 @@ def test_a_role_has_the_programs_own_name_where_there_is_room(width: int, shown:
         SyncObject("mutex", "sem_t", SemaphoreRole.MUTEX, 32, 1),
     )
     s = snapshot(sync=sync)
-    foreign = replace(s, layout=replace(s.layout, source=LayoutSource.HEADER))
-    text = "\n".join(plain(row) for row in semaphore_lines(foreign, True, width, 8, UNICODE))
+    text = "\n".join(plain(row) for row in semaphore_lines(s, True, width, 8, UNICODE))
     assert shown in text
     assert "mutex=" not in text
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shmtui.diagnosis.rules.lock_free import counting, name_of, writers
 from shmtui.i18n import N_, _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.sync_object import SyncObject
+from shmtui.shm.sync_object import SyncObject, own_name
 from shmtui.snapshot import SemaphoreState, Snapshot
 from shmtui.tui.draw.ring import bar
 from shmtui.tui.formatting import format_count
@@ -128,7 +128,7 @@ def _row(snapshot: Snapshot, role: SemaphoreRole, width: int, glyphs: Glyphs) ->
 
 def _name(snapshot: Snapshot, role: SemaphoreRole, room: int, glyphs: Glyphs) -> Line:
     """The role, and the program's own name where it is another one and fits; as wide for each."""
-    owns = {each: glyphs.inert(snapshot.own_name(each)) for each in SemaphoreRole}
+    owns = {each: glyphs.inert(own_name(snapshot.sync, each)) for each in SemaphoreRole}
     longest = max(map(len, owns.values()))
     wide = 6 + (longest + 1 if 0 < longest < room else 0)
     own = f"={owns[role]}" if wide > 6 and owns[role] else ""
