@@ -83,7 +83,7 @@ def _guests_text(count: int) -> str:
 def imbalance_text(audit: Audit) -> str:
     """How many items were lost or taken twice, where it does not balance.
 
-    >>> from shmtui.snapshot import Totals
+    >>> from shmtui.shm.item_counts import Totals
     >>> imbalance_text(Audit(Totals(9, 4, 36, 6), slots=5, resident=4, resident_sum=15))
     '1 item lost, or 1 plus or minus a multiple of 5: the indices count modulo 5'
     """
