@@ -92,16 +92,14 @@ class LapCount:
 
     def items(self, now: StoreReading) -> int | None:
         """Items produced since the start; None where that is open."""
-        start, blanks = self._start, self.stores != 1
-        if not now.free and (not now.in_ or (blanks and not now.out)):
+        start, stores = self._start, self.stores
+        if stores is None or (not now.free and (not now.in_ or (stores > 1 and not now.out))):
             return None
-        laps, hits = 0, now.slot - start.slot
-        if hits:
-            if self.stores is None or (blanks and start.occupancy is None):
-                return None
-            full = -start.out % self._slots < (start.occupancy or 0)
-            # All but one of them may be the consumer's, and the first of his for the item that was there.
-            laps = math.ceil((hits - (self.stores - 1) * full) / self.stores)
+        if stores > 1 and start.occupancy is None:
+            return None
+        full = -start.out % self._slots < (start.occupancy or 0)
+        # All but one of them may be the consumer's, and the first of his for the item that was there.
+        laps = math.ceil((now.slot - start.slot - (stores - 1) * full) / stores)
         # Before it is written, slot 0 is the end of the lap before.
         return (laps * self._slots + (now.in_ or self._slots)) - (start.in_ or self._slots)
 

@@ -293,6 +293,17 @@ def test_laps_by_arithmetic(slots: int, stores: tuple[int, int]) -> None:
     assert laps.items(reading) == items
 
 
+def test_slots_that_the_kernel_writes_tell_nothing() -> None:
+    """``read`` into a slot is no store that a breakpoint sees: no count, and not a wrong one."""
+    ring = _ring(5, 0, 0, behind=2)
+    laps = LapCount(5, next(ring))
+    for _item in range(200):
+        reading = next(ring)
+        laps.add(reading)
+        assert laps.items(reading) is None
+    assert laps.readings > 100
+
+
 @pytest.mark.parametrize("step", Step)
 def test_items_by_the_stores_into_an_index(step: Step) -> None:
     """As many as an item takes; a reading between two stores of one item says nothing."""

@@ -106,11 +106,11 @@ def _total(snapshot: Snapshot, glyphs: Glyphs) -> Line:
 
 
 def _cost(snapshot: Snapshot) -> Line:
-    """What exact counts cost the watched program."""
+    """What exact counts cost the watched program: by hits, and by context switches."""
     exact = snapshot.exact
     if exact is None or not exact.watched:
         return ()
-    text = _("hits {cost:.2f} %, switches {more:.1f} %")
+    text = _("costs {cost:.1f} + {more:.1f} %")
     return line((text.format(cost=exact.cost, more=exact.switch_cost), "muted"))
 
 
@@ -120,10 +120,11 @@ def _tail(snapshot: Snapshot, glyphs: Glyphs) -> list[Line]:
     if method is Method.UNKNOWN:
         return []
     dot = f" {glyphs.dot} " if total else ""
+    how = line((method_words(method), "muted"))
     cost = _cost(snapshot)
-    return (
-        [cost, total] if cost else [line((method_words(method), "muted"), (dot, "muted"), *total)]
-    )
+    if cost:
+        return [line(*how, (f" {glyphs.dot} ", "muted"), *cost), total]
+    return [line(*how, (dot, "muted"), *total)]
 
 
 def _narrow(
