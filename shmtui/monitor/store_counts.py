@@ -138,7 +138,14 @@ class IndexCount:
         """Items produced since the start; None where that is open."""
         if now.index is not None and now.index == self._start.index:
             return 0
-        return None if self.step is None else self._by(self.step, now)
+        if self.step is not None:
+            return self._by(self.step, now)
+        # Before the first lap is over two of them may fit, and say the same.
+        best = max(self._fits.values(), default=0)
+        if self.readings < ENOUGH or best < _AGREE * self.readings:
+            return None
+        close = {self._by(step, now) for step, fit in self._fits.items() if best - fit < _LEAD}
+        return close.pop() if len(close) == 1 else None
 
     def _by(self, step: Step, now: StoreReading) -> int | None:
         """Items, if ``in`` is stored so; None where its value says that it is not."""

@@ -293,6 +293,16 @@ def test_laps_by_arithmetic(slots: int, stores: tuple[int, int]) -> None:
     assert laps.items(reading) == items
 
 
+def test_the_first_lap_counts() -> None:
+    """Before ``in`` has gone back to 0 it is open how that is stored, and the items are not."""
+    count = IndexCount(1024, StoreReading(0, 0, 0, True, index=0))
+    for items in range(1, 100):
+        reading = StoreReading(items, 0, 0, True, index=items)
+        count.add(reading)
+    assert count.step is None
+    assert count.items(reading) == items
+
+
 def test_slots_that_the_kernel_writes_tell_nothing() -> None:
     """``read`` into a slot is no store that a breakpoint sees: no count, and not a wrong one."""
     ring = _ring(5, 0, 0, behind=2)
