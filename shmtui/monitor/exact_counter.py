@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from shmtui.i18n import _
+from shmtui.layouts.role_evidence import swapped
 from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.ring_throughput import ThroughputEstimator
 from shmtui.monitor.store_counts import ENOUGH, IndexCount, LapCount, Step, StoreReading
@@ -200,6 +201,7 @@ class ExactCounter:
         if segment.layout is not None and segment.layout is not self._layout:
             # Its direction has been settled: in and out have changed places.
             self._layout, self._index_cheap = segment.layout, None
+            self._storing.clear()
             self.close()
         new = [pid for pid, maps in writers.items() if self._watched.get(pid) != maps]
         inherited = [pid for pid in new if forked_after(pid, self._watched, self._opened_ns)]
@@ -332,7 +334,7 @@ class ExactCounter:
             return
         found = self._reading(self._slots, self._indices)
         if self._indices is not None:
-            self._note_storing(self._indices.read())
+            self._note_storing(self._slots.read() + self._indices.read())
         if found is not None:
             self._count(*found)
         self._keep_cheap()
@@ -410,6 +412,12 @@ class ExactCounter:
         for (pid, name), hits in stores.items():
             if hits and name in {_IN, _OUT}:
                 self._storing.setdefault(pid, set()).add(name)
+        if self._segment.resolved.by_convention:
+            index = producers_index(stores, self._layout.slots)
+            if index is not None:
+                own = self._layout if index == _IN else swapped(self._layout)
+                self._segment.take_direction(own)
+            return
         sides = {_IN: Role.PRODUCER, _OUT: Role.CONSUMER}
         self._segment.processes.learn_roles(
             {pid: sides[next(iter(own))] for pid, own in self._storing.items() if len(own) == 1}
@@ -453,6 +461,27 @@ class ExactCounter:
 
 def _total(stores: Mapping[tuple[int, str], int], name: str) -> int:
     return sum(hits for (_pid, each), hits in stores.items() if each == name)
+
+
+def producers_index(stores: Stores, slots: int) -> str | None:
+    """Which of the two is stored into by those who fill the slots, while the others store into the
+    other one for a lap and fill none. None: that is not seen so.
+
+    >>> producers_index(Counter({(7, "slot"): 2, (7, "out"): 9, (8, "in"): 6}), 5)
+    'out'
+    >>> producers_index(Counter({(7, "slot"): 2, (7, "out"): 9, (8, "in"): 4}), 5)
+    >>> producers_index(Counter({(7, "slot"): 2, (7, "out"): 9, (8, "slot"): 1, (8, "in"): 6}), 5)
+    """
+    by = {
+        name: {pid for (pid, each), hits in stores.items() if hits and each == name}
+        for name in (_SLOT, _MIDDLE, _IN, _OUT)
+    }
+    fill = by[_SLOT] | by[_MIDDLE]
+    for own, other in ((_IN, _OUT), (_OUT, _IN)):
+        apart = by[own] <= fill and fill.isdisjoint(by[other])
+        if by[own] and apart and _total(stores, other) >= slots:
+            return own
+    return None
 
 
 def shares(stores: Mapping[int, int], total: int) -> dict[int, int]:

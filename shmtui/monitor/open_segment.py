@@ -193,12 +193,16 @@ class OpenSegment:
         left = evidence.left if evidence.states > 1 or evidence.readings >= AT_REST else None
         if left is None:
             return False
-        self.resolved = self.resolved.with_direction(left)
+        self.take_direction(left)
+        return True
+
+    def take_direction(self, layout: Layout) -> None:
+        """Read the ring in the direction that is left from now on."""
+        self.resolved = self.resolved.with_direction(layout)
         if self.ring is not None:
             self.ring.close()
-        self.ring = RingReader(self.reader, left, self._folder, self._clock)
+        self.ring = RingReader(self.reader, layout, self._folder, self._clock)
         self._estimator = None
-        return True
 
     def watch_stores(self, ring: RingReader) -> None:
         """Look at a ring without a lock for some milliseconds, to see who ran while an index moved."""

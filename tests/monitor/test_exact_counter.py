@@ -34,14 +34,14 @@ STORES = {"once": ("-DINDEX=1",), "twice": ("-DINDEX=2",), "again-at-zero": ("-D
 class Watched:
     """The program, and a sampler that counts its items exactly."""
 
-    def __init__(self, binary: Path, name: str, slots: int) -> None:
+    def __init__(self, binary: Path, name: str, slots: int, options: LayoutOptions) -> None:
         self.process = subprocess.Popen(
             [str(binary), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         poll(lambda: Path(f"/dev/shm{name}").exists(), "the program has begun")
         self.made = self.order("p", 0)
         self.slots = slots
-        self.sampler = Sampler(name, LayoutOptions(slots=slots))
+        self.sampler = Sampler(name, options)
         self.sampler.sample()
         self.sampler.count_exactly(on=True)
 
@@ -112,7 +112,8 @@ def start(gcc: Compiler, new_name: Callable[[], str]) -> Iterator[Start]:
 
     def begin(slots: int = 5, *flags: str) -> Watched:
         binary = gcc.program(PEER, f"-DN={slots}", *(flags or STORES["once"]))
-        running.append(Watched(binary, new_name(), slots))
+        told = LayoutOptions() if "-g" in flags else LayoutOptions(slots=slots)
+        running.append(Watched(binary, new_name(), slots, told))
         return running[-1]
 
     yield begin
@@ -326,3 +327,20 @@ def test_items_by_the_stores_into_an_index(step: Step) -> None:
         count.add(reading)
     assert count.step is step
     assert count.items(reading) == items
+
+
+@pytest.mark.parametrize("names", [("fim", "inicio"), ("inicio", "fim")])
+def test_who_fills_the_slots_settles_the_direction(start: Start, names: tuple[str, str]) -> None:
+    """Names that programs use both ways tell no side, and at rest no value does: the stores do."""
+    in_, out = names
+    run = start(5, "-g", "-DINDEX=1", f"-Din={in_}", f"-Dout={out}")
+
+    def settled() -> bool:
+        run.order("p", 3)
+        snapshot = run.sampler.sample()
+        return not snapshot.layout.by_convention and bool(snapshot.producers and snapshot.consumers)
+
+    poll(settled, "both sides are told")
+    snapshot = run.sampler.sample()
+    assert snapshot.layout.index_names == (in_, out)
+    assert [p.pid for p in snapshot.producers] == [run.process.pid]
