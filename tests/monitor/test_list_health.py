@@ -132,14 +132,16 @@ def test_a_healthy_ring_is_ok_once_it_was_watched(make_buffer: MakeBuffer) -> No
 
 
 def test_a_hanging_program_is_found(gcc: Compiler, name: str) -> None:
-    """By its debug information; the list is no holder of what it looks at."""
+    """By its debug information, as likely at the least: not every user sees every process. The list is
+    no holder of what it looks at.
+    """
     path = Path(segment_path(name))
     with looks() as list_, hanging(gcc, name, "-g") as process:
-        poll(lambda: list_.cell(name) == "never-initialised", "it is judged")
+        poll(lambda: list_.cell(name).startswith("never-initialised"), "it is judged")
         each = list_.look(name)
         assert each is not None
         assert {pid for pid, _name in each.mappers} == {process.pid}
-        assert "sem_wait blocks for ever (certain)" in health_words(each)
+        assert "sem_wait blocks for ever" in health_words(each)
         assert open_descriptors(path)
         process.kill()
         process.wait()
