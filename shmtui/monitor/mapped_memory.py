@@ -330,13 +330,15 @@ def _open_files(
                 if target.startswith(_SHARED_FILES) or target.rfind(b"/") == 0:
                     status = os.stat(f"{folder}/{fd}")  # noqa: PTH116 - it is no path
                     kind = _kind_of_open_file(target, status, mounts, internal)
-                    if kind is not None and not _only_looks(pid, fd):
+                    if kind is not None and not _only_looks(pid, fd, kind, target):
                         yield _OpenFile(fd, kind, target)
 
 
-def _only_looks(pid: int, fd: int) -> bool:
-    """Whether it is a descriptor by which this process itself looks on."""
-    if pid != os.getpid():
+def _only_looks(pid: int, fd: int, kind: ObjectKind, target: bytes) -> bool:
+    """Whether a descriptor is one by which its process only looks on, as shmtui does: it can write
+    nothing by it, and what it looks at has a name, or it is this process.
+    """
+    if kind is ObjectKind.QUEUE or (pid != os.getpid() and target.endswith(_DELETED)):
         return False
     fields = read_file(f"/proc/{pid}/fdinfo/{fd}", 512).split()
     return int(fields[fields.index(b"flags:") + 1], 8) & os.O_ACCMODE == os.O_RDONLY
