@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from shmtui.diagnosis.rules.lock_free import writers
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
 from shmtui.snapshot import Snapshot, Status
@@ -100,11 +101,26 @@ def test_who_stores_each_index_is_seen(start: Start, name: str) -> None:
 
 
 def test_the_only_one_that_can_write_stores_both(start: Start, name: str) -> None:
-    """A process that only reads stores nothing."""
+    """While they move. A process that only reads stores nothing."""
     only = start("both", "4000")
     start("look", "0")
-    found = stat_json(name, *WORD)["stores"]
-    assert found == {"in": [only.pid], "out": [only.pid]}
+    with closing(Sampler(name, SAID)) as sampler:
+
+        def stored() -> bool:
+            found = sampler.sample()
+            return [writers(found, each) for each in ("in", "out")] == [
+                tuple(p for p in found.processes if p.pid == only.pid)
+            ] * 2
+
+        poll(stored, "both are told")
+
+
+def test_one_that_waits_alone_stores_nothing(start: Start, name: str) -> None:
+    """A consumer whose producer has not come: it can write to both indices, and writes neither."""
+    start("get", "2000")
+    with closing(Sampler(name, SAID)) as sampler:
+        found = [sampler.sample() for _sample in range(8)][-1]
+        assert [writers(found, each) for each in ("in", "out")] == [None, None]
 
 
 def test_spinning_polling_and_asleep(start: Start, name: str) -> None:

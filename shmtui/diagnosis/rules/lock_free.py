@@ -9,6 +9,7 @@ from typing import Final
 
 from shmtui.diagnosis.history import History, living, names, seconds, vanished
 from shmtui.i18n import _
+from shmtui.shm.protocol import Role
 from shmtui.snapshot import Process, ProcessState, Snapshot, word
 
 APART_SAMPLES: Final = 3
@@ -93,14 +94,18 @@ def counting(s: Snapshot) -> str:
 
 
 def writers(s: Snapshot, index: str) -> tuple[Process, ...] | None:
-    """The processes that store an index: those that were seen to, or the only one that can write to the
-    segment. None: unknown.
+    """The processes that store an index: those that were seen to, or, while it moves, the only one there
+    is that can write to the segment. None: unknown.
     """
-    seen = s.producers if index == "in" else s.consumers
-    if seen := tuple(p for p in seen if p.alive):
+    produces, rates = index == "in", s.throughput
+    role = Role.PRODUCER if produces else Role.CONSUMER
+    if seen := tuple(p for p in s.processes if p.alive and (p.role is role or index in p.stores)):
         return seen
     crew = living(s)
-    return tuple(crew) if len(crew) == 1 and not s.unseen and s.elsewhere is None else None
+    alone = len(crew) == 1 and all(p.alive for p in s.processes) and not s.unseen
+    moves = rates.produced_per_s if produces else rates.consumed_per_s
+    told = alone and s.elsewhere is None and moves and crew[0].role is Role.UNKNOWN
+    return tuple(crew) if told else None
 
 
 def _items(history: History) -> list[int]:
