@@ -420,16 +420,15 @@ class Waits:
         return tuple(c.address for c in calls.values() if c is not None and c.waits)
 
     def among(self, memory: SharedMemory) -> tuple[int, ...] | None:
-        """PIDs that sleep on a word of a memory; None where no process may be asked."""
+        """PIDs that were seen to sleep on a word of a memory; None where none was, and one may not be asked."""
         if not self._addresses and not self._unknown:
             return ()
         pids = memory.mappings.keys()
-        if pids and pids <= self._unknown:
-            return None
-        return tuple(
+        found = tuple(
             pid
             for pid in sorted(pids & self._addresses.keys())
             if any(
                 m.start <= at < m.end for at in self._addresses[pid] for m in memory.mappings[pid]
             )
         )
+        return None if not found and pids & self._unknown else found

@@ -86,7 +86,9 @@ class SharedObject:
     in_use_at_least: bool = False
     """``in_use`` is a bound: pages that no process of this user's has touched are not counted."""
     waiting: tuple[int, ...] | None = ()
-    """PIDs of its mappers that sleep on a word of it; None where none may be looked at."""
+    """PIDs of its mappers that were seen to sleep on a word of it; None where none was, and one may not be
+    looked at.
+    """
     waiters: int | None = None
     """Threads that wait for it, by its own count; None where it keeps none."""
     messages: int | None = None

@@ -20,10 +20,12 @@ from shmtui.cli.ls import GROUPS as GROUP_WORDS
 from shmtui.cli.ls import KINDS as KIND_WORDS
 from shmtui.cli.ls import SORTS as SORT_WORDS
 from shmtui.monitor.discovery import survey
+from shmtui.monitor.mapped_memory import MemoryKey, Process, SharedMemory, Waits
 from shmtui.monitor.shared_object import ObjectKind, SharedObject
+from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.maps import map_lines
 from shmtui.procfs.resident_pages import resident_pages
-from shmtui.procfs.shared_mappings import SharedMappings, parse_shared
+from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings, parse_shared
 from shmtui.procfs.sysvipc import sysv_segments
 from shmtui.report.object_groups import GROUPINGS
 from shmtui.report.segment_table import COLUMNS, SORTS
@@ -353,6 +355,28 @@ print(waiter.pid, flush=True)
 sys.stdin.read()
 waiter.kill()
 """
+
+
+def test_nobody_is_said_to_wait_only_where_all_may_be_asked() -> None:
+    """A sleeper that was seen is told; none that was seen, beside one that may not be asked, is unknown."""
+    mapping, key = (
+        SharedMapping(4096, 8192, 0, True, 1, 2, b"/x"),
+        MemoryKey(ObjectKind.POSIX, 1, 2),
+    )
+
+    def among(waits: dict[int, tuple[int, ...] | None]) -> tuple[int, ...] | None:
+        its = {key: [mapping]}
+        known = {
+            pid: Process(1, None, None, (mapping,), "", its, waits=at, waits_known=True)
+            for pid, at in waits.items()
+        }
+        memory = SharedMemory(key, mappings={pid: [mapping] for pid in waits})
+        return Waits(KeptFiles(), known).among(memory)
+
+    assert among({7: (), 8: (9000,)}) == ()
+    assert among({7: (), 8: None}) is None
+    assert among({7: (4100,), 8: None}) == (7,)
+    assert among({7: None, 8: None}) is None
 
 
 def test_semaphores_that_lost_their_name(tmp_path: Path) -> None:

@@ -5,17 +5,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from shmtui.monitor.shared_object import SharedObject
 from shmtui.procfs.identity import start_time
 from shmtui.session.opener import SegmentOpener
 from shmtui.shm.segment import create_segment, unlink_segment
 from shmtui.tui.app import DashboardApp
+from shmtui.tui.object_rows import Change, ListChoices, ObjectRow
 from shmtui.tui.screens.holders import HoldersPanel, HoldersScreen, holders_of
 from shmtui.tui.screens.object_list import PickerPanel
 from shmtui.tui.screens.picker import PickerScreen
 from shmtui.tui.screens.text_screens import KillQuestion
+from shmtui.tui.view_model import ViewModel
 from tests.tui.dashboards import foreign_process, shows
 from tests.tui.records import entry
 from tests.tui.test_picker import picker
@@ -129,17 +133,30 @@ async def test_what_nobody_has_offers_nobody(segment: str) -> None:
 
 def test_what_is_known_of_waits() -> None:
     """One that waits on any of the objects waits; what cannot be seen is not called no."""
-    me, parent = os.getpid(), os.getppid()
-    both = entry("/x", mappers=((me, "a"), (parent, "b")), waiting=(me,))
-    assert [h.waits for h in sorted(holders_of([both]), key=lambda h: h.process.pid != me)] == [
-        True,
-        False,
-    ]
-    hidden = entry("/y", mappers=((me, "a"), (parent, "b")), waiting=None)
-    found = {h.process.pid: h.waits for h in holders_of([hidden, both])}
-    assert found == {me: True, parent: None}
-    counted = entry("/z", mappers=((me, "a"),), waiters=1)
-    assert [h.waits for h in holders_of([counted])] == [None]
-    assert [h.process.pid for h in holders_of([both], among=(parent,))] == [parent]
-    (only,) = holders_of([entry("/w", mappers=((me, "a"), (2**22 + 1, "gone")))])
-    assert only.process.start_time == start_time(me)
+    with subprocess.Popen(["sleep", "600"]) as process:
+        me, other = os.getpid(), process.pid
+        both = entry("/x", mappers=((me, "a"), (other, "b")), waiting=(me,))
+        hidden = entry("/y", mappers=((me, "a"), (other, "b")), waiting=None)
+        counted = entry("/z", mappers=((me, "a"),), waiters=1)
+        try:
+            assert _waits([both]) == {me: True, other: False}
+            assert _waits([hidden, both]) == {me: True, other: None}
+            assert _waits([counted]) == {me: None}
+            assert [h.process.pid for h in holders_of([both], among=(other,))] == [other]
+            (only,) = holders_of([entry("/w", mappers=((me, "a"), (2**22 + 1, "gone")))])
+            assert only.process.start_time == start_time(me)
+        finally:
+            process.kill()
+
+
+def _waits(objects: list[SharedObject]) -> dict[int, bool | None]:
+    return {holder.process.pid: holder.waits for holder in holders_of(objects)}
+
+
+def test_what_is_gone_has_no_holders() -> None:
+    """Its row stays for some seconds, and its processes may live on without it: none is offered."""
+    panel = PickerPanel(ViewModel(), ListChoices())
+    row = ObjectRow(entry("/x", mappers=((os.getpid(), "a"),)))
+    for change, count in ((Change.NONE, 1), (Change.GROWN, 1), (Change.GONE, 0)):
+        panel.items = (replace(row, change=change),)
+        assert len(panel.holders(row.key)) == count

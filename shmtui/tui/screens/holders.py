@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.monitor.shared_object import SharedObject
+from shmtui.procfs.futex import system_calls
 from shmtui.procfs.identity import start_time
 from shmtui.procfs.process import owner_of, process_name, started_at
 from shmtui.shm.protocol import Role
@@ -54,7 +55,7 @@ def _waits(each: SharedObject, pid: int) -> bool | None:
     if pid in (each.waiting or ()):
         return True
     hidden = each.waiting is None or (each.waiters or 0) > len(each.waiting)
-    return None if hidden else False
+    return None if hidden or system_calls(pid) is None else False
 
 
 def _process(pid: int) -> Process | None:

@@ -169,7 +169,7 @@ class PickerPanel(FilterPanel[Row]):
         row = next((row for row in self.items if row.key == key), None)
         if isinstance(row, GroupRow):
             return holders_of(row.group.objects, row.group.pids) if row.group.pids else ()
-        return () if row is None else holders_of((row.each,))
+        return () if row is None or row.change is Change.GONE else holders_of((row.each,))
 
     def _depends_on(self) -> object:
         choices = self._choices
