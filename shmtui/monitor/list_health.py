@@ -17,7 +17,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
-from shmtui.monitor.shared_object import DIAGNOSED, ObjectKind, SharedObject, Survey
+from shmtui.monitor.shared_object import DIAGNOSED, Judged, ObjectKind, SharedObject, Survey
 from shmtui.shm.segment import SHM_DIR
 from shmtui.snapshot import Health
 
@@ -49,13 +49,13 @@ class ListHealth:
     def __init__(self, folder: str = SHM_DIR) -> None:
         self._folder = folder
         self._rings: dict[str, _Ring] = {}
-        self._untold: dict[tuple[str, int | None], float] = {}
+        self._untold: dict[Judged, float] = {}
         """Those whose layout is not told, and until when they are not asked again."""
         self._busy = threading.Lock()
         self._stopped = threading.Event()
 
-    def look(self, survey: Survey, shown: Set[str] = frozenset()) -> dict[str, Health]:
-        """The health of each ring that has one by now, by its target. Sleeps a fraction of a second.
+    def look(self, survey: Survey, shown: Set[str] = frozenset()) -> dict[Judged, Health]:
+        """The health of each ring that has one by now. Sleeps a fraction of a second.
 
         ``shown``: the targets that the user has before his eyes.
         """
@@ -65,7 +65,7 @@ class ListHealth:
             self.stop()
         return found
 
-    def _look(self, survey: Survey, shown: Set[str]) -> dict[str, Health]:
+    def _look(self, survey: Survey, shown: Set[str]) -> dict[Judged, Health]:
         self._follow(survey)
         self._open_one(survey, shown)
         end = time.thread_time() + self.CPU_SECONDS
@@ -75,7 +75,7 @@ class ListHealth:
         self._sample_all(end)
         now = time.monotonic()
         return {
-            target: ring.health
+            (target, ring.inode): ring.health
             for target, ring in self._rings.items()
             if ring.health is not None and now - ring.sampled < _STALE_SECONDS
         }
@@ -115,7 +115,7 @@ class ListHealth:
             each
             for each in survey.objects
             if each.target not in self._rings
-            and (each.target, each.inode) not in self._untold
+            and each.judged_as not in self._untold
             and _may_be_judged(each)
         ]
         for each in sorted(waiting, key=lambda each: each.target not in shown):
@@ -123,7 +123,7 @@ class ListHealth:
             full = len(self._rings) >= self.MOST
             if time.thread_time() >= end or (full and (each.target not in shown or not hidden)):
                 return
-            self._untold[each.target, each.inode] = now + _AGAIN_SECONDS
+            self._untold[each.judged_as] = now + _AGAIN_SECONDS
             if self._open(each):
                 if full and hidden:
                     self._close(hidden)

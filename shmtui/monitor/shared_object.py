@@ -56,6 +56,10 @@ DIAGNOSED: Final = frozenset({Content.BUFFER, Content.LOCKS})
 """What the rules of the diagnosis are about."""
 
 
+Judged = tuple[str, int | None]
+"""Target and inode: what gets a name later is another object than what had it."""
+
+
 @dataclass(frozen=True, slots=True)
 class SharedObject:
     """One thing that processes share."""
@@ -114,6 +118,11 @@ class SharedObject:
         """
         named = self.inode is None
         return (self.kind, self.target) if named else (self.kind, self.device, self.inode)
+
+    @property
+    def judged_as(self) -> Judged:
+        """What a verdict about it is kept by."""
+        return self.target, self.inode
 
 
 @dataclass(frozen=True, slots=True)

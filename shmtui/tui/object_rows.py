@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from shmtui.monitor.shared_object import SharedObject
+from shmtui.monitor.shared_object import Judged, SharedObject
 from shmtui.report.object_groups import GROUPINGS, ObjectGroup, grouped
 from shmtui.report.segment_table import SORTS, by_interest, matches
 from shmtui.snapshot import Health
@@ -93,7 +93,7 @@ class ObjectRows:
 
     def __init__(self) -> None:
         self._seen: dict[object, _Seen] | None = None
-        self._health: dict[str, Health] = {}
+        self._health: dict[Judged, Health] = {}
 
     @property
     def total(self) -> int | None:
@@ -109,7 +109,7 @@ class ObjectRows:
             # A file can have two names.
             doubled = each.identity in present
             present[(each.identity, each.target) if doubled else each.identity] = replace(
-                each, health=self._health.get(each.target)
+                each, health=self._health.get(each.judged_as)
             )
         for key, each in present.items():
             known = seen.get(key)
@@ -130,11 +130,11 @@ class ObjectRows:
                     known.change = Change.NONE
         self._seen = seen
 
-    def judge(self, health: dict[str, Health]) -> None:
-        """Take the verdicts, by target, until the next ones."""
+    def judge(self, health: dict[Judged, Health]) -> None:
+        """Take the verdicts, until the next ones."""
         self._health = health
         for known in (self._seen or {}).values():
-            known.each = replace(known.each, health=health.get(known.each.target))
+            known.each = replace(known.each, health=health.get(known.each.judged_as))
 
     def rows(self, wanted: str, order: str) -> tuple[ObjectRow, ...]:
         """Those that match the words of ``wanted``, in one of `ORDERS`."""

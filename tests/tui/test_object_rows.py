@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtui.monitor.shared_object import ObjectKind
+from shmtui.snapshot import Health, Status
 from shmtui.tui.object_rows import (
     MARKED_SECONDS,
     ORDERS,
@@ -77,6 +78,20 @@ def test_words_choose() -> None:
     rows.take([A, B], 0)
     assert [row.each.target for row in rows.rows("orphan", "name")] == ["/b"]
     assert [row.each.target for row in rows.rows("", "in-use")] == ["/b", "/a"]
+
+
+def test_a_verdict_is_of_one_object() -> None:
+    """What has the name next is not called what the one before was."""
+    rows, found = ObjectRows(), Health(Status.OK)
+    old, new = replace(A, device=1, inode=98), replace(A, device=1, inode=99)
+    rows.take([old], 0)
+    rows.judge({old.judged_as: found})
+    assert [row.each.health for row in rows.rows("", "name")] == [found]
+    rows.take([new], 1)
+    assert {row.each.inode: row.each.health for row in rows.rows("", "name")} == {
+        98: found,
+        99: None,
+    }
 
 
 C = entry("/c", mappers=((412, "produtor"), (9, "other")), in_use=8192)

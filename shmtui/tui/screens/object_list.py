@@ -6,7 +6,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from shmtui.i18n import N_, _
-from shmtui.monitor.shared_object import SharedObject, Survey
+from shmtui.monitor.shared_object import Judged, SharedObject, Survey
 from shmtui.report.segment_table import totals_line
 from shmtui.snapshot import Health
 from shmtui.tui.draw.keys import list_footer
@@ -82,8 +82,8 @@ class PickerPanel(FilterPanel[Row]):
         if self._open_when_listed:
             self.action_open()
 
-    def judge(self, health: dict[str, Health]) -> None:
-        """Show what is judged of the rings, by target."""
+    def judge(self, health: dict[Judged, Health]) -> None:
+        """Show what is judged of the rings."""
         self._listed.judge(health)
         self._filter(quiet=True)
 
