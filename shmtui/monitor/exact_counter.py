@@ -330,6 +330,9 @@ class ExactCounter:
     def _read_counts(self) -> None:
         if self._trial is not None and any(self._trial.read().values()):
             self._try_cost()
+        elif self._trial is not None and self._trial.has_new_threads:
+            self._trial.close()
+            self._begin()
         if self._slots is None:
             return
         found = self._reading(self._slots, self._indices)

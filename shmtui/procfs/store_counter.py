@@ -38,9 +38,9 @@ _MOST: Final = 2
 class StoreCounter:
     """Counts the stores into named bytes: the addresses of each, by process.
 
-    ``limit``: no more than so many hits in each thread, and none in threads to come; without it those
-    are counted too, and the ``children`` of a process with it. OSError: the system refuses it (:func:`why_refused`), with the PID
-    as its ``filename``.
+    ``limit``: no more than so many hits in each thread, and none in threads to come. Without it those are
+    counted, too; with ``children`` also the forks of a process. OSError: the system refuses it
+    (:func:`why_refused`), with the PID as its ``filename``.
     """
 
     def __init__(
@@ -53,6 +53,8 @@ class StoreCounter:
         self._limit = limit
         self._inherit = _INHERIT | _REMOVE_ON_EXEC | (0 if children else _THREADS_ONLY)
         self._fds: dict[tuple[int, str], list[int]] = {}
+        self._threads: dict[int, set[int]] = {}
+        """Those of each process that are watched."""
         try:
             for pid, addresses in bytes_of.items():
                 self._watch(pid, addresses)
@@ -78,6 +80,7 @@ class StoreCounter:
                     if self._limit is not None or threads.issuperset(threads_of(pid)):
                         opened.pop_all()
                         self._fds |= found
+                        self._threads[pid] = threads
                         return
             except FileNotFoundError:
                 return
@@ -105,6 +108,15 @@ class StoreCounter:
         fds = (fd for (_pid, each), fds in self._fds.items() if each == name for fd in fds)
         return self._limit is not None and any(_count(fd) >= self._limit for fd in fds)
 
+    @property
+    def has_new_threads(self) -> bool:
+        """Whether a thread came that had none of them open; with a limit its hits are not counted."""
+        for pid, watched in self._threads.items():
+            with contextlib.suppress(OSError):
+                if not watched.issuperset(threads_of(pid)):
+                    return True
+        return False
+
     def counts(self, name: str) -> bool:
         """Whether that byte is watched."""
         return any(each == name for _pid, each in self._fds)
@@ -127,8 +139,8 @@ def _count(fd: int) -> int:
 
 @functools.cache
 def hit_seconds() -> float:
-    """What a hit costs, tried in this process. OSError (ENODEV): breakpoints do not work here, though
-    they can be opened.
+    """What a hit costs, tried in this process; more than 0. OSError (ENODEV): breakpoints do not work here,
+    though they can be opened.
     """
     byte = ctypes.create_string_buffer(1)
     address = ctypes.addressof(byte)
@@ -140,7 +152,7 @@ def hit_seconds() -> float:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
     finally:
         os.close(fd)
-    return max(watched - plain, 0.0) / _TRIAL
+    return max(watched - plain, 1e-9) / _TRIAL
 
 
 def _stores_seconds(address: int) -> float:

@@ -251,7 +251,7 @@ def exact_line(exact: ExactCounts) -> str:
     if exact.refused:
         return _("no exact counts: {why}").format(why=inert(exact.refused))
     if not exact.watched:
-        return _("nothing has moved since exact counts were asked for")
+        return _("nothing counted yet: it begins with the next store that is seen")
     if exact.since is None or exact.produced is None or exact.consumed is None:
         counts = _("not known yet how often an item is stored")
     else:

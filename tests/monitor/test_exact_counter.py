@@ -159,6 +159,14 @@ def test_a_thread_that_comes_later_counts(start: Start) -> None:
     assert (now.produced or 0) - (before.produced or 0) == watched.made - made == 23
 
 
+def test_a_thread_that_is_the_first_to_store_is_seen(start: Start) -> None:
+    """It came after the breakpoints: they are set in it, too, and it is not said that nothing moves."""
+    watched = start()
+    watched.exact()
+    watched.order("w", 0)
+    poll(lambda: watched.exact().watched, "it is watched")
+
+
 def test_a_child_that_comes_later_counts(start: Start) -> None:
     """From its first store on, and once it is seen it has its own role; its items count once."""
     watched = start()
@@ -253,7 +261,7 @@ def test_stat_tells_counts_and_cost(start: Start) -> None:
     assert record["exact"]["produced"] is None
     assert json.loads(run_shmtui("stat", name, "--slots", "5", "--json").stdout)["exact"] is None
     text = run_shmtui("stat", name, "--slots", "5", "--exact").stdout
-    assert "nothing has moved" in text
+    assert "nothing counted yet" in text
 
 
 def test_a_refusal_says_why() -> None:
