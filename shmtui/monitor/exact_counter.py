@@ -80,6 +80,8 @@ class ExactCounter:
         self._by_lap: int | None = None
         self._by_index: Step | None = None
         self._storing: dict[int, set[str]] = {}
+        self._sided: set[int] = set()
+        """Who stores into one index alone, as far as was seen."""
         self._shares: dict[int, int] = {}
         self._rates: dict[int, RateWindow] = {}
         if segment.layout is None or None in {segment.layout.in_, segment.layout.out}:
@@ -422,9 +424,10 @@ class ExactCounter:
                 self._segment.take_direction(own)
             return
         sides = {_IN: Role.PRODUCER, _OUT: Role.CONSUMER}
-        self._segment.processes.learn_roles(
-            {pid: sides[next(iter(own))] for pid, own in self._storing.items() if len(own) == 1}
-        )
+        roles = {pid: sides[next(iter(own))] for pid, own in self._storing.items() if len(own) == 1}
+        both = self._sided - roles.keys()
+        self._sided = {*roles}
+        self._segment.processes.learn_roles(roles | dict.fromkeys(both, Role.UNKNOWN))
 
     # The cost.
 

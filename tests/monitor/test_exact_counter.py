@@ -149,6 +149,18 @@ def test_who_stores_what(start: Start) -> None:
         assert sides[Role.CONSUMER].items == counted.consumed
 
 
+def test_who_stores_both_is_on_no_side(start: Start) -> None:
+    """Whatever it was seen to store first."""
+    watched = start()
+    watched.until_counted()
+    pid = watched.process.pid
+    assert watched.by_side()[Role.PRODUCER].pid == pid
+    watched.order("o", 0)
+    poll(lambda: watched.by_side().get(Role.UNKNOWN), "its role is open again")
+    its = watched.by_side()[Role.UNKNOWN]
+    assert (its.pid, its.stores) == (pid, ("in", "out"))
+
+
 def test_a_thread_that_comes_later_counts(start: Start) -> None:
     """From its first store on."""
     watched = start()

@@ -1,8 +1,8 @@
 /* stores NAME: a ring of N ints of scattered values, whose items come at the word of its input, one a
    line: "p 7" makes 7 items, "t 7" in a thread of their own, "f 7" in a child that stays, "r 0" goes on
-   until it is killed, "w 0" stores into slot 0 now and then, in a thread that stays. Each line is answered
-   with how many there were. INDEX stores into an index once (1), twice (2), or again where it goes back to
-   0 (0). BLANK: the consumer, a child, blanks its slot. */
+   until it is killed, "w 0" stores into slot 0 now and then, in a thread that stays, "o 0" stores into out
+   what is in it. Each line is answered with how many there were. INDEX stores into an index once (1), twice
+   (2), or again where it goes back to 0 (0). BLANK: the consumer, a child, blanks its slot. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -92,6 +92,7 @@ int main(int argc, char **argv) {
             pthread_create(&thread, NULL, produce, (void *)items);
             pthread_join(thread, NULL);
         }
+        if (what == 'o') b->out = b->out;
         if (what == 'w') pthread_create(&thread, NULL, store, NULL);
         if (what == 'f' && !child()) {
             produce((void *)items);
