@@ -127,9 +127,12 @@ class ResolvedLayout:
         """Whether the layout is likely at most."""
         return bool(self.assumptions or self.disputes)
 
-    def with_direction(self, layout: Layout) -> "ResolvedLayout":
-        """The same with the direction of the ring known: ``layout`` has it."""
-        return replace(self, layout=layout, by_convention=(), disputes=self.disputes[:-1])
+    def with_direction(self, layout: Layout, *assumed: str) -> "ResolvedLayout":
+        """The same with the direction of the ring known: ``layout`` has it. ``assumed``: on what that rests."""
+        return replace(
+            self, layout=layout, by_convention=(), disputes=self.disputes[:-1],
+            assumptions=(*self.assumptions, *assumed),
+        )  # fmt: skip
 
     @property
     def candidate_options(self) -> tuple[str, ...]:

@@ -421,7 +421,9 @@ class ExactCounter:
             index = producers_index(stores, self._layout.slots)
             if index is not None:
                 own = self._layout if index == _IN else swapped(self._layout)
-                self._segment.take_direction(own)
+                # A consumer may blank its slots, and read(2) into one is no store that is seen.
+                text = _("the process that stores into its slots fills them, and blanks none")
+                self._segment.take_direction(own, text)
             return
         sides = {_IN: Role.PRODUCER, _OUT: Role.CONSUMER}
         roles = {pid: sides[next(iter(own))] for pid, own in self._storing.items() if len(own) == 1}

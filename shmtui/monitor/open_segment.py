@@ -196,9 +196,9 @@ class OpenSegment:
         self.take_direction(left)
         return True
 
-    def take_direction(self, layout: Layout) -> None:
-        """Read the ring in the direction that is left from now on."""
-        self.resolved = self.resolved.with_direction(layout)
+    def take_direction(self, layout: Layout, *assumed: str) -> None:
+        """Read the ring in this direction from now on. ``assumed``: on what it rests."""
+        self.resolved = self.resolved.with_direction(layout, *assumed)
         if self.ring is not None:
             self.ring.close()
         self.ring = RingReader(self.reader, layout, self._folder, self._clock)

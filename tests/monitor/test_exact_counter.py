@@ -363,4 +363,5 @@ def test_who_fills_the_slots_settles_the_direction(start: Start, names: tuple[st
     poll(settled, "both sides are told")
     snapshot = run.sampler.sample()
     assert snapshot.layout.index_names == (in_, out)
+    assert "fills them" in snapshot.layout.assumptions[-1]
     assert [p.pid for p in snapshot.producers] == [run.process.pid]
