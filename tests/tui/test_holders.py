@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -14,7 +13,7 @@ from shmtui.procfs.identity import start_time
 from shmtui.session.opener import SegmentOpener
 from shmtui.shm.segment import create_segment, unlink_segment
 from shmtui.tui.app import DashboardApp
-from shmtui.tui.object_rows import Change, ListChoices, ObjectRow
+from shmtui.tui.object_rows import Change, ListChoices
 from shmtui.tui.screens.holders import HoldersPanel, HoldersScreen, holders_of
 from shmtui.tui.screens.object_list import PickerPanel
 from shmtui.tui.screens.picker import PickerScreen
@@ -153,10 +152,17 @@ def _waits(objects: list[SharedObject]) -> dict[int, bool | None]:
     return {holder.process.pid: holder.waits for holder in holders_of(objects)}
 
 
-def test_what_is_gone_has_no_holders() -> None:
-    """Its row stays for some seconds, and its processes may live on without it: none is offered."""
-    panel = PickerPanel(ViewModel(), ListChoices())
-    row = ObjectRow(entry("/x", mappers=((os.getpid(), "a"),)))
-    for change, count in ((Change.NONE, 1), (Change.GROWN, 1), (Change.GONE, 0)):
-        panel.items = (replace(row, change=change),)
-        assert len(panel.holders(row.key)) == count
+def test_holders_are_those_of_the_last_look() -> None:
+    """Also where the filter hides the row by now. What is gone stays on show for some seconds, and its
+    processes may live on without it: none is offered.
+    """
+    panel, each = (
+        PickerPanel(ViewModel(), ListChoices()),
+        entry("/x", mappers=((os.getpid(), "a"),)),
+    )
+    panel._listed.take([each], 0)
+    (row,) = panel._listed.rows("", "name")
+    assert len(panel.holders(row.key)) == 1
+    panel._listed.take([], 1)
+    assert [row.change for row in panel._listed.rows("", "name")] == [Change.GONE]
+    assert not panel.holders(row.key)

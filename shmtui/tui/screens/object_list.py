@@ -169,7 +169,10 @@ class PickerPanel(FilterPanel[Row]):
         row = next((row for row in self.items if row.key == key), None)
         if isinstance(row, GroupRow):
             return holders_of(row.group.objects, row.group.pids) if row.group.pids else ()
-        return () if row is None or row.change is Change.GONE else holders_of((row.each,))
+        # The filter may hide it by now, as one for a word of its health.
+        every = self._listed.rows("", self._choices.order)
+        its = next((each for each in every if each.key[1] == key[1]), None)
+        return () if its is None or its.change is Change.GONE else holders_of((its.each,))
 
     def _depends_on(self) -> object:
         choices = self._choices
