@@ -97,7 +97,7 @@ def _sampler(name: str, options: "LayoutOptions", folder: str) -> "Sampler":
     try:
         return Sampler(name, options, folder=folder)
     except AmbiguousLayoutError as error:
-        if options.words or not error.candidates:
+        if replace(options, shmat=False).words or not error.candidates:
             raise
         return Sampler(name, replace(options, raw=True), folder=folder)
 

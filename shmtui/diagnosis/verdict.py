@@ -165,7 +165,7 @@ def _unknown_members(now: Snapshot) -> Iterator[str]:
 
 def _of_lock_free(history: History) -> Iterator[str]:
     """What is left open of a ring without a lock."""
-    yield from lock_free.undecided(history, _way_on(history))
+    yield from lock_free.undecided(history, _way_on(history), _AT_REST_NS)
     yield from _stopped(living(history.now))
 
 

@@ -36,6 +36,8 @@ MORE_SECONDS: Final = 0.9
 """How much longer, if it moves."""
 _BITS: Final = 10.0
 """How unlikely it has to be, in bits, that the slots which changed were by chance those that ``in`` passed."""
+_ALONE: Final = 4
+"""So often ``out`` has to be seen to move alone, and so much more often without a changed slot."""
 _LAPS: Final = 2
 """So many laps both counters have to go, and stay within one of each other."""
 
@@ -76,6 +78,8 @@ class FlowEvidence:
         """By the slots that ``in`` passed, or ``out``: a consumer may mark what it took."""
         self._written = _Tally()
         """By those that ``in`` passed alone."""
+        self._out_alone = [0, 0]
+        """How often ``out`` alone had moved: with no slot changed, and with one that was."""
 
     def add(self, reading: Reading) -> None:
         """Take in the next reading."""
@@ -93,6 +97,8 @@ class FlowEvidence:
         written = slots_passed(slots, last[1].in_, values.in_)
         self._either.add(changed, written | slots_passed(slots, last[1].out, values.out), slots)
         self._written.add(changed, written, slots)
+        if values.in_ == last[1].in_:
+            self._out_alone[bool(changed)] += 1
 
     @property
     def bits(self) -> float:
@@ -114,8 +120,12 @@ class FlowEvidence:
 
     @property
     def directed(self) -> bool:
-        """Whether it was, and ``in`` is the index that is written at."""
-        return not self.contradicted and self._written.sure
+        """Whether it was, and ``in`` is the index that is written at: no slot changes where ``out`` alone
+        moves. A consumer that clears what it took leaves it open.
+        """
+        clean, changed = self._out_alone
+        alone = clean >= _ALONE and clean >= _ALONE * changed
+        return not self.contradicted and self._written.sure and alone
 
     def _ran_on(self) -> bool:
         """Whether both indices count on for more than laps of the ring, in step."""

@@ -330,11 +330,12 @@ def command(pid: int) -> str | None:
 def forks_of(pids: Collection[int]) -> list[int]:
     """Other processes with the program and the command line of one of ``pids``: a fork keeps both.
 
-    One that waits for a child goes on only once that ends, and is left out.
+    One whose program this user may not know counts. One that waits for a child goes on only once
+    that ends, and is left out.
     """
     lines = {command(pid) for pid in pids} - {None}
     alike = [pid for pid in processes() if pid not in pids and command(pid) in lines]
-    programs = {_program(pid) for pid in pids} - {None}
+    programs = {_program(pid) for pid in pids} | {None}
     return [
         pid
         for pid in alike

@@ -12,8 +12,6 @@ from shmtui.i18n import _
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Process, ProcessState, Snapshot, word
 
-APART_SAMPLES: Final = 3
-"""In so many samples the indices have to be further apart than the ring is long."""
 _KNOWN: Final = (ProcessState.SPINNING, ProcessState.POLLING, ProcessState.ASLEEP)
 
 
@@ -37,11 +35,13 @@ def judged(history: History) -> Iterator[str]:
             yield f"{word(state)}: {names(who)}"
 
 
-def undecided(history: History, way_on: str) -> Iterator[str]:
-    """What they leave open. ``way_on``: what would settle it."""
+def undecided(history: History, way_on: str, at_rest_ns: int) -> Iterator[str]:
+    """What they leave open. ``way_on``: what would settle it; ``at_rest_ns``: after which time without a
+    move it is at rest.
+    """
     now, slots = history.now, history.now.layout.slots
     apart = [s for s in history.steady if s.occupancy is None and _distance(s) is not None]
-    if len(apart) >= APART_SAMPLES and 2 * len(apart) > len(history.steady):
+    if apart:
         yield _(
             "{in_} and {out} are {items} items apart, and there are {slots} slots: its producer goes on over "
             "what nobody took, or this is not its layout"
@@ -49,7 +49,7 @@ def undecided(history: History, way_on: str) -> Iterator[str]:
             in_=name_of(now, "in"), out=name_of(now, "out"), items=_distance(apart[-1]), slots=slots
         )
     moved = _moved(history)
-    if not any(moved):
+    if not any(moved) or history.unmoved_ns() >= at_rest_ns:
         yield _at_rest(history)
     elif not all(moved):
         still = name_of(now, "in" if moved[1] else "out")
