@@ -82,6 +82,11 @@ def command(
             )
         )
 
+    if as_json and columns:
+        raise click.UsageError(
+            _("--json has all that is known of a row: leave out --columns, and choose with jq")
+        )
+
     found = survey(folder_of(pid))
     shown = [
         e for e in found.objects if (not kinds or e.kind in kinds) and (e.orphan or not orphans)
