@@ -119,13 +119,17 @@ class FlowEvidence:
         return not self.contradicted and (self._either.sure or self._ran_on())
 
     @property
+    def written(self) -> bool:
+        """Whether it was, and the slots that changed are those that ``in`` passed."""
+        return not self.contradicted and self._written.sure
+
+    @property
     def directed(self) -> bool:
-        """Whether it was, and ``in`` is the index that is written at: no slot changes where ``out`` alone
-        moves. A consumer that clears what it took leaves it open.
+        """Whether ``in`` is surely the one: no slot changes where ``out`` alone moves. A consumer that
+        clears what it took leaves it open.
         """
         clean, changed = self._out_alone
-        alone = clean >= _ALONE and clean >= _ALONE * changed
-        return not self.contradicted and self._written.sure and alone
+        return self.written and clean >= _ALONE and clean >= _ALONE * changed
 
     def _ran_on(self) -> bool:
         """Whether both indices count on for more than laps of the ring, in step."""
@@ -148,7 +152,7 @@ def watch(segment: MappedSegment, spans: Sequence[tuple[int, int]]) -> Iterator[
 
 
 def flows(layout: Layout, readings: Iterable[Reading]) -> bool:
-    """Whether the readings show a ring of that layout at work, in its direction."""
+    """Whether the readings show a ring of that layout at work, surely in its direction."""
     evidence = FlowEvidence(layout)
     for reading in readings:
         evidence.add(reading)

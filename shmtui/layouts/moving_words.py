@@ -60,7 +60,7 @@ def proposals(readings: Sequence[Reading], libc: Libc) -> tuple[Layout, ...]:
         evidence = FlowEvidence(layout)
         for reading in readings:
             evidence.add(reading)
-        if evidence.directed:
+        if evidence.written:
             found.append((evidence.bits, layout))
     found.sort(key=lambda each: -each[0])
     return tuple(layout for _bits, layout in found[:MAX_CANDIDATES])

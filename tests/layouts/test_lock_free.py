@@ -208,11 +208,27 @@ def test_slots_that_change_where_in_passes_show_it() -> None:
     for at in range(8):
         evidence.add(reading(at, 0, *items))
         other.add(reading(at, 0, *items[::-1]))
-        assert not evidence.directed or at >= 5
+        assert not evidence.written or at >= 5
         items[at] = 7
     assert evidence.shown
-    assert evidence.directed
+    assert evidence.written
     assert other.contradicted
+
+
+@pytest.mark.parametrize("clears", [False, True])
+def test_the_direction_is_open_where_a_consumer_clears_what_it_took(clears: bool) -> None:
+    """Slots that change beside an index say that its side stores only where the other one stores none."""
+    evidence = FlowEvidence(ring())
+    items = [0] * 8
+    for at in range(16):
+        slot = at % 8
+        items[slot] = at + 1
+        evidence.add(reading((slot + 1) % 8, slot, *items))
+        if clears:
+            items[slot] = 0
+        evidence.add(reading((slot + 1) % 8, (slot + 1) % 8, *items))
+    assert evidence.shown
+    assert evidence.directed is not clears
 
 
 def test_counters_that_run_on_in_step_show_it_where_items_are_alike() -> None:
