@@ -40,14 +40,15 @@ def undecided(history: History, way_on: str, at_rest_ns: int) -> Iterator[str]:
     move it is at rest.
     """
     now, slots = history.now, history.now.layout.slots
-    apart = [s for s in history.steady if s.occupancy is None and _distance(s) is not None]
-    if apart:
+    unfit = [s for s in history.steady if s.occupancy is None and None not in {s.in_, s.out}]
+    if unfit:
         yield _(
-            "{in_} and {out} are {items} items apart, and there are {slots} slots: its producer goes on over "
+            "{in_} {written:,} and {out} {read:,} fit no ring of {slots:,} slots: its producer goes on over "
             "what nobody took, or this is not its layout"
         ).format(
-            in_=name_of(now, "in"), out=name_of(now, "out"), items=_distance(apart[-1]), slots=slots
-        )
+            in_=name_of(now, "in"), written=unfit[-1].in_, out=name_of(now, "out"), read=unfit[-1].out,
+            slots=slots,
+        )  # fmt: skip
     moved = _moved(history)
     if not any(moved) or history.unmoved_ns() >= at_rest_ns:
         yield _at_rest(history)
@@ -110,10 +111,6 @@ def writers(s: Snapshot, index: str) -> tuple[Process, ...] | None:
 
 def _items(history: History) -> list[int]:
     return [s.occupancy for s in history.snapshots if s.occupancy is not None]
-
-
-def _distance(s: Snapshot) -> int | None:
-    return None if s.in_ is None or s.out is None else s.in_ - s.out
 
 
 def _moved(history: History) -> tuple[bool, bool]:
