@@ -23,7 +23,8 @@ _CALL: Final = re.compile(r"\d+ +(?:<\.\.\. )?(\w+)(?:\(| resumed>)")
 """The call of a line, in one piece or in two."""
 _WRITING: Final = {"O_RDWR", "O_WRONLY", "O_CREAT", "O_TRUNC", "O_APPEND"}
 _READING: Final = {
-    "open", "openat", "close", "fstat", "newfstatat", "lstat", "stat", "statx", "pread64", "fcntl",
+    "open", "openat", "close", "fstat", "newfstatat", "lstat", "stat", "statx", "read", "pread64",
+    "fcntl",
     "execve", "readlink", "readlinkat", "lseek", "getdents64", "access", "faccessat2",
     "inotify_add_watch",  # For being told who opens it.
 }  # fmt: skip

@@ -88,8 +88,9 @@ class OpenSegment:
         self._arrivals: FileWatch | None = None
         self._arrived_ns = 0
         self._looks_left = STORE_LOOKS * MOST_WATCHES
-        with contextlib.suppress(OSError):
-            self._arrivals = FileWatch(self.reader.path, OPENED)
+        if likely is None:  # A list has many, and a user has 128 such watches in all.
+            with contextlib.suppress(OSError):
+                self._arrivals = FileWatch(self.reader.path, OPENED)
         self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
         self._estimator: ThroughputEstimator | None = None
 
