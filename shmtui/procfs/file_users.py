@@ -15,7 +15,7 @@ from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_m
 from shmtui.procfs.process import MemoryStamp, live_thread, memory_stamp, processes, read_file
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 
-_NO_SEGMENTS: Final = ("/dev/null", "/dev/pts/", "/dev/tty", "/dev/urandom")
+_NO_SEGMENTS: Final = ("/proc/", "/dev/null", "/dev/pts/", "/dev/tty", "/dev/urandom")
 """Files that most processes have open."""
 
 
