@@ -67,6 +67,10 @@ _FULL: Final = (
     ("2 items/s", "+"),
 )
 _COURSE: Final = ("produtor", "consumidor")
+_BUFFERS: Final = (
+    ("/jobs", "--slots", "64", "--semaphores", "named"),
+    ("/frames", "--slots", "4096", "--item", "double", "--producers", "3"),
+)
 SCENES: Final = (
     Scene("default", ("run",), 9),
     Scene("full", ("run",), 20, _FULL),
@@ -100,10 +104,7 @@ SCENES: Final = (
         14,
         columns=132,
         beside=_COURSE,
-        running=(
-            ("/jobs", "--slots", "64", "--semaphores", "named"),
-            ("/frames", "--slots", "4096", "--item", "double", "--producers", "3"),
-        ),
+        running=_BUFFERS,
         unnamed=(("anon",), ("memfd",), ("sysv", "8")),
     ),
     Scene(
@@ -112,10 +113,7 @@ SCENES: Final = (
         16,
         columns=132,
         beside=_COURSE,
-        running=(
-            ("/jobs", "--slots", "64", "--semaphores", "named"),
-            ("/frames", "--slots", "4096", "--item", "double", "--producers", "3"),
-        ),
+        running=_BUFFERS,
         unnamed=(("anon",), ("sysv", "8")),
     ),
     Scene(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from shmtui.monitor.shared_object import ObjectKind
+from shmtui.procfs.file_users import access_mode
 from shmtui.procfs.futex import system_calls, waits_at
 from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.mounts import Mount, mounts_in_memory, visible
@@ -340,8 +341,7 @@ def _only_looks(pid: int, fd: int, kind: ObjectKind, target: bytes) -> bool:
     """
     if kind is ObjectKind.QUEUE or (pid != os.getpid() and target.endswith(_DELETED)):
         return False
-    fields = read_file(f"/proc/{pid}/fdinfo/{fd}", 512).split()
-    return int(fields[fields.index(b"flags:") + 1], 8) & os.O_ACCMODE == os.O_RDONLY
+    return access_mode(read_file(f"/proc/{pid}/fdinfo/{fd}", 512).split()) == os.O_RDONLY
 
 
 def _kind_of_open_file(

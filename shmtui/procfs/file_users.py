@@ -193,14 +193,22 @@ def open_for_writing(pid: int, identity: FileIdentity) -> bool:
     return False
 
 
+def access_mode(fields: list[bytes]) -> int:
+    """How a descriptor was opened, by the fields of its /proc/PID/fdinfo file: O_RDONLY, O_WRONLY, O_RDWR.
+
+    >>> access_mode(b"pos: 0 flags: 02100002 mnt_id: 2".split()) == os.O_RDWR
+    True
+    """
+    return int(fields[fields.index(b"flags:") + 1], 8) & os.O_ACCMODE
+
+
 def _may_be(path: str, target: str, inode: int) -> bool:
     """Whether a descriptor is open for writing, and on a file of that inode number.
 
     Kernels before 5.14 do not give the inode; there the name has to be one of /dev/shm.
     """
     fields = read_file(path, 512).split()
-    flags = int(fields[fields.index(b"flags:") + 1], 8)
-    if not flags & os.O_ACCMODE:
+    if access_mode(fields) == os.O_RDONLY:
         return False
     if b"ino:" in fields:
         return int(fields[fields.index(b"ino:") + 1]) == inode
