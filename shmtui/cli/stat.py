@@ -99,6 +99,10 @@ def _sampler(name: str, options: "LayoutOptions", folder: str) -> "Sampler":
     except AmbiguousLayoutError as error:
         if replace(options, shmat=False).words or not error.candidates:
             raise
+        from shmtui.session.terminal import note
+
+        for text in error.missed:
+            note(text)
         return Sampler(name, replace(options, raw=True), folder=folder)
 
 

@@ -211,9 +211,13 @@ def _best(
     if ranked:
         top = max(rank[:2] for rank in ranked)
         return [name for *rank, name in ranked if tuple(rank) == top], top[0]
-    # An array of any name may be the slots where it is the only one: text may not.
-    arrays = [name for name in suited if role == "data" and not is_text_or_sync(members[name])]
-    return (arrays, 0) if len(arrays) == 1 else ([], 0)
+    # An array of any name may be the slots where it is the only one: text may not. A lock by its
+    # type needs no name where nothing else can be: condition variables need a mutex.
+    unnamed = {
+        "data": [name for name in suited if not is_text_or_sync(members[name])],
+        "mutex": [] if any(m.system == "sem_t" for m in members.values()) else suited,
+    }.get(role, [])
+    return (unnamed, 0) if len(unnamed) == 1 else ([], 0)
 
 
 def is_text_or_sync(array: Member) -> bool:

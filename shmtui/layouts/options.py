@@ -147,11 +147,17 @@ def _as_options(layouts: tuple[Layout, ...]) -> tuple[str, ...]:
 
 
 class AmbiguousLayoutError(ShmtuiError):
-    """Several layouts fit, or none is sure; ``candidates`` holds them, the likeliest first."""
+    """Several layouts fit, or none is sure; ``candidates`` holds them, the likeliest first.
 
-    def __init__(self, text: str, candidates: tuple[Layout, ...] = ()) -> None:
-        super().__init__(text)
+    ``missed``: why no struct of the programs is one of them, in words.
+    """
+
+    def __init__(
+        self, text: str, candidates: tuple[Layout, ...] = (), missed: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__("; ".join((text, *missed)))
         self.candidates = candidates
+        self.missed = missed
 
     @property
     def options(self) -> tuple[str, ...]:

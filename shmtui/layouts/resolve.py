@@ -85,7 +85,7 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
     elif options.slots is not None and not options.mapping:
         found = _from_slots(segment, options.slots)
     else:
-        typed = _by_types(segment)
+        typed, missed = _by_types(segment)
         if typed is None and options.mapping:
             names = ", ".join(f"{role}={member}" for role, member in options.mapping)
             text = _(
@@ -93,7 +93,12 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
                 "FILE, or where the fields lie with --layout"
             )
             raise ShmtuiError(text.format(names=names, name=segment.name))
-        found = _by_inference(segment) if typed is None else typed
+        try:
+            found = _by_inference(segment) if typed is None else typed
+        except AmbiguousLayoutError as error:
+            raise AmbiguousLayoutError(str(error), error.candidates, missed) from None
+        if found.layout is None:
+            found = replace(found, disputes=missed)
     return replace(found, disputes=(*disputes, *found.disputes))
 
 
@@ -113,19 +118,21 @@ def _require_named(segment: MappedSegment) -> None:
             raise ShmtuiError(text.format(name=name))
 
 
-def _by_types(segment: MappedSegment) -> ResolvedLayout | None:
+def _by_types(segment: MappedSegment) -> tuple[ResolvedLayout | None, tuple[str, ...]]:
     """The layout by the programs' debug information, or by a header beside them; None: neither
-    tells one. AmbiguousLayoutError: several structs fit.
+    tells one. With it why structs of the segment's size are not taken. AmbiguousLayoutError: several structs fit.
     """
+    missed: list[str] = []
     for types in (debug_types, header_types) if segment.peers.pids else ():
         found = types(segment)
         if found:
-            from shmtui.layouts.struct_sources import by_sources  # noqa: PLC0415 - heavy
+            from shmtui.layouts import struct_sources  # noqa: PLC0415 - heavy
 
-            resolved = by_sources(segment, found)
+            resolved = struct_sources.by_sources(segment, found)
             if resolved is not None:
-                return resolved
-    return None
+                return resolved, ()
+            missed += struct_sources.near_misses(segment, found)
+    return None, tuple(dict.fromkeys(missed))
 
 
 def _contradictions(segment: MappedSegment, layout: Layout) -> tuple[str, ...]:

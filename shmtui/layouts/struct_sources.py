@@ -4,6 +4,7 @@ that they contradict, and decide what it leaves open.
 """
 
 import contextlib
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,7 @@ from shmtui.layouts.role_evidence import (
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.struct_choice import assignable, paths_to, struct_name
 from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of_structs
-from shmtui.layouts.struct_members import Struct
+from shmtui.layouts.struct_members import Struct, sync_members
 from shmtui.procfs.elf import word_size
 from shmtui.shm.item_shape import Scalar
 from shmtui.shm.layout import Layout
@@ -252,6 +253,23 @@ def _fitting(
             _require_semaphores(segment.reader, source.path, layout)
             if _may_be(segment, layout) and _zeros_behind(segment.reader, layout.struct.size):
                 yield source, layout
+
+
+def near_misses(segment: MappedSegment, sources: Sequence[TypeSource]) -> Iterator[str]:
+    """Why the structs that hold locks and have the segment's size are no layout of it, with the
+    options that would settle it.
+    """
+    for source in sources:
+        for struct in source.structs:
+            if struct.size != segment.size or not any(
+                True for _lock in sync_members(struct.members)
+            ):
+                continue
+            try:
+                _layout_from(segment, replace(source, structs=(struct,)))
+            except ShmtuiError as error:
+                name = f"{source.path}:{struct.names[-1]}"
+                yield f"{error} (--header {shlex.quote(name)})"
 
 
 def _may_be(segment: MappedSegment, found: StructLayout) -> bool:

@@ -32,11 +32,10 @@ from shmtui.shm.ring import checksum_of
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_reader import SegmentStatus
 from shmtui.snapshot import (
+    EMPTY,
     Access,
     Health,
-    LayoutInfo,
     LayoutSource,
-    Offsets,
     Process,
     SemaphoreState,
     Snapshot,
@@ -290,12 +289,17 @@ class Sampler:
         return self._with_sight(snapshot, thorough=thorough)
 
     def _raw(self, status: SegmentStatus, now_ns: int, *, thorough: bool) -> Snapshot:
-        candidates, table = self._segment.resolved.candidate_options, self._segment.processes
+        resolved, table = self._segment.resolved, self._segment.processes
         snapshot = Snapshot(
             time=self._clock.time(),
             monotonic_ns=now_ns,
             segment=segment_info(self._name, status, read_only=self._read_only),
-            layout=LayoutInfo(LayoutSource.RAW, 0, "", 0, Offsets(0, 0, 0), "", candidates),
+            layout=replace(
+                EMPTY.layout,
+                candidates=resolved.candidate_options,
+                assumptions=resolved.disputes,
+                disputed=bool(resolved.disputes),
+            ),
             sync=named_semaphore(self._segment.reader),
             processes=table.read((), now_ns, file_access(status), thorough=thorough),
             exact=None if self._exact is None else self._exact.now,

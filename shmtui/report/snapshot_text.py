@@ -50,8 +50,8 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
             yield labelled(_("candidate")) + _("… {count:,} more in --json").format(count=more)
     else:
         yield from _buffer_lines(snapshot)
-        for assumption in snapshot.layout.assumptions:
-            yield labelled(_("layout")) + inert(assumption)
+    for assumption in snapshot.layout.assumptions:
+        yield labelled(_("layout")) + inert(assumption)
     if not snapshot.processes:
         yield labelled(_("processes")) + _("none that this user can see maps it")
     else:

@@ -137,6 +137,52 @@ def header_of(program: Program) -> Path:
 # -- debug information --------------------------------------------------------------------------
 
 
+CONDITIONS: Final = """\
+#include <pthread.h>
+#include <semaphore.h>
+typedef struct {
+    pthread_mutex_t %s; pthread_cond_t not_full, not_empty; int count, in, out; long items[6];
+} Fila;
+"""
+
+
+def test_a_lock_by_its_type_needs_no_name(start: Start) -> None:
+    """The only mutex of a ring with condition variables is its lock, whatever it is called."""
+    program = start(CONDITIONS % "xyz", {"start": "b->in = b->count = 2;"}, "-g")
+    found = resolved(program.name)
+    assert found.source is LayoutSource.DEBUG_INFO
+    assert found.layout is not None
+    assert found.layout.lock == 0
+    assert not found.disputes
+
+
+def test_a_struct_that_almost_fits_is_named(start: Start) -> None:
+    """Nothing is taken of it, and what would settle it can be pasted."""
+    struct = RING.replace("mutex, empty, full", "a, b, c")
+    begin = FILA["start"].replace("b->mutex", "b->a").replace("b->empty", "b->b")
+    program = start(struct, {"start": begin.replace("b->full", "b->c")}, "-g")
+    with pytest.raises(AmbiguousLayoutError) as error:
+        resolved(program.name)
+    text = str(error.value)
+    path = Path(f"/proc/{program.process.pid}/exe").readlink()
+    assert "--map mutex=…,empty=…,full=…" in text
+    assert f"--header {path}:Fila" in text
+    said = run_shmtui(
+        "stat", program.name, "--header", f"{path}:Fila", "--map", "mutex=a,empty=b,full=c"
+    )
+    assert "2 of 6 full" in said.stdout
+
+
+def test_a_struct_that_almost_fits_is_named_beside_bytes(start: Start) -> None:
+    """Beside a view of bytes, too: two locks, and none is the ring's by its name."""
+    two = CONDITIONS % "left; pthread_mutex_t right"
+    program = start(two, {"start": "b->in = b->count = 2;"}, "-g")
+    said = run_shmtui("stat", program.name)
+    assert "layout: raw" in said.stdout
+    assert "--map mutex=" in said.stderr
+    assert f"--header {Path(f'/proc/{program.process.pid}/exe').readlink()}:Fila" in said.stderr
+
+
 def test_a_program_with_debug_information_needs_no_option(start: Start) -> None:
     """The struct, its items by name, and where that is known from."""
     program = start(RING, None, "-g")
