@@ -193,7 +193,9 @@ class Crew:
                 if not named:
                     note = "; ".join((finding.claim, *finding.evidence))
                 certain = finding.certainty is Certainty.CERTAIN
-        repaired, healthy, said = repair(Repairer(self.buffer.name), expected, self.source.sample)
+        alone = not self.pids[role]
+        repairer = Repairer(self.buffer.name)
+        repaired, healthy, said = repair(repairer, expected, self.source.sample, alone=alone)
         self.replace(role)
         moved = moves(self.moved)
         balanced = self.audit()
@@ -233,10 +235,15 @@ class Crew:
 
 
 def repair(
-    repairer: Repairer, expected: str | None, look: Callable[[], Snapshot]
+    repairer: Repairer,
+    expected: str | None,
+    look: Callable[[], Snapshot],
+    *,
+    alone: bool = False,
 ) -> tuple[bool, bool, str]:
     """Repair what a death left. Whether it came as it has to, whether nothing is found any more,
-    and what has to be said of it; where nothing was expected no plan is right.
+    and what has to be said of it; where nothing was expected no plan is right. ``alone``: the dead
+    was the last of its role, and that nobody is left to post is found as long as it has no successor.
     """
     plan = repairer.propose()
     if plan is None:
@@ -246,8 +253,10 @@ def repair(
         return expected is None, not seen.health.findings, said
     done = plan if isinstance(plan, Refusal) else repairer.carry_out(plan)
     if isinstance(done, Refusal):
-        return False, False, f"refused: {done.why}"
-    left = "; ".join(f"{f.code}: {f.claim}" for f in done.remaining)
+        awaited = alone and expected is None and "nobody-left" in done.why
+        return awaited, awaited, f"refused: {done.why}"
+    remaining = [f for f in done.remaining if not (alone and f.code == "nobody-left")]
+    left = "; ".join(f"{f.code}: {f.claim}" for f in remaining)
     return expected is not None, not left, left
 
 
