@@ -16,7 +16,7 @@ from shmtui.shm.layout import SEM_SIZE
 
 ABSENT: Final = "-"
 """``--map mutex=-``: the struct has no such member, whatever its members are called."""
-_SEMAPHORES: Final = ("mutex", "empty", "full")
+SEMAPHORES: Final = ("mutex", "empty", "full")
 _INDICES: Final = ("in", "out")
 _MAX_ELEMENTS: Final = 16
 """Semaphores of an array that can be named one by one, as ``sems[2]``."""
@@ -76,8 +76,9 @@ def all_members(members: Sequence[Member], prefix: str = "") -> Iterator[tuple[s
         yield from all_members(member.members, name + ".")
         if member.element is not None and member.element.system == "sem_t":
             for index in range(min(member.length or 0, _MAX_ELEMENTS)):
-                own, at = f"{name}[{index}]", member.offset + index * SEM_SIZE
-                yield own, Member(name, at, member.element.shape, "sem_t", system="sem_t")
+                own, at = f"{member.name}[{index}]", member.offset + index * SEM_SIZE
+                element = Member(own, at, member.element.shape, "sem_t", system="sem_t")
+                yield prefix + own, element
 
 
 def _suits(member: Member, role: str) -> bool:
@@ -135,7 +136,7 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
     chosen = {role: members[name] if name else None for role, name in found.items()}
     data = chosen["data"]
     assert data is not None
-    in_, out, mutex, empty, full = (chosen[role] for role in (*_INDICES, *_SEMAPHORES))
+    in_, out, mutex, empty, full = (chosen[role] for role in (*_INDICES, *SEMAPHORES))
     both_ways = all(levels.get(role) == CONVENTION for role in _INDICES)
     capacity = _ranked(members, CAPACITY, used)
     counts = _ranked(members, COUNT, used)
@@ -257,7 +258,7 @@ def _none_left_out(
                     struct=title(struct), role=role, what=what
                 )
             )
-    open_ = [role for role in _SEMAPHORES if found[role] is None and given.get(role) != ABSENT]
+    open_ = [role for role in SEMAPHORES if found[role] is None and given.get(role) != ABSENT]
     fitting = {name for role in open_ for name in _suiting(members, role, used)}
     if fitting:
         text = _(
@@ -283,4 +284,4 @@ def _indices_absent(
         return False
     if all(given.get(role) == ABSENT for role in _INDICES):
         return True
-    return not _suiting(members, "in", used) and any(found[role] for role in _SEMAPHORES)
+    return not _suiting(members, "in", used) and any(found[role] for role in SEMAPHORES)

@@ -18,7 +18,7 @@ from shmtui.layouts.lock_free import flows, has_no_lock, semaphores_beside
 from shmtui.layouts.locks_layout import LocksLayout, locks_layout
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import all_members, listed
-from shmtui.layouts.options import AmbiguousLayoutError, ResolvedLayout
+from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.program_types import TypeSource
 from shmtui.layouts.role_evidence import (
     STATES,
@@ -35,6 +35,7 @@ from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.struct_choice import assignable, paths_to, struct_name
 from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of_structs
 from shmtui.layouts.struct_members import Struct, sync_members
+from shmtui.layouts.value_roles import by_values, roles_words
 from shmtui.procfs.elf import word_size
 from shmtui.shm.item_shape import Scalar
 from shmtui.shm.layout import Layout
@@ -56,10 +57,10 @@ def by_header(segment: MappedSegment, file: Path) -> ResolvedLayout:
     try:
         found = _layout_from(segment, source)
     except ShmtuiError:
-        locks = _by_locks(segment, source)
-        if locks is None:
+        other = _by_locks(segment, source) or _by_order(segment, source)
+        if other is None:
             raise
-        return locks
+        return other
     _require_covered(segment, found)
     _require_semaphores(segment.reader, source.path, found)
     resolved = _judged(segment, source, found)
@@ -142,7 +143,26 @@ def by_sources(segment: MappedSegment, sources: Sequence[TypeSource]) -> Resolve
     locks = by_locks(segment, sources)
     if locks is None and found is not None:
         return _judged(segment, *found)
+    if locks is None:
+        orders = [each for source in sources if (each := _by_order(segment, source)) is not None]
+        return orders[0] if len({each.layout for each in orders}) == 1 else None
     return locks
+
+
+def _by_order(segment: MappedSegment, source: TypeSource) -> ResolvedLayout | None:
+    """The layout of the struct of the segment's size whose semaphores have their roles by their
+    values; None: the source has no such struct, or several.
+    """
+
+    def build(struct: Struct, options: LayoutOptions) -> StructLayout:
+        return _layout_from(replace(segment, options=options), replace(source, structs=(struct,)))
+
+    structs = [struct for struct in source.structs if struct.size == segment.size]
+    ways = [way for each in structs if (way := by_values(segment, each, build)) is not None]
+    if len(ways) != 1:
+        return None
+    resolved = _judged(segment, source, ways[0])
+    return replace(resolved, assumptions=(*resolved.assumptions, roles_words(ways[0])))
 
 
 def by_locks(segment: MappedSegment, sources: Sequence[TypeSource]) -> ResolvedLayout | None:

@@ -156,21 +156,43 @@ def test_a_lock_by_its_type_needs_no_name(start: Start) -> None:
     assert not found.disputes
 
 
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("sems[0]", "sems[1]", "sems[2]")], ids=str)
+def test_roles_that_no_name_tells(start: Start, names: tuple[str, str, str]) -> None:
+    """The values of a ring that is partly full allow one order: it is likely."""
+    program = start(*unnamed(names, FILA["start"]), "-g")
+    found = resolved(program.name)
+    assert found.source is LayoutSource.DEBUG_INFO
+    assert found.assumptions[-1] == ("by their values: mutex {}, empty {}, full {}".format(*names))
+    assert not found.disputes
+    shown = stat_json(program.name)
+    values = [shown["semaphores"][role]["value"] for role in ("mutex", "empty", "full")]
+    assert values == [1, 4, 2]
+    by_file = resolved(program.name, header=header_of(program))
+    assert by_file.layout == found.layout
+
+
 def test_a_struct_that_almost_fits_is_named(start: Start) -> None:
-    """Nothing is taken of it, and what would settle it can be pasted."""
-    struct = RING.replace("mutex, empty, full", "a, b, c")
-    begin = FILA["start"].replace("b->mutex", "b->a").replace("b->empty", "b->b")
-    program = start(struct, {"start": begin.replace("b->full", "b->c")}, "-g")
+    """An empty ring may as well be a full one: what settles it is said, and can be pasted."""
+    begin = "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 6); sem_init(&b->full, 1, 0);"
+    program = start(*unnamed(("a", "b", "c"), begin), "-g")
     with pytest.raises(AmbiguousLayoutError) as error:
         resolved(program.name)
-    text = str(error.value)
     path = Path(f"/proc/{program.process.pid}/exe").readlink()
-    assert "--map mutex=…,empty=…,full=…" in text
-    assert f"--header {path}:Fila" in text
+    assert "--map mutex=…,empty=…,full=…" in str(error.value)
+    assert f"--header {path}:Fila" in str(error.value)
     said = run_shmtui(
         "stat", program.name, "--header", f"{path}:Fila", "--map", "mutex=a,empty=b,full=c"
     )
-    assert "2 of 6 full" in said.stdout
+    assert "0 of 6 full" in said.stdout
+
+
+def unnamed(names: tuple[str, str, str], begin: str) -> tuple[str, dict[str, str]]:
+    """The ring with semaphores of these names, and what its program does with them at the start."""
+    roles = ("mutex", "empty", "full")
+    declared = "sems[3]" if "[" in names[0] else ", ".join(names)
+    for role, name in zip(roles, names, strict=True):
+        begin = begin.replace(f"b->{role}", f"b->{name}")
+    return RING.replace(", ".join(roles), declared), {"start": begin}
 
 
 def test_a_struct_that_almost_fits_is_named_beside_bytes(start: Start) -> None:
