@@ -15,15 +15,11 @@ from shmtui.i18n import _
 from shmtui.layouts import debug_files
 from shmtui.layouts.debug_files import DebugRoots
 from shmtui.layouts.declaring_files import declared_in, is_system
-from shmtui.layouts.dwarf_entries import Budget, DebugFile, Entry, Section, Unit
-from shmtui.layouts.dwarf_types import (
-    AGGREGATES,
-    MAX_MEMBERS,
-    TooManyMembersError,
-    Type,
-    Types,
-    is_c,
-)
+from shmtui.layouts.dwarf_entries import Budget, DebugFile, Entry, Unit
+from shmtui.layouts.dwarf_members import MAX_MEMBERS, Members, TooManyMembersError
+from shmtui.layouts.dwarf_names import AGGREGATES, Names, is_c
+from shmtui.layouts.dwarf_search import mentioning
+from shmtui.layouts.dwarf_types import Type
 from shmtui.layouts.struct_members import SYNC_TYPES, Struct
 from shmtui.procfs.elf import opened, word_size
 
@@ -57,8 +53,8 @@ def read_structs(
 
     def wanted(reading: _Reading, entry: Entry) -> bool:
         if bare:
-            return not bare.isdisjoint(struct_names(reading.types, entry))
-        return reading.small or reading.types.holds_sync(Type(entry))
+            return not bare.isdisjoint(struct_names(reading.names, entry))
+        return reading.small or reading.members.holds_sync(Type(entry))
 
     with _reading(path, roots, progress) as reading:
         return _structs(reading, wanted, bare)
@@ -80,7 +76,7 @@ def ring_structs(
 
     def wanted(reading: _Reading, entry: Entry) -> bool:
         fits = size is not None and entry.number("byte_size") == size
-        return fits or reading.types.holds_sync(Type(entry))
+        return fits or reading.members.holds_sync(Type(entry))
 
     with _reading(path, roots, progress, shown) as reading:
         return _structs(reading, wanted)
@@ -95,11 +91,10 @@ def compiled_structs(
     ShmtuiError: it is damaged, or a struct has too many members.
     """
     with _reading(path) as reading:
-        types = reading.types
-        types.users_own = users_own
+        reading.members.types.users_own = users_own
         own = (e for e in reading.entries(reading.units()) if users_own(declared_in(e)[0]))
-        found = [made for entry in own if (made := _struct(types, entry)) is not None]
-        open_ = [n for n, entry in types.open_typedefs if users_own(declared_in(entry)[0])]
+        found = [made for entry in own if (made := _struct(reading, entry)) is not None]
+        open_ = [n for n, entry in reading.names.open_typedefs if users_own(declared_in(entry)[0])]
         return tuple(found), tuple(open_)
 
 
@@ -112,10 +107,10 @@ def _structs(
     found: dict[object, Struct] = {}
     units = reading.units(names or (() if reading.small else SYNC_TYPES))
     for entry in reading.entries(units):
-        if not (wanted(reading, entry) and (names or _of_the_program(reading.types, entry))):
+        if not (wanted(reading, entry) and (names or _of_the_program(reading.names, entry))):
             continue
         try:
-            made = _struct(reading.types, entry)
+            made = _struct(reading, entry)
         except ShmtuiError:
             continue  # One giant of a program's hundreds hides none of the others.
         if made is not None:
@@ -140,7 +135,8 @@ class _Reading:
         self._path, self._roots, self._shown = path, roots, shown
         self._stack, self._progress = stack, progress
         self._started = time.monotonic()
-        self.types = Types()
+        self.members = Members()
+        self.names = self.members.types.names
         self._file = self._main()
         data = self._file.data
         self.small = len(data[".debug_info"]) + len(data[".debug_types"]) <= WHOLE_BYTES
@@ -175,7 +171,7 @@ class _Reading:
         """Units that mention one of the names; all units, without names."""
         for file in self._files():
             for section in file.sections:
-                yield from _mentioning(section, names)
+                yield from mentioning(section, [*map(_short, names)])
 
     def _files(self) -> Iterator[DebugFile]:
         yield self._file
@@ -197,9 +193,9 @@ class _Reading:
             folder = unit.top.attributes.get("comp_dir")
             if isinstance(folder, str) and folder.startswith("/rustc/"):
                 continue  # Rust's own library
-            for section, offset in self.types.index(unit.top):
+            for section, offset in self.names.index(unit.top):
                 entry = section.at(offset)
-                named = entry.tag != "union_type" and struct_names(self.types, entry)
+                named = entry.tag != "union_type" and struct_names(self.names, entry)
                 if entry.tag in AGGREGATES and named:
                     yield entry
 
@@ -216,17 +212,17 @@ class _Reading:
 # -- structs --------------------------------------------------------------------------------------
 
 
-def _of_the_program(types: Types, entry: Entry) -> bool:
+def _of_the_program(names: Names, entry: Entry) -> bool:
     """Whether neither the system's headers nor a language's library declares it."""
-    name = types.name_of(entry)
+    name = names.name_of(entry)
     if name.startswith(_FOREIGN) or name in SYNC_TYPES:
         return False
     return not is_system(declared_in(entry)[0])
 
 
-def struct_names(types: Types, entry: Entry) -> tuple[str, ...]:
+def struct_names(known: Names, entry: Entry) -> tuple[str, ...]:
     """See `Struct.names`."""
-    names = [types.name_of(entry), *types.typedefs_of(entry)]
+    names = [known.name_of(entry), *known.typedefs_of(entry)]
     if not is_c(entry):
         names = [*map(_short, names), *names[1:], names[0]]
     return tuple(dict.fromkeys(filter(None, names)))
@@ -238,76 +234,24 @@ def _short(name: str) -> str:
     return head.rpartition("::")[2] + bracket + rest
 
 
-def _struct(types: Types, entry: Entry) -> Struct | None:
+def _struct(reading: _Reading, entry: Entry) -> Struct | None:
     """The record of a struct; None: members lie outside of it, as in damaged files only.
 
     ShmtuiError: it has more members than are shown.
     """
-    names = struct_names(types, entry)
+    names = struct_names(reading.names, entry)
     file, line = declared_in(entry)
     size = entry.number("byte_size") or 0
     debug_file = entry.unit.section.file
     place = f"{file or debug_file.path}" + (f":{line}" if line else "")
     try:
-        members = types.members(entry)
+        members = reading.members.members(entry)
     except TooManyMembersError:
         text = _("{place}: {name} has more than {most} members")
         raise ShmtuiError(text.format(place=place, name=names[-1], most=MAX_MEMBERS)) from None
     for member in members:
         if member.offset < 0 or member.offset + (member.shape.size if member.length else 0) > size:
             return None
-    tag, c = types.name_of(entry), is_c(entry)
+    tag, c = reading.names.name_of(entry), is_c(entry)
     c_name = f"struct {tag}" if tag and c else names[0 if c else -1]
     return Struct(names, members, size, place, c_name, debug_file.word_size)
-
-
-# -- what a unit mentions -------------------------------------------------------------------------
-
-
-def _mentioning(section: Section, names: Collection[str]) -> Iterator[Unit]:
-    """Units whose bytes hold one of the names, or a reference to it in the string table.
-
-    A string table may end one name with another: the reference may point into a longer string.
-    Names are looked for without what qualifies them. Without names: all units.
-    """
-    if not names:
-        yield from section.units
-        return
-    file, data = section.file, section.data
-    raw = [_short(name).encode() + b"\0" for name in names]
-    references = [at.to_bytes(4, "little") for name in raw for at in _all_of(file.strings, name)]
-    table = file.data[".debug_str_offsets"]
-    indexed = [at for reference in references for at in _all_of(table, reference)]
-    for unit in section.units:
-        if (
-            any(data.find(name, unit.first, unit.end) >= 0 for name in raw)
-            or any(_names_a_type(unit, reference) for reference in references)
-            or (table and file.split)
-            or any(unit.strings_at <= at for at in indexed)
-        ):
-            yield unit
-
-
-def _names_a_type(unit: Unit, reference: bytes) -> bool:
-    """Whether ``reference``, to a string, is the name of a type in the unit.
-
-    A reference of four bytes, such as 0x120, also stands by chance in many units that mention no
-    such name. So the abbreviation code in front of it has to be that of a type.
-    """
-    data = unit.section.data
-    found = _all_of(data, reference, unit.first, unit.end)
-    if next(found, None) is None:
-        return False
-    starts = unit.type_starts()
-    return starts is None or any(
-        data[at - between - len(code) : at - between] == code
-        for at in _all_of(data, reference, unit.first, unit.end)
-        for code, between in starts
-    )
-
-
-def _all_of(data: bytes, wanted: bytes, start: int = 0, end: int | None = None) -> Iterator[int]:
-    at = data.find(wanted, start, end)
-    while at >= 0:
-        yield at
-        at = data.find(wanted, at + 1, end)

@@ -20,8 +20,10 @@ from shmtui.layouts.dwarf_forms import (
     DamagedError,
     EntryPlan,
     FormSizes,
+    block,
     entry_plan,
-    leb128,
+    pass_over,
+    skip,
     sleb,
     step_of,
     text_at,
@@ -36,10 +38,6 @@ MAX_ENTRIES: Final = 10_000_000
 _ABBREVIATION_COST: Final = 20
 """Entries that the time goes for which one abbreviation takes."""
 _MAX_NAME: Final = 1024
-
-_TYPE_TAGS: Final = frozenset(
-    ("typedef", "structure_type", "class_type", "union_type", "base_type")
-)
 
 
 class TooMuchError(Exception):
@@ -101,22 +99,6 @@ class Unit(FormSizes):
             found = None if self.section.file.split else self.top.number("str_offsets_base")
             self._strings_at = self._strings_at if found is None else found
         return self._strings_at
-
-    def type_starts(self) -> tuple[tuple[bytes, int], ...] | None:
-        """How an entry of a type begins: its abbreviation code, and bytes from there to its name.
-
-        None: in some entry the name has no fixed place.
-        """
-        found = []
-        for code, plan in self.plans.items():
-            names = [step.name for step in plan.steps]
-            if plan.tag not in _TYPE_TAGS or "name" not in names:
-                continue
-            widths = [step.width for step in plan.steps[: names.index("name")]]
-            if None in widths:
-                return None
-            found.append((leb128(code), sum(width or 0 for width in widths)))
-        return tuple(found)
 
 
 @dataclass(slots=True)
@@ -245,7 +227,7 @@ class Section:
         plan = unit.plans[code]
         attributes: dict[str, Any] = {}
         for step in plan.steps:
-            start, after = after, self._skip(step, unit, after)
+            start, after = after, skip(self.data, step, unit, after)
             if step.name:
                 value = self._value(step, unit, start, after)
                 if value is not None:
@@ -284,44 +266,19 @@ class Section:
                 at = after
                 continue
             depth += plan.children
-            at = after + plan.width if plan.width is not None else self._pass(plan, unit, after)
+            at = (
+                after + plan.width
+                if plan.width is not None
+                else pass_over(self.data, plan, unit, after)
+            )
         return at
 
     # -- attributes -------------------------------------------------------------------------------
 
-    def _pass(self, plan: EntryPlan, unit: Unit, at: int) -> int:
-        for step in plan.steps:
-            at = at + step.width if step.width is not None else self._skip(step, unit, at)
-        return at
-
-    def _skip(self, step: AttributeStep, unit: Unit, at: int) -> int:
-        if step.width is not None:
-            return at + step.width
-        data, form = self.data, step.form
-        if form in NUMBERS:
-            while data[at] & 128:
-                at += 1
-            return at + 1
-        if form == "string":
-            return data.index(b"\0", at) + 1
-        if form in BLOCKS:
-            length, at = self._block(form, at)
-            return at + length
-        if form == "indirect":
-            code, at = uleb(data, at)
-            return self._skip(step_of(code, unit), unit, at)
-        raise DamagedError
-
-    def _block(self, form: str, at: int) -> tuple[int, int]:
-        width = BLOCKS[form]
-        if not width:
-            return uleb(self.data, at)
-        return int.from_bytes(self.data[at : at + width], "little"), at + width
-
     def formed(self, code: int, unit: Unit, at: int) -> tuple[Any, int]:
         """The value at ``at`` in a form given by its number (DW_FORM), and the offset after it."""
         step = step_of(code, unit)
-        end = self._skip(step, unit, at)
+        end = skip(self.data, step, unit, at)
         return self._value(step, unit, at, end), end
 
     def _value(self, step: AttributeStep, unit: Unit, at: int, end: int) -> Any:
@@ -336,7 +293,7 @@ class Section:
         if form == "string":
             return text_at(data, at)
         if form in BLOCKS:
-            return data[self._block(form, at)[1] : end]
+            return data[block(data, form, at)[1] : end]
         if form == "indirect":
             code, at = uleb(data, at)
             return self.formed(code, unit, at)[0]

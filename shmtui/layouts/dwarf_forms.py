@@ -155,3 +155,38 @@ def text_at(data: bytes, at: int) -> str:
     """The text from ``at`` to its NUL, cut after 4,096 bytes."""
     end = data.find(b"\0", at, at + _MAX_TEXT)
     return data[at : end if end >= 0 else at + _MAX_TEXT].decode("utf-8", "replace")
+
+
+def skip(data: bytes, step: AttributeStep, sizes: FormSizes, at: int) -> int:
+    """The offset after an attribute at ``at``."""
+    if step.width is not None:
+        return at + step.width
+    form = step.form
+    if form in NUMBERS:
+        while data[at] & 128:
+            at += 1
+        return at + 1
+    if form == "string":
+        return data.index(b"\0", at) + 1
+    if form in BLOCKS:
+        length, at = block(data, form, at)
+        return at + length
+    if form == "indirect":
+        code, at = uleb(data, at)
+        return skip(data, step_of(code, sizes), sizes, at)
+    raise DamagedError
+
+
+def pass_over(data: bytes, plan: EntryPlan, sizes: FormSizes, at: int) -> int:
+    """The offset after the attributes of an entry, the first of which is at ``at``."""
+    for step in plan.steps:
+        at = skip(data, step, sizes, at)
+    return at
+
+
+def block(data: bytes, form: str, at: int) -> tuple[int, int]:
+    """The length of a block at ``at``, and the offset of its bytes."""
+    width = BLOCKS[form]
+    if not width:
+        return uleb(data, at)
+    return int.from_bytes(data[at : at + width], "little"), at + width
