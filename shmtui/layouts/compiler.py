@@ -8,8 +8,6 @@ import contextlib
 import os
 import re
 import select
-import shlex
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -20,11 +18,12 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
+from shmtui.layouts.compiler_command import compiler_command
 from shmtui.layouts.debug_info import compiled_structs
 from shmtui.layouts.struct_members import Struct
 from shmtui.procfs.elf import opened
 from shmtui.sanitize import inert
-from shmtui.shm.libc import Libc, running_libc
+from shmtui.shm.libc import Libc
 
 SECONDS: Final = 10
 """Processor time that the compiler may take."""
@@ -89,7 +88,7 @@ def compile_types(
     )
     for cpp in languages:
         for prelude in (False, True):
-            command, found_libc = _command(libc, cpp=cpp, given=compiler)
+            command, found_libc = compiler_command(libc, cpp=cpp, given=compiler)
             with tempfile.TemporaryDirectory(prefix="shmtui-") as folder:
                 run = _Run(path, include, define, command, Path(folder), cpp, prelude)
                 try:
@@ -115,55 +114,6 @@ def _require_text_file(path: Path) -> None:
     if '"' in str(path) or "\n" in str(path):
         text = _("{path}: no #include can name such a file: rename it")
         raise ShmtuiError(text.format(path=repr(str(path))))
-
-
-# -- which compiler -------------------------------------------------------------------------------
-
-
-def _command(libc: Libc, *, cpp: bool, given: str | None) -> tuple[list[str], Libc]:
-    """The compiler's command, and the C library that it compiles for."""
-    own = running_libc()
-    if given:
-        words = _found(given)
-        return words, Libc.MUSL if "musl" in Path(words[0]).name else own
-    if libc is not own:
-        for name in _CROSS[libc]["c++" if cpp else "c"]:
-            if shutil.which(name):
-                return [name], libc
-    variable = os.environ.get("CXX" if cpp else "CC", "")
-    if variable.strip():
-        return _found(variable), own
-    for name in ("c++", "g++", "clang++") if cpp else ("cc", "gcc", "clang"):
-        if shutil.which(name):
-            return [name], own
-    text = _(
-        "no {language} compiler is here: install one or name it with --cc, or give --header a "
-        "program or object file with debug information (-g), or say --layout"
-    )
-    raise ShmtuiError(text.format(language="C++" if cpp else "C"))
-
-
-_MACHINE: Final = os.uname().machine
-_CROSS: Final[dict[Libc, dict[str, tuple[str, ...]]]] = {
-    Libc.MUSL: {
-        "c": ("musl-gcc", f"{_MACHINE}-linux-musl-gcc", "musl-clang"),
-        "c++": ("musl-g++", f"{_MACHINE}-linux-musl-g++"),
-    },
-    Libc.GLIBC: {"c": (f"{_MACHINE}-linux-gnu-gcc",), "c++": (f"{_MACHINE}-linux-gnu-g++",)},
-}
-
-
-def _found(text: str) -> list[str]:
-    with contextlib.suppress(ValueError, IndexError):
-        words = shlex.split(text)
-        if shutil.which(words[0]):
-            return words
-    raise ShmtuiError(
-        _(
-            "the compiler {command} does not exist: name another with --cc, or give --header a "
-            "program or object file with debug information (-g), or say --layout"
-        ).format(command=text)
-    )
 
 
 # -- compiling ------------------------------------------------------------------------------------

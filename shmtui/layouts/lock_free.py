@@ -12,11 +12,10 @@ from math import log2
 from typing import Final
 
 from shmtui.i18n import _
-from shmtui.layouts.inference import MAX_SIZE, signatures
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.options import ResolvedLayout
-from shmtui.layouts.role_evidence import (
-    STATES,
+from shmtui.layouts.plain_layouts import MAX_SIZE, signatures
+from shmtui.layouts.ring_values import (
     Reading,
     RingValues,
     items_between,
@@ -24,6 +23,7 @@ from shmtui.layouts.role_evidence import (
     slots_passed,
     values_of,
 )
+from shmtui.layouts.role_evidence import STATES
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.set_roles import used_semaphores
 from shmtui.shm.layout import Layout

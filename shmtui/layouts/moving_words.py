@@ -11,10 +11,11 @@ from itertools import islice, pairwise, permutations
 from struct import unpack_from
 from typing import Final
 
-from shmtui.layouts.inference import MAX_CANDIDATES, item_of, signatures
+from shmtui.layouts.inference import MAX_CANDIDATES
 from shmtui.layouts.lock_free import FlowEvidence, watch
 from shmtui.layouts.mapping_programs import MappedSegment
-from shmtui.layouts.role_evidence import Reading
+from shmtui.layouts.plain_layouts import item_of, signatures
+from shmtui.layouts.ring_values import Reading
 from shmtui.shm.layout import Layout, aligned
 from shmtui.shm.libc import Libc
 

@@ -12,12 +12,14 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import layout_words
-from shmtui.layouts.inference import MAX_SIZE, Elimination, Inference, signatures
+from shmtui.layouts.inference import Elimination, Inference
 from shmtui.layouts.lock_free import with_lock_free
 from shmtui.layouts.mapping_programs import MappedSegment, Peers
 from shmtui.layouts.moving_words import proposed
+from shmtui.layouts.nearby_headers import header_types
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
-from shmtui.layouts.program_types import QuickTypes, debug_types, header_types
+from shmtui.layouts.plain_layouts import MAX_SIZE, signatures
+from shmtui.layouts.program_types import QuickTypes, debug_types
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.set_roles import with_sets

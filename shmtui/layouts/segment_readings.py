@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.layouts.role_evidence import Reading
+from shmtui.layouts.ring_values import Reading
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment import segment_path

@@ -10,7 +10,7 @@ from typing import Final
 from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.options import ResolvedLayout
-from shmtui.layouts.role_evidence import possible, values_of
+from shmtui.layouts.ring_values import possible, values_of
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.procfs.semop_waits import waiting_in_sets
 from shmtui.procfs.sysvipc import sysv_sets

@@ -8,43 +8,31 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from struct import unpack
-from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.inference import MAX_SIZE, signatures
-from shmtui.layouts.lock_free import flows, has_no_lock, semaphores_beside
-from shmtui.layouts.locks_layout import LocksLayout, locks_layout
+from shmtui.layouts.lock_free import has_no_lock, semaphores_beside
+from shmtui.layouts.locks_layout import locks_layout
 from shmtui.layouts.mapping_programs import MappedSegment
-from shmtui.layouts.member_roles import all_members, listed
+from shmtui.layouts.member_roles import listed
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.program_types import TypeSource
-from shmtui.layouts.role_evidence import (
-    STATES,
-    DirectionEvidence,
-    Reading,
-    judge_capacity,
-    judge_count,
-    judge_direction,
-    judge_last,
-    states,
-    values_of,
-)
-from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.struct_choice import assignable, paths_to, struct_name
+from shmtui.layouts.struct_evidence import (
+    as_values_leave_it,
+    locks_shown,
+    nothing_shows_it,
+    require_covered,
+    require_semaphores,
+    said_capacities,
+    zeros_behind,
+)
 from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of_structs
 from shmtui.layouts.struct_members import Struct, sync_members
 from shmtui.layouts.value_roles import by_values, roles_words
 from shmtui.procfs.elf import word_size
-from shmtui.shm.item_shape import Scalar
-from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
-from shmtui.shm.segment_reader import SegmentReader
 from shmtui.snapshot import LayoutSource
-
-EVIDENCE_SECONDS: Final = 0.3
-"""How long the values are watched for what tells ``head`` from ``tail``."""
 
 
 def by_header(segment: MappedSegment, file: Path) -> ResolvedLayout:
@@ -61,8 +49,8 @@ def by_header(segment: MappedSegment, file: Path) -> ResolvedLayout:
         if other is None:
             raise
         return other
-    _require_covered(segment, found)
-    _require_semaphores(segment.reader, source.path, found)
+    require_covered(segment, found)
+    require_semaphores(segment.reader, source.path, found)
     resolved = _judged(segment, source, found)
     if libc is not segment.peers.libc:
         words = _(
@@ -106,7 +94,7 @@ def _layout_from(segment: MappedSegment, source: TypeSource) -> StructLayout:
         found = layout_of_structs(source.structs, options, libc, size)
     except OpenArrayError as error:
         room = range(1, error.found.layout.slots + 1)
-        slots = next((n for n in _said_capacities(segment.reader, error.found) if n in room), None)
+        slots = next((n for n in said_capacities(segment.reader, error.found) if n in room), None)
         if slots is None:
             raise
         found = layout_of_structs(source.structs, options, libc, size, slots)
@@ -180,25 +168,14 @@ def _by_locks(segment: MappedSegment, source: TypeSource) -> ResolvedLayout | No
     """The layout of a struct that holds locks and no ring; None: the source has no such struct."""
     reader, peers = segment.reader, segment.peers
     found = locks_layout(source.structs, segment.options, segment.size, peers.libc)
-    if found is None or not _zeros_behind(reader, found.struct.size):
+    if found is None or not zeros_behind(reader, found.struct.size):
         return None
     assumptions = found.assumptions
-    if source.source is not LayoutSource.HEADER and not _locks_shown(segment, found):
+    if source.source is not LayoutSource.HEADER and not locks_shown(segment, found):
         text = _("{struct} is the only struct of {file} that has locks and the segment's size")
         text = text.format(struct=found.struct.names[-1], file=source.path)
         assumptions = (text, *assumptions)
     return ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
-
-
-def _locks_shown(segment: MappedSegment, found: LocksLayout) -> bool:
-    """Whether the segment's bytes, or the words that threads sleep on, show one of the struct's
-    locks; else it may hold another struct of that size.
-    """
-    waited_on = segment.peers.waits_on(segment.reader.identity)
-    if any(each.contains(at) for each in found.layout.sync for at in waited_on):
-        return True
-    marked = signatures(segment.reader.read(0, MAX_SIZE), found.layout.libc)
-    return bool(_semaphores(found.struct) & set(marked))
 
 
 def _judged(segment: MappedSegment, source: TypeSource, found: StructLayout) -> ResolvedLayout:
@@ -207,25 +184,13 @@ def _judged(segment: MappedSegment, source: TypeSource, found: StructLayout) -> 
         text = _("{file} lies beside the program, which is assumed to be built from it")
         assumptions = (text.format(file=source.origin),)
     resolved = ResolvedLayout(found.layout, source.source, source.origin, assumptions=assumptions)
-    resolved = _by_values(segment, found, resolved)
-    if not _nothing_shows_it(segment, found):
+    resolved = as_values_leave_it(segment, found, resolved)
+    if not nothing_shows_it(segment, found):
         return resolved
     # It may be another struct of that size: nothing is written by it unless the user says it.
     text = _("no semaphore of {struct} is marked as shared, and nobody is seen to wait on one")
     doubt = text.format(struct=found.struct.names[-1])
     return replace(resolved, disputes=(doubt, *resolved.disputes))
-
-
-def _nothing_shows_it(segment: MappedSegment, found: StructLayout) -> bool:
-    """Whether the segment may as well hold another struct of that size: its bytes are set, and
-    neither they nor a sleeper show one of the struct's semaphores.
-    """
-    own = _semaphores(found.struct)
-    raw = segment.reader.read(0, MAX_SIZE)
-    if not own or found.layout.libc is not Libc.GLIBC or not any(raw):
-        return False
-    shown = {*signatures(raw, Libc.GLIBC), *segment.peers.waits_on(segment.reader.identity)}
-    return not own & shown
 
 
 def agreed(
@@ -270,8 +235,8 @@ def _fitting(
     for struct in source.structs:
         with contextlib.suppress(ShmtuiError):
             layout = _layout_from(segment, replace(source, structs=(struct,)))
-            _require_semaphores(segment.reader, source.path, layout)
-            if _may_be(segment, layout) and _zeros_behind(segment.reader, layout.struct.size):
+            require_semaphores(segment.reader, source.path, layout)
+            if _may_be(segment, layout) and zeros_behind(segment.reader, layout.struct.size):
                 yield source, layout
 
 
@@ -299,121 +264,3 @@ def _may_be(segment: MappedSegment, found: StructLayout) -> bool:
     if segment.options.mapping or not has_no_lock(found.layout) or semaphores_beside(segment):
         return True
     return found.struct.size == segment.size and found.roles.told_by_names
-
-
-# -- beside the live bytes ---------------------------------------------------------------------------
-
-
-def _zeros_behind(reader: SegmentReader, end: int) -> bool:
-    """Whether all bytes from ``end`` on are zero, as far as the first megabyte behind it."""
-    return not any(reader.read(end, MAX_SIZE))
-
-
-def _require_covered(segment: MappedSegment, found: StructLayout) -> None:
-    """ShmtuiError: the segment goes on behind the struct with data that no field covers.
-
-    Where the user names the struct, the rest of the segment may be something else.
-    """
-    options, end = segment.options, found.struct.size
-    if options.struct or options.index_segment or _zeros_behind(segment.reader, end):
-        return
-    text = _(
-        "{name} is {size} bytes, and holds data behind the {end} of {struct}: this is not its "
-        "header, or not all of it; --header {file}:{struct} accepts it anyway"
-    )
-    raise ShmtuiError(text.format(
-        name=segment.name, size=segment.size, end=end, struct=found.struct.names[-1],
-        file=options.header,
-    ))  # fmt: skip
-
-
-def _require_semaphores(reader: SegmentReader, file: str, found: StructLayout) -> None:
-    """ShmtuiError: the segment has shared semaphores, and none is where the struct has one."""
-    own, end = _semaphores(found.struct), found.struct.size
-    there = [at for at in signatures(reader.read(0, MAX_SIZE), found.layout.libc) if at < end]
-    if own and there and own.isdisjoint(there):
-        text = _(
-            "{struct} in {file} has semaphores at {own}, and {name} has them at {there}: it was "
-            "built with another header"
-        )
-        raise ShmtuiError(text.format(
-            struct=found.struct.names[-1], file=file, own=listed(map(str, sorted(own))),
-            name=reader.name, there=listed(map(str, there)),
-        ))  # fmt: skip
-
-
-def _semaphores(struct: Struct) -> set[int]:
-    """The bytes of the segment where the struct has semaphores."""
-    members = all_members(struct.members)
-    return {member.offset for _name, member in members if member.system == "sem_t"}
-
-
-def _said_capacities(reader: SegmentReader, found: StructLayout) -> list[int]:
-    """The values of the members that may say how many slots are used, the likeliest first."""
-    shapes = [(m.offset, m.shape) for m in found.roles.capacity if isinstance(m.shape, Scalar)]
-    read = [(shape.code, reader.read(at, shape.size), shape.size) for at, shape in shapes]
-    return [int(unpack("=" + code, raw)[0]) for code, raw, size in read if len(raw) == size]
-
-
-def _by_values(
-    segment: MappedSegment, found: StructLayout, resolved: ResolvedLayout
-) -> ResolvedLayout:
-    """``resolved`` as the values of the segment leave it: slots by a member that says them,
-    indices that hold the last slot, the direction of the ring.
-    """
-    layout = found.layout
-    if not layout.has_indices:
-        return resolved
-    watch = segment.peers.pids and found.roles.by_convention  # Where nobody maps it nothing moves.
-    readings = _readings(segment.reader, layout, EVIDENCE_SECONDS if watch else 0.0)
-    if segment.options.slots is None:
-        for slots in _said_capacities(segment.reader, found):
-            layout = judge_capacity(layout, slots, readings)
-    unlocked = has_no_lock(layout)
-    if (unlocked or layout.lock is not None) and not {layout.empty, layout.full} - {None}:
-        members = ((m.offset, m.shape) for m in found.roles.counts)
-        counts = [(at, shape.code) for at, shape in members if isinstance(shape, Scalar)]
-        layout = judge_count(layout, counts, readings)
-    resolved = replace(resolved, layout=layout)
-    last = None if found.roles.by_convention else judge_last(layout, readings)
-    if last is None:
-        return _with_direction(found, layout, readings, resolved)
-    words = _("by its values, {index} holds the slot that was used last, not the next one").format(
-        index=_(" and ").join(last.last)
-    )
-    return replace(resolved, layout=last, assumptions=(*resolved.assumptions, words))
-
-
-def _with_direction(
-    found: StructLayout, layout: Layout, readings: Sequence[Reading], resolved: ResolvedLayout
-) -> ResolvedLayout:
-    """The direction that the values allow; both where they allow both."""
-    shown, other = found.roles.directions
-    first, *others = judge_direction(layout, readings)
-    if others and has_no_lock(layout):
-        seen = [way for way in (first, *others) if flows(way, readings)]
-        first, *others = seen if len(seen) == 1 else (first, *others)
-    if found.roles.by_convention:
-        resolved = replace(resolved, layout=first)
-        if not others:
-            return resolved
-        if first != layout:
-            shown, other = other, shown
-    elif first == layout or len(states(layout, readings)) < STATES:
-        return resolved
-    # Where the names say it plainly, and the values fit the other way, neither is believed.
-    words = _("shown with {shown}; {other} fits the values, too: say which with --map").format(
-        shown=",".join(shown), other=",".join(other)
-    )
-    return replace(resolved, by_convention=shown, disputes=(words,))
-
-
-def _readings(reader: SegmentReader, layout: Layout, seconds: float) -> list[Reading]:
-    """Readings until one direction of a ring that moves is left, or time is up."""
-    evidence, readings = DirectionEvidence(layout), []
-    for reading in SegmentReadings.of_layout(reader, layout).until(seconds):
-        readings.append(reading)
-        evidence.add(values_of(layout, reading))
-        if evidence.states > 1 and evidence.left is not None:
-            break
-    return readings

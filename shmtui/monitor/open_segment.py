@@ -181,10 +181,8 @@ class OpenSegment:
         layout = self.layout
         if layout is None or not self.resolved.by_convention:
             return False
-        from shmtui.layouts.role_evidence import (  # noqa: PLC0415 - heavy
-            DirectionEvidence,
-            RingValues,
-        )
+        from shmtui.layouts.ring_values import RingValues  # noqa: PLC0415 - heavy
+        from shmtui.layouts.role_evidence import DirectionEvidence  # noqa: PLC0415 - heavy
 
         if self._direction is None:
             self._direction = DirectionEvidence(layout)

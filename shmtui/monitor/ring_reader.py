@@ -8,7 +8,7 @@ from struct import calcsize, unpack_from
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.layouts.role_evidence import Reading, count_of, index_of, semaphore_words
+from shmtui.layouts.ring_values import Reading, count_of, index_of, semaphore_words
 from shmtui.monitor.occupancy import occupancy
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.shm.layout import SEM_SIZE, ItemType, Layout, counted_on, slot_of

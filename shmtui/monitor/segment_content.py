@@ -167,8 +167,9 @@ def guess_content(file: str, fd: int, size: int, *, closely: bool) -> tuple[Cont
     exercise = "/" + file == SEED_NAME
     if raw.count(_SHARED_SEMAPHORE) < 3 and not exercise:
         return Content.UNKNOWN, _("unknown")
-    from shmtui.layouts.inference import Elimination, signatures  # noqa: PLC0415 - few need it
-    from shmtui.layouts.role_evidence import Reading  # noqa: PLC0415
+    from shmtui.layouts.inference import Elimination  # noqa: PLC0415 - few need it
+    from shmtui.layouts.plain_layouts import signatures  # noqa: PLC0415 - few need it
+    from shmtui.layouts.ring_values import Reading  # noqa: PLC0415
 
     libc = running_libc()
     told = len(signatures(raw, libc)) == 3

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.layouts.inference import MAX_CANDIDATES, Elimination, Inference, signatures
-from shmtui.layouts.role_evidence import Reading, swapped
+from shmtui.layouts.inference import MAX_CANDIDATES, Elimination, Inference
+from shmtui.layouts.plain_layouts import signatures
+from shmtui.layouts.ring_values import Reading
+from shmtui.layouts.role_evidence import swapped
 from shmtui.shm.layout import ITEM_TYPES, Layout, seed_layout
 from shmtui.shm.libc import Libc
 

@@ -10,7 +10,7 @@ import pytest
 
 from shmtui.layouts.lock_free import FlowEvidence
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.role_evidence import Reading
+from shmtui.layouts.ring_values import Reading
 from shmtui.monitor.sampler import Sampler
 from shmtui.shm.layout import ITEM_TYPES, Layout
 from shmtui.shm.libc import Libc

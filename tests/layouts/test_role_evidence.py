@@ -7,16 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shmtui.layouts.ring_values import Reading, excess, possible, values_of
 from shmtui.layouts.role_evidence import (
-    Reading,
     contradiction,
-    excess,
     judge_capacity,
     judge_direction,
     judge_last,
-    possible,
     swapped,
-    values_of,
 )
 from shmtui.shm.layout import ITEM_TYPES, Layout, seed_layout
 from shmtui.shm.libc import Libc
