@@ -12,29 +12,25 @@ from typing import Final
 
 from shmtui.diagnosis.audit import items_lost
 from shmtui.diagnosis.history import SETTLED_NS, History
+from shmtui.diagnosis.judged import judged
 from shmtui.diagnosis.rules.conditions import private_objects, unsignalled
+from shmtui.diagnosis.rules.dead_owner import dead_owner
 from shmtui.diagnosis.rules.files import (
-    bad_index,
     file_events,
     no_size,
     orphan,
     other_struct,
     other_width,
     private_mapping,
-    unfitting_indices,
 )
-from shmtui.diagnosis.rules.lock import dead_owner, held_mutex
+from shmtui.diagnosis.rules.indices import bad_index, unfitting_indices
+from shmtui.diagnosis.rules.initialisation import late_init, never_initialised
+from shmtui.diagnosis.rules.lock import held_mutex
 from shmtui.diagnosis.rules.permits import permits
+from shmtui.diagnosis.rules.process_private import process_private
 from shmtui.diagnosis.rules.progress import kept_lock, nobody_left, starved, unwoken
-from shmtui.diagnosis.rules.semaphores import (
-    ghost_waiter,
-    late_init,
-    mixed_libc,
-    mutex_overflow,
-    never_initialised,
-    process_private,
-)
-from shmtui.diagnosis.verdict import judged, undecided
+from shmtui.diagnosis.rules.semaphores import ghost_waiter, mixed_libc, mutex_overflow
+from shmtui.diagnosis.undecided import undecided
 from shmtui.i18n import _
 from shmtui.snapshot import Certainty, Finding, Health, LayoutSource, Snapshot, Status
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shmtui.diagnosis.history import HOLDS_MUTEX, POSTERS, living, may_hold_mutex
+from shmtui.diagnosis.history import POSTERS, living
+from shmtui.diagnosis.holders import HOLDS_MUTEX, may_hold_mutex
 from shmtui.i18n import N_
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.sync_object import SyncKind, SyncObject

@@ -10,7 +10,7 @@ another question, and no word of the segment answers it.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from shmtui.diagnosis.history import names as process_names
+from shmtui.diagnosis.wording import names as process_names
 from shmtui.i18n import _, ngettext
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Plan, Refusal, Unlock

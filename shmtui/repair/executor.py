@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from shmtui.diagnosis.history import command_target
+from shmtui.diagnosis.wording import command_target
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
 from shmtui.layouts.options import LayoutOptions

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from shmtui.diagnosis.history import uninitialised, unmarked
+from shmtui.diagnosis.rules.initialisation import uninitialised, unmarked
 from shmtui.i18n import _
 from shmtui.repair.plan import Refusal
 from shmtui.repair.protocol_positions import ProtocolPosition

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from shmtui.diagnosis.history import mutex_taken, uninitialised, unmarked
+from shmtui.diagnosis.history import mutex_taken
+from shmtui.diagnosis.rules.initialisation import uninitialised, unmarked
 from shmtui.i18n import _, ngettext
 from shmtui.repair.consent import Consent
 from shmtui.repair.item_count import DEATHS, held_permits, item_bounds

@@ -17,7 +17,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from shmtui.diagnosis.history import target, uninitialised, waits_for_good
+from shmtui.diagnosis.holders import waits_for_good
+from shmtui.diagnosis.rules.initialisation import uninitialised
+from shmtui.diagnosis.wording import target
 from shmtui.i18n import _
 from shmtui.repair.consent import NO_WORD, Consent
 from shmtui.repair.item_count import held_permits, resident_items

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from shmtui.diagnosis.history import WAIT_PERMIT
+from shmtui.diagnosis.holders import WAIT_PERMIT
 from shmtui.monitor.counted_waits import share_out, uncounted
 from shmtui.monitor.process_states import semaphore_at
 from shmtui.procfs.futex import FutexWait, futex_sleepers, futex_waits, in_system_call

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from shmtui.diagnosis.history import by_own_futex, target
-from shmtui.diagnosis.history import names as process_names
-from shmtui.diagnosis.verdict import LONGER_S
+from shmtui.diagnosis.rules.initialisation import by_own_futex
+from shmtui.diagnosis.undecided import LONGER_S
+from shmtui.diagnosis.wording import names as process_names
+from shmtui.diagnosis.wording import target
 from shmtui.i18n import _
 from shmtui.procfs.target import has_name
 from shmtui.repair.consent import Consent

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from shmtui import __version__
 from shmtui.diagnosis.audit import balance_text
-from shmtui.diagnosis.history import names
 from shmtui.diagnosis.rules.lock_free import counting, name_of, writers
+from shmtui.diagnosis.wording import names
 from shmtui.i18n import N_, _, ngettext
 from shmtui.layouts.describe import source_words
 from shmtui.report.snapshot_json import rfc3339

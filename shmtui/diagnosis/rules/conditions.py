@@ -8,14 +8,9 @@ item is what nearly every program does, and so what rests on it is likely at mos
 from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import (
-    History,
-    living,
-    names,
-    seconds,
-    unaccounted_threads,
-    vanished,
-)
+from shmtui.diagnosis.history import History, living, vanished
+from shmtui.diagnosis.holders import unaccounted_threads
+from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.sync_object import SyncKind, SyncObject

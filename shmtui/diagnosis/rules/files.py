@@ -1,14 +1,13 @@
-"""Findings about the file, its name and the ring's indices. Pure."""
+"""Findings about the file, its name, and what its processes map of it. Pure."""
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, names
+from shmtui.diagnosis.history import SETTLED_NS, History, living
+from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
 from shmtui.shm.layout import SEM_SIZE
-from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import (
     Access,
     Certainty,
@@ -19,164 +18,7 @@ from shmtui.snapshot import (
     Status,
 )
 
-FIT_SAMPLES: Final = 3
-"""In how many samples the indices and the permits have to contradict each other."""
 _NARROW: Final = 32
-
-
-def bad_index(history: History) -> Iterator[Finding]:
-    """``in`` or ``out`` lies outside the ring."""
-    slots, ours = history.now.layout.slots, history.workers_only
-    for name in ("in", "out"):
-
-        def index(s: Snapshot, name: str = name) -> int | None:
-            return s.in_ if name == "in" else s.out
-
-        def outside(s: Snapshot, index: Callable[[Snapshot], int | None] = index) -> bool:
-            value = index(s)
-            is_slot = value is None or 0 <= value < slots
-            return not is_slot and (ours or not _plausible(s, slots))
-
-        if outside(history.now) and history.agreeing(outside) >= min(2, len(history.snapshots)):
-            yield Finding(
-                "bad-index",
-                Status.CRITICAL if ours else Status.WARNING,
-                _("{index} is {value}, outside 0…{last}").format(
-                    index=name, value=index(history.now), last=slots - 1
-                ),
-                (
-                    _("a process that uses it as it is reads or writes outside the slots"),
-                    *history.assumptions,
-                ),
-                Certainty.CERTAIN if ours else Certainty.LIKELY,
-                _(
-                    "check that the layout is the program's (--header); if it is, something "
-                    "overwrote the index"
-                ),
-                subject=name,
-            )
-
-
-def unfitting_indices(history: History) -> Iterator[Finding]:
-    """``in`` and ``out`` say another number of items than the permits allow.
-
-    ``full`` items are in the ring at the least, and N - ``empty`` at the most, wherever the
-    processes are: for a program that moves an index before it posts, and after it has waited.
-    """
-    wrong, looks = _compared(history.steady)
-    now = history.now
-    # Beside an index that never moves, the one that does passes the right number now and then.
-    stuck = _stuck(history.steady) if 2 * len(wrong) > looks else ""
-    by_chance = looks - len(wrong)
-    if (by_chance and not stuck) or len(wrong) < FIT_SAMPLES or history.workers_only:
-        return
-    if (deficit_of(now) or 0) < 0 or not _words_known(now):
-        return
-    if any(map(_counts_past_the_slots, history.snapshots)):
-        return  # Counters that are never reduced are often moved outside of the posts.
-    if wrong[-1].monotonic_ns - wrong[0].monotonic_ns < SETTLED_NS:
-        return
-    then = wrong[-1]
-    values = {role: then.semaphores[role].value for role in then.semaphores}
-    yield Finding(
-        "bad-index",
-        Status.WARNING,
-        _("in and out do not fit the permits: {items} items by in {in_} and out {out}").format(
-            items=_resident(then), in_=then.in_, out=then.out
-        ),
-        (
-            _("full is {full} and empty {empty} of {slots}; so it was in {count} samples").format(
-                full=values[SemaphoreRole.FULL], empty=values[SemaphoreRole.EMPTY],
-                slots=now.layout.slots, count=len(wrong),
-            ),
-            *((stuck,) if stuck else ()),
-            _(
-                "an index was not moved, the semaphores were set anew while items were there, or "
-                "one of the programs is built with another number of slots"
-            ),
-            _("unless the program moves an index long before or after the posts"),
-            *history.assumptions,
-        ),
-        Certainty.LIKELY,
-        _("compare the programs' structs; then end all of them, and start with a new segment"),
-    )  # fmt: skip
-
-
-def unfitting_samples(history: History) -> tuple[int, int]:
-    """In how many samples the indices did not fit the permits, and in how many they could be
-    compared. Counters that are never reduced are often moved outside of the posts: none.
-    """
-    if any(_counts_past_the_slots(s) for s in history.steady if _resident(s) is not None):
-        return 0, 0
-    wrong, looks = _compared(history.steady)
-    return len(wrong), looks
-
-
-def _compared(samples: Sequence[Snapshot]) -> tuple[list[Snapshot], int]:
-    """The samples whose indices do not fit the permits, and how many could be compared."""
-    looks = [(s, items) for s in samples if (items := _resident(s)) is not None]
-    return [s for s, items in looks if not _fits(s, items)], len(looks)
-
-
-def _counts_past_the_slots(s: Snapshot) -> bool:
-    return max(s.in_ or 0, s.out or 0) >= s.layout.slots
-
-
-def _stuck(samples: Sequence[Snapshot]) -> str:
-    """That an index was never seen to move, while the other passed more slots than were free for it;
-    empty where it is not so. An index that goes round between any two samples looks the same.
-    """
-    for moving, still, role in (
-        ("slot_in", "slot_out", SemaphoreRole.FULL),
-        ("slot_out", "slot_in", SemaphoreRole.EMPTY),
-    ):
-        moves: list[int] = [getattr(s, moving) for s in samples if _words_known(s)]
-        stays = {getattr(s, still) for s in samples if _words_known(s)}
-        if len(stays) != 1:
-            continue
-        slots = samples[0].layout.slots
-        passed = sum((after - before) % slots for before, after in pairwise(moves))
-        taken = next(s.semaphores[role].value or 0 for s in samples if _words_known(s))
-        if passed > slots - taken:
-            return _("{still} was never seen to move, while {moving} passed {count} slots").format(
-                still=still.removeprefix("slot_"), moving=moving.removeprefix("slot_"), count=passed
-            )
-    return ""
-
-
-def _resident(s: Snapshot) -> int | None:
-    if s.slot_in is None or s.slot_out is None or not s.layout.slots:
-        return None
-    return (s.slot_in - s.slot_out) % s.layout.slots
-
-
-def _words_known(s: Snapshot) -> bool:
-    return deficit_of(s) is not None and _resident(s) is not None
-
-
-def _fits(s: Snapshot, items: int) -> bool:
-    """Whether the permits allow so many items; of an empty or a full ring the indices are equal."""
-    deficit, slots = deficit_of(s), s.layout.slots
-    if deficit is None:
-        return True
-    empty, full = (s.semaphores[r].value or 0 for r in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
-    return any(full <= n <= slots - empty for n in ({0, slots} if not items else {items}))
-
-
-def _plausible(s: Snapshot, slots: int) -> bool:
-    """Whether indices of somebody else's program may be as they are in a healthy one.
-
-    One may be N for as long as the program reduces it before it uses it, and both may be counters
-    that are never reduced, moved before or after the posts.
-
-    >>> from dataclasses import replace
-    >>> from shmtui.snapshot import EMPTY
-    >>> [_plausible(replace(EMPTY, in_=i, out=o), 5) for i, o in ((5, 2), (900, 897), (900, 3))]
-    [True, True, False]
-    """
-    if s.counts_on or s.in_ is None or s.out is None:
-        return True
-    return min(s.in_, s.out) >= 0 and abs(s.in_ - s.out) <= slots
 
 
 def file_events(history: History) -> Iterator[Finding]:

@@ -7,7 +7,8 @@ or wait for one that has died. So such a ring is never found sick where it stand
 from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import History, living, names, seconds, vanished
+from shmtui.diagnosis.history import History, living, vanished
+from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Process, ProcessState, Snapshot, word

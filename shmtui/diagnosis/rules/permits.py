@@ -3,21 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import (
-    MAY_HOLD_PERMIT,
-    SETTLED_NS,
-    History,
-    deficit_of,
-    idle_elsewhere,
-    living,
-    may_hold_permit,
-    mutex_taken,
-    names,
-    permits_held,
-    repair_remedy,
-    seconds,
-    vanished,
-)
+from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, mutex_taken, vanished
+from shmtui.diagnosis.holders import MAY_HOLD_PERMIT, idle_elsewhere, may_hold_permit, permits_held
+from shmtui.diagnosis.wording import names, repair_remedy, seconds
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Status

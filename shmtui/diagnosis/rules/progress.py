@@ -3,17 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import (
-    SETTLED_NS,
-    History,
-    living,
-    names,
-    seconds,
-    unaccounted_threads,
-    uninitialised,
-    vanished,
-)
-from shmtui.diagnosis.history import asleep as sleeping
+from shmtui.diagnosis.history import SETTLED_NS, History, living, vanished
+from shmtui.diagnosis.holders import asleep as sleeping
+from shmtui.diagnosis.holders import unaccounted_threads
+from shmtui.diagnosis.rules.initialisation import uninitialised
+from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Certainty, Finding, Process, ProcessState, Snapshot, Status

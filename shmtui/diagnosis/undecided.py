@@ -1,4 +1,4 @@
-"""What was judged of a buffer without findings, and what the samples leave undecided. Pure.
+"""What the samples leave undecided of a buffer without findings. Pure.
 
 ``ok`` is said only where nothing is left undecided: what was not judged is not ok.
 """
@@ -6,22 +6,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from shmtui.diagnosis.history import (
-    POSTERS,
-    SETTLED_NS,
-    History,
-    by_own_futex,
-    deficit_of,
-    living,
-    mutex_taken,
-    names,
-    seconds,
-    target,
-    unaccounted_threads,
-)
+from shmtui.diagnosis.history import POSTERS, SETTLED_NS, History, deficit_of, living, mutex_taken
+from shmtui.diagnosis.holders import unaccounted_threads
 from shmtui.diagnosis.rules import conditions, lock_free
-from shmtui.diagnosis.rules.files import FIT_SAMPLES, unfitting_samples
-from shmtui.diagnosis.rules.semaphores import counts_too_few
+from shmtui.diagnosis.rules.indices import FIT_SAMPLES, unfitting_samples
+from shmtui.diagnosis.rules.initialisation import by_own_futex, counts_too_few
+from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -54,49 +44,6 @@ def _way_on(history: History) -> str:
     return _(
         "watching does not settle it; if none of them holds a lock or a permit, say so: {command}"
     ).format(command=f"shmtui repair {target(history.now)} {words}")
-
-
-def judged(history: History) -> Iterator[str]:
-    """What the samples showed to be right, a clause each."""
-    now, count = history.now, len(history.snapshots)
-    yield _("the file has its name and its size")
-    if now.alone is not None and now.alone.value is not None:
-        yield _("its value is {value:,}, and {count} wait").format(
-            value=now.alone.value, count=now.alone.waiters or _("none")
-        )
-    if now.layout.lock_free:
-        yield from lock_free.judged(history)
-    elif now.in_ is not None:
-        yield _("in and out are inside the ring")
-    by_conditions = conditions.by_conditions(now)
-    taken = conditions.lock_taken if by_conditions else mutex_taken
-    free = sum(1 for s in history.snapshots if not taken(s))
-    if (by_conditions or SemaphoreRole.MUTEX in now.semaphores) and free:
-        yield _("mutex was free in {free} of {count} samples").format(free=free, count=count)
-    wrong, steady = conditions.misfits(history) if by_conditions else (0, 0)
-    if steady > wrong:
-        yield _("the count of items fitted in and out in {count} of {samples} samples").format(
-            count=steady - wrong, samples=steady
-        )
-    whole = sum(1 for s in history.snapshots if deficit_of(s) == 0)
-    if whole:
-        yield _("empty + full was {slots} in {whole} of {count} samples").format(
-            slots=now.layout.slots, whole=whole, count=count
-        )
-    if history.items_moved and not now.layout.lock_free:
-        yield _("items moved")
-    crew = living(now)
-    for role, poster in POSTERS.items():
-        if history.workers_only and crew and all(p.waits == (role,) for p in crew):
-            yield _(
-                "no {poster} is there to post {semaphore}; the shmtui that made it may add one"
-            ).format(poster=_(poster.value), semaphore=role)
-    if crew and not now.hidden:
-        yield ngettext(
-            "the waits of {count} process were read",
-            "the waits of {count} processes were read",
-            len(crew),
-        ).format(count=len(crew))
 
 
 def undecided(history: History) -> Iterator[str]:

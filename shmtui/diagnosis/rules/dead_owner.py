@@ -1,0 +1,53 @@
+"""The finding that a lock's owner is gone, by the word in which the lock names him. Pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from shmtui.diagnosis.history import SETTLED_NS, History, living
+from shmtui.diagnosis.wording import names, nobody, seconds, target
+from shmtui.i18n import _
+from shmtui.snapshot import Certainty, Finding, Snapshot, Status
+
+OWNER_SAMPLES: Final = 3
+"""In how many samples an owner has to be gone: a TID can be given back between two reads."""
+
+
+def dead_owner(history: History) -> Iterator[Finding]:
+    """A pthread lock is held by a thread that no longer exists. The kernel passes a robust one on."""
+    now = history.now
+    for each in now.sync:
+        if not each.owner_dead or each.robust:
+            continue
+
+        def held(s: Snapshot, name: str = each.name, owner: int | None = each.owner) -> bool:
+            return any(o.name == name and o.owner == owner and o.owner_dead for o in s.sync)
+
+        lasted = history.lasted_ns(held)
+        waiting = [p for p in living(now) if p.waits_for(each)]
+        if lasted < SETTLED_NS or history.agreeing(held) < OWNER_SAMPLES:
+            continue
+        killed = [p for p in now.processes if p.killed and p.pid == each.owner]
+        yield Finding(
+            "dead-owner",
+            Status.CRITICAL if killed and waiting else Status.WARNING,
+            _("{lock} is held by thread {tid}, which no longer exists").format(
+                lock=each.name, tid=each.owner
+            ),
+            (
+                _("the owner's TID is in the {kind} (byte {offset}), and no thread has it").format(
+                    kind=each.kind, offset=each.offset
+                ),
+                _("it was so for {time}").format(time=seconds(lasted)),
+                _("waiting for it: {who}").format(who=names(waiting) or nobody(now)),
+                _("killed: {who}").format(who=names(killed))
+                if killed
+                else _("unless a child of the owner, or the program that it became, unlocks it"),
+                *((_("unless the owner is a process that cannot be seen"),) if now.unseen else ()),
+            ),
+            Certainty.LIKELY if now.unseen else Certainty.CERTAIN,
+            _(
+                "shmtui repair {name} shows what to set, and sets it with --yes; a robust mutex "
+                "(pthread_mutexattr_setrobust) tells the next one to lock it that its owner died"
+            ).format(name=target(now)),
+            subject=each.name,
+        )

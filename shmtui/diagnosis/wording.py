@@ -1,0 +1,56 @@
+"""How findings name processes, times, and the commands that mend. Pure."""
+
+import shlex
+from collections.abc import Sequence
+
+from shmtui.diagnosis.history import History
+from shmtui.i18n import _
+from shmtui.procfs.target import has_name
+from shmtui.snapshot import (
+    Process,
+    Snapshot,
+)
+
+
+def names(processes: Sequence[Process]) -> str:
+    """Processes by name and PID."""
+    return ", ".join(f"{p.name} (PID {p.pid})" for p in processes)
+
+
+def seconds(ns: int) -> str:
+    """A duration as it is written in evidence."""
+    return f"{ns / 1e9:.1f} s"
+
+
+def repair_remedy(history: History, consent: str = "--yes") -> str:
+    """The repair, as a command; or what is to be done where there is none."""
+    if history.now.layout.semaphores == "system-v":
+        return _(
+            "shmtui sets no semaphore of a System V set: end the programs, and start them again; SEM_UNDO in "
+            "each semop gives back what a process dies with"
+        )
+    if not has_name(history.now.segment.name):
+        return _("memory without a name is not repaired: end the programs, and start them again")
+    return _(
+        "shmtui repair {name} shows what to set, and sets it with {consent}; the key r does the "
+        "same in a dashboard that may write"
+    ).format(name=target(history.now), consent=consent)
+
+
+def target(snapshot: Snapshot) -> str:
+    """The segment and what the user said of its layout, as a command names them."""
+    return command_target(snapshot.segment.name, snapshot.layout.options)
+
+
+def command_target(name: str, options: str) -> str:
+    """A segment with options of its layout, as a shell takes them.
+
+    >>> command_target("/a b", ""), command_target("/x", "--slots 5")
+    ("'/a b'", '/x --slots 5')
+    """
+    return f"{shlex.quote(name)} {options}".rstrip()
+
+
+def nobody(s: Snapshot) -> str:
+    """That no process is meant."""
+    return _("nobody that can be seen") if s.hidden else _("nobody")
