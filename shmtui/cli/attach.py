@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shmtui.cli.parameters import (
-    RATE,
-    TARGET,
-    dashboard_options,
-    exact_option,
-    layout_options,
-    open_options,
-)
+from shmtui.cli.parameters import RATE, TARGET
+from shmtui.cli.shared_options import dashboard_options, exact_option, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import MissingSegmentError
 from shmtui.i18n import _

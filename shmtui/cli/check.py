@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import SECONDS, TARGET, layout_options, open_options
+from shmtui.cli.parameters import SECONDS, TARGET
+from shmtui.cli.shared_options import layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 

@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from shmtui.cli.parameters import Parsed, folder_of, pid_option
+from shmtui.cli.parameters import Parsed
+from shmtui.cli.shared_options import folder_of, pid_option
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import TARGET, Parsed, layout_options, open_options, stacked
+from shmtui.cli.parameters import TARGET, Parsed
+from shmtui.cli.shared_options import layout_options, open_options, stacked
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import (
-    FAULT,
-    MODE,
-    RATE,
-    SECONDS,
-    SEGMENT_NAME,
-    dashboard_options,
-    split_command,
-    stacked,
-)
+from shmtui.cli.parameters import FAULT, MODE, RATE, SECONDS, SEGMENT_NAME
+from shmtui.cli.shared_options import dashboard_options, split_command, stacked
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.i18n import _
 from shmtui.shm.layout import ITEM_TYPES, SemaphoreKind

@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import (
-    LOOKED_AT,
-    SECONDS,
-    exact_option,
-    layout_options,
-    open_options,
-)
+from shmtui.cli.parameters import LOOKED_AT, SECONDS
+from shmtui.cli.shared_options import exact_option, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from shmtui.cli.ls import GROUPS, SORTS, columns_option
-from shmtui.cli.parameters import dashboard_options, folder_of, pid_option
+from shmtui.cli.shared_options import dashboard_options, folder_of, pid_option
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.i18n import _
 

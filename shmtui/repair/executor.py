@@ -18,10 +18,8 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.process_states import named_files
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
-from shmtui.procfs.process import forks_of
 from shmtui.repair import written_words
 from shmtui.repair.consent import NO_WORD, Consent
-from shmtui.repair.dead_owners import unlock_plan
 from shmtui.repair.earlier_repair import interrupted, left_open
 from shmtui.repair.follow_up import follow_up
 from shmtui.repair.observation import (
@@ -33,9 +31,9 @@ from shmtui.repair.observation import (
     indices,
     words,
 )
+from shmtui.repair.observed_plan import plan_now
 from shmtui.repair.plan import Plan, Refusal
-from shmtui.repair.planner import left_to_forks, make_plan
-from shmtui.repair.protocol_positions import ProtocolPosition, with_earlier
+from shmtui.repair.protocol_positions import with_earlier
 from shmtui.repair.record import RepairRecord, State, latest, mark
 from shmtui.repair.report import Report, Undone
 from shmtui.repair.resume_guard import ResumeGuard
@@ -43,9 +41,8 @@ from shmtui.repair.segment_lock import SegmentLock
 from shmtui.repair.stop_processes import ProcessStopper
 from shmtui.repair.surplus_watch import SurplusWatch
 from shmtui.shm.layout_spec import layout_option
-from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR
-from shmtui.snapshot import Finding, LayoutSource, Snapshot
+from shmtui.snapshot import LayoutSource
 
 TRIES: Final = 60
 """How often the participants are stopped to find all of them at a place that is known."""
@@ -112,7 +109,7 @@ class Repairer:
             findings += left_open(observed, findings, self.consent)
             for attempt in range(TRIES):
                 snapshot = observed.sampler.sample()
-                found = self._plan(observed, snapshot, findings, earlier)
+                found = plan_now(observed, snapshot, findings, earlier, self.consent)
                 if not isinstance(found, Refusal) or not found.transient or attempt == TRIES - 1:
                     break
                 self._clock.sleep(SAMPLE_SECONDS / 4)
@@ -185,52 +182,6 @@ class Repairer:
         self._progress(text.format(seconds=PATIENT_SECONDS))
         return observed.stands_still()
 
-    def _plan(
-        self,
-        observed: Observation,
-        snapshot: Snapshot,
-        findings: tuple[Finding, ...],
-        earlier: RepairRecord | None,
-        positions: tuple[ProtocolPosition, ...] | None = None,
-    ) -> Plan | Refusal | None:
-        """The plan; an interrupted repair is finished: the user had agreed to all of its words.
-
-        Locks whose owner is known come first: nobody gets to a semaphore that they guard.
-        """
-        begun = () if earlier is None else earlier.unlocks
-        found = unlock_plan(snapshot, findings, observed.sampler.read, self.consent, begun)
-        if found is None:
-            found = self._semaphore_plan(
-                snapshot,
-                findings,
-                observed.positions(snapshot) if positions is None else positions,
-                earlier,
-            )
-        if isinstance(found, Plan) and found.holder_unseen:
-            forks = forks_of({process.pid for process in found.participants})
-            if forks:
-                return left_to_forks(forks, self.consent)
-        if earlier is not None and isinstance(found, Plan):
-            text = _("a repair that was interrupted is finished: it is kept in {file}")
-            return replace(found, rests_on=(text.format(file=earlier.path), *found.rests_on))
-        return found
-
-    def _semaphore_plan(
-        self,
-        snapshot: Snapshot,
-        findings: tuple[Finding, ...],
-        positions: tuple[ProtocolPosition, ...],
-        earlier: RepairRecord | None,
-    ) -> Plan | Refusal | None:
-        """The plan for semaphores, whose holders do not stand in them."""
-        if earlier is None:
-            return make_plan(snapshot, findings, positions, self.consent)
-        sides = earlier.sides_of(p.process for p in positions if p.process.role is Role.UNKNOWN)
-        consent = replace(
-            self.consent, permits=True, lock=True, roles=(*sides, *self.consent.roles)
-        )
-        return make_plan(earlier.taken_back(snapshot), findings, positions, consent)
-
     def _attempt(
         self, options: LayoutOptions, agreed: Plan, guard: ResumeGuard
     ) -> Report | Refusal:
@@ -271,7 +222,7 @@ class Repairer:
         if words(before) == words(snapshot):
             positions = with_earlier(positions, places_before)
         earlier = interrupted(observed)
-        plan = self._plan(observed, snapshot, agreed.findings, earlier, positions)
+        plan = plan_now(observed, snapshot, agreed.findings, earlier, self.consent, positions)
         if not isinstance(plan, Plan):
             return _passed() if plan is None else plan
         if not agreed.is_still(plan):

@@ -26,7 +26,6 @@ from shmtui.repair.item_count import held_permits, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.plan_certainty import (
     behind,
-    names,
     plan_certainty,
     plan_grounds,
     unseen_can_only_wait,
@@ -46,6 +45,7 @@ from shmtui.repair.refusals import (
     unseen,
     without_indices,
 )
+from shmtui.repair.unagreed import left_to_takers, lock_not_agreed, not_agreed
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Certainty, Finding, LayoutSource, Origin, SemaphoreState, Snapshot
 
@@ -137,7 +137,7 @@ def _plan(
         permits = tuple(change for change in found if change is not None)
         if not proved:
             # Marks and waiter counts are set all the same: they rest on no protocol.
-            undecided = _not_agreed(permits, consent)
+            undecided = not_agreed(permits, consent)
             permits = tuple(change for change in permits if not change.permits_added)
     named = snapshot.layout.semaphores != "embedded"
     if undecided is not None and named and uninitialised(snapshot):
@@ -145,7 +145,7 @@ def _plan(
         return undecided
     if not proved and lock is not None and (lock.before.value or 0) > 1:
         # It may let several in at once because it is meant to.
-        undecided, lock = _not_agreed((lock,), consent), None
+        undecided, lock = not_agreed((lock,), consent), None
     holder_unseen = (
         lock is not None
         and not lock.before.value
@@ -154,9 +154,9 @@ def _plan(
     )
     takers = [p for p in placed if SemaphoreRole.MUTEX in p.process.timed_waits]
     if takers and lock is not None and not (lock.before.value or consent.frees_the_lock):
-        return _left_to_takers(takers, consent)
+        return left_to_takers(takers, consent)
     if holder_unseen and not _permit_is_gone(snapshot, placed):
-        return _lock_not_agreed(consent)
+        return lock_not_agreed(consent)
     private = tuple(p for p in placed if p.private)
     if not (private or lock or consent.permits) and _only_uncounted(wanted, permits):
         return Refusal(
@@ -259,60 +259,6 @@ def _permit_is_gone(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> b
         # where that is so, permits are no count of slots.
         return gone == 1
     return gone > 0
-
-
-def _lock_not_agreed(consent: Consent) -> Refusal:
-    """Why mutex stays at 0 without the user's word."""
-    return Refusal(
-        _(
-            "nobody was seen to die with mutex: a program that has ended may have left it to "
-            "another to post, or one that waits for a permit may have taken mutex first"
-        ),
-        _("if you know that nobody is yet to post it: {command}").format(
-            command=consent.with_option("--lock")
-        ),
-        needs_lock=True,
-    )
-
-
-def _left_to_takers(takers: Sequence[ProtocolPosition], consent: Consent) -> Refusal:
-    """Why mutex stays at 0 while a wait for it has a timeout: the program may have its own way to
-    take over from a dead holder.
-    """
-    return Refusal(
-        _(
-            "the wait of {who} for mutex has a timeout: it may take over from the dead holder by "
-            "itself, and undo what was half done"
-        ).format(who=names(takers)),
-        _("if you know that it does not: {command}").format(command=consent.with_option("--lock")),
-        needs_lock=True,
-    )
-
-
-def left_to_forks(forks: Sequence[int], consent: Consent) -> Refusal:
-    """Why mutex stays at 0 where the program has live forks that do not have the segment now."""
-    return Refusal(
-        _(
-            "nobody was seen to die with mutex, and forks of the same program live on: {pids}. One "
-            "may open the segment again, and post mutex or mend what was half done"
-        ).format(pids=", ".join(f"PID {pid}" for pid in forks)),
-        _("if you know that none does: {command}").format(command=consent.with_option("--lock")),
-        needs_lock=True,
-    )
-
-
-def _not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
-    """Why permits that would change stay as they are without the user's consent."""
-    texts = [change.text for change in changes if change.permits_added]
-    if not texts:
-        return None
-    return Refusal(
-        _("setting them ({changes}) is right only if every program keeps to the protocol").format(
-            changes="; ".join(texts)
-        ),
-        _("{command} sets them").format(command=consent.with_option("--permits")),
-        needs_permits=True,
-    )
 
 
 def _change(

@@ -6,7 +6,8 @@ from typing import Final, TypeVar
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.monitor.shared_object import SharedObject
-from shmtui.report.segment_table import NO_MEMORY, fitted, listing_lines, size_text
+from shmtui.report.object_cells import NO_MEMORY, size_text
+from shmtui.report.segment_table import fitted, listing_lines
 from shmtui.sanitize import inert
 
 Row = TypeVar("Row")

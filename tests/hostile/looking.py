@@ -19,7 +19,7 @@ from shmtui.report import snapshot_json as json
 from shmtui.report import snapshot_text as text
 from shmtui.snapshot import Snapshot
 from shmtui.tui.draw import bytes as raw
-from shmtui.tui.draw import picker, ring, semaphores, throughput
+from shmtui.tui.draw import object_columns, picker, ring, semaphores, throughput
 from shmtui.tui.draw.processes import row_line
 from shmtui.tui.draw.title import title_line
 from shmtui.tui.glyphs import ASCII, UNICODE
@@ -89,7 +89,9 @@ def listed(folder: Path) -> tuple[SharedObject, ...]:
     ]
     sane(lines)
     for entry in entries:
-        fits([picker.object_line(ObjectRow(entry), picker.columns_for(80), 80, UNICODE)], 80)
+        fits(
+            [picker.object_line(ObjectRow(entry), object_columns.columns_for(80), 80, UNICODE)], 80
+        )
         fits(picker.object_detail(entry, 80, 6, ASCII), 80)
     return entries
 

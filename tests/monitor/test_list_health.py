@@ -10,7 +10,7 @@ from pathlib import Path
 from shmtui.monitor.discovery import Surveyor
 from shmtui.monitor.list_health import ListHealth
 from shmtui.monitor.shared_object import Content, SharedObject, Survey
-from shmtui.report.segment_table import health_cell, health_words
+from shmtui.report.object_cells import health_cell, health_words
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import segment_path, unlink_segment
 from shmtui.snapshot import Certainty, Finding, Health, Status

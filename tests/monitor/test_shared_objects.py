@@ -29,7 +29,7 @@ from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings, parse_s
 from shmtui.procfs.sysvipc import sysv_segments
 from shmtui.report.object_groups import GROUPINGS
 from shmtui.report.segment_table import COLUMNS, SORTS
-from shmtui.tui.draw.picker import COLUMNS as DRAWN_COLUMNS
+from shmtui.tui.draw.object_columns import COLUMNS as DRAWN_COLUMNS
 from shmtui.tui.object_rows import USUAL_COLUMNS
 from tests.compiling import Compiler
 from tests.program import run_shmtui

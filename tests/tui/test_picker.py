@@ -19,9 +19,8 @@ from shmtui.sanitize import inert
 from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 from shmtui.shm.protocol import Role
 from shmtui.tui.app import DashboardApp
+from shmtui.tui.draw.object_columns import COLUMNS, columns_for
 from shmtui.tui.draw.picker import (
-    COLUMNS,
-    columns_for,
     filter_line,
     group_detail,
     header_line,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.cli import check
-from shmtui.cli.parameters import open_options
+from shmtui.cli.shared_options import open_options
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler

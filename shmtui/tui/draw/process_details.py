@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from shmtui.i18n import _
 from shmtui.procfs.process_details import ProcessDetails, process_details
 from shmtui.snapshot import Process, word
-from shmtui.tui.draw.processes import waited_for
+from shmtui.tui.draw.process_columns import waited_for
 from shmtui.tui.formatting import format_bytes, format_date, format_uptime
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.spans import Line, line, wrap, wrapped

@@ -5,7 +5,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from shmtui.i18n import N_, _
-from shmtui.tui.draw.picker import COLUMNS
+from shmtui.tui.draw.object_columns import COLUMNS
 from shmtui.tui.object_rows import ListChoices
 from shmtui.tui.screens.dialog import ChoicePanel, Dialog
 from shmtui.tui.screens.object_list import PickerPanel

@@ -10,11 +10,9 @@ from shmtui.monitor.shared_object import Judged, SharedObject, Survey
 from shmtui.report.segment_table import totals_line
 from shmtui.snapshot import Health
 from shmtui.tui.draw.keys import list_footer
+from shmtui.tui.draw.object_columns import Column, column_at, columns_for
 from shmtui.tui.draw.picker import (
     CHANGE_STYLES,
-    Column,
-    column_at,
-    columns_for,
     filter_line,
     group_detail,
     header_line,

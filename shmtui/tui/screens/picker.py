@@ -11,7 +11,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import AmbiguousLayoutError
 from shmtui.monitor.shared_object import Survey
-from shmtui.report.segment_table import shown_name, why_not
+from shmtui.report.object_cells import shown_name, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.keys import list_help
 from shmtui.tui.object_rows import (

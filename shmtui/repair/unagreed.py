@@ -1,0 +1,65 @@
+"""Why something stays as it is without the user's word, and the option that gives it. Pure."""
+
+from collections.abc import Sequence
+
+from shmtui.i18n import _
+from shmtui.repair.consent import Consent
+from shmtui.repair.plan import Change, Refusal
+from shmtui.repair.plan_certainty import (
+    names,
+)
+from shmtui.repair.protocol_positions import ProtocolPosition
+
+
+def lock_not_agreed(consent: Consent) -> Refusal:
+    """Why mutex stays at 0 without the user's word."""
+    return Refusal(
+        _(
+            "nobody was seen to die with mutex: a program that has ended may have left it to "
+            "another to post, or one that waits for a permit may have taken mutex first"
+        ),
+        _("if you know that nobody is yet to post it: {command}").format(
+            command=consent.with_option("--lock")
+        ),
+        needs_lock=True,
+    )
+
+
+def left_to_takers(takers: Sequence[ProtocolPosition], consent: Consent) -> Refusal:
+    """Why mutex stays at 0 while a wait for it has a timeout: the program may have its own way to
+    take over from a dead holder.
+    """
+    return Refusal(
+        _(
+            "the wait of {who} for mutex has a timeout: it may take over from the dead holder by "
+            "itself, and undo what was half done"
+        ).format(who=names(takers)),
+        _("if you know that it does not: {command}").format(command=consent.with_option("--lock")),
+        needs_lock=True,
+    )
+
+
+def left_to_forks(forks: Sequence[int], consent: Consent) -> Refusal:
+    """Why mutex stays at 0 where the program has live forks that do not have the segment now."""
+    return Refusal(
+        _(
+            "nobody was seen to die with mutex, and forks of the same program live on: {pids}. One "
+            "may open the segment again, and post mutex or mend what was half done"
+        ).format(pids=", ".join(f"PID {pid}" for pid in forks)),
+        _("if you know that none does: {command}").format(command=consent.with_option("--lock")),
+        needs_lock=True,
+    )
+
+
+def not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
+    """Why permits that would change stay as they are without the user's consent."""
+    texts = [change.text for change in changes if change.permits_added]
+    if not texts:
+        return None
+    return Refusal(
+        _("setting them ({changes}) is right only if every program keeps to the protocol").format(
+            changes="; ".join(texts)
+        ),
+        _("{command} sets them").format(command=consent.with_option("--permits")),
+        needs_permits=True,
+    )
