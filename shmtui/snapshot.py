@@ -6,50 +6,23 @@ one after the other while processes ran, so a finding rests on several snapshots
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
 
 from shmtui.i18n import N_, _
 from shmtui.shm.faults import Fault
+from shmtui.shm.item_counts import Audit, ExactCounts, Method, Throughput, Totals
 from shmtui.shm.layout import counted_on, slot_of
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
-
-if TYPE_CHECKING:
-    from shmtui.shm.item_counts import Audit, ExactCounts, Totals
-    from shmtui.shm.sync_object import SyncObject
-
-SCHEMA = 2
-"""The version of the JSON form; raised when a key changes its meaning."""
-
-SlotValue = int | float | str | bool | bytes | tuple[Any, ...] | None
-"""A decoded item; :func:`shmtui.shm.item_shape.value_text` writes it out."""
-
-
-class LayoutSource(StrEnum):
-    """Where the layout is known from, the surest first."""
-
-    CONTROL = N_("control")
-    HEADER = N_("header")
-    DEBUG_INFO = N_("debug-info")
-    """Of a program that maps the segment."""
-    OPTIONS = N_("options")
-    NEARBY = N_("header-nearby")
-    """A header or source beside a program that maps the segment."""
-    INFERRED = N_("inferred")
-    RAW = N_("raw")
-
-
-class Method(StrEnum):
-    """How a throughput figure is known. Only the first four give a plain number, within 1 %."""
-
-    COUNTERS = N_("counters")
-    BREAKPOINTS = N_("breakpoints")
-    SEQUENCE = N_("sequence")
-    INDEX = N_("index")
-    ESTIMATE = N_("estimate")
-    """All items were seen, over a time that is known within 10 %."""
-    LOWER_BOUND = N_("lower-bound")
-    UNKNOWN = N_("unknown")
+from shmtui.shm.segment_info import (
+    LayoutInfo,
+    LayoutSource,
+    Offsets,
+    SegmentInfo,
+    SemaphoreState,
+    Slot,
+    SlotValue,
+)
+from shmtui.shm.sync_object import SyncObject
 
 
 class ProcessState(StrEnum):
@@ -100,116 +73,6 @@ class Status(StrEnum):
     WARNING = N_("warning")
     CRITICAL = N_("critical")
     UNKNOWN = N_("unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentInfo:
-    """The file under /dev/shm."""
-
-    name: str
-    """With its leading slash; undecodable bytes as surrogates."""
-    size: int
-    """Bytes."""
-    inode: int
-    mode: int
-    """Permission bits only."""
-    owner: str
-    unlinked: bool = False
-    replaced: bool = False
-    """Another file has the name now."""
-    size_mapped: bool = False
-    """There is no file at hand: the size is what is mapped of it, in whole pages; its owner is not known."""
-    read_only: bool = True
-    """Whether this program opened it without the right to write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offsets:
-    """Byte offsets in the segment. A semaphore's is None when it is a named one; an index's is
-    None when no index is known. ``in`` and ``out`` may lie in another segment
-    (:attr:`LayoutInfo.index_segment`).
-    """
-
-    data: int
-    in_: int | None
-    out: int | None
-    mutex: int | None = None
-    empty: int | None = None
-    full: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LayoutInfo:
-    """What the bytes mean, and how that is known."""
-
-    source: LayoutSource
-    slots: int
-    item_type: str
-    item_size: int
-    """Bytes."""
-    offsets: Offsets
-    semaphores: str = "embedded"
-    """``embedded`` or ``named``."""
-    candidates: tuple[str, ...] = ()
-    by_convention: tuple[str, ...] = ()
-    """Roles that rest on names alone, which programs use both ways: ``in=head``."""
-    libc: Libc | None = None
-    """Whose sem_t the semaphores are."""
-    assumptions: tuple[str, ...] = ()
-    """What has to be true for the layout to be right, in words."""
-    disputed: bool = False
-    """Whether values or programs fit another layout as well: nothing may be built on this one,
-    and nothing repaired by it. The assumptions say why."""
-    index_size: int = 4
-    """Bytes of ``in`` and of ``out``."""
-    origin: str = ""
-    """The program or the file that the layout is from, where the source is one of these.
-    Hostile text is possible."""
-    index_segment: str = ""
-    """The segment that holds ``in`` and ``out``, where that is another one."""
-    options: str = ""
-    """What the user said of the layout, as a shell takes it, for commands that are named."""
-    lock_free: bool = False
-    """As `Layout.lock_free`."""
-    index_names: tuple[str, ...] = ()
-    """As `Layout.index_names`. Hostile text is possible."""
-
-    @property
-    def assumed(self) -> bool:
-        """Whether the layout is likely at most."""
-        return bool(self.assumptions)
-
-    @property
-    def has_ring(self) -> bool:
-        """Whether a ring is known in the segment; else its bytes are shown, and its locks if known."""
-        return self.slots > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One slot of the ring; ``full`` is None while the occupancy is unknown."""
-
-    index: int
-    value: SlotValue
-    full: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class SemaphoreState:
-    """One semaphore as its bytes stand. ``shared`` False: no other process can wake its waiters."""
-
-    value: int | None
-    waiters: int | None
-    shared: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Throughput:
-    """Items per second, and the method that each figure is known by."""
-
-    produced_per_s: float | None = None
-    consumed_per_s: float | None = None
-    method: Method = Method.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +170,7 @@ class Process:
     stores: tuple[str, ...] = ()
     """The indices that a breakpoint saw it store into: ``in``, ``out``."""
 
-    def waits_for(self, lock: "SyncObject") -> bool:
+    def waits_for(self, lock: SyncObject) -> bool:
         """Whether a thread of it sleeps on that lock or semaphore."""
         return lock.name in self.sleeps_on or (lock.role is not None and lock.role in self.waits)
 
@@ -384,14 +247,14 @@ class Snapshot:
     slots: tuple[Slot, ...] = ()
     semaphores: dict[SemaphoreRole, SemaphoreState] = field(default_factory=dict)
     """The view by role."""
-    sync: "tuple[SyncObject, ...]" = ()
+    sync: tuple[SyncObject, ...] = ()
     """All locks and semaphores that are known."""
-    throughput: Throughput = Throughput()
+    throughput: Throughput = field(default_factory=Throughput)
     processes: tuple[Process, ...] = ()
-    exact: "ExactCounts | None" = None
+    exact: ExactCounts | None = None
     """Counts by breakpoints; None unless they were asked for."""
-    totals: "Totals | None" = None
-    audit: "Audit | None" = None
+    totals: Totals | None = None
+    audit: Audit | None = None
     """The last audit that this program made."""
     health: Health = Health()
     supervised: bool = False
@@ -430,7 +293,7 @@ class Snapshot:
     """Seconds since the buffer was created, where its control block says so."""
 
     @property
-    def alone(self) -> "SyncObject | None":
+    def alone(self) -> SyncObject | None:
         """The named semaphore that was opened in a segment's place."""
         return self.sync[0] if self.layout.source is LayoutSource.RAW and self.sync else None
 

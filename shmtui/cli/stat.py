@@ -121,7 +121,7 @@ def _stream(
 
 def _wait_for_counts(sampler: "Sampler") -> None:
     """Sample until the rates are exact or that is refused, for `EXACT_SECONDS` at the most."""
-    from shmtui.snapshot import Method
+    from shmtui.shm.item_counts import Method
 
     end = time.monotonic() + EXACT_SECONDS
     while time.monotonic() < end:

@@ -32,7 +32,8 @@ from shmtui.diagnosis.rules.progress import kept_lock, nobody_left, starved, unw
 from shmtui.diagnosis.rules.semaphores import ghost_waiter, mixed_libc, mutex_overflow
 from shmtui.diagnosis.undecided import undecided
 from shmtui.i18n import _
-from shmtui.snapshot import Certainty, Finding, Health, LayoutSource, Snapshot, Status
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import Certainty, Finding, Health, Snapshot, Status
 
 HISTORY_NS: Final = 12_000_000_000
 """How far back the rules look."""

@@ -6,14 +6,8 @@ from typing import Final
 
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import (
-    Certainty,
-    LayoutSource,
-    Origin,
-    Process,
-    SemaphoreState,
-    Snapshot,
-)
+from shmtui.shm.segment_info import LayoutSource, SemaphoreState
+from shmtui.snapshot import Certainty, Origin, Process, Snapshot
 
 POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
 """Whose side posts a permit."""

@@ -15,7 +15,8 @@ from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import LayoutSource, Origin, Process, Snapshot
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import Origin, Process, Snapshot
 
 LONGER_S: Final = 12
 """The watch that is proposed where a shorter one left something open, in seconds."""

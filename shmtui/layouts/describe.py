@@ -6,7 +6,8 @@ from shmtui.shm.layout import Layout
 from shmtui.shm.layout_spec import parse_layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import LayoutSource, word
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import word
 
 
 def layout_words(layout: Layout) -> str:

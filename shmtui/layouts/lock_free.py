@@ -28,7 +28,7 @@ from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.set_roles import used_semaphores
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import LayoutSource
+from shmtui.shm.segment_info import LayoutSource
 
 SECONDS: Final = 0.3
 """How long what may be such a ring is watched."""

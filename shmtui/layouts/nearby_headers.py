@@ -17,7 +17,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment, Peers, executable
 from shmtui.layouts.options import LayoutOptions
-from shmtui.snapshot import LayoutSource
+from shmtui.shm.segment_info import LayoutSource
 
 if TYPE_CHECKING:
     pass

@@ -11,7 +11,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import LayoutSource
+from shmtui.shm.segment_info import LayoutSource
 
 SLOW_SECONDS: Final = 1.0
 

@@ -20,7 +20,7 @@ from shmtui.procfs.process import process_name
 from shmtui.procfs.process_libc import program_of
 from shmtui.procfs.target import open_target
 from shmtui.shm.layout import Layout
-from shmtui.snapshot import LayoutSource
+from shmtui.shm.segment_info import LayoutSource
 
 if TYPE_CHECKING:
     from shmtui.layouts.struct_members import Struct

@@ -29,10 +29,10 @@ from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_o
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import identity_at
+from shmtui.shm.segment_info import LayoutSource
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.shm.system_v import member_words
-from shmtui.snapshot import LayoutSource
 
 WATCH_SECONDS: Final = 1.2
 """How long an ambiguous segment is watched for what tells its layouts apart."""

@@ -32,7 +32,7 @@ from shmtui.layouts.struct_members import Struct, sync_members
 from shmtui.layouts.value_roles import by_values, roles_words
 from shmtui.procfs.elf import word_size
 from shmtui.shm.libc import Libc
-from shmtui.snapshot import LayoutSource
+from shmtui.shm.segment_info import LayoutSource
 
 
 def by_header(segment: MappedSegment, file: Path) -> ResolvedLayout:

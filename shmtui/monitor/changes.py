@@ -10,16 +10,8 @@ from shmtui.events import Event, Severity
 from shmtui.i18n import _
 from shmtui.shm.item_counts import ExactCounts
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import (
-    Health,
-    LayoutSource,
-    Origin,
-    Process,
-    SegmentInfo,
-    Snapshot,
-    Status,
-    word,
-)
+from shmtui.shm.segment_info import LayoutSource, SegmentInfo
+from shmtui.snapshot import Health, Origin, Process, Snapshot, Status, word
 
 
 def segment_events(

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from shmtui.procfs.futex import futex_sleepers
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Process, ProcessState, SemaphoreState
+from shmtui.shm.segment_info import SemaphoreState
+from shmtui.snapshot import Process, ProcessState
 
 OWN = {Role.PRODUCER: SemaphoreRole.EMPTY, Role.CONSUMER: SemaphoreRole.FULL}
 _SIDES = {semaphore: role for role, semaphore in OWN.items()}

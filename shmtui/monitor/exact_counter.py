@@ -21,9 +21,9 @@ from shmtui.procfs.clock import Clock
 from shmtui.procfs.maps import Mapping as MemoryMapping
 from shmtui.procfs.process import forked_after, run_times
 from shmtui.procfs.store_counter import StoreCounter, hit_seconds, why_refused
-from shmtui.shm.item_counts import ExactCounts
+from shmtui.shm.item_counts import ExactCounts, Method, Throughput
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import Method, Process, Throughput
+from shmtui.snapshot import Process
 
 if TYPE_CHECKING:
     from shmtui.monitor.open_segment import OpenSegment

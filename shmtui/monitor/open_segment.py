@@ -16,11 +16,12 @@ from shmtui.procfs.file_writers import anybody_writes_one_of
 from shmtui.procfs.target import open_target
 from shmtui.shm.control_format import Flags
 from shmtui.shm.control_records import ControlHeader, WorkerRecord
+from shmtui.shm.item_counts import Throughput
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import identity_at
+from shmtui.shm.segment_info import LayoutSource
 from shmtui.shm.semaphore import named_semaphore_path
-from shmtui.snapshot import LayoutSource, Throughput
 
 if TYPE_CHECKING:
     from shmtui.layouts.role_evidence import DirectionEvidence

@@ -45,9 +45,10 @@ from shmtui.shm.layout import Layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import Role, SemaphoreRole, step_name, waited_semaphore
 from shmtui.shm.segment import SHM_DIR, FileIdentity
+from shmtui.shm.segment_info import SlotValue
 from shmtui.shm.segment_reader import user_name
 from shmtui.shm.system_v import set_member
-from shmtui.snapshot import Access, Origin, Process, ProcessState, SlotValue
+from shmtui.snapshot import Access, Origin, Process, ProcessState
 
 _NARROW: Final = 32
 """Bits of a 32-bit program."""

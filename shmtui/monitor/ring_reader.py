@@ -15,10 +15,10 @@ from shmtui.shm.layout import SEM_SIZE, ItemType, Layout, counted_on, slot_of
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import counted
 from shmtui.shm.segment import SHM_DIR, open_readonly
+from shmtui.shm.segment_info import Slot
 from shmtui.shm.segment_reader import WHOLE, SegmentReader, state_spans
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
 from shmtui.shm.system_v import member_words
-from shmtui.snapshot import Slot
 
 DATA_READ: Final = 1 << 16
 """Up to so many bytes of slots are read with each sample, to see which have changed."""

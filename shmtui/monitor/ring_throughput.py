@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.monitor.ring_reader import RingSample
+from shmtui.shm.item_counts import Method, Throughput
 from shmtui.shm.layout import ItemType
-from shmtui.snapshot import Method, Throughput
 
 PRECISION: Final = 0.01
 """Largest relative error of a plain number."""

@@ -25,22 +25,14 @@ from shmtui.procfs.identity import alive
 from shmtui.procfs.namespaces import require_proc
 from shmtui.shm.control_format import Flags, control_name
 from shmtui.shm.control_records import ControlHeader
-from shmtui.shm.item_counts import Audit
+from shmtui.shm.item_counts import Audit, Throughput
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import checksum_of
 from shmtui.shm.segment import SHM_DIR, FileIdentity
+from shmtui.shm.segment_info import LayoutSource, SemaphoreState
 from shmtui.shm.segment_reader import SegmentStatus
-from shmtui.snapshot import (
-    EMPTY,
-    Access,
-    Health,
-    LayoutSource,
-    Process,
-    SemaphoreState,
-    Snapshot,
-    Throughput,
-)
+from shmtui.snapshot import EMPTY, Access, Health, Process, Snapshot
 
 if TYPE_CHECKING:
     from shmtui.monitor.exact_counter import ExactCounter

@@ -9,18 +9,12 @@ from shmtui.monitor.occupancy import occupancy
 from shmtui.monitor.ring_reader import RingState
 from shmtui.procfs.credentials import FileAccess
 from shmtui.shm.control_records import ControlHeader
+from shmtui.shm.item_counts import Method, Throughput
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.segment_info import LayoutInfo, Offsets, SegmentInfo
 from shmtui.shm.segment_reader import SegmentStatus, user_name
-from shmtui.snapshot import (
-    LayoutInfo,
-    Method,
-    Offsets,
-    Origin,
-    Process,
-    SegmentInfo,
-    Throughput,
-)
+from shmtui.snapshot import Origin, Process
 
 STALE_NS: Final = 3_000_000_000
 """Rates in a control block that are older than this are not used."""

@@ -18,9 +18,10 @@ from shmtui.repair.protocol_positions import participants
 from shmtui.repair.refusals import unseen
 from shmtui.shm.layout import MUTEX_SIZE
 from shmtui.shm.libc import Libc
+from shmtui.shm.segment_info import LayoutSource
 from shmtui.shm.sync_object import SyncObject, unlock_words, why_not_unlocked
 from shmtui.shm.word_change import WordChange
-from shmtui.snapshot import Certainty, Finding, LayoutSource, Process, Snapshot
+from shmtui.snapshot import Certainty, Finding, Process, Snapshot
 
 CODE = "dead-owner"
 """The finding that this ends."""

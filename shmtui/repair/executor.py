@@ -42,7 +42,7 @@ from shmtui.repair.stop_processes import ProcessStopper
 from shmtui.repair.surplus_watch import SurplusWatch
 from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.segment import SHM_DIR
-from shmtui.snapshot import LayoutSource
+from shmtui.shm.segment_info import LayoutSource
 
 TRIES: Final = 60
 """How often the participants are stopped to find all of them at a place that is known."""

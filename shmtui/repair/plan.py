@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from shmtui.i18n import _
 from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.word_change import WordChange
-from shmtui.snapshot import Certainty, Finding, Process, SemaphoreState, word
+from shmtui.snapshot import Certainty, Finding, Process, word
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ from shmtui.repair.refusals import (
 )
 from shmtui.repair.unagreed import left_to_takers, lock_not_agreed, not_agreed
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, LayoutSource, Origin, SemaphoreState, Snapshot
+from shmtui.shm.segment_info import LayoutSource, SemaphoreState
+from shmtui.snapshot import Certainty, Finding, Origin, Snapshot
 
 COVERED: Final = frozenset(
     {

@@ -20,8 +20,9 @@ from shmtui.i18n import _
 from shmtui.repair.plan import Change, Unlock
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity
+from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.word_change import WordChange
-from shmtui.snapshot import Certainty, Finding, Process, SemaphoreState, Snapshot, Status
+from shmtui.snapshot import Certainty, Finding, Process, Snapshot, Status
 
 VERSION: Final = 3
 KEPT: Final = 50

@@ -15,7 +15,8 @@ from shmtui.repair.plan_certainty import names
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.repair.segment_lock import NAMELESS, NAMELESS_WAY
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Finding, LayoutSource, Origin, Snapshot
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import Finding, Origin, Snapshot
 
 HARMLESS: Final = frozenset({"ghost-waiter"})
 """Findings that keep nobody from going on."""

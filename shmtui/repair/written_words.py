@@ -15,6 +15,7 @@ from shmtui.repair.record import FileWords, RepairRecord, State, discard, keep, 
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
+from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.semaphore import (
     SemaphoreWords,
     decode,
@@ -23,7 +24,6 @@ from shmtui.shm.semaphore import (
 )
 from shmtui.shm.word_change import WordChange
 from shmtui.shm.word_file import WordFile
-from shmtui.snapshot import SemaphoreState
 
 Safe = Callable[[], bool]
 """Whether everybody is stopped at this moment."""

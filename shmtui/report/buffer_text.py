@@ -7,14 +7,10 @@ from shmtui.diagnosis.wording import names
 from shmtui.i18n import _, ngettext
 from shmtui.report.snapshot_json import rfc3339
 from shmtui.sanitize import inert
-from shmtui.shm.item_counts import ExactCounts
+from shmtui.shm.item_counts import ExactCounts, Method
 from shmtui.shm.sync_object import SyncObject, own_name
 from shmtui.shm.value import value_text
-from shmtui.snapshot import (
-    Method,
-    Snapshot,
-    word,
-)
+from shmtui.snapshot import Snapshot, word
 
 
 def buffer_lines(snapshot: Snapshot) -> Iterator[str]:

@@ -13,15 +13,11 @@ from shmtui import __version__
 from shmtui.diagnosis.rules.lock_free import writers
 from shmtui.shm.faults import fault_name
 from shmtui.shm.item_counts import Audit
+from shmtui.shm.segment_info import SegmentInfo
 from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.value import value_json
-from shmtui.snapshot import (
-    SCHEMA,
-    Process,
-    SegmentInfo,
-    Snapshot,
-)
+from shmtui.snapshot import Process, Snapshot
 
 if TYPE_CHECKING:
     from shmtui.monitor.shared_object import SharedObject
@@ -234,3 +230,7 @@ def text(raw: str) -> str:
 def number(value: float | None) -> float | None:
     """``value``, or None where JSON has no number for it."""
     return value if value is not None and math.isfinite(value) else None
+
+
+SCHEMA = 2
+"""The version of the JSON form; raised when a key changes its meaning."""

@@ -13,13 +13,8 @@ from shmtui.report.snapshot_json import rfc3339
 from shmtui.sanitize import inert
 from shmtui.shm.item_counts import Audit
 from shmtui.shm.protocol import format_rate
-from shmtui.snapshot import (
-    Finding,
-    LayoutSource,
-    Process,
-    Snapshot,
-    word,
-)
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import Finding, Process, Snapshot, word
 
 _COLUMNS = (
     N_("PID"), N_("process"), N_("role"), N_("state"), N_("blocked on"), N_("target/s"),

@@ -14,14 +14,9 @@ from shmtui.events import Severity
 from shmtui.session.live_source import LiveSource
 from shmtui.session.run import RunOptions
 from shmtui.session.terminal import ending_signals, ignore_signals, note
-from shmtui.shm.item_counts import Audit
+from shmtui.shm.item_counts import Audit, Method, Throughput
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import (
-    Method,
-    Snapshot,
-    Status,
-    Throughput,
-)
+from shmtui.snapshot import Snapshot, Status
 
 READY_SECONDS: Final = 15.0
 LOOK_SECONDS: Final = 0.25

@@ -3,7 +3,10 @@ tell of others' programs, with what that costs. Pure.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
+
+from shmtui.i18n import N_
 
 SWITCH_SECONDS: Final = 1.5e-6
 """More for a context switch to a thread with breakpoints; 1 to 2 µs were measured (x86-64)."""
@@ -106,3 +109,25 @@ class ExactCounts:
     def switch_cost(self) -> float:
         """Of the context switches, in per cent of a processor, by a measured mean."""
         return 100 * self.switches_per_s * SWITCH_SECONDS
+
+
+class Method(StrEnum):
+    """How a throughput figure is known. Only the first four give a plain number, within 1 %."""
+
+    COUNTERS = N_("counters")
+    BREAKPOINTS = N_("breakpoints")
+    SEQUENCE = N_("sequence")
+    INDEX = N_("index")
+    ESTIMATE = N_("estimate")
+    """All items were seen, over a time that is known within 10 %."""
+    LOWER_BOUND = N_("lower-bound")
+    UNKNOWN = N_("unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Items per second, and the method that each figure is known by."""
+
+    produced_per_s: float | None = None
+    consumed_per_s: float | None = None
+    method: Method = Method.UNKNOWN

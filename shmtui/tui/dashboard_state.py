@@ -16,7 +16,8 @@ from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
 from shmtui.monitor.changes import exact_events, health_events, segment_events
-from shmtui.snapshot import EMPTY, Health, LayoutSource, Snapshot
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import EMPTY, Health, Snapshot
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
 from shmtui.tui.rate_history import RateHistory

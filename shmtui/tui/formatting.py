@@ -8,9 +8,10 @@ import time
 
 from shmtui.i18n import N_, _
 from shmtui.sanitize import inert
+from shmtui.shm.item_counts import Method
 from shmtui.shm.protocol import format_rate as exact_rate
+from shmtui.shm.segment_info import SlotValue
 from shmtui.shm.value import value_text
-from shmtui.snapshot import Method, SlotValue
 from shmtui.tui.glyphs import UNICODE, Glyphs
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))

@@ -9,8 +9,10 @@ from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
 from shmtui.i18n import N_, _, ngettext
+from shmtui.shm.item_counts import Method
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import Health, LayoutSource, Method, Snapshot, Status, word
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import Health, Snapshot, Status, word
 from shmtui.tui.spans import Span
 
 T = TypeVar("T")

@@ -19,8 +19,8 @@ from typing import Final
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.ring_throughput import LONG_WINDOW_NS, PRECISION, WINDOW_NS
 from shmtui.monitor.sampler import Sampler
+from shmtui.shm.item_counts import Method, Throughput
 from shmtui.shm.segment import unlink_segment
-from shmtui.snapshot import Method, Throughput
 from tests.benchmarks.programs import compiled
 from tests.benchmarks.tables import row as markdown_row
 

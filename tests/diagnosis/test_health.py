@@ -19,18 +19,15 @@ from shmtui.shm.control_format import RecordState
 from shmtui.shm.protocol import Role, SemaphoreRole, Step
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import identity_at, map_segment, segment_path, unlink_segment
+from shmtui.shm.segment_info import LayoutInfo, LayoutSource, Offsets, SemaphoreState
 from shmtui.snapshot import (
     EMPTY,
     Certainty,
     Finding,
     Health,
-    LayoutInfo,
-    LayoutSource,
-    Offsets,
     Origin,
     Process,
     ProcessState,
-    SemaphoreState,
     Snapshot,
     Status,
 )

@@ -7,17 +7,16 @@ import pytest
 from shmtui.diagnosis.health import diagnose
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.segment_info import LayoutSource, SemaphoreState
 from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import (
     EMPTY,
     Access,
     Certainty,
     Finding,
-    LayoutSource,
     Origin,
     Process,
     ProcessState,
-    SemaphoreState,
     Snapshot,
     Status,
 )

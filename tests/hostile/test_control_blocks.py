@@ -21,7 +21,8 @@ from shmtui.shm.layout_spec import layout_text
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
-from shmtui.snapshot import LayoutSource, ProcessState
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import ProcessState
 from tests.conftest import MakeBuffer
 from tests.hostile import blocks
 from tests.hostile.looking import Tally, listed, look

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shmtui.errors import ShmtuiError
-from shmtui.layouts import compiler
+from shmtui.layouts import compiler, compiler_command
 from shmtui.layouts.compiler import compile_types
 from shmtui.layouts.struct_members import Struct
 from shmtui.shm.libc import Libc, running_libc
@@ -159,7 +159,7 @@ def test_a_layout_of_the_other_libc_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no compiler of the one that was asked for is at hand."""
-    monkeypatch.setattr(compiler, "_CROSS", {libc: {"c": (), "c++": ()} for libc in Libc})
+    monkeypatch.setattr(compiler_command, "_CROSS", {libc: {"c": (), "c++": ()} for libc in Libc})
     (tmp_path / "buf.h").write_text("#include <semaphore.h>\nstruct b { sem_t s; };\n")
     for libc in Libc:
         assert compile_types(tmp_path / "buf.h", libc).libc is running_libc()

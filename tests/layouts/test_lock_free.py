@@ -14,7 +14,7 @@ from shmtui.layouts.ring_values import Reading
 from shmtui.monitor.sampler import Sampler
 from shmtui.shm.layout import ITEM_TYPES, Layout
 from shmtui.shm.libc import Libc
-from shmtui.snapshot import LayoutSource
+from shmtui.shm.segment_info import LayoutSource
 from tests.compiling import Compiler
 from tests.layouts.lock_free_peers import SOURCE, Start, started
 from tests.program import run_shmtui, stat_json

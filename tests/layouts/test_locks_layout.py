@@ -11,7 +11,7 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.discovery import Surveyor
 from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
-from shmtui.snapshot import LayoutSource
+from shmtui.shm.segment_info import LayoutSource
 from tests.layouts.test_struct_sources import Start, header_of, resolved, start
 from tests.program import run_shmtui, stat_json
 from tests.waiting import poll

@@ -19,8 +19,9 @@ from shmtui.repair.plan import Refusal
 from shmtui.repair.planner import make_plan
 from shmtui.session.opener import AttachOptions, SegmentOpener
 from shmtui.shm.segment import SHM_DIR, segment_path, unlink_segment
+from shmtui.shm.segment_info import LayoutSource
 from shmtui.shm.segment_reader import SegmentReader
-from shmtui.snapshot import Certainty, Finding, LayoutSource, Status
+from shmtui.snapshot import Certainty, Finding, Status
 from tests.compiling import Compiler, require
 from tests.program import run_shmtui, stat_json
 from tests.waiting import poll

@@ -9,18 +9,15 @@ from hypothesis import strategies as st
 from shmtui.events import Severity
 from shmtui.monitor.changes import health_events, segment_events
 from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.segment_info import LayoutInfo, LayoutSource, Offsets, SegmentInfo
 from shmtui.snapshot import (
     EMPTY,
     Certainty,
     Finding,
     Health,
-    LayoutInfo,
-    LayoutSource,
-    Offsets,
     Origin,
     Process,
     ProcessState,
-    SegmentInfo,
     Snapshot,
     Status,
 )

@@ -16,10 +16,10 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.store_counts import IndexCount, LapCount, Step, StoreReading
 from shmtui.procfs.store_counter import hit_seconds, why_refused
 from shmtui.session.opener import Attachment
-from shmtui.shm.item_counts import ExactCounts
+from shmtui.shm.item_counts import ExactCounts, Method
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import unlink_segment
-from shmtui.snapshot import Method, Process
+from shmtui.snapshot import Process
 from shmtui.tui.app import DashboardApp
 from tests.compiling import Compiler
 from tests.program import run_shmtui

@@ -16,8 +16,10 @@ from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions
 from shmtui.monitor.discovery import survey
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.shared_object import Content
+from shmtui.shm.item_counts import Method
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
-from shmtui.snapshot import LayoutSource, Method, ProcessState
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import ProcessState
 from tests.compiling import Compiler
 from tests.monitor.named_objects import named_objects
 from tests.program import run_shmtui

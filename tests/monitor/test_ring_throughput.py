@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from shmtui.monitor.ring_reader import RUN, RingSample
 from shmtui.monitor.ring_throughput import ThroughputEstimator, moved
+from shmtui.shm.item_counts import Method
 from shmtui.shm.layout import ITEM_TYPES
-from shmtui.snapshot import Method
 
 INT = ITEM_TYPES["int32"]
 SECOND = 1_000_000_000

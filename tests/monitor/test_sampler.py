@@ -16,7 +16,8 @@ from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
-from shmtui.snapshot import Certainty, LayoutSource
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import Certainty
 from tests.compiling import require
 from tests.conftest import MakeBuffer, join
 from tests.waiting import poll

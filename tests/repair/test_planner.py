@@ -15,20 +15,8 @@ from shmtui.repair.planner import make_plan
 from shmtui.repair.private_sleepers import PrivateSleepers
 from shmtui.repair.protocol_positions import Place, ProtocolPosition, eliminate, with_earlier
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import (
-    EMPTY,
-    Certainty,
-    Finding,
-    LayoutInfo,
-    LayoutSource,
-    Offsets,
-    Process,
-    ProcessState,
-    SegmentInfo,
-    SemaphoreState,
-    Snapshot,
-    Status,
-)
+from shmtui.shm.segment_info import LayoutInfo, LayoutSource, Offsets, SegmentInfo, SemaphoreState
+from shmtui.snapshot import EMPTY, Certainty, Finding, Process, ProcessState, Snapshot, Status
 
 ON_MUTEX, ON_EMPTY, ON_FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FULL
 OWN = {Role.PRODUCER: ON_EMPTY, Role.CONSUMER: ON_FULL}

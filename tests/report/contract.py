@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from shmtui.snapshot import LayoutSource, Method, ProcessState, Status
+from shmtui.shm.item_counts import Method
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import ProcessState, Status
 
 NUMBER = (int, float)
 NONE = type(None)

@@ -12,19 +12,10 @@ from hypothesis import strategies as st
 
 from shmtui.monitor.sampler import Sampler
 from shmtui.report.snapshot_json import line, run_json, snapshot_json
-from shmtui.shm.item_counts import Audit, Totals
+from shmtui.shm.item_counts import Audit, Method, Throughput, Totals
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import (
-    EMPTY,
-    Method,
-    Origin,
-    Process,
-    ProcessState,
-    SemaphoreState,
-    Slot,
-    Snapshot,
-    Throughput,
-)
+from shmtui.shm.segment_info import SemaphoreState, Slot
+from shmtui.snapshot import EMPTY, Origin, Process, ProcessState, Snapshot
 from tests.conftest import MakeBuffer, join
 from tests.report.contract import check
 

@@ -8,19 +8,10 @@ from hypothesis import strategies as st
 
 from shmtui.report.snapshot_text import snapshot_lines, totals_lines
 from shmtui.sanitize import inert
-from shmtui.shm.item_counts import Audit, Totals
+from shmtui.shm.item_counts import Audit, Method, Throughput, Totals
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import (
-    EMPTY,
-    LayoutInfo,
-    LayoutSource,
-    Method,
-    Offsets,
-    Process,
-    ProcessState,
-    SemaphoreState,
-    Throughput,
-)
+from shmtui.shm.segment_info import LayoutInfo, LayoutSource, Offsets, SemaphoreState
+from shmtui.snapshot import EMPTY, Process, ProcessState
 
 LAYOUT = LayoutInfo(LayoutSource.OPTIONS, 5, "int32", 4, Offsets(0, 20, 24, 32, 64, 96))
 BASE = replace(EMPTY, layout=LAYOUT, in_=3, out=1, occupancy=2)

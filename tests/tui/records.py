@@ -3,23 +3,17 @@
 from typing import Any
 
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject
-from shmtui.shm.item_counts import Totals
+from shmtui.shm.item_counts import Method, Throughput, Totals
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import (
-    Health,
+from shmtui.shm.segment_info import (
     LayoutInfo,
     LayoutSource,
-    Method,
     Offsets,
-    Origin,
-    Process,
-    ProcessState,
     SegmentInfo,
     SemaphoreState,
     Slot,
-    Snapshot,
-    Throughput,
 )
+from shmtui.snapshot import Health, Origin, Process, ProcessState, Snapshot
 
 NOON = 1_700_000_000.0
 

@@ -11,15 +11,11 @@ from hypothesis import strategies as st
 from shmtui.events import Event, Severity
 from shmtui.procfs.identity import describe_exit
 from shmtui.sanitize import inert
+from shmtui.shm.item_counts import Method, Throughput
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
+from shmtui.shm.segment_info import SegmentInfo, SemaphoreState
 from shmtui.shm.sync_object import SyncObject
-from shmtui.snapshot import (
-    Method,
-    ProcessState,
-    SegmentInfo,
-    SemaphoreState,
-    Throughput,
-)
+from shmtui.snapshot import ProcessState
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.graph import graph_lines

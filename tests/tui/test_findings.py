@@ -8,20 +8,9 @@ from hypothesis import strategies as st
 
 from shmtui.events import Event, Severity
 from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.segment_info import LayoutInfo, LayoutSource, Offsets, Slot
 from shmtui.shm.value import Fields
-from shmtui.snapshot import (
-    Certainty,
-    Finding,
-    Health,
-    LayoutInfo,
-    LayoutSource,
-    Offsets,
-    Origin,
-    ProcessState,
-    Slot,
-    Snapshot,
-    Status,
-)
+from shmtui.snapshot import Certainty, Finding, Health, Origin, ProcessState, Snapshot, Status
 from shmtui.tui.draw.processes import header_line, row_line
 from shmtui.tui.draw.ring import ring_lines, values_wanted
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Region
 
+from shmtui.shm.item_counts import Method, Throughput
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import Health, Method, ProcessState, Status, Throughput
+from shmtui.snapshot import Health, ProcessState, Status
 from shmtui.tui.panel_layout import PANELS, arrange
 from shmtui.tui.process_rows import Group, table_rows
 from shmtui.tui.rate_history import RateHistory

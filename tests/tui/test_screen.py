@@ -12,7 +12,8 @@ from textual.geometry import Region
 
 from shmtui.events import Severity
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import ProcessState, SegmentInfo, Snapshot
+from shmtui.shm.segment_info import SegmentInfo
+from shmtui.snapshot import ProcessState, Snapshot
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.panel_layout import PANELS
 from shmtui.tui.screens.text_screens import HelpScreen

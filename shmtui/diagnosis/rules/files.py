@@ -8,15 +8,8 @@ from shmtui.diagnosis.history import SETTLED_NS, History, living
 from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
 from shmtui.shm.layout import SEM_SIZE
-from shmtui.snapshot import (
-    Access,
-    Certainty,
-    Finding,
-    LayoutInfo,
-    Process,
-    Snapshot,
-    Status,
-)
+from shmtui.shm.segment_info import LayoutInfo
+from shmtui.snapshot import Access, Certainty, Finding, Process, Snapshot, Status
 
 _NARROW: Final = 32
 

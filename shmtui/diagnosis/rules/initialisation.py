@@ -14,14 +14,8 @@ from shmtui.diagnosis.wording import names, repair_remedy
 from shmtui.i18n import _
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import (
-    Certainty,
-    Finding,
-    LayoutSource,
-    Process,
-    Snapshot,
-    Status,
-)
+from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import Certainty, Finding, Process, Snapshot, Status
 
 
 def uninitialised(s: Snapshot) -> bool:

@@ -1,7 +1,8 @@
 """The slots of a ring one by one: boxes, a row or a grid of values, or a line each. Pure."""
 
+from shmtui.shm.segment_info import Slot
 from shmtui.shm.value import value_text
-from shmtui.snapshot import Slot, Snapshot
+from shmtui.snapshot import Snapshot
 from shmtui.tui.draw.ring_strip import index_mark, legend, mark_line
 from shmtui.tui.formatting import format_value
 from shmtui.tui.glyphs import Glyphs

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from shmtui.diagnosis.rules.lock_free import counting, name_of, writers
 from shmtui.i18n import N_, _, ngettext
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.sync_object import SyncObject, own_name
-from shmtui.snapshot import SemaphoreState, Snapshot
+from shmtui.snapshot import Snapshot
 from shmtui.tui.draw.ring import bar
 from shmtui.tui.formatting import format_count
 from shmtui.tui.glyphs import Glyphs

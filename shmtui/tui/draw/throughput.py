@@ -4,7 +4,8 @@ import time
 from typing import NamedTuple
 
 from shmtui.i18n import _
-from shmtui.snapshot import Method, Snapshot
+from shmtui.shm.item_counts import Method
+from shmtui.snapshot import Snapshot
 from shmtui.tui.draw.graph import AXIS, graph_lines, spark
 from shmtui.tui.formatting import format_count, format_rate, known_rate, method_words
 from shmtui.tui.glyphs import Glyphs

@@ -1,7 +1,7 @@
 """The title line: the segment, its status, and the refresh rate. Pure."""
 
 from shmtui.i18n import _
-from shmtui.snapshot import LayoutSource
+from shmtui.shm.segment_info import LayoutSource
 from shmtui.tui.formatting import format_bytes, format_count, format_uptime
 from shmtui.tui.spans import Line, line, width_of
 from shmtui.tui.view_model import ViewModel
