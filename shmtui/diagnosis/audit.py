@@ -6,12 +6,7 @@ from shmtui.diagnosis.history import History
 from shmtui.i18n import _, ngettext
 from shmtui.shm.item_counts import Audit, Totals
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import (
-    Certainty,
-    Finding,
-    Snapshot,
-    Status,
-)
+from shmtui.snapshot import Certainty, Finding, Snapshot, Status
 
 
 def audit_of(

@@ -5,12 +5,7 @@ from typing import Final
 from shmtui.diagnosis.history import History, living
 from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import Role, SemaphoreRole, Step, step_name
-from shmtui.snapshot import (
-    Origin,
-    Process,
-    ProcessState,
-    Snapshot,
-)
+from shmtui.snapshot import Origin, Process, ProcessState, Snapshot
 
 
 def _steps(*steps: Step) -> frozenset[str]:

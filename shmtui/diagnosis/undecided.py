@@ -160,9 +160,7 @@ def _nobody_posts(history: History, waited: Iterable[str], others: Sequence[Proc
         "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
         "by itself: unless {who} does, they wait for ever; {way}"
     ).format(
-        semaphore=", ".join(waited),
-        who=names(others) or _("another process"),
-        way=_way_on(history),
+        semaphore=", ".join(waited), who=names(others) or _("another process"), way=_way_on(history)
     )
 
 

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from shmtui.diagnosis.history import History
 from shmtui.i18n import _
 from shmtui.procfs.target import has_name
-from shmtui.snapshot import (
-    Process,
-    Snapshot,
-)
+from shmtui.snapshot import Process, Snapshot
 
 
 def names(processes: Sequence[Process]) -> str:

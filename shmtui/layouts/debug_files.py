@@ -99,11 +99,7 @@ def elf_of(file: IO[bytes]) -> "ELFFile":
 
 def load(elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False) -> DebugFile | None:
     """The debug sections of an open ELF file; None: it has none. ``split``: it is a ``.dwo``."""
-    from elftools.dwarf.dwarfinfo import (  # noqa: PLC0415 - see the package
-        DebugSectionDescriptor,
-        DwarfConfig,
-        DWARFInfo,
-    )
+    from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo  # noqa: PLC0415 - see the package
 
     # An object file has a .debug_info, or .debug_types, for each type unit.
     sections = list(elf.iter_sections()) if elf["e_type"] == "ET_REL" else []
@@ -135,10 +131,7 @@ def _named(elf: "ELFFile", name: str, sections: Sequence[Any]) -> list[Any]:
 
 def _content(elf: "ELFFile", section: Any, sections: Sequence[Any]) -> bytes:
     """A section's bytes, decompressed and, in an object file, relocated."""
-    from elftools.elf.relocation import (  # noqa: PLC0415 - see the package
-        RelocationHandler,
-        RelocationSection,
-    )
+    from elftools.elf.relocation import RelocationHandler, RelocationSection  # noqa: PLC0415 - see the package
 
     if section.data_size > _MAX_SECTION:
         raise TooMuchError

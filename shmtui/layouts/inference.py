@@ -10,13 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.layouts.plain_layouts import MAX_SIZE, fits, plain_layouts, plainness
-from shmtui.layouts.ring_values import (
-    Reading,
-    RingValues,
-    slots_changed,
-    slots_passed,
-    values_of,
-)
+from shmtui.layouts.ring_values import Reading, RingValues, slots_changed, slots_passed, values_of
 from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole

@@ -192,8 +192,7 @@ LESSONS: Final = (
         (
             Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
             Press(
-                ("4", "end", "x", "enter"),
-                N_("consumer 2 waits as it should: it gets its share"),
+                ("4", "end", "x", "enter"), N_("consumer 2 waits as it should: it gets its share")
             ),
         ),
         N_(

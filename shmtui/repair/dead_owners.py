@@ -77,8 +77,7 @@ def _not_judged(snapshot: Snapshot, consent: Consent) -> Refusal | None:
     layout = snapshot.layout
     if layout.source is LayoutSource.RAW:
         return Refusal(
-            _("its layout is not known"),
-            _("say the layout with --header, --slots or --layout"),
+            _("its layout is not known"), _("say the layout with --header, --slots or --layout")
         )
     if layout.disputed:
         return Refusal("; ".join(layout.assumptions), _("say the layout with --map or --layout"))

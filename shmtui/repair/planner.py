@@ -192,10 +192,7 @@ def _plan(
 
 
 def _resident(
-    snapshot: Snapshot,
-    placed: Sequence[ProtocolPosition],
-    codes: set[str],
-    consent: Consent,
+    snapshot: Snapshot, placed: Sequence[ProtocolPosition], codes: set[str], consent: Consent
 ) -> int | Refusal:
     """How many items the ring holds, where permits can be told from that."""
     refusal = without_indices(snapshot) or side_unknown(placed, consent)

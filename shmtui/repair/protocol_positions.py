@@ -179,10 +179,7 @@ def participants(processes: Iterable[Process]) -> tuple[Process, ...]:
 
 
 def _asleep(
-    pid: int,
-    identity: FileIdentity,
-    layout: Layout,
-    named: dict[SemaphoreRole, FileIdentity],
+    pid: int, identity: FileIdentity, layout: Layout, named: dict[SemaphoreRole, FileIdentity]
 ) -> tuple[Sleeper, ...] | None:
     """Its threads that sleep on a semaphore; None where this user may not read what they wait on."""
     found: list[Sleeper] = []

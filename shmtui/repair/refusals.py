@@ -125,10 +125,7 @@ def unreadable(snapshot: Snapshot) -> Refusal | None:
         )
     if layout.disputed:
         return Refusal("; ".join(layout.assumptions), _("say the layout with --map or --layout"))
-    indices = (
-        ("in", snapshot.in_, snapshot.slot_in),
-        ("out", snapshot.out, snapshot.slot_out),
-    )
+    indices = (("in", snapshot.in_, snapshot.slot_in), ("out", snapshot.out, snapshot.slot_out))
     for name, index, slot in indices:
         if slot is None and layout.offsets.in_ is not None:
             return Refusal(
@@ -189,8 +186,7 @@ def without_indices(snapshot: Snapshot) -> Refusal | None:
     """The refusal of the permits where nothing says how many items the ring holds."""
     if len(snapshot.semaphores) != len(SemaphoreRole):
         return Refusal(
-            _("empty or full is not known"),
-            _("say the layout with --header, --slots or --layout"),
+            _("empty or full is not known"), _("say the layout with --header, --slots or --layout")
         )
     if snapshot.layout.offsets.in_ is None:
         return Refusal(

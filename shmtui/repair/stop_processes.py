@@ -145,9 +145,7 @@ def _continued_at_once(process: Process) -> Refusal:
     )
     return Refusal(
         text.format(
-            name=process.name,
-            pid=process.pid,
-            parent=_("PID {pid}").format(pid=process.parent),
+            name=process.name, pid=process.pid, parent=_("PID {pid}").format(pid=process.parent)
         ),
         _("start it from a shell, and not as what a tmux pane runs"),
     )
@@ -168,10 +166,7 @@ def interrupt_futex_wait(pid: int, start_time: int, guard: ResumeGuard) -> bool:
     The kernel restarts a futex wait that a signal interrupts. False: it is gone, was stopped
     before, or belongs to another user.
     """
-    with (
-        ProcessStopper(guard) as stopper,
-        contextlib.suppress(ProcessLookupError, PermissionError),
-    ):
+    with ProcessStopper(guard) as stopper, contextlib.suppress(ProcessLookupError, PermissionError):
         stopper.stop(pid, start_time)
         stopper.wait_until_stopped()
     return stopper.count > 0

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from shmtui.i18n import _
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Change, Refusal
-from shmtui.repair.plan_certainty import (
-    names,
-)
+from shmtui.repair.plan_certainty import names
 from shmtui.repair.protocol_positions import ProtocolPosition
 
 

@@ -16,12 +16,7 @@ from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
 from shmtui.shm.segment_info import SemaphoreState
-from shmtui.shm.semaphore import (
-    SemaphoreWords,
-    decode,
-    named_semaphore_path,
-    word_changes,
-)
+from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path, word_changes
 from shmtui.shm.word_change import WordChange
 from shmtui.shm.word_file import WordFile
 

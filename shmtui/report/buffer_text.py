@@ -130,9 +130,7 @@ def exact_line(exact: ExactCounts) -> str:
         counts = _("not known yet how often an item is stored")
     else:
         counts = _("{produced:,} produced, {consumed:,} consumed since {time}").format(
-            produced=exact.produced,
-            consumed=exact.consumed,
-            time=rfc3339(exact.since, "seconds"),
+            produced=exact.produced, consumed=exact.consumed, time=rfc3339(exact.since, "seconds")
         )
     cost = _(
         "{hits:,.0f} hits/s on {what} at {micro:.1f} µs: {cost:.2f} % of a processor, and about "

@@ -191,11 +191,7 @@ def object_json(each: "SharedObject") -> Json:
         "mode": None if each.mode is None else f"{each.mode:04o}",
         "age": each.age,
         "mappers": [
-            {
-                "pid": pid,
-                "name": text(name),
-                "waiting": None if waiting is None else pid in waiting,
-            }
+            {"pid": pid, "name": text(name), "waiting": None if waiting is None else pid in waiting}
             for pid, name in each.mappers
         ],
         "waiters": each.waiters,

@@ -57,10 +57,7 @@ def file_events(history: History) -> Iterator[Finding]:
             _("a program that starts now cannot open {name}: its name was unlinked").format(
                 name=segment.name
             ),
-            (
-                "st_nlink = 0",
-                _("it stays for those that map it: {who}").format(who=names(users)),
-            ),
+            ("st_nlink = 0", _("it stays for those that map it: {who}").format(who=names(users))),
             Certainty.LIKELY,  # Programs that need nobody else unlink the name early.
             _("if another program is to join, restart all of them, and unlink the name last"),
         )

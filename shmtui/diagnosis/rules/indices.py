@@ -7,12 +7,7 @@ from typing import Final
 from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of
 from shmtui.i18n import _
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.snapshot import (
-    Certainty,
-    Finding,
-    Snapshot,
-    Status,
-)
+from shmtui.snapshot import Certainty, Finding, Snapshot, Status
 
 FIT_SAMPLES: Final = 3
 """In how many samples the indices and the permits have to contradict each other."""

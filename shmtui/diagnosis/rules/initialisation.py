@@ -4,12 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living
-from shmtui.diagnosis.holders import (
-    by_handler,
-    idle_elsewhere,
-    unaccounted_threads,
-    waits_for_good,
-)
+from shmtui.diagnosis.holders import by_handler, idle_elsewhere, unaccounted_threads, waits_for_good
 from shmtui.diagnosis.wording import names, repair_remedy
 from shmtui.i18n import _
 from shmtui.shm.libc import Libc

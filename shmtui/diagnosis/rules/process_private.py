@@ -4,24 +4,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living
-from shmtui.diagnosis.holders import (
-    unaccounted_threads,
-)
-from shmtui.diagnosis.rules.initialisation import (
-    began_private,
-    uninitialised,
-)
+from shmtui.diagnosis.holders import unaccounted_threads
+from shmtui.diagnosis.rules.initialisation import began_private, uninitialised
 from shmtui.diagnosis.wording import names, repair_remedy
 from shmtui.i18n import _
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import (
-    Certainty,
-    Finding,
-    Process,
-    Snapshot,
-    Status,
-)
+from shmtui.snapshot import Certainty, Finding, Process, Snapshot, Status
 
 
 def process_private(history: History) -> Iterator[Finding]:

@@ -3,26 +3,13 @@
 from collections.abc import Iterator
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living
-from shmtui.diagnosis.holders import (
-    WAIT_MUTEX,
-    WAIT_PERMIT,
-)
-from shmtui.diagnosis.rules.initialisation import (
-    GHOST_SAMPLES,
-)
+from shmtui.diagnosis.holders import WAIT_MUTEX, WAIT_PERMIT
+from shmtui.diagnosis.rules.initialisation import GHOST_SAMPLES
 from shmtui.diagnosis.wording import names, repair_remedy, seconds
 from shmtui.i18n import _, ngettext
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole, Step, waited_semaphore
-from shmtui.snapshot import (
-    Certainty,
-    Finding,
-    Origin,
-    Process,
-    ProcessState,
-    Snapshot,
-    Status,
-)
+from shmtui.snapshot import Certainty, Finding, Origin, Process, ProcessState, Snapshot, Status
 
 
 def mutex_overflow(history: History) -> Iterator[Finding]:

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shmtui.diagnosis.history import History, living
-from shmtui.diagnosis.holders import (
-    may_still_post,
-)
+from shmtui.diagnosis.holders import may_still_post
 from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role

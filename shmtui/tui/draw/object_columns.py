@@ -18,9 +18,7 @@ from shmtui.report.object_cells import (
     size_cell,
     waiting_cell,
 )
-from shmtui.tui.object_rows import (
-    USUAL_COLUMNS,
-)
+from shmtui.tui.object_rows import USUAL_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)

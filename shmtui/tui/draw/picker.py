@@ -24,14 +24,7 @@ from shmtui.report.object_groups import GROUPINGS, ObjectGroup
 from shmtui.snapshot import Status
 from shmtui.tui.draw.object_columns import COLUMNS, HEALTH, IN_USE, LOOKS, MAPPED, NAME, Column
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.object_rows import (
-    ORDERS,
-    Change,
-    GroupRow,
-    ListChoices,
-    ObjectRow,
-    Row,
-)
+from shmtui.tui.object_rows import ORDERS, Change, GroupRow, ListChoices, ObjectRow, Row
 from shmtui.tui.spans import Line, Span, cells, line, wrapped
 
 CHANGE_STYLES: Final = {Change.NEW: "good", Change.GROWN: "accent", Change.GONE: "muted"}

@@ -117,12 +117,7 @@ def _row(snapshot: Snapshot, role: SemaphoreRole, width: int, glyphs: Glyphs) ->
     spaced = 2 * slots - 1 <= gauge_room
     cells = min(gauge_room, max(5, slots * (2 if spaced else 1)))
     gauge = _gauge(state.value, top, cells, spaced, STYLES[role], glyphs)
-    head = line(
-        *name,
-        *glyphs.fit_line(gauge, cells),
-        *figures,
-        "  ",
-    )
+    head = line(*name, *glyphs.fit_line(gauge, cells), *figures, "  ")
     waiters = _waiters(snapshot, role, state, width - width_of(head), glyphs)
     return glyphs.clip_line(line(*head, *waiters), width)
 

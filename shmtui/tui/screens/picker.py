@@ -14,10 +14,7 @@ from shmtui.monitor.shared_object import Survey
 from shmtui.report.object_cells import shown_name, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.keys import list_help
-from shmtui.tui.object_rows import (
-    GroupRow,
-    ListChoices,
-)
+from shmtui.tui.object_rows import GroupRow, ListChoices
 from shmtui.tui.screens.columns import ColumnsScreen
 from shmtui.tui.screens.holders import HoldersScreen
 from shmtui.tui.screens.layouts import AttachDialog, LayoutScreen
