@@ -20,9 +20,9 @@ from shmtui.shm.segment_info import (
     SegmentInfo,
     SemaphoreState,
     Slot,
-    SlotValue,
 )
 from shmtui.shm.sync_object import SyncObject
+from shmtui.shm.value import Value
 
 
 class ProcessState(StrEnum):
@@ -111,7 +111,7 @@ class Process:
     rate: float | None = None
     """Items per second over the last seconds."""
     items: int | None = None
-    last_item: SlotValue = None
+    last_item: Value = None
     cpu: float | None = None
     """Per cent of one core."""
     libc: Libc | None = None

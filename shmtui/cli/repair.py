@@ -121,7 +121,7 @@ def repair(repairer: "Repairer", *, yes: bool) -> int:
         click.echo(inert(text))
     if (number := noted_signal()) is not None:
         return 128 + number
-    left = done.remaining or done.still_private or done.plan.permits_left
+    left = done.outcome.remaining or done.outcome.still_private or done.plan.permits_left
     return ExitCode.FINDINGS if left else ExitCode.OK
 
 

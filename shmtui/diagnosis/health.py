@@ -13,23 +13,18 @@ from typing import Final
 from shmtui.diagnosis.audit import items_lost
 from shmtui.diagnosis.history import SETTLED_NS, History
 from shmtui.diagnosis.judged import judged
-from shmtui.diagnosis.rules.conditions import private_objects, unsignalled
-from shmtui.diagnosis.rules.dead_owner import dead_owner
-from shmtui.diagnosis.rules.files import (
-    file_events,
-    no_size,
-    orphan,
-    other_struct,
-    other_width,
-    private_mapping,
+from shmtui.diagnosis.rules import (
+    conditions,
+    dead_owner,
+    files,
+    indices,
+    initialisation,
+    lock,
+    permits,
+    process_private,
+    progress,
+    semaphores,
 )
-from shmtui.diagnosis.rules.indices import bad_index, unfitting_indices
-from shmtui.diagnosis.rules.initialisation import late_init, never_initialised
-from shmtui.diagnosis.rules.lock import held_mutex
-from shmtui.diagnosis.rules.permits import permits
-from shmtui.diagnosis.rules.process_private import process_private
-from shmtui.diagnosis.rules.progress import kept_lock, nobody_left, starved, unwoken
-from shmtui.diagnosis.rules.semaphores import ghost_waiter, mixed_libc, mutex_overflow
 from shmtui.diagnosis.undecided import undecided
 from shmtui.i18n import _
 from shmtui.shm.segment_info import LayoutSource
@@ -51,34 +46,34 @@ ABSENCES: Final = frozenset(
 """Findings that rest on what no process does: all of /proc is searched before one is reported."""
 
 RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
-    never_initialised,
-    late_init,
-    process_private,
-    mutex_overflow,
-    held_mutex,
-    dead_owner,
-    permits,
-    ghost_waiter,
-    mixed_libc,
-    unwoken,
-    kept_lock,
-    nobody_left,
-    unsignalled,
-    private_objects,
-    starved,
-    bad_index,
-    unfitting_indices,
-    file_events,
-    private_mapping,
-    orphan,
+    initialisation.never_initialised,
+    initialisation.late_init,
+    process_private.process_private,
+    semaphores.mutex_overflow,
+    lock.held_mutex,
+    dead_owner.dead_owner,
+    permits.permits,
+    semaphores.ghost_waiter,
+    semaphores.mixed_libc,
+    progress.unwoken,
+    progress.kept_lock,
+    progress.nobody_left,
+    conditions.unsignalled,
+    conditions.private_objects,
+    progress.starved,
+    indices.bad_index,
+    indices.unfitting_indices,
+    files.file_events,
+    files.private_mapping,
+    files.orphan,
     items_lost,
 )
 
-RAW_RULES: Final = (file_events, no_size)
+RAW_RULES: Final = (files.file_events, files.no_size)
 """The rules that need no layout."""
-LOCK_FREE_RULES: Final = (file_events, private_mapping, orphan)
+LOCK_FREE_RULES: Final = (files.file_events, files.private_mapping, files.orphan)
 """Those of a ring without a lock: nothing tells whether it is stuck."""
-LAYOUT_RULES: Final = (other_width, other_struct)
+LAYOUT_RULES: Final = (files.other_width, files.other_struct)
 """The rules that show that the layout is not the program's: then no other is asked."""
 
 

@@ -179,12 +179,18 @@ def _sync_of(
     """The sync objects among the members, those in arrays of structs too."""
     yield from sync_members(members, prefix)
     for member in members:
-        kind = "" if member.element is None else member.element.type_name
-        inner = next((other for other in structs if kind in _spellings(other)), None)
-        for index in range(min(member.length or 0, _MAX_PATHS) if inner is not None else 0):
-            assert inner is not None
+        inner = _element_of(member, structs)
+        if inner is None:
+            continue
+        for index in range(min(member.length or 0, _MAX_PATHS)):
             shifted = _shifted(inner.members, member.offset + index * inner.size)
             yield from _sync_of(shifted, structs, f"{prefix}{member.name}[{index}].")
+
+
+def _element_of(member: Member, structs: Sequence[Struct]) -> Struct | None:
+    """The struct of an array's elements; None where they are none of these."""
+    kind = "" if member.element is None else member.element.type_name
+    return next((other for other in structs if kind in _spellings(other)), None)
 
 
 def _inside(
@@ -193,8 +199,7 @@ def _inside(
     if index is None and member.members:
         end = member.offset + member.shape.size
         return Struct((path,), member.members, end, struct.place)
-    kind, length = "" if member.element is None else member.element.type_name, member.length or 0
-    inner = next((other for other in structs if kind in _spellings(other)), None)
+    inner, length = _element_of(member, structs), member.length or 0
     if inner is not None and index is not None and int(index) >= length:
         text = _("{path} does not exist: {member} has {count}, from [0] to [{last}]")
         raise ShmtuiError(text.format(path=path, member=member.name, count=length, last=length - 1))

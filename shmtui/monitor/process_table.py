@@ -45,9 +45,9 @@ from shmtui.shm.layout import Layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.protocol import Role, SemaphoreRole, step_name, waited_semaphore
 from shmtui.shm.segment import SHM_DIR, FileIdentity
-from shmtui.shm.segment_info import SlotValue
 from shmtui.shm.segment_reader import user_name
 from shmtui.shm.system_v import set_member
+from shmtui.shm.value import Value
 from shmtui.snapshot import Access, Origin, Process, ProcessState
 
 _NARROW: Final = 32
@@ -349,7 +349,7 @@ class ProcessTable:
             ending=describe_exit(record.exit_status) if exited else None,
         )
 
-    def _value(self, raw: bytes) -> SlotValue:
+    def _value(self, raw: bytes) -> Value:
         """A scalar item as itself; of a compound one the record holds no copy."""
         item = None if self._layout is None else self._layout.item
         return item.decode(raw) if item is not None and item.shape is None else None

@@ -44,13 +44,13 @@ class Consent:
         """
         return " ".join((self.command, *options))
 
-    def assuming_idle(self, positions: Iterable[ProtocolPosition]) -> str:
+    def assuming_idle(self, pids: Iterable[int]) -> str:
         """The command that vouches for those processes too.
 
         >>> Consent(command="shmtui repair /x").assuming_idle([])
         'shmtui repair /x'
         """
-        return self.with_option(*(f"--assume-idle {p.process.pid}" for p in positions))
+        return self.with_option(*(f"--assume-idle {pid}" for pid in pids))
 
     @property
     def lines(self) -> tuple[str, ...]:

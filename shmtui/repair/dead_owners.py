@@ -15,7 +15,7 @@ from shmtui.i18n import _, ngettext
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Plan, Refusal, Unlock
 from shmtui.repair.protocol_positions import participants
-from shmtui.repair.refusals import unseen
+from shmtui.repair.refusals import blocked_or_ended, disputed, if_idle, unseen
 from shmtui.shm.layout import MUTEX_SIZE
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment_info import LayoutSource
@@ -59,10 +59,7 @@ def unlock_plan(
     handed_on = not _owners_killed(snapshot, wanted)
     return Plan(
         findings=wanted,
-        lock=(),
-        permits=(),
         unlocks=unlocks,
-        private_sleepers=(),
         rests_on=tuple(_grounds(snapshot, unlocks, consent)),
         certainty=Certainty.LIKELY if doubt or handed_on else Certainty.CERTAIN,
         indices=(snapshot.in_, snapshot.out),
@@ -80,7 +77,7 @@ def _not_judged(snapshot: Snapshot, consent: Consent) -> Refusal | None:
             _("its layout is not known"), _("say the layout with --header, --slots or --layout")
         )
     if layout.disputed:
-        return Refusal("; ".join(layout.assumptions), _("say the layout with --map or --layout"))
+        return disputed(snapshot)
     if snapshot.unseen and not consent.covers_unseen(snapshot):
         return unseen(snapshot, consent)
     return None
@@ -108,17 +105,14 @@ def _left_to_another(
     awake = [p for p in _awake(snapshot) if p.pid not in consent.assume_idle]
     if not awake:
         return None
-    idle = " ".join(f"--assume-idle {p.pid}" for p in awake)
+    pids = tuple(p.pid for p in awake)
     return Refusal(
         _(
             "{who} does not wait for a lock, and may be about to unlock it in its owner's place"
         ).format(who=process_names(awake)),
-        _("if you know that it holds nothing: {command}; otherwise: {otherwise}").format(
-            command=consent.with_option(idle),
-            otherwise=_("wait until it blocks, or end it: a process that is gone holds nothing"),
-        ),
+        if_idle(pids, consent, blocked_or_ended()),
         transient=True,
-        needs_idle=tuple(p.pid for p in awake),
+        needs_idle=pids,
     )
 
 

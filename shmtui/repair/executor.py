@@ -264,18 +264,14 @@ class Repairer:
             mark(kept, State.DONE)
         self._progress(_("watching whether items move"))
         with self._observed(options) as observed:
-            came = follow_up(observed, plan, guard, self._clock)
+            outcome = follow_up(observed, plan, guard, self._clock)
             if watch is not None:
                 self._progress(_("watching whether mutex is posted once too often"))
                 watch.watch_to_the_end()
         return Report(
             plan=plan,
             stopped=stopped,
-            interruptions=came.interruptions,
-            moved=came.moved,
-            went_on=came.went_on,
-            still_private=came.still_private,
-            remaining=came.remaining,
+            outcome=outcome,
             kept=None if kept is None else kept.path,
             undo=self.consent.with_option("--undo"),
             permits="" if self.consent.permits else self.consent.with_option("--permits"),

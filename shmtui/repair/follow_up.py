@@ -1,6 +1,5 @@
 """What comes of a repair: whether private sleepers wake, items move, and what is still found."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from shmtui.procfs.clock import Clock
@@ -8,9 +7,9 @@ from shmtui.repair.dead_owners import waiting_for
 from shmtui.repair.observation import Observation, indices
 from shmtui.repair.plan import Plan
 from shmtui.repair.private_sleepers import PrivateSleepers
+from shmtui.repair.report import Outcome
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.stop_processes import interrupt_futex_wait
-from shmtui.snapshot import Finding
 
 MOVING_SECONDS: Final = 4.0
 """How long is watched: do items move, and does a process still sleep privately?"""
@@ -18,17 +17,6 @@ AFTER_SECONDS: Final = 1.25
 """How long is watched for what is still found then."""
 INTERRUPT_SECONDS: Final = 0.05
 """How often a process that sleeps privately is interrupted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a repair."""
-
-    interruptions: int
-    moved: bool
-    still_private: tuple[str, ...]
-    remaining: tuple[Finding, ...]
-    went_on: int
 
 
 def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Clock) -> Outcome:

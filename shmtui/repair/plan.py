@@ -88,15 +88,15 @@ class Plan:
 
     findings: tuple[Finding, ...]
     """What it ends."""
-    lock: tuple[Change, ...]
-    """Of ``mutex``; at most one."""
-    permits: tuple[Change, ...]
-    """Of ``empty`` and ``full``."""
-    private_sleepers: tuple[ProtocolPosition, ...]
-    """Processes asleep where no other can wake them: stopped and continued until they wake."""
     rests_on: tuple[str, ...]
     """A sentence each."""
     certainty: Certainty
+    lock: tuple[Change, ...] = ()
+    """Of ``mutex``; at most one."""
+    permits: tuple[Change, ...] = ()
+    """Of ``empty`` and ``full``."""
+    private_sleepers: tuple[ProtocolPosition, ...] = ()
+    """Processes asleep where no other can wake them: stopped and continued until they wake."""
     permits_left: str = ""
     """Why permits that are not right, or may not be, stay as they are, and the way out."""
     needs_permits: bool = False

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from shmtui.diagnosis.history import mutex_taken
 from shmtui.diagnosis.rules.initialisation import uninitialised, unmarked
+from shmtui.diagnosis.wording import names as process_names
 from shmtui.i18n import _, ngettext
 from shmtui.repair.consent import Consent
 from shmtui.repair.item_count import DEATHS, held_permits, item_bounds
@@ -58,26 +59,18 @@ def plan_grounds(
         )
     if uninitialised(snapshot):
         yield _("all three semaphores are zero: no process has ever passed one of them")
-    for count, text in (
-        (
-            held[Role.PRODUCER],
-            ngettext(
-                "{count} producer sleeps on mutex with a permit in hand",
-                "{count} producers sleep on mutex with a permit in hand",
-                held[Role.PRODUCER],
-            ),
-        ),
-        (
-            held[Role.CONSUMER],
-            ngettext(
-                "{count} consumer sleeps on mutex with a permit in hand",
-                "{count} consumers sleep on mutex with a permit in hand",
-                held[Role.CONSUMER],
-            ),
-        ),
-    ):
-        if count:
-            yield text.format(count=count)
+    if count := held[Role.PRODUCER]:
+        yield ngettext(
+            "{count} producer sleeps on mutex with a permit in hand",
+            "{count} producers sleep on mutex with a permit in hand",
+            count,
+        ).format(count=count)
+    if count := held[Role.CONSUMER]:
+        yield ngettext(
+            "{count} consumer sleeps on mutex with a permit in hand",
+            "{count} consumers sleep on mutex with a permit in hand",
+            count,
+        ).format(count=count)
     if not positions:
         yield _("no live process maps it")
     if snapshot.unseen and not consent.covers_unseen(snapshot):
@@ -86,18 +79,14 @@ def plan_grounds(
         )
     for assumption in (*snapshot.layout.assumptions, *snapshot.assumptions):
         yield _("assumed: {assumption}").format(assumption=assumption)
-    for chosen, text in (
-        (
-            [p for p in positions if p.place is Place.ELSEWHERE],
-            _("asleep in a system call and not on a semaphore: {who}"),
-        ),
-        (
-            [p for p in positions if not p.readable and p.asleep],
-            _("on which semaphore it sleeps follows from the waiter counts alone: {who}"),
-        ),
-    ):
-        if chosen:
-            yield text.format(who=names(chosen))
+    if elsewhere := [p for p in positions if p.place is Place.ELSEWHERE]:
+        yield _("asleep in a system call and not on a semaphore: {who}").format(
+            who=names(elsewhere)
+        )
+    if counted := [p for p in positions if not p.readable and p.asleep]:
+        yield _("on which semaphore it sleeps follows from the waiter counts alone: {who}").format(
+            who=names(counted)
+        )
 
 
 def behind(
@@ -143,4 +132,4 @@ def plan_certainty(
 
 def names(positions: Sequence[ProtocolPosition]) -> str:
     """The processes, by name and PID."""
-    return ", ".join(f"{p.process.name} (PID {p.process.pid})" for p in positions)
+    return process_names([p.process for p in positions])

@@ -21,6 +21,7 @@ from shmtui.diagnosis.holders import waits_for_good
 from shmtui.diagnosis.rules.initialisation import uninitialised
 from shmtui.diagnosis.wording import target
 from shmtui.i18n import _
+from shmtui.repair import refusals
 from shmtui.repair.consent import NO_WORD, Consent
 from shmtui.repair.item_count import held_permits, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
@@ -32,19 +33,6 @@ from shmtui.repair.plan_certainty import (
     words_are_known,
 )
 from shmtui.repair.protocol_positions import ProtocolPosition, eliminate
-from shmtui.repair.refusals import (
-    hidden_waits,
-    nameless,
-    no_semaphores,
-    nothing_for,
-    of_a_set,
-    side_unknown,
-    too_early,
-    unfinished,
-    unreadable,
-    unseen,
-    without_indices,
-)
 from shmtui.repair.unagreed import left_to_takers, lock_not_agreed, not_agreed
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
@@ -81,24 +69,24 @@ def make_plan(
     ends = ON_WORD if consent.assume_idle else COVERED
     wanted = tuple(finding for finding in findings if finding.code in ends)
     if not wanted:
-        return nothing_for(findings, snapshot, positions, consent)
+        return refusals.nothing_for(findings, snapshot, positions, consent)
     soon = all(f.code == "never-initialised" for f in wanted)
     if soon and not (consent.permits or waits_for_good(snapshot)):
-        return too_early(snapshot, consent)
-    refusal = nameless(snapshot) or of_a_set(snapshot)
-    refusal = refusal or unreadable(snapshot) or no_semaphores(snapshot)
+        return refusals.too_early(snapshot, consent)
+    refusal = refusals.nameless(snapshot) or refusals.of_a_set(snapshot)
+    refusal = refusal or refusals.unreadable(snapshot) or refusals.no_semaphores(snapshot)
     refusal = refusal or _strangers(snapshot, positions, consent)
     if refusal is not None:
         return refusal
     placed = eliminate(consent.applied(positions), snapshot)
-    refusal = unfinished(snapshot, placed or consent.applied(positions), consent)
+    refusal = refusals.unfinished(snapshot, placed or consent.applied(positions), consent)
     if refusal is not None:
         return refusal
     if placed is None:
-        return hidden_waits(snapshot, consent.applied(positions), consent)
+        return refusals.hidden_waits(snapshot, consent.applied(positions), consent)
     covered = consent.covers_unseen(snapshot) or unseen_can_only_wait(snapshot, placed)
     if snapshot.unseen and not covered:
-        return unseen(snapshot, consent)
+        return refusals.unseen(snapshot, consent)
     return _plan(snapshot, wanted, placed, consent)
 
 
@@ -195,7 +183,7 @@ def _resident(
     snapshot: Snapshot, placed: Sequence[ProtocolPosition], codes: set[str], consent: Consent
 ) -> int | Refusal:
     """How many items the ring holds, where permits can be told from that."""
-    refusal = without_indices(snapshot) or side_unknown(placed, consent)
+    refusal = refusals.without_indices(snapshot) or refusals.side_unknown(placed, consent)
     return resident_items(snapshot, placed, codes) if refusal is None else refusal
 
 

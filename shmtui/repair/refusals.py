@@ -93,16 +93,21 @@ def _not_by_semaphores(
         _("{who} may hold mutex, and its holder may be dead: that cannot be told apart").format(
             who=names(suspects)
         ),
-        if_idle(suspects, consent, remedy),
+        if_idle(_pids(suspects), consent, remedy),
         needs_idle=_pids(suspects),
     )
 
 
-def if_idle(positions: Sequence[ProtocolPosition], consent: Consent, otherwise: str) -> str:
+def if_idle(pids: Sequence[int], consent: Consent, otherwise: str) -> str:
     """The command for a user who knows that these hold nothing, or what to do otherwise."""
     return _("if you know that it holds nothing: {command}; otherwise: {otherwise}").format(
-        command=consent.assuming_idle(positions), otherwise=otherwise
+        command=consent.assuming_idle(pids), otherwise=otherwise
     )
+
+
+def blocked_or_ended() -> str:
+    """What to do about a process that may hold something."""
+    return _("wait until it blocks, or end it: a process that is gone holds nothing")
 
 
 def with_sight(snapshot: Snapshot, consent: Consent) -> str:
@@ -124,7 +129,7 @@ def unreadable(snapshot: Snapshot) -> Refusal | None:
             _("say the layout with --header, --slots or --layout"),
         )
     if layout.disputed:
-        return Refusal("; ".join(layout.assumptions), _("say the layout with --map or --layout"))
+        return disputed(snapshot)
     indices = (("in", snapshot.in_, snapshot.slot_in), ("out", snapshot.out, snapshot.slot_out))
     for name, index, slot in indices:
         if slot is None and layout.offsets.in_ is not None:
@@ -138,6 +143,12 @@ def unreadable(snapshot: Snapshot) -> Refusal | None:
                 ),
             )
     return None
+
+
+def disputed(snapshot: Snapshot) -> Refusal:
+    """The refusal where values or programs fit another layout as well."""
+    assumptions = snapshot.layout.assumptions
+    return Refusal("; ".join(assumptions), _("say the layout with --map or --layout"))
 
 
 def of_a_set(snapshot: Snapshot) -> Refusal | None:
@@ -204,11 +215,10 @@ def unseen(snapshot: Snapshot, consent: Consent) -> Refusal:
     )
     if not pids:
         return Refusal(why, sight)
-    command = consent.with_option(*(f"--assume-idle {pid}" for pid in pids))
     return Refusal(
         why,
         _("{sight}; or, if you know that it takes no part: {command}").format(
-            sight=sight, command=command
+            sight=sight, command=consent.assuming_idle(pids)
         ),
         needs_idle=pids,
     )
@@ -227,7 +237,7 @@ def unfinished(
         strangers = [p for p in running if p.process.origin is not Origin.WORKER]
         return Refusal(
             _("{who} runs, and may be in the critical section").format(who=names(running)),
-            if_idle(strangers, consent, wait) if strangers == running else wait,
+            if_idle(_pids(strangers), consent, wait) if strangers == running else wait,
             transient=True,
             needs_idle=_pids(strangers) if strangers == running else (),
         )
@@ -238,11 +248,7 @@ def unfinished(
             _("{who} does not sleep on a semaphore and may hold mutex").format(
                 who=names(elsewhere)
             ),
-            if_idle(
-                elsewhere,
-                consent,
-                _("wait until it blocks, or end it: a process that is gone holds nothing"),
-            ),
+            if_idle(_pids(elsewhere), consent, blocked_or_ended()),
             transient=True,
             needs_idle=_pids(elsewhere),
         )
@@ -283,7 +289,7 @@ def hidden_waits(
             who=names(hidden)
         ),
         _("{sight}; or, if you know that it holds nothing: {command}").format(
-            sight=sight, command=consent.assuming_idle(hidden)
+            sight=sight, command=consent.assuming_idle(_pids(hidden))
         ),
         transient,
         needs_idle=_pids(hidden),

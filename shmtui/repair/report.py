@@ -9,12 +9,9 @@ from shmtui.snapshot import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a repair did, and how the buffer is since."""
+class Outcome:
+    """What came of a repair."""
 
-    plan: Plan
-    stopped: int
-    """Processes that were stopped and continued."""
     interruptions: int
     """How often a process was stopped and continued to end its wait on a private futex."""
     moved: bool
@@ -23,14 +20,24 @@ class Report:
     """Processes that still sleep where no other process can wake them."""
     remaining: tuple[Finding, ...]
     """The findings now."""
+    went_on: int
+    """How many of those that waited for a lock of the plan were seen not to wait for it since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a repair did, and how the buffer is since."""
+
+    plan: Plan
+    stopped: int
+    """Processes that were stopped and continued."""
+    outcome: Outcome
     kept: Path | None = None
     """The file that the words before are kept in; None where no word was written."""
     undo: str = ""
     """The command that puts them back."""
     permits: str = ""
     """The command that sets the permits, where they were not to be set."""
-    went_on: int = 0
-    """How many of those that waited for a lock of the plan were seen not to wait for it since."""
     notes: tuple[str, ...] = ()
     """What else has to be said, a sentence each."""
 
@@ -47,33 +54,29 @@ class Report:
         """The same in lines, with how many processes were stopped and what is left to do."""
         title = _("repaired {findings}; {result}").format(findings=self._ended, result=self._result)
         changes = self.plan.texts or (_("no word changed"),)
-        stopped = ngettext(
-            "{count} process stopped and continued",
-            "{count} processes stopped and continued",
-            self.stopped,
-        ).format(count=self.stopped)
-        if self.interruptions:
+        stopped = _stopped(self.stopped)
+        if self.outcome.interruptions:
             stopped += ngettext(
                 "; {count} wait on a private futex interrupted",
                 "; {count} waits on a private futex interrupted",
-                self.interruptions,
-            ).format(count=self.interruptions)
+                self.outcome.interruptions,
+            ).format(count=self.outcome.interruptions)
         asleep = [
             _(
                 "{name} still sleeps where no other process can wake it: run shmtui repair again "
                 "once there is something for it"
             ).format(name=name)
-            for name in self.still_private
+            for name in self.outcome.still_private
         ]
         left = [self._permits_left] if self.plan.permits_left else []
-        found = [f"{finding.code}: {finding.claim}" for finding in self.remaining]
+        found = [f"{finding.code}: {finding.claim}" for finding in self.outcome.remaining]
         below = (*changes, *left, stopped, *self.notes, *asleep, *self._way_back, *found)
         return (title, *(f"  {line}" for line in below))
 
     @property
     def _permits_left(self) -> str:
         """What is left of the permits; once items move, it is seen on which side each works."""
-        if not (self.moved and self.permits):
+        if not (self.outcome.moved and self.permits):
             return self.plan.permits_left
         return _(
             "empty and full are left as they are: the ring may work with a slot less. If every "
@@ -82,7 +85,7 @@ class Report:
 
     @property
     def _way_back(self) -> tuple[str, ...]:
-        if self.kept is None or self.moved or self.went_on:
+        if self.kept is None or self.outcome.moved or self.outcome.went_on:
             return ()
         text = _("as long as nothing moves, {command} puts it back (kept in {file})")
         return (text.format(command=self.undo, file=self.kept),)
@@ -93,12 +96,12 @@ class Report:
 
     @property
     def _result(self) -> str:
-        if self.moved:
+        if self.outcome.moved:
             return _("items move again")
         if not self.plan.waiting:
             return _("nothing has moved yet")
         return _("{count} of {all} that waited for the lock no longer wait").format(
-            count=self.went_on, all=len(self.plan.waiting)
+            count=self.outcome.went_on, all=len(self.plan.waiting)
         )
 
 
@@ -114,10 +117,14 @@ class Undone:
     @property
     def lines(self) -> tuple[str, ...]:
         """What was put back, and how many processes were stopped."""
-        stopped = ngettext(
-            "{count} process stopped and continued",
-            "{count} processes stopped and continued",
-            self.stopped,
-        ).format(count=self.stopped)
+        stopped = _stopped(self.stopped)
         back = [_("back as it was before: {change}").format(change=text) for text in self.changes]
         return (_("the last repair is undone"), *(f"  {line}" for line in (*back, stopped)))
+
+
+def _stopped(count: int) -> str:
+    return ngettext(
+        "{count} process stopped and continued",
+        "{count} processes stopped and continued",
+        count,
+    ).format(count=count)

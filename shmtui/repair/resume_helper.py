@@ -18,7 +18,6 @@ import contextlib
 import os
 import select
 import signal
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -57,14 +56,6 @@ class Registered:
                     signal.pidfd_send_signal(pidfd, signal.SIGCONT)
                 os.close(pidfd)
         self._started.clear()
-
-
-def resume_registered(lines: Iterable[str]) -> None:
-    """Read registrations until the lines end, then continue the processes that are registered."""
-    registered = Registered()
-    for line in lines:
-        registered.take(line)
-    registered.resume()
 
 
 def serve(pipe: int, lease: float = LEASE_SECONDS) -> None:

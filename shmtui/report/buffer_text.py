@@ -77,10 +77,7 @@ def semaphores_line(snapshot: Snapshot) -> str:
     """Names, values and waiters."""
     parts = []
     for role, state in snapshot.semaphores.items():
-        waiting = ""
-        if state.waiters:
-            text = ngettext("{count} waiting", "{count} waiting", state.waiters)
-            waiting = f" ({text.format(count=state.waiters)})"
+        waiting = f" ({waiting_words(state.waiters)})" if state.waiters else ""
         private = " " + _("PROCESS-PRIVATE") if state.shared is False else ""
         own = own_name(snapshot.sync, role)
         name = f"{role}={inert(own)}" if own else role
@@ -88,6 +85,11 @@ def semaphores_line(snapshot: Snapshot) -> str:
     if not parts:
         return _("none known")
     return " · ".join(parts) + f"   {snapshot.layout.semaphores}"
+
+
+def waiting_words(count: int) -> str:
+    """How many wait."""
+    return ngettext("{count} waiting", "{count} waiting", count).format(count=count)
 
 
 def sync_line(each: SyncObject) -> str:
@@ -102,8 +104,7 @@ def sync_line(each: SyncObject) -> str:
         gone = " (" + _("no such thread") + ")" if each.owner_dead else ""
         parts.append(_("owner TID {tid}").format(tid=each.owner) + gone)
     if each.waiters:
-        text = ngettext("{count} waiting", "{count} waiting", each.waiters)
-        parts.append(text.format(count=each.waiters))
+        parts.append(waiting_words(each.waiters))
     if each.shared is False:
         parts.append(": ".join(filter(None, (_("PROCESS-PRIVATE"), each.why_private))))
     return f"{inert(each.name)}  " + " · ".join(parts)

@@ -177,29 +177,19 @@ def object_json(each: "SharedObject") -> Json:
     """One thing that processes share, as ``ls`` lists it."""
     waiting = each.waiting
     return {
-        "target": text(each.target),
-        "name": text(each.name),
-        "kind": each.kind,
-        "content": each.content,
-        "looks": text(each.looks),
-        "size": each.size,
-        "size_mapped": each.size_mapped,
-        "in_use": each.in_use,
-        "in_use_at_least": each.in_use_at_least,
-        "huge": each.huge,
-        "owner": each.owner,
+        **_fields(each, "target name kind content looks size size_mapped in_use in_use_at_least"),
+        **_fields(each, "huge owner"),
         "mode": None if each.mode is None else f"{each.mode:04o}",
         "age": each.age,
         "mappers": [
-            {"pid": pid, "name": text(name), "waiting": None if waiting is None else pid in waiting}
+            {
+                "pid": pid,
+                "name": text(name),
+                "waiting": None if waiting is None else pid in waiting,
+            }
             for pid, name in each.mappers
         ],
-        "waiters": each.waiters,
-        "orphan": each.orphan,
-        "readable": each.readable,
-        "inode": each.inode,
-        "unlinked": each.unlinked,
-        "replaced": each.replaced,
+        **_fields(each, "waiters orphan readable inode unlinked replaced"),
     }
 
 

@@ -65,21 +65,27 @@ def system_call(function: str, *arguments: object) -> int:
     """Call a function of the C library that returns -1 on failure. OSError: it failed."""
     found: int = _blocking[function](*arguments)
     if found < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+        raise _failure()
     return found
 
 
+def _failure(*path: str) -> OSError:
+    """The error of the call that has just failed."""
+    code = ctypes.get_errno()
+    return OSError(code, os.strerror(code), *path)
+
+
+_NO_ADDRESS: Final = {None, ctypes.c_void_p(-1).value}
+"""What a call gives in the place of an address when it has failed."""
 _shmat = _blocking["shmat"]
 _shmat.restype = ctypes.c_void_p
 
 
 def attach_segment(number: int, flags: int) -> int:
     """The address that a System V segment is attached at. OSError: it is gone, or this user may not."""
-    address: int | None = _shmat(number, None, flags)
-    if address is None or address == ctypes.c_void_p(-1).value:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+    address: int = _shmat(number, None, flags)
+    if address in _NO_ADDRESS:
+        raise _failure()
     return address
 
 
@@ -98,15 +104,13 @@ sem_post: Callable[[ctypes.c_void_p], int] = _quick["sem_post"]
 
 _sem_open = _blocking["sem_open"]
 _sem_open.restype = ctypes.c_void_p
-_SEM_FAILED: Final = {None, ctypes.c_void_p(-1).value}
 
 
 def sem_open(name: str) -> int:
     """The address of an existing named semaphore. OSError: none, or this user may not open it."""
-    address: int | None = _sem_open(os.fsencode(name), 0)
-    if address is None or address in _SEM_FAILED:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), name)
+    address: int = _sem_open(os.fsencode(name), 0)
+    if address in _NO_ADDRESS:
+        raise _failure(name)
     return address
 
 
@@ -135,9 +139,7 @@ def sem_wait_until(semaphore: ctypes.c_void_p, deadline_ns: int) -> bool:
 
 def sem_init(semaphore: ctypes.c_void_p, value: int, *, shared: bool = True) -> None:
     """Initialise a semaphore in place; ``shared`` is ``pshared``. OSError: the value is too large."""
-    if _blocking.sem_init(semaphore, int(shared), ctypes.c_uint(value)) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    system_call("sem_init", semaphore, int(shared), ctypes.c_uint(value))
 
 
 _PR_SET_PDEATHSIG = 1

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from shmtui.i18n import N_
 from shmtui.shm.libc import Libc
-
-SlotValue = int | float | str | bool | bytes | tuple[Any, ...] | None
-"""A decoded item; :func:`shmtui.shm.value.value_text` writes it out."""
+from shmtui.shm.value import Value
 
 
 class LayoutSource(StrEnum):
@@ -113,7 +110,7 @@ class Slot:
     """One slot of the ring; ``full`` is None while the occupancy is unknown."""
 
     index: int
-    value: SlotValue
+    value: Value
     full: bool | None
 
 

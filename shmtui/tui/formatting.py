@@ -10,8 +10,7 @@ from shmtui.i18n import N_, _
 from shmtui.sanitize import inert
 from shmtui.shm.item_counts import Method
 from shmtui.shm.protocol import format_rate as exact_rate
-from shmtui.shm.segment_info import SlotValue
-from shmtui.shm.value import value_text
+from shmtui.shm.value import Value, value_text
 from shmtui.tui.glyphs import UNICODE, Glyphs
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
@@ -157,7 +156,7 @@ def format_percent(part: int, whole: int) -> str:
     return ">99 %" if 99 < share < 100 else f"{share:.0f} %"
 
 
-def format_value(value: SlotValue, ascii_only: bool = False) -> str:
+def format_value(value: Value, ascii_only: bool = False) -> str:
     r"""The value of a slot, in short.
 
     >>> format_value(41), format_value(0.1 + 0.2), format_value(None), format_value("a\n")

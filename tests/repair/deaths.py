@@ -255,7 +255,7 @@ def repair(
     if isinstance(done, Refusal):
         awaited = alone and expected is None and "nobody-left" in done.why
         return awaited, awaited, f"refused: {done.why}"
-    remaining = [f for f in done.remaining if not (alone and f.code == "nobody-left")]
+    remaining = [f for f in done.outcome.remaining if not (alone and f.code == "nobody-left")]
     left = "; ".join(f"{f.code}: {f.claim}" for f in remaining)
     return expected is not None, not left, left
 

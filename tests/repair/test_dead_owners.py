@@ -252,7 +252,7 @@ def test_a_lock_that_plays_no_role(make: Make) -> None:
     assert text.startswith("log: ")
     done = Repairer(ring.name).carry_out(plan)
     assert isinstance(done, Report)
-    assert done.went_on or done.moved
+    assert done.outcome.went_on or done.outcome.moved
     ring.all_go_on()
 
 

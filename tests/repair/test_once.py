@@ -156,7 +156,7 @@ def test_undo_once_items_have_moved(stuck: StuckRing) -> None:
     repairer = of(stuck, permits=True)
     done = repairer.carry_out(proposed(repairer))
     assert isinstance(done, Report)
-    assert done.moved
+    assert done.outcome.moved
     refused = repairer.undo()
     assert isinstance(refused, Refusal)
     assert stuck.rest().consistent

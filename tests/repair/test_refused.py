@@ -239,8 +239,8 @@ def test_items_of_a_struct_by_their_header(gcc: Compiler, name: str) -> None:
         assert isinstance(agreed, Plan)
         done = Repairer(name, options).carry_out(agreed)
         assert not isinstance(done, Refusal)
-        assert done.moved
-        assert not done.remaining
+        assert done.outcome.moved
+        assert not done.outcome.remaining
         said = [peer.line() for _n in range(4)]
         assert said == [f"took job {n}" for n in range(4)]
     Path(segment_path(name)).unlink()

@@ -13,7 +13,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
 from shmtui.procfs.process import stopped
 from shmtui.repair.resume_guard import ResumeGuard
-from shmtui.repair.resume_helper import resume_registered
+from shmtui.repair.resume_helper import Registered
 from shmtui.repair.stop_processes import ProcessStopper, interrupt_futex_wait
 from tests.traces import marked_processes
 from tests.waiting import poll
@@ -182,6 +182,14 @@ def test_killed_after_it_let_go(mark: str) -> None:
         assert stopped(pid)
 
 
+def resume_registered(*lines: str) -> None:
+    """What the helper does when its parent is gone after these lines."""
+    registered = Registered()
+    for line in lines:
+        registered.take(line)
+    registered.resume()
+
+
 @pytest.mark.parametrize("whose", ["its own", "another's"])
 def test_a_number_that_is_anothers_by_now(whose: str) -> None:
     """Only the registered process is continued, not another that has its PID since."""
@@ -190,7 +198,7 @@ def test_a_number_that_is_anothers_by_now(whose: str) -> None:
         poll(lambda: stopped(pid), "it has stopped")
         started = start_time(pid)
         assert started is not None
-        resume_registered([f"{pid} {started if whose == 'its own' else started + 1}\n"])
+        resume_registered(f"{pid} {started if whose == 'its own' else started + 1}\n")
         if whose == "its own":
             poll(lambda: not stopped(pid), "it goes on")
         else:
@@ -202,7 +210,7 @@ def test_all_have_been_continued() -> None:
     with sleeper() as pid:
         os.kill(pid, signal.SIGSTOP)
         poll(lambda: stopped(pid), "it has stopped")
-        resume_registered([f"{pid} {start_time(pid)}\n", "-\n"])
+        resume_registered(f"{pid} {start_time(pid)}\n", "-\n")
         assert stopped(pid)
 
 
@@ -213,5 +221,5 @@ def test_the_dead_are_passed_over() -> None:
     with sleeper() as pid:
         os.kill(pid, signal.SIGSTOP)
         poll(lambda: stopped(pid), "it has stopped")
-        resume_registered([f"{gone} {since}\n", f"{pid} {start_time(pid)}\n"])
+        resume_registered(f"{gone} {since}\n", f"{pid} {start_time(pid)}\n")
         poll(lambda: not stopped(pid), "it goes on")

@@ -1,5 +1,6 @@
 """The keys in text: the key bar with its buttons, and the help screen. Pure."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shmtui.i18n import N_, _
@@ -25,10 +26,11 @@ def key_bar(width: int, view: ViewModel) -> tuple[Line, tuple[Button, ...]]:
 
     Those of the highest rank are left out first.
     """
-    glyphs, keys = view.glyphs, [key for key in available(view) if key.label]
-    while keys and sum(len(_button_text(key, glyphs)) for key in keys) > width:
-        worst = max(key.rank for key in keys)
-        keys.remove(next(key for key in reversed(keys) if key.rank == worst))
+    glyphs = view.glyphs
+    keys = _fitting(
+        (key for key in available(view) if key.label),
+        lambda keys: sum(len(_button_text(key, glyphs)) for key in keys) <= width,
+    )
     spans: list[Span] = []
     buttons: list[Button] = []
     x = 0
@@ -50,15 +52,20 @@ def _button_text(key: Key, glyphs: Glyphs) -> str:
 
 def list_footer(width: int) -> str:
     """The keys of the list that fit; those of the highest rank are left out first."""
-    keys = list(LIST_KEYS)
 
-    def text() -> str:
+    def text(keys: Sequence[Key]) -> str:
         return "  ".join(f"{key.shown} {_(key.label)}" for key in keys)
 
-    while keys and len(text()) > width:
-        worst = max(key.rank for key in keys)
-        keys.remove(next(key for key in reversed(keys) if key.rank == worst))
-    return text()
+    return text(_fitting(LIST_KEYS, lambda keys: len(text(keys)) <= width))
+
+
+def _fitting(keys: Iterable[Key], fits: Callable[[Sequence[Key]], bool]) -> list[Key]:
+    """The keys without those of the highest rank, so many that the others fit."""
+    left = list(keys)
+    while left and not fits(left):
+        worst = max(key.rank for key in left)
+        left.remove(next(key for key in reversed(left) if key.rank == worst))
+    return left
 
 
 def list_help(glyphs: Glyphs) -> list[Line]:

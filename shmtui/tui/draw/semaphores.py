@@ -5,7 +5,8 @@ permits add up; then all others by the program's own names. Pure.
 from collections.abc import Iterator
 
 from shmtui.diagnosis.rules.lock_free import counting, name_of, writers
-from shmtui.i18n import N_, _, ngettext
+from shmtui.i18n import N_, _
+from shmtui.report.buffer_text import waiting_words
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.sync_object import SyncObject, own_name
@@ -88,15 +89,11 @@ def _indices(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     return [glyphs.clip_line(row, width) for row in rows]
 
 
-def _count_waiting(count: int) -> str:
-    return ngettext("{count} waiting", "{count} waiting", count).format(count=count)
-
-
 def _short(snapshot: Snapshot, glyphs: Glyphs) -> Line:
     spans: list[Span] = []
     for role in SemaphoreRole:
         state = snapshot.semaphores.get(role, _UNREAD)
-        waiting = f" ({_count_waiting(state.waiters)})" if state.waiters else ""
+        waiting = f" ({waiting_words(state.waiters)})" if state.waiters else ""
         spans += [
             Span(f"{role} ", STYLES[role]),
             Span(format_count(state.value, glyphs), "strong"),
@@ -169,7 +166,7 @@ def _waiters(
         wording = (_("none waiting"), _("none"), "")
         return line((next((w for w in wording if len(w) <= room), ""), "muted"))
     tail = line((" " + _("(private!)"), "bad")) if state.shared is False else ()
-    heads = (_count_waiting(known), f"{known}")
+    heads = (waiting_words(known), f"{known}")
     for shown in range(min(len(names), 4), 0, -1):
         more = f" +{known - shown}" if known > shown else ""
         who = ", ".join(names[:shown]) + more
@@ -228,7 +225,7 @@ def _sleepers(snapshot: Snapshot, each: SyncObject, glyphs: Glyphs) -> Line:
     """Who sleeps on it, by name; else how many it counts."""
     names = [glyphs.inert(p.name) for p in snapshot.processes if p.alive and p.waits_for(each)]
     if not names:
-        return line((f"  {_count_waiting(each.waiters)}", "bad")) if each.waiters else ()
+        return line((f"  {waiting_words(each.waiters)}", "bad")) if each.waiters else ()
     return line((f"  {glyphs.left} ", "muted"), (", ".join(names), "bad"))
 
 
