@@ -1,58 +1,46 @@
 """The columns of the list of shared objects, and which of them fit a width. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from shmtui.i18n import N_
-from shmtui.monitor.shared_object import SharedObject
-from shmtui.report.object_cells import (
-    age_cell,
-    health_cell,
-    in_use_cell,
-    mappers_text,
-    mode_cell,
-    owner_cell,
-    shown_name,
-    size_cell,
-    waiting_cell,
-)
-from shmtui.tui.object_rows import USUAL_COLUMNS
+from shmtui.report.segment_table import SORTS
+from shmtui.tui.object_rows import ORDERS, USUAL_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, its width in cells, its alignment, the text of an object, and the order
-    that a click on its title asks for.
-    """
+    """A column: the name that ``--columns`` takes, its title, its width in cells, its alignment."""
 
+    key: str
     title: str
     width: int
-    align: str
-    text: Callable[[SharedObject], str]
-    order: str
+    align: str = "<"
     narrow: int = 0
     """Its width where there is little room; 0: the same."""
 
+    @property
+    def order(self) -> str:
+        """The order that a click on its title asks for."""
+        return self.key if self.key in SORTS else ORDERS[0]
 
-NAME = Column(N_("name"), 0, "<", shown_name, "name")
-LOOKS = Column(N_("looks like"), 0, "<", lambda each: each.looks, "interest")
-IN_USE = Column(N_("in use"), 9, ">", in_use_cell, "in-use")
-MAPPED = Column(N_("mapped by"), 24, "<", mappers_text, "mappers", 16)
-HEALTH = Column(N_("health"), 12, "<", health_cell, "health", 8)
+
 COLUMNS: Final = {
-    "name": NAME,
-    "kind": Column(N_("kind"), 8, "<", lambda each: each.kind, "kind"),
-    "size": Column(N_("size"), 8, ">", size_cell, "size"),
-    "in-use": IN_USE,
-    "owner": Column(N_("owner"), 8, "<", owner_cell, "owner"),
-    "mode": Column(N_("mode"), 4, "<", mode_cell, "mode"),
-    "age": Column(N_("age"), 6, ">", age_cell, "age"),
-    "mappers": MAPPED,
-    "waiting": Column(N_("waiting"), 7, ">", waiting_cell, "waiting"),
-    "health": HEALTH,
-    "looks": LOOKS,
+    column.key: column
+    for column in (
+        Column("name", N_("name"), 0),
+        Column("kind", N_("kind"), 8),
+        Column("size", N_("size"), 8, ">"),
+        Column("in-use", N_("in use"), 9, ">"),
+        Column("owner", N_("owner"), 8),
+        Column("mode", N_("mode"), 4),
+        Column("age", N_("age"), 6, ">"),
+        Column("mappers", N_("mapped by"), 24, narrow=16),
+        Column("waiting", N_("waiting"), 7, ">"),
+        Column("health", N_("health"), 12, narrow=8),
+        Column("looks", N_("looks like"), 0),
+    )
 }
 """By the names that ``--columns`` takes. The name comes first, and what it looks like last."""
 _LEAVES_FIRST: Final = ("mode", "age", "owner", "waiting", "size", "kind", "mappers", "in-use")
@@ -103,9 +91,13 @@ def columns_for(
             columns = sized(narrow=key not in {"mode", "age", "owner"})
     left = room(columns)
     if not looks:
-        return (replace(NAME, width=max(1, min(wanted, left))), *columns)
+        return (replace(COLUMNS["name"], width=max(1, min(wanted, left))), *columns)
     name = max(1, min(wanted, max(left - _LOOKS_LEAST, left // 2)))
-    return (replace(NAME, width=name), *columns, replace(LOOKS, width=max(0, left - name)))
+    return (
+        replace(COLUMNS["name"], width=name),
+        *columns,
+        replace(COLUMNS["looks"], width=max(0, left - name)),
+    )
 
 
 def column_at(x: int, columns: tuple[Column, ...]) -> Column | None:

@@ -21,8 +21,9 @@ from shmtui.report.object_cells import (
     why_not,
 )
 from shmtui.report.object_groups import GROUPINGS, ObjectGroup
+from shmtui.report.segment_table import COLUMNS as CELLS
 from shmtui.snapshot import Status
-from shmtui.tui.draw.object_columns import COLUMNS, HEALTH, IN_USE, LOOKS, MAPPED, NAME, Column
+from shmtui.tui.draw.object_columns import COLUMNS, Column
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.object_rows import ORDERS, Change, GroupRow, ListChoices, ObjectRow, Row
 from shmtui.tui.spans import Line, Span, cells, line, wrapped
@@ -59,13 +60,13 @@ def object_line(row: Row, columns: tuple[Column, ...], width: int, glyphs: Glyph
         return _group_line(row, columns, width, glyphs)
     each = row.each
     styles = {
-        NAME.title: "strong",
-        COLUMNS["size"].title: "text",
-        IN_USE.title: "accent" if row.change is Change.GROWN else "text",
-        MAPPED.title: "warn" if each.orphan else "text" if each.mappers else "muted",
-        COLUMNS["waiting"].title: "warn" if each.waiting else "muted",
-        HEALTH.title: _health_style(each),
-        LOOKS.title: "good" if each.content is Content.BUFFER else "text",
+        "name": "strong",
+        "size": "text",
+        "in-use": "accent" if row.change is Change.GROWN else "text",
+        "mappers": "warn" if each.orphan else "text" if each.mappers else "muted",
+        "waiting": "warn" if each.waiting else "muted",
+        "health": _health_style(each),
+        "looks": "good" if each.content is Content.BUFFER else "text",
     }
     dim = bool(why_not(each)) or row.change is Change.GONE
     cells = tuple(
@@ -73,7 +74,7 @@ def object_line(row: Row, columns: tuple[Column, ...], width: int, glyphs: Glyph
             _cell(row, column, columns, glyphs),
             column.width,
             column.align,
-            "faint" if dim else styles.get(column.title, "muted"),
+            "faint" if dim else styles.get(column.key, "muted"),
         )
         for column in columns
     )
@@ -81,10 +82,10 @@ def object_line(row: Row, columns: tuple[Column, ...], width: int, glyphs: Glyph
 
 
 def _cell(row: ObjectRow, column: Column, columns: tuple[Column, ...], glyphs: Glyphs) -> str:
-    if column.title == NAME.title:
+    if column.key == "name":
         return _name(row, glyphs)
-    text = column.text(row.each)
-    return _noted(row, text, columns) if column.title == LOOKS.title else text
+    text = CELLS[column.key].text(row.each)
+    return _noted(row, text, columns) if column.key == "looks" else text
 
 
 @lru_cache(maxsize=256)
@@ -107,25 +108,25 @@ def _health_style(each: SharedObject) -> str:
 def _group_line(row: GroupRow, columns: tuple[Column, ...], width: int, glyphs: Glyphs) -> Line:
     """The line of a group: its sums in the columns of its objects, and its words behind the last."""
     group = row.group
-    texts = {NAME.title: _name(row, glyphs), IN_USE.title: group.in_use}
+    texts = {"name": _name(row, glyphs), "in-use": group.in_use}
     if group.pids:
-        texts[MAPPED.title] = group.processes
-    titles = [column.title for column in columns]
-    filled = 1 + max(at for at, title in enumerate(titles) if title in texts)
+        texts["mappers"] = group.processes
+    keys = [column.key for column in columns]
+    filled = 1 + max(at for at, key in enumerate(keys) if key in texts)
     parts = [
-        glyphs.fit(glyphs.inert(texts.get(column.title, "")), column.width, column.align)
+        glyphs.fit(glyphs.inert(texts.get(column.key, "")), column.width, column.align)
         for column in columns[:filled]
     ]
-    parts.append(glyphs.inert(group.words(memory=IN_USE.title not in titles)))
+    parts.append(glyphs.inert(group.words(memory="in-use" not in keys)))
     return glyphs.clip_line(line(("  ".join(parts), "title")), width)
 
 
 def _noted(row: ObjectRow, text: str, columns: tuple[Column, ...]) -> str:
     """What it looks like, behind what no column says of it."""
-    titles = {column.title for column in columns}
-    if row.each.orphan and not {MAPPED.title, HEALTH.title} & titles:
+    keys = {column.key for column in columns}
+    if row.each.orphan and not {"mappers", "health"} & keys:
         text = _("orphan: {what}").format(what=text)
-    elif health_of(row.each) and not row.each.orphan and HEALTH.title not in titles:
+    elif health_of(row.each) and not row.each.orphan and "health" not in keys:
         text = f"{health_cell(row.each)}: {text}"
     if row.change is Change.NEW:
         return _("new: {what}").format(what=text)

@@ -32,7 +32,7 @@ class ColumnsPanel(ChoicePanel[str]):
         name = self.items[at]
         column, on = COLUMNS[name], name in self._choices.columns
         fitting = self._listed.columns(self._listed.inner_size[0] - 2)
-        fits = column.title in {each.title for each in fitting}
+        fits = name in {each.key for each in fitting}
         return self.view.glyphs.clip_line(
             line(
                 ("[x] " if on else "[ ] ", "accent" if on else "muted"),
