@@ -327,12 +327,10 @@ class Snapshot:
 
     @property
     def producers(self) -> tuple[Process, ...]:
-        """Processes known to produce."""
         return tuple(p for p in self.processes if p.role is Role.PRODUCER)
 
     @property
     def consumers(self) -> tuple[Process, ...]:
-        """Processes known to consume."""
         return tuple(p for p in self.processes if p.role is Role.CONSUMER)
 
 

@@ -113,7 +113,6 @@ class History:
         )
 
     def semaphore(self, role: SemaphoreRole) -> SemaphoreState | None:
-        """A semaphore as of now."""
         return self.now.semaphores.get(role)
 
     def value(self, role: SemaphoreRole) -> int | None:

@@ -116,9 +116,6 @@ def _require_text_file(path: Path) -> None:
         raise ShmtuiError(text.format(path=repr(str(path))))
 
 
-# -- compiling ------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Run:
     path: Path

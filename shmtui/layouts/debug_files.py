@@ -94,9 +94,6 @@ def elf_of(file: IO[bytes]) -> "ELFFile":
     return elf
 
 
-# -- debug sections -------------------------------------------------------------------------------
-
-
 def load(elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False) -> DebugFile | None:
     """The debug sections of an open ELF file; None: it has none. ``split``: it is a ``.dwo``."""
     from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo  # noqa: PLC0415 - see the package

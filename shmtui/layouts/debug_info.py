@@ -187,7 +187,6 @@ class _Reading:
             yield self._file.alternative
 
     def entries(self, units: Iterable[Unit]) -> Iterator[Entry]:
-        """The structs that the units declare."""
         for unit in units:
             self._tell()
             folder = unit.top.attributes.get("comp_dir")
@@ -207,9 +206,6 @@ class _Reading:
                 )
             )
             self._progress = None
-
-
-# -- structs --------------------------------------------------------------------------------------
 
 
 def _of_the_program(names: Names, entry: Entry) -> bool:

@@ -51,7 +51,6 @@ class Budget:
     left: int = MAX_ENTRIES
 
     def spend(self, entries: int = 1) -> None:
-        """Count entries."""
         self.left -= entries
         if self.left < 0:
             raise TooMuchError
@@ -83,7 +82,6 @@ class Unit(FormSizes):
 
     @cached_property
     def plans(self) -> dict[int, EntryPlan]:
-        """Its abbreviations."""
         file = self.section.file
         codes: dict[int, Any] = file.dwarf.get_abbrev_table(self.abbreviations)._abbrev_map
         file.budget.spend(_ABBREVIATION_COST * len(codes))
@@ -137,7 +135,6 @@ class Entry:
         return value if isinstance(value, int) else None
 
     def below(self) -> Iterator["Entry"]:
-        """The entries directly below."""
         return self.unit.section.children(self)
 
 
@@ -235,7 +232,6 @@ class Section:
         return Entry(unit, at, plan.tag, plan.children, attributes, after)
 
     def children(self, entry: Entry) -> Iterator[Entry]:
-        """The entries directly below."""
         at = entry.after
         while entry.children:
             child = self._entry(entry.unit, at)
@@ -272,8 +268,6 @@ class Section:
                 else pass_over(self.data, plan, unit, after)
             )
         return at
-
-    # -- attributes -------------------------------------------------------------------------------
 
     def formed(self, code: int, unit: Unit, at: int) -> tuple[Any, int]:
         """The value at ``at`` in a form given by its number (DW_FORM), and the offset after it."""

@@ -190,8 +190,6 @@ class Members:
             return start
         return start + storage - from_top - (part.number("bit_size") or 0)
 
-    # -- sync objects -----------------------------------------------------------------------------
-
     def holds_sync(self, of: Type) -> bool:
         """Whether a value of the type holds a sync object at any depth."""
         if self.types.sync(of):

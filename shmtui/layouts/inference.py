@@ -82,7 +82,6 @@ class Elimination:
 
     @property
     def result(self) -> Inference:
-        """What is left."""
         left = [layout for layout in self._left if self._visited(layout)]
         left.sort(key=lambda layout: plainness(layout, values_of(layout, self._readings[-1])))
         sole = left[0] if len(left) == 1 and _telling(left[0], self._readings) else None

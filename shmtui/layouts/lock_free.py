@@ -82,7 +82,6 @@ class FlowEvidence:
         """How often ``out`` alone had moved: with no slot changed, and with one that was."""
 
     def add(self, reading: Reading) -> None:
-        """Take in the next reading."""
         layout, values = self._layout, values_of(self._layout, reading)
         last, self._last = self._last, (reading, values)
         self._first = self._first or values

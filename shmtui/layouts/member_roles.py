@@ -65,9 +65,6 @@ class Roles:
         return self.mutex is not None and self.mutex.system == "pthread_mutex_t"
 
 
-# -- members --------------------------------------------------------------------------------------
-
-
 def all_members(members: Sequence[Member], prefix: str = "") -> Iterator[tuple[str, Member]]:
     """Members with their dotted names, inner structs' after their own."""
     for member in members:
@@ -104,9 +101,6 @@ def listed(names: Iterable[str]) -> str:
     shown = list(names)
     more = len(shown) - 12
     return ", ".join(shown[:12]) + (_(" and {count} more").format(count=more) if more > 0 else "")
-
-
-# -- roles ----------------------------------------------------------------------------------------
 
 
 def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:

@@ -161,5 +161,4 @@ class AmbiguousLayoutError(ShmtuiError):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The candidates as ``--layout`` writes them."""
         return _as_options(self.candidates)

@@ -201,9 +201,6 @@ def _array_of_structs(
     return Struct(item.names, (data,), count * item.size, item.place), Roles(data, None, None)
 
 
-# -- layout ---------------------------------------------------------------------------------------
-
-
 def buffer_layout(
     struct: Struct, roles: Roles, libc: Libc, names: tuple[tuple[SemaphoreRole, str], ...] = ()
 ) -> Layout:

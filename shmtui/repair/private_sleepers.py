@@ -45,7 +45,6 @@ class PrivateSleepers:
 
     @property
     def pending(self) -> tuple[Process, ...]:
-        """Those that still sleep privately."""
         return tuple(p.process for p in self._asleep)
 
 

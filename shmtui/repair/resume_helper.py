@@ -39,7 +39,6 @@ class Registered:
         return bool(self._started)
 
     def take(self, line: str) -> None:
-        """Follow one line."""
         if line.startswith("-"):
             self._started.clear()
         elif not line.startswith("="):

@@ -67,9 +67,6 @@ SORTS: Final[dict[str, Callable[[SharedObject], tuple[Any, ...]]]] = {
 """The orders of a list: numbers with the largest first, ages with the youngest."""
 
 
-# -- the table of ls ---------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Column:
     title: str

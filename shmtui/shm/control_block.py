@@ -155,7 +155,6 @@ class ControlBlock:
 
     @property
     def header(self) -> ControlHeader:
-        """The header's fields now."""
         return parse_header(bytes(self.memory[:HEADER_SIZE]))
 
     def bind_segment(self, identity: FileIdentity) -> None:
@@ -164,7 +163,6 @@ class ControlBlock:
         self.words[Header.SEGMENT_INODE] = identity.inode
 
     def record(self, index: int) -> ControlRecord:
-        """The record at ``index``."""
         return ControlRecord(self.memory, index, self._libc)
 
     def claim_record(self, role: Role, number: int, rate: float, *, hold: bool) -> ControlRecord:

@@ -40,7 +40,6 @@ class Fault(IntEnum):
 
     @property
     def dies_at(self) -> Step | None:
-        """The step before which it dies."""
         return Step(self - DIE_AT) if self > DIE_AT else None
 
 

@@ -61,7 +61,6 @@ class ItemType:
 
     @property
     def size(self) -> int:
-        """Bytes of a slot."""
         return struct.calcsize("=" + self.code) if self.shape is None else self.shape.size
 
     @property
@@ -156,7 +155,6 @@ class Layout:
 
     @property
     def has_indices(self) -> bool:
-        """Whether both indices are known."""
         return self.in_ is not None and self.out is not None
 
     @property
@@ -197,7 +195,6 @@ class Layout:
 
     @property
     def complete(self) -> bool:
-        """Whether all three semaphores are known."""
         return not self.missing
 
     @property

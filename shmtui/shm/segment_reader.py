@@ -117,8 +117,8 @@ class SegmentFile:
 
 
 class SegmentReader:
-    """One segment, read without being disturbed. ``source``: by default the file of that name in
-    ``folder``, and what is wrong with it is raised (`SegmentFile`).
+    """One segment, read without being disturbed: a `ByteSource` with a name. ``source``: by default
+    the file of that name in ``folder``, and what is wrong with it is raised (`SegmentFile`).
     """
 
     def __init__(self, name: str, folder: str = SHM_DIR, source: ByteSource | None = None) -> None:
@@ -126,38 +126,20 @@ class SegmentReader:
         self.folder = folder
         """The directory of its named semaphores."""
         self._source = SegmentFile(name, folder) if source is None else source
-
-    @property
-    def identity(self) -> FileIdentity:
-        """What processes map, where they map it."""
-        return self._source.identity
+        self.identity = self._source.identity
+        self.semaphore = self._source.semaphore
+        self.status, self.read = self._source.status, self._source.read
+        self.close = self._source.close
 
     @property
     def path(self) -> str:
-        """Its file; empty where it has none that others could open."""
+        """See `ByteSource`."""
         return self._source.path
 
     @property
-    def semaphore(self) -> bool:
-        """Whether it is a named semaphore, and no segment."""
-        return self._source.semaphore
-
-    @property
     def note(self) -> str:
-        """What reading it changes, in words; empty where nothing."""
+        """See `ByteSource`."""
         return self._source.note
-
-    def status(self) -> SegmentStatus:
-        """Size, mode, owner, and whether the name is still its own."""
-        return self._source.status()
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Up to ``length`` bytes; fewer where it ends before."""
-        return self._source.read(offset, length)
-
-    def close(self) -> None:
-        """Give back what is open. A second call does nothing."""
-        self._source.close()
 
     def read_stable(self, spans: Sequence[Span]) -> tuple[list[bytes], bool]:
         """The bytes of several spans, read again until two reads in a row are equal; and whether two
