@@ -33,16 +33,9 @@ from shmtui.snapshot import Certainty, Finding, Health, Snapshot, Status
 HISTORY_NS: Final = 12_000_000_000
 """How far back the rules look."""
 ABSENCES: Final = frozenset(
-    {
-        "dead-holder",
-        "wrong-order",
-        "lost-permit",
-        "ghost-waiter",
-        "stalled",
-        "orphan",
-        "nobody-left",
-    }
-)
+    {"dead-holder", "wrong-order", "lost-permit", "ghost-waiter", "stalled", "orphan",
+     "nobody-left"}
+)  # fmt: skip
 """Findings that rest on what no process does: all of /proc is searched before one is reported."""
 
 RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (

@@ -39,16 +39,9 @@ from shmtui.shm.segment_info import LayoutSource, SemaphoreState
 from shmtui.snapshot import Certainty, Finding, Origin, Snapshot
 
 COVERED: Final = frozenset(
-    {
-        "never-initialised",
-        "process-private",
-        "late-init",
-        "dead-holder",
-        "lost-permit",
-        "extra-permits",
-        "mutex-overflow",
-    }
-)
+    {"never-initialised", "process-private", "late-init", "dead-holder", "lost-permit",
+     "extra-permits", "mutex-overflow"}
+)  # fmt: skip
 """The findings that a repair ends. ``ghost-waiter`` is none: a count that is too high harms nobody."""
 ON_WORD: Final = COVERED | {"stalled"}
 """Those that it ends where the user vouches for a process."""
