@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from shmtui.diagnosis.wording import names
 from shmtui.procfs.clock import Clock
 from shmtui.repair.dead_owners import waiting_for
 from shmtui.repair.observation import Observation, indices
@@ -40,5 +41,5 @@ def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Cloc
     remaining = observed.watch(AFTER_SECONDS)
     # Those that waited may have been seen to wait no longer before an index was seen to move.
     moved = moved or indices(sampler.sample()) != indices(first)
-    still = tuple(f"{p.name} (PID {p.pid})" for p in sleepers.pending)
+    still = tuple(names([p]) for p in sleepers.pending)
     return Outcome(interruptions, moved, still, remaining, len(plan.waiting) - len(waiting))

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
 from shmtui.monitor.process_states import named_files
 from shmtui.monitor.sampler import Sampler
@@ -111,7 +112,7 @@ def words(snapshot: Snapshot) -> tuple[object, ...]:
 def disturbed_by_a_stop(processes: Iterable[Process]) -> Iterator[str]:
     """Who notices a stop, and how: a sentence each."""
     for process in processes:
-        who = f"{process.name} (PID {process.pid})"
+        who = names([process])
         if catches(process.pid, signal.SIGCONT):
             yield _("{who} catches SIGCONT: its handler runs, and a wait may end early").format(
                 who=who

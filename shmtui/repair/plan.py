@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
 from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.shm.protocol import SemaphoreRole
@@ -216,8 +217,8 @@ def _plan_lines(found: Plan) -> Iterator[str]:
             "it back"
         )
     yield _("Who is stopped for a moment")
-    stopped = [f"{process.name} (PID {process.pid})" for process in found.participants]
-    yield "  " + (", ".join(stopped) or _("nobody: no live process takes part"))
+    stopped = names(found.participants)
+    yield "  " + (stopped or _("nobody: no live process takes part"))
     for sentence in found.disturbed:
         yield f"  {sentence}"
     if stopped:
