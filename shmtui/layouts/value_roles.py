@@ -12,7 +12,7 @@ from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import ABSENT, SEMAPHORES, all_members
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.role_evidence import possible, values_of
+from shmtui.layouts.ring_values import possible, values_of
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.set_roles import DEAD, SECONDS
 from shmtui.layouts.struct_layout import StructLayout
