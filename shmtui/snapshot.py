@@ -263,6 +263,8 @@ class Snapshot:
     """A process that this user cannot read may take part: it could open the segment for writing.
     Root's processes count only where the segment is root's; see ``assumptions``.
     """
+    older_users: tuple[str, ...] = ()
+    """Who still maps an unlinked segment of the same name, by name and PID. Hostile text is possible."""
     unseen_pids: tuple[int, ...] = ()
     """Their PIDs, where /proc lists them."""
     elsewhere: bool | None = None

@@ -57,14 +57,20 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     indices.bad_index,
     indices.unfitting_indices,
     files.file_events,
+    files.older_segment,
     files.private_mapping,
     files.orphan,
     items_lost,
 )
 
-RAW_RULES: Final = (files.file_events, files.no_size)
+RAW_RULES: Final = (files.file_events, files.older_segment, files.no_size)
 """The rules that need no layout."""
-LOCK_FREE_RULES: Final = (files.file_events, files.private_mapping, files.orphan)
+LOCK_FREE_RULES: Final = (
+    files.file_events,
+    files.older_segment,
+    files.private_mapping,
+    files.orphan,
+)
 """Those of a ring without a lock: nothing tells whether it is stuck."""
 LAYOUT_RULES: Final = (files.other_width, files.other_struct)
 """The rules that show that the layout is not the program's: then no other is asked."""

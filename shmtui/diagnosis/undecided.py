@@ -85,6 +85,7 @@ def undecided(history: History) -> Iterator[str]:
     if now.layout.lock_free or conditions.by_conditions(now):
         yield from _of_lock_free(history) if now.layout.lock_free else _of_conditions(history)
         return
+    yield from _let_several_in(history)
     yield from _left_behind(history)
     if history.items_moved and history.unmoved_ns() < _AT_REST_NS:
         yield from _missing_in_flow(history)
@@ -198,6 +199,17 @@ def _left_to_others(history: History) -> Iterator[str]:
     others = [p for p in crew if unaccounted_threads(p)]
     if not slow:
         yield _nobody_posts(history, sorted(waited), others)
+
+
+def _let_several_in(history: History) -> Iterator[str]:
+    """Mutex was above 1 in some samples, if not in the last ones, as a finding has it."""
+    values = [s.semaphores.get(SemaphoreRole.MUTEX) for s in history.snapshots]
+    above = sum(1 for state in values if state is not None and (state.value or 0) > 1)
+    if above:
+        yield _(
+            "mutex was above 1 in {count} of {samples} samples: if it is a lock, several can be in the "
+            "critical section at once"
+        ).format(count=above, samples=len(values))
 
 
 def _left_behind(history: History) -> Iterator[str]:

@@ -202,8 +202,8 @@ def semaphores_beside(segment: MappedSegment) -> bool:
 
 
 def _without_lock(segment: MappedSegment, layout: Layout) -> bool:
-    """Whether no lock and no semaphore is known, in the segment or of its processes."""
-    if not has_no_lock(layout) or semaphores_beside(segment):
+    """Whether no lock and no semaphore is known, in the segment, in another one or of its processes."""
+    if not has_no_lock(layout) or semaphores_beside(segment) or segment.marked_elsewhere:
         return False
     slots = range(layout.data, layout.data + layout.slots * layout.item.size)
     marked = signatures(segment.reader.read(0, MAX_SIZE), layout.libc)

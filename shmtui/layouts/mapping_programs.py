@@ -1,5 +1,6 @@
 """A segment and the programs that map it: their C library, word size, threads and semaphores."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,15 +8,17 @@ from pathlib import Path
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
+from shmtui.layouts.plain_layouts import MAX_SIZE, signatures
 from shmtui.layouts.vocabulary import roles_by_name
 from shmtui.procfs.futex import futex_waits
 from shmtui.procfs.maps import mappings, named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
 from shmtui.procfs.process_libc import bits_of, libc_of, program_of
+from shmtui.procfs.shared_mappings import SharedMappings
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
-from shmtui.shm.segment_reader import SegmentReader
+from shmtui.shm.segment_reader import SegmentReader, read_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,18 @@ class MappedSegment:
     def size(self) -> int:
         """Bytes, as they are now."""
         return self.reader.status().size
+
+    @property
+    def marked_elsewhere(self) -> bool:
+        """Whether one of its processes maps another segment that holds shared semaphores: they may
+        guard this one.
+        """
+        own, prefix = self.reader.identity, f"{self.peers.folder}/"
+        maps = SharedMappings()
+        mappings = (each for pid in self.peers.pids for each in maps.of(pid) or ())
+        paths = {os.fsdecode(m.path) for m in mappings if m.inode != own.inode}
+        others = (path for path in paths if path.startswith(prefix))
+        return any(signatures(read_start(path, MAX_SIZE), self.peers.libc) for path in others)
 
 
 def executable(pid: int) -> str:

@@ -10,6 +10,7 @@ from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.control_reader import in_flight, permits_held, totals
 from shmtui.monitor.counted_waits import with_counted_waits
+from shmtui.monitor.older_segments import unlinked_mappings
 from shmtui.monitor.open_segment import OpenSegment
 from shmtui.monitor.ring_reader import RingReader
 from shmtui.monitor.snapshot_parts import (
@@ -334,6 +335,7 @@ class Sampler:
             snapshot,
             processes=processes,
             waits_counted=counted,
+            older_users=self._older_users(snapshot),
             elsewhere=elsewhere,
             unseen=elsewhere is not False and (unseen.may_take_part or bool(elsewhere)),
             unseen_pids=unseen.writers if elsewhere is None and unseen.all_listed else (),
@@ -341,6 +343,13 @@ class Sampler:
             assumptions=tuple(assumptions),
             limits=tuple(limits),
         )
+
+    def _older_users(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """As `Snapshot.older_users`."""
+        reader = self._segment.reader
+        if reader.semaphore or snapshot.segment.unlinked or snapshot.segment.replaced:
+            return ()
+        return unlinked_mappings.users(self._name, reader.identity, reader.folder)
 
     def _anybody_else(self, snapshot: Snapshot, *, thorough: bool) -> bool | None:
         """As `Snapshot.elsewhere`; the kernel is asked five times a second at the most."""

@@ -80,7 +80,7 @@ def _rows(graph: WaitGraph) -> Iterator[Row]:
         yield Row("", f"{claim}: {_ring(ring, graph)}", deadlock=True)
     alone = [pid for pid in graph.stuck if not any(pid in ring for ring in graph.cycles)]
     if alone:
-        text = _("wait for these, or for nobody who lives: {who}")
+        text = _("wait for these, or for nobody who is known: {who}")
         yield Row("", text.format(who=", ".join(_process(pid, graph) for pid in alone)))
 
 
@@ -105,7 +105,7 @@ def _below(
         yield Row(indent + (_LAST if last else _MORE), text)
         inner = indent + (_BELOW if last else _BESIDE)
         if not each.givers:
-            yield Row(inner + _LAST, _("nobody who lives could give it"))
+            yield Row(inner + _LAST, _("nobody is known who could give it"))
         for number, giver in enumerate(each.givers):
             end = number == len(each.givers) - 1
             yield Row(inner + (_LAST if end else _MORE), _giver(giver, graph, path))

@@ -63,6 +63,27 @@ def file_events(history: History) -> Iterator[Finding]:
         )
 
 
+def older_segment(history: History) -> Iterator[Finding]:
+    """A process still maps a segment that had the name before."""
+    who = history.now.older_users
+    if who:
+        yield Finding(
+            "older-segment",
+            Status.WARNING,
+            _(
+                "{who} still maps an earlier segment of this name, which shares nothing with it"
+            ).format(who=", ".join(who)),
+            (
+                _(
+                    "/proc/PID/maps shows the name as deleted, with another inode than {inode}"
+                ).format(inode=history.now.segment.inode),
+                _("unless a program makes a new one now and then, and the old one is used up"),
+            ),
+            Certainty.LIKELY,
+            _("restart it; in the programs, unlink the name only when all have ended"),
+        )
+
+
 def private_mapping(history: History) -> Iterator[Finding]:
     """A process writes to a copy of its own."""
     who = [p for p in _users(history.now) if p.access is Access.PRIVATE]

@@ -167,7 +167,7 @@ def late_init(history: History) -> Iterator[Finding]:
     also sets the count of waiters to 0 (glibc, musl): a sem_post then wakes nobody.
     """
     now = history.now
-    private = [p for p in living(now) if began_private(p, now)]
+    private = [p for p in living(now) if began_private(p, now) and _not_woken(p, history)]
     uncounted = {
         role
         for role in SemaphoreRole
@@ -190,9 +190,13 @@ def late_init(history: History) -> Iterator[Finding]:
         for role in sorted(uncounted)
     ]
     for_ever = not any(p.timed_waits or p.catches_signals for p in late.values())
-    sure = for_ever and bool(private)
+    shared = [p for p in private if p.threads != 1]
+    sure = for_ever and len(private) > len(shared)
     if uncounted:
         facts.append(_("unless the program waits on its value by futex(2), which nobody counts"))
+    if shared:
+        text = _("unless another thread of {who} wakes it, by a futex operation of its own")
+        facts.append(text.format(who=names(shared)))
     if not for_ever:
         facts.append(_("their waits may end by a timeout or a signal, and then begin anew"))
     yield Finding(
@@ -208,6 +212,22 @@ def late_init(history: History) -> Iterator[Finding]:
             "creates with O_EXCL, the others wait for it); now: {repair}"
         ).format(repair=repair_remedy(history)),
     )
+
+
+def _not_woken(process: Process, history: History) -> bool:
+    """Whether a private sleeper slept on for a second though there was a permit to wake for, or
+    nothing moved; or no other thread of its process could wake it.
+    """
+    if process.threads == 1 or history.unmoved_ns() >= SETTLED_NS:
+        return True
+
+    def passed_over(s: Snapshot) -> bool:
+        return any(
+            p.pid == process.pid and any((s.semaphores[r].value or 0) > 0 for r in p.waits)
+            for p in living(s)
+        )
+
+    return history.lasted_ns(passed_over) >= SETTLED_NS
 
 
 def began_private(process: Process, s: Snapshot) -> bool:

@@ -1,6 +1,7 @@
 """Findings about the words of a semaphore: too high, stale waiters, two C libraries. Pure."""
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living
 from shmtui.diagnosis.holders import WAIT_MUTEX, WAIT_PERMIT
@@ -122,20 +123,27 @@ def mixed_libc(history: History) -> Iterator[Finding]:
             by_libc.setdefault(process.libc, []).append(process)
     if len(by_libc) < 2:
         return
-    sleepers = {p.pid for s in history.snapshots for p in living(s) if p.waits}
-    seen_waiting = [
-        any(p.pid in sleepers or p.origin is Origin.WORKER for p in ps) for ps in by_libc.values()
+    ours = {p.pid for p in living(history.now) if p.origin is Origin.WORKER}
+    slept = {(p.pid, role) for s in history.snapshots for p in living(s) for role in p.waits}
+    used = [
+        {role for role in SemaphoreRole if any(p.pid in ours or (p.pid, role) in slept for p in ps)}
+        for ps in by_libc.values()
     ]
-    # The first word alone means the same to both: to sem_trywait nothing else matters.
+    # The first word alone means the same to both: to sem_trywait nothing else matters. And programs
+    # of each may keep to semaphores of their own.
+    shared = any(one & other for one, other in combinations(used, 2))
     polls = _("unless none of them ever sleeps in sem_wait: nobody was seen to")
+    apart = _(
+        "unless each keeps to semaphores of its own: no two were seen to wait for the same one"
+    )
     yield Finding(
         "mixed-libc",
-        Status.CRITICAL if any(seen_waiting) else Status.WARNING,
+        Status.CRITICAL if shared else Status.WARNING,
         _("programs of glibc and of musl use the same semaphores"),
         (
             *(f"{libc}: {names(ps)}" for libc, ps in sorted(by_libc.items())),
-            *(() if any(seen_waiting) else (polls,)),
+            *(() if shared else (apart if any(used) else polls,)),
         ),
-        Certainty.CERTAIN if all(seen_waiting) else Certainty.LIKELY,
+        Certainty.CERTAIN if shared else Certainty.LIKELY,
         _("build all of them against one C library: their sem_t differ in layout and meaning"),
     )
