@@ -73,13 +73,31 @@ def ring_structs(
     ``shown``: the path as the user knows it, for ``progress``.
     Of a large file only units that mention a sync type are read. ShmtuiError: see `read_structs`.
     """
+    found, _sizes = ring_structs_and_sizes(
+        path, size=size, shown=shown, progress=progress, roots=roots
+    )
+    return found
+
+
+def ring_structs_and_sizes(
+    path: Path,
+    *,
+    size: int | None = None,
+    shown: str = "",
+    progress: Progress | None = None,
+    roots: DebugRoots | None = None,
+) -> tuple[tuple[Struct, ...], frozenset[int]]:
+    """`ring_structs`, and every ``sizeof`` that would give more of them."""
+    sizes = set()
 
     def wanted(reading: _Reading, entry: Entry) -> bool:
-        fits = size is not None and entry.number("byte_size") == size
-        return fits or reading.members.holds_sync(Type(entry))
+        its = entry.number("byte_size")
+        sizes.add(its)
+        return (size is not None and its == size) or reading.members.holds_sync(Type(entry))
 
     with _reading(path, roots, progress, shown) as reading:
-        return _structs(reading, wanted)
+        found = _structs(reading, wanted)
+    return found, frozenset(each for each in sizes if each is not None)
 
 
 def compiled_structs(

@@ -3,17 +3,16 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.plain_layouts import MAX_SIZE, signatures
+from shmtui.layouts.program_files import ProgramFiles
 from shmtui.layouts.vocabulary import roles_by_name
 from shmtui.procfs.futex import futex_waits
 from shmtui.procfs.maps import mappings, named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
-from shmtui.procfs.process_libc import bits_of, libc_of, program_of
 from shmtui.procfs.shared_mappings import SharedMappings
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
@@ -31,14 +30,16 @@ class Peers:
     narrow: tuple[int, ...]
     """PIDs of 32-bit programs: their ``sem_t`` and ``long`` differ from those of the others."""
     folder: str
+    files: ProgramFiles
+    """What they run."""
 
     @classmethod
-    def among(cls, pids: Iterable[int], folder: str) -> "Peers":
-        """Processes that map the file; ``folder`` is their /dev/shm."""
-        pids = tuple(sorted(pids))
-        libcs = frozenset(libc for pid in pids if (libc := libc_of(pid)) is not None)
-        narrow = tuple(pid for pid in pids if bits_of(pid) == 32)
-        return cls(pids, libcs, narrow, folder)
+    def among(cls, pids: Iterable[int], folder: str, files: ProgramFiles | None = None) -> "Peers":
+        """Processes that map the file; ``folder`` is their /dev/shm. ``files``: what is known of them."""
+        pids, files = tuple(sorted(pids)), files or ProgramFiles()
+        libcs = frozenset(libc for pid in pids if (libc := files.of(pid).libc) is not None)
+        narrow = tuple(pid for pid in pids if files.of(pid).narrow)
+        return cls(pids, libcs, narrow, folder, files)
 
     @property
     def libc(self) -> Libc:
@@ -120,11 +121,3 @@ class MappedSegment:
         paths = {os.fsdecode(m.path) for m in mappings if m.inode != own.inode}
         others = (path for path in paths if path.startswith(prefix))
         return any(signatures(read_start(path, MAX_SIZE), self.peers.libc) for path in others)
-
-
-def executable(pid: int) -> str:
-    """The path of the program that ``pid`` runs; empty where this user may not know."""
-    try:
-        return str(Path(program_of(pid)).readlink())
-    except OSError:
-        return ""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.layouts.mapping_programs import MappedSegment, Peers, executable
+from shmtui.layouts.mapping_programs import MappedSegment, Peers
 from shmtui.layouts.options import LayoutOptions
+from shmtui.layouts.program_files import executable
 from shmtui.shm.segment_info import LayoutSource
 
 if TYPE_CHECKING:

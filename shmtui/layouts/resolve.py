@@ -55,7 +55,8 @@ def resolve(reader: SegmentReader, options: LayoutOptions) -> ResolvedLayout:
     if reader.semaphore or reader.status().size == 0:
         return ResolvedLayout(None, LayoutSource.RAW)
     if options.quick is not None:
-        found = QuickTypes(reader.folder, COMPARE_SECONDS).resolved(reader.name, options.quick)
+        quick = QuickTypes(reader.folder, COMPARE_SECONDS)
+        found = quick.resolved(reader.name, options.quick, reader.status().size)
         return found or ResolvedLayout(None, LayoutSource.RAW)
     segment = MappedSegment(reader, Peers.among(mapped_by(reader.identity), reader.folder), options)
     if options.raw:
@@ -142,7 +143,7 @@ def _contradictions(segment: MappedSegment, layout: Layout) -> tuple[str, ...]:
     fields lie is compared: what the user says of their meaning is not in it.
     """
     quick = QuickTypes(segment.reader.folder, COMPARE_SECONDS)
-    types = quick.layout(segment.name, segment.peers.pids)
+    types = quick.layout(segment.name, segment.peers.pids, segment.size)
     if types is None or _places(types[0]) == _places(layout):
         return ()
     found, program = types

@@ -28,7 +28,7 @@ from shmtui.monitor.mapped_memory import (
     SharedMemory,
     Waits,
 )
-from shmtui.monitor.segment_content import Contents, Found, GuessBudget, SeenFile
+from shmtui.monitor.segment_content import Contents, Found, SeenFile
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import (
@@ -192,7 +192,7 @@ class _Look:
         self._device = Path(folder).stat().st_dev
         self.memory = memory
         self._contents = contents
-        self._budget = GuessBudget()
+        self._budget = contents.budget({p: its.stamp for p, its in memory.processes.items()})
         self._unlisted = os.geteuid() != ROOT and proc_hides_others()
         self._waits = Waits(files, memory.processes)
         self._in_use = MemoryInUse()

@@ -6,11 +6,13 @@ import math
 import os
 import stat
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ControlBlockError
 from shmtui.i18n import _
+from shmtui.layouts.program_files import ProgramFiles
 from shmtui.monitor.known_programs import HEAD, managed_by, program_behind, semaphore_of
 from shmtui.monitor.shared_object import Content
 from shmtui.shm.control_format import HEADER_SIZE, MAGIC, SUFFIX, Flags
@@ -212,6 +214,14 @@ class Contents:
 
     def __init__(self) -> None:
         self._known: dict[FileIdentity, _Kept] = {}
+        self._programs = ProgramFiles()
+
+    def budget(self, processes: Mapping[int, object]) -> "GuessBudget":
+        """That of a look. ``processes``: by PID, what is another where a process may run another program
+        than at the last look, or map other libraries.
+        """
+        self._programs.keep(processes)
+        return GuessBudget(self._programs)
 
     def of(self, seen: SeenFile, pids: list[int], budget: "GuessBudget") -> Found:
         """What a file holds, which these PIDs map."""
@@ -222,7 +232,7 @@ class Contents:
         guess = time.thread_time() < budget.guess_until
         found = content_of(seen, guess=guess)
         if not found.sure and pids:
-            found = self._typed(seen.folder, "/" + seen.name, pids, budget) or found
+            found = self._typed(seen.folder, "/" + seen.name, size, pids, budget) or found
         return self._keep(seen.identity, size, found, budget.spent(seen.folder))
 
     def of_memory(
@@ -234,7 +244,7 @@ class Contents:
         found = self._kept(identity, size)
         if found is None:
             if size <= _GUESS_SIZE:
-                found = self._typed(SHM_DIR, target, pids, budget)
+                found = self._typed(SHM_DIR, target, size, pids, budget)
             found = found or Found(Content.UNKNOWN, "", sure=False)
             self._keep(identity, size, found, budget.spent(SHM_DIR))
         return found if found.sure else None
@@ -255,8 +265,10 @@ class Contents:
         return found
 
     @staticmethod
-    def _typed(folder: str, name: str, pids: list[int], budget: "GuessBudget") -> Found | None:
-        typed = budget.types(folder).layout(name, pids, without_ring=True)
+    def _typed(
+        folder: str, name: str, size: int, pids: list[int], budget: "GuessBudget"
+    ) -> Found | None:
+        typed = budget.types(folder).layout(name, pids, size, without_ring=True)
         return None if typed is None else Found(*typed_content(*typed))
 
     def forget(self) -> None:
@@ -269,8 +281,9 @@ class Contents:
 class GuessBudget:
     """The time that one look may spend on guessing."""
 
-    def __init__(self) -> None:
+    def __init__(self, programs: ProgramFiles) -> None:
         self.guess_until = time.thread_time() + _GUESS_SECONDS
+        self._programs = programs
         self._types: dict[str, QuickTypes] = {}
 
     def types(self, folder: str) -> "QuickTypes":
@@ -278,7 +291,7 @@ class GuessBudget:
         from shmtui.layouts.program_types import QuickTypes  # noqa: PLC0415 - few need it
 
         if folder not in self._types:
-            self._types[folder] = QuickTypes(folder, _TYPES_SECONDS)
+            self._types[folder] = QuickTypes(folder, _TYPES_SECONDS, self._programs)
         return self._types[folder]
 
     def spent(self, folder: str) -> bool:

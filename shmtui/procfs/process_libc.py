@@ -5,6 +5,7 @@ none. Go's linker writes a note of its own, and Go's programs use no ``sem_t``.
 """
 
 import os
+from collections.abc import Iterable
 
 from shmtui.procfs.elf import section_sizes, word_size
 from shmtui.procfs.maps import map_lines
@@ -12,13 +13,14 @@ from shmtui.procfs.process import live_thread
 from shmtui.shm.libc import Libc
 
 
-def libc_of(pid: int) -> Libc | None:
+def libc_of(pid: int, lines: Iterable[bytes] | None = None) -> Libc | None:
     """The C library that ``pid`` runs on: by the libraries that it maps or, where it maps none,
     by the sections of its own file. None: it cannot be told.
 
+    ``lines``: of its maps file, where they were read already.
     musl's loader is its libc: one file, ``ld-musl-*.so.1`` or ``libc.musl-*``.
     """
-    for line in map_lines(pid) or ():
+    for line in (map_lines(pid) or ()) if lines is None else lines:
         name = line.rsplit(b"/", 1)[-1]
         if name.startswith((b"ld-musl-", b"libc.musl-")) or b"musl/" in line:
             return Libc.MUSL

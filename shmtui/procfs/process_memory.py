@@ -9,7 +9,7 @@ import contextlib
 import mmap
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,9 +57,12 @@ class _Mapper:
 class _Mapped:
     """Memory by the processes that map it."""
 
-    def __init__(self, identity: FileIdentity, name: str) -> None:
-        """ShmtuiError: this user may not read the memory of any of them."""
+    def __init__(self, identity: FileIdentity, name: str, among: Collection[int] | None) -> None:
+        """``among``: PIDs; None: all that there are. ShmtuiError: this user may not read the memory of
+        any of them.
+        """
         self._identity = identity
+        self._among = among
         self._reader = SharedMappings()
         self._mappers: dict[int, _Mapper] = {}
         self.size = 0
@@ -76,7 +79,7 @@ class _Mapped:
             raise ShmtuiError(_refusal(name, refused))
 
     def _everybody(self) -> Iterator[tuple[int, tuple[SharedMapping, ...]]]:
-        for pid in processes():
+        for pid in processes() if self._among is None else self._among:
             its = tuple(m for m in self._reader.of(pid) or () if identity_of(m) == self._identity)
             if its:
                 yield pid, its
@@ -122,15 +125,15 @@ class _Mapped:
 
 
 class ProcessMemory:
-    """What a process maps or has open, by its inode number. MissingSegmentError: it has no such.
-    ShmtuiError: this user may not read it.
+    """What a process maps or has open, by its inode number. ``among``: the processes that map it, where
+    they are known. MissingSegmentError: it has no such. ShmtuiError: this user may not read it.
     """
 
     path = ""
     semaphore = False
     note = ""
 
-    def __init__(self, pid: int, inode: int) -> None:
+    def __init__(self, pid: int, inode: int, among: Collection[int] | None = None) -> None:
         mappings = SharedMappings().of(pid)
         if mappings is None:
             text = _("this user may not see what PID {pid} maps: run shmtui as its user or as root")
@@ -141,7 +144,7 @@ class ProcessMemory:
         if mine:
             self.identity = identity_of(mine[0])
             if self._fd is None:
-                self._mapped = _Mapped(self.identity, f"pid:{pid}:{inode}")
+                self._mapped = _Mapped(self.identity, f"pid:{pid}:{inode}", among)
         elif self._fd is not None:
             self.identity = FileIdentity.of(os.fstat(self._fd))
         else:
@@ -188,8 +191,16 @@ class SystemVMemory:
     path = ""
     semaphore = False
 
-    def __init__(self, number: int, attach: Callable[[str], None] | None = None) -> None:
-        """``attach``: it may be attached for the reading; called with what that changes, before it is."""
+    def __init__(
+        self,
+        number: int,
+        attach: Callable[[str], None] | None = None,
+        among: Collection[int] | None = None,
+    ) -> None:
+        """``attach``: it may be attached for the reading; called with what that changes, before it is.
+        ``among``: the processes that have it attached, where they are known.
+        """
+        self._among = among
         self._number = number
         name = f"sysv:{number}"
         segment = self._row()
@@ -217,8 +228,8 @@ class SystemVMemory:
                 "nattch, atime and lpid: start its program, or say --shmat; shmtui rm {name} frees it"
             )
             raise ShmtuiError(text.format(name=name))
-        self.identity = _system_v(self._number)
-        self._mapped = _Mapped(self.identity, name)
+        self.identity = _system_v(self._number, self._among)
+        self._mapped = _Mapped(self.identity, name, self._among)
 
     def _attach(self, name: str, tell: Callable[[str], None]) -> None:
         """ShmtuiError: this user may not read it, or part of it is in no memory."""
@@ -280,10 +291,10 @@ def identity_of(mapping: SharedMapping) -> FileIdentity:
     return FileIdentity(mapping.device, mapping.inode, mapping.path.startswith(b"/SYSV"))
 
 
-def _system_v(number: int) -> FileIdentity:
-    """The identity of a System V segment, by a mapping of it."""
+def _system_v(number: int, among: Collection[int] | None = None) -> FileIdentity:
+    """The identity of a System V segment, by a mapping of it; ``among`` PIDs, or all."""
     reader = SharedMappings()
-    for pid in processes():
+    for pid in processes() if among is None else among:
         for mapping in reader.of(pid) or ():
             found = identity_of(mapping)
             if found.system_v and found.inode == number:

@@ -6,7 +6,7 @@ segment that was unlinked. ``shmtui ls`` prints each.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from shmtui.errors import ShmtuiError
@@ -52,10 +52,13 @@ def has_name(name: str) -> bool:
 
 
 def open_target(
-    name: str, folder: str = SHM_DIR, attach: Callable[[str], None] | None = None
+    name: str,
+    folder: str = SHM_DIR,
+    attach: Callable[[str], None] | None = None,
+    among: Collection[int] | None = None,
 ) -> SegmentReader:
-    """A reader of a target. ``attach``: as of `SystemVMemory`. MissingSegmentError: there is no such.
-    ShmtuiError: this user may not read it.
+    """A reader of a target. ``attach``: as of `SystemVMemory`. ``among``: the processes that have it, where
+    they are known. MissingSegmentError: there is no such. ShmtuiError: this user may not read it.
     """
     found = _MEMORY.fullmatch(name)
     if found is None:
@@ -66,5 +69,5 @@ def open_target(
     )
 
     if found[1]:
-        return SegmentReader(name, folder, SystemVMemory(int(found[2]), attach))
-    return SegmentReader(name, folder, ProcessMemory(int(found[4]), int(found[5])))
+        return SegmentReader(name, folder, SystemVMemory(int(found[2]), attach, among))
+    return SegmentReader(name, folder, ProcessMemory(int(found[4]), int(found[5]), among))

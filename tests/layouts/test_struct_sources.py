@@ -630,10 +630,10 @@ def test_ls_knows_small_programs_with_debug_information(start: Start) -> None:
 def test_no_time_is_no_answer(start: Start, seconds: float) -> None:
     """Lists wait for nobody."""
     program = start(RING, None, "-g")
-    pids = [program.process.pid]
-    assert QuickTypes(SHM_DIR, seconds).layout(program.name, pids) is None
-    assert QuickTypes(SHM_DIR, 100.0).layout(program.name, pids) is not None
-    assert QuickTypes(SHM_DIR, 100.0).layout(program.name, [1]) is None
+    pids, size = [program.process.pid], Path(SHM_DIR, program.name[1:]).stat().st_size
+    assert QuickTypes(SHM_DIR, seconds).layout(program.name, pids, size) is None
+    assert QuickTypes(SHM_DIR, 100.0).layout(program.name, pids, size) is not None
+    assert QuickTypes(SHM_DIR, 100.0).layout(program.name, [1], size) is None
 
 
 # -- what goes on -------------------------------------------------------------------------------
