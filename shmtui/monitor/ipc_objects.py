@@ -14,7 +14,13 @@ import posix_ipc
 
 from shmtui.i18n import _, ngettext
 from shmtui.monitor.known_programs import owner_program
-from shmtui.monitor.mapped_memory import MappedMemory, MemoryInUse, SharedMemory, Waits
+from shmtui.monitor.mapped_memory import (
+    MappedMemory,
+    MemoryInUse,
+    SharedMemory,
+    Waits,
+    status_of,
+)
 from shmtui.monitor.segment_content import Found
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject
 from shmtui.procfs.namespaces import namespace
@@ -136,8 +142,9 @@ class IpcObjects:
                     holder = holders.pop(entry.inode(), None)
                     yield self._queue("/" + entry.name, entry.stat(), holder)
         for holder in holders.values():
-            if holder.status is not None:
-                yield self._queue(holder.name, holder.status, holder)
+            status = status_of(holder)
+            if status is not None:
+                yield self._queue(holder.name, status, holder)
 
     def _queue(
         self, name: str, status: os.stat_result, holder: SharedMemory | None

@@ -62,7 +62,7 @@ class SharedMemory:
     descriptors: dict[int, int] = field(default_factory=dict)
     """A descriptor of it by PID."""
     status: os.stat_result | None = None
-    """By a descriptor of it, or a mapping, once `MemoryInUse` was asked; None where neither may be asked."""
+    """What `status_of` found at this pass."""
     mappers: tuple[tuple[int, str], ...] | None = None
     """(PID, name) of who maps it or has it open, sorted; None until it is asked for anew."""
 
@@ -135,10 +135,19 @@ class Process:
     memory: dict[MemoryKey, list[SharedMapping]] = field(default_factory=dict)
     """Those of the mappings that show memory."""
     open: list[_OpenFile] = field(default_factory=list)
+    opened: dict[MemoryKey, int] = field(default_factory=dict)
+    """Those of its descriptors that show memory."""
+    idle: bool = False
+    """It has not run between the last two passes, so that its descriptors are what they were."""
     waits: tuple[int, ...] | None = ()
     """The addresses that its threads wait at; None: this user may not know."""
     waits_known: bool = False
     _named: tuple[int, str] | None = None
+
+    @property
+    def keys(self) -> Set[MemoryKey]:
+        """What memory it has."""
+        return self.memory.keys() | self.opened.keys()
 
     def named(self, pid: int) -> tuple[int, str]:
         """Its PID and its `process_name`."""
@@ -177,20 +186,23 @@ class MappedMemoryReader:
         before, self._mounts = self._mounts, {at: mount for at, (mount, _pid) in mounts.items()}
         moved = self._mounts != before
         for memory in self._found.values():
-            if memory.descriptors:
-                memory.descriptors, memory.mappers = {}, None
             memory.status = None
+        changed = {*self._found} if moved else set[MemoryKey]()
         for pid, its in self._known.items():
             if moved or known.get(pid) is not its:
-                for key in its.memory:
-                    memory = self._found[key]
-                    memory.mappers = None
-                    del memory.mappings[pid]
+                self._leave(pid, its)
+                if pid not in known:
+                    changed |= its.keys
         for pid, its in known.items():
             if moved or its.reading == self._passes:
                 self._find_memory(pid, its, mounts)
-            if its.open:
-                _add_open(self._found, pid, its.open)
+                changed |= _changed(pid, self._known.get(pid), its)
+            elif its.open and not its.idle:
+                opened = its.opened
+                self._find_open(pid, its)
+                changed |= opened.keys() ^ its.opened.keys()
+        for key in changed:
+            self._found[key].mappers = None
         self._found = {
             key: memory
             for key, memory in self._found.items()
@@ -205,6 +217,7 @@ class MappedMemoryReader:
         last = (pid + self._passes) % self.LONG_ROUND == 0
         ran = self._ran(pid)
         if known is not None and ran is not None and known.ran == ran and not last:
+            known.idle = True
             return known
         try:
             stamp = parse_memory_stamp(self._files.read(pid, "stat"))
@@ -212,7 +225,7 @@ class MappedMemoryReader:
             stamp = None
         unchanged = known is not None and stamp is not None and known.stamp == stamp
         if known is not None and unchanged and (pid + self._passes) % self.ROUND:
-            known.waits_known = False
+            known.waits_known = known.idle = False
             return known
         if stamp is not None and stamp.size == 0 and stamp.threads == 1:
             return Process(self._passes, stamp, ran, (), "")
@@ -239,13 +252,36 @@ class MappedMemoryReader:
         for key, mappings in its.memory.items():
             memory = _object(self._found, key)
             memory.name_as(mappings[0].path)
-            memory.mappings[pid], memory.mappers = mappings, None
+            memory.mappings[pid] = mappings
             system_v = key.kind is ObjectKind.SYSV and mappings[0].device != self._internal
             memory.huge = key.kind is ObjectKind.HUGETLB or system_v
         # This process's own are many, and none of them is memory.
         kept = self._files.descriptors if pid == os.getpid() else set[int]()
         if its.stamp is None or its.stamp.size:
             its.open = [*_open_files(pid, mounts, self._internal, kept)]
+        self._find_open(pid, its)
+
+    def _find_open(self, pid: int, its: Process) -> None:
+        """Note what a process has open, mapped or not."""
+        for key in its.opened:
+            self._found[key].descriptors.pop(pid, None)
+        its.opened = {}
+        for file in its.open:
+            with contextlib.suppress(OSError):
+                status = os.stat(f"/proc/{pid}/fd/{file.fd}")  # noqa: PTH116 - it is no path
+                key = MemoryKey(file.kind, status.st_dev, status.st_ino)
+                memory = _object(self._found, key)
+                if not memory.mappings:
+                    memory.name_as(file.target)
+                    memory.huge = file.kind is ObjectKind.HUGETLB
+                memory.status = memory.status or status
+                memory.descriptors[pid] = its.opened.setdefault(key, file.fd)
+
+    def _leave(self, pid: int, its: Process) -> None:
+        for key in its.memory:
+            del self._found[key].mappings[pid]
+        for key in its.opened:
+            del self._found[key].descriptors[pid]
 
 
 def _all_mounts(spaces: dict[int, str]) -> dict[int, tuple[Mount, int | str]]:
@@ -261,18 +297,12 @@ def _all_mounts(spaces: dict[int, str]) -> dict[int, tuple[Mount, int | str]]:
     return found
 
 
-def _add_open(found: dict[MemoryKey, SharedMemory], pid: int, files: list[_OpenFile]) -> None:
-    """What a process has open, mapped or not."""
-    for file in files:
-        with contextlib.suppress(OSError):
-            status = os.stat(f"/proc/{pid}/fd/{file.fd}")  # noqa: PTH116 - it is no path
-            memory = _object(found, MemoryKey(file.kind, status.st_dev, status.st_ino))
-            if not memory.mappings:
-                memory.name_as(file.target)
-                memory.huge = file.kind is ObjectKind.HUGETLB
-            memory.descriptors.setdefault(pid, file.fd)
-            memory.mappers = None
-            memory.status = memory.status or status
+def _changed(pid: int, before: Process | None, now: Process) -> Set[MemoryKey]:
+    """The memory whose mappers, or their names, are other ones now that a process was read anew."""
+    if before is None:
+        return now.keys
+    same_name = before.named(pid) == now.named(pid)
+    return before.keys ^ now.keys if same_name else before.keys | now.keys
 
 
 def _note_mounts(
@@ -361,8 +391,19 @@ def _kind_of_open_file(
     return ObjectKind.QUEUE if status.st_size == _QUEUE_SIZE and target.rfind(b"/") == 0 else None
 
 
-def _status_by_mapping(memory: SharedMemory) -> os.stat_result | None:
-    """Only root may follow the links of map_files (CAP_CHECKPOINT_RESTORE)."""
+def status_of(memory: SharedMemory) -> os.stat_result | None:
+    """As it is at this pass; None where this user may not know."""
+    memory.status = memory.status or _asked_status(memory)
+    return memory.status
+
+
+def _asked_status(memory: SharedMemory) -> os.stat_result | None:
+    """By a descriptor or a mapping. Only root may follow the links of map_files (CAP_CHECKPOINT_RESTORE)."""
+    for pid, fd in memory.descriptors.items():
+        with contextlib.suppress(OSError):
+            status = os.stat(f"/proc/{pid}/fd/{fd}")  # noqa: PTH116 - it is no path
+            if (status.st_dev, status.st_ino) == (memory.key.device, memory.key.inode):
+                return status
     for pid, mappings in memory.mappings.items():
         path = f"/proc/{pid}/map_files/{mappings[0].start:x}-{mappings[0].end:x}"
         with contextlib.suppress(OSError):
@@ -378,9 +419,9 @@ class MemoryInUse:
 
     def of(self, memory: SharedMemory) -> tuple[int | None, bool]:
         """Bytes, and whether they are a bound from below; None where nothing can be told."""
-        memory.status = memory.status or _status_by_mapping(memory)
-        if memory.status is not None:
-            return memory.status.st_blocks * 512, False
+        status = status_of(memory)
+        if status is not None:
+            return status.st_blocks * 512, False
         pages: dict[int, int] = {}
         asked = False
         for pid, mappings in memory.mappings.items():
