@@ -314,14 +314,20 @@ class Snapshot:
         return counted_on(slots, self.in_, self.out, empty, full, size) is not None
 
     @property
+    def slots_next(self) -> tuple[int | None, int | None]:
+        """The slots that are written and read next; None where an index stands for none."""
+        slots, counts = self.layout.slots, self.counts_on
+        return slot_of(self.in_, slots, counts=counts), slot_of(self.out, slots, counts=counts)
+
+    @property
     def slot_in(self) -> int | None:
         """The slot that is written next; None where ``in`` stands for none."""
-        return slot_of(self.in_, self.layout.slots, counts=self.counts_on)
+        return self.slots_next[0]
 
     @property
     def slot_out(self) -> int | None:
         """The slot that is read next; None where ``out`` stands for none."""
-        return slot_of(self.out, self.layout.slots, counts=self.counts_on)
+        return self.slots_next[1]
 
     def _value(self, role: SemaphoreRole) -> int | None:
         state = self.semaphores.get(role)

@@ -14,17 +14,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from shmtui.diagnosis.health import HISTORY_NS
+from shmtui.diagnosis.history import position
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.shared_object import DIAGNOSED, Judged, ObjectKind, SharedObject, Survey
 from shmtui.shm.segment import SHM_DIR
-from shmtui.snapshot import Health
+from shmtui.snapshot import Health, Snapshot
 
 _AGAIN_SECONDS: Final = 30.0
 """After this time one whose layout was not told is asked for again."""
 _STALE_SECONDS: Final = 6.0
 """A verdict that is older is none."""
+_AT_REST_SECONDS: Final = HISTORY_NS / 1e9
+"""A ring that nothing was seen to move of for so long rests."""
+_REST_SECONDS: Final = 1.9
+"""One that rests is looked at so seldom; at once where others come to have it or to wait on it."""
 
 
 @dataclass(slots=True)
@@ -33,9 +39,35 @@ class _Ring:
     inode: int | None
     health: Health | None = None
     sampled: float = 0.0
-    """By the monotonic clock."""
+    """When it last was, by the monotonic clock."""
+    judged: float = 0.0
+    place: object = None
+    """Where the last sample found it."""
+    moved: float = float("inf")
+    """When it was last found elsewhere, by the same clock; not yet."""
+    users: object = None
+    """Who has it and who waits on it, by the last survey."""
     likely: frozenset[int] = frozenset()
     """Who may use its files: who has it, who has a named semaphore, who cannot be read."""
+
+    def take(self, snapshot: Snapshot, now: float, *, judge: bool) -> None:
+        """Take a sample of the moment ``now``; ``judge``: with a verdict of its own."""
+        place = position(snapshot)
+        if place != self.place:
+            self.place, self.moved = place, now
+        self.sampled = now
+        if judge:
+            self.health, self.judged = snapshot.health, now
+
+    def meet(self, users: object) -> None:
+        """Take who has it and who waits on it; it rests no longer where they are others."""
+        if users != self.users:
+            self.users, self.moved = users, float("inf")
+            self.place = None
+
+    def rests(self, now: float) -> bool:
+        """Whether it is looked at seldom."""
+        return now - self.moved >= _AT_REST_SECONDS
 
 
 class ListHealth:
@@ -68,16 +100,16 @@ class ListHealth:
     def _look(self, survey: Survey, shown: Set[str]) -> dict[Judged, Health]:
         self._follow(survey)
         self._open_one(survey, shown)
-        end = time.thread_time() + self.CPU_SECONDS
-        self._sample_all(end)
-        # A ring that moves in step with the looks is seen at two moments that are not a second apart.
+        start = time.thread_time()
+        self._sample_all(start + self.CPU_SECONDS / 2, judge=False)
+        # One that moves in step with the looks is seen at two moments that are not a second apart.
         self._stopped.wait(random.uniform(0.2, 0.3))
-        self._sample_all(end)
+        self._sample_all(start + self.CPU_SECONDS, judge=True)
         now = time.monotonic()
         return {
             (target, ring.inode): ring.health
             for target, ring in self._rings.items()
-            if ring.health is not None and now - ring.sampled < _STALE_SECONDS
+            if ring.health is not None and now - ring.judged < _STALE_SECONDS
         }
 
     def stop(self) -> None:
@@ -105,7 +137,9 @@ class ListHealth:
         for each in survey.objects:
             if each.target in self._rings:
                 likely = also.union(pid for pid, _name in each.mappers)
-                self._rings[each.target].likely = frozenset(likely)
+                ring = self._rings[each.target]
+                ring.likely = frozenset(likely)
+                ring.meet((each.mappers, each.waiting))
 
     def _open_one(self, survey: Survey, shown: Set[str]) -> None:
         """Open the next whose layout is told; what is shown goes before what is not."""
@@ -146,14 +180,18 @@ class ListHealth:
     def _likely(self, target: str) -> frozenset[int]:
         return self._rings[target].likely
 
-    def _sample_all(self, end: float) -> None:
-        """Each once, the one that waits longest first, while there is time."""
+    def _sample_all(self, end: float, *, judge: bool) -> None:
+        """Each once that is due, the one that waits longest first, while there is time; those that rest
+        only to be judged.
+        """
         for target, ring in sorted(self._rings.items(), key=lambda item: item[1].sampled):
             if time.thread_time() >= end:
                 return
+            now = time.monotonic()
+            if ring.rests(now) and not (judge and now - ring.judged >= _REST_SECONDS):
+                continue
             try:
-                ring.health = ring.sampler.sample().health
-                ring.sampled = time.monotonic()
+                ring.take(ring.sampler.sample(judge=judge), time.monotonic(), judge=judge)
             except (ShmtuiError, OSError):
                 self._close(target)
 

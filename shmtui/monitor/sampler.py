@@ -177,8 +177,10 @@ class Sampler:
             self._exact = ExactCounter(self._segment, self._clock)
 
     @shortages_told()
-    def sample(self, *, thorough: bool = False) -> Snapshot:
-        """A snapshot as of now; ``thorough`` searches all of /proc for processes that have just come."""
+    def sample(self, *, thorough: bool = False, judge: bool = True) -> Snapshot:
+        """A snapshot as of now; ``thorough`` searches all of /proc for processes that have just come.
+        Without ``judge`` it has the findings of the one before.
+        """
         from shmtui.diagnosis.health import (  # noqa: PLC0415 - five milliseconds
             HISTORY_NS,
             diagnose,
@@ -194,6 +196,8 @@ class Sampler:
         if history and history[-1].segment.inode != snapshot.segment.inode:
             history.clear()
         history.append(snapshot)
+        if not judge:
+            return replace(snapshot, health=self._health)
         found = diagnose(history)
         if not thorough and to_verify(found, self._health):
             # A finding that rests on an absence is reported once all of /proc has been searched.

@@ -53,10 +53,12 @@ class FileUsers:
     scan, every other process once in ``ROUND`` scans.
 
     ``likely``: where all processes are looked at for another purpose, those that may use the files,
-    the unreadable among them. They are read in place of the new ones, and the others seldom.
+    the unreadable among them. They are read in place of the new ones, and the others seldom; of all
+    those whose memory is as it was, one of ``UNCHANGED`` at a scan.
     """
 
     ROUND: Final = 8
+    UNCHANGED: Final = 5
     SELDOM: Final = 64
     YOUNG: Final = 6
 
@@ -72,6 +74,8 @@ class FileUsers:
         self._unreadable: set[int] = set()
         self.semaphores: frozenset[FileIdentity] = frozenset()
         """The files of the named semaphores that belong to the segment."""
+        self._read_for = self.semaphores
+        """Those that the last scan looked for."""
         self.refused: set[int] = set()
         """Those of the unreadable whose maps the last scan tried to read."""
 
@@ -99,13 +103,23 @@ class FileUsers:
         for gone in self._age.keys() - present:
             del self._age[gone]
             self._uses.pop(gone, None)
+            self._stamps.pop(gone, None)
         for pid in present:
             age = self._age.get(pid, 0)
             self._age[pid] = age + 1
             new = age < self.YOUNG if likely is None else pid in likely
-            due = everybody or new or (pid + self._scans) % round_ == 0
-            if due or pid in self._uses:
+            due = new or (pid + self._scans) % round_ == 0 or pid in self._uses
+            if everybody or (due and (likely is None or self._may_be_new(pid))):
                 self._read(pid)
+        self._read_for = self.semaphores
+
+    def _may_be_new(self, pid: int) -> bool:
+        """Whether a process may have come to use a file, or no longer do, since it was read."""
+        stamp, before = memory_stamp(pid), self._stamps.get(pid)
+        self._stamps[pid] = stamp
+        in_turn = (pid + self._scans) % self.UNCHANGED == 0
+        unread = pid in self._unreadable or self._read_for != self.semaphores
+        return in_turn or unread or stamp is None or stamp != before
 
     def scan_changed(self, *, but: Set[int] = frozenset()) -> None:
         """Read the processes whose memory has changed since the last such scan, and in the first one all.

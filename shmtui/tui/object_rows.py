@@ -108,9 +108,8 @@ class ObjectRows:
         for each in objects:
             # A file can have two names.
             doubled = each.identity in present
-            present[(each.identity, each.target) if doubled else each.identity] = replace(
-                each, health=self._health.get(each.judged_as)
-            )
+            its_key = (each.identity, each.target) if doubled else each.identity
+            present[its_key] = self._judged(each)
         for key, each in present.items():
             known = seen.get(key)
             if known is None or known.change is Change.GONE:
@@ -130,11 +129,18 @@ class ObjectRows:
                     known.change = Change.NONE
         self._seen = seen
 
-    def judge(self, health: dict[Judged, Health]) -> None:
-        """Take the verdicts, until the next ones."""
+    def judge(self, health: dict[Judged, Health]) -> bool:
+        """Take the verdicts, until the next ones. Whether any is another than before."""
+        if health == self._health:
+            return False
         self._health = health
         for known in (self._seen or {}).values():
-            known.each = replace(known.each, health=health.get(known.each.judged_as))
+            known.each = self._judged(known.each)
+        return True
+
+    def _judged(self, each: SharedObject) -> SharedObject:
+        health = self._health.get(each.judged_as) if self._health or each.health else None
+        return each if health is each.health else replace(each, health=health)
 
     def rows(self, wanted: str, order: str) -> tuple[ObjectRow, ...]:
         """Those that match the words of ``wanted``, in one of `ORDERS`."""

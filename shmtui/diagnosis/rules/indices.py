@@ -95,7 +95,7 @@ def unfitting_samples(history: History) -> tuple[int, int]:
     """In how many samples the indices did not fit the permits, and in how many they could be
     compared. Counters that are never reduced are often moved outside of the posts: none.
     """
-    if any(_counts_past_the_slots(s) for s in history.steady if _resident(s) is not None):
+    if any(_counts_past_the_slots(s) and _resident(s) is not None for s in history.steady):
         return 0, 0
     wrong, looks = _compared(history.steady)
     return len(wrong), looks
@@ -134,9 +134,11 @@ def _stuck(samples: Sequence[Snapshot]) -> str:
 
 
 def _resident(s: Snapshot) -> int | None:
-    if s.slot_in is None or s.slot_out is None or not s.layout.slots:
+    slots = s.layout.slots
+    slot_in, slot_out = s.slots_next
+    if slot_in is None or slot_out is None or not slots:
         return None
-    return (s.slot_in - s.slot_out) % s.layout.slots
+    return (slot_in - slot_out) % slots
 
 
 def _words_known(s: Snapshot) -> bool:

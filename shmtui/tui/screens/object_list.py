@@ -82,8 +82,8 @@ class PickerPanel(FilterPanel[Row]):
 
     def judge(self, health: dict[Judged, Health]) -> None:
         """Show what is judged of the rings."""
-        self._listed.judge(health)
-        self._filter(quiet=True)
+        if self._listed.judge(health):
+            self._filter(quiet=True)
 
     def write(self, text: str) -> None:
         self._open_when_listed = False
