@@ -54,6 +54,10 @@ are read for the one, and the other asks by a lease, which could get in an opene
 """
 
 
+_SHORT: Final = 60
+"""The name of a control block is that of its segment with a suffix where that has fewer letters."""
+
+
 def survey(folder: str = SHM_DIR) -> Survey:
     """One look of a `Surveyor`."""
     return Surveyor(folder).look()
@@ -232,14 +236,14 @@ class _Look:
             entries = {entry.name: entry for entry in scanned}
         if folder == self._folder:
             self._taken.update(entries)
-        blocks = {"/" + file for file in entries if file.endswith(SUFFIX)}
+        blocks = {file for file in entries if file.endswith(SUFFIX)}
         for file, entry in entries.items():
             with contextlib.suppress(FileNotFoundError):
                 status = entry.stat(follow_symlinks=False)
                 identity = FileIdentity.of(status)
                 self._listed.add(identity)
                 self._accounted[status.st_dev] += status.st_blocks * 512
-                controlled = bool(blocks) and control_name("/" + file) in blocks
+                controlled = bool(blocks) and _block_name(file) in blocks
                 seen = SeenFile(file, folder, status, identity, controlled)
                 try:
                     yield self._entry(seen, options)
@@ -450,6 +454,11 @@ class _Look:
         if memory is None:
             return ()
         return self._waits.among(memory)
+
+
+def _block_name(file: str) -> str:
+    """The file of the control block that a segment's file would have."""
+    return file + SUFFIX if len(file) < _SHORT else control_name("/" + file)[1:]
 
 
 def _name_is_gone(memory: SharedMemory) -> bool:

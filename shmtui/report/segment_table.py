@@ -109,20 +109,20 @@ def listing_lines(
     columns = [COLUMNS[name] for name in names]
     rows = [[_(column.title) for column in columns]]
     rows += [[inert(column.text(each)) for column in columns] for each in objects]
-    widths = [
-        min(max(len(row[at]) for row in rows), column.most) for at, column in enumerate(columns)
-    ]
+    longest = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    widths = [min(size, column.most) for size, column in zip(longest, columns, strict=True)]
     for row in rows:
-        fitting = (
-            _fit(cell, size) if column.cut else cell
-            for cell, size, column in zip(row, widths, columns, strict=True)
-        )
         cells = [
-            cell.rjust(size) if column.right else cell.ljust(size)
-            for cell, size, column in zip(fitting, widths, columns, strict=True)
+            _cell(text, size, column)
+            for text, size, column in zip(row, widths, columns, strict=True)
         ]
-        text = "  ".join(cells).rstrip()
-        yield fitted(text, width)
+        yield fitted("  ".join(cells).rstrip(), width)
+
+
+def _cell(text: str, size: int, column: _Column) -> str:
+    if column.cut and len(text) > size:
+        text = _fit(text, size)
+    return text.rjust(size) if column.right else text.ljust(size)
 
 
 def totals_line(survey: Survey) -> str:
