@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -43,7 +43,7 @@ from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.maps import map_lines, mapped_inodes
 from shmtui.procfs.mounts import Mount
 from shmtui.procfs.namespaces import in_pid_namespace, namespace, others_may_be_outside
-from shmtui.procfs.process import process_name
+from shmtui.procfs.process import process_name, resident_shared
 from shmtui.shm.control_format import SUFFIX, control_name
 from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at
 from shmtui.shm.segment_reader import user_name
@@ -72,6 +72,7 @@ class Surveyor:
         self._reader = MappedMemoryReader(self._files)
         self._contents = Contents()
         self._users = _HiddenUsers()
+        self._unread_memory = _UnreadMemory()
         self._lock = threading.Lock()
 
     @shortages_told()
@@ -95,7 +96,7 @@ class Surveyor:
         self._users.forget()
         self._files.end_look()
         space = os.statvfs(folder)
-        return Survey(
+        result = Survey(
             tuple(found),
             folder,
             space.f_blocks * space.f_frsize,
@@ -108,6 +109,10 @@ class Surveyor:
                 if pid == "self"
             ),
         )
+        if not result.unlisted:
+            return result
+        unread = self._unread_memory.of(result.unreadable)
+        return replace(result, unlisted_unread=min(unread, result.unlisted))
 
 
 def _shared_memory() -> int | None:
@@ -115,6 +120,23 @@ def _shared_memory() -> int | None:
         if line.startswith(b"Shmem:"):
             return int(line.split()[1]) * 1024
     return None
+
+
+class _UnreadMemory:
+    """How much shared memory processes map whose maps this user may not read: everybody may read that
+    number (RssShmem of /proc/PID/status). It is asked for every `_PROVED_SECONDS`.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._until = 0.0
+
+    def of(self, pids: Iterable[int]) -> int:
+        """Bytes in all; what several of them map counts for each."""
+        now = time.monotonic()
+        if now >= self._until:
+            self._bytes, self._until = sum(map(resident_shared, pids)), now + _PROVED_SECONDS
+        return self._bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +421,8 @@ class _Look:
             return f"{known}, {_('unlinked')}" if known else text
         if known:
             return known
+        if memory.run:
+            return _("a program that runs from memory")
         return {
             ObjectKind.MEMFD: _("memory with a descriptor and no name in /dev/shm"),
             ObjectKind.ANONYMOUS: _("memory that forked processes share"),

@@ -59,8 +59,8 @@ class SharedMemory:
     """It is of huge pages."""
     mappings: dict[int, list[SharedMapping]] = field(default_factory=dict)
     """By PID."""
-    descriptors: dict[int, int] = field(default_factory=dict)
-    """A descriptor of it by PID."""
+    descriptors: dict[int, str] = field(default_factory=dict)
+    """A descriptor of it by PID, as the link below /proc/PID: ``fd/3``; ``exe`` where the process runs it."""
     status: os.stat_result | None = None
     """What `status_of` found at this pass."""
     mappers: tuple[tuple[int, str], ...] | None = None
@@ -82,6 +82,11 @@ class SharedMemory:
         """The last byte that is mapped, rounded up to pages."""
         every = (m for mappings in self.mappings.values() for m in mappings)
         return max((m.file_end for m in every), default=0)
+
+    @property
+    def run(self) -> bool:
+        """Whether it is the program of a process that has no other descriptor of it."""
+        return "exe" in self.descriptors.values()
 
     @property
     def name(self) -> str:
@@ -113,9 +118,10 @@ def internal_device() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _OpenFile:
-    """A descriptor of shared memory."""
+    """A descriptor of shared memory, or a program that lies in it."""
 
-    fd: int
+    link: str
+    """Below /proc/PID: ``fd/3``, or ``exe``."""
     kind: ObjectKind
     target: bytes
 
@@ -135,7 +141,7 @@ class Process:
     memory: dict[MemoryKey, list[SharedMapping]] = field(default_factory=dict)
     """Those of the mappings that show memory."""
     open: list[_OpenFile] = field(default_factory=list)
-    opened: dict[MemoryKey, int] = field(default_factory=dict)
+    opened: dict[MemoryKey, str] = field(default_factory=dict)
     """Those of its descriptors that show memory."""
     idle: bool = False
     """It has not run between the last two passes, so that its descriptors are what they were."""
@@ -259,6 +265,7 @@ class MappedMemoryReader:
         kept = self._files.descriptors if pid == os.getpid() else set[int]()
         if its.stamp is None or its.stamp.size:
             its.open = [*_open_files(pid, mounts, self._internal, kept)]
+            its.open += _program_in_memory(pid, self._internal)
         self._find_open(pid, its)
 
     def _find_open(self, pid: int, its: Process) -> None:
@@ -268,14 +275,14 @@ class MappedMemoryReader:
         its.opened = {}
         for file in its.open:
             with contextlib.suppress(OSError):
-                status = os.stat(f"/proc/{pid}/fd/{file.fd}")  # noqa: PTH116 - it is no path
+                status = os.stat(f"/proc/{pid}/{file.link}")  # noqa: PTH116 - it is no path
                 key = MemoryKey(file.kind, status.st_dev, status.st_ino)
                 memory = _object(self._found, key)
                 if not memory.mappings:
                     memory.name_as(file.target)
                     memory.huge = file.kind is ObjectKind.HUGETLB
                 memory.status = memory.status or status
-                memory.descriptors[pid] = its.opened.setdefault(key, file.fd)
+                memory.descriptors[pid] = its.opened.setdefault(key, file.link)
 
     def _leave(self, pid: int, its: Process) -> None:
         for key in its.memory:
@@ -362,7 +369,18 @@ def _open_files(
                     status = os.stat(f"{folder}/{fd}")  # noqa: PTH116 - it is no path
                     kind = _kind_of_open_file(target, status, mounts, internal)
                     if kind is not None and not _only_looks(pid, fd, kind, target):
-                        yield _OpenFile(fd, kind, target)
+                        yield _OpenFile(f"fd/{fd}", kind, target)
+
+
+def _program_in_memory(pid: int, internal: int) -> Iterator[_OpenFile]:
+    """The program that a process runs, where that lies in memory without a name (fexecve of a memfd): its
+    mappings of it are private, and nothing else keeps it.
+    """
+    path = f"/proc/{pid}/exe"
+    with contextlib.suppress(OSError):
+        if os.stat(path).st_dev == internal:  # noqa: PTH116 - it is no path
+            target = os.fsencode(os.readlink(path))  # noqa: PTH115 - it is no path
+            yield _OpenFile("exe", ObjectKind.MEMFD, target)
 
 
 def _only_looks(pid: int, fd: int, kind: ObjectKind, target: bytes) -> bool:
@@ -399,9 +417,9 @@ def status_of(memory: SharedMemory) -> os.stat_result | None:
 
 def _asked_status(memory: SharedMemory) -> os.stat_result | None:
     """By a descriptor or a mapping. Only root may follow the links of map_files (CAP_CHECKPOINT_RESTORE)."""
-    for pid, fd in memory.descriptors.items():
+    for pid, link in memory.descriptors.items():
         with contextlib.suppress(OSError):
-            status = os.stat(f"/proc/{pid}/fd/{fd}")  # noqa: PTH116 - it is no path
+            status = os.stat(f"/proc/{pid}/{link}")  # noqa: PTH116 - it is no path
             if (status.st_dev, status.st_ino) == (memory.key.device, memory.key.inode):
                 return status
     for pid, mappings in memory.mappings.items():

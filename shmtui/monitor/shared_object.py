@@ -144,6 +144,9 @@ class Survey:
     process has open.
     """
 
+    unlisted_unread: int = 0
+    """Bytes of `unlisted` that may be what processes map that this user may not read: a bound from above."""
+
     @property
     def unread(self) -> int:
         """How many processes have maps that this user may not read."""

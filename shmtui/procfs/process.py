@@ -251,6 +251,17 @@ def started_at(ticks: int) -> float:
     return booted + (ticks + _ticks_ahead()) / _TICKS
 
 
+def resident_shared(pid: int) -> int:
+    """Bytes of shared memory that ``pid`` has in its page table (RssShmem of proc_pid_status(5)), which
+    everybody may read; 0 once it is gone.
+    """
+    with contextlib.suppress(OSError):
+        for line in read_file(f"/proc/{pid}/status", 4096).splitlines():
+            if line.startswith(b"RssShmem:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 def owner_of(pid: int) -> int | None:
     """The effective user of ``pid``, or None once it is gone."""
     try:

@@ -326,9 +326,9 @@ def _open_descriptor(pid: int, inode: int, mappings: list[SharedMapping]) -> int
     paths = [f"/proc/{pid}/map_files/{m.start:x}-{m.end:x}" for m in mappings[:1]]
     device = mappings[0].device if mappings else None
     with contextlib.suppress(OSError):
-        for fd in os.listdir(f"/proc/{pid}/fd"):
+        for link in ("exe", *(f"fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd"))):
             with contextlib.suppress(OSError):
-                path = f"/proc/{pid}/fd/{fd}"
+                path = f"/proc/{pid}/{link}"
                 status = os.stat(path)  # noqa: PTH116 - it is no path
                 in_memory = os.major(status.st_dev) == 0 and stat.S_ISREG(status.st_mode)
                 if in_memory and status.st_ino == inode and device in {None, status.st_dev}:

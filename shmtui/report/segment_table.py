@@ -142,7 +142,11 @@ def totals_line(survey: Survey) -> str:
         text = _("{size} shared in all of the machine")
         parts.append(text.format(size=size_text(survey.shared)))
         if survey.unlisted:
-            parts.append(_("{size} of it in none of these").format(size=size_text(survey.unlisted)))
+            text = _("{size} of it in none of these")
+            if survey.unlisted_unread:
+                text = _("{size} of it in none of these, up to {part} in processes of others")
+            part = size_text(survey.unlisted_unread)
+            parts.append(text.format(size=size_text(survey.unlisted), part=part))
     if lost:
         text = ngettext("{count} orphan, {size}", "{count} orphans, {size}", lost)
         parts.append(text.format(count=lost, size=size_text(lost_bytes)))
