@@ -7,7 +7,7 @@ again, or sleeps in between.
 from collections.abc import Mapping
 from typing import Final
 
-from shmtui.procfs.process import RunTime
+from shmtui.procfs.run_times import RunTime
 from shmtui.snapshot import ProcessState
 
 _ALWAYS: Final = 0.9

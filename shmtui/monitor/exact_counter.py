@@ -19,7 +19,8 @@ from shmtui.monitor.ring_throughput import ThroughputEstimator
 from shmtui.monitor.store_counts import ENOUGH, IndexCount, LapCount, Step, StoreReading
 from shmtui.procfs.clock import Clock
 from shmtui.procfs.maps import Mapping as MemoryMapping
-from shmtui.procfs.process import forked_after, run_times
+from shmtui.procfs.process import forked_after
+from shmtui.procfs.run_times import run_times
 from shmtui.procfs.store_counter import StoreCounter, hit_seconds, why_refused
 from shmtui.shm.item_counts import ExactCounts, Method, Throughput
 from shmtui.shm.protocol import Role

@@ -36,7 +36,7 @@ from shmtui.procfs.futex import (
 )
 from shmtui.procfs.identity import alive, describe_exit, same_address_space
 from shmtui.procfs.maps import Mapping, mappings
-from shmtui.procfs.process import run_stamp, sleep_stamp
+from shmtui.procfs.run_times import run_stamp, sleep_stamp
 from shmtui.procfs.semop_waits import is_semop, waited_member
 from shmtui.procfs.timed_calls import goes_on
 from shmtui.shm.control_format import RecordState

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.procfs.process import sleep_stamp
+from shmtui.procfs.run_times import sleep_stamp
 
 MOST: Final = 64
 """How many processes are watched, at the most; the others are never proved idle."""

@@ -8,16 +8,15 @@ from shmtui.monitor.process_states import short_command
 from shmtui.procfs.identity import failed_children
 from shmtui.procfs.process import (
     ProcessStat,
-    RunTime,
     StatFile,
     command,
     live_thread,
     owner_of,
     read_stat,
-    run_times,
     started_at,
 )
 from shmtui.procfs.process_libc import bits_of, libc_of
+from shmtui.procfs.run_times import RunTime, run_times
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment_reader import user_name

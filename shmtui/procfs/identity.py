@@ -9,8 +9,9 @@ import struct
 from typing import Final
 
 from shmtui.i18n import _
+from shmtui.procfs.forks import children_of
 from shmtui.procfs.namespaces import require_proc
-from shmtui.procfs.process import children_of, owner_of, read_file, read_stat
+from shmtui.procfs.process import owner_of, read_file, read_stat
 
 _GET_INFO: Final = 0xC048FF0B
 """PIDFD_GET_INFO with a ``struct pidfd_info`` of 72 bytes (linux/pidfd.h)."""

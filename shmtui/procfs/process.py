@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,11 +12,6 @@ from typing import Final, NamedTuple
 from shmtui.procfs.namespaces import boot_offset_ns, require_proc
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_STAMPED: Final = 64
-"""Threads of a process with more of them get no `sleep_stamp`: each costs 20 µs."""
-_CHILDREN: Final = 256
-"""So many children of a process are looked at."""
-_CHILDREN_SIZE: Final = 4096
 _LINKS_OF_ONE: Final = 3
 """Links of a task folder with one thread."""
 _FORKED: Final = 0x40
@@ -40,6 +35,8 @@ class ProcessStat:
     """PID; 0 where it is in another PID namespace."""
     caught: int = 0
     """The standard signals that it has handlers for, a bit each: 1 << 0 is signal 1."""
+    flags: int = 0
+    """PF_… of the kernel's linux/sched.h."""
 
     @property
     def leader_gone(self) -> bool:
@@ -80,6 +77,7 @@ def parse_stat(raw: bytes) -> ProcessStat:
         start_time=int(fields[19]) - _ticks_ahead(),
         parent=int(fields[1]),
         caught=int(fields[31]),
+        flags=int(fields[6]),
     )
 
 
@@ -185,12 +183,12 @@ def forked_after(pid: int, parents: Container[int], boot_ns: int) -> bool:
     not called exec since: it has what its parent had then.
     """
     try:
-        fields = read_file(f"/proc/{pid}/stat", _STAT_SIZE).rpartition(b")")[2].split(None, 21)
+        stat = read_stat(pid)
     except OSError:
         return False
-    parent, flags, started = (int(fields[n]) for n in (1, 6, 19))
-    later = started > boot_ns * _TICKS // 1_000_000_000
-    return later and parent in parents and bool(flags & _FORKED)
+    if stat is None or stat.parent not in parents or not stat.flags & _FORKED:
+        return False
+    return stat.start_time + _ticks_ahead() > boot_ns * _TICKS // 1_000_000_000
 
 
 def wait_channels(pid: int) -> Iterator[str]:
@@ -199,17 +197,6 @@ def wait_channels(pid: int) -> Iterator[str]:
         for tid in threads_of(pid):
             with contextlib.suppress(OSError):
                 yield read_file(f"/proc/{pid}/task/{tid}/wchan", 64).decode(errors="replace")
-
-
-def children_of(pid: int) -> list[int]:
-    """The PIDs of the children of ``pid``'s main thread, zombies too (proc_pid_children(5)); empty
-    where the kernel does not list them, or it is gone.
-    """
-    try:
-        raw = read_file(f"/proc/{pid}/task/{pid}/children", _CHILDREN_SIZE)
-        return [int(child) for child in raw.split()[:_CHILDREN]]
-    except (OSError, ValueError):
-        return []
 
 
 def thread_count(pid: int) -> int:
@@ -270,95 +257,11 @@ def owner_of(pid: int) -> int | None:
         return None
 
 
-def run_stamp(pid: int, tid: int | None = None) -> bytes | None:
-    """Bytes that change each time a thread of ``pid`` runs, by default the main one
-    (/proc/PID/schedstat: time on a processor, time in the queue, turns). None: this kernel does not
-    count them, or it is gone.
-    """
-    task = "" if tid is None else f"task/{tid}/"
-    try:
-        return read_file(f"/proc/{pid}/{task}schedstat", 128) or None
-    except OSError:
-        return None
-
-
-class RunTime(NamedTuple):
-    """What the scheduler counts of a thread (/proc/PID/task/TID/schedstat)."""
-
-    on_cpu_ns: int
-    queued_ns: int
-    turns: int
-
-    @property
-    def wanted_ns(self) -> int:
-        """On a processor, or ready for one."""
-        return self.on_cpu_ns + self.queued_ns
-
-
-def run_times(pid: int) -> dict[int, RunTime]:
-    """Those of the threads of ``pid``; none where the kernel does not count them, it is gone, or has
-    too many.
-    """
-    found = {}
-    try:
-        for tid in sorted(threads_of(pid))[: _STAMPED + 1]:
-            found[tid] = RunTime(*map(int, (run_stamp(pid, tid) or b"").split()))
-    except (OSError, TypeError, ValueError):
-        return {}
-    return found if any(found.values()) and len(found) <= _STAMPED else {}
-
-
-def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
-    """Bytes that change once any thread of ``pid`` has run or come to be, while all are asleep or
-    stopped. None: one is not, this kernel does not count turns, or the process is gone.
-
-    A thread that is about to sleep shows the state before it is off the processor; its run time
-    (in the bytes) changes when it is. So two equal stamps say that it has not run in between.
-    """
-    found = []
-    try:
-        for tid in sorted(threads_of(pid))[: _STAMPED + 1]:
-            stat = read_stat(pid, tid)
-            if stat is None or stat.state not in "SDTtZ":
-                return None
-            counts = read_file(f"/proc/{pid}/task/{tid}/schedstat", 128)
-            if counts.split() in ([], [b"0"] * 3):
-                return None
-            found.append(b"%d %s" % (tid, counts))
-    except OSError:
-        return None
-    return tuple(found) if 0 < len(found) <= _STAMPED else None
-
-
 def command(pid: int) -> str | None:
     """The command line, as typed; hostile bytes are possible. None if it is gone or hidden."""
     with contextlib.suppress(OSError):
         words = read_file(f"/proc/{pid}/cmdline", 4096).rstrip(b"\0").split(b"\0")
         return " ".join(word.decode("utf-8", "surrogateescape") for word in words) or None
-    return None
-
-
-def forks_of(pids: Collection[int]) -> list[int]:
-    """Other processes with the program and the command line of one of ``pids``: a fork keeps both.
-
-    One whose program this user may not know counts. One that waits for a child goes on only once
-    that ends, and is left out.
-    """
-    lines = {command(pid) for pid in pids} - {None}
-    alike = [pid for pid in processes() if pid not in pids and command(pid) in lines]
-    programs = {_program(pid) for pid in pids} | {None}
-    return [
-        pid
-        for pid in alike
-        if _program(pid) in programs
-        and not all("do_wait" in channel for channel in wait_channels(pid))
-    ]
-
-
-def _program(pid: int) -> tuple[int, int] | None:
-    with contextlib.suppress(OSError):
-        found = os.stat(f"/proc/{pid}/exe")  # noqa: PTH116 - a Path costs more than the call
-        return found.st_dev, found.st_ino
     return None
 
 

@@ -6,17 +6,15 @@ before it reads a page, since reading a hole through a mapping would allocate it
 """
 
 import contextlib
-import mmap
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from typing import Final
 
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
+from shmtui.procfs.mapped_pages import MappedPages, identity_of
 from shmtui.procfs.process import processes
-from shmtui.procfs.resident_pages import PageTable
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 from shmtui.procfs.sysvipc import SysvSegment, by_number, sysv_segments
 from shmtui.shm.attachment import Attachment
@@ -25,103 +23,6 @@ from shmtui.shm.segment_reader import SegmentStatus
 
 _MODE: Final = 0o600
 """Who may reach memory that has no file of its own: the processes of its user."""
-
-
-@dataclass(slots=True)
-class _Mapper:
-    """One process's view. Its descriptors stay those of this process's memory: where it ends, or
-    runs another program, they read nothing.
-    """
-
-    pid: int
-    mappings: tuple[SharedMapping, ...]
-    memory: int
-    pages: PageTable
-
-    def read_page(self, offset: int, length: int) -> bytes | None:
-        """Bytes within a page of the file; None where this process has not touched the page."""
-        for mapping in self.mappings:
-            at = mapping.start + offset - mapping.offset
-            if mapping.start <= at and at + length <= mapping.end:
-                with contextlib.suppress(OSError):
-                    if self.pages.has(at):
-                        raw = os.pread(self.memory, length, at)
-                        return raw if len(raw) == length else None
-        return None
-
-    def close(self) -> None:
-        os.close(self.memory)
-        self.pages.close()
-
-
-class _Mapped:
-    """Memory by the processes that map it."""
-
-    def __init__(self, identity: FileIdentity, name: str, among: Collection[int] | None) -> None:
-        """``among``: PIDs; None: all that there are. ShmtuiError: this user may not read the memory of
-        any of them.
-        """
-        self._identity = identity
-        self._among = among
-        self._reader = SharedMappings()
-        self._mappers: dict[int, _Mapper] = {}
-        self.size = 0
-        self.uid, self.gid = -1, -1
-        refused = None
-        for pid, mappings in self._everybody():
-            try:
-                self._add(pid, mappings)
-            except PermissionError:
-                refused = pid
-            except OSError:
-                continue
-        if not self._mappers:
-            raise ShmtuiError(_refusal(name, refused))
-
-    def _everybody(self) -> Iterator[tuple[int, tuple[SharedMapping, ...]]]:
-        for pid in processes() if self._among is None else self._among:
-            its = tuple(m for m in self._reader.of(pid) or () if identity_of(m) == self._identity)
-            if its:
-                yield pid, its
-
-    def _add(self, pid: int, mappings: tuple[SharedMapping, ...]) -> None:
-        memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            pages = PageTable(pid)
-        except OSError:
-            os.close(memory)
-            raise
-        self._mappers[pid] = _Mapper(pid, mappings, memory, pages)
-        status = os.stat(f"/proc/{pid}")  # noqa: PTH116 - it is no path
-        self.uid, self.gid = status.st_uid, status.st_gid
-        self.size = max(self.size, *(m.file_end for m in mappings))
-
-    def refresh(self) -> bool:
-        """Whether any process still maps it. Views that changed are opened anew."""
-        for pid, mapper in [*self._mappers.items()]:
-            its = tuple(m for m in self._reader.of(pid) or () if identity_of(m) == self._identity)
-            if its != mapper.mappings:
-                self._mappers.pop(pid).close()
-        if not self._mappers:
-            for pid, mappings in self._everybody():
-                with contextlib.suppress(OSError):
-                    self._add(pid, mappings)
-        return bool(self._mappers)
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Pages that no process has touched read as zeros."""
-        end = min(offset + length, self.size)
-        found = b""
-        while offset < end:
-            part = min(end - offset, mmap.PAGESIZE - offset % mmap.PAGESIZE)
-            pages = (mapper.read_page(offset, part) for mapper in self._mappers.values())
-            found += next((page for page in pages if page is not None), bytes(part))
-            offset += part
-        return found
-
-    def close(self) -> None:
-        while self._mappers:
-            self._mappers.popitem()[1].close()
 
 
 class ProcessMemory:
@@ -140,11 +41,11 @@ class ProcessMemory:
             raise ShmtuiError(text.format(pid=pid))
         mine = [m for m in mappings if m.inode == inode and os.major(m.device) == 0]
         self._fd = _open_descriptor(pid, inode, mine)
-        self._mapped: _Mapped | None = None
+        self._mapped: MappedPages | None = None
         if mine:
             self.identity = identity_of(mine[0])
             if self._fd is None:
-                self._mapped = _Mapped(self.identity, f"pid:{pid}:{inode}", among)
+                self._mapped = MappedPages(self.identity, f"pid:{pid}:{inode}", among)
         elif self._fd is not None:
             self.identity = FileIdentity.of(os.fstat(self._fd))
         else:
@@ -211,7 +112,7 @@ class SystemVMemory:
             raise MissingSegmentError(text.format(number=number))
         self._last = segment
         self._own: Attachment | None = None
-        self._mapped: _Mapped | None = None
+        self._mapped: MappedPages | None = None
         self.note = ""
         """What reading it changes; empty where nothing."""
         try:
@@ -229,7 +130,7 @@ class SystemVMemory:
             )
             raise ShmtuiError(text.format(name=name))
         self.identity = _system_v(self._number, self._among)
-        self._mapped = _Mapped(self.identity, name, self._among)
+        self._mapped = MappedPages(self.identity, name, self._among)
 
     def _attach(self, name: str, tell: Callable[[str], None]) -> None:
         """ShmtuiError: this user may not read it, or part of it is in no memory."""
@@ -286,11 +187,6 @@ class SystemVMemory:
                 source.close()
 
 
-def identity_of(mapping: SharedMapping) -> FileIdentity:
-    """What a mapping shows."""
-    return FileIdentity(mapping.device, mapping.inode, mapping.path.startswith(b"/SYSV"))
-
-
 def _system_v(number: int, among: Collection[int] | None = None) -> FileIdentity:
     """The identity of a System V segment, by a mapping of it; ``among`` PIDs, or all."""
     reader = SharedMappings()
@@ -337,19 +233,3 @@ def _open_descriptor(pid: int, inode: int, mappings: list[SharedMapping]) -> int
         with contextlib.suppress(OSError):
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     return None
-
-
-def _refusal(name: str, pid: int | None) -> str:
-    if pid is None:
-        return _("no process maps {name} any more").format(name=name)
-    text = _(
-        "this user may not read the memory of PID {pid}, which maps {name} (Yama's ptrace_scope, or "
-        "another user's process): run shmtui as root"
-    )
-    if name.startswith("sysv:"):
-        text = _(
-            "this user may not read the memory of PID {pid}, which has {name} attached (Yama's "
-            "ptrace_scope, or another user's process): run shmtui as root, or say --shmat, which attaches "
-            "it read-only"
-        )
-    return text.format(name=name, pid=pid)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shmtui.i18n import _
-from shmtui.procfs.process import forks_of
+from shmtui.procfs.forks import forks_of
 from shmtui.repair.consent import Consent
 from shmtui.repair.dead_owners import unlock_plan
 from shmtui.repair.observation import Observation

@@ -14,7 +14,8 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import alive, start_time
 from shmtui.procfs.maps import mapped_by
-from shmtui.procfs.process import sleep_stamp, stopped, thread_count
+from shmtui.procfs.process import stopped, thread_count
+from shmtui.procfs.run_times import sleep_stamp
 from shmtui.report.snapshot_json import snapshot_json
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import map_segment

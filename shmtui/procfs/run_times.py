@@ -1,0 +1,68 @@
+"""How much threads have run, by the scheduler's own count (/proc/PID/task/TID/schedstat)."""
+
+from typing import Final, NamedTuple
+
+from shmtui.procfs.process import read_file, read_stat, threads_of
+
+_STAMPED: Final = 64
+"""Threads of a process with more of them get no `sleep_stamp`: each costs 20 µs."""
+
+
+def run_stamp(pid: int, tid: int | None = None) -> bytes | None:
+    """Bytes that change each time a thread of ``pid`` runs, by default the main one
+    (/proc/PID/schedstat: time on a processor, time in the queue, turns). None: this kernel does not
+    count them, or it is gone.
+    """
+    task = "" if tid is None else f"task/{tid}/"
+    try:
+        return read_file(f"/proc/{pid}/{task}schedstat", 128) or None
+    except OSError:
+        return None
+
+
+class RunTime(NamedTuple):
+    """What the scheduler counts of a thread (/proc/PID/task/TID/schedstat)."""
+
+    on_cpu_ns: int
+    queued_ns: int
+    turns: int
+
+    @property
+    def wanted_ns(self) -> int:
+        """On a processor, or ready for one."""
+        return self.on_cpu_ns + self.queued_ns
+
+
+def run_times(pid: int) -> dict[int, RunTime]:
+    """Those of the threads of ``pid``; none where the kernel does not count them, it is gone, or has
+    too many.
+    """
+    found = {}
+    try:
+        for tid in sorted(threads_of(pid))[: _STAMPED + 1]:
+            found[tid] = RunTime(*map(int, (run_stamp(pid, tid) or b"").split()))
+    except (OSError, TypeError, ValueError):
+        return {}
+    return found if any(found.values()) and len(found) <= _STAMPED else {}
+
+
+def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
+    """Bytes that change once any thread of ``pid`` has run or come to be, while all are asleep or
+    stopped. None: one is not, this kernel does not count turns, or the process is gone.
+
+    A thread that is about to sleep shows the state before it is off the processor; its run time
+    (in the bytes) changes when it is. So two equal stamps say that it has not run in between.
+    """
+    found = []
+    try:
+        for tid in sorted(threads_of(pid))[: _STAMPED + 1]:
+            stat = read_stat(pid, tid)
+            if stat is None or stat.state not in "SDTtZ":
+                return None
+            counts = read_file(f"/proc/{pid}/task/{tid}/schedstat", 128)
+            if counts.split() in ([], [b"0"] * 3):
+                return None
+            found.append(b"%d %s" % (tid, counts))
+    except OSError:
+        return None
+    return tuple(found) if 0 < len(found) <= _STAMPED else None
