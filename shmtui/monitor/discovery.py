@@ -10,25 +10,23 @@ import stat
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from shmtui.errors import shortages_told
 from shmtui.i18n import _
+from shmtui.monitor.file_systems import rest_of_file_systems
+from shmtui.monitor.hidden_users import HiddenUsers, UnreadMemory
 from shmtui.monitor.ipc_objects import IpcObjects
 from shmtui.monitor.known_programs import owner_program, program_behind, semaphore_of
-from shmtui.monitor.mapped_memory import (
-    MappedMemory,
-    MappedMemoryReader,
-    MemoryInUse,
-    Process,
-    SharedMemory,
-    Waits,
-)
+from shmtui.monitor.mapped_memory import MappedMemory, MappedMemoryReader
+from shmtui.monitor.memory_in_use import MemoryInUse
+from shmtui.monitor.memory_waits import Waits
 from shmtui.monitor.segment_content import Contents, Found, SeenFile
+from shmtui.monitor.shared_memory import SharedMemory
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject, Survey
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import (
@@ -38,21 +36,12 @@ from shmtui.procfs.credentials import (
     credentials_of,
     proc_hides_others,
 )
-from shmtui.procfs.file_writers import anybody_writes_to
 from shmtui.procfs.kept_files import KeptFiles
-from shmtui.procfs.maps import map_lines, mapped_inodes
-from shmtui.procfs.mounts import Mount
 from shmtui.procfs.namespaces import in_pid_namespace, namespace, others_may_be_outside
-from shmtui.procfs.process import process_name, resident_shared
+from shmtui.procfs.process import process_name
 from shmtui.shm.control_format import SUFFIX, control_name
 from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at
 from shmtui.shm.segment_reader import user_name
-
-_PROVED_SECONDS: Final = 10.0
-"""How long it is kept who maps files MAP_PRIVATE, and that nobody has one open for writing: all maps
-are read for the one, and the other asks by a lease, which could get in an opener's way.
-"""
-
 
 _SHORT: Final = 60
 """The name of a control block is that of its segment with a suffix where that has fewer letters."""
@@ -71,8 +60,8 @@ class Surveyor:
         self._files = KeptFiles()
         self._reader = MappedMemoryReader(self._files)
         self._contents = Contents()
-        self._users = _HiddenUsers()
-        self._unread_memory = _UnreadMemory()
+        self._users = HiddenUsers()
+        self._unread_memory = UnreadMemory()
         self._lock = threading.Lock()
 
     @shortages_told()
@@ -122,87 +111,6 @@ def _shared_memory() -> int | None:
     return None
 
 
-class _UnreadMemory:
-    """How much shared memory processes map whose maps this user may not read: everybody may read that
-    number (RssShmem of /proc/PID/status). It is asked for every `_PROVED_SECONDS`.
-    """
-
-    def __init__(self) -> None:
-        self._bytes = 0
-        self._until = 0.0
-
-    def of(self, pids: Iterable[int]) -> int:
-        """Bytes in all; what several of them map counts for each."""
-        now = time.monotonic()
-        if now >= self._until:
-            self._bytes, self._until = sum(map(resident_shared, pids)), now + _PROVED_SECONDS
-        return self._bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Mapped:
-    """What processes map of one device, in any way."""
-
-    inodes: dict[int, tuple[Process, Set[int]]]
-    """By PID, with the process as it was."""
-    pids: dict[int, list[int]]
-    """By inode."""
-
-    def again(self, processes: dict[int, Process], device: int) -> "_Mapped":
-        """As it is now: a process is read again where the pass has read it again."""
-        inodes: dict[int, tuple[Process, Set[int]]] = {}
-        pids: dict[int, list[int]] = {}
-        for pid, process in processes.items():
-            known = self.inodes.get(pid)
-            if known is None or known[0] is not process:
-                known = process, mapped_inodes(map_lines(pid) or [], device)
-            inodes[pid] = known
-            for inode in known[1]:
-                pids.setdefault(inode, []).append(pid)
-        return _Mapped(inodes, pids)
-
-
-_NOTHING: Final = 0.0, _Mapped({}, {})
-
-
-class _HiddenUsers:
-    """Who has a file that no process shares by a mapping, as it was found `_PROVED_SECONDS` ago at
-    the most.
-    """
-
-    def __init__(self) -> None:
-        self._private: dict[int, tuple[float, _Mapped]] = {}
-        """What processes map, by device, and until when that holds."""
-        self._written: dict[FileIdentity, tuple[float, bool | None]] = {}
-
-    def private_mappers(self, identity: FileIdentity, processes: dict[int, Process]) -> list[int]:
-        """Those of the processes that map the file MAP_PRIVATE."""
-        now = time.monotonic()
-        until, known = self._private.get(identity.device, _NOTHING)
-        if now >= until:
-            known = known.again(processes, identity.device)
-            self._private[identity.device] = now + _PROVED_SECONDS, known
-        return known.pids.get(identity.inode, [])
-
-    def forget(self) -> None:
-        """Drop what was found too long ago."""
-        now = time.monotonic()
-        self._written = {file: found for file, found in self._written.items() if found[0] > now}
-
-    def anybody_writes(self, seen: SeenFile) -> bool | None:
-        """Whether anybody has the file open for writing; None where the kernel does not tell."""
-        if not stat.S_ISREG(seen.status.st_mode):
-            return None
-        now = time.monotonic()
-        until, found = self._written.get(seen.identity, (0.0, None))
-        if now >= until:
-            found = None
-            with contextlib.suppress(OSError):
-                found = anybody_writes_to(seen.opened())
-            self._written[seen.identity] = now + _PROVED_SECONDS, found
-        return found
-
-
 class _Look:
     """One survey under way: what was read of all processes, and what was already listed of it."""
 
@@ -211,7 +119,7 @@ class _Look:
         folder: str,
         memory: MappedMemory,
         contents: Contents,
-        users: "_HiddenUsers",
+        users: "HiddenUsers",
         files: KeptFiles,
     ) -> None:
         self._folder = folder
@@ -442,23 +350,9 @@ class _Look:
             self.memory, self._waits, self._in_use, self._named_processes, self._mappers, self.typed
         )
 
-    # -- the rest ----------------------------------------------------------------------------------
-
     def rest(self) -> Iterator[SharedObject]:
         """What each file system in memory holds beside what was listed of it."""
-        for device, (mount, pid) in self.memory.mounts.items():
-            if mount.kind not in {"tmpfs", "devtmpfs"}:
-                continue
-            point = mount.point if pid == "self" else f"/proc/{pid}/root{mount.point}"
-            try:
-                if Path(point).stat().st_dev != device:
-                    continue
-                space = os.statvfs(point)
-            except OSError:
-                continue
-            used = (space.f_blocks - space.f_bfree) * space.f_frsize - self._accounted[device]
-            if used > 0:
-                yield _file_system(mount, used, space)
+        return rest_of_file_systems(self.memory.mounts, self._accounted)
 
     # -- processes ---------------------------------------------------------------------------------
 
@@ -492,20 +386,3 @@ def _name_is_gone(memory: SharedMemory) -> bool:
         return identity_at(path) != FileIdentity(memory.key.device, memory.key.inode)
     except OSError:
         return False
-
-
-def _file_system(mount: Mount, used: int, space: os.statvfs_result) -> SharedObject:
-    return SharedObject(
-        target=f"tmpfs:{mount.point}",
-        name=mount.point,
-        kind=ObjectKind.TMPFS,
-        content=Content.UNKNOWN,
-        looks=_("files in memory that no process shares as memory"),
-        size=space.f_blocks * space.f_frsize,
-        owner=None,
-        mode=None,
-        age=None,
-        orphan=None,
-        readable=False,
-        in_use=used,
-    )

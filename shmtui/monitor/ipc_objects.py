@@ -14,14 +14,11 @@ import posix_ipc
 
 from shmtui.i18n import _, ngettext
 from shmtui.monitor.known_programs import owner_program
-from shmtui.monitor.mapped_memory import (
-    MappedMemory,
-    MemoryInUse,
-    SharedMemory,
-    Waits,
-    status_of,
-)
+from shmtui.monitor.mapped_memory import MappedMemory
+from shmtui.monitor.memory_in_use import MemoryInUse, status_of
+from shmtui.monitor.memory_waits import Waits
 from shmtui.monitor.segment_content import Found
+from shmtui.monitor.shared_memory import SharedMemory
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject
 from shmtui.procfs.namespaces import namespace
 from shmtui.procfs.sysvipc import (

@@ -20,7 +20,8 @@ from shmtui.cli.ls import GROUPS as GROUP_WORDS
 from shmtui.cli.ls import KINDS as KIND_WORDS
 from shmtui.cli.ls import SORTS as SORT_WORDS
 from shmtui.monitor.discovery import survey
-from shmtui.monitor.mapped_memory import MemoryKey, Process, SharedMemory, Waits
+from shmtui.monitor.memory_waits import Waits
+from shmtui.monitor.shared_memory import MemoryKey, Process, SharedMemory
 from shmtui.monitor.shared_object import ObjectKind, SharedObject
 from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.maps import map_lines

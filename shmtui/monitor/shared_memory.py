@@ -1,0 +1,116 @@
+"""One shared memory, found through the processes that have it, and what one process has."""
+
+import os
+from collections.abc import Set
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from shmtui.monitor.shared_object import ObjectKind
+from shmtui.procfs.process import MemoryStamp, process_name
+from shmtui.procfs.shared_mappings import SharedMapping
+
+DELETED: Final = b" (deleted)"
+
+
+class MemoryKey(NamedTuple):
+    """What tells one shared memory from another while both exist."""
+
+    kind: ObjectKind
+    device: int
+    inode: int
+    """shmid, of a System V segment."""
+    namespace: str = ""
+    """The IPC namespace, of a System V segment: each counts its own."""
+
+
+@dataclass(slots=True)
+class SharedMemory:
+    """One shared memory, and the processes that have it."""
+
+    key: MemoryKey
+    path: bytes = b""
+    """As the kernel named it last, without *(deleted)*."""
+    deleted: bool = False
+    huge: bool = False
+    """It is of huge pages."""
+    mappings: dict[int, list[SharedMapping]] = field(default_factory=dict)
+    """By PID."""
+    descriptors: dict[int, str] = field(default_factory=dict)
+    """A descriptor of it by PID, as the link below /proc/PID: ``fd/3``; ``exe`` where the process runs it."""
+    status: os.stat_result | None = None
+    """What `status_of` found at this pass."""
+    mappers: tuple[tuple[int, str], ...] | None = None
+    """(PID, name) of who maps it or has it open, sorted; None until it is asked for anew."""
+
+    def name_as(self, path: bytes) -> None:
+        """Take the path that the kernel shows."""
+        self.path, self.deleted = path.removesuffix(DELETED), path.endswith(DELETED)
+
+    @property
+    def pids(self) -> list[int]:
+        """Who maps it or has it open, sorted."""
+        if self.mappers is not None:
+            return [pid for pid, _name in self.mappers]
+        return sorted(self.mappings.keys() | self.descriptors.keys())
+
+    @property
+    def mapped_size(self) -> int:
+        """The last byte that is mapped, rounded up to pages."""
+        every = (m for mappings in self.mappings.values() for m in mappings)
+        return max((m.file_end for m in every), default=0)
+
+    @property
+    def run(self) -> bool:
+        """Whether it is the program of a process that has no other descriptor of it."""
+        return "exe" in self.descriptors.values()
+
+    @property
+    def name(self) -> str:
+        """The path as text; undecodable bytes as surrogates."""
+        return os.fsdecode(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A descriptor of shared memory, or a program that lies in it."""
+
+    link: str
+    """Below /proc/PID: ``fd/3``, or ``exe``."""
+    kind: ObjectKind
+    target: bytes
+
+
+@dataclass(slots=True)
+class Process:
+    """What a process has, as the pass ``reading`` found it."""
+
+    reading: int
+    stamp: MemoryStamp | None
+    ran: bytes | None
+    """Its `run_stamp` before that; None where that tells nothing of its other threads."""
+    mappings: tuple[SharedMapping, ...] | None
+    """None: this user may not know."""
+    space: str
+    """Its mount namespace."""
+    memory: dict[MemoryKey, list[SharedMapping]] = field(default_factory=dict)
+    """Those of the mappings that show memory."""
+    open: list[OpenFile] = field(default_factory=list)
+    opened: dict[MemoryKey, str] = field(default_factory=dict)
+    """Those of its descriptors that show memory."""
+    idle: bool = False
+    """It has not run between the last two passes, so that its descriptors are what they were."""
+    waits: tuple[int, ...] | None = ()
+    """The addresses that its threads wait at; None: this user may not know."""
+    waits_known: bool = False
+    _named: tuple[int, str] | None = None
+
+    @property
+    def keys(self) -> Set[MemoryKey]:
+        """What memory it has."""
+        return self.memory.keys() | self.opened.keys()
+
+    def named(self, pid: int) -> tuple[int, str]:
+        """Its PID and its `process_name`."""
+        if self._named is None:
+            self._named = pid, process_name(pid)
+        return self._named
