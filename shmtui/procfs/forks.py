@@ -2,15 +2,22 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import Final
 
 from shmtui.procfs.process import command, processes, read_file, wait_channels
+from shmtui.procfs.shared_mappings import SharedMappings
 from shmtui.shm.segment import FileIdentity
 
 _CHILDREN: Final = 256
 """So many children of a process are looked at."""
 _CHILDREN_SIZE: Final = 4096
+_INTERPRETER: Final = re.compile(
+    r"(python|pypy|perl|ruby|node|java|php|lua|tclsh|guile|mono|dotnet|qemu|wine|busybox|[a-z]*sh)(?![a-z])"
+)
+"""The names of programs that run the text or the code of others."""
 
 
 def children_of(pid: int) -> list[int]:
@@ -24,21 +31,40 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
-def forks_of(pids: Collection[int]) -> list[int]:
-    """Other processes with the program and the command line of one of ``pids``: a fork keeps both.
+def others_of_program(pids: Collection[int]) -> list[int]:
+    """Other processes that run a program of ``pids``: forks, which keep its command line, and, unless
+    the program runs others' text, those of any command line that are not at work in another segment.
 
-    One whose program this user may not know counts. One that waits for a child goes on only once
-    that ends, and is left out.
+    One whose program this user may not know counts by its command line. One that waits for a child
+    goes on only once that ends, and is left out.
     """
     lines = {command(pid) for pid in pids} - {None}
-    alike = [pid for pid in processes() if pid not in pids and command(pid) in lines]
-    programs = {program_identity(pid) for pid in pids} | {None}
-    return [
-        pid
-        for pid in alike
-        if program_identity(pid) in programs
-        and not all("do_wait" in channel for channel in wait_channels(pid))
-    ]
+    programs = {program_identity(pid) for pid in pids} - {None}
+    own = {program_identity(pid) for pid in pids if not _runs_text(pid)} - {None}
+    maps = SharedMappings()
+    found = []
+    for pid in processes():
+        if pid in pids:
+            continue
+        program = program_identity(pid)
+        fork = (program is None or program in programs) and command(pid) in lines
+        if fork or (program in own and not _in_a_segment(pid, maps)):
+            found.append(pid)
+    return [pid for pid in found if not all("do_wait" in channel for channel in wait_channels(pid))]
+
+
+def _runs_text(pid: int) -> bool:
+    """Whether its program is an interpreter: two processes of one have no more in common than that."""
+    try:
+        return _INTERPRETER.match(Path(f"/proc/{pid}/exe").readlink().name) is not None
+    except OSError:
+        return True
+
+
+def _in_a_segment(pid: int, maps: SharedMappings) -> bool:
+    mapped = maps.of(pid) or ()
+    names = (m.path.removeprefix(b"/dev/shm/") for m in mapped if m.path.startswith(b"/dev/shm/"))
+    return any(not name.startswith(b"sem.") for name in names)
 
 
 def program_identity(pid: int) -> FileIdentity | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shmtui.i18n import _
-from shmtui.procfs.forks import forks_of
+from shmtui.procfs.forks import others_of_program
 from shmtui.repair.consent import Consent
 from shmtui.repair.dead_owners import unlock_plan
 from shmtui.repair.observation import Observation
@@ -12,7 +12,7 @@ from shmtui.repair.plan import Plan, Refusal
 from shmtui.repair.planner import make_plan
 from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.repair.record import RepairRecord
-from shmtui.repair.unagreed import left_to_forks
+from shmtui.repair.unagreed import left_to_others
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Finding, Snapshot
 
@@ -36,9 +36,9 @@ def plan_now(
         known = observed.positions(snapshot) if positions is None else positions
         found = _semaphore_plan(snapshot, findings, known, earlier, consent)
     if isinstance(found, Plan) and found.holder_unseen:
-        forks = forks_of({process.pid for process in found.participants})
-        if forks:
-            return left_to_forks(forks, consent)
+        others = others_of_program({process.pid for process in found.participants})
+        if others:
+            return left_to_others(others, consent)
     if earlier is not None and isinstance(found, Plan):
         text = _("a repair that was interrupted is finished: it is kept in {file}")
         return replace(found, rests_on=(text.format(file=earlier.path), *found.rests_on))
