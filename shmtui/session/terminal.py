@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -24,19 +26,44 @@ def _note_signal(number: int, _frame: FrameType | None) -> None:
     _noted.append(number)
 
 
-def note_signals() -> None:
-    """Record the signals that end a run, until an event loop handles them.
+def note_signals(*, but_ignored: bool = False) -> None:
+    """Record the signals that end a run, until an event loop handles them. ``but_ignored``: not those
+    that are ignored, as SIGHUP is under nohup.
 
     An exception raised by a handler can land where Python drops it, in a callback of the
     collector for one. Whoever waits meanwhile asks :func:`noted_signal`; the start is short.
     """
     for number in ENDING_SIGNALS:
-        signal.signal(number, _note_signal)
+        if not but_ignored or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _note_signal)
 
 
 def noted_signal() -> int | None:
     """The first ending signal that was recorded; None where none came."""
     return _noted[0] if _noted else None
+
+
+@contextlib.contextmanager
+def rests() -> Iterator[Callable[[float], int | None]]:
+    """A function that sleeps for some seconds, less where a signal that ends a run is recorded, and
+    returns that signal. For a program without an event loop, in its main thread.
+    """
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def rest(seconds: float) -> int | None:
+        end = time.monotonic() + seconds
+        while noted_signal() is None and (left := end - time.monotonic()) > 0:
+            if select.select([reader], [], [], left)[0]:
+                os.read(reader, 64)
+        return noted_signal()
+
+    try:
+        yield rest
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reader)
+        os.close(writer)
 
 
 @contextlib.contextmanager
