@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -67,9 +67,10 @@ def unescaped(value: str) -> str:
     return re.sub(r"\\[\\\"n]", lambda escape: meant[escape[0]], value)
 
 
-def one(name: str, **changes: object) -> WatchedSegment:
+def one(name: str, **changes: Any) -> WatchedSegment:
     """A segment of that name that was read."""
-    found = snapshot(**{"segment": SegmentInfo(name, 128, 27, 0o600, "me"), **changes})
+    facts: dict[str, Any] = {"segment": SegmentInfo(name, 128, 27, 0o600, "me"), **changes}
+    found = snapshot(**facts)
     return WatchedSegment(name, found, 4096)
 
 
@@ -171,7 +172,7 @@ def test_findings_by_code_and_certainty() -> None:
 def test_items_are_counted_only_where_all_are() -> None:
     """Where others move, or moved, items that nobody counts, the number is unknown."""
 
-    def produced(**changes: object) -> dict[tuple[str, ...], float]:
+    def produced(**changes: Any) -> dict[tuple[str, ...], float]:
         text = exposition([one("/x", totals=Totals(20, 17, 0, 0), **changes)])
         return values(text, "shmtui_items_produced_total")
 
@@ -183,7 +184,7 @@ def test_items_are_counted_only_where_all_are() -> None:
 def test_orphans() -> None:
     """1 where no process has it, nothing where one that is not seen may."""
 
-    def orphan(**changes: object) -> dict[tuple[str, ...], float]:
+    def orphan(**changes: Any) -> dict[tuple[str, ...], float]:
         return values(exposition([one("/x", **changes)]), "shmtui_segment_orphan")
 
     assert orphan() == {(): 0}
