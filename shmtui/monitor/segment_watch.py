@@ -29,6 +29,9 @@ AGAIN_SECONDS: Final = 30.0
 """After this time one that could not be opened, or whose layout was not told, is opened anew; later
 where opening takes long, so that it takes `_SHARE` of the time at most."""
 _SHARE: Final = 0.01
+OPEN_SECONDS: Final = 0.5
+"""Of processor time for opening segments in one look: each takes a pass over all processes. The next
+looks open the others, and meanwhile those that are open are watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class WatchedSegment:
     in_use: int | None = None
     """Bytes of memory that it takes; None where unknown."""
     why: str = ""
-    """Why it could not be read, in one sentence."""
+    """Why it could not be read, in one sentence; empty too where it has not been looked at yet."""
 
 
 @dataclass(slots=True)
@@ -74,11 +77,13 @@ class SegmentWatch:
         self._options = options or LayoutOptions()
         self._folder = folder
         self._users = _Users()
+        self._opening_left = OPEN_SECONDS
         self._watched: dict[str, _Watched] = {target: _Watched() for target in self._named}
 
     def look(self) -> tuple[WatchedSegment, ...]:
         """All segments as they are now."""
         self._users.refresh()
+        self._opening_left = OPEN_SECONDS
         in_use = self._system_v_in_use()
         if not self._named:
             self._follow((*_names(self._folder), *in_use))
@@ -90,12 +95,16 @@ class SegmentWatch:
             for target, each in self._watched.items()
         )
 
+    @property
+    def opening(self) -> float:
+        """Seconds of processor time that the last look took for opening segments."""
+        return OPEN_SECONDS - self._opening_left
+
     def close(self) -> None:
         """Give all descriptors back."""
         for each in self._watched.values():
             _close(each)
         self._watched.clear()
-        self._users.close()
 
     def _system_v_in_use(self) -> dict[str, int]:
         """Bytes of memory that each segment of System V takes, by target."""
@@ -125,11 +134,12 @@ class SegmentWatch:
         each = self._watched[target]
         try:
             if each.sampler is None:
-                if time.monotonic() < each.again:
+                if time.monotonic() < each.again or self._opening_left < 0:
                     return
-                self._open(target, each, quickly=True)
-            assert each.sampler is not None
-            each.snapshot, each.why = each.sampler.sample(), ""
+                self._open_and_sample(target, each)
+            else:
+                each.snapshot, each.why = each.sampler.sample(), ""
+            assert each.snapshot is not None
             if _is_gone(each.snapshot):
                 # A descriptor keeps the memory that nobody else has.
                 text = _("{name} is gone: it has lost its name, and no process maps it")
@@ -140,6 +150,16 @@ class SegmentWatch:
                 del self._watched[target]
         except (ShmtuiError, OSError) as error:
             self._fail(each, error, again=time.monotonic() + AGAIN_SECONDS)
+
+    def _open_and_sample(self, target: str, each: _Watched) -> None:
+        """The first sample is a part of opening: it reads all of /proc."""
+        began = time.thread_time()
+        try:
+            self._open(target, each, quickly=True)
+            assert each.sampler is not None
+            each.snapshot, each.why = each.sampler.sample(), ""
+        finally:
+            self._opening_left -= time.thread_time() - began
 
     @staticmethod
     def _fail(each: _Watched, error: Exception, again: float) -> None:
@@ -203,7 +223,7 @@ class _Users:
     """Which processes have which shared memory, as of a pass `USERS_SECONDS` ago at the most."""
 
     def __init__(self) -> None:
-        self._files = KeptFiles()
+        self._files = KeptFiles(keep=False)
         self._reader = MappedMemoryReader(self._files)
         self._by_inode: dict[int, tuple[int, ...]] = {}
         """Of whatever device: some too many do no harm."""
@@ -230,11 +250,6 @@ class _Users:
     def of(self, inode: int | None) -> tuple[int, ...]:
         """Who has the memory of that inode number."""
         return () if inode is None else self._by_inode.get(inode, ())
-
-    def close(self) -> None:
-        """Give all descriptors back."""
-        for _look in range(2):
-            self._files.end_look()
 
 
 def says_layout(options: LayoutOptions) -> bool:

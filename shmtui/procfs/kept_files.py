@@ -19,9 +19,10 @@ class KeptFiles:
     the descriptors that this process may have is left to others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep: bool = True) -> None:
+        """``keep``: False where looks are so seldom that open descriptors cost more than they save."""
         most, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._below = most * 3 // 4
+        self._below = most * 3 // 4 if keep else 0
         self._open: dict[_File, int] = {}
         self._before: set[_File] = set()
         """What the last look read."""

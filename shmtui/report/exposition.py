@@ -42,7 +42,7 @@ class Metric:
 def exposition(segments: Sequence[WatchedSegment], *, processes: bool = False) -> str:
     r"""The text. ``processes``: also the metrics that have a series for each process.
 
-    >>> print(exposition([WatchedSegment("/a\n")]).splitlines()[-1])
+    >>> print(exposition([WatchedSegment("/a\n", why="it is gone")]).splitlines()[-1])
     shmtui_segment_up{segment="$'/a\\x0a'"} 0
     """
     lines = [*_family("shmtui_build_info", "gauge", "The version of shmtui; always 1.",
@@ -240,7 +240,8 @@ METRICS: Final = (
 
 _OF_WATCHED: Final[tuple[tuple[str, str, Callable[[WatchedSegment], float | None]], ...]] = (
     ("shmtui_segment_used_bytes", "Memory that the segment takes.", lambda each: each.in_use),
-    ("shmtui_segment_up", "1: the segment could be read at the last look. 0: it could not.",
-     lambda each: int(each.snapshot is not None)),
+    ("shmtui_segment_up",
+     "1: the segment could be read at the last look. 0: it could not. Absent: not looked at yet.",
+     lambda each: int(each.snapshot is not None) if each.snapshot or each.why else None),
 )  # fmt: skip
 """What is told of each segment, whether or not it could be read."""

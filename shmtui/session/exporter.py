@@ -103,9 +103,11 @@ def export(watch: SegmentWatch, options: ExportOptions, render: Callable[[Watche
             if file is not None:
                 file.write(latest.text())
             if not told and server is not None:
+                # Whoever asked before waits for it: no answer is better than one without segments.
                 told = True
+                server.serve()
                 note(_("metrics at http://{address}/metrics").format(address=server.address))
-            used = time.thread_time() - began
+            used = time.thread_time() - began - watch.opening
             # Uneven, so that no pace of a ring can keep step with it.
             pause = options.interval * random.uniform(0.75, 1.25)
             number = rest(max(pause, used / SHARE))
@@ -157,6 +159,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.latest = latest
         self.content_type = content_type
         self._free = threading.BoundedSemaphore(MOST_READERS)
+        self._thread: threading.Thread | None = None
         self.address_family, _kind, _number, _name, where = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM
         )[0]
@@ -169,6 +172,17 @@ class _Server(socketserver.ThreadingTCPServer):
             self.server_close()
             raise
         self.address = Address(address.host, self.socket.getsockname()[1])
+
+    def serve(self) -> None:
+        """Begin to answer."""
+        self._thread = threading.Thread(target=self.serve_forever, name="scrapes", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Answer and listen no more."""
+        if self._thread is not None:
+            self.shutdown()
+        self.server_close()
 
     def process_request(self, request: _Request, client_address: object) -> None:
         if not self._free.acquire(blocking=False):
@@ -248,13 +262,10 @@ def _listening(address: Address, latest: _Latest, content_type: str) -> Iterator
         why = error.strerror if isinstance(error, OSError) else str(error)
         wrong = _("cannot listen on {address}: {why}; give another address with --listen")
         raise ShmtuiError(wrong.format(address=address, why=why)) from None
-    thread = threading.Thread(target=server.serve_forever, name="scrapes", daemon=True)
-    thread.start()
     try:
         yield server
     finally:
-        server.shutdown()
-        server.server_close()
+        server.end()
 
 
 # -- as a file --------------------------------------------------------------------------------------

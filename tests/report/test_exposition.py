@@ -113,14 +113,18 @@ def test_parses_back(names: list[str], process: str, item: str, owner: str) -> N
 def test_a_segment_is_one_word_of_a_shell(name: str) -> None:
     """A command in an alert can be pasted, and does what it says."""
     ((_metric, ((_label, word),)),) = [
-        key for key in parsed(exposition([WatchedSegment("/" + name)])) if key[0].endswith("_up")
+        key
+        for key in parsed(exposition([WatchedSegment("/" + name, why="gone")]))
+        if key[0].endswith("_up")
     ]
     assert shlex.split(word) == ["/" + name]
 
 
 def test_unknown_has_no_series() -> None:
     """A segment of which only the bytes are known, and one that could not be read."""
-    found = parsed(exposition([WatchedSegment("/x", raw_snapshot()), WatchedSegment("/y")]))
+    found = parsed(
+        exposition([WatchedSegment("/x", raw_snapshot()), WatchedSegment("/y", why="gone")])
+    )
     told = {name for name, labels in found if ("segment", "/x") in labels}
     assert told.isdisjoint(
         {
@@ -130,6 +134,13 @@ def test_unknown_has_no_series() -> None:
     )  # fmt: skip
     assert {name for name, labels in found if ("segment", "/y") in labels} == {"shmtui_segment_up"}
     assert found["shmtui_segment_up", (("segment", "/y"),)] == 0
+
+
+def test_not_looked_at_yet() -> None:
+    """A segment that was not read yet is neither up nor down."""
+    assert {name for name, _l in parsed(exposition([WatchedSegment("/x")]))} == {
+        "shmtui_build_info"
+    }
 
 
 def test_zero_is_zero() -> None:
@@ -212,7 +223,8 @@ def test_promtool_takes_it() -> None:
     """Prometheus's own check has nothing to say."""
     tool = require("promtool")
     text = exposition(
-        [WatchedSegment('/a"b\n', everything(), 4096), WatchedSegment("/y")], processes=True
+        [WatchedSegment('/a"b\n', everything(), 4096), WatchedSegment("/y", why="gone")],
+        processes=True,
     )
     assert all(f"# TYPE {metric.name} {metric.kind}\n" in text for metric in METRICS)
     done = subprocess.run(
