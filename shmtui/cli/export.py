@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shmtui.cli.parameters import SECONDS, TARGET, Parsed, layout_options, open_options
+from shmtui.cli.parameters import SECONDS, TARGET, Parsed
+from shmtui.cli.shared_options import layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _

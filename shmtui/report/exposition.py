@@ -12,9 +12,11 @@ from typing import Final
 from shmtui import __version__
 from shmtui.monitor.segment_watch import WatchedSegment
 from shmtui.sanitize import inert, shell_word
+from shmtui.shm.item_counts import Method
 from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.sync_object import SyncObject
-from shmtui.snapshot import Method, Process, SemaphoreState, Snapshot, Status
+from shmtui.snapshot import Process, Snapshot, Status
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

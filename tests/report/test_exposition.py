@@ -14,20 +14,10 @@ from hypothesis import strategies as st
 from shmtui.monitor.segment_watch import WatchedSegment
 from shmtui.report.exposition import METRICS, exposition
 from shmtui.report.prometheus import shipped
-from shmtui.shm.item_counts import Totals
+from shmtui.shm.item_counts import Method, Throughput, Totals
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import (
-    Certainty,
-    Finding,
-    Health,
-    Method,
-    Process,
-    ProcessState,
-    SegmentInfo,
-    Snapshot,
-    Status,
-    Throughput,
-)
+from shmtui.shm.segment_info import SegmentInfo
+from shmtui.snapshot import Certainty, Finding, Health, Process, ProcessState, Snapshot, Status
 from tests.compiling import require
 from tests.tui.records import raw_snapshot, snapshot
 
