@@ -215,10 +215,10 @@ def late_init(history: History) -> Iterator[Finding]:
 
 
 def _not_woken(process: Process, history: History) -> bool:
-    """Whether a private sleeper slept on for a second though there was a permit to wake for, or
-    nothing moved; or no other thread of its process could wake it.
+    """Whether no other thread of its process could wake it, or it slept on for a second though there
+    was a permit to wake for.
     """
-    if process.threads == 1 or history.unmoved_ns() >= SETTLED_NS:
+    if process.threads == 1:
         return True
 
     def passed_over(s: Snapshot) -> bool:
