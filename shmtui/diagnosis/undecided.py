@@ -11,6 +11,7 @@ from shmtui.diagnosis.holders import unaccounted_threads
 from shmtui.diagnosis.rules import conditions, lock_free
 from shmtui.diagnosis.rules.indices import FIT_SAMPLES, unfitting_samples
 from shmtui.diagnosis.rules.initialisation import by_own_futex, counts_too_few
+from shmtui.diagnosis.rules.permits import no_semaphore
 from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
@@ -110,6 +111,11 @@ def _unknown_members(now: Snapshot) -> Iterator[str]:
         yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
     if now.in_ is None or now.out is None:
         yield _("in and out are not known: say them with --map or --index-segment")
+    if role := no_semaphore(now):
+        yield _(
+            "{semaphore} holds {value}, and no semaphore has so high a value: it is another field, or of "
+            "another C library"
+        ).format(semaphore=role, value=now.semaphores[SemaphoreRole(role)].value)
 
 
 def _of_lock_free(history: History) -> Iterator[str]:

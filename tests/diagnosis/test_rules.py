@@ -432,6 +432,14 @@ def test_a_private_sleeper_that_is_woken_in_its_process() -> None:
     assert "late-init" in codes(diagnose(in_flow(1, own)))
 
 
+def test_a_value_that_no_semaphore_has_counts_no_permits() -> None:
+    """It is musl's word for waiters, or no semaphore at all: 4 billion permits are not too many."""
+    running = replace(peer(1, Role.PRODUCER, None), letter="R")
+    health = diagnose(looks(shown(0, 1, 2**32 - 1, 0, running)))
+    assert not health.findings
+    assert any("so high a value" in line for line in health.undecided)
+
+
 def test_mutex_above_one_is_never_ok() -> None:
     """Though it was so in one sample only, and not in the last ones."""
     running = replace(peer(1, Role.PRODUCER, None), letter="R")

@@ -7,6 +7,7 @@ from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, mu
 from shmtui.diagnosis.holders import MAY_HOLD_PERMIT, idle_elsewhere, may_hold_permit, permits_held
 from shmtui.diagnosis.wording import names, repair_remedy, seconds
 from shmtui.i18n import _, ngettext
+from shmtui.shm.libc import SEM_VALUE_MAX
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Status
 
@@ -21,6 +22,8 @@ def permits(history: History) -> Iterator[Finding]:
     many. In a program of somebody else this is likely at most: a batch taken at once, a permit
     kept aside or an extra one that ends the stream are no mistakes.
     """
+    if no_semaphore(history.now):
+        return
     found = _above(history) or _at_rest(history) or _in_flow(history) or _spare(history)
     if found is None:
         return
@@ -44,6 +47,11 @@ def permits(history: History) -> Iterator[Finding]:
         sure,
         repair_remedy(history),
     )
+
+
+def no_semaphore(s: Snapshot) -> str:
+    """The name of a semaphore whose value none can have: its word is something else. Empty: none."""
+    return next((role for role, x in s.semaphores.items() if (x.value or 0) > SEM_VALUE_MAX), "")
 
 
 def _at_rest(history: History) -> tuple[int, Certainty, str] | None:
