@@ -38,6 +38,10 @@ _BITS: Final = 10.0
 """How unlikely it has to be, in bits, that the slots which changed were by chance those that ``in`` passed."""
 _ALONE: Final = 4
 """So often ``out`` has to be seen to move alone, and so much more often without a changed slot."""
+_BACK: Final = 3
+"""An index that goes back more than once in so many steps is no ring's: one that starts again does so
+once a lap.
+"""
 _LAPS: Final = 2
 """So many laps both counters have to go, and stay within one of each other."""
 
@@ -80,6 +84,14 @@ class FlowEvidence:
         """By those that ``in`` passed alone."""
         self._out_alone = [0, 0]
         """How often ``out`` alone had moved: with no slot changed, and with one that was."""
+        self._filled = self._left = 0
+        """Slots behind ``in`` that changed as it passed them, and that did not: a stack's top goes back
+        by one, which is N - 1 slots on to an index that starts again.
+        """
+        self._onward = self._back = 0
+        """How often an index went on, and how often one that reaches N went back."""
+        self._counts = self._lapped = self._took = False
+        """Whether an index has reached N; whether ``in`` started again; whether ``out`` moved."""
 
     def add(self, reading: Reading) -> None:
         layout, values = self._layout, values_of(self._layout, reading)
@@ -93,11 +105,40 @@ class FlowEvidence:
         if last is None:
             return
         changed, slots = slots_changed(layout, last[0], reading), layout.slots
+        self._add_steps(last[1], values, changed)
         written = slots_passed(slots, last[1].in_, values.in_)
         self._either.add(changed, written | slots_passed(slots, last[1].out, values.out), slots)
         self._written.add(changed, written, slots)
         if values.in_ == last[1].in_:
             self._out_alone[bool(changed)] += 1
+
+    def _add_steps(self, old: RingValues, new: RingValues, changed: set[int]) -> None:
+        slots, wrapped = self._layout.slots, 2 ** (8 * self._layout.index_size - 1)
+        for before, after in ((old.in_, new.in_), (old.out, new.out)):
+            if before is None or after is None or before == after:
+                continue
+            self._counts |= max(before, after) >= slots
+            back = 0 < before - after < wrapped
+            self._back += back
+            self._onward += not back
+        self._lapped |= (new.in_ or 0) < (old.in_ or 0)
+        self._took |= new.out != old.out
+        passed = slots_passed(slots, old.in_, new.in_) - {(new.in_ or 0) % slots}
+        if new.in_ != old.in_ and len(passed) < slots:
+            self._filled += len(passed & changed)
+            self._left += len(passed - changed)
+
+    @property
+    def _is_stack(self) -> bool:
+        """Whether an index goes on beyond the slots, and back again."""
+        return self._counts and _BACK * self._back > self._onward
+
+    @property
+    def _goes_round(self) -> bool:
+        """Whether ``in`` fills what it passes and starts again, or ``out`` follows it: a list that only
+        grows, or a stack's top, does neither.
+        """
+        return self._left <= self._filled and (self._lapped or self._took)
 
     @property
     def bits(self) -> float:
@@ -106,21 +147,23 @@ class FlowEvidence:
 
     @property
     def contradicted(self) -> bool:
-        """Whether it is no ring of N slots: the indices stand for no number of items, or other slots
-        change.
+        """Whether it is no ring of N slots: the indices stand for no number of items, or go on and back,
+        or other slots change.
         """
         either = self._either
-        return 2 * self._outside > self._states or either.foreign > either.told
+        outside = 2 * self._outside > self._states
+        return outside or self._is_stack or either.foreign > either.told
 
     @property
     def shown(self) -> bool:
         """Whether it was seen to work as a ring does."""
-        return not self.contradicted and (self._either.sure or self._ran_on())
+        by_slots = self._either.sure and self._goes_round
+        return not self.contradicted and (by_slots or self._ran_on())
 
     @property
     def written(self) -> bool:
         """Whether it was, and the slots that changed are those that ``in`` passed."""
-        return not self.contradicted and self._written.sure
+        return not self.contradicted and self._written.sure and self._goes_round
 
     @property
     def directed(self) -> bool:

@@ -22,7 +22,7 @@ from shmtui.procfs.maps import Mapping as MemoryMapping
 from shmtui.procfs.process import forked_after
 from shmtui.procfs.run_times import run_times
 from shmtui.procfs.store_counter import StoreCounter, hit_seconds, why_refused
-from shmtui.shm.item_counts import ExactCounts, Method, Throughput
+from shmtui.shm.item_counts import EarlierCounts, ExactCounts, Method, Throughput
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Process
 
@@ -78,6 +78,7 @@ class ExactCounter:
         self._before: Stores = Counter()
         self._tried = 0.0, 0.0, 0.0
         """Of the trial, as `_rate`, of what is watched since."""
+        self._earlier = EarlierCounts()
         self._by_lap: int | None = None
         self._by_index: Step | None = None
         self._storing: dict[int, set[str]] = {}
@@ -89,6 +90,8 @@ class ExactCounter:
             self._refused = _("no ring is known in it: say its layout with --header or --layout")
             return
         self._layout = segment.layout
+        self._since: float | None = None
+        self._produced = 0
         self._forget()
         try:
             self._hit_seconds = hit_seconds()
@@ -96,11 +99,21 @@ class ExactCounter:
             self._refused = why_refused(error)
 
     def _forget(self) -> None:
-        """Count anew from the next reading on."""
+        """Count anew from the next reading on; what was counted stays as a part of all."""
+        if self._since is not None and self._produced:
+            self._earlier = EarlierCounts(
+                self._earlier.since or self._since, self._earlier.produced + self._produced
+            )
         self._laps: LapCount | None = None
         self._index: IndexCount | None = None
-        self._since: float | None = None
-        self._produced = self._consumed = 0
+        self._since = None
+        self._produced = 0
+        self._consumed: int | None = 0
+        self._taken: IndexCount | None = None
+        """Of ``out``: what is taken from a ring without a lock, whatever its producer does meanwhile."""
+        now_ns = self._clock.monotonic_ns()
+        self._flow = RateWindow(now_ns), RateWindow(now_ns)
+        """Of what was produced and consumed, where the time between two items tells no rate."""
         self._open = False
         """Whether the stores of a lap are not known yet, and the last reading says nothing."""
         self._start_occupancy = 0
@@ -140,6 +153,7 @@ class ExactCounter:
             slots + indices,
             self._hit_seconds,
             turns,
+            earlier=self._earlier,
         )
 
     def _names(self) -> Iterable[str]:
@@ -153,8 +167,14 @@ class ExactCounter:
         rates = self._estimator.throughput()
         if self._refused or self._since is None or rates.method is Method.UNKNOWN:
             return None
-        known = Method.BREAKPOINTS if rates.method is Method.INDEX else rates.method
-        return replace(rates, method=known)
+        if rates.method is Method.LOWER_BOUND:
+            # The items are known, and the time that one takes is not: one that is overdue says less and less.
+            now_ns = self._clock.monotonic_ns()
+            produced, consumed = (flow.rate(now_ns) for flow in self._flow)
+            rates = Throughput(produced, consumed, Method.ESTIMATE)
+        elif rates.method is Method.INDEX:
+            rates = replace(rates, method=Method.BREAKPOINTS)
+        return rates if self._consumed is not None else replace(rates, consumed_per_s=None)
 
     def applied(self, processes: Sequence[Process], now_ns: int) -> tuple[Process, ...]:
         """The processes, with what each stores into, and how many items it moved."""
@@ -375,15 +395,19 @@ class ExactCounter:
     def _count(self, sample: "RingSample", reading: StoreReading, stores: Stores) -> None:
         slots = self._layout.slots
         if self._laps is None or self._index is None:
-            if reading.is_settled(slots) and reading.occupancy is not None:
+            known = reading.occupancy is not None or self._layout.lock_free
+            if reading.is_settled(slots) and known:
                 self._laps = LapCount(slots, reading, self._by_lap)
                 self._index = IndexCount(slots, reading, self._by_index)
-                self._start_occupancy = reading.occupancy
+                self._start_occupancy = reading.occupancy or 0
+                self._taken = IndexCount(slots, self._of_out(sample, reading, stores))
                 self._since = self._clock.time()
                 self._add(sample, 0, stores)
             return
         self._laps.add(reading)
         self._index.add(reading)
+        if self._taken is not None:
+            self._taken.add(self._of_out(sample, reading, stores))
         self._by_index = self._index.step
         if self._laps.stores and not self._by_lap and self._slots is not None:
             self._by_lap = self._laps.stores
@@ -391,27 +415,53 @@ class ExactCounter:
         items = self._laps.items(reading)
         items = self._index.items(reading) if items is None else items
         self._open = items is None and not self._by_lap and self._by_index is None
-        if items is not None and reading.occupancy is not None:
+        if items is not None and (reading.occupancy is not None or self._layout.lock_free):
             self._add(sample, max(items, self._produced), stores)
         elif items is None and self._laps.readings + self._index.readings > _HOPELESS:
             self._refuse(_("the stores into its slots and into in fit no count of items"))
 
     def _add(self, sample: "RingSample", items: int, stores: Stores) -> None:
+        now_ns = sample.at_ns
+        before = self._produced, self._consumed
         self._produced = items
-        self._consumed = items - ((sample.occupancy or 0) - self._start_occupancy)
+        self._consumed = self._consumed_of(sample, items, stores)
+        for flow, old, new in zip(self._flow, before, (items, self._consumed), strict=True):
+            if new is not None and new != old:
+                flow.add(new, now_ns)
         self._estimator.add(replace(sample, made=items % 2**32))
-        if not self._index_cheap:
+        if not self._index_cheap or self._consumed is None:
             return
         if self._shares_from is None:
             self._shares_from = self._produced, self._consumed, stores
-        produced, consumed, before = self._shares_from
+        produced, consumed, at_start = self._shares_from
         moved = {_IN: self._produced - produced, _OUT: self._consumed - consumed}
         for name, total in moved.items():
-            its = {pid: n - before[pid, each] for (pid, each), n in stores.items() if each == name}
+            its = {
+                pid: n - at_start[pid, each] for (pid, each), n in stores.items() if each == name
+            }
             for pid, share in shares(its, total).items():
+                window = self._rates.setdefault(pid, RateWindow(now_ns))
+                if share != self._shares.get(pid):
+                    window.add(share, now_ns)
                 self._shares[pid] = share
-                window = self._rates.setdefault(pid, RateWindow(sample.at_ns))
-                window.add(share, sample.at_ns)
+
+    def _of_out(self, sample: "RingSample", reading: StoreReading, stores: Stores) -> StoreReading:
+        """The reading as one of ``out``, for its own count."""
+        index = None if reading.index is None else _total(stores, _OUT)
+        return replace(reading, in_=sample.out, index=index)
+
+    def _consumed_of(self, sample: "RingSample", items: int, stores: Stores) -> int | None:
+        """What was consumed. It follows from the items in the ring where its programs keep to a protocol, or
+        the indices themselves say how many there are; else from the stores into ``out`` alone.
+        """
+        if not self._layout.lock_free or sample.made is not None:
+            return items - ((sample.occupancy or 0) - self._start_occupancy)
+        if self._taken is None or not self._index_cheap:
+            return None
+        reading = StoreReading(
+            sample.out, sample.out, None, sample.free, index=_total(stores, _OUT)
+        )
+        return self._taken.items(reading)
 
     def _note_storing(self, stores: Stores) -> None:
         """Learn who stores into which index, and so who is on which side."""

@@ -13,7 +13,6 @@ def occupancy(
     room_held: tuple[int, int] | None = None,
     index_size: int = 4,
     count: int | None = None,
-    lock_free: bool = False,
 ) -> int | None:
     """Full slots of a ring, or None where the numbers leave it open.
 
@@ -22,8 +21,9 @@ def occupancy(
     since a permit is posted only after the index has moved. With both at zero only the permits
     that workers hold can tell: ``items_held`` is the fewest and the most that stand for an item,
     ``room_held`` the same for a free slot. They are given only where every process is a worker.
-    ``count``: the program's own count, which holds where the indices agree with it. ``lock_free``: its
-    programs have the indices alone to go by, and so they leave a slot free, and equal ones mean empty.
+    ``count``: the program's own count, which holds where the indices agree with it. Without a lock and
+    without a count equal indices leave it open, too: most programs leave a slot free then, and others
+    keep a flag in each and use all.
 
     >>> occupancy(5, 4, 1, 2, 3), occupancy(5, 14, 9, 0, 4)
     (3, 5)
@@ -31,8 +31,7 @@ def occupancy(
     (5, 0, None)
     >>> occupancy(5, 2, 2, None, None, count=5), occupancy(5, 2, 2, None, None, count=3)
     (5, None)
-    >>> occupancy(5, 2, 2, None, None, lock_free=True)
-    0
+    >>> occupancy(5, 2, 2, None, None)
     >>> occupancy(2, 0, 0, 0, 0, items_held=(2, 2), room_held=(0, 1))
     2
     """
@@ -45,8 +44,6 @@ def occupancy(
         return (in_ - out) % slots
     if count in {0, slots}:
         return count
-    if lock_free and count is None:
-        return 0
     has_items = full is not None and full > 0
     has_room = empty is not None and empty > 0
     if has_items != has_room:

@@ -177,6 +177,15 @@ class OpenSegment:
             records = after
         return Reading(header, state, after, None)
 
+    @property
+    def direction_open(self) -> bool:
+        """Whether it is not known which index is the producer's, or whether it is a ring at all: then no
+        count says what was produced, and no move of an index who produces.
+        """
+        resolved = self.resolved
+        lock_free = resolved.layout is not None and resolved.layout.lock_free
+        return bool(resolved.by_convention or (lock_free and resolved.disputes))
+
     def settle_direction(self, ring: RingState) -> bool:
         """Note which direction of the ring the values contradict. True: one is left and taken."""
         layout = self.layout
@@ -224,7 +233,8 @@ class OpenSegment:
     def estimated_throughput(self) -> Throughput:
         """What the readings of the ring prove of the throughput."""
         self.measure()
-        return self._throughput_estimator().throughput()
+        rates = self._throughput_estimator().throughput()
+        return Throughput() if self.direction_open else rates
 
     def _throughput_estimator(self) -> "ThroughputEstimator":
         if self._estimator is None:
@@ -233,5 +243,7 @@ class OpenSegment:
             )
 
             assert self.layout is not None
-            self._estimator = ThroughputEstimator(self.layout.slots, self.layout.item)
+            self._estimator = ThroughputEstimator(
+                self.layout.slots, self.layout.item, lock_free=self.layout.lock_free
+            )
         return self._estimator

@@ -199,15 +199,7 @@ class RingReader:
                 data = state.data if whole and state.data else None
                 filled = items
                 if not counts:
-                    filled = occupancy(
-                        layout.slots,
-                        in_,
-                        out,
-                        empty,
-                        full,
-                        count=state.count,
-                        lock_free=layout.lock_free,
-                    )
+                    filled = occupancy(layout.slots, in_, out, empty, full, count=state.count)
                 made = state.in_ % _COUNTED if counts and width >= _WIDE else None
                 free = state.value(SemaphoreRole.MUTEX) == 1
                 return RingSample(now_ns, in_, out, filled, data, newest, made, free)

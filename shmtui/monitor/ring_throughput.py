@@ -10,8 +10,8 @@ not go round the ring meanwhile. Three things show that they did not, or how oft
   different values that ``in`` did not pass and that did not change (*index*).
 
 Otherwise the movement seen is a lower bound. So is a rate whose time is not known well enough; within
-a tenth it is an estimate. What was consumed follows from what was produced
-and the change in occupancy.
+a tenth it is an estimate. What was consumed follows from what was produced and the change in occupancy;
+of a ring without a lock, whose producer may go on over what nobody took, from the moves of ``out``.
 """
 
 import itertools
@@ -60,9 +60,10 @@ class _Point:
 class ThroughputEstimator:
     """Estimates both rates of a ring from samples of it."""
 
-    def __init__(self, slots: int, item: ItemType) -> None:
+    def __init__(self, slots: int, item: ItemType, *, lock_free: bool = False) -> None:
         self._slots = slots
         self._item = item
+        self._lock_free = lock_free
         self._last: RingSample | None = None
         self._points: deque[_Point] = deque(maxlen=1024)
         self._produced = 0
@@ -76,7 +77,11 @@ class ThroughputEstimator:
             return
         step, method = moved(last, sample, self._slots, self._item)
         self._produced += step
-        if self._consumed is not None and None not in (last.occupancy, sample.occupancy):
+        if self._lock_free and sample.made is None:
+            taken = (sample.out - last.out) % self._slots
+            self._consumed = (self._consumed or 0) + taken
+            method = _weakest([method, by_out(taken, step, self._slots)])
+        elif self._consumed is not None and None not in (last.occupancy, sample.occupancy):
             assert last.occupancy is not None
             assert sample.occupancy is not None
             self._consumed += step - (sample.occupancy - last.occupancy)
@@ -199,6 +204,13 @@ def moved(old: RingSample, new: RingSample, slots: int, item: ItemType) -> tuple
     if kept >= DIFFERENT and len(values) >= DIFFERENT:
         return step, Method.INDEX
     return step, Method.ESTIMATE if step * SHORT <= slots else Method.LOWER_BOUND
+
+
+def by_out(taken: int, made: int, slots: int) -> Method:
+    """How well it is known that ``out`` moved so far, and no laps more, while ``in`` moved by ``made``."""
+    if not taken and not made:
+        return Method.INDEX
+    return Method.ESTIMATE if taken * SHORT <= slots else Method.LOWER_BOUND
 
 
 def consecutive(newest: tuple[int, ...] | None) -> bool:

@@ -235,9 +235,10 @@ class Sampler:
         header, ring, records = reading.header, reading.ring, reading.records
         if ring.value(SemaphoreRole.MUTEX) == 1:
             self._mutex_free_ns = now_ns
-        table.infer_roles(run_stamps, ring.in_, ring.out)
-        if layout.lock_free and not thorough:
-            segment.watch_stores(ring_reader)
+        if not segment.direction_open:
+            table.infer_roles(run_stamps, ring.in_, ring.out)
+            if layout.lock_free and not thorough:
+                segment.watch_stores(ring_reader)
         processes = table.read(
             records,
             now_ns,
@@ -250,6 +251,8 @@ class Sampler:
         known = reading.states is not None and segment.counted and header is not None
         items, room = permits_held(records) if known else (None, None)
         full = ring_occupancy(layout, ring, items, room)
+        if layout.lock_free and segment.direction_open:
+            full = None
         throughput = self._throughput(header, processes, now_ns)
         if self._exact is not None:
             self._exact.update()

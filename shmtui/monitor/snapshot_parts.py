@@ -78,8 +78,7 @@ def ring_occupancy(
         return None
     empty, full = ring.value(SemaphoreRole.EMPTY), ring.value(SemaphoreRole.FULL)
     return occupancy(
-        layout.slots, ring.in_, ring.out, empty, full, items, room, layout.index_size, ring.count,
-        layout.lock_free,
+        layout.slots, ring.in_, ring.out, empty, full, items, room, layout.index_size, ring.count
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """What a snapshot says of the ring, its semaphores, its locks and its rates, as lines of text. Pure."""
 
 from collections.abc import Iterator
+from typing import Final
 
-from shmtui.diagnosis.rules.lock_free import counting, name_of, writers
+from shmtui.diagnosis.rules.lock_free import counting, full_text, name_of, writers
 from shmtui.diagnosis.wording import names
 from shmtui.i18n import _, ngettext
 from shmtui.report.snapshot_json import rfc3339
@@ -46,18 +47,19 @@ def ring_line(snapshot: Snapshot) -> str:
         for name, value in (("in", snapshot.in_), ("out", snapshot.out))
     )
     if snapshot.occupancy is None:
-        return _("occupancy unknown") + f"   {indices}"
+        return (full_text(snapshot) or _("occupancy unknown")) + f"   {indices}"
     share = 100 * snapshot.occupancy / slots
     text = _("{count:,} of {slots:,} full ({share:.0f} %)")
     return text.format(count=snapshot.occupancy, slots=slots, share=share) + f"   {indices}"
 
 
+_BRACKETS: Final = {True: "[{}]", False: "({})", None: "{}"}
+"""Of a slot that is full, empty, or not known to be either."""
+
+
 def slots_line(snapshot: Snapshot) -> str:
     """The slots' values; an empty one in brackets of its own kind."""
-    shown = [
-        f"[{inert(value_text(s.value))}]" if s.full else f"({inert(value_text(s.value))})"
-        for s in snapshot.slots
-    ]
+    shown = [_BRACKETS[s.full].format(inert(value_text(s.value))) for s in snapshot.slots]
     rest = snapshot.layout.slots - len(shown)
     more = " … " + _("{count:,} more").format(count=rest) if rest else ""
     return " ".join(shown) + more + "   " + _("[full] (empty)")
@@ -127,12 +129,7 @@ def exact_line(exact: ExactCounts) -> str:
         return _("no exact counts: {why}").format(why=inert(exact.refused))
     if not exact.watched:
         return _("nothing counted yet: it begins with the next store that is seen")
-    if exact.since is None or exact.produced is None or exact.consumed is None:
-        counts = _("not known yet how often an item is stored")
-    else:
-        counts = _("{produced:,} produced, {consumed:,} consumed since {time}").format(
-            produced=exact.produced, consumed=exact.consumed, time=rfc3339(exact.since, "seconds")
-        )
+    counts = _counted(exact)
     cost = _(
         "{hits:,.0f} hits/s on {what} at {micro:.1f} µs: {cost:.2f} % of a processor, and about "
         "{more:.1f} % for context switches"
@@ -144,6 +141,24 @@ def exact_line(exact: ExactCounts) -> str:
         more=exact.switch_cost,
     )
     return f"{counts}; {cost}"
+
+
+def _counted(exact: ExactCounts) -> str:
+    if exact.since is None or exact.produced is None:
+        counts = _("not known yet how often an item is stored")
+    else:
+        text = _("{produced:,} produced, {consumed} consumed since {time}")
+        counts = text.format(
+            produced=exact.produced,
+            consumed=_("an unknown number") if exact.consumed is None else f"{exact.consumed:,}",
+            time=rfc3339(exact.since, "seconds"),
+        )
+    if exact.earlier.since is None:
+        return counts
+    text = _("at least {produced:,} before, since {time}; a process or a thread joined")
+    return f"{counts} ({text})".format(
+        produced=exact.earlier.produced, time=rfc3339(exact.earlier.since, "seconds")
+    )
 
 
 def _bounded(rate: float | None, method: Method) -> str:

@@ -81,7 +81,8 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             snapshot.exact,
             "produced consumed watched hits_per_s hit_seconds switches_per_s refused",
         )
-        | {"since": None if snapshot.exact.since is None else rfc3339(snapshot.exact.since)},
+        | {"since": None if snapshot.exact.since is None else rfc3339(snapshot.exact.since)}
+        | {"produced_before": snapshot.exact.earlier.produced},
         "processes": [_process(p, snapshot.monotonic_ns) for p in snapshot.processes],
         "totals": None if totals is None else _fields(totals, _TOTALS),
         "audit": None if audit is None else audit_json(audit),

@@ -82,12 +82,22 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierCounts:
+    """What was counted before the counts began anew; what moved in between is in neither."""
+
+    since: float | None = None
+    """Seconds since the epoch of the first count; None: they never began anew."""
+    produced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ExactCounts:
     """Items of a ring of others, counted by hardware breakpoints since that was asked for."""
 
     produced: int | None = None
     """None before it is known."""
     consumed: int | None = None
+    """None too where only the moves of ``out`` would tell, and these are not counted."""
     since: float | None = None
     """Seconds since the epoch; counts start anew where a process joins."""
     watched: tuple[str, ...] = ()
@@ -99,6 +109,7 @@ class ExactCounts:
     """How often the watched threads come onto a processor, which takes about ``SWITCH_SECONDS`` more."""
     refused: str = ""
     """Why nothing is counted."""
+    earlier: EarlierCounts = EarlierCounts()
 
     @property
     def cost(self) -> float:

@@ -1,7 +1,9 @@
 /* A ring without a lock, or what only looks like one. NAME put|get|both|look USEC [spin].
    -DREDUCED: indices below N, a slot is left free. -DOTHER_NAMES, -DOTHER_ARRAY: names. -DCOUNTERS: two
    statistics and a table under the names of a ring. -DFUTEX: who finds it empty sleeps on the head.
-   -DMARKS: a consumer marks the slot that it took. */
+   -DMARKS: a consumer marks the slot that it took. -DLAPS: a producer that never looks whether there is room.
+   -DFLAGS: indices below N, and a flag in each slot says whether it is full, so that all are used.
+   -DSTACK: the head is a stack's top. -DPOOL: head and tail are the ends of a list of nodes in no order. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -16,6 +18,10 @@
 #include <unistd.h>
 #define N 8
 typedef struct { int id; double price; } Order;
+#ifdef FLAGS
+#define REDUCED
+#define MARKS
+#endif
 #ifdef REDUCED
 typedef int Index;
 #else
@@ -39,12 +45,19 @@ typedef struct {
     _Alignas(64) Order SLOTS[N];
 } Queue;
 static Queue *q;
-#ifdef REDUCED
+#ifdef FLAGS
+static Index after(Index i) { return (i + 1) % N; }
+static int full(void) { return q->SLOTS[q->HEAD].id > 0; }
+static int empty(void) { return q->SLOTS[q->TAIL].id <= 0; }
+#elif defined REDUCED
 static Index after(Index i) { return (i + 1) % N; }
 static int full(void) { return after(q->HEAD) == q->TAIL; }
 #else
 static Index after(Index i) { return i + 1; }
 static int full(void) { return q->HEAD - q->TAIL == N; }
+#endif
+#ifndef FLAGS
+static int empty(void) { return q->HEAD == q->TAIL; }
 #endif
 static void put(int n) {
     q->SLOTS[q->HEAD % N] = (Order){n, n * 1.5};
@@ -72,14 +85,27 @@ int main(int argc, char **argv) {
     int pace = atoi(argv[3]), puts_ = strcmp(argv[2], "get") != 0, gets = strcmp(argv[2], "put") != 0;
     if (reads) for (;;) pause();
     for (int n = 1;; n++) {
-#ifdef COUNTERS
+#if defined STACK || defined POOL
+        unsigned chance = rand();
+#endif
+#ifdef STACK
+        if (chance / 7 % 2 ? q->HEAD < N : !q->HEAD) put(n);
+        else { q->HEAD--; q->TAIL = q->HEAD / 2; }
+#elif defined POOL
+        q->SLOTS[q->HEAD].id = n;
+        q->HEAD = chance / 7 % N;
+        q->SLOTS[q->HEAD].id = n;
+        q->TAIL = chance / 99 % N;
+#elif defined COUNTERS
         q->HEAD += 3;
         q->TAIL += 1;
         q->SLOTS[n * 7 % N].id++;
 #else
+#ifndef LAPS
         while (puts_ && full()) if (!spin) usleep(1000);
+#endif
         if (puts_) put(n);
-        for (Index head; gets && (head = q->HEAD) == q->TAIL;) rest(spin, head);
+        for (Index head; gets && (head = q->HEAD, empty());) rest(spin, head);
 #ifdef MARKS
         if (gets) q->SLOTS[q->TAIL % N].id = -n;
 #endif

@@ -60,6 +60,35 @@ def test_debug_information_and_movement_tell_it(
     assert found["assumed"]
 
 
+@pytest.mark.parametrize("shape", ["-DSTACK", "-DPOOL"])
+def test_a_stack_and_a_list_are_no_ring(start: Start, name: str, shape: str) -> None:
+    """Members called head and tail, and slots that change beside the head, as a ring's do: but it goes back,
+    or past slots that nobody wrote. No rate is told of it.
+    """
+    start("both", "3000", flags=("-g", shape))
+    for _look in range(3):
+        found = stat_json(name)
+        layout = found["layout"]
+        assert layout["source"] == "raw" or any("may be a ring" in a for a in layout["assumptions"])
+        assert found["throughput"]["produced_per_s"] is None
+        assert found["occupancy"] is None
+        assert {p["role"] for p in found["processes"]} == {"unknown"}
+    assert check(name)[0] == 2
+
+
+def test_nobody_has_a_role_while_the_direction_is_open(start: Start, name: str) -> None:
+    """A consumer that marks what it took: which index is the producer's is not known, nor who that is."""
+    flags = ("-g", "-DMARKS", "-DREDUCED")
+    start(*PUT, flags=flags)
+    start(*GET, flags=flags)
+    with closing(Sampler(name)) as sampler:
+        found = [sampler.sample() for _sample in range(20)][-1]
+    assert found.layout.by_convention
+    assert {str(p.role) for p in found.processes} == {"unknown"}
+    assert found.throughput.produced_per_s is None
+    assert found.occupancy is None
+
+
 def test_at_rest_it_may_be_one(start: Start, name: str) -> None:
     """Nothing moves: the names propose it, nothing is built on it, and the user's word settles it."""
     start("put", "0")
@@ -206,13 +235,24 @@ def test_slots_that_change_where_in_passes_show_it() -> None:
     evidence, other = FlowEvidence(ring()), FlowEvidence(ring())
     items = [0] * 8
     for at in range(8):
-        evidence.add(reading(at, 0, *items))
-        other.add(reading(at, 0, *items[::-1]))
+        evidence.add(reading(at, at // 4, *items))
+        other.add(reading(at, at // 4, *items[::-1]))
         assert not evidence.written or at >= 5
         items[at] = 7
     assert evidence.shown
     assert evidence.written
     assert other.contradicted
+
+
+def test_a_list_that_only_grows_does_not_show_it() -> None:
+    """Its slots change where ``in`` passes, and nothing is ever taken."""
+    evidence = FlowEvidence(ring())
+    items = [0] * 8
+    for at in range(8):
+        evidence.add(reading(at, 0, *items))
+        items[at] = 7
+    assert not evidence.shown
+    assert not evidence.contradicted
 
 
 @pytest.mark.parametrize("clears", [False, True])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shmtui.diagnosis.history import History, living, vanished
-from shmtui.diagnosis.wording import names, seconds
+from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Process, ProcessState, Snapshot, word
@@ -19,7 +19,7 @@ _KNOWN: Final = (ProcessState.SPINNING, ProcessState.POLLING, ProcessState.ASLEE
 def judged(history: History) -> Iterator[str]:
     """What the samples showed, a clause each."""
     now, fits = history.now, _items(history)
-    if fits:
+    if fits and now.counts_on:
         yield _(
             "{in_} and {out} were {least} to {most} items apart, of {slots}, in {count} of {samples} "
             "samples"
@@ -51,6 +51,8 @@ def undecided(history: History, way_on: str, at_rest_ns: int) -> Iterator[str]:
             slots=slots,
         )  # fmt: skip
     moved = _moved(history)
+    if any(moved) and all(max(s.in_ or 0, s.out or 0) < s.layout.slots for s in history.snapshots):
+        yield from _below_the_slots(now)
     if not any(moved) or history.unmoved_ns() >= at_rest_ns:
         yield _at_rest(history)
     elif not all(moved):
@@ -60,15 +62,60 @@ def undecided(history: History, way_on: str, at_rest_ns: int) -> Iterator[str]:
         )
 
 
+def _below_the_slots(now: Snapshot) -> Iterator[str]:
+    """Indices that start again with each lap are never more than N apart, whatever their programs do; only
+    counts of both tell whether one passed the other.
+    """
+    exact, slots = now.exact, now.layout.slots
+    made, taken = (None, None) if exact is None else (exact.produced, exact.consumed)
+    if made is None or taken is None or min(made, taken) < slots:
+        yield _(
+            "{in_} and {out} stay below {slots:,}: they do not tell whether its producer goes on over what "
+            "nobody took; counts of both would: shmtui attach {command} --exact"
+        ).format(
+            in_=name_of(now, "in"), out=name_of(now, "out"), slots=slots, command=target(now)
+        )  # fmt: skip
+    elif abs(made - taken) > slots:
+        yield _(
+            "{made:,} were put in and {taken:,} taken, of {slots:,} slots: its producer goes on over what "
+            "nobody took, or its consumer over what nobody put in"
+        ).format(made=made, taken=taken, slots=slots)
+
+
+def full_text(s: Snapshot) -> str:
+    """How many slots may be full, of a ring without a lock whose indices leave that open; empty: of another,
+    or where that is known.
+    """
+    counts = possible_items(s)
+    if len(counts) < 2:
+        return ""
+    least, most = (f"{count:,}" for count in counts)
+    text = _("{least} or {most} of {slots:,} full")
+    return text.format(least=least, most=most, slots=s.layout.slots)
+
+
+def possible_items(s: Snapshot) -> tuple[int, ...]:
+    """The numbers of items that the indices of a ring without a lock allow; none where they allow no one
+    of them, or nothing is left open.
+    """
+    slots, in_, out = s.layout.slots, s.in_, s.out
+    if not s.layout.lock_free or s.occupancy is not None or in_ is None or out is None:
+        return ()
+    inside = 0 <= in_ < slots and 0 <= out < slots
+    items = (in_ - out) % slots
+    return tuple(sorted({items, slots - items})) if inside else ()
+
+
 def _at_rest(history: History) -> str:
     now, full = history.now, history.now.occupancy
+    possible = _(" or ").join(map(str, possible_items(now)))
     ended = {p.pid: p for p in (*vanished(history), *now.processes) if not p.alive}
     text = _(
         "nothing moved for {time}, with {count} of {slots} slots full: idle or stuck, a ring without a "
         "lock does not tell; whether anybody waits for another stands in the text of its programs"
     ).format(
         time=seconds(history.unmoved_ns()),
-        count=_("an unknown number") if full is None else full,
+        count=(possible or _("an unknown number")) if full is None else full,
         slots=now.layout.slots,
     )
     if not ended:

@@ -7,6 +7,7 @@ slots cost what a hundred do.
 
 from enum import Enum
 
+from shmtui.diagnosis.rules.lock_free import full_text
 from shmtui.i18n import _
 from shmtui.shm.layout import ITEM_TYPES
 from shmtui.snapshot import Snapshot
@@ -131,7 +132,8 @@ def bar_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     """
     slots, full = snapshot.layout.slots, snapshot.occupancy
     if full is None or slots <= 0:
-        return line((glyphs.clip(_("occupancy unknown"), width), "warn"))
+        open_ = full_text(snapshot) or _("occupancy unknown")
+        return line((glyphs.clip(open_, width), "warn"))
     count, most = format_count(full, glyphs), format_count(slots, glyphs)
     figures = line(
         (count, "strong"),
