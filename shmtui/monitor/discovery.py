@@ -63,14 +63,34 @@ class Surveyor:
         self._users = HiddenUsers()
         self._unread_memory = UnreadMemory()
         self._lock = threading.Lock()
+        self._rests = False
 
     @shortages_told()
     def look(self) -> Survey:
         """Everything that processes share: of the machine, or, of another process's /dev/shm, what
         lies there. ShortageError: no descriptor or no memory is left.
         """
-        with self._lock:
-            return self._look(self._folder)
+        try:
+            with self._lock:
+                self._rests = False
+                return self._look(self._folder)
+        finally:
+            if self._rests:
+                self._give_back()
+
+    def rest(self) -> None:
+        """Give back the files that it keeps open for the next look, until there is one. It does not wait
+        for a look that is under way, which does so at its end.
+        """
+        self._rests = True
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._lock.acquire(blocking=False):
+            try:
+                self._files.close()
+            finally:
+                self._lock.release()
 
     def _look(self, folder: str) -> Survey:
         memory = self._reader.read()
@@ -279,12 +299,12 @@ class _Look:
         size = memory.mapped_size if status is None else status.st_size
         found = None if semaphore else self.typed(memory, target, size)
         if semaphore:
-            # sem_open(3) makes it under a passing name, which the kernel goes on to show.
-            known = semaphore_of("", [each for _pid, each in mappers])
+            # sem_open(3) makes it under a passing name, which the kernel goes on to show of who made it.
+            known = semaphore_of(bare)
             looks = (
                 f"{known}, {_('unlinked')}"
                 if known
-                else _("an unlinked semaphore, as Python makes")
+                else _("an unlinked semaphore: Python's multiprocessing makes such, and others do")
             )
             name, found = "", Found(Content.SEMAPHORE, looks)
         if found is None or replaced:

@@ -77,27 +77,24 @@ def managed_by(head: bytes, size: int) -> str:
     return _("Boost.Interprocess: managed_shared_memory, by its header")
 
 
-_PYTHON: Final = re.compile(r"python[\d.]*|pypy[\d.]*")
 UNLIMITED: Final = 2**31 - 1
 """The first value of the semaphore that counts the room of a multiprocessing.Queue without a limit:
 SEM_VALUE_MAX."""
 _MOST_ITEMS: Final = 1 << 24
 
 
-def semaphore_of(file: str, programs: list[str], value: int | None = None) -> str:
-    """Whose semaphore it is, by the name of its file or by the programs that map it where it has none;
-    empty where it is not known. ``value``: as it stands, where that is known.
+def semaphore_of(file: str, value: int | None = None) -> str:
+    """Whose semaphore it is, by the name of its file, or that which it had; empty where it is not known, or has none:
+    a program's own may be unlinked as well. ``value``: as it stands, where that is known.
 
-    >>> semaphore_of("sem.mp-fq3_x0ab", [], 1)
+    >>> semaphore_of("sem.mp-fq3_x0ab", 1)
     'Python multiprocessing: a Lock, Semaphore or Queue'
-    >>> semaphore_of("sem.mp-fq3_x0ab", [], 2**31 - 4)
+    >>> semaphore_of("sem.mp-fq3_x0ab", 2**31 - 4)
     'Python multiprocessing: the room of a Queue without a limit, 3 items in it'
-    >>> semaphore_of("", ["worker"])
-    ''
+    >>> semaphore_of("", 2**31 - 4), semaphore_of("sem.jobs", 2**31 - 4)
+    ('', '')
     """
     known = program_behind("/" + file.removeprefix("sem.")) if file else ""
-    if not file and any(_PYTHON.fullmatch(name) for name in programs):
-        known = program_behind("/mp-unlinked")
     if known and value is not None and 0 <= UNLIMITED - value < _MOST_ITEMS:
         text = _(
             "Python multiprocessing: the room of a Queue without a limit, {count:,} items in it"

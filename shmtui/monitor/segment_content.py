@@ -142,7 +142,7 @@ def _semaphore(raw: bytes, file: str) -> Found:
     text = _("named semaphore, value {value}").format(value=words.value)
     if words.waiters:
         text += _(", {count} waiting").format(count=words.waiters)
-    if known := semaphore_of(file, [], words.value):
+    if known := semaphore_of(file, words.value):
         text = f"{known}; {text}"
     return Found(Content.SEMAPHORE, text, waiters=words.waiters)
 

@@ -7,6 +7,8 @@ import resource
 import weakref
 from typing import Final
 
+MOST: Final = 256
+"""Files that stay open: of some hundred processes that share memory."""
 _SIZE: Final = 1024
 """Bytes; what is read here is shorter."""
 _File = tuple[int, str]
@@ -15,14 +17,15 @@ _File = tuple[int, str]
 
 class KeptFiles:
     """Reads files of processes; keeps open what is read in one look after another. A descriptor stays
-    that of its process: once that has ended it reads nothing, whoever has the PID then. A quarter of
-    the descriptors that this process may have is left to others.
+    that of its process: once that has ended it reads nothing, whoever has the PID then. It keeps
+    ``MOST`` open, and no more than a quarter of the descriptors that this process may have; :meth:`close`
+    gives them back, and what is read afterwards is opened again.
     """
 
     def __init__(self, *, keep: bool = True) -> None:
         """``keep``: False where looks are so seldom that open descriptors cost more than they save."""
-        most, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._below = most * 3 // 4 if keep else 0
+        soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most = min(MOST, soft // 4) if keep else 0
         self._open: dict[_File, int] = {}
         self._before: set[_File] = set()
         """What the last look read."""
@@ -47,7 +50,7 @@ class KeptFiles:
             except ProcessLookupError:
                 os.close(self._open.pop(file))
         fd = os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-        if file in self._before and fd < self._below:
+        if file in self._before and len(self._open) < self._most:
             self._open[file] = fd
             return os.pread(fd, _SIZE, 0)
         try:
@@ -60,6 +63,11 @@ class KeptFiles:
         for file in self._open.keys() - self._now:
             os.close(self._open.pop(file))
         self._before, self._now = self._now, set()
+
+    def close(self) -> None:
+        """Give all of them back."""
+        _close_all(self._open)
+        self._before.clear()
 
 
 def _close_all(kept: dict[_File, int]) -> None:

@@ -187,6 +187,11 @@ def why_refused(error: OSError) -> str:
             text = _("PID {pid} has no debug register left: does a debugger use them?").format(
                 pid=pid
             )
+        case errno.EMFILE | errno.ENFILE:
+            text = _(
+                "PID {pid} has so many threads that no descriptor is left to watch them all: raise the "
+                "limit with ulimit -n"
+            ).format(pid=pid)
         case errno.EAGAIN:
             text = _("PID {pid} starts threads too fast to watch them all").format(pid=pid)
         case _:

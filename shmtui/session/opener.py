@@ -92,6 +92,11 @@ class SegmentOpener:
             self._surveyor = Surveyor(self._options.folder)
         return self._surveyor.look()
 
+    def rest(self) -> None:
+        """Give back what looks at everything keep open; the list is closed."""
+        if self._surveyor is not None:
+            self._surveyor.rest()
+
     def list_health(self) -> "ListHealth":
         """What judges the rings of a list that is open; stopped with the list."""
         from shmtui.monitor.list_health import ListHealth  # noqa: PLC0415 - for that list alone

@@ -1,5 +1,6 @@
 """Locks by the names that their libraries give them: C++, Boost.Interprocess, Rust, Python."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from shmtui.monitor.discovery import Surveyor
 from shmtui.monitor.known_programs import UNLIMITED, managed_by, semaphore_of
+from shmtui.monitor.shared_object import Content
 from shmtui.shm.segment import segment_path
 from tests.compiling import Compiler, require
 from tests.layouts.test_debug_info import rustc
@@ -175,6 +177,9 @@ def test_rust_s_mutex_is_of_one_process(running: ExitStack, name: str, tmp_path:
     )
 
 
+UNKNOWN_SEMAPHORE: Final = (
+    "an unlinked semaphore: Python's multiprocessing makes such, and others do"
+)
 PYTHON: Final = """
 import multiprocessing, sys
 spawn, fork = multiprocessing.get_context("spawn"), multiprocessing.get_context("fork")
@@ -189,7 +194,7 @@ while not queue.empty():
 
 
 def test_python_s_semaphores() -> None:
-    """Those of fork lose their name at once: they are known by the program that maps them. Those of
+    """Those of fork lose their name at once, and so may any program's: whose they are is not known. Those of
     spawn keep it; the room of a queue without a limit tells how many items are in it.
     """
     process = subprocess.Popen(
@@ -205,18 +210,51 @@ def test_python_s_semaphores() -> None:
         items = "Python multiprocessing: the room of a Queue without a limit, 2 items in it"
         assert listed[room].startswith(items)
         own = [each for each in every if process.pid in {pid for pid, _name in each.mappers}]
-        assert f"{who}, unlinked" in {each.looks for each in own}
+        (unlinked,) = (each for each in own if each.unlinked and each.content is Content.SEMAPHORE)
+        assert unlinked.looks == UNKNOWN_SEMAPHORE
     finally:
         process.communicate()
 
 
-@pytest.mark.parametrize(
-    ("programs", "known"), [(["python3.11"], True), (["pypy3"], True), (["worker"], False)]
-)
-def test_an_unlinked_semaphore_by_who_maps_it(programs: list[str], known: bool) -> None:
-    """No name is left: the interpreter's is."""
-    assert bool(semaphore_of("", programs)) is known
-    assert semaphore_of("sem.jobs", programs, UNLIMITED) == ""
+UNLINKED: Final = """
+import ctypes, sys
+libc = ctypes.CDLL(None)
+libc.sem_open.restype = ctypes.c_void_p
+if "open" in sys.argv:
+    assert libc.sem_open(sys.argv[1].encode(), 0)
+else:
+    assert libc.sem_open(sys.argv[1].encode(), 0o300, 0o600, 1)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("of", "known"), [("/mp-", True), ("/jobs-", False)])
+def test_an_unlinked_semaphore_by_its_name_alone(name: str, of: str, known: bool) -> None:
+    """A Python program has both. Who opened it by its name still shows that; the one that made it does not."""
+    its = of + name.rpartition("-")[2] + str(os.getpid())
+    with ExitStack() as stack:
+        for argument in ("create", "open"):
+            process = subprocess.Popen(
+                [sys.executable, "-c", UNLINKED, its, argument], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            stack.callback(process.communicate)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            if argument == "create":
+                creator = process
+        Path(f"/dev/shm/sem.{its[1:]}").unlink()
+        creator.communicate()
+        own = [o for o in Surveyor().look().objects if process.pid in {p for p, _name in o.mappers}]
+        (found,) = (each for each in own if each.content is Content.SEMAPHORE)
+        said = "Python multiprocessing: a Lock, Semaphore or Queue, unlinked"
+        assert found.looks == (said if known else UNKNOWN_SEMAPHORE)
+
+
+def test_the_room_of_a_queue_is_multiprocessing_s_alone() -> None:
+    """Another program may use SEM_VALUE_MAX as well."""
+    assert semaphore_of("sem.jobs", UNLIMITED) == ""
 
 
 def test_what_only_begins_like_a_managed_segment() -> None:

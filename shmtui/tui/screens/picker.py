@@ -85,6 +85,7 @@ class PickerScreen(AttachDialog):
 
     def on_unmount(self) -> None:
         self._judges.stop()
+        self._opener.rest()
 
     def action_help(self) -> None:
         text = list_help(self._panel.view.glyphs)
