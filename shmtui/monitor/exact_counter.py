@@ -428,7 +428,9 @@ class ExactCounter:
         for flow, old, new in zip(self._flow, before, (items, self._consumed), strict=True):
             if new is not None and new != old:
                 flow.add(new, now_ns)
-        self._estimator.add(replace(sample, made=items % 2**32))
+        # What it makes of out is not shown where consumed is not known.
+        left = items - (items if self._consumed is None else self._consumed)
+        self._estimator.add(replace(sample, made=items % 2**32, occupancy=left))
         if not self._index_cheap or self._consumed is None:
             return
         if self._shares_from is None:

@@ -59,6 +59,7 @@ def test_indices_below_n_do_not_tell_of_laps(
     assert code == 2, text
     assert "in (head) and out (tail) stay below 8" in text
     assert "items apart" not in text
+    assert "fit no ring" not in text
     found = stat_json(name, *WORD)["throughput"]
     if flags and found["consumed_per_s"] is not None:
         assert found["consumed_per_s"] < 1e6 / 60000
@@ -82,6 +83,37 @@ def test_counts_of_both_sides_tell_of_laps(start: Start, name: str) -> None:
             )
 
         poll(told, "it is told")
+
+
+def test_counts_of_both_sides_show_that_none_is_passed(start: Start, name: str) -> None:
+    """A healthy one is ok by them; and once its producer has ended, the rate falls with time, and is no mean
+    of what was before.
+    """
+    producer = start("put", "20000", flags=("-g", "-DREDUCED"))
+    start("get", "9000", flags=("-g", "-DREDUCED"))
+    with closing(Sampler(name, SAID)) as sampler:
+        sampler.count_exactly(on=True)
+
+        def well() -> bool:
+            found = sampler.sample()
+            assert found.exact is not None
+            if found.exact.refused:
+                pytest.skip(found.exact.refused)
+            known = found.exact.produced is not None and found.exact.consumed is not None
+            return known and found.health.status is Status.OK and found.in_ == found.out
+
+        poll(well, "it is ok")
+        before = sampler.sample().exact
+        producer.kill()
+        poll(
+            lambda: (rate := sampler.sample().throughput.produced_per_s) is not None and rate < 1.0,
+            "the rate falls",
+        )
+        last = sampler.sample().exact
+        assert last is not None
+        assert before is not None
+        assert (last.produced or 0) >= (before.produced or 0)
+        assert last.produced == last.consumed
 
 
 def test_equal_indices_mean_empty_or_full(start: Start, name: str) -> None:

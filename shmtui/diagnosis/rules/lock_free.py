@@ -41,7 +41,8 @@ def undecided(history: History, way_on: str, at_rest_ns: int) -> Iterator[str]:
     move it is at rest.
     """
     now, slots = history.now, history.now.layout.slots
-    unfit = [s for s in history.steady if s.occupancy is None and None not in {s.in_, s.out}]
+    known = (s for s in history.steady if None not in {s.in_, s.out})
+    unfit = [s for s in known if s.occupancy is None and not possible_items(s)]
     if unfit:
         yield _(
             "{in_} {written:,} and {out} {read:,} fit no ring of {slots:,} slots: its producer goes on over "
