@@ -10,7 +10,7 @@ import stat
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -124,6 +124,13 @@ class Surveyor:
         return replace(result, unlisted_unread=min(unread, result.unlisted))
 
 
+def _with_links(each: SharedObject, others: Sequence[str]) -> SharedObject:
+    """The object with its other names in the same folder: hard links to one file."""
+    links = tuple("/" + other for other in others)
+    text = _("{looks}; also named {names}").format(looks=each.looks, names=", ".join(links))
+    return replace(each, looks=text, links=links)
+
+
 def _shared_memory() -> int | None:
     for line in Path("/proc/meminfo").read_bytes().splitlines():
         if line.startswith(b"Shmem:"):
@@ -187,16 +194,25 @@ class _Look:
         if folder == self._folder:
             self._taken.update(entries)
         blocks = {file for file in entries if file.endswith(SUFFIX)}
+        files: dict[FileIdentity, list[str]] = {}
+        statuses: dict[FileIdentity, os.stat_result] = {}
         for file, entry in entries.items():
             with contextlib.suppress(FileNotFoundError):
                 status = entry.stat(follow_symlinks=False)
                 identity = FileIdentity.of(status)
-                self._listed.add(identity)
+                files.setdefault(identity, []).append(file)
+                statuses[identity] = status
+        self._listed |= files.keys()
+        for identity, links in files.items():
+            with contextlib.suppress(FileNotFoundError):
+                file, *others = sorted(links)
+                status = statuses[identity]
                 self._accounted[status.st_dev] += status.st_blocks * 512
                 controlled = bool(blocks) and _block_name(file) in blocks
                 seen = SeenFile(file, folder, status, identity, controlled)
                 try:
-                    yield self._entry(seen, options)
+                    each = self._entry(seen, options)
+                    yield _with_links(each, others) if others else each
                 finally:
                     seen.close()
 

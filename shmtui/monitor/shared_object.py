@@ -106,6 +106,8 @@ class SharedObject:
     """Another object has the name now, so that programs of one name meet in two."""
     huge: bool = False
     """It takes huge pages, which the kernel counts apart (Hugetlb, not Shmem)."""
+    links: tuple[str, ...] = ()
+    """Its other names in the same folder: hard links to it."""
     health: Health | None = None
     """By a diagnosis over several looks; None: it was not diagnosed."""
     size_mapped: bool = False

@@ -191,6 +191,7 @@ def object_json(each: "SharedObject") -> Json:
             for pid, name in each.mappers
         ],
         **_fields(each, "waiters orphan readable inode unlinked replaced"),
+        "links": [text(link) for link in each.links],
     }
 
 

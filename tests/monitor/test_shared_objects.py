@@ -410,3 +410,22 @@ def test_semaphores_that_lost_their_name(tmp_path: Path) -> None:
         finally:
             process.stdin.close()
             process.wait()
+
+
+def test_hard_links_are_one_object(name: str) -> None:
+    """One row with both names, its memory counted once; and the names of nothing else."""
+    first, second = Path("/dev/shm" + name), Path(f"/dev/shm{name}-link")
+    first.write_bytes(b"x" * PAGE)
+    try:
+        second.hardlink_to(first)
+        found = [each for each in survey().objects if each.inode == first.stat().st_ino]
+        (each,) = (each for each in found if each.name.startswith(name))
+        assert (each.name, each.links) == (name, (f"{name}-link",))
+        assert each.looks.endswith(f"also named {name}-link")
+        second.unlink()
+        (each,) = (each for each in survey().objects if each.name.startswith(name))
+        assert each.links == ()
+        assert "also named" not in each.looks
+    finally:
+        first.unlink()
+        second.unlink(missing_ok=True)
