@@ -100,6 +100,7 @@ class Surveyor:
             found += [*look.elsewhere(), *look.ipc_objects().listed()]
         found += look.unnamed(everywhere=folder == SHM_DIR)
         if folder == SHM_DIR:
+            found += look.huge_files()
             found += look.rest()
         self._contents.forget()
         self._users.forget()
@@ -384,6 +385,44 @@ class _Look:
         """System V objects and message queues."""
         return IpcObjects(
             self.memory, self._waits, self._in_use, self._named_processes, self._mappers, self.typed
+        )
+
+    def huge_files(self) -> Iterator[SharedObject]:
+        """Files of hugetlbfs that no process is seen to have; their pages stay taken."""
+        for device, (mount, pid) in self.memory.mounts.items():
+            if mount.kind != "hugetlbfs":
+                continue
+            outside = "" if pid == "self" else f"/proc/{pid}/root"
+            for folder, _folders, files in os.walk(outside + mount.point):
+                for file in files:
+                    with contextlib.suppress(OSError):
+                        status = (Path(folder) / file).stat(follow_symlinks=False)
+                        identity = FileIdentity.of(status)
+                        if status.st_dev == device and identity not in self._by_file:
+                            seen = SeenFile(file, folder, status, identity, controlled=False)
+                            yield self._huge_file(seen, folder.removeprefix(outside))
+
+    def _huge_file(self, seen: SeenFile, folder: str) -> SharedObject:
+        status, name = seen.status, f"{folder}/{seen.name}"
+        try:
+            orphan = self._orphan(seen, [])
+        finally:
+            seen.close()
+        return SharedObject(
+            target=name,
+            name=name,
+            kind=ObjectKind.HUGETLB,
+            content=Content.UNKNOWN,
+            looks=_("huge pages that no process is seen to map: to remove the file frees them"),
+            size=status.st_size,
+            owner=user_name(status.st_uid),
+            mode=stat.S_IMODE(status.st_mode),
+            age=max(time.time() - status.st_ctime, 0.0),
+            orphan=orphan,
+            in_use=status.st_blocks * 512,
+            device=status.st_dev,
+            inode=status.st_ino,
+            huge=True,
         )
 
     def rest(self) -> Iterator[SharedObject]:

@@ -194,6 +194,8 @@ def why_not(each: SharedObject) -> str:
         return _("it is no memory: shmtui ls shows what is known of it")
     if each.kind is ObjectKind.SYSV and each.orphan:
         return _("nobody has it attached: reading it means attaching it")
+    if each.kind is ObjectKind.HUGETLB and not each.target.startswith("pid:"):
+        return _("nobody is seen to map it: only what a process maps of huge pages is read")
     if not each.readable:
         return _("this user may not read it: run shmtui as {owner}, or as root").format(
             owner=each.owner

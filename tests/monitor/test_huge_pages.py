@@ -1,6 +1,8 @@
 """Huge pages of every kind: listed, with what they take, and told apart from the rest."""
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -77,3 +79,23 @@ def test_huge_pages_are_told_apart(gcc: Compiler) -> None:
     assert found.shared is not None
     shared = sum(e.in_use or 0 for e in found.objects if not e.huge)
     assert found.unlisted in {0, found.shared - shared}
+
+
+@pytest.mark.rights
+def test_a_file_that_nobody_maps_is_listed(tmp_path: Path) -> None:
+    """In a mount of its own: a file that was left behind, with its size, and as an orphan; the folder's other
+    name does not list it twice.
+    """
+    script = 'mount -t hugetlbfs none "$1" || exit 77; mkdir "$1/in"; truncate -s 4M "$1/in/left"; shift; exec "$@"'
+    shmtui = [sys.executable, "-m", "shmtui", "ls", "--kind", "hugetlb", "--json"]
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", tmp_path, *shmtui],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode in {1, 77} and not done.stdout:
+        pytest.skip(f"this user may not mount huge pages: {done.stderr}")
+    found = list(map(json.loads, done.stdout.splitlines()))
+    (left,) = (each for each in found if each["name"] == f"{tmp_path}/in/left")
+    assert (left["size"], left["orphan"], left["mappers"]) == (SIZE, True, [])
