@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -117,6 +117,28 @@ def _hertz(text: str) -> float:
     return _number(text, 0.1, 60, wrong)
 
 
+_BYTES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_TIMES: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([KMG]?)", text.upper().removesuffix("B"))
+    size = int(float(found[1]) * _BYTES[found[2]]) if found else 0
+    if not 1 << 16 <= size < 1 << 50:
+        wrong = _("{value!r} is no size: give 64K at the least, such as 100M or 2G")
+        raise click.BadParameter(wrong.format(value=text))
+    return size
+
+
+def _age(text: str) -> float:
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd]?)", text)
+    seconds = float(found[1]) * _TIMES[found[2]] if found else 0.0
+    if not 1 <= seconds <= 1e9:
+        wrong = _("{value!r} is no time: give 1s at the least, such as 90s, 30m, 8h or 7d")
+        raise click.BadParameter(wrong.format(value=text))
+    return seconds
+
+
 def _fault(text: str) -> FaultOrder:
     try:
         return parse_fault(text)
@@ -183,6 +205,10 @@ LESSON_NAME = Parsed("name", _lesson, _lessons)
 RATE = Parsed("rate", _rate)
 """Items per second, or ``max``."""
 SECONDS = Parsed("seconds", _seconds)
+BYTES = Parsed("size", _bytes)
+"""The size of a file, with K, M or G."""
+AGE = Parsed("time", _age)
+"""A time in seconds, with s, m, h or d."""
 FAULT = Parsed("fault", _fault, _faults)
 """A mistake for workers to make, and whose."""
 MODE = Parsed("mode", _mode)

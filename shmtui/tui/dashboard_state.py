@@ -7,7 +7,6 @@ view model, which the screen draws.
 
 import asyncio
 import time
-from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,9 @@ from shmtui.errors import ShortageError
 from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
-from shmtui.monitor.changes import exact_events, health_events, segment_events
+from shmtui.monitor.event_log import EventLog
 from shmtui.shm.segment_info import LayoutSource
-from shmtui.snapshot import EMPTY, Health, Snapshot
+from shmtui.snapshot import EMPTY, Snapshot
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
 from shmtui.tui.rate_history import RateHistory
@@ -38,42 +37,6 @@ _KNOWN_BY = {
     LayoutSource.INFERRED: N_("inferred"),
 }
 """For the sources that are no program and no file."""
-
-
-EVENTS_KEPT = 1000
-
-
-class EventLog:
-    """The last `EVENTS_KEPT` events: of supervisors, and those that two samples in a row show."""
-
-    def __init__(self) -> None:
-        self.newest: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        """The newest first."""
-        self._previous: Snapshot | None = None
-        self._limits_reported: set[str] = set()
-
-    def start_over(self) -> None:
-        """The next sample is the first of another segment. The events stay."""
-        self._previous = None
-        self._limits_reported.clear()
-
-    def add_snapshot(self, snapshot: Snapshot, *, workers_too: bool) -> None:
-        """Add the events that a sample shows; those of workers only if ``workers_too``.
-
-        A supervisor reports its workers itself, and knows more about them.
-        """
-        before, self._previous = self._previous, snapshot
-        if before is not None:
-            self.newest.extendleft(segment_events(before, snapshot, workers_too=workers_too))
-        health = Health() if before is None else before.health
-        exact = None if before is None else before.exact
-        self.newest.extendleft(exact_events(exact, snapshot.exact, snapshot.time))
-        if health != snapshot.health:
-            self.newest.extendleft(health_events(health, snapshot.health, snapshot.time))
-        for limit in snapshot.limits:
-            if limit not in self._limits_reported:
-                self._limits_reported.add(limit)
-                self.newest.appendleft(Event(snapshot.time, Severity.WARN, limit))
 
 
 class Dashboard:
@@ -171,10 +134,8 @@ class Dashboard:
         if supervisor is None or supervisor in self._heard:
             return
         self._heard.append(supervisor)
-        self._event_log.newest.extendleft(
-            sorted(supervisor.history(), key=lambda event: event.time)
-        )
-        supervisor.on_event = self._event_log.newest.appendleft
+        self._event_log.extend(sorted(supervisor.history(), key=lambda event: event.time))
+        supervisor.on_event = self._event_log.add
         supervisor.watch(asyncio.get_running_loop())
 
     def _report_attached(self, attachment: "Attachment") -> None:
@@ -186,7 +147,8 @@ class Dashboard:
             self.report(Severity.INFO, text.format(why=attachment.no_workers))
 
     def report(self, severity: Severity, text: str) -> None:
-        self._event_log.newest.appendleft(Event(time.time(), severity, text))
+        """Add an event."""
+        self._event_log.add(Event(time.time(), severity, text))
 
     def sample(self) -> None:
         """Take one sample of the attachment in. The graph goes on while the display is frozen."""

@@ -1,0 +1,281 @@
+"""Reads a recording: any frame of it by number or by time, a member at a time."""
+
+import os
+import stat
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from shmtui.errors import shortages_told
+from shmtui.events import Event
+from shmtui.i18n import _
+from shmtui.recording.codec import UnknownFormError, decoder
+from shmtui.recording.index import Index
+from shmtui.recording.member import (
+    HEADER_SIZE,
+    LARGEST_MEMBER,
+    DamagedMemberError,
+    Header,
+    lines_of,
+    rank,
+    unpack,
+)
+from shmtui.recording.schema import (
+    Frame,
+    Json,
+    RecordingError,
+    begun_of,
+    events_of,
+    frame_of,
+    parse_line,
+)
+from shmtui.shm.item_counts import Throughput
+
+_decode_ns = decoder(int)
+_decode_rates = decoder(Throughput)
+
+_LOADED: Final = 4
+"""Members kept with their lines; one of ten workers takes about 2 MB."""
+_DIGESTS: Final = 64
+"""Members kept by what the panels need of the frames before the one on the screen."""
+_EVENT_MEMBERS: Final = 8
+"""Most members that are read for the events before a frame: a jump shall not read them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameDigest:
+    """What is kept of a frame once its member has been read."""
+
+    number: int
+    seconds: float
+    """On the time line."""
+    produced: float | None
+    consumed: float | None
+    events: tuple[Event, ...]
+    begun: tuple[str, ...]
+
+
+class Recording:
+    """A recording that is open to be read. RecordingError, at the start and at each read: it is none,
+    or what is asked for is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.index = Index()
+        self.note = ""
+        """What is not read of the file, and why; empty where it is whole."""
+        self._unended = False
+        """Whether the last member was not ended."""
+        self._loaded: OrderedDict[int, list[Json]] = OrderedDict()
+        self._digests: OrderedDict[int, tuple[FrameDigest, ...]] = OrderedDict()
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            wrong = _("cannot read the recording {path}: {why}")
+            raise RecordingError(wrong.format(path=path, why=error.strerror)) from None
+        try:
+            self._read_headers()
+            self.frame(0)
+            self.frame(len(self) - 1)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._fd)
+
+    def __len__(self) -> int:
+        return self.index.frames
+
+    # The file.
+
+    def _read_headers(self) -> None:
+        found = os.fstat(self._fd)
+        end = found.st_size if stat.S_ISREG(found.st_mode) else 0
+        at = 0
+        while at < end:
+            header = unpack(os.pread(self._fd, HEADER_SIZE, at))
+            if header is None:
+                self._cut_off(at, end)
+                break
+            if header.size == 0 or header.size > end - at:
+                self._read_unended(header, at, end)
+                break
+            self.index.add(header, at, header.size)
+            at += header.size
+        if not len(self):
+            wrong = _("{path} is no recording of shmtui, or an empty one")
+            raise RecordingError(wrong.format(path=self.path))
+
+    def _read_unended(self, header: Header, at: int, end: int) -> None:
+        """Take in a member that was not ended, or whose end is missing: its header does not say what is
+        there of it.
+        """
+        if end - at > LARGEST_MEMBER:
+            self._cut_off(at, end)
+            return
+        try:
+            records = self._parsed(at, end - at, ended=False)
+            frames = [frame_of(record) for record in records]
+        except (DamagedMemberError, UnknownFormError):
+            self._cut_off(at, end)
+            return
+        self.note = _("it was not ended: it is read up to its last whole snapshot")
+        if not frames:
+            return
+        last = frames[-1].snapshot
+        header.frames = len(frames)
+        header.events = sum(len(frame.events) for frame in frames)
+        header.begun = sum(len(frame.begun) for frame in frames)
+        header.worst = max(rank(frame.snapshot.health.status) for frame in frames)
+        header.last_time = last.time
+        header.last_ns = max(header.first_ns, last.monotonic_ns)
+        self._unended = True
+        self.index.add(header, at, end - at)
+
+    def _cut_off(self, at: int, end: int) -> None:
+        text = _("it is damaged at byte {at}: the {left} bytes from there on are not read")
+        self.note = text.format(at=at, left=end - at)
+
+    @shortages_told()
+    def _parsed(self, at: int, size: int, *, ended: bool) -> list[Json]:
+        """The lines of the member at a byte of the file."""
+        body = os.pread(self._fd, size - HEADER_SIZE, at + HEADER_SIZE)
+        try:
+            return [parse_line(line) for line in lines_of(body, ended=ended)]
+        except RecordingError as error:
+            wrong = _("cannot read the recording {path}: {why}")
+            raise RecordingError(wrong.format(path=self.path, why=error)) from None
+
+    def _damaged(self, member: int, why: Exception) -> RecordingError:
+        wrong = _("{path} is damaged in the {size} bytes from byte {at} on: {why}")
+        at, size = self.index.offsets[member], self.index.sizes[member]
+        return RecordingError(wrong.format(path=self.path, at=at, size=size, why=why))
+
+    def _lines(self, member: int) -> list[Json]:
+        """The keys of a member's lines."""
+        records = self._loaded.get(member)
+        if records is None:
+            index = self.index
+            ended = member < len(index) - 1 or not self._unended
+            try:
+                records = self._parsed(index.offsets[member], index.sizes[member], ended=ended)
+                if len(records) != index.firsts[member + 1] - index.firsts[member]:
+                    raise UnknownFormError("another number of lines")
+            except (DamagedMemberError, UnknownFormError) as error:
+                raise self._damaged(member, error) from None
+            self._loaded[member] = records
+            if len(self._loaded) > _LOADED:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(member)
+        return records
+
+    def digests(self, member: int) -> tuple[FrameDigest, ...]:
+        """What is kept of each frame of a member."""
+        found = self._digests.get(member)
+        if found is None:
+            try:
+                found = tuple(self._digested(member))
+            except UnknownFormError as error:
+                raise self._damaged(member, error) from None
+            self._digests[member] = found
+            if len(self._digests) > _DIGESTS:
+                self._digests.popitem(last=False)
+        self._digests.move_to_end(member)
+        return found
+
+    def _digested(self, member: int) -> Iterator[FrameDigest]:
+        index = self.index
+        first_ns, last_ns = index.first_ns[member], index.last_ns[member]
+        now_ns = first_ns
+        for number, record in enumerate(self._lines(member), index.firsts[member]):
+            now_ns = max(now_ns, min(_decode_ns(record.get("monotonic_ns")), last_ns))
+            rates: Throughput = _decode_rates(record.get("throughput", {}))
+            yield FrameDigest(
+                number,
+                index.starts[member] + (now_ns - first_ns) / 1e9,
+                rates.produced_per_s,
+                rates.consumed_per_s,
+                events_of(record),
+                begun_of(record),
+            )
+
+    # Frames.
+
+    def frame(self, number: int) -> Frame:
+        """A frame by its number, from 0 on."""
+        member = self.index.member_of(number)
+        record = self._lines(member)[number - self.index.firsts[member]]
+        try:
+            return frame_of(record)
+        except UnknownFormError as error:
+            raise self._damaged(member, error) from None
+
+    def digest(self, number: int) -> FrameDigest:
+        """What is kept of a frame."""
+        member = self.index.member_of(number)
+        return self.digests(member)[number - self.index.firsts[member]]
+
+    def number_at(self, seconds: float) -> int:
+        """The last frame at or before a position on the time line; the first where none is."""
+        member = self.index.member_at(seconds)
+        within = [digest.seconds for digest in self.digests(member)]
+        at = max(0, bisect_right(within, seconds) - 1)
+        return self.index.firsts[member] + at
+
+    def before(self, number: int, seconds: float) -> Iterator[FrameDigest]:
+        """The frames up to that one, of so many seconds, the oldest first."""
+        last = self.index.member_of(number)
+        since = self.digest(number).seconds - seconds
+        first = min(last, self.index.member_at(since))
+        for member in range(first, last + 1):
+            yield from (
+                d for d in self.digests(member) if since <= d.seconds and d.number <= number
+            )
+
+    def events_until(self, number: int) -> tuple[Event, ...]:
+        """The last events up to a frame, the newest first: those of the last few members that have
+        any, which the panel shows.
+        """
+        found: list[Event] = []
+        member: int | None = self.index.member_of(number)
+        for _member in range(_EVENT_MEMBERS):
+            if member is None:
+                break
+            for digest in reversed(self.digests(member)):
+                if digest.number <= number:
+                    found.extend(reversed(digest.events))
+            member = self.index.member_with(self.index.events.__getitem__, member, -1)
+        return tuple(found)
+
+    def event_from(self, number: int, step: int) -> int | None:
+        """The next frame with events (``step`` 1), or the one before (-1); None: there is none."""
+        return self._frame_with(
+            self.index.events.__getitem__, lambda digest: bool(digest.events), number, step
+        )
+
+    def finding_from(self, number: int, step: int) -> int | None:
+        """The next frame that a finding begins with, or the one before; None: there is none."""
+        return self._frame_with(
+            self.index.begun.__getitem__, lambda digest: bool(digest.begun), number, step
+        )
+
+    def _frame_with(
+        self,
+        members: Callable[[int], object],
+        frames: Callable[[FrameDigest], bool],
+        number: int,
+        step: int,
+    ) -> int | None:
+        member: int | None = self.index.member_of(number)
+        while member is not None:
+            for digest in self.digests(member)[::step]:
+                if (digest.number - number) * step > 0 and frames(digest):
+                    return digest.number
+            member = self.index.member_with(members, member, step)
+        return None
