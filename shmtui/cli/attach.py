@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from shmtui.cli.parameters import RATE, TARGET
-from shmtui.cli.shared_options import dashboard_options, exact_option, layout_options, open_options
+from shmtui.cli.shared_options import (
+    dashboard_options,
+    exact_option,
+    layout_options,
+    open_options,
+    record_option,
+)
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import MissingSegmentError
 from shmtui.i18n import _
@@ -35,6 +41,7 @@ WAIT_SECONDS: Final = 0.1
     "--consume-rate", type=RATE, default="0.5", show_default=True, help="Of consumers added."
 )
 @exact_option
+@record_option
 @dashboard_options
 @layout_options
 def command(name: str | None, **given: Any) -> int:
@@ -85,6 +92,7 @@ def _show(options: "AttachOptions", opener: "SegmentOpener") -> int:
         opener,
         refresh_hz=options.refresh_hz,
         ascii_only=options.ascii_only,
+        record=options.record,
         choice=choice,
     )
 

@@ -2,10 +2,12 @@
 
 import gc
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.i18n import _
+from shmtui.session.terminal import note
 from shmtui.session.terminal_guard import guarded_terminal
 
 if TYPE_CHECKING:
@@ -18,22 +20,27 @@ _THREADS: Final = 3
 
 def show_dashboard(
     attachment: "Attachment | None",
-    opener: "SegmentOpener",
+    opener: "SegmentOpener | None",
     *,
     refresh_hz: float = 10.0,
     ascii_only: bool = False,
     choice: tuple[str, tuple[str, ...]] | None = None,
     lesson: "Lesson | None" = None,
     listing: "ListChoices | None" = None,
+    record: Path | None = None,
 ) -> int:
     """Show ``attachment`` until the user ends it; returns the exit code.
 
     Without one, the dashboard opens with the list of segments, or with the layouts of
     ``choice``: a segment's name and the ``--layout`` options that fit it. The terminal is
-    restored however the dashboard ends.
+    restored however the dashboard ends. ``record``: the file that all samples are written to.
+    RecordingError: it cannot be.
     """
+    from shmtui.recording.recorder import Recorder
+    from shmtui.recording.writer import RecordingWriter
     from shmtui.tui.app import DashboardApp
 
+    recorder = None if record is None else Recorder(RecordingWriter(record))
     app = DashboardApp(
         attachment,
         refresh_hz=refresh_hz,
@@ -42,12 +49,17 @@ def show_dashboard(
         choice=choice,
         lesson=lesson,
         listing=listing,
+        recorder=recorder,
     )
     gc.freeze()
     gc.enable()
     _require_threads()
     with guarded_terminal():
         code = app.run() or app.return_code or 0
+    if recorder is not None:
+        note(_("recorded: {what}").format(what=recorder))
+        if recorder.wrong:
+            note(recorder.wrong)
     # Textual returns 1 after an error in its own code or ours, and 1 means findings here.
     return int(ExitCode.CANNOT) if code == 1 else code
 

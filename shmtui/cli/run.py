@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shmtui.cli.parameters import FAULT, MODE, RATE, SECONDS, SEGMENT_NAME
-from shmtui.cli.shared_options import dashboard_options, split_command, stacked
+from shmtui.cli.shared_options import dashboard_options, record_option, split_command, stacked
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.i18n import _
 from shmtui.shm.layout import ITEM_TYPES, SemaphoreKind
@@ -53,6 +53,7 @@ _options = stacked(
     click.option("--duration", type=SECONDS, help="End after this many seconds."),
     click.option("--keep", is_flag=True, help="Leave the segment in /dev/shm at the end."),
     click.option("--json", is_flag=True, help="With --headless: the summary as one JSON object."),
+    record_option,
     dashboard_options,
 )  # fmt: skip
 
@@ -98,7 +99,10 @@ def _show_dashboard(options: "RunOptions", live: "LiveSource") -> int:
     from shmtui.session.opener import show_run
 
     show = functools.partial(
-        show_dashboard, refresh_hz=options.refresh_hz, ascii_only=options.ascii_only
+        show_dashboard,
+        refresh_hz=options.refresh_hz,
+        ascii_only=options.ascii_only,
+        record=options.record,
     )
     return show_run(live, show)
 

@@ -77,6 +77,10 @@ dashboard_options = stacked(
                  help="Frames per second of the dashboard."),
     click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
 )  # fmt: skip
+record_option = click.option(
+    "--record", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write every snapshot to a file, for shmtui replay.",
+)  # fmt: skip
 _AS_GIVEN = (
     "include",
     "define",

@@ -34,7 +34,7 @@ from shmtui.recording.schema import (
 )
 from shmtui.shm.item_counts import Throughput
 
-_decode_ns = decoder(int)
+_decode_ns, _decode_time = decoder(int), decoder(float)
 _decode_rates = decoder(Throughput)
 
 _LOADED: Final = 4
@@ -50,6 +50,8 @@ class FrameDigest:
     """What is kept of a frame once its member has been read."""
 
     number: int
+    time: float
+    """Seconds since the epoch."""
     seconds: float
     """On the time line."""
     produced: float | None
@@ -198,6 +200,7 @@ class Recording:
             rates: Throughput = _decode_rates(record.get("throughput", {}))
             yield FrameDigest(
                 number,
+                _decode_time(record.get("time")),
                 index.starts[member] + (now_ns - first_ns) / 1e9,
                 rates.produced_per_s,
                 rates.consumed_per_s,
@@ -227,6 +230,19 @@ class Recording:
         within = [digest.seconds for digest in self.digests(member)]
         at = max(0, bisect_right(within, seconds) - 1)
         return self.index.firsts[member] + at
+
+    def number_at_time(self, time: float) -> int | None:
+        """The first frame at or after a time since the epoch; None where the recording has none of it."""
+        index = self.index
+        last = index.first_times[0]
+        for member in range(len(index)):
+            if min(last, index.first_times[member]) <= time <= index.last_times[member]:
+                return next(
+                    (d.number for d in self.digests(member) if d.time >= time),
+                    index.firsts[member + 1] - 1,
+                )
+            last = index.last_times[member]
+        return None
 
     def before(self, number: int, seconds: float) -> Iterator[FrameDigest]:
         """The frames up to that one, of so many seconds, the oldest first."""

@@ -1,7 +1,9 @@
 """Records from a dashboard: a thread writes, so that no slow disk holds up the screen."""
 
 import queue
+import re
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,8 @@ from shmtui.recording.schema import RecordingError
 from shmtui.recording.writer import RecordingWriter
 from shmtui.snapshot import Snapshot
 
+RECORDED_SLOTS: Final = 64
+"""How many slots of a ring a recording holds at the least, the first ones."""
 _WAITING: Final = 300
 """Snapshots that may wait for the disk: half a minute's at 10 Hz."""
 _END_SECONDS: Final = 5.0
@@ -71,6 +75,16 @@ class Recorder:
             except RecordingError as error:
                 self.wrong = str(error)
         self._writer.close()
+
+
+def new_path(name: str, now: float) -> Path:
+    """A file in the current folder for a recording of a segment, begun at that time.
+
+    >>> str(new_path("/my jobs", 0.0))[:-19], len(str(new_path("/x", 0.0)))
+    ('shmtui-my-jobs', 28)
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.")[:60]
+    return Path(f"shmtui-{plain}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}.rec")
 
 
 def held(writer: RecordingWriter, missed: int = 0) -> str:

@@ -214,7 +214,9 @@ def require_free(path: Path, *, force: bool) -> None:
     if not recording:
         wrong = _("{path} exists and is no recording, so it is not replaced: give another name")
     elif not force:
-        wrong = _("{path} exists: give another name, or --force to replace it")
+        wrong = _(
+            "{path} exists: give another name, or remove it (shmtui record --force replaces it)"
+        )
     else:
         return
     raise RecordingError(wrong.format(path=path))

@@ -10,7 +10,11 @@ from typing import Final
 
 from shmtui.diagnosis.audit import audit_of
 from shmtui.errors import ExitCode
-from shmtui.events import Severity
+from shmtui.events import Event, Severity
+from shmtui.i18n import _
+from shmtui.monitor.event_log import EventLog
+from shmtui.recording.recorder import RECORDED_SLOTS, Recorder
+from shmtui.recording.writer import RecordingWriter
 from shmtui.session.live_source import LiveSource
 from shmtui.session.run import RunOptions
 from shmtui.session.terminal import ending_signals, ignore_signals, note
@@ -41,7 +45,16 @@ class Outcome:
 def run_headless(options: RunOptions, live: LiveSource) -> Outcome:
     """Let the workers run for as long as was asked, end them, and count what they moved."""
     _require_descriptors()
-    code, seconds = asyncio.run(_headless(options, live))
+    recorder = None
+    if options.record is not None:
+        recorder = Recorder(RecordingWriter(options.record))
+        live.sampler.slots_shown = RECORDED_SLOTS
+    try:
+        code, seconds = asyncio.run(_headless(options, live, recorder))
+    finally:
+        if recorder is not None:
+            recorder.close()
+            note(recorder.wrong or _("recorded: {what}").format(what=recorder))
     live.supervisor.close()
     totals = _settle(live, seconds)
     live.sampler.slots_shown = SLOTS_REPORTED
@@ -58,7 +71,9 @@ def _require_descriptors() -> None:
             opened.enter_context(open(os.devnull, "rb"))
 
 
-async def _headless(options: RunOptions, live: LiveSource) -> tuple[int, float]:
+async def _headless(
+    options: RunOptions, live: LiveSource, recorder: Recorder | None
+) -> tuple[int, float]:
     """Let the workers run; returns the exit code and how many seconds they ran."""
     loop, supervisor = asyncio.get_running_loop(), live.supervisor
     ended: asyncio.Future[int] = loop.create_future()
@@ -69,8 +84,16 @@ async def _headless(options: RunOptions, live: LiveSource) -> tuple[int, float]:
 
     with ending_signals(loop, end):
         supervisor.watch(loop)
+        log = EventLog()
+        log.extend(supervisor.history())
+
+        def happened(event: Event) -> None:
+            log.add(event)
+            if not options.json:
+                note(event.text)
+
+        supervisor.on_event = happened
         if not options.json:
-            supervisor.on_event = lambda event: note(event.text)
             for event in supervisor.history():
                 if event.severity is not Severity.GOOD:
                     note(event.text)
@@ -79,14 +102,18 @@ async def _headless(options: RunOptions, live: LiveSource) -> tuple[int, float]:
             await asyncio.sleep(0.002)
         started = time.monotonic_ns()
         length = math.inf if options.duration is None else options.duration
+        pause = LOOK_SECONDS if recorder is None else 1 / options.refresh_hz
         supervisor.orders.release_all(0 if math.isinf(length) else started + int(length * 1e9))
         while not ended.done():
             left = length - (time.monotonic_ns() - started) / 1e9
             if left <= 0:
                 break
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(ended), min(left, LOOK_SECONDS))
-            live.sample()
+                await asyncio.wait_for(asyncio.shield(ended), min(left, pause))
+            snapshot = live.sample()
+            if recorder is not None:
+                log.add_snapshot(snapshot, workers_too=False)
+                recorder.add(snapshot, log.take_new())
         seconds = (time.monotonic_ns() - started) / 1e9
         live.before_the_end()
     ignore_signals()

@@ -11,12 +11,10 @@ from shmtui.errors import ExitCode, ShortageError
 from shmtui.i18n import _
 from shmtui.monitor.event_log import EventLog
 from shmtui.monitor.sampler import Sampler
-from shmtui.recording.recorder import held
+from shmtui.recording.recorder import RECORDED_SLOTS, held
 from shmtui.recording.writer import RecordingWriter
 from shmtui.session.terminal import ending_signals, note
 
-RECORDED_SLOTS: Final = 64
-"""How many slots of a ring a recording holds at the least, the first ones."""
 WATCH_SECONDS: Final = 0.05
 """How often a ring without item counters is read between two snapshots."""
 

@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shmtui.errors import ShmtuiError
@@ -17,6 +18,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.session.cleanup import drop_dead_control
 from shmtui.session.live_source import LiveSource
+from shmtui.session.replay_source import ReplaySource
 from shmtui.shm.layout import Layout
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
@@ -45,13 +47,15 @@ class AttachOptions:
     consume_rate: float = 0.5
     refresh_hz: float = 10.0
     ascii_only: bool = False
+    record: Path | None = None
+    """The file that all samples are written to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """An open segment, by the source of its snapshots."""
 
-    source: Sampler | LiveSource
+    source: Sampler | LiveSource | ReplaySource
     no_workers: str = ""
     """Why no worker can be added to a segment that may be written; empty where one can, and where
     nothing may be written.
@@ -64,8 +68,14 @@ class Attachment:
 
     @property
     def sampler(self) -> Sampler:
-        """What reads its bytes."""
+        """What reads its bytes; a replay has none."""
+        assert not isinstance(self.source, ReplaySource)
         return self.source.sampler if isinstance(self.source, LiveSource) else self.source
+
+    @property
+    def replay(self) -> ReplaySource | None:
+        """The recording that is shown; None where it is a segment."""
+        return self.source if isinstance(self.source, ReplaySource) else None
 
     @property
     def writable(self) -> bool:

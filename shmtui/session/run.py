@@ -8,12 +8,14 @@ then the workers end by themselves and the next start sweeps the rest.
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from shmtui.i18n import _
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.procfs.maps import mapped_by
 from shmtui.procfs.process import command
+from shmtui.recording.writer import require_free
 from shmtui.sanitize import inert
 from shmtui.session.cleanup import sweep
 from shmtui.session.live_source import LiveSource
@@ -52,6 +54,8 @@ class RunOptions:
     json: bool = False
     refresh_hz: float = 10.0
     ascii_only: bool = False
+    record: Path | None = None
+    """The file that all samples are written to."""
 
 
 Show = Callable[[RunOptions, LiveSource], int]
@@ -80,6 +84,8 @@ def run(options: RunOptions, show: Show) -> int:
             )
         )
     require_free_name(options.name)
+    if options.record is not None:
+        require_free(options.record, force=False)
     for program in (*options.producer_commands, *options.consumer_commands):
         require_command(program)
     if not options.headless:

@@ -22,6 +22,7 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
 
+from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, speak_plainly
 from shmtui.session.terminal import ending_signals
 from shmtui.tui import tty
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
 
     from shmtui.lessons.lesson import Lesson
+    from shmtui.recording.recorder import Recorder
     from shmtui.session.opener import Attachment, SegmentOpener
     from shmtui.shm.item_counts import Audit
     from shmtui.tui.object_rows import ListChoices
     from shmtui.tui.spans import Line
     from shmtui.tui.widgets.panel import Panel
+    from shmtui.tui.widgets.time_bar import TimeBar
 
 # ruff: noqa: PLC0415 - a dialog is imported when it opens: the first frame waits for none
 
@@ -77,14 +80,17 @@ class DashboardApp(App[int], inherit_bindings=False):
         choice: tuple[str, tuple[str, ...]] | None = None,
         lesson: "Lesson | None" = None,
         listing: "ListChoices | None" = None,
+        recorder: "Recorder | None" = None,
     ) -> None:
         # Read before Textual reads it. Only with ANSI colours does Textual send no colour at all.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         glyphs = choose(ascii_only)
         self.dashboard = Dashboard(
-            glyphs, refresh_hz, attachment, opener, has_lesson=lesson is not None
+            glyphs, refresh_hz, attachment, opener, has_lesson=lesson is not None, recorder=recorder
         )
-        self.main = MainScreen(self.dashboard.view, lesson)
+        self.main = MainScreen(
+            self.dashboard.view, lesson, replay=self.dashboard.replay is not None
+        )
         self._listing = listing
         """How the list of shared objects is shown, also the next time; None: it was never open."""
         self.last_message = ""
@@ -126,6 +132,8 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.dashboard.sample()
         self.main.place(self.dashboard.view)
         self._show()
+        if self.dashboard.replay is not None and self.dashboard.replay.recording.note:
+            self.tell(self.dashboard.replay.recording.note)
         self.set_interval(1 / self.dashboard.view.refresh_hz, self.tick)
         if self.dashboard.attachment is None and self.dashboard.opener is not None:
             self.action_attach(self._choice)
@@ -179,7 +187,8 @@ class DashboardApp(App[int], inherit_bindings=False):
     def draw(self, slow: bool = True) -> None:
         """Draw the dashboard's view model, unless the display is frozen. A new audit opens."""
         audit = self.dashboard.latest.audit
-        if audit is not None and audit is not self._audit_shown and len(self.screen_stack) == 1:
+        new = audit is not self._audit_shown and self.dashboard.replay is None
+        if audit is not None and new and len(self.screen_stack) == 1:
             self._show_audit(audit)
         self._audit_shown = audit
         if not self.dashboard.view.frozen:
@@ -207,6 +216,8 @@ class DashboardApp(App[int], inherit_bindings=False):
     ) -> bool:
         """Run an action. If the key of this action is off, tell the user why instead."""
         if isinstance(action, str) and default_namespace in {None, self}:
+            if action.startswith("replay(") and self.dashboard.replay is None:
+                return False  # The same key does something else here.
             reason = why_off(action, self.dashboard.view)
             if reason is not None:
                 self.tell(reason)
@@ -264,6 +275,33 @@ class DashboardApp(App[int], inherit_bindings=False):
             self._show()
         else:
             self.refresh_now()
+
+    def action_replay(self, name: str) -> None:
+        """Something that moves a replay, by its name in `replay_commands`."""
+        from shmtui.tui.replay_commands import move
+
+        if self.dashboard.replay is not None:
+            move(self, self.dashboard.replay, name)
+
+    def on_time_bar_chosen(self, message: "TimeBar.Chosen") -> None:
+        from shmtui.tui.replay_commands import move_to
+
+        if self.dashboard.replay is not None:
+            move_to(self, self.dashboard.replay, message.part)
+
+    def action_record(self) -> None:
+        """Begin or end a recording. ShmtuiError is told: the screen stays."""
+        dashboard = self.dashboard
+        if dashboard.attachment is None:
+            return
+        try:
+            if dashboard.recorder is None:
+                self.tell(dashboard.start_recording())
+            else:
+                self.tell(dashboard.stop_recording())
+        except ShmtuiError as error:
+            self.tell(str(error))
+        self.refresh_now()
 
     def action_exact(self) -> None:
         self.dashboard.toggle_exact()

@@ -15,19 +15,22 @@ from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
 from shmtui.monitor.event_log import EventLog
+from shmtui.recording.recorder import RECORDED_SLOTS, Recorder, new_path
+from shmtui.recording.writer import RecordingWriter
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import EMPTY, Snapshot
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import BYTES, LESSON, OPENER, PROGRAMS
+from shmtui.tui.keys import BYTES, LESSON, LIVE, OPENER, PROGRAMS, REPLAY
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Span
 from shmtui.tui.status_line import Balance, Debounced, permits, status_word
-from shmtui.tui.view_model import ChangeHighlight, ViewModel
+from shmtui.tui.view_model import ChangeHighlight, Replay, ViewModel
 
 if TYPE_CHECKING:
     from shmtui.monitor.sampler import Sampler
     from shmtui.session.live_source import LiveSource
     from shmtui.session.opener import Attachment, SegmentOpener
+    from shmtui.session.replay_source import ReplaySource
     from shmtui.workers.supervisor import Supervisor
 
 _KNOWN_BY = {
@@ -54,6 +57,7 @@ class Dashboard:
         opener: "SegmentOpener | None" = None,
         *,
         has_lesson: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
         self.attachment = attachment
         self.opener = opener
@@ -64,7 +68,10 @@ class Dashboard:
             read_only=attachment is None or not attachment.writable,
             no_workers="" if attachment is None else attachment.no_workers,
             refresh_hz=refresh_hz,
+            recording=recorder is not None,
         )
+        self.recorder = recorder
+        """What writes the samples to a file; None: nothing does."""
         self.latest: Snapshot = EMPTY
         """The last sample, also while the display is frozen."""
         self._has_lesson = has_lesson
@@ -84,10 +91,15 @@ class Dashboard:
         live = None if self.attachment is None else self.attachment.live
         return None if live is None else live.supervisor
 
+    @property
+    def replay(self) -> "ReplaySource | None":
+        """The recording that is replayed; None where a segment is watched."""
+        return None if self.attachment is None else self.attachment.replay
+
     def start(self) -> None:
         """Begin with the attachment that it was made with. Called in the event loop."""
         self._listen_to(self.supervisor)
-        if self.attachment is not None and self.supervisor is None:
+        if self.attachment is not None and self.supervisor is None and self.replay is None:
             # Before the first sample, so that what that finds stands above it.
             self._report_attached(self.attachment)
 
@@ -95,6 +107,39 @@ class Dashboard:
         """Take in no more events."""
         for supervisor in self._heard:
             supervisor.on_event = None
+        if self.recorder is not None:
+            self.recorder.close()
+
+    def start_recording(self) -> str:
+        """Write the samples from now on to a new file; returns where. ShmtuiError: that cannot be."""
+        now = time.time()
+        self.recorder = Recorder(RecordingWriter(new_path(self.latest.segment.name, now)))
+        self._event_log.take_new()
+        self.view = replace(self.view, recording=True)
+        text = _("recording to {path}").format(path=self.recorder.path.absolute())
+        self.report(Severity.INFO, text)
+        return text
+
+    def stop_recording(self) -> str:
+        """End the file; returns what it holds, or why it was ended before."""
+        recorder, self.recorder = self.recorder, None
+        assert recorder is not None
+        recorder.close()
+        self.view = replace(self.view, recording=False)
+        text = _("recorded: {what}").format(what=recorder)
+        if recorder.wrong:
+            text = f"{recorder.wrong}; {text}"
+        self.report(Severity.BAD if recorder.wrong else Severity.INFO, text)
+        return text
+
+    def _record(self, snapshot: Snapshot) -> None:
+        """Have a sample written, where that is wanted. What can no longer be written is an event."""
+        if self.recorder is None:
+            return
+        if self.recorder.wrong:
+            self.stop_recording()
+        else:
+            self.recorder.add(snapshot, self._event_log.take_new())
 
     def attach(self, attachment: "Attachment") -> bool:
         """Go over to another segment; False: it is on the screen already.
@@ -104,12 +149,12 @@ class Dashboard:
         before = self.attachment
         if before is not None and attachment.source is before.source:
             return False
-        if before is not None:
+        if before is not None and before.replay is None:
             before.sampler.count_exactly(on=False)
         if before is not None and before.live is None:
             before.source.close()
-        elif before is not None:
-            self._background.append(before.source)
+        elif before is not None and before.live is not None:
+            self._background.append(before.live)
         self._background = [s for s in self._background if s is not attachment.source]
         self.attachment = attachment
         self._listen_to(self.supervisor)
@@ -139,7 +184,7 @@ class Dashboard:
         supervisor.watch(asyncio.get_running_loop())
 
     def _report_attached(self, attachment: "Attachment") -> None:
-        snapshot = self._sample(attachment.source)
+        snapshot = self._sample(attachment.live or attachment.sampler)
         if snapshot is not None:
             self.report(Severity.INFO, attached_text(snapshot))
         if attachment.no_workers:
@@ -155,11 +200,47 @@ class Dashboard:
         if self.attachment is None:
             self.view = replace(self.view, missing=self._missing(EMPTY))
             return
-        snapshot = self._sample(self.attachment.source)
+        if self.replay is not None:
+            self._show_frame(self.replay)
+            return
+        snapshot = self._sample(self.attachment.live or self.attachment.sampler)
         if snapshot is None:
             self.view = replace(self.view, events=tuple(self._event_log.newest))
         else:
             self.add_snapshot(snapshot)
+
+    def _show_frame(self, replay: "ReplaySource") -> None:
+        """Make a view model of the frame that a replay has come to: of it and what was before it alone,
+        whatever was on the screen.
+        """
+        snapshot = replay.sample()
+        player, history = replay.player, self.view.history
+        number, shown = player.number, self.view.replay
+        events = self.view.events
+        if shown is None or shown.number != number:
+            history = RateHistory()
+            for past in replay.past():
+                history.add(round(past.seconds * 1e9), past.produced, past.consumed)
+            events = replay.events()
+        self.latest = snapshot
+        self.view = replace(
+            self.view,
+            snapshot=snapshot,
+            history=history,
+            history_version=number,
+            status_word=status_word(snapshot),
+            balance_settled=True,
+            events=events,
+            missing=self._missing(snapshot),
+            replay=Replay(
+                replay.recording.index,
+                number,
+                player.seconds,
+                player.playing,
+                player.speed,
+                replay.wrong,
+            ),
+        )
 
     def sample_background(self) -> None:
         """Sample the runs that are not on the screen: their samples publish their rates."""
@@ -182,6 +263,7 @@ class Dashboard:
         """Make a view model of a sample, unless the display is frozen."""
         self.latest = snapshot
         self._event_log.add_snapshot(snapshot, workers_too=self.supervisor is None)
+        self._record(snapshot)
         rates = snapshot.throughput
         history = self.view.history
         history.add(snapshot.monotonic_ns, rates.produced_per_s, rates.consumed_per_s)
@@ -205,20 +287,22 @@ class Dashboard:
 
     def toggle_exact(self) -> None:
         """Count the items of others by breakpoints, or no longer; events say how, or why not."""
-        if self.attachment is not None:
+        if self.attachment is not None and self.replay is None:
             sampler = self.attachment.sampler
             sampler.count_exactly(on=not sampler.exact)
 
     def want_values(self, slots: int) -> None:
         """Have the next samples carry the values of so many slots."""
-        if self.attachment is not None:
-            self.attachment.sampler.slots_shown = slots
+        if self.attachment is not None and self.replay is None:
+            least = 0 if self.recorder is None else RECORDED_SLOTS
+            self.attachment.sampler.slots_shown = max(slots, least)
 
     def read_bytes(self, wanted: tuple[int, int] | None) -> None:
         """Read the bytes in view, by offset and length, where bytes are shown; None: none are."""
         snapshot = self.view.snapshot
         window = None
-        if wanted is not None and self.attachment is not None and not snapshot.layout.slots:
+        watched = self.attachment is not None and self.replay is None
+        if wanted is not None and self.attachment and watched and not snapshot.layout.slots:
             offset, length = wanted
             data = self.attachment.sampler.read(offset, length)
             window = self._highlight.update(offset, data, self.latest.monotonic_ns)
@@ -228,8 +312,12 @@ class Dashboard:
         there = {
             OPENER: self.opener is not None,
             PROGRAMS: self.supervisor is not None and bool(self.supervisor.logs()),
-            BYTES: bool(snapshot.segment.name) and snapshot.layout.slots == 0,
+            BYTES: self.replay is None
+            and bool(snapshot.segment.name)
+            and snapshot.layout.slots == 0,
             LESSON: self._has_lesson,
+            REPLAY: self.replay is not None,
+            LIVE: self.replay is None,
         }
         return frozenset(need for need, found in there.items() if not found)
 

@@ -6,6 +6,7 @@ from shmtui.i18n import N_, _
 from shmtui.tui.view_model import ViewModel
 
 OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
+LIVE, REPLAY = "live", "replay"
 """What keys can need. A view model names those that are missing."""
 
 
@@ -24,7 +25,7 @@ class Key:
     as_shown: str = ""
     """As the key bar and the help write it, in ASCII; empty: as ``keys``."""
     needs: str = ""
-    """What it needs: `OPENER`, `PROGRAMS`, `BYTES` or `LESSON`; empty: nothing."""
+    """What it needs, as `OPENER` or `LIVE`; empty: nothing."""
     priority: bool = False
     """Whether it works while a dialog is open too."""
 
@@ -51,7 +52,32 @@ def _workers(keys: str, name: str, label: str, text: str, rank: int, as_shown: s
 _FASTER = N_("Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max")
 _QUIT = N_("Quit: our own workers end, our own segment is unlinked")
 
+
+def _replay(keys: str, name: str, label: str, text: str, rank: int = 0, as_shown: str = "") -> Key:
+    """A key of a replay; ``name`` is one of `shmtui.tui.replay_commands`."""
+    return Key(keys, f"replay('{name}')", label, text, rank, as_shown, needs=REPLAY)
+
+
+_REPLAY_KEYS: tuple[Key, ...] = (
+    _replay("space", "toggle", N_("Play"), N_("Play, or pause"), 1),
+    _replay("right", "step", N_("Step"), N_("One snapshot on, and pause"), 2, "left right"),
+    _replay("left", "step_back", "", N_("One snapshot back, and pause")),
+    _replay("plus,equals_sign", "faster", N_("Faster"), N_("Faster, up to 100 times"), 3, "+"),
+    _replay("minus", "slower", N_("Slower"), N_("Slower, down to a tenth"), 3, "-"),
+    _replay("0", "usual_speed", "", N_("As fast as it was")),
+    _replay("full_stop", "next_event", N_("Event"), N_("To the next event, and pause"), 2, "."),
+    _replay("comma", "last_event", "", N_("To the event before, and pause"), 2, ","),
+    _replay("n", "next_finding", N_("Finding"), N_("To where the next finding begins"), 1),
+    _replay("N", "last_finding", "", N_("To where the finding before begins")),
+    _replay("g", "ask", N_("Time"), N_("Go to a time"), 1),
+    _replay("right_square_bracket", "on", "", N_("Ten seconds on"), 0, "]"),
+    _replay("left_square_bracket", "back", "", N_("Ten seconds back"), 0, "["),
+    _replay("less_than_sign", "start", "", N_("To the start"), 0, "<"),
+    _replay("greater_than_sign", "end", "", N_("To the end"), 0, ">"),
+)
+
 KEYS: tuple[Key, ...] = (
+    *_REPLAY_KEYS,
     _workers("p", "add_producer", N_("Producer"), N_("Add a producer"), 2),
     _workers("c", "add_consumer", N_("Consumer"), N_("Add a consumer"), 2),
     _workers("plus,equals_sign,right", "faster", N_("Faster"), _FASTER, 1, "+"),
@@ -70,9 +96,33 @@ KEYS: tuple[Key, ...] = (
     Key("o", "attach", N_("Open"), N_("Attach to another segment, from a list"), 2, needs=OPENER),
     Key("l", "logs", N_("Logs"), N_("What your own programs print"), 2, needs=PROGRAMS),
     Key("n", "main('toggle_lesson')", N_("Lesson"), N_("Show or hide the lesson"), 1, needs=LESSON),
-    Key("w", "graph", N_("Waits"), N_("Who waits for what held by whom, over all segments"), 5),
-    Key("e", "exact", N_("Exact"), N_("Count every item by hardware breakpoints, or stop that"), 5),
-    Key("z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), 4),
+    Key(
+        "w",
+        "graph",
+        N_("Waits"),
+        N_("Who waits for what held by whom, over all segments"),
+        5,
+        needs=LIVE,
+    ),
+    Key(
+        "e",
+        "exact",
+        N_("Exact"),
+        N_("Count every item by hardware breakpoints, or stop that"),
+        5,
+        needs=LIVE,
+    ),
+    Key(
+        "W",
+        "record",
+        N_("Record"),
+        N_("Record to a file in this folder, or end that"),
+        5,
+        needs=LIVE,
+    ),
+    Key(
+        "z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), 4, needs=LIVE
+    ),
     Key(
         "f", "main('toggle_maximised')", N_("Zoom"), N_("Maximise or restore the focused panel"), 4
     ),
@@ -112,7 +162,9 @@ LIST_KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 """The keys of the list of what processes share, where letters are typed into the filter."""
 
-SPOKEN = {"plus": "+", "minus": "-", "equals_sign": "=", "question_mark": "?", "escape": "esc"}
+SPOKEN = {"plus": "+", "minus": "-", "equals_sign": "=", "question_mark": "?", "escape": "esc",
+          "full_stop": ".", "comma": ",", "left_square_bracket": "[", "right_square_bracket": "]",
+          "less_than_sign": "<", "greater_than_sign": ">"}  # fmt: skip
 """Keys by the names that people know, where Textual has others."""
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
@@ -150,6 +202,8 @@ _WHY_MISSING = {
     ),
     BYTES: N_("{key} works where bytes are shown; here a ring is shown"),
     LESSON: N_("{key}: there is no lesson here; shmtui lab lists them"),
+    LIVE: N_("{key}: what a recording shows is over; it works on a segment that is there"),
+    REPLAY: N_("{key} moves in a recording; here a segment is watched"),
 }
 
 
@@ -164,6 +218,10 @@ def why_off(action: str, view: ViewModel) -> str | None:
     key = _KEY_OF.get(action)
     if key is None:
         return None
+    if view.replay and key.changes:
+        return _("{key} changes something, and what a recording shows is over").format(
+            key=key.shown
+        )
     if view.read_only and key.changes:
         return _(
             "{key} changes something, and this dashboard is read-only: shmtui attach --write "

@@ -33,7 +33,9 @@ class MainScreen(DirectScreen):
 
     AUTO_FOCUS = "#processes"
 
-    def __init__(self, view: ViewModel, lesson: "Lesson | None" = None) -> None:
+    def __init__(
+        self, view: ViewModel, lesson: "Lesson | None" = None, *, replay: bool = False
+    ) -> None:
         super().__init__(id="_default")
         self._view = view
         self._maximised: str | None = None
@@ -53,6 +55,12 @@ class MainScreen(DirectScreen):
             "events": EventsPanel(id="events"),
             panel_layout.KEY_BAR: display_panels.KeyBar(id=panel_layout.KEY_BAR),
         }
+        self._replay = replay
+        if replay:
+            # Only a replay loads it.
+            from shmtui.tui.widgets.time_bar import TimeBar  # noqa: PLC0415
+
+            self._panels[panel_layout.TIME_BAR] = TimeBar(id=panel_layout.TIME_BAR)
         self._lesson_open = lesson is not None
         self._covered = False
         """Whether the lesson lies over all panels."""
@@ -100,11 +108,20 @@ class MainScreen(DirectScreen):
         if arranged == self._arranged:
             return
         self._arranged = arranged
+        bar = int(self._replay)
         boxes = panel_layout.arrange(
-            width - beside, height, maximised, rows, findings=findings, raw=view.raw, locks=locks
+            width - beside,
+            height - bar,
+            maximised,
+            rows,
+            findings=findings,
+            raw=view.raw,
+            locks=locks,
         )
         if beside:
             boxes = panel_layout.beside_lesson(boxes, width, height, beside)
+        if bar:
+            boxes = panel_layout.above_time_bar(boxes, width, height)
         for name, panel in self._panels.items():
             box = boxes.get(name)
             panel.display = box is not None

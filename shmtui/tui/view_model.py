@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from shmtui.events import Event
+from shmtui.recording.index import Index
 from shmtui.snapshot import EMPTY, Snapshot
 from shmtui.tui.glyphs import UNICODE, Glyphs
 from shmtui.tui.rate_history import RateHistory
@@ -53,6 +54,26 @@ class ChangeHighlight:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """Where a replay is."""
+
+    index: Index
+    number: int
+    """Of the frame, from 0 on."""
+    seconds: float
+    """On the time line."""
+    playing: bool
+    speed: float
+    wrong: str = ""
+    """Why another frame is not shown."""
+
+    @property
+    def length(self) -> float:
+        """Seconds of the time line."""
+        return self.index.length
+
+
+@dataclass(frozen=True, slots=True)
 class ViewModel:
     """All that one frame is drawn from."""
 
@@ -70,9 +91,13 @@ class ViewModel:
     no_workers: str = ""
     """Why no worker can be added where something may be written; empty where one can."""
     frozen: bool = False
+    recording: bool = False
+    """Whether the samples are written to a file."""
     refresh_hz: float = 10.0
     missing: frozenset[str] = frozenset()
     """What keys need and is not there; see `shmtui.tui.keys`."""
+    replay: Replay | None = None
+    """Where a replay is; None: what is shown is there now."""
     window: ByteWindow | None = None
     """The bytes in view, where the segment is shown raw."""
 

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from shmtui.i18n import _
 from shmtui.procfs.process_details import ProcessDetails, process_details
@@ -22,6 +22,33 @@ def details_now(process: Process, glyphs: Glyphs) -> Callable[[int], list[Line]]
     return lambda width: portrait_text(process, seen, now, width, glyphs)
 
 
+def details_then(process: Process, glyphs: Glyphs) -> Callable[[int], list[Line]]:
+    """A process as a recording has it, in lines for a width: nothing is read of those that run now."""
+
+    def text(width: int) -> list[Line]:
+        facts = list(_part(process, glyphs))
+        if process.user is not None:
+            facts.append((_("user"), process.user))
+        if process.since is not None:
+            facts.append((_("started"), format_date(process.since)))
+        return [*_heading(process, glyphs), *_facts(facts, width, glyphs)]
+
+    return text
+
+
+def _heading(process: Process, glyphs: Glyphs) -> list[Line]:
+    return [line((glyphs.inert(process.name), "strong"), (f"  PID {process.pid}", "muted")), ()]
+
+
+def _facts(facts: Iterable[tuple[str, str]], width: int, glyphs: Glyphs) -> list[Line]:
+    """Labels and values, in lines of ``width`` cells."""
+    return [
+        line((f"{'' if at else label:<{LABEL}}", "muted"), text)
+        for label, value in facts
+        for at, text in enumerate(wrap(glyphs.inert(value), width - LABEL))
+    ]
+
+
 def portrait_text(
     process: Process, seen: ProcessDetails | None, now: float, width: int, glyphs: Glyphs
 ) -> list[Line]:
@@ -29,11 +56,8 @@ def portrait_text(
 
     ``now`` is in seconds since the epoch.
     """
-    rows = [line((glyphs.inert(process.name), "strong"), (f"  PID {process.pid}", "muted")), ()]
     facts = [*_part(process, glyphs), *(_system(seen, now) if seen is not None else ())]
-    for label, value in facts:
-        for at, text in enumerate(wrap(glyphs.inert(value), width - LABEL)):
-            rows.append(line((f"{'' if at else label:<{LABEL}}", "muted"), text))
+    rows = [*_heading(process, glyphs), *_facts(facts, width, glyphs)]
     if seen is None:
         return [*rows, (), line((_("It has ended: /proc has no entry for it any more."), "warn"))]
     if seen.threads:

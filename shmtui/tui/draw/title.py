@@ -47,6 +47,8 @@ def _facts(view: ViewModel, width: int) -> list[Line]:
         # The hint goes before it crowds the banner itself out.
         more = more if 3 * len(more) <= width + 3 else ""
         facts.append(line(" ", (f" {_('FROZEN')} {more}", "banner")))
+    if view.recording:
+        facts.append(line("  ", (f"{glyphs.pip} {_('REC')}", "bad")))
     if view.read_only:
         facts.append(line("  ", (_("read-only"), "warn")))
     if segment.replaced or segment.unlinked:

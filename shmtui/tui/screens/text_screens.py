@@ -130,6 +130,43 @@ class OffsetPanel(Typed, Panel, can_focus=True):
         self.draw()
 
 
+class TimePanel(OffsetPanel):
+    """The time that is typed."""
+
+    def _content(self, _width: int, _height: int) -> Content:
+        glyphs = self.view.glyphs
+        hint = _("a time of day 13:04:05, from the start 90s 5m 2h, or 50%")
+        rows = [
+            line(
+                (_("time") + " ", "muted"),
+                (glyphs.inert(self.typed), "strong"),
+                (glyphs.full, "accent"),
+            ),
+            (),
+            line((self.wrong, "bad")) if self.wrong else line((hint, "muted")),
+        ]
+        return Content(rows, _("enter goes there, esc closes"))
+
+
+class TimeScreen(TypingDialog[float | None]):
+    """Returns a position in a recording; None where none was typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "go", show=False)]
+
+    def __init__(self, view: ViewModel, position: Callable[[str], float]) -> None:
+        self._panel = TimePanel(view)
+        self._position = position
+        super().__init__(self._panel)
+
+    def action_go(self) -> None:
+        panel = self._panel
+        try:
+            self.dismiss(self._position(panel.typed) if panel.typed.strip() else None)
+        except ValueError as error:
+            panel.wrong = str(error)
+            panel.draw()
+
+
 class OffsetScreen(TypingDialog[int | None]):
     """Returns an offset in the segment; None where none was typed."""
 

@@ -19,7 +19,8 @@ class TitleBar(Panel):
         """With the uptime in whole seconds, so that the line is drawn once a second at most."""
         view, s = self.view, self.view.snapshot
         uptime = None if s.uptime is None else int(s.uptime)
-        return s.segment, s.layout, uptime, view.status_word, view.frozen, view.read_only
+        marks = view.frozen, view.read_only, view.recording
+        return s.segment, s.layout, uptime, view.status_word, marks
 
     def _content(self, width: int, _height: int) -> Content:
         return Content([title_line(self.view, width)])

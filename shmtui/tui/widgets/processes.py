@@ -64,9 +64,11 @@ class ProcessesPanel(CursorPanel[Row]):
         """Show the chosen process in full, as it is now; nothing for a group."""
         if isinstance(self.chosen, Member):
             # Opens rarely, and the first frame does not wait for it.
-            from shmtui.tui.draw.process_details import details_now  # noqa: PLC0415
+            from shmtui.tui.draw.process_details import details_now, details_then  # noqa: PLC0415
 
-            text = details_now(self.chosen.process, self.view.glyphs)
+            replay = self.view.replay is not None
+            details = details_then if replay else details_now
+            text = details(self.chosen.process, self.view.glyphs)
             self.post_message(self.Opened(_("Process"), text))
 
     def on_click(self, event: events.Click) -> None:

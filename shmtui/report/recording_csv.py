@@ -1,0 +1,80 @@
+"""A recording as a table: a line for each snapshot, for a spreadsheet or a plot."""
+
+import csv
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Final
+
+from shmtui.i18n import _
+from shmtui.recording.reader import Recording
+from shmtui.recording.schema import RecordingError
+from shmtui.report.snapshot_json import rfc3339, text
+from shmtui.sanitize import inert
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import Snapshot
+
+Cell = str | int | float | None
+
+
+def _permits(role: SemaphoreRole, name: str) -> Callable[[Snapshot], Cell]:
+    def cell(snapshot: Snapshot) -> Cell:
+        state = snapshot.semaphores.get(role)
+        found: int | None = None if state is None else getattr(state, name)
+        return found
+
+    return cell
+
+
+COLUMNS: Final[dict[str, Callable[[Snapshot], Cell]]] = {
+    "time": lambda s: rfc3339(s.time),
+    "monotonic_ns": lambda s: s.monotonic_ns,
+    "segment": lambda s: inert(text(s.segment.name), ascii_only=True),
+    "inode": lambda s: s.segment.inode,
+    "in": lambda s: s.in_,
+    "out": lambda s: s.out,
+    "occupancy": lambda s: s.occupancy,
+    "in_flight": lambda s: s.in_flight,
+    "produced_per_s": lambda s: s.throughput.produced_per_s,
+    "consumed_per_s": lambda s: s.throughput.consumed_per_s,
+    "method": lambda s: s.throughput.method,
+    "produced": lambda s: None if s.totals is None else s.totals.produced,
+    "consumed": lambda s: None if s.totals is None else s.totals.consumed,
+    **{
+        f"{role}_{name}": _permits(role, name)
+        for role in SemaphoreRole
+        for name in ("value", "waiters")
+    },
+    "processes": lambda s: sum(p.alive for p in s.processes),
+    "blocked": lambda s: sum(bool(p.waits or p.sleeps_on) for p in s.processes if p.alive),
+    "health": lambda s: s.health.status,
+    "findings": lambda s: " ".join(f.code for f in s.health.findings),
+}
+"""By the names of the JSON form; an empty cell is unknown."""
+
+
+def write_table(recording: Recording, path: Path | None) -> int:
+    """Write the table to a new file, or to standard output; returns how many snapshots it has.
+
+    RecordingError: the file exists or cannot be written, or the recording is damaged.
+    """
+    if path is None:
+        return _write(recording, sys.stdout)
+    try:
+        with path.open("x", newline="", encoding="utf-8") as file:
+            return _write(recording, file)
+    except FileExistsError:
+        wrong = _("{path} exists: give another name, or remove it")
+        raise RecordingError(wrong.format(path=path)) from None
+    except OSError as error:
+        wrong = _("cannot write {path}: {why}")
+        raise RecordingError(wrong.format(path=path, why=error.strerror)) from None
+
+
+def _write(recording: Recording, file: IO[str]) -> int:
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for number in range(len(recording)):
+        snapshot = recording.frame(number).snapshot
+        table.writerow([cell(snapshot) for cell in COLUMNS.values()])
+    return len(recording)
