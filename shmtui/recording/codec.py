@@ -27,6 +27,9 @@ _LATE: Final = {kind.__name__: kind for kind in (Audit, ExactCounts, SyncObject,
 """What `shmtui.snapshot` imports for its annotations alone."""
 _LARGEST: Final = 2**64
 """No field holds an integer of more bits: those are the sizes, times and words of a machine."""
+_FARTHEST: Final = 1e300
+_UNLIMITED: Final = "target_rate"
+"""The one field that can be infinite."""
 _DEEPEST: Final = 32
 """Structs within structs of a value."""
 
@@ -215,11 +218,15 @@ def _decode_int(raw: Any) -> int:
 
 
 def _decode_float(raw: Any) -> float:
-    if type(raw) is float or (type(raw) is int and -_LARGEST < raw < _LARGEST):
-        return float(raw)
-    if raw in {"inf", "-inf", "nan"}:
+    """What is drawn has finite numbers alone; NaN is none."""
+    if type(raw) in {int, float} and -_FARTHEST < raw < _FARTHEST:
         return float(raw)
     raise _unlike("float", raw)
+
+
+def _decode_rate(raw: Any) -> float | None:
+    """A rate, which may be unlimited, or unknown."""
+    return math.inf if raw == "inf" else None if raw is None else _decode_float(raw)
 
 
 def _decode_value(raw: Any, depth: int = 0) -> Any:
@@ -228,8 +235,8 @@ def _decode_value(raw: Any, depth: int = 0) -> Any:
     if isinstance(raw, list):
         return tuple(_decode_value(each, depth + 1) for each in raw)
     if isinstance(raw, dict):
-        if "float" in raw:
-            return _decode_float(raw["float"])
+        if raw.get("float") in ("inf", "-inf", "nan"):
+            return float(raw["float"])
         try:
             return bytes.fromhex(raw["bytes"])
         except (KeyError, TypeError, ValueError):
@@ -268,7 +275,10 @@ def _dict_decoder(key: Decode, value: Decode) -> Decode:
 
 def _record_decoder(kind: type) -> Decode:
     hints = hints_of(kind)
-    parts = {_key(f): (f.name, decoder(hints[f.name])) for f in fields(kind)}
+    parts = {
+        _key(f): (f.name, _decode_rate if f.name == _UNLIMITED else decoder(hints[f.name]))
+        for f in fields(kind)
+    }
     required = [_key(f) for f in fields(kind) if _default(f) is MISSING]
 
     def decode(raw: Any) -> Any:

@@ -36,6 +36,10 @@ class Index:
         self.events = array("L")
         self.begun = array("L")
         self.worst = array("B")
+        """By rank."""
+        self.worst_from = array("d")
+        """Seconds on the time line."""
+        self.worst_to = array("d")
 
     def add(self, header: Header, offset: int, size: int) -> None:
         """Add the member behind those that there are."""
@@ -48,7 +52,12 @@ class Index:
         self.sizes.append(size)
         self.firsts.append(self.firsts[-1] + header.frames)
         self.starts.append(start)
-        self.ends.append(start + (header.last_ns - header.first_ns) / 1e9)
+        length = (header.last_ns - header.first_ns) / 1e9
+        self.ends.append(start + length)
+        # As if its frames were at even distances: the bar has no finer cells.
+        each = length / max(1, header.frames - 1)
+        self.worst_from.append(start + min(length, header.worst_from * each))
+        self.worst_to.append(start + min(length, header.worst_to * each))
         self.first_ns.append(header.first_ns)
         self.last_ns.append(header.last_ns)
         self.first_times.append(header.first_time)
@@ -89,7 +98,7 @@ class Index:
         if not parts or not self.offsets:
             return bytes(parts)
         scale = columns / self.length if self.length > 0 else 0.0
-        for start, end, worst in zip(self.starts, self.ends, self.worst, strict=True):
+        for start, end, worst in zip(self.worst_from, self.worst_to, self.worst, strict=True):
             if worst:
                 first, last = int(start * scale), int(end * scale)
                 for at in range(min(first, columns - 1), min(last, columns - 1) + 1):

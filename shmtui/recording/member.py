@@ -20,8 +20,8 @@ MEMBER_BYTES: Final = 1 << 20
 """A member is ended once its lines have so many bytes."""
 LARGEST_MEMBER: Final = 16 << 20
 """No member is longer, inflated or not: a reader refuses to inflate more."""
-_HEADER: Final = struct.Struct("<4B I 2B H 2s H Q I I I B 3x d d Q Q")
-_EXTRA: Final = struct.Struct("<2s H Q I I I B 3x d d Q Q")
+_HEADER: Final = struct.Struct("<4B I 2B H 2s H Q I I I 3B x d d Q Q")
+_EXTRA: Final = struct.Struct("<2s H Q I I I 3B x d d Q Q")
 HEADER_SIZE: Final = _HEADER.size
 TRAILER: Final = struct.Struct("<II")
 _GZIP: Final = (31, 139, 8, 4)
@@ -45,6 +45,10 @@ class Header:
     """Findings that began in it."""
     worst: int
     """Of the states of health in it, by `rank`."""
+    worst_from: int
+    """The first frame of the member that has that state."""
+    worst_to: int
+    """The last one."""
     first_time: float
     """Seconds since the epoch."""
     last_time: float
@@ -57,9 +61,18 @@ class Header:
         written = min(max(0, int(self.first_time)), 2**32 - 1)
         return _HEADER.pack(
             *_GZIP, written, 0, 255, _EXTRA.size, _MARK, _EXTRA.size - 4, self.size, self.frames,
-            self.events, self.begun, self.worst, self.first_time, self.last_time, self.first_ns,
+            self.events, self.begun, self.worst, self.worst_from, self.worst_to, self.first_time, self.last_time, self.first_ns,
             self.last_ns,
         )  # fmt: skip
+
+
+def with_health(header: Header, at: int, status: Status) -> None:
+    """Take in the health of the member's frame of that number, from 0 on; the frames come in order."""
+    number = rank(status)
+    if number > header.worst:
+        header.worst, header.worst_from = number, at
+    if number == header.worst:
+        header.worst_to = at
 
 
 def rank(status: Status) -> int:
@@ -76,8 +89,8 @@ def unpack(raw: bytes, at: int = 0) -> Header | None:
     """The header that begins at a byte of ``raw``; None where none does, or one that cannot be true."""
     if len(raw) - at < HEADER_SIZE:
         return None
-    *fixed, mark, inside, size, frames, events, begun, worst, t0, t1, n0, n1 = _HEADER.unpack_from(
-        raw, at
+    *fixed, mark, inside, size, frames, events, begun, worst, since, until, t0, t1, n0, n1 = (
+        _HEADER.unpack_from(raw, at)
     )
     if tuple(fixed[:4]) != _GZIP or mark != _MARK or inside != _EXTRA.size - 4:
         return None
@@ -86,10 +99,13 @@ def unpack(raw: bytes, at: int = 0) -> Header | None:
         and (size == 0 or HEADER_SIZE + TRAILER.size < size <= LARGEST_MEMBER)
         and (size == 0 or 0 < frames <= size)
         and worst < len(_WORST)
+        and since <= until
         and all(math.isfinite(time) and 0 <= time < _LAST_TIME for time in (t0, t1))
         and n0 <= n1 < _LAST_MONOTONIC
     )
-    return Header(size, frames, events, begun, worst, t0, t1, n0, n1) if right else None
+    if not right:
+        return None
+    return Header(size, frames, events, begun, worst, since, until, t0, t1, n0, n1)
 
 
 class DamagedMemberError(ValueError):

@@ -20,8 +20,8 @@ from shmtui.recording.member import (
     DamagedMemberError,
     Header,
     lines_of,
-    rank,
     unpack,
+    with_health,
 )
 from shmtui.recording.schema import (
     Frame,
@@ -134,7 +134,9 @@ class Recording:
         header.frames = len(frames)
         header.events = sum(len(frame.events) for frame in frames)
         header.begun = sum(len(frame.begun) for frame in frames)
-        header.worst = max(rank(frame.snapshot.health.status) for frame in frames)
+        header.worst = header.worst_from = header.worst_to = 0
+        for at_frame, frame in enumerate(frames):
+            with_health(header, min(at_frame, 255), frame.snapshot.health.status)
         header.last_time = last.time
         header.last_ns = max(header.first_ns, last.monotonic_ns)
         self._unended = True
@@ -226,9 +228,10 @@ class Recording:
 
     def number_at(self, seconds: float) -> int:
         """The last frame at or before a position on the time line; the first where none is."""
-        member = self.index.member_at(seconds)
+        member = self.index.member_at(seconds + 1e-6)
         within = [digest.seconds for digest in self.digests(member)]
-        at = max(0, bisect_right(within, seconds) - 1)
+        # A position that was worked out from others is off by its last digits.
+        at = max(0, bisect_right(within, seconds + 1e-6) - 1)
         return self.index.firsts[member] + at
 
     def number_at_time(self, time: float) -> int | None:

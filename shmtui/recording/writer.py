@@ -20,8 +20,8 @@ from shmtui.recording.member import (
     MEMBER_FRAMES,
     TRAILER,
     Header,
-    rank,
     unpack,
+    with_health,
 )
 from shmtui.recording.schema import Frame, RecordingError, line_of
 from shmtui.snapshot import Snapshot
@@ -118,7 +118,7 @@ class RecordingWriter:
         packed = b""
         if header is None:
             time, now_ns = max(0.0, snapshot.time), snapshot.monotonic_ns
-            header = Header(0, 0, 0, 0, 0, time, time, now_ns, now_ns)
+            header = Header(0, 0, 0, 0, 0, 0, 0, time, time, now_ns, now_ns)
             self._begin = self._end
             self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
             self._checksum = self._raw = 0
@@ -131,10 +131,10 @@ class RecordingWriter:
             frames=header.frames + 1,
             events=header.events + len(frame.events),
             begun=header.begun + len(frame.begun),
-            worst=max(header.worst, rank(snapshot.health.status)),
             last_time=max(0.0, snapshot.time),
             last_ns=max(header.last_ns, snapshot.monotonic_ns),
         )
+        with_health(self._header, header.frames, snapshot.health.status)
         if self._begun_ns is None:
             self._begun_ns = snapshot.monotonic_ns
         if self._header.frames >= MEMBER_FRAMES or self._raw >= MEMBER_BYTES:

@@ -48,6 +48,7 @@ class Glyphs:
     no_pip: str = "○"
     up: str = "▲"
     down: str = "▼"
+    paused: str = "‖"
     folded: str = "▶"
     """A group without its rows; with them it has ``down``."""
     left: str = "←"
@@ -127,6 +128,7 @@ ASCII = Glyphs(
     no_pip=".",
     up="^",
     down="v",
+    paused="=",
     folded=">",
     left="<-",
     both="*",

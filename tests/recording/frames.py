@@ -1,5 +1,6 @@
 """Recordings for tests: of made-up snapshots, and snapshots of any content."""
 
+import math
 import types
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -79,7 +80,8 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
     if kind == Value:
         return _VALUE
     plain: dict[Any, st.SearchStrategy[Any]] = {
-        int: _INT, str: _TEXT, bool: st.booleans(), float: st.floats(allow_nan=False),
+        int: _INT, str: _TEXT, bool: st.booleans(),
+        float: st.floats(-1e300, 1e300, exclude_min=True, exclude_max=True),
     }  # fmt: skip
     if kind in plain:
         return plain[kind]
@@ -87,7 +89,10 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(list(kind))
     if isinstance(kind, type) and is_dataclass(kind):
         hints = hints_of(kind)
-        return st.builds(kind, **{f.name: anything(hints[f.name]) for f in fields(kind)})
+        made = {f.name: anything(hints[f.name]) for f in fields(kind)}
+        if "target_rate" in made:
+            made["target_rate"] |= st.just(math.inf)
+        return st.builds(kind, **made)
     origin, inside = get_origin(kind), get_args(kind)
     if origin is tuple:
         return st.lists(anything(inside[0]), max_size=3).map(tuple)

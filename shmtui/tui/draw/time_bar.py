@@ -32,7 +32,7 @@ def time_bar(replay: Replay, wall: float, width: int, glyphs: Glyphs) -> TimeBar
         return TimeBar(
             glyphs.fit_line(line((f" {glyphs.inert(replay.wrong)}", "bad")), width), 0, 0
         )
-    mark = glyphs.folded if replay.playing else "="
+    mark = glyphs.folded if replay.playing else glyphs.paused
     state = (f" {mark} {glyphs.times}{replay.speed:g} ", "accent" if replay.playing else "warn")
     count = _("{at} of {all}").format(
         at=format_count(replay.number + 1), all=format_count(replay.index.frames)
