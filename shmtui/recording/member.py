@@ -18,6 +18,8 @@ MEMBER_FRAMES: Final = 50
 """Most frames in a member: a reader inflates that many to show one."""
 MEMBER_BYTES: Final = 1 << 20
 """A member is ended once its lines have so many bytes."""
+MOST_FRAMES: Final = 1000
+"""A reader refuses a member of more lines."""
 LARGEST_MEMBER: Final = 16 << 20
 """No member is longer, inflated or not: a reader refuses to inflate more."""
 _HEADER: Final = struct.Struct("<4B I 2B H 2s H Q I I I 3B x d d Q Q")
@@ -97,7 +99,7 @@ def unpack(raw: bytes, at: int = 0) -> Header | None:
     right = (
         fixed[-1] == _EXTRA.size
         and (size == 0 or HEADER_SIZE + TRAILER.size < size <= LARGEST_MEMBER)
-        and (size == 0 or 0 < frames <= size)
+        and (size == 0 or 0 < frames <= MOST_FRAMES)
         and worst < len(_WORST)
         and since <= until
         and all(math.isfinite(time) and 0 <= time < _LAST_TIME for time in (t0, t1))
@@ -125,6 +127,8 @@ def lines_of(body: bytes, *, ended: bool) -> list[bytes]:
         raise DamagedMemberError(str(error)) from None
     if inflate.unconsumed_tail:
         raise DamagedMemberError("too large")
+    if text.count(b"\n") > MOST_FRAMES:
+        raise DamagedMemberError("too many lines")
     if ended:
         trailer = inflate.unused_data
         right = TRAILER.pack(zlib.crc32(text), len(text) & 0xFFFF_FFFF)

@@ -60,7 +60,7 @@ def _replay(keys: str, name: str, label: str, text: str, rank: int = 0, as_shown
 
 _REPLAY_KEYS: tuple[Key, ...] = (
     _replay("space", "toggle", N_("Play"), N_("Play, or pause"), 1),
-    _replay("right", "step", N_("Step"), N_("One snapshot on, and pause"), 2, "left right"),
+    _replay("right", "step", N_("Step"), N_("One snapshot on, and pause"), 2),
     _replay("left", "step_back", "", N_("One snapshot back, and pause")),
     _replay("plus,equals_sign", "faster", N_("Faster"), N_("Faster, up to 100 times"), 3, "+"),
     _replay("minus", "slower", N_("Slower"), N_("Slower, down to a tenth"), 3, "-"),
