@@ -14,6 +14,7 @@ import pytest
 
 from shmtui.recording.reader import Recording
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
+from tests.compiling import require
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun, run_shmtui
 from tests.recording.frames import event, made, read, recorded, stuck
@@ -178,14 +179,13 @@ def test_a_dashboard_from_its_start(name: str, tmp_path: Path, end: str | signal
     assert not note_of(path)
 
 
-def test_a_dashboard_whose_disk_is_full(name: str, tmp_path: Path) -> None:
+def test_a_dashboard_whose_disk_is_full(make_buffer: MakeBuffer, tmp_path: Path) -> None:
     """Where no more can be written that is an event, and the dashboard goes on."""
-    path = tmp_path / "a.rec"
-    limited = ("prlimit", "--fsize=8000", sys.executable, "-m", "shmtui")
-    with Terminal("run", name, "--record", str(path), "--slots", "64", "--produce-rate", "max",
-                  "--consume-rate", "max", command=limited) as terminal:  # fmt: skip
+    path, name = tmp_path / "a.rec", make_buffer().name
+    limited = (require("prlimit"), "--fsize=2500", sys.executable, "-m", "shmtui")
+    with Terminal("attach", name, "--record", str(path), command=limited) as terminal:
         terminal.wait_for("cannot go on with the recording")
-        assert "REC" not in terminal.wait_for("producer 1 ").splitlines()[0]
+        terminal.wait_for(lambda s: "REC" not in s.splitlines()[0], "it records no longer")
         terminal.press("q")
         assert terminal.wait() == 0
     assert count(path) > 0
