@@ -135,7 +135,7 @@ class TimePanel(OffsetPanel):
 
     def _content(self, _width: int, _height: int) -> Content:
         glyphs = self.view.glyphs
-        hint = _("a time of day 13:04:05, from the start 90s 5m 2h, or 50%")
+        hint = _("a time of day 13:04:05, 90s 5m 2h, or 50%")
         rows = [
             line(
                 (_("time") + " ", "muted"),
