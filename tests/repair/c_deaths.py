@@ -128,17 +128,18 @@ class CCrew:
 
     def rest(self, *roles: Role) -> tuple[int, ...]:
         """Have those come to rest between two items."""
-        for role in roles:
-            for process, _at in self.peers[role]:
-                process.send_signal(signal.SIGUSR1)
+        self._signal(signal.SIGUSR1, *roles)
         return self.supervisor.orders.hold_running()
 
     def go_on(self, held: tuple[int, ...]) -> None:
         """Let all go on."""
-        for role in ROLES:
-            for process, _at in self.peers[role]:
-                process.send_signal(signal.SIGUSR2)
+        self._signal(signal.SIGUSR2, *ROLES)
         self.supervisor.orders.release_held(held)
+
+    def _signal(self, number: int, *roles: Role) -> None:
+        for role in roles:
+            for process, _at in self.peers[role]:
+                process.send_signal(number)
 
     def look(self, seconds: float, enough: str | None) -> Snapshot:
         """Look on for so long, or until a finding is there."""
@@ -161,6 +162,8 @@ class CCrew:
             return len(marks) > 12 and marks[-12:] == [mark] * 12
 
         def calm() -> bool:
+            # Once more: one that had not run since the last "go on" takes both, that one last.
+            self._signal(signal.SIGUSR1, *ROLES)
             time.sleep(0.05)
             return still()
 

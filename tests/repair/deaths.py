@@ -184,6 +184,7 @@ class Crew:
         """One death with all that follows."""
         expected = EXPECTED[step]
         who = self.die(role, step, way)
+        alone = not self.pids[role]
         snapshot = self.look(QUIET_SECONDS if expected is None else PATIENCE, expected)
         findings = snapshot.health.findings
         named, certain, note = expected is None, expected is None, ""
@@ -193,7 +194,6 @@ class Crew:
                 if not named:
                     note = "; ".join((finding.claim, *finding.evidence))
                 certain = finding.certainty is Certainty.CERTAIN
-        alone = not self.pids[role]
         repairer = Repairer(self.buffer.name)
         repaired, healthy, said = repair(repairer, expected, self.source.sample, alone=alone)
         self.replace(role)
@@ -202,7 +202,7 @@ class Crew:
         self.retire()
         # The next death is another case: what led to this one's finding is forgotten.
         self.sampler._history.clear()
-        codes = tuple(f.code for f in findings)
+        codes = tuple(f.code for f in findings if not (alone and f.code == "nobody-left"))
         return Outcome(
             role,
             step,
