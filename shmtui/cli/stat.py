@@ -98,7 +98,8 @@ def _sampler(name: str, options: "LayoutOptions", folder: str) -> "Sampler":
 
         for text in error.missed:
             note(text)
-        return Sampler(name, replace(options, raw=True), folder=folder)
+        # What was told of the first try holds for this one.
+        return Sampler(name, replace(options, raw=True, progress=None), folder=folder)
 
 
 def _stream(

@@ -77,6 +77,20 @@ def test_it_is_read_and_detached_and_no_page_is_made(leave: Leave) -> None:
     assert after.last != before.last
 
 
+def test_it_is_said_once_where_several_layouts_fit() -> None:
+    """It is attached again then, to be shown as bytes: zeros tell no layout."""
+    made = subprocess.run(["ipcmk", "-M", "8192"], capture_output=True, text=True, check=True)
+    number = int(made.stdout.split()[-1])
+    try:
+        done = run_shmtui("stat", f"sysv:{number}", "--shmat")
+        assert done.returncode == 0, done.stderr
+        assert "layout      not sure" in done.stdout
+        assert done.stderr.count("attaching") == 1
+        assert row(number).attached == 0
+    finally:
+        remove_system_v(SystemVKind.SEGMENT, number)
+
+
 def test_its_own_process_is_none_of_its_users(leave: Leave) -> None:
     """Nobody maps it: the attachment for the reading is a limit of the look, not a process."""
     number, _process = leave()
