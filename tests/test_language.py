@@ -142,9 +142,11 @@ ENGLISH = re.compile(
 
 
 def english(text: str) -> list[str]:
-    """The lines with English in them; names of segments, codes and steps are no language."""
+    """The lines with English in them; names of segments, codes and steps are no language, and a word
+    that was cut may look like one.
+    """
     plain = re.sub(
-        r"name\|kind\|\S+|/shmtui-test\S*|items-lost|die-at=\S+|--\S+|skip-post\S*|no-mutex",
+        r"\w+…|name\|kind\|\S+|/shmtui-test\S*|items-lost|die-at=\S+|--\S+|skip-post\S*|no-mutex",
         "",
         text,
     )

@@ -8,7 +8,7 @@ be watched. Nothing is written into a process or into the segment.
 import contextlib
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,16 @@ from shmtui.layouts.role_evidence import swapped
 from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.ring_throughput import ThroughputEstimator
 from shmtui.monitor.store_counts import ENOUGH, IndexCount, LapCount, Step, StoreReading
+from shmtui.monitor.stores import (
+    IN,
+    MIDDLE,
+    OUT,
+    SLOT,
+    Stores,
+    producers_index,
+    shares,
+    stores_into,
+)
 from shmtui.procfs.clock import Clock
 from shmtui.procfs.maps import Mapping as MemoryMapping
 from shmtui.procfs.process import forked_after
@@ -46,9 +56,6 @@ _TRIES: Final = 8
 """Readings, at the most, until one is of a moment between two items."""
 _HOPELESS: Final = 128
 """Readings after which stores that fit no count are given up."""
-_SLOT, _MIDDLE, _IN, _OUT = "slot", "middle", "in", "out"
-
-Stores = Counter[tuple[int, str]]
 
 
 class ExactCounter:
@@ -160,7 +167,7 @@ class ExactCounter:
         if self._slots is not None:
             yield "slot 0"
         if self._indices is not None and self._index_cheap:
-            yield from (_IN, _OUT)
+            yield from (IN, OUT)
 
     def throughput(self) -> Throughput | None:
         """Both rates; None before they are known."""
@@ -249,13 +256,13 @@ class ExactCounter:
 
     def _begin(self) -> None:
         if self._index_cheap is None:
-            self._trial = StoreCounter(self._bytes(_SLOT, _MIDDLE, _IN, _OUT), _FEW)
+            self._trial = StoreCounter(self._bytes(SLOT, MIDDLE, IN, OUT), _FEW)
         else:
             self._watch()
 
     def _watch(self) -> None:
         """Watch the slots without end; the one in the middle until the stores of a lap are known."""
-        names = (_SLOT,) if self._by_lap else (_SLOT, _MIDDLE)
+        names = (SLOT,) if self._by_lap else (SLOT, MIDDLE)
         self._slots = StoreCounter(self._bytes(*names), children=True)
         self._opened_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._before = Counter()
@@ -265,7 +272,7 @@ class ExactCounter:
         if self._indices is not None:
             self._indices.close()
         limit = None if self._index_cheap else _FEW
-        self._indices = StoreCounter(self._bytes(_IN, _OUT), limit)
+        self._indices = StoreCounter(self._bytes(IN, OUT), limit)
         self._forget_shares()
         if not self._by_lap:
             self._forget()
@@ -274,9 +281,9 @@ class ExactCounter:
         """The addresses of these bytes, by process."""
         layout = self._layout
         middle = layout.slots // 2 * layout.item.size
-        offsets = {_SLOT: layout.data, _MIDDLE: layout.data + middle}
+        offsets = {SLOT: layout.data, MIDDLE: layout.data + middle}
         if not layout.index_segment:
-            offsets |= {_IN: layout.in_ or 0, _OUT: layout.out or 0}
+            offsets |= {IN: layout.in_ or 0, OUT: layout.out or 0}
         return {
             pid: {
                 name: [
@@ -297,16 +304,14 @@ class ExactCounter:
         self._trial = None
         budget = LIMIT / self._hit_seconds
         limit = max(_FEW, int(budget * LONG_TRIAL_SECONDS))
-        with contextlib.closing(
-            StoreCounter(self._bytes(_SLOT, _MIDDLE, _IN, _OUT), limit)
-        ) as trial:
+        with contextlib.closing(StoreCounter(self._bytes(SLOT, MIDDLE, IN, OUT), limit)) as trial:
             began, laps, turns = time.monotonic(), None, self._all_turns()
             while True:
                 found = self._reading(trial, None)
                 elapsed = time.monotonic() - began
                 counts = trial.read()
-                hits = _total(counts, _SLOT)
-                full = trial.exhausted(_SLOT) or trial.exhausted(_MIDDLE)
+                hits = stores_into(counts, SLOT)
+                full = trial.exhausted(SLOT) or trial.exhausted(MIDDLE)
                 if full:
                     break
                 if found is not None:
@@ -319,7 +324,7 @@ class ExactCounter:
                     break
                 time.sleep(0.001)
             self._note_storing(counts)
-            indices_full = trial.exhausted(_IN) or trial.exhausted(_OUT)
+            indices_full = trial.exhausted(IN) or trial.exhausted(OUT)
         if full or hits > budget * elapsed:
             self._trials += 1
             if self._trials < _TRIALS:
@@ -329,7 +334,7 @@ class ExactCounter:
             return
         self._by_lap = laps.stores if laps is not None else None
         self._index_cheap = not indices_full and sum(counts.values()) <= budget * elapsed
-        by_index = _total(counts, _IN) + _total(counts, _OUT)
+        by_index = stores_into(counts, IN) + stores_into(counts, OUT)
         more = self._all_turns() - turns
         self._tried = (
             hits / elapsed, by_index / elapsed if self._index_cheap else 0.0, more / elapsed
@@ -377,10 +382,10 @@ class ExactCounter:
             sample = ring.sample(slots=False)
             if sample is None or self._stores(slots, indices) != before:
                 continue
-            middle = _total(before, _MIDDLE) if slots.counts(_MIDDLE) else None
-            index = _total(before, _IN) if indices is not None and self._index_cheap else None
+            middle = stores_into(before, MIDDLE) if slots.counts(MIDDLE) else None
+            index = stores_into(before, IN) if indices is not None and self._index_cheap else None
             reading = StoreReading(
-                sample.in_, sample.out, sample.occupancy, sample.free, _total(before, _SLOT), middle,
+                sample.in_, sample.out, sample.occupancy, sample.free, stores_into(before, SLOT), middle,
                 index,
             )  # fmt: skip
             found = sample, reading, before
@@ -411,7 +416,7 @@ class ExactCounter:
         self._by_index = self._index.step
         if self._laps.stores and not self._by_lap and self._slots is not None:
             self._by_lap = self._laps.stores
-            self._slots.drop(_MIDDLE)
+            self._slots.drop(MIDDLE)
         items = self._laps.items(reading)
         items = self._index.items(reading) if items is None else items
         self._open = items is None and not self._by_lap and self._by_index is None
@@ -436,7 +441,7 @@ class ExactCounter:
         if self._shares_from is None:
             self._shares_from = self._produced, self._consumed, stores
         produced, consumed, at_start = self._shares_from
-        moved = {_IN: self._produced - produced, _OUT: self._consumed - consumed}
+        moved = {IN: self._produced - produced, OUT: self._consumed - consumed}
         for name, total in moved.items():
             its = {
                 pid: n - at_start[pid, each] for (pid, each), n in stores.items() if each == name
@@ -449,7 +454,7 @@ class ExactCounter:
 
     def _of_out(self, sample: "RingSample", reading: StoreReading, stores: Stores) -> StoreReading:
         """The reading as one of ``out``, for its own count."""
-        index = None if reading.index is None else _total(stores, _OUT)
+        index = None if reading.index is None else stores_into(stores, OUT)
         return replace(reading, in_=sample.out, index=index)
 
     def _consumed_of(self, sample: "RingSample", items: int, stores: Stores) -> int | None:
@@ -461,24 +466,24 @@ class ExactCounter:
         if self._taken is None or not self._index_cheap:
             return None
         reading = StoreReading(
-            sample.out, sample.out, None, sample.free, index=_total(stores, _OUT)
+            sample.out, sample.out, None, sample.free, index=stores_into(stores, OUT)
         )
         return self._taken.items(reading)
 
     def _note_storing(self, stores: Stores) -> None:
         """Learn who stores into which index, and so who is on which side."""
         for (pid, name), hits in stores.items():
-            if hits and name in {_IN, _OUT}:
+            if hits and name in {IN, OUT}:
                 self._storing.setdefault(pid, set()).add(name)
         if self._segment.resolved.by_convention:
             index = producers_index(stores, self._layout.slots)
             if index is not None:
-                own = self._layout if index == _IN else swapped(self._layout)
+                own = self._layout if index == IN else swapped(self._layout)
                 # A consumer may blank its slots, and read(2) into one is no store that is seen.
                 text = _("the process that stores into its slots fills them, and blanks none")
                 self._segment.take_direction(own, text)
             return
-        sides = {_IN: Role.PRODUCER, _OUT: Role.CONSUMER}
+        sides = {IN: Role.PRODUCER, OUT: Role.CONSUMER}
         roles = {pid: sides[next(iter(own))] for pid, own in self._storing.items() if len(own) == 1}
         both = self._sided - roles.keys()
         self._sided = {*roles}
@@ -504,7 +509,7 @@ class ExactCounter:
         now_ns, stores = self._clock.monotonic_ns(), self._stores(self._slots, self._indices)
         more = stores - self._before
         self._before = stores
-        by_index = _total(more, _IN) + _total(more, _OUT)
+        by_index = stores_into(more, IN) + stores_into(more, OUT)
         turns, self._turns = self._turns, self._all_turns()
         more_turns = max(self._turns - turns, 0)
         self._hits.append((now_ns, sum(more.values()) - by_index, by_index, more_turns))
@@ -518,44 +523,3 @@ class ExactCounter:
             self._index_cheap = False
             self._watch_indices()
             self._hits.clear()
-
-
-def _total(stores: Mapping[tuple[int, str], int], name: str) -> int:
-    return sum(hits for (_pid, each), hits in stores.items() if each == name)
-
-
-def producers_index(stores: Stores, slots: int) -> str | None:
-    """Which of the two is stored into by those who fill the slots, while the others store into the
-    other one for a lap and fill none. None: that is not seen so.
-
-    >>> producers_index(Counter({(7, "slot"): 2, (7, "out"): 9, (8, "in"): 6}), 5)
-    'out'
-    >>> producers_index(Counter({(7, "slot"): 2, (7, "out"): 9, (8, "in"): 4}), 5)
-    >>> producers_index(Counter({(7, "slot"): 2, (7, "out"): 9, (8, "slot"): 1, (8, "in"): 6}), 5)
-    """
-    by = {
-        name: {pid for (pid, each), hits in stores.items() if hits and each == name}
-        for name in (_SLOT, _MIDDLE, _IN, _OUT)
-    }
-    fill = by[_SLOT] | by[_MIDDLE]
-    for own, other in ((_IN, _OUT), (_OUT, _IN)):
-        apart = by[own] <= fill and fill.isdisjoint(by[other])
-        if by[own] and apart and _total(stores, other) >= slots:
-            return own
-    return None
-
-
-def shares(stores: Mapping[int, int], total: int) -> dict[int, int]:
-    """Whose the items are, by how often each process stored into the index of its side; nobody's where
-    an item takes no whole number of stores.
-
-    >>> shares({7: 40, 8: 20}, 30), shares({7: 12, 8: 0}, 10), shares({7: 7, 8: 5}, 10)
-    ({7: 20, 8: 10}, {7: 10}, {})
-    """
-    storing = {pid: hits for pid, hits in stores.items() if hits}
-    if len(storing) == 1:
-        return dict.fromkeys(storing, total)
-    times = round(sum(storing.values()) / total) if total else 0
-    if not times or abs(sum(storing.values()) - times * total) > times:
-        return {}
-    return {pid: hits // times for pid, hits in storing.items()}

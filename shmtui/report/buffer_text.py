@@ -155,7 +155,7 @@ def _counted(exact: ExactCounts) -> str:
         )
     if exact.earlier.since is None:
         return counts
-    text = _("at least {produced:,} before, since {time}; a process or a thread joined")
+    text = _("at least {produced:,} before, since {time}; the count began anew")
     return f"{counts} ({text})".format(
         produced=exact.earlier.produced, time=rfc3339(exact.earlier.since, "seconds")
     )

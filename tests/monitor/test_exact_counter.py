@@ -80,11 +80,16 @@ class Watched:
         return counter is not None and counter._by_lap is not None
 
     def at_rest(self) -> ExactCounts:
-        """The counts once all is consumed."""
-        return poll(
-            lambda: exact if (exact := self.exact()).produced == exact.consumed else None,
-            "the consumer has taken all",
-        )
+        """The counts once all is consumed: what was in the ring as they began, too."""
+
+        def emptied() -> ExactCounts | None:
+            snapshot = self.sampler.sample()
+            exact = snapshot.exact
+            return (
+                exact if exact and exact.produced is not None and snapshot.occupancy == 0 else None
+            )
+
+        return poll(emptied, "the consumer has taken all")
 
     def by_side(self) -> dict[Role, Process]:
         """A process of each side."""

@@ -117,6 +117,7 @@ def test_new_fields_have_defaults() -> None:
         "Throughput": [],
         "Process": ["pid", "name", "role", "state"],
         "ExactCounts": [],
+        "EarlierCounts": [],
         "Totals": ["produced", "consumed", "produced_sum", "consumed_sum"],
         "Audit": ["moved", "slots", "resident", "resident_sum"],
         "Health": [],

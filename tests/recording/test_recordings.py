@@ -242,7 +242,8 @@ print(number)
 def test_a_limit_on_files(tmp_path: Path, limit: int) -> None:
     """Where no more can be written one line says so, and what was written is read."""
     path = tmp_path / "a.rec"
-    command = [require("prlimit"), f"--fsize={limit}", sys.executable, "-c", FILL, str(path)]
+    # -B: bytecode cut off by the limit would stay, and break the next import.
+    command = [require("prlimit"), f"--fsize={limit}", sys.executable, "-B", "-c", FILL, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "cannot go on with the recording" in done.stderr
     assert "can be read" in done.stderr
@@ -256,7 +257,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     """The same holds where the disk is full."""
     script = FILL + "sys.stdout.write(str(len(read(Path(sys.argv[1])))))"
     script = "from tests.recording.frames import read" + script
-    inside = (sys.executable, "-c", script, str(tmp_path / "disk" / "a.rec"))
+    inside = (sys.executable, "-B", "-c", script, str(tmp_path / "disk" / "a.rec"))
     (tmp_path / "disk").mkdir()
     words = [require("unshare"), "--user", "--map-root-user", "--mount", "sh", "-c", FULL, "sh"]
     done = subprocess.run([*words, str(tmp_path / "disk"), *inside], capture_output=True, text=True,
