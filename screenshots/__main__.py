@@ -57,6 +57,8 @@ class Scene:
     """Two segments whose locks two processes take in opposite orders."""
     killed: str = ""
     """A ring of a mutex and two condition variables, whose lock a killed process has."""
+    recorded: tuple[str, ...] = ()
+    """What ``run --headless`` makes and records before it; the recording is ``jobs.rec``."""
     joining: tuple[str, ...] = ()
     """Those that join once the dashboard is open."""
 
@@ -138,6 +140,14 @@ SCENES: Final = (
         16,
         (("consumer 2", "s"), ("1,2▶wait-empty", "s"), ("1,2▶wait-mutex", "s")),
     ),
+    Scene(
+        "replay",
+        ("replay", "jobs.rec"),
+        12,
+        (("×1", "n"),),
+        recorded=("/jobs", "--slots", "8", "--producers", "2", "--consumers", "2", "--consume-rate", "1",
+                  "--fault", "producer2:skip-post-permit", "--duration", "16"),
+    ),
     Scene("lesson", ("lab", "swapped-waits"), 16, rows=40),
     Scene("light", ("run",), 20, _FULL[:2], env={"TEXTUAL_THEME": "shmtui-light"}),
 )  # fmt: skip
@@ -157,6 +167,7 @@ def take(scene: Scene) -> Path:
         unnamed_rings(scene.unnamed),
         crossed(scene.crossed),
         killed(scene.killed),
+        recorded(scene.recorded),
         Terminal(
             *scene.arguments, columns=scene.columns, rows=scene.rows, env=env | scene.env
         ) as terminal,
@@ -239,6 +250,27 @@ def killed(name: str) -> Iterator[None]:
             time.sleep(_APART_SECONDS)
         running.kill()
         running.wait()
+        yield
+
+
+@contextlib.contextmanager
+def recorded(words: tuple[str, ...]) -> Iterator[None]:
+    """In a folder with the recording of a run without a screen that has ended."""
+    if not words:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        command = (
+            sys.executable,
+            "-m",
+            "shmtui",
+            "run",
+            *words,
+            "--headless",
+            "--record",
+            "jobs.rec",
+        )
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         yield
 
 
