@@ -195,19 +195,17 @@ class _Look:
         if folder == self._folder:
             self._taken.update(entries)
         blocks = {file for file in entries if file.endswith(SUFFIX)}
-        files: dict[FileIdentity, list[str]] = {}
-        statuses: dict[FileIdentity, os.stat_result] = {}
+        files: dict[FileIdentity, tuple[os.stat_result, list[str]]] = {}
         for file, entry in entries.items():
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 status = entry.stat(follow_symlinks=False)
-                identity = FileIdentity.of(status)
-                files.setdefault(identity, []).append(file)
-                statuses[identity] = status
+            except FileNotFoundError:
+                continue
+            files.setdefault(FileIdentity.of(status), (status, []))[1].append(file)
         self._listed |= files.keys()
-        for identity, links in files.items():
+        for identity, (status, links) in files.items():
             with contextlib.suppress(FileNotFoundError):
                 file, *others = sorted(links)
-                status = statuses[identity]
                 self._accounted[status.st_dev] += status.st_blocks * 512
                 controlled = bool(blocks) and _block_name(file) in blocks
                 seen = SeenFile(file, folder, status, identity, controlled)

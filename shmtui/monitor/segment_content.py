@@ -167,7 +167,9 @@ def guess_content(file: str, fd: int, size: int, *, closely: bool) -> tuple[Cont
         return Content.UNKNOWN, _("unknown")
     raw = os.pread(fd, size, 0)
     exercise = "/" + file == SEED_NAME
-    if raw.count(_SHARED_SEMAPHORE) < 3 and not exercise:
+    # A byte is found at once; the whole pattern is not, among zeros.
+    marked = _SHARED_SEMAPHORE[0] in raw and raw.count(_SHARED_SEMAPHORE) >= 3
+    if not marked and not exercise:
         return Content.UNKNOWN, _("unknown")
     from shmtui.layouts.inference import Elimination  # noqa: PLC0415 - few need it
     from shmtui.layouts.plain_layouts import signatures  # noqa: PLC0415 - few need it

@@ -111,18 +111,19 @@ def listing_lines(
     rows += [[inert(column.text(each)) for column in columns] for each in objects]
     longest = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     widths = [min(size, column.most) for size, column in zip(longest, columns, strict=True)]
+    line = "  ".join(
+        f"{{:{'>' if column.right else '<'}{size}}}"
+        for column, size in zip(columns, widths, strict=True)
+    ).format
+    cut = [
+        (at, widths[at])
+        for at, column in enumerate(columns)
+        if column.cut and longest[at] > widths[at]
+    ]
     for row in rows:
-        cells = [
-            _cell(text, size, column)
-            for text, size, column in zip(row, widths, columns, strict=True)
-        ]
-        yield fitted("  ".join(cells).rstrip(), width)
-
-
-def _cell(text: str, size: int, column: _Column) -> str:
-    if column.cut and len(text) > size:
-        text = _fit(text, size)
-    return text.rjust(size) if column.right else text.ljust(size)
+        for at, size in cut:
+            row[at] = _fit(row[at], size)
+        yield fitted(line(*row).rstrip(), width)
 
 
 def totals_line(survey: Survey) -> str:
