@@ -191,9 +191,14 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
     """
     samplers: list[Sampler] = []
 
+    def parent_is_idle() -> bool:
+        seen = samplers[0].sample().processes
+        parents = [p for p in seen if p.parent not in {each.pid for each in seen}]
+        return bool(parents) and all(p.idle_since_free for p in parents)
+
     def watch() -> None:
         samplers.append(Sampler(name))
-        poll(lambda: any(p.idle_since_free for p in samplers[0].sample().processes), "it is proved")
+        poll(parent_is_idle, "it is proved of the parent")
 
     def proved() -> Finding | None:
         now = samplers[0].sample()
