@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -92,7 +93,7 @@ class Peers:
         return (text,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MappedSegment:
     """A segment whose layout is asked for."""
 
@@ -105,9 +106,9 @@ class MappedSegment:
         """As ``/shm_buffer``."""
         return self.reader.name
 
-    @property
+    @cached_property
     def size(self) -> int:
-        """Bytes, as they are now."""
+        """Bytes, as they are when it is first asked: of memory without a file, all who have it tell it."""
         return self.reader.status().size
 
     @property
