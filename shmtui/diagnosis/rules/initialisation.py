@@ -167,14 +167,17 @@ def late_init(history: History) -> Iterator[Finding]:
     also sets the count of waiters to 0 (glibc, musl): a sem_post then wakes nobody.
     """
     now = history.now
-    private = [p for p in living(now) if began_private(p, now) and _not_woken(p, history)]
+    asleep = [p for p in living(now) if began_private(p, now)]
+    private = [p for p in asleep if _not_woken(p, history)]
+    woken = {p.pid for p in asleep} - {p.pid for p in private}
     uncounted = {
         role
         for role in SemaphoreRole
         if history.unmoved_ns() >= SETTLED_NS
         and history.agreeing(lambda s, role=role: counts_too_few(s, role)) >= GHOST_SAMPLES  # type: ignore[misc]
     }
-    late = {p.pid: p for p in private} | {p.pid: p for p in living(now) if uncounted & set(p.waits)}
+    others = (p for p in living(now) if uncounted & set(p.waits) and p.pid not in woken)
+    late = {p.pid: p for p in (*private, *others)}
     if not late:
         return
     facts = []
