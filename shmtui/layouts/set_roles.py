@@ -83,12 +83,21 @@ def _convention(layout: Layout) -> tuple[bool, int]:
 
 def _fitting(segment: MappedSegment, ways: Sequence[Layout]) -> list[Layout]:
     """Those orders that the values always fit, the most usual first."""
+    return sorted(never_contradicted(segment, ways), key=_convention)
+
+
+def never_contradicted(segment: MappedSegment, ways: Sequence[Layout]) -> list[Layout]:
+    """Those layouts, of the same struct with other semaphores in the roles, that the values of some
+    moments always fit.
+    """
     takers, left = segment.peers.threads + DEAD, list(ways)
+    if not left:
+        return left
     names = sorted({name for way in ways for _role, name in way.names})
-    readings = SegmentReadings.of_layout(segment.reader, ways[0])
-    for reading in replace(readings, names=names).until(SECONDS):
+    readings = replace(SegmentReadings.of_layout(segment.reader, ways[0]), names=names)
+    for reading in readings.until(SECONDS if segment.peers.pids else 0.0):
         values = [(way, values_of(way, reading)) for way in left]
         left = [way for way, its in values if possible(way, its, takers)]
         if len(left) < 2:
             break
-    return sorted(left, key=_convention)
+    return left

@@ -3,7 +3,7 @@ live bytes, and the only one that they allow is likely.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import permutations
 
@@ -12,9 +12,7 @@ from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import ABSENT, SEMAPHORES, all_members
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.ring_values import possible, values_of
-from shmtui.layouts.segment_readings import SegmentReadings
-from shmtui.layouts.set_roles import DEAD, SECONDS
+from shmtui.layouts.set_roles import never_contradicted
 from shmtui.layouts.struct_layout import StructLayout
 from shmtui.layouts.struct_members import Struct
 from shmtui.layouts.vocabulary import fitness
@@ -31,8 +29,8 @@ def by_values(segment: MappedSegment, struct: Struct, build: Build) -> StructLay
         said = replace(segment.options, mapping=(*segment.options.mapping, *order))
         with contextlib.suppress(ShmtuiError):
             ways.append(build(struct, said))
-    left = _allowed(segment, ways)
-    return left[0] if len(left) == 1 else None
+    left = never_contradicted(segment, [way.layout for way in ways])
+    return next(way for way in ways if way.layout == left[0]) if len(left) == 1 else None
 
 
 def roles_words(found: StructLayout) -> str:
@@ -66,16 +64,3 @@ def _orders(struct: Struct, given: dict[str, str]) -> Iterator[tuple[tuple[str, 
 def _may_play(name: str, role: str) -> bool:
     own = [each for each in SEMAPHORES if fitness(name.rpartition(".")[2], each)]
     return not own or role in own
-
-
-def _allowed(segment: MappedSegment, ways: Sequence[StructLayout]) -> list[StructLayout]:
-    """Those that the values of some moments never contradict."""
-    takers, left = segment.peers.threads + DEAD, list(ways)
-    if not left:
-        return left
-    readings = SegmentReadings.of_layout(segment.reader, left[0].layout)
-    for reading in readings.until(SECONDS if segment.peers.pids else 0.0):
-        left = [way for way in left if possible(way.layout, values_of(way.layout, reading), takers)]
-        if len(left) < 2:
-            break
-    return left

@@ -13,7 +13,7 @@ _DELETED: Final = b" (deleted)"
 
 
 class UnlinkedMappings:
-    """Who maps unlinked files of /dev/shm, as of `KEPT_SECONDS` ago at the most: the maps of all
+    """Who maps unlinked files, as of `KEPT_SECONDS` ago at the most: the maps of all
     processes are read for it, so all samplers of a program share one.
     """
 
@@ -27,20 +27,20 @@ class UnlinkedMappings:
         may see. ``identity``: the file that has the name now.
         """
         if time.monotonic() >= self._until:
-            self._found, self._until = _unlinked(folder), time.monotonic() + KEPT_SECONDS
+            self._found, self._until = _unlinked(), time.monotonic() + KEPT_SECONDS
         inodes = self._found.get(os.fsencode(f"{folder}{name}"), {})
         pids = set().union(*(who for inode, who in inodes.items() if inode != identity.inode))
         named = ((pid, process_name(pid)) for pid in sorted(pids))
         return tuple(f"{comm} (PID {pid})" for pid, comm in named if comm)
 
 
-def _unlinked(folder: str) -> dict[bytes, dict[int, set[int]]]:
-    maps, prefix = SharedMappings(), os.fsencode(f"{folder}/")
+def _unlinked() -> dict[bytes, dict[int, set[int]]]:
+    maps = SharedMappings()
     found: dict[bytes, dict[int, set[int]]] = {}
     for pid in processes():
         for mapping in maps.of(pid) or ():
             path = mapping.path
-            if path.startswith(prefix) and path.endswith(_DELETED):
+            if path.endswith(_DELETED):
                 inodes = found.setdefault(path.removesuffix(_DELETED), {})
                 inodes.setdefault(mapping.inode, set()).add(pid)
     return found
