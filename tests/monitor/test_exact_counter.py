@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import random
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from shmtui.procfs.store_counter import hit_seconds, why_refused
 from shmtui.session.opener import Attachment
 from shmtui.shm.item_counts import ExactCounts, Method
 from shmtui.shm.protocol import Role
-from shmtui.shm.segment import unlink_segment
+from shmtui.shm.segment import segment_path, unlink_segment
 from shmtui.snapshot import Process
 from shmtui.tui.app import DashboardApp
 from tests.compiling import Compiler
@@ -360,8 +361,13 @@ def test_who_fills_the_slots_settles_the_direction(start: Start, names: tuple[st
     in_, out = names
     run = start(5, "-g", "-DINDEX=1", f"-Din={in_}", f"-Dout={out}")
 
+    def is_empty() -> bool:
+        indices = struct.unpack_from("ii", Path(segment_path(run.sampler.name)).read_bytes(), 5 * 4)
+        return bool(indices[0] == indices[1])
+
     def settled() -> bool:
         run.order("p", 3)
+        poll(is_empty, "the consumer has taken all")  # What is half taken would tell by its values.
         snapshot = run.sampler.sample()
         return not snapshot.layout.by_convention and bool(snapshot.producers and snapshot.consumers)
 
