@@ -15,7 +15,7 @@ from typing import Any, Self
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
 from shmtui.procfs.process import read_stat
-from shmtui.shm.control_format import RecordState, control_name
+from shmtui.shm.control_format import Flags, RecordState, control_name
 from shmtui.shm.control_records import (
     WorkerRecord,
     open_control,
@@ -86,6 +86,11 @@ def read_control(name: str) -> bytes:
         return read_block(fd)
     finally:
         os.close(fd)
+
+
+def flags_of(name: str) -> Flags:
+    """The flags of a segment's control block."""
+    return Flags(parse_header(read_control(name)).flags)
 
 
 def worker_records(name: str) -> tuple[WorkerRecord, ...]:

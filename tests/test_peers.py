@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from shmtui.monitor.sampler import Sampler
+from shmtui.shm.control_format import Flags
 from shmtui.shm.segment import segment_path
 from shmtui.snapshot import Snapshot
 from tests.compiling import Compiler, output
 from tests.conftest import MakeBuffer, join
 from tests.peers import Peer, build
-from tests.program import HeadlessRun, run_shmtui, stat_json
+from tests.program import HeadlessRun, flags_of, run_shmtui, stat_json
 from tests.traces import course_name
 from tests.waiting import poll
 
@@ -190,15 +191,9 @@ def test_with_others_in_the_game_no_balance_is_claimed(gcc: Compiler, name: str)
             output(program, "producer", "100")
             poll(lambda: run.live()[0].items >= 100, "they have arrived")
             poll(lambda: len(stat_json(name)["processes"]) == 2, "the stranger is seen")
-            poll(lambda: run.process.poll() is None and foreign_seen(name), "by the run as well")
+            poll(lambda: flags_of(name) & Flags.GUESTS, "by the run as well")
         assert run.end() == 143
         assert json.loads(run.stdout)["totals"]["balanced"] is not False
-
-
-def foreign_seen(name: str) -> bool:
-    """Whether the run has published what it measured since a stranger came."""
-    method: str = stat_json(name)["throughput"]["method"]
-    return method != "counters"
 
 
 def test_the_name_of_the_course(gcc: Compiler) -> None:

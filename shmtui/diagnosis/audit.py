@@ -64,7 +64,10 @@ def balance_text(audit: Audit) -> str:
         return _("balance unknown: {what}, or another program moved them: {guests}").format(
             what=imbalance_text(audit), guests=_guests_text(audit.guests)
         )
-    return _("NOT BALANCED: {what}").format(what=imbalance_text(audit))
+    text = _("NOT BALANCED: {what}").format(what=imbalance_text(audit))
+    if audit.guests is None:
+        text += _("; or another program moved them: who opens the segment could not be watched")
+    return text
 
 
 def _guests_text(count: int) -> str:

@@ -4,10 +4,15 @@
 milliseconds is never seen there, but opening it is an event (IN_OPEN), and so is closing what was
 open for writing (IN_CLOSE_WRITE): at the latest when the process ends. Python's mmap keeps a
 descriptor for as long as it maps.
+
+A user may have 128 inotify instances (fs.inotify.max_user_instances), which his editors want as
+well, but many thousand watches: all files of a process are watched by one instance.
 """
 
+import contextlib
 import ctypes
 import os
+import threading
 from typing import Final
 
 OPENED: Final = 0x20
@@ -15,6 +20,7 @@ OPENED: Final = 0x20
 CLOSED_WRITING: Final = 0x8
 """IN_CLOSE_WRITE."""
 _OVERFLOW: Final = 0x4000
+_MASK_ADD: Final = 0x20000000
 _EVENT_SIZE: Final = 16
 """``sizeof(struct inotify_event)`` without a name, which only events in a folder have."""
 
@@ -27,30 +33,93 @@ class FileWatch:
 
     def __init__(self, path: str, event: int) -> None:
         self._event = event
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._fd = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-        if self._fd < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        if libc.inotify_add_watch(self._fd, os.fsencode(path), event) < 0:
-            error = ctypes.get_errno()
-            os.close(self._fd)
-            raise OSError(error, os.strerror(error))
+        self.seen = 0
+        """The events of the file that were read from the kernel since the last question."""
+        self._number = _INSTANCE.add(self, path, event)
 
     def happened(self) -> bool:
         """Whether it was since the last call. The kernel reports equal events that nobody
         has read as one, so that how often is not known.
         """
-        seen = 0
-        while True:
-            try:
-                raw = os.read(self._fd, 4096)
-            except BlockingIOError:
-                return bool(seen & (self._event | _OVERFLOW))
-            for at in range(0, len(raw), _EVENT_SIZE):
-                seen |= int.from_bytes(raw[at + 4 : at + 8], "little")
+        _INSTANCE.read()
+        seen, self.seen = self.seen, 0
+        return bool(seen & (self._event | _OVERFLOW))
 
     def close(self) -> None:
-        """Give the descriptor back."""
-        if self._fd >= 0:
+        """Watch no longer."""
+        _INSTANCE.remove(self, self._number)
+
+
+class _Instance:
+    """The inotify instance of this process, open while a file is watched."""
+
+    def __init__(self) -> None:
+        self._libc: Final = ctypes.CDLL(None, use_errno=True)
+        self._lock = threading.Lock()
+        self._fd = -1
+        self._watches: dict[int, list[FileWatch]] = {}
+        """Those of a file by the number that the kernel gave its watch."""
+
+    def add(self, watch: FileWatch, path: str, event: int) -> int:
+        """Watch a file for one more; returns the kernel's number. OSError: as `FileWatch`."""
+        with self._lock:
+            if self._fd < 0:
+                self._fd = self._checked(self._libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
+            self._drain()  # What came before is none of its business.
+            mask = event | _MASK_ADD
+            try:
+                number = self._checked(
+                    self._libc.inotify_add_watch(self._fd, os.fsencode(path), mask)
+                )
+            except OSError:
+                self._close_if_unused()
+                raise
+            self._watches.setdefault(number, []).append(watch)
+            return number
+
+    def read(self) -> None:
+        """Pass the events on to those who watch their files."""
+        with self._lock:
+            self._drain()
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._fd >= 0:
+                raw = os.read(self._fd, 4096)
+                for at in range(0, len(raw), _EVENT_SIZE):
+                    number = int.from_bytes(raw[at : at + 4], "little", signed=True)
+                    mask = int.from_bytes(raw[at + 4 : at + 8], "little")
+                    lost = [*self._watches] if mask & _OVERFLOW else [number]
+                    for watch in (each for n in lost for each in self._watches.get(n, ())):
+                        watch.seen |= mask
+
+    def remove(self, watch: FileWatch, number: int) -> None:
+        """Watch a file for one less."""
+        with self._lock:
+            left = self._watches.get(number, [])
+            if watch in left:
+                left.remove(watch)
+            if not left and self._watches.pop(number, None) is not None:
+                self._libc.inotify_rm_watch(self._fd, number)  # Refused: the file is gone.
+            self._close_if_unused()
+
+    def forget(self) -> None:
+        """In the child of a fork: the events are its parent's."""
+        self._lock = threading.Lock()
+        self._watches.clear()
+        self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if self._fd >= 0 and not self._watches:
             os.close(self._fd)
             self._fd = -1
+
+    @staticmethod
+    def _checked(result: int) -> int:
+        if result < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return result
+
+
+_INSTANCE: Final = _Instance()
+os.register_at_fork(after_in_child=_INSTANCE.forget)

@@ -98,8 +98,8 @@ class Crew:
         self._closing.callback(self.supervisor.close)
         self.clock = ManualClock()
         self.sampler = Sampler(name, clock=self.clock)
-        self._closing.callback(self.sampler.close)
         self.source = LiveSource(self.sampler, self.supervisor)
+        self._closing.callback(self.source.close)
         self.pids = {role: [self.supervisor.start(role) for _ in range(each)] for role in ROLES}
         poll(self.supervisor.ready, "all have joined")
 

@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
-from shmtui.procfs.file_watch import CLOSED_WRITING, FileWatch
+from shmtui.procfs.file_watch import CLOSED_WRITING, OPENED, FileWatch
 from shmtui.shm.control_format import Flags
-from shmtui.shm.control_records import parse_header
 from shmtui.shm.segment import map_segment, segment_path
 from tests.conftest import MakeBuffer
-from tests.program import HeadlessRun, read_control, run_shmtui, worker_records
+from tests.program import HeadlessRun, flags_of, run_shmtui, worker_records
 from tests.waiting import poll
 
 GUEST = """
@@ -41,11 +41,6 @@ def test_an_item_that_a_guest_took_is_not_lost(name: str) -> None:
     assert "balance unknown" in out
 
 
-def flags_of(name: str) -> Flags:
-    """The flags of its control block."""
-    return Flags(parse_header(read_control(name)).flags)
-
-
 def test_a_guest_is_noted_in_the_control_block_and_a_repair_is_none(name: str) -> None:
     """Who has been there may still hold what it took: no finding rests on workers alone then."""
     with HeadlessRun(name, "--producers", "2", "--fault", "producer1:die-at=write") as run:
@@ -75,3 +70,32 @@ def test_a_writer_is_seen_once_it_is_gone(make_buffer: MakeBuffer) -> None:
     assert watch.happened()
     assert not watch.happened()
     watch.close()
+
+
+def test_all_files_of_a_process_are_watched_by_one_instance(make_buffer: MakeBuffer) -> None:
+    """A user may have 128 of them. Each watch is told of its file and its kind of event alone."""
+    paths = [segment_path(make_buffer(5).name) for _segment in range(3)]
+    before = instances()
+    opened = [FileWatch(path, OPENED) for path in paths]
+    closed = FileWatch(paths[0], CLOSED_WRITING)
+    assert instances() <= before + 1
+    with open(paths[0], "r+b"):
+        assert [watch.happened() for watch in opened] == [True, False, False]
+        assert not closed.happened()
+    assert closed.happened()
+    opened[0].close()
+    with open(paths[0], "r+b"), open(paths[2], "rb"):
+        pass
+    assert [watch.happened() for watch in opened[1:]] == [False, True]
+    assert closed.happened()
+    for watch in (*opened, closed):
+        watch.close()
+    assert instances() == before
+
+
+def instances() -> int:
+    """How many inotify instances this process has."""
+    links = [
+        str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()
+    ]
+    return links.count("anon_inode:inotify")

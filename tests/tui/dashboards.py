@@ -164,15 +164,14 @@ def running(
 ) -> Iterator[Run]:
     """A dashboard on a run with these workers; they are ended afterwards."""
     supervisor = Supervisor(buffer, dict.fromkeys(Role, rate))
-    sampler = Sampler(buffer.name, read_only=False)
+    source = LiveSource(Sampler(buffer.name, read_only=False), supervisor)
     try:
         for role in workers:
             supervisor.start(role)
-        attachment = Attachment(LiveSource(sampler, supervisor))
-        app = DashboardApp(attachment, refresh_hz=NEVER_HZ, ascii_only=ascii_only)
+        app = DashboardApp(Attachment(source), refresh_hz=NEVER_HZ, ascii_only=ascii_only)
         yield Run(app, supervisor, buffer)
     finally:
-        sampler.close()
+        source.close()
         supervisor.close()
 
 

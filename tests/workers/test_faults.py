@@ -1,6 +1,6 @@
 """Each mistake is really made, and leads to what was said beforehand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -61,8 +61,9 @@ MakeScene = Callable[..., tuple[Scene, dict[Role, list[int]]]]
 
 
 @pytest.fixture
-def scene(make_buffer: MakeBuffer, crew: Crew) -> MakeScene:
+def scene(make_buffer: MakeBuffer, crew: Crew) -> Iterator[MakeScene]:
     """Makes a scene with so many of each role at a rate."""
+    scenes: list[Scene] = []
 
     def make(
         each: int = 2, rate: float = 200.0, slots: int = 5
@@ -71,9 +72,12 @@ def scene(make_buffer: MakeBuffer, crew: Crew) -> MakeScene:
         supervisor = crew(buffer, rate, rate)
         pids = {role: [supervisor.start(role) for _ in range(each)] for role in ROLES}
         wait_ready(supervisor)
-        return Scene(buffer, supervisor), pids
+        scenes.append(Scene(buffer, supervisor))
+        return scenes[-1], pids
 
-    return make
+    yield make
+    for each in scenes:
+        each.source.close()
 
 
 @pytest.mark.parametrize(
