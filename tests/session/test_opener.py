@@ -114,7 +114,7 @@ def test_a_run_goes_on_while_another_segment_is_looked_at(
     with Terminal("run", name) as terminal:
         terminal.wait_for("producer 1 ")
         terminal.press("o")
-        terminal.wait_for(other)
+        terminal.wait_for("type to filter")
         terminal.press(*other, "enter")
         terminal.wait_for(lambda s: "raw bytes" in s and "type to filter" not in s, "its bytes")
         terminal.press("o")
