@@ -1,3 +1,3 @@
 """The htop of shared-memory IPC: watch, steer and mend POSIX bounded buffers."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -5,13 +5,13 @@ import click
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
-_SHELLS = ("bash", "zsh", "fish")
+SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command(
     "completion", cls=TranslatedCommand, short_help="Print the completion script of a shell"
 )
-@click.argument("shell", type=click.Choice(_SHELLS))
+@click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> int:
     """Print the completion script of a shell.
 
@@ -21,11 +21,16 @@ def command(shell: str) -> int:
       eval "$(shmtui completion zsh)"          in ~/.zshrc
       shmtui completion fish > ~/.config/fish/completions/shmtui.fish
     """
+    click.echo(script(shell))
+    return ExitCode.OK
+
+
+def script(shell: str) -> str:
+    """The completion script of one of `SHELLS`."""
     from click.shell_completion import get_completion_class
 
     from shmtui.cli.main import main
 
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(main, {}, "shmtui", "_SHMTUI_COMPLETE").source())
-    return ExitCode.OK
+    return kind(main, {}, "shmtui", "_SHMTUI_COMPLETE").source()

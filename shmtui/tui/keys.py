@@ -1,9 +1,15 @@
-"""The table of keys. Bindings, key bar, help and palette are made from it. Pure."""
+"""The table of keys. Bindings, key bar, help, palette and man pages are made from it. Pure.
+
+It loads nothing that draws: man pages are made where Textual is not installed.
+"""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shmtui.i18n import N_, _
-from shmtui.tui.view_model import ViewModel
+
+if TYPE_CHECKING:
+    from shmtui.tui.view_model import ViewModel
 
 OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
 LIVE, REPLAY = "live", "replay"
@@ -182,7 +188,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
 )
 
 
-def available(view: ViewModel) -> tuple[Key, ...]:
+def available(view: "ViewModel") -> tuple[Key, ...]:
     """The keys that are on."""
     return tuple(
         key
@@ -207,9 +213,10 @@ _WHY_MISSING = {
 }
 
 
-def why_off(action: str, view: ViewModel) -> str | None:
+def why_off(action: str, view: "ViewModel") -> str | None:
     """Why the key of an action does nothing here, and what to do about it; None where it works.
 
+    >>> from shmtui.tui.view_model import ViewModel
     >>> why_off("workers('kill')", ViewModel(read_only=True))
     'K changes something, and this dashboard is read-only: shmtui attach --write allows it'
     >>> why_off("workers('add_producer')", ViewModel()) is None

@@ -1,0 +1,53 @@
+"""The metadata hook of hatch: the README as a package index shows it, and the project's addresses.
+
+An index shows the README away from its repository, so a relative link leads nowhere there. All of
+it follows from ``home`` in pyproject.toml, the address of the repository. Where that is empty, the
+text has no pictures and no relative links, and the package names no address.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+_LINK: Final = re.compile(r"(?P<picture>!?)\[(?P<text>[^][]*)\]\((?P<path>(?!https?:|#)[^()\s]+)\)")
+
+
+class IndexMetadata(MetadataHookInterface):
+    """Gives ``readme`` and ``urls``."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        home = self.config["home"]
+        text = Path(self.root, "README.md").read_text(encoding="utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": index_text(text, home)}
+        metadata["urls"] = addresses(home)
+
+
+def index_text(readme: str, home: str) -> str:
+    """The README with absolute links, or without relative ones where ``home`` is empty.
+
+    >>> index_text("![A ring](a.png) [more](b.md)", "https://example.org/x")
+    '![A ring](https://example.org/x/raw/HEAD/a.png) [more](https://example.org/x/blob/HEAD/b.md)'
+    >>> index_text("![A ring](a.png) [more](b.md)", "")
+    ' more'
+    """
+
+    def absolute(found: re.Match[str]) -> str:
+        picture, text, path = found["picture"], found["text"], found["path"]
+        if not home:
+            return "" if picture else text
+        return f"{picture}[{text}]({home}/{'raw' if picture else 'blob'}/HEAD/{path})"
+
+    return _LINK.sub(absolute, readme)
+
+
+def addresses(home: str) -> dict[str, str]:
+    """The project's addresses, empty where ``home`` is."""
+    if not home:
+        return {}
+    return {
+        "Homepage": home,
+        "Changelog": f"{home}/blob/HEAD/CHANGELOG.md",
+        "Issues": f"{home}/issues",
+    }

@@ -1,0 +1,1 @@
+"""Proofs of what a package carries beside the program."""
