@@ -2,7 +2,8 @@
 
 Each is the real program in a real pseudo-terminal, over real processes and a real
 segment, driven by keys, and drawn by Textual itself into an SVG. The PNG beside it
-is what headless Chromium makes of that; without Chromium only the SVGs are made.
+is what headless Chromium makes of that; without Chromium only the SVGs are made. A moving
+picture is one SVG of the terminal's screens in turn.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from screenshots.film import Film
 from shmtui.errors import MissingSegmentError
 from shmtui.session.cleanup import remove
 from shmtui.shm.segment import segment_path
@@ -28,6 +30,7 @@ FOLDER: Final = Path(__file__).parent
 _CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
 _APART_SECONDS: Final = 0.7
 """The course's programs are started by hand, one after the other."""
+_FRAME_SECONDS, _READING_SECONDS = 0.25, 3.5
 _UNNAMED_RING: Final = FOLDER.parent / "tests" / "procfs" / "unnamed_ring.c"
 _TWO_SEGMENTS: Final = FOLDER.parent / "tests" / "diagnosis" / "two_segments.c"
 _CONDITIONS: Final = FOLDER.parent / "tests" / "diagnosis" / "conditions.c"
@@ -61,6 +64,8 @@ class Scene:
     """What ``run --headless`` makes and records before it; the recording is ``jobs.rec``."""
     joining: tuple[str, ...] = ()
     """Those that join once the dashboard is open."""
+    moving: bool = False
+    """A moving picture; ``seconds`` goes on from the last key."""
 
 
 _FULL: Final = (
@@ -99,6 +104,16 @@ SCENES: Final = (
         14,
         (("2 findings", "r"),),
         beside=_COURSE,
+    ),
+    Scene(
+        "rescue",
+        ("attach", "/shm_buffer", "--write"),
+        8,
+        (("2 findings", "r"), ("carries it out", "y"), ("items move again", "escape")),
+        columns=104,
+        rows=32,
+        beside=_COURSE,
+        moving=True,
     ),
     Scene(
         "top",
@@ -155,12 +170,13 @@ SCENES: Final = (
 
 def take(scene: Scene) -> Path:
     """Run a scene to its picture; returns the SVG."""
-    env = {
+    svg = FOLDER / f"{scene.name}.svg"
+    still = {
         "TEXTUAL_SCREENSHOT": str(scene.seconds),
         "TEXTUAL_SCREENSHOT_LOCATION": str(FOLDER),
         "TEXTUAL_SCREENSHOT_FILENAME": f"{scene.name}.svg",
-        "COLORTERM": "truecolor",
     }
+    env = {"COLORTERM": "truecolor"} | ({} if scene.moving else still)
     with (
         course(scene.beside),
         runs(scene.running),
@@ -173,6 +189,9 @@ def take(scene: Scene) -> Path:
         ) as terminal,
         contextlib.ExitStack() as later,
     ):
+        if scene.moving:
+            svg.write_text(film(scene, terminal), encoding="utf-8")
+            return svg
         for text, key in scene.keys:
             terminal.wait_for(text)
             terminal.press(key)
@@ -180,7 +199,27 @@ def take(scene: Scene) -> Path:
             terminal.wait_for("consumer 1")
             later.enter_context(course(scene.joining))
         terminal.wait(scene.seconds + 30)
-    return FOLDER / f"{scene.name}.svg"
+    return svg
+
+
+def film(scene: Scene, terminal: Terminal) -> str:
+    """The scene as it goes on: each text is read for a while before its key is pressed."""
+    made = Film(scene.columns, scene.rows)
+    for text, key in scene.keys:
+        terminal.wait_for(text)
+        watch(made, terminal, _READING_SECONDS)
+        terminal.press(key)
+    watch(made, terminal, scene.seconds)
+    return made.svg()
+
+
+def watch(made: Film, terminal: Terminal, seconds: float) -> None:
+    """Add what the terminal shows meanwhile."""
+    end = time.monotonic() + seconds
+    while (now := time.monotonic()) < end:
+        while (left := now + _FRAME_SECONDS - time.monotonic()) > 0:
+            terminal.read(left)
+        made.add(terminal.screen, _FRAME_SECONDS)
 
 
 @contextlib.contextmanager
@@ -317,9 +356,10 @@ def main(names: list[str]) -> int:
     chosen = [s for s in SCENES if not names or s.name in names]
     for scene in chosen:
         svg = take(scene)
-        if browser is not None:
+        drawn = browser is not None and not scene.moving
+        if browser is not None and drawn:
             to_png(svg, browser, scene.columns, scene.rows)
-        print(f"{os.path.relpath(svg)}{' and .png' if browser else ''}", flush=True)  # noqa: T201
+        print(f"{os.path.relpath(svg)}{' and .png' if drawn else ''}", flush=True)  # noqa: T201
     if browser is None:
         print("no Chromium found: only the SVGs were made")  # noqa: T201
     return 0 if chosen else 2

@@ -167,6 +167,11 @@ class Terminal:
         return b"".join(self._drawn)
 
     @property
+    def screen(self) -> pyte.Screen:
+        """The screen with its colours."""
+        return self._screen
+
+    @property
     def lines(self) -> list[str]:
         """The screen as it stands, a string a row: as pyte's ``display``, in a fifth of its time."""
         columns, blank = range(self._screen.columns), self._screen.default_char
