@@ -39,7 +39,8 @@ def pages() -> dict[str, str]:
 def roff(text: str) -> str:
     """A page in roff from its reStructuredText. SystemMessage of docutils: the text has a mistake."""
     made = publish_string(text, writer="manpage", settings_overrides=_SETTINGS)
-    return cast("str", made).replace(".SH Name\n", ".SH NAME\n", 1)
+    named = cast("str", made).replace(".SH Name\n", ".SH NAME\n", 1)
+    return re.sub(r"\\fB(?=shmtui\\-)", r"\\fB\\%", named)  # A page's name is not broken.
 
 
 def sources() -> dict[str, str]:

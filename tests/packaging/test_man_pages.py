@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,17 @@ def test_the_first_page_has_all_keys(folder: Path) -> None:
     """Those of the dashboard and those of a replay."""
     page = words(formatted(folder, "shmtui"))
     assert [key.keys for key in KEYS if words(f"{key.shown} {key.help}") not in page] == []
+
+
+def test_pages_need_little_to_be_made() -> None:
+    """Where a package is built there is no dashboard: what is not in ``build-system`` is not loaded."""
+    code = (
+        "import sys; from shmtui.packaging.man_pages import sources; sources(); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {module.partition(".")[0] for module in done.stdout.split()}
+    assert loaded >= {"shmtui", "click", "docutils"}
+    assert not loaded & {"textual", "rich", "psutil", "elftools"}
 
 
 def test_every_finding_is_explained(folder: Path) -> None:

@@ -3,13 +3,29 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from shmtui import __version__
+from shmtui.cli.main import main
+from shmtui.cli.translation import COMMANDS
 from shmtui.packaging.metadata_hook import addresses, index_text
 
 ROOT = Path(__file__).parent.parent.parent
 _RELATIVE = re.compile(r"\]\((?!https?:|#)([^)]+)\)")
+
+
+def test_the_readme_names_options_that_exist() -> None:
+    """In every line that runs a command of this version."""
+    top = click.Context(main)
+    lines = re.findall(r"^shmtui (\w+) ([^#\n]*)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    known = [(name, rest) for name, rest in lines if name in COMMANDS]
+    assert len(known) > 10
+    for name, rest in known:
+        command = main.get_command(top, name)
+        assert command is not None
+        there = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in rest.split() if word.startswith("-")} <= there, (name, rest)
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
