@@ -46,6 +46,7 @@ class Film:
     def svg(self) -> str:
         """The whole film."""
         width, height = self.columns * _WIDTH, self.rows * _HEIGHT
+        whole_width, whole_height = round(width + 2 * _MARGIN), round(height + 2 * _MARGIN)
         total = sum(seconds for _rows, seconds in self._frames)
         steps, shown = [], 0.0
         for at, (_rows, seconds) in enumerate(self._frames):
@@ -54,8 +55,8 @@ class Film:
         last = f"transform:translateX({-(len(self._frames) - 1) * width:.1f}px)"
         return "\n".join(
             (
-                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + 2 * _MARGIN:.1f} '
-                f'{height + 2 * _MARGIN:.1f}" font-family="{_FONT}" font-size="{_SIZE}">',
+                f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole_width}" height="{whole_height}" '
+                f'viewBox="0 0 {whole_width} {whole_height}" font-family="{_FONT}" font-size="{_SIZE}">',
                 "<style>text{white-space:pre;dominant-baseline:central}.b{font-weight:bold}"
                 f"@keyframes f{{{''.join(steps)}}}"
                 f"#f{{animation:f {total:.2f}s step-end infinite}}"
