@@ -23,7 +23,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.group(cls=CommandGroup, context_settings=_CONTEXT)
-@click.version_option(__version__, prog_name="shmtui")
+@click.version_option(__version__, "-V", "--version", prog_name="shmtui")
 def main() -> None:
     """The htop of shared-memory IPC: a live dashboard for POSIX bounded buffers.
 
@@ -75,7 +75,7 @@ def _run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ShmtuiError, click.ClickException) as error:
-        _complain(str(error) if isinstance(error, ShmtuiError) else _usage_line(error))
+        complain(str(error) if isinstance(error, ShmtuiError) else _usage_line(error))
         return ExitCode.CANNOT
     except (OSError, MemoryError) as error:
         lacking = shortage(error)
@@ -83,12 +83,12 @@ def _run(arguments: Sequence[str]) -> int:
             raise
         # What could not be written shall not be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _complain(lacking)
+        complain(lacking)
         return ExitCode.CANNOT
     return int(result or 0)
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
     """One line on stderr; where there is none, the exit code has to do."""
     with contextlib.suppress(OSError):
         click.echo(f"shmtui: {inert(' '.join(text.split()))}", err=True)

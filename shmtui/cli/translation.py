@@ -18,7 +18,7 @@ from shmtui.i18n import DOMAIN, LANGUAGES, LOCALE, N_, _, language_in_use, use_l
 from shmtui.i18n import language_of as language_of_environment
 
 COMMANDS: Final = (
-    "attach", "check", "completion", "export", "lab", "ls", "record", "repair", "replay", "rm", "run",
+    "attach", "check", "completion", "export", "help", "lab", "ls", "record", "repair", "replay", "rm", "run",
     "stat", "top",
 )  # fmt: skip
 """Each is a module of this folder, which calls its command ``command``."""
@@ -64,13 +64,23 @@ class CommandGroup(click.Group):
             self.add_command(command)
         return super().get_command(ctx, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, and of a wrong name the nearest ones, loaded or not."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            wrong = click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx)
+            raise wrong from None
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``run`` in front of what names no command; the language may stand before it."""
         own = _leading_language(args)
         first = args[own] if len(args) > own else ""
         # While a shell completes the first word there is none yet: it may become a command.
         nothing = len(args) == own and not ctx.resilient_parsing
-        if nothing or (first.startswith("-") and first not in {"-h", "--help", "--version"}):
+        if nothing or (first.startswith("-") and first not in {"-h", "--help", "-V", "--version"}):
             args = [*args[:own], "run", *args[own:]]
         return super().parse_args(ctx, args)
 

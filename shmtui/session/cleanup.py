@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
+from shmtui.errors import ControlBlockError, ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.file_users import users_of
 from shmtui.procfs.file_writers import anybody_writes
@@ -21,7 +21,14 @@ from shmtui.procfs.namespaces import require_proc
 from shmtui.shm.control_format import HEADER_SIZE, SUFFIX, Flags, control_name
 from shmtui.shm.control_records import ControlHeader, open_control, parse_header, read_header
 from shmtui.shm.owned_buffer import remove_buffer
-from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, segment_path, unlink_segment
+from shmtui.shm.segment import (
+    SHM_DIR,
+    FileIdentity,
+    identity_at,
+    missing,
+    segment_path,
+    unlink_segment,
+)
 from shmtui.shm.semaphore import named_semaphore_path, unlink_named
 
 UNREADY_SECONDS: Final = 10.0
@@ -132,8 +139,7 @@ def _remove_semaphore(name: str, *, force: bool) -> str:
     path = named_semaphore_path(name)
     identity = identity_at(path)
     if identity is None:
-        wrong = _("no segment named {name} in {folder}: is the name right, or is it gone already?")
-        raise MissingSegmentError(wrong.format(name=name, folder=SHM_DIR))
+        raise missing(segment_path(name))
     users = users_of(identity)
     if not force:
         _refuse_if_used(name, path, identity, users)

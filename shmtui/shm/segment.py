@@ -162,6 +162,23 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
         shared.close_fd()
 
 
+def missing(path: str) -> MissingSegmentError:
+    """The error that says so of a file of /dev/shm, with the names that are nearest to its own."""
+    import difflib  # noqa: PLC0415 - heavy
+
+    folder, _slash, name = path.rpartition("/")
+    try:
+        near = difflib.get_close_matches(name, os.listdir(folder), n=3)
+    except OSError:
+        near = []
+    if not near:
+        wrong = _("{path} does not exist: is the name right, or is it gone already?")
+        return MissingSegmentError(wrong.format(path=path))
+    wrong = _("{path} does not exist: did you mean {names}?")
+    names = _(" or ").join(f"/{each}" for each in near)
+    return MissingSegmentError(wrong.format(path=path, names=names))
+
+
 def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
     """Map an existing segment to read and write it.
 
@@ -240,9 +257,7 @@ def open_readonly(path: str) -> int:
         finally:
             os.close(handle)
     except FileNotFoundError:
-        raise MissingSegmentError(
-            _("{path} does not exist: is the name right, or is it gone already?").format(path=path)
-        ) from None
+        raise missing(path) from None
     except PermissionError:
         raise ShmtuiError(_unreadable(path)) from None
     except OSError as error:

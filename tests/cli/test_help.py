@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 
 import click
 import pytest
@@ -44,6 +45,39 @@ def test_version() -> None:
     done = run_shmtui("--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert __version__ in done.stdout
+
+
+def test_what_other_programs_call_them_works_too() -> None:
+    """``-V``, and ``help COMMAND``."""
+    assert run_shmtui("-V").stdout == run_shmtui("--version").stdout
+    assert run_shmtui("help", "rm").stdout == run_shmtui("rm", "--help").stdout
+    assert run_shmtui("help").stdout == run_shmtui("--help").stdout
+
+
+def test_what_was_mistyped_is_guessed(name: str) -> None:
+    """Of a command, an option and a segment."""
+    assert "'check'" in run_shmtui("chek", name).stderr
+    assert "'check'" in run_shmtui("help", "chek").stderr
+    assert "'--json'" in run_shmtui("check", "--jsn", name).stderr
+    create_segment(name, 64)
+    try:
+        done = run_shmtui("stat", name + "s")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"did you mean {name}" in done.stderr
+    finally:
+        unlink_segment(name)
+
+
+def test_several_are_removed_and_one_that_is_missing_is_said(new_name: Callable[[], str]) -> None:
+    """As rm(1) does it."""
+    first, second, absent = new_name(), new_name(), "/shmtui-test-zyxwvu"
+    for each in (first, second):
+        create_segment(each, 64)
+    done = run_shmtui("rm", first, absent, second, first)
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == [f"shmtui: removed {first}", f"shmtui: removed {second}"]
+    assert len(done.stderr.splitlines()) == 1
+    assert absent in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
