@@ -56,5 +56,9 @@ def _semaphore_plan(
     if earlier is None:
         return make_plan(snapshot, findings, positions, consent)
     sides = earlier.sides_of(p.process for p in positions if p.process.role is Role.UNKNOWN)
-    consent = replace(consent, permits=True, lock=True, roles=(*sides, *consent.roles))
-    return make_plan(earlier.taken_back(snapshot), findings, positions, consent)
+    agreed = replace(consent, permits=True, lock=True, roles=(*sides, *consent.roles))
+    plan = make_plan(earlier.taken_back(snapshot), findings, positions, agreed)
+    if not isinstance(plan, Plan):
+        return plan
+    unsaid = set(agreed.lines) - set(consent.lines)  # Agreed to then, or seen: not the user's word.
+    return replace(plan, rests_on=tuple(line for line in plan.rests_on if line not in unsaid))

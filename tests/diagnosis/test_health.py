@@ -339,6 +339,17 @@ UNSEEN = {
 """What an ordinary user cannot see."""
 
 
+def test_of_a_holder_that_may_be_unseen_no_more_is_said_than_was_seen() -> None:
+    """Who cannot be seen may be alive and inside: that nobody holds mutex is not claimed."""
+    seen = [shown(t / 4, 0, 3, 0, peer(1, Role.PRODUCER, MUTEX)) for t in range(9)]
+    (open_,) = diagnose(seen).findings
+    (hidden,) = diagnose([replace(s, unseen=True) for s in seen]).findings
+    assert open_.claim == "mutex is 0 and no live process holds it"
+    assert hidden.claim == "mutex is 0 and no process that can be seen holds it"
+    doubt = "unless a process that cannot be seen holds it"
+    assert (doubt in open_.evidence, doubt in hidden.evidence) == (False, True)
+
+
 @pytest.mark.parametrize("lacking", UNSEEN)
 @pytest.mark.parametrize(
     ("shape", "code"),

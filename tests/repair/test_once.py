@@ -247,6 +247,7 @@ def test_killed_while_it_initialises(gcc: Compiler, name: str, word: int) -> Non
         killed_before_word(ring, word)
         done = run_shmtui("repair", name, *SLOTS, "--yes")
         assert "items move again" in done.stdout, done.stdout + done.stderr
+        assert "your word" not in done.stdout  # Nothing was said beside --yes.
         assert ring.rest().consistent
 
 

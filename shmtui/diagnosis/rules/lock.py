@@ -177,9 +177,13 @@ def _without_holder(held: HeldMutex) -> Finding:
         claim = _("mutex was taken by {who}, which died ({how}): no live process holds it").format(
             who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed}))
         )
+    elif history.now.unseen:
+        claim = _("mutex is 0 and no process that can be seen holds it")
     else:
         claim = _("mutex is 0 and no live process holds it")
     doubts = []
+    if history.now.unseen:
+        doubts.append(_("unless a process that cannot be seen holds it"))
     witnessed = killed is not None and (killed or dead is not None)
     if not (witnessed or history.workers_only):
         doubts.append(_("unless a process took it and ended, and another is to post it"))
