@@ -10,7 +10,7 @@ from shmtui.snapshot import Certainty, Finding, Status
 
 def interrupted(observed: Observation) -> RepairRecord | None:
     """The last repair of the segment, where it was killed before its last word."""
-    record = latest(observed.sampler.identity)
+    record = latest(observed.sampler.identity, observed.sampler.folder)
     if record is None or not record.interrupted(observed.sampler.sample()):
         return None
     return record
@@ -24,7 +24,7 @@ def left_open(
     While items move, nothing else may tell that one is missing. None where there are other
     ``findings`` that a repair ends.
     """
-    record = latest(observed.sampler.identity)
+    record = latest(observed.sampler.identity, observed.sampler.folder)
     if record is None or not record.permits_left or not consent.permits:
         return ()
     if record.state is not State.DONE or any(f.code in COVERED for f in findings):

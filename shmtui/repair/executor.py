@@ -146,7 +146,7 @@ class Repairer:
         ShmtuiError: as for :meth:`carry_out`, and where no repair of it is kept.
         """
         with self.alone() as lock:
-            record = latest(lock.identity)
+            record = latest(lock.identity, self._folder)
             if record is None or record.state is State.UNDONE:
                 raise ShmtuiError(
                     _("no repair of {name} is kept that could be undone").format(name=self._name)

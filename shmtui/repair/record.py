@@ -1,8 +1,9 @@
 """What a repair changes, kept as a file so that it can be put back or finished.
 
 ``${XDG_STATE_HOME:-~/.local/state}/shmtui/repairs/*.json``, one file a repair, is written to disk
-before the first word of the segment is. The segment is named by device and inode, and by the boot
-of the machine, since inodes of /dev/shm begin anew with it.
+before the first word of the segment is. The segment is named by device and inode, by the boot of
+the machine, since inodes of /dev/shm begin anew with it, and by the file system: each container has
+a /dev/shm of its own, with inodes from 2 on, and the device of one that is gone is used again.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, Process, Snapshot, Status
 
-VERSION: Final = 3
+VERSION: Final = 4
 KEPT: Final = 50
 """How many files are kept, the newest."""
 
@@ -67,6 +68,8 @@ class RepairRecord:
     """The sides that were known or said: PID, start time, producer or consumer."""
     unlocks: tuple[Unlock, ...] = ()
     """The mutexes that were unlocked; then ``changes`` is empty."""
+    file_system: int = 0
+    """That of its /dev/shm (`file_system_of`)."""
     state: State = State.BEGUN
     path: Path = Path()
     """Its file."""
@@ -163,11 +166,25 @@ def discard(record: RepairRecord) -> None:
     record.path.unlink(missing_ok=True)
 
 
-def latest(identity: FileIdentity) -> RepairRecord | None:
-    """The last repair of that segment that is kept; None where there is none."""
+def file_system_of(folder: str) -> int:
+    """What tells a /dev/shm from every other: each tmpfs has a random ID (``f_fsid``, statfs(2)).
+
+    OSError: it is gone.
+    """
+    return os.statvfs(folder).f_fsid
+
+
+def latest(identity: FileIdentity, folder: str) -> RepairRecord | None:
+    """The last repair that is kept of that segment, which lies in ``folder``; None where there is
+    none.
+    """
+    try:
+        segment = identity, file_system_of(folder)
+    except OSError:
+        return None
     for path in sorted(_files(), key=_age, reverse=True):
         found = _read(path)
-        if found is not None and found.identity == identity:
+        if found is not None and (found.identity, found.file_system) == segment:
             return found
     return None
 
@@ -245,6 +262,7 @@ def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
             )
             for unlock in fields["unlocks"]
         ),
+        file_system=fields["file_system"],
         state=State(fields["state"]),
         path=path,
     )

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.repair.plan import Change, Plan
-from shmtui.repair.record import FileWords, RepairRecord, State, discard, keep, mark
+from shmtui.repair.record import (
+    FileWords,
+    RepairRecord,
+    State,
+    discard,
+    file_system_of,
+    keep,
+    mark,
+)
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity, segment_path
@@ -87,6 +95,7 @@ def write(
                     if p.role in {Role.PRODUCER, Role.CONSUMER}
                 ),
                 plan.unlocks,
+                file_system_of(place.folder),
             )
         )
         steps = [

@@ -76,7 +76,7 @@ class LiveSource:
         """Count one, but for a repair of this user's that has just written."""
         assert self.guests is not None
         self._closed_ns = 0
-        repaired = latest(self.sampler.identity)
+        repaired = latest(self.sampler.identity, self.sampler.folder)
         if repaired is not None and time.time() - repaired.time < REPAIR_SECONDS:
             return
         self.guests += 1

@@ -16,7 +16,7 @@ from shmtui.repair.plan import Plan, Refusal
 from shmtui.repair.record import State, latest, mark
 from shmtui.repair.report import Report
 from shmtui.session.opener import AttachOptions, SegmentOpener
-from shmtui.shm.segment import FileIdentity, segment_path
+from shmtui.shm.segment import SHM_DIR, FileIdentity, segment_path
 from shmtui.shm.word_file import WordFile
 from shmtui.snapshot import Certainty
 from shmtui.tui.app import DashboardApp
@@ -307,7 +307,7 @@ def test_cut_off_and_finished(make: Make) -> None:
         worker.send_signal(signal.SIGSTOP)
     assert isinstance(Repairer(ring.name).carry_out(plan), Report)
     identity = FileIdentity.of(ring.path.stat())
-    record = latest(identity)
+    record = latest(identity, SHM_DIR)
     assert record is not None
     mark(record, State.BEGUN)
     (unlock,) = record.unlocks

@@ -45,7 +45,7 @@ def kept(ring: StuckRing) -> RepairRecord:
     """The last repair of the ring that was kept."""
     identity = identity_at(str(ring.path))
     assert identity is not None
-    found = record.latest(identity)
+    found = record.latest(identity, SHM_DIR)
     assert found is not None
     return found
 
@@ -128,7 +128,7 @@ def test_newcomers_are_not_overwritten(stuck: StuckRing, monkeypatch: pytest.Mon
     assert not stuck.any_stopped
     identity = identity_at(str(stuck.path))
     assert identity is not None
-    assert record.latest(identity) is None
+    assert record.latest(identity, SHM_DIR) is None
 
 
 def test_undo(stuck: StuckRing) -> None:
@@ -149,6 +149,16 @@ def test_undo(stuck: StuckRing) -> None:
     assert (again.returncode, again.stdout) == (2, "")
     assert "no repair of" in again.stderr
     assert all(stopped(pid) for pid in stuck.pids)
+
+
+def test_a_segment_of_another_file_system_was_never_repaired(stuck: StuckRing) -> None:
+    """A new container's /dev/shm may have the device of one that is gone, and its inodes from 2 on."""
+    done = of(stuck, permits=True).carry_out(proposed(of(stuck, permits=True)))
+    assert isinstance(done, Report)
+    repaired = kept(stuck)
+    assert record.latest(repaired.identity, SHM_DIR) == repaired
+    assert record.latest(repaired.identity, "/proc") is None
+    assert record.latest(repaired.identity, "/gone") is None
 
 
 def test_undo_once_items_have_moved(stuck: StuckRing) -> None:
