@@ -350,6 +350,15 @@ def test_of_a_holder_that_may_be_unseen_no_more_is_said_than_was_seen() -> None:
     assert (doubt in open_.evidence, doubt in hidden.evidence) == (False, True)
 
 
+def test_where_nobody_can_be_seen_no_holder_is_dead() -> None:
+    """All that use it may be hidden, and do well."""
+    seen = [shown(t / 4, 0, 3, 0) for t in range(9)]
+    assert "dead-holder" in {f.code for f in diagnose(seen).findings}
+    hidden = diagnose([replace(s, unseen=True) for s in seen])
+    assert "dead-holder" not in {f.code for f in hidden.findings}
+    assert hidden.undecided
+
+
 @pytest.mark.parametrize("lacking", UNSEEN)
 @pytest.mark.parametrize(
     ("shape", "code"),

@@ -76,9 +76,14 @@ def held_mutex(history: History) -> Iterator[Finding]:
                 yield _kept(held, holders, recorded)
     elif held.explained_by_wrong_order:
         yield inferred_wrong_order(held)
-    elif not now.elsewhere and (waiting or _missing(history, deficit)):
+    elif not (now.elsewhere or hidden_alone(now)) and (waiting or _missing(history, deficit)):
         # Somebody who is seen nowhere and has the file open for writing may hold it.
         yield _without_holder(held)
+
+
+def hidden_alone(snapshot: Snapshot) -> bool:
+    """Whether all that may use the segment are hidden: they may do well with it."""
+    return bool(snapshot.unseen) and not living(snapshot)
 
 
 def _missing(history: History, deficit: int | None) -> bool:
