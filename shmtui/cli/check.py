@@ -2,11 +2,13 @@
 
 import contextlib
 import time
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shmtui.cli.parameters import SECONDS, TARGET
+from shmtui.cli.parameters import SECONDS, TARGET_OR_FILE
 from shmtui.cli.shared_options import layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
@@ -23,7 +25,7 @@ MOST_SAMPLES = 12
 
 
 @click.command("check", cls=TranslatedCommand, short_help="Say what is wrong with a segment")
-@click.argument("name", type=TARGET)
+@click.argument("name", type=TARGET_OR_FILE)
 @click.option(
     "--for", "seconds", type=SECONDS, default="3", show_default=True, help="How long to watch."
 )
@@ -32,8 +34,9 @@ MOST_SAMPLES = 12
     "--graph", is_flag=True, help="Also who waits for what held by whom, over all their segments."
 )
 @layout_options
-def command(name: str, seconds: float, as_json: bool, graph: bool, **layout: Any) -> int:
-    """Say what is wrong with a segment, if anything is.
+def command(name: str | Path, seconds: float, as_json: bool, graph: bool, **layout: Any) -> int:
+    """Say what is wrong with a segment, if anything is; or what was, at the end of a recording or a
+    capsule.
 
     Exit 0: nothing, and all was judged. Exit 1: findings. Exit 2: it cannot look, or
     what it saw leaves something undecided; it says what, and what would settle it.
@@ -43,11 +46,13 @@ def command(name: str, seconds: float, as_json: bool, graph: bool, **layout: Any
       shmtui check /shm_buffer
       shmtui check /jobs --header jobs.h --for 10 || echo stuck
       shmtui check /jobs --graph
+      shmtui check ./incident.capsule
     """
+    if isinstance(name, Path):
+        return _recorded(name, layout, as_json=as_json, graph=graph)
     from shmtui.monitor.sampler import Sampler
     from shmtui.report import snapshot_json as json
     from shmtui.report import snapshot_text as text
-    from shmtui.report.graph_text import graph_json, graph_lines
 
     options, folder = open_options(layout)
     with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
@@ -59,17 +64,48 @@ def command(name: str, seconds: float, as_json: bool, graph: bool, **layout: Any
             snapshot, left = sampler.sample(), left - 1
         found = _graph(sampler, snapshot, folder) if graph else None
     if as_json:
-        record = json.snapshot_json(snapshot)
-        if found is not None:
-            record["graph"] = graph_json(found)
-        click.echo(json.line(record))
+        _print_json(json.snapshot_json(snapshot), found)
     else:
-        click.echo("\n".join(text.check_lines(snapshot, seconds)))
-        if found is not None:
-            click.echo("\n".join(("", *graph_lines(found))))
-    if snapshot.health.findings or (found is not None and found.cycles):
+        _print(text.check_lines(snapshot, seconds), found)
+    return _verdict(snapshot, found)
+
+
+def _print_json(record: dict[str, Any], graph: "WaitGraph | None") -> None:
+    from shmtui.report.graph_text import graph_json
+    from shmtui.report.snapshot_json import line
+
+    click.echo(line(record if graph is None else record | {"graph": graph_json(graph)}))
+
+
+def _print(lines: Iterable[str], graph: "WaitGraph | None") -> None:
+    from shmtui.report.graph_text import graph_lines
+
+    click.echo("\n".join((*lines, *(() if graph is None else ("", *graph_lines(graph))))))
+
+
+def _verdict(snapshot: "Snapshot", graph: "WaitGraph | None") -> int:
+    if snapshot.health.findings or (graph is not None and graph.cycles):
         return ExitCode.FINDINGS
     return ExitCode.CANNOT if snapshot.health.undecided else ExitCode.OK
+
+
+def _recorded(path: Path, layout: dict[str, Any], *, as_json: bool, graph: bool) -> int:
+    """What a recording or a capsule says, with the exit code that the segment had."""
+    from shmtui.cli.recorded import look_in
+    from shmtui.diagnosis.wait_graph import wait_graph
+    from shmtui.report.recorded_text import as_recorded, recorded_text
+    from shmtui.report.snapshot_json import snapshot_json
+    from shmtui.report.snapshot_text import check_lines
+
+    look = look_in(path, "seconds", **layout)
+    snapshot, its = look.snapshot, look.incident
+    found = wait_graph((snapshot, *its.related), its.process_of) if graph else None
+    if as_json:
+        _print_json(as_recorded(snapshot_json(snapshot), look), found)
+    else:
+        lines = check_lines(snapshot, its.seconds, its.host, its.version)
+        _print((recorded_text(look), *lines), found)
+    return _verdict(snapshot, found)
 
 
 def _graph(sampler: "Sampler", snapshot: "Snapshot", folder: str) -> "WaitGraph":

@@ -59,20 +59,43 @@ def _segments(typed: str) -> Iterator[CompletionItem]:
 def _target(text: str) -> str:
     from shmtui.procfs.target import target
 
+    _refuse_file(text)
     return target(text)
 
 
-def _looked_at(text: str) -> str | int:
+def _target_or_file(text: str) -> str | Path:
+    """A recording or a capsule by its file, or a target."""
+    from shmtui.session.recorded_look import recorded_file
+
+    return recorded_file(text) or _target(text)
+
+
+def _looked_at(text: str) -> str | int | Path:
     number = text.removeprefix("semset:")
-    return (
-        int(number) if number != text and number.isascii() and number.isdigit() else _target(text)
-    )
+    is_set = number != text and number.isascii() and number.isdigit()
+    return int(number) if is_set else _target_or_file(text)
 
 
 def _removable(text: str) -> str:
     from shmtui.session.object_removal import is_object
 
-    return text if is_object(text) else segment_name(text)
+    if is_object(text):
+        return text
+    _refuse_file(text)
+    return segment_name(text)
+
+
+def _refuse_file(text: str) -> None:
+    """ShmtuiError: it names a recording, and no segment."""
+    from shmtui.session.recorded_look import is_recording, recorded_file
+
+    file = recorded_file(text)
+    if file is not None and is_recording(file):
+        wrong = _(
+            "{path} is a recording or a capsule, and nothing that is there now: shmtui replay, stat, check "
+            "and report read it"
+        )
+        raise ShmtuiError(wrong.format(path=file))
 
 
 def _lesson(text: str) -> str:
@@ -197,8 +220,10 @@ SEGMENT_NAME = Parsed("name", segment_name, _segments)
 """A POSIX segment name, with or without its leading slash."""
 TARGET = Parsed("target", _target, _segments)
 """A segment's name, or memory without one: ``sysv:SHMID``, ``pid:PID:INODE``."""
-LOOKED_AT: Parsed[str | int] = Parsed("target", _looked_at, _segments)
-"""A target, or the number of a System V set of semaphores."""
+TARGET_OR_FILE: Parsed[str | Path] = Parsed("target", _target_or_file, _segments)
+"""A target, or the file of a recording or a capsule."""
+LOOKED_AT: Parsed[str | int | Path] = Parsed("target", _looked_at, _segments)
+"""The same, or the number of a System V set of semaphores."""
 REMOVABLE = Parsed("name", _removable, _segments)
 """Whatever ``ls`` lists."""
 LESSON_NAME = Parsed("name", _lesson, _lessons)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +43,7 @@ EXACT_SECONDS = 5.0
 @exact_option
 @layout_options
 def command(
-    name: str | int,
+    name: str | int | Path,
     as_json: bool,
     interval: float | None,
     count: int | None,
@@ -50,7 +51,7 @@ def command(
     exact: bool,
     **layout: Any,
 ) -> int:
-    """Take a snapshot of a segment, without touching it.
+    """Take a snapshot of a segment, without touching it; or show the last one in a recording or a capsule.
 
     A segment that shmtui made tells its layout itself. For another, give the C header
     it is declared in, or --slots if it has the layout of the classical exercise
@@ -63,7 +64,11 @@ def command(
       shmtui stat /shm_buffer --slots 5 --json
       shmtui stat /jobs --header jobs.h:Queue --interval 1 --count 10
       shmtui stat semset:5                        a System V set: who waits, by how much
+      shmtui stat ./incident.capsule              what shmtui report --capsule saw
     """
+    if isinstance(name, Path):
+        click.echo(_recorded(name, layout, slots_shown, as_json=as_json))
+        return ExitCode.OK
     if isinstance(name, int):
         from shmtui.monitor.semaphore_set import look_at_set
 
@@ -82,6 +87,20 @@ def command(
             interval, count, partial(watch_until, sampler),
         )  # fmt: skip
     return ExitCode.OK
+
+
+def _recorded(path: Path, layout: dict[str, Any], slots_shown: int, *, as_json: bool) -> str:
+    """The last snapshot of a recording or a capsule."""
+    from shmtui.cli.recorded import look_in
+    from shmtui.report.recorded_text import as_recorded, recorded_text
+    from shmtui.report.snapshot_json import line, snapshot_json
+    from shmtui.report.snapshot_text import snapshot_lines
+
+    look = look_in(path, "interval", "count", "exact", **layout)
+    snapshot = replace(look.snapshot, slots=look.snapshot.slots[:slots_shown])
+    if as_json:
+        return line(as_recorded(snapshot_json(snapshot), look))
+    return "\n".join((recorded_text(look), *snapshot_lines(snapshot)))
 
 
 def _sampler(name: str, options: "LayoutOptions", folder: str) -> "Sampler":

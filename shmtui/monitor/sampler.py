@@ -1,7 +1,7 @@
 """The sampler: reads one segment and makes a snapshot of it, again and again. Read only."""
 
 from collections import deque
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +32,7 @@ from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import checksum_of
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
-from shmtui.shm.segment_reader import SegmentStatus
+from shmtui.shm.segment_reader import SegmentStatus, Span
 from shmtui.snapshot import EMPTY, Access, Health, Process, Snapshot
 
 if TYPE_CHECKING:
@@ -151,6 +151,10 @@ class Sampler:
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of the segment, for the raw view; fewer where it ends before."""
         return self._segment.reader.read(offset, length)
+
+    def stretches(self) -> Iterator[Span]:
+        """The parts of the segment that may hold anything but zeros, in order."""
+        return self._segment.reader.stretches()
 
     def close(self) -> None:
         """Give all descriptors back."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.process import processes
-from shmtui.procfs.resident_pages import PageTable
+from shmtui.procfs.resident_pages import PageTable, pages_of
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 from shmtui.shm.segment import FileIdentity
+from shmtui.shm.segment_reader import Span
 
 
 @dataclass(slots=True)
@@ -107,6 +108,15 @@ class MappedPages:
             found += next((page for page in pages if page is not None), bytes(part))
             offset += part
         return found
+
+    def stretches(self) -> Iterator[Span]:
+        """The pages that processes have touched, in order."""
+        known: dict[int, int] = {}
+        for mapper in self._mappers.values():
+            for mapping in mapper.mappings:
+                with contextlib.suppress(OSError):
+                    mapper.pages.add(mapping, known)
+        return ((page * mmap.PAGESIZE, mmap.PAGESIZE) for page in pages_of(known))
 
     def close(self) -> None:
         while self._mappers:

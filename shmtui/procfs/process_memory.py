@@ -8,7 +8,7 @@ before it reads a page, since reading a hole through a mapping would allocate it
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from shmtui.errors import MissingSegmentError, ShmtuiError
@@ -19,7 +19,7 @@ from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 from shmtui.procfs.sysvipc import SysvSegment, by_number, sysv_segments
 from shmtui.shm.attachment import Attachment
 from shmtui.shm.segment import FileIdentity
-from shmtui.shm.segment_reader import SegmentStatus
+from shmtui.shm.segment_reader import SegmentStatus, Span, data_of_file
 
 _MODE: Final = 0o600
 """Who may reach memory that has no file of its own: the processes of its user."""
@@ -71,6 +71,13 @@ class ProcessMemory:
             return os.pread(self._fd, length, offset)
         assert self._mapped is not None
         return self._mapped.read(offset, length)
+
+    def stretches(self) -> Iterator[Span]:
+        """See `ByteSource`."""
+        if self._fd is not None:
+            return data_of_file(self._fd)
+        assert self._mapped is not None
+        return self._mapped.stretches()
 
     def close(self) -> None:
         """Close all descriptors. A second call does nothing."""
@@ -179,6 +186,12 @@ class SystemVMemory:
         source = self._own or self._mapped
         assert source is not None
         return source.read(offset, length)
+
+    def stretches(self) -> Iterator[Span]:
+        """See `ByteSource`."""
+        if self._own is None and self._mapped is not None:
+            return self._mapped.stretches()
+        return iter([(0, self._last.size)])
 
     def close(self) -> None:
         """Close all descriptors, and detach it. A second call does nothing."""

@@ -6,6 +6,7 @@ not (/proc/PID/pagemap, pagemap.rst of the kernel).
 
 import mmap
 import os
+from collections.abc import Iterator
 from typing import Final
 
 from shmtui.procfs.shared_mappings import SharedMapping
@@ -72,3 +73,17 @@ def resident_pages(
 def count_pages(known: dict[int, int]) -> int:
     """How many pages `PageTable.add` noted."""
     return sum(bits.bit_count() for bits in known.values())
+
+
+def pages_of(known: dict[int, int]) -> Iterator[int]:
+    """The numbers of the pages that `PageTable.add` noted, in order.
+
+    >>> list(pages_of({1: 1 << 8, 0: 1 | 1 << 16}))
+    [0, 2, 8193]
+    """
+    for block in sorted(known):
+        flags = known[block].to_bytes(_BLOCK, "little")
+        at = flags.find(1)
+        while at >= 0:
+            yield block * _BLOCK + at
+            at = flags.find(1, at + 1)

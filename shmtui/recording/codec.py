@@ -18,7 +18,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 from shmtui.shm.item_counts import Audit, ExactCounts, Totals
 from shmtui.shm.segment_info import Slot
 from shmtui.shm.sync_object import SyncObject
-from shmtui.shm.value import Value
+from shmtui.shm.value import Fields, Value
 
 Encode = Callable[[Any], Any]
 Decode = Callable[[Any], Any]
@@ -233,7 +233,8 @@ def _decode_value(raw: Any, depth: int = 0) -> Any:
     if depth > _DEEPEST:
         raise UnknownFormError("a value of too many structs")
     if isinstance(raw, list):
-        return tuple(_decode_value(each, depth + 1) for each in raw)
+        parts = tuple(_decode_value(each, depth + 1) for each in raw)
+        return Fields(parts) if _names_members(parts) else parts
     if isinstance(raw, dict):
         if raw.get("float") in ("inf", "-inf", "nan"):
             return float(raw["float"])
@@ -242,6 +243,14 @@ def _decode_value(raw: Any, depth: int = 0) -> Any:
         except (KeyError, TypeError, ValueError):
             raise _unlike("a value", raw) from None
     return raw
+
+
+def _names_members(parts: tuple[Any, ...]) -> bool:
+    """Whether these are the members of a struct, a name and a value each."""
+    return bool(parts) and all(
+        type(part) is tuple and len(part) == 2 and type(part[0]) is str and part[0].isidentifier()
+        for part in parts
+    )
 
 
 def _enum_decoder(kind: type[Enum]) -> Decode:

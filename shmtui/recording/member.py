@@ -29,6 +29,8 @@ TRAILER: Final = struct.Struct("<II")
 _GZIP: Final = (31, 139, 8, 4)
 """Magic, deflate, an extra field."""
 _MARK: Final = b"SH"
+_CAPSULE_MARK: Final = b"SC"
+"""Of a member that holds no snapshots, but what a capsule has beside them."""
 _WORST: Final = (Status.UNKNOWN, Status.OK, Status.WARNING, Status.CRITICAL)
 """From the best to the worst, as a header numbers them."""
 _LAST_TIME: Final = 253_402_300_799.0
@@ -57,12 +59,15 @@ class Header:
     first_ns: int
     """CLOCK_MONOTONIC."""
     last_ns: int
+    capsule: bool = False
+    """Whether it holds a part of a capsule, and no frames."""
 
     def pack(self) -> bytes:
         """The bytes that a member begins with."""
         written = min(max(0, int(self.first_time)), 2**32 - 1)
+        mark = _CAPSULE_MARK if self.capsule else _MARK
         return _HEADER.pack(
-            *_GZIP, written, 0, 255, _EXTRA.size, _MARK, _EXTRA.size - 4, self.size, self.frames,
+            *_GZIP, written, 0, 255, _EXTRA.size, mark, _EXTRA.size - 4, self.size, self.frames,
             self.events, self.begun, self.worst, self.worst_from, self.worst_to, self.first_time, self.last_time, self.first_ns,
             self.last_ns,
         )  # fmt: skip
@@ -94,12 +99,15 @@ def unpack(raw: bytes, at: int = 0) -> Header | None:
     *fixed, mark, inside, size, frames, events, begun, worst, since, until, t0, t1, n0, n1 = (
         _HEADER.unpack_from(raw, at)
     )
-    if tuple(fixed[:4]) != _GZIP or mark != _MARK or inside != _EXTRA.size - 4:
+    if tuple(fixed[:4]) != _GZIP or mark not in {_MARK, _CAPSULE_MARK}:
         return None
+    capsule = mark == _CAPSULE_MARK
     right = (
         fixed[-1] == _EXTRA.size
+        and inside == _EXTRA.size - 4
         and (size == 0 or HEADER_SIZE + TRAILER.size < size <= LARGEST_MEMBER)
-        and (size == 0 or 0 < frames <= MOST_FRAMES)
+        and (size == 0 or capsule or 0 < frames <= MOST_FRAMES)
+        and not (capsule and size == 0)
         and worst < len(_WORST)
         and since <= until
         and all(math.isfinite(time) and 0 <= time < _LAST_TIME for time in (t0, t1))
@@ -107,7 +115,7 @@ def unpack(raw: bytes, at: int = 0) -> Header | None:
     )
     if not right:
         return None
-    return Header(size, frames, events, begun, worst, since, until, t0, t1, n0, n1)
+    return Header(size, frames, events, begun, worst, since, until, t0, t1, n0, n1, capsule)
 
 
 class DamagedMemberError(ValueError):

@@ -41,6 +41,8 @@ _LOADED: Final = 4
 """Members kept with their lines; one of ten workers takes about 2 MB."""
 _DIGESTS: Final = 64
 """Members kept by what the panels need of the frames before the one on the screen."""
+_CAPSULE_MEMBERS: Final = 64
+"""Most members that hold a capsule."""
 _EVENT_MEMBERS: Final = 8
 """Most members that are read for the events before a frame: a jump shall not read them all."""
 
@@ -70,6 +72,8 @@ class Recording:
         self.index = Index()
         self.note = ""
         """What is not read of the file, and why; empty where it is whole."""
+        self.capsule_members: list[tuple[int, int]] = []
+        """Where the members of a capsule lie: offset and size."""
         self._unended = False
         """Whether the last member was not ended."""
         self._loaded: OrderedDict[int, list[Json]] = OrderedDict()
@@ -106,9 +110,18 @@ class Recording:
                 self._cut_off(at, end)
                 break
             if header.size == 0 or header.size > end - at:
-                self._read_unended(header, at, end)
+                if header.capsule:
+                    self._cut_off(at, end)
+                else:
+                    self._read_unended(header, at, end)
                 break
-            self.index.add(header, at, header.size)
+            if not header.capsule:
+                self.index.add(header, at, header.size)
+            elif len(self.capsule_members) < _CAPSULE_MEMBERS:
+                self.capsule_members.append((at, header.size))
+            else:
+                self._cut_off(at, end)
+                break
             at += header.size
         if not len(self):
             wrong = _("{path} is no recording of shmtui, or an empty one")
@@ -145,6 +158,23 @@ class Recording:
     def _cut_off(self, at: int, end: int) -> None:
         text = _("it is damaged at byte {at}: the {left} bytes from there on are not read")
         self.note = text.format(at=at, left=end - at)
+
+    def capsule_lines(self) -> Iterator[bytes]:
+        """The lines of the capsule's members. UnknownFormError: they are damaged."""
+        for at, size in self.capsule_members:
+            try:
+                with shortages_told():
+                    body = os.pread(self._fd, size - HEADER_SIZE, at + HEADER_SIZE)
+                    lines = lines_of(body, ended=True)
+            except DamagedMemberError as error:
+                raise UnknownFormError(str(error)) from None
+            yield from lines
+
+    def made_by(self) -> tuple[str, str]:
+        """The host and the shmtui version that wrote the last snapshot; empty where it does not say."""
+        first = self._lines(len(self.index) - 1)[0]
+        host, version = (first.get(key) for key in ("host", "version"))
+        return host if type(host) is str else "", version if type(version) is str else ""
 
     @shortages_told()
     def _parsed(self, at: int, size: int, *, ended: bool) -> list[Json]:

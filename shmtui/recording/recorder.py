@@ -77,14 +77,14 @@ class Recorder:
         self._writer.close()
 
 
-def new_path(name: str, now: float) -> Path:
+def new_path(name: str, now: float, ending: str = ".rec") -> Path:
     """A file in the current folder for a recording of a segment, begun at that time.
 
     >>> str(new_path("/my jobs", 0.0))[:-19], len(str(new_path("/x", 0.0)))
     ('shmtui-my-jobs-', 28)
     """
     plain = re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.")[:60]
-    return Path(f"shmtui-{plain}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}.rec")
+    return Path(f"shmtui-{plain}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}{ending}")
 
 
 def held(writer: RecordingWriter, missed: int = 0) -> str:

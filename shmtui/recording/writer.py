@@ -5,7 +5,7 @@ import os
 import platform
 import stat
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,12 +18,13 @@ from shmtui.recording.member import (
     HEADER_SIZE,
     MEMBER_BYTES,
     MEMBER_FRAMES,
+    MOST_FRAMES,
     TRAILER,
     Header,
     unpack,
     with_health,
 )
-from shmtui.recording.schema import Frame, RecordingError, line_of
+from shmtui.recording.schema import LONGEST_LINE, Frame, RecordingError, line_of
 from shmtui.snapshot import Snapshot
 
 _LEVEL: Final = 6
@@ -54,8 +55,11 @@ class RecordingWriter:
         force: bool = False,
         max_size: int | None = None,
         max_age: float | None = None,
+        host: str | None = None,
     ) -> None:
+        """``host``: as whose it is written; by default this machine's."""
         self.path = path
+        self._host = platform.node() if host is None else host
         self.frames = 0
         """Snapshots written, in all files."""
         self.written = 0
@@ -101,7 +105,7 @@ class RecordingWriter:
         if self._due(snapshot.monotonic_ns):
             self._rotate()
         header = self._header
-        more = {"host": platform.node(), "version": __version__} if header is None else None
+        more = {"host": self._host, "version": __version__} if header is None else None
         line = line_of(frame, more)
         try:
             self._append(frame, line)
@@ -180,6 +184,32 @@ class RecordingWriter:
         except OSError as error:
             raise self._failed(error) from None
         self._open()
+
+    def add_capsule(self, lines: Iterable[bytes]) -> None:
+        """Write the lines of a capsule behind the snapshots, in members of their own. RecordingError: they
+        cannot be written.
+        """
+        try:
+            self._end_member()
+            text, count = bytearray(), 0
+            for line in lines:
+                if count == MOST_FRAMES or (text and len(text) + len(line) > LONGEST_LINE):
+                    self._write_capsule_member(bytes(text))
+                    text, count = bytearray(), 0
+                text, count = text + line, count + 1
+            self._write_capsule_member(bytes(text))
+        except OSError as error:
+            self._drop_what_is_torn()
+            self._give_up()
+            raise self._failed(error) from None
+
+    def _write_capsule_member(self, text: bytes) -> None:
+        deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        body = deflate.compress(text) + deflate.flush()
+        size = HEADER_SIZE + len(body) + TRAILER.size
+        header = Header(size, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, capsule=True)
+        trailer = TRAILER.pack(zlib.crc32(text), len(text) & 0xFFFF_FFFF)
+        self._write(header.pack() + body + trailer)
 
     def close(self) -> None:
         """End the last member. A second call does nothing."""

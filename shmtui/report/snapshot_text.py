@@ -43,16 +43,21 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
         yield from buffer_lines(snapshot)
     for assumption in snapshot.layout.assumptions:
         yield labelled(_("layout")) + inert(assumption)
+    yield from process_lines(snapshot)
+    yield labelled(_("health")) + word(snapshot.health.status)
+    for finding in snapshot.health.findings:
+        yield from finding_lines(finding)
+    yield from sight_lines(snapshot)
+
+
+def process_lines(snapshot: Snapshot) -> Iterator[str]:
+    """A table of the processes."""
     if not snapshot.processes:
         yield labelled(_("processes")) + _("none that this user can see maps it")
     else:
         yield "  " + table_row(tuple(_(title) for title in _COLUMNS))
     for process in snapshot.processes:
         yield "  " + table_row(process_cells(process))
-    yield labelled(_("health")) + word(snapshot.health.status)
-    for finding in snapshot.health.findings:
-        yield from finding_lines(finding)
-    yield from _sight_lines(snapshot)
 
 
 def _layout_unknown(fitting: int) -> str:
@@ -69,7 +74,7 @@ def _layout_unknown(fitting: int) -> str:
     )
 
 
-def _sight_lines(snapshot: Snapshot) -> Iterator[str]:
+def sight_lines(snapshot: Snapshot) -> Iterator[str]:
     """What is assumed of processes that cannot be read, and what is hidden."""
     for assumption in snapshot.assumptions:
         yield labelled(_("assumed")) + inert(assumption)
@@ -77,17 +82,22 @@ def _sight_lines(snapshot: Snapshot) -> Iterator[str]:
         yield labelled(_("hidden")) + inert(limit)
 
 
-def check_lines(snapshot: Snapshot, seconds: float) -> Iterator[str]:
-    """The findings, or what was judged and what is undecided, with all that a ticket needs."""
+def check_lines(
+    snapshot: Snapshot, seconds: float, host: str | None = None, version: str = __version__
+) -> Iterator[str]:
+    """The findings, or what was judged and what is undecided, with all that a ticket needs. ``host``: where
+    it was looked at; by default here.
+    """
     health = snapshot.health
+    host = platform.node() if host is None else host or _("unknown")
     yield heading(snapshot)
     yield labelled(_("looked at")) + _(
         "{time} for {seconds:g} s on {host} by shmtui {version}"
     ).format(
         time=rfc3339(snapshot.time, "seconds"),
         seconds=seconds,
-        host=inert(platform.node()),
-        version=__version__,
+        host=inert(host),
+        version=inert(version),
     )
     for assumption in snapshot.layout.assumptions:
         yield labelled(_("layout")) + inert(assumption)
@@ -102,7 +112,7 @@ def check_lines(snapshot: Snapshot, seconds: float) -> Iterator[str]:
     if not health.findings:
         for fact in health.judged:
             yield f"{'':14}· {inert(fact)}"
-    yield from _sight_lines(snapshot)
+    yield from sight_lines(snapshot)
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:

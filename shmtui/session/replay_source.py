@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shmtui.events import Event
+from shmtui.recording.capsule import read_capsule
+from shmtui.recording.incident import Incident
 from shmtui.recording.player import Player
 from shmtui.recording.reader import FrameDigest, Recording
 from shmtui.recording.schema import RecordingError
@@ -23,7 +25,26 @@ class ReplaySource:
         self.wrong = ""
         """Why the frame that was asked for is not shown."""
         self._clock = clock
-        self._shown = 0, self.recording.frame(0).snapshot
+        try:
+            self._capsule = read_capsule(self.recording)
+            self._shown = 0, self.recording.frame(0).snapshot
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def incident(self) -> Incident | None:
+        """What a capsule holds beside the snapshots; None: it is no capsule."""
+        return None if self._capsule is None else self._capsule[0]
+
+    @property
+    def has_bytes(self) -> bool:
+        """Whether it holds the segment's bytes, of the time when it was written."""
+        return self._capsule is not None and self._capsule[1].copied > 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the segment as a capsule holds them; fewer where these end, or it holds none."""
+        return b"" if self._capsule is None else self._capsule[1].read(offset, length)
 
     def close(self) -> None:
         """Close the file."""

@@ -7,7 +7,7 @@ Nothing here can make, change or post anything.
 import os
 import pwd
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from struct import calcsize
@@ -68,6 +68,9 @@ class ByteSource(Protocol):
     def read(self, offset: int, length: int) -> bytes:
         """Up to ``length`` bytes; fewer where it ends before."""
 
+    def stretches(self) -> Iterator[Span]:
+        """The parts that may hold anything but zeros, in order."""
+
     def close(self) -> None:
         """Give back what it keeps open. A second call does nothing."""
 
@@ -109,6 +112,10 @@ class SegmentFile:
         """Up to ``length`` bytes; fewer where the file ends before."""
         return os.pread(self._fd, length, offset)
 
+    def stretches(self) -> Iterator[Span]:
+        """The parts of the file that are no holes, in order."""
+        return data_of_file(self._fd)
+
     def close(self) -> None:
         """Close the descriptor. A second call does nothing: the number may be another file's."""
         if self._fd >= 0:
@@ -129,6 +136,7 @@ class SegmentReader:
         self.identity = self._source.identity
         self.semaphore = self._source.semaphore
         self.status, self.read = self._source.status, self._source.read
+        self.stretches = self._source.stretches
         self.close = self._source.close
 
     @property
@@ -155,6 +163,20 @@ class SegmentReader:
                 return current, True
             previous = current
         return previous, False
+
+
+def data_of_file(fd: int) -> Iterator[Span]:
+    """The parts of a file that are no holes, in order (SEEK_DATA of lseek(2)), each for as long as it is
+    one when it comes to that. Nothing is read.
+    """
+    at = 0
+    while True:
+        try:
+            start = os.lseek(fd, at, os.SEEK_DATA)
+            at = os.lseek(fd, start, os.SEEK_HOLE)
+        except OSError:
+            return  # ENXIO: no data from there on.
+        yield start, at - start
 
 
 def read_start(path: str, size: int) -> bytes:

@@ -132,8 +132,8 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.dashboard.sample()
         self.main.place(self.dashboard.view)
         self._show()
-        if self.dashboard.replay is not None and self.dashboard.replay.recording.note:
-            self.tell(self.dashboard.replay.recording.note)
+        for text in self.dashboard.notes():
+            self.tell(text)
         self.set_interval(1 / self.dashboard.view.refresh_hz, self.tick)
         if self.dashboard.attachment is None and self.dashboard.opener is not None:
             self.action_attach(self._choice)
@@ -302,6 +302,12 @@ class DashboardApp(App[int], inherit_bindings=False):
         except ShmtuiError as error:
             self.tell(str(error))
         self.refresh_now()
+
+    def action_report(self) -> None:
+        """Write an incident report and its capsule, in a thread."""
+        from shmtui.tui.report_command import write_report
+
+        self.run_worker(write_report(self), group="report", exclusive=False)
 
     def action_exact(self) -> None:
         self.dashboard.toggle_exact()

@@ -7,6 +7,7 @@ view model, which the screen draws.
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
 from shmtui.monitor.event_log import EventLog
+from shmtui.recording.recent import RecentFrames
 from shmtui.recording.recorder import RECORDED_SLOTS, Recorder, new_path
 from shmtui.recording.writer import RecordingWriter
 from shmtui.shm.segment_info import LayoutSource
@@ -78,6 +80,10 @@ class Dashboard:
         self._background: list[Sampler | LiveSource] = []
         """The sources of runs of our workers that are not on the screen."""
         self._event_log = EventLog()
+        self.recent = RecentFrames()
+        """The last half minute, for an incident report."""
+        self.reporting = False
+        """Whether one is being written."""
         self._heard: list[Supervisor] = []
         """The supervisors whose events are in the log."""
         self._highlight = ChangeHighlight()
@@ -103,6 +109,16 @@ class Dashboard:
             # Before the first sample, so that what that finds stands above it.
             self._report_attached(self.attachment)
 
+    def notes(self) -> Iterator[str]:
+        """What has to be said of a replay at its start: whose capsule it is, and what is not read."""
+        if self.replay is not None:
+            its, note = self.replay.incident, self.replay.recording.note
+            if its is not None:
+                text = _("a capsule of {host}; its bytes are those of its end")
+                yield text.format(host=its.host or _("a host that is left out"))
+            if note:
+                yield note
+
     def stop(self) -> None:
         """Take in no more events."""
         for supervisor in self._heard:
@@ -114,7 +130,6 @@ class Dashboard:
         """Write the samples from now on to a new file; returns where. ShmtuiError: that cannot be."""
         now = time.time()
         self.recorder = Recorder(RecordingWriter(new_path(self.latest.segment.name, now)))
-        self._event_log.take_new()
         self.view = replace(self.view, recording=True)
         text = _("recording to {path}").format(path=self.recorder.path.absolute())
         self.report(Severity.INFO, text)
@@ -132,14 +147,16 @@ class Dashboard:
         self.report(Severity.BAD if recorder.wrong else Severity.INFO, text)
         return text
 
-    def _record(self, snapshot: Snapshot) -> None:
-        """Have a sample written, where that is wanted. What can no longer be written is an event."""
+    def _record(self, snapshot: Snapshot, events: tuple[Event, ...]) -> None:
+        """Have a sample written, where that is wanted, with the events since the one before. What can no
+        longer be written is an event.
+        """
         if self.recorder is None:
             return
         if self.recorder.wrong:
             self.stop_recording()
         else:
-            self.recorder.add(snapshot, self._event_log.take_new())
+            self.recorder.add(snapshot, events)
 
     def attach(self, attachment: "Attachment") -> bool:
         """Go over to another segment; False: it is on the screen already.
@@ -160,6 +177,7 @@ class Dashboard:
         self._listen_to(self.supervisor)
         self._status_word, self._balance = Debounced(), Debounced()
         self._event_log.start_over()
+        self.recent.clear()
         self._highlight = ChangeHighlight()
         self.latest = EMPTY
         self.view = replace(
@@ -239,6 +257,7 @@ class Dashboard:
                 player.playing,
                 player.speed,
                 replay.wrong,
+                replay.incident,
             ),
         )
 
@@ -263,7 +282,9 @@ class Dashboard:
         """Make a view model of a sample, unless the display is frozen."""
         self.latest = snapshot
         self._event_log.add_snapshot(snapshot, workers_too=self.supervisor is None)
-        self._record(snapshot)
+        events = self._event_log.take_new()
+        self.recent.add(snapshot, events)
+        self._record(snapshot, events)
         rates = snapshot.throughput
         history = self.view.history
         history.add(snapshot.monotonic_ns, rates.produced_per_s, rates.consumed_per_s)
@@ -301,10 +322,11 @@ class Dashboard:
         """Read the bytes in view, by offset and length, where bytes are shown; None: none are."""
         snapshot = self.view.snapshot
         window = None
-        watched = self.attachment is not None and self.replay is None
-        if wanted is not None and self.attachment and watched and not snapshot.layout.slots:
-            offset, length = wanted
-            data = self.attachment.sampler.read(offset, length)
+        source: Sampler | ReplaySource | None = self.replay
+        if source is None and self.attachment is not None:
+            source = self.attachment.sampler
+        if wanted is not None and source is not None and not snapshot.layout.slots:
+            data, offset = source.read(*wanted), wanted[0]
             window = self._highlight.update(offset, data, self.latest.monotonic_ns)
         self.view = replace(self.view, window=window)
 
@@ -312,7 +334,7 @@ class Dashboard:
         there = {
             OPENER: self.opener is not None,
             PROGRAMS: self.supervisor is not None and bool(self.supervisor.logs()),
-            BYTES: self.replay is None
+            BYTES: (self.replay is None or self.replay.has_bytes)
             and bool(snapshot.segment.name)
             and snapshot.layout.slots == 0,
             LESSON: self._has_lesson,

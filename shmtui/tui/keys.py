@@ -127,6 +127,14 @@ KEYS: tuple[Key, ...] = (
         needs=LIVE,
     ),
     Key(
+        "I",
+        "report",
+        N_("Report"),
+        N_("Incident report: Markdown and a capsule, in this folder"),
+        5,
+        needs=LIVE,
+    ),
+    Key(
         "z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), 4, needs=LIVE
     ),
     Key(

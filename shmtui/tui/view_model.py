@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from shmtui.events import Event
+from shmtui.recording.incident import Incident
 from shmtui.recording.index import Index
 from shmtui.snapshot import EMPTY, Snapshot
 from shmtui.tui.glyphs import UNICODE, Glyphs
@@ -66,6 +67,8 @@ class Replay:
     speed: float
     wrong: str = ""
     """Why another frame is not shown."""
+    incident: Incident | None = None
+    """What a capsule holds beside the frames; None: it is none."""
 
     @property
     def length(self) -> float:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from shmtui.i18n import _
 from shmtui.procfs.process_details import ProcessDetails, process_details
+from shmtui.recording.incident import Incident, ProcessFacts
+from shmtui.report.incident_markdown import thread_text
 from shmtui.snapshot import Process, word
 from shmtui.tui.draw.process_columns import waited_for
 from shmtui.tui.formatting import format_bytes, format_date, format_uptime
@@ -22,8 +24,14 @@ def details_now(process: Process, glyphs: Glyphs) -> Callable[[int], list[Line]]
     return lambda width: portrait_text(process, seen, now, width, glyphs)
 
 
-def details_then(process: Process, glyphs: Glyphs) -> Callable[[int], list[Line]]:
-    """A process as a recording has it, in lines for a width: nothing is read of those that run now."""
+def details_then(
+    process: Process, glyphs: Glyphs, incident: Incident | None = None
+) -> Callable[[int], list[Line]]:
+    """A process as a recording has it, in lines for a width: nothing is read of those that run now.
+    ``incident``: what a capsule has of it beside that, as of its end.
+    """
+    kept = () if incident is None else incident.processes
+    seen = next((each for each in kept if each.pid == process.pid), None)
 
     def text(width: int) -> list[Line]:
         facts = list(_part(process, glyphs))
@@ -31,9 +39,22 @@ def details_then(process: Process, glyphs: Glyphs) -> Callable[[int], list[Line]
             facts.append((_("user"), process.user))
         if process.since is not None:
             facts.append((_("started"), format_date(process.since)))
-        return [*_heading(process, glyphs), *_facts(facts, width, glyphs)]
+        if seen is not None and seen.command:
+            facts.append((_("command"), seen.command))
+        if seen is not None and seen.executable:
+            facts.append((_("program"), seen.executable))
+        rows = [*_heading(process, glyphs), *_facts(facts, width, glyphs)]
+        return rows if seen is None else [*rows, *_threads_then(seen, width, glyphs)]
 
     return text
+
+
+def _threads_then(seen: ProcessFacts, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    yield ()
+    yield line((_("Threads at the end of the capsule"), "title"))
+    for thread in seen.threads:
+        text = thread_text(thread, hidden=seen.calls_hidden)
+        yield from wrapped(glyphs.inert(text), width)
 
 
 def _heading(process: Process, glyphs: Glyphs) -> list[Line]:

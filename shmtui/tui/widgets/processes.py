@@ -66,9 +66,11 @@ class ProcessesPanel(CursorPanel[Row]):
             # Opens rarely, and the first frame does not wait for it.
             from shmtui.tui.draw.process_details import details_now, details_then  # noqa: PLC0415
 
-            replay = self.view.replay is not None
-            details = details_then if replay else details_now
-            text = details(self.chosen.process, self.view.glyphs)
+            process, glyphs, replay = self.chosen.process, self.view.glyphs, self.view.replay
+            if replay is None:
+                text = details_now(process, glyphs)
+            else:
+                text = details_then(process, glyphs, replay.incident)
             self.post_message(self.Opened(_("Process"), text))
 
     def on_click(self, event: events.Click) -> None:
