@@ -82,6 +82,8 @@ def command(
     with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
         if capsule:
             require_free(path, force=force)
+        elif output is not None:
+            of.require_no_file(output, force=force)
         note(_("watching {name} for {seconds:g} s").format(name=name, seconds=seconds))
         frames = of.watch(sampler, seconds)
         if (number := noted_signal()) is not None:

@@ -17,7 +17,7 @@ from shmtui.i18n import _
 from shmtui.recording.codec import UnknownFormError, decoder, encoder
 from shmtui.recording.incident import Incident
 from shmtui.recording.reader import Recording
-from shmtui.recording.schema import RecordingError, require_times
+from shmtui.recording.schema import LONGEST_LINE, RecordingError, require_times
 
 CAPSULE: Final = 1
 """The number of this schema."""
@@ -70,12 +70,18 @@ class SegmentBytes:
 
 
 def capsule_lines(incident: Incident, stretches: Iterable[Stretch]) -> Iterator[bytes]:
-    """The lines of a capsule, the incident first."""
+    """The lines of a capsule, the incident first. RecordingError: that is longer than a line can be."""
     assert _encode is not None
-    yield _to_json({"capsule": CAPSULE, **_encode(incident)}).encode() + b"\n"
+    line = _to_json({"capsule": CAPSULE, **_encode(incident)}).encode() + b"\n"
+    if len(line) > LONGEST_LINE:
+        wrong = _(
+            "too much is known of the processes for a capsule: {size} bytes, and it holds {most}"
+        )
+        raise RecordingError(wrong.format(size=len(line), most=LONGEST_LINE))
+    yield line
     for offset, raw in stretches:
-        line = {"capsule": CAPSULE, "offset": offset, "bytes": raw.hex()}
-        yield _to_json(line).encode() + b"\n"
+        stretch = {"capsule": CAPSULE, "offset": offset, "bytes": raw.hex()}
+        yield _to_json(stretch).encode() + b"\n"
 
 
 def read_capsule(recording: Recording) -> tuple[Incident, SegmentBytes] | None:
@@ -97,10 +103,10 @@ def _read(lines: Iterable[dict[str, Any]]) -> tuple[Incident, SegmentBytes]:
     stretches: list[Stretch] = []
     kept = 0
     for line in lines:
-        if "offset" not in line:
-            incident, stretches, kept = _decode(line), [], 0
+        if incident is None:
+            incident = _decode(line)
             continue
-        offset, raw = line["offset"], line.get("bytes")
+        offset, raw = line.get("offset"), line.get("bytes")
         if type(offset) is not int or type(raw) is not str:
             raise UnknownFormError("no bytes")
         kept += len(raw) // 2
@@ -117,6 +123,8 @@ def _read(lines: Iterable[dict[str, Any]]) -> tuple[Incident, SegmentBytes]:
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
+    if len(line) > LONGEST_LINE:
+        raise UnknownFormError("too long a line")
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):

@@ -46,7 +46,7 @@ class Header:
     frames: int
     events: int
     begun: int
-    """Findings that began in it."""
+    """Findings that began in it; of a capsule's members 1 in the first."""
     worst: int
     """Of the states of health in it, by `rank`."""
     worst_from: int

@@ -73,7 +73,7 @@ class Recording:
         self.note = ""
         """What is not read of the file, and why; empty where it is whole."""
         self.capsule_members: list[tuple[int, int]] = []
-        """Where the members of a capsule lie: offset and size."""
+        """Where the members of the last capsule in it lie: offset and size."""
         self._unended = False
         """Whether the last member was not ended."""
         self._loaded: OrderedDict[int, list[Json]] = OrderedDict()
@@ -115,13 +115,15 @@ class Recording:
                 else:
                     self._read_unended(header, at, end)
                 break
-            if not header.capsule:
-                self.index.add(header, at, header.size)
-            elif len(self.capsule_members) < _CAPSULE_MEMBERS:
+            if header.capsule:
+                if header.begun:
+                    self.capsule_members.clear()
                 self.capsule_members.append((at, header.size))
+                if len(self.capsule_members) > _CAPSULE_MEMBERS:
+                    self._cut_off(at, end)
+                    break
             else:
-                self._cut_off(at, end)
-                break
+                self.index.add(header, at, header.size)
             at += header.size
         if not len(self):
             wrong = _("{path} is no recording of shmtui, or an empty one")
@@ -160,7 +162,7 @@ class Recording:
         self.note = text.format(at=at, left=end - at)
 
     def capsule_lines(self) -> Iterator[bytes]:
-        """The lines of the capsule's members. UnknownFormError: they are damaged."""
+        """The lines of the last capsule. UnknownFormError: its members are damaged."""
         for at, size in self.capsule_members:
             try:
                 with shortages_told():

@@ -191,23 +191,25 @@ class RecordingWriter:
         """
         try:
             self._end_member()
-            text, count = bytearray(), 0
+            first, text, count = True, bytearray(), 0
             for line in lines:
                 if count == MOST_FRAMES or (text and len(text) + len(line) > LONGEST_LINE):
-                    self._write_capsule_member(bytes(text))
-                    text, count = bytearray(), 0
-                text, count = text + line, count + 1
-            self._write_capsule_member(bytes(text))
+                    self._write_capsule_member(bytes(text), first=first)
+                    first, count = False, 0
+                    text.clear()
+                text += line
+                count += 1
+            self._write_capsule_member(bytes(text), first=first)
         except OSError as error:
             self._drop_what_is_torn()
             self._give_up()
             raise self._failed(error) from None
 
-    def _write_capsule_member(self, text: bytes) -> None:
+    def _write_capsule_member(self, text: bytes, *, first: bool) -> None:
         deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         body = deflate.compress(text) + deflate.flush()
         size = HEADER_SIZE + len(body) + TRAILER.size
-        header = Header(size, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, capsule=True)
+        header = Header(size, 0, 0, int(first), 0, 0, 0, 0.0, 0.0, 0, 0, capsule=True)
         trailer = TRAILER.pack(zlib.crc32(text), len(text) & 0xFFFF_FFFF)
         self._write(header.pack() + body + trailer)
 

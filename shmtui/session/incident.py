@@ -31,16 +31,17 @@ from shmtui.snapshot import Snapshot
 _SAMPLE_SECONDS: Final = 0.1
 _BETWEEN: Final = 3
 """How often a ring is read between two samples."""
+_SAMPLES_PER_SECOND: Final = 3
 _LEAST_SAMPLES: Final = 12
-"""However long each takes: a finding rests on several that agree."""
+"""So many at the most are taken however long each takes: a finding rests on several that agree."""
 
 
 def watch(sampler: Sampler, seconds: float) -> list[Frame]:
     """The frames of the last half minute, after so many seconds; fewer where a signal came."""
     sampler.slots_shown = RECORDED_SLOTS
     log, recent, taken = EventLog(), RecentFrames(), 0
-    end = time.monotonic() + seconds
-    while noted_signal() is None and (taken < _LEAST_SAMPLES or time.monotonic() < end):
+    end, least = time.monotonic() + seconds, min(1 + seconds * _SAMPLES_PER_SECOND, _LEAST_SAMPLES)
+    while noted_signal() is None and (taken < least or time.monotonic() < end):
         snapshot = sampler.sample()
         log.add_snapshot(snapshot, workers_too=True)
         recent.add(snapshot, log.take_new())
@@ -123,12 +124,10 @@ def write_capsule(
 
 def write_text(path: Path, lines: Iterable[str], *, force: bool = False) -> None:
     """Write a report, readable by its owner alone. ShmtuiError: it cannot be written, or the file exists."""
+    require_no_file(path, force=force)
     text = "\n".join(lines) + "\n"
     beside = path.with_name(f".{path.name}.{os.getpid()}.new") if force else path
     try:
-        if force and not _replaceable(path):
-            wrong = _("{path} is no plain file, so it is not replaced: give another name")
-            raise ShmtuiError(wrong.format(path=path))
         if force:
             beside.unlink(missing_ok=True)  # That of one that was killed.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -141,17 +140,21 @@ def write_text(path: Path, lines: Iterable[str], *, force: bool = False) -> None
         except OSError:
             beside.unlink(missing_ok=True)
             raise
-    except FileExistsError:
-        wrong = _("{path} exists: give another name, or remove it (--force replaces it)")
-        raise ShmtuiError(wrong.format(path=path)) from None
     except OSError as error:
         wrong = _("cannot write {path}: {why}")
         why = shortage(error) or error.strerror
         raise ShmtuiError(wrong.format(path=path, why=why)) from None
 
 
-def _replaceable(path: Path) -> bool:
+def require_no_file(path: Path, *, force: bool) -> None:
+    """ShmtuiError: the file exists, and ``force`` was not given or it is no plain one."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except FileNotFoundError:
-        return True
+        plain = stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return  # It is not there; or it cannot be written, which the writing will say.
+    if force and plain:
+        return
+    wrong = _("{path} exists: give another name, or remove it (--force replaces it)")
+    if not plain:
+        wrong = _("{path} is no plain file, so it is not replaced: give another name")
+    raise ShmtuiError(wrong.format(path=path))

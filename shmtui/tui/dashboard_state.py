@@ -22,7 +22,7 @@ from shmtui.recording.writer import RecordingWriter
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import EMPTY, Snapshot
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import BYTES, LESSON, LIVE, OPENER, PROGRAMS, REPLAY
+from shmtui.tui.keys import BYTES, LESSON, LIVE, LIVE_BYTES, OPENER, PROGRAMS, REPLAY
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Span
 from shmtui.tui.status_line import Balance, Debounced, permits, status_word
@@ -331,12 +331,12 @@ class Dashboard:
         self.view = replace(self.view, window=window)
 
     def _missing(self, snapshot: Snapshot) -> frozenset[str]:
+        raw = bool(snapshot.segment.name) and snapshot.layout.slots == 0
         there = {
             OPENER: self.opener is not None,
             PROGRAMS: self.supervisor is not None and bool(self.supervisor.logs()),
-            BYTES: (self.replay is None or self.replay.has_bytes)
-            and bool(snapshot.segment.name)
-            and snapshot.layout.slots == 0,
+            BYTES: raw and (self.replay is None or self.replay.has_bytes),
+            LIVE_BYTES: raw and self.replay is None,
             LESSON: self._has_lesson,
             REPLAY: self.replay is not None,
             LIVE: self.replay is None,

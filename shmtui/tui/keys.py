@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shmtui.tui.view_model import ViewModel
 
 OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
-LIVE, REPLAY = "live", "replay"
+LIVE, REPLAY, LIVE_BYTES = "live", "replay", "live bytes"
 """What keys can need. A view model names those that are missing."""
 
 
@@ -98,7 +98,7 @@ KEYS: tuple[Key, ...] = (
     _workers("v", "audit", N_("Audit"), N_("Audit: hold the workers, and count lost items"), 4),
     _workers("r", "repair", N_("Repair"), N_("Repair: shows the plan, then asks"), 3),
     Key("i", "interpret", N_("Type"), N_("Read the bytes as another type"), 3, needs=BYTES),
-    Key("g", "go_to", N_("Go to"), N_("Go to an offset, 0x... or decimal"), 3, needs=BYTES),
+    Key("g", "go_to", N_("Go to"), N_("Go to an offset, 0x... or decimal"), 3, needs=LIVE_BYTES),
     Key("o", "attach", N_("Open"), N_("Attach to another segment, from a list"), 2, needs=OPENER),
     Key("l", "logs", N_("Logs"), N_("What your own programs print"), 2, needs=PROGRAMS),
     Key("n", "main('toggle_lesson')", N_("Lesson"), N_("Show or hide the lesson"), 1, needs=LESSON),
@@ -215,6 +215,7 @@ _WHY_MISSING = {
         "starts one"
     ),
     BYTES: N_("{key} works where bytes are shown; here a ring is shown"),
+    LIVE_BYTES: N_("{key} works where bytes are shown; here a ring is shown"),
     LESSON: N_("{key}: there is no lesson here; shmtui lab lists them"),
     LIVE: N_("{key}: what a recording shows is over; it works on a segment that is there"),
     REPLAY: N_("{key} moves in a recording; here a segment is watched"),
