@@ -247,7 +247,8 @@ def require_free(path: Path, *, force: bool) -> None:
         wrong = _("{path} exists and is no recording, so it is not replaced: give another name")
     elif not force:
         wrong = _(
-            "{path} exists: give another name, or remove it (shmtui record --force replaces it)"
+            "{path} exists: give another name, or remove it (shmtui record and report replace it with "
+            "--force)"
         )
     else:
         return
