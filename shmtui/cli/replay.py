@@ -25,7 +25,7 @@ def command(file: Path, table: Path | None, refresh_hz: float, ascii_only: bool)
     """Show a recording as it was seen: play, pause, step, go to a time or to the next finding.
 
     It needs nothing of what was recorded, and changes nothing. FILE is what shmtui record,
-    --record or the key W wrote.
+    --record, the key W or shmtui report --capsule wrote.
 
     \b
     Examples:

@@ -20,6 +20,8 @@ _PATHS: Final = re.compile(r"(?<![\w/.])/(?!dev/shm/|proc/|sys/)[^\s/'\"]+/[^\s'
 """Files by their whole path; a name of a segment has no slash inside."""
 _CODES: Final = {"code", "kind", "item_type", "semaphores", "step"}
 """Fields of words that are shmtui's own."""
+_NAMED: Final = re.compile(r"(?<!\S)(?!\d+ )\S+(?= \(PID \d+\))")
+"""The end of the name of a process that is in no snapshot, as sentences name one; not a worker's number."""
 
 Change = Callable[[str], str]
 
@@ -89,7 +91,7 @@ def _without(secrets: dict[str, str]) -> Change:
     def change(text: str) -> str:
         if longest:
             text = words.sub(lambda found: secrets[found[0]], text)
-        return _PATHS.sub("[" + _("file") + "]", text)
+        return _NAMED.sub(_("process"), _PATHS.sub("[" + _("file") + "]", text))
 
     return change
 
@@ -105,6 +107,7 @@ def _secrets(frames: Iterable[Frame], incident: Incident) -> dict[str, str]:
         found[snapshot.layout.options] = words
         found[snapshot.layout.origin] = f"[{_('file')}]"
         found |= dict.fromkeys(_users(snapshot), user)
+        found |= {each.rpartition(" (PID ")[0]: process for each in snapshot.older_users}
         for each in snapshot.processes:
             if each.origin is not Origin.WORKER:
                 found[each.name] = process

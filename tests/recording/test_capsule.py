@@ -240,15 +240,27 @@ def test_bytes_have_to_lie_in_the_segment() -> None:
 def test_redaction() -> None:
     """Command lines, users, the host and values are in no field and no sentence; what was found stays."""
     text = "./produtor --fast of ana on rosebud has /home/ana/produtor open"
+    text += "; consumidor (PID 7) left; producer 1 (PID 8) joined"
     snapshot = named(stuck(1))
     frame = Frame(snapshot, (replace(event(1), text=text),))
     frames, incident = redacted([frame], whole_incident())
     said = repr((frames, incident))
-    for word in ("produtor", "ana", "rosebud", "home", "--fast", "424242", "01" * 32):
+    for word in (
+        "produtor",
+        "ana",
+        "rosebud",
+        "home",
+        "--fast",
+        "424242",
+        "01" * 32,
+        "consumidor",
+        "velho",
+    ):
         assert not re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said), word
     assert frames[0].snapshot.health == snapshot.health
     assert [slot.full for slot in frames[0].snapshot.slots] == [s.full for s in snapshot.slots]
     assert len(incident.redacted) == 4
+    assert frames[0].events[0].text.endswith("process (PID 7) left; producer 1 (PID 8) joined")
     assert incident.processes[0].threads[0].waits_on == "empty"
 
 
@@ -260,7 +272,8 @@ def named(snapshot: Snapshot) -> Snapshot:
     )  # fmt: skip
     owned = replace(snapshot.segment, owner="ana")
     slots = (Slot(0, 424242, full=True),)
-    return replace(snapshot, segment=owned, processes=(who,), slots=slots)
+    older = ("velho consumidor (PID 9)",)
+    return replace(snapshot, segment=owned, processes=(who,), slots=slots, older_users=older)
 
 
 def test_the_last_half_minute() -> None:
