@@ -56,6 +56,13 @@ def _segments(typed: str) -> Iterator[CompletionItem]:
             yield CompletionItem(slash + name)
 
 
+def _segments_and_files(typed: str) -> Iterator[CompletionItem]:
+    """The segments; files where a path is typed."""
+    yield from _segments(typed)
+    if typed.startswith(".") or "/" in typed[1:]:
+        yield CompletionItem(typed, type="file")
+
+
 def _target(text: str) -> str:
     from shmtui.procfs.target import target
 
@@ -220,9 +227,9 @@ SEGMENT_NAME = Parsed("name", segment_name, _segments)
 """A POSIX segment name, with or without its leading slash."""
 TARGET = Parsed("target", _target, _segments)
 """A segment's name, or memory without one: ``sysv:SHMID``, ``pid:PID:INODE``."""
-TARGET_OR_FILE: Parsed[str | Path] = Parsed("target", _target_or_file, _segments)
+TARGET_OR_FILE: Parsed[str | Path] = Parsed("target", _target_or_file, _segments_and_files)
 """A target, or the file of a recording or a capsule."""
-LOOKED_AT: Parsed[str | int | Path] = Parsed("target", _looked_at, _segments)
+LOOKED_AT: Parsed[str | int | Path] = Parsed("target", _looked_at, _segments_and_files)
 """The same, or the number of a System V set of semaphores."""
 REMOVABLE = Parsed("name", _removable, _segments)
 """Whatever ``ls`` lists."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shmtui.cli.parameters import SECONDS, TARGET_OR_FILE
-from shmtui.cli.shared_options import layout_options, open_options
+from shmtui.cli.shared_options import layout_options, open_options, sampler_or_raw
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _
@@ -69,25 +69,21 @@ def command(
     """
     if isinstance(name, Path):
         return _of_file(name, output, layout, redact=redact, force=force)
-    from shmtui.monitor.sampler import Sampler
     from shmtui.recording.recorder import new_path
     from shmtui.recording.redaction import redacted
     from shmtui.recording.writer import require_free
     from shmtui.session import incident as of
-    from shmtui.session.terminal import note, note_signals, noted_signal
+    from shmtui.session.terminal import note
 
     options, folder = open_options(layout)
-    note_signals()
     path = output or new_path(name, time.time(), ".capsule")
-    with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
+    with contextlib.closing(sampler_or_raw(name, options, folder)) as sampler:
         if capsule:
             require_free(path, force=force)
         elif output is not None:
             of.require_no_file(output, force=force)
         note(_("watching {name} for {seconds:g} s").format(name=name, seconds=seconds))
         frames = of.watch(sampler, seconds)
-        if (number := noted_signal()) is not None:
-            return 128 + number
         found = of.gather(sampler, frames[-1].snapshot, seconds)
         if capsule:
             found, stretches = (found, ()) if redact else of.with_bytes(sampler, found)

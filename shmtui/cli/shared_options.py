@@ -3,8 +3,9 @@
 import os
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +14,10 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import SHM_DIR, segment_name
+
+if TYPE_CHECKING:
+    from shmtui.layouts.options import LayoutOptions
+    from shmtui.monitor.sampler import Sampler
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -125,6 +130,24 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
         **{name: given.pop(name) for name in _AS_GIVEN},
     )
     return options, folder
+
+
+def sampler_or_raw(name: str, options: "LayoutOptions", folder: str) -> "Sampler":
+    """Of the segment; where several layouts fit and nothing is said of it, without one of them."""
+    from shmtui.layouts.options import AmbiguousLayoutError
+    from shmtui.monitor.sampler import Sampler
+
+    try:
+        return Sampler(name, options, folder=folder)
+    except AmbiguousLayoutError as error:
+        if replace(options, shmat=False).words or not error.candidates:
+            raise
+        from shmtui.session.terminal import note
+
+        for text in error.missed:
+            note(text)
+        # What was told of the first try holds for this one.
+        return Sampler(name, replace(options, raw=True, progress=None), folder=folder)
 
 
 def folder_of(pid: int | None) -> str:

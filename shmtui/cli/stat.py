@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shmtui.cli.parameters import LOOKED_AT, SECONDS
-from shmtui.cli.shared_options import exact_option, layout_options, open_options
+from shmtui.cli.shared_options import (
+    exact_option,
+    layout_options,
+    open_options,
+    sampler_or_raw,
+)
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 
 if TYPE_CHECKING:
-    from shmtui.layouts.options import LayoutOptions
     from shmtui.monitor.sampler import Sampler
     from shmtui.monitor.semaphore_set import SemaphoreSet
     from shmtui.snapshot import Snapshot
@@ -77,7 +81,7 @@ def command(
         )
         return ExitCode.OK
     options, folder = open_options(layout)
-    with contextlib.closing(_sampler(name, options, folder)) as sampler:
+    with contextlib.closing(sampler_or_raw(name, options, folder)) as sampler:
         sampler.slots_shown = slots_shown
         if exact:
             sampler.count_exactly(on=True)
@@ -101,24 +105,6 @@ def _recorded(path: Path, layout: dict[str, Any], slots_shown: int, *, as_json: 
     if as_json:
         return line(as_recorded(snapshot_json(snapshot), look))
     return "\n".join((recorded_text(look), *snapshot_lines(snapshot)))
-
-
-def _sampler(name: str, options: "LayoutOptions", folder: str) -> "Sampler":
-    """Of the segment; where several layouts fit and nothing is said of it, without one of them."""
-    from shmtui.layouts.options import AmbiguousLayoutError
-    from shmtui.monitor.sampler import Sampler
-
-    try:
-        return Sampler(name, options, folder=folder)
-    except AmbiguousLayoutError as error:
-        if replace(options, shmat=False).words or not error.candidates:
-            raise
-        from shmtui.session.terminal import note
-
-        for text in error.missed:
-            note(text)
-        # What was told of the first try holds for this one.
-        return Sampler(name, replace(options, raw=True, progress=None), folder=folder)
 
 
 def _stream(

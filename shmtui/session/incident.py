@@ -25,7 +25,6 @@ from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import proposal_lines
 from shmtui.session.incident_facts import MOST_PROCESSES, named_semaphores, process_facts
 from shmtui.session.segment_copy import copy_segment
-from shmtui.session.terminal import noted_signal
 from shmtui.snapshot import Snapshot
 
 _SAMPLE_SECONDS: Final = 0.1
@@ -37,11 +36,11 @@ _LEAST_SAMPLES: Final = 12
 
 
 def watch(sampler: Sampler, seconds: float) -> list[Frame]:
-    """The frames of the last half minute, after so many seconds; fewer where a signal came."""
+    """The frames of the last half minute, after so many seconds."""
     sampler.slots_shown = RECORDED_SLOTS
     log, recent, taken = EventLog(), RecentFrames(), 0
     end, least = time.monotonic() + seconds, min(1 + seconds * _SAMPLES_PER_SECOND, _LEAST_SAMPLES)
-    while noted_signal() is None and (taken < least or time.monotonic() < end):
+    while taken < least or time.monotonic() < end:
         snapshot = sampler.sample()
         log.add_snapshot(snapshot, workers_too=True)
         recent.add(snapshot, log.take_new())
@@ -108,7 +107,8 @@ def write_capsule(
     force: bool = False,
 ) -> None:
     """Write a capsule, readable by its owner alone. ``redact``: see `shmtui.recording.redaction`; no bytes
-    are written then. RecordingError: it cannot be written, or the file exists.
+    are written then. RecordingError: it cannot be written, or the file exists. What is not whole is
+    removed.
     """
     if redact:
         frames, incident = redacted(frames, incident)
@@ -118,6 +118,9 @@ def write_capsule(
         for frame in frames:
             writer.add(frame.snapshot, frame.events)
         writer.add_capsule(capsule_lines(incident, stretches))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     finally:
         writer.close()
 
