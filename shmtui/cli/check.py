@@ -93,7 +93,7 @@ def _recorded(path: Path, layout: dict[str, Any], *, as_json: bool, graph: bool)
     """What a recording or a capsule says, with the exit code that the segment had."""
     from shmtui.cli.recorded import look_in
     from shmtui.diagnosis.wait_graph import wait_graph
-    from shmtui.report.recorded_text import as_recorded, recorded_text
+    from shmtui.report.recorded_text import as_recorded, recorded_lines
     from shmtui.report.snapshot_json import snapshot_json
     from shmtui.report.snapshot_text import check_lines
 
@@ -104,7 +104,7 @@ def _recorded(path: Path, layout: dict[str, Any], *, as_json: bool, graph: bool)
         _print_json(as_recorded(snapshot_json(snapshot), look), found)
     else:
         lines = check_lines(snapshot, its.seconds, its.host, its.version)
-        _print((recorded_text(look), *lines), found)
+        _print(recorded_lines(look, lines), found)
     return _verdict(snapshot, found)
 
 

@@ -96,7 +96,7 @@ def command(
 def _recorded(path: Path, layout: dict[str, Any], slots_shown: int, *, as_json: bool) -> str:
     """The last snapshot of a recording or a capsule."""
     from shmtui.cli.recorded import look_in
-    from shmtui.report.recorded_text import as_recorded, recorded_text
+    from shmtui.report.recorded_text import as_recorded, recorded_lines
     from shmtui.report.snapshot_json import line, snapshot_json
     from shmtui.report.snapshot_text import snapshot_lines
 
@@ -104,7 +104,7 @@ def _recorded(path: Path, layout: dict[str, Any], slots_shown: int, *, as_json: 
     snapshot = replace(look.snapshot, slots=look.snapshot.slots[:slots_shown])
     if as_json:
         return line(as_recorded(snapshot_json(snapshot), look))
-    return "\n".join((recorded_text(look), *snapshot_lines(snapshot)))
+    return "\n".join(recorded_lines(look, snapshot_lines(snapshot)))
 
 
 def _stream(

@@ -40,7 +40,8 @@ def incident_lines(
         text = _("left out on request: {what}")
         yield "- " + text.format(what=code(", ".join(incident.redacted)))
     yield from _section(_("Segment and layout"), _layout(snapshot))
-    yield from _section(_("Ring, locks and semaphores"), buffer_lines(snapshot))
+    named = (f"  {each.name}  {each.raw}" for each in incident.semaphores if each.raw)
+    yield from _section(_("Ring, locks and semaphores"), (*buffer_lines(snapshot), *named))
     found = [line for finding in health.findings for line in finding_lines(finding)]
     found += ["  " + _("undecided: {reason}").format(reason=each) for each in health.undecided]
     if not health.findings:
@@ -94,8 +95,6 @@ def _processes(snapshot: Snapshot, incident: Incident) -> Iterator[str]:
     if incident.more_processes:
         text = ngettext("{count} process more", "{count} processes more", incident.more_processes)
         yield text.format(count=incident.more_processes)
-    for each in incident.semaphores:
-        yield f"{each.name}  {each.raw}"
 
 
 def _process(facts: ProcessFacts) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What a recording or a capsule is, in a line and as JSON. Pure."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from shmtui.i18n import _
@@ -9,6 +10,13 @@ from shmtui.sanitize import inert
 from shmtui.session.recorded_look import RecordedLook
 
 Json = dict[str, Any]
+
+
+def recorded_lines(look: RecordedLook, lines: Iterable[str]) -> Iterator[str]:
+    """What is told of a file's last snapshot, after what the file is: all of it may be hostile, also what
+    shmtui's own words are where a segment is looked at.
+    """
+    return map(inert, (recorded_text(look), *lines))
 
 
 def recorded_text(look: RecordedLook) -> str:

@@ -68,7 +68,7 @@ def gather(sampler: Sampler, snapshot: Snapshot, seconds: float) -> Incident:
         kernel=f"{system.sysname} {system.release}",
         machine=system.machine,
         time=snapshot.time,
-        seconds=seconds,
+        seconds=round(seconds, 2),
         plan=_plan(sampler, snapshot),
     )
 

@@ -45,7 +45,10 @@ def recorded_look(path: Path) -> RecordedLook:
         else:
             host, version = (text[:_LONGEST_HOST] for text in recording.made_by())
             incident = Incident(
-                host=host, version=version, time=snapshot.time, seconds=recording.index.length
+                host=host,
+                version=version,
+                time=snapshot.time,
+                seconds=round(recording.index.length, 2),
             )
         return RecordedLook(
             path, snapshot, events, incident, found is not None, last + 1, recording.note
