@@ -58,7 +58,7 @@ def command(
     wait on, the findings with their evidence, what a repair would do, the last events. With --capsule
     the file is a recording of what was watched, with the bytes of the segment (up to 16 MiB that are
     no zeros) and all of this beside: shmtui replay, stat, check and report read it on any
-    machine. Both are readable by you alone; --redact makes them fit to be given away.
+    machine. Both are readable by you alone; --redact leaves out who, where and the values.
 
     \b
     Examples:

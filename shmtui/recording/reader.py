@@ -41,8 +41,8 @@ _LOADED: Final = 4
 """Members kept with their lines; one of ten workers takes about 2 MB."""
 _DIGESTS: Final = 64
 """Members kept by what the panels need of the frames before the one on the screen."""
-_CAPSULE_MEMBERS: Final = 64
-"""Most members that hold a capsule."""
+_CAPSULE_MEMBERS: Final = 16
+"""Most members that hold a capsule; a writer fills 7."""
 _EVENT_MEMBERS: Final = 8
 """Most members that are read for the events before a frame: a jump shall not read them all."""
 

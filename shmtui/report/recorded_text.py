@@ -41,7 +41,7 @@ def recorded_json(look: RecordedLook) -> Json:
         "version": text(its.version) or None,
         "kernel": text(its.kernel) or None,
         "machine": text(its.machine) or None,
-        "whole": look.capsule,
+        "kind": "capsule" if look.capsule else "recording",
         "snapshots": look.frames,
         "seconds": its.seconds,
         "redacted": [text(each) for each in its.redacted],

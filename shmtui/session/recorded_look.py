@@ -64,7 +64,9 @@ def recorded_file(text: str) -> Path | None:
         return None
     path = Path(text)
     if "/" in bare:
-        return path if path.is_file() else None
+        with contextlib.suppress(OSError):
+            return path if path.is_file() else None
+        return None
     return path if is_recording(path) and identity_at(segment_path(text)) is None else None
 
 

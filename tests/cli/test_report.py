@@ -57,7 +57,7 @@ def test_a_capsule_says_elsewhere_what_was_seen(hanging: tuple[str, Peer], tmp_p
     """
     name, peer = hanging
     path = tmp_path / "a.capsule"
-    live = run_shmtui("check", name, "--slots", "5", "--graph")
+    live = run_shmtui("check", name, "--slots", "5", "--graph", "--for", "1.5")
     shown = json.loads(told(run_shmtui("stat", name, "--slots", "5", "--json")))
     made = run_shmtui("report", name, *QUICK, "--capsule", "-o", str(path))
     assert (made.returncode, made.stdout) == (0, "")
@@ -147,7 +147,7 @@ def test_a_file_is_no_segment(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert os.listdir(tmp_path) == [path.name]
     assert run_shmtui("check", path.name).returncode == 2
     (tmp_path / "b").write_bytes(b"no recording")
-    for file in ("./b", "./missing", str(tmp_path)):
+    for file in ("./b", "./missing", str(tmp_path), "/proc/1/root/x", "x/" + "y" * 5000):
         done = run_shmtui("stat", file)
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
