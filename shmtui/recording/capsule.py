@@ -11,6 +11,7 @@ know them reads the snapshots, and says that it does not read the rest. Each hol
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from shmtui.i18n import _
@@ -35,7 +36,7 @@ Stretch = tuple[int, bytes]
 
 
 class SegmentBytes:
-    """The bytes that a capsule keeps of a segment."""
+    """The bytes that a capsule keeps of a segment: those before byte ``copied``."""
 
     def __init__(self, incident: Incident, stretches: Iterable[Stretch] = ()) -> None:
         """UnknownFormError: they are out of order, out of bounds, or more than a capsule holds."""
@@ -54,6 +55,8 @@ class SegmentBytes:
             end = offset + len(raw)
             self._starts.append(offset)
             self._stretches.append(raw)
+        if kept < incident.kept:
+            self.copied = end  # The end of the file is missing, and what it held.
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to ``length`` bytes; fewer where what was kept ends before."""
@@ -119,7 +122,8 @@ def _read(lines: Iterable[dict[str, Any]]) -> tuple[Incident, SegmentBytes]:
     if incident is None:
         raise UnknownFormError("no incident")
     require_times([incident.time, incident.seconds])
-    return incident, SegmentBytes(incident, stretches)
+    its = SegmentBytes(incident, stretches)
+    return replace(incident, copied=its.copied), its
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

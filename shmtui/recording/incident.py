@@ -81,6 +81,8 @@ class Incident:
     """Bytes of the segment when it was copied; 0: it was not."""
     copied: int = 0
     """The bytes before this one are kept, the rest was left out."""
+    kept: int = 0
+    """How many of those are written out: all but long stretches of zeros."""
 
     def process_of(self, tid: int) -> int:
         """The process that a thread belonged to; the number itself where that is not known."""

@@ -34,7 +34,14 @@ def redacted(frames: Sequence[Frame], incident: Incident) -> tuple[list[Frame], 
     semaphores = tuple(replace(each, raw="") for each in incident.semaphores)
     related = tuple(map(_snapshot, incident.related))
     bare = replace(
-        incident, host="", processes=facts, semaphores=semaphores, related=related, size=0, copied=0
+        incident,
+        host="",
+        processes=facts,
+        semaphores=semaphores,
+        related=related,
+        size=0,
+        copied=0,
+        kept=0,
     )
     found = _changed(bare, change)
     return [_frame(frame, change) for frame in frames], replace(found, redacted=left_out)

@@ -94,7 +94,8 @@ def with_bytes(sampler: Sampler, incident: Incident) -> tuple[Incident, tuple[St
     """The bytes of the segment, and the incident with how much of it these are."""
     size = sampler.sample(judge=False).segment.size
     stretches, copied = copy_segment(sampler, size)
-    return replace(incident, size=size, copied=copied), stretches
+    kept = sum(len(raw) for _offset, raw in stretches)
+    return replace(incident, size=size, copied=copied, kept=kept), stretches
 
 
 def write_capsule(

@@ -123,10 +123,13 @@ def test_without_its_last_members_it_is_a_recording(whole: bytes, tmp_path: Path
 
 
 def test_several_members_and_several_capsules(whole: bytes, tmp_path: Path) -> None:
-    """Much is spread over members; of capsules written one behind the other the last one counts."""
+    """Much is spread over members, of which none that is missing counts as zeros; of capsules written one
+    behind the other the last one counts.
+    """
     raw = random.Random(1).randbytes(SOME)
     many = tuple((at, raw[at : at + 65536]) for at in range(0, SOME, 65536))
-    path = capsule(tmp_path / "a", replace(INCIDENT, size=SIZE, copied=SOME), many, 2)
+    incident = replace(INCIDENT, size=SIZE, copied=SOME, kept=SOME)
+    path = capsule(tmp_path / "a", incident, many, 2)
     path.write_bytes(whole + path.read_bytes())
     with closing(Recording(path)) as recording:
         assert len(recording) == 62
@@ -135,6 +138,14 @@ def test_several_members_and_several_capsules(whole: bytes, tmp_path: Path) -> N
     assert found is not None
     assert found[1].read(0, SOME) == raw
     assert found[1].read(SOME, 1) == b""
+    path.write_bytes(path.read_bytes()[:-9])
+    with closing(Recording(path)) as recording:
+        assert recording.note
+        found = read_capsule(recording)
+    assert found is not None
+    there = found[1].read(0, SOME)
+    assert 0 < len(there) == found[0].copied < SOME
+    assert there == raw[: len(there)]
 
 
 def used(path: Path) -> bool:
