@@ -1,39 +1,23 @@
 """``shmtui export``: metrics of segments for Prometheus, and what belongs to them there."""
 
 import contextlib
-import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shmtui.cli.parameters import SECONDS, TARGET, Parsed
+from shmtui.cli.parameters import ADDRESS, SECONDS, TARGET
 from shmtui.cli.shared_options import layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode
 from shmtui.i18n import _
 
 if TYPE_CHECKING:
-    from shmtui.session.exporter import Address
+    from shmtui.session.listening import Address
 
 PRINTED: Final = ("rules", "dashboard", "prometheus", "federation")
 """The files of `shmtui.report.prometheus`: the help of a command loads nothing."""
-LOCAL: Final = "127.0.0.1"
-MOST_PORT: Final = 65535
-
-
-def _address(text: str) -> "Address":
-    """``HOST:PORT``, ``[IPV6]:PORT``, or a port of this machine alone."""
-    from shmtui.session.exporter import Address
-
-    found = re.fullmatch(
-        r"(?:(?:\[(?P<v6>[^][]+)\]|(?P<host>[^][:]+)):)?(?P<port>[0-9]{1,5})", text
-    )
-    if found is None or int(found["port"]) > MOST_PORT:
-        wrong = _("{text!a} is no address: give HOST:PORT, such as 127.0.0.1:9755")
-        raise click.BadParameter(wrong.format(text=text))
-    return Address(found["v6"] or found["host"] or LOCAL, int(found["port"]))
 
 
 @click.command("export", cls=TranslatedCommand, short_help="Export metrics for Prometheus")
@@ -46,7 +30,7 @@ def _address(text: str) -> "Address":
 )
 @click.option(
     "--listen",
-    type=Parsed("host:port", _address),
+    type=ADDRESS,
     metavar="[HOST:]PORT",
     help="Answer scrapes there; without HOST of this machine alone (127.0.0.1).",
 )

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -15,6 +15,9 @@ from shmtui.i18n import _
 from shmtui.shm.faults import Fault, FaultOrder, fault_name, parse_fault
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import SHM_DIR, segment_name
+
+if TYPE_CHECKING:
+    from shmtui.session.listening import Address
 
 Value = TypeVar("Value")
 
@@ -147,6 +150,10 @@ def _hertz(text: str) -> float:
     return _number(text, 0.1, 60, wrong)
 
 
+LOCAL: Final = "127.0.0.1"
+_MOST_PORT: Final = 65535
+_COLUMNS: Final = range(50, 401)
+_ROWS: Final = range(20, 201)
 _BYTES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _TIMES: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -167,6 +174,28 @@ def _age(text: str) -> float:
         wrong = _("{value!r} is no time: give 1s at the least, such as 90s, 30m, 8h or 7d")
         raise click.BadParameter(wrong.format(value=text))
     return seconds
+
+
+def _address(text: str) -> "Address":
+    """``HOST:PORT``, ``[IPV6]:PORT``, or a port of this machine alone."""
+    from shmtui.session.listening import Address
+
+    found = re.fullmatch(
+        r"(?:(?:\[(?P<v6>[^][]+)\]|(?P<host>[^][:]+)):)?(?P<port>[0-9]{1,5})", text
+    )
+    if found is None or int(found["port"]) > _MOST_PORT:
+        wrong = _("{text!a} is no address: give HOST:PORT, such as 127.0.0.1:9755")
+        raise click.BadParameter(wrong.format(text=text))
+    return Address(found["v6"] or found["host"] or LOCAL, int(found["port"]))
+
+
+def _screen_size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([0-9]{1,3})[xX×]([0-9]{1,3})", text)
+    columns, rows = (int(found[1]), int(found[2])) if found else (0, 0)
+    if columns not in _COLUMNS or rows not in _ROWS:
+        wrong = _("{text!a} is no size of a screen: give COLUMNSxROWS, from 50x20 to 400x200")
+        raise click.BadParameter(wrong.format(text=text))
+    return columns, rows
 
 
 def _fault(text: str) -> FaultOrder:
@@ -241,6 +270,10 @@ BYTES = Parsed("size", _bytes)
 """The size of a file, with K, M or G."""
 AGE = Parsed("time", _age)
 """A time in seconds, with s, m, h or d."""
+ADDRESS = Parsed("host:port", _address)
+"""Where to listen; a port alone is one of 127.0.0.1."""
+SCREEN_SIZE = Parsed("columnsxrows", _screen_size)
+"""``120x40``."""
 FAULT = Parsed("fault", _fault, _faults)
 """A mistake for workers to make, and whose."""
 MODE = Parsed("mode", _mode)

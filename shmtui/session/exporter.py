@@ -10,7 +10,6 @@ import os
 import random
 import re
 import resource
-import signal
 import socket
 import socketserver
 import stat
@@ -26,7 +25,8 @@ from shmtui import __version__
 from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.i18n import _
 from shmtui.monitor.segment_watch import SegmentWatch, WatchedSegment
-from shmtui.session.terminal import note, note_signals, rests
+from shmtui.session.listening import Address, listening_socket
+from shmtui.session.terminal import ENDED_WELL, note, note_signals, rests
 
 MOST_READERS: Final = 32
 """Connections at a time; one more is closed at once."""
@@ -37,25 +37,9 @@ LONGEST_REQUEST: Final = 16384
 PLAIN: Final = "text/plain; charset=utf-8"
 SHARE: Final = 0.05
 """Looks take at most this share of a processor: those at many segments come less often."""
-ENDED_WELL: Final = (signal.SIGTERM, signal.SIGINT)
-"""How an exporter is told to end."""
 
 Watched = Sequence[WatchedSegment]
 _Request = socket.socket | tuple[bytes, socket.socket]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen."""
-
-    host: str
-    """An IPv4 or IPv6 address, or a name."""
-    port: int
-    """0: one that is free."""
-
-    def __str__(self) -> str:
-        """As an URL has it."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,24 +137,17 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 64
 
     def __init__(self, address: Address, latest: _Latest, content_type: str) -> None:
         self.latest = latest
         self.content_type = content_type
         self._free = threading.BoundedSemaphore(MOST_READERS)
         self._thread: threading.Thread | None = None
-        self.address_family, _kind, _number, _name, where = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM
-        )[0]
+        listening = listening_socket(address)
+        self.address_family = listening.family
         super().__init__((address.host, address.port), _Scrape, bind_and_activate=False)
-        try:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind(where)
-            self.server_activate()
-        except OSError:
-            self.server_close()
-            raise
+        self.socket.close()
+        self.socket = listening
         self.address = Address(address.host, self.socket.getsockname()[1])
 
     def serve(self) -> None:
@@ -256,12 +233,7 @@ class _Scrape(socketserver.BaseRequestHandler):
 @contextlib.contextmanager
 def _listening(address: Address, latest: _Latest, content_type: str) -> Iterator[_Server]:
     """A server for the block. ShmtuiError: it cannot listen there."""
-    try:
-        server = _Server(address, latest, content_type)
-    except (OSError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        wrong = _("cannot listen on {address}: {why}; give another address with --listen")
-        raise ShmtuiError(wrong.format(address=address, why=why)) from None
+    server = _Server(address, latest, content_type)
     try:
         yield server
     finally:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import asyncio
 
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+ENDED_WELL: Final = (signal.SIGTERM, signal.SIGINT)
+"""How a command that serves others until it is told to end is told so."""
 
 _noted: list[int] = []
 

@@ -1,0 +1,46 @@
+"""Where a command listens, and the socket for it."""
+
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+
+WAITING_MOST: Final = 64
+"""Connections that may wait to be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen."""
+
+    host: str
+    """An IPv4 or IPv6 address, or a name."""
+    port: int
+    """0: one that is free."""
+
+    def __str__(self) -> str:
+        """As an URL has it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def listening_socket(address: Address) -> socket.socket:
+    """A TCP socket that listens there. ShmtuiError: it cannot be had."""
+    try:
+        family, _kind, _number, _name, where = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM
+        )[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(where)
+            listening.listen(WAITING_MOST)
+        except OSError:
+            listening.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        wrong = _("cannot listen on {address}: {why}; give another address with --listen")
+        raise ShmtuiError(wrong.format(address=address, why=why)) from None
+    return listening
