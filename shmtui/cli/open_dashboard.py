@@ -1,5 +1,6 @@
 """Opens the dashboard for the commands that have one. The one place that loads Textual."""
 
+import contextlib
 import gc
 import threading
 from pathlib import Path
@@ -7,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.i18n import _
-from shmtui.session.terminal import note
+from shmtui.session.terminal import ENDED_WELL, note
 from shmtui.session.terminal_guard import guarded_terminal
 
 if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson
     from shmtui.session.opener import Attachment, SegmentOpener
+    from shmtui.session.web_server import WebOptions
     from shmtui.tui.object_rows import ListChoices
 
 _THREADS: Final = 3
@@ -61,6 +63,49 @@ def show_dashboard(
         if recorder.wrong:
             note(recorder.wrong)
     # Textual returns 1 after an error in its own code or ours, and 1 means findings here.
+    return int(ExitCode.CANNOT) if code == 1 else code
+
+
+def serve_dashboard(
+    attachment: "Attachment | None",
+    opener: "SegmentOpener | None",
+    options: "WebOptions",
+    *,
+    size: tuple[int, int],
+    refresh_hz: float,
+    ascii_only: bool,
+) -> int:
+    """Show ``attachment`` in browsers, on one screen of this size, until a signal ends it; returns the
+    exit code. Without one, the list of segments. ShmtuiError: it cannot listen there.
+    """
+    import asyncio
+
+    from shmtui.session.broadcast import Broadcast
+    from shmtui.session.web_server import WebServer
+    from shmtui.tui.served_dashboard import ServedDashboard
+
+    broadcast = Broadcast()
+    app = ServedDashboard(
+        attachment,
+        show=broadcast.show,
+        refresh_hz=refresh_hz,
+        ascii_only=ascii_only,
+        opener=opener,
+    )
+
+    async def serve(server: WebServer) -> None:
+        async with server.serving():
+            note(_("for who presents: {url}").format(url=server.presenter_url))
+            note(_("for all others: {url}").format(url=server.viewer_url))
+            await app.run_async(headless=True, size=size)
+
+    with contextlib.closing(WebServer(options, broadcast, app.press)) as server:
+        gc.freeze()
+        gc.enable()
+        asyncio.run(serve(server))
+    code = app.return_code or 0
+    if code - 128 in ENDED_WELL:
+        return ExitCode.OK
     return int(ExitCode.CANNOT) if code == 1 else code
 
 

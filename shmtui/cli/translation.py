@@ -19,7 +19,7 @@ from shmtui.i18n import language_of as language_of_environment
 
 COMMANDS: Final = (
     "attach", "check", "completion", "export", "help", "lab", "ls", "record", "repair", "replay",
-    "report", "rm", "run", "stat", "top",
+    "report", "rm", "run", "serve", "stat", "top",
 )  # fmt: skip
 """Each is a module of this folder, which calls its command ``command``."""
 _OPTION: Final = "--lang"

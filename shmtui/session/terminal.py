@@ -73,10 +73,12 @@ def ending_signals(
     loop: "asyncio.AbstractEventLoop", call: Callable[[int], object]
 ) -> Iterator[None]:
     """Have ``loop`` call ``call`` with the number of each signal that ends a run, also with one that
-    was recorded before. After the block the signals have the handlers that they had.
+    was recorded before, and with none that is ignored. After the block the signals have the handlers
+    that they had.
     """
     before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
-    for number in ENDING_SIGNALS:
+    before = {number: how for number, how in before.items() if how is not signal.SIG_IGN}
+    for number in before:
         loop.add_signal_handler(number, call, number)
     try:
         if _noted:

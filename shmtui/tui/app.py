@@ -81,12 +81,19 @@ class DashboardApp(App[int], inherit_bindings=False):
         lesson: "Lesson | None" = None,
         listing: "ListChoices | None" = None,
         recorder: "Recorder | None" = None,
+        served: bool = False,
     ) -> None:
         # Read before Textual reads it. Only with ANSI colours does Textual send no colour at all.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         glyphs = choose(ascii_only)
         self.dashboard = Dashboard(
-            glyphs, refresh_hz, attachment, opener, has_lesson=lesson is not None, recorder=recorder
+            glyphs,
+            refresh_hz,
+            attachment,
+            opener,
+            has_lesson=lesson is not None,
+            recorder=recorder,
+            served=served,
         )
         self.main = MainScreen(
             self.dashboard.view, lesson, replay=self.dashboard.replay is not None
@@ -107,7 +114,8 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.set_class(glyphs.ascii_only, "-ascii-only")
         if glyphs.ascii_only:
             speak_plainly()
-        adopt_theme(self)
+        # A browser has all colours, whatever terminal shmtui was started in.
+        adopt_theme(self, "truecolor" if served else self.console.color_system)
 
     # Life.
 
@@ -158,7 +166,7 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def tick(self) -> None:
         """One frame: sample and draw. The interval calls it."""
-        if tty.hung_up():
+        if not self.dashboard.view.served and tty.hung_up():
             self.leave(tty.HUNG_UP)
         elif not tty.behind(frame_queue(self)):
             self._follow_size()
@@ -262,7 +270,9 @@ class DashboardApp(App[int], inherit_bindings=False):
     def _go_over(self, attachment: "Attachment | None") -> None:
         """Go over to another segment, or end where there is none to stay with."""
         if attachment is None:
-            if self.dashboard.attachment is None:
+            if self.dashboard.attachment is None and self.dashboard.view.served:
+                self.action_attach()
+            elif self.dashboard.attachment is None:
                 self.leave(0)
         elif self.dashboard.attach(attachment):
             self.refresh_now()
@@ -379,7 +389,9 @@ class DashboardApp(App[int], inherit_bindings=False):
                 run = functools.partial(self.run_action, key.action)
                 yield SystemCommand(_(key.help), _("Key: {key}").format(key=key.shown), run)
         yield SystemCommand(_("Theme"), _("Choose other colours"), self.action_change_theme)
-        yield SystemCommand(_("Screenshot"), _("Save this screen as SVG"), self.deliver_screenshot)
+        if not self.dashboard.view.served:
+            save = _("Save this screen as SVG")
+            yield SystemCommand(_("Screenshot"), save, self.deliver_screenshot)
 
     def action_command_palette(self) -> None:
         """The palette, which asks in the user's language."""

@@ -60,6 +60,7 @@ class Dashboard:
         *,
         has_lesson: bool = False,
         recorder: Recorder | None = None,
+        served: bool = False,
     ) -> None:
         self.attachment = attachment
         self.opener = opener
@@ -71,6 +72,7 @@ class Dashboard:
             no_workers="" if attachment is None else attachment.no_workers,
             refresh_hz=refresh_hz,
             recording=recorder is not None,
+            served=served,
         )
         self.recorder = recorder
         """What writes the samples to a file; None: nothing does."""

@@ -16,6 +16,9 @@ LIVE, REPLAY, LIVE_BYTES = "live", "replay", "live bytes"
 """What keys can need. A view model names those that are missing."""
 
 
+_STAY_HERE = frozenset({"leave(0)", "leave(130)", "record", "exact", "end", "remove"})
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key, its action, and its texts."""
@@ -43,6 +46,13 @@ class Key:
     def changes(self) -> bool:
         """Whether it changes workers or the buffer: then it is off in a read-only dashboard."""
         return self.action.startswith("workers(")
+
+    @property
+    def stays_here(self) -> bool:
+        """Whether it is for who sits at the machine alone: it ends shmtui, writes a file, or touches
+        what others run. Then it is off in a browser.
+        """
+        return self.action in _STAY_HERE
 
     @property
     def for_workers(self) -> bool:
@@ -202,9 +212,20 @@ def available(view: "ViewModel") -> tuple[Key, ...]:
         key
         for key in KEYS
         if not (view.read_only and key.changes)
+        and not (view.served and key.stays_here)
         and not (view.no_workers and key.for_workers)
         and key.needs not in view.missing
     )
+
+
+def list_keys(view: ViewModel) -> tuple[Key, ...]:
+    """The keys of the list that are on."""
+    return tuple(key for key in LIST_KEYS if not (view.served and key.stays_here))
+
+
+def not_in_browser(key: str) -> str:
+    """Why a key of `Key.stays_here` does nothing."""
+    return _("{key} is off in a browser: it works where shmtui itself runs").format(key=key)
 
 
 _KEY_OF = {key.action: key for key in KEYS}
@@ -234,6 +255,8 @@ def why_off(action: str, view: "ViewModel") -> str | None:
     key = _KEY_OF.get(action)
     if key is None:
         return None
+    if view.served and key.stays_here:
+        return not_in_browser(key.shown)
     if view.replay and key.changes:
         return _("{key} changes something, and what a recording shows is over").format(
             key=key.shown

@@ -15,6 +15,7 @@ from textual.command import CommandList, CommandPalette
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Region
 from textual.screen import Screen, ScreenResultType
+from textual.strip import Strip
 from textual.widget import Widget
 
 READ_IN: Final = "8.2.8"
@@ -119,3 +120,8 @@ def frame_queue(app: App[Any]) -> "queue.Queue[str | None] | None":
     writer = getattr(getattr(app, "_driver", None), "_writer_thread", None)
     found = getattr(writer, "_queue", None)
     return found if isinstance(found, queue.Queue) else None
+
+
+def painted_rows(app: App[Any]) -> list[Strip]:
+    """All rows of the screen, as it was painted last."""
+    return app.screen._compositor.render_strips()

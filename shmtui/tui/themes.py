@@ -69,14 +69,14 @@ def starting_theme(environ: Mapping[str, str], colours: str | None) -> str:
     return environ.get("TEXTUAL_THEME") or DARK.name
 
 
-def adopt_theme(app: App[Any]) -> None:
-    """Have an app that does not run yet start in the right theme.
+def adopt_theme(app: App[Any], colours: str | None) -> None:
+    """Have an app that does not run yet start in the right theme for so many colours.
 
     Setting ``theme`` once it runs parses every style sheet a second time.
     """
     app.register_theme(DARK)
     app.register_theme(LIGHT)
-    wanted = starting_theme(os.environ, app.console.color_system)
+    wanted = starting_theme(os.environ, colours)
     if app.get_theme(wanted) is None:
         wanted = DARK.name
     app.theme = wanted

@@ -91,6 +91,8 @@ class ViewModel:
     events: tuple[Event, ...] = ()
     """Newest first."""
     read_only: bool = False
+    served: bool = False
+    """Whether it is shown in browsers, and not in a terminal of whoever started it."""
     no_workers: str = ""
     """Why no worker can be added where something may be written; empty where one can."""
     frozen: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shmtui.i18n import N_, _
 from shmtui.snapshot import ProcessState
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import LIST_KEYS, MOUSE, ROW_KEYS, SPOKEN, Key, available
+from shmtui.tui.keys import MOUSE, ROW_KEYS, SPOKEN, Key, available, list_keys
 from shmtui.tui.object_rows import Change
 from shmtui.tui.spans import Line, Span, line
 from shmtui.tui.view_model import ViewModel
@@ -50,13 +50,13 @@ def _button_text(key: Key, glyphs: Glyphs) -> str:
     return f" {_key_name(key, glyphs)} {_(key.label)} "
 
 
-def list_footer(width: int) -> str:
+def list_footer(width: int, view: ViewModel) -> str:
     """The keys of the list that fit; those of the highest rank are left out first."""
 
     def text(keys: Sequence[Key]) -> str:
         return "  ".join(f"{key.shown} {_(key.label)}" for key in keys)
 
-    return text(_fitting(LIST_KEYS, lambda keys: len(text(keys)) <= width))
+    return text(_fitting(list_keys(view), lambda keys: len(text(keys)) <= width))
 
 
 def _fitting(keys: Iterable[Key], fits: Callable[[Sequence[Key]], bool]) -> list[Key]:
@@ -68,14 +68,14 @@ def _fitting(keys: Iterable[Key], fits: Callable[[Sequence[Key]], bool]) -> list
     return left
 
 
-def list_help(glyphs: Glyphs) -> list[Line]:
+def list_help(view: ViewModel) -> list[Line]:
     """The keys of the list in full."""
-    return [line((_("In the list of shared memory"), "title")), *_list_entries(glyphs)]
+    return [line((_("In the list of shared memory"), "title")), *_list_entries(view)]
 
 
-def _list_entries(glyphs: Glyphs) -> list[Line]:
+def _list_entries(view: ViewModel) -> list[Line]:
     typing = (_("letters"), _("Filter by words in any column"))
-    keys = (_entry(key.shown, _(key.help)) for key in LIST_KEYS)
+    keys = (_entry(key.shown, _(key.help)) for key in list_keys(view))
     marks = " ".join(change.value for change in Change if change.value)
     return [
         _entry(*typing),
@@ -83,7 +83,7 @@ def _list_entries(glyphs: Glyphs) -> list[Line]:
         _entry(marks, _("New, grown, gone within the last five seconds")),
         _entry("ok", _("Health: several looks found nothing, and left nothing open")),
         _entry("?", _("Health: not decided by the looks so far; after a finding: likely")),
-        _entry(glyphs.no_character, _("Health: there is nothing to judge")),
+        _entry(view.glyphs.no_character, _("Health: there is nothing to judge")),
     ]
 
 
@@ -127,7 +127,7 @@ def help_lines(view: ViewModel) -> list[Line]:
     sections = {
         where: steering,
         _("View"): [*(_entry(shown, _(text)) for shown, text in ROW_KEYS), *looking],
-        _("In the list of shared memory"): _list_entries(glyphs),
+        _("In the list of shared memory"): _list_entries(view),
         _("Mouse"): [_entry(_(shown), _(text)) for shown, text in MOUSE],
         _("States"): [
             _entry(glyphs.states[state], _(text), style) for state, (text, style) in _STATES.items()

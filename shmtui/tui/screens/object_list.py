@@ -219,4 +219,4 @@ class PickerPanel(FilterPanel[Row]):
         return [(), *object_detail(row.each, width, 4, glyphs), *message]
 
     def _footer(self, width: int) -> str:
-        return list_footer(width - 4)
+        return list_footer(width - 4, self.view)

@@ -14,6 +14,7 @@ from shmtui.monitor.shared_object import Survey
 from shmtui.report.object_cells import shown_name, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.keys import list_help
+from shmtui.tui.keys import not_in_browser
 from shmtui.tui.object_rows import GroupRow, ListChoices
 from shmtui.tui.screens.columns import ColumnsScreen
 from shmtui.tui.screens.holders import HoldersScreen
@@ -88,7 +89,7 @@ class PickerScreen(AttachDialog):
         self._opener.rest()
 
     def action_help(self) -> None:
-        text = list_help(self._panel.view.glyphs)
+        text = list_help(self._panel.view)
         self.app.push_screen(DetailScreen(_("Help"), lambda _width: text, self._panel.view))
 
     def action_close(self) -> None:
@@ -104,7 +105,7 @@ class PickerScreen(AttachDialog):
     def action_end(self) -> None:
         """Offer to end those that have what the cursor is on."""
         row = self._panel.chosen
-        if row is None:
+        if row is None or self._is_off("f9"):
             return
         if not self._panel.holders(row.key):
             text = _("choose an object that processes have, or a program: f9 ends one of them")
@@ -117,7 +118,7 @@ class PickerScreen(AttachDialog):
     def action_remove(self) -> None:
         """Ask whether the orphan under the cursor shall go."""
         each = self._panel.chosen_object
-        if each is None:
+        if each is None or self._is_off("delete"):
             return
         target = each.target
         if not each.orphan:
@@ -129,6 +130,12 @@ class PickerScreen(AttachDialog):
                 self.run_worker(self._remove(target), exclusive=True, group="remove")
 
         self.app.push_screen(RemoveQuestion(target, self._panel.view), answered)
+
+    def _is_off(self, key: str) -> bool:
+        """Whether a key that changes something is off, which is said."""
+        if self._panel.view.served:
+            self._panel.say(not_in_browser(key), "bad")
+        return self._panel.view.served
 
     async def _remove(self, target: str) -> None:
         try:

@@ -1,0 +1,122 @@
+"""``shmtui serve``: the dashboard in browsers, one screen for all who look."""
+
+import contextlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from shmtui.cli.parameters import ADDRESS, SCREEN_SIZE, Parsed
+from shmtui.cli.shared_options import dashboard_options, layout_options, open_options
+from shmtui.cli.translation import TranslatedCommand
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+
+if TYPE_CHECKING:
+    from shmtui.session.listening import Address
+
+LIBRARY: Final = "websockets>=14,<18"
+"""The extra ``web``, as in pyproject.toml."""
+
+
+def _shown(text: str) -> str | Path:
+    """A recording's path, or a target. A segment of that name comes before a file."""
+    from shmtui.procfs.target import target
+    from shmtui.shm.segment import segment_path
+
+    path = Path(text)
+    if "/" in text.removeprefix("/"):
+        return path
+    name = target(text)
+    there = name.startswith("/") and Path(segment_path(name)).exists()
+    return path if path.is_file() and not there else name
+
+
+@click.command("serve", cls=TranslatedCommand, short_help="Show the dashboard in browsers")
+@click.argument(
+    "shown", type=Parsed("target|file", _shown), required=False, metavar="[TARGET|FILE]"
+)
+@click.option(
+    "--listen",
+    type=ADDRESS,
+    default="127.0.0.1:9756",
+    show_default=True,
+    metavar="[HOST:]PORT",
+    help="Where browsers find it; without HOST on this machine alone (127.0.0.1).",
+)
+@click.option(
+    "--size",
+    type=SCREEN_SIZE,
+    default="120x40",
+    show_default=True,
+    metavar="COLUMNSxROWS",
+    help="Of the screen that all see; the page scales it to its window.",
+)
+@click.option(
+    "--font-size",
+    type=click.IntRange(6, 200),
+    metavar="PIXELS",
+    help="To begin with, as for a projector; by default as large as fits. + and - change it, 0 fits "
+    "again, on each page for itself.",
+)
+@dashboard_options
+@layout_options
+def command(
+    shown: str | Path | None,
+    listen: "Address",
+    size: tuple[int, int],
+    font_size: int | None,
+    refresh_hz: float,
+    ascii_only: bool,
+    **layout: Any,
+) -> int:
+    """Show the dashboard of a segment, or of a recording, in browsers, until SIGTERM or Ctrl+C ends it.
+    Without TARGET it begins with the list of all that processes share.
+
+    All see one screen. It prints two addresses, each with a random token: one for who presents, whose
+    keys and clicks move the screen, and one for all others, who only look. Nothing can be
+    changed, written or ended from a browser. The connection is not encrypted: from another network,
+    go through ssh -L.
+
+    \b
+    Examples:
+      shmtui serve /jobs
+      shmtui serve /jobs --listen 0.0.0.0:9756 --font-size 22   for a class in this network
+      shmtui serve night.rec                                    a recording
+      ssh -L 9756:127.0.0.1:9756 HOST shmtui serve /jobs        on another machine, in this browser
+    """
+    from shmtui.session.terminal import note_signals
+
+    if importlib.util.find_spec("websockets") is None:
+        wrong = _("shmtui serve needs the package websockets: {python} -m pip install '{library}'")
+        raise ShmtuiError(wrong.format(python=sys.executable, library=LIBRARY))
+    from shmtui.cli.open_dashboard import serve_dashboard
+    from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
+    from shmtui.session.web_server import WebOptions
+
+    options, folder = open_options(layout)
+    note_signals(but_ignored=True)
+    with contextlib.ExitStack() as cleaning:
+        attachment = opener = None
+        if isinstance(shown, Path):
+            from shmtui.session.replay_source import ReplaySource
+
+            source = ReplaySource(shown)
+            cleaning.callback(source.close)
+            attachment = Attachment(source)
+        else:
+            opener = SegmentOpener(AttachOptions(shown, options, folder))
+            cleaning.callback(opener.close)
+            if shown is not None:
+                # Who looks at one segment has no way to others.
+                attachment, opener = opener.open(shown), None
+        return serve_dashboard(
+            attachment,
+            opener,
+            WebOptions(listen, "" if shown is None else str(shown), font_size or 0),
+            size=size,
+            refresh_hz=refresh_hz,
+            ascii_only=ascii_only,
+        )
