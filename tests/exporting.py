@@ -3,55 +3,25 @@
 import contextlib
 import re
 import subprocess
-import sys
-import tempfile
 import urllib.request
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
-from tests.waiting import PATIENCE, end, poll
+from tests.listening import Listening
+from tests.waiting import PATIENCE, end
 
 
-class Exporter:
+class Exporter(Listening):
     """``shmtui export ARGUMENTS --listen 0``; it is over after the block."""
 
     def __init__(self, *arguments: str) -> None:
-        self._err = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "shmtui", "export", *arguments, "--interval", "0.2",
-             "--listen", "0"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._err,
+        super().__init__(
+            "export", *arguments, "--interval", "0.2", "--listen", "0",
+            says=r"http://127\.0\.0\.1:(\d+)/metrics",
         )  # fmt: skip
         self.port = 0
 
-    def __enter__(self) -> Self:
-        try:
-            found = poll(self._address, "it says where it listens")
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        self.port = int(found[1])
-        return self
-
-    def _address(self) -> re.Match[str] | None:
-        assert self.process.poll() is None, self.stderr
-        return re.search(r"http://127\.0\.0\.1:(\d+)/metrics", self.stderr)
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        end(self.process, PATIENCE)
-        self._err.close()
-
-    @property
-    def stderr(self) -> str:
-        """What it has said so far."""
-        self._err.seek(0)
-        return self._err.read()
+    def begun(self, said: re.Match[str]) -> None:
+        self.port = int(said[1])
 
     def get(self, path: str = "/metrics") -> str:
         """What it answers."""

@@ -92,9 +92,7 @@ def command(
     if importlib.util.find_spec("websockets") is None:
         wrong = _("shmtui serve needs the package websockets: {python} -m pip install '{library}'")
         raise ShmtuiError(wrong.format(python=sys.executable, library=LIBRARY))
-    from shmtui.cli.open_dashboard import serve_dashboard
     from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
-    from shmtui.session.web_server import WebOptions
 
     options, folder = open_options(layout)
     note_signals(but_ignored=True)
@@ -112,6 +110,9 @@ def command(
             if shown is not None:
                 # Who looks at one segment has no way to others.
                 attachment, opener = opener.open(shown), None
+        from shmtui.cli.open_dashboard import serve_dashboard
+        from shmtui.session.web_server import WebOptions
+
         return serve_dashboard(
             attachment,
             opener,

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 Piece = tuple[str, str, int]
-"""Declarations of CSS, text, and the cells that it takes: as many as characters, or two of one."""
+"""Declarations of CSS, text, and the cells that it takes all together; 0: one for each character."""
 Row = tuple[Piece, ...]
 Rows = Sequence[Row]
 
@@ -51,8 +51,8 @@ class Broadcast:
         """What makes the newest picture of that version, in JSON; of 0: the whole picture.
 
         ``rows`` is the number of all rows, ``styles`` are declarations of CSS, ``changed`` has the rows by
-        number, each a list of pieces: the number of its style, its text, and its cells where these
-        are not as many as characters.
+        number, each a list of pieces: the number of its style, its text, and its cells unless each
+        character has one.
         """
         if version not in self._messages:
             self._messages[version] = self._message(version)
@@ -72,4 +72,4 @@ class Broadcast:
 def _piece(piece: Piece, styles: dict[str, int]) -> list[int | str]:
     style, text, cells = piece
     number = styles.setdefault(style, len(styles))
-    return [number, text] if len(text) == cells else [number, text, cells]
+    return [number, text] if cells == 0 else [number, text, cells]

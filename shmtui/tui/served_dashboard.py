@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -96,18 +97,23 @@ def pieces(strip: Strip, theme: TerminalTheme) -> Iterator[Piece]:
     """A row as pieces of one style each: characters of one cell each, or one that takes two or has others
     upon it that take none. So a page can put each where it belongs, whatever its fonts have.
     """
-    style, text, cells = "", "", 0
+    cells: list[tuple[str, str, int]] = []
     for segment in strip:
         css = style_of(segment.style or Style.null(), theme)
         for character in "" if segment.control else segment.text:
             width = cell_len(character)
-            single = width == 1 and css == style and len(text) == cells
-            if text and not single and width:
-                yield style, text, cells
-                text, cells = "", 0
-            style, text, cells = css, text + character, cells + width
-    if text:
-        yield style, text, cells
+            if width:
+                cells.append((css, character, width))
+            elif cells:
+                before = cells.pop()
+                cells.append((before[0], before[1] + character, before[2]))
+    for (css, odd), group in groupby(
+        cells, lambda cell: (cell[0], len(cell[1]) != 1 or cell[2] != 1)
+    ):
+        if odd:
+            yield from group
+        else:
+            yield css, "".join(text for _css, text, _width in group), 0
 
 
 @lru_cache(4096)

@@ -1,0 +1,55 @@
+"""A real program beside a test that says on stderr where it listens."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from types import TracebackType
+from typing import Self
+
+from tests.waiting import PATIENCE, end, poll
+
+
+class Listening:
+    """``shmtui ARGUMENTS`` until the end of the block, once it has said what ``says`` matches."""
+
+    def __init__(self, *arguments: str, says: str) -> None:
+        self._says = says
+        # Appended to, since reading moves the place that it shares with the program.
+        self._err = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed with the block
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "shmtui", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._err,
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            self.begun(poll(self._said, "it says where it listens"))
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def begun(self, said: re.Match[str]) -> None:
+        """Take up what it has said."""
+
+    def _said(self) -> re.Match[str] | None:
+        assert self.process.poll() is None, self.stderr
+        return re.search(self._says, self.stderr)
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        end(self.process, PATIENCE)
+        self._err.close()
+
+    @property
+    def stderr(self) -> str:
+        """What it has said so far."""
+        self._err.seek(0)
+        return self._err.read()
