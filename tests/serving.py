@@ -10,13 +10,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.listening import Listening
 from tests.waiting import PATIENCE
 
+Told = list[tuple[str, str]]
+"""A row as it is told: declarations of CSS, and text."""
+
 
 class Serving(Listening):
     """``shmtui serve ARGUMENTS`` on a free port; it is over after the block."""
 
     def __init__(self, *arguments: str) -> None:
         super().__init__(
-            "serve", *arguments, "--listen", "0", says=r"presents: (\S+/)\n.*others: (\S+/)\n"
+            "serve", *arguments, "--listen", "0", says=r"presenter: (\S+/)\n.*viewers: (\S+/)\n"
         )
         self.presenting = self.looking = ""
         """The two addresses."""
@@ -30,7 +33,8 @@ class Viewer:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
-        self.rows: list[str] = []
+        self.told_rows: list[Told] = []
+        self.styles: list[str] = []
         self.told = 0
         """How many messages have come."""
 
@@ -38,7 +42,7 @@ class Viewer:
         """Take the next message in."""
         message = await self.connection.recv()
         self.told += 1
-        apply(self.rows, message)
+        apply(self.told_rows, self.styles, message)
 
     async def shows(self, text: str) -> str:
         """The screen, once it shows ``text``."""
@@ -51,15 +55,21 @@ class Viewer:
         """All rows."""
         return "\n".join(self.rows)
 
+    @property
+    def rows(self) -> list[str]:
+        """The text of each."""
+        return ["".join(text for _css, text in row) for row in self.told_rows]
 
-def apply(rows: list[str], message: str | bytes) -> None:
+
+def apply(rows: list[Told], styles: list[str], message: str | bytes) -> None:
     """Make the changes that a message tells."""
     told = json.loads(message)
     del rows[told["rows"] :]
-    rows += [""] * (told["rows"] - len(rows))
+    rows += [[]] * (told["rows"] - len(rows))
+    assert told["from"] <= len(styles)
+    styles[told["from"] :] = told["styles"]
     for number, pieces in told["changed"].items():
-        assert all(told["styles"][piece[0]].startswith("color:#") for piece in pieces)
-        rows[int(number)] = "".join(piece[1] for piece in pieces)
+        rows[int(number)] = [(styles[piece[0]], piece[1]) for piece in pieces]
 
 
 @contextlib.asynccontextmanager

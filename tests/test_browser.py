@@ -51,7 +51,7 @@ def test_a_page_shows_the_screen_and_drives_it(make_buffer: MakeBuffer, tmp_path
 
         browser.value("socket.close()")
         browser.shows("no connection")
-        browser.shows("you present")
+        browser.shows("presenter: your keys")
 
 
 def test_a_viewer_chooses_its_own_font(make_buffer: MakeBuffer, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_viewer_chooses_its_own_font(make_buffer: MakeBuffer, tmp_path: Path) 
     with Browser(tmp_path) as browser:
         with Serving(make_buffer().name, "--font-size", "20") as serving:
             browser.open(serving.looking)
-            browser.shows("another presents")
+            browser.shows("viewer: ")
             browser.shows("Processes")
             assert browser.value(FONT) == 20
             browser.press("+")

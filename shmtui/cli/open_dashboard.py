@@ -95,8 +95,8 @@ def serve_dashboard(
 
     async def serve(server: WebServer) -> None:
         async with server.serving():
-            note(_("for who presents: {url}").format(url=server.presenter_url))
-            note(_("for all others: {url}").format(url=server.viewer_url))
+            note(_("for the presenter: {url}").format(url=server.presenter_url))
+            note(_("for viewers: {url}").format(url=server.viewer_url))
             await app.run_async(headless=True, size=size)
 
     with contextlib.closing(WebServer(options, broadcast, app.press)) as server:

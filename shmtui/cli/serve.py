@@ -44,7 +44,7 @@ def _shown(text: str) -> str | Path:
     default="127.0.0.1:9756",
     show_default=True,
     metavar="[HOST:]PORT",
-    help="Where browsers find it; without HOST on this machine alone (127.0.0.1).",
+    help="Where browsers connect; without HOST of this machine alone (127.0.0.1).",
 )
 @click.option(
     "--size",
@@ -52,14 +52,14 @@ def _shown(text: str) -> str | Path:
     default="120x40",
     show_default=True,
     metavar="COLUMNSxROWS",
-    help="Of the screen that all see; the page scales it to its window.",
+    help="Of the screen that all see; each page scales it to its window.",
 )
 @click.option(
     "--font-size",
     type=click.IntRange(6, 200),
     metavar="PIXELS",
-    help="To begin with, as for a projector; by default as large as fits. + and - change it, 0 fits "
-    "again, on each page for itself.",
+    help="Of the page at the start, as for a projector; by default as large as fits. The buttons of "
+    "each page change it, and a viewer's keys + and -; 0 fits it again.",
 )
 @dashboard_options
 @layout_options
@@ -75,17 +75,17 @@ def command(
     """Show the dashboard of a segment, or of a recording, in browsers, until SIGTERM or Ctrl+C ends it.
     Without TARGET it begins with the list of all that processes share.
 
-    All see one screen. It prints two addresses, each with a random token: one for who presents, whose
-    keys and clicks move the screen, and one for all others, who only look. Nothing can be
-    changed, written or ended from a browser. The connection is not encrypted: from another network,
-    go through ssh -L.
+    All browsers show one screen. Two addresses are printed, each with a random token: that of the
+    presenter, whose keys and clicks move the screen, and that of viewers, who only look. No browser
+    can change, write or end anything. The connection is not encrypted: from outside a network that
+    you trust, use ssh -L.
 
     \b
     Examples:
       shmtui serve /jobs
       shmtui serve /jobs --listen 0.0.0.0:9756 --font-size 22   for a class in this network
       shmtui serve night.rec                                    a recording
-      ssh -L 9756:127.0.0.1:9756 HOST shmtui serve /jobs        on another machine, in this browser
+      ssh -t -L 9756:127.0.0.1:9756 HOST shmtui serve /jobs     of another machine, in a browser here
     """
     from shmtui.session.terminal import note_signals
 

@@ -127,18 +127,20 @@ class WebServer:
         token, slash, name = request.path.partition("?")[0].removeprefix("/").partition("/")
         drives = self._drives(token)
         if len(hosts) != 1 or not is_own(hosts[0], self._names):
-            return _refused(_("no name of this machine: use the address that shmtui has printed"))
+            return _refused(
+                _("that is no name of this machine: use the address that shmtui printed")
+            )
         if any(origin.lower() != f"http://{hosts[0]}".lower() for origin in origins):
-            return _refused(_("a page of another site may not look at this"))
+            return _refused(_("pages of other sites are not let in"))
         if drives is None:
-            return _refused(_("the address is not whole: use the one that shmtui has printed"))
+            return _refused(_("the address is not complete: use the one that shmtui printed"))
         if name == LIVE:
             if not origins:
-                return _refused(
-                    _("only a browser may look at this: it says which page asks (Origin)")
-                )
+                return _refused(_("the header Origin is missing: open the page in a browser"))
             if self.viewers >= MOST_VIEWERS:
-                why = _("{count} look at this already, and more may not").format(count=self.viewers)
+                why = _("{count} browsers are connected, and no more are let in").format(
+                    count=self.viewers
+                )
                 return _said(HTTPStatus.SERVICE_UNAVAILABLE, why)
             return None
         if not slash:
@@ -204,9 +206,9 @@ def _files(options: WebOptions, *, drives: bool) -> dict[str, bytes]:
         "title": f"shmtui {options.title}".strip(),
         "font": str(options.font_size),
         "drives": "yes" if drives else "",
-        "role": _("you present: keys and clicks move the screen of all")
+        "role": _("presenter: your keys and clicks move the screen of all")
         if drives
-        else _("read-only: another presents"),
+        else _("viewer: the presenter moves this screen"),
         "lost": _("no connection: shmtui has ended, or the network is down; trying again"),
         "smaller": _("smaller"),
         "larger": _("larger"),

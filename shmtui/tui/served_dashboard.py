@@ -54,6 +54,8 @@ class ServedDashboard(DashboardApp):
 
     def _show_rows(self) -> None:
         self._due = False
+        if not self.screen_stack:
+            return  # It ends.
         painted = painted_rows(self)
         before = dict(enumerate(self._painted))
         theme = self.ansi_theme

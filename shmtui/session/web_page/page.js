@@ -9,6 +9,7 @@ const RETRY = [500, 1000, 2000, 5000]; // Milliseconds until the next tries.
 const PROBE = 100; // Pixels of the font in which a cell is measured.
 let fontSize = Number(font); // Pixels; 0: as large as fits the window.
 let columns = 0;
+const styles = []; // Declarations of CSS, by number.
 let socket = null;
 let tries = 0;
 
@@ -66,7 +67,7 @@ const isCell = (() => {
 })();
 
 // Characters that are as wide as cells stand together; any other has a place of its own.
-function* spans(pieces, styles) {
+function* spans(pieces) {
   for (const [style, text, cells] of pieces) {
     const css = styles[style];
     if (cells !== undefined) {
@@ -87,14 +88,15 @@ function* spans(pieces, styles) {
   }
 }
 
-function draw({ rows, styles, changed }) {
+function draw({ rows, from, styles: more, changed }) {
+  styles.splice(from, Infinity, ...more);
   while (screenElement.childElementCount < rows) {
     screenElement.append(document.createElement("div"));
   }
   while (screenElement.childElementCount > rows) screenElement.lastElementChild.remove();
   let widest = 0;
   for (const [number, pieces] of Object.entries(changed)) {
-    screenElement.children[number].replaceChildren(...spans(pieces, styles));
+    screenElement.children[number].replaceChildren(...spans(pieces));
     const width = pieces.reduce((sum, [, text, cells]) => sum + (cells ?? [...text].length), 0);
     widest = Math.max(widest, width);
   }
