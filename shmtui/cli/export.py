@@ -100,7 +100,8 @@ def command(
             _("--all takes no layout: name the segments that have it, in an exporter of their own")
         )
     from shmtui.report.exposition import CONTENT_TYPE, exposition
-    from shmtui.session.exporter import ExportOptions, export, prepare
+    from shmtui.session.exporter import ExportOptions, export
+    from shmtui.session.listening import prepare
 
     prepare()
     with contextlib.closing(SegmentWatch(targets, options, folder)) as watch:

@@ -100,8 +100,6 @@ def serve_dashboard(
             await app.run_async(headless=True, size=size)
 
     with contextlib.closing(WebServer(options, broadcast, app.press)) as server:
-        gc.freeze()
-        gc.enable()
         asyncio.run(serve(server))
     code = app.return_code or 0
     if code - 128 in ENDED_WELL:

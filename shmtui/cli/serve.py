@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shmtui.cli.parameters import ADDRESS, SCREEN_SIZE, Parsed
+from shmtui.cli.parameters import ADDRESS, SCREEN_SIZE, TARGET_OR_FILE
 from shmtui.cli.shared_options import dashboard_options, layout_options, open_options
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ShmtuiError
@@ -21,23 +21,8 @@ LIBRARY: Final = "websockets>=14,<18"
 """The extra ``web``, as in pyproject.toml."""
 
 
-def _shown(text: str) -> str | Path:
-    """A recording's path, or a target. A segment of that name comes before a file."""
-    from shmtui.procfs.target import target
-    from shmtui.shm.segment import segment_path
-
-    path = Path(text)
-    if "/" in text.removeprefix("/"):
-        return path
-    name = target(text)
-    there = name.startswith("/") and Path(segment_path(name)).exists()
-    return path if path.is_file() and not there else name
-
-
 @click.command("serve", cls=TranslatedCommand, short_help="Show the dashboard in browsers")
-@click.argument(
-    "shown", type=Parsed("target|file", _shown), required=False, metavar="[TARGET|FILE]"
-)
+@click.argument("shown", type=TARGET_OR_FILE, required=False, metavar="[TARGET|FILE]")
 @click.option(
     "--listen",
     type=ADDRESS,
@@ -87,15 +72,14 @@ def command(
       shmtui serve night.rec                                    a recording
       ssh -t -L 9756:127.0.0.1:9756 HOST shmtui serve /jobs     of another machine, in a browser here
     """
-    from shmtui.session.terminal import note_signals
-
     if importlib.util.find_spec("websockets") is None:
         wrong = _("shmtui serve needs the package websockets: {python} -m pip install '{library}'")
         raise ShmtuiError(wrong.format(python=sys.executable, library=LIBRARY))
+    from shmtui.session.listening import prepare
     from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 
     options, folder = open_options(layout)
-    note_signals(but_ignored=True)
+    prepare()
     with contextlib.ExitStack() as cleaning:
         attachment = opener = None
         if isinstance(shown, Path):

@@ -5,11 +5,9 @@ changes. So a slow reader holds up neither another one nor the sampling.
 """
 
 import contextlib
-import gc
 import os
 import random
 import re
-import resource
 import socket
 import socketserver
 import stat
@@ -26,7 +24,7 @@ from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.i18n import _
 from shmtui.monitor.segment_watch import SegmentWatch, WatchedSegment
 from shmtui.session.listening import Address, listening_socket
-from shmtui.session.terminal import ENDED_WELL, note, note_signals, rests
+from shmtui.session.terminal import ENDED_WELL, note, rests
 
 MOST_READERS: Final = 32
 """Connections at a time; one more is closed at once."""
@@ -51,17 +49,6 @@ class ExportOptions:
     interval: float = 1.0
     """Seconds between two looks, at the least."""
     content_type: str = PLAIN
-
-
-def prepare() -> None:
-    """Settle this process for a long life with many files, before the segments are opened. For the
-    main thread.
-    """
-    note_signals(but_ignored=True)
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    gc.freeze()
-    gc.enable()
 
 
 def export(watch: SegmentWatch, options: ExportOptions, render: Callable[[Watched], str]) -> int:

@@ -1,11 +1,14 @@
-"""Where a command listens, and the socket for it."""
+"""What commands have in common that serve others until they are told to end: where they listen."""
 
+import gc
+import resource
 import socket
 from dataclasses import dataclass
 from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.session.terminal import note_signals
 
 WAITING_MOST: Final = 64
 """Connections that may wait to be accepted."""
@@ -23,6 +26,17 @@ class Address:
     def __str__(self) -> str:
         """As an URL has it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def prepare() -> None:
+    """Settle this process for a long life with many files, before segments are opened. For the main
+    thread.
+    """
+    note_signals(but_ignored=True)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    gc.freeze()
+    gc.enable()
 
 
 def listening_socket(address: Address) -> socket.socket:
