@@ -16,7 +16,7 @@ LIVE, REPLAY, LIVE_BYTES = "live", "replay", "live bytes"
 """What keys can need. A view model names those that are missing."""
 
 
-_STAY_HERE = frozenset({"leave(0)", "leave(130)", "record", "exact", "end", "remove"})
+_STAY_HERE = frozenset({"leave(0)", "leave(130)", "record", "report", "exact", "end", "remove"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def available(view: "ViewModel") -> tuple[Key, ...]:
     )
 
 
-def list_keys(view: ViewModel) -> tuple[Key, ...]:
+def list_keys(view: "ViewModel") -> tuple[Key, ...]:
     """The keys of the list that are on."""
     return tuple(key for key in LIST_KEYS if not (view.served and key.stays_here))
 
