@@ -3,7 +3,6 @@
 import os
 import stat
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,11 @@ from shmtui.events import Event
 from shmtui.i18n import _
 from shmtui.recording.codec import UnknownFormError, decoder
 from shmtui.recording.index import Index
+from shmtui.recording.kept import Kept
 from shmtui.recording.member import (
     HEADER_SIZE,
     LARGEST_MEMBER,
+    MEMBER_BYTES,
     DamagedMemberError,
     Header,
     lines_of,
@@ -39,8 +40,10 @@ _decode_rates = decoder(Throughput)
 
 _LOADED: Final = 4
 """Members kept with their lines; one of ten workers takes about 2 MB."""
-_DIGESTS: Final = 64
-"""Members kept by what the panels need of the frames before the one on the screen."""
+_DIGESTS, _REPORTED = 64, 50_000
+"""Members, and their events and findings, kept for what panels show of the frames before one."""
+_BEFORE: Final = 128
+"""Most members that are read for the frames before one: a minute at 60 Hz has 72."""
 _EVENT_MEMBERS: Final = 8
 """Most members that are read for the events before a frame: a jump shall not read them all."""
 
@@ -72,8 +75,8 @@ class Recording:
         """What is not read of the file, and why; empty where it is whole."""
         self._unended = False
         """Whether the last member was not ended."""
-        self._loaded: OrderedDict[int, list[Json]] = OrderedDict()
-        self._digests: OrderedDict[int, tuple[FrameDigest, ...]] = OrderedDict()
+        self._loaded: Kept[list[Json]] = Kept(_LOADED, _LOADED * MEMBER_BYTES)
+        self._digests: Kept[tuple[FrameDigest, ...]] = Kept(_DIGESTS, _REPORTED)
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -98,8 +101,7 @@ class Recording:
 
     def _read_headers(self) -> None:
         found = os.fstat(self._fd)
-        end = found.st_size if stat.S_ISREG(found.st_mode) else 0
-        at = 0
+        at, end = 0, found.st_size if stat.S_ISREG(found.st_mode) else 0
         while at < end:
             header = unpack(os.pread(self._fd, HEADER_SIZE, at))
             if header is None:
@@ -122,7 +124,7 @@ class Recording:
             self._cut_off(at, end)
             return
         try:
-            records = self._parsed(at, end - at, ended=False)
+            records, _size = self._parsed(at, end - at, ended=False)
             frames = [frame_of(record) for record in records]
         except (DamagedMemberError, UnknownFormError):
             self._cut_off(at, end)
@@ -147,11 +149,12 @@ class Recording:
         self.note = text.format(at=at, left=end - at)
 
     @shortages_told()
-    def _parsed(self, at: int, size: int, *, ended: bool) -> list[Json]:
-        """The lines of the member at a byte of the file."""
+    def _parsed(self, at: int, size: int, *, ended: bool) -> tuple[list[Json], int]:
+        """The lines of the member at a byte of the file, and how many bytes they have."""
         body = os.pread(self._fd, size - HEADER_SIZE, at + HEADER_SIZE)
         try:
-            return [parse_line(line) for line in lines_of(body, ended=ended)]
+            lines = lines_of(body, ended=ended)
+            return [parse_line(line) for line in lines], sum(map(len, lines))
         except RecordingError as error:
             wrong = _("cannot read the recording {path}: {why}")
             raise RecordingError(wrong.format(path=self.path, why=error)) from None
@@ -168,15 +171,14 @@ class Recording:
             index = self.index
             ended = member < len(index) - 1 or not self._unended
             try:
-                records = self._parsed(index.offsets[member], index.sizes[member], ended=ended)
+                records, size = self._parsed(
+                    index.offsets[member], index.sizes[member], ended=ended
+                )
                 if len(records) != index.firsts[member + 1] - index.firsts[member]:
                     raise UnknownFormError("another number of lines")
             except (DamagedMemberError, UnknownFormError) as error:
                 raise self._damaged(member, error) from None
-            self._loaded[member] = records
-            if len(self._loaded) > _LOADED:
-                self._loaded.popitem(last=False)
-        self._loaded.move_to_end(member)
+            self._loaded.add(member, records, size)
         return records
 
     def digests(self, member: int) -> tuple[FrameDigest, ...]:
@@ -187,16 +189,13 @@ class Recording:
                 found = tuple(self._digested(member))
             except UnknownFormError as error:
                 raise self._damaged(member, error) from None
-            self._digests[member] = found
-            if len(self._digests) > _DIGESTS:
-                self._digests.popitem(last=False)
-        self._digests.move_to_end(member)
+            self._digests.add(member, found, sum(len(d.events) + len(d.begun) for d in found))
         return found
 
     def _digested(self, member: int) -> Iterator[FrameDigest]:
         index = self.index
-        first_ns, last_ns = index.first_ns[member], index.last_ns[member]
-        now_ns = first_ns
+        now_ns = first_ns = index.first_ns[member]
+        last_ns = index.last_ns[member]
         for number, record in enumerate(self._lines(member), index.firsts[member]):
             now_ns = max(now_ns, min(_decode_ns(record.get("monotonic_ns")), last_ns))
             rates: Throughput = _decode_rates(record.get("throughput", {}))
@@ -248,10 +247,10 @@ class Recording:
         return None
 
     def before(self, number: int, seconds: float) -> Iterator[FrameDigest]:
-        """The frames up to that one, of so many seconds, the oldest first."""
+        """The frames up to that one, of so many seconds, the oldest first; `_BEFORE` members' at most."""
         last = self.index.member_of(number)
         since = self.digest(number).seconds - seconds
-        first = min(last, self.index.member_at(since))
+        first = max(last + 1 - _BEFORE, min(last, self.index.member_at(since)))
         for member in range(first, last + 1):
             yield from (
                 d for d in self.digests(member) if since <= d.seconds and d.number <= number

@@ -2,22 +2,25 @@
 
 import csv
 import io
+import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shmtui.recording.reader import Recording
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
+from shmtui.snapshot import Health, Status
 from tests.compiling import require
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun, run_shmtui
-from tests.recording.frames import event, made, read, recorded, stuck
+from tests.recording.frames import STUCK, event, made, read, recorded, stuck
 from tests.terminal import Terminal
 from tests.tui.dashboards import ring_bytes
 from tests.waiting import PATIENCE, poll
@@ -134,6 +137,38 @@ def test_a_table(tmp_path: Path) -> None:
     done = run_shmtui("replay", str(path), "--csv", str(tmp_path / "a.csv"))
     assert "2 snapshots written" in done.stderr
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+2",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r\n=1",
+        "/a;=1",
+        '/a",=1',
+        "\x1b]0;x\x07",
+        "\u202ex",
+    ],
+)
+def test_a_table_of_hostile_text(tmp_path: Path, text: str) -> None:
+    """No spreadsheet takes a name for a formula, whatever it takes for the end of a cell, and no
+    terminal for a command.
+    """
+    finding = replace(STUCK, code=text)
+    hostile = made(0, health=Health(Status.CRITICAL, (finding,)))
+    hostile = replace(hostile, segment=replace(hostile.segment, name=text))
+    path = recorded(tmp_path / "a.rec", [hostile])
+    table = run_shmtui("replay", str(path), "--csv", "-").stdout
+    assert table.replace("\n", "").isprintable()
+    assert table.count("\n") == 2
+    assert table.isascii()
+    for end in ",;\t":
+        cells = next(itertools.islice(csv.reader(io.StringIO(table), delimiter=end), 1, None))
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
 
 
 def test_a_run_without_a_screen(name: str, tmp_path: Path) -> None:

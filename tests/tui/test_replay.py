@@ -27,8 +27,10 @@ from shmtui.tui.glyphs import ASCII, UNICODE
 from shmtui.tui.keys import KEYS
 from shmtui.tui.spans import plain, width_of
 from shmtui.tui.view_model import Replay
+from tests.mutants import spoiled
 from tests.recording.frames import event, made, recorded, stuck
-from tests.recording.test_damaged import member, spoiled, with_events
+from tests.recording.mutants import member
+from tests.recording.test_damaged import with_events
 from tests.tui.dashboards import NEVER_HZ, panel_text, screen_text, shows, tells
 from tests.tui.records import NOON, process
 
