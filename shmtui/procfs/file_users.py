@@ -59,7 +59,7 @@ class FileUsers:
 
     ROUND: Final = 8
     UNCHANGED: Final = 5
-    SELDOM: Final = 64
+    SELDOM: Final = 320
     YOUNG: Final = 6
 
     def __init__(
@@ -69,6 +69,7 @@ class FileUsers:
         self._likely = likely
         self._uses: dict[int, FileUse] = {}
         self._age: dict[int, int] = {}
+        """How many scans each process has been there for, up to ``YOUNG``."""
         self._stamps: dict[int, MemoryStamp | None] = {}
         self._scans = 0
         self._unreadable: set[int] = set()
@@ -100,18 +101,25 @@ class FileUsers:
         self.refused.clear()
         present = set(processes()) - but - reading(self.identity)
         self._unreadable &= present
-        for gone in self._age.keys() - present:
-            del self._age[gone]
-            self._uses.pop(gone, None)
-            self._stamps.pop(gone, None)
+        for kept in (self._age, self._uses, self._stamps):
+            for gone in kept.keys() - present:
+                del kept[gone]
         for pid in present:
-            age = self._age.get(pid, 0)
-            self._age[pid] = age + 1
-            new = age < self.YOUNG if likely is None else pid in likely
-            due = new or (pid + self._scans) % round_ == 0 or pid in self._uses
-            if everybody or (due and (likely is None or self._may_be_new(pid))):
+            in_turn = (pid + self._scans) % round_ == 0
+            if likely is None:
+                due = self._is_young(pid) or in_turn or pid in self._uses
+            else:
+                watched = pid in likely or pid in self._uses
+                due = self._may_be_new(pid) if watched else in_turn
+            if everybody or due:
                 self._read(pid)
         self._read_for = self.semaphores
+
+    def _is_young(self, pid: int) -> bool:
+        """Whether this is one of the first scans that see a process."""
+        age = self._age.get(pid, 0)
+        self._age[pid] = min(age + 1, self.YOUNG)
+        return age < self.YOUNG
 
     def _may_be_new(self, pid: int) -> bool:
         """Whether a process may have come to use a file, or no longer do, since it was read."""
