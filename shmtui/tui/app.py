@@ -88,8 +88,9 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.dashboard = Dashboard(
             glyphs, refresh_hz, attachment, opener, has_lesson=lesson is not None, recorder=recorder
         )
+        replay = self.dashboard.replay
         self.main = MainScreen(
-            self.dashboard.view, lesson, replay=self.dashboard.replay is not None
+            self.dashboard.view, lesson, recordings=len(replay.sides) if replay else 0
         )
         self._listing = listing
         """How the list of shared objects is shown, also the next time; None: it was never open."""
@@ -132,8 +133,10 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.dashboard.sample()
         self.main.place(self.dashboard.view)
         self._show()
-        if self.dashboard.replay is not None and self.dashboard.replay.recording.note:
-            self.tell(self.dashboard.replay.recording.note)
+        if self.dashboard.replay is not None:
+            for recording in self.dashboard.replay.recordings:
+                if recording.note:
+                    self.tell(f"{recording.path.name}: {recording.note}")
         self.set_interval(1 / self.dashboard.view.refresh_hz, self.tick)
         if self.dashboard.attachment is None and self.dashboard.opener is not None:
             self.action_attach(self._choice)

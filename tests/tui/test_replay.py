@@ -13,7 +13,8 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.recording.codec import UnknownFormError
-from shmtui.recording.player import SPEEDS, Player
+from shmtui.recording.playback import SPEEDS
+from shmtui.recording.player import Player
 from shmtui.recording.positions import position_of
 from shmtui.recording.reader import Recording
 from shmtui.recording.schema import frame_of, line_of, parse_line
