@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shmtui.events import Event
 from shmtui.i18n import _
 from shmtui.recording.pair import PairPlayer
+from shmtui.recording.past import Past, Rates
 from shmtui.recording.playback import Playback
 from shmtui.recording.player import Player
 from shmtui.recording.positions import position_of
-from shmtui.recording.reader import FrameDigest, Recording
+from shmtui.recording.reader import Recording
 from shmtui.recording.schema import RecordingError
 from shmtui.snapshot import Snapshot
 
@@ -26,9 +26,10 @@ class Shown:
 
     def __init__(self, player: Player) -> None:
         self.player = player
+        self._past = Past(player.recording)
         self.number = player.number
         self.snapshot = player.recording.frame(self.number).snapshot
-        self.events = self._events()
+        self.events = self._past.events(self.number)
         """What was reported up to it, the newest first."""
 
     def follow(self) -> None:
@@ -36,15 +37,15 @@ class Shown:
         number = self.player.number
         if number != self.number:
             self.past()
-            events, snapshot = self._events(), self.player.recording.frame(number).snapshot
+            events, snapshot = (
+                self._past.events(number),
+                self.player.recording.frame(number).snapshot,
+            )
             self.number, self.snapshot, self.events = number, snapshot, events
 
-    def past(self) -> tuple[FrameDigest, ...]:
-        """The frames of the last minute up to the one on the screen, the oldest first."""
-        return tuple(self.player.recording.before(self.player.number, PAST_SECONDS))
-
-    def _events(self) -> tuple[Event, ...]:
-        return self.player.recording.events_until(self.player.number)
+    def past(self) -> tuple[Rates, ...]:
+        """The rates of the last minute up to the frame, the oldest first."""
+        return tuple(self._past.rates(self.player.number, PAST_SECONDS))
 
 
 class Replayed(ABC):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from shmtui.recording.past import Past
 from shmtui.recording.reader import Recording
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from shmtui.snapshot import Health, Status
@@ -93,7 +94,7 @@ def test_a_replaced_segment(name: str, tmp_path: Path) -> None:
         recorder.terminate()
     unlink_segment(name)
     recording = Recording(path)
-    texts = [e.text for e in recording.events_until(len(recording) - 1)]
+    texts = [e.text for e in Past(recording).events(len(recording) - 1)]
     recording.close()
     assert any("another segment took the name" in text for text in texts)
 

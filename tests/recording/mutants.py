@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from shmtui.errors import ShmtuiError, ShortageError
 from shmtui.recording.member import HEADER_SIZE, LARGEST_MEMBER, TRAILER, Header, lines_of, unpack
+from shmtui.recording.past import Past
 from shmtui.recording.player import Player
 from shmtui.recording.reader import Recording
 from shmtui.recording.schema import LONGEST_LINE
@@ -98,7 +99,7 @@ def used(path: Path) -> bool:
         one_line(error)
         return False
     try:
-        player = Player(recording)
+        player, past = Player(recording), Past(recording)
         moves: list[Callable[[], object]] = [
             lambda: [
                 recording.frame(number) for number in range(min(len(recording), _MOST_FRAMES))
@@ -107,8 +108,8 @@ def used(path: Path) -> bool:
             lambda: [player.go_to_event(1) for _event in range(30)],
             lambda: player.go_to_finding(-1),
             lambda: player.go_to_frame(len(recording) - 1),
-            lambda: list(recording.before(player.number, 60.0)),
-            lambda: recording.events_until(player.number),
+            lambda: list(past.rates(player.number, 60.0)),
+            lambda: past.events(player.number),
             lambda: recording.number_at_time(1.7e9),
             lambda: recording.index.worst_in(200),
             lambda: player.advance(1.0),

@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from shmtui.recording.member import MEMBER_FRAMES
+from shmtui.recording.past import Past
 from shmtui.recording.reader import Recording
 from shmtui.recording.recorder import Recorder
 from shmtui.recording.schema import RecordingError
@@ -84,9 +85,10 @@ def test_hops(tmp_path: Path) -> None:
     assert [recording.event_from(1900, 1), recording.event_from(1900, -1)] == [None, 7]
     assert [recording.finding_from(0, 1), recording.finding_from(1234, 1)] == [1234, None]
     assert recording.finding_from(1999, -1) == 1234
-    assert recording.events_until(1950) == (event(1900), event(7))
-    assert recording.events_until(1899) == (event(7),)
-    assert [d.number for d in recording.before(1000, 1.0)] == list(range(990, 1001))
+    past = Past(recording)
+    assert past.events(1950) == (event(1900), event(7))
+    assert past.events(1899) == (event(7),)
+    assert [rates.number for rates in past.rates(1003, 1.5)] == [990, 995, 1000, 1003]
     marks = recording.index.worst_in(100)
     assert [at for at, worst in enumerate(marks) if worst] == [61]
     assert len(recording._digests) < 12
