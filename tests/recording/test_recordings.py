@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -16,8 +16,9 @@ from shmtui.recording.member import MEMBER_FRAMES
 from shmtui.recording.past import Past
 from shmtui.recording.reader import Recording
 from shmtui.recording.recorder import Recorder
-from shmtui.recording.schema import RecordingError
+from shmtui.recording.schema import RecordingError, parse_line
 from shmtui.recording.writer import RecordingWriter, older_path
+from shmtui.session.replay_source import ReplaySource
 from shmtui.shm.segment_info import Slot
 from shmtui.snapshot import Snapshot
 from tests.compiling import require
@@ -93,6 +94,30 @@ def test_hops(tmp_path: Path) -> None:
     assert [at for at, worst in enumerate(marks) if worst] == [61]
     assert len(recording._digests) < 12
     recording.close()
+
+
+def test_a_jump_parses_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a jump parses does not grow with the recording: the lines of one member, of the minute before
+    those that the graph needs, and of older ones those with events.
+    """
+    parsed: list[int] = []
+
+    def counted(line: bytes) -> dict[str, Any]:
+        parsed.append(1)
+        return parse_line(line)
+
+    monkeypatch.setattr("shmtui.recording.reader.parse_line", counted)
+    per_jump = []
+    for members in (20, 80):
+        count = members * MEMBER_FRAMES
+        events = {number: [event(number)] for number in range(0, count, 40)}
+        path = recorded(tmp_path / f"{members}.rec", every(count), events)
+        source = ReplaySource(path)
+        parsed.clear()
+        source.move(lambda player: player.go_to(TICK * (count - 5)))  # noqa: B023 - used at once
+        per_jump.append(len(parsed))
+        source.close()
+    assert per_jump[0] == per_jump[1] < 300
 
 
 def test_two_files_are_one(tmp_path: Path) -> None:
