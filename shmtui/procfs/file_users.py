@@ -96,7 +96,8 @@ class FileUsers:
         ``but``: PIDs that are left out, since it is known otherwise whether they use the files.
         """
         self._scans += 1
-        likely = None if self._likely is None or self._scans == 1 else self._likely()
+        likely = None if self._likely is None else self._likely()
+        everybody = everybody or self._scans == 1
         round_ = self.ROUND if likely is None else self.SELDOM
         self.refused.clear()
         present = set(processes()) - but - reading(self.identity)
@@ -126,8 +127,8 @@ class FileUsers:
         stamp, before = memory_stamp(pid), self._stamps.get(pid)
         self._stamps[pid] = stamp
         in_turn = (pid + self._scans) % self.UNCHANGED == 0
-        unread = pid in self._unreadable or self._read_for != self.semaphores
-        return in_turn or unread or stamp is None or stamp != before
+        others = self._read_for != self.semaphores
+        return in_turn or others or stamp is None or stamp != before
 
     def scan_changed(self, *, but: Set[int] = frozenset()) -> None:
         """Read the processes whose memory has changed since the last such scan, and in the first one all.
