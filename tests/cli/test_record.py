@@ -80,6 +80,44 @@ def test_killed_it_can_be_read(make_buffer: MakeBuffer, tmp_path: Path) -> None:
     assert "not ended" in done.stderr
 
 
+def test_a_full_disk(make_buffer: MakeBuffer, tmp_path: Path) -> None:
+    """Where no more can be written it ends, says so in a line, and what it wrote is read."""
+    path = tmp_path / "a.rec"
+    limited = (require("prlimit"), "--fsize=2500", sys.executable, "-B", *RECORD[1:])
+    command = [*limited, make_buffer().name, "-o", str(path), "--rate", "60"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 2
+    wrong = [line for line in done.stderr.splitlines() if line.startswith("shmtui: cannot")]
+    assert len(wrong) == 1
+    assert "what it holds can be read" in wrong[0]
+    assert "Traceback" not in done.stderr
+    assert f"recorded: {count(path)} snapshot" in done.stderr
+    assert count(path) > 0
+
+
+def test_two_side_by_side(tmp_path: Path) -> None:
+    """Two recordings in a terminal of the smallest usual size, without colours: marked, and moved as one."""
+    one = recorded(tmp_path / "a.rec", [stuck(n) if n >= 120 else made(n) for n in range(200)])
+    other = recorded(tmp_path / "b.rec", map(made, range(200)))
+    environment = {"NO_COLOR": "1"}
+    with Terminal("replay", str(one), str(other), columns=80, rows=24, env=environment) as terminal:
+        terminal.wait_for("the same time of day")
+        terminal.press("space", "n")
+        terminal.wait_for(re.compile(r"≠ finding +stalled \(likely\) +none").search, "the mark")
+        terminal.wait_for(lambda s: s.count("0:12.0") >= 3, "both are there")
+        terminal.press("d")
+        terminal.wait_for("critical: stalled")
+        terminal.press("q")
+        assert terminal.wait() == 0
+    for wrong in (("--csv", "-"), ("--align", "never")):
+        done = run_shmtui("replay", str(one), str(other), *wrong)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+    done = run_shmtui("replay", str(one), "--align", "wall")
+    assert done.returncode == 2
+    assert "--align is for two recordings" in done.stderr
+
+
 def test_a_replaced_segment(name: str, tmp_path: Path) -> None:
     """A file that takes the name is recorded on, with the event that says so."""
     path, where = tmp_path / "a.rec", Path(segment_path(name))

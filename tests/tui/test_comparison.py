@@ -24,7 +24,7 @@ from shmtui.tui.spans import plain, width_of
 from shmtui.tui.view_model import Comparison
 from tests.recording.frames import STUCK, TICK, event, made, recorded, stuck
 from tests.tui.dashboards import NEVER_HZ, panel_text, screen_text, tells
-from tests.tui.test_replay import Hand
+from tests.tui.test_replay import Hand, hostile_recording, replaying
 
 FRAMES: Final = 200
 LATER: Final = 5.0
@@ -214,8 +214,6 @@ async def test_on_the_screen(pair: tuple[Path, Path]) -> None:
 
 async def test_one_recording_has_no_other(pair: tuple[Path, Path]) -> None:
     """The keys of two say what they need."""
-    from tests.tui.test_replay import replaying
-
     with replaying(pair[0]) as (app, _source):
         async with app.run_test(size=(80, 24)):
             assert await app.run_action("replay('show_next')")
@@ -235,6 +233,23 @@ async def test_damage_in_one(pair: tuple[Path, Path]) -> None:
         assert "b.rec is damaged" in found.wrong
         assert numbers(found) == before
         assert (found.player.sides[0].number, found.player.sides[1].number) == before
+
+
+def test_any_field_is_compared(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    """A recording of anybody's beside another one: drawn at any width, or refused in a line."""
+    hostile = hostile_recording(tmp_path / "h.rec")
+    with source((hostile, pair[0]), by_wall=False) as found:
+        player = found.player
+        for number in range(len(found.recordings[0])):
+            player.sides[0].go_to_frame(number)
+            found.move(lambda _player: None)
+            for width, glyphs in ((76, UNICODE), (40, ASCII)):
+                comparison = compared(found)
+                heads, rows = comparison_lines(comparison, width, glyphs)
+                assert all(width_of(row) <= width for row in (*heads, *rows))
+                assert all(plain(row).isprintable() for row in (*heads, *rows))
+                for bar in pair_bars(comparison, width, glyphs):
+                    assert width_of(bar.line) == width
 
 
 def test_hostile_text(tmp_path: Path) -> None:

@@ -276,8 +276,8 @@ async def test_damage_is_said(file: Path) -> None:
             assert "2 of 200" in panel_text(app, "time")
 
 
-async def test_any_field_is_drawn(tmp_path: Path) -> None:
-    """A recording of anybody's may hold anything: it is refused, or drawn."""
+def hostile_recording(path: Path) -> Path:
+    """One whose frames hold anything that a frame may hold."""
     line = json.loads(line_of(with_events(stuck(3))))
     lines = []
     for seed in range(400):
@@ -287,10 +287,14 @@ async def test_any_field_is_drawn(tmp_path: Path) -> None:
         except (UnknownFormError, ShmtuiError):
             continue
         lines.append(raw + b"\n")
-    path = tmp_path / "a.rec"
     path.write_bytes(b"".join(map(member, lines)))
     assert len(lines) > 10
-    with replaying(path) as (app, source):
+    return path
+
+
+async def test_any_field_is_drawn(tmp_path: Path) -> None:
+    """A recording of anybody's may hold anything: it is refused, or drawn."""
+    with replaying(hostile_recording(tmp_path / "a.rec")) as (app, source):
         async with app.run_test(size=(120, 40)) as pilot:
             for number in range(len(source.recording)):
                 source.move(lambda player, number=number: player.go_to_frame(number))  # type: ignore[misc]
