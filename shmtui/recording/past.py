@@ -16,7 +16,8 @@ from shmtui.recording.schema import Json, events_of
 from shmtui.shm.item_counts import Throughput
 
 SPACING: Final = 0.5
-"""Seconds between two frames that are read for their rates: a graph has no finer columns."""
+"""Seconds between two frames that are read for their rates, which are means over longer times. Those
+between them have the rates of the one before."""
 _MEMBERS: Final = 128
 """Most members that are read for the rates before a frame: a minute at 60 Hz has 72."""
 _EVENT_MEMBERS: Final = 8
@@ -61,15 +62,32 @@ class Past:
         yield own
 
     def _rates_of(self, member: int) -> tuple[Rates, ...]:
-        """Of the frames of a member that are `SPACING` apart."""
+        """Of the frames of a member, by those that are `SPACING` apart."""
         found = self._rates.get(member)
         if found is None:
             first, end = self._index.firsts[member : member + 2]
             length = self._index.ends[member] - self._index.starts[member]
             step = max(1, round(SPACING * (end - first) / length)) if length > 0 else end - first
-            found = tuple([self._rates_at(number) for number in range(first, end, step)])
+            read = [self._rates_at(number) for number in range(first, end, step)]
+            found = tuple(
+                [
+                    each
+                    for rates in read
+                    for each in self._spread(
+                        rates, min(step, end - rates.number), length / (end - first)
+                    )
+                ]
+            )
             self._rates.add(member, found, len(found))
         return found
+
+    @staticmethod
+    def _spread(rates: Rates, count: int, distance: float) -> Iterator[Rates]:
+        """The rates of so many frames from this one on, that many seconds apart."""
+        yield rates
+        for more in range(1, count):
+            seconds = rates.seconds + more * distance
+            yield Rates(rates.number + more, seconds, rates.produced, rates.consumed)
 
     def _rates_at(self, number: int) -> Rates:
         index, member = self._index, self._index.member_of(number)

@@ -37,11 +37,8 @@ class Shown:
         number = self.player.number
         if number != self.number:
             self.past()
-            events, snapshot = (
-                self._past.events(number),
-                self.player.recording.frame(number).snapshot,
-            )
-            self.number, self.snapshot, self.events = number, snapshot, events
+            frame, events = self.player.recording.frame(number), self._past.events(number)
+            self.number, self.snapshot, self.events = number, frame.snapshot, events
 
     def past(self) -> tuple[Rates, ...]:
         """The rates of the last minute up to the frame, the oldest first."""

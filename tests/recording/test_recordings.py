@@ -89,7 +89,11 @@ def test_hops(tmp_path: Path) -> None:
     past = Past(recording)
     assert past.events(1950) == (event(1900), event(7))
     assert past.events(1899) == (event(7),)
-    assert [rates.number for rates in past.rates(1003, 1.5)] == [990, 995, 1000, 1003]
+    rates = [*past.rates(1003, 1.5)]
+    assert [each.number for each in rates] == list(range(rates[0].number, 1004))
+    assert 987 <= rates[0].number <= 989
+    assert [each.seconds for each in rates] == sorted(each.seconds for each in rates)
+    assert all(each.seconds == pytest.approx(TICK * each.number, abs=TICK) for each in rates)
     marks = recording.index.worst_in(100)
     assert [at for at, worst in enumerate(marks) if worst] == [61]
     assert len(recording._digests) < 12
