@@ -13,6 +13,7 @@ from shmtui.i18n import _
 
 @click.command("replay", cls=TranslatedCommand, short_help="Open the dashboard on a recording")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--csv",
     "table",
@@ -20,26 +21,50 @@ from shmtui.i18n import _
     metavar="FILE",
     help="Write a line of numbers for each snapshot instead; - for standard output.",
 )
+@click.option(
+    "--align",
+    type=click.Choice(["wall", "start"]),
+    help="What is the same instant of two recordings: the time of day, as it is where they have "
+    "any in common, or the time since the start of each.",
+)
 @dashboard_options
-def command(file: Path, table: Path | None, refresh_hz: float, ascii_only: bool) -> int:
+def command(
+    file: Path,
+    other: Path | None,
+    table: Path | None,
+    align: str | None,
+    refresh_hz: float,
+    ascii_only: bool,
+) -> int:
     """Show a recording as it was seen: play, pause, step, go to a time or to the next finding.
 
     It needs nothing of what was recorded, and changes nothing. FILE is what shmtui record,
-    --record, the key W or shmtui report --capsule wrote.
+    --record, the key W or shmtui report --capsule wrote. With OTHER both are shown side by side at
+    the same instant, what differs is marked, and all keys move both.
 
     \b
     Examples:
       shmtui replay night.rec
       cat jobs.rec.1 jobs.rec > both.rec; shmtui replay both.rec
       shmtui replay night.rec --csv night.csv
+      shmtui replay monday.rec tuesday.rec --align start
     """
-    from shmtui.session.replay_source import ReplaySource
+    from shmtui.session.replay_source import PairSource, Replayed, ReplaySource
     from shmtui.session.terminal import ignore_signals, note_signals, require_terminal
 
+    if table is not None and other is not None:
+        raise click.UsageError(_("--csv writes one recording: give one FILE"))
+    if align is not None and other is None:
+        raise click.UsageError(_("--align is for two recordings: give another FILE"))
     if table is not None:
         return _export(file, table)
     with contextlib.ExitStack() as cleaning:
-        source = ReplaySource(file)
+        source: Replayed
+        if other is None:
+            source = ReplaySource(file)
+        else:
+            by_wall = None if align is None else align == "wall"
+            source = PairSource(file, other, by_wall=by_wall)
         cleaning.callback(source.close)
         require_terminal(_("write it as a table with --csv FILE"))
         note_signals()

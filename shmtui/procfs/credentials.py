@@ -2,7 +2,9 @@
 in use (proc_pid_status(5), which everybody may read).
 """
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -65,18 +67,28 @@ def parse_status(text: str) -> Credentials:
     >>> parse_status("RssShmem:\t0 kB\nVmSwap:\t0 kB\n").uses_no_shared_memory
     True
     """
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    fields = dict(_FIELD.findall(text))
     numbers = {name: [int(n) for n in fields.get(name, "").split()] for name in _NUMBERS}
-    return Credentials(
-        frozenset(numbers["Uid"]),
-        frozenset(numbers["Gid"] + numbers["Groups"]),
-        bool(int(fields.get("CapPrm", "0"), 16) & _CAP_DAC_OVERRIDE),
-        # A zombie leader has neither line, and its threads may use any memory.
-        all(fields.get(name, "").split()[:1] == ["0"] for name in ("RssShmem", "VmSwap")),
+    return _one_of_equal(
+        Credentials(
+            frozenset(numbers["Uid"]),
+            frozenset(numbers["Gid"] + numbers["Groups"]),
+            bool(int(fields.get("CapPrm", "0"), 16) & _CAP_DAC_OVERRIDE),
+            # A zombie leader has neither line, and its threads may use any memory.
+            all(fields.get(name, "").split()[:1] == ["0"] for name in ("RssShmem", "VmSwap")),
+        )
     )
 
 
+@lru_cache(maxsize=256)
+def _one_of_equal(credentials: Credentials) -> Credentials:
+    """The first of those that are equal: each segment that is watched keeps them of many processes."""
+    return credentials
+
+
 _NUMBERS: Final = ("Uid", "Gid", "Groups")
+_FIELD: Final = re.compile(r"^(Uid|Gid|Groups|CapPrm|RssShmem|VmSwap):(.*)$", re.MULTILINE)
+"""Of sixty lines, those that are needed."""
 
 
 def credentials_of(pid: int) -> Credentials | None:
@@ -86,8 +98,8 @@ def credentials_of(pid: int) -> Credentials | None:
     used: that is root for a process that may not be traced (PR_SET_DUMPABLE 0).
     """
     try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            return parse_status(file.read(1 << 16))
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            return parse_status((file.read(1 << 16) or b"").decode(errors="replace"))
     except PermissionError:
         pass
     except (OSError, ValueError):

@@ -59,7 +59,7 @@ class FileUsers:
 
     ROUND: Final = 8
     UNCHANGED: Final = 5
-    SELDOM: Final = 64
+    SELDOM: Final = 320
     YOUNG: Final = 6
 
     def __init__(
@@ -69,6 +69,7 @@ class FileUsers:
         self._likely = likely
         self._uses: dict[int, FileUse] = {}
         self._age: dict[int, int] = {}
+        """How many scans each process has been there for, up to ``YOUNG``."""
         self._stamps: dict[int, MemoryStamp | None] = {}
         self._scans = 0
         self._unreadable: set[int] = set()
@@ -95,31 +96,39 @@ class FileUsers:
         ``but``: PIDs that are left out, since it is known otherwise whether they use the files.
         """
         self._scans += 1
-        likely = None if self._likely is None or self._scans == 1 else self._likely()
+        likely = None if self._likely is None else self._likely()
+        everybody = everybody or self._scans == 1
         round_ = self.ROUND if likely is None else self.SELDOM
         self.refused.clear()
         present = set(processes()) - but - reading(self.identity)
         self._unreadable &= present
-        for gone in self._age.keys() - present:
-            del self._age[gone]
-            self._uses.pop(gone, None)
-            self._stamps.pop(gone, None)
+        for kept in (self._age, self._uses, self._stamps):
+            for gone in kept.keys() - present:
+                del kept[gone]
         for pid in present:
-            age = self._age.get(pid, 0)
-            self._age[pid] = age + 1
-            new = age < self.YOUNG if likely is None else pid in likely
-            due = new or (pid + self._scans) % round_ == 0 or pid in self._uses
-            if everybody or (due and (likely is None or self._may_be_new(pid))):
+            in_turn = (pid + self._scans) % round_ == 0
+            if likely is None:
+                due = self._is_young(pid) or in_turn or pid in self._uses
+            else:
+                watched = pid in likely or pid in self._uses
+                due = self._may_be_new(pid) if watched else in_turn
+            if everybody or due:
                 self._read(pid)
         self._read_for = self.semaphores
+
+    def _is_young(self, pid: int) -> bool:
+        """Whether this is one of the first scans that see a process."""
+        age = self._age.get(pid, 0)
+        self._age[pid] = min(age + 1, self.YOUNG)
+        return age < self.YOUNG
 
     def _may_be_new(self, pid: int) -> bool:
         """Whether a process may have come to use a file, or no longer do, since it was read."""
         stamp, before = memory_stamp(pid), self._stamps.get(pid)
         self._stamps[pid] = stamp
         in_turn = (pid + self._scans) % self.UNCHANGED == 0
-        unread = pid in self._unreadable or self._read_for != self.semaphores
-        return in_turn or unread or stamp is None or stamp != before
+        others = self._read_for != self.semaphores
+        return in_turn or others or stamp is None or stamp != before
 
     def scan_changed(self, *, but: Set[int] = frozenset()) -> None:
         """Read the processes whose memory has changed since the last such scan, and in the first one all.

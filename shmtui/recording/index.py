@@ -80,8 +80,8 @@ class Index:
         return self.ends[-1] if self.ends else 0.0
 
     def member_of(self, frame: int) -> int:
-        """The member that holds a frame."""
-        return bisect_right(self.firsts, frame, 0, len(self)) - 1
+        """The member that holds a frame; the first or the last where none does."""
+        return max(0, bisect_right(self.firsts, frame, 0, len(self)) - 1)
 
     def member_at(self, seconds: float) -> int:
         """The last member that begins at or before a position; the first where none does."""

@@ -13,21 +13,29 @@ _LONGEST_DAYS: Final = 400
 """Days of a recording that a time of day is looked for on."""
 
 
-def position_of(text: str, recording: Recording, near: float) -> float:
+def position_of(
+    text: str,
+    recording: Recording,
+    near: float,
+    *,
+    length: float | None = None,
+    start: float = 0.0,
+) -> float:
     """Seconds on the time line: ``90s``, ``5m`` and ``2h`` from the start, ``50%`` of it, or a local time of
     day, on the day of ``near`` (seconds since the epoch) if that is there.
 
+    ``length``: of a time line that has more than the recording, which begins at ``start`` on it.
     ValueError: it is none of these, or not in the recording; the text says which.
     """
     text = text.strip()
-    length = recording.index.length
+    length = recording.index.length if length is None else length
     if found := re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smh]?)", text):
         seconds = float(found[1]) * _UNITS[found[2]]
     elif found := re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%", text):
         seconds = float(found[1]) / 100 * length
     elif found := re.fullmatch(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]{1,6})?))?", text):
         hour, minute, second = int(found[1]), int(found[2]), float(found[3] or 0)
-        return _at_time_of_day(hour * 3600 + minute * 60 + second, recording, near)
+        return start + _at_time_of_day(hour * 3600 + minute * 60 + second, recording, near)
     else:
         raise ValueError(_("write 13:04:05, 90s, 5m, 2h or 50%"))
     if not 0 <= seconds <= length + 1:

@@ -3,17 +3,17 @@
 import os
 import stat
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from shmtui.errors import shortages_told
 from shmtui.events import Event
 from shmtui.i18n import _
 from shmtui.recording.codec import UnknownFormError, decoder
 from shmtui.recording.index import Index
+from shmtui.recording.kept import Kept
 from shmtui.recording.member import (
     HEADER_SIZE,
     LARGEST_MEMBER,
@@ -32,19 +32,17 @@ from shmtui.recording.schema import (
     frame_of,
     parse_line,
 )
-from shmtui.shm.item_counts import Throughput
 
 _decode_ns, _decode_time = decoder(int), decoder(float)
-_decode_rates = decoder(Throughput)
 
-_LOADED: Final = 4
-"""Members kept with their lines; one of ten workers takes about 2 MB."""
-_DIGESTS: Final = 64
-"""Members kept by what the panels need of the frames before the one on the screen."""
+_LOADED: Final = 32
+"""Members kept with their lines, of which `LARGEST_MEMBER` bytes in all."""
 _CAPSULE_MEMBERS: Final = 16
 """Most members that hold a capsule; a writer fills 7."""
-_EVENT_MEMBERS: Final = 8
-"""Most members that are read for the events before a frame: a jump shall not read them all."""
+_DIGESTS, _REPORTED = 64, 50_000
+"""Members kept by what is searched, and the events and findings in those."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +54,14 @@ class FrameDigest:
     """Seconds since the epoch."""
     seconds: float
     """On the time line."""
-    produced: float | None
-    consumed: float | None
     events: tuple[Event, ...]
     begun: tuple[str, ...]
+
+
+def _facts_of(record: Json) -> tuple[int, float, tuple[Event, ...], tuple[str, ...]]:
+    """CLOCK_MONOTONIC, the wall time, the events, and the findings that began."""
+    now_ns, time = _decode_ns(record.get("monotonic_ns")), _decode_time(record.get("time"))
+    return now_ns, time, events_of(record), begun_of(record)
 
 
 class Recording:
@@ -76,8 +78,8 @@ class Recording:
         """Where the members of the last capsule in it lie: offset and size."""
         self._unended = False
         """Whether the last member was not ended."""
-        self._loaded: OrderedDict[int, list[Json]] = OrderedDict()
-        self._digests: OrderedDict[int, tuple[FrameDigest, ...]] = OrderedDict()
+        self._loaded: Kept[list[bytes]] = Kept(_LOADED, LARGEST_MEMBER)
+        self._digests: Kept[tuple[FrameDigest, ...]] = Kept(_DIGESTS, _REPORTED)
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -102,8 +104,7 @@ class Recording:
 
     def _read_headers(self) -> None:
         found = os.fstat(self._fd)
-        end = found.st_size if stat.S_ISREG(found.st_mode) else 0
-        at = 0
+        at, end = 0, found.st_size if stat.S_ISREG(found.st_mode) else 0
         while at < end:
             header = unpack(os.pread(self._fd, HEADER_SIZE, at))
             if header is None:
@@ -137,8 +138,8 @@ class Recording:
             self._cut_off(at, end)
             return
         try:
-            records = self._parsed(at, end - at, ended=False)
-            frames = [frame_of(record) for record in records]
+            lines = self._inflated(at, end - at, ended=False)
+            frames = [frame_of(self._parsed(line)) for line in lines]
         except (DamagedMemberError, UnknownFormError):
             self._cut_off(at, end)
             return
@@ -165,25 +166,25 @@ class Recording:
         """The lines of the last capsule. UnknownFormError: its members are damaged."""
         for at, size in self.capsule_members:
             try:
-                with shortages_told():
-                    body = os.pread(self._fd, size - HEADER_SIZE, at + HEADER_SIZE)
-                    lines = lines_of(body, ended=True)
+                yield from self._inflated(at, size, ended=True)
             except DamagedMemberError as error:
                 raise UnknownFormError(str(error)) from None
-            yield from lines
 
     def made_by(self) -> tuple[str, str]:
         """The host and the shmtui version that wrote the last snapshot; empty where it does not say."""
-        first = self._lines(len(self.index) - 1)[0]
+        first = self._parsed(self.lines(len(self.index) - 1)[0])
         host, version = (first.get(key) for key in ("host", "version"))
         return host if type(host) is str else "", version if type(version) is str else ""
 
     @shortages_told()
-    def _parsed(self, at: int, size: int, *, ended: bool) -> list[Json]:
+    def _inflated(self, at: int, size: int, *, ended: bool) -> list[bytes]:
         """The lines of the member at a byte of the file."""
-        body = os.pread(self._fd, size - HEADER_SIZE, at + HEADER_SIZE)
+        return lines_of(os.pread(self._fd, size - HEADER_SIZE, at + HEADER_SIZE), ended=ended)
+
+    @shortages_told()
+    def _parsed(self, line: bytes) -> Json:
         try:
-            return [parse_line(line) for line in lines_of(body, ended=ended)]
+            return parse_line(line)
         except RecordingError as error:
             wrong = _("cannot read the recording {path}: {why}")
             raise RecordingError(wrong.format(path=self.path, why=error)) from None
@@ -193,65 +194,53 @@ class Recording:
         at, size = self.index.offsets[member], self.index.sizes[member]
         return RecordingError(wrong.format(path=self.path, at=at, size=size, why=why))
 
-    def _lines(self, member: int) -> list[Json]:
-        """The keys of a member's lines."""
-        records = self._loaded.get(member)
-        if records is None:
+    def lines(self, member: int) -> list[bytes]:
+        """The lines of a member."""
+        found = self._loaded.get(member)
+        if found is None:
             index = self.index
             ended = member < len(index) - 1 or not self._unended
             try:
-                records = self._parsed(index.offsets[member], index.sizes[member], ended=ended)
-                if len(records) != index.firsts[member + 1] - index.firsts[member]:
+                found = self._inflated(index.offsets[member], index.sizes[member], ended=ended)
+                if len(found) != index.firsts[member + 1] - index.firsts[member]:
                     raise UnknownFormError("another number of lines")
             except (DamagedMemberError, UnknownFormError) as error:
                 raise self._damaged(member, error) from None
-            self._loaded[member] = records
-            if len(self._loaded) > _LOADED:
-                self._loaded.popitem(last=False)
-        self._loaded.move_to_end(member)
-        return records
+            self._loaded.add(member, found, sum(map(len, found)))
+        return found
+
+    def decoded(self, member: int, line: bytes, decode: Callable[[Json], T]) -> T:
+        """What is made of a line of a member."""
+        try:
+            return decode(self._parsed(line))
+        except UnknownFormError as error:
+            raise self._damaged(member, error) from None
 
     def digests(self, member: int) -> tuple[FrameDigest, ...]:
         """What is kept of each frame of a member."""
         found = self._digests.get(member)
         if found is None:
-            try:
-                found = tuple(self._digested(member))
-            except UnknownFormError as error:
-                raise self._damaged(member, error) from None
-            self._digests[member] = found
-            if len(self._digests) > _DIGESTS:
-                self._digests.popitem(last=False)
-        self._digests.move_to_end(member)
+            found = tuple(self._digested(member))
+            self._digests.add(member, found, sum(len(d.events) + len(d.begun) for d in found))
         return found
 
     def _digested(self, member: int) -> Iterator[FrameDigest]:
         index = self.index
-        first_ns, last_ns = index.first_ns[member], index.last_ns[member]
-        now_ns = first_ns
-        for number, record in enumerate(self._lines(member), index.firsts[member]):
-            now_ns = max(now_ns, min(_decode_ns(record.get("monotonic_ns")), last_ns))
-            rates: Throughput = _decode_rates(record.get("throughput", {}))
-            yield FrameDigest(
-                number,
-                _decode_time(record.get("time")),
-                index.starts[member] + (now_ns - first_ns) / 1e9,
-                rates.produced_per_s,
-                rates.consumed_per_s,
-                events_of(record),
-                begun_of(record),
-            )
+        now_ns = first_ns = index.first_ns[member]
+        last_ns = index.last_ns[member]
+        for number, line in enumerate(self.lines(member), index.firsts[member]):
+            then_ns, time, events, begun = self.decoded(member, line, _facts_of)
+            now_ns = max(now_ns, min(then_ns, last_ns))
+            seconds = index.starts[member] + (now_ns - first_ns) / 1e9
+            yield FrameDigest(number, time, seconds, events, begun)
 
     # Frames.
 
     def frame(self, number: int) -> Frame:
         """A frame by its number, from 0 on."""
         member = self.index.member_of(number)
-        record = self._lines(member)[number - self.index.firsts[member]]
-        try:
-            return frame_of(record)
-        except UnknownFormError as error:
-            raise self._damaged(member, error) from None
+        line = self.lines(member)[number - self.index.firsts[member]]
+        return self.decoded(member, line, frame_of)
 
     def digest(self, number: int) -> FrameDigest:
         """What is kept of a frame."""
@@ -278,31 +267,6 @@ class Recording:
                 )
             last = index.last_times[member]
         return None
-
-    def before(self, number: int, seconds: float) -> Iterator[FrameDigest]:
-        """The frames up to that one, of so many seconds, the oldest first."""
-        last = self.index.member_of(number)
-        since = self.digest(number).seconds - seconds
-        first = min(last, self.index.member_at(since))
-        for member in range(first, last + 1):
-            yield from (
-                d for d in self.digests(member) if since <= d.seconds and d.number <= number
-            )
-
-    def events_until(self, number: int) -> tuple[Event, ...]:
-        """The last events up to a frame, the newest first: those of the last few members that have
-        any, which the panel shows.
-        """
-        found: list[Event] = []
-        member: int | None = self.index.member_of(number)
-        for _member in range(_EVENT_MEMBERS):
-            if member is None:
-                break
-            for digest in reversed(self.digests(member)):
-                if digest.number <= number:
-                    found.extend(reversed(digest.events))
-            member = self.index.member_with(self.index.events.__getitem__, member, -1)
-        return tuple(found)
 
     def event_from(self, number: int, step: int) -> int | None:
         """The next frame with events (``step`` 1), or the one before (-1); None: there is none."""

@@ -84,6 +84,8 @@ def parse_line(line: bytes) -> Json:
 
     UnknownFormError: it is no line of a recording. RecordingError: it is one of a newer schema.
     """
+    if len(line) > LONGEST_LINE:
+        raise UnknownFormError("a line too long")
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):

@@ -17,6 +17,21 @@ from shmtui.snapshot import Snapshot
 Cell = str | int | float | None
 
 
+_FORMULA: Final = ("=", "+", "-", "@")
+"""What a spreadsheet takes a cell for that begins so."""
+
+
+def _text(words: str) -> str:
+    r"""Text of others as a cell that is text in every spreadsheet. One that reads a semicolon as the end of
+    a cell finds none.
+
+    >>> _text("/jobs"), _text("=1+2"), _text("/a;=1+2"), _text("-x\x1b[m")
+    ('/jobs', "'=1+2", '/a\\x3b=1+2', "'-x^[[m")
+    """
+    plain = inert(text(words), ascii_only=True).replace(";", r"\x3b")
+    return f"'{plain}" if plain.startswith(_FORMULA) else plain
+
+
 def _permits(role: SemaphoreRole, name: str) -> Callable[[Snapshot], Cell]:
     def cell(snapshot: Snapshot) -> Cell:
         state = snapshot.semaphores.get(role)
@@ -29,7 +44,7 @@ def _permits(role: SemaphoreRole, name: str) -> Callable[[Snapshot], Cell]:
 COLUMNS: Final[dict[str, Callable[[Snapshot], Cell]]] = {
     "time": lambda s: rfc3339(s.time),
     "monotonic_ns": lambda s: s.monotonic_ns,
-    "segment": lambda s: inert(text(s.segment.name), ascii_only=True),
+    "segment": lambda s: _text(s.segment.name),
     "inode": lambda s: s.segment.inode,
     "in": lambda s: s.in_,
     "out": lambda s: s.out,
@@ -48,7 +63,7 @@ COLUMNS: Final[dict[str, Callable[[Snapshot], Cell]]] = {
     "processes": lambda s: sum(p.alive for p in s.processes),
     "blocked": lambda s: sum(bool(p.waits or p.sleeps_on) for p in s.processes if p.alive),
     "health": lambda s: s.health.status,
-    "findings": lambda s: " ".join(f.code for f in s.health.findings),
+    "findings": lambda s: _text(" ".join(f.code for f in s.health.findings)),
 }
 """By the names of the JSON form; an empty cell is unknown."""
 
@@ -59,10 +74,10 @@ def write_table(recording: Recording, path: Path | None) -> int:
     RecordingError: the file exists or cannot be written, or the recording is damaged.
     """
     if path is None:
-        return _write(recording, sys.stdout)
+        return write_rows(recording, sys.stdout)
     try:
         with path.open("x", newline="", encoding="utf-8") as file:
-            return _write(recording, file)
+            return write_rows(recording, file)
     except FileExistsError:
         wrong = _("{path} exists: give another name, or remove it")
         raise RecordingError(wrong.format(path=path)) from None
@@ -71,7 +86,8 @@ def write_table(recording: Recording, path: Path | None) -> int:
         raise RecordingError(wrong.format(path=path, why=error.strerror)) from None
 
 
-def _write(recording: Recording, file: IO[str]) -> int:
+def write_rows(recording: Recording, file: IO[str]) -> int:
+    """Write the table; returns how many snapshots it has. RecordingError: the recording is damaged."""
     table = csv.writer(file, lineterminator="\n")
     table.writerow(COLUMNS)
     for number in range(len(recording)):

@@ -18,7 +18,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.session.cleanup import drop_dead_control
 from shmtui.session.live_source import LiveSource
-from shmtui.session.replay_source import ReplaySource
+from shmtui.session.replay_source import Replayed
 from shmtui.shm.layout import Layout
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
@@ -55,7 +55,7 @@ class AttachOptions:
 class Attachment:
     """An open segment, by the source of its snapshots."""
 
-    source: Sampler | LiveSource | ReplaySource
+    source: Sampler | LiveSource | Replayed
     no_workers: str = ""
     """Why no worker can be added to a segment that may be written; empty where one can, and where
     nothing may be written.
@@ -69,13 +69,13 @@ class Attachment:
     @property
     def sampler(self) -> Sampler:
         """What reads its bytes; a replay has none."""
-        assert not isinstance(self.source, ReplaySource)
+        assert not isinstance(self.source, Replayed)
         return self.source.sampler if isinstance(self.source, LiveSource) else self.source
 
     @property
-    def replay(self) -> ReplaySource | None:
+    def replay(self) -> Replayed | None:
         """The recording that is shown; None where it is a segment."""
-        return self.source if isinstance(self.source, ReplaySource) else None
+        return self.source if isinstance(self.source, Replayed) else None
 
     @property
     def writable(self) -> bool:

@@ -11,6 +11,7 @@ from shmtui.events import Event
 from shmtui.recording.capsule import read_capsule
 from shmtui.recording.incident import Incident
 from shmtui.recording.member import HEADER_SIZE, unpack
+from shmtui.recording.past import Past
 from shmtui.recording.reader import Recording
 from shmtui.shm.segment import SHM_DIR, identity_at, segment_path
 from shmtui.snapshot import Snapshot
@@ -38,7 +39,7 @@ def recorded_look(path: Path) -> RecordedLook:
     """The last look in a file. RecordingError: it cannot be read, is none, or is damaged."""
     with contextlib.closing(Recording(path)) as recording:
         last = len(recording) - 1
-        snapshot, events = recording.frame(last).snapshot, recording.events_until(last)
+        snapshot, events = recording.frame(last).snapshot, Past(recording).events(last)
         found = read_capsule(recording)
         if found is not None:
             incident = found[0]

@@ -95,8 +95,9 @@ class DashboardApp(App[int], inherit_bindings=False):
             recorder=recorder,
             served=served,
         )
+        replay = self.dashboard.replay
         self.main = MainScreen(
-            self.dashboard.view, lesson, replay=self.dashboard.replay is not None
+            self.dashboard.view, lesson, recordings=len(replay.sides) if replay else 0
         )
         self._listing = listing
         """How the list of shared objects is shown, also the next time; None: it was never open."""

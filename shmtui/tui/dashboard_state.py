@@ -22,17 +22,18 @@ from shmtui.recording.writer import RecordingWriter
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import EMPTY, Snapshot
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import BYTES, LESSON, LIVE, LIVE_BYTES, OPENER, PROGRAMS, REPLAY
+from shmtui.tui.keys import BYTES, LESSON, LIVE, LIVE_BYTES, OPENER, PAIR, PROGRAMS, REPLAY
 from shmtui.tui.rate_history import RateHistory
+from shmtui.tui.replay_view import comparison_of, place_of
 from shmtui.tui.spans import Span
 from shmtui.tui.status_line import Balance, Debounced, permits, status_word
-from shmtui.tui.view_model import ChangeHighlight, Replay, ViewModel
+from shmtui.tui.view_model import ChangeHighlight, ViewModel
 
 if TYPE_CHECKING:
     from shmtui.monitor.sampler import Sampler
     from shmtui.session.live_source import LiveSource
     from shmtui.session.opener import Attachment, SegmentOpener
-    from shmtui.session.replay_source import ReplaySource
+    from shmtui.session.replay_source import Replayed, Shown
     from shmtui.workers.supervisor import Supervisor
 
 _KNOWN_BY = {
@@ -100,7 +101,7 @@ class Dashboard:
         return None if live is None else live.supervisor
 
     @property
-    def replay(self) -> "ReplaySource | None":
+    def replay(self) -> "Replayed | None":
         """The recording that is replayed; None where a segment is watched."""
         return None if self.attachment is None else self.attachment.replay
 
@@ -113,13 +114,13 @@ class Dashboard:
 
     def notes(self) -> Iterator[str]:
         """What has to be said of a replay at its start: whose capsule it is, and what is not read."""
-        if self.replay is not None:
-            its, note = self.replay.incident, self.replay.recording.note
+        for shown in () if self.replay is None else self.replay.sides:
+            its, recording = shown.incident, shown.player.recording
             if its is not None:
                 text = _("a capsule of {host}; its bytes are those of its end")
                 yield text.format(host=its.host or _("a host that is left out"))
-            if note:
-                yield note
+            if recording.note:
+                yield f"{recording.path.name}: {recording.note}"
 
     def stop(self) -> None:
         """Take in no more events."""
@@ -229,38 +230,29 @@ class Dashboard:
         else:
             self.add_snapshot(snapshot)
 
-    def _show_frame(self, replay: "ReplaySource") -> None:
+    def _show_frame(self, replay: "Replayed") -> None:
         """Make a view model of the frame that a replay has come to: of it and what was before it alone,
         whatever was on the screen.
         """
         snapshot = replay.sample()
-        player, history = replay.player, self.view.history
-        number, shown = player.number, self.view.replay
-        events = self.view.events
-        if shown is None or shown.number != number:
+        place, shown = place_of(replay, replay.side), self.view.replay
+        history = self.view.history
+        if shown is None or (shown.number, shown.index) != (place.number, place.index):
             history = RateHistory()
-            for past in replay.past():
+            for past in replay.shown.past():
                 history.add(round(past.seconds * 1e9), past.produced, past.consumed)
-            events = replay.events()
         self.latest = snapshot
         self.view = replace(
             self.view,
             snapshot=snapshot,
             history=history,
-            history_version=number,
+            history_version=place.number,
             status_word=status_word(snapshot),
             balance_settled=True,
-            events=events,
+            events=replay.shown.events,
             missing=self._missing(snapshot),
-            replay=Replay(
-                replay.recording.index,
-                number,
-                player.seconds,
-                player.playing,
-                player.speed,
-                replay.wrong,
-                replay.incident,
-            ),
+            replay=place,
+            comparison=comparison_of(replay),
         )
 
     def sample_background(self) -> None:
@@ -324,7 +316,7 @@ class Dashboard:
         """Read the bytes in view, by offset and length, where bytes are shown; None: none are."""
         snapshot = self.view.snapshot
         window = None
-        source: Sampler | ReplaySource | None = self.replay
+        source: Sampler | Shown | None = None if self.replay is None else self.replay.shown
         if source is None and self.attachment is not None:
             source = self.attachment.sampler
         if wanted is not None and source is not None and not snapshot.layout.slots:
@@ -337,10 +329,11 @@ class Dashboard:
         there = {
             OPENER: self.opener is not None,
             PROGRAMS: self.supervisor is not None and bool(self.supervisor.logs()),
-            BYTES: raw and (self.replay is None or self.replay.has_bytes),
+            BYTES: raw and (self.replay is None or self.replay.shown.has_bytes),
             LIVE_BYTES: raw and self.replay is None,
             LESSON: self._has_lesson,
             REPLAY: self.replay is not None,
+            PAIR: self.replay is not None and len(self.replay.sides) > 1,
             LIVE: self.replay is None,
         }
         return frozenset(need for need, found in there.items() if not found)

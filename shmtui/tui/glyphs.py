@@ -74,6 +74,8 @@ class Glyphs:
     yes: str = "✓"
     no: str = "✗"
     maybe: str = "~"
+    differs: str = "≠"
+    """Before what is another one in the other of two recordings."""
     cursor: str = "▌"
     space_key: str = "␣"
     states: Mapping[ProcessState, str] = field(
@@ -146,6 +148,7 @@ ASCII = Glyphs(
     nearly="~",
     yes="ok",
     no="NO",
+    differs="!",
     cursor=">",
     space_key="spc",
     states=_each(ProcessState, ".*o#=>%x?@~z"),

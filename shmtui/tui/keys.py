@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shmtui.tui.view_model import ViewModel
 
 OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
-LIVE, REPLAY, LIVE_BYTES = "live", "replay", "live bytes"
+LIVE, REPLAY, LIVE_BYTES, PAIR = "live", "replay", "live bytes", "pair"
 """What keys can need. A view model names those that are missing."""
 
 
@@ -69,9 +69,17 @@ _FASTER = N_("Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max")
 _QUIT = N_("Quit: our own workers end, our own segment is unlinked")
 
 
-def _replay(keys: str, name: str, label: str, text: str, rank: int = 0, as_shown: str = "") -> Key:
+def _replay(
+    keys: str,
+    name: str,
+    label: str,
+    text: str,
+    rank: int = 0,
+    as_shown: str = "",
+    needs: str = REPLAY,
+) -> Key:
     """A key of a replay; ``name`` is one of `shmtui.tui.replay_commands`."""
-    return Key(keys, f"replay('{name}')", label, text, rank, as_shown, needs=REPLAY)
+    return Key(keys, f"replay('{name}')", label, text, rank, as_shown, needs=needs)
 
 
 _REPLAY_KEYS: tuple[Key, ...] = (
@@ -86,6 +94,22 @@ _REPLAY_KEYS: tuple[Key, ...] = (
     _replay("n", "next_finding", N_("Finding"), N_("To where the next finding begins"), 1),
     _replay("N", "last_finding", "", N_("To where the finding before begins")),
     _replay("g", "ask", N_("Time"), N_("Go to a time"), 1),
+    _replay(
+        "d",
+        "show_next",
+        N_("Side"),
+        N_("Both recordings side by side, the first alone, the second alone"),
+        1,
+        needs=PAIR,
+    ),
+    _replay(
+        "a",
+        "align",
+        N_("Align"),
+        N_("Align two recordings by time of day, or by their starts"),
+        2,
+        needs=PAIR,
+    ),
     _replay("right_square_bracket", "on", "", N_("Ten seconds on"), 0, "]"),
     _replay("left_square_bracket", "back", "", N_("Ten seconds back"), 0, "["),
     _replay("less_than_sign", "start", "", N_("To the start"), 0, "<"),
@@ -239,6 +263,7 @@ _WHY_MISSING = {
     LIVE_BYTES: N_("{key} works where bytes are shown; here a ring is shown"),
     LESSON: N_("{key}: there is no lesson here; shmtui lab lists them"),
     LIVE: N_("{key}: what a recording shows is over; it works on a segment that is there"),
+    PAIR: N_("{key} works where two recordings are replayed: shmtui replay A B"),
     REPLAY: N_("{key} moves in a recording; here a segment is watched"),
 }
 

@@ -34,7 +34,7 @@ class MainScreen(DirectScreen):
     AUTO_FOCUS = "#processes"
 
     def __init__(
-        self, view: ViewModel, lesson: "Lesson | None" = None, *, replay: bool = False
+        self, view: ViewModel, lesson: "Lesson | None" = None, *, recordings: int = 0
     ) -> None:
         super().__init__(id="_default")
         self._view = view
@@ -55,15 +55,21 @@ class MainScreen(DirectScreen):
             "events": EventsPanel(id="events"),
             panel_layout.KEY_BAR: display_panels.KeyBar(id=panel_layout.KEY_BAR),
         }
-        self._replay = replay
-        if replay:
+        self._recordings = recordings
+        """How many are replayed."""
+        if recordings:
             # Only a replay loads it.
             from shmtui.tui.widgets.time_bar import TimeBar  # noqa: PLC0415
 
             self._panels[panel_layout.TIME_BAR] = TimeBar(id=panel_layout.TIME_BAR)
+        if recordings > 1:
+            from shmtui.tui.widgets.comparison import ComparisonPanel  # noqa: PLC0415
+
+            panel = ComparisonPanel(id=panel_layout.COMPARISON)
+            self._panels[panel_layout.COMPARISON] = panel
         self._lesson_open = lesson is not None
-        self._covered = False
-        """Whether the lesson lies over all panels."""
+        self._covered: str | None = None
+        """What lies over all panels: the lesson, or two recordings side by side."""
         if lesson is not None:
             # Only lessons load it.
             from shmtui.tui.widgets.lesson import LessonPanel  # noqa: PLC0415
@@ -99,7 +105,8 @@ class MainScreen(DirectScreen):
             self._change_panels(view.raw)
         # Before the first layout only the app knows the size.
         width, height = self.app.size
-        maximised = panel_layout.LESSON if self._lesson_covers else self._maximised
+        covered = self._covering(view)
+        maximised = covered or self._maximised
         beside = panel_layout.lesson_width(width) if self._lesson_open and maximised is None else 0
         rows = min(40, len(view.snapshot.processes) + 2)
         findings = min(8, len(view.snapshot.health.findings))
@@ -108,7 +115,7 @@ class MainScreen(DirectScreen):
         if arranged == self._arranged:
             return
         self._arranged = arranged
-        bar = int(self._replay)
+        bar = self._recordings
         boxes = panel_layout.arrange(
             width - beside,
             height - bar,
@@ -121,17 +128,23 @@ class MainScreen(DirectScreen):
         if beside:
             boxes = panel_layout.beside_lesson(boxes, width, height, beside)
         if bar:
-            boxes = panel_layout.above_time_bar(boxes, width, height)
+            boxes = panel_layout.above_time_bar(boxes, width, height, bar)
         for name, panel in self._panels.items():
             box = boxes.get(name)
             panel.display = box is not None
             if box is not None:
                 panel.styles.offset = (box.x, box.y)
                 panel.styles.width, panel.styles.height = box.width, box.height
-        if self._lesson_covers != self._covered:
+        if covered != self._covered:
             # The keys that scroll go to what is on show.
-            self._covered = self._lesson_covers
-            self._focus(panel_layout.LESSON if self._covered else "processes")
+            self._covered = covered
+            self._focus(covered or ("bytes" if self._raw else "processes"))
+
+    def _covering(self, view: ViewModel) -> str | None:
+        """What lies over all panels, where anything does."""
+        if view.compares:
+            return panel_layout.COMPARISON
+        return panel_layout.LESSON if self._lesson_covers else None
 
     def place_again(self) -> None:
         """Find new places after a change of the terminal's size."""

@@ -12,6 +12,7 @@ RAW_PANELS = ("bytes", "semaphores", "processes", "events")
 those that are missing go to the bytes."""
 
 TITLE, KEY_BAR, LESSON, TIME_BAR = "title", "keys", "lesson", "time"
+COMPARISON = "comparison"
 
 LESSON_LEAST, LESSON_MOST = 42, 60
 """Columns of a lesson beside the panels."""
@@ -93,15 +94,18 @@ def beside_lesson(
     return {**boxes, **bars, LESSON: Region(width - taken, 1, taken, max(0, height - 2))}
 
 
-def above_time_bar(boxes: Mapping[str, Region], width: int, height: int) -> Mapping[str, Region]:
-    """The boxes of panels that were given ``height - 1`` rows, with the time of a replay below them, and
-    the keys below that.
+def above_time_bar(
+    boxes: Mapping[str, Region], width: int, height: int, rows: int = 1
+) -> Mapping[str, Region]:
+    """The boxes of panels that were given ``height - rows`` rows, with the times of a replay below them,
+    and the keys below those.
 
     >>> {name: box.y for name, box in above_time_bar(arrange(80, 23, "ring"), 80, 24).items()}
     {'title': 0, 'keys': 23, 'ring': 1, 'time': 22}
     """
     keys = {KEY_BAR: Region(0, height - 1, width, 1)} if KEY_BAR in boxes else {}
-    time = {TIME_BAR: Region(0, height - 1 - len(keys), width, 1)} if height > 1 else {}
+    rows = min(rows, height - 1)
+    time = {TIME_BAR: Region(0, height - rows - len(keys), width, rows)} if rows > 0 else {}
     return {**boxes, **keys, **time}
 
 

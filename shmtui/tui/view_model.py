@@ -69,11 +69,46 @@ class Replay:
     """Why another frame is not shown."""
     incident: Incident | None = None
     """What a capsule holds beside the frames; None: it is none."""
+    start: float = 0.0
+    """Where the recording begins on the time line that it shares with another."""
+    span: float | None = None
+    """Seconds of that time line; None where it is alone."""
 
     @property
     def length(self) -> float:
         """Seconds of the time line."""
-        return self.index.length
+        return self.index.length if self.span is None else self.span
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two recordings that are replayed together."""
+
+    name: str
+    """Of its file. Hostile text is possible."""
+    replay: Replay
+    snapshot: Snapshot
+    """The nearest one, where there is none of this instant."""
+    events: tuple[Event, ...]
+    """Up to there, the newest first."""
+    there: bool
+    """Whether it has anything of this instant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two recordings at one instant."""
+
+    sides: tuple[Side, Side]
+    by_wall: bool
+    """Whether the instant is one of wall time; else both are as long after their starts."""
+    side: int | None
+    """Number of the one that the panels show; None: both are on the screen, side by side."""
+
+    @property
+    def both_there(self) -> bool:
+        """Whether both have something of the instant, so that they can be compared."""
+        return all(side.there for side in self.sides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +138,15 @@ class ViewModel:
     """What keys need and is not there; see `shmtui.tui.keys`."""
     replay: Replay | None = None
     """Where a replay is; None: what is shown is there now."""
+    comparison: Comparison | None = None
+    """Two recordings that are replayed together; None: one is, or none."""
     window: ByteWindow | None = None
     """The bytes in view, where the segment is shown raw."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether two recordings are on the screen side by side."""
+        return self.comparison is not None and self.comparison.side is None
 
     @property
     def raw(self) -> bool:

@@ -2,22 +2,26 @@
 
 import csv
 import io
+import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from shmtui.recording.past import Past
 from shmtui.recording.reader import Recording
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
+from shmtui.snapshot import Health, Status
 from tests.compiling import require
 from tests.conftest import MakeBuffer
 from tests.program import HeadlessRun, run_shmtui
-from tests.recording.frames import event, made, read, recorded, stuck
+from tests.recording.frames import STUCK, event, made, read, recorded, stuck
 from tests.terminal import Terminal
 from tests.tui.dashboards import ring_bytes
 from tests.waiting import PATIENCE, poll
@@ -76,6 +80,44 @@ def test_killed_it_can_be_read(make_buffer: MakeBuffer, tmp_path: Path) -> None:
     assert "not ended" in done.stderr
 
 
+def test_a_full_disk(make_buffer: MakeBuffer, tmp_path: Path) -> None:
+    """Where no more can be written it ends, says so in a line, and what it wrote is read."""
+    path = tmp_path / "a.rec"
+    limited = (require("prlimit"), "--fsize=2500", sys.executable, "-B", *RECORD[1:])
+    command = [*limited, make_buffer().name, "-o", str(path), "--rate", "60"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 2
+    wrong = [line for line in done.stderr.splitlines() if line.startswith("shmtui: cannot")]
+    assert len(wrong) == 1
+    assert "what it holds can be read" in wrong[0]
+    assert "Traceback" not in done.stderr
+    assert f"recorded: {count(path)} snapshot" in done.stderr
+    assert count(path) > 0
+
+
+def test_two_side_by_side(tmp_path: Path) -> None:
+    """Two recordings in a terminal of the smallest usual size, without colours: marked, and moved as one."""
+    one = recorded(tmp_path / "a.rec", [stuck(n) if n >= 120 else made(n) for n in range(200)])
+    other = recorded(tmp_path / "b.rec", map(made, range(200)))
+    environment = {"NO_COLOR": "1"}
+    with Terminal("replay", str(one), str(other), columns=80, rows=24, env=environment) as terminal:
+        terminal.wait_for("the same time of day")
+        terminal.press("space", "n")
+        terminal.wait_for(re.compile(r"≠ finding +stalled \(likely\) +none").search, "the mark")
+        terminal.wait_for(lambda s: s.count("0:12.0") >= 3, "both are there")
+        terminal.press("d")
+        terminal.wait_for("critical: stalled")
+        terminal.press("q")
+        assert terminal.wait() == 0
+    for wrong in (("--csv", "-"), ("--align", "never")):
+        done = run_shmtui("replay", str(one), str(other), *wrong)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+    done = run_shmtui("replay", str(one), "--align", "wall")
+    assert done.returncode == 2
+    assert "--align is for two recordings" in done.stderr
+
+
 def test_a_replaced_segment(name: str, tmp_path: Path) -> None:
     """A file that takes the name is recorded on, with the event that says so."""
     path, where = tmp_path / "a.rec", Path(segment_path(name))
@@ -90,7 +132,7 @@ def test_a_replaced_segment(name: str, tmp_path: Path) -> None:
         recorder.terminate()
     unlink_segment(name)
     recording = Recording(path)
-    texts = [e.text for e in recording.events_until(len(recording) - 1)]
+    texts = [e.text for e in Past(recording).events(len(recording) - 1)]
     recording.close()
     assert any("another segment took the name" in text for text in texts)
 
@@ -134,6 +176,38 @@ def test_a_table(tmp_path: Path) -> None:
     done = run_shmtui("replay", str(path), "--csv", str(tmp_path / "a.csv"))
     assert "2 snapshots written" in done.stderr
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+2",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r\n=1",
+        "/a;=1",
+        '/a",=1',
+        "\x1b]0;x\x07",
+        "\u202ex",
+    ],
+)
+def test_a_table_of_hostile_text(tmp_path: Path, text: str) -> None:
+    """No spreadsheet takes a name for a formula, whatever it takes for the end of a cell, and no
+    terminal for a command.
+    """
+    finding = replace(STUCK, code=text)
+    hostile = made(0, health=Health(Status.CRITICAL, (finding,)))
+    hostile = replace(hostile, segment=replace(hostile.segment, name=text))
+    path = recorded(tmp_path / "a.rec", [hostile])
+    table = run_shmtui("replay", str(path), "--csv", "-").stdout
+    assert table.replace("\n", "").isprintable()
+    assert table.count("\n") == 2
+    assert table.isascii()
+    for end in ",;\t":
+        cells = next(itertools.islice(csv.reader(io.StringIO(table), delimiter=end), 1, None))
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
 
 
 def test_a_run_without_a_screen(name: str, tmp_path: Path) -> None:

@@ -108,6 +108,27 @@ def test_a_mapping_is_found_even_unlinked(name: str) -> None:
     assert mapped_by(identity) == []
 
 
+def test_of_who_is_not_likely_nothing_is_kept(name: str) -> None:
+    """Who watches many segments would keep it for each; a process that maps the segment is found by the
+    first scan, and later where it is likely.
+    """
+    identity = create_segment(name, 8192)
+    likely: set[int] = set()
+    users = FileUsers(identity, lambda: likely)
+    users.scan()
+    assert not users.uses
+    mapping = map_segment(name, identity)
+    users.scan()
+    assert not users._age
+    assert not users._stamps
+    likely.add(os.getpid())
+    users.scan()
+    assert list(users.uses) == [os.getpid()]
+    assert {*users._stamps} == likely
+    mapping.close()
+    unlink_segment(name)
+
+
 def test_a_blocked_process_shows_its_semaphore(make_buffer: MakeBuffer) -> None:
     """The word that a real process sleeps on is the semaphore's, and wakeable from outside."""
     buffer = make_buffer()

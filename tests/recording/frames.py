@@ -2,7 +2,7 @@
 
 import math
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -45,7 +45,7 @@ def event(number: int) -> Event:
 def recorded(
     path: Path,
     snapshots: Iterable[Snapshot],
-    events: dict[int, Sequence[Event]] | None = None,
+    events: Mapping[int, Sequence[Event]] | None = None,
 ) -> Path:
     """Write a recording; ``events`` by the number of their frame."""
     writer = RecordingWriter(path)

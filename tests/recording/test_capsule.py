@@ -35,9 +35,10 @@ from shmtui.session.recorded_look import recorded_look
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment_info import Slot
 from shmtui.snapshot import Origin, Snapshot
+from tests.mutants import damaged
 from tests.program import run_shmtui
 from tests.recording.frames import ANY_SNAPSHOT, anything, event, made, stuck
-from tests.recording.test_damaged import member, mutated, one_line
+from tests.recording.mutants import member, one_line
 from tests.tui.records import NOON, process
 
 SHORT: Final = 120
@@ -168,7 +169,7 @@ def test_mutants(whole: bytes, tmp_path: Path) -> None:
     for seed in range(SHORT):
         # Half of them in the members behind the snapshots alone.
         part = whole[:behind] if seed % 2 else b""
-        path.write_bytes(part + mutated(whole[len(part) :], random.Random(seed)))
+        path.write_bytes(part + damaged(whole[len(part) :], random.Random(seed)))
         outcomes.add(used(path))
     assert outcomes == {True, False}
 

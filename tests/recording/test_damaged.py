@@ -4,13 +4,13 @@ memory or time than a recording takes.
 
 import json
 import random
+import subprocess
+import sys
 import tempfile
 import tracemalloc
-import zlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -19,124 +19,45 @@ from hypothesis import strategies as st
 from shmtui.errors import ShmtuiError
 from shmtui.events import Event, Severity
 from shmtui.recording.codec import UnknownFormError
-from shmtui.recording.member import HEADER_SIZE, LARGEST_MEMBER, TRAILER, Header
-from shmtui.recording.player import Player
-from shmtui.recording.reader import Recording
+from shmtui.recording.member import LARGEST_MEMBER
 from shmtui.recording.schema import Frame, frame_of, line_of, parse_line
 from shmtui.recording.writer import RecordingWriter
 from shmtui.snapshot import Snapshot
+from tests.mutants import spoiled
 from tests.program import run_shmtui
 from tests.recording.frames import ANY_SNAPSHOT, event, made, recorded, stuck
+from tests.recording.mutants import member, used
 
 FRAMES: Final = 130
-SHORT, LONG = 150, 10_000
+SHORT, LONG, PART = 200, 10_000, 1000
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bytes of a recording of three members."""
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of three members."""
     path = tmp_path_factory.mktemp("whole") / "a.rec"
     snapshots = [stuck(n) if n % 40 > 30 else made(n) for n in range(FRAMES)]
-    recorded(path, snapshots, {n: [event(n)] for n in range(0, FRAMES, 9)})
-    return path.read_bytes()
+    return recorded(path, snapshots, {n: [event(n)] for n in range(0, FRAMES, 9)})
 
 
-def mutated(raw: bytes, chance: random.Random) -> bytes:
-    """One or a few of: bits turned, bytes set, a part taken out, doubled or moved, an end cut off."""
-    data = bytearray(raw)
-    for _change in range(chance.choice((1, 1, 1, 2, 5))):
-        if not data:
-            break
-        at, length = chance.randrange(len(data)), chance.randrange(1, 300)
-        match chance.randrange(7):
-            case 0:
-                data[at] ^= 1 << chance.randrange(8)
-            case 1:
-                data[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF))
-            case 2:
-                data[at : at + 8] = chance.randbytes(8)
-            case 3:
-                del data[at : at + length]
-            case 4:
-                data[at:at] = data[at : at + length]
-            case 5:
-                del data[at:]
-            case 6:
-                # In a header, where the sizes, counts and times are.
-                start = data.find(b"\x1f\x8b\x08\x04", at)
-                if start >= 0 and start + HEADER_SIZE <= len(data):
-                    data[start + chance.randrange(HEADER_SIZE)] = chance.randrange(256)
-    return bytes(data)
+def try_mutants(whole: Path, numbers: range) -> None:
+    """Read mutants in a process of its own, which has little memory to grow by."""
+    command = [sys.executable, "-m", "tests.recording.mutants", str(whole), str(whole.parent)]
+    bounds = (str(numbers.start), str(numbers.stop))
+    done = subprocess.run([*command, *bounds], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
-def one_line(error: ShmtuiError) -> None:
-    """What is refused is refused in a line."""
-    assert len(str(error).splitlines()) == 1
-
-
-def used(path: Path) -> bool:
-    """Read all of a recording as a replay does; False: it was refused."""
-    try:
-        recording = Recording(path)
-    except ShmtuiError as error:
-        one_line(error)
-        return False
-    try:
-        player = Player(recording)
-        moves: list[Callable[[], object]] = [
-            lambda: [recording.frame(number) for number in range(min(len(recording), 400))],
-            lambda: player.go_to(recording.index.length / 2),
-            lambda: [player.go_to_event(1) for _event in range(30)],
-            lambda: player.go_to_finding(-1),
-            lambda: player.go_to_frame(len(recording) - 1),
-            lambda: list(recording.before(player.number, 60.0)),
-            lambda: recording.events_until(player.number),
-            lambda: recording.number_at_time(1.7e9),
-            lambda: recording.index.worst_in(200),
-            lambda: player.advance(1.0),
-        ]
-        for move in moves:
-            try:
-                move()
-            except ShmtuiError as error:
-                one_line(error)
-        assert 0 <= player.number < len(recording)
-    finally:
-        recording.close()
-    return True
-
-
-def try_mutants(raw: bytes, path: Path, seeds: range) -> None:
-    """Read mutants; some are still read, some are refused."""
-    outcomes = set()
-    for seed in seeds:
-        path.write_bytes(mutated(raw, random.Random(seed)))
-        try:
-            outcomes.add(used(path))
-        except Exception as error:
-            raise AssertionError(f"mutant {seed}") from error
-    assert outcomes == {True, False}
-
-
-def test_mutants(whole: bytes, tmp_path: Path) -> None:
+def test_mutants(whole: Path) -> None:
     """The short form of the ten thousand."""
-    try_mutants(whole, tmp_path / "a.rec", range(SHORT))
+    try_mutants(whole, range(SHORT))
 
 
 @pytest.mark.slow
-def test_ten_thousand_mutants(whole: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", range(0, LONG, PART))
+def test_ten_thousand_mutants(whole: Path, first: int) -> None:
     """None of them crashes, hangs or takes memory without bound."""
-    try_mutants(whole, tmp_path / "a.rec", range(LONG))
-
-
-def member(text: bytes, **facts: Any) -> bytes:
-    """A member with a right checksum around any text."""
-    deflate = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
-    body = deflate.compress(text) + deflate.flush()
-    size = HEADER_SIZE + len(body) + TRAILER.size
-    header = Header(size, text.count(b"\n"), 0, 0, 0, 0, 0, 1e9, 1e9, 10**12, 10**12)
-    trailer = TRAILER.pack(zlib.crc32(text), len(text) & 0xFFFF_FFFF)
-    return replace(header, **facts).pack() + body + trailer
+    try_mutants(whole, range(first, first + PART))
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -175,37 +96,6 @@ def test_hostile_lines(tmp_path: Path, line: bytes) -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("shmtui: ")
-
-
-LEAVES: Final[tuple[Any, ...]] = (
-    None,
-    True,
-    0,
-    -1,
-    2**63,
-    10**30,
-    1e308,
-    -1.0,
-    "inf",
-    "nan",
-    "",
-    "\x1b]0;x\x07",
-    [],
-    {},
-    [[]],
-    "x" * 3000,
-)
-
-
-def spoiled(record: Any, chance: random.Random) -> Any:
-    """The JSON with one leaf or branch replaced."""
-    if isinstance(record, dict) and record and chance.random() < 0.9:
-        key = chance.choice(sorted(record))
-        return record | {key: spoiled(record[key], chance)}
-    if isinstance(record, list) and record and chance.random() < 0.9:
-        at = chance.randrange(len(record))
-        return [*record[:at], spoiled(record[at], chance), *record[at + 1 :]]
-    return chance.choice(LEAVES)
 
 
 def test_spoiled_fields() -> None:

@@ -8,15 +8,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from shmtui.recording.member import MEMBER_FRAMES
+from shmtui.recording.past import Past
 from shmtui.recording.reader import Recording
 from shmtui.recording.recorder import Recorder
-from shmtui.recording.schema import RecordingError
+from shmtui.recording.schema import RecordingError, parse_line
 from shmtui.recording.writer import RecordingWriter, older_path
+from shmtui.session.replay_source import ReplaySource
 from shmtui.shm.segment_info import Slot
 from shmtui.snapshot import Snapshot
 from tests.compiling import require
@@ -84,13 +86,42 @@ def test_hops(tmp_path: Path) -> None:
     assert [recording.event_from(1900, 1), recording.event_from(1900, -1)] == [None, 7]
     assert [recording.finding_from(0, 1), recording.finding_from(1234, 1)] == [1234, None]
     assert recording.finding_from(1999, -1) == 1234
-    assert recording.events_until(1950) == (event(1900), event(7))
-    assert recording.events_until(1899) == (event(7),)
-    assert [d.number for d in recording.before(1000, 1.0)] == list(range(990, 1001))
+    past = Past(recording)
+    assert past.events(1950) == (event(1900), event(7))
+    assert past.events(1899) == (event(7),)
+    rates = [*past.rates(1003, 1.5)]
+    assert [each.number for each in rates] == list(range(rates[0].number, 1004))
+    assert 987 <= rates[0].number <= 989
+    assert [each.seconds for each in rates] == sorted(each.seconds for each in rates)
+    assert all(each.seconds == pytest.approx(TICK * each.number, abs=TICK) for each in rates)
     marks = recording.index.worst_in(100)
     assert [at for at, worst in enumerate(marks) if worst] == [61]
     assert len(recording._digests) < 12
     recording.close()
+
+
+def test_a_jump_parses_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a jump parses does not grow with the recording: the lines of one member, of the minute before
+    those that the graph needs, and of older ones those with events.
+    """
+    parsed: list[int] = []
+
+    def counted(line: bytes) -> dict[str, Any]:
+        parsed.append(1)
+        return parse_line(line)
+
+    monkeypatch.setattr("shmtui.recording.reader.parse_line", counted)
+    per_jump = []
+    for members in (20, 80):
+        count = members * MEMBER_FRAMES
+        events = {number: [event(number)] for number in range(0, count, 40)}
+        path = recorded(tmp_path / f"{members}.rec", every(count), events)
+        source = ReplaySource(path)
+        parsed.clear()
+        source.move(lambda player: player.go_to(TICK * (count - 5)))  # noqa: B023 - used at once
+        per_jump.append(len(parsed))
+        source.close()
+    assert per_jump[0] == per_jump[1] < 300
 
 
 def test_two_files_are_one(tmp_path: Path) -> None:

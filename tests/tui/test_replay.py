@@ -13,7 +13,8 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.recording.codec import UnknownFormError
-from shmtui.recording.player import SPEEDS, Player
+from shmtui.recording.playback import SPEEDS
+from shmtui.recording.player import Player
 from shmtui.recording.positions import position_of
 from shmtui.recording.reader import Recording
 from shmtui.recording.schema import frame_of, line_of, parse_line
@@ -27,8 +28,10 @@ from shmtui.tui.glyphs import ASCII, UNICODE
 from shmtui.tui.keys import KEYS
 from shmtui.tui.spans import plain, width_of
 from shmtui.tui.view_model import Replay
+from tests.mutants import spoiled
 from tests.recording.frames import event, made, recorded, stuck
-from tests.recording.test_damaged import member, spoiled, with_events
+from tests.recording.mutants import member
+from tests.recording.test_damaged import with_events
 from tests.tui.dashboards import NEVER_HZ, panel_text, screen_text, shows, tells
 from tests.tui.records import NOON, process
 
@@ -273,8 +276,8 @@ async def test_damage_is_said(file: Path) -> None:
             assert "2 of 200" in panel_text(app, "time")
 
 
-async def test_any_field_is_drawn(tmp_path: Path) -> None:
-    """A recording of anybody's may hold anything: it is refused, or drawn."""
+def hostile_recording(path: Path) -> Path:
+    """One whose frames hold anything that a frame may hold."""
     line = json.loads(line_of(with_events(stuck(3))))
     lines = []
     for seed in range(400):
@@ -284,10 +287,14 @@ async def test_any_field_is_drawn(tmp_path: Path) -> None:
         except (UnknownFormError, ShmtuiError):
             continue
         lines.append(raw + b"\n")
-    path = tmp_path / "a.rec"
     path.write_bytes(b"".join(map(member, lines)))
     assert len(lines) > 10
-    with replaying(path) as (app, source):
+    return path
+
+
+async def test_any_field_is_drawn(tmp_path: Path) -> None:
+    """A recording of anybody's may hold anything: it is refused, or drawn."""
+    with replaying(hostile_recording(tmp_path / "a.rec")) as (app, source):
         async with app.run_test(size=(120, 40)) as pilot:
             for number in range(len(source.recording)):
                 source.move(lambda player, number=number: player.go_to_frame(number))  # type: ignore[misc]

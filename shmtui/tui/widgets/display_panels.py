@@ -3,10 +3,11 @@
 from textual import events
 
 from shmtui.i18n import N_, _
-from shmtui.tui.draw import ring, semaphores
+from shmtui.tui.draw import comparison, ring, semaphores
 from shmtui.tui.draw.keys import Button, key_bar
 from shmtui.tui.draw.throughput import throughput_lines
 from shmtui.tui.draw.title import title_line
+from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Content, Panel
 
 
@@ -19,11 +20,19 @@ class TitleBar(Panel):
         """With the uptime in whole seconds, so that the line is drawn once a second at most."""
         view, s = self.view, self.view.snapshot
         uptime = None if s.uptime is None else int(s.uptime)
-        marks = view.frozen, view.read_only, view.recording
+        marks = view.frozen, view.read_only, view.recording, compared(view)
         return s.segment, s.layout, uptime, view.status_word, marks
 
     def _content(self, width: int, _height: int) -> Content:
-        return Content([title_line(self.view, width)])
+        view = self.view
+        if view.comparison is not None and view.compares:
+            return Content([comparison.title(view.comparison, width, view.glyphs)])
+        return Content([title_line(view, width)])
+
+
+def compared(view: ViewModel) -> object:
+    """What the title of two recordings side by side depends on."""
+    return view.comparison is not None and (view.compares, view.comparison.by_wall)
 
 
 class RingPanel(Panel, can_focus=True):

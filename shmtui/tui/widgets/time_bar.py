@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from textual import events
 from textual.message import Message
 
-from shmtui.tui.draw.time_bar import time_bar
+from shmtui.tui.draw.time_bar import pair_bars, time_bar
 from shmtui.tui.widgets.panel import Content, Panel
 
 
 class TimeBar(Panel):
-    """One line: speed, position, findings, time."""
+    """One line: speed, position, findings, time. Of two recordings one line each."""
 
     framed = False
     _start, _cells = 0, 0
@@ -22,15 +22,19 @@ class TimeBar(Panel):
         part: float
 
     def _depends_on(self) -> object:
-        return self.view.replay, self.view.snapshot.time, self.view.glyphs.ascii_only
+        view = self.view
+        return view.replay, view.comparison, view.snapshot.time, view.glyphs.ascii_only
 
     def _content(self, width: int, _height: int) -> Content:
         view = self.view
         if view.replay is None:
             return Content([])
-        bar = time_bar(view.replay, view.snapshot.time, width, view.glyphs)
-        self._start, self._cells = bar.start, bar.cells
-        return Content([bar.line])
+        if view.comparison is None:
+            bars = [time_bar(view.replay, view.snapshot.time, width, view.glyphs)]
+        else:
+            bars = [*pair_bars(view.comparison, width, view.glyphs)]
+        self._start, self._cells = bars[-1].start, bars[-1].cells
+        return Content([bar.line for bar in bars])
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
