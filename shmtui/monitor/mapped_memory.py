@@ -65,6 +65,10 @@ class MappedMemoryReader:
         self._known: dict[int, Process] = {}
         self._found: dict[MemoryKey, SharedMemory] = {}
         self._mounts: dict[int, Mount] = {}
+        self._keys: dict[tuple[int, int, bytes], MemoryKey | None] = {}
+        """By the device, inode and path of a mapping, what memory it shows, where the namespace does not
+        matter; kept for `LONG_ROUND` passes with the same mounts.
+        """
         self._passes = 0
 
     def read(self) -> MappedMemory:
@@ -75,6 +79,8 @@ class MappedMemoryReader:
         # What is a file in memory depends on them.
         before, self._mounts = self._mounts, {at: mount for at, (mount, _pid) in mounts.items()}
         moved = self._mounts != before
+        if moved or self._passes % self.LONG_ROUND == 0:
+            self._keys.clear()
         for memory in self._found.values():
             memory.status = None
         changed = {*self._found} if moved else set[MemoryKey]()
@@ -134,11 +140,7 @@ class MappedMemoryReader:
     def _find_memory(
         self, pid: int, its: Process, mounts: dict[int, tuple[Mount, int | str]]
     ) -> None:
-        its.memory = {}
-        for mapping in its.mappings or ():
-            key = _key(mapping, pid, self._internal, mounts)
-            if key is not None:
-                its.memory.setdefault(key, []).append(mapping)
+        its.memory = self._memory_of(pid, its.mappings or (), mounts)
         for key, mappings in its.memory.items():
             memory = _object(self._found, key)
             memory.name_as(mappings[0].path)
@@ -151,6 +153,33 @@ class MappedMemoryReader:
             its.open = [*open_files(pid, mounts, self._internal, kept)]
             its.open += program_in_memory(pid, self._internal)
         self._find_open(pid, its)
+
+    def _memory_of(
+        self,
+        pid: int,
+        mappings: Iterable[SharedMapping],
+        mounts: dict[int, tuple[Mount, int | str]],
+    ) -> dict[MemoryKey, list[SharedMapping]]:
+        """Those of the mappings of a process that show memory, by what they show."""
+        found: dict[MemoryKey, list[SharedMapping]] = {}
+        space = None
+        for mapping in mappings:
+            shown = mapping.device, mapping.inode, mapping.path
+            try:
+                key = self._keys[shown]
+            except KeyError:
+                key = self._keys[shown] = _key(mapping, self._internal, mounts)
+            if key is None:
+                continue
+            if key.kind is ObjectKind.SYSV:
+                space = space or namespace("ipc", pid)
+                key = MemoryKey(key.kind, key.device, key.inode, space)
+            its = found.get(key)
+            if its is None:
+                found[key] = [mapping]
+            else:
+                its.append(mapping)
+        return found
 
     def _find_open(self, pid: int, its: Process) -> None:
         """Note what a process has open, mapped or not."""
@@ -210,12 +239,9 @@ def _object(found: dict[MemoryKey, SharedMemory], key: MemoryKey) -> SharedMemor
 
 
 def _key(
-    mapping: SharedMapping,
-    pid: int,
-    internal: int,
-    mounts: dict[int, tuple[Mount, int | str]],
+    mapping: SharedMapping, internal: int, mounts: dict[int, tuple[Mount, int | str]]
 ) -> MemoryKey | None:
-    """None for a file on a disk, and for a device's memory."""
+    """None for a file on a disk, and for a device's memory. Of System V without the namespace."""
     device, inode, path = mapping.device, mapping.inode, mapping.path
     mount = mounts.get(device)
     if mount is not None:
@@ -224,7 +250,7 @@ def _key(
     if not path.endswith(DELETED) or os.major(device):
         return None
     if path.startswith(b"/SYSV"):
-        return MemoryKey(ObjectKind.SYSV, 0, inode, namespace("ipc", pid))
+        return MemoryKey(ObjectKind.SYSV, 0, inode)
     memfd = path.startswith(b"/memfd:")
     if device == internal:
         return MemoryKey(ObjectKind.MEMFD if memfd else ObjectKind.ANONYMOUS, device, inode)

@@ -41,10 +41,13 @@ class SharedMemory:
     """What `status_of` found at this pass."""
     mappers: tuple[tuple[int, str], ...] | None = None
     """(PID, name) of who maps it or has it open, sorted; None until it is asked for anew."""
+    _shown: bytes = b""
 
     def name_as(self, path: bytes) -> None:
         """Take the path that the kernel shows."""
-        self.path, self.deleted = path.removesuffix(DELETED), path.endswith(DELETED)
+        if path != self._shown:
+            self._shown = path
+            self.path, self.deleted = path.removesuffix(DELETED), path.endswith(DELETED)
 
     @property
     def pids(self) -> list[int]:
