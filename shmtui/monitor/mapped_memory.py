@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.monitor.open_memory import kind_of_file, open_files, program_in_memory
-from shmtui.monitor.shared_memory import DELETED, MemoryKey, Process, SharedMemory
+from shmtui.monitor.shared_memory import (
+    DELETED,
+    MemoryKey,
+    Process,
+    ResidentPages,
+    SharedMemory,
+)
 from shmtui.monitor.shared_object import ObjectKind
 from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.mounts import Mount, mounts_in_memory, visible
 from shmtui.procfs.namespaces import namespace
 from shmtui.procfs.process import (
+    MemoryStamp,
+    PageFaults,
     parse_memory_stamp,
     processes,
 )
@@ -85,14 +93,18 @@ class MappedMemoryReader:
             memory.status = None
         changed = {*self._found} if moved else set[MemoryKey]()
         for pid, its in self._known.items():
-            if moved or known.get(pid) is not its:
+            now = known.get(pid)
+            if moved or now is None or now.memory is not its.memory:
                 self._leave(pid, its)
-                if pid not in known:
+                if now is None:
                     changed |= its.keys
         for pid, its in known.items():
             if moved or its.reading == self._passes:
-                self._find_memory(pid, its, mounts)
-                changed |= _changed(pid, self._known.get(pid), its)
+                last = self._known.get(pid)
+                if moved or last is None or last.memory is not its.memory:
+                    self._find_memory(pid, its, mounts)
+                self._find_files(pid, its, mounts)
+                changed |= _changed(pid, last, its)
             elif its.open and not its.idle:
                 opened = its.opened
                 self._find_open(pid, its)
@@ -110,25 +122,38 @@ class MappedMemoryReader:
 
     def _process(self, pid: int) -> Process:
         known = self._known.get(pid)
+        turn = (pid + self._passes) % self.ROUND == 0
         last = (pid + self._passes) % self.LONG_ROUND == 0
-        ran = self._ran(pid)
+        ran = self._ran(pid) if turn or known is None or known.ran is not None else None
         if known is not None and ran is not None and known.ran == ran and not last:
             known.idle = True
             return known
+        stamp: MemoryStamp | None
+        faults: PageFaults | None
         try:
-            stamp = parse_memory_stamp(self._files.read(pid, "stat"))
+            stamp, faults = parse_memory_stamp(self._files.read(pid, "stat"))
         except (OSError, IndexError):
-            stamp = None
+            stamp = faults = None
         unchanged = known is not None and stamp is not None and known.stamp == stamp
-        if known is not None and unchanged and (pid + self._passes) % self.ROUND:
+        if known is not None and unchanged and not turn:
             known.waits_known = known.idle = False
+            known.faults = faults
             return known
         if stamp is not None and stamp.size == 0 and stamp.threads == 1:
             return Process(self._passes, stamp, ran, (), "")
         mappings = self._mappings.of(pid)
         space = "" if mappings is None else namespace("mnt", pid)
         alone = stamp is not None and stamp.threads == 1
-        return Process(self._passes, stamp, ran if alone else None, mappings, space)
+        rests = known is None or known.counted in {None, ran}
+        its = Process(self._passes, stamp, ran if alone and rests else None, mappings, space)
+        its.counted, its.faults = ran, faults
+        if known is not None and unchanged and known.mappings == mappings and known.space == space:
+            its.memory, its.opened = known.memory, known.opened
+            its.resident = known.resident
+            if last:
+                anew = {key: ResidentPages(t.pages, None) for key, t in its.resident.items()}
+                its.resident = anew
+        return its
 
     def _ran(self, pid: int) -> bytes | None:
         try:
@@ -144,9 +169,13 @@ class MappedMemoryReader:
         for key, mappings in its.memory.items():
             memory = _object(self._found, key)
             memory.name_as(mappings[0].path)
-            memory.mappings[pid] = mappings
+            memory.map(pid, mappings)
             system_v = key.kind is ObjectKind.SYSV and mappings[0].device != self._internal
             memory.huge = key.kind is ObjectKind.HUGETLB or system_v
+
+    def _find_files(
+        self, pid: int, its: Process, mounts: dict[int, tuple[Mount, int | str]]
+    ) -> None:
         # This process's own are many, and none of them is memory.
         kept = self._files.descriptors if pid == os.getpid() else set[int]()
         if its.stamp is None or its.stamp.size:
@@ -199,7 +228,7 @@ class MappedMemoryReader:
 
     def _leave(self, pid: int, its: Process) -> None:
         for key in its.memory:
-            del self._found[key].mappings[pid]
+            self._found[key].unmap(pid)
         for key in its.opened:
             del self._found[key].descriptors[pid]
 

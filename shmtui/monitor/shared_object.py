@@ -155,13 +155,34 @@ class Survey:
         return len(self.unreadable)
 
     @property
+    def in_rows(self) -> int:
+        """Bytes of memory, as the kernel counts shared memory, that objects take by themselves: pages that
+        are huge count apart.
+        """
+        return self._in_use(tmpfs=False)
+
+    @property
+    def in_file_systems(self) -> int:
+        """Bytes of memory that other files in memory take."""
+        return self._in_use(tmpfs=True)
+
+    def _in_use(self, *, tmpfs: bool) -> int:
+        counted = (e for e in self.objects if not e.huge and (e.kind is ObjectKind.TMPFS) is tmpfs)
+        return sum(each.in_use or 0 for each in counted)
+
+    @property
+    def huge(self) -> int:
+        """Bytes of huge pages that objects take."""
+        return sum(each.in_use or 0 for each in self.objects if each.huge)
+
+    @property
     def unlisted(self) -> int:
         """Bytes of shared memory of the machine that no object accounts for; 0 where they are within
         the kernel's own error, which counts by page and processor.
         """
         if self.shared is None:
             return 0
-        left = self.shared - sum(each.in_use or 0 for each in self.objects if not each.huge)
+        left = self.shared - self.in_rows - self.in_file_systems
         return left if left > max(self.shared // 50, _COUNTING_ERROR) else 0
 
     @property
