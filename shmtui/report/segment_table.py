@@ -159,20 +159,25 @@ def totals_line(survey: Survey) -> str:
 
 def _terms(survey: Survey) -> Iterator[str]:
     """What the machine's shared memory is made up of, each in words."""
-    yield _("{size} in rows").format(size=size_text(survey.in_rows))
-    if survey.in_file_systems:
-        yield _("{size} in other tmpfs").format(size=size_text(survey.in_file_systems))
+    rows, others = survey.in_rows, survey.in_file_systems
+    yield _("{size} in rows").format(size=_memory_text(*rows))
+    if others[0]:
+        yield _("{size} in other tmpfs").format(size=_memory_text(*others))
     hidden = survey.unlisted_unread
     if hidden:
         text = ngettext(
-            "up to {size} in {count} process that is not yours to read",
-            "up to {size} in {count} processes that are not yours to read",
+            "up to {size} in {count} process that this user may not read",
+            "up to {size} in {count} processes that this user may not read",
             survey.unread,
         )
         yield text.format(size=size_text(hidden), count=survey.unread)
     rest = survey.unlisted - hidden
     if rest:
         yield _("{size} in nothing that is seen").format(size=size_text(rest))
+
+
+def _memory_text(size: int, at_least: bool) -> str:
+    return f"≥ {size_text(size)}" if at_least else size_text(size)
 
 
 def nothing_line(survey: Survey, *, filtered: bool, queues: bool = False) -> str:
