@@ -140,7 +140,7 @@ def totals_line(survey: Survey) -> str:
         ),
     ]
     if survey.shared is not None:
-        text = _("{size} of shared memory in all (Shmem) = {parts}")
+        text = _("{size} shared (Shmem) = {parts}")
         whole, terms = size_text(survey.shared), " + ".join(_terms(survey))
         parts.append(text.format(size=whole, parts=terms))
     if survey.huge:
@@ -166,8 +166,8 @@ def _terms(survey: Survey) -> Iterator[str]:
     hidden = survey.unlisted_unread
     if hidden:
         text = ngettext(
-            "up to {size} in {count} process that this user may not read",
-            "up to {size} in {count} processes that this user may not read",
+            "up to {size} in {count} unreadable process",
+            "up to {size} in {count} unreadable processes",
             survey.unread,
         )
         yield text.format(size=size_text(hidden), count=survey.unread)

@@ -49,9 +49,7 @@ def test_a_program_that_runs_from_memory_is_listed(name: str) -> None:
 def test_the_sum_is_explained() -> None:
     """What rows do not account for is in processes that may not be read, up to that, or in nothing seen."""
     mine = Survey((), "/dev/shm", 0, 0, 100 << 20, (1, 2), unlisted_unread=6 << 20)
-    parts = (
-        "= 0 B in rows + up to 6.0 M in 2 processes that this user may not read + 94.0 M in nothing"
-    )
+    parts = "= 0 B in rows + up to 6.0 M in 2 unreadable processes + 94.0 M in nothing"
     assert parts in totals_line(mine)
     assert "up to" not in totals_line(Survey((), "/dev/shm", 0, 0, 100 << 20, ()))
 
