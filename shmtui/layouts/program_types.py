@@ -151,6 +151,30 @@ class QuickTypes:
         """Whether no time is left: who was not asked for may still be told."""
         return self._left <= 0
 
+    def may_tell(self, pids: Sequence[int], size: int) -> bool:
+        """Whether a segment of that size may be a struct of theirs, whatever bytes it holds; True, too, where no time
+        is left to find out.
+        """
+        small = self._small(pids)
+        if not small:
+            return False
+        if self.spent:
+            return True
+        from shmtui.layouts import struct_sources  # noqa: PLC0415 - heavy
+
+        start = time.thread_time()
+        try:
+            types = types_for(size, self._files.programs(small))
+            libc = Peers.among(small, self._folder, self._files).libc
+            return struct_sources.may_describe(types, size, libc)
+        except ShmtuiError:
+            return True
+        finally:
+            self._left -= time.thread_time() - start
+
+    def _small(self, pids: Sequence[int]) -> list[int]:
+        return [pid for pid in pids if 0 < self._files.debug_size(pid) <= self.MOST_BYTES]
+
     def layout(
         self, name: str, pids: Sequence[int], size: int, *, without_ring: bool = False
     ) -> tuple[Layout, str] | None:
@@ -189,8 +213,8 @@ class QuickTypes:
         told: Callable[[MappedSegment, list["TypeSource"]], Told | None],
     ) -> Told | None:
         """What the small ones among the programs tell, by their types; ``pids``: all that have it."""
-        small = [pid for pid in pids if 0 < self._files.debug_size(pid) <= self.MOST_BYTES]
-        if not small or self._left <= 0:
+        small = self._small(pids)
+        if not small or self.spent:
             return None
         from shmtui.layouts import debug_info, struct_sources  # noqa: F401, PLC0415 - heavy
 

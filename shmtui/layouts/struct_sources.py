@@ -113,6 +113,25 @@ def _layout_from(segment: MappedSegment, source: TypeSource) -> StructLayout:
     return found
 
 
+def may_describe(sources: Sequence[TypeSource], size: int, libc: Libc) -> bool:
+    """Whether a struct of theirs may be a segment of that size, whatever bytes it holds."""
+    return any(
+        struct.size == size or _may_be_laid_out(struct, size, libc)
+        for source in sources
+        for struct in source.structs
+    )
+
+
+def _may_be_laid_out(struct: Struct, size: int, libc: Libc) -> bool:
+    """Whether a struct holds a ring, with fewer bytes than the segment or an open array."""
+    try:
+        return layout_of_structs((struct,), LayoutOptions(), libc, size).layout.size <= size
+    except OpenArrayError:
+        return True
+    except ShmtuiError:
+        return False
+
+
 def by_sources(segment: MappedSegment, sources: Sequence[TypeSource]) -> ResolvedLayout | None:
     """The layout that the sources agree on, as the values leave it; None: no struct fits.
 

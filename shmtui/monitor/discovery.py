@@ -18,7 +18,7 @@ from typing import Final
 
 from shmtui.errors import shortages_told
 from shmtui.i18n import _
-from shmtui.monitor.file_systems import rest_of_file_systems
+from shmtui.monitor.file_systems import initial_file_system, rest_of_file_systems
 from shmtui.monitor.hidden_users import HiddenUsers, UnreadMemory
 from shmtui.monitor.ipc_objects import IpcObjects
 from shmtui.monitor.known_programs import owner_program, program_behind, semaphore_of
@@ -157,7 +157,7 @@ class _Look:
         self._budget = contents.budget({p: its.stamp for p, its in memory.processes.items()})
         self._unlisted = os.geteuid() != ROOT and proc_hides_others()
         self._waits = Waits(files, memory.processes)
-        self._in_use = MemoryInUse()
+        self._in_use = MemoryInUse(memory.processes)
         self._by_file = {
             FileIdentity(key.device, key.inode): each
             for key, each in self.memory.found.items()
@@ -424,8 +424,9 @@ class _Look:
         )
 
     def rest(self) -> Iterator[SharedObject]:
-        """What each file system in memory holds beside what was listed of it."""
-        return rest_of_file_systems(self.memory.mounts, self._accounted)
+        """What each file system in memory holds beside what was listed of it, and the first one."""
+        yield from rest_of_file_systems(self.memory.mounts, self._accounted)
+        yield from initial_file_system()
 
     # -- processes ---------------------------------------------------------------------------------
 

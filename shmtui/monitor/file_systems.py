@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shmtui.i18n import _
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject
+from shmtui.procfs.initial_files import initial_files
 from shmtui.procfs.mounts import Mount
 
 
@@ -30,18 +31,32 @@ def rest_of_file_systems(
             yield _file_system(mount, used, space)
 
 
+def initial_file_system() -> Iterator[SharedObject]:
+    """A row for the files that the machine started from, where they take memory."""
+    used = initial_files()
+    if used:
+        looks = _("the files that the machine started from (initramfs)")
+        yield _row("rootfs", looks, used, None)
+
+
 def _file_system(mount: Mount, used: int, space: os.statvfs_result) -> SharedObject:
+    looks = _("files in memory that no process shares as memory")
+    return _row(mount.point, looks, used, space.f_blocks * space.f_frsize)
+
+
+def _row(name: str, looks: str, used: int, size: int | None) -> SharedObject:
     return SharedObject(
-        target=f"tmpfs:{mount.point}",
-        name=mount.point,
+        target=f"tmpfs:{name}",
+        name=name,
         kind=ObjectKind.TMPFS,
         content=Content.UNKNOWN,
-        looks=_("files in memory that no process shares as memory"),
-        size=space.f_blocks * space.f_frsize,
+        looks=looks,
+        size=size,
         owner=None,
         mode=None,
         age=None,
         orphan=None,
         readable=False,
         in_use=used,
+        in_use_at_least=size is None,
     )

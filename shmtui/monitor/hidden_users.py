@@ -9,6 +9,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Final
 
+from shmtui.monitor.mapped_memory import MappedMemoryReader
 from shmtui.monitor.segment_content import SeenFile
 from shmtui.monitor.shared_memory import Process
 from shmtui.procfs.file_writers import anybody_writes_to
@@ -49,17 +50,25 @@ class _Mapped:
     """By inode."""
 
     def again(self, processes: dict[int, Process], device: int) -> "_Mapped":
-        """As it is now: a process is read again where the pass has read it again."""
+        """As it is now: a process is read again where its stamp or what it shares is another, and in its turn."""
         inodes: dict[int, tuple[Process, Set[int]]] = {}
         pids: dict[int, list[int]] = {}
         for pid, process in processes.items():
             known = self.inodes.get(pid)
-            if known is None or known[0] is not process:
+            if known is None or not _as_it_was(known[0], process):
                 known = process, mapped_inodes(map_lines(pid) or [], device)
             inodes[pid] = known
             for inode in known[1]:
                 pids.setdefault(inode, []).append(pid)
         return _Mapped(inodes, pids)
+
+
+def _as_it_was(before: Process, now: Process) -> bool:
+    """Whether a process is likely to map what it did."""
+    if before is now:
+        return True
+    same = before.stamp == now.stamp is not None and before.mappings == now.mappings
+    return same and now.reading - before.reading < MappedMemoryReader.LONG_ROUND
 
 
 _NOTHING: Final = 0.0, _Mapped({}, {})

@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from shmtui.monitor.open_memory import kind_of_file, open_files, program_in_memory
-from shmtui.monitor.shared_memory import DELETED, MemoryKey, Process, SharedMemory
+from shmtui.monitor.shared_memory import (
+    DELETED,
+    MemoryKey,
+    Process,
+    ResidentPages,
+    SharedMemory,
+)
 from shmtui.monitor.shared_object import ObjectKind
 from shmtui.procfs.kept_files import KeptFiles
 from shmtui.procfs.mounts import Mount, mounts_in_memory, visible
 from shmtui.procfs.namespaces import namespace
 from shmtui.procfs.process import (
+    MemoryStamp,
+    PageFaults,
     parse_memory_stamp,
     processes,
 )
@@ -65,6 +73,10 @@ class MappedMemoryReader:
         self._known: dict[int, Process] = {}
         self._found: dict[MemoryKey, SharedMemory] = {}
         self._mounts: dict[int, Mount] = {}
+        self._keys: dict[tuple[int, int, bytes], MemoryKey | None] = {}
+        """By the device, inode and path of a mapping, what memory it shows, where the namespace does not
+        matter; kept for `LONG_ROUND` passes with the same mounts.
+        """
         self._passes = 0
 
     def read(self) -> MappedMemory:
@@ -75,18 +87,24 @@ class MappedMemoryReader:
         # What is a file in memory depends on them.
         before, self._mounts = self._mounts, {at: mount for at, (mount, _pid) in mounts.items()}
         moved = self._mounts != before
+        if moved or self._passes % self.LONG_ROUND == 0:
+            self._keys.clear()
         for memory in self._found.values():
             memory.status = None
         changed = {*self._found} if moved else set[MemoryKey]()
         for pid, its in self._known.items():
-            if moved or known.get(pid) is not its:
+            now = known.get(pid)
+            if moved or now is None or now.memory is not its.memory:
                 self._leave(pid, its)
-                if pid not in known:
+                if now is None:
                     changed |= its.keys
         for pid, its in known.items():
             if moved or its.reading == self._passes:
-                self._find_memory(pid, its, mounts)
-                changed |= _changed(pid, self._known.get(pid), its)
+                last = self._known.get(pid)
+                if moved or last is None or last.memory is not its.memory:
+                    self._find_memory(pid, its, mounts)
+                self._find_files(pid, its, mounts)
+                changed |= _changed(pid, last, its)
             elif its.open and not its.idle:
                 opened = its.opened
                 self._find_open(pid, its)
@@ -104,25 +122,38 @@ class MappedMemoryReader:
 
     def _process(self, pid: int) -> Process:
         known = self._known.get(pid)
+        turn = (pid + self._passes) % self.ROUND == 0
         last = (pid + self._passes) % self.LONG_ROUND == 0
-        ran = self._ran(pid)
+        ran = self._ran(pid) if turn or known is None or known.ran is not None else None
         if known is not None and ran is not None and known.ran == ran and not last:
             known.idle = True
             return known
+        stamp: MemoryStamp | None
+        faults: PageFaults | None
         try:
-            stamp = parse_memory_stamp(self._files.read(pid, "stat"))
+            stamp, faults = parse_memory_stamp(self._files.read(pid, "stat"))
         except (OSError, IndexError):
-            stamp = None
+            stamp = faults = None
         unchanged = known is not None and stamp is not None and known.stamp == stamp
-        if known is not None and unchanged and (pid + self._passes) % self.ROUND:
+        if known is not None and unchanged and not turn:
             known.waits_known = known.idle = False
+            known.faults = faults
             return known
         if stamp is not None and stamp.size == 0 and stamp.threads == 1:
             return Process(self._passes, stamp, ran, (), "")
         mappings = self._mappings.of(pid)
         space = "" if mappings is None else namespace("mnt", pid)
         alone = stamp is not None and stamp.threads == 1
-        return Process(self._passes, stamp, ran if alone else None, mappings, space)
+        rests = known is None or known.counted in {None, ran}
+        its = Process(self._passes, stamp, ran if alone and rests else None, mappings, space)
+        its.counted, its.faults = ran, faults
+        if known is not None and unchanged and known.mappings == mappings and known.space == space:
+            its.memory, its.opened = known.memory, known.opened
+            its.resident = known.resident
+            if last:
+                anew = {key: ResidentPages(t.pages, None) for key, t in its.resident.items()}
+                its.resident = anew
+        return its
 
     def _ran(self, pid: int) -> bytes | None:
         try:
@@ -134,23 +165,50 @@ class MappedMemoryReader:
     def _find_memory(
         self, pid: int, its: Process, mounts: dict[int, tuple[Mount, int | str]]
     ) -> None:
-        its.memory = {}
-        for mapping in its.mappings or ():
-            key = _key(mapping, pid, self._internal, mounts)
-            if key is not None:
-                its.memory.setdefault(key, []).append(mapping)
+        its.memory = self._memory_of(pid, its.mappings or (), mounts)
         for key, mappings in its.memory.items():
             memory = _object(self._found, key)
             memory.name_as(mappings[0].path)
-            memory.mappings[pid] = mappings
+            memory.map(pid, mappings)
             system_v = key.kind is ObjectKind.SYSV and mappings[0].device != self._internal
             memory.huge = key.kind is ObjectKind.HUGETLB or system_v
+
+    def _find_files(
+        self, pid: int, its: Process, mounts: dict[int, tuple[Mount, int | str]]
+    ) -> None:
         # This process's own are many, and none of them is memory.
         kept = self._files.descriptors if pid == os.getpid() else set[int]()
         if its.stamp is None or its.stamp.size:
             its.open = [*open_files(pid, mounts, self._internal, kept)]
             its.open += program_in_memory(pid, self._internal)
         self._find_open(pid, its)
+
+    def _memory_of(
+        self,
+        pid: int,
+        mappings: Iterable[SharedMapping],
+        mounts: dict[int, tuple[Mount, int | str]],
+    ) -> dict[MemoryKey, list[SharedMapping]]:
+        """Those of the mappings of a process that show memory, by what they show."""
+        found: dict[MemoryKey, list[SharedMapping]] = {}
+        space = None
+        for mapping in mappings:
+            shown = mapping.device, mapping.inode, mapping.path
+            try:
+                key = self._keys[shown]
+            except KeyError:
+                key = self._keys[shown] = _key(mapping, self._internal, mounts)
+            if key is None:
+                continue
+            if key.kind is ObjectKind.SYSV:
+                space = space or namespace("ipc", pid)
+                key = MemoryKey(key.kind, key.device, key.inode, space)
+            its = found.get(key)
+            if its is None:
+                found[key] = [mapping]
+            else:
+                its.append(mapping)
+        return found
 
     def _find_open(self, pid: int, its: Process) -> None:
         """Note what a process has open, mapped or not."""
@@ -170,7 +228,7 @@ class MappedMemoryReader:
 
     def _leave(self, pid: int, its: Process) -> None:
         for key in its.memory:
-            del self._found[key].mappings[pid]
+            self._found[key].unmap(pid)
         for key in its.opened:
             del self._found[key].descriptors[pid]
 
@@ -210,12 +268,9 @@ def _object(found: dict[MemoryKey, SharedMemory], key: MemoryKey) -> SharedMemor
 
 
 def _key(
-    mapping: SharedMapping,
-    pid: int,
-    internal: int,
-    mounts: dict[int, tuple[Mount, int | str]],
+    mapping: SharedMapping, internal: int, mounts: dict[int, tuple[Mount, int | str]]
 ) -> MemoryKey | None:
-    """None for a file on a disk, and for a device's memory."""
+    """None for a file on a disk, and for a device's memory. Of System V without the namespace."""
     device, inode, path = mapping.device, mapping.inode, mapping.path
     mount = mounts.get(device)
     if mount is not None:
@@ -224,7 +279,7 @@ def _key(
     if not path.endswith(DELETED) or os.major(device):
         return None
     if path.startswith(b"/SYSV"):
-        return MemoryKey(ObjectKind.SYSV, 0, inode, namespace("ipc", pid))
+        return MemoryKey(ObjectKind.SYSV, 0, inode)
     memfd = path.startswith(b"/memfd:")
     if device == internal:
         return MemoryKey(ObjectKind.MEMFD if memfd else ObjectKind.ANONYMOUS, device, inode)

@@ -32,17 +32,23 @@ def open_files(
     """The descriptors of shared memory that a process has, but those ``without``. ``internal``: as of
     `internal_device`.
     """
-    folder = f"/proc/{pid}/fd"
-    with contextlib.suppress(OSError):
-        for fd in {*map(int, os.listdir(folder))} - without:
-            with contextlib.suppress(OSError):
-                target = os.fsencode(os.readlink(f"{folder}/{fd}"))  # noqa: PTH115 - it is no path
-                # Of a message queue's path only the name is given. Others are pipe:[…] and the like.
-                if target.startswith(_SHARED_FILES) or target.rfind(b"/") == 0:
-                    status = os.stat(f"{folder}/{fd}")  # noqa: PTH116 - it is no path
-                    kind = _kind_of_open_file(target, status, mounts, internal)
-                    if kind is not None and not _only_looks(pid, fd, kind, target):
-                        yield OpenFile(f"fd/{fd}", kind, target)
+    folder = b"/proc/%d/fd" % pid
+    try:
+        fds = {*map(int, os.listdir(folder))} - without
+    except OSError:
+        return
+    for fd in fds:
+        link = b"%s/%d" % (folder, fd)
+        try:
+            target = os.readlink(link)  # noqa: PTH115 - it is no path
+            # Of a message queue's path only the name is given. Others are pipe:[…] and the like.
+            if not target.startswith(_SHARED_FILES) and target.rfind(b"/") != 0:
+                continue
+            kind = _kind_of_open_file(target, os.stat(link), mounts, internal)  # noqa: PTH116
+            if kind is not None and not _only_looks(pid, fd, kind, target):
+                yield OpenFile(f"fd/{fd}", kind, target)
+        except OSError:
+            continue
 
 
 def program_in_memory(pid: int, internal: int) -> Iterator[OpenFile]:

@@ -211,17 +211,22 @@ class _Kept:
 class Contents:
     """What files and memory hold. What debug information or a name tells stays; what was guessed is
     guessed anew now and then, since bytes may tell more later; the value of a semaphore is read at
-    every look. A change of size asks for all of it anew.
+    every look. A change of size asks for all of it anew. Debug information is not asked again of the same
+    programs where none of their structs may be of that size.
     """
 
     def __init__(self) -> None:
         self._known: dict[FileIdentity, _Kept] = {}
+        self._untold: dict[FileIdentity, object] = {}
+        """The size and the programs that tell nothing of it, whatever bytes it holds."""
+        self._stamps: Mapping[int, object] = {}
         self._programs = ProgramFiles()
 
     def budget(self, processes: Mapping[int, object]) -> "GuessBudget":
         """That of a look. ``processes``: by PID, what is another where a process may run another program
         than at the last look, or map other libraries.
         """
+        self._stamps = processes
         self._programs.keep(processes)
         return GuessBudget(self._programs)
 
@@ -234,7 +239,8 @@ class Contents:
         guess = time.thread_time() < budget.guess_until
         found = content_of(seen, guess=guess)
         if not found.sure and pids:
-            found = self._typed(seen.folder, "/" + seen.name, size, pids, budget) or found
+            target = "/" + seen.name
+            found = self._typed(seen.identity, seen.folder, target, size, pids, budget) or found
         return self._keep(seen.identity, size, found, budget.spent(seen.folder))
 
     def of_memory(
@@ -246,7 +252,7 @@ class Contents:
         found = self._kept(identity, size)
         if found is None:
             if size <= _GUESS_SIZE:
-                found = self._typed(SHM_DIR, target, size, pids, budget)
+                found = self._typed(identity, SHM_DIR, target, size, pids, budget)
             found = found or Found(Content.UNKNOWN, "", sure=False)
             self._keep(identity, size, found, budget.spent(SHM_DIR))
         return found if found.sure else None
@@ -266,16 +272,31 @@ class Contents:
         self._known[identity] = _Kept(size, until, found)
         return found
 
-    @staticmethod
     def _typed(
-        folder: str, name: str, size: int, pids: list[int], budget: "GuessBudget"
+        self,
+        identity: FileIdentity,
+        folder: str,
+        name: str,
+        size: int,
+        pids: list[int],
+        budget: "GuessBudget",
     ) -> Found | None:
-        typed = budget.types(folder).layout(name, pids, size, without_ring=True)
+        stamps = (*map(self._stamps.get, pids),)
+        asked = size, (*pids,), stamps
+        if self._untold.get(identity) == asked:
+            return None
+        types = budget.types(folder)
+        if not types.may_tell(pids, size):
+            if None not in stamps:
+                self._untold[identity] = asked
+            return None
+        typed = types.layout(name, pids, size, without_ring=True)
         return None if typed is None else Found(*typed_content(*typed))
 
     def forget(self) -> None:
         """Drop what the last look did not ask for."""
         self._known = {key: kept for key, kept in self._known.items() if kept.asked}
+        self._untold = {key: asked for key, asked in self._untold.items() if key in self._known}
         for kept in self._known.values():
             kept.asked = False
 

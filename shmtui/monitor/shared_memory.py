@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from shmtui.monitor.shared_object import ObjectKind
-from shmtui.procfs.process import MemoryStamp, process_name
+from shmtui.procfs.process import MemoryStamp, PageFaults, process_name
 from shmtui.procfs.shared_mappings import SharedMapping
 
 DELETED: Final = b" (deleted)"
@@ -41,10 +41,27 @@ class SharedMemory:
     """What `status_of` found at this pass."""
     mappers: tuple[tuple[int, str], ...] | None = None
     """(PID, name) of who maps it or has it open, sorted; None until it is asked for anew."""
+    resident: tuple[tuple[int, ...], int | None] | None = None
+    """Who mapped it when their page tables were asked, and how many pages they have; None where none may
+    be asked.
+    """
+    _shown: bytes = b""
+    _mapped_size: int | None = None
 
     def name_as(self, path: bytes) -> None:
         """Take the path that the kernel shows."""
-        self.path, self.deleted = path.removesuffix(DELETED), path.endswith(DELETED)
+        if path != self._shown:
+            self._shown = path
+            self.path, self.deleted = path.removesuffix(DELETED), path.endswith(DELETED)
+
+    def map(self, pid: int, mappings: list[SharedMapping]) -> None:
+        """Note what a process maps of it."""
+        self.mappings[pid], self._mapped_size = mappings, None
+
+    def unmap(self, pid: int) -> None:
+        """A process maps it no more."""
+        del self.mappings[pid]
+        self._mapped_size = None
 
     @property
     def pids(self) -> list[int]:
@@ -56,8 +73,10 @@ class SharedMemory:
     @property
     def mapped_size(self) -> int:
         """The last byte that is mapped, rounded up to pages."""
-        every = (m for mappings in self.mappings.values() for m in mappings)
-        return max((m.file_end for m in every), default=0)
+        if self._mapped_size is None:
+            every = (m for mappings in self.mappings.values() for m in mappings)
+            self._mapped_size = max((m.file_end for m in every), default=0)
+        return self._mapped_size
 
     @property
     def run(self) -> bool:
@@ -80,6 +99,15 @@ class OpenFile:
     target: bytes
 
 
+class ResidentPages(NamedTuple):
+    """The pages of one memory that the page table of a process has."""
+
+    pages: dict[int, int] | None
+    """As of `PageTable.add`; None: this user may not know."""
+    faults: PageFaults | None
+    """Of the process, before they were read; None: they are to be read again."""
+
+
 @dataclass(slots=True)
 class Process:
     """What a process has, as the pass ``reading`` found it."""
@@ -87,7 +115,9 @@ class Process:
     reading: int
     stamp: MemoryStamp | None
     ran: bytes | None
-    """Its `run_stamp` before that; None where that tells nothing of its other threads."""
+    """Its `run_stamp` before that; None where that tells nothing of its other threads, or where it had
+    run since it was last read: such a one is likely to run again.
+    """
     mappings: tuple[SharedMapping, ...] | None
     """None: this user may not know."""
     space: str
@@ -102,6 +132,12 @@ class Process:
     waits: tuple[int, ...] | None = ()
     """The addresses that its threads wait at; None: this user may not know."""
     waits_known: bool = False
+    counted: bytes | None = None
+    """Its `run_stamp` in any case; None: it was not asked for."""
+    faults: PageFaults | None = None
+    """Its own at that pass, or a later one."""
+    resident: dict[MemoryKey, ResidentPages] = field(default_factory=dict)
+    """What its page table has of each memory, where that was asked."""
     _named: tuple[int, str] | None = None
 
     @property

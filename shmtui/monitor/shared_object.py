@@ -2,6 +2,7 @@
 semaphores and for message queues.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -155,13 +156,30 @@ class Survey:
         return len(self.unreadable)
 
     @property
+    def in_rows(self) -> tuple[int, bool]:
+        """Bytes of memory that objects take by themselves, as the kernel counts shared memory (huge pages
+        count apart), and whether they are a bound from below.
+        """
+        return _in_use(e for e in self.objects if e.kind is not ObjectKind.TMPFS)
+
+    @property
+    def in_file_systems(self) -> tuple[int, bool]:
+        """The same of other files in memory."""
+        return _in_use(e for e in self.objects if e.kind is ObjectKind.TMPFS)
+
+    @property
+    def huge(self) -> int:
+        """Bytes of huge pages that objects take."""
+        return sum(each.in_use or 0 for each in self.objects if each.huge)
+
+    @property
     def unlisted(self) -> int:
         """Bytes of shared memory of the machine that no object accounts for; 0 where they are within
         the kernel's own error, which counts by page and processor.
         """
         if self.shared is None:
             return 0
-        left = self.shared - sum(each.in_use or 0 for each in self.objects if not each.huge)
+        left = self.shared - self.in_rows[0] - self.in_file_systems[0]
         return left if left > max(self.shared // 50, _COUNTING_ERROR) else 0
 
     @property
@@ -169,3 +187,8 @@ class Survey:
         """How many objects nobody has any more, and the bytes of memory that they take."""
         lost = [each for each in self.objects if each.orphan]
         return len(lost), sum(each.in_use or 0 for each in lost)
+
+
+def _in_use(objects: Iterable[SharedObject]) -> tuple[int, bool]:
+    its = [each for each in objects if not each.huge]
+    return sum(e.in_use or 0 for e in its), any(e.in_use_at_least for e in its)

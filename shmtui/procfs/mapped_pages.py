@@ -45,69 +45,124 @@ class _Mapper:
 
 
 class MappedPages:
-    """Memory by the processes that map it."""
+    """Memory by the processes that map it. It is read through few of them: another is asked where none of
+    those has touched a page, once between two calls of `refresh`.
+    """
 
-    def __init__(self, identity: FileIdentity, name: str, among: Collection[int] | None) -> None:
-        """``among``: PIDs; None: all that there are. ShmtuiError: this user may not read the memory of
-        any of them.
+    def __init__(
+        self,
+        identity: FileIdentity,
+        name: str,
+        among: Collection[int] | None,
+        size: int | None = None,
+    ) -> None:
+        """``among``: PIDs; None: all that there are. ``size``: its bytes, where they are known; else it
+        has as many as processes map. ShmtuiError: this user may not read the memory of any of them.
         """
         self._identity = identity
         self._among = among
+        self._sized = size is not None
         self._reader = SharedMappings()
         self._mappers: dict[int, _Mapper] = {}
-        self.size = 0
+        """Those that it is read through."""
+        self._others: tuple[int, ...] | None = None
+        """All that map it; None until that is asked."""
+        self._untouched: set[int] = set()
+        """Pages that none of them had, since the last `refresh`."""
+        self.size = size or 0
         self.uid, self.gid = -1, -1
-        refused = None
-        for pid, mappings in self._everybody():
-            try:
-                self._add(pid, mappings)
-            except PermissionError:
-                refused = pid
-            except OSError:
-                continue
+        refused = self._begin()
         if not self._mappers:
             raise ShmtuiError(_refusal(name, refused))
 
-    def _everybody(self) -> Iterator[tuple[int, tuple[SharedMapping, ...]]]:
-        for pid in processes() if self._among is None else self._among:
-            its = tuple(m for m in self._reader.of(pid) or () if identity_of(m) == self._identity)
-            if its:
-                yield pid, its
+    def _begin(self) -> int | None:
+        """Open the first mapper that can be, and learn of the size. Returns one that may not be read."""
+        refused = None
+        for pid, mappings in self._everybody():
+            if not self._mappers:
+                try:
+                    self._add(pid, mappings)
+                    status = os.stat(f"/proc/{pid}")  # noqa: PTH116 - it is no path
+                    self.uid, self.gid = status.st_uid, status.st_gid
+                except PermissionError:
+                    refused = pid
+                except OSError:
+                    continue
+            if self._sized and self._mappers:
+                break
+        return refused
 
-    def _add(self, pid: int, mappings: tuple[SharedMapping, ...]) -> None:
+    def _everybody(self) -> Iterator[tuple[int, tuple[SharedMapping, ...]]]:
+        """Who maps it, with the mappings; to the end, they are known from then on."""
+        found = []
+        for pid in processes() if self._among is None else self._among:
+            its = self._mappings(pid)
+            if its:
+                found.append(pid)
+                if not self._sized:
+                    self.size = max(self.size, *(m.file_end for m in its))
+                yield pid, its
+        self._others = tuple(found)
+
+    def _mappings(self, pid: int) -> tuple[SharedMapping, ...]:
+        return tuple(m for m in self._reader.of(pid) or () if identity_of(m) == self._identity)
+
+    def _add(self, pid: int, mappings: tuple[SharedMapping, ...]) -> _Mapper:
         memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
         try:
             pages = PageTable(pid)
         except OSError:
             os.close(memory)
             raise
-        self._mappers[pid] = _Mapper(pid, mappings, memory, pages)
-        status = os.stat(f"/proc/{pid}")  # noqa: PTH116 - it is no path
-        self.uid, self.gid = status.st_uid, status.st_gid
-        self.size = max(self.size, *(m.file_end for m in mappings))
+        mapper = self._mappers[pid] = _Mapper(pid, mappings, memory, pages)
+        return mapper
 
     def refresh(self) -> bool:
         """Whether any process still maps it. Views that changed are opened anew."""
+        self._untouched.clear()
         for pid, mapper in [*self._mappers.items()]:
-            its = tuple(m for m in self._reader.of(pid) or () if identity_of(m) == self._identity)
-            if its != mapper.mappings:
+            if self._mappings(pid) != mapper.mappings:
                 self._mappers.pop(pid).close()
         if not self._mappers:
-            for pid, mappings in self._everybody():
-                with contextlib.suppress(OSError):
-                    self._add(pid, mappings)
+            self._begin()
         return bool(self._mappers)
 
     def read(self, offset: int, length: int) -> bytes:
         """Pages that no process has touched read as zeros."""
         end = min(offset + length, self.size)
-        found = b""
+        parts = {}
         while offset < end:
-            part = min(end - offset, mmap.PAGESIZE - offset % mmap.PAGESIZE)
-            pages = (mapper.read_page(offset, part) for mapper in self._mappers.values())
-            found += next((page for page in pages if page is not None), bytes(part))
-            offset += part
-        return found
+            parts[offset] = min(end - offset, mmap.PAGESIZE - offset % mmap.PAGESIZE)
+            offset += parts[offset]
+        found: dict[int, bytes] = {}
+        for mapper in self._mappers.values():
+            _read_parts(mapper, parts, found)
+        unknown = {at for at in parts.keys() - found.keys() if not self._is_untouched(at)}
+        if unknown:
+            self._search({at: parts[at] for at in unknown}, found)
+            self._untouched |= {at // mmap.PAGESIZE for at in unknown - found.keys()}
+        return b"".join(found.get(at) or bytes(part) for at, part in parts.items())
+
+    def _is_untouched(self, offset: int) -> bool:
+        return offset // mmap.PAGESIZE in self._untouched
+
+    def _search(self, parts: dict[int, int], found: dict[int, bytes]) -> None:
+        """Read parts through mappers that are not read through so far; who has one is, from then on."""
+        everybody = self._others
+        if everybody is None:
+            everybody = tuple(pid for pid, _mappings in self._everybody())
+        for pid in everybody:
+            if pid in self._mappers:
+                continue
+            if parts.keys() <= found.keys():
+                return
+            with contextlib.suppress(OSError):
+                mappings = self._mappings(pid)
+                if mappings:
+                    before = len(found)
+                    _read_parts(self._add(pid, mappings), parts, found)
+                    if len(found) == before:
+                        self._mappers.pop(pid).close()
 
     def stretches(self) -> Iterator[Span]:
         """The pages that processes have touched, in order."""
@@ -121,6 +176,15 @@ class MappedPages:
     def close(self) -> None:
         while self._mappers:
             self._mappers.popitem()[1].close()
+
+
+def _read_parts(mapper: _Mapper, parts: dict[int, int], found: dict[int, bytes]) -> None:
+    """Add to ``found`` what this process has of the parts, each within a page, that are not in it."""
+    for at, length in parts.items():
+        if at not in found:
+            page = mapper.read_page(at, length)
+            if page is not None:
+                found[at] = page
 
 
 def identity_of(mapping: SharedMapping) -> FileIdentity:

@@ -149,20 +149,25 @@ class MemoryStamp(NamedTuple):
     threads: int
 
 
-def parse_memory_stamp(raw: bytes) -> MemoryStamp:
+PageFaults = tuple[bytes, bytes]
+"""Minor and major ones of all threads of a process: as long as they are the same, its page table got no page."""
+
+
+def parse_memory_stamp(raw: bytes) -> tuple[MemoryStamp, PageFaults]:
     """Of a /proc/PID/stat line.
 
-    >>> parse_memory_stamp(b"7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 3 1 0 0 20 0 2 0 99 4096 1")
-    MemoryStamp(start_time=99, size=4096, threads=2)
+    >>> parse_memory_stamp(b"7 (a) b) S 1 7 7 0 -1 0 5 0 6 0 3 1 0 0 20 0 2 0 99 4096 1")
+    (MemoryStamp(start_time=99, size=4096, threads=2), (b'5', b'6'))
     """
     fields = raw.rpartition(b")")[2].split(None, 21)
-    return MemoryStamp(int(fields[19]), int(fields[20]), int(fields[17]))
+    stamp = MemoryStamp(int(fields[19]), int(fields[20]), int(fields[17]))
+    return stamp, (fields[7], fields[9])
 
 
 def memory_stamp(pid: int) -> MemoryStamp | None:
     """Of a process; None: it is gone, or not this user's to see."""
     try:
-        return parse_memory_stamp(read_file(f"/proc/{pid}/stat", _STAT_SIZE))
+        return parse_memory_stamp(read_file(f"/proc/{pid}/stat", _STAT_SIZE))[0]
     except (OSError, IndexError):
         return None
 

@@ -137,7 +137,7 @@ class SystemVMemory:
             )
             raise ShmtuiError(text.format(name=name))
         self.identity = _system_v(self._number, self._among)
-        self._mapped = MappedPages(self.identity, name, self._among)
+        self._mapped = MappedPages(self.identity, name, self._among, self._last.size)
 
     def _attach(self, name: str, tell: Callable[[str], None]) -> None:
         """ShmtuiError: this user may not read it, or part of it is in no memory."""

@@ -10,8 +10,7 @@ import errno
 import fcntl
 import os
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from shmtui.procfs.maps import map_lines, split_line
 
@@ -21,6 +20,12 @@ _STRUCT: Final = struct.Struct("=8Q Q2I2I2Q")
 """size, query_flags, query_addr, vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode,
 dev_major, dev_minor, vma_name_size, build_id_size, vma_name_addr, build_id_addr.
 """
+_ANSWER: Final = struct.Struct("=3Q8x2Q3I")
+"""Of the same, from vma_start on: vma_start, vma_end, vma_flags, vma_offset, inode, dev_major, dev_minor,
+vma_name_size.
+"""
+_ADDRESS, _START, _END, _SIZE = slice(16, 24), 24, slice(32, 40), slice(80, 84)
+"""Where in it query_addr, vma_start, vma_end and vma_name_size stand."""
 _WRITABLE: Final = 0x02
 _SHARED: Final = 0x08
 _NEXT: Final = 0x10
@@ -29,8 +34,7 @@ _NAME_SIZE: Final = 4096
 _UNSUPPORTED: Final = frozenset({errno.ENOTTY, errno.EINVAL, errno.EOPNOTSUPP})
 
 
-@dataclass(frozen=True, slots=True)
-class SharedMapping:
+class SharedMapping(NamedTuple):
     """One address range of a process that shows a part of what it shares."""
 
     start: int
@@ -54,6 +58,10 @@ class SharedMappings:
 
     def __init__(self) -> None:
         self._name = ctypes.create_string_buffer(_NAME_SIZE)
+        flags, name = _SHARED | _NEXT, ctypes.addressof(self._name)
+        self._query = _STRUCT.pack(
+            _STRUCT.size, flags, 0, 0, 0, 0, 0, 0, 0, 0, 0, _NAME_SIZE, 0, name, 0
+        )
         self._queries = True
 
     def of(self, pid: int) -> tuple[SharedMapping, ...] | None:
@@ -79,28 +87,22 @@ class SharedMappings:
         fd = os.open(f"/proc/{pid}/maps", os.O_RDONLY | os.O_CLOEXEC)
         try:
             found: list[SharedMapping] = []
-            at = 0
+            query = bytearray(self._query)
             while True:
-                query = bytearray(
-                    _STRUCT.pack(
-                        _STRUCT.size, _SHARED | _NEXT, at, 0, 0, 0, 0, 0, 0, 0, 0,
-                        _NAME_SIZE, 0, ctypes.addressof(self._name), 0,
-                    )
-                )  # fmt: skip
                 try:
                     fcntl.ioctl(fd, _QUERY, query)
                 except FileNotFoundError:
                     return tuple(found)
                 except ProcessLookupError:
                     return None
-                fields = _STRUCT.unpack(query)
-                _size, _flags, _at, start, end, flags, _page, offset = fields[:8]
-                inode, major, minor, name_size = fields[8:12]
-                name = self._name.raw[: max(name_size - 1, 0)]
-                device = os.makedev(major, minor)
-                writable = bool(flags & _WRITABLE)
+                answer = _ANSWER.unpack_from(query, _START)
+                start, end, flags, offset, inode, major, minor, named = answer
+                writable, device = bool(flags & _WRITABLE), os.makedev(major, minor)
+                name = self._name.value if named else b""
                 found.append(SharedMapping(start, end, offset, writable, device, inode, name))
-                at = end
+                # The kernel has written its answer over the question.
+                query[_ADDRESS] = query[_END]
+                query[_SIZE] = self._query[_SIZE]
         finally:
             os.close(fd)
 

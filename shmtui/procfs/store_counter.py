@@ -171,8 +171,9 @@ def why_refused(error: OSError) -> str:
             text = _("stores are counted on x86-64 only")
         case errno.EACCES | errno.EPERM if (level := _paranoid()) is not None and level > _MOST:
             text = _(
-                "/proc/sys/kernel/perf_event_paranoid is {level}: run shmtui as root, or set it to 2"
-            ).format(level=level)
+                "the kernel setting perf_event_paranoid is {level}, and lets users count stores at {most} at the "
+                "most: run shmtui as root, or as root set it with sysctl kernel.perf_event_paranoid={most}"
+            ).format(level=level, most=_MOST)
         case errno.EACCES | errno.EPERM if pid is not None:
             text = _(
                 "PID {pid} may not be watched by this user: run shmtui as its user or as root"

@@ -140,24 +140,44 @@ def totals_line(survey: Survey) -> str:
         ),
     ]
     if survey.shared is not None:
-        text = _("{size} shared in all of the machine")
-        parts.append(text.format(size=size_text(survey.shared)))
-        if survey.unlisted:
-            text = _("{size} of it in none of these")
-            if survey.unlisted_unread:
-                text = _("{size} of it in none of these, up to {part} in processes of others")
-            part = size_text(survey.unlisted_unread)
-            parts.append(text.format(size=size_text(survey.unlisted), part=part))
+        text = _("{size} shared (Shmem) = {parts}")
+        whole, terms = size_text(survey.shared), " + ".join(_terms(survey))
+        parts.append(text.format(size=whole, parts=terms))
+    if survey.huge:
+        parts.append(_("{size} in huge pages beside").format(size=size_text(survey.huge)))
     if lost:
         text = ngettext("{count} orphan, {size}", "{count} orphans, {size}", lost)
         parts.append(text.format(count=lost, size=size_text(lost_bytes)))
-    if survey.unread:
+    if survey.unread and not survey.unlisted_unread:
         text = ngettext(
             "{count} process of others not read", "{count} processes of others not read",
             survey.unread,
         )  # fmt: skip
         parts.append(text.format(count=survey.unread))
     return " · ".join(parts)
+
+
+def _terms(survey: Survey) -> Iterator[str]:
+    """What the machine's shared memory is made up of, each in words."""
+    rows, others = survey.in_rows, survey.in_file_systems
+    yield _("{size} in rows").format(size=_memory_text(*rows))
+    if others[0]:
+        yield _("{size} in other tmpfs").format(size=_memory_text(*others))
+    hidden = survey.unlisted_unread
+    if hidden:
+        text = ngettext(
+            "up to {size} in {count} unreadable process",
+            "up to {size} in {count} unreadable processes",
+            survey.unread,
+        )
+        yield text.format(size=size_text(hidden), count=survey.unread)
+    rest = survey.unlisted - hidden
+    if rest:
+        yield _("{size} in nothing that is seen").format(size=size_text(rest))
+
+
+def _memory_text(size: int, at_least: bool) -> str:
+    return f"≥ {size_text(size)}" if at_least else size_text(size)
 
 
 def nothing_line(survey: Survey, *, filtered: bool, queues: bool = False) -> str:

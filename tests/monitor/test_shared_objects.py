@@ -251,7 +251,7 @@ def test_ls_as_a_table(program: Program) -> None:
     (old,) = (line for line in shown.splitlines() if f"({program.name}-old)" in line)
     assert f":{program.made['unlinked'].number} " in old
     assert "unlinked" in old
-    assert "shared in all of the machine" in shown.splitlines()[-1]
+    assert "shared (Shmem)" in shown.splitlines()[-1]
 
 
 def test_ls_has_the_columns_that_are_asked_for(program: Program) -> None:

@@ -124,7 +124,7 @@ async def test_what_nobody_has_offers_nobody(segment: str) -> None:
     """And shmtui itself is not ended."""
     with picker(SegmentOpener()) as app:
         async with app.run_test(size=(80, 24)) as pilot:
-            await shows(app, "shared in all of")
+            await shows(app, "(Shmem)")
             await pilot.press(*segment, "f9")
             await shows(app, "choose an object that processes have")
             assert isinstance(app.screen, PickerScreen)

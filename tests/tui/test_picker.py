@@ -185,12 +185,14 @@ async def test_the_mouse_chooses_and_attaches(folder: Path) -> None:
     """One click chooses a row, the next takes it."""
     with picker(opener_of(folder, slots=5)) as app:
         async with app.run_test(size=(120, 38)) as pilot:
-            await shows(app, "/jobs")
+            rows = (await shows(app, " /jobs")).splitlines()
+            row = next(at for at, text in enumerate(rows) if " /jobs" in text)
             panel = app.screen.query_one(PickerPanel)
-            await pilot.click(panel, offset=(8, 4))
+            at = (8, row - panel.region.y)
+            await pilot.click(panel, offset=at)
             assert panel.chosen_object is not None
             name = panel.chosen_object.name
-            await pilot.click(panel, offset=(8, 4))
+            await pilot.click(panel, offset=at)
             await reports(app, f"attached to {name}")
 
 

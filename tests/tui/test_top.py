@@ -18,7 +18,7 @@ def test_what_comes_and_goes_is_seen(name: str) -> None:
     """Without a key; it ends by escape."""
     with Terminal("top", columns=120, rows=30) as terminal:
         terminal.wait_for("Shared memory of this machine")
-        terminal.wait_for("shared in all of")
+        terminal.wait_for("(Shmem)")
         create_segment(name, 8192)
         terminal.press(*name.removeprefix("/"))
         terminal.wait_for(f"{name} ")
@@ -35,7 +35,7 @@ def test_an_orphan_is_removed_after_a_question(name: str) -> None:
     """The key alone removes nothing."""
     create_segment(name, 8192)
     with Terminal("top", columns=120, rows=30) as terminal:
-        terminal.wait_for("shared in all of")
+        terminal.wait_for("(Shmem)")
         terminal.press(*name.removeprefix("/"))
         terminal.wait_for("1 of ")
         # A key that is held down sends many: they are one question.

@@ -1,6 +1,6 @@
 """The panel of the list of what processes share: filter, order, groups, cursor."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -35,6 +35,8 @@ from shmtui.tui.screens.holders import Holder, holders_of
 from shmtui.tui.screens.layouts import FilterPanel
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
+
+_TOTALS_LINES: Final = 2
 
 
 class PickerPanel(FilterPanel[Row]):
@@ -180,8 +182,8 @@ class PickerPanel(FilterPanel[Row]):
         glyphs = self.view.glyphs
         total = self._listed.total or 0
         first = filter_line(self.typed, self._matching, total, width, glyphs, self._choices)
-        totals = [glyphs.clip_line(line((glyphs.inert(self._totals), "muted")), width)]
-        above = [*(totals if self._totals else []), first]
+        totals = wrapped(glyphs.inert(self._totals), width, "muted")[:_TOTALS_LINES]
+        above = [*(glyphs.clip_line(each, width) for each in totals), first]
         self._titles_at = len(above)
         if self.items:
             titles = header_line(self.columns(width - 2), width - 2, glyphs, self._choices.order)
