@@ -24,6 +24,7 @@ from textual.screen import Screen
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, speak_plainly
+from shmtui.sanitize import inert
 from shmtui.session.terminal import ending_signals
 from shmtui.tui import tty
 from shmtui.tui.dashboard_state import Dashboard
@@ -31,7 +32,7 @@ from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import KEYS, available, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
 from shmtui.tui.spans import wrapped
-from shmtui.tui.textual_private import OneReader, Palette, frame_queue
+from shmtui.tui.textual_private import OneReader, Palette, frame_queue, show_title
 from shmtui.tui.themes import adopt_theme
 from shmtui.tui.worker_commands import WorkerActions
 
@@ -127,10 +128,11 @@ class DashboardApp(App[int], inherit_bindings=False):
         leave = ending_signals(asyncio.get_running_loop(), lambda number: self.leave(128 + number))
         self._signals.enter_context(leave)
         # What the terminal showed meanwhile is not what Textual drew last.
-        self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))
+        self.app_resume_signal.subscribe(self, lambda _app: self.action_redraw())
         self.dashboard.start()
         self.dashboard.sample()
         self.main.place(self.dashboard.view)
+        self._show_title()
         self._show()
         if self.dashboard.replay is not None and self.dashboard.replay.recording.note:
             self.tell(self.dashboard.replay.recording.note)
@@ -151,6 +153,10 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     action_leave = leave
 
+    def action_redraw(self) -> None:
+        """Draw every cell again, since another program may have written over them."""
+        self.refresh(layout=True)
+
     def on_resize(self) -> None:
         self.main.place_again()
 
@@ -162,6 +168,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             self.leave(tty.HUNG_UP)
         elif not tty.behind(frame_queue(self)):
             self._follow_size()
+            self._show_title()
             if self.dashboard.attachment is None:
                 return  # A list covers all, and draws itself.
             self._frames += 1
@@ -178,6 +185,10 @@ class DashboardApp(App[int], inherit_bindings=False):
             size = Size(*shutil.get_terminal_size())
             if size != self.size:
                 self.post_message(Resize(size, size))
+
+    def _show_title(self) -> None:
+        """Have the terminal's title name what is watched."""
+        show_title(self, inert(f"shmtui {self.dashboard.latest.segment.name}".rstrip()))
 
     def refresh_now(self) -> None:
         """Show what a command did, without waiting for the interval."""

@@ -144,6 +144,8 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("q,ctrl+q", "leave(0)", N_("Quit"), _QUIT, 0, "q"),
     Key("ctrl+c", "leave(130)", "", N_("Quit, as an interrupt does"), priority=True),
+    Key("ctrl+z", "suspend_process", "", N_("Suspend; fg comes back"), priority=True),
+    Key("ctrl+l", "redraw", "", N_("Draw the whole screen again"), priority=True),
     Key("ctrl+p", "command_palette", N_("Menu"), N_("Find any command by name"), 3),
 )
 """In the order of the key bar and of the help screen."""
