@@ -339,6 +339,11 @@ class DashboardApp(App[int], inherit_bindings=False):
                 lambda offset: None if offset is None else panel.go_to(offset),
             )
 
+    def action_filter(self) -> None:
+        from shmtui.tui.screens.filter import FilterScreen
+
+        self.push_screen(FilterScreen(self.main.narrowed))
+
     def action_graph(self) -> None:
         from shmtui.tui.screens.graph import GraphScreen
 

@@ -313,6 +313,32 @@ async def test_the_palette_offers_what_the_keys_do(make_buffer: MakeBuffer) -> N
             assert isinstance(run.app.screen, CommandPalette)
 
 
+async def test_rows_are_filtered_and_sorted(make_buffer: MakeBuffer) -> None:
+    """As they are typed; a group then stands for the rows in view, so no hidden worker is ended."""
+    with running(make_buffer(), [PRODUCER, PRODUCER, CONSUMER]) as run:
+        first, second, consumer = run.supervisor.pids
+        async with run.app.run_test(size=(120, 40)) as pilot:
+            for pid in run.supervisor.pids:
+                await run.until(pid, working)
+            await pilot.press("slash", *str(second), "enter")
+            shown = panel_text(run.app, "processes")
+            assert "producer 2" in shown
+            assert "producer 1" not in shown
+            assert f"only: {second}" in shown
+            await pilot.press("t")
+            await ticked(run.app, lambda: run.supervisor.pids == (first, consumer), "one ended")
+            await pilot.press("slash", "escape", "G")
+            assert chosen(run) == consumer
+            await pilot.press("k", "k", "j", "g")
+            assert chosen(run) == "producers"
+            await pilot.press("f6", "f6")
+            assert "sorted: PID" in panel_text(run.app, "processes")
+            await pilot.press("5", "slash", *"producer 2 started", "enter")
+            events = panel_text(run.app, "events")
+            assert f"producer 2 (PID {second}) started" in events
+            assert "consumer" not in events
+
+
 async def test_what_happens_to_a_worker_is_an_event(make_buffer: MakeBuffer) -> None:
     """Newest first; what happened before the dashboard opened comes last."""
     with running(make_buffer(), [PRODUCER]) as run:
