@@ -339,6 +339,19 @@ class DashboardApp(App[int], inherit_bindings=False):
                 lambda offset: None if offset is None else panel.go_to(offset),
             )
 
+    def action_copy(self) -> None:
+        """Copy the chosen row to the terminal's clipboard (OSC 52) and to a file, since not every
+        terminal takes it.
+        """
+        from shmtui.tui.copied import keep
+
+        text = self.main.narrowed.chosen_text()
+        if not text:
+            self.tell(_("y: no row is chosen that could be copied"))
+            return
+        self.copy_to_clipboard(text)
+        self.tell(keep(text))
+
     def action_filter(self) -> None:
         from shmtui.tui.screens.filter import FilterScreen
 

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -337,6 +338,28 @@ async def test_rows_are_filtered_and_sorted(make_buffer: MakeBuffer) -> None:
             events = panel_text(run.app, "events")
             assert f"producer 2 (PID {second}) started" in events
             assert "consumer" not in events
+
+
+async def test_y_copies_the_chosen_row(
+    make_buffer: MakeBuffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As text that does nothing in a terminal; the file is for this user alone."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    copied = tmp_path / "shmtui/copied.txt"
+    buffer = make_buffer()
+    with running(buffer) as run, foreign_process(buffer.name, "\x1b]2;x\x07") as foreign:
+        async with run.app.run_test(size=(80, 24), notifications=True) as pilot:
+            await run.until(foreign.pid, seen)
+            await pilot.press("end", "y")
+            await tells(run.app, str(copied))
+            assert run.app.clipboard + "\n" == copied.read_text()
+            assert str(foreign.pid) in run.app.clipboard
+            assert run.app.clipboard.replace("\n", "").isprintable()
+            assert copied.stat().st_mode & 0o777 == 0o600
+            copied.unlink()
+            copied.mkdir()
+            await pilot.press("y")
+            await tells(run.app, "no file: Is a directory")
 
 
 async def test_what_happens_to_a_worker_is_an_event(make_buffer: MakeBuffer) -> None:

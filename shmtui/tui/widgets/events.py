@@ -9,7 +9,7 @@ from shmtui.i18n import N_, _, ngettext
 from shmtui.snapshot import Finding, Status, word
 from shmtui.tui.formatting import format_clock
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.spans import Line, Span, line, wrap, wrapped
+from shmtui.tui.spans import Line, Span, line, plain_text, wrap, wrapped
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import NarrowedPanel
 
@@ -20,6 +20,10 @@ _STYLES = {
     Severity.BAD: "bad",
 }
 _SEVERITIES = {Status.CRITICAL: Severity.BAD, Status.WARNING: Severity.WARN}
+
+
+_COPIED = 4096
+"""Cells of a line that is copied: no sentence is cut or broken."""
 
 
 class EventsPanel(NarrowedPanel[Finding | Event]):
@@ -78,6 +82,14 @@ class EventsPanel(NarrowedPanel[Finding | Event]):
         if isinstance(item, Finding):
             return finding_line(item, width, self.view.glyphs)
         return event_line(item, width, self.view.glyphs)
+
+    def chosen_text(self) -> str:
+        match self.chosen:
+            case Finding() as finding:
+                return plain_text(finding_text(finding, _COPIED, self.view.glyphs))
+            case Event() as event:
+                return plain_text([event_line(event, _COPIED, self.view.glyphs)])
+        return ""
 
     def action_open(self) -> None:
         glyphs = self.view.glyphs

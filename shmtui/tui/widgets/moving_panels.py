@@ -233,6 +233,10 @@ class NarrowedPanel(CursorPanel[Item], Generic[Item]):
         self.show(self.view)
         self.draw_anew()
 
+    def chosen_text(self) -> str:
+        """The chosen row as plain text, in full; empty where there is none."""
+        raise NotImplementedError
+
     def next_order(self) -> None:
         """Sort the rows in the next order."""
         self.order = self.orders[(self.orders.index(self.order) + 1) % len(self.orders)]

@@ -19,9 +19,12 @@ from shmtui.tui.process_rows import (
     table_rows,
     without_workers,
 )
-from shmtui.tui.spans import Line
+from shmtui.tui.spans import Line, plain_text
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import NarrowedPanel
+
+_COPIED = 200
+"""Cells of a row that is copied: room for all columns."""
 
 
 class ProcessesPanel(NarrowedPanel[Row]):
@@ -65,6 +68,14 @@ class ProcessesPanel(NarrowedPanel[Row]):
         """Where stepped workers are in the protocol, if rows have room beside it."""
         places = protocol_lines(self.view.snapshot.processes, width, self.view.glyphs)
         return places if self.inner_size[1] > len(places) + 3 else []
+
+    def chosen_text(self) -> str:
+        glyphs, row = self.view.glyphs, self.chosen
+        if row is None:
+            return ""
+        lines = [header_line(_COPIED, glyphs, self._foreign)]
+        lines.append(row_line(row, _COPIED, False, glyphs, self._foreign))
+        return plain_text(lines)
 
     def _header(self) -> str:
         return self._chosen_rows()
