@@ -23,7 +23,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.group(cls=CommandGroup, context_settings=_CONTEXT)
-@click.version_option(__version__, prog_name="shmtui")
+@click.version_option(__version__, "-V", "--version", prog_name="shmtui")
 def main() -> None:
     """The htop of shared-memory IPC: a live dashboard for POSIX bounded buffers.
 
@@ -35,6 +35,7 @@ def main() -> None:
       shmtui                          watch a producer and a consumer
       shmtui run --slots 64 --producers 4 --consumers 3
       shmtui stat /shm_buffer --json  one look, for a script
+      shmtui help stat                all that a command takes
     """
 
 

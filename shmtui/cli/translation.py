@@ -64,14 +64,25 @@ class CommandGroup(click.Group):
             self.add_command(command)
         return super().get_command(ctx, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """NoSuchCommand: with the names like it, of all commands, loaded or not."""
+        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``run`` in front of what names no command; the language may stand before it."""
         own = _leading_language(args)
         first = args[own] if len(args) > own else ""
         # While a shell completes the first word there is none yet: it may become a command.
         nothing = len(args) == own and not ctx.resilient_parsing
-        if nothing or (first.startswith("-") and first not in {"-h", "--help", "--version"}):
+        if nothing or (first.startswith("-") and first not in {"-h", "--help", "-V", "--version"}):
             args = [*args[:own], "run", *args[own:]]
+        if first == "help":
+            # As git has it: ``help COMMAND`` is ``COMMAND --help``.
+            args = [*args[:own], *args[own + 1 : own + 2], "--help"]
         return super().parse_args(ctx, args)
 
 

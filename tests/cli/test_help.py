@@ -46,6 +46,18 @@ def test_version() -> None:
     assert __version__ in done.stdout
 
 
+def test_habits_of_other_commands_work() -> None:
+    """``-V``, ``help COMMAND``; and what is mistyped is answered with what is like it."""
+    assert run_shmtui("-V").stdout == run_shmtui("--version").stdout
+    assert run_shmtui("help", "stat").stdout == run_shmtui("stat", "--help").stdout
+    assert run_shmtui("help").stdout == run_shmtui("--help").stdout
+    for words, meant in ((["chekc", "/x"], "'check'"), (["stat", "/x", "--jsno"], "'--json'")):
+        done = run_shmtui(*words)
+        assert done.returncode == 2
+        assert meant in done.stderr.partition("Did you mean")[2]
+        assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_a_script_of_its_shell(shell: str) -> None:
     """The script is printed, and the shell, where it is installed, can read it."""
