@@ -21,7 +21,14 @@ from shmtui.procfs.namespaces import require_proc
 from shmtui.shm.control_format import HEADER_SIZE, SUFFIX, Flags, control_name
 from shmtui.shm.control_records import ControlHeader, open_control, parse_header, read_header
 from shmtui.shm.owned_buffer import remove_buffer
-from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, segment_path, unlink_segment
+from shmtui.shm.segment import (
+    SHM_DIR,
+    FileIdentity,
+    identity_at,
+    segment_path,
+    unlink_segment,
+    with_similar,
+)
 from shmtui.shm.semaphore import named_semaphore_path, unlink_named
 
 UNREADY_SECONDS: Final = 10.0
@@ -133,7 +140,8 @@ def _remove_semaphore(name: str, *, force: bool) -> str:
     identity = identity_at(path)
     if identity is None:
         wrong = _("no segment named {name} in {folder}: is the name right, or is it gone already?")
-        raise MissingSegmentError(wrong.format(name=name, folder=SHM_DIR))
+        text = wrong.format(name=name, folder=SHM_DIR)
+        raise MissingSegmentError(with_similar(text, segment_path(name)))
     users = users_of(identity)
     if not force:
         _refuse_if_used(name, path, identity, users)

@@ -16,6 +16,7 @@ import posix_ipc
 
 from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError, shortage
 from shmtui.i18n import _
+from shmtui.sanitize import shell_word
 
 SHM_DIR: Final = "/dev/shm"
 NAME_MAX: Final = 255
@@ -220,6 +221,22 @@ def _reopened(handle: int, path: str) -> int:
         raise ShmtuiError(text.format(path=path)) from None
 
 
+def with_similar(text: str, path: str) -> str:
+    """The sentence that ``path`` is not there, with the name in its folder that is most like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
+
+    folder, name = os.path.split(path)
+    try:
+        there = [each for each in os.listdir(folder) if not each.endswith(".shmtui")]
+    except OSError:
+        return text
+    bare = {each.removeprefix("sem."): each for each in there}
+    like = [each for each in get_close_matches(name.removeprefix("sem."), bare, 1) if each != name]
+    if not like:
+        return text
+    return _("{text} (did you mean {name}?)").format(text=text, name=shell_word("/" + like[0]))
+
+
 def open_readonly(path: str) -> int:
     """A read-only descriptor of a regular file under /dev/shm.
 
@@ -240,9 +257,8 @@ def open_readonly(path: str) -> int:
         finally:
             os.close(handle)
     except FileNotFoundError:
-        raise MissingSegmentError(
-            _("{path} does not exist: is the name right, or is it gone already?").format(path=path)
-        ) from None
+        text = _("{path} does not exist: is the name right, or is it gone already?")
+        raise MissingSegmentError(with_similar(text.format(path=path), path)) from None
     except PermissionError:
         raise ShmtuiError(_unreadable(path)) from None
     except OSError as error:
