@@ -402,7 +402,21 @@ class DashboardApp(App[int], inherit_bindings=False):
                 run = functools.partial(self.run_action, key.action)
                 yield SystemCommand(_(key.help), _("Key: {key}").format(key=key.shown), run)
         yield SystemCommand(_("Theme"), _("Choose other colours"), self.action_change_theme)
-        yield SystemCommand(_("Screenshot"), _("Save this screen as SVG"), self.deliver_screenshot)
+        yield SystemCommand(
+            _("Screenshot"), _("Save this screen as SVG in this folder"), self.action_screenshot
+        )
+
+    def action_screenshot(self, *_arguments: str | None) -> None:
+        """Write the screen to a new file in the current folder, and say where."""
+        path = Path(time.strftime("shmtui-%Y%m%d-%H%M%S.svg")).absolute()
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(self.export_screenshot())
+        except OSError as error:
+            text = _("cannot write {path}: {why}")
+            self.tell(text.format(path=path, why=error.strerror))
+        else:
+            self.tell(_("the screen is in {path}").format(path=path))
 
     def action_command_palette(self) -> None:
         """The palette, which asks in the user's language."""

@@ -362,6 +362,22 @@ async def test_y_copies_the_chosen_row(
             await tells(run.app, "no file: Is a directory")
 
 
+async def test_a_screenshot_goes_to_the_current_folder(
+    make_buffer: MakeBuffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is said where, or why not: one that is there is not written over."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda _form, *_when: "screen.svg")
+    with running(make_buffer()) as run:
+        async with run.app.run_test(size=(80, 24), notifications=True):
+            commands = {c.title: c for c in run.app.get_system_commands(run.app.screen)}
+            commands["Screenshot"].callback()
+            await tells(run.app, f"the screen is in {tmp_path}/screen.svg")
+            assert (tmp_path / "screen.svg").read_text().startswith("<svg")
+            commands["Screenshot"].callback()
+            await tells(run.app, "screen.svg: File exists")
+
+
 async def test_what_happens_to_a_worker_is_an_event(make_buffer: MakeBuffer) -> None:
     """Newest first; what happened before the dashboard opened comes last."""
     with running(make_buffer(), [PRODUCER]) as run:
