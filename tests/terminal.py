@@ -40,6 +40,7 @@ KEYS: Final = {
     "tab": "\t",
     "space": " ",
     "ctrl+c": "\x03",
+    "ctrl+l": "\x0c",
     "ctrl+p": "\x10",
     "ctrl+z": "\x1a",
 }

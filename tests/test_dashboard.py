@@ -143,6 +143,21 @@ def test_another_size_in_the_middle(name: str) -> None:
         assert terminal.wait() == 0
 
 
+def test_256_colours_have_grey_backgrounds(name: str) -> None:
+    """The nearest colour of the cube (16 to 21 are its blacks and blues) is a loud one."""
+    with Terminal("run", name, env={"COLORTERM": ""}) as terminal:
+        opened(name, terminal)
+        terminal.press("?")
+        terminal.wait_for("Add a producer")
+        backgrounds = {int(found) for found in re.findall(rb"48;5;(\d+)", terminal.raw)}
+        assert backgrounds
+        assert not backgrounds & set(range(17, 22))
+        terminal.press("q")
+        terminal.wait_for(lambda s: "Add a producer" not in s, "the help is closed")
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
 @pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"LANG": "C", "LC_ALL": "C"}], ids=str)
 def test_poor_terminals(name: str, setting: dict[str, str]) -> None:
     """Without colours, or in a locale that knows no UTF-8, the dashboard works."""

@@ -35,6 +35,7 @@ def main() -> None:
       shmtui                          watch a producer and a consumer
       shmtui run --slots 64 --producers 4 --consumers 3
       shmtui stat /shm_buffer --json  one look, for a script
+      shmtui help stat                all that a command takes
     """
 
 

@@ -24,7 +24,7 @@ DELAY_SECONDS: Final = 0.5
 RESET: Final = (
     b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l"  # mouse reports
     b"\x1b[?1004l\x1b[?2004l\x1b[?2026l\x1b[<u"  # focus, paste, synchronised output, key protocol
-    b"\x1b[0m\x1b[?1049l\x1b[?25h\r\n"  # colours, the normal screen, the cursor
+    b"\x1b[0m\x1b[?1049l\x1b[?25h\x1b[23;2t\r\n"  # colours, the normal screen, cursor, title
 )
 """Undoes what a full-screen program switches on."""
 

@@ -16,6 +16,7 @@ import posix_ipc
 
 from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError, shortage
 from shmtui.i18n import _
+from shmtui.sanitize import shell_word
 
 SHM_DIR: Final = "/dev/shm"
 NAME_MAX: Final = 255
@@ -163,7 +164,9 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
 
 
 def missing(path: str) -> MissingSegmentError:
-    """The error that says so of a file of /dev/shm, with the names that are nearest to its own."""
+    """The error that says so of a file of /dev/shm, with the names that are nearest to its own, as
+    words that a shell takes.
+    """
     import difflib  # noqa: PLC0415 - heavy
 
     folder, _slash, name = path.rpartition("/")
@@ -175,7 +178,7 @@ def missing(path: str) -> MissingSegmentError:
         wrong = _("{path} does not exist: is the name right, or is it gone already?")
         return MissingSegmentError(wrong.format(path=path))
     wrong = _("{path} does not exist: did you mean {names}?")
-    names = _(" or ").join(f"/{each}" for each in near)
+    names = _(" or ").join(shell_word(f"/{each}") for each in near)
     return MissingSegmentError(wrong.format(path=path, names=names))
 
 

@@ -24,6 +24,7 @@ from textual.screen import Screen
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, speak_plainly
+from shmtui.sanitize import inert
 from shmtui.session.terminal import ending_signals
 from shmtui.tui import tty
 from shmtui.tui.dashboard_state import Dashboard
@@ -31,7 +32,7 @@ from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import KEYS, available, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
 from shmtui.tui.spans import wrapped
-from shmtui.tui.textual_private import OneReader, Palette, frame_queue
+from shmtui.tui.textual_private import OneReader, Palette, frame_queue, show_title
 from shmtui.tui.themes import adopt_theme
 from shmtui.tui.worker_commands import WorkerActions
 
@@ -136,10 +137,11 @@ class DashboardApp(App[int], inherit_bindings=False):
         leave = ending_signals(asyncio.get_running_loop(), lambda number: self.leave(128 + number))
         self._signals.enter_context(leave)
         # What the terminal showed meanwhile is not what Textual drew last.
-        self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))
+        self.app_resume_signal.subscribe(self, lambda _app: self.action_redraw())
         self.dashboard.start()
         self.dashboard.sample()
         self.main.place(self.dashboard.view)
+        self._show_title()
         self._show()
         for text in self.dashboard.notes():
             self.tell(text)
@@ -160,6 +162,10 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     action_leave = leave
 
+    def action_redraw(self) -> None:
+        """Draw every cell again, since another program may have written over them."""
+        self.refresh(layout=True)
+
     def on_resize(self) -> None:
         self.main.place_again()
 
@@ -171,6 +177,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             self.leave(tty.HUNG_UP)
         elif not tty.behind(frame_queue(self)):
             self._follow_size()
+            self._show_title()
             if self.dashboard.attachment is None:
                 return  # A list covers all, and draws itself.
             self._frames += 1
@@ -187,6 +194,10 @@ class DashboardApp(App[int], inherit_bindings=False):
             size = Size(*shutil.get_terminal_size())
             if size != self.size:
                 self.post_message(Resize(size, size))
+
+    def _show_title(self) -> None:
+        """Have the terminal's title name what is watched."""
+        show_title(self, inert(f"shmtui {self.dashboard.latest.segment.name}".rstrip()))
 
     def refresh_now(self) -> None:
         """Show what a command did, without waiting for the interval."""
@@ -345,6 +356,24 @@ class DashboardApp(App[int], inherit_bindings=False):
                 lambda offset: None if offset is None else panel.go_to(offset),
             )
 
+    def action_copy(self) -> None:
+        """Copy the chosen row to the terminal's clipboard (OSC 52) and to a file, since not every
+        terminal takes it.
+        """
+        from shmtui.tui.copied import keep
+
+        text = self.main.narrowed.chosen_text()
+        if not text:
+            self.tell(_("y: no row is chosen that could be copied"))
+            return
+        self.copy_to_clipboard(text)
+        self.tell(keep(text))
+
+    def action_filter(self) -> None:
+        from shmtui.tui.screens.filter import FilterScreen
+
+        self.push_screen(FilterScreen(self.main.narrowed))
+
     def action_graph(self) -> None:
         from shmtui.tui.screens.graph import GraphScreen
 
@@ -391,8 +420,20 @@ class DashboardApp(App[int], inherit_bindings=False):
                 yield SystemCommand(_(key.help), _("Key: {key}").format(key=key.shown), run)
         yield SystemCommand(_("Theme"), _("Choose other colours"), self.action_change_theme)
         if not self.dashboard.view.served:
-            save = _("Save this screen as SVG")
-            yield SystemCommand(_("Screenshot"), save, self.deliver_screenshot)
+            save = _("Save this screen as SVG in this folder")
+            yield SystemCommand(_("Screenshot"), save, self.action_screenshot)
+
+    def action_screenshot(self, *_arguments: str | None) -> None:
+        """Write the screen to a new file in the current folder, and say where."""
+        path = Path(time.strftime("shmtui-%Y%m%d-%H%M%S.svg")).absolute()
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(self.export_screenshot())
+        except OSError as error:
+            text = _("cannot write {path}: {why}")
+            self.tell(text.format(path=path, why=error.strerror))
+        else:
+            self.tell(_("the screen is in {path}").format(path=path))
 
     def action_command_palette(self) -> None:
         """The palette, which asks in the user's language."""

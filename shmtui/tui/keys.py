@@ -16,7 +16,12 @@ LIVE, REPLAY, LIVE_BYTES, PAIR = "live", "replay", "live bytes", "pair"
 """What keys can need. A view model names those that are missing."""
 
 
-_STAY_HERE = frozenset({"leave(0)", "leave(130)", "record", "report", "exact", "end", "remove"})
+_STAY_HERE = frozenset(
+    {
+        "leave(0)", "leave(130)", "suspend_process", "record", "report", "copy", "exact", "end",
+        "remove",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,11 @@ KEYS: tuple[Key, ...] = (
     Key(
         "f", "main('toggle_maximised')", N_("Zoom"), N_("Maximise or restore the focused panel"), 4
     ),
+    Key(
+        "slash,f3,f4", "filter", N_("Filter"), N_("Filter the processes or events by words"), 6, "/"
+    ),
+    Key("f6", "main('next_order')", "", N_("Sort the processes or events: the next order")),
+    Key("y", "copy", "", N_("Copy the chosen process, finding or event: clipboard and file")),
     Key("escape", "main('restore')", "", N_("Restore all panels"), as_shown="esc"),
     Key("1", "main('go_to_panel', 'ring')", "", N_("Go to the ring")),
     Key("2", "main('go_to_panel', 'semaphores')", "", N_("Go to the semaphores")),
@@ -190,8 +200,10 @@ KEYS: tuple[Key, ...] = (
         0,
         "?",
     ),
-    Key("q,ctrl+q", "leave(0)", N_("Quit"), _QUIT, 0, "q"),
+    Key("q,f10,ctrl+q", "leave(0)", N_("Quit"), _QUIT, 0, "q"),
     Key("ctrl+c", "leave(130)", "", N_("Quit, as an interrupt does"), priority=True),
+    Key("ctrl+z", "suspend_process", "", N_("Suspend; fg comes back"), priority=True),
+    Key("ctrl+l", "redraw", "", N_("Draw the whole screen again"), priority=True),
     Key("ctrl+p", "command_palette", N_("Menu"), N_("Find any command by name"), 3),
 )
 """In the order of the key bar and of the help screen."""
@@ -210,16 +222,16 @@ LIST_KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 """The keys of the list of what processes share, where letters are typed into the filter."""
 
-SPOKEN = {"plus": "+", "minus": "-", "equals_sign": "=", "question_mark": "?", "escape": "esc",
+SPOKEN = {"slash": "/", "plus": "+", "minus": "-", "equals_sign": "=", "question_mark": "?", "escape": "esc",
           "full_stop": ".", "comma": ",", "left_square_bracket": "[", "right_square_bracket": "]",
           "less_than_sign": "<", "greater_than_sign": ">"}  # fmt: skip
 """Keys by the names that people know, where Textual has others."""
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
-    ("up down", N_("Choose a row; a group stands for all of its processes")),
+    ("up down j k", N_("Choose a row; a group stands for all of its processes")),
     ("enter", N_("A process in full, or the evidence and remedy of a finding")),
     ("pgup pgdn", N_("A page at a time")),
-    ("home end", N_("First row, last row")),
+    ("home end g G", N_("First row, last row")),
 )
 """The keys of the process table, for the help screen."""
 

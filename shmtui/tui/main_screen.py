@@ -3,7 +3,7 @@
 It draws the view model that it is given. It knows no segment and no worker.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import ComposeResult
 
@@ -12,6 +12,7 @@ from shmtui.tui.textual_private import DirectScreen
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets import display_panels
 from shmtui.tui.widgets.events import EventsPanel
+from shmtui.tui.widgets.moving_panels import NarrowedPanel
 from shmtui.tui.widgets.panel import Panel, SpanStyles
 from shmtui.tui.widgets.processes import ProcessesPanel
 
@@ -223,6 +224,17 @@ class MainScreen(DirectScreen):
             self._maximise(name)
         else:
             self._focus(name)
+
+    @property
+    def narrowed(self) -> NarrowedPanel[Any]:
+        """The panel that a filter and an order apply to: that of the processes, or the events' if that
+        has the focus.
+        """
+        focused = self._panels.get(self._focused_panel() or "")
+        return focused if isinstance(focused, NarrowedPanel) else self.table
+
+    def next_order(self) -> None:
+        self.narrowed.next_order()
 
     def step_panel(self, by: int) -> None:
         """Focus the next panel that is on show, or the one before (``by`` = -1)."""

@@ -1,12 +1,12 @@
 """The rows of the process table, and which of them is chosen. Pure."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 
 from shmtui.i18n import N_
 from shmtui.shm.protocol import Role
-from shmtui.snapshot import Origin, Process, Snapshot
+from shmtui.snapshot import Origin, Process, Snapshot, word
 
 RowKey = str | int
 """What the cursor follows: the name of a group, or a PID."""
@@ -97,6 +97,48 @@ def table_rows(snapshot: Snapshot) -> tuple[Row, ...]:
         rows.append(group)
         rows += [Member(p, p is group.members[-1]) for p in group.members]
     return tuple(rows)
+
+
+def _largest(figure: float | None) -> tuple[bool, float]:
+    """Sorts the largest first, and what is not known last."""
+    return figure is None, -(figure or 0)
+
+
+PROCESS_ORDERS: Final[dict[str, Callable[[Process], Any]]] = {
+    "": lambda _process: 0,
+    N_("process"): lambda p: p.name,
+    "PID": lambda p: p.pid,
+    N_("state"): lambda p: p.state,
+    N_("blocked on"): lambda p: _largest(p.blocked_for),
+    N_("rate/s"): lambda p: _largest(p.rate),
+    N_("items"): lambda p: _largest(p.items),
+    "CPU": lambda p: _largest(p.cpu),
+}
+"""The orders within a group, by the column that they are named after; empty: as they came."""
+
+
+def narrowed(snapshot: Snapshot, wanted: str, order: str) -> Snapshot:
+    """A snapshot with the processes that have all words of ``wanted``, in one of `PROCESS_ORDERS`."""
+    words = wanted.casefold().split()
+
+    def has_words(p: Process) -> bool:
+        columns = (
+            p.name,
+            p.pid,
+            word(p.state),
+            p.blocked_on,
+            *p.sleeps_on,
+            p.user,
+            p.step,
+            p.ending,
+        )
+        text = " ".join(str(each) for each in columns if each is not None).casefold()
+        return all(each in text for each in words)
+
+    if not words and not order:
+        return snapshot
+    found = filter(has_words, snapshot.processes)
+    return replace(snapshot, processes=tuple(sorted(found, key=PROCESS_ORDERS[order])))
 
 
 def without_workers(rows: tuple[Row, ...]) -> bool:

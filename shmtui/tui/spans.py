@@ -121,6 +121,11 @@ def plain(spans: Iterable[Span]) -> str:
     return "".join(span.text for span in spans)
 
 
+def plain_text(lines: Iterable[Line]) -> str:
+    """Lines as text, without styles."""
+    return "\n".join("".join(span.text for span in row).rstrip() for row in lines)
+
+
 def width_of(spans: Iterable[Span]) -> int:
     """Cells that the line takes."""
     return sum([cells(text) for text, _style in spans])

@@ -99,6 +99,27 @@ class OneReader(LinuxDriver):
     keeps the program from ending. So what was not suspended is suspended first.
     """
 
+    _window_title = ""
+
+    def show_title(self, title: str) -> None:
+        """Set the terminal's title, unless it is this one. ``title`` has no control characters."""
+        if title != self._window_title:
+            self._window_title = title
+            self.write(f"\x1b]2;{title}\x07")
+
+    def start_application_mode(self) -> None:
+        """Have the terminal keep its title (XTWINOPS 22), then set ours, also after a suspension."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        title, self._window_title = self._window_title, ""
+        self.write("\x1b[22;2t")
+        if title:
+            self.show_title(title)
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back the title that it had (XTWINOPS 23)."""
+        self.write("\x1b[23;2t")
+        super().stop_application_mode()
+
     def _sigtstp_application(self, *_arguments: Any) -> None:
         self._loop.call_soon_threadsafe(super()._sigtstp_application)
 
@@ -110,6 +131,13 @@ class OneReader(LinuxDriver):
             self.suspend_application_mode()
             self._must_signal_resume = True
         super()._sigcont_application()
+
+
+def show_title(app: App[Any], title: str) -> None:
+    """Set the title of the terminal that an app is in, if it is in one."""
+    driver = getattr(app, "_driver", None)
+    if isinstance(driver, OneReader):
+        driver.show_title(title)
 
 
 def frame_queue(app: App[Any]) -> "queue.Queue[str | None] | None":

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from textual.app import App
@@ -49,6 +50,12 @@ LIGHT = Theme(
     },
 )
 
+_GREYS: dict[str, dict[str, Any]] = {
+    DARK.name: {"background": "#1c1c1c", "surface": "#262626", "panel": "#3a3a3a"},
+    LIGHT.name: {"background": "#eeeeee", "surface": "#e4e4e4", "panel": "#d0d0d0"},
+}
+"""Backgrounds out of the greys of the 256 colours (xterm). Ours would be rounded to navy there."""
+
 PLAIN = "ansi-dark"
 """Textual's theme in the terminal's own sixteen colours."""
 
@@ -74,8 +81,9 @@ def adopt_theme(app: App[Any], colours: str | None) -> None:
 
     Setting ``theme`` once it runs parses every style sheet a second time.
     """
-    app.register_theme(DARK)
-    app.register_theme(LIGHT)
+    for theme in (DARK, LIGHT):
+        greys = _GREYS[theme.name] if colours == "256" else {}
+        app.register_theme(replace(theme, **greys))
     wanted = starting_theme(os.environ, colours)
     if app.get_theme(wanted) is None:
         wanted = DARK.name

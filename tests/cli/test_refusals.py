@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shmtui.sanitize import shell_word
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from tests.program import run_shmtui
 from tests.terminal import Terminal
@@ -157,6 +158,18 @@ def test_a_hostile_name_stays_text(name: str) -> None:
     """An escape sequence in a name reaches the terminal as harmless characters."""
     line = refused(run_shmtui("rm", name + "\x1b[31mred"))
     assert "\x1b" not in line
+
+
+def test_a_mistyped_name_is_answered_with_the_one_like_it(name: str) -> None:
+    """Whatever the segment is called, as a word that a shell takes."""
+    odd = f"{name} \x1b[31mred"
+    create_segment(odd, 64)
+    try:
+        for command in ("stat", "check", "rm"):
+            line = refused(run_shmtui(command, odd + "X"))
+            assert f"did you mean {shell_word(odd)}?" in line
+    finally:
+        unlink_segment(odd)
 
 
 def test_stat_refuses_a_layout_that_does_not_fit(name: str) -> None:

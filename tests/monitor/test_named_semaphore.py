@@ -5,7 +5,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import posix_ipc
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
+from shmtui.shm.segment import create_segment, segment_path
 from shmtui.shm.semaphore import unlink_named
 from tests.program import run_shmtui
 from tests.waiting import poll
@@ -50,6 +52,21 @@ def test_its_value_and_who_waits(semaphore: str) -> None:
         os.kill(waiter.pid, signal.SIGKILL)
         waiter.wait()
     assert run_shmtui("rm", semaphore).returncode == 0
+    assert run_shmtui("rm", semaphore).returncode == 2
+
+
+def test_several_are_removed_and_one_that_is_missing_is_told(
+    semaphore: str, new_name: Callable[[], str]
+) -> None:
+    """As rm of files does it. A semaphore may be called as its file is."""
+    segment, missing = new_name(), new_name()
+    create_segment(segment, 64)
+    done = run_shmtui("rm", missing, f"sem.{semaphore[1:]}", segment, segment)
+    assert done.returncode == 2
+    assert missing in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout.count("removed") == 2
+    assert not Path(segment_path(segment)).exists()
     assert run_shmtui("rm", semaphore).returncode == 2
 
 

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -311,6 +312,70 @@ async def test_the_palette_offers_what_the_keys_do(make_buffer: MakeBuffer) -> N
             await pilot.press("ctrl+p")
             await pilot.pause()
             assert isinstance(run.app.screen, CommandPalette)
+
+
+async def test_rows_are_filtered_and_sorted(make_buffer: MakeBuffer) -> None:
+    """As they are typed; a group then stands for the rows in view, so no hidden worker is ended."""
+    with running(make_buffer(), [PRODUCER, PRODUCER, CONSUMER]) as run:
+        first, second, consumer = run.supervisor.pids
+        async with run.app.run_test(size=(120, 40)) as pilot:
+            for pid in run.supervisor.pids:
+                await run.until(pid, working)
+            await pilot.press("slash", *str(second), "enter")
+            shown = panel_text(run.app, "processes")
+            assert "producer 2" in shown
+            assert "producer 1" not in shown
+            assert f"only: {second}" in shown
+            await pilot.press("t")
+            await ticked(run.app, lambda: run.supervisor.pids == (first, consumer), "one ended")
+            await pilot.press("slash", "escape", "G")
+            assert chosen(run) == consumer
+            await pilot.press("k", "k", "j", "g")
+            assert chosen(run) == "producers"
+            await pilot.press("f6", "f6")
+            assert "sorted: PID" in panel_text(run.app, "processes")
+            await pilot.press("5", "slash", *"producer 2 started", "enter")
+            events = panel_text(run.app, "events")
+            assert f"producer 2 (PID {second}) started" in events
+            assert "consumer" not in events
+
+
+async def test_y_copies_the_chosen_row(
+    make_buffer: MakeBuffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As text that does nothing in a terminal; the file is for this user alone."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    copied = tmp_path / "shmtui/copied.txt"
+    buffer = make_buffer()
+    with running(buffer) as run, foreign_process(buffer.name, "\x1b]2;x\x07") as foreign:
+        async with run.app.run_test(size=(80, 24), notifications=True) as pilot:
+            await run.until(foreign.pid, seen)
+            await pilot.press("end", "y")
+            await tells(run.app, str(copied))
+            assert run.app.clipboard + "\n" == copied.read_text()
+            assert str(foreign.pid) in run.app.clipboard
+            assert run.app.clipboard.replace("\n", "").isprintable()
+            assert copied.stat().st_mode & 0o777 == 0o600
+            copied.unlink()
+            copied.mkdir()
+            await pilot.press("y")
+            await tells(run.app, "no file: Is a directory")
+
+
+async def test_a_screenshot_goes_to_the_current_folder(
+    make_buffer: MakeBuffer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is said where, or why not: one that is there is not written over."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda _form, *_when: "screen.svg")
+    with running(make_buffer()) as run:
+        async with run.app.run_test(size=(80, 24), notifications=True):
+            commands = {c.title: c for c in run.app.get_system_commands(run.app.screen)}
+            commands["Screenshot"].callback()
+            await tells(run.app, f"the screen is in {tmp_path}/screen.svg")
+            assert (tmp_path / "screen.svg").read_text().startswith("<svg")
+            commands["Screenshot"].callback()
+            await tells(run.app, "screen.svg: File exists")
 
 
 async def test_what_happens_to_a_worker_is_an_event(make_buffer: MakeBuffer) -> None:

@@ -248,7 +248,7 @@ async def test_a_ring_has_no_bytes_to_go_to() -> None:
     """The keys of the bytes say so."""
     app = drawing()
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("g")
+        await pilot.press("1", "g")
         await tells(app, "g works where bytes are shown")
 
 

@@ -64,12 +64,17 @@ def test_leaving_waits_for_no_stalled_terminal() -> None:
 
 
 def test_after_fg_every_row_is_drawn_again(name: str) -> None:
-    """The shell has written over the screen meanwhile, and most panels have nothing new to draw."""
+    """The shell has written over the screen meanwhile, and most panels have nothing new to draw.
+    The terminal has its own title while it is the shell's. Ctrl+L draws all rows too.
+    """
     panels = ("1 Ring", "2 Semaphores", "3 Throughput", "4 Processes", "5 Events", "q Quit")
     with Terminal("run", name, "--producers", "0", "--consumers", "0") as terminal:
         for panel in panels:
             terminal.wait_for(panel)
-        terminal.signal(signal.SIGTSTP)
+        title = f"\x1b]2;shmtui {name}\x07".encode()
+        assert terminal.raw.count(title) == 1
+        assert terminal.raw.index(b"\x1b[22;2t") < terminal.raw.index(title)
+        terminal.press("ctrl+z")
         poll(lambda: stopped(terminal.process.pid), "it is stopped")
         while terminal.read(0.1):
             pass
@@ -77,8 +82,15 @@ def test_after_fg_every_row_is_drawn_again(name: str) -> None:
         terminal.signal(signal.SIGCONT)
         for panel in panels:
             terminal.wait_for(panel)
+        assert terminal.raw.count(title) == 2
+        assert terminal.raw.count(b"\x1b[23;2t") == 1
+        terminal.clear()
+        terminal.press("ctrl+l")
+        for panel in panels:
+            terminal.wait_for(panel)
         terminal.press("q")
         assert terminal.wait() == 0
+        assert terminal.raw.count(b"\x1b[23;2t") == 2
 
 
 @pytest.mark.parametrize("stop", [(), (signal.SIGSTOP,)])

@@ -9,9 +9,9 @@ from shmtui.i18n import N_, _, ngettext
 from shmtui.snapshot import Finding, Status, word
 from shmtui.tui.formatting import format_clock
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.spans import Line, Span, line, wrap, wrapped
+from shmtui.tui.spans import Line, Span, line, plain_text, wrap, wrapped
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.widgets.moving_panels import CursorPanel
+from shmtui.tui.widgets.moving_panels import NarrowedPanel
 
 _STYLES = {
     Severity.INFO: "accent",
@@ -22,21 +22,36 @@ _STYLES = {
 _SEVERITIES = {Status.CRITICAL: Severity.BAD, Status.WARNING: Severity.WARN}
 
 
-class EventsPanel(CursorPanel[Finding | Event]):
+_COPIED = 4096
+"""Cells of a line that is copied: no sentence is cut or broken."""
+
+
+class EventsPanel(NarrowedPanel[Finding | Event]):
     """The current findings, and below them the events, newest first."""
 
     title = N_("Events")
     number = "5"
+    orders = ("", N_("oldest first"), N_("worst first"))
 
     def show(self, view: ViewModel) -> None:
         """Draw findings and events; the cursor follows its row, or stays at the top."""
         before, self.view = self.chosen, view
-        self.items = (*view.snapshot.health.findings, *view.events)
+        self.items = self._narrowed((*view.snapshot.health.findings, *view.events))
         if self.at and before is not None:
             key = _identity(before)
             self.follow(lambda item: _identity(item) == key)
         else:
             self.go(self.at)
+
+    def _narrowed(self, items: tuple[Finding | Event, ...]) -> tuple[Finding | Event, ...]:
+        words = self.words.casefold().split()
+        if words:
+            items = tuple(i for i in items if all(w in _words_of(i).casefold() for w in words))
+        if self.order == "oldest first":
+            return items[::-1]
+        if self.order == "worst first":
+            return tuple(sorted(items, key=lambda item: -_WORST.index(_severity(item))))
+        return items
 
     def _depends_on(self) -> object:
         health = self.view.snapshot.health
@@ -52,7 +67,8 @@ class EventsPanel(CursorPanel[Finding | Event]):
     def _header(self) -> str:
         count = len(self.view.snapshot.health.findings)
         text = ngettext("{count} finding", "{count} findings", count)
-        return text.format(count=count) if count else ""
+        chosen = self._chosen_rows()
+        return chosen or (text.format(count=count) if count else "")
 
     def _footer(self, _width: int) -> str:
         return _("enter: evidence and remedy") if self.view.snapshot.health.findings else ""
@@ -66,6 +82,14 @@ class EventsPanel(CursorPanel[Finding | Event]):
         if isinstance(item, Finding):
             return finding_line(item, width, self.view.glyphs)
         return event_line(item, width, self.view.glyphs)
+
+    def chosen_text(self) -> str:
+        match self.chosen:
+            case Finding() as finding:
+                return plain_text(finding_text(finding, _COPIED, self.view.glyphs))
+            case Event() as event:
+                return plain_text([event_line(event, _COPIED, self.view.glyphs)])
+        return ""
 
     def action_open(self) -> None:
         glyphs = self.view.glyphs
@@ -92,6 +116,17 @@ class EventsPanel(CursorPanel[Finding | Event]):
 def _identity(item: Finding | Event) -> object:
     """What stays the same of a row: each sample has findings of its own."""
     return (item.code, item.subject) if isinstance(item, Finding) else id(item)
+
+
+_WORST = (Severity.INFO, Severity.GOOD, Severity.WARN, Severity.BAD)
+
+
+def _severity(item: Finding | Event) -> Severity:
+    return _SEVERITIES[item.severity] if isinstance(item, Finding) else item.severity
+
+
+def _words_of(item: Finding | Event) -> str:
+    return f"{item.code} {item.claim}" if isinstance(item, Finding) else item.text
 
 
 def _mark(severity: Severity, glyphs: Glyphs) -> Span:

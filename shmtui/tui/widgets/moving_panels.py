@@ -1,11 +1,12 @@
 """Panels that keys and the wheel move through: a text that scrolls, rows with a cursor."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 
+from shmtui.i18n import _
 from shmtui.tui.spans import Line
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.panel import Content, Panel
@@ -14,6 +15,14 @@ Item = TypeVar("Item")
 
 FAR = 10**12
 """More rows than any panel has: to the first row, or to the last."""
+
+LETTERS: Final = (
+    Binding("j", "move(1)", show=False),
+    Binding("k", "move(-1)", show=False),
+    Binding("g", "first_row", show=False),
+    Binding("G", f"move({FAR})", show=False),
+)
+"""The keys of vi, for panels where letters are not typed."""
 
 
 def scroll_to(first: int, chosen: int, visible: int, total: int) -> int:
@@ -67,7 +76,10 @@ class MovingPanel(Panel, can_focus=True):
 class TextPanel(MovingPanel):
     """A text, made for the width of the panel, that scrolls."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "move(1)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "move(1)", show=False),
+        *LETTERS,
+    ]
     first = 0
     """The first line in view."""
 
@@ -96,6 +108,9 @@ class TextPanel(MovingPanel):
     def get_content_height(self, _container: object, _viewport: object, width: int) -> int:
         """As high as its lines and its frame, where the style leaves it open."""
         return len(self.text(max(0, width - 4))) + 2
+
+    def action_first_row(self) -> None:
+        self.action_move(-FAR)
 
     def action_move(self, by: int) -> None:
         self.first += by
@@ -192,3 +207,48 @@ class CursorPanel(MovingPanel, Generic[Item]):
     def row_under(self, event: events.Click) -> int | None:
         y = self.inside(event)[1] - self._lines_above
         return self._first + y if 0 <= y < self._rows_shown else None
+
+
+class NarrowedPanel(CursorPanel[Item], Generic[Item]):
+    """A panel of the main screen whose rows can be filtered and sorted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*LETTERS]
+    orders: ClassVar[tuple[str, ...]] = ("",)
+    """Their names; the first is the usual one."""
+    words = ""
+    """The filter: what a row has to have, in any column."""
+    order = ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """The key g: in a replay the app asks for a time, beside bytes for an offset."""
+        by_app = self.view.replay is not None or self.view.raw
+        return not (by_app and action == "first_row")
+
+    def action_first_row(self) -> None:
+        self.go(0)
+
+    def narrow(self, words: str) -> None:
+        """Show the rows that have all these words."""
+        self.words = words
+        self.show(self.view)
+        self.draw_anew()
+
+    def chosen_text(self) -> str:
+        """The chosen row as plain text, in full; empty where there is none."""
+        raise NotImplementedError
+
+    def next_order(self) -> None:
+        """Sort the rows in the next order."""
+        self.order = self.orders[(self.orders.index(self.order) + 1) % len(self.orders)]
+        self.show(self.view)
+        self.draw_anew()
+
+    def _chosen_rows(self) -> str:
+        """How the rows are filtered and sorted, for an edge of the frame; empty where they are not."""
+        inert = self.view.glyphs.inert
+        parts = []
+        if self.words:
+            parts.append(_("only: {words}").format(words=inert(self.words)))
+        if self.order:
+            parts.append(_("sorted: {column}").format(column=_(self.order)))
+        return f" {self.view.glyphs.dot} ".join(parts)

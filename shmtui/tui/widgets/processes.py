@@ -9,25 +9,39 @@ from textual import events
 from shmtui.i18n import N_, _, ngettext
 from shmtui.snapshot import EMPTY
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
-from shmtui.tui.process_rows import PRODUCERS, Member, Row, RowKey, table_rows, without_workers
-from shmtui.tui.spans import Line
+from shmtui.tui.process_rows import (
+    PROCESS_ORDERS,
+    PRODUCERS,
+    Member,
+    Row,
+    RowKey,
+    narrowed,
+    table_rows,
+    without_workers,
+)
+from shmtui.tui.spans import Line, plain_text
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.widgets.moving_panels import CursorPanel
+from shmtui.tui.widgets.moving_panels import NarrowedPanel
+
+_COPIED = 200
+"""Cells of a row that is copied: room for all columns."""
 
 
-class ProcessesPanel(CursorPanel[Row]):
+class ProcessesPanel(NarrowedPanel[Row]):
     """The processes that map the segment, and the row that keys apply to."""
 
     title = N_("Processes")
     number = "4"
 
+    orders = tuple(PROCESS_ORDERS)
     items = table_rows(EMPTY)
     # The first key a newcomer tries is ``+``; on the producers it shows at once.
     _key: RowKey = PRODUCERS
 
     def show(self, view: ViewModel) -> None:
         """Draw the processes; the cursor follows its process."""
-        self.view, self.items = view, table_rows(view.snapshot)
+        self.view = view
+        self.items = table_rows(narrowed(view.snapshot, self.words, self.order))
         self.follow(lambda row: row.key == self._key)
 
     def go(self, at: int) -> None:
@@ -54,6 +68,17 @@ class ProcessesPanel(CursorPanel[Row]):
         """Where stepped workers are in the protocol, if rows have room beside it."""
         places = protocol_lines(self.view.snapshot.processes, width, self.view.glyphs)
         return places if self.inner_size[1] > len(places) + 3 else []
+
+    def chosen_text(self) -> str:
+        glyphs, row = self.view.glyphs, self.chosen
+        if row is None:
+            return ""
+        lines = [header_line(_COPIED, glyphs, self._foreign)]
+        lines.append(row_line(row, _COPIED, False, glyphs, self._foreign))
+        return plain_text(lines)
+
+    def _header(self) -> str:
+        return self._chosen_rows()
 
     def _footer(self, _width: int) -> str:
         count = sum(p.ending is None for p in self.view.snapshot.processes)
