@@ -190,6 +190,7 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
     asleep on a permit may have taken mutex before.
     """
     samplers: list[Sampler] = []
+    last: list[object] = []
 
     def parent_is_idle() -> bool:
         seen = samplers[0].sample().processes
@@ -207,13 +208,17 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
         }
         doubt = now.hidden or now.assumptions or behind
         sure = Certainty.LIKELY if doubt else Certainty.CERTAIN
+        last[:] = now.health.findings, now.health.undecided, now.assumptions, behind
         critical = (f for f in now.health.findings if f.severity is Status.CRITICAL)
         return next((f for f in critical if (f.code, f.certainty) == ("dead-holder", sure)), None)
 
     # The parent is not woken for the death, as in wait4.
     case = Case("fork", "embedded", "holder-killed", "read")
     with Patient(case, binaries, name, watch), contextlib.closing(samplers[0]):
-        finding = poll(proved, "it is found, and proved")
+        try:
+            finding = poll(proved, "it is found, and proved")
+        except AssertionError:
+            pytest.fail(f"it is not proved: {last}")
         assert any("has not run since mutex was free" in fact for fact in finding.evidence)
 
 
