@@ -45,7 +45,8 @@ def hostile_name(attack: bytes) -> bytes:
 def safe(raw: bytes) -> None:
     """AssertionError if anything but our own drawing reached the terminal."""
     raw = re.sub(rb"\x1b\]22;[a-z]*\x07", b"", raw)  # Textual gives the pointer its shape
-    assert b"\x1b]" not in raw  # a title, a palette, a link
+    raw = re.sub(rb"\x1b\]2;(shmtui [^\x00-\x1f\x7f]*)\x07", rb"\1", raw)  # Our own title
+    assert b"\x1b]" not in raw  # another title, a palette, a link
     assert b"\x1b[31mOWNED" not in raw
     assert b"\x07" not in raw
     assert b"\x9b31m" not in raw

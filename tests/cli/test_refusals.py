@@ -167,7 +167,7 @@ def test_a_mistyped_name_is_answered_with_the_one_like_it(name: str) -> None:
     try:
         for command in ("stat", "check", "rm"):
             line = refused(run_shmtui(command, odd + "X"))
-            assert f"did you mean {shell_word(odd)}?" in line
+            assert f"did you mean {shell_word(odd)}" in line
     finally:
         unlink_segment(odd)
 
