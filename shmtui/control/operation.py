@@ -22,6 +22,7 @@ class Kind(StrEnum):
     WAKE = "wakes of pthread_cond_wait"
     SIGNAL = "pthread_cond_signal"
     BROADCAST = "pthread_cond_broadcast"
+    JOIN = "waits for the end of another"
     SLEEP = "sleeps"
     LOAD = "loads"
     STORE = "stores"
@@ -32,14 +33,17 @@ class Kind(StrEnum):
 
 
 ACCESSES: Final = frozenset({Kind.LOAD, Kind.STORE, Kind.UPDATE})
-BLOCKING: Final = frozenset({Kind.WAIT, Kind.LOCK, Kind.COND_WAIT})
+SILENT: Final = frozenset({Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN})
+"""Steps that are about no shared object."""
+TIMED: Final = frozenset({Kind.TRY_WAIT, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
+"""Waits that are given up where the semaphore is 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A byte of a shared mapping: device and inode of the mapping's file, and where in it."""
+    """A byte of shared memory: the name of its file, the same in every execution, and where in it."""
 
-    segment: tuple[int, int]
+    segment: str
     offset: int
 
 
@@ -56,3 +60,5 @@ class Operation:
     """The same in the process."""
     width: int = 0
     """Bytes of a load or store."""
+    atomic: bool = False
+    """Whether the processor locks the word for it."""

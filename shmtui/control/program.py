@@ -12,24 +12,34 @@ import signal
 import struct
 import tty
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from shmtui.control import ptrace
-from shmtui.control.entry_points import CONTACT_CALLS, WANTED, entry_points
+from shmtui.control.entry_points import (
+    CONTACT_CALLS,
+    clock_entry_points,
+    entry_points,
+    is_static_musl,
+)
 from shmtui.control.ptrace import Registers, Stops
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.maps import map_lines, split_line
+from shmtui.shm.libc import die_with_parent
 
 GADGET: Final = b"\x0f\x05\xcc"
 """``syscall; int3``."""
 BREAKPOINT: Final = b"\xcc"
-_START_SECONDS: Final = 10.0
+_UNTRACED: Final = 126
+"""The exit status of a child that may not be traced."""
+_START_SECONDS: Final = 0.5
+_START_ATTEMPTS: Final = 40
 _CLONE: Final = 56
 _CLONE_PARENT: Final = 0x8000
 _NO_RANDOMIZE: Final = 0x0040000
 _AT_ENTRY: Final = 9
-_MAP_SHARED, _MAP_ANONYMOUS = 1, 0x20
+_MAP_SHARED, _PROT_WRITE = 1, 2
 
 
 class HeldProgram:
@@ -40,12 +50,15 @@ class HeldProgram:
 
     def __init__(self, command: Sequence[str], name: str) -> None:
         self.command, self.name = tuple(command), name
+        self.executable = ""
+        self.is_musl = False
         self.terminal, inner = pty.openpty()
         tty.setraw(inner)
         os.set_blocking(self.terminal, False)
+        parent = os.getpid()
         self.pid = os.fork()
         if not self.pid:
-            self._become(inner)
+            self._become(inner, parent)
         os.close(inner)
         self.memory = -1
         self.registers = Registers()
@@ -59,37 +72,62 @@ class HeldProgram:
             self.close()
             raise
 
-    def _become(self, terminal: int) -> None:
+    def _become(self, terminal: int, parent: int) -> None:
         try:
+            die_with_parent(signal.SIGKILL)
+            if os.getppid() != parent:
+                return
             os.setsid()
             for descriptor in (0, 1, 2):
                 os.dup2(terminal, descriptor)
             os.closerange(3, 4096)
             ctypes.CDLL(None).personality(_NO_RANDOMIZE)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            ptrace.trace_me()
+            try:
+                ptrace.trace_me()
+            except OSError:
+                os._exit(_UNTRACED)
             os.execvp(self.command[0], self.command)
+        except OSError:
+            pass
         finally:
             os._exit(127)
 
     def _hold(self) -> None:
-        if not os.WIFSTOPPED(Stops.next(self.pid)):
+        status = Stops.next(self.pid)
+        if not os.WIFSTOPPED(status):
             self.pid = 0
-            raise ShmtuiError(_("{command} cannot be run").format(command=self.command[0]))
+            text = _("{command} cannot be run: is it a program of this machine, and executable?")
+            if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _UNTRACED:
+                text = _(
+                    "the system does not let {command} be run step by step: a debugger runs shmtui, "
+                    "or a container refuses ptrace"
+                )
+            raise ShmtuiError(text.format(command=self.command[0]))
         ptrace.set_options(self.pid)
         self.memory = os.open(f"/proc/{self.pid}/mem", os.O_RDWR | os.O_CLOEXEC)
         self._run_to_entry()
+        self.executable = os.fspath(Path(f"/proc/{self.pid}/exe").readlink())
+        malloc = 0
         for address, function in self._functions():
+            if function == "malloc":
+                malloc = address
+                continue
             self.breakpoints[address] = function
             self.instructions[address] = os.pread(self.memory, 1, address)
-        if "sem_wait" not in self.breakpoints.values():
-            text = _("{command} has no function sem_wait that can be found: stripped and static, or another kind")
+        if not self.breakpoints:
+            text = _(
+                "{command} has no functions that can be found by name: is it static and stripped? "
+                "build it with -g"
+            )
             raise ShmtuiError(text.format(command=self.command[0]))
         self._run_to_contact()
+        os.pwrite(self.memory, GADGET, self.entry)
+        if malloc:
+            self._call(malloc, 1)
         for address, function in self.breakpoints.items():
             if function not in CONTACT_CALLS or function.endswith("_open"):
                 os.pwrite(self.memory, BREAKPOINT, address)
-        os.pwrite(self.memory, GADGET, self.entry)
 
     def _run_to_entry(self) -> None:
         """To where its libraries are loaded."""
@@ -107,15 +145,19 @@ class HeldProgram:
     def _functions(self) -> list[tuple[int, str]]:
         """Addresses and names of the wanted functions in everything that is loaded."""
         bases: dict[str, int] = {}
+        found: list[tuple[int, str]] = []
         for line in map(split_line, map_lines(self.pid) or ()):
             if line.path.startswith(b"/") and not line.offset:
                 bases.setdefault(os.fsdecode(line.path), line.start)
-        return [
-            (base + address, name)
-            for path, base in bases.items()
-            for name, addresses in entry_points(path).items()
-            for address in addresses
-        ]
+            elif line.path == b"[vdso]":
+                image = os.pread(self.memory, line.end - line.start, line.start)
+                found += _placed(line.start, clock_entry_points(image))
+        self.bases = bases
+        """Where its executable and libraries are loaded."""
+        self.is_musl = any("ld-musl" in path for path in bases) or is_static_musl(self.executable)
+        for path, base in bases.items():
+            found += _placed(base, entry_points(path))
+        return found
 
     def _run_to_contact(self) -> None:
         early = [a for a, name in self.breakpoints.items() if name in CONTACT_CALLS | {"mmap"}]
@@ -129,7 +171,8 @@ class HeldProgram:
                 continue
             self.registers.rip = address
             ptrace.store_registers(self.pid, self.registers)
-            if self.breakpoints[address] != "mmap" or self.registers.rcx & _MAP_SHARED:
+            shared = self.registers.rcx & _MAP_SHARED and self.registers.rdx & _PROT_WRITE
+            if self.breakpoints[address] != "mmap" or shared:
                 break
             os.pwrite(self.memory, self.instructions[address], address)
             ptrace.single_step(self.pid)
@@ -143,17 +186,44 @@ class HeldProgram:
         number = 0
         while True:
             ptrace.resume(self.pid, number)
-            status = Stops.within(self.pid, _START_SECONDS)
+            status = self._started()
             if status is None:
                 text = _("{command} rests before it uses shared memory: does it wait for input?")
                 raise ShmtuiError(text.format(command=self.command[0]))
             if not os.WIFSTOPPED(status):
                 self.pid = 0
-                text = _("{command} ended before it used shared memory, a semaphore, a child or a thread")
+                text = _(
+                    "{command} ended before it used shared memory, a semaphore, a child or a thread"
+                )
                 raise ShmtuiError(text.format(command=self.command[0]))
             number = os.WSTOPSIG(status)
             if number == signal.SIGTRAP:
                 return
+
+    def _started(self) -> int | None:
+        """Its next stop; None where it sleeps instead, or computes for long."""
+        slept = 0
+        for _attempt in range(_START_ATTEMPTS):
+            status = Stops.within(self.pid, _START_SECONDS)
+            if status is not None:
+                return status
+            with open(f"/proc/{self.pid}/stat", encoding="latin-1") as file:
+                slept += file.read().rpartition(")")[2].split()[0] == "S"
+            if slept > 1:
+                break
+        return None
+
+    def _call(self, function: int, argument: int) -> None:
+        """Have it call a function, and stand where it stood: malloc draws its random key once for all copies."""
+        registers = self.registers.copy()
+        registers.rsp = (registers.rsp - 1024) & ~15
+        registers.rsp -= 8
+        os.pwrite(self.memory, struct.pack("<Q", self.entry + 2), registers.rsp)
+        registers.rip, registers.rdi, registers.orig_rax = function, argument, 2**64 - 1
+        ptrace.store_registers(self.pid, registers)
+        ptrace.resume(self.pid)
+        Stops.next(self.pid)
+        ptrace.store_registers(self.pid, self.registers)
 
     def copy(self) -> int:
         """The PID of a copy of it, held where it is held, and traced."""
@@ -189,3 +259,7 @@ class HeldProgram:
         if self.memory >= 0:
             os.close(self.memory)
         os.close(self.terminal)
+
+
+def _placed(base: int, functions: dict[str, tuple[int, ...]]) -> list[tuple[int, str]]:
+    return [(base + at, name) for name, addresses in functions.items() for at in addresses]
