@@ -18,7 +18,7 @@ from shmtui.i18n import DOMAIN, LANGUAGES, LOCALE, N_, _, language_in_use, use_l
 from shmtui.i18n import language_of as language_of_environment
 
 COMMANDS: Final = (
-    "attach", "check", "completion", "export", "lab", "ls", "record", "repair", "replay", "rm", "run",
+    "attach", "check", "completion", "explore", "export", "lab", "ls", "record", "repair", "replay", "rm", "run",
     "stat", "top",
 )  # fmt: skip
 """Each is a module of this folder, which calls its command ``command``."""
