@@ -45,6 +45,8 @@ class _Frontier:
         self.seen: set[int] = set()
         self._waiting: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, ())]
         self._number = 0
+        self._cut = False
+        """Whether an execution was not followed to its end: given up, or somebody was left looking."""
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -68,7 +70,8 @@ class _Frontier:
             departures += choice.chosen != choice.default
         self.covered.orders += 1
         self.covered.states = len(self.seen)
-        self.covered.complete = not self._waiting
+        self._cut = self._cut or run.end is End.UNFINISHED or bool(run.spinning)
+        self.covered.complete = not self._waiting and not self._cut
 
 
 @dataclass(slots=True)
