@@ -1,0 +1,199 @@
+"""``shmtui explore``: every order of the steps of the user's own programs."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shmtui.cli.parameters import SECONDS, SEGMENT_NAME
+from shmtui.cli.shared_options import layout_options, open_options, split_command
+from shmtui.cli.translation import TranslatedCommand
+from shmtui.errors import ExitCode, ShmtuiError
+from shmtui.i18n import _
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from shmtui.control.search import Outcome
+
+_REPLAYS = 20
+_MOST_PROGRAMS = 16
+
+
+@click.command(
+    "explore", cls=TranslatedCommand, short_help="Try every order of your programs' steps"
+)
+@click.option(
+    "--producer", "producers", multiple=True, metavar="CMD", help="A producer; once for each."
+)
+@click.option(
+    "--consumer", "consumers", multiple=True, metavar="CMD", help="A consumer; once for each."
+)
+@click.option(
+    "--items", type=click.IntRange(1, 1000), default=6, show_default=True, metavar="N",
+    help="Items that each producer makes before it is let go no further.",
+)  # fmt: skip
+@click.option(
+    "--init", "initialise", is_flag=True,
+    help="Make the segment and initialise its semaphores beforehand: mutex 1, empty N, full 0.",
+)  # fmt: skip
+@click.option(
+    "--name",
+    type=SEGMENT_NAME,
+    metavar="/NAME",
+    help="The segment that holds the ring, where there are several.",
+)
+@click.option(
+    "--fine", is_flag=True,
+    help="Every order of their loads and stores, and not of their semaphores and locks alone.",
+)  # fmt: skip
+@click.option(
+    "--budget", type=SECONDS, default="30", show_default=True, help="How long to search at most."
+)
+@click.option("--json", "as_json", is_flag=True, help="The report as one line of JSON.")
+@click.option(
+    "--schedule", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write the order that shows a finding to a file, for --replay.",
+)  # fmt: skip
+@click.option(
+    "--replay", "replayed", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Execute a schedule 20 times, and compare every step and output with it.",
+)  # fmt: skip
+@layout_options
+def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, initialise: bool,
+            name: str | None, fine: bool, budget: float, as_json: bool, schedule: Path | None,
+            replayed: Path | None, **layout: Any) -> int:  # fmt: skip
+    """Run your own programs, unmodified, through every order of their steps.
+
+    One of them runs at a time, up to its next step: a semaphore or lock, or a load or
+    store of shared memory. Each order is another execution from the start. sleep takes
+    no time. Found are deadlocks, items overwritten or taken twice, crashes, semaphores
+    not initialised or not shared, and stores that nothing orders; what was covered is
+    said. They run in a /dev/shm of their own where the system allows it, and are started
+    in the order given here, producers first.
+
+    Exit 0: nothing found. Exit 1: findings. Exit 2: it cannot be done, or the programs
+    do not do the same twice in the same order.
+
+    \b
+    Examples:
+      shmtui explore --producer ./produtor --consumer ./consumidor --init
+      shmtui explore --producer ./p --producer ./p --consumer ./c --fine --budget 60
+      shmtui explore --producer ./p --consumer ./c --schedule lost.json
+      shmtui explore --replay lost.json
+    """
+    from shmtui.control.exploration import Workshop, explore
+    from shmtui.report.exploration import exploration_json, exploration_lines
+    from shmtui.report.snapshot_json import line
+    from shmtui.shm.protocol import Role
+
+    options, _folder = open_options(layout)
+    if replayed is not None:
+        if producers or consumers:
+            raise click.UsageError(
+                _("--replay has the programs from its file: leave the others out")
+            )
+        return _replay(replayed, as_json=as_json)
+    if not producers and not consumers:
+        raise click.UsageError(
+            _("name your programs: --producer ./produtor --consumer ./consumidor")
+        )
+    commands = [(Role.PRODUCER, split_command(text)) for text in producers]
+    commands += [(Role.CONSUMER, split_command(text)) for text in consumers]
+    if len(commands) > _MOST_PROGRAMS:
+        text = _("{count} programs are too many: {most} at most")
+        raise click.UsageError(text.format(count=len(commands), most=_MOST_PROGRAMS))
+    progress = _Progress(items)
+    interrupted = _Interrupted()
+    with Workshop(commands, items) as workshop:
+        try:
+            result = explore(
+                workshop, options, name=name, initialise=initialise, fine=fine, budget=budget,
+                progress=progress.show, stopped=interrupted,
+            )  # fmt: skip
+        finally:
+            progress.clear()
+    if schedule is not None and result.schedule is not None:
+        result.schedule.write(schedule)
+    if as_json:
+        click.echo(line(exploration_json(result)))
+    else:
+        click.echo("\n".join(exploration_lines(result)))
+    return ExitCode.FINDINGS if result.outcome.found else ExitCode.OK
+
+
+def _replay(path: Path, *, as_json: bool) -> int:
+    from shmtui.control.exploration import Workshop, replay
+    from shmtui.control.judge import judge
+    from shmtui.control.schedule import read_schedule
+    from shmtui.report.exploration import order_lines
+    from shmtui.report.snapshot_json import line
+    from shmtui.sanitize import inert
+
+    schedule = read_schedule(path)
+    with Workshop([(p.role, p.command) for p in schedule.programs], schedule.items) as workshop:
+        run, same = replay(workshop, schedule, _REPLAYS)
+        found = [each for each in judge(run, workshop.names) if each.kind == schedule.finding]
+        names = workshop.names
+    if not found or same < _REPLAYS:
+        text = _(
+            "{same} of {times} executions were the same as in {file}: the programs, or what they read, have changed"
+        )
+        raise ShmtuiError(text.format(same=same, times=_REPLAYS, file=path))
+    if as_json:
+        record = {
+            "finding": found[0].kind,
+            "claim": found[0].claim,
+            "same": same,
+            "times": _REPLAYS,
+        }
+        click.echo(line(record))
+        return ExitCode.FINDINGS
+    text = _("{same} of {times} executions were the same in every step and output")
+    lines = [
+        text.format(same=same, times=_REPLAYS),
+        f"✗ {found[0].kind}: {inert(found[0].claim)}",
+        "",
+    ]
+    click.echo("\n".join([*lines, *order_lines(run, names, found[0].step)]))
+    return ExitCode.FINDINGS
+
+
+class _Interrupted:
+    """Whether Ctrl+C was pressed; pressed again, it ends the program."""
+
+    def __init__(self) -> None:
+        self._pressed = False
+        signal.signal(signal.SIGINT, self._press)
+
+    def _press(self, number: int, frame: "FrameType | None") -> None:
+        self._pressed = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __call__(self) -> bool:
+        return self._pressed
+
+
+class _Progress:
+    """A line on stderr that says how far the search is, where that is a terminal."""
+
+    def __init__(self, items: int) -> None:
+        self._items, self._shown = items, False
+
+    def show(self, outcome: "Outcome") -> None:
+        """Show it."""
+        from shmtui.report.exploration import progress_line
+
+        if sys.stderr.isatty():
+            width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
+            text = progress_line(outcome, self._items)[:width]
+            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+            self._shown = True
+
+    def clear(self) -> None:
+        """Leave nothing of it."""
+        if self._shown:
+            click.echo("\r\x1b[K", err=True, nl=False)

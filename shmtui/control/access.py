@@ -1,0 +1,100 @@
+"""What an x86-64 instruction does to the memory that it faulted on: loads, stores, or both. Pure.
+
+By the opcodes of Intel's manual, volume 2, for what compilers make of C's loads and stores.
+"""
+
+from typing import Final
+
+from shmtui.control.operation import Kind
+
+_PREFIXES: Final = frozenset(b"\x66\xf2\xf3\xf0\x2e\x36\x3e\x26\x64\x65")
+_VECTOR_STORES: Final = frozenset(b"\x11\x13\x17\x29\x2b\x7e\x7f\xd6\xe7")
+_VECTOR_LOADS: Final = frozenset(b"\x10\x12\x16\x28\x6e\x6f")
+_VECTOR_PREFIXES: Final = {0xC5: 2, 0xC4: 3, 0x62: 4}
+"""And their lengths in bytes; these opcodes mean nothing else in 64-bit code."""
+_EXCHANGES: Final = {0xB0: 1, 0xC0: 1, 0xB1: 0, 0xC1: 0, 0xC7: 0}
+_LOADS: Final = {
+    0x8A: 1,
+    0x84: 1,
+    0xF6: 1,
+    0x3A: 1,
+    0x38: 1,
+    0x8B: 0,
+    0x85: 0,
+    0x63: 4,
+    0x39: 0,
+    0x3B: 0,
+}
+_STORES: Final = {0x88: 1, 0xC6: 1, 0xAA: 1, 0xA4: 1, 0x89: 0, 0xC7: 0, 0xAB: 0, 0xA5: 0}
+
+
+def is_atomic(code: bytes) -> bool:
+    """Whether the instruction locks the word: by the lock prefix, or as xchg.
+
+    >>> is_atomic(bytes.fromhex("f00fb11a")), is_atomic(bytes.fromhex("8702")), is_atomic(bytes.fromhex("8902"))
+    (True, True, False)
+    """
+    at, locked = 0, False
+    while code[at] in _PREFIXES or code[at] & 0xF0 == 0x40:
+        locked |= code[at] == 0xF0
+        at += 1
+    return locked or code[at] in {0x86, 0x87}
+
+
+def access_of(code: bytes) -> tuple[Kind, int]:
+    """The kind of access and its bytes, of the instruction that ``code`` begins with.
+
+    >>> access_of(bytes.fromhex("8b5014"))  # mov edx, [rax+0x14]
+    (<Kind.LOAD: 'loads'>, 4)
+    >>> access_of(bytes.fromhex("f0ff00"))[0]  # lock inc dword [rax]
+    <Kind.UPDATE: 'loads and stores'>
+    """
+    at, operand, wide = 0, 4, False
+    while code[at] in _PREFIXES:
+        operand = 2 if code[at] == 0x66 else operand
+        at += 1
+    if code[at] & 0xF0 == 0x40:
+        wide = bool(code[at] & 8)
+        at += 1
+    full = 8 if wide else operand
+    if code[at] in _VECTOR_PREFIXES:
+        return _vector(code[at:])
+    opcode, following = code[at], code[at + 1]
+    if opcode == 0x0F:
+        return _two_bytes(following, full)
+    if opcode in _STORES:
+        return Kind.STORE, _STORES[opcode] or full
+    if opcode in _LOADS:
+        if opcode == 0xF6 and following >> 3 & 7 in {2, 3}:
+            return Kind.UPDATE, 1
+        return Kind.LOAD, _LOADS[opcode] or full
+    register = following >> 3 & 7
+    if opcode in {0x80, 0x81, 0x83}:
+        return Kind.LOAD if register == 7 else Kind.UPDATE, 1 if opcode == 0x80 else full
+    if opcode == 0xF7:
+        return Kind.UPDATE if register in {2, 3} else Kind.LOAD, full
+    if opcode in {0xFE, 0xFF}:
+        return Kind.UPDATE if register < 2 else Kind.LOAD, 1 if opcode == 0xFE else full
+    if (opcode < 0x40 and opcode & 7 < 2) or opcode in {0x86, 0x87} or opcode in range(0xC0, 0xD4):
+        return Kind.UPDATE, full if opcode & 1 else 1
+    return Kind.LOAD, full if opcode & 1 else 1
+
+
+def _vector(code: bytes) -> tuple[Kind, int]:
+    """AVX and AVX-512, by the prefixes VEX and EVEX."""
+    length = _VECTOR_PREFIXES[code[0]]
+    bits = code[length - 1]
+    width = 16 << (bits >> 5 & 3 if code[0] == 0x62 else bits >> 2 & 1)
+    return Kind.STORE if code[length] in _VECTOR_STORES else Kind.LOAD, width
+
+
+def _two_bytes(opcode: int, full: int) -> tuple[Kind, int]:
+    if opcode in {0xB6, 0xBE, 0xB7, 0xBF}:
+        return Kind.LOAD, 1 if opcode & 1 == 0 else 2
+    if opcode in _EXCHANGES:
+        return Kind.UPDATE, _EXCHANGES[opcode] or full
+    if opcode in _VECTOR_STORES:
+        return Kind.STORE, 16
+    if 0x90 <= opcode <= 0x9F:
+        return Kind.STORE, 1
+    return Kind.LOAD, 16 if opcode in _VECTOR_LOADS else full

@@ -1,0 +1,74 @@
+"""The memory of a process under control: what it maps that others map too, and what is guarded."""
+
+import os
+from typing import TYPE_CHECKING
+
+from shmtui.control.operation import Place
+from shmtui.procfs.maps import MapsLine, map_lines, split_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shmtui.control.task import Task
+
+
+class AddressSpace:
+    """What the threads of a process have in common."""
+
+    def __init__(self, pid: int, parent: "AddressSpace | None" = None) -> None:
+        self.pid = pid
+        self.memory = os.open(f"/proc/{pid}/mem", os.O_RDWR | os.O_CLOEXEC)
+        self.shared: list[tuple[int, int, Place]] = [] if parent is None else [*parent.shared]
+        """Begin and end of its shared mappings, and the place that each begins at."""
+        self.guarded: dict[int, tuple[int, int]] = {} if parent is None else {**parent.guarded}
+        """Bytes and rights, by the begin of the ranges that no access is let through to."""
+        self.tasks: list[Task] = []
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it has one thread."""
+        return sum(task.ended is None for task in self.tasks) < 2
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes of its memory; fewer where it has none."""
+        try:
+            return os.pread(self.memory, size, address)
+        except (OSError, OverflowError):
+            return b""
+
+    def write(self, address: int, raw: bytes) -> None:
+        """Put bytes there, over whatever protects them."""
+        os.pwrite(self.memory, raw, address)
+
+    def word(self, address: int) -> int:
+        """The unsigned int there."""
+        return int.from_bytes(self.read(address, 4), "little")
+
+    def known_place(self, address: int) -> Place | None:
+        """The byte of a shared mapping there, of those that were asked for before."""
+        for begin, end, place in self.shared:
+            if begin <= address < end:
+                return Place(place.segment, place.offset + address - begin)
+        return None
+
+    def shared_line(self, address: int) -> MapsLine | None:
+        """The shared mapping that lies there."""
+        for line in self.lines():
+            if line.start <= address < line.end:
+                return line if line.rights.endswith(b"s") else None
+        return None
+
+    def lines(self) -> "Iterator[MapsLine]":
+        """Its mappings."""
+        return map(split_line, map_lines(self.pid) or ())
+
+    def is_guarded(self, address: int, size: int = 1) -> bool:
+        """Whether a byte there is guarded."""
+        return any(
+            begin < address + size and address < begin + length
+            for begin, (length, _rights) in self.guarded.items()
+        )
+
+    def close(self) -> None:
+        """No more reads."""
+        os.close(self.memory)

@@ -1,0 +1,158 @@
+"""What the calls by which programs meet do, carried out while everybody stands still.
+
+A semaphore's value is its first word on glibc (2.21 and later) and musl; nobody ever sleeps on it
+here, so that its count of waiters stays 0.
+"""
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from shmtui.control import ptrace
+from shmtui.control.operation import Kind, Operation
+
+if TYPE_CHECKING:
+    from shmtui.control.task import Task
+
+_FIRST_SECOND: Final = 1_700_000_000
+_BILLION: Final = 10**9
+_TICK: Final = 1_000_000
+"""Nanoseconds that pass from one question for the time to the next."""
+_MOST_SLEEP: Final = 10**18
+_MOST_VALUE: Final = 0x7FFFFFFF
+_LOCK_BITS: Final = 0x3FFFFFFF
+_THREAD_ID: Final = 0x2D0
+"""Of glibc's ``struct pthread``."""
+
+
+def carry_out(task: "Task", operation: Operation) -> Operation | None:
+    """Have the call done. The step that follows at once, or None where the task is to run on."""
+    space, kind = task.space, operation.kind
+    if kind is Kind.SLEEP:
+        task.slept += operation.address
+        task.leave(0)
+    elif kind in {Kind.WAIT, Kind.TRY_WAIT, Kind.TIMED_WAIT, Kind.CLOCK_WAIT} and (
+        value := space.word(operation.address)
+    ):
+        task.set_words(operation.address, value - 1)
+        task.leave(0)
+    elif kind is Kind.POST and (value := space.word(operation.address)) < _MOST_VALUE:
+        task.set_words(operation.address, value + 1)
+        task.leave(0)
+    elif kind in {Kind.COND_WAIT, Kind.COND_TIMED_WAIT}:
+        return _release(task, operation)
+    elif kind is Kind.WAKE:
+        task.woken = False
+        _set_lock(task, operation.address, taken=True)
+        task.leave(0)
+    elif kind in {Kind.SIGNAL, Kind.BROADCAST}:
+        task.leave(0)
+    else:
+        _expire(task, operation)
+        task.lift_guard(operation.site)
+        task.over()
+    return None
+
+
+def _expire(task: "Task", operation: Operation) -> None:
+    """Let a timed wait find that its time is up: the deadline becomes the year 1970."""
+    if operation.kind in {Kind.TIMED_WAIT, Kind.CLOCK_WAIT}:
+        deadline = task.registers.rsp - 512
+        task.space.write(deadline, bytes(16))
+        if operation.kind is Kind.TIMED_WAIT:
+            task.registers.rsi = deadline
+        else:
+            task.registers.rdx = deadline
+        ptrace.store_registers(task.pid, task.registers)
+
+
+def _release(task: "Task", operation: Operation) -> Operation:
+    """Begin the wait on a condition variable: its mutex is free, and is to be had again."""
+    mutex = task.registers.rsi
+    _set_lock(task, mutex, taken=False)
+    return Operation(Kind.WAKE, operation.site, task.place(mutex), mutex)
+
+
+def _set_lock(task: "Task", address: int, *, taken: bool) -> None:
+    """The words of a ``pthread_mutex_t`` that say who has it."""
+    owner = task.pid if taken else 0
+    if task.program.is_musl:
+        kind = task.word(address) & 15
+        task.set_words(address + 4, owner if kind else 16 * taken)
+    else:
+        task.set_words(address, int(taken))
+        task.set_words(address + 8, owner, int(taken))
+
+
+def may_lock(task: "Task", operation: Operation) -> bool:
+    """Whether a lock can be taken, or tells at once that it cannot."""
+    address = operation.address
+    if task.program.is_musl:
+        owner = task.word(address + 4) & _LOCK_BITS
+        return owner == 0 or (task.word(address) & 3 in {1, 2} and owner == task.pid)
+    if task.word(address) & _LOCK_BITS == 0:
+        return True
+    kind = task.word(address + 16) & 3
+    return kind in {1, 2} and task.word(address + 8) == task.pid
+
+
+def may_join(task: "Task", operation: Operation) -> bool:
+    """Whether whom it waits for has ended."""
+    world = task.world
+    if operation.width:
+        thread = task.word(task.awaited + _THREAD_ID)
+        return not any(t.pid == thread and t.ended is None for t in world.tasks)
+    children = [t for t in world.tasks if t.parent is task and t.space is not task.space]
+    left = [t for t in children if not t.reaped]
+    pid = task.awaited & 0xFFFFFFFF
+    if 0 < pid < 2**31:
+        left = [t for t in left if t.pid == pid]
+    return not left or any(t.ended is not None for t in left) or bool(task.registers.rdx & 1)
+
+
+def joined(task: "Task", operation: Operation) -> list[str]:
+    """The tasks whose end a join has seen, by name."""
+    if operation.width:
+        mine = [t for t in task.space.tasks if t is not task and t.ended is not None]
+        return [t.name for t in mine]
+    for other in task.world.tasks:
+        if other.parent is task and other.ended is not None and not other.reaped:
+            other.reaped = True
+            return [other.name]
+    return []
+
+
+# Time.
+
+
+def nanoseconds(task: "Task", function: str) -> int:
+    """How long it is about to sleep."""
+    registers = task.registers
+    if function == "sleep":
+        return (registers.rdi & 0xFFFFFFFF) * _BILLION
+    if function == "usleep":
+        return (registers.rdi & 0xFFFFFFFF) * 1000
+    if function == "sched_yield":
+        return 0
+    raw = task.space.read(registers.rdi if function == "nanosleep" else registers.rdx, 16)
+    if len(raw) < 16:
+        return 0
+    seconds, rest = struct.unpack("<qq", raw)
+    return int(min(max(seconds * _BILLION + rest, 0), _MOST_SLEEP))
+
+
+def tell_time(task: "Task", function: str) -> None:
+    """Answer for a clock: it began at one moment, and passes by sleep alone."""
+    task.asked_time += 1
+    seconds, rest = divmod(task.slept + task.asked_time * _TICK, _BILLION)
+    seconds += _FIRST_SECOND
+    registers = task.registers
+    if function == "time":
+        if registers.rdi:
+            task.space.write(registers.rdi, struct.pack("<q", seconds))
+        task.leave(seconds)
+        return
+    address = registers.rdi if function == "gettimeofday" else registers.rsi
+    part = rest // 1000 if function == "gettimeofday" else rest
+    if address:
+        task.space.write(address, struct.pack("<qq", seconds, part))
+    task.leave(0)

@@ -1,0 +1,54 @@
+"""Whether those who wait at the end of an execution may do so, or hang."""
+
+from typing import TYPE_CHECKING
+
+from shmtui.control.items import Fault, ItemFault, Items
+from shmtui.control.operation import Kind
+from shmtui.control.readiness import is_ready
+from shmtui.control.run import End
+from shmtui.shm.protocol import Role
+
+if TYPE_CHECKING:
+    from shmtui.control.execution import Execution
+
+_LOOKS = frozenset({Kind.LOAD, Kind.TRY_WAIT, Kind.TRY_LOCK})
+
+
+class Ending:
+    """The end of an execution: nobody can go on, but for producers that have made their items."""
+
+    def __init__(self, world: "Execution") -> None:
+        self._world = world
+        self.live = [task for task in world.tasks if task.ended is None]
+        self.parked = [task for task in self.live if world.is_parked(task)]
+
+    @property
+    def end(self) -> End:
+        """How it ended."""
+        if any(task.operation.kind in _LOOKS for task in self.live):
+            return End.SPINNING
+        if any(is_ready(task) for task in self.parked) or self._may_rest():
+            return End.FINISHED
+        return End.STUCK
+
+    def _may_rest(self) -> bool:
+        """Whether those who wait may do so because the other side has made all its items and ended."""
+        none_crashed = all(task.ended >= 0 for task in self._world.tasks if task.ended is not None)
+        waiting = [task for task in self.live if task.operation.kind is not Kind.JOIN]
+        sides = {self._world.role_of(task) for task in waiting}
+        return len(self.live) < len(self._world.tasks) and none_crashed and len(sides) < 2
+
+    def lost_items(self, items: Items) -> list[ItemFault]:
+        """Items that nobody will load: their producers have ended, and all consumers wait for ever."""
+        if self.parked or not self.live or not items.ring.keeps_items:
+            return []
+        for task in self.live:
+            if task.operation.kind is not Kind.WAIT or self._world.role_of(task) is Role.PRODUCER:
+                return []
+        result = self._world.result
+        last = len(result.steps) - 1
+        return [
+            ItemFault(Fault.LOST, slot, step, last)
+            for slot, (task, step) in items.unread().items()
+            if result.ends.get(task) == 0
+        ]

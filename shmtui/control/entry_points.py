@@ -1,0 +1,96 @@
+"""Where the functions by which programs meet lie in their executables and libraries."""
+
+import io
+import struct
+from functools import cache
+from typing import Any, BinaryIO, Final
+
+SEMAPHORE_CALLS: Final = frozenset(
+    "sem_wait sem_trywait sem_timedwait sem_clockwait sem_post".split()
+)
+LOCK_CALLS: Final = frozenset(
+    "pthread_mutex_lock pthread_mutex_trylock pthread_mutex_unlock pthread_cond_wait "
+    "pthread_cond_timedwait pthread_cond_signal pthread_cond_broadcast".split()
+)
+SLEEPING_CALLS: Final = frozenset("sleep usleep nanosleep clock_nanosleep sched_yield".split())
+NAMING_CALLS: Final = frozenset({"shm_open", "sem_open"})
+JOINING_CALLS: Final = frozenset("pthread_join waitpid wait wait4".split())
+BUFFER_CALLS: Final = frozenset("read write".split())
+"""Calls that hand the kernel a pointer, in their second argument."""
+CONTACT_CALLS: Final = NAMING_CALLS | frozenset(
+    "shm_unlink sem_unlink shmget semget fork vfork pthread_create memfd_create".split()
+)
+"""The calls by which a program first meets others."""
+CLOCK_CALLS: Final = frozenset("time gettimeofday clock_gettime".split())
+"""Served by the vDSO, vdso(7)."""
+SYSTEM_V_CALLS: Final = frozenset({"semop", "semtimedop"})
+OTHER_MEANS: Final = SYSTEM_V_CALLS | frozenset(
+    "flock lockf msgrcv mq_receive mq_timedreceive pipe pipe2 socketpair socket sigwait sigsuspend "
+    "pause mkfifo eventfd pthread_rwlock_rdlock pthread_rwlock_wrlock pthread_barrier_wait "
+    "pthread_spin_lock".split()
+)
+"""Calls by which programs may wait for each other, and which are no steps."""
+_SYMBOL: Final = struct.Struct("<IBBHQQ")
+"""``Elf64_Sym`` of <elf.h>."""
+_FUNCTION: Final = 2
+WANTED: Final = (
+    SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
+    | {"sem_init", "mmap", "shmat", "malloc"}
+)  # fmt: skip
+
+
+@cache
+def entry_points(path: str) -> dict[str, tuple[int, ...]]:
+    """Addresses of the wanted functions in an ELF file, relative to where it is loaded.
+
+    OSError: it cannot be read. ELFError: it is none.
+    """
+    with open(path, "rb") as file:
+        return _addresses(file, WANTED)
+
+
+def clock_entry_points(vdso: bytes) -> dict[str, tuple[int, ...]]:
+    """Addresses of the clocks' functions in the vDSO's image."""
+    prefixed = _addresses(io.BytesIO(vdso), frozenset(f"__vdso_{name}" for name in CLOCK_CALLS))
+    return {name.removeprefix("__vdso_"): found for name, found in prefixed.items()}
+
+
+@cache
+def is_static_musl(path: str) -> bool:
+    """Whether a static program is linked with musl, by a function that musl alone has."""
+    with open(path, "rb") as file:
+        return bool(_addresses(file, frozenset({"libc_start_main_stage2", "__init_libc"})))
+
+
+@cache
+def other_means(path: str) -> frozenset[str]:
+    """The calls of `OTHER_MEANS` that an executable imports; of a static one, those of System V that it has."""
+    with open(path, "rb") as file:
+        imported = {name for name, _kind, place, _value in _symbols(file)[1] if not place}
+        return frozenset((OTHER_MEANS & imported) | set(_addresses(file, SYSTEM_V_CALLS)))
+
+
+def _addresses(file: BinaryIO, names: frozenset[str]) -> dict[str, tuple[int, ...]]:
+    base, symbols = _symbols(file)
+    found: dict[str, set[int]] = {}
+    for name, kind, place, value in symbols:
+        if name in names and place and kind == _FUNCTION:
+            found.setdefault(name, set()).add(value - base)
+    return {name: tuple(sorted(addresses)) for name, addresses in found.items()}
+
+
+def _symbols(file: BinaryIO) -> tuple[int, list[tuple[str, int, int, int]]]:
+    """The address of its first byte, and of each symbol name, type, section (0: imported) and value."""
+    from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - heavy
+
+    elf: Any = ELFFile(file)
+    loaded = (s["p_vaddr"] - s["p_offset"] for s in elf.iter_segments() if s["p_type"] == "PT_LOAD")
+    base, found = min(loaded, default=0), []
+    for section in elf.iter_sections():
+        if section["sh_type"] in {"SHT_SYMTAB", "SHT_DYNSYM"}:
+            strings = elf.get_section(section["sh_link"]).data()
+            raw = section.data()
+            for at, info, _other, place, value, _size in _SYMBOL.iter_unpack(raw):
+                name = strings[at : strings.index(b"\0", at)].decode("latin-1")
+                found.append((name, info & 15, place, value))
+    return base, found

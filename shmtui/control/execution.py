@@ -1,0 +1,307 @@
+"""One execution of copies of the programs: one task runs at a time, in an order that is chosen step by step."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from shmtui.control.address_space import AddressSpace
+from shmtui.control.calls import joined
+from shmtui.control.ending import Ending
+from shmtui.control.happens_before import HappensBefore
+from shmtui.control.items import Fault, ItemFault, Items, Ring
+from shmtui.control.machine_state import MachineState
+from shmtui.control.object_use import ObjectUse
+from shmtui.control.operation import ACCESSES, SILENT, TIMED, Kind, Operation
+from shmtui.control.program import HeldProgram
+from shmtui.control.ptrace import Stops
+from shmtui.control.readiness import is_ready
+from shmtui.control.repetition import Repetition
+from shmtui.control.run import Choice, End, Run, Step
+from shmtui.control.shared_bytes import SharedBytes
+from shmtui.control.task import Task
+from shmtui.procfs.maps import MapsLine
+from shmtui.shm.protocol import Role
+
+if TYPE_CHECKING:
+    from shmtui.control.scene import Scene
+
+_FIRST_STEPS: Final = 400
+_ITEM_STEPS: Final = 60
+"""An execution is given up after `_FIRST_STEPS`, and so many more for each item of each program."""
+_LOCKS: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK, Kind.UNLOCK, Kind.WAKE})
+_YIELDS: Final = frozenset({Kind.SLEEP, Kind.SPIN, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
+
+
+class Execution:
+    """Executes the programs of a scene, once for each call of `run`."""
+
+    def __init__(
+        self,
+        programs: Sequence[tuple[HeldProgram, Role]],
+        scene: "Scene",
+        items: int,
+        ring: Ring | None = None,
+    ) -> None:
+        self.programs, self.scene, self.items, self.ring = programs, scene, items, ring
+        self.fine = False
+        """Whether each load and store of shared memory is a step."""
+        self.seen: set[int] | None = None
+        """States that were entered, where each is to be entered once."""
+        self.sleeps_commute = True
+        """Whether what follows a sleep, up to the next step, concerns nobody else."""
+        self.callers: frozenset[str] = frozenset()
+        """The programs that meet others by calls: what they do before the first is their set-up."""
+        self.favourite = ""
+        """Who goes on whenever it can, where it is not the one whose turn it is."""
+        self.tasks: list[Task] = []
+        self.result = Run()
+        self._roles = dict(programs)
+        self._state = MachineState(self)
+        self._reset()
+
+    def _reset(self) -> None:
+        self.result = Run(fine=self.fine)
+        self.tasks = []
+        self.repetition = Repetition(self)
+        self.history: dict[str, int] = {}
+        self.ring_items = None if self.ring is None else Items(self.ring)
+        self._set_up = True
+        self._visits: dict[str, dict[int, int]] = {}
+        self._waiting: dict[object, list[Task]] = {}
+        self.use = ObjectUse(self)
+        self.memory = SharedBytes(self.scene, self.tasks)
+        watched = () if self.ring is None else self.ring.indices
+        self._races = HappensBefore(watched)
+
+    def run(
+        self, order: Sequence[str] = (), *, look: "Callable[[Execution], None] | None" = None
+    ) -> Run:
+        """One execution: in ``order`` as far as that goes, then in the usual one: a task runs on for as long
+        as it can, then the next in turn. ``look`` is called at its end, while the tasks are there.
+
+        ValueError: one of ``order`` could not go on where it was to.
+        """
+        self._reset()
+        self.scene.prepare()
+        try:
+            self._start()
+            self._set_up = False
+            self._run(order)
+            if look is not None:
+                look(self)
+        finally:
+            self._finish()
+        self.result.races = self._races.races
+        if self.ring_items is not None:
+            self.result.faults = self.ring_items.faults
+        return self.result
+
+    def _start(self) -> None:
+        for program, role in self.programs:
+            pid = program.copy()
+            task = Task(self, program, program.name, pid, AddressSpace(pid))
+            self.tasks.append(task)
+            self.result.programs[task.name], self.result.roles[task.name] = program.name, role
+            self._take(task)
+            while (
+                self.fine
+                and program.name in self.callers
+                and task.operation.kind in ACCESSES
+                and is_ready(task)
+            ):
+                self._take(task)  # What it sets up before its first call: nobody else is there yet.
+
+    def _run(self, order: Sequence[str]) -> None:
+        current: Task | None = None
+        most = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
+        while len(self.result.steps) < most:
+            enabled = [
+                t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)
+            ]
+            if not enabled:
+                self._end()
+                return
+            if self.seen is not None and (local := [t for t in enabled if self._is_local(t)]):
+                enabled = local[:1]
+            at = len(self.result.choices)
+            if self.seen is not None and at >= len(order):
+                state = self._state.now()
+                if state in self.seen:
+                    self.result.end = End.KNOWN
+                    return
+                self.seen.add(state)
+            default = self._default(enabled, current)
+            chosen = default
+            if at < len(order):
+                found = [task for task in enabled if task.name == order[at]]
+                if not found:
+                    raise ValueError(f"{order[at]} cannot go on at step {at}")
+                chosen = found[0]
+            names = tuple(task.name for task in enabled)
+            self.result.choices.append(Choice(names, chosen.name, default.name))
+            self._take(chosen)
+            current = chosen
+
+    def _default(self, enabled: list[Task], current: Task | None) -> Task:
+        if self.favourite:
+            preferred = [task for task in enabled if task.name == self.favourite]
+            return (preferred or enabled)[0]
+        if current is not None and current in enabled and current.operation.kind not in _YIELDS:
+            return current
+        turn = 0 if current is None else self.tasks.index(current) + 1
+        return min(enabled, key=lambda task: (self.tasks.index(task) - turn) % len(self.tasks))
+
+    def _take(self, task: Task) -> None:
+        """Take its step, and note what it did."""
+        operation, number = task.operation, len(self.result.steps)
+        before = self.memory.word(operation)
+        if operation.kind in {Kind.SIGNAL, Kind.BROADCAST}:
+            self._wake(task, operation)
+        self.use.note(task, operation, before, number)
+        written = len(task.output)
+        task.step()
+        if operation.kind in {Kind.COND_WAIT, Kind.COND_TIMED_WAIT}:
+            self._waiting.setdefault(_key(task, operation), []).append(task)
+        task.take_output()
+        after = self.memory.word(operation) if operation.kind in ACCESSES else None
+        shown = None if operation.kind in _LOCKS else before
+        self.result.steps.append(Step(task.name, operation, shown, after, task.output[written:]))
+        self._note(task, operation, before, after)
+        if task.ended is not None:
+            self.result.ends[task.name] = task.ended
+            self.result.fault_sites[task.name] = task.fault_site
+        self.result.foreign |= task.foreign or task.operation.kind is Kind.KERNEL
+
+    def _wake(self, task: Task, operation: Operation) -> None:
+        waiting = self._waiting.get(_key(task, operation), [])
+        count = len(waiting) if operation.kind is Kind.BROADCAST else 1
+        for each in waiting[:count]:
+            each.woken = True
+        del waiting[:count]
+
+    def _note(
+        self, task: Task, operation: Operation, before: int | None, after: int | None
+    ) -> None:
+        number, kind, name = len(self.result.steps) - 1, operation.kind, task.name
+        failed = (kind in TIMED and not before) or (kind is Kind.TRY_LOCK and bool(before))
+        self.repetition.note(name, operation, failed=failed)
+        if kind in ACCESSES:
+            self._note_access(task, operation, before, after, number)
+        elif kind is Kind.JOIN:
+            for ended in joined(task, operation):
+                self._races.join(name, ended)
+        elif kind not in SILENT and not failed:
+            self._races.synchronise(name, operation)
+            if self.ring_items is not None:
+                self.ring_items.synchronised(name, gives=kind in {Kind.POST, Kind.UNLOCK})
+            visits = self._visits.setdefault(name, {})
+            visits[operation.site] = visits.get(operation.site, 0) + 1
+        if self.fine:
+            learned = after if kind in ACCESSES else failed
+            self.history[name] = hash((self.history.get(name, 0), kind, operation.site, learned))
+
+    def _note_access(
+        self, task: Task, operation: Operation, before: int | None, after: int | None, number: int
+    ) -> None:
+        if not self._set_up:
+            self._races.access(task.name, operation, number)
+        if self.ring_items is not None:
+            self.ring_items.access(task.name, operation, before, after, number)
+            self._note_index(operation, number)
+
+    def _note_index(self, operation: Operation, number: int) -> None:
+        """Whether the slot that an index names, of all places, lies behind the last slot."""
+        if self.ring is None or self.ring_items is None:
+            return
+        past = self.ring.slot_behind(operation)
+        indices = [self.memory.raw(at.segment, at.offset, 4) for at in self.ring.indices]
+        if past is not None and past in {int.from_bytes(raw, "little") for raw in indices}:
+            self.ring_items.faults.append(ItemFault(Fault.OUT_OF_RANGE, past, None, number))
+
+    # Who can go on.
+
+    def is_parked(self, task: Task) -> bool:
+        """Whether it is a producer that has made its items, and stands before the next one."""
+        if self.role_of(task) is not Role.PRODUCER or task.operation.kind in ACCESSES:
+            return False
+        return self._visits.get(task.name, {}).get(task.operation.site, 0) >= self.items
+
+    def _is_local(self, task: Task) -> bool:
+        """Whether its step has to do with nobody else's, so that its place in the order does not matter."""
+        return task.operation.kind is Kind.SLEEP and (self.fine or self.sleeps_commute)
+
+    def _end(self) -> None:
+        """Nobody can go on, but for those who are parked."""
+        ending = Ending(self)
+        self.result.parked = {task.name for task in ending.parked}
+        self.result.blocked = [(task.name, task.operation) for task in ending.live]
+        for task in ending.live:
+            if task not in ending.parked:
+                self.use.note(task, task.operation, None, max(len(self.result.steps) - 1, 0))
+        self.result.end = ending.end
+        if ending.end is End.FINISHED and self.ring_items is not None:
+            self.ring_items.faults += ending.lost_items(self.ring_items)
+
+    def role_of(self, task: Task) -> Role:
+        """Its program's side."""
+        return self._roles[task.program]
+
+    # What the tasks tell.
+
+    def born(self, parent: Task, pid: int, is_thread: bool) -> None:
+        """A thread or child of a task has begun."""
+        Stops.next(pid)
+        number = sum(task.program is parent.program for task in self.tasks) + 1
+        space = parent.space if is_thread else AddressSpace(pid, parent.space)
+        task = Task(self, parent.program, f"{parent.program.name}.{number}", pid, space, parent)
+        if is_thread:
+            task.stack_top = self._state.stack_of(task)
+        self.tasks.append(task)
+        self.result.programs[task.name] = parent.program.name
+        self.result.roles[task.name] = self.role_of(task)
+        self._races.fork(parent.name, task.name)
+
+    def note_mapping(self, line: MapsLine) -> str:
+        """A task maps a shared file; its name."""
+        return self.scene.name_of(line)
+
+    def note_kernel_access(self, task: Task, operation: Operation) -> None:
+        """The kernel loads or stores for a task."""
+        word = self.memory.word(operation)
+        if self.ring_items is not None and operation.place is not None:
+            self.ring_items.access(task.name, operation, word, word, len(self.result.steps))
+
+    def note_init(self, task: Task, address: int, *, shared: bool) -> None:
+        """A task initialises a semaphore."""
+        place = task.place(address)
+        if place is not None:
+            self.use.initialised(place, task, shared=shared)
+
+    def note_name(self, function: str, name: bytes) -> None:
+        """A task opens or makes something by name."""
+        self.scene.note_name(function, name)
+
+    def _finish(self) -> None:
+        """End all tasks, threads before those that began them."""
+        for task in self.tasks:
+            if task.ended is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(task.pid, signal.SIGKILL)
+        for task in reversed(self.tasks):
+            while task.ended is None:
+                try:
+                    if not os.WIFSTOPPED(Stops.next(task.pid)):
+                        break
+                except ChildProcessError:
+                    break
+        for space in {task.space for task in self.tasks}:
+            space.close()
+        for program, _role in self.programs:
+            program.output()
+        self.scene.clean()
+
+
+def _key(task: Task, operation: Operation) -> object:
+    return operation.place or (task.space, operation.address)

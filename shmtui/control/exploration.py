@@ -1,0 +1,211 @@
+"""An exploration from its start to its end: the programs held, the layout found, the search, everything ended."""
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from shmtui.control import ptrace
+from shmtui.control.entry_points import SYSTEM_V_CALLS, other_means
+from shmtui.control.execution import Execution
+from shmtui.control.items import Ring
+from shmtui.control.judge import Finding, judge
+from shmtui.control.operation import SILENT
+from shmtui.control.places import Names
+from shmtui.control.program import HeldProgram
+from shmtui.control.ring_layout import RingFinder, initial_contents
+from shmtui.control.run import End, Run
+from shmtui.control.scene import Scene, make_private
+from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
+from shmtui.control.search import Outcome, Search
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.layouts.options import LayoutOptions
+from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, seed_layout
+from shmtui.shm.libc import Libc
+from shmtui.shm.protocol import Role
+
+_PREFIXES: Final = {Role.PRODUCER: "P", Role.CONSUMER: "C"}
+
+
+@dataclass(slots=True)
+class Exploration:
+    """What was explored, and what came out."""
+
+    outcome: Outcome
+    names: Names
+    commands: dict[str, tuple[str, ...]]
+    items: int
+    layout: str = ""
+    """In words; empty where it is not known."""
+    others: frozenset[str] = frozenset()
+    """Calls by which the programs may wait for each other unseen."""
+    shown: tuple[Finding, Run] | None = None
+    """The finding that is shown, and the execution that shows it, run once more from its begin to its end."""
+    schedule: Schedule | None = None
+    statuses: dict[str, int] = field(default_factory=dict)
+    """Exit statuses other than 0 in the usual order."""
+
+
+class Workshop(contextlib.AbstractContextManager["Workshop"]):
+    """The programs of an exploration, held; everything of them ends with it.
+
+    ShmtuiError: they cannot be run step by step.
+    """
+
+    def __init__(self, commands: Sequence[tuple[Role, Sequence[str]]], items: int) -> None:
+        ptrace.require_machine()
+        self.items = items
+        # One processor for all: they take turns, and a stop need not wake another processor.
+        self._processors = os.sched_getaffinity(0)
+        private = make_private()
+        ptrace.Stops()
+        os.sched_setaffinity(0, {min(self._processors)})
+        self.scene = Scene(private=private)
+        self.programs: list[tuple[HeldProgram, Role]] = []
+        try:
+            for role, command in commands:
+                number = sum(other is role for _program, other in self.programs) + 1
+                held = HeldProgram(command, f"{_PREFIXES[role]}{number}")
+                self.programs.append((held, role))
+        except BaseException:
+            self.close()
+            raise
+        self.execution = Execution(self.programs, self.scene, items)
+        self.names = self.names_with(None)
+
+    def names_with(self, ring: Ring | None) -> Names:
+        """The names by a ring."""
+        return Names(ring, [program for program, _role in self.programs])
+
+    def __exit__(self, *_details: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the programs, and remove what they made."""
+        for program, _role in self.programs:
+            program.close()
+        self.scene.close()
+        os.sched_setaffinity(0, self._processors)
+
+
+def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, initialise: bool,
+            fine: bool, budget: float, progress: Callable[[Outcome], None],
+            stopped: Callable[[], bool]) -> Exploration:  # fmt: skip
+    """Search the orders of the programs. ShmtuiError: it cannot be done, or they do not repeat themselves."""
+    execution, scene = workshop.execution, workshop.scene
+    others = _other_means(workshop)
+    segment = (name or SEED_NAME).lstrip("/")
+    if initialise:
+        libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC
+        slots = options.slots or SEED_SLOTS
+        plain = seed_layout(slots, ITEM_TYPES["int32"], libc)
+        scene.contents = initial_contents(segment, plain, plain.size)
+    finder = RingFinder(options, name)
+    usual = execution.run(look=finder.look)
+    _require_under_way(usual, workshop)
+    execution.callers = frozenset(
+        usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
+    )
+    found = finder.found
+    if found is not None:
+        execution.ring = found.ring
+        workshop.names = workshop.names_with(found.ring)
+        if initialise:
+            scene.contents = initial_contents(found.ring.segment, found.layout, found.size)
+    elif initialise and segment not in scene.sizes:
+        text = _("the programs do not map {name}: give the name of their segment with --name")
+        raise ShmtuiError(text.format(name=f"/{segment}"))
+    search = Search(execution, workshop.names, budget=budget, progress=progress, stopped=stopped)
+    outcome = search.run(fine=fine)
+    if others:
+        outcome.found.pop("race", None)
+    result = Exploration(
+        outcome, workshop.names, {p.name: p.command for p, _role in workshop.programs}, workshop.items,
+        layout="" if found is None else found.words, others=others,
+        statuses={task: status for task, status in usual.ends.items() if status > 0},
+    )  # fmt: skip
+    if outcome.shortest is not None:
+        _confirm(workshop, result, *outcome.shortest)
+    return result
+
+
+def _other_means(workshop: Workshop) -> frozenset[str]:
+    """The calls that are no steps. ShmtuiError: System V semaphores are among them."""
+    found: frozenset[str] = frozenset()
+    for program, _role in workshop.programs:
+        calls = other_means(program.executable)
+        if calls & SYSTEM_V_CALLS:
+            text = _("{command} uses System V semaphores (semop): they are no steps here, and their orders "
+                     "cannot be searched")  # fmt: skip
+            raise ShmtuiError(text.format(command=program.command[0]))
+        found |= calls
+    return found
+
+
+def _require_under_way(usual: Run, workshop: Workshop) -> None:
+    """ShmtuiError: a program ended before it met anybody."""
+    for task, status in usual.ends.items():
+        own = [step for step in usual.steps if step.task == task]
+        if status > 0 and len(own) == 1:
+            text = _(
+                "{command} ended with status {status} before it used a semaphore or lock: {output}"
+            )
+            program = usual.programs[task]
+            command = next(p.command for p, _role in workshop.programs if p.name == program)
+            said = usual.output(task).strip().splitlines()
+            raise ShmtuiError(
+                text.format(
+                    command=command[0],
+                    status=status,
+                    output=said[-1] if said else _("it wrote nothing"),
+                )
+            )
+
+
+def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run) -> None:
+    """Take the order that shows the finding once more: what is shown is what can be repeated."""
+    execution = workshop.execution
+    execution.fine = run.fine
+    again = execution.run(run.order)
+    same = [each for each in judge(again, workshop.names) if each.kind == finding.kind]
+    if finding.kind == "hang" and again.is_same(run):
+        same = [finding]
+    if not same:
+        text = _("the programs do not repeat themselves: what one execution showed ({claim}) the same order "
+                 "did not show again; nothing is judged")  # fmt: skip
+        raise ShmtuiError(text.format(claim=finding.claim))
+    result.shown = same[0], again
+    result.schedule = Schedule(
+        tuple(
+            ScheduledProgram(p.name, role, p.command, digest_of(p.executable))
+            for p, role in workshop.programs
+        ),
+        workshop.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
+        finding.kind, same[0].claim, trace_of(again),
+    )  # fmt: skip
+
+
+def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int]:
+    """Execute a schedule so many times; the last execution, and how many were the same in every step
+    and output. ShmtuiError: the programs are others, or cannot take this order.
+    """
+    for (program, _role), written in zip(workshop.programs, schedule.programs, strict=True):
+        if digest_of(program.executable) != written.digest:
+            text = _("{command} is another program than the schedule was made with")
+            raise ShmtuiError(text.format(command=program.command[0]))
+    execution = workshop.execution
+    execution.fine, execution.ring = schedule.fine, schedule.ring
+    execution.callers = frozenset(schedule.callers)
+    workshop.scene.contents = dict(schedule.contents)
+    workshop.names = workshop.names_with(schedule.ring)
+    same, run = 0, Run(end=End.UNFINISHED)
+    for _number in range(times):
+        try:
+            run = execution.run(schedule.order)
+        except ValueError as error:
+            text = _("the programs cannot take this order any more: {error}")
+            raise ShmtuiError(text.format(error=error)) from None
+        same += trace_of(run) == schedule.trace
+    return run, same

@@ -1,0 +1,93 @@
+"""Which stores to a ring's indices nothing orders: vector clocks over one execution. Pure.
+
+Semaphores, locks, the begin and end of tasks order what is before and after them; so does any word
+outside of the indices that one task stores and another loads, which may be a lock of the program's
+own. A race is there in every order in which both stores occur, so that one execution shows it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from shmtui.control.operation import Kind, Operation, Place
+
+Clock = dict[str, int]
+_GIVES: Final = frozenset({Kind.POST, Kind.UNLOCK, Kind.COND_WAIT, Kind.COND_TIMED_WAIT})
+WORD: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Two stores of two tasks to a word, that nothing orders."""
+
+    place: Place
+    first: str
+    first_step: int
+    second: str
+    second_step: int
+
+
+class HappensBefore:
+    """The clocks of the tasks of one execution, and the races so far on ``watched`` words."""
+
+    def __init__(self, watched: Collection[Place]) -> None:
+        self.races: list[Race] = []
+        self._watched = frozenset(watched)
+        self._clocks: dict[str, Clock] = {}
+        self._given: dict[Place, Clock] = {}
+        self._stores: dict[Place, dict[str, tuple[int, int]]] = {}
+
+    def _clock(self, task: str) -> Clock:
+        return self._clocks.setdefault(task, {task: 1})
+
+    def fork(self, parent: str, child: str) -> None:
+        """What the parent did before happens before what the child does."""
+        self._clocks[child] = {**self._clock(parent), child: 1}
+        self._clock(parent)[parent] += 1
+
+    def join(self, task: str, ended: str) -> None:
+        """What the ended task did happens before what ``task`` does."""
+        _join(self._clock(task), self._clock(ended))
+
+    def synchronise(self, task: str, operation: Operation) -> None:
+        """A task has posted, waited, locked or unlocked."""
+        if operation.place is None:
+            return
+        clock, given = self._clock(task), self._given.setdefault(operation.place, {})
+        if operation.kind in _GIVES:
+            _join(given, clock)
+            clock[task] += 1
+        else:
+            _join(clock, given)
+
+    def access(self, task: str, operation: Operation, step: int) -> None:
+        """A task has loaded or stored, as step number ``step``."""
+        assert operation.place is not None
+        clock = self._clock(task)
+        first = operation.place.offset - operation.place.offset % WORD
+        for offset in range(first, operation.place.offset + max(operation.width, 1), WORD):
+            place = Place(operation.place.segment, offset)
+            if place not in self._watched:
+                given = self._given.setdefault(place, {})
+                if operation.kind is not Kind.STORE:
+                    _join(clock, given)
+                if operation.kind is not Kind.LOAD:
+                    _join(given, clock)
+                    clock[task] += 1
+            elif operation.kind is not Kind.LOAD and not operation.atomic:
+                self._store(place, task, clock, step)
+
+    def _store(self, place: Place, task: str, clock: Clock, step: int) -> None:
+        before = self._stores.setdefault(place, {})
+        for other, (time, at) in before.items():
+            known = any(
+                r.place == place and {r.first, r.second} == {other, task} for r in self.races
+            )
+            if other != task and clock.get(other, 0) < time and not known:
+                self.races.append(Race(place, other, at, task, step))
+        before[task] = clock[task], step
+
+
+def _join(clock: Clock, other: Clock) -> None:
+    for task, time in other.items():
+        clock[task] = max(clock.get(task, 0), time)

@@ -1,0 +1,201 @@
+"""The items of a ring, followed by who stores and loads its slots and moves its indices. Pure.
+
+An item is put by a store to its slot, and taken by who loads the slot and moves ``out`` on from it,
+in either order. What a program prints counts for nothing.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shmtui.control.operation import Kind, Operation, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Where the parts of a ring lie in its segment; None: it has none there."""
+
+    segment: str
+    data: int
+    slots: int
+    item_size: int
+    in_: int | None
+    out: int | None
+    mutex: int | None
+    empty: int | None
+    full: int | None
+
+    def slot(self, offset: int) -> int | None:
+        """The number of the slot that a byte belongs to."""
+        number = (offset - self.data) // self.item_size
+        return number if 0 <= number < self.slots else None
+
+    def slot_behind(self, operation: Operation) -> int | None:
+        """The number that a slot would have where an operation on a whole one lies behind the last."""
+        place = operation.place
+        if place is None or place.segment != self.segment or place in self.indices:
+            return None
+        number, rest = divmod(place.offset - self.data, self.item_size)
+        whole = not rest and operation.width == self.item_size
+        return number if whole and number >= self.slots else None
+
+    @property
+    def indices(self) -> tuple[Place, ...]:
+        """Where ``in`` and ``out`` lie."""
+        return tuple(Place(self.segment, at) for at in (self.in_, self.out) if at is not None)
+
+    @property
+    def keeps_items(self) -> bool:
+        """Whether it has semaphores by which a producer waits for room: no item is to be overwritten."""
+        return self.empty is not None and self.full is not None
+
+
+class Fault(StrEnum):
+    """What happened to an item."""
+
+    OVERWRITTEN = "item-overwritten"
+    TAKEN_TWICE = "item-taken-twice"
+    NOT_PUT = "empty-slot-taken"
+    LOST = "item-lost"
+    OUT_OF_RANGE = "bad-index"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFault:
+    """An item, the step that put or first took it, and the step that did wrong."""
+
+    kind: Fault
+    slot: int
+    first: int | None
+    step: int
+
+
+@dataclass(slots=True)
+class _Put:
+    task: str
+    step: int
+    posts: int
+    started: bool
+    read: bool = False
+    taken: int | None = None
+
+
+@dataclass(slots=True)
+class _Hand:
+    """What a task holds: how far it is with an item."""
+
+    posts: int = 0
+    started: bool = False
+    out: int | None = None
+    loaded: dict[int, tuple[int, "_Put | None"]] = field(default_factory=dict)
+    moved: int | None = None
+
+
+class Items:
+    """The items of one execution."""
+
+    def __init__(self, ring: Ring) -> None:
+        self.ring = ring
+        self.faults: list[ItemFault] = []
+        self._bytes: dict[int, _Put] = {}
+        self._hands: dict[str, _Hand] = {}
+
+    def synchronised(self, task: str, *, gives: bool) -> None:
+        """A task has waited or posted."""
+        hand = self._hands.setdefault(task, _Hand())
+        hand.started = True
+        hand.posts += gives
+
+    def access(self, task: str, operation: Operation, before: int | None, after: int | None,
+               step: int) -> None:  # fmt: skip
+        """A task has loaded or stored, as step number ``step``."""
+        place, ring = operation.place, self.ring
+        if place is None or place.segment != ring.segment:
+            return
+        hand = self._hands.setdefault(task, _Hand())
+        if place.offset == ring.out:
+            if operation.kind is not Kind.STORE:
+                hand.out = before
+            if operation.kind is not Kind.LOAD and before is not None and after is not None:
+                self._move(hand, after)
+            return
+        for slot in self._slots(operation):
+            if operation.kind is not Kind.STORE:
+                self._load(task, hand, slot, step)
+        if operation.kind is not Kind.LOAD:
+            self._store(task, hand, operation, step)
+
+    def _slots(self, operation: Operation) -> list[int]:
+        assert operation.place is not None
+        first = operation.place.offset
+        found = {self.ring.slot(at) for at in range(first, first + max(operation.width, 1))}
+        return sorted(slot for slot in found if slot is not None)
+
+    def _load(self, task: str, hand: _Hand, slot: int, step: int) -> None:
+        begin = self.ring.data + slot * self.ring.item_size
+        puts = [p for at in range(begin, begin + self.ring.item_size) if (p := self._bytes.get(at))]
+        for put in puts:
+            put.read = put.read or put.task != task
+        if hand.moved == slot:
+            hand.moved = None
+            self._take(slot, step, puts[0] if puts else None)
+        elif slot not in hand.loaded:
+            hand.loaded[slot] = (step, puts[0] if puts else None)
+
+    def _store(self, task: str, hand: _Hand, operation: Operation, step: int) -> None:
+        assert operation.place is not None
+        put: _Put | None = None
+        for at in range(operation.place.offset, operation.place.offset + max(operation.width, 1)):
+            slot = self.ring.slot(at)
+            if slot is None:
+                continue
+            old = self._bytes.get(at)
+            same = old is not None and old.task == task and old.posts == hand.posts
+            if old is not None and same:
+                old.read = False
+                continue
+            if old is not None and old.started and not old.read and self.ring.keeps_items:
+                old.read = True
+                self.faults.append(ItemFault(Fault.OVERWRITTEN, slot, old.step, step))
+            put = put or _Put(task, step, hand.posts, hand.started)
+            self._bytes[at] = put
+
+    def _move(self, hand: _Hand, after: int) -> None:
+        old, slots = hand.out, self.ring.slots
+        hand.out = after
+        if old is not None and after in {(old + 1) % slots, old + 1}:
+            slot = old % slots
+            if slot in hand.loaded:
+                self._take(slot, *hand.loaded[slot])
+            else:
+                hand.moved = slot
+        hand.loaded.clear()
+
+    def _take(self, slot: int, step: int, put: _Put | None) -> None:
+        if put is None:
+            self.faults.append(ItemFault(Fault.NOT_PUT, slot, None, step))
+        elif put.taken is not None and put.taken != step:
+            self.faults.append(ItemFault(Fault.TAKEN_TWICE, slot, put.taken, step))
+        else:
+            put.taken = step
+
+    def unread(self) -> dict[int, tuple[str, int]]:
+        """Of the slots whose item nobody else has loaded: who put it, and in which step."""
+        found: dict[int, tuple[str, int]] = {}
+        for at, put in self._bytes.items():
+            slot = self.ring.slot(at)
+            if slot is not None and put.started and not put.read:
+                found[slot] = (put.task, put.step)
+        return found
+
+    def state(self) -> int:
+        """What a later fault depends on."""
+        puts = frozenset(
+            (at, put.task, put.started, put.read, put.taken is not None,
+             put.posts == self._hands[put.task].posts)
+            for at, put in self._bytes.items()
+        )  # fmt: skip
+        hands = frozenset(
+            (task, hand.started, hand.out, frozenset(hand.loaded), hand.moved)
+            for task, hand in self._hands.items()
+        )
+        return hash((puts, hands, len(self.faults)))

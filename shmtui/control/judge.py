@@ -1,0 +1,145 @@
+"""What an execution proves to be wrong. Each finding says what was seen; what was not judged is said apart.
+
+Nothing rests on how a program is meant: a finding is a state that holds for good, or two steps of
+which both were taken.
+"""
+
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shmtui.control.items import Fault
+from shmtui.control.operation import Kind
+from shmtui.control.run import End
+from shmtui.i18n import _
+
+if TYPE_CHECKING:
+    from shmtui.control.operation import Operation
+    from shmtui.control.places import Names
+    from shmtui.control.run import Run
+
+_CRASHES: Final = frozenset(
+    {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong."""
+
+    kind: str
+    claim: str
+    step: int
+    """The number of the step at which it is."""
+
+
+def judge(run: "Run", names: "Names") -> tuple[Finding, ...]:
+    """All that one execution proves, the gravest first."""
+    found = [*_crashes(run, names), *_misuses(run, names), *_items(run, names)]
+    if run.end is End.STUCK and not run.foreign and not any(f.kind == "crash" for f in found):
+        text = _("nobody can go on: {who}")
+        claim = text.format(who=waiting_words(run, names))
+        found.append(Finding("deadlock", claim, len(run.steps) - 1))
+    return (*found, *_races(run, names))
+
+
+def waiting_words(run: "Run", names: "Names") -> str:
+    """Who waits for what at the end of an execution."""
+    return "; ".join(_waits(run, names, *each) for each in run.blocked)
+
+
+def _at(run: "Run", names: "Names", step: int) -> str:
+    taken = run.steps[step]
+    return _where(run, names, taken.task, taken.operation)
+
+
+def _where(run: "Run", names: "Names", task: str, operation: "Operation") -> str:
+    line = names.line(run.programs[task], operation)
+    return f"{task} ({line})" if line else task
+
+
+def _waits(run: "Run", names: "Names", task: str, operation: "Operation") -> str:
+    who = _where(run, names, task, operation)
+    if operation.kind is Kind.JOIN:
+        return _("{who} waits for another's end").format(who=who)
+    if operation.kind is Kind.WAKE:
+        return _("{who} waits for a condition that nobody signals").format(who=who)
+    return _("{who} waits for {name}").format(who=who, name=names.place(operation.place))
+
+
+def _crashes(run: "Run", names: "Names") -> list[Finding]:
+    found = []
+    for task, status in run.ends.items():
+        if -status not in _CRASHES:
+            continue
+        step = max(i for i, each in enumerate(run.steps) if each.task == task)
+        who = _at(run, names, step)
+        text = _("{who} is killed by {signal} after this step")
+        found.append(
+            Finding("crash", text.format(who=who, signal=signal.Signals(-status).name), step)
+        )
+    return found
+
+
+def _misuses(run: "Run", names: "Names") -> list[Finding]:
+    texts = {
+        "never-initialised": _(
+            "{who} uses {name}, which nobody has initialised: all its bytes are 0"
+        ),
+        "process-private": _(
+            "{who} uses {name}, which was initialised for the threads of another process alone"
+        ),
+        "mutex-overflow": _("{who} posts {name}, which is 1 already: two can hold it then"),
+    }
+    return [
+        Finding(
+            each.kind,
+            texts[each.kind].format(
+                who=_where(run, names, each.task, each.operation), name=names.place(each.place)
+            ),
+            each.step,
+        )
+        for each in run.misuses
+    ]
+
+
+def _items(run: "Run", names: "Names") -> list[Finding]:
+    texts = {
+        Fault.OVERWRITTEN: _(
+            "{who} overwrites the item that {first} put in data[{slot}], and nobody has taken it"
+        ),
+        Fault.TAKEN_TWICE: _("{who} takes the item in data[{slot}] that {first} has taken already"),
+        Fault.NOT_PUT: _("{who} takes an item from data[{slot}], where nobody has put one"),
+        Fault.LOST: _(
+            "the item that {first} put in data[{slot}] is never taken: all who could take it wait for ever"
+        ),
+        Fault.OUT_OF_RANGE: _("{who} uses slot {slot}, which lies behind the last one"),
+    }
+    return [
+        Finding(
+            each.kind,
+            texts[each.kind].format(
+                who=_at(run, names, each.step), slot=each.slot,
+                first="" if each.first is None else _at(run, names, each.first),
+            ),
+            each.step,
+        )
+        for each in run.faults
+    ]  # fmt: skip
+
+
+def _races(run: "Run", names: "Names") -> list[Finding]:
+    text = _(
+        "{first} and {second} both store {name}, and no semaphore, lock or other word orders them"
+    )
+    return [
+        Finding(
+            "race",
+            text.format(
+                first=_at(run, names, race.first_step), second=_at(run, names, race.second_step),
+                name=names.place(race.place),
+            ),
+            race.second_step,
+        )
+        for race in run.races
+    ]  # fmt: skip

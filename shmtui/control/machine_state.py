@@ -1,0 +1,95 @@
+"""Everything that what comes depends on, as one number: two executions in the same state go on the same."""
+
+import os
+import struct
+from typing import TYPE_CHECKING, Final
+
+from shmtui.control import ptrace
+from shmtui.control.ptrace import Registers
+
+if TYPE_CHECKING:
+    from shmtui.control.execution import Execution
+    from shmtui.control.task import Task
+
+_PAGE: Final = 4096
+_ZEROS: Final = bytes(_PAGE)
+_MOST_SHARED: Final = 8 << 20
+_MOST_BYTES: Final = 1 << 20
+"""Of a range of memory; programs of an exercise have less."""
+
+
+class MachineState:
+    """Reads states of the tasks of executions."""
+
+    def __init__(self, world: "Execution") -> None:
+        self._world = world
+        self._files: list[bytes] = []
+        self._whole = True
+        """Whether all memory of the tasks was read; else no two states are known to be the same."""
+        self._number = 0
+
+    def now(self) -> int:
+        """The state. At loads and stores a task's own follows from the values that it has loaded; else its memory
+        is read: its stack and all that its process alone can write. A task's number stands there as its name.
+        """
+        world = self._world
+        self._whole = True
+        self._files = [] if world.fine else world.scene.semaphore_files()
+        tasks: list[object] = []
+        for task in world.tasks:
+            if task.ended is not None:
+                tasks.append(task.ended)
+                continue
+            known = world.history.get(task.name, 0) if world.fine else self._knowledge(task)
+            asked = task.slept if task.asked_time else 0
+            tasks.append((task.operation.kind, task.operation.site, task.woken, asked, known))
+        segments = sorted(world.memory.segments().items())
+        self._whole = self._whole and sum(size for _name, size in segments) <= _MOST_SHARED
+        if not self._whole:
+            self._number += 1
+            return hash(("unknown", self._number))
+        memory = [self._named(world.memory.raw(name, 0, size)) for name, size in segments]
+        items = 0 if world.ring_items is None or not world.fine else world.ring_items.state()
+        return hash((tuple(tasks), tuple(memory), items))
+
+    def _named(self, raw: bytes) -> bytes:
+        pages = (raw[at : at + _PAGE] for at in range(0, len(raw), _PAGE))
+        raw = b"".join(b"0" if page == _ZEROS else page for page in pages)
+        for number, task in enumerate(self._world.tasks):
+            raw = raw.replace(struct.pack("<I", task.pid), b"T\0\0" + bytes([number & 255]))
+        for file in self._files:
+            raw = raw.replace(file, bytes(len(file)))
+        return raw
+
+    def _knowledge(self, task: "Task") -> tuple[object, ...]:
+        r = task.registers
+        parts = [
+            task.space.read(begin, size)
+            for begin, size in self._memory(task, r.rsp, task.stack_top)
+        ]
+        memory = hash(self._named(b"".join(parts)))
+        return r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15, r.rsp, memory
+
+    def _memory(self, task: "Task", sp: int, top: int) -> list[tuple[int, int]]:
+        """Begin and size of its stack in use, and of the writable memory that its process alone has."""
+        found = []
+        stacks = {other.stack_top for other in task.space.tasks} - {0}
+        for line in task.space.lines():
+            begin, end = line.start, line.end
+            if not line.rights.startswith(b"rw-p") or b"/ld-" in line.path:
+                continue
+            if begin <= sp < end:
+                begin, end = sp, top or end
+            elif line.path == b"[stack]" or any(begin < each <= end for each in stacks):
+                continue  # Of another thread, which reads its own.
+            if end - begin > _MOST_BYTES:
+                self._whole = False
+            found.append((begin, min(end - begin, _MOST_BYTES)))
+        return found
+
+    @staticmethod
+    def stack_of(task: "Task") -> int:
+        """Where the stack of a thread begins that is about to run its first instruction."""
+        registers = Registers()
+        ptrace.load_registers(task.pid, registers)
+        return registers.rsp + os.sysconf("SC_PAGE_SIZE") // 32

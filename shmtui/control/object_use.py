@@ -1,0 +1,63 @@
+"""Semaphores and mutexes that are used otherwise than they were made for, in one execution."""
+
+from typing import TYPE_CHECKING, Final
+
+from shmtui.control.operation import TIMED, Kind, Operation, Place
+from shmtui.control.run import Misuse
+
+if TYPE_CHECKING:
+    from shmtui.control.address_space import AddressSpace
+    from shmtui.control.execution import Execution
+    from shmtui.control.task import Task
+
+_SEMAPHORE: Final = TIMED | {Kind.WAIT, Kind.POST}
+_MUTEX: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK})
+_PSHARED: Final = 128
+"""In ``__kind`` of glibc's mutex: shared between processes."""
+
+
+class ObjectUse:
+    """Who made and used what."""
+
+    def __init__(self, world: "Execution") -> None:
+        self._world = world
+        self._made: dict[Place, tuple[bool, AddressSpace]] = {}
+        self._used: dict[Place, Task] = {}
+        self._highest: dict[Place, int] = {}
+
+    def initialised(self, place: Place, task: "Task", *, shared: bool) -> None:
+        """A task calls sem_init(3)."""
+        self._made[place] = (shared, task.space)
+
+    def note(self, task: "Task", operation: Operation, before: int | None, step: int) -> None:
+        """A task uses an object, or waits to."""
+        place, kind = operation.place, operation.kind
+        if place is None:
+            return
+        wrong: str | None = None
+        if kind in _SEMAPHORE:
+            wrong = self._semaphore(task, place) or self._mutex_role(place, kind, before)
+        elif kind in _MUTEX and not task.program.is_musl:
+            first = self._used.setdefault(place, task)
+            kept = task.word(operation.address + 16) & _PSHARED
+            if first.space is not task.space and not kept:
+                wrong = "process-private"
+        misuses = self._world.result.misuses
+        if wrong is not None and not any((m.kind, m.place) == (wrong, place) for m in misuses):
+            misuses.append(Misuse(wrong, place, step, task.name, operation))
+
+    def _semaphore(self, task: "Task", place: Place) -> str | None:
+        made = self._made.get(place)
+        if made is not None:
+            return "process-private" if not made[0] and made[1] is not task.space else None
+        named = place.segment.startswith("sem.")
+        raw = self._world.memory.raw(place.segment, place.offset, 16)
+        return "never-initialised" if not named and raw == bytes(16) else None
+
+    def _mutex_role(self, place: Place, kind: Kind, before: int | None) -> str | None:
+        """Of the semaphore that is the ring's lock: one that was 1 at most is posted while it is 1."""
+        ring = self._world.ring
+        if ring is None or place != Place(ring.segment, -1 if ring.mutex is None else ring.mutex):
+            return None
+        highest = self._highest[place] = max(self._highest.get(place, 0), before or 0)
+        return "mutex-overflow" if kind is Kind.POST and before == highest == 1 else None

@@ -1,0 +1,64 @@
+"""What a task is about to do: the steps between which another may run."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """The kinds of a step, by the name of the call where there is one."""
+
+    START = "starts"
+    WAIT = "sem_wait"
+    TRY_WAIT = "sem_trywait"
+    TIMED_WAIT = "sem_timedwait"
+    CLOCK_WAIT = "sem_clockwait"
+    POST = "sem_post"
+    LOCK = "pthread_mutex_lock"
+    TRY_LOCK = "pthread_mutex_trylock"
+    UNLOCK = "pthread_mutex_unlock"
+    COND_WAIT = "pthread_cond_wait"
+    COND_TIMED_WAIT = "pthread_cond_timedwait"
+    WAKE = "wakes of pthread_cond_wait"
+    SIGNAL = "pthread_cond_signal"
+    BROADCAST = "pthread_cond_broadcast"
+    JOIN = "waits for the end of another"
+    SLEEP = "sleeps"
+    LOAD = "loads"
+    STORE = "stores"
+    UPDATE = "loads and stores"
+    KERNEL = "is asleep in the kernel"
+    SPIN = "spins"
+    ENDED = "has ended"
+
+
+ACCESSES: Final = frozenset({Kind.LOAD, Kind.STORE, Kind.UPDATE})
+SILENT: Final = frozenset({Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN})
+"""Steps that are about no shared object."""
+TIMED: Final = frozenset({Kind.TRY_WAIT, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
+"""Waits that are given up where the semaphore is 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A byte of shared memory: the name of its file, the same in every execution, and where in it."""
+
+    segment: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A step that a task is about to take."""
+
+    kind: Kind
+    site: int = 0
+    """The address that it returns to, or that of the instruction."""
+    place: Place | None = None
+    """What it is about, where that is shared."""
+    address: int = 0
+    """The same in the process."""
+    width: int = 0
+    """Bytes of a load or store."""
+    atomic: bool = False
+    """Whether the processor locks the word for it."""

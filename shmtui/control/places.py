@@ -1,0 +1,114 @@
+"""Names of places and lines of sources: what a step is about, in the program's own words."""
+
+from bisect import bisect_right
+from functools import cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
+
+from shmtui.control.operation import ACCESSES, SILENT, Kind, Operation, Place
+from shmtui.i18n import _
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shmtui.control.items import Ring
+    from shmtui.control.program import HeldProgram
+
+Row = tuple[int, str, int]
+"""An address, and the file and line that the code from there on is of; 0 where it is of none."""
+_WORD: Final = 4
+
+
+@cache
+def line_table(path: str) -> tuple[int, tuple[Row, ...]]:
+    """The rows of an executable's line table by address, and the address that its first byte has in it."""
+    from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - heavy
+
+    rows: list[Row] = []
+    with open(path, "rb") as file:
+        elf = ELFFile(file)
+        loads = [
+            s["p_vaddr"] - s["p_offset"] for s in elf.iter_segments() if s["p_type"] == "PT_LOAD"
+        ]
+        if elf.has_dwarf_info():
+            dwarf = elf.get_dwarf_info()
+            for unit in dwarf.iter_CUs():
+                program = dwarf.line_program_for_CU(unit)
+                if program is None:
+                    continue
+                files, first = program["file_entry"], int(program["version"] < 5)
+                for entry in program.get_entries():
+                    state = entry.state
+                    if state is not None:
+                        name = files[state.file - first].name.decode("utf-8", "replace")
+                        rows.append((state.address, name, 0 if state.end_sequence else state.line))
+    return min(loads, default=0), tuple(sorted(rows, key=itemgetter(0)))
+
+
+class Names:
+    """The names of one search: of the ring's fields, of other places, and of the programs' lines."""
+
+    def __init__(self, ring: "Ring | None", programs: "Sequence[HeldProgram]") -> None:
+        self._ring = ring
+        self._programs = {program.name: program for program in programs}
+
+    def place(self, place: Place | None) -> str:
+        """``in``, ``data[3]``, ``mutex``, ``/name`` of a named semaphore, or a byte of a segment."""
+        if place is None:
+            return ""
+        if place.segment.startswith("sem."):
+            return f"/{place.segment.removeprefix('sem.')}"
+        ring = self._ring
+        if ring is not None and place.segment == ring.segment:
+            for name in ("in", "out", "mutex", "empty", "full"):
+                if place.offset == getattr(ring, "in_" if name == "in" else name):
+                    return name
+            slot = ring.slot(place.offset)
+            if slot is not None:
+                return f"data[{slot}]"
+        return _("byte {offset} of {segment}").format(offset=place.offset, segment=place.segment)
+
+    def line(self, program: str, operation: Operation) -> str:
+        """``produtor.c:18``; empty where no debug information says it."""
+        held = self._programs[program.partition(".")[0]]
+        base = held.bases.get(held.executable)
+        if base is None or not operation.site:
+            return ""
+        first, rows = line_table(held.executable)
+        call = operation.kind not in ACCESSES
+        at = operation.site - base + first - call
+        number = bisect_right(rows, at, key=itemgetter(0))
+        if not number or not rows[number - 1][2] or number == len(rows):
+            return ""
+        _address, file, line = rows[number - 1]
+        return f"{file.rpartition('/')[2]}:{line}"
+
+    def step(self, operation: Operation, before: int | None, after: int | None) -> str:
+        """``sem_wait(mutex)``, ``loads in = 3``, ``stores data[2] = 7``."""
+        name, kind = self.place(operation.place), operation.kind
+        if kind is Kind.LOAD:
+            return _("loads {name} = {value}").format(name=name, value=_signed(before, operation))
+        if kind is Kind.STORE:
+            return _("stores {name} = {value}").format(name=name, value=_signed(after, operation))
+        if kind is Kind.UPDATE:
+            text = _("changes {name} from {before} to {value}")
+            return text.format(
+                name=name, before=_signed(before, operation), value=_signed(after, operation)
+            )
+        if kind in SILENT:
+            return {
+                Kind.START: _("starts"),
+                Kind.SLEEP: _("sleeps"),
+                Kind.JOIN: _("waits for the end of another"),
+                Kind.SPIN: _("runs on"),
+            }.get(kind, _("sleeps in the kernel"))
+        if kind is Kind.WAKE:
+            return _("wakes, and locks {name}").format(name=name)
+        return f"{kind}({name})"
+
+
+def _signed(value: int | None, operation: Operation) -> str:
+    if value is None:
+        return "?"
+    bits = 8 * min(operation.width or _WORD, 8)
+    return str(value - (1 << bits) if value >> (bits - 1) else value)

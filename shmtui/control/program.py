@@ -1,0 +1,265 @@
+"""A program held at its first contact with shared memory, of which copies are made: a run costs a fork.
+
+The bytes at its entry point, which has been passed, become ``syscall; int3``: with it a stopped
+process makes a system call on the tracer's word.
+"""
+
+import contextlib
+import ctypes
+import os
+import pty
+import signal
+import struct
+import tty
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from shmtui.control import ptrace
+from shmtui.control.entry_points import (
+    CONTACT_CALLS,
+    clock_entry_points,
+    entry_points,
+    is_static_musl,
+)
+from shmtui.control.ptrace import Registers, Stops
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.procfs.maps import map_lines, split_line
+from shmtui.shm.libc import die_with_parent
+
+GADGET: Final = b"\x0f\x05\xcc"
+"""``syscall; int3``."""
+BREAKPOINT: Final = b"\xcc"
+_UNTRACED: Final = 126
+"""The exit status of a child that may not be traced."""
+_START_SECONDS: Final = 0.5
+_START_ATTEMPTS: Final = 40
+_CLONE: Final = 56
+_CLONE_PARENT: Final = 0x8000
+_NO_RANDOMIZE: Final = 0x0040000
+_AT_ENTRY: Final = 9
+_MAP_SHARED, _PROT_WRITE = 1, 2
+
+
+class HeldProgram:
+    """A program of the user's, started once and held where it first meets others.
+
+    ShmtuiError: it cannot be run, or ends or rests before it meets anybody.
+    """
+
+    def __init__(self, command: Sequence[str], name: str) -> None:
+        self.command, self.name = tuple(command), name
+        self.executable = ""
+        self.is_musl = False
+        self.terminal, inner = pty.openpty()
+        tty.setraw(inner)
+        os.set_blocking(self.terminal, False)
+        parent = os.getpid()
+        self.pid = os.fork()
+        if not self.pid:
+            self._become(inner, parent)
+        os.close(inner)
+        self.memory = -1
+        self.registers = Registers()
+        self.breakpoints: dict[int, str] = {}
+        """Functions by the address of their first instruction."""
+        self.instructions: dict[int, bytes] = {}
+        """The byte that lies under each breakpoint."""
+        try:
+            self._hold()
+        except BaseException:
+            self.close()
+            raise
+
+    def _become(self, terminal: int, parent: int) -> None:
+        try:
+            die_with_parent(signal.SIGKILL)
+            if os.getppid() != parent:
+                return
+            os.setsid()
+            for descriptor in (0, 1, 2):
+                os.dup2(terminal, descriptor)
+            os.closerange(3, 4096)
+            ctypes.CDLL(None).personality(_NO_RANDOMIZE)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            try:
+                ptrace.trace_me()
+            except OSError:
+                os._exit(_UNTRACED)
+            os.execvp(self.command[0], self.command)
+        except OSError:
+            pass
+        finally:
+            os._exit(127)
+
+    def _hold(self) -> None:
+        status = Stops.next(self.pid)
+        if not os.WIFSTOPPED(status):
+            self.pid = 0
+            text = _("{command} cannot be run: is it a program of this machine, and executable?")
+            if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _UNTRACED:
+                text = _(
+                    "the system does not let {command} be run step by step: a debugger runs shmtui, "
+                    "or a container refuses ptrace"
+                )
+            raise ShmtuiError(text.format(command=self.command[0]))
+        ptrace.set_options(self.pid)
+        self.memory = os.open(f"/proc/{self.pid}/mem", os.O_RDWR | os.O_CLOEXEC)
+        self._run_to_entry()
+        self.executable = os.fspath(Path(f"/proc/{self.pid}/exe").readlink())
+        malloc = 0
+        for address, function in self._functions():
+            if function == "malloc":
+                malloc = address
+                continue
+            self.breakpoints[address] = function
+            self.instructions[address] = os.pread(self.memory, 1, address)
+        if not self.breakpoints:
+            text = _(
+                "{command} has no functions that can be found by name: is it static and stripped? "
+                "build it with -g"
+            )
+            raise ShmtuiError(text.format(command=self.command[0]))
+        self._run_to_contact()
+        os.pwrite(self.memory, GADGET, self.entry)
+        if malloc:
+            self._call(malloc, 1)
+        for address, function in self.breakpoints.items():
+            if function not in CONTACT_CALLS or function.endswith("_open"):
+                os.pwrite(self.memory, BREAKPOINT, address)
+
+    def _run_to_entry(self) -> None:
+        """To where its libraries are loaded."""
+        with open(f"/proc/{self.pid}/auxv", "rb") as file:
+            auxiliary = dict(struct.iter_unpack("<QQ", file.read()))
+        self.entry: int = auxiliary[_AT_ENTRY]
+        code = os.pread(self.memory, 1, self.entry)
+        os.pwrite(self.memory, BREAKPOINT, self.entry)
+        self._next_stop()
+        os.pwrite(self.memory, code, self.entry)
+        ptrace.load_registers(self.pid, self.registers)
+        self.registers.rip -= 1
+        ptrace.store_registers(self.pid, self.registers)
+
+    def _functions(self) -> list[tuple[int, str]]:
+        """Addresses and names of the wanted functions in everything that is loaded."""
+        bases: dict[str, int] = {}
+        found: list[tuple[int, str]] = []
+        for line in map(split_line, map_lines(self.pid) or ()):
+            if line.path.startswith(b"/") and not line.offset:
+                bases.setdefault(os.fsdecode(line.path), line.start)
+            elif line.path == b"[vdso]":
+                image = os.pread(self.memory, line.end - line.start, line.start)
+                found += _placed(line.start, clock_entry_points(image))
+        self.bases = bases
+        """Where its executable and libraries are loaded."""
+        self.is_musl = any("ld-musl" in path for path in bases) or is_static_musl(self.executable)
+        for path, base in bases.items():
+            found += _placed(base, entry_points(path))
+        return found
+
+    def _run_to_contact(self) -> None:
+        early = [a for a, name in self.breakpoints.items() if name in CONTACT_CALLS | {"mmap"}]
+        for address in early:
+            os.pwrite(self.memory, BREAKPOINT, address)
+        while True:
+            self._next_stop()
+            ptrace.load_registers(self.pid, self.registers)
+            address = self.registers.rip - 1
+            if address not in self.instructions:
+                continue
+            self.registers.rip = address
+            ptrace.store_registers(self.pid, self.registers)
+            shared = self.registers.rcx & _MAP_SHARED and self.registers.rdx & _PROT_WRITE
+            if self.breakpoints[address] != "mmap" or shared:
+                break
+            os.pwrite(self.memory, self.instructions[address], address)
+            ptrace.single_step(self.pid)
+            Stops.next(self.pid)
+            os.pwrite(self.memory, BREAKPOINT, address)
+        for address in early:
+            os.pwrite(self.memory, self.instructions[address], address)
+
+    def _next_stop(self) -> None:
+        """Let it run to the next stop by a breakpoint, passing its signals on."""
+        number = 0
+        while True:
+            ptrace.resume(self.pid, number)
+            status = self._started()
+            if status is None:
+                text = _("{command} rests before it uses shared memory: does it wait for input?")
+                raise ShmtuiError(text.format(command=self.command[0]))
+            if not os.WIFSTOPPED(status):
+                self.pid = 0
+                text = _(
+                    "{command} ended before it used shared memory, a semaphore, a child or a thread"
+                )
+                raise ShmtuiError(text.format(command=self.command[0]))
+            number = os.WSTOPSIG(status)
+            if number == signal.SIGTRAP:
+                return
+
+    def _started(self) -> int | None:
+        """Its next stop; None where it sleeps instead, or computes for long."""
+        slept = 0
+        for _attempt in range(_START_ATTEMPTS):
+            status = Stops.within(self.pid, _START_SECONDS)
+            if status is not None:
+                return status
+            with open(f"/proc/{self.pid}/stat", encoding="latin-1") as file:
+                slept += file.read().rpartition(")")[2].split()[0] == "S"
+            if slept > 1:
+                break
+        return None
+
+    def _call(self, function: int, argument: int) -> None:
+        """Have it call a function, and stand where it stood: malloc draws its random key once for all copies."""
+        registers = self.registers.copy()
+        registers.rsp = (registers.rsp - 1024) & ~15
+        registers.rsp -= 8
+        os.pwrite(self.memory, struct.pack("<Q", self.entry + 2), registers.rsp)
+        registers.rip, registers.rdi, registers.orig_rax = function, argument, 2**64 - 1
+        ptrace.store_registers(self.pid, registers)
+        ptrace.resume(self.pid)
+        Stops.next(self.pid)
+        ptrace.store_registers(self.pid, self.registers)
+
+    def copy(self) -> int:
+        """The PID of a copy of it, held where it is held, and traced."""
+        registers = self.registers.copy()
+        registers.rax, registers.rdi = _CLONE, _CLONE_PARENT | signal.SIGCHLD
+        registers.rsi = registers.rdx = registers.r10 = registers.r8 = 0
+        registers.rip, registers.orig_rax = self.entry, 2**64 - 1
+        ptrace.store_registers(self.pid, registers)
+        ptrace.resume(self.pid)
+        Stops.next(self.pid)
+        pid = ptrace.event_message(self.pid)
+        ptrace.resume(self.pid)
+        Stops.next(self.pid)
+        Stops.next(pid)
+        ptrace.store_registers(pid, self.registers)
+        return pid
+
+    def output(self) -> str:
+        """What its copies have written to their terminal since the last call."""
+        read = bytearray()
+        with contextlib.suppress(OSError):
+            while part := os.read(self.terminal, 65536):
+                read += part
+        return read.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """End it; its copies are others'."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            while os.WIFSTOPPED(Stops.next(self.pid)):
+                pass
+            self.pid = 0
+        if self.memory >= 0:
+            os.close(self.memory)
+        os.close(self.terminal)
+
+
+def _placed(base: int, functions: dict[str, tuple[int, ...]]) -> list[tuple[int, str]]:
+    return [(base + at, name) for name, addresses in functions.items() for at in addresses]

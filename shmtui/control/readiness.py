@@ -1,0 +1,31 @@
+"""Whether a task can take the step that it stands before."""
+
+from typing import TYPE_CHECKING
+
+from shmtui.control.calls import may_join, may_lock
+from shmtui.control.operation import Kind
+
+if TYPE_CHECKING:
+    from shmtui.control.task import Task
+
+
+def is_ready(task: "Task") -> bool:
+    """Whether its step would not block. One that looks at the same values over and over is not ready."""
+    operation = task.operation
+    match operation.kind:
+        case Kind.WAIT:
+            return task.word(operation.address) > 0
+        case Kind.LOCK:
+            return may_lock(task, operation)
+        case Kind.WAKE:
+            return task.woken and may_lock(task, operation)
+        case Kind.JOIN:
+            return may_join(task, operation)
+        case Kind.KERNEL:
+            task.poll()
+            return task.operation.kind is not Kind.KERNEL and is_ready(task)
+        case Kind.ENDED:
+            return False
+        case Kind.LOAD | Kind.TRY_WAIT | Kind.TRY_LOCK:
+            return not task.world.repetition.is_idle(task)
+    return True

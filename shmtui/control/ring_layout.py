@@ -1,0 +1,124 @@
+"""Where the ring lies in what the programs map, and what an initialised segment holds."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shmtui.control.items import Ring
+from shmtui.control.operation import ACCESSES
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.layouts.describe import layout_words
+from shmtui.layouts.options import LayoutOptions, ResolvedLayout
+from shmtui.layouts.program_types import QuickTypes
+from shmtui.layouts.resolve import resolve
+from shmtui.procfs.target import open_target
+from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, Layout, seed_layout
+from shmtui.shm.libc import Libc
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.segment import SHM_DIR
+from shmtui.shm.semaphore import SemaphoreWords, encode
+
+if TYPE_CHECKING:
+    from shmtui.control.execution import Execution
+
+_READ_SECONDS: Final = 3.0
+"""For the debug information of the programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRing:
+    """A ring, and where it is known from."""
+
+    ring: Ring
+    layout: Layout
+    size: int
+    """Bytes of the segment."""
+    words: str
+    """The layout and its source, as they are shown."""
+
+
+class RingFinder:
+    """Looks for the ring at the end of one execution, while the programs are there."""
+
+    def __init__(self, options: LayoutOptions, name: str | None) -> None:
+        self._options, self._name = options, name
+        self.found: FoundRing | None = None
+
+    def look(self, world: "Execution") -> None:
+        """At what the living tasks map. ShmtuiError: what the user says of the layout cannot be."""
+        pids = [task.pid for task in world.tasks if task.ended is None and not task.foreign]
+        sizes = world.memory.segments()
+        wanted = [self._name.lstrip("/")] if self._name else [s for s in sizes if "sem." not in s]
+        for segment in wanted:
+            if segment not in sizes or segment not in world.scene.files or self.found is not None:
+                continue
+            found = self._resolved(f"/{segment}", pids, world)
+            if found is not None and found[0].layout is not None:
+                self._take(world, segment, found[0], found[1])
+        if self.found is None and self._options.given:
+            text = _("the programs map no segment that has this layout: give its --name")
+            raise ShmtuiError(text)
+
+    def _resolved(
+        self, name: str, pids: list[int], world: "Execution"
+    ) -> tuple[ResolvedLayout, str] | None:
+        if self._options.given:
+            reader = open_target(name)
+            try:
+                return resolve(reader, self._options), _("as it was given")
+            finally:
+                reader.close()
+        size = world.memory.segments()[name[1:]]
+        known = QuickTypes(SHM_DIR, _READ_SECONDS).resolved(name, pids, size)
+        if known is not None:
+            return known, _("by the debug information of {file}").format(file=known.origin)
+        libc = Libc.MUSL if world.programs[0][0].is_musl else Libc.GLIBC
+        exercise = seed_layout(SEED_SLOTS, ITEM_TYPES["int32"], libc)
+        places = {
+            step.operation.place.offset
+            for step in world.result.steps
+            if step.operation.place is not None
+            and step.operation.place.segment == name[1:]
+            and step.operation.kind not in ACCESSES
+        }
+        semaphores = {exercise.mutex, exercise.empty, exercise.full}
+        if name != SEED_NAME or not places or not places <= semaphores:
+            return None
+        from shmtui.shm.segment_info import LayoutSource  # noqa: PLC0415 - rarely needed
+
+        return ResolvedLayout(exercise, LayoutSource.INFERRED), _("assumed: the exercise's")
+
+    def _take(self, world: "Execution", segment: str, known: ResolvedLayout, source: str) -> None:
+        layout = known.layout
+        assert layout is not None
+        if not layout.slots or not layout.item.size:
+            return
+        plain = (
+            layout.has_indices
+            and not layout.index_segment
+            and not layout.last
+            and not known.disputes
+        )
+        ring = Ring(
+            segment, layout.data, layout.slots, layout.item.size,
+            layout.in_ if plain else None, layout.out if plain else None,
+            layout.mutex, layout.empty, layout.full,
+        )  # fmt: skip
+        words = f"/{segment}: {layout_words(layout)} ({source})"
+        self.found = FoundRing(ring, layout, world.memory.segments()[segment], words)
+
+
+def initial_contents(segment: str, layout: Layout, size: int) -> dict[str, bytes]:
+    """Files of /dev/shm as the exercise has them at the begin: an empty ring, its semaphores initialised."""
+    values = {SemaphoreRole.MUTEX: 1, SemaphoreRole.EMPTY: layout.slots, SemaphoreRole.FULL: 0}
+    raw = bytearray(size)
+    contents: dict[str, bytes] = {}
+    for role, value in values.items():
+        words = encode(SemaphoreWords(value, 0, shared=True), layout.libc)
+        at = getattr(layout, role.value)
+        if at is not None:
+            raw[at : at + len(words)] = words
+    for role, name in layout.names:
+        words = encode(SemaphoreWords(values[role], 0, shared=True), layout.libc)
+        contents[f"sem.{name.lstrip('/')}"] = words.ljust(32, b"\0")
+    return {segment: bytes(raw), **contents}

@@ -1,0 +1,106 @@
+"""What an execution was: its steps, the points at which there was a choice, and how it ended. Pure."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from shmtui.control.happens_before import Race
+from shmtui.control.items import ItemFault
+from shmtui.control.operation import Operation, Place
+from shmtui.shm.protocol import Role
+
+
+class End(Enum):
+    """How an execution ended."""
+
+    FINISHED = "finished"
+    """All ended, or rest where they begin their next item."""
+    STUCK = "stuck"
+    """Nobody can go on, and not all have finished."""
+    SPINNING = "spinning"
+    """Those left load the same values over and over."""
+    KNOWN = "known"
+    """It came to a state that an earlier one had been in."""
+    UNFINISHED = "unfinished"
+    """It was given up after so many steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that was taken."""
+
+    task: str
+    operation: Operation
+    value: int | None
+    """The word before the step; None of a lock, which holds a thread's number."""
+    after: int | None = None
+    """And after it."""
+    output: str = ""
+    """What the program wrote before its next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A point at which several could have gone on."""
+
+    enabled: tuple[str, ...]
+    chosen: str
+    default: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misuse:
+    """An object used otherwise than it was made for."""
+
+    kind: str
+    """``never-initialised``, ``process-private`` or ``mutex-overflow``."""
+    place: Place
+    step: int
+    task: str
+    operation: Operation
+
+
+@dataclass(slots=True)
+class Run:
+    """An execution."""
+
+    steps: list[Step] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    end: End = End.UNFINISHED
+    fine: bool = False
+    blocked: list[tuple[str, Operation]] = field(default_factory=list)
+    """Of one that ended with somebody waiting: who stands where."""
+    parked: set[str] = field(default_factory=set)
+    """Who was not let go on, having made all items."""
+    ends: dict[str, int] = field(default_factory=dict)
+    """How each task ended: an exit status, or minus a signal."""
+    fault_sites: dict[str, int] = field(default_factory=dict)
+    """The instruction of each fatal fault."""
+    programs: dict[str, str] = field(default_factory=dict)
+    """Of each task the name of its program."""
+    roles: dict[str, Role] = field(default_factory=dict)
+    spinning: set[tuple[str, Place | None]] = field(default_factory=set)
+    """Who waited for what by loading it over and over."""
+    misuses: list[Misuse] = field(default_factory=list)
+    races: list[Race] = field(default_factory=list)
+    faults: list[ItemFault] = field(default_factory=list)
+    foreign: bool = False
+    """Whether a task became another program, or slept in the kernel for another reason than a join."""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Who was chosen, at each point."""
+        return tuple(choice.chosen for choice in self.choices)
+
+    def departures(self, until: int) -> list[int]:
+        """The numbers of the steps, up to ``until``, at which another than the usual one went on."""
+        begin = len(self.steps) - len(self.choices)
+        chosen = enumerate(self.choices, begin)
+        return [at for at, each in chosen if at <= until and each.chosen != each.default]
+
+    def output(self, task: str) -> str:
+        """All that a task wrote."""
+        return "".join(step.output for step in self.steps if step.task == task)
+
+    def is_same(self, other: "Run") -> bool:
+        """Whether every step, value and output is the same."""
+        return self.steps == other.steps and self.ends == other.ends and self.end == other.end

@@ -1,0 +1,175 @@
+"""Where the executions take place: a /dev/shm of their own where the kernel allows it, the same at each begin."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import stat
+import struct
+from pathlib import Path
+from typing import Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.procfs.maps import MapsLine
+from shmtui.shm.segment import SHM_DIR
+
+_NEWNS, _NEWUSER, _NEWIPC = 0x20000, 0x10000000, 0x8000000
+_MS_REC, _MS_PRIVATE = 0x4000, 1 << 18
+
+
+def make_private() -> bool:
+    """Give this process a /dev/shm of its own, empty, seen by it and its children alone.
+
+    False where this user may make no namespaces (user_namespaces(7), or a limit of the machine's).
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.getuid(), os.getgid()
+    flags = _NEWNS | _NEWIPC if user == 0 else _NEWNS | _NEWIPC | _NEWUSER
+    if libc.unshare(flags):
+        return False
+    try:
+        if user:
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+            Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    except OSError:
+        return False
+    if libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None):
+        return False
+    return not libc.mount(b"shmtui", SHM_DIR.encode(), b"tmpfs", 0, b"mode=1777")
+
+
+class Scene:
+    """The shared files of an execution, by the names that the programs give them."""
+
+    def __init__(self, contents: dict[str, bytes] | None = None, *, private: bool) -> None:
+        self.private = private
+        """Whether /dev/shm is this process's own."""
+        self.contents = contents or {}
+        """Files of /dev/shm that are there at the begin of each execution."""
+        self.sizes: dict[str, int] = {}
+        """Bytes of what the last execution mapped."""
+        self.files: dict[str, int] = {}
+        """Descriptors of what the programs map, by name, as far as it could be opened."""
+        self._names: dict[tuple[int, int], str] = {}
+        self._made: set[str] = set()
+        self._taken: Final = frozenset() if private else frozenset(os.listdir(SHM_DIR))
+        self._sweeper = None if private else Sweeper()
+
+    def prepare(self) -> None:
+        """Put everything where it is at the begin. ShmtuiError: a name is another's."""
+        self._close_files()
+        for name, raw in self.contents.items():
+            self._claim(name)
+            file = Path(SHM_DIR, name)
+            file.write_bytes(raw)
+            file.chmod(0o666)
+
+    def _claim(self, name: str) -> None:
+        if name in self._made:
+            return
+        if name in self._taken:
+            text = _(
+                "{name} is there already, and this user may make no /dev/shm apart: remove it "
+                "(shmtui rm {name}), or have the programs use another"
+            )
+            raise ShmtuiError(text.format(name=f"/{name}"))
+        self._made.add(name)
+        if self._sweeper is not None:
+            self._sweeper.note(name)
+
+    def note_name(self, function: str, name: bytes) -> None:
+        """A program opens something by its name."""
+        text = os.fsdecode(name.lstrip(b"/"))
+        if text and "/" not in text:
+            self._claim(f"sem.{text}" if function == "sem_open" else text)
+
+    def name_of(self, line: MapsLine) -> str:
+        """The name of a mapped file: that in /dev/shm, or the kernel's own word for it."""
+        key = (line.device, line.inode)
+        if key not in self._names:
+            path = os.fsdecode(line.path.removesuffix(b" (deleted)"))
+            name = path.rpartition("/")[2]
+            if path.startswith(SHM_DIR) and not Path(path).exists():
+                # sem_open maps a name of the moment, and links it to the real one.
+                name = next((e.name for e in os.scandir(SHM_DIR) if e.inode() == key[1]), name)
+            twins = sum(other.partition(" #")[0] == name for other in self._names.values())
+            self._names[key] = name if not twins else f"{name} #{twins + 1}"
+            self._open(self._names[key], name, key)
+        self.sizes[self._names[key]] = line.end - line.start + line.offset
+        return self._names[key]
+
+    def semaphore_files(self) -> list[bytes]:
+        """Device and inode of each named semaphore, as glibc keeps them in memory."""
+        found = []
+        for name in self._made:
+            if name.startswith("sem."):
+                with contextlib.suppress(OSError):
+                    status = Path(SHM_DIR, name).stat()
+                    found.append(struct.pack("<QQ", status.st_dev, status.st_ino))
+        return found
+
+    def _open(self, name: str, file: str, key: tuple[int, int]) -> None:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(Path(SHM_DIR, file), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) == key:
+                self.files[name] = descriptor
+            else:
+                os.close(descriptor)
+
+    def _close_files(self) -> None:
+        for descriptor in self.files.values():
+            os.close(descriptor)
+        self.files.clear()
+        self._names.clear()
+
+    def clean(self) -> None:
+        """Remove what the execution made."""
+        self._close_files()
+        for name in self._made:
+            _unlink(name)
+
+    def close(self) -> None:
+        """Nothing is left of it in a /dev/shm that others share."""
+        self.clean()
+        if self._sweeper is not None:
+            self._sweeper.close()
+
+
+def _unlink(name: str) -> None:
+    with contextlib.suppress(OSError):
+        file = Path(SHM_DIR, name)
+        if stat.S_ISREG(file.lstat().st_mode):
+            file.unlink()
+
+
+class Sweeper:
+    """A process that removes the files it was told of once whoever told it is gone, killed or not."""
+
+    def __init__(self) -> None:
+        reading, self._pipe = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            try:
+                os.setsid()
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                    signal.signal(number, signal.SIG_IGN)
+                os.closerange(0, reading)
+                os.closerange(reading + 1, 4096)
+                with open(reading, "rb") as names:
+                    for name in set(names.read().split(b"\0")) - {b""}:
+                        _unlink(os.fsdecode(name))
+            finally:
+                os._exit(0)
+        os.close(reading)
+
+    def note(self, name: str) -> None:
+        """A file to remove."""
+        os.write(self._pipe, os.fsencode(name) + b"\0")
+
+    def close(self) -> None:
+        """Have it remove them now."""
+        os.close(self._pipe)
+        os.waitpid(self._pid, 0)

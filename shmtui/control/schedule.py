@@ -1,0 +1,151 @@
+"""A schedule file: an order of steps with all that it takes to have the same programs take it again."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from shmtui.control.items import Ring
+from shmtui.control.run import Run
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.shm.protocol import Role
+
+_KIND = "shmtui schedule"
+_SCHEMA = 1
+_MOST_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledProgram:
+    """A program that took part."""
+
+    name: str
+    role: Role
+    command: tuple[str, ...]
+    digest: str
+    """SHA-256 of its executable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An order of steps, and what it shows."""
+
+    programs: tuple[ScheduledProgram, ...]
+    items: int
+    fine: bool
+    callers: tuple[str, ...]
+    """The programs whose set-up is one step."""
+    contents: dict[str, bytes]
+    """Files of /dev/shm at the begin."""
+    ring: Ring | None
+    order: tuple[str, ...]
+    finding: str
+    """Its kind."""
+    claim: str
+    trace: str
+    """The hash of all steps and outputs."""
+
+    def write(self, path: Path) -> None:
+        """ShmtuiError: it cannot be written."""
+        record: dict[str, Any] = {
+            "kind": _KIND,
+            "schema": _SCHEMA,
+            "programs": [
+                {"name": p.name, "role": p.role.value, "command": p.command, "sha256": p.digest}
+                for p in self.programs
+            ],
+            "items": self.items,
+            "steps": "loads-and-stores" if self.fine else "calls",
+            "set-up": self.callers,
+            "files": {n: base64.b64encode(raw).decode() for n, raw in self.contents.items()},
+            "ring": None if self.ring is None else asdict(self.ring),
+            "order": self.order,
+            "finding": self.finding,
+            "claim": self.claim,
+            "trace": self.trace,
+        }
+        try:
+            path.write_text(json.dumps(record, indent=1) + "\n")
+        except OSError as error:
+            text = _("cannot write {file}: {error}")
+            raise ShmtuiError(text.format(file=path, error=error.strerror)) from None
+
+
+def read_schedule(path: Path) -> Schedule:
+    """ShmtuiError: the file cannot be read, or is no schedule."""
+    wrong = _("{file} is no schedule of shmtui explore --schedule").format(file=path)
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ShmtuiError(wrong)
+        record = json.loads(path.read_text())
+        if record["kind"] != _KIND or record["schema"] != _SCHEMA:
+            raise ShmtuiError(wrong)
+        return Schedule(
+            tuple(
+                ScheduledProgram(
+                    str(p["name"]), Role(p["role"]), _command(p["command"]), str(p["sha256"])
+                )
+                for p in record["programs"]
+            ),
+            int(record["items"]),
+            record["steps"] == "loads-and-stores",
+            tuple(map(str, record["set-up"])),
+            {_plain(n): base64.b64decode(raw, validate=True) for n, raw in record["files"].items()},
+            None if record["ring"] is None else _ring(record["ring"]),
+            tuple(map(str, record["order"])),
+            str(record["finding"]),
+            str(record["claim"]),
+            str(record["trace"]),
+        )
+    except OSError as error:
+        text = _("cannot read {file}: {error}")
+        raise ShmtuiError(text.format(file=path, error=error.strerror)) from None
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RecursionError):
+        raise ShmtuiError(wrong) from None
+
+
+def _command(words: Any) -> tuple[str, ...]:
+    if not words or not isinstance(words, list):
+        raise ValueError(words)
+    return tuple(map(str, words))
+
+
+def _ring(record: dict[str, Any]) -> Ring:
+    ring = Ring(**record)
+    numbers = [value for name, value in record.items() if name != "segment"]
+    if not all(value is None or (isinstance(value, int) and value >= 0) for value in numbers):
+        raise ValueError(record)
+    if not ring.slots or not ring.item_size or ring.data is None:
+        raise ValueError(record)
+    return ring
+
+
+def _plain(name: str) -> str:
+    if "/" in name or "\0" in name or name in {"", ".", ".."}:
+        raise ValueError(name)
+    return name
+
+
+def digest_of(executable: str) -> str:
+    """SHA-256 of a file."""
+    with open(executable, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def trace_of(run: Run) -> str:
+    """The hash of all steps, values and outputs of an execution, and of how it ended."""
+    digest = hashlib.sha256()
+    for step in run.steps:
+        place = step.operation.place
+        where = ("", 0) if place is None else (place.segment, place.offset)
+        record: Sequence[object] = (
+            step.task, step.operation.kind.value, *where, step.value, step.after, step.output,
+        )  # fmt: skip
+        digest.update(repr(record).encode("utf-8", "surrogateescape"))
+    digest.update(repr((run.end.value, sorted(run.ends.items()))).encode())
+    return digest.hexdigest()

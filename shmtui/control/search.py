@@ -1,0 +1,233 @@
+"""The orders of the programs' steps, searched: those with few departures from the usual one first.
+
+A departure is a point at which another goes on than the one whose turn it is (delay bounding: most
+mistakes show with one or two). A state that was entered before is not entered again, since what
+follows from it is known.
+"""
+
+import heapq
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from shmtui.control.execution import Execution
+from shmtui.control.judge import Finding, judge, waiting_words
+from shmtui.control.places import Names
+from shmtui.control.run import End, Run
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+
+_SHARE: Final = 0.3
+"""Of the budget, for loads and stores before the calls alone are searched."""
+_DEPARTURE_STEPS: Final = 5
+_AFTER_SECONDS: Final = 0.2
+"""How long a shorter order is looked for once something is found."""
+
+
+@dataclass(slots=True)
+class Covered:
+    """A part of the search."""
+
+    fine: bool
+    orders: int = 0
+    states: int = 0
+    departures: int = 0
+    """Of the orders so far, the most."""
+    complete: bool = False
+
+
+class _Frontier:
+    """The states that were entered at one kind of step, and the orders that are to be tried."""
+
+    def __init__(self, *, fine: bool) -> None:
+        self.covered = Covered(fine)
+        self.seen: set[int] = set()
+        self._waiting: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, ())]
+        self._number = 0
+        self._cut = False
+        """Whether an execution was not followed to its end: given up, or somebody was left looking."""
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def pop(self) -> tuple[str, ...]:
+        """The order to try next: of those with the fewest departures the first."""
+        departures, _number, order = heapq.heappop(self._waiting)
+        self.covered.departures = max(self.covered.departures, departures)
+        return order
+
+    def add(self, run: Run, prefix: int) -> None:
+        """What departs from an execution after its first ``prefix`` choices."""
+        order, departures = run.order, 0
+        for at, choice in enumerate(run.choices):
+            if at >= prefix:
+                for other in choice.enabled:
+                    if other != choice.chosen:
+                        self._number += 1
+                        cost = departures + (other != choice.default)
+                        heapq.heappush(self._waiting, (cost, self._number, (*order[:at], other)))
+            departures += choice.chosen != choice.default
+        self.covered.orders += 1
+        self.covered.states = len(self.seen)
+        self._cut = self._cut or run.end is End.UNFINISHED or bool(run.spinning)
+        self.covered.complete = not self._waiting and not self._cut
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a search has found, and what it has covered."""
+
+    found: dict[str, tuple[Finding, Run]] = field(default_factory=dict)
+    """By kind: the finding, and the execution with the fewest departures and steps that shows it."""
+    covered: list[Covered] = field(default_factory=list)
+    seconds: float = 0.0
+    spinning: bool = False
+    foreign: bool = False
+    given_up: int = 0
+    """Executions that were given up after so many steps."""
+    stopped: bool = False
+    """By the user."""
+
+    @property
+    def shortest(self) -> tuple[Finding, Run] | None:
+        """The finding to show: none that is a race alone, where there is another."""
+        ranked = sorted(
+            self.found.values(),
+            key=lambda each: (each[0].kind == "race", _length(*each)),
+        )
+        return ranked[0] if ranked else None
+
+
+def _length(finding: Finding, run: Run) -> int:
+    """How much there is to follow: steps up to the finding, and each departure for some more."""
+    return finding.step + _DEPARTURE_STEPS * len(run.departures(finding.step))
+
+
+class Search:
+    """One search by one execution's programs."""
+
+    def __init__(self, execution: Execution, names: Names, *, budget: float,
+                 progress: Callable[[Outcome], None] = lambda _outcome: None,
+                 stopped: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
+        self.execution, self.names, self.outcome = execution, names, Outcome()
+        self._progress, self._stopped = progress, stopped
+        self._begin = time.monotonic()
+        self._end = self._begin + budget
+        self._ended = False
+        """Whether an execution ended with all programs ended."""
+        self._found_at = 0.0
+        self._hanging: Run | None = None
+        """The shortest one in which somebody waits for ever, as one may whose peers have ended."""
+        self._last_told = 0.0
+
+    def run(self, *, fine: bool) -> Outcome:
+        """Search: loads and stores for a while; then, unless ``fine``, the calls alone; then what is left.
+
+        ShmtuiError: the programs do not do the same twice in the same order.
+        """
+        self.execution.fine = True
+        first, second = self.execution.run(), self.execution.run()
+        if not first.is_same(second):
+            raise ShmtuiError(self.unsteady(first, second))
+        self._note(first)
+        self._favourites()
+        accesses, calls = _Frontier(fine=True), _Frontier(fine=False)
+        now = time.monotonic()
+        self._every_state(accesses, self._end if fine else now + _SHARE * (self._end - now))
+        if accesses and not fine and not self.outcome.spinning:
+            self._every_state(calls, self._end)
+        self._every_state(accesses, self._end)
+        self._order_dependent()
+        self.outcome.seconds = time.monotonic() - self._begin
+        return self.outcome
+
+    def _favourites(self) -> None:
+        """One execution for each task that always goes on as long as it can: the others are far behind."""
+        for program, _role in self.execution.programs:
+            if not self._decided():
+                self.execution.favourite = program.name
+                try:
+                    self._note(self.execution.run())
+                finally:
+                    self.execution.favourite = ""
+
+    def unsteady(self, first: Run, second: Run) -> str:
+        """That two executions in the same order differ, and where."""
+        pairs = enumerate(zip(first.steps, second.steps, strict=False))
+        at = next((i for i, (a, b) in pairs if a != b), min(len(first.steps), len(second.steps)))
+        step = (first.steps[at:] or second.steps[at:] or first.steps)[0]
+        text = _(
+            "the programs do not repeat themselves: in the same order, step {number} of {task} ({step}) "
+            "differs from one execution to the next; nothing is judged. Do they draw random numbers, or "
+            "go by the time or their PID?"
+        )
+        words = self.names.step(step.operation, step.value, step.after)
+        return text.format(number=at + 1, task=step.task, step=words)
+
+    def _decided(self) -> bool:
+        return any(kind != "race" for kind in self.outcome.found) or self.outcome.stopped
+
+    def _out_of_time(self, end: float) -> bool:
+        if self._stopped():
+            self.outcome.stopped = True
+        return self.outcome.stopped or time.monotonic() > end
+
+    def _note(self, run: Run) -> None:
+        outcome = self.outcome
+        outcome.spinning |= bool(run.spinning) or run.end is End.SPINNING
+        outcome.foreign |= run.foreign
+        outcome.given_up += run.end is End.UNFINISHED
+        if run.end is End.FINISHED and not run.blocked:
+            self._ended = True
+        elif run.end is End.FINISHED and not run.parked and not run.foreign:
+            shorter = self._hanging is None or len(run.steps) < len(self._hanging.steps)
+            self._hanging = run if shorter else self._hanging
+        for finding in judge(run, self.names):
+            old = outcome.found.get(finding.kind)
+            if finding.kind != "race" and not self._found_at:
+                self._found_at = time.monotonic()
+            if old is None or _length(finding, run) < _length(*old):
+                outcome.found[finding.kind] = (finding, run)
+        now = time.monotonic()
+        if now - self._last_told > 0.2:
+            self._last_told = now
+            outcome.seconds = now - self._begin
+            self._progress(outcome)
+
+    def _execute(self, order: tuple[str, ...]) -> Run:
+        try:
+            run = self.execution.run(order)
+        except ValueError as error:
+            text = _("the programs do not repeat themselves: {error}; nothing is judged")
+            raise ShmtuiError(text.format(error=error)) from None
+        self._note(run)
+        return run
+
+    def _every_state(self, frontier: _Frontier, end: float) -> None:
+        execution = self.execution
+        found = self._decided()
+        if found:
+            end = min(end, self._found_at + _AFTER_SECONDS)
+        if not frontier or self._out_of_time(end):
+            return
+        execution.fine, execution.seen = frontier.covered.fine, frontier.seen
+        execution.sleeps_commute = "race" not in self.outcome.found
+        if frontier.covered not in self.outcome.covered:
+            self.outcome.covered.append(frontier.covered)
+        try:
+            while frontier and not self._out_of_time(end):
+                prefix = frontier.pop()
+                frontier.add(self._execute(prefix), len(prefix))
+                if self._decided() and not found:
+                    found, end = True, min(end, self._found_at + _AFTER_SECONDS)
+        finally:
+            execution.seen = None
+
+    def _order_dependent(self) -> None:
+        """Somebody waits for ever in one order, and in another all programs end."""
+        if self._ended and self._hanging is not None and not self._decided():
+            text = _("in another order all programs end; here {who}")
+            who = waiting_words(self._hanging, self.names)
+            finding = Finding("hang", text.format(who=who), len(self._hanging.steps) - 1)
+            self.outcome.found["hang"] = (finding, self._hanging)

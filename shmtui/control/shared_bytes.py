@@ -1,0 +1,53 @@
+"""The bytes that the tasks of an execution share, read and written from outside."""
+
+import os
+from typing import TYPE_CHECKING
+
+from shmtui.control.operation import Operation, Place
+
+if TYPE_CHECKING:
+    from shmtui.control.scene import Scene
+    from shmtui.control.task import Task
+
+
+class SharedBytes:
+    """The shared files of one execution: by their descriptors, or as a living task sees them."""
+
+    def __init__(self, scene: "Scene", tasks: "list[Task]") -> None:
+        self._scene, self._tasks = scene, tasks
+
+    def raw(self, segment: str, offset: int, size: int) -> bytes:
+        """Bytes of a shared file; empty where nobody has it any more."""
+        if segment in self._scene.files:
+            return os.pread(self._scene.files[segment], size, offset)
+        for task in self._tasks:
+            if task.ended is None and not task.foreign:
+                for begin, end, place in task.space.shared:
+                    within = place.offset <= offset < place.offset + end - begin
+                    if place.segment == segment and within:
+                        return task.space.read(begin + offset - place.offset, size)
+        return b""
+
+    def put(self, place: Place, raw: bytes) -> bool:
+        """Write to a shared file; False where it cannot be opened."""
+        file = self._scene.files.get(place.segment)
+        if file is not None:
+            os.pwrite(file, raw, place.offset)
+        return file is not None
+
+    def word(self, operation: Operation) -> int | None:
+        """The word that an operation is about; None where it is about none that is shared."""
+        if operation.place is None:
+            return None
+        width = min(operation.width or 4, 8)
+        place = operation.place
+        return int.from_bytes(self.raw(place.segment, place.offset, width), "little")
+
+    def segments(self) -> dict[str, int]:
+        """Bytes of what living tasks map, by name."""
+        return {
+            place.segment: place.offset + end - begin
+            for task in self._tasks
+            if task.ended is None
+            for begin, end, place in task.space.shared
+        }

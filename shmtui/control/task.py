@@ -1,0 +1,310 @@
+"""A thread of a program under control: it runs from one step to the next, and stands still between."""
+
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+from shmtui.control import calls, ptrace
+from shmtui.control.access import access_of, is_atomic
+from shmtui.control.address_space import AddressSpace
+from shmtui.control.entry_points import (
+    BUFFER_CALLS,
+    CLOCK_CALLS,
+    JOINING_CALLS,
+    NAMING_CALLS,
+    SLEEPING_CALLS,
+)
+from shmtui.control.operation import ACCESSES, Kind, Operation, Place
+from shmtui.control.program import BREAKPOINT, HeldProgram
+from shmtui.control.ptrace import Registers, Stops
+
+if TYPE_CHECKING:
+    from shmtui.control.execution import Execution
+
+PATIENCE: Final = 0.05
+"""Seconds without a stop after which it is looked whether a task rests in the kernel."""
+_SPIN_SECONDS: Final = 0.3
+_MPROTECT: Final = 10
+_NONE, _READ, _READ_WRITE = 0, 1, 3
+_SHARED_PATHS: Final = (b"/dev/shm/", b"/memfd:", b"/dev/zero", b"/SYSV")
+_MAP_SHARED: Final = 1
+_FAULTS: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+
+
+class Task:
+    """A thread of a copy of a program."""
+
+    def __init__(self, world: "Execution", program: HeldProgram, name: str, pid: int,
+                 space: AddressSpace, parent: "Task | None" = None) -> None:  # fmt: skip
+        self.world, self.program, self.name, self.pid = world, program, name, pid
+        self.space, self.parent = space, parent
+        self.registers = Registers()
+        self.operation = Operation(Kind.START)
+        self.ended: int | None = None
+        """The exit status, or minus the signal that ended it."""
+        self.fault_site = 0
+        """The instruction of its last fault."""
+        self.output = ""
+        self.woken = False
+        """Of a waiter of a condition variable: it was signalled."""
+        self.slept = 0
+        """Nanoseconds that it was to sleep; its clocks show them."""
+        self.asked_time = 0
+        """How often it has asked for the time."""
+        self.stack_top = 0
+        """Where a thread's stack begins; 0 for the first thread."""
+        self.foreign = False
+        """Whether it has become another program, which runs on its own."""
+        self.reaped = False
+        self.awaited = 0
+        """Whom it joins: a thread's structure, or a PID as waitpid(2) takes it."""
+        self._returns: dict[int, tuple[bytes, bool]] = {}
+        """The byte under each breakpoint at which a call returns, and whether that is mmap's."""
+        space.tasks.append(self)
+
+    def word(self, address: int) -> int:
+        """The unsigned int there."""
+        return self.space.word(address)
+
+    def set_words(self, address: int, *words: int) -> None:
+        """Write unsigned ints from there on, guarded or not."""
+        raw = b"".join(word.to_bytes(4, "little") for word in words)
+        if not self.space.is_guarded(address):
+            self.space.write(address, raw)
+            return
+        place = self.place(address)
+        if place is None or not self.world.memory.put(place, raw):
+            self.protect(free=True)
+            self.space.write(address, raw)
+            self.protect(free=False)
+
+    def place(self, address: int) -> Place | None:
+        """The byte of a shared mapping that lies there."""
+        found = self.space.known_place(address)
+        line = None if found is not None else self.space.shared_line(address)
+        if line is None:
+            return found
+        segment = self.world.note_mapping(line)
+        self.space.shared.append((line.start, line.end, Place(segment, line.offset)))
+        return self.space.known_place(address)
+
+    # Running.
+
+    def step(self) -> None:
+        """Take the step that it stands before, and run to the next."""
+        operation = self.operation
+        if operation.kind in ACCESSES:
+            self.run_on(number=self._access())
+            return
+        if operation.kind not in {Kind.START, Kind.SPIN, Kind.KERNEL}:
+            following = calls.carry_out(self, operation)
+            if following is not None:
+                self.operation = following
+                return
+        self.run_on()
+
+    def run_on(self, status: int | None = None, number: int = 0) -> None:
+        """Run to the next step, from ``status`` on where there was a stop already, and with signal ``number``."""
+        while True:
+            if status is None:
+                ptrace.resume(self.pid, number)
+                status = Stops.within(self.pid, PATIENCE)
+                while status is None:
+                    if not self.take_output() and self._rests():
+                        self.operation = Operation(Kind.KERNEL)
+                        return
+                    status = Stops.within(self.pid, PATIENCE)
+            found = self._at_stop(status)
+            if found is None:
+                return
+            number, status = found, None
+
+    def take_output(self) -> bool:
+        """Read what its program has written; whether there was anything."""
+        text = self.program.output()
+        self.output += text
+        return bool(text)
+
+    def poll(self) -> None:
+        """Of a task asleep in the kernel: whether it has come to a step since."""
+        status = Stops.within(self.pid, 0)
+        if status is not None:
+            self.run_on(status)
+
+    def _rests(self) -> bool:
+        """Whether it sleeps in the kernel; one that runs on and on is stopped, and spins."""
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="latin-1") as file:
+                state, *fields = file.read().rpartition(")")[2].split()
+        except OSError:
+            return False
+        ticks = int(fields[10]) + int(fields[11])
+        if state == "R" and ticks / os.sysconf("SC_CLK_TCK") > _SPIN_SECONDS:
+            os.kill(self.pid, signal.SIGSTOP)
+        return state in "SD"
+
+    def _at_stop(self, status: int) -> int | None:
+        """What the stop is: the signal to go on with, or None where a step or the end was reached."""
+        if not os.WIFSTOPPED(status):
+            self.ended = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+            self.operation = Operation(Kind.ENDED)
+            return None
+        number, event = os.WSTOPSIG(status), status >> 16
+        if event in {ptrace.FORK, ptrace.VFORK, ptrace.CLONE}:
+            self.world.born(self, ptrace.event_message(self.pid), event == ptrace.CLONE)
+            return 0
+        if event:
+            self.foreign = self.foreign or event == ptrace.EXEC
+            return 0
+        if self.foreign:
+            return 0 if number == signal.SIGTRAP else number
+        if number == signal.SIGTRAP:
+            return self._at_breakpoint()
+        if number == signal.SIGSEGV and self.space.guarded:
+            found = self._guarded(ptrace.fault_address(self.pid))
+            if found is not None:
+                self.operation = found
+                return None
+        if number == signal.SIGSTOP:
+            self.operation = Operation(Kind.SPIN)
+            return None
+        if number in _FAULTS:
+            ptrace.load_registers(self.pid, self.registers)
+            self.fault_site = self.registers.rip
+        return number
+
+    def _guarded(self, address: int) -> Operation | None:
+        if not self.space.is_guarded(address):
+            return None
+        ptrace.load_registers(self.pid, self.registers)
+        code = self.space.read(self.registers.rip, 15) + bytes(15)
+        kind, width = access_of(code)
+        if code.lstrip(b"\xf2\xf3\x66")[:1] in {b"\xa4", b"\xa5"} and address == self.registers.rsi:
+            kind = Kind.LOAD  # movs: where it loads, not where it stores
+        place = self.place(address)
+        return Operation(kind, self.registers.rip, place, address, width, is_atomic(code))
+
+    def _at_breakpoint(self) -> int | None:
+        ptrace.load_registers(self.pid, self.registers)
+        address = self.registers.rip - 1
+        if address in self._returns:
+            instruction, is_mapping = self._returns.pop(address)
+            self.space.write(address, instruction)
+            self.registers.rip = address
+            ptrace.store_registers(self.pid, self.registers)
+            if is_mapping:
+                self._guard(self.registers.rax)
+            else:
+                self.protect(free=False)
+            return 0
+        function = self.program.breakpoints.get(address)
+        if function is None:
+            return 0
+        self.registers.rip = address
+        ptrace.store_registers(self.pid, self.registers)
+        return self._at_function(function)
+
+    def _at_function(self, function: str) -> int | None:
+        registers = self.registers
+        site = int.from_bytes(self.space.read(registers.rsp, 8), "little")
+        if function in CLOCK_CALLS:
+            calls.tell_time(self, function)
+            return 0
+        if function in SLEEPING_CALLS:
+            self.operation = Operation(Kind.SLEEP, site, address=calls.nanoseconds(self, function))
+            return None
+        if function in JOINING_CALLS:
+            self.awaited = registers.rdi if function != "wait" else 2**64 - 1
+            self.operation = Operation(Kind.JOIN, site, width=int(function == "pthread_join"))
+            return None
+        if function == "sem_init":
+            self.world.note_init(self, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
+        elif function in NAMING_CALLS:
+            self.world.note_name(function, self.space.read(registers.rdi, 256).split(b"\0")[0])
+        elif function in {"mmap", "shmat"}:
+            if self.world.fine and (function == "shmat" or registers.rcx & _MAP_SHARED):
+                self._break_at(site, is_mapping=True)
+        elif function in BUFFER_CALLS:
+            if self.space.is_guarded(registers.rsi, registers.rdx):
+                kind = Kind.STORE if function == "read" else Kind.LOAD
+                place = self.place(registers.rsi)
+                accessed = Operation(kind, site, place, registers.rsi, min(registers.rdx, 1 << 20))
+                self.world.note_kernel_access(self, accessed)
+                self.lift_guard(site)
+        else:
+            place = self.place(registers.rdi)
+            if place is not None or not self.space.is_alone:
+                self.operation = Operation(Kind(function), site, place, registers.rdi)
+                return None
+        self.over()
+        return 0
+
+    # The ways to go on.
+
+    def _break_at(self, address: int, *, is_mapping: bool = False) -> None:
+        self._returns.setdefault(address, (self.space.read(address, 1), is_mapping))
+        self.space.write(address, BREAKPOINT)
+
+    def lift_guard(self, site: int) -> None:
+        """Let all accesses through until the call returns to ``site``."""
+        if self.space.guarded:
+            self.protect(free=True)
+            self._break_at(site)
+
+    def over(self) -> None:
+        """Run the instruction under the breakpoint that it stands at."""
+        address = self.registers.rip
+        self.space.write(address, self.program.instructions[address])
+        ptrace.single_step(self.pid)
+        Stops.next(self.pid)
+        self.space.write(address, BREAKPOINT)
+
+    def leave(self, value: int) -> None:
+        """Leave the function at whose entry it stands, with ``value``."""
+        registers = self.registers
+        registers.rip = int.from_bytes(self.space.read(registers.rsp, 8), "little")
+        registers.rsp += 8
+        registers.rax, registers.orig_rax = value, 2**64 - 1
+        ptrace.store_registers(self.pid, registers)
+
+    def _access(self) -> int:
+        """Carry out the load or store; the signal that it ends with, or 0."""
+        self.protect(free=True)
+        number = int(signal.SIGTRAP)
+        while True:
+            ptrace.single_step(self.pid)
+            status = Stops.next(self.pid)
+            number = os.WSTOPSIG(status) if os.WIFSTOPPED(status) else 0
+            if number in _FAULTS or number in {0, signal.SIGTRAP}:
+                break
+        ptrace.load_registers(self.pid, self.registers)
+        self.protect(free=False)
+        if number in _FAULTS:
+            self.fault_site = self.registers.rip
+            return number
+        return 0
+
+    def _guard(self, address: int) -> None:
+        """Let no access through to the shared mapping that begins there."""
+        line = self.space.shared_line(address)
+        if line is None or b"/sem." in line.path:
+            return
+        writable = line.rights[1:2] == b"w"
+        if not writable and not line.path.startswith(_SHARED_PATHS):
+            return  # A file of the system that is only read.
+        self.place(address)
+        self.space.guarded[address] = (line.end - address, _READ_WRITE if writable else _READ)
+        self.protect(free=False)
+
+    def protect(self, *, free: bool) -> None:
+        """mprotect(2) of all guarded ranges: as the program mapped them, or so that each access faults."""
+        for begin, (size, rights) in self.space.guarded.items():
+            registers = self.registers.copy()
+            registers.rax, registers.rip = _MPROTECT, self.program.entry
+            registers.orig_rax = 2**64 - 1
+            registers.rdi, registers.rsi, registers.rdx = begin, size, rights if free else _NONE
+            ptrace.store_registers(self.pid, registers)
+            ptrace.resume(self.pid)
+            Stops.next(self.pid)
+        if self.space.guarded:
+            ptrace.store_registers(self.pid, self.registers)

@@ -1,0 +1,157 @@
+"""What an exploration has found and covered, as lines of text and as JSON. Pure."""
+
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from shmtui.i18n import _, ngettext
+from shmtui.sanitize import inert
+
+if TYPE_CHECKING:
+    from shmtui.control.exploration import Exploration
+    from shmtui.control.places import Names
+    from shmtui.control.run import Run
+    from shmtui.control.search import Covered, Outcome
+
+_MOST_STEPS: Final = 400
+"""Steps that are printed; a schedule file holds all."""
+
+
+def exploration_lines(result: "Exploration") -> Iterator[str]:
+    """The whole report."""
+    programs = " · ".join(f"{name} {inert(shlex.join(c))}" for name, c in result.commands.items())
+    yield _("programs  {programs}").format(programs=programs)
+    yield _("layout    {layout}").format(
+        layout=inert(result.layout)
+        or _("not known: items, indices and races are not judged (--header)")
+    )
+    for number, part in enumerate(result.outcome.covered):
+        label = _("covered   {part}") if not number else "          {part}"
+        yield label.format(part=covered_words(part, result.items))
+    for note in notes(result):
+        yield _("note      {note}").format(note=note)
+    outcome = result.outcome
+    if not outcome.found:
+        text = (
+            _("found     nothing, in {seconds} s")
+            if result.outcome.covered
+            else _("found     nothing")
+        )
+        yield text.format(seconds=f"{outcome.seconds:.1f}")
+        return
+    for finding, _run in outcome.found.values():
+        yield f"✗ {finding.kind}: {inert(finding.claim)}"
+    if result.shown is not None:
+        yield ""
+        yield from order_lines(result.shown[1], result.names, result.shown[0].step)
+
+
+def covered_words(part: "Covered", items: int) -> str:
+    """One part of the search: its orders, and whether they are all."""
+    steps = _("loads and stores") if part.fine else _("semaphores and locks")
+    if part.complete:
+        text = _("every order of {items} items at {steps}: {states} states, {orders} executions")
+    else:
+        text = _(
+            "{orders} executions of {items} items at {steps}, {states} states; that is not every order"
+        )
+    return text.format(items=items, steps=steps, states=part.states, orders=part.orders)
+
+
+def notes(result: "Exploration") -> Iterator[str]:
+    """What limits the judgement, and what is no mistake but worth knowing."""
+    outcome = result.outcome
+    if outcome.spinning:
+        yield _("they wait by loading the same words over and over, which takes a processor")
+    if outcome.given_up:
+        yield ngettext(
+            "{count} execution was given up after so many steps, and its end not judged",
+            "{count} executions were given up after so many steps, and their end not judged",
+            outcome.given_up,
+        ).format(count=outcome.given_up)
+    if outcome.foreign:
+        yield _(
+            "a task slept in the kernel or became another program: deadlocks are not judged there"
+        )
+    if result.others:
+        calls = ", ".join(sorted(result.others))
+        yield _(
+            "the programs may also wait by {calls}: these are no steps, and races are not judged"
+        ).format(calls=calls)
+    for task, status in result.statuses.items():
+        yield _("{task} ends with status {status}").format(task=task, status=status)
+    if outcome.stopped:
+        yield _("stopped by Ctrl+C: this is what was known by then")
+
+
+def order_lines(run: "Run", names: "Names", until: int) -> Iterator[str]:
+    """An execution step by step up to number ``until``, and what the programs wrote by then."""
+    shown = run.steps[: until + 1]
+    first = max(len(shown) - _MOST_STEPS, 0)
+    departing = run.departures(until)
+    yield _("the order that shows it ({departures}, * marks them):").format(
+        departures=ngettext("{count} departure", "{count} departures", len(departing)).format(
+            count=len(departing)
+        )
+    )
+    if first:
+        yield _("  … {count} steps before").format(count=first)
+    for number, step in enumerate(shown[first:], first):
+        words = inert(names.step(step.operation, step.value, step.after))
+        line = inert(names.line(run.programs[step.task], step.operation))
+        mark = "*" if number in departing else " "
+        yield f"{mark}{number + 1:4}  {step.task:4}  {words:<34}  {line}".rstrip()
+        for written in step.output.splitlines():
+            yield f"             ⟨{inert(written)}⟩"
+
+
+def exploration_json(result: "Exploration") -> dict[str, Any]:
+    """The same as a record."""
+    outcome = result.outcome
+    shown = None
+    if result.shown is not None:
+        finding, run = result.shown
+        shown = {
+            "finding": finding.kind,
+            "departures": len(run.departures(finding.step)),
+            "steps": [
+                {
+                    "task": step.task,
+                    "does": result.names.step(step.operation, step.value, step.after),
+                    "line": result.names.line(run.programs[step.task], step.operation) or None,
+                    "output": step.output,
+                }
+                for step in run.steps[: finding.step + 1]
+            ],
+        }
+    return {
+        "programs": {name: list(command) for name, command in result.commands.items()},
+        "items": result.items,
+        "layout": result.layout or None,
+        "findings": [
+            {"kind": kind, "claim": finding.claim}
+            for kind, (finding, _run) in outcome.found.items()
+        ],
+        "covered": [
+            {
+                "steps": "loads-and-stores" if part.fine else "calls",
+                "orders": part.orders,
+                "states": part.states or None,
+                "departures": part.departures,
+                "complete": part.complete,
+            }
+            for part in outcome.covered
+        ],
+        "notes": list(notes(result)),
+        "order": shown,
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def progress_line(outcome: "Outcome", items: int) -> str:
+    """What is known so far, in a line."""
+    part = covered_words(outcome.covered[-1], items) if outcome.covered else _("the usual order")
+    found = ", ".join(outcome.found) or _("nothing yet")
+    return _("{seconds} s · {part} · found {found}").format(
+        seconds=f"{outcome.seconds:.0f}", part=part, found=found
+    )

@@ -1,0 +1,38 @@
+/* The same with named semaphores. */
+#include "shared.h"
+
+struct buffer {
+    int data[SLOTS];
+    int in, out;
+};
+
+static sem_t *semaphore(const char *role, int value)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s_%s", getenv("EXPLORED"), role);
+    return sem_open(name, O_CREAT, 0600, value);
+}
+
+int main(int count, char **words)
+{
+    given = words;
+    struct buffer *b = map_shared(sizeof *b);
+    sem_t *mutex = semaphore("mutex", 1), *empty = semaphore("empty", SLOTS), *full = semaphore("full", 0);
+    int makes = words[1][0] == 'p', locks = !has("no-mutex");
+    for (int n = 1;; n++) {
+        sem_wait(makes ? empty : full);
+        if (locks)
+            sem_wait(mutex);
+        if (makes) {
+            b->data[b->in] = n;
+            b->in = (b->in + 1) % SLOTS;
+        } else {
+            printf("%d\n", b->data[b->out]);
+            b->out = (b->out + 1) % SLOTS;
+        }
+        if (locks)
+            sem_post(mutex);
+        sem_post(makes ? full : empty);
+        usleep(100);
+    }
+}

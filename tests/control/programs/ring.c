@@ -1,0 +1,101 @@
+/* A ring of four items and three semaphores: producer or consumer by the first argument. */
+#include "shared.h"
+
+struct ring {
+    int data[SLOTS];
+    int in, out;
+    sem_t mutex, empty, full;
+};
+static struct ring *r;
+static int locks, lock_first, waits;
+
+static void enter(sem_t *permits)
+{
+    if (locks && lock_first)
+        sem_wait(&r->mutex);
+    if (waits)
+        sem_wait(permits);
+    if (locks && !lock_first)
+        sem_wait(&r->mutex);
+}
+
+static void leave(sem_t *permits)
+{
+    if (locks)
+        sem_post(&r->mutex);
+    if (has("mutex-twice"))
+        sem_post(&r->mutex);
+    if (permits)
+        sem_post(permits);
+}
+
+static void produce(int rounds)
+{
+    for (int n = 1; n <= rounds; n++) {
+        enter(&r->empty);
+        if (has("keep-lock") && n == 3)
+            continue;
+        if (has("post-first"))
+            sem_post(&r->full);
+        if (has("by-parts")) {
+            r->data[r->in] = 0;
+            for (int i = 0; i < n; i++)
+                r->data[r->in] += 1;
+        } else if (has("reserve")) {
+            int slot = r->in;
+            r->in = (slot + 1) % SLOTS;
+            r->data[slot] = n;
+        } else {
+            r->data[r->in] = n;
+        }
+        if (!has("reserve"))
+            r->in = (r->in + 1) % (has("past") ? SLOTS + 9 : SLOTS);
+        printf("made %d\n", n);
+        leave(has("post-first") || (has("last") && n == rounds) ? 0 : &r->full);
+        sleep(1);
+    }
+}
+
+static void consume(int rounds)
+{
+    long sum = 0;
+    for (int n = 1; n <= rounds; n++) {
+        if (has("batch"))
+            sem_wait(&r->full);
+        enter(&r->full);
+        for (int i = 0; has("peek") && i < SLOTS; i++)
+            sum += r->data[i];
+        for (int i = 0; i <= has("batch"); i++) {
+            printf("took %d\n", r->data[r->out]);
+            r->out = (r->out + 1) % SLOTS;
+        }
+        if (has("crash") && n == 2)
+            *(volatile int *)8 = 1;
+        leave(has("no-post") ? 0 : has("post-full") ? &r->full : &r->empty);
+        if (has("batch"))
+            sem_post(&r->empty);
+        sleep(2);
+    }
+    exit(sum == 4711);
+}
+
+int main(int count, char **words)
+{
+    given = words;
+    locks = !has("no-mutex");
+    lock_first = has("lock-first");
+    waits = !has("no-waits");
+    r = map_shared(sizeof *r);
+    if (words[1][0] == 'p' && !has("no-init") && !has("second")) {
+        int shared = !has("private");
+        sem_init(&r->mutex, shared, has("mutex-0") ? 0 : 1);
+        sem_init(&r->empty, shared, has("empty-5") ? 5 : SLOTS);
+        sem_init(&r->full, shared, has("full-1") ? 1 : 0);
+    }
+    int rounds = has("three") ? 3 : 1000000;
+    if (words[1][0] == 'p')
+        produce(rounds);
+    else
+        consume(rounds);
+    return 0;
+}

@@ -1,0 +1,343 @@
+"""``shmtui explore`` finds each mistake in real programs, and nothing in those that are right."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from shmtui.control.scene import Scene
+from shmtui.errors import ShmtuiError
+from shmtui.shm.segment import SHM_DIR, create_segment, unlink_segment
+from tests.compiling import require
+from tests.program import run_shmtui
+from tests.waiting import poll
+
+PROGRAMS: Final = Path(__file__).parent / "programs"
+
+Explore = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Compiles a program once: its path."""
+    folder = tmp_path_factory.mktemp("explored")
+
+    def build(name: str, compiler: str = "gcc", *flags: str) -> str:
+        binary = folder / "-".join((name, compiler, *flags))
+        if not binary.exists():
+            subprocess.run(
+                [require(compiler), "-g", "-O1", "-w", *flags, "-o", str(binary),
+                 str(PROGRAMS / f"{name}.c"), "-lrt", "-pthread"],
+                check=True,
+            )  # fmt: skip
+        return str(binary)
+
+    return build
+
+
+@pytest.fixture
+def explored(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Explore]:
+    """Explores programs over a segment of the test's own; nothing of it is left in /dev/shm."""
+    monkeypatch.setenv("EXPLORED", name)
+
+    def explore(*arguments: str, code: int | None = None) -> dict[str, Any]:
+        done = run_shmtui("explore", "--json", "--budget", "60", *arguments)
+        assert done.returncode in ({0, 1} if code is None else {code}), done.stderr
+        return dict(json.loads(done.stdout))
+
+    yield explore
+    assert not [each for each in os.listdir(SHM_DIR) if name[1:] in each]
+
+
+def kinds(record: dict[str, Any]) -> set[str]:
+    """The findings."""
+    return {finding["kind"] for finding in record["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("mistake", "found"),
+    [
+        ("no-init", "never-initialised"),
+        ("private", "process-private"),
+        ("lock-first", "deadlock"),
+        ("no-post", "deadlock"),
+        ("keep-lock", "deadlock"),
+        ("mutex-0", "deadlock"),
+        ("mutex-twice", "mutex-overflow"),
+        ("no-waits", "item-taken-twice"),
+        ("post-full", "item-taken-twice"),
+        ("empty-5", "item-overwritten"),
+        ("full-1", "empty-slot-taken"),
+        ("post-first no-mutex", "empty-slot-taken"),
+        ("past", "bad-index"),
+        ("three last", "item-lost"),
+        ("crash", "crash"),
+    ],
+)
+def test_a_mistake_is_found(
+    built: Callable[..., str], explored: Explore, mistake: str, found: str
+) -> None:
+    """With the order that shows it, step by step."""
+    ring = built("ring")
+    record = explored(
+        "--producer", f"{ring} p {mistake}", "--consumer", f"{ring} c {mistake}", code=1
+    )
+    assert found in kinds(record)
+    assert record["order"]["steps"][-1]["does"]
+    assert all("ring.c:" in finding["claim"] for finding in record["findings"])
+
+
+@pytest.mark.parametrize(
+    "habit", ["", "no-mutex", "by-parts", "reserve", "peek", "batch", "three", "post-first"]
+)
+def test_nothing_is_found_in_a_right_program(
+    built: Callable[..., str], explored: Explore, habit: str
+) -> None:
+    """And every state has been seen, at loads and stores."""
+    ring = built("ring")
+    record = explored("--producer", f"{ring} p {habit}", "--consumer", f"{ring} c {habit}",
+                      "--items", "2", "--fine", code=0)  # fmt: skip
+    assert [(part["steps"], part["complete"]) for part in record["covered"]] == [
+        ("loads-and-stores", True)
+    ]
+    assert "4 × " in record["layout"]
+
+
+def test_two_producers_without_a_mutex(built: Callable[..., str], explored: Explore) -> None:
+    """The race is named, and an order found in which an item is lost by it."""
+    ring = built("ring")
+    record = explored("--producer", f"{ring} p no-mutex", "--producer", f"{ring} p no-mutex second",
+                      "--consumer", f"{ring} c no-mutex", "--items", "2", code=1)  # fmt: skip
+    assert kinds(record) >= {"race", "item-overwritten"}
+    (race,) = [each["claim"] for each in record["findings"] if each["kind"] == "race"]
+    assert race.count("ring.c:") == 2
+    assert "both store in" in race
+
+
+def test_two_producers_with_one(built: Callable[..., str], explored: Explore) -> None:
+    """Three programs, every order of their calls."""
+    ring = built("ring")
+    record = explored("--producer", f"{ring} p", "--producer", f"{ring} p second",
+                      "--consumer", f"{ring} c", "--items", "1", code=0)  # fmt: skip
+    assert all(part["complete"] for part in record["covered"])
+
+
+def test_named_semaphores(built: Callable[..., str], explored: Explore) -> None:
+    """They go by their names."""
+    named = built("named")
+    record = explored(
+        "--producer", f"{named} p", "--consumer", f"{named} c", "--items", "2", code=0
+    )
+    assert all(part["complete"] for part in record["covered"])
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", set()),
+        ("no-signal", {"deadlock"}),
+        ("private", {"process-private"}),
+        ("threads", set()),
+        ("threads no-signal", {"hang"}),
+    ],
+)
+def test_conditions(
+    built: Callable[..., str], explored: Explore, words: str, found: set[str]
+) -> None:
+    """Mutexes and conditions, of a child and its parent or of threads."""
+    record = explored("--producer", f"{built('monitor')} {words}", "--fine")
+    assert kinds(record) == found
+
+
+@pytest.mark.parametrize("words", ["", "flags"])
+def test_lock_free(built: Callable[..., str], explored: Explore, words: str) -> None:
+    """What waits by loading is right, and takes a processor."""
+    program = built("lockfree")
+    record = explored("--producer", f"{program} p {words}", "--consumer", f"{program} c {words}")
+    assert not kinds(record)
+    assert any("over and over" in note for note in record["notes"])
+
+
+@pytest.mark.parametrize(("compiler", "flags"), [("gcc", ("-static",)), ("musl-gcc", ("-static",))])
+def test_static(
+    built: Callable[..., str], explored: Explore, compiler: str, flags: tuple[str, ...]
+) -> None:
+    """Static programs, of both C libraries."""
+    ring = built("ring", compiler, *flags)
+    right = explored("--producer", f"{ring} p", "--consumer", f"{ring} c", "--items", "2", code=0)
+    wrong = explored(
+        "--producer", f"{ring} p lock-first", "--consumer", f"{ring} c lock-first", code=1
+    )
+    assert kinds(wrong) == {"deadlock"}
+    assert any(part["complete"] for part in right["covered"])
+
+
+def test_init(built: Callable[..., str], explored: Explore, name: str) -> None:
+    """``--init`` initialises what the programs do not."""
+    ring = built("ring")
+    record = explored("--init", "--name", name, "--producer", f"{ring} p no-init",
+                      "--consumer", f"{ring} c", "--items", "1", code=0)  # fmt: skip
+    assert record["layout"].startswith(f"{name}: 4 × ")
+
+
+def test_a_schedule_is_the_same_each_time(
+    built: Callable[..., str], explored: Explore, tmp_path: Path
+) -> None:
+    """20 of 20, in every step and output; of another program it is refused."""
+    ring, file = Path(built("ring")), tmp_path / "lost.json"
+    own = tmp_path / "ring"
+    shutil.copy(ring, own)
+    explored("--producer", f"{own} p lock-first", "--consumer", f"{own} c lock-first",
+             "--schedule", str(file), code=1)  # fmt: skip
+    done = run_shmtui("explore", "--replay", str(file))
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("20 of 20 ")
+    assert "✗ deadlock" in done.stdout
+    own.write_bytes(own.read_bytes() + b"\0")
+    done = run_shmtui("explore", "--replay", str(file))
+    assert done.returncode == 2
+    assert "is another program" in done.stderr
+
+
+def test_programs_that_do_not_repeat_themselves(
+    built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is said, and nothing judged."""
+    monkeypatch.setenv("EXPLORED", name)
+    done = run_shmtui("explore", "--producer", f"{built('odd')} pid")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "do not repeat themselves" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_kernel_may_load_from_the_segment(built: Callable[..., str], explored: Explore) -> None:
+    """write(2) of shared memory is no error, though loads of it are watched."""
+    record = explored("--producer", f"{built('odd')} write", "--fine", code=0)
+    assert not record["notes"]
+
+
+@pytest.mark.parametrize("flags", [("-DSYSTEM_V",), ("-DSYSTEM_V", "-static")])
+def test_system_v_is_refused(built: Callable[..., str], flags: tuple[str, ...]) -> None:
+    """Its calls are no steps: to say that every order was tried would be false."""
+    done = run_shmtui("explore", "--producer", built("odd", "gcc", *flags))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "semop" in done.stderr
+
+
+PYTHON: Final = """
+import os, posix_ipc
+name = os.environ["EXPLORED"]
+one, two = (posix_ipc.Semaphore(name + x, posix_ipc.O_CREAT, initial_value=1) for x in "ab")
+child = os.fork()
+for each in (one, two) if child else (two, one):
+    each.acquire()
+if child:
+    os.waitpid(child, 0)
+os._exit(0)
+"""
+
+
+def test_python(explored: Explore, tmp_path: Path) -> None:
+    """Two locks in two orders, by posix_ipc."""
+    program = tmp_path / "locks.py"
+    program.write_text(PYTHON)
+    record = explored("--producer", f"{sys.executable} {program}", code=1)
+    assert kinds(record) == {"deadlock"}
+
+
+@pytest.mark.parametrize("command", ["/no/such/program", "sleep 100", "true", "'", "/dev/null"])
+def test_what_cannot_be_explored(command: str) -> None:
+    """One line, and exit code 2."""
+    done = run_shmtui("explore", "--producer", command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("shmtui: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"kind": "shmtui schedule"}', "\x1b", "[" * 99999]
+)
+def test_no_schedule(tmp_path: Path, text: str) -> None:
+    """A file that is none is refused."""
+    file = tmp_path / "x.json"
+    file.write_text(text)
+    done = run_shmtui("explore", "--replay", str(file))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+def test_killed_it_leaves_nothing(
+    built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kill -9 ends the programs with it (the test's fixture looks for them), and no name is left."""
+    monkeypatch.setenv("EXPLORED", name)
+    ring = built("ring")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shmtui", "explore", "--producer", f"{ring} p", "--producer",
+         f"{ring} p second", "--consumer", f"{ring} c", "--fine"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    poll(lambda: len(children.read_text().split()) >= 3, "the programs")
+    process.kill()
+    process.communicate()
+    poll(lambda: not [each for each in os.listdir(SHM_DIR) if name[1:] in each], "a clean folder")
+
+
+REFUSED: Final = """
+import ctypes, os, struct, sys
+code = struct.pack("<HBBI", 0x20, 0, 0, 0)  # the number of the system call
+code += struct.pack("<HBBI", 0x15, 0, 1, 272)  # unshare?
+code += struct.pack("<HBBI", 0x06, 0, 0, 0x00050001)  # EPERM
+code += struct.pack("<HBBI", 0x06, 0, 0, 0x7FFF0000)  # anything else
+buffer = ctypes.create_string_buffer(code, len(code))
+program = struct.pack("<HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
+filter = ctypes.create_string_buffer(program, len(program))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.c_void_p(ctypes.addressof(filter)), 0, 0) == 0
+os.execv(sys.executable, [sys.executable, "-m", "shmtui", *sys.argv[1:]])
+"""
+"""Runs shmtui where the kernel refuses namespaces: by seccomp(2)."""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_without_namespaces(
+    built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    """The same is found in the /dev/shm of all, and nothing stays there, not after kill -9 either."""
+    monkeypatch.setenv("EXPLORED", name)
+    ring, word = built("ring"), "" if killed else "lock-first"
+    process = subprocess.Popen(
+        [sys.executable, "-c", REFUSED, "explore", "--producer", f"{ring} p {word}",
+         "--consumer", f"{ring} c {word}", "--items", "40"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    if killed:
+        poll(lambda: Path(SHM_DIR, name[1:]).exists(), "the segment")
+        process.kill()
+    out, err = process.communicate()
+    assert ("✗ deadlock" in out) is not killed, err
+    poll(lambda: not Path(SHM_DIR, name[1:]).exists(), "a clean folder")
+
+
+def test_names_in_a_shared_folder(name: str) -> None:
+    """Where there is no /dev/shm apart, a name of others is refused, and one of ours removed."""
+    create_segment(name, 64)
+    other = f"{name}x"
+    try:
+        scene = Scene(private=False)
+        with pytest.raises(ShmtuiError, match="is there already"):
+            scene.note_name("shm_open", name.encode())
+        scene.note_name("shm_open", other.encode())
+        create_segment(other, 64)
+        scene.close()
+        assert not Path(SHM_DIR, other[1:]).exists()
+        assert Path(SHM_DIR, name[1:]).exists()
+    finally:
+        unlink_segment(name)
