@@ -60,6 +60,13 @@ def may_hold_mutex(process: Process) -> bool:
     return process.step in WAIT_MUTEX and not waits
 
 
+def may_post(process: Process) -> bool:
+    """Whether a foreign process goes on by itself: it may post a lock that it does not hold, as one
+    does that another process has left it to.
+    """
+    return process.origin is not Origin.WORKER and may_hold_mutex(process)
+
+
 def slept_since(process: Process) -> bool:
     """Whether a foreign process has not run since somebody else could take mutex, or had it."""
     foreign = process.origin is not Origin.WORKER

@@ -9,14 +9,23 @@ from shmtui.repair.plan_certainty import names
 from shmtui.repair.protocol_positions import ProtocolPosition
 
 
-def lock_not_agreed(consent: Consent) -> Refusal:
-    """Why mutex stays at 0 without the user's word."""
+def lock_not_agreed(waiting: Sequence[ProtocolPosition], consent: Consent) -> Refusal:
+    """Why mutex stays at 0 without the user's word; ``waiting``: who waits for a permit, and may
+    have mutex.
+    """
+    if waiting:
+        why = _(
+            "nobody was seen to die with mutex: {who} waits for a permit, and may have taken mutex "
+            "first; or a program that has ended may have left it to another to post"
+        ).format(who=names(waiting))
+    else:
+        why = _(
+            "nobody was seen to die with mutex: a program that has ended, or now runs another, may "
+            "have left it to be posted later"
+        )
     return Refusal(
-        _(
-            "nobody was seen to die with mutex: a program that has ended may have left it to "
-            "another to post, or one that waits for a permit may have taken mutex first"
-        ),
-        _("if you know that nobody is yet to post it: {command}").format(
+        why,
+        _("if you know that its holder is dead, and nobody is yet to post it: {command}").format(
             command=consent.with_option("--lock")
         ),
         needs_lock=True,

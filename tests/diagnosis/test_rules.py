@@ -156,11 +156,43 @@ def test_who_has_not_run_since_does_not_hold_mutex(
     move it inside, which is named.
     """
     behind = replace(peer(2, Role.CONSUMER, FULL), **facts)  # type: ignore[arg-type]
-    one = killed_inside(shown(0, 0, 3, 0, CHILD, behind, server(**facts)))
-    finding = found(one, "dead-holder")
+    finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, behind)), "dead-holder")
     assert finding is not None
-    assert finding.certainty is certainty
+    assert (finding.certainty, finding.severity) == (certainty, Status.CRITICAL)
     assert any("assumed" in fact for fact in finding.evidence) == (certainty is Certainty.LIKELY)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        server(idle_since_free=True),
+        replace(peer(2, Role.CONSUMER, FULL), idle_since_free=True, timed_waits=(FULL,)),
+    ],
+)
+def test_who_does_not_hold_mutex_may_be_to_post_it(other: Process) -> None:
+    """A client that is killed may have left it to a server, which wakes up by itself."""
+    finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, other)), "dead-holder")
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert any("goes on by itself, is to post it" in fact for fact in finding.evidence)
+
+
+def test_who_waits_for_a_permit_may_hold_mutex() -> None:
+    """Though one of the permits is missing: the ring may have fewer slots in use. No claim says that
+    nobody alive holds it.
+    """
+    for other in (
+        peer(2, Role.CONSUMER, FULL),
+        replace(peer(2, Role.CONSUMER, FULL), timed_waits=(FULL,)),
+    ):
+        for one in (
+            shown(0, 0, 3, 0, CHILD, other),
+            killed_inside(shown(0, 0, 3, 0, CHILD, other)),
+        ):
+            finding = found(one, "dead-holder")
+            assert finding is not None
+            assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+            assert "unless p2 (PID 2), which waits for a permit, holds it" in finding.claim
 
 
 @pytest.mark.parametrize(
