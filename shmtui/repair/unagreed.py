@@ -47,11 +47,11 @@ def left_to_takers(takers: Sequence[ProtocolPosition], consent: Consent) -> Refu
 
 
 def left_to_others(others: Sequence[int], consent: Consent) -> Refusal:
-    """Why mutex stays at 0 where the program has live processes that do not have the segment now."""
+    """Why a lock stays where the program has live processes that do not have the segment now."""
     return Refusal(
         _(
-            "nobody was seen to die with mutex, and other processes of the same program live on: "
-            "{pids}. One may open the segment again, and post mutex or mend what was half done"
+            "other processes of the same program live on: {pids}. One may open the segment again, and "
+            "unlock it or mend what was half done"
         ).format(pids=", ".join(f"PID {pid}" for pid in others)),
         _("if you know that none does: {command}").format(command=consent.with_option("--lock")),
         needs_lock=True,
