@@ -70,10 +70,11 @@ def awake(process: Process) -> bool:
 
 
 def may_post(process: Process) -> bool:
-    """Whether a foreign process goes on by itself: it may post a lock that it does not hold, as one
-    does that another process has left it to.
+    """Whether a foreign process goes on by itself, or may: it may post a lock that it does not hold, as
+    one does that another process has left it to. One asleep without a timeout, as in wait4, does not.
     """
-    return process.origin is not Origin.WORKER and may_hold_mutex(process)
+    foreign = process.origin is not Origin.WORKER
+    return foreign and may_hold_mutex(process) and process.goes_on is not False
 
 
 def slept_since(process: Process) -> bool:

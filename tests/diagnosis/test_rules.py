@@ -175,6 +175,10 @@ def test_who_does_not_hold_mutex_may_be_to_post_it(other: Process) -> None:
     assert finding is not None
     assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
     assert any("goes on by itself, is to post it" in fact for fact in finding.evidence)
+    asleep = replace(other, goes_on=False)
+    finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, asleep)), "dead-holder")
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.CERTAIN, Status.CRITICAL)
 
 
 def test_who_waits_for_a_permit_may_hold_mutex() -> None:

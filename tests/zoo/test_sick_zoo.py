@@ -207,8 +207,9 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
         }
         doubt = now.hidden or now.assumptions or behind
         sure = Certainty.LIKELY if doubt else Certainty.CERTAIN
-        critical = (f for f in now.health.findings if f.severity is Status.CRITICAL)
-        return next((f for f in critical if (f.code, f.certainty) == ("dead-holder", sure)), None)
+        severities = {Status.CRITICAL} | ({Status.WARNING} if behind else set())
+        found = (f for f in now.health.findings if f.severity in severities)
+        return next((f for f in found if (f.code, f.certainty) == ("dead-holder", sure)), None)
 
     # The parent is not woken for the death, as in wait4.
     case = Case("fork", "embedded", "holder-killed", "read")
