@@ -216,7 +216,7 @@ def _without_holder(held: HeldMutex) -> Finding:
         _holders_death(held, dead, killed),
         facts,
         Certainty.CERTAIN if sure else Certainty.LIKELY,
-        repair_remedy(history),
+        repair_remedy(history, "--yes" if sure or history.workers_only else "--yes --lock"),
     )
 
 
