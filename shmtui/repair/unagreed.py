@@ -64,9 +64,10 @@ def not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
     if not texts:
         return None
     return Refusal(
-        _("setting them ({changes}) is right only if every program keeps to the protocol").format(
-            changes="; ".join(texts)
-        ),
+        _(
+            "setting them ({changes}) is right only if every program keeps to the protocol: one permit "
+            "for each item, none kept aside, and every slot in use"
+        ).format(changes="; ".join(texts)),
         _("{command} sets them").format(command=consent.with_option("--permits")),
         needs_permits=True,
     )
