@@ -61,9 +61,9 @@ def command(
     """Show what it takes to get a stuck segment going again; with --yes, do it.
 
     The plan says what is wrong, which words change from what to what, who is stopped for
-    a moment, and what it rests on. mutex is set where no live process can hold it and a
-    permit is gone with its holder, or with --lock; empty and full where what they have to
-    be is proved, or with --permits; a pthread mutex where its owner is dead. Nothing is
+    a moment, and what it rests on. mutex is set where its holder was seen to die, or with
+    --lock; empty and full where what they have to be is proved, or with --permits; a
+    pthread mutex where its owner is dead and nobody else is awake. Nothing is
     changed without --yes, and nothing where the state can be read in two ways. What is
     changed is kept, and --undo puts it back as long as nothing has moved. Exit 0:
     healthy; 1: something is still wrong, or left open; 2: refused.
@@ -71,7 +71,7 @@ def command(
     \b
     Examples:
       shmtui repair /shm_buffer
-      shmtui repair /shm_buffer --slots 5 --yes
+      shmtui repair /shm_buffer --slots 5 --lock --yes
       shmtui repair /shm_buffer --slots 5 --assume-idle 4711 --permits --yes
     """
     from shmtui.repair.consent import Consent

@@ -13,6 +13,8 @@ POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.P
 """Whose side posts a permit."""
 SETTLED_NS: Final = 900_000_000
 """How long nothing may have moved before a missing permit counts as lost."""
+AT_REST_NS: Final = 2_000_000_000
+"""How long nothing has to have moved before it is asked why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,23 @@ def may_hold_mutex(process: Process) -> bool:
     return process.step in WAIT_MUTEX and not waits
 
 
+def awake(process: Process) -> bool:
+    """Whether a foreign process may go on by itself: a thread of it is not asleep on a word of the
+    segment, or sleeps there for a time only, or a signal handler may run.
+    """
+    asleep_there = len(process.waits) + len(process.sleeps_on)
+    timed = bool(process.timed_waits) or process.sleeps_timed
+    return (process.threads or 1) > asleep_there or timed or process.has_handlers
+
+
+def may_post(process: Process) -> bool:
+    """Whether a foreign process goes on by itself, or may: it may post a lock that it does not hold, as
+    one does that another process has left it to. One asleep without a timeout, as in wait4, does not.
+    """
+    foreign = process.origin is not Origin.WORKER
+    return foreign and may_hold_mutex(process) and process.goes_on is not False
+
+
 def slept_since(process: Process) -> bool:
     """Whether a foreign process has not run since somebody else could take mutex, or had it."""
     foreign = process.origin is not Origin.WORKER

@@ -6,11 +6,20 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from shmtui.diagnosis.history import POSTERS, SETTLED_NS, History, deficit_of, living, mutex_taken
+from shmtui.diagnosis.history import (
+    AT_REST_NS,
+    POSTERS,
+    SETTLED_NS,
+    History,
+    deficit_of,
+    living,
+    mutex_taken,
+)
 from shmtui.diagnosis.holders import unaccounted_threads
+from shmtui.diagnosis.left_waiting import ceased, left_behind
 from shmtui.diagnosis.rules import conditions, lock_free
 from shmtui.diagnosis.rules.indices import FIT_SAMPLES, unfitting_samples
-from shmtui.diagnosis.rules.initialisation import by_own_futex, counts_too_few
+from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.rules.permits import no_semaphore
 from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _, ngettext
@@ -25,8 +34,6 @@ _VOUCHED: Final = 8
 """So many processes are named in a command."""
 ENOUGH: Final = 4
 """So many samples a rule may need to agree."""
-_AT_REST_NS: Final = 2_000_000_000
-"""How long nothing has to have moved before processes that cannot be seen leave it open why."""
 
 
 def _watched_s(history: History) -> int:
@@ -87,14 +94,15 @@ def undecided(history: History) -> Iterator[str]:
         yield from _of_lock_free(history) if now.layout.lock_free else _of_conditions(history)
         return
     yield from _let_several_in(history)
-    yield from _left_behind(history)
-    if history.items_moved and history.unmoved_ns() < _AT_REST_NS:
+    yield from left_behind(history)
+    if history.items_moved and history.unmoved_ns() < AT_REST_NS:
         yield from _missing_in_flow(history)
         yield from _unfitting_in_flow(history)
         return
+    yield from ceased(history)
     yield from _at_rest(history)
     yield from _left_to_others(history)
-    if history.lasted_ns(mutex_taken) >= min(_AT_REST_NS, history.watched_ns):
+    if history.lasted_ns(mutex_taken) >= min(AT_REST_NS, history.watched_ns):
         yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
             count=history.agreeing(mutex_taken), way=_way_on(history)
         )
@@ -120,7 +128,7 @@ def _unknown_members(now: Snapshot) -> Iterator[str]:
 
 def _of_lock_free(history: History) -> Iterator[str]:
     """What is left open of a ring without a lock."""
-    yield from lock_free.undecided(history, _way_on(history), _AT_REST_NS)
+    yield from lock_free.undecided(history, _way_on(history), AT_REST_NS)
     yield from _stopped(living(history.now))
 
 
@@ -181,7 +189,7 @@ def _hidden_at_rest(now: Snapshot) -> Iterator[str]:
 
 def _nothing_moved(history: History) -> bool:
     """Whether nothing has moved for long enough to ask why, or since the first sample."""
-    return history.unmoved_ns() >= min(_AT_REST_NS, history.watched_ns)
+    return history.unmoved_ns() >= min(AT_REST_NS, history.watched_ns)
 
 
 def _left_to_others(history: History) -> Iterator[str]:
@@ -216,41 +224,6 @@ def _let_several_in(history: History) -> Iterator[str]:
             "mutex was above 1 in {count} of {samples} samples: if it is a lock, several can be in the "
             "critical section at once"
         ).format(count=above, samples=len(values))
-
-
-def _left_behind(history: History) -> Iterator[str]:
-    """Somebody slept on a semaphore all the while, and it was 0 in all samples, or counts too few
-    waiters to wake him: nobody may ever, though others move items.
-    """
-    if history.workers_only or history.watched_ns < _AT_REST_NS:
-        return
-    samples = len(history.snapshots)
-    asleep = [
-        p for p in living(history.now) if (p.blocked_for or 0.0) * 1e9 >= history.watched_ns / 2
-    ]
-    waiting = [p for p in asleep if SemaphoreRole.MUTEX in p.waits]
-    if waiting and history.items_moved and history.agreeing(mutex_taken) == samples:
-        yield _(
-            "mutex was 0 in all {count} samples while items moved, and {who} waits for it"
-        ).format(count=samples, who=names(waiting))
-    for each in history.now.sync:
-        waiting = [p for p in asleep if each.name in p.sleeps_on and not p.sleeps_timed]
-        if each.role is None and each.value == 0 and waiting:
-
-            def taken(s: Snapshot, name: str = each.name) -> bool:
-                return any(o.name == name and o.value == 0 for o in s.sync)
-
-            if history.agreeing(taken) == samples:
-                yield _(
-                    "{object} was 0 or held in all {count} samples, and {who} waits for it"
-                ).format(object=each.name, count=samples, who=names(waiting))
-    for role in SemaphoreRole:
-        late = [p for p in asleep if role in p.waits]
-        if late and history.agreeing(lambda s, role=role: counts_too_few(s, role)) == samples:  # type: ignore[misc]
-            yield _(
-                "{semaphore} counted fewer waiters than sleep on it in all {count} samples: it may "
-                "have been initialised once more, and then nobody wakes {who}"
-            ).format(semaphore=role, count=samples, who=names(late))
 
 
 def _at_rest(history: History) -> Iterator[str]:

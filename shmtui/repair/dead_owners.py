@@ -2,14 +2,15 @@
 
 Who holds such a mutex stands in it, and no other thread may unlock it (pthread_mutex_unlock(3)). But
 glibc lets it: a child of the owner that goes on as a daemon, the program that it became, or another
-one that it has made ready may still do so. So a process that is not asleep on a word of the segment
-has to be vouched for, unless the owner was seen killed. Whether the data under the lock is whole is
+one that it has made ready may still do so, even where the owner was killed. So a process that is not
+asleep for good on a word of the segment has to be vouched for. Whether the data under the lock is whole is
 another question, and no word of the segment answers it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from shmtui.diagnosis.holders import awake
 from shmtui.diagnosis.wording import names as process_names
 from shmtui.i18n import _, ngettext
 from shmtui.repair.consent import Consent
@@ -46,7 +47,7 @@ def unlock_plan(
         return None
     refusal = _not_judged(snapshot, consent)
     if refusal is None and not begun:
-        refusal = _left_to_another(snapshot, wanted, consent)
+        refusal = _left_to_another(snapshot, consent)
     if refusal is not None:
         return refusal
     found = list(_resumed(begun, read)) if begun else list(_unlocks(snapshot, wanted, read))
@@ -65,7 +66,7 @@ def unlock_plan(
         indices=(snapshot.in_, snapshot.out),
         participants=participants(snapshot.processes),
         waiting=waiting_for(unlocks, snapshot),
-        holder_unseen=handed_on and not begun and not consent.frees_the_lock,
+        watched_first=not (begun or consent.frees_the_lock),
     )
 
 
@@ -84,9 +85,8 @@ def _not_judged(snapshot: Snapshot, consent: Consent) -> Refusal | None:
 
 
 def _awake(snapshot: Snapshot) -> list[Process]:
-    """Those with a thread that is not asleep on a word of the segment."""
-    crew = participants(snapshot.processes)
-    return [p for p in crew if (p.threads or 1) > len(p.waits) + len(p.sleeps_on)]
+    """Those that may go on by themselves, and unlock it."""
+    return [p for p in participants(snapshot.processes) if awake(p)]
 
 
 def _owners_killed(snapshot: Snapshot, findings: Sequence[Finding]) -> bool:
@@ -96,20 +96,16 @@ def _owners_killed(snapshot: Snapshot, findings: Sequence[Finding]) -> bool:
     return owners <= {p.pid for p in snapshot.processes if p.killed}
 
 
-def _left_to_another(
-    snapshot: Snapshot, findings: Sequence[Finding], consent: Consent
-) -> Refusal | None:
+def _left_to_another(snapshot: Snapshot, consent: Consent) -> Refusal | None:
     """The refusal where somebody alive may be about to unlock one of them in its owner's place."""
-    if _owners_killed(snapshot, findings):
+    others = [p for p in _awake(snapshot) if p.pid not in consent.assume_idle]
+    if not others:
         return None
-    awake = [p for p in _awake(snapshot) if p.pid not in consent.assume_idle]
-    if not awake:
-        return None
-    pids = tuple(p.pid for p in awake)
+    pids = tuple(p.pid for p in others)
     return Refusal(
-        _(
-            "{who} does not wait for a lock, and may be about to unlock it in its owner's place"
-        ).format(who=process_names(awake)),
+        _("{who} goes on by itself, and may be about to unlock it in its owner's place").format(
+            who=process_names(others)
+        ),
         if_idle(pids, consent, blocked_or_ended()),
         transient=True,
         needs_idle=pids,

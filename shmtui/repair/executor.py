@@ -131,7 +131,7 @@ class Repairer:
                     return Refusal(_("its layout is not known"), _("say it with --layout"))
                 if agreed is not self._fresh and not self._found_again(agreed, observed):
                     return _passed()
-                if agreed.holder_unseen and not self._nobody_comes(observed):
+                if agreed.watched_first and not self._nobody_comes(observed):
                     return _passed()
             options = self._options
             if source is LayoutSource.INFERRED:
@@ -175,10 +175,8 @@ class Repairer:
         return observed.still_found(wanted - {finding.code for finding in known})
 
     def _nobody_comes(self, observed: Observation) -> bool:
-        """Whether nobody gives a lock back whose holder was not seen to die."""
-        text = _(
-            "nobody was seen to die with the lock: watching for {seconds:g} s that none gives it back"
-        )
+        """Whether nobody gives a lock back in its dead owner's place."""
+        text = _("watching for {seconds:g} s that nobody gives the lock back")
         self._progress(text.format(seconds=PATIENT_SECONDS))
         return observed.stands_still()
 

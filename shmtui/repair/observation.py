@@ -18,7 +18,7 @@ WATCH_SECONDS: Final = 1.5
 """How long a buffer is watched for findings: most need 0.9 s in which nothing moves."""
 PATIENT_SECONDS: Final = 6.0
 """How long where nothing was found by then: few samples of a busy buffer tell anything. And how
-long nothing may move before a lock is posted whose holder was not seen to die.
+long nothing may move before a mutex is unlocked for its dead owner.
 """
 PATIENT_SAMPLES: Final = 30
 """How many samples are taken by then at least, however long a busy machine takes for them."""

@@ -35,7 +35,7 @@ def plan_now(
     if found is None:
         known = observed.positions(snapshot) if positions is None else positions
         found = _semaphore_plan(snapshot, findings, known, earlier, consent)
-    if isinstance(found, Plan) and found.holder_unseen:
+    if isinstance(found, Plan) and found.watched_first:
         others = others_of_program({process.pid for process in found.participants})
         if others:
             return left_to_others(others, consent)

@@ -114,9 +114,9 @@ class Plan:
     """The pthread mutexes of dead owners. A plan with any changes nothing else."""
     waiting: tuple[int, ...] = ()
     """PIDs of those that wait for one of these."""
-    holder_unseen: bool = False
-    """Whether the holder of a lock is thought dead because nobody is left who could hold it, and
-    not because its death was seen, or the user said so. Another program may yet come to post it.
+    watched_first: bool = False
+    """Whether it is watched first that nobody gives the lock back: its owner is dead, and may have
+    left it to another program, which has yet to come.
     """
 
     @property
@@ -211,11 +211,8 @@ def _plan_lines(found: Plan) -> Iterator[str]:
     yield _("What it rests on ({certainty})").format(certainty=word(found.certainty))
     for ground in found.rests_on:
         yield f"  {ground}"
-    if found.holder_unseen:
-        yield "  " + _(
-            "nobody was seen to die with the lock: it is watched first whether another program gives "
-            "it back"
-        )
+    if found.watched_first:
+        yield "  " + _("it is watched first whether another program gives the lock back")
     yield _("Who is stopped for a moment")
     stopped = names(found.participants)
     yield "  " + (stopped or _("nobody: no live process takes part"))

@@ -102,6 +102,13 @@ def behind(
     )
 
 
+def may_hold(
+    snapshot: Snapshot, positions: Sequence[ProtocolPosition]
+) -> tuple[ProtocolPosition, ...]:
+    """Those `behind` that have run since mutex was free, so that one may hold it."""
+    return tuple(p for p in behind(snapshot, positions) if not p.process.idle_since_free)
+
+
 def plan_certainty(
     positions: Sequence[ProtocolPosition], codes: set[str], snapshot: Snapshot, consent: Consent
 ) -> Certainty:

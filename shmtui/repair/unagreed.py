@@ -9,14 +9,23 @@ from shmtui.repair.plan_certainty import names
 from shmtui.repair.protocol_positions import ProtocolPosition
 
 
-def lock_not_agreed(consent: Consent) -> Refusal:
-    """Why mutex stays at 0 without the user's word."""
+def lock_not_agreed(waiting: Sequence[ProtocolPosition], consent: Consent) -> Refusal:
+    """Why mutex stays at 0 without the user's word; ``waiting``: who waits for a permit, and may
+    have mutex.
+    """
+    if waiting:
+        why = _(
+            "nobody was seen to die with mutex: {who} waits for a permit, and may have taken mutex "
+            "first; or a program that has ended may have left it to another to post"
+        ).format(who=names(waiting))
+    else:
+        why = _(
+            "nobody was seen to die with mutex: a program that has ended, or now runs another, may "
+            "have left it to be posted later"
+        )
     return Refusal(
-        _(
-            "nobody was seen to die with mutex: a program that has ended may have left it to "
-            "another to post, or one that waits for a permit may have taken mutex first"
-        ),
-        _("if you know that nobody is yet to post it: {command}").format(
+        why,
+        _("if you know that its holder is dead, and nobody is yet to post it: {command}").format(
             command=consent.with_option("--lock")
         ),
         needs_lock=True,
@@ -38,11 +47,11 @@ def left_to_takers(takers: Sequence[ProtocolPosition], consent: Consent) -> Refu
 
 
 def left_to_others(others: Sequence[int], consent: Consent) -> Refusal:
-    """Why mutex stays at 0 where the program has live processes that do not have the segment now."""
+    """Why a lock stays where the program has live processes that do not have the segment now."""
     return Refusal(
         _(
-            "nobody was seen to die with mutex, and other processes of the same program live on: "
-            "{pids}. One may open the segment again, and post mutex or mend what was half done"
+            "other processes of the same program live on: {pids}. One may open the segment again, and "
+            "unlock it or mend what was half done"
         ).format(pids=", ".join(f"PID {pid}" for pid in others)),
         _("if you know that none does: {command}").format(command=consent.with_option("--lock")),
         needs_lock=True,
@@ -55,9 +64,10 @@ def not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
     if not texts:
         return None
     return Refusal(
-        _("setting them ({changes}) is right only if every program keeps to the protocol").format(
-            changes="; ".join(texts)
-        ),
+        _(
+            "setting them ({changes}) is right only if every program keeps to the protocol: one permit "
+            "for each item, none kept aside, and every slot in use"
+        ).format(changes="; ".join(texts)),
         _("{command} sets them").format(command=consent.with_option("--permits")),
         needs_permits=True,
     )

@@ -156,11 +156,47 @@ def test_who_has_not_run_since_does_not_hold_mutex(
     move it inside, which is named.
     """
     behind = replace(peer(2, Role.CONSUMER, FULL), **facts)  # type: ignore[arg-type]
-    one = killed_inside(shown(0, 0, 3, 0, CHILD, behind, server(**facts)))
-    finding = found(one, "dead-holder")
+    finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, behind)), "dead-holder")
     assert finding is not None
-    assert finding.certainty is certainty
+    assert (finding.certainty, finding.severity) == (certainty, Status.CRITICAL)
     assert any("assumed" in fact for fact in finding.evidence) == (certainty is Certainty.LIKELY)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        server(idle_since_free=True),
+        replace(peer(2, Role.CONSUMER, FULL), idle_since_free=True, timed_waits=(FULL,)),
+    ],
+)
+def test_who_does_not_hold_mutex_may_be_to_post_it(other: Process) -> None:
+    """A client that is killed may have left it to a server, which wakes up by itself."""
+    finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, other)), "dead-holder")
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert any("goes on by itself, is to post it" in fact for fact in finding.evidence)
+    asleep = replace(other, goes_on=False)
+    finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, asleep)), "dead-holder")
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.CERTAIN, Status.CRITICAL)
+
+
+def test_who_waits_for_a_permit_may_hold_mutex() -> None:
+    """Though one of the permits is missing: the ring may have fewer slots in use. No claim says that
+    nobody alive holds it.
+    """
+    for other in (
+        peer(2, Role.CONSUMER, FULL),
+        replace(peer(2, Role.CONSUMER, FULL), timed_waits=(FULL,)),
+    ):
+        for one in (
+            shown(0, 0, 3, 0, CHILD, other),
+            killed_inside(shown(0, 0, 3, 0, CHILD, other)),
+        ):
+            finding = found(one, "dead-holder")
+            assert finding is not None
+            assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+            assert "unless p2 (PID 2), which waits for a permit, holds it" in finding.claim
 
 
 @pytest.mark.parametrize(
@@ -197,6 +233,55 @@ def test_a_lock_without_a_role_that_nobody_gives_back(value: int) -> None:
     ]
     left = diagnose(samples).undecided
     assert any("stats was 0" in line for line in left) is not bool(value)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        (SyncObject("stats", "pthread_barrier_t", offset=128),),
+        (SyncObject("stats", "pthread_cond_t", offset=128),),
+        (),  # a named semaphore that plays no role
+    ],
+)
+@pytest.mark.parametrize("stuck", [True, False])
+def test_what_does_not_tell_who_wakes_its_waiters(
+    beside: tuple[SyncObject, ...], *, stuck: bool
+) -> None:
+    """Items move beside it. Who waits there all the while is named, with what for and how long; not
+    so who wakes up now and then, or by a timeout.
+    """
+    late = replace(peer(3, Role.UNKNOWN, None), state=BLOCKED, sleeps_on=("stats",))
+    for one in (
+        (replace(late, blocked_for=9.0),)
+        if stuck
+        else (replace(late, blocked_for=0.4), replace(late, blocked_for=9.0, sleeps_timed=True))
+    ):
+        samples = [
+            replace(shown(t / 4, 1, 5, 0, one), in_=t % 5, out=t % 5, sync=beside)
+            for t in range(20)
+        ]
+        health = diagnose(samples)
+        told = "p3 (PID 3) has waited for stats for 9.0 s" in "".join(health.undecided)
+        assert told is stuck
+        assert (health.status is Status.UNKNOWN) is stuck
+
+
+@pytest.mark.parametrize(("rest", "ceased"), [(8.0, True), (1.5, False)])
+@pytest.mark.parametrize("every", [0.25, 3.0])
+def test_what_moved_and_moves_no_more(rest: float, every: float, *, ceased: bool) -> None:
+    """A producer that polls for what never comes is awake as well. One that is slow is fine."""
+    producer = replace(peer(9, Role.PRODUCER, None), goes_on=True)
+    consumer = peer(1, Role.CONSUMER, FULL)
+    times = [n / 4 for n in range(int((5 * every + rest) * 4))]
+    samples = [
+        replace(shown(t, 1, 5, 0, consumer, producer), in_=n % 5, out=n % 5)
+        for t in times
+        for n in (min(int(t / every), 5),)
+    ]
+    health = diagnose(samples)
+    told = any("p9 (PID 9) is awake, and may wait" in line for line in health.undecided)
+    assert told is (ceased and every < 1)
+    assert not health.findings
 
 
 def test_who_waits_alone_is_not_ok_before_it_is_found() -> None:
@@ -863,3 +948,29 @@ def test_a_dead_owner_was_killed_only_if_it_was_he(pid: int, severity: Status) -
     assert finding.severity is severity
     unless = any("a child of the owner" in fact for fact in finding.evidence)
     assert unless is (severity is Status.WARNING)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"sleeps_on": ("ready",), "sleeps_timed": True},
+        {"waits": (FULL,), "timed_waits": (FULL,)},
+        {"sleeps_on": ("ready",), "has_handlers": True},
+        {"sleeps_on": ("ready",), "threads": 2},
+    ],
+)
+def test_who_goes_on_by_himself_may_unlock_for_a_dead_owner(facts: dict[str, object]) -> None:
+    """A child that does its parent's work under the parent's lock, say, though that was killed."""
+    waiting = replace(peer(3, Role.UNKNOWN, None), sleeps_on=("guard",))
+    owner = replace(peer(7, Role.UNKNOWN, None), state=ProcessState.ENDED, killed=True, died_ns=1)
+    child = replace(peer(4, Role.UNKNOWN, None), **facts)  # type: ignore[arg-type]
+    lock = SyncObject("guard", "pthread_mutex_t", offset=128, value=0, owner=7, owner_dead=True)
+    one = replace(shown(0, 1, 5, 0, waiting, owner, child), sync=(lock,))
+    finding = found(one, "dead-owner", 4)
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert "unless p4 (PID 4) is to unlock it" in finding.evidence
+    alone = found(replace(one, processes=(waiting, owner)), "dead-owner", 4)
+    assert alone is not None
+    assert (alone.certainty, alone.severity) == (Certainty.CERTAIN, Status.CRITICAL)

@@ -18,6 +18,8 @@ from tests.compiling import Compiler
 from tests.waiting import poll
 
 SLOTS: Final = ("--slots", "5")
+DEAD: Final = (*SLOTS, "--lock")
+"""With the word that the holder is dead, which nobody saw die."""
 PROGRAM: Final = """
 #include <fcntl.h>
 #include <semaphore.h>
@@ -152,9 +154,13 @@ class StuckRing:
 
     @property
     def word(self) -> list[str]:
-        """The same as options of ``repair``, with the consent to the permits."""
-        sides = [f"--role={pid}={role}" for pid, role in self.roles]
-        return ["--permits", *sides]
+        """The same as options of ``repair``, with the consent to the lock and to the permits."""
+        return ["--lock", "--permits", *self.sides]
+
+    @property
+    def sides(self) -> list[str]:
+        """The side of each that works, as options of ``repair``."""
+        return [f"--role={pid}={role}" for pid, role in self.roles]
 
     @property
     def any_stopped(self) -> bool:

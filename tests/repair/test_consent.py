@@ -8,7 +8,7 @@ import pytest
 from shmtui.procfs.futex import sleeps_on_futex
 from tests.compiling import Compiler
 from tests.program import run_shmtui
-from tests.repair.stuck_ring import SLOTS, StuckRing
+from tests.repair.stuck_ring import DEAD, SLOTS, StuckRing
 from tests.waiting import poll
 
 
@@ -76,17 +76,17 @@ def test_a_wrong_word_is_taken_back(ring: StuckRing) -> None:
 
 
 def test_another_gives_the_lock_back(ring: StuckRing) -> None:
-    """One takes a permit and the lock, and ends; another ends its work. No look tells it from one
-    that died: a repair waits a while for somebody to come, and then finds nothing left to do.
+    """One takes a permit and the lock, and ends, or becomes another program; another ends its work.
+    No look tells it from one that died: nothing is written without a word that says so.
     """
     ring.get_stuck()
-    with ring.beside("repair", ring.name, *SLOTS, "--yes") as repairing:
-        assert repairing.stderr is not None
-        assert any("gives it back" in text for text in repairing.stderr)
-        ring.run("finisher")
-        said, _errors = repairing.communicate()
-    assert repairing.returncode == 2
-    assert "refused: what was found is not found any more" in said
+    before = ring.words()
+    refused = run_shmtui("repair", ring.name, *SLOTS, "--yes")
+    assert refused.returncode == 2
+    assert "nobody was seen to die with mutex" in refused.stdout
+    assert offered(refused.stdout, ring) == ["repair", ring.name, *DEAD]
+    assert ring.words() == before
+    ring.run("finisher")
     assert ring.rest().consistent
 
 
@@ -117,11 +117,11 @@ def test_a_side_that_no_name_tells(ring: StuckRing) -> None:
     ring.run("dier")
     nameless = ring.start("producer", "a.out")
     poll(lambda: sleeps_on_futex(nameless.pid), "it waits for mutex")
-    shown = run_shmtui("repair", ring.name, *SLOTS, "--permits")
+    shown = run_shmtui("repair", ring.name, *SLOTS, "--lock", "--permits")
     assert "mutex: value 0 → 1" in shown.stdout
     assert f"--role {nameless.pid}=producer" in shown.stdout
     said = run_shmtui(
-        "repair", ring.name, *SLOTS, "--permits", "--role", f"{nameless.pid}=producer", "--yes"
+        "repair", ring.name, *DEAD, "--permits", "--role", f"{nameless.pid}=producer", "--yes"
     )
     assert f"your word: PID {nameless.pid} is a producer" in said.stdout
     assert "empty: value 3 → 4" in said.stdout, said.stdout

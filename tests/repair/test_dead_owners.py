@@ -5,22 +5,27 @@ import signal
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shmtui.errors import ExitCode
 from shmtui.repair.consent import Consent
+from shmtui.repair.dead_owners import unlock_plan
 from shmtui.repair.executor import Repairer
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.repair.record import State, latest, mark
 from shmtui.repair.report import Report
 from shmtui.session.opener import AttachOptions, SegmentOpener
+from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR, FileIdentity, segment_path
+from shmtui.shm.sync_object import SyncObject
 from shmtui.shm.word_file import WordFile
-from shmtui.snapshot import Certainty
+from shmtui.snapshot import Certainty, Finding, ProcessState, Status
 from shmtui.tui.app import DashboardApp
 from tests.compiling import Compiler
+from tests.diagnosis.test_health import peer, shown
 from tests.program import run_shmtui
 from tests.tui.dashboards import reports, shows, tells
 from tests.waiting import poll
@@ -295,6 +300,26 @@ def test_another_that_is_awake_may_unlock_it(make: Make) -> None:
         assert isinstance(plan, Plan)
         assert plan.certainty is Certainty.LIKELY
         other.kill()
+
+
+@pytest.mark.parametrize(
+    "facts", [{}, {"sleeps_on": ("ready",), "sleeps_timed": True}, {"sleeps_on": ("ready",)}]
+)
+def test_an_owner_that_was_killed_may_have_left_it_to_a_child(facts: dict[str, object]) -> None:
+    """One that wakes up by itself, if only from a wait with a timeout, has to be vouched for."""
+    owner = replace(peer(7, Role.UNKNOWN, None), state=ProcessState.ENDED, killed=True, died_ns=1)
+    waiting = replace(peer(3, Role.UNKNOWN, None), sleeps_on=("guard",))
+    child = replace(peer(4, Role.UNKNOWN, None), **facts)  # type: ignore[arg-type]
+    lock = SyncObject("guard", "pthread_mutex_t", offset=128, value=0, owner=7, owner_dead=True)
+    one = replace(shown(0, 1, 5, 0, waiting, owner, child), sync=(lock,))
+    dead = Finding("dead-owner", Status.WARNING, "", (), Certainty.LIKELY, "", subject="guard")
+    words = struct.pack("=5I", 2, 0, 7, 1, 0x80).ljust(40, b"\0")
+    found = unlock_plan(one, (dead,), lambda _offset, _size: words, Consent())
+    if facts == {"sleeps_on": ("ready",)}:
+        assert isinstance(found, Plan)
+    else:
+        assert isinstance(found, Refusal)
+        assert found.needs_idle == (4,)
 
 
 def test_cut_off_and_finished(make: Make) -> None:

@@ -24,7 +24,7 @@ from shmtui.repair.segment_lock import SegmentLock
 from shmtui.shm.segment import SHM_DIR, identity_at
 from tests.compiling import Compiler
 from tests.program import run_shmtui
-from tests.repair.stuck_ring import SLOTS, StuckRing
+from tests.repair.stuck_ring import DEAD, SLOTS, StuckRing
 from tests.waiting import poll
 
 
@@ -38,7 +38,9 @@ def stuck(gcc: Compiler, name: str) -> Iterator[StuckRing]:
 
 def of(ring: StuckRing, *, permits: bool = False) -> Repairer:
     """What repairs it."""
-    return Repairer(ring.name, LayoutOptions(slots=5), consent=Consent(permits, roles=ring.roles))
+    return Repairer(
+        ring.name, LayoutOptions(slots=5), consent=Consent(permits, roles=ring.roles, lock=True)
+    )
 
 
 def kept(ring: StuckRing) -> RepairRecord:
@@ -66,7 +68,7 @@ def test_a_second_repair_says_so(stuck: StuckRing) -> None:
             assert (done.returncode, done.stdout) == (2, "")
             assert "locked by another repair, or by a program" in done.stderr
             assert done.stderr.count("\n") == 1
-        assert run_shmtui("repair", stuck.name, *SLOTS).returncode == 1
+        assert run_shmtui("repair", stuck.name, *DEAD).returncode == 1
     assert stuck.words() == before
 
 
@@ -83,13 +85,13 @@ def test_two_repairs_of_one_plan(stuck: StuckRing) -> None:
 
 def test_the_lock_alone(stuck: StuckRing) -> None:
     """Without a word on the permits they stay: the plan says why, and how to set them."""
-    shown = run_shmtui("repair", stuck.name, *SLOTS)
+    shown = run_shmtui("repair", stuck.name, *DEAD)
     assert "mutex: value 0 → 1" in shown.stdout
-    command = f"shmtui repair {stuck.name} --slots 5"
+    command = f"shmtui repair {stuck.name} --slots 5 --lock"
     assert re.search(rf"or a consumer: {command}( --role \d+=producer)+ --permits", shown.stdout)
-    told = run_shmtui("repair", stuck.name, *SLOTS, *stuck.word[1:])
-    assert f"{command} {' '.join(stuck.word[1:])} --permits sets them" in told.stdout
-    done = run_shmtui("repair", stuck.name, *SLOTS, "--yes")
+    told = run_shmtui("repair", stuck.name, *DEAD, *stuck.sides)
+    assert f"{command} {' '.join(stuck.sides)} --permits sets them" in told.stdout
+    done = run_shmtui("repair", stuck.name, *DEAD, "--yes")
     assert "items move again" in done.stdout, done.stdout
     after = stuck.rest()
     assert (after.mutex, after.empty + after.full) == (1, 4)
@@ -97,7 +99,7 @@ def test_the_lock_alone(stuck: StuckRing) -> None:
 
 def test_the_permits_later(stuck: StuckRing) -> None:
     """Set by a second repair, while the items move that the first one set going."""
-    first = run_shmtui("repair", stuck.name, *SLOTS, "--yes")
+    first = run_shmtui("repair", stuck.name, *DEAD, "--yes")
     assert "left as they are" in first.stdout
     second = run_shmtui("repair", stuck.name, *SLOTS, "--permits", "--yes")
     assert "the last repair left the permits as they were" in second.stdout, second.stdout
@@ -203,7 +205,7 @@ def counted(file, change):
 WordFile.swap = counted
 sides = [word.removeprefix("--role=").partition("=") for word in sys.argv if "=" in word]
 roles = tuple((int(pid), Role(role)) for pid, _equals, role in sides)
-repairer = executor.Repairer(sys.argv[1], LayoutOptions(slots=5), consent=Consent(True, roles=roles))
+repairer = executor.Repairer(sys.argv[1], LayoutOptions(slots=5), consent=Consent(True, roles=roles, lock=True))
 repairer.carry_out(repairer.propose())
 """
 
@@ -349,7 +351,7 @@ def kept(record):
 written_words.keep = kept
 sides = [word.removeprefix("--role=").partition("=") for word in sys.argv if "=" in word]
 roles = tuple((int(pid), Role(role)) for pid, _equals, role in sides)
-repairer = executor.Repairer(sys.argv[1], LayoutOptions(slots=5), consent=Consent(True, roles=roles))
+repairer = executor.Repairer(sys.argv[1], LayoutOptions(slots=5), consent=Consent(True, roles=roles, lock=True))
 stopper = executor.ProcessStopper
 def swapped(file, change):
     if not executor.stopper_now.all_stopped:

@@ -261,12 +261,11 @@ def test_one_that_another_process_continues_at_once(gcc: Compiler, name: str) ->
         keeper = threading.Thread(target=keep_going)
         keeper.start()
         try:
-            plan = Repairer(name, LayoutOptions(slots=5)).propose()
+            repairer = Repairer(name, LayoutOptions(slots=5), consent=Consent(lock=True))
+            plan = repairer.propose()
             assert isinstance(plan, Plan)
             before = ring.words()
-            done = Repairer(name, LayoutOptions(slots=5), consent=Consent(lock=True)).carry_out(
-                plan
-            )
+            done = repairer.carry_out(plan)
         finally:
             over.set()
             keeper.join()

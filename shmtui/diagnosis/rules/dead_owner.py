@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living
+from shmtui.diagnosis.holders import awake
 from shmtui.diagnosis.wording import names, nobody, seconds, target
 from shmtui.i18n import _
 from shmtui.snapshot import Certainty, Finding, Snapshot, Status
@@ -27,9 +28,16 @@ def dead_owner(history: History) -> Iterator[Finding]:
         if lasted < SETTLED_NS or history.agreeing(held) < OWNER_SAMPLES:
             continue
         killed = [p for p in now.processes if p.killed and p.pid == each.owner]
+        others = [p for p in living(now) if awake(p)]
+        doubts = []
+        if others:
+            # glibc lets any thread unlock it, as a child does that its owner has left it to.
+            doubts.append(_("unless {who} is to unlock it").format(who=names(others)))
+        if now.unseen:
+            doubts.append(_("unless the owner is a process that cannot be seen"))
         yield Finding(
             "dead-owner",
-            Status.CRITICAL if killed and waiting else Status.WARNING,
+            Status.CRITICAL if killed and waiting and not others else Status.WARNING,
             _("{lock} is held by thread {tid}, which no longer exists").format(
                 lock=each.name, tid=each.owner
             ),
@@ -42,9 +50,9 @@ def dead_owner(history: History) -> Iterator[Finding]:
                 _("killed: {who}").format(who=names(killed))
                 if killed
                 else _("unless a child of the owner, or the program that it became, unlocks it"),
-                *((_("unless the owner is a process that cannot be seen"),) if now.unseen else ()),
+                *doubts,
             ),
-            Certainty.LIKELY if now.unseen else Certainty.CERTAIN,
+            Certainty.LIKELY if doubts else Certainty.CERTAIN,
             _(
                 "shmtui repair {name} shows what to set, and sets it with --yes; a robust mutex "
                 "(pthread_mutexattr_setrobust) tells the next one to lock it that its owner died"

@@ -12,6 +12,7 @@ from shmtui.diagnosis.holders import (
     by_handler,
     died_last,
     may_hold_mutex,
+    may_post,
     slept_since,
     unaccounted_threads,
 )
@@ -166,7 +167,8 @@ def _without_holder(held: HeldMutex) -> Finding:
     """No live process can post mutex.
 
     That its holder died is certain where its own record says so, and where all that ended since
-    mutex was free were killed. Else one may have taken it and ended, for another to post it later.
+    mutex was free were killed, and nobody else goes on by himself. Else one may have taken it and
+    ended, for another to post it later.
     """
     history, crew = held.history, living(held.history.now)
     # A process that dies inside has taken a permit; one that only left out the post has not.
@@ -174,18 +176,6 @@ def _without_holder(held: HeldMutex) -> Finding:
     dead = died_last(history, HOLDS_MUTEX) if inside else None
     killed = _killed_since_free(history.now) if inside else None
     recorded = dead is not None and dead.step in TRANSFER
-    if dead is not None:
-        claim = _("mutex is held by {who}, which died ({how}): everybody waits for ever").format(
-            who=names([dead]), how=dead.ending or _("it is gone")
-        )
-    elif killed:
-        claim = _("mutex was taken by {who}, which died ({how}): no live process holds it").format(
-            who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed}))
-        )
-    elif history.now.unseen:
-        claim = _("mutex is 0 and no process that can be seen holds it")
-    else:
-        claim = _("mutex is 0 and no live process holds it")
     doubts = []
     if history.now.unseen:
         doubts.append(_("unless a process that cannot be seen holds it"))
@@ -199,17 +189,22 @@ def _without_holder(held: HeldMutex) -> Finding:
                 who=names(timed)
             )
         )
+    if posters := [p for p in crew if may_post(p) and p not in held.behind]:
+        doubts.append(
+            _("unless {who}, which does not hold it and goes on by itself, is to post it").format(
+                who=names(posters)
+            )
+        )
     if handlers := by_handler(history.now):
         doubts.append(_("unless a signal handler of {who} posts it").format(who=names(handlers)))
     if any(slept_since(p) and not p.idle_since_free and MUTEX not in p.waits for p in crew):
         doubts.append(_("assumed: each program moves the indices while it holds mutex"))
     doubts += (*waits_behind(held), *history.assumptions)
     sure = recorded or (not doubts and history.certainty is Certainty.CERTAIN)
+    others = timed or posters or handlers or held.behind
     facts = (
         *held.facts,
-        _("no process that can be seen holds mutex: it is known where each one waits")
-        if history.now.unseen
-        else _("no live process can hold mutex: it is known where each one waits"),
+        _placed(held),
         *_slept(crew),
         *_changed_last(history.now),
         *_death(dead, vanished(history) if inside else []),
@@ -217,12 +212,41 @@ def _without_holder(held: HeldMutex) -> Finding:
     )
     return Finding(
         "dead-holder",
-        Status.CRITICAL if sure or ((dead or killed) and not timed) else Status.WARNING,
-        claim,
+        Status.CRITICAL if sure or ((dead or killed) and not others) else Status.WARNING,
+        _holders_death(held, dead, killed),
         facts,
         Certainty.CERTAIN if sure else Certainty.LIKELY,
-        repair_remedy(history),
+        repair_remedy(history, "--yes" if sure or history.workers_only else "--yes --lock"),
     )
+
+
+def _holders_death(held: HeldMutex, dead: Process | None, killed: Sequence[Process] | None) -> str:
+    """The claim: who died with mutex, as far as that is known."""
+    if dead is not None:
+        return _("mutex is held by {who}, which died ({how}): everybody waits for ever").format(
+            who=names([dead]), how=dead.ending or _("it is gone")
+        )
+    if held.behind:
+        return _(
+            "mutex stays 0 and nothing moves: its holder died, unless {who}, which waits for a permit, "
+            "holds it"
+        ).format(who=names(held.behind))
+    if killed:
+        return _("mutex was taken by {who}, which died ({how}): no live process holds it").format(
+            who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed}))
+        )
+    if held.history.now.unseen:
+        return _("mutex is 0 and no process that can be seen holds it")
+    return _("mutex is 0 and no live process holds it")
+
+
+def _placed(held: HeldMutex) -> str:
+    """That the place of each process is known."""
+    if held.history.now.unseen:
+        return _("no process that can be seen holds mutex: it is known where each one waits")
+    if held.behind:
+        return _("no other live process can hold mutex: it is known where each one waits")
+    return _("no live process can hold mutex: it is known where each one waits")
 
 
 def _changed_last(s: Snapshot) -> Iterator[str]:

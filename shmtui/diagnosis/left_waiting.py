@@ -1,0 +1,89 @@
+"""Who waits though others go on, or though items moved before. Pure."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+from shmtui.diagnosis.history import AT_REST_NS, History, living, mutex_taken
+from shmtui.diagnosis.rules.initialisation import counts_too_few
+from shmtui.diagnosis.wording import names, seconds
+from shmtui.i18n import _
+from shmtui.shm.protocol import SemaphoreRole
+from shmtui.snapshot import Process, Snapshot
+
+_MOVES: Final = 4
+"""So many moves tell how long a ring is used to rest between two of them."""
+_OVERDUE: Final = 3
+"""So many times as long it rests where it may have ceased to move."""
+
+
+def left_behind(history: History) -> Iterator[str]:
+    """Somebody slept on a semaphore all the while, and it was 0 in all samples, or counts too few
+    waiters to wake him: nobody may ever, though others move items.
+    """
+    if history.workers_only or history.watched_ns < AT_REST_NS:
+        return
+    samples = len(history.snapshots)
+    asleep = [
+        p for p in living(history.now) if (p.blocked_for or 0.0) * 1e9 >= history.watched_ns / 2
+    ]
+    waiting = [p for p in asleep if SemaphoreRole.MUTEX in p.waits]
+    if waiting and history.items_moved and history.agreeing(mutex_taken) == samples:
+        yield _(
+            "mutex was 0 in all {count} samples while items moved, and {who} waits for it"
+        ).format(count=samples, who=names(waiting))
+    yield from _left_on_objects(history, [p for p in asleep if not p.sleeps_timed])
+    for role in SemaphoreRole:
+        late = [p for p in asleep if role in p.waits]
+        if late and history.agreeing(lambda s, role=role: counts_too_few(s, role)) == samples:  # type: ignore[misc]
+            yield _(
+                "{semaphore} counted fewer waiters than sleep on it in all {count} samples: it may "
+                "have been initialised once more, and then nobody wakes {who}"
+            ).format(semaphore=role, count=samples, who=names(late))
+
+
+def _left_on_objects(history: History, asleep: Sequence[Process]) -> Iterator[str]:
+    """The same of what plays no role in the ring: a lock or semaphore that was never to be had, or
+    a condition, a barrier or a word that does not tell whether anybody will wake him.
+    """
+    objects = {each.name: each for each in history.now.sync}
+    for name in dict.fromkeys(name for p in asleep for name in p.sleeps_on):
+        each, waiting = objects.get(name), [p for p in asleep if name in p.sleeps_on]
+        if each is not None and each.role is not None:
+            continue
+        if each is None or each.value is None:
+            longest = max(p.blocked_for or 0.0 for p in waiting)
+            yield _(
+                "{who} has waited for {object} for {time}, and nothing tells whether anybody wakes it"
+            ).format(who=names(waiting), object=name, time=seconds(round(longest * 1e9)))
+        elif history.agreeing(lambda s, name=name: _is_taken(s, name)) == len(history.snapshots):  # type: ignore[misc]
+            yield _("{object} was 0 or held in all {count} samples, and {who} waits for it").format(
+                object=name, count=len(history.snapshots), who=names(waiting)
+            )
+
+
+def _is_taken(s: Snapshot, name: str) -> bool:
+    """Whether that lock or semaphore is held, or 0."""
+    return any(each.name == name and each.value == 0 for each in s.sync)
+
+
+def ceased(history: History) -> Iterator[str]:
+    """Items moved while it was watched, and have not for much longer than between any two of them:
+    who should move the next one is awake, and may wait for what never comes.
+    """
+    moved = [
+        later.monotonic_ns
+        for before, later in pairwise(history.snapshots)
+        if (before.in_, before.out) != (later.in_, later.out)
+    ]
+    if history.workers_only or len(moved) < _MOVES:
+        return
+    usual = max(b - a for a, b in pairwise(moved))
+    rest = history.now.monotonic_ns - moved[-1]
+    crew = living(history.now)
+    others = [p for p in crew if p.goes_on]
+    if rest > max(AT_REST_NS, _OVERDUE * usual) and others and any(p.waits for p in crew):
+        yield _(
+            "no item has moved for {time}, after one every {usual} at least: {who} is awake, and may "
+            "wait for something that never comes"
+        ).format(time=seconds(rest), usual=seconds(usual), who=names(others))
