@@ -22,6 +22,12 @@ _STAY_HERE = frozenset(
         "remove",
     }
 )  # fmt: skip
+_NAMES = {
+    "leave(0)": "quit",
+    "leave(130)": "interrupt",
+    "main('step_panel', 1)": "next_panel",
+    "main('step_panel', -1)": "previous_panel",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,19 @@ class Key:
     """What it needs, as `OPENER` or `LIVE`; empty: nothing."""
     priority: bool = False
     """Whether it works while a dialog is open too."""
+
+    @property
+    def name(self) -> str:
+        """What the configuration file calls its action.
+
+        >>> [Key("", action, "", "").name for action in ("workers('kill')", "replay('faster')", "copy")]
+        ['kill', 'replay_faster', 'copy']
+        """
+        if self.action in _NAMES:
+            return _NAMES[self.action]
+        room = self.action.partition("(")[0]
+        parts = [] if room in {"workers", "main"} else [room]
+        return "_".join([*parts, *self.action.split("'")[1::2]])
 
     @property
     def shown(self) -> str:
@@ -246,7 +265,7 @@ def available(view: "ViewModel") -> tuple[Key, ...]:
     """The keys that are on."""
     return tuple(
         key
-        for key in KEYS
+        for key in view.keys
         if not (view.read_only and key.changes)
         and not (view.served and key.stays_here)
         and not (view.no_workers and key.for_workers)
@@ -264,7 +283,6 @@ def not_in_browser(key: str) -> str:
     return _("{key} is off in a browser: it works where shmtui itself runs").format(key=key)
 
 
-_KEY_OF = {key.action: key for key in KEYS}
 _WHY_MISSING = {
     OPENER: N_("{key}: this dashboard has no way to other segments"),
     PROGRAMS: N_(
@@ -289,7 +307,7 @@ def why_off(action: str, view: "ViewModel") -> str | None:
     >>> why_off("workers('add_producer')", ViewModel()) is None
     True
     """
-    key = _KEY_OF.get(action)
+    key = next((key for key in view.keys if key.action == action), None)
     if key is None:
         return None
     if view.served and key.stays_here:
