@@ -81,7 +81,11 @@ class Key:
     @property
     def for_workers(self) -> bool:
         """Whether it needs workers of ours; any process can be killed, and any buffer repaired."""
-        return self.changes and self.action not in {"workers('kill')", "workers('repair')"}
+        return self.changes and self.action not in {
+            "workers('kill')",
+            "workers('signal')",
+            "workers('repair')",
+        }
 
 
 def _workers(keys: str, name: str, label: str, text: str, rank: int, as_shown: str = "") -> Key:
@@ -151,6 +155,7 @@ KEYS: tuple[Key, ...] = (
     _workers("space", "toggle_pause", N_("Pause"), N_("Pause, or resume"), 3),
     _workers("t", "terminate", N_("End"), N_("Terminate: it ends after its critical section"), 5),
     _workers("K", "kill", N_("Kill"), N_("Kill: it ends wherever it is"), 7),
+    _workers("f9", "signal", N_("Signal"), N_("Signal: choose one from a list; asks first"), 8),
     _workers("s", "step", N_("Step"), N_("Step: one protocol step; space lets it run"), 4),
     _workers("x", "faults", N_("Faults"), N_("Faults: a mistake to make, and what to expect"), 4),
     _workers("v", "audit", N_("Audit"), N_("Audit: hold the workers, and count lost items"), 4),
