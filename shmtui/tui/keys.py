@@ -153,6 +153,8 @@ KEYS: tuple[Key, ...] = (
     _workers("m", "unthrottle", N_("Max"), N_("Unthrottled: as fast as it can"), 6),
     _workers("0", "reset_rate", N_("Reset"), N_("Back to its starting rate"), 8),
     _workers("space", "toggle_pause", N_("Pause"), N_("Pause, or resume"), 3),
+    _workers("P", "toggle_pause_all", "", N_("Pause all workers, or resume all"), 0),
+    _workers("S", "step_all", "", N_("Step all workers: one protocol step each"), 0),
     _workers("t", "terminate", N_("End"), N_("Terminate: it ends after its critical section"), 5),
     _workers("K", "kill", N_("Kill"), N_("Kill: it ends wherever it is"), 7),
     _workers("f9", "signal", N_("Signal"), N_("Signal: choose one from a list; asks first"), 8),

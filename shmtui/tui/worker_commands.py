@@ -202,6 +202,9 @@ class WorkerActions:
                 self._audit()
             case "faults":
                 self._faults(supervisor)
+            case "toggle_pause_all" | "step_all":
+                everyone = self._everyone(supervisor)
+                self._report(give(name.removesuffix("_all"), supervisor, everyone))
             case _:
                 self._report(give(name, supervisor, self._targets()))
 
@@ -211,6 +214,13 @@ class WorkerActions:
         supervisor = self._app.dashboard.supervisor
         owns = supervisor.owns if supervisor is not None else lambda _pid: False
         return targets_of(self._app.main.table.chosen, owns)
+
+    def _everyone(self, supervisor: "Supervisor") -> Targets:
+        """All live workers and programs of ours, whatever the filter leaves in view."""
+        self._app.refresh_now()
+        processes = self._app.dashboard.latest.processes
+        ours = tuple(p for p in processes if p.alive and supervisor.owns(p.pid))
+        return Targets(_("all workers"), ours)
 
     def _report(self, reason: Reason) -> None:
         if reason is not None:
