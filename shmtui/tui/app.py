@@ -161,7 +161,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             self.action_attach(self._choice)
 
     def _keep_theme(self, name: str) -> None:
-        """Keep what was chosen for the next time. OSError, ShmtuiError: told."""
+        """Keep what was chosen for the next time, and say where that fails. A browser's is not kept."""
         if not self.dashboard.view.served:
             told = keep_theme(name, self._configured_theme)
             if told:

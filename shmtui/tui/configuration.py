@@ -60,7 +60,7 @@ def read_configuration() -> Configuration:
         return USUAL  # Without a home there is no file.
     try:
         text = _text(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Configuration(kept_theme=kept)
     except OSError as error:
         wrong = _("cannot read {path}: {why}")
