@@ -81,6 +81,8 @@ def mark(
     monkeypatch.setenv(MARK, value)
     # What repairs keep is not put among what their developer's own repairs keep.
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+    # Their developer's own configuration of dashboards counts for nothing.
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
     # pytest-xdist sets them for its own lines; a program would take them for its terminal's size.
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("LINES", raising=False)

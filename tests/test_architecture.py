@@ -9,7 +9,7 @@ from shmtui.cli.translation import COMMANDS
 
 PACKAGE: Final = Path(shmtui.__file__).parent
 MODULES: Final = sorted(PACKAGE.rglob("*.py"))
-GROUND: Final = {"errors", "events", "i18n", "sanitize", "snapshot"}
+GROUND: Final = {"errors", "events", "folders", "i18n", "sanitize", "snapshot"}
 MOST_LINES: Final = 550
 """A ceiling and no aim: past 300 lines ask what second thing a module does."""
 
@@ -20,7 +20,7 @@ def names(paths: list[Path]) -> list[str]:
 
 
 def test_no_loose_modules() -> None:
-    """Every module lies in a room, but for the five that every room may use."""
+    """Every module lies in a room, but for the six that every room may use."""
     loose = {path.stem for path in PACKAGE.glob("*.py")}
     assert loose == GROUND | {"__init__", "__main__"}
 

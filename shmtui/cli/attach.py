@@ -21,6 +21,7 @@ from shmtui.i18n import _
 
 if TYPE_CHECKING:
     from shmtui.session.opener import AttachOptions, SegmentOpener
+    from shmtui.tui.configuration import Configuration
 
 WAIT_SECONDS: Final = 0.1
 """SECONDS between two checks for a segment that does not exist yet."""
@@ -44,7 +45,7 @@ WAIT_SECONDS: Final = 0.1
 @record_option
 @dashboard_options
 @layout_options
-def command(name: str | None, **given: Any) -> int:
+def command(name: str | None, refresh_hz: float | None, **given: Any) -> int:
     """Open the dashboard on a segment that exists, without touching it.
 
     Without NAME, a list to pick from. The layout is taken from shmtui's own control
@@ -57,11 +58,13 @@ def command(name: str | None, **given: Any) -> int:
       shmtui attach /shm_buffer --slots 5
       shmtui attach /jobs --header jobs.h:Queue --map in=head,out=tail
     """
+    from shmtui.cli.open_dashboard import configured
     from shmtui.session.opener import AttachOptions, SegmentOpener
     from shmtui.session.terminal import ignore_signals, note_signals, noted_signal, require_terminal
 
     layout, folder = open_options(given)
     options = AttachOptions(name=name, layout=layout, folder=folder, **given)
+    configuration = configured(refresh_hz)
     require_terminal(_("look with shmtui stat NAME"))
     note_signals()
     if name is not None and options.wait and not wait_for(name, folder):
@@ -70,10 +73,10 @@ def command(name: str | None, **given: Any) -> int:
         opener = SegmentOpener(options)
         cleaning.callback(opener.close)
         cleaning.callback(ignore_signals)
-        return _show(options, opener)
+        return _show(options, opener, configuration)
 
 
-def _show(options: "AttachOptions", opener: "SegmentOpener") -> int:
+def _show(options: "AttachOptions", opener: "SegmentOpener", configuration: "Configuration") -> int:
     from shmtui.cli.open_dashboard import show_dashboard
     from shmtui.layouts.options import AmbiguousLayoutError
 
@@ -90,7 +93,7 @@ def _show(options: "AttachOptions", opener: "SegmentOpener") -> int:
     return show_dashboard(
         attachment,
         opener,
-        refresh_hz=options.refresh_hz,
+        configuration=configuration,
         ascii_only=options.ascii_only,
         record=options.record,
         choice=choice,

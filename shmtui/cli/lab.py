@@ -34,8 +34,11 @@ def command(name: str | None, ascii_only: bool) -> int:
         click.echo()
         click.echo(_("shmtui lab NAME starts one; its text tells what to press"))
         return ExitCode.OK
-    from shmtui.cli.open_dashboard import show_dashboard
+    from shmtui.cli.open_dashboard import configured, show_dashboard
     from shmtui.session.lesson_run import start
 
     lesson = BY_NAME[name]
-    return start(lesson, functools.partial(show_dashboard, ascii_only=ascii_only, lesson=lesson))
+    show = functools.partial(
+        show_dashboard, configuration=configured(), ascii_only=ascii_only, lesson=lesson
+    )
+    return start(lesson, show)

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,16 +16,27 @@ if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson
     from shmtui.session.opener import Attachment, SegmentOpener
     from shmtui.session.web_server import WebOptions
+    from shmtui.tui.configuration import Configuration
     from shmtui.tui.object_rows import ListChoices
 
 _THREADS: Final = 3
+
+
+def configured(refresh_hz: float | None = None) -> "Configuration":
+    """The user's configuration, over which the command line's frame rate wins. A command reads it before
+    it makes anything. ShmtuiError: there is something wrong in it.
+    """
+    from shmtui.tui.configuration import read_configuration
+
+    found = read_configuration()
+    return found if refresh_hz is None else replace(found, rate=refresh_hz)
 
 
 def show_dashboard(
     attachment: "Attachment | None",
     opener: "SegmentOpener | None",
     *,
-    refresh_hz: float = 10.0,
+    configuration: "Configuration",
     ascii_only: bool = False,
     choice: tuple[str, tuple[str, ...]] | None = None,
     lesson: "Lesson | None" = None,
@@ -45,7 +57,8 @@ def show_dashboard(
     recorder = None if record is None else Recorder(RecordingWriter(record))
     app = DashboardApp(
         attachment,
-        refresh_hz=refresh_hz,
+        refresh_hz=configuration.rate,
+        configuration=configuration,
         ascii_only=ascii_only,
         opener=opener,
         choice=choice,
@@ -72,7 +85,7 @@ def serve_dashboard(
     options: "WebOptions",
     *,
     size: tuple[int, int],
-    refresh_hz: float,
+    configuration: "Configuration",
     ascii_only: bool,
 ) -> int:
     """Show ``attachment`` in browsers, on one screen of this size, until a signal ends it; returns the
@@ -88,7 +101,8 @@ def serve_dashboard(
     app = ServedDashboard(
         attachment,
         show=broadcast.show,
-        refresh_hz=refresh_hz,
+        refresh_hz=configuration.rate,
+        configuration=configuration,
         ascii_only=ascii_only,
         opener=opener,
     )

@@ -33,7 +33,7 @@ def command(
     other: Path | None,
     table: Path | None,
     align: str | None,
-    refresh_hz: float,
+    refresh_hz: float | None,
     ascii_only: bool,
 ) -> int:
     """Show a recording as it was seen: play, pause, step, go to a time or to the next finding.
@@ -66,14 +66,16 @@ def command(
             by_wall = None if align is None else align == "wall"
             source = PairSource(file, other, by_wall=by_wall)
         cleaning.callback(source.close)
+        from shmtui.cli.open_dashboard import configured, show_dashboard
+
+        configuration = configured(refresh_hz)
         require_terminal(_("write it as a table with --csv FILE"))
         note_signals()
         cleaning.callback(ignore_signals)
-        from shmtui.cli.open_dashboard import show_dashboard
         from shmtui.session.opener import Attachment
 
         return show_dashboard(
-            Attachment(source), None, refresh_hz=refresh_hz, ascii_only=ascii_only
+            Attachment(source), None, configuration=configuration, ascii_only=ascii_only
         )
 
 

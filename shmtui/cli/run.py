@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shmtui.session.live_source import LiveSource
     from shmtui.session.run import RunOptions
     from shmtui.shm.faults import FaultOrder
+    from shmtui.tui.configuration import Configuration
 
 DEFAULT_NAME = "/shm_buffer"
 
@@ -89,18 +90,27 @@ def command(**options: Any) -> int:
     options["semaphores"] = SemaphoreKind(options["semaphores"])
     if options["duration"] is not None and not options["headless"]:
         raise click.UsageError(_("--duration goes with --headless: end the dashboard with q"))
-    show = _show_summary if options["headless"] else _show_dashboard
-    return run(RunOptions(**options), show)
+    if options["headless"]:
+        if options["refresh_hz"] is None:
+            del options["refresh_hz"]
+        return run(RunOptions(**options), _show_summary)
+    from shmtui.cli.open_dashboard import configured
+
+    configuration = configured(options["refresh_hz"])
+    options["refresh_hz"] = configuration.rate
+    return run(RunOptions(**options), functools.partial(_show_dashboard, configuration))
 
 
-def _show_dashboard(options: "RunOptions", live: "LiveSource") -> int:
+def _show_dashboard(
+    configuration: "Configuration", options: "RunOptions", live: "LiveSource"
+) -> int:
     """The run on the screen until the user ends it."""
     from shmtui.cli.open_dashboard import show_dashboard
     from shmtui.session.opener import show_run
 
     show = functools.partial(
         show_dashboard,
-        refresh_hz=options.refresh_hz,
+        configuration=configuration,
         ascii_only=options.ascii_only,
         record=options.record,
     )

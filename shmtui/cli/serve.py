@@ -53,7 +53,7 @@ def command(
     listen: "Address",
     size: tuple[int, int],
     font_size: int | None,
-    refresh_hz: float,
+    refresh_hz: float | None,
     ascii_only: bool,
     **layout: Any,
 ) -> int:
@@ -75,9 +75,11 @@ def command(
     if importlib.util.find_spec("websockets") is None:
         wrong = _("shmtui serve needs the package websockets: {python} -m pip install '{library}'")
         raise ShmtuiError(wrong.format(python=sys.executable, library=LIBRARY))
+    from shmtui.cli.open_dashboard import configured, serve_dashboard
     from shmtui.session.listening import prepare
     from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener
 
+    configuration = configured(refresh_hz)
     options, folder = open_options(layout)
     prepare()
     with contextlib.ExitStack() as cleaning:
@@ -94,7 +96,6 @@ def command(
             if shown is not None:
                 # Who looks at one segment has no way to others.
                 attachment, opener = opener.open(shown), None
-        from shmtui.cli.open_dashboard import serve_dashboard
         from shmtui.session.web_server import WebOptions
 
         return serve_dashboard(
@@ -102,6 +103,6 @@ def command(
             opener,
             WebOptions(listen, "" if shown is None else str(shown), font_size or 0),
             size=size,
-            refresh_hz=refresh_hz,
+            configuration=configuration,
             ascii_only=ascii_only,
         )

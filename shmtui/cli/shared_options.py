@@ -78,8 +78,8 @@ exact_option = click.option(
     help="Count every item by hardware breakpoints, while their hits cost less than 1 % of a processor.",
 )  # fmt: skip
 dashboard_options = stacked(
-    click.option("--refresh", "refresh_hz", type=HERTZ, default="10", show_default=True,
-                 help="Frames per second of the dashboard."),
+    click.option("--refresh", "refresh_hz", type=HERTZ,
+                 help="Frames per second of the dashboard; by default 10, or as in config.toml."),
     click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
 )  # fmt: skip
 record_option = click.option(

@@ -22,6 +22,7 @@ def command(
     sort: str | None,
     group: str | None,
     columns: tuple[str, ...] | None,
+    refresh_hz: float | None,
     **given: Any,
 ) -> int:
     """Watch what processes of this machine share, once a second: what it is, the memory that it
@@ -34,11 +35,12 @@ def command(
       shmtui top --group program --sort in-use    who maps what, the largest first
       shmtui top --pid 4711                       what a program in a container sees
     """
-    from shmtui.cli.open_dashboard import show_dashboard
+    from shmtui.cli.open_dashboard import configured, show_dashboard
     from shmtui.session.opener import AttachOptions, SegmentOpener
     from shmtui.session.terminal import ignore_signals, note_signals, require_terminal
     from shmtui.tui.object_rows import ORDERS, USUAL_COLUMNS, ListChoices
 
+    configuration = configured(refresh_hz)
     options = AttachOptions(folder=folder_of(pid), **given)
     require_terminal(_("list it once with shmtui ls"))
     note_signals()
@@ -49,7 +51,9 @@ def command(
         return show_dashboard(
             None,
             opener,
-            refresh_hz=options.refresh_hz,
+            configuration=configuration,
             ascii_only=options.ascii_only,
-            listing=ListChoices(sort or ORDERS[0], group or "", columns or USUAL_COLUMNS),
+            listing=ListChoices(
+                sort or ORDERS[0], group or "", columns or configuration.columns or USUAL_COLUMNS
+            ),
         )

@@ -35,6 +35,8 @@ class ProcessStat:
     """PID; 0 where it is in another PID namespace."""
     caught: int = 0
     """The standard signals that it has handlers for, a bit each: 1 << 0 is signal 1."""
+    ignored: int = 0
+    """Those that it ignores, in the same way."""
     flags: int = 0
     """PF_… of the kernel's linux/sched.h."""
 
@@ -77,6 +79,7 @@ def parse_stat(raw: bytes) -> ProcessStat:
         start_time=int(fields[19]) - _ticks_ahead(),
         parent=int(fields[1]),
         caught=int(fields[31]),
+        ignored=int(fields[30]),
         flags=int(fields[6]),
     )
 

@@ -29,6 +29,14 @@ def catches(pid: int, number: signal.Signals) -> bool:
     return False
 
 
+def ignores(pid: int, number: signal.Signals) -> bool:
+    """Whether a process ignores a standard signal; False once it is gone."""
+    with contextlib.suppress(OSError):
+        stat = read_stat(pid)
+        return stat is not None and bool(stat.ignored >> (number - 1) & 1)
+    return False
+
+
 def calls_that_end(pid: int) -> tuple[str, ...]:
     """The calls that a thread of ``pid`` sleeps in, and that a stop ends with EINTR; sorted.
 

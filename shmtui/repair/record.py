@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
+from shmtui.folders import state_folder
 from shmtui.i18n import _
 from shmtui.repair.plan import Change, Unlock
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -127,13 +128,10 @@ def _is(now: SemaphoreState, wanted: SemaphoreState) -> bool:
 
 def repairs_folder() -> Path:
     """Where the files are. ShmtuiError: this user has no home."""
-    base = os.environ.get("XDG_STATE_HOME", "")
     try:
-        # A relative path there is to be ignored (XDG Base Directory Specification).
-        state = Path(base) if Path(base).is_absolute() else Path("~/.local/state").expanduser()
-    except RuntimeError:
-        raise _not_kept(_("this user has no home")) from None
-    return state / "shmtui" / "repairs"
+        return state_folder() / "repairs"
+    except ShmtuiError as error:
+        raise _not_kept(str(error)) from None
 
 
 def keep(record: RepairRecord) -> RepairRecord:

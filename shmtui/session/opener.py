@@ -45,7 +45,6 @@ class AttachOptions:
     """Whether items are counted by breakpoints from the start."""
     produce_rate: float = 1.0
     consume_rate: float = 0.5
-    refresh_hz: float = 10.0
     ascii_only: bool = False
     record: Path | None = None
     """The file that all samples are written to."""

@@ -27,13 +27,14 @@ from shmtui.i18n import _, speak_plainly
 from shmtui.sanitize import inert
 from shmtui.session.terminal import ending_signals
 from shmtui.tui import tty
+from shmtui.tui.configuration import USUAL, Configuration
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import KEYS, available, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
 from shmtui.tui.spans import wrapped
 from shmtui.tui.textual_private import OneReader, Palette, frame_queue, show_title
-from shmtui.tui.themes import adopt_theme
+from shmtui.tui.themes import adopt_theme, keep_theme
 from shmtui.tui.worker_commands import WorkerActions
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ class DashboardApp(App[int], inherit_bindings=False):
     TITLE = "shmtui"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.keys, key.action, key.label or key.help, show=False, priority=key.priority)
+        Binding(key.keys, key.action, key.help, show=False, priority=True)
         for key in KEYS
+        if key.priority
     ]
 
     def __init__(
@@ -83,7 +85,9 @@ class DashboardApp(App[int], inherit_bindings=False):
         listing: "ListChoices | None" = None,
         recorder: "Recorder | None" = None,
         served: bool = False,
+        configuration: Configuration = USUAL,
     ) -> None:
+        """ShmtuiError: the configuration names no theme that there is."""
         # Read before Textual reads it. Only with ANSI colours does Textual send no colour at all.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         glyphs = choose(ascii_only)
@@ -95,7 +99,13 @@ class DashboardApp(App[int], inherit_bindings=False):
             has_lesson=lesson is not None,
             recorder=recorder,
             served=served,
+            keys=configuration.keys,
         )
+        for key in configuration.keys:
+            if not key.priority:
+                self.bind(key.keys, key.action, description=key.label or key.help, show=False)
+        self._columns = configuration.columns
+        self._configured_theme = configuration.theme
         replay = self.dashboard.replay
         self.main = MainScreen(
             self.dashboard.view, lesson, recordings=len(replay.sides) if replay else 0
@@ -117,7 +127,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         if glyphs.ascii_only:
             speak_plainly()
         # A browser has all colours, whatever terminal shmtui was started in.
-        adopt_theme(self, "truecolor" if served else self.console.color_system)
+        adopt_theme(self, "truecolor" if served else self.console.color_system, configuration)
 
     # Life.
 
@@ -138,6 +148,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._signals.enter_context(leave)
         # What the terminal showed meanwhile is not what Textual drew last.
         self.app_resume_signal.subscribe(self, lambda _app: self.action_redraw())
+        self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
         self.dashboard.start()
         self.dashboard.sample()
         self.main.place(self.dashboard.view)
@@ -148,6 +159,13 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.set_interval(1 / self.dashboard.view.refresh_hz, self.tick)
         if self.dashboard.attachment is None and self.dashboard.opener is not None:
             self.action_attach(self._choice)
+
+    def _keep_theme(self, name: str) -> None:
+        """Keep what was chosen for the next time, and say where that fails. A browser's is not kept."""
+        if not self.dashboard.view.served:
+            told = keep_theme(name, self._configured_theme)
+            if told:
+                self.tell(told)
 
     def on_unmount(self) -> None:
         self._signals.close()
@@ -265,7 +283,7 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_attach(self, choice: tuple[str, tuple[str, ...]] | None = None) -> None:
         """Open the list of segments; or the layouts of ``choice``, a segment and what fits it."""
-        from shmtui.tui.object_rows import ListChoices
+        from shmtui.tui.object_rows import USUAL_COLUMNS, ListChoices
         from shmtui.tui.screens.layouts import LayoutScreen
         from shmtui.tui.screens.picker import PickerScreen
 
@@ -273,7 +291,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         if opener is None:
             return
         if choice is None:
-            self._listing = self._listing or ListChoices()
+            self._listing = self._listing or ListChoices(columns=self._columns or USUAL_COLUMNS)
             listed = PickerScreen(opener, view, self._listing, self.dashboard.supervisor)
             self.push_screen(listed, self._go_over)
         else:

@@ -22,7 +22,18 @@ from shmtui.recording.writer import RecordingWriter
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import EMPTY, Snapshot
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import BYTES, LESSON, LIVE, LIVE_BYTES, OPENER, PAIR, PROGRAMS, REPLAY
+from shmtui.tui.keys import (
+    BYTES,
+    KEYS,
+    LESSON,
+    LIVE,
+    LIVE_BYTES,
+    OPENER,
+    PAIR,
+    PROGRAMS,
+    REPLAY,
+    Key,
+)
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.replay_view import comparison_of, place_of
 from shmtui.tui.spans import Span
@@ -62,6 +73,7 @@ class Dashboard:
         has_lesson: bool = False,
         recorder: Recorder | None = None,
         served: bool = False,
+        keys: tuple[Key, ...] = KEYS,
     ) -> None:
         self.attachment = attachment
         self.opener = opener
@@ -74,6 +86,7 @@ class Dashboard:
             refresh_hz=refresh_hz,
             recording=recorder is not None,
             served=served,
+            keys=keys,
         )
         self.recorder = recorder
         """What writes the samples to a file; None: nothing does."""

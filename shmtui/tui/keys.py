@@ -22,6 +22,12 @@ _STAY_HERE = frozenset(
         "remove",
     }
 )  # fmt: skip
+_NAMES = {
+    "leave(0)": "quit",
+    "leave(130)": "interrupt",
+    "main('step_panel', 1)": "next_panel",
+    "main('step_panel', -1)": "previous_panel",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,19 @@ class Key:
     """Whether it works while a dialog is open too."""
 
     @property
+    def name(self) -> str:
+        """What the configuration file calls its action.
+
+        >>> [Key("", action, "", "").name for action in ("workers('kill')", "replay('faster')", "copy")]
+        ['kill', 'replay_faster', 'copy']
+        """
+        if self.action in _NAMES:
+            return _NAMES[self.action]
+        room = self.action.partition("(")[0]
+        parts = [] if room in {"workers", "main"} else [room]
+        return "_".join([*parts, *self.action.split("'")[1::2]])
+
+    @property
     def shown(self) -> str:
         return self.as_shown or self.keys
 
@@ -62,7 +81,11 @@ class Key:
     @property
     def for_workers(self) -> bool:
         """Whether it needs workers of ours; any process can be killed, and any buffer repaired."""
-        return self.changes and self.action not in {"workers('kill')", "workers('repair')"}
+        return self.changes and self.action not in {
+            "workers('kill')",
+            "workers('signal')",
+            "workers('repair')",
+        }
 
 
 def _workers(keys: str, name: str, label: str, text: str, rank: int, as_shown: str = "") -> Key:
@@ -130,8 +153,11 @@ KEYS: tuple[Key, ...] = (
     _workers("m", "unthrottle", N_("Max"), N_("Unthrottled: as fast as it can"), 6),
     _workers("0", "reset_rate", N_("Reset"), N_("Back to its starting rate"), 8),
     _workers("space", "toggle_pause", N_("Pause"), N_("Pause, or resume"), 3),
+    _workers("P", "toggle_pause_all", "", N_("Pause all workers, or resume all"), 0),
+    _workers("S", "step_all", "", N_("Step all workers: one protocol step each"), 0),
     _workers("t", "terminate", N_("End"), N_("Terminate: it ends after its critical section"), 5),
     _workers("K", "kill", N_("Kill"), N_("Kill: it ends wherever it is"), 7),
+    _workers("f9", "signal", N_("Signal"), N_("Signal: choose one from a list; asks first"), 8),
     _workers("s", "step", N_("Step"), N_("Step: one protocol step; space lets it run"), 4),
     _workers("x", "faults", N_("Faults"), N_("Faults: a mistake to make, and what to expect"), 4),
     _workers("v", "audit", N_("Audit"), N_("Audit: hold the workers, and count lost items"), 4),
@@ -246,7 +272,7 @@ def available(view: "ViewModel") -> tuple[Key, ...]:
     """The keys that are on."""
     return tuple(
         key
-        for key in KEYS
+        for key in view.keys
         if not (view.read_only and key.changes)
         and not (view.served and key.stays_here)
         and not (view.no_workers and key.for_workers)
@@ -264,7 +290,6 @@ def not_in_browser(key: str) -> str:
     return _("{key} is off in a browser: it works where shmtui itself runs").format(key=key)
 
 
-_KEY_OF = {key.action: key for key in KEYS}
 _WHY_MISSING = {
     OPENER: N_("{key}: this dashboard has no way to other segments"),
     PROGRAMS: N_(
@@ -289,7 +314,7 @@ def why_off(action: str, view: "ViewModel") -> str | None:
     >>> why_off("workers('add_producer')", ViewModel()) is None
     True
     """
-    key = _KEY_OF.get(action)
+    key = next((key for key in view.keys if key.action == action), None)
     if key is None:
         return None
     if view.served and key.stays_here:

@@ -3,7 +3,7 @@
 It draws the view model that it is given. It knows no segment and no worker.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from textual.app import ComposeResult
 
@@ -19,6 +19,7 @@ from shmtui.tui.widgets.processes import ProcessesPanel
 if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson
     from shmtui.tui.widgets.bytes import BytesPanel
+    from shmtui.tui.widgets.lesson import LessonPanel
 
 SLOW: Final = frozenset({"processes", "throughput"})
 """The panels that are drawn `SLOW_HZ` times a second, whatever the interval is.
@@ -69,6 +70,8 @@ class MainScreen(DirectScreen):
             panel = ComparisonPanel(id=panel_layout.COMPARISON)
             self._panels[panel_layout.COMPARISON] = panel
         self._lesson_open = lesson is not None
+        self._lesson_first: int | None = None
+        """The lesson's first line in view before a dialog opened; None: none is open."""
         self._covered: str | None = None
         """What lies over all panels: the lesson, or two recordings side by side."""
         if lesson is not None:
@@ -112,14 +115,18 @@ class MainScreen(DirectScreen):
         rows = min(40, len(view.snapshot.processes) + 2)
         findings = min(8, len(view.snapshot.health.findings))
         locks = len(view.snapshot.sync)
-        arranged = (width, height, maximised, rows, findings, view.raw, beside, locks)
+        above = self._lesson_rows if covered == panel_layout.LESSON and self._dialog_open else 0
+        if above:
+            maximised = None
+        arranged = (width, height, maximised, rows, findings, view.raw, beside, locks, above)
+        self._show_pressing(above > 0)
         if arranged == self._arranged:
             return
         self._arranged = arranged
         bar = self._recordings
         boxes = panel_layout.arrange(
             width - beside,
-            height - bar,
+            height - bar - above,
             maximised,
             rows,
             findings=findings,
@@ -128,6 +135,8 @@ class MainScreen(DirectScreen):
         )
         if beside:
             boxes = panel_layout.beside_lesson(boxes, width, height, beside)
+        if above:
+            boxes = panel_layout.below_lesson(boxes, width, height - above, above)
         if bar:
             boxes = panel_layout.above_time_bar(boxes, width, height, bar)
         for name, panel in self._panels.items():
@@ -170,6 +179,39 @@ class MainScreen(DirectScreen):
     @property
     def _lesson_covers(self) -> bool:
         return self._lesson_open and not panel_layout.lesson_width(self.app.size.width)
+
+    @property
+    def _dialog_open(self) -> bool:
+        """Whether a dialog is open that leaves the lesson its place."""
+        return getattr(self.app.screen_stack[-1], "leaves_lesson", False)
+
+    @property
+    def _lesson_panel(self) -> "LessonPanel":
+        return cast("LessonPanel", self._panels[panel_layout.LESSON])
+
+    @property
+    def _lesson_rows(self) -> int:
+        """Rows that the lesson keeps above a dialog, where there is no room beside: for what to press."""
+        width, height = self.app.size
+        return min(self._lesson_panel.pressing(width)[1] + 2, height // 3)
+
+    def lesson_margin(self) -> tuple[int, int]:
+        """Rows above and columns on the right that a dialog leaves to the lesson."""
+        if self._lesson_covers:
+            return 1 + self._lesson_rows, 0
+        shown = self._lesson_open and self._maximised is None
+        return 0, panel_layout.lesson_width(self.app.size.width) if shown else 0
+
+    def _show_pressing(self, pressing: bool) -> None:
+        """Have the lesson show what to press; and later again what it showed before."""
+        if pressing:
+            panel = self._lesson_panel
+            if self._lesson_first is None:
+                self._lesson_first = panel.first
+            # At each frame: before it has its new size it takes another line for its last one.
+            panel.first = panel.pressing(self.app.size.width)[0]
+        elif self._lesson_first is not None:
+            self._lesson_panel.first, self._lesson_first = self._lesson_first, None
 
     def toggle_lesson(self) -> None:
         """Show the lesson's text, or hide it; nothing where there is no lesson."""

@@ -94,6 +94,21 @@ def beside_lesson(
     return {**boxes, **bars, LESSON: Region(width - taken, 1, taken, max(0, height - 2))}
 
 
+def below_lesson(
+    boxes: Mapping[str, Region], width: int, rows: int, taken: int
+) -> Mapping[str, Region]:
+    """The boxes of panels that were given ``rows`` rows, with ``taken`` rows of the lesson above them;
+    the title stays.
+
+    >>> below_lesson(arrange(80, 18), 80, 18, 6)["keys"].y
+    23
+    """
+    moved = {
+        name: box if name == TITLE else box._replace(y=box.y + taken) for name, box in boxes.items()
+    }
+    return {**moved, LESSON: Region(0, 1, width, taken)} if rows > 0 else boxes
+
+
 def above_time_bar(
     boxes: Mapping[str, Region], width: int, height: int, rows: int = 1
 ) -> Mapping[str, Region]:

@@ -8,6 +8,11 @@ from typing import Any
 from textual.app import App
 from textual.theme import Theme
 
+from shmtui import folders
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
+from shmtui.tui.configuration import KEPT_THEME, Configuration, require_known
+
 DARK = Theme(
     name="shmtui-dark",
     primary="#8ab0f8",
@@ -60,8 +65,9 @@ PLAIN = "ansi-dark"
 """Textual's theme in the terminal's own sixteen colours."""
 
 
-def starting_theme(environ: Mapping[str, str], colours: str | None) -> str:
-    """The theme for a terminal with this environment and this many colours.
+def starting_theme(environ: Mapping[str, str], colours: str | None, *wanted: str) -> str:
+    """The theme for a terminal with this environment and this many colours: the environment's, else
+    the first of ``wanted`` that is not empty, else ours.
 
     NO_COLOR needs the plain theme: from any other, Textual makes greys, which
     are colours too. With sixteen colours ours would be rounded to what is nearest.
@@ -70,22 +76,41 @@ def starting_theme(environ: Mapping[str, str], colours: str | None) -> str:
     ('shmtui-dark', 'ansi-dark')
     >>> starting_theme({}, "standard"), starting_theme({"TEXTUAL_THEME": "nord"}, "truecolor")
     ('ansi-dark', 'nord')
+    >>> starting_theme({}, "truecolor", "", "dracula")
+    'dracula'
     """
     if "NO_COLOR" in environ or colours in {None, "standard"}:
         return PLAIN
-    return environ.get("TEXTUAL_THEME") or DARK.name
+    return next(filter(None, (environ.get("TEXTUAL_THEME"), *wanted)), DARK.name)
 
 
-def adopt_theme(app: App[Any], colours: str | None) -> None:
+def adopt_theme(app: App[Any], colours: str | None, configuration: Configuration) -> None:
     """Have an app that does not run yet start in the right theme for so many colours.
 
-    Setting ``theme`` once it runs parses every style sheet a second time.
+    Setting ``theme`` once it runs parses every style sheet a second time. ShmtuiError: the
+    configuration names a theme that there is not.
     """
     for theme in (DARK, LIGHT):
         greys = _GREYS[theme.name] if colours == "256" else {}
         app.register_theme(replace(theme, **greys))
-    wanted = starting_theme(os.environ, colours)
+    require_known(configuration.theme, app.available_themes, "theme", configuration.path)
+    wanted = starting_theme(os.environ, colours, configuration.theme, configuration.kept_theme)
     if app.get_theme(wanted) is None:
         wanted = DARK.name
     app.theme = wanted
     app.stylesheet.set_variables(app.get_css_variables())
+
+
+def keep_theme(name: str, configured: str) -> str:
+    """Keep a theme that was chosen for the next time; returns why it will not be there then, empty
+    where it will.
+    """
+    if configured:
+        text = _("the configuration names {theme}: that will be there the next time")
+        return text.format(theme=configured) if name != configured else ""
+    try:
+        folders.keep(KEPT_THEME, name + "\n")
+    except (ShmtuiError, OSError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        return _("the theme is not kept for the next time: {why}").format(why=why)
+    return ""

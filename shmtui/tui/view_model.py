@@ -7,6 +7,7 @@ from shmtui.recording.incident import Incident
 from shmtui.recording.index import Index
 from shmtui.snapshot import EMPTY, Snapshot
 from shmtui.tui.glyphs import UNICODE, Glyphs
+from shmtui.tui.keys import KEYS, Key
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Span
 from shmtui.tui.status_line import nothing
@@ -134,6 +135,8 @@ class ViewModel:
     recording: bool = False
     """Whether the samples are written to a file."""
     refresh_hz: float = 10.0
+    keys: tuple[Key, ...] = KEYS
+    """As they are bound: the table's, or what the user's configuration makes of it."""
     missing: frozenset[str] = frozenset()
     """What keys need and is not there; see `shmtui.tui.keys`."""
     replay: Replay | None = None

@@ -132,7 +132,7 @@ def _step(supervisor: "Supervisor", targets: Targets) -> Reason:
     return None
 
 
-def kill_foreign(process: Process, number: signal.Signals = signal.SIGKILL) -> Reason:
+def signal_foreign(process: Process, number: signal.Signals) -> Reason:
     """A signal to a process that is not ours, if its PID still is that process; never to shmtui.
 
     Its start time is compared after a pidfd is open, so that a process which got the same PID
@@ -151,14 +151,14 @@ def kill_foreign(process: Process, number: signal.Signals = signal.SIGKILL) -> R
         if ticks is None:
             return ended
         if process.since is None:
-            return _("{who}: not killed, since its start time cannot be read").format(who=who)
+            return _("{who}: nothing sent, since its start time cannot be read").format(who=who)
         if abs(started_at(ticks) - process.since) > _SAME_START:
-            return _("{who}: not killed, since another process has this PID now").format(who=who)
+            return _("{who}: nothing sent, since another process has this PID now").format(who=who)
         signal.pidfd_send_signal(pidfd, number)
     except ProcessLookupError:
         return ended
     except PermissionError:
-        return _("{who}: this user may not kill it; {owner} or root may").format(
+        return _("{who}: this user may not send it a signal; {owner} or root may").format(
             who=who, owner=process.user or "?"
         )
     finally:
@@ -166,12 +166,12 @@ def kill_foreign(process: Process, number: signal.Signals = signal.SIGKILL) -> R
     return None
 
 
-def end_one(process: Process, number: signal.Signals, supervisor: "Supervisor | None") -> Reason:
-    """SIGTERM or SIGKILL to one process, as the keys t and K send it: our own by its supervisor."""
+def send_one(process: Process, number: signal.Signals, supervisor: "Supervisor | None") -> Reason:
+    """A signal to one process: our own gets it from its supervisor."""
     if supervisor is None or not supervisor.owns(process.pid):
-        return kill_foreign(process, number)
-    targets = Targets(named(process), (process,))
-    return give("kill" if number is signal.SIGKILL else "terminate", supervisor, targets)
+        return signal_foreign(process, number)
+    supervisor.send(process.pid, number)
+    return None
 
 
 class WorkerActions:
@@ -187,6 +187,8 @@ class WorkerActions:
             self._repair()
         elif name == "kill":
             self._kill()
+        elif name == "signal":
+            self._signal()
         elif supervisor is not None:
             self._of_workers(name, supervisor)
 
@@ -200,6 +202,9 @@ class WorkerActions:
                 self._audit()
             case "faults":
                 self._faults(supervisor)
+            case "toggle_pause_all" | "step_all":
+                everyone = self._everyone(supervisor)
+                self._report(give(name.removesuffix("_all"), supervisor, everyone))
             case _:
                 self._report(give(name, supervisor, self._targets()))
 
@@ -209,6 +214,13 @@ class WorkerActions:
         supervisor = self._app.dashboard.supervisor
         owns = supervisor.owns if supervisor is not None else lambda _pid: False
         return targets_of(self._app.main.table.chosen, owns)
+
+    def _everyone(self, supervisor: "Supervisor") -> Targets:
+        """All live workers and programs of ours, whatever the filter leaves in view."""
+        self._app.refresh_now()
+        processes = self._app.dashboard.latest.processes
+        ours = tuple(p for p in processes if p.alive and supervisor.owns(p.pid))
+        return Targets(_("all workers"), ours)
 
     def _report(self, reason: Reason) -> None:
         if reason is not None:
@@ -228,10 +240,30 @@ class WorkerActions:
 
         def answered(sure: bool | None) -> None:
             if sure:
-                reasons = [kill_foreign(process) for process in targets.others]
+                reasons = [signal_foreign(each, signal.SIGKILL) for each in targets.others]
                 self._report(next((reason for reason in reasons if reason), None))
 
         self._app.push_screen(KillQuestion(targets.label, self._app.dashboard.view), answered)
+
+    def _signal(self) -> None:
+        """A signal that is chosen from a list, to one process, after a question."""
+        from shmtui.tui.screens.signals import SignalScreen
+
+        targets, supervisor = self._targets(), self._app.dashboard.supervisor
+        processes = (*targets.ours, *targets.others)
+        if len(processes) != 1:
+            reason = _("{who}: choose one of its processes: a signal goes to one")
+            none = not processes and _not_ours(targets)
+            self._report(none or reason.format(who=targets.label))
+            return
+        process = processes[0]
+
+        def chosen(number: signal.Signals | None) -> None:
+            if number is not None:
+                self._report(send_one(process, number, supervisor))
+
+        worker = process in targets.workers
+        self._app.push_screen(SignalScreen(process, worker, self._app.dashboard.view), chosen)
 
     def _faults(self, supervisor: "Supervisor") -> None:
         from shmtui.tui.screens.faults import FaultScreen

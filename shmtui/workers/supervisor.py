@@ -170,6 +170,17 @@ class Supervisor:
         if child is not None:
             self._children.signal(child, signal.SIGKILL)
 
+    def send(self, pid: int, number: signal.Signals) -> None:
+        """Any signal. SIGTERM and SIGKILL end the child as `terminate` and `kill` do."""
+        child = self._children.by_pid.get(pid)
+        if child is None:
+            return
+        if number is signal.SIGTERM:
+            self.terminate(pid)
+            return
+        self._emit_about(child, Severity.INFO, _("{name}: {signal} sent"), signal=number.name)
+        self._children.signal(child, number)
+
     def restart(self, pid: int) -> None:
         """End a program of the user's and start it again; one that has ended is just started."""
         program = self._programs.get(pid)

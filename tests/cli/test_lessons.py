@@ -122,6 +122,31 @@ def test_a_narrow_terminal_shows_the_text_first(code: str, columns: int, rows: i
         assert terminal.wait() == 0
 
 
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+def test_a_dialog_leaves_the_lesson_in_view(columns: int, rows: int) -> None:
+    """All of it beside the dialog, or what to press above it; afterwards it is as it was."""
+    with Terminal("lab", "no-mutex", columns=columns, rows=rows) as terminal:
+        terminal.wait_for("What you see")
+        terminal.press("n")
+        terminal.wait_for("producers (2)")
+        terminal.press("n")
+        terminal.wait_for("What you see")
+        terminal.press("x")
+        text = terminal.wait_for("esc goes back")
+        text = terminal.wait_for(lambda text: "What to press" in text, "what to press")
+        assert "To expect" in text
+        assert "x enter" in text
+        assert "╭─ n Lesson" in text
+        assert text.index("x enter") < text.index("To expect")
+        # A change of size finds room anew.
+        terminal.resize(200 - columns, 64 - rows)
+        terminal.wait_for(lambda text: "x enter" in text and "To expect" in text, "both again")
+        terminal.press("x")
+        terminal.wait_for("What you see")
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
 def test_the_two_programs_hang_in_python_too(tmp_path: Path) -> None:
     """Where no compiler is: the same findings, and the same way out."""
     path = f"{tmp_path}:/usr/bin/nothing"

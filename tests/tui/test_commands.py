@@ -16,9 +16,10 @@ from shmtui.shm.protocol import Role
 from shmtui.snapshot import Process, ProcessState
 from shmtui.tui.keys import KEYS
 from shmtui.tui.process_rows import Group, Row
+from shmtui.tui.screens.signals import SignalScreen
 from shmtui.tui.screens.text_screens import DetailScreen, KillQuestion
 from shmtui.tui.widgets.display_panels import KeyBar
-from shmtui.tui.worker_commands import kill_foreign
+from shmtui.tui.worker_commands import signal_foreign
 from tests.conftest import MakeBuffer
 from tests.tui.dashboards import (
     Run,
@@ -250,6 +251,69 @@ async def test_K_kills_a_foreign_process_after_a_question(  # noqa: N802 - the k
             assert len(run.app.screen_stack) == 1
 
 
+async def test_all_workers_are_paused_stepped_and_resumed_at_once(make_buffer: MakeBuffer) -> None:
+    """By one key each, whichever row is chosen, and whatever the filter leaves in view."""
+    with running(make_buffer(), [PRODUCER, PRODUCER, CONSUMER]) as run:
+        async with run.app.run_test(size=(120, 40), notifications=True) as pilot:
+            for pid in run.supervisor.pids:
+                await run.until(pid, working)
+            await pilot.press("slash", *"consumer", "enter", "P")
+            for pid in run.supervisor.pids:
+                await run.until(pid, paused)
+            await pilot.press("S")
+            for pid in run.supervisor.pids:
+                await run.until(pid, lambda p: p.state is ProcessState.STEPPING)
+            await pilot.press("P")
+            for pid in run.supervisor.pids:
+                await run.until(pid, working)
+
+
+async def test_f9_sends_a_worker_the_signal_that_is_chosen(make_buffer: MakeBuffer) -> None:
+    """The question names it and says what that does; a group is too many."""
+    with running(make_buffer(), [PRODUCER, PRODUCER]) as run:
+        pid, other = run.supervisor.pids
+        async with run.app.run_test(size=(80, 24), notifications=True) as pilot:
+            await run.until(pid, working)
+            await run.until(other, working)
+            await pilot.press("f9")
+            await tells(run.app, "a signal goes to one")
+            await pilot.press("down", "f9")
+            await shows(run.app, "SIGKILL")
+            await pilot.press("down", "down", "down", "enter")
+            await shows(run.app, "Send SIGSTOP to producer 1")
+            assert "until SIGCONT" in screen_text(run.app)
+            await pilot.press("n")
+            assert isinstance(run.app.screen, SignalScreen)
+            await pilot.press("enter", "y")
+            await run.until(pid, lambda p: p.state is ProcessState.STOPPED)
+            await reports(run.app, "SIGSTOP sent")
+            assert len(run.app.screen_stack) == 1
+            await pilot.press("f9", "down", "down", "down", "down", "enter", "y")
+            await run.until(pid, working)
+            await pilot.press("f9", "enter", "y")
+            await reports(run.app, "told to end")
+            await ticked(run.app, lambda: run.supervisor.pids == (other,), "it ended")
+
+
+async def test_f9_says_what_a_foreign_process_does_with_a_signal(make_buffer: MakeBuffer) -> None:
+    """By its own handlers; and it gets the one that is chosen, if it still is that process."""
+    buffer = make_buffer()
+    with running(buffer) as run, foreign_process(buffer.name) as foreign:
+        async with run.app.run_test(size=(100, 30), notifications=True) as pilot:
+            await run.until(foreign.pid, seen)
+            await pilot.press("end", "f9")
+            await shows(run.app, "SIGUSR1")
+            rows = screen_text(run.app).splitlines()
+            # Python has a handler of SIGINT, and none of SIGUSR1.
+            assert "handler of its own" in next(row for row in rows if "SIGINT " in row)
+            assert "wherever it is" in next(row for row in rows if "SIGUSR1 " in row)
+            await pilot.press("down", "down", "down", "down", "down", "enter")
+            await shows(run.app, "Send SIGUSR1 to ")
+            assert str(foreign.pid) in screen_text(run.app)
+            await pilot.press("y")
+            assert foreign.wait(30) == -signal.SIGUSR1
+
+
 def test_a_kill_hits_the_process_that_was_shown_and_no_other(make_buffer: MakeBuffer) -> None:
     """Not one that has its PID now, not one that has ended, and not shmtui."""
     buffer = make_buffer()
@@ -263,18 +327,18 @@ def test_a_kill_hits_the_process_that_was_shown_and_no_other(make_buffer: MakeBu
 
         shown = poll(found, "it is seen")
         earlier = process(foreign.pid, Role.UNKNOWN, since=(shown.since or 0) - 60)
-        assert "another process has this PID now" in (kill_foreign(earlier) or "")
+        assert "another process has this PID now" in (signal_foreign(earlier, signal.SIGKILL) or "")
         unknown = process(foreign.pid, Role.UNKNOWN, since=None)
-        assert "cannot be read" in (kill_foreign(unknown) or "")
+        assert "cannot be read" in (signal_foreign(unknown, signal.SIGKILL) or "")
         assert start_time(foreign.pid) is not None
-        assert kill_foreign(shown) is None
+        assert signal_foreign(shown, signal.SIGKILL) is None
         assert foreign.wait(30) == -signal.SIGKILL
-        assert "ended already" in (kill_foreign(shown) or "")
+        assert "ended already" in (signal_foreign(shown, signal.SIGKILL) or "")
 
 
 def test_shmtui_does_not_kill_itself() -> None:
     """Where it maps the segment, it may be a row of the table."""
-    assert "q ends it" in (kill_foreign(process(os.getpid(), Role.UNKNOWN)) or "")
+    assert "q ends it" in (signal_foreign(process(os.getpid(), Role.UNKNOWN), signal.SIGKILL) or "")
 
 
 async def test_read_only_changes_nothing_and_says_why(make_buffer: MakeBuffer) -> None:
@@ -293,7 +357,7 @@ async def test_read_only_changes_nothing_and_says_why(make_buffer: MakeBuffer) -
             offered = [command.title for command in app.get_system_commands(app.screen)]
             for key in KEYS:
                 if key.changes:
-                    assert f" {key.label} " not in panel_text(app, "keys")
+                    assert not key.label or f" {key.label} " not in panel_text(app, "keys")
                     assert key.help not in offered
             app.tick()
             now = [p for p in app.dashboard.latest.processes if p.pid in pids]

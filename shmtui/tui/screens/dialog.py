@@ -23,6 +23,8 @@ class Dialog(ModalScreen[Answer], ClosesOnce[Answer], Generic[Answer]):
     """A panel above the main screen; escape answers None."""
 
     AUTO_FOCUS = "Panel"
+    leaves_lesson: ClassVar[bool] = True
+    """Whether a lesson stays in view beside it."""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+q", "dismiss(None)", show=False)]
 
     def __init__(self, panel: Panel) -> None:
@@ -31,6 +33,28 @@ class Dialog(ModalScreen[Answer], ClosesOnce[Answer], Generic[Answer]):
 
     def compose(self) -> ComposeResult:
         yield self._shown
+
+    def on_mount(self) -> None:
+        self._leave_lesson()
+
+    def on_resize(self) -> None:
+        self._leave_lesson()
+
+    def _leave_lesson(self) -> None:
+        """Stay beside the lesson, or below what to press."""
+        main = getattr(self.app, "main", None)
+        if self.leaves_lesson and main is not None:
+            above, right = main.lesson_margin()
+            self.styles.clear_rule("align_vertical")
+            self.styles.clear_rule("align_horizontal")
+            if above:
+                self.styles.align_vertical = "bottom"
+            if right:
+                self.styles.align_horizontal = "left"
+            width, height = self.app.size
+            self._shown.styles.max_width = width - right
+            self._shown.styles.max_height = height - above
+            main.place_again()
 
 
 class ChoicePanel(CursorPanel[Item], Generic[Item]):

@@ -20,7 +20,7 @@ from shmtui.tui.screens.dialog import ChoicePanel, Dialog
 from shmtui.tui.screens.text_screens import KillQuestion
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.worker_commands import end_one, named
+from shmtui.tui.worker_commands import named, send_one
 from shmtui.workers.supervisor import Supervisor
 
 _AGAIN_SECONDS: Final = 0.5
@@ -166,7 +166,7 @@ class HoldersScreen(Dialog[None]):
     def _answered(self, process: Process, number: signal.Signals, sure: bool | None) -> None:
         if not sure:
             return
-        reason = end_one(process, number, self._supervisor)
+        reason = send_one(process, number, self._supervisor)
         if reason is not None:
             self._panel.say(reason, "bad")
             return

@@ -96,6 +96,8 @@ class LayoutsPanel(FilterPanel[str]):
 class AttachDialog(TypingDialog[Attachment | None]):
     """Returns an attachment; None where none was chosen."""
 
+    leaves_lesson = False
+
     def __init__(self, opener: SegmentOpener, panel: FilterPanel[Any]) -> None:
         super().__init__(panel)
         self._opener = opener

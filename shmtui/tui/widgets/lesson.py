@@ -11,6 +11,7 @@ from shmtui.tui.spans import Line, line, wrap, wrapped
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.moving_panels import TextPanel
 
+PRESS = N_("What to press")
 _KEYS = 9
 """Cells of the column of keys."""
 
@@ -24,6 +25,12 @@ class LessonPanel(TextPanel):
         text = partial(lesson_lines, lesson, glyphs=view.glyphs)
         super().__init__(N_("Lesson"), text, "", view)
         self.id = LESSON
+
+    def pressing(self, width: int) -> tuple[int, int]:
+        """What to press, in a panel so wide: its first line, its heading, and how many lines it is."""
+        rows = self.text(max(0, width - 4))
+        first = next(at for at, row in enumerate(rows) if row == line((_(PRESS), "title")))
+        return first, next(at for at, row in enumerate(rows[first:]) if not row)
 
     def _footer(self, *, scrolls: bool) -> str:
         return _("n hides it, arrows scroll") if scrolls else _("n hides it")
@@ -44,7 +51,7 @@ def lesson_lines(lesson: Lesson, width: int, glyphs: Glyphs) -> list[Line]:
         *text(lesson.see),
         *heading(_("Why")),
         *text(lesson.why),
-        *heading(_("What to press")),
+        *heading(_(PRESS)),
         *(row for press in lesson.press for row in _press(press, width, glyphs)),
         *heading(_("What it is called")),
         *text(lesson.theory),

@@ -1,0 +1,219 @@
+"""The user's configuration of the dashboard: ``config.toml``, read and checked, and as it is printed.
+
+It loads nothing that draws: themes are checked where Textual is loaded anyway.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from shmtui.errors import ShmtuiError
+from shmtui.folders import configuration_folder, state_folder
+from shmtui.i18n import _
+from shmtui.tui.chosen_keys import bound, key_name
+from shmtui.tui.keys import KEYS, SPOKEN, Key
+
+# ruff: noqa: PLC0415 - most users have no such file: the first frame waits for nothing of it
+
+FILE: Final = "config.toml"
+KEPT_THEME: Final = "theme"
+"""The file of the state folder that has the theme which was chosen last."""
+USUAL_THEME: Final = "shmtui-dark"
+USUAL_RATE: Final = 10.0
+_RATES: Final = (0.1, 60.0)
+_MOST_BYTES: Final = 1 << 20
+ACTIONS: Final = {key.name: key for key in KEYS if not key.priority}
+"""The keys that can be chosen, by the names of their actions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the file says, and what is usual of all else."""
+
+    theme: str = ""
+    """Empty: it names none."""
+    rate: float = USUAL_RATE
+    """Frames per second."""
+    columns: tuple[str, ...] = ()
+    """Of the list of what processes share; empty: as usual."""
+    keys: tuple[Key, ...] = KEYS
+    path: Path | None = None
+    """The file; None: there is none."""
+    kept_theme: str = ""
+    """The theme that was chosen last in a dashboard; empty: none was."""
+
+
+USUAL: Final = Configuration()
+
+
+def read_configuration() -> Configuration:
+    """The user's own. ShmtuiError: it cannot be read, or says what it may not; the text has the file,
+    and the line or the key.
+    """
+    try:
+        path = configuration_folder() / FILE
+        kept = _kept_theme()
+    except ShmtuiError:
+        return USUAL  # Without a home there is no file.
+    try:
+        text = _text(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Configuration(kept_theme=kept)
+    except OSError as error:
+        wrong = _("cannot read {path}: {why}")
+        raise ShmtuiError(wrong.format(path=path, why=error.strerror)) from None
+    import tomllib
+
+    try:
+        return configured(tomllib.loads(text), path, kept)
+    except (ValueError, RecursionError) as error:
+        wrong = _("{path} is no TOML: {why}; shmtui config prints a whole file")
+        raise ShmtuiError(wrong.format(path=path, why=error)) from None
+
+
+def _text(path: Path) -> str:
+    """A file of the user's. OSError: it cannot be read, or is no file of a reasonable size."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+            raise OSError(0, _("it is no file of at most 1 MiB"))
+        return file.read(_MOST_BYTES).decode("utf-8", "surrogateescape")
+
+
+def _kept_theme() -> str:
+    """The theme that was kept; empty where none was, or it cannot be read."""
+    try:
+        return _text(state_folder() / KEPT_THEME).strip()
+    except OSError:
+        return ""
+
+
+def configured(said: dict[str, Any], path: Path | None = None, kept: str = "") -> Configuration:
+    """What a file says. ShmtuiError: something in it may not be said.
+
+    >>> configured({"rate": 4}).rate
+    4.0
+    >>> configured({"colums": ["name"]})
+    Traceback (most recent call last):
+        ...
+    shmtui.errors.ShmtuiError: config.toml: 'colums' is not known: did you mean columns?
+    """
+    readers: dict[str, Callable[[Any], Any]] = {
+        "theme": _theme,
+        "rate": _rate,
+        "columns": _columns,
+        "keys": _keys,
+    }
+    values: dict[str, Any] = {}
+    for name, value in said.items():
+        require_known(name, readers, "", path)
+        try:
+            values[name] = readers[name](value)
+        except ShmtuiError as error:
+            raise _wrong(path, str(error)) from None
+    return Configuration(**values, path=path, kept_theme=kept)
+
+
+def require_known(name: str, names: Iterable[str], what: str, path: Path | None) -> None:
+    """ShmtuiError: a name, which is that of ``what``, is none of these; with the nearest. An empty one
+    is fine.
+    """
+    if name and name not in names:
+        raise _wrong(path, _unknown(name, names, what))
+
+
+def _unknown(name: str, names: Iterable[str], what: str = "") -> str:
+    import difflib
+
+    where = f"{what}: " if what else ""
+    near = difflib.get_close_matches(name, names := sorted(names), n=1)
+    if near:
+        text = _("{name!a} is not known: did you mean {near}?")
+        return where + text.format(name=name, near=near[0])
+    text = _("{name!a} is not known: it has {names}")
+    return where + text.format(name=name, names=" ".join(names))
+
+
+def _wrong(path: Path | None, text: str) -> ShmtuiError:
+    return ShmtuiError(f"{path or FILE}: {text}")
+
+
+def _theme(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ShmtuiError(_("theme: give a name in quotes, such as {name}").format(name='"nord"'))
+    return value
+
+
+def _rate(value: Any) -> float:
+    least, most = _RATES
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        wrong = _("rate: {value!a} is no frame rate: give frames per second from 0.1 to 60")
+        raise ShmtuiError(wrong.format(value=value))
+    return float(value)
+
+
+def _columns(value: Any) -> tuple[str, ...]:
+    from shmtui.report.segment_table import COLUMNS
+
+    if not isinstance(value, list) or not value or not all(isinstance(x, str) for x in value):
+        wrong = _("columns: give a list of names, such as {example}")
+        raise ShmtuiError(wrong.format(example='["name", "size"]'))
+    for name in value:
+        if name not in COLUMNS:
+            raise ShmtuiError(_unknown(name, COLUMNS, "columns"))
+    return tuple(dict.fromkeys(value))
+
+
+def _keys(value: Any) -> tuple[Key, ...]:
+    if not isinstance(value, dict):
+        wrong = _("keys: give a table of actions, such as {example}")
+        raise ShmtuiError(wrong.format(example='[keys] kill = "X"'))
+    chosen = {}
+    for name, keys in value.items():
+        if name not in ACTIONS:
+            raise ShmtuiError(_unknown(name, ACTIONS, "keys"))
+        listed = keys if isinstance(keys, list) else [keys]
+        names = [key_name(each) if isinstance(each, str) else None for each in listed]
+        if not names or None in names:
+            wrong = _("keys.{name}: {value!a} is no key: give one such as {examples}")
+            examples = '"x" "X" "f5" "ctrl+k" "space"'
+            raise ShmtuiError(wrong.format(name=name, value=keys, examples=examples))
+        chosen[name] = tuple(dict.fromkeys(each for each in names if each))
+    return bound(chosen)
+
+
+def printed() -> Iterator[str]:
+    """A whole file, line by line, in which all is as usual and commented out."""
+    import json
+
+    from shmtui.report.segment_table import COLUMNS
+    from shmtui.tui.object_rows import USUAL_COLUMNS
+
+    yield from (
+        "# " + _("The configuration of shmtui's dashboards. What is commented out is as usual."),
+        "# " + _("Options of the command line win over it."),
+        "",
+        "# " + _("Colours. Without it, the theme that was chosen last in a dashboard (ctrl+p)."),
+        f"#theme = {json.dumps(USUAL_THEME)}",
+        "",
+        "# " + _("Frames per second, from 0.1 to 60 (--refresh)."),
+        f"#rate = {USUAL_RATE:g}",
+        "",
+        "# " + _("Columns of the list, of these (--columns):"),
+        f"#   {' '.join(COLUMNS)}",
+        f"#columns = {json.dumps(list(USUAL_COLUMNS))}",
+        "",
+        "# " + _("Keys: action = key, or a list of keys, such as {examples}.").format(
+            examples='"x" "X" "f5" "ctrl+k" "space"'
+        ),
+        "# " + _("Those of the list and of dialogs, and ctrl+c ctrl+z ctrl+l, stay as they are."),
+        "[keys]",
+    )  # fmt: skip
+    for name, key in ACTIONS.items():
+        keys = [SPOKEN.get(each, each) for each in key.keys.split(",")]
+        value = json.dumps(keys[0] if len(keys) == 1 else keys)
+        yield f"#{name} = {value}  # {_(key.help)}"

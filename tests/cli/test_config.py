@@ -1,0 +1,141 @@
+"""The user's configuration: read by dashboards alone, refused in one line, printed whole."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from shmtui.tui.configuration import ACTIONS, configured
+from shmtui.tui.keys import KEYS
+from shmtui.tui.object_rows import USUAL_COLUMNS
+from tests.program import run_shmtui
+from tests.terminal import Terminal
+from tests.waiting import poll
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this user's configuration is; there is none yet."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    path = tmp_path / "shmtui" / "config.toml"
+    path.parent.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_what_is_printed_is_a_configuration_in_which_all_is_as_usual(language: str) -> None:
+    """As it is, and with every line in use."""
+    printed = run_shmtui("config", "--lang", language).stdout
+    assert configured(tomllib.loads(printed)).keys == KEYS
+    said = tomllib.loads(re.sub("^#(?=[a-z])", "", printed, flags=re.MULTILINE))
+    assert list(said) == ["theme", "rate", "columns", "keys"]
+    assert list(said["keys"]) == list(ACTIONS)
+    found = configured(said)
+    assert (found.theme, found.rate, found.columns) == ("shmtui-dark", 10.0, USUAL_COLUMNS)
+    assert [key.keys for key in found.keys] == [key.keys for key in KEYS]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("rate = = 4", "at line 1, column 8"),
+        ("colums = 1", "did you mean columns?"),
+        ("rate = true", "rate: True is no frame rate"),
+        ("rate = nan", "rate: nan is no frame rate"),
+        ('columns = ["nam"]', "columns: 'nam' is not known: did you mean name?"),
+        ("columns = []", "columns: give a list"),
+        ("keys = 3", "keys: give a table"),
+        ('[keys]\nkil = "X"', "keys: 'kil' is not known: did you mean kill?"),
+        ('[keys]\nkill = "x"', "keys.kill: x is the key of faults already"),
+        ('[keys]\nkill = "ctrl+c"', "keys.kill: ctrl+c is the key of interrupt already"),
+        ('[keys]\nkill = "j"', "keys.kill: j moves in the panels"),
+        ('[keys]\nkill = "hyper+x"', "keys.kill: 'hyper+x' is no key"),
+        ('"a\\u001b[31mb" = 1', r"'a\x1b[31mb' is not known"),
+        ("x = " + "[" * 5000, "is no TOML"),
+        ("\x00", "is no TOML"),
+    ],
+)
+def test_what_is_wrong_is_one_line(file: Path, name: str, text: str, why: str) -> None:
+    """With the file, and the key or the line; no dashboard opens, and nothing is left."""
+    file.write_text(text)
+    done = run_shmtui("run", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert str(file) in done.stderr
+    assert why in done.stderr
+
+
+def test_a_theme_that_there_is_not_is_one_line(file: Path, name: str) -> None:
+    """Textual alone knows them, so it takes a terminal; the run that was begun is taken away."""
+    file.write_text('theme = "nrod"')
+    with Terminal("run", name, columns=200) as terminal:
+        assert terminal.wait() == 2
+        assert f"{file}: theme: 'nrod' is not known: did you mean nord?" in terminal.text
+
+
+def test_what_is_no_file_is_refused(file: Path, name: str) -> None:
+    """Nothing waits for a named pipe."""
+    file.mkdir()
+    done = run_shmtui("run", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"cannot read {file}: Is a directory" in done.stderr
+
+
+def test_what_has_no_dashboard_does_not_read_it(file: Path, name: str) -> None:
+    """A mistake in it is in nobody's way."""
+    file.write_text("= =")
+    assert run_shmtui("ls").returncode == 0
+    assert run_shmtui("run", name, "--headless", "--duration", "0.1").returncode == 0
+
+
+def test_it_is_followed_and_options_win_over_it(file: Path, name: str) -> None:
+    """Frames, theme and keys, in the key bar and in the help too."""
+    file.write_text(
+        'theme = "dracula"\nrate = 4\ncolumns = ["size", "kind"]\n'
+        '[keys]\nquit = "#"\nadd_producer = ["ctrl+n", "F"]\n'
+    )
+    with Terminal("run", name, columns=140, rows=40) as terminal:
+        terminal.wait_for("4 Hz")
+        terminal.wait_for("^n Producer")
+        terminal.press("F")
+        terminal.wait_for("producer 2")
+        terminal.press("p", "?")
+        terminal.wait_for("ctrl+n F")
+        terminal.press("?")
+        terminal.wait_for("Producer")
+        terminal.press("#")
+        assert terminal.wait() == 0
+        assert "producer 3" not in terminal.text
+    with Terminal("top", "--refresh", "5", "--columns", "name,owner", columns=140) as terminal:
+        terminal.wait_for("(Shmem)")
+        terminal.wait_for("owner")
+        assert "what it looks like" not in terminal.text.lower()
+        terminal.press("\x1b")
+        assert terminal.wait() == 0
+
+
+def test_the_theme_that_is_chosen_is_there_the_next_time(file: Path, name: str) -> None:
+    """It is kept beside the configuration, which is the user's own; that wins where it names one."""
+    kept = file.parent.parent / "state/shmtui/theme"
+    with Terminal("run", name) as terminal:
+        terminal.wait_for("Producer")
+        terminal.press("\x10")
+        terminal.wait_for("Search for commands")
+        terminal.press(*"Theme", "\r")
+        terminal.wait_for("Search for themes")
+        terminal.press(*"dracula", "\r")
+        poll(kept.exists, "the theme is kept")
+        terminal.press("q")
+        assert terminal.wait() == 0
+    assert kept.read_text() == "dracula\n"
+    assert not file.exists()
+    dracula = "48;2;40;42;54"
+    for said, there in (("", True), ('theme = "nord"', False)):
+        file.write_text(said)
+        with Terminal("run", name, env={"COLORTERM": "truecolor"}) as terminal:
+            terminal.wait_for("Producer")
+            assert (dracula in terminal.raw.decode(errors="replace")) is there
+            terminal.press("q")
+            assert terminal.wait() == 0
