@@ -12,7 +12,7 @@ from tests.program import run_shmtui
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--version",), ("bogus",), ("stat", "shmtui-test-none"), ("ls", "--help"), ("check",)],
+    [("--version",), ("bogus",), ("stat", "no-zyxwv"), ("ls", "--help"), ("check",)],
     ids=" ".join,
 )
 def test_the_same_by_a_fork(arguments: tuple[str, ...]) -> None:

@@ -17,14 +17,16 @@ CHOICE: Final = re.compile(r" p  set empty and full| o  PID (?P<pid>\d+) is a pr
 async def test_the_permits_are_set_if_the_user_says_so(
     make_buffer: MakeBuffer, gcc: Compiler
 ) -> None:
-    """By a key or a click: who works on which side, where that was not seen, and that the permits
-    may be set. The plan shows what changes then, and y carries it out.
+    """By a key or a click: that the holder is dead, which nobody saw; who works on which side, where that
+    was not seen either; that the permits may be set. The plan shows what changes, and y carries it out.
     """
     buffer = make_buffer(5)
     with running(buffer) as run, StuckRing(gcc, buffer.name, unlink=False) as ring:
         ring.get_stuck()
         async with run.app.run_test(size=(120, 50)) as pilot:
             await pilot.press("r")
+            assert "Carry it out" not in await shows(run.app, "l  post mutex")
+            await pilot.press("l")
             offer = await shows(run.app, "Carry it out")
             assert "mutex: value 0 → 1" in offer
             while choice := CHOICE.search(offer):
