@@ -63,6 +63,9 @@ def read_configuration() -> Configuration:
     except (FileNotFoundError, NotADirectoryError):
         return Configuration(kept_theme=kept)
     except OSError as error:
+        if isinstance(error, PermissionError) and not os.access(path.parent, os.X_OK):
+            # The folder is another user's, as after su and sudo.
+            return Configuration(kept_theme=kept)
         wrong = _("cannot read {path}: {why}")
         raise ShmtuiError(wrong.format(path=path, why=error.strerror)) from None
     import tomllib
