@@ -192,7 +192,9 @@ def test_programs_of_ones_own_are_steered_like_workers(name: str, gcc: Compiler)
         terminal.press("escape")
         # What it covered is whole again: a part of the panel would look like none, too.
         closed = "the panel is closed"
-        terminal.wait_for(lambda text: producers(text) and "R restarts" not in text, closed)
+        terminal.wait_for(
+            lambda text: producers(text) and not re.search("R restarts|─ Programs ─", text), closed
+        )
         terminal.press("q")
         assert terminal.wait() == 0
     assert gone(name)
