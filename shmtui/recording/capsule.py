@@ -18,7 +18,7 @@ from shmtui.i18n import _
 from shmtui.recording.codec import UnknownFormError, decoder, encoder
 from shmtui.recording.incident import Incident
 from shmtui.recording.reader import Recording
-from shmtui.recording.schema import LONGEST_LINE, RecordingError, require_times
+from shmtui.recording.schema import LONGEST_LINE, RecordingError, checked, require_times
 
 CAPSULE: Final = 1
 """The number of this schema."""
@@ -127,19 +127,7 @@ def _read(lines: Iterable[dict[str, Any]]) -> tuple[Incident, SegmentBytes]:
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
-    if len(line) > LONGEST_LINE:
-        raise UnknownFormError("too long a line")
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        raise UnknownFormError("no JSON") from None
-    number = record.get("capsule") if type(record) is dict else None
-    if type(number) is not int or number < 1:
+    record, number = checked(line, "capsule", CAPSULE)
+    if number < 1:
         raise UnknownFormError("no schema")
-    if number > CAPSULE:
-        wrong = _(
-            "it has the schema {number}, and this shmtui reads those up to {known}: read it with "
-            "a newer shmtui"
-        )
-        raise RecordingError(wrong.format(number=number, known=CAPSULE))
-    return dict(record)
+    return record

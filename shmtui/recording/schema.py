@@ -79,10 +79,10 @@ def line_of(frame: Frame, more: Json | None = None) -> bytes:
     return line
 
 
-def parse_line(line: bytes) -> Json:
-    """The keys of a line, by this schema.
+def checked(line: bytes, key: str, newest: int) -> tuple[dict[str, Any], int]:
+    """The keys of a line, and its schema: the number under ``key``, which is ``newest`` at most.
 
-    UnknownFormError: it is no line of a recording. RecordingError: it is one of a newer schema.
+    UnknownFormError: it is no such line. RecordingError: its schema is a newer one.
     """
     if len(line) > LONGEST_LINE:
         raise UnknownFormError("a line too long")
@@ -90,21 +90,30 @@ def parse_line(line: bytes) -> Json:
         record = json.loads(line)
     except (ValueError, RecursionError):
         raise UnknownFormError("no JSON") from None
-    number = record.get("recording") if type(record) is dict else None
+    number = record.get(key) if type(record) is dict else None
     if type(number) is not int:
         raise UnknownFormError("no schema")
-    if number > SCHEMA:
+    if number > newest:
         wrong = _(
             "it has the schema {number}, and this shmtui reads those up to {known}: read it with "
             "a newer shmtui"
         )
-        raise RecordingError(wrong.format(number=number, known=SCHEMA))
+        raise RecordingError(wrong.format(number=number, known=newest))
+    return record, number
+
+
+def parse_line(line: bytes) -> Json:
+    """The keys of a line, by this schema.
+
+    UnknownFormError: it is no line of a recording. RecordingError: it is one of a newer schema.
+    """
+    record, number = checked(line, "recording", SCHEMA)
     while number < SCHEMA:
         upgrade = UPGRADES.get(number)
         if upgrade is None:
             raise UnknownFormError(f"schema {number}")
         record, number = upgrade(record), number + 1
-    return dict(record)
+    return record
 
 
 def frame_of(record: Json) -> Frame:
