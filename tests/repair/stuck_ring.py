@@ -128,11 +128,15 @@ class StuckRing:
         return self.programs[-1]
 
     def get_stuck(self) -> None:
-        """A producer and a consumer work, and a third dies inside: both wait for ever."""
-        workers = [self.start("producer"), self.start("consumer")]
+        """A consumer waits for an item, and one dies inside; then a producer waits for mutex, for ever.
+
+        The consumer waits for a permit, where one may have mutex: that nobody has it is not to be seen.
+        """
+        consumer = self.start("consumer")
+        poll(lambda: sleeps_on_futex(consumer.pid), "it waits for full")
         self.run("dier")
-        # Each twice: one may have been asleep until the other posted for the last time.
-        poll(lambda: all(sleeps_on_futex(w.pid) for w in workers * 2), "both wait")
+        producer = self.start("producer")
+        poll(lambda: sleeps_on_futex(producer.pid), "it waits for mutex")
 
     def lose_the_lock(self) -> None:
         """One takes the lock alone and ends; two producers wait for it: another may be about to post

@@ -77,19 +77,30 @@ def test_a_wrong_word_is_taken_back(ring: StuckRing) -> None:
 
 def test_another_gives_the_lock_back(ring: StuckRing) -> None:
     """One takes a permit and the lock, and ends; another ends its work. No look tells it from one that
-    died: a repair waits a while for somebody to come, and then finds nothing left to do. Where one of
-    those that live waits for a permit, and may have the lock, it asks for a word at once.
+    died: where nobody that lives can have the lock, a repair waits a while for somebody to come, and then
+    finds nothing left to do.
     """
-    ring.get_stuck()
+    ring.run("dier")
+    producer = ring.start("producer")
+    poll(lambda: sleeps_on_futex(producer.pid), "it waits for mutex")
     with ring.beside("repair", ring.name, *SLOTS, "--yes") as repairing:
         assert repairing.stderr is not None
-        watched = any("gives the lock back" in text for text in repairing.stderr)
+        assert any("gives the lock back" in text for text in repairing.stderr)
         ring.run("finisher")
         said, _errors = repairing.communicate()
     assert repairing.returncode == 2, said
-    why = "what was found is not found any more" if watched else "waits for a permit, and may have"
-    assert why in said
+    assert "what was found is not found any more" in said
     assert ring.rest().consistent
+
+
+def test_one_that_waits_for_a_permit_may_have_the_lock(ring: StuckRing) -> None:
+    """A repair asks for a word at once: no watching tells it from one that is to give the lock back."""
+    ring.get_stuck()
+    before = ring.words()
+    done = run_shmtui("repair", ring.name, *SLOTS, "--yes")
+    assert done.returncode == 2
+    assert f"(PID {ring.pids[0]}) waits for a permit, and may have" in done.stdout
+    assert ring.words() == before
 
 
 def test_a_right_word(ring: StuckRing) -> None:
