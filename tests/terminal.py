@@ -16,6 +16,7 @@ from typing import Final, Self
 
 import pyte
 
+from shmtui.procfs.process import stopped
 from tests.traces import SWEEPING
 from tests.waiting import PATIENCE
 
@@ -87,6 +88,8 @@ class Terminal:
     ) -> None:
         if self.process.poll() is None:
             self.process.terminate()
+            if stopped(self.process.pid):
+                self.signal(signal.SIGCONT)
             with contextlib.suppress(AssertionError):
                 self.wait()
         if self.process.poll() is None:
@@ -216,6 +219,13 @@ class Terminal:
         while self.read(0.05):
             pass
         return self.process.returncode
+
+    def wait_until_stopped(self, deadline: float = PATIENCE) -> None:
+        """Wait until the program is suspended, reading what it draws before: it waits for its last frame."""
+        limit = time.monotonic() + deadline
+        while not stopped(self.process.pid):
+            self.read(0.05)
+            assert time.monotonic() < limit, f"not suspended\n{self.text}"
 
     def signal(self, number: signal.Signals) -> None:
         """Send the program a signal."""

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from shmtui.procfs.process import stopped, threads_of
+from shmtui.procfs.process import threads_of
 from shmtui.tui import tty
 from tests.terminal import Terminal
 from tests.tui.dashboards import drawing
@@ -75,7 +75,7 @@ def test_after_fg_every_row_is_drawn_again(name: str) -> None:
         assert terminal.raw.count(title) == 1
         assert terminal.raw.index(b"\x1b[22;2t") < terminal.raw.index(title)
         terminal.press("ctrl+z")
-        poll(lambda: stopped(terminal.process.pid), "it is stopped")
+        terminal.wait_until_stopped()
         while terminal.read(0.1):
             pass
         terminal.clear()
@@ -104,7 +104,7 @@ def test_one_thread_reads_the_keys_after_sigcont(
         before = len(threads_of(pid))
         for each in stop:
             terminal.signal(each)
-            poll(lambda: stopped(pid), "it is stopped")
+            terminal.wait_until_stopped()
         terminal.clear()
         terminal.signal(signal.SIGCONT)
         terminal.wait_for("q Quit")
