@@ -1,8 +1,11 @@
 """Who stores what of a ring: which index a side moves, and whose the items are. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
+
+from shmtui.procfs.maps import Mapping as MemoryMapping
+from shmtui.shm.layout import Layout
 
 SLOT: Final = "slot"
 """The first of the watched slots."""
@@ -12,6 +15,21 @@ OUT: Final = "out"
 
 Stores = Counter[tuple[int, str]]
 """How often each process stored into each of them, by PID and name."""
+
+
+def addresses(
+    maps: Collection[MemoryMapping], layout: Layout, names: Collection[str]
+) -> dict[str, list[int]]:
+    """Where a process has the bytes of these names, by how it maps the segment."""
+    middle = layout.slots // 2 * layout.item.size
+    offsets = {SLOT: layout.data, MIDDLE: layout.data + middle}
+    if not layout.index_segment:
+        offsets |= {IN: layout.in_ or 0, OUT: layout.out or 0}
+    return {
+        name: [m.start + at - m.offset for m in maps if 0 <= at - m.offset < m.end - m.start]
+        for name, at in offsets.items()
+        if name in names
+    }
 
 
 def stores_into(stores: Mapping[tuple[int, str], int], name: str) -> int:

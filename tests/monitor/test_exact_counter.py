@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shmtui.layouts.options import LayoutOptions
-from shmtui.monitor import exact_counter
+from shmtui.monitor import hit_costs
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.store_counts import IndexCount, LapCount, Step, StoreReading
 from shmtui.procfs.store_counter import hit_seconds, why_refused
@@ -78,7 +78,7 @@ class Watched:
     @property
     def _knows_laps(self) -> bool:
         counter = self.sampler._exact
-        return counter is not None and counter._by_lap is not None
+        return counter is not None and counter._items.by_lap is not None
 
     def at_rest(self) -> ExactCounts:
         """The counts once all is consumed: what was in the ring as they began, too."""
@@ -222,7 +222,7 @@ def test_a_free_running_ring_is_counted_or_declined(start: Start, slots: int) ->
 
 def test_it_gives_up_what_costs_too_much(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the reason, and everything is closed."""
-    monkeypatch.setattr(exact_counter, "LIMIT", 1e-9)
+    monkeypatch.setattr(hit_costs, "LIMIT", 1e-9)
     watched = start()
     watched.order("r", 0)
     refused = poll(lambda: watched.exact().refused, "it has given up")
