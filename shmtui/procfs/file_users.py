@@ -45,6 +45,9 @@ class FileUse:
         return bool(self.maps or self.semaphores or self.opened)
 
 
+_NO_USE: Final = FileUse()
+
+
 class FileUsers:
     """Keeps the list of who uses a segment's files, and reads a part of /proc at a time.
 
@@ -84,6 +87,10 @@ class FileUsers:
     def uses(self) -> dict[int, FileUse]:
         """The processes found so far that use one of the files, by PID."""
         return self._uses
+
+    def use(self, pid: int) -> FileUse:
+        """What a process has of the files, as far as it was found."""
+        return self._uses.get(pid, _NO_USE)
 
     @property
     def unreadable(self) -> frozenset[int]:
