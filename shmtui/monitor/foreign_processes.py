@@ -15,7 +15,8 @@ from shmtui.monitor.process_states import (
 )
 from shmtui.monitor.sleep_proof import SleepProof
 from shmtui.monitor.tracked_process import TrackedProcess
-from shmtui.procfs.file_users import FileUse, FileUsers
+from shmtui.procfs.file_use import FileUse
+from shmtui.procfs.file_users import FileUsers
 from shmtui.procfs.futex import (
     FutexWait,
     SystemCall,

@@ -1,49 +1,12 @@
-"""Who uses a segment: the processes that map its file or a semaphore's, or have it open for writing.
+"""Who uses a segment: the processes that map its file or a semaphore's, or have it open for writing."""
 
-A program may reach a segment without mapping it (pwrite(2)), and a lock without the segment (a
-named semaphore). Each of them may hold the lock.
-"""
-
-import contextlib
-import os
 from collections.abc import Callable, Set
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
-from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_maps, reading
-from shmtui.procfs.process import MemoryStamp, live_thread, memory_stamp, processes, read_file
-from shmtui.shm.segment import SHM_DIR, FileIdentity
-
-_NO_SEGMENTS: Final = ("/proc/", "/dev/null", "/dev/pts/", "/dev/tty", "/dev/urandom")
-"""Files that most processes have open."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileUse:
-    """What one process has of a segment and of the semaphores that belong to it."""
-
-    maps: tuple[Mapping, ...] = ()
-    semaphores: dict[FileIdentity, tuple[Mapping, ...]] = field(default_factory=dict)
-    """Of the named semaphores' files, by file; those that it maps."""
-    opened: bool = False
-    """It has the segment's file open for writing. Not looked up where it may write by a mapping."""
-    may_write: bool = False
-    """It may write to the segment by a mapping, now or after an mprotect(2)."""
-
-    @property
-    def mapped_size(self) -> int:
-        """Bytes of the segment that it maps, in whole pages."""
-        size, end = 0, 0
-        for first, last in sorted((m.offset, m.offset + m.end - m.start) for m in self.maps):
-            size += max(last - max(first, end), 0)
-            end = max(end, last)
-        return size
-
-    def __bool__(self) -> bool:
-        """Whether it uses any of them."""
-        return bool(self.maps or self.semaphores or self.opened)
-
+from shmtui.procfs.file_use import FileUse, file_use
+from shmtui.procfs.maps import reading
+from shmtui.procfs.process import MemoryStamp, memory_stamp, processes
+from shmtui.shm.segment import FileIdentity
 
 _NO_USE: Final = FileUse()
 
@@ -158,88 +121,3 @@ class FileUsers:
             self._uses[pid] = use
         else:
             self._uses.pop(pid, None)
-
-
-def file_use(
-    pid: int,
-    identity: FileIdentity,
-    semaphores: Set[FileIdentity] = frozenset(),
-    before: FileUse | None = None,
-) -> FileUse | None:
-    """What ``pid`` has of a segment and of its named semaphores; None if this user may not know.
-
-    ``before``: what it had at an earlier time. What may be done by a mapping does not change.
-    """
-    lines = map_lines(pid)
-    if lines is None:
-        return None
-    lines = on_device(lines, {identity.device, *(file.device for file in semaphores)})
-    maps = parse_maps(lines, identity) if lines else ()
-    if before is not None and before.maps == maps:
-        writes = before.may_write
-    else:
-        writes = any(m.shared and (m.writable or may_write(pid, m)) for m in maps)
-    found = {file: parse_maps(lines, file) for file in semaphores} if lines else {}
-    return FileUse(
-        maps,
-        {file: its for file, its in found.items() if its},
-        not writes and pid != os.getpid() and open_for_writing(pid, identity),
-        writes,
-    )
-
-
-def users_of(identity: FileIdentity) -> list[int]:
-    """PIDs of who maps a file or has it open for writing, sorted, as far as this user may see."""
-    return sorted(pid for pid in processes() if file_use(pid, identity))
-
-
-def open_for_writing(pid: int, identity: FileIdentity) -> bool:
-    """Whether ``pid`` has a descriptor that may write to the file, as far as this user may see.
-
-    By its flags and inode in /proc/PID/fdinfo (proc_pid_fdinfo(5)), which ask no file system: one
-    that does not answer cannot hold this up.
-    """
-    folder = f"/proc/{pid}/fd"
-    with contextlib.suppress(OSError):
-        try:
-            found = os.listdir(folder)
-        except PermissionError:
-            found = []
-        if not found and (tid := live_thread(pid)) is not None:
-            # The folder of a first thread that has ended is empty, and only root may read it.
-            folder = f"/proc/{pid}/task/{tid}/fd"
-            found = os.listdir(folder)
-        for fd in found:
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                target = os.readlink(f"{folder}/{fd}")  # noqa: PTH115 - Path takes three times as long
-                # Others are pipe:[…], socket:[…], anon_inode:….
-                if (
-                    target.startswith("/")
-                    and not target.startswith(_NO_SEGMENTS)
-                    and _may_be(f"{folder}info/{fd}", target, identity.inode)
-                    and FileIdentity.of(Path(folder, fd).stat()) == identity
-                ):
-                    return True
-    return False
-
-
-def access_mode(fields: list[bytes]) -> int:
-    """How a descriptor was opened, by the fields of its /proc/PID/fdinfo file: O_RDONLY, O_WRONLY, O_RDWR.
-
-    >>> access_mode(b"pos: 0 flags: 02100002 mnt_id: 2".split()) == os.O_RDWR
-    True
-    """
-    return int(fields[fields.index(b"flags:") + 1], 8) & os.O_ACCMODE
-
-
-def _may_be(path: str, target: str, inode: int) -> bool:
-    """Whether a descriptor is open for writing, and on a file of that inode number.
-
-    Kernels before 5.14 do not give the inode; there the name has to be one of /dev/shm.
-    """
-    fields = read_file(path, 512).split()
-    if access_mode(fields) == os.O_RDONLY:
-        return False
-    if b"ino:" in fields:
-        return int(fields[fields.index(b"ino:") + 1]) == inode
-    return target.startswith(SHM_DIR + "/")
