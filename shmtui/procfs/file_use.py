@@ -5,18 +5,20 @@ named semaphore). Each of them may hold the lock.
 """
 
 import contextlib
+import functools
 import os
 from collections.abc import Set
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
+from shmtui.procfs.map_query import FILES, MapQuery, file_key
 from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_maps
 from shmtui.procfs.process import live_thread, processes, read_file
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 
-_NO_SEGMENTS: Final = ("/proc/", "/dev/null", "/dev/pts/", "/dev/tty", "/dev/urandom")
+_NO_SEGMENTS: Final = (b"/proc/", b"/dev/null", b"/dev/pts/", b"/dev/tty", b"/dev/urandom")
 """Files that most processes have open."""
+_QUERY: Final = MapQuery(FILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +57,52 @@ def file_use(
 
     ``before``: what it had at an earlier time. What may be done by a mapping does not change.
     """
-    lines = map_lines(pid)
-    if lines is None:
+    found = _mappings(pid, (identity, *semaphores))
+    if found is None:
         return None
-    lines = on_device(lines, {identity.device, *(file.device for file in semaphores)})
-    maps = parse_maps(lines, identity) if lines else ()
+    maps = found.pop(identity, ())
     if before is not None and before.maps == maps:
         writes = before.may_write
     else:
         writes = any(m.shared and (m.writable or may_write(pid, m)) for m in maps)
-    found = {file: parse_maps(lines, file) for file in semaphores} if lines else {}
     return FileUse(
         maps,
-        {file: its for file, its in found.items() if its},
+        found,
         not writes and pid != os.getpid() and open_for_writing(pid, identity),
         writes,
     )
+
+
+def _mappings(
+    pid: int, files: tuple[FileIdentity, ...]
+) -> dict[FileIdentity, tuple[Mapping, ...]] | None:
+    """Where a process maps files; without those that it does not map. None: this user may not know."""
+    found: dict[FileIdentity, tuple[Mapping, ...]] = {}
+    if _QUERY.works:
+        try:
+            answers = _QUERY.mappings(pid, _keys(files))
+        except PermissionError:
+            return None
+        if answers is not None:
+            for each in answers:
+                file = FileIdentity(each.device, each.inode, each.path.startswith(b"/SYSV"))
+                if file in files:
+                    its = Mapping(each.start, each.end, each.offset, each.writable, each.shared)
+                    found[file] = (*found.get(file, ()), its)
+            return found
+    lines = map_lines(pid)
+    if lines is None:
+        return None
+    lines = on_device(lines, {file.device for file in files})
+    for file in files if lines else ():
+        if shown := parse_maps(lines, file):
+            found[file] = shown
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def _keys(files: tuple[FileIdentity, ...]) -> frozenset[bytes]:
+    return frozenset(map(file_key, files))
 
 
 def users_of(identity: FileIdentity) -> list[int]:
@@ -84,7 +116,7 @@ def open_for_writing(pid: int, identity: FileIdentity) -> bool:
     By its flags and inode in /proc/PID/fdinfo (proc_pid_fdinfo(5)), which ask no file system: one
     that does not answer cannot hold this up.
     """
-    folder = f"/proc/{pid}/fd"
+    folder = b"/proc/%d/fd" % pid
     with contextlib.suppress(OSError):
         try:
             found = os.listdir(folder)
@@ -92,19 +124,21 @@ def open_for_writing(pid: int, identity: FileIdentity) -> bool:
             found = []
         if not found and (tid := live_thread(pid)) is not None:
             # The folder of a first thread that has ended is empty, and only root may read it.
-            folder = f"/proc/{pid}/task/{tid}/fd"
+            folder = b"/proc/%d/task/%d/fd" % (pid, tid)
             found = os.listdir(folder)
         for fd in found:
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                target = os.readlink(f"{folder}/{fd}")  # noqa: PTH115 - Path takes three times as long
+            try:
+                target = os.readlink(b"%s/%s" % (folder, fd))  # noqa: PTH115 - it is no path
                 # Others are pipe:[…], socket:[…], anon_inode:….
                 if (
-                    target.startswith("/")
+                    target.startswith(b"/")
                     and not target.startswith(_NO_SEGMENTS)
-                    and _may_be(f"{folder}info/{fd}", target, identity.inode)
-                    and FileIdentity.of(Path(folder, fd).stat()) == identity
+                    and _may_be(b"%sinfo/%s" % (folder, fd), target, identity.inode)
+                    and FileIdentity.of(os.stat(b"%s/%s" % (folder, fd))) == identity  # noqa: PTH116
                 ):
                     return True
+            except (FileNotFoundError, ProcessLookupError):
+                continue
     return False
 
 
@@ -117,7 +151,7 @@ def access_mode(fields: list[bytes]) -> int:
     return int(fields[fields.index(b"flags:") + 1], 8) & os.O_ACCMODE
 
 
-def _may_be(path: str, target: str, inode: int) -> bool:
+def _may_be(path: bytes, target: bytes, inode: int) -> bool:
     """Whether a descriptor is open for writing, and on a file of that inode number.
 
     Kernels before 5.14 do not give the inode; there the name has to be one of /dev/shm.
@@ -127,4 +161,4 @@ def _may_be(path: str, target: str, inode: int) -> bool:
         return False
     if b"ino:" in fields:
         return int(fields[fields.index(b"ino:") + 1]) == inode
-    return target.startswith(SHM_DIR + "/")
+    return target.startswith(os.fsencode(SHM_DIR) + b"/")
