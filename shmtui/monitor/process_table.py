@@ -20,6 +20,7 @@ from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR, FileIdentity
+from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.snapshot import Process
 
 
@@ -32,9 +33,10 @@ class ProcessTable:
         layout: Layout | None,
         folder: str = SHM_DIR,
         likely: Callable[[], Set[int]] | None = None,
+        path: str | None = None,
     ) -> None:
-        """``likely``: as `FileUsers` has it."""
-        self._users = FileUsers(identity, likely)
+        """``likely``, ``path``: as `FileUsers` has them."""
+        self._users = FileUsers(identity, likely, path)
         self._layout = layout
         self._lock_free = layout is not None and layout.lock_free
         self._folder = folder
@@ -104,8 +106,7 @@ class ProcessTable:
         scan = thorough or now_ns - self._scanned_ns >= SCAN_NS
         if scan:
             self._scanned_ns = now_ns
-            named = self._foreign_processes.named = named_files(self._layout, self._folder)
-            self._users.semaphores = frozenset(named.values())
+            self._name_semaphores()
             self._users.scan(everybody=thorough, but=ours)
         if scan or access != self._access:
             self._access = access
@@ -136,6 +137,14 @@ class ProcessTable:
         dead = {(process.pid, process.start_time) for process in ended}
         found += [p for p in foreign if (p.pid, p.start_time) not in dead]
         return (*found, *ended)
+
+    def _name_semaphores(self) -> None:
+        """Find the files that its named semaphores have now."""
+        names = {} if self._layout is None else dict(self._layout.posix_names)
+        named = self._foreign_processes.named = named_files(self._layout, self._folder)
+        self._users.semaphores = {
+            file: named_semaphore_path(names[role], self._folder) for role, file in named.items()
+        }
 
     def _take_roles(self, records: Iterable[WorkerRecord]) -> None:
         for record in records:
@@ -216,9 +225,14 @@ class ProcessTable:
                 found[record.pid] = "X" if now is None else now.state
         return found
 
+    def note_arrivals(self) -> None:
+        """Note who has opened the segment or a semaphore, before this process does."""
+        self._users.note_arrivals()
+
     def close(self) -> None:
         """Give all descriptors back."""
         self._deaths.close()
+        self._users.close()
         for tracked in self._tracked.values():
             tracked.stat.close()
         self._tracked.clear()
