@@ -1,5 +1,6 @@
 """Who still maps a segment that had a name before another one took it: the two share nothing."""
 
+import math
 import os
 import time
 from typing import Final
@@ -9,29 +10,44 @@ from shmtui.procfs.shared_mappings import SharedMappings
 from shmtui.shm.segment import FileIdentity
 
 KEPT_SECONDS: Final = 30.0
+_ASKED: Final = 4096
+"""So many segments are remembered; one that was forgotten is asked for anew."""
 _DELETED: Final = b" (deleted)"
 
 
 class UnlinkedMappings:
     """Who maps unlinked files, as of `KEPT_SECONDS` ago at the most: the maps of all
     processes are read for it, so all samplers of a program share one.
+
+    Once another file has the name, only a child of one that maps the old one comes to map that: where
+    nobody was found after that, nobody is looked for again.
     """
 
     def __init__(self) -> None:
         self._found: dict[bytes, dict[int, set[int]]] = {}
         """PIDs by path and inode."""
-        self._until = 0.0
+        self._read_at = -math.inf
+        self._asked: dict[tuple[bytes, FileIdentity], float] = {}
+        """Since when each file is known to have its path."""
 
     def users(self, name: str, identity: FileIdentity, folder: str) -> tuple[str, ...]:
         """Processes that map an unlinked segment of this name, by name and PID, as far as this user
         may see. ``identity``: the file that has the name now.
         """
-        if time.monotonic() >= self._until:
-            self._found, self._until = _unlinked(), time.monotonic() + KEPT_SECONDS
-        inodes = self._found.get(os.fsencode(f"{folder}{name}"), {})
-        pids = set().union(*(who for inode, who in inodes.items() if inode != identity.inode))
+        path, now = os.fsencode(f"{folder}{name}"), time.monotonic()
+        if len(self._asked) >= _ASKED:
+            del self._asked[next(iter(self._asked))]
+        asked = self._asked.setdefault((path, identity), now)
+        pids = self._of(path, identity)
+        if now >= self._read_at + KEPT_SECONDS and (pids or self._read_at < asked):
+            self._read_at, self._found = now, _unlinked()
+            pids = self._of(path, identity)
         named = ((pid, process_name(pid)) for pid in sorted(pids))
         return tuple(f"{comm} (PID {pid})" for pid, comm in named if comm)
+
+    def _of(self, path: bytes, identity: FileIdentity) -> set[int]:
+        inodes = self._found.get(path, {})
+        return set().union(*(who for inode, who in inodes.items() if inode != identity.inode))
 
 
 def _unlinked() -> dict[bytes, dict[int, set[int]]]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from shmtui.monitor.shared_memory import DELETED, OpenFile
 from shmtui.monitor.shared_object import ObjectKind
-from shmtui.procfs.file_users import access_mode
+from shmtui.procfs.file_use import access_mode
 from shmtui.procfs.mounts import Mount
 from shmtui.procfs.process import read_file
 

@@ -13,7 +13,7 @@ from shmtui.monitor.ring_reader import RingReader, RingState
 from shmtui.procfs.clock import Clock
 from shmtui.procfs.file_watch import OPENED, FileWatch
 from shmtui.procfs.file_writers import anybody_writes_one_of
-from shmtui.procfs.target import open_target
+from shmtui.procfs.target import has_name, open_target
 from shmtui.shm.control_format import Flags
 from shmtui.shm.control_records import ControlHeader, WorkerRecord
 from shmtui.shm.item_counts import Throughput
@@ -85,7 +85,8 @@ class OpenSegment:
             raise
         layout = self.resolved.layout
         self._had_no_size = self.reader.status().size == 0
-        self.processes = ProcessTable(self.reader.identity, layout, folder, likely)
+        path = self.reader.path if has_name(name) else None
+        self.processes = ProcessTable(self.reader.identity, layout, folder, likely, path)
         self._arrivals: FileWatch | None = None
         self._arrived_ns = 0
         self._looks_left = STORE_LOOKS * MOST_WATCHES
@@ -132,6 +133,7 @@ class OpenSegment:
             if identity is not None:
                 files.append((path, identity))
         self._note_arrivals()
+        self.processes.note_arrivals()
         found = anybody_writes_one_of(files)
         if self._arrivals is not None:
             self._arrivals.happened()  # By the question itself.

@@ -3,7 +3,7 @@
 from pathlib import PurePath
 
 from shmtui.i18n import _
-from shmtui.procfs.file_users import FileUse
+from shmtui.procfs.file_use import FileUse
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import MUTEX_SIZE, Layout

@@ -178,6 +178,8 @@ class UnseenProcesses:
         self._own_user = os.geteuid()
         self._unlisted = False
         self._contained, self._outside = in_pid_namespace(), others_may_be_outside()
+        self._classified: tuple[frozenset[int], FileAccess] | None = None
+        """What the classification was last made of."""
         self.now = NOBODY_UNSEEN
         """As of the last update."""
 
@@ -185,14 +187,19 @@ class UnseenProcesses:
         """Classify the ``unreadable`` PIDs. The credentials of the ``refused`` are read again:
         their PIDs may be other processes' by now.
         """
-        self._unlisted = self._own_user != ROOT and proc_hides_others()
+        unlisted, self._unlisted = self._unlisted, self._own_user != ROOT and proc_hides_others()
+        for pid in self._credentials.keys() - unreadable:
+            del self._credentials[pid]
+        changed = self._classified != (unreadable, file) or unlisted != self._unlisted
+        for pid in (unreadable - self._credentials.keys()) | refused:
+            before, now = self._credentials.get(pid), credentials_of(pid)
+            self._credentials[pid], changed = now, changed or before != now
+        if not changed:
+            return
+        self._classified = unreadable, file
         if not unreadable and not self._unlisted:
             self.now = self._placed(NOBODY_UNSEEN)
             return
-        for pid in self._credentials.keys() - unreadable:
-            del self._credentials[pid]
-        for pid in (unreadable - self._credentials.keys()) | refused:
-            self._credentials[pid] = credentials_of(pid)
         found = [(pid, self._credentials[pid]) for pid in unreadable]
         self.now = self._placed(
             classify(

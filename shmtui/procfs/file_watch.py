@@ -19,6 +19,8 @@ OPENED: Final = 0x20
 """IN_OPEN: by anybody, the process that watches among them."""
 CLOSED_WRITING: Final = 0x8
 """IN_CLOSE_WRITE."""
+CLOSED_READING: Final = 0x10
+"""IN_CLOSE_NOWRITE."""
 _OVERFLOW: Final = 0x4000
 _MASK_ADD: Final = 0x20000000
 _EVENT_SIZE: Final = 16
@@ -26,7 +28,7 @@ _EVENT_SIZE: Final = 16
 
 
 class FileWatch:
-    """Watches the file at ``path`` for one kind of event.
+    """Watches the file at ``path`` for events of some kinds.
 
     OSError: the file is gone, or no watch is to be had (/proc/sys/fs/inotify).
     """
@@ -35,6 +37,8 @@ class FileWatch:
         self._event = event
         self.seen = 0
         """The events of the file that were read from the kernel since the last question."""
+        self.last = 0
+        """The last of them."""
         self._number = _INSTANCE.add(self, path, event)
 
     def happened(self) -> bool:
@@ -44,6 +48,15 @@ class FileWatch:
         _INSTANCE.read()
         seen, self.seen = self.seen, 0
         return bool(seen & (self._event | _OVERFLOW))
+
+    def left_open(self) -> bool:
+        """Whether it was opened since the last call and closed by nobody after that. A mapping keeps
+        what it was made from open. Equal events that follow each other are reported as one, so that
+        who opens it just before another closes it is not told.
+        """
+        _INSTANCE.read()
+        last, self.last = self.last, 0
+        return bool(last & (OPENED | _OVERFLOW))
 
     def close(self) -> None:
         """Watch no longer."""
@@ -92,6 +105,7 @@ class _Instance:
                     lost = [*self._watches] if mask & _OVERFLOW else [number]
                     for watch in (each for n in lost for each in self._watches.get(n, ())):
                         watch.seen |= mask
+                        watch.last = mask
 
     def remove(self, watch: FileWatch, number: int) -> None:
         """Watch a file for one less."""

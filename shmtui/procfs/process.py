@@ -84,7 +84,7 @@ def parse_stat(raw: bytes) -> ProcessStat:
     )
 
 
-def read_file(path: str, size: int) -> bytes:
+def read_file(path: str | bytes, size: int) -> bytes:
     """The first ``size`` bytes of a file of /proc by one read, so that they are of one moment."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -13,7 +13,7 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError
 from shmtui.i18n import _
-from shmtui.procfs.file_users import users_of
+from shmtui.procfs.file_use import users_of
 from shmtui.procfs.file_writers import anybody_writes
 from shmtui.procfs.identity import alive
 from shmtui.procfs.maps import mapped_by

@@ -119,7 +119,7 @@ def test_of_who_is_not_likely_nothing_is_kept(name: str) -> None:
     assert not users.uses
     mapping = map_segment(name, identity)
     users.scan()
-    assert not users._age
+    assert not users._young
     assert not users._stamps
     likely.add(os.getpid())
     users.scan()

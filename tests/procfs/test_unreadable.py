@@ -90,7 +90,7 @@ def test_a_process_that_becomes_readable_is_seen(peer: tuple[Peer, str]) -> None
     assert process.pid in users.unreadable
     assert process.pid not in users.uses
     process.show()
-    users.scan()
+    users.scan(everybody=True)
     assert process.pid not in users.unreadable
     assert process.pid in users.uses
     process.hide()
