@@ -4,27 +4,30 @@ import time
 from collections.abc import Callable
 
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.shm.ring import Ring, Value
+from shmtui.shm.ring import Ring
 from shmtui.shm.semaphore import Semaphore
+from shmtui.shm.value import Number
 
 
 class JoinedRing(Ring):
     """A ring with the protocol around its transfers."""
 
-    def put(self, value: Value, timeout: float = 10.0) -> bool:
+    def put(self, value: Number, timeout: float = 10.0) -> bool:
         """Produce one item; False if there is no slot within ``timeout`` seconds."""
 
-        def store() -> Value:
+        def store() -> Number:
             self.write(value)
             return value
 
         return self._transact(Role.PRODUCER, store, timeout) is not None
 
-    def get(self, timeout: float = 10.0) -> Value | None:
+    def get(self, timeout: float = 10.0) -> Number | None:
         """Consume one item; None if there is none within ``timeout`` seconds."""
         return self._transact(Role.CONSUMER, self.read, timeout)
 
-    def _transact(self, role: Role, transfer: Callable[[], Value], timeout: float) -> Value | None:
+    def _transact(
+        self, role: Role, transfer: Callable[[], Number], timeout: float
+    ) -> Number | None:
         take, give = self.permits(role)
         mutex = self.semaphores[SemaphoreRole.MUTEX]
         deadline = time.monotonic_ns() + int(timeout * 1e9)

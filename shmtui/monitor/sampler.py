@@ -29,10 +29,10 @@ from shmtui.shm.control_records import ControlHeader
 from shmtui.shm.item_counts import Audit, Throughput
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.ring import checksum_of
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
 from shmtui.shm.segment_reader import SegmentStatus, Span
+from shmtui.shm.value import checksum_of
 from shmtui.snapshot import EMPTY, Access, Health, Process, Snapshot
 
 if TYPE_CHECKING:

@@ -29,7 +29,8 @@ from shmtui.shm.control_format import (
 )
 from shmtui.shm.control_records import ControlHeader, parse_header
 from shmtui.shm.faults import Fault, fault_word
-from shmtui.shm.layout import Layout
+from shmtui.shm.item_log import ItemLog
+from shmtui.shm.layout import ItemType, Layout
 from shmtui.shm.layout_spec import layout_text
 from shmtui.shm.libc import Libc
 from shmtui.shm.memory_fence import fence
@@ -41,15 +42,16 @@ from shmtui.shm.semaphore import EmbeddedSemaphore
 class ControlRecord:
     """One mapped record: ``words`` and ``doubles`` are its 8-byte fields by :class:`Field`."""
 
-    __slots__ = ("doubles", "index", "raw", "wakeup", "words")
+    __slots__ = ("doubles", "index", "log", "raw", "wakeup", "words")
 
-    def __init__(self, block: memoryview, index: int, libc: Libc) -> None:
+    def __init__(self, block: memoryview, index: int, item: ItemType, libc: Libc) -> None:
         start = HEADER_SIZE + index * RECORD_SIZE
         self.index = index
         self.raw = block[start : start + RECORD_SIZE]
         self.words = self.raw.cast("Q")
         self.doubles = self.raw.cast("d")
         self.wakeup = EmbeddedSemaphore(block, start + WAKEUP_OFFSET, libc)
+        self.log = ItemLog(self.raw, self.words, item)
 
     def order(
         self,
@@ -96,9 +98,9 @@ class ControlRecord:
 class ControlBlock:
     """A mapped control block."""
 
-    def __init__(self, name: str, mapping: mmap.mmap, libc: Libc) -> None:
+    def __init__(self, name: str, mapping: mmap.mmap, layout: Layout) -> None:
         self.name = name
-        self._libc = libc
+        self._layout = layout
         self.memory = memoryview(mapping)
         self.words = self.memory.cast("Q")
         self.doubles = self.memory.cast("d")
@@ -128,7 +130,7 @@ class ControlBlock:
             )
         create_segment(name, HEADER_SIZE + CAPACITY * RECORD_SIZE, 0o600)
         try:
-            block = cls(name, map_segment(name), layout.libc)
+            block = cls(name, map_segment(name), layout)
         except BaseException:
             unlink_segment(name)
             raise
@@ -151,7 +153,7 @@ class ControlBlock:
         ControlBlockError: its header cannot be used.
         """
         mapping = map_segment(name)
-        return cls(name, mapping, parse_header(mapping[:HEADER_SIZE]).layout.libc)
+        return cls(name, mapping, parse_header(mapping[:HEADER_SIZE]).layout)
 
     @property
     def header(self) -> ControlHeader:
@@ -163,7 +165,7 @@ class ControlBlock:
         self.words[Header.SEGMENT_INODE] = identity.inode
 
     def record(self, index: int) -> ControlRecord:
-        return ControlRecord(self.memory, index, self._libc)
+        return ControlRecord(self.memory, index, self._layout.item, self._layout.libc)
 
     def claim_record(self, role: Role, number: int, rate: float, *, hold: bool) -> ControlRecord:
         """Take a free record for a worker about to start; ``rate`` in items per second.
@@ -206,7 +208,7 @@ class ControlBlock:
         words[Header.RETIRED_SEQUENCE] += 1
         fence()
         words[count] = (words[count] + ended[Field.ITEMS]) & MASK
-        words[total] = (words[total] + ended[Field.SUM]) & MASK
+        words[total] = (words[total] + record.log.sum()) & MASK
         ended[Field.STATE] = RecordState.FREE
         fence()
         words[Header.RETIRED_SEQUENCE] += 1

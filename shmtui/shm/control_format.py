@@ -22,7 +22,7 @@ Header, 4096 bytes::
     152  name length         S    160  name, 256 bytes          S
     416  layout length       S    424  layout, as JSON          S
 
-Record, 256 bytes, four cache lines, so that no two writers share one::
+Record, 512 bytes. The first four cache lines are apart, so that no two writers share one::
 
     identity   S    0 pid  8 start time  16 role  24 number  32 state
                    40 exit status  48 ended at, ns  56 starting rate, double
@@ -32,11 +32,13 @@ Record, 256 bytes, four cache lines, so that no two writers share one::
                   112 fault, and how many faults were ordered (faults.py)
                   120 steps (0 = it runs; else it stops before each step, and steps - 1 of
                       them have been allowed)
-    telemetry  W  128 step  136 items  144 sum  152 last item  160 heartbeat, ns
+    telemetry  W  128 step  136 items  144 sum of the items before an even batch
+                  152 the same of an odd one (item_log.py)  160 heartbeat, ns
                   168 blocked since, ns  176 sequence of the orders taken up
                   184 the fault word last carried out
     wakeup   S+W  192 sem_t: posted after each order, so that a worker that sleeps between two
                       items wakes up
+    log        W  256 the last items, 256 bytes (item_log.py)
 
 **Order of stores.** A word that publishes others is stored last, with a fence before it
 (:mod:`shmtui.shm.memory_fence`): the version publishes the header, a record's state publishes its
@@ -58,9 +60,9 @@ from shmtui.shm.protocol import Role
 from shmtui.shm.segment import derived_name
 
 MAGIC: Final = b"shmtui-c"
-VERSION: Final = 1
+VERSION: Final = 2
 HEADER_SIZE: Final = 4096
-RECORD_SIZE: Final = 256
+RECORD_SIZE: Final = 512
 CAPACITY: Final = 512
 """Records: how many workers can live at a time."""
 SUFFIX: Final = ".shmtui"
@@ -71,7 +73,7 @@ LAYOUT_ROOM: Final = HEADER_SIZE - 424
 """Bytes that a layout may take."""
 
 HEADER: Final = struct.Struct(f"=8s10Q2d5QQQ256sQ{LAYOUT_ROOM}s")
-RECORD: Final = struct.Struct("=5QqQd QdQd4Q 3Q8s4Q")
+RECORD: Final = struct.Struct("=5QqQd QdQd4Q 8Q")
 
 
 class Header:
@@ -95,12 +97,17 @@ class Field:
 
     PID, START_TIME, ROLE, NUMBER, STATE, EXIT_STATUS, ENDED_NS, START_RATE = range(8)
     ORDER, TARGET_RATE, HOLD, SHOWN_RATE, UNTIL_NS, PROGRAM, FAULT, STEPS = range(8, 16)
-    STEP, ITEMS, SUM, LAST_ITEM, HEARTBEAT_NS, BLOCKED_SINCE_NS = range(16, 22)
-    ORDER_TAKEN, FAULT_MADE = range(22, 24)
+    STEP, ITEMS = 16, 17
+    SUMS = 18
+    """Two words."""
+    HEARTBEAT_NS, BLOCKED_SINCE_NS, ORDER_TAKEN, FAULT_MADE = range(20, 24)
 
 
 WAKEUP_OFFSET: Final = 192
 """Bytes from the start of a record to its wakeup semaphore."""
+LOG_OFFSET: Final = 256
+LOG_SIZE: Final = 256
+"""Of the log, in bytes from the start of a record."""
 
 STEP_MASK: Final = 0xFF
 """The bits of the step word that hold the step. Above it are flags of the worker:"""

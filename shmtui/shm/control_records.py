@@ -37,7 +37,8 @@ from shmtui.shm.control_format import (
     control_name,
 )
 from shmtui.shm.faults import Fault, fault_of
-from shmtui.shm.layout import Layout
+from shmtui.shm.item_log import last_of, sum_of
+from shmtui.shm.layout import ItemType, Layout
 from shmtui.shm.layout_spec import parse_layout
 from shmtui.shm.memory_fence import fence
 from shmtui.shm.protocol import Role, Step
@@ -108,7 +109,7 @@ class WorkerRecord:
     items: int
     sum: int
     last_item: bytes
-    """8 bytes; the item's own bytes come first."""
+    """The item's own bytes; of a compound one its checksum. Zeros before the first item."""
     heartbeat_ns: int
     """CLOCK_MONOTONIC at the last item; 0 before the first."""
     blocked_since_ns: int
@@ -164,12 +165,13 @@ def parse_records(raw: bytes, header: ControlHeader) -> Iterator[WorkerRecord]:
     Records with a role, state or step that does not exist are left out.
     """
     starts = range(HEADER_SIZE, len(raw) - RECORD_SIZE + 1, RECORD_SIZE)[: header.records]
-    records = (_record(n, raw[at : at + RECORD_SIZE]) for n, at in enumerate(starts))
+    item = header.layout.item
+    records = (_record(n, raw[at : at + RECORD_SIZE], item) for n, at in enumerate(starts))
     return filter(None, records)
 
 
 @lru_cache(maxsize=512)
-def _record(index: int, raw: bytes) -> WorkerRecord | None:
+def _record(index: int, raw: bytes, item: ItemType) -> WorkerRecord | None:
     """One record, None where it is free or makes no sense.
 
     Cached: an observer reads all records twice a sample, and few have changed between.
@@ -177,7 +179,7 @@ def _record(index: int, raw: bytes) -> WorkerRecord | None:
     fields = RECORD.unpack_from(raw)
     pid, start, role, number, state, status = fields[:6]
     _order, target, hold, shown, _until, program, fault, _steps = fields[8:16]
-    step, items, total, last, heartbeat, since, _taken, faulted = fields[16:24]
+    step, items, even, odd, heartbeat, since, _taken, faulted = fields[16:24]
     if state not in {RecordState.LIVE, RecordState.ENDED} or role not in ROLES:
         return None
     if step & STEP_MASK > Step.ENDED:
@@ -186,7 +188,8 @@ def _record(index: int, raw: bytes) -> WorkerRecord | None:
         index, pid, start, ROLES[role], number, RecordState(state), status, target,
         bool(hold), bool(program), shown, Step(step & STEP_MASK), bool(step & BLOCKED),
         bool(step & PAUSED), bool(step & STEPPING), bool(step & HOLDS), fault_of(fault),
-        faulted == fault != 0, items, total, last, heartbeat, since,
+        faulted == fault != 0, items, sum_of(raw, items, (even, odd), item),
+        last_of(raw, items, item), heartbeat, since,
     )  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from zlib import crc32
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.shm.control_format import MASK
 from shmtui.shm.layout import ItemType, Layout, SemaphoreKind, counted_on
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import derived_name
@@ -24,11 +23,11 @@ from shmtui.shm.semaphore import (
     create_named,
     unlink_named,
 )
+from shmtui.shm.value import Number
 
 if TYPE_CHECKING:
     from shmtui.shm.item_shape import Shape
 
-Value = int | float
 _NAMED_LIMIT = 251
 """NAME_MAX without the ``sem.`` that libc puts before the name."""
 
@@ -61,19 +60,7 @@ def semaphore_names(segment: str) -> tuple[tuple[SemaphoreRole, str], ...]:
     return tuple((role, derived_name(segment, f".{role}", _NAMED_LIMIT)) for role in SemaphoreRole)
 
 
-def checksum_of(value: Value) -> int:
-    """What ``value`` adds to a sum of items: its integer part modulo 2**64, 0 if it has none.
-
-    >>> checksum_of(-1) == 2**64 - 1, checksum_of(2.9), checksum_of(float("nan"))
-    (True, 2, 0)
-    """
-    try:
-        return int(value) & MASK
-    except (ValueError, OverflowError):
-        return 0
-
-
-def counter_after(value: Value, item: ItemType) -> Value:
+def counter_after(value: Number, item: ItemType) -> Number:
     """The number after ``value`` in a producer's count; the smallest follows the largest.
 
     >>> from shmtui.shm.layout import ITEM_TYPES
@@ -97,7 +84,7 @@ class _CompoundSlots:
         self._raw = raw
         self._shape = shape
 
-    def __setitem__(self, index: int, value: Value) -> None:
+    def __setitem__(self, index: int, value: Number) -> None:
         from shmtui.shm.item_shape import encode  # noqa: PLC0415 - scalars do without
 
         record = bytearray(self._shape.size)
@@ -109,11 +96,11 @@ class _CompoundSlots:
         return crc32(self._raw[index * size : (index + 1) * size])
 
 
-def counted(item: ItemType, raw: bytes) -> Value:
+def counted(item: ItemType, raw: bytes) -> Number:
     """The value that a worker loads for the item in ``raw``: its number, or its bytes' CRC-32."""
     if item.shape is not None:
         return crc32(raw)
-    value: Value = unpack_from("=" + item.code, raw)[0]
+    value: Number = unpack_from("=" + item.code, raw)[0]
     return value
 
 
@@ -164,7 +151,7 @@ class Ring:
                 raise ShmtuiError(text.format(name=name, role=role))
         return cls(mapping, layout, semaphores)
 
-    def write(self, value: Value) -> None:
+    def write(self, value: Number) -> None:
         """The producer's critical section: store at ``in`` and advance it. BadIndexError."""
         slot, after = self.step(Role.PRODUCER)
         self.data[slot] = value
@@ -172,10 +159,10 @@ class Ring:
             self.pause()
         self._in[0] = after
 
-    def read(self) -> Value:
+    def read(self) -> Number:
         """The consumer's critical section: load from ``out`` and advance it. BadIndexError."""
         slot, after = self.step(Role.CONSUMER)
-        value: Value = self.data[slot]
+        value: Number = self.data[slot]
         if self.pause is not None:
             self.pause()
         self._out[0] = after

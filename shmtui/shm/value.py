@@ -2,6 +2,8 @@
 
 from typing import Any
 
+Number = int | float
+"""An item of a scalar type."""
 Value = int | float | str | bool | bytes | tuple[Any, ...] | None
 """A decoded item: a struct is :class:`Fields`, an array a tuple, bytes stand for an unknown type."""
 
@@ -53,3 +55,15 @@ def value_json(value: Value) -> Any:
     if isinstance(value, Fields):
         return {name: value_json(part) for name, part in value}
     return [value_json(part) for part in value]
+
+
+def checksum_of(value: Number) -> int:
+    """What ``value`` adds to a sum of items: its integer part modulo 2**64, 0 if it has none.
+
+    >>> checksum_of(-1) == 2**64 - 1, checksum_of(2.9), checksum_of(float("nan"))
+    (True, 2, 0)
+    """
+    try:
+        return int(value) & (2**64 - 1)
+    except (ValueError, OverflowError):
+        return 0

@@ -11,16 +11,17 @@ import signal
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.shm.control_block import ControlRecord
-from shmtui.shm.control_format import MASK, PAUSED, Field
+from shmtui.shm.control_format import PAUSED, Field
 from shmtui.shm.faults import Fault, fault_of
 from shmtui.shm.memory_fence import fence
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, Step
-from shmtui.shm.ring import Ring, Value, checksum_of, counter_after
+from shmtui.shm.ring import Ring, counter_after
 from shmtui.shm.semaphore import at_maximum
+from shmtui.shm.value import Number
 from shmtui.workers.pacing import Pacer
 from shmtui.workers.stepping import SteppedItem
 from shmtui.workers.waits import wait
@@ -33,19 +34,12 @@ STORM_SECONDS: Final = (0.002, 0.002)
 PLAIN: Final = frozenset({Fault.NONE, Fault.SIGNALS})
 """Faults with which every step of the protocol is taken as it should be."""
 
-_LAST_ITEM = slice(8 * Field.LAST_ITEM, 8 * Field.LAST_ITEM + 8)
-_NEVER: Final = -1
-"""No order word has this value."""
-_STAMP_MASK: Final = 31
-"""Of an unthrottled worker's items every 32nd is timed, and the last before it waits."""
-
 # Plain numbers: in the loop the look-up of an enum's member would cost more than the store.
 _WAIT_PERMIT, _WAIT_MUTEX, _TRANSFER, _POST_MUTEX, _POST_PERMIT, _PACE = map(int, PROTOCOL_STEPS)
 _ORDER: Final = Field.ORDER
 _STEPS: Final = Field.STEPS
 _STEP: Final = Field.STEP
 _ITEMS: Final = Field.ITEMS
-_SUM: Final = Field.SUM
 _HEARTBEAT_NS: Final = Field.HEARTBEAT_NS
 
 
@@ -71,18 +65,23 @@ class Worker:
         self._rates = record.doubles
         self._stepped = False
         self._item = ring.layout.item
-        self._last: memoryview[Any] = record.raw[_LAST_ITEM].cast(self._item.code or "Q")  # type: ignore[call-overload]
-        self._transfer: Callable[[], Value] = self._write if role is Role.PRODUCER else ring.read
-        self._counter: Value = 0
-        self._plain_order = _NEVER
-        """The order word with which the plain loop goes on."""
+        self._log = record.log
+        self._transfer: Callable[[], Number] = self._write if role is Role.PRODUCER else ring.read
+        self._counter: Number = 0
+        self._plain = False
+        """Whether the plain loop goes on. A signal ends it: to look here costs less than to read the
+        order word."""
         self._stamped = 0
         """Number of the item whose time the heartbeat is."""
 
     def request_end(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Have the loop end once nothing is held; a signal handler."""
         self.ending = True
-        self._plain_order = _NEVER
+        self._plain = False
+
+    def notice_orders(self, _signal: int, _frame: FrameType | None) -> None:
+        """Have the plain loop end, so that new orders are taken up; a signal handler."""
+        self._plain = False
 
     def run(self) -> None:
         """Move items until asked to end."""
@@ -92,82 +91,84 @@ class Worker:
         while not self.ending:
             if words[Field.ORDER] != self.order_taken:
                 self._take_orders()
-            elif self._stepped:
+                continue
+            self._choose_path()
+            if self._stepped:
                 SteppedItem(self).move()
-                self._choose_path()
-            else:
-                try:
-                    self._run_plain()
-                except ValueError:
-                    raise at_maximum() from None
+                continue
+            try:
+                self._run_plain()
+            except ValueError:
+                raise at_maximum() from None
         self.stamp_last_item()
         words[Field.STEP] = Step.ENDED
 
-    def _run_plain(self) -> None:  # noqa: PLR0915 - calls would cost more than they say
+    def _run_plain(self) -> None:  # noqa: PLR0912, PLR0915 - calls would cost more than they say
         """Move items by the plain protocol until there is an order or the end.
 
         A worker spends its life in this loop, so it is written for speed: names are local, what
-        is known is not read back, and an unthrottled worker reads the clock at every 32nd item.
+        is known is not read back, and what can be done for many items is done once a batch.
         """
-        words, last, ring = self.words, self._last, self.ring
+        words, log, ring = self.words, self._log, self.ring
         data, index, last_slot = ring.data, ring.index(self.role), ring.layout.slots - 1
         take, give = ring.permits(self.role)
         mutex = ring.semaphores[SemaphoreRole.MUTEX]
         take_permit, give_permit = take.acquire, give.release
         lock, unlock = mutex.acquire, mutex.release
-        producing, whole = self.role is Role.PRODUCER, not self._item.is_float
-        bottom, top = self._item.counter_range
+        producing, bottom, top = self.role is Role.PRODUCER, *self._item.counter_range
         clock, paced, value = time.monotonic_ns, self.pacer.period_ns, self._counter
-        items, total = words[_ITEMS], words[_SUM]
-        self._stamped = items
-        while words[_ORDER] == self._plain_order:
-            words[_STEP] = _WAIT_PERMIT
-            if not take_permit(False) and not wait(self, take, Step.WAIT_PERMIT):
-                break
-            words[_STEP] = _WAIT_MUTEX
-            if not lock(False):
-                if not wait(self, mutex, Step.WAIT_MUTEX):
-                    take.post()
-                    break
-                if words[_STEPS]:
+        values, low = log.values, log.half - 1
+        entry = 2 * low + 1  # The bits of an item's number that tell its entry.
+        while words[_ORDER] == self.order_taken:
+            number = words[_ITEMS] + 1
+            log.begin(number)
+            for items in range(number, (number | low) + 1):
+                if not self._plain:
                     self._counter = value
-                    SteppedItem(self).move(Step.TRANSFER, (take, mutex))
-                    self._choose_path()
                     return
-            words[_STEP] = _TRANSFER
-            at = index[0]
-            after = at + 1
-            if not 0 <= at < last_slot:
-                try:
-                    at, after = ring.step(self.role)
-                except ShmtuiError:
-                    mutex.post()
-                    take.post()
-                    raise
-            if producing:
-                data[at] = value
-            else:
-                value = data[at]
-            index[0] = after
-            # Counted under the mutex: for the next holder, count and ring agree.
-            items += 1
-            words[_ITEMS] = items
-            total = (total + (value if whole else checksum_of(value))) & MASK  # type: ignore[operator]
-            words[_SUM] = total
-            last[0] = value
-            if paced or not items & _STAMP_MASK:
-                words[_HEARTBEAT_NS] = clock()
-            words[_STEP] = _POST_MUTEX
-            unlock()
-            words[_STEP] = _POST_PERMIT
-            give_permit()
-            if producing:
-                value = value + 1 if value < top else bottom
-            if paced:
-                self._stamped, self._counter = items, value
-                words[_STEP] = _PACE
-                self._pace()
-                paced = self.pacer.period_ns
+                words[_STEP] = _WAIT_PERMIT
+                if not take_permit(False) and not wait(self, take, Step.WAIT_PERMIT):
+                    break
+                words[_STEP] = _WAIT_MUTEX
+                if not lock(False):
+                    if not wait(self, mutex, Step.WAIT_MUTEX):
+                        take.post()
+                        break
+                    if words[_STEPS]:
+                        self._counter = value
+                        SteppedItem(self).move(Step.TRANSFER, (take, mutex))
+                        return
+                words[_STEP] = _TRANSFER
+                at = index[0]
+                after = at + 1
+                if not 0 <= at < last_slot:
+                    try:
+                        at, after = ring.step(self.role)
+                    except ShmtuiError:
+                        mutex.post()
+                        take.post()
+                        raise
+                if producing:
+                    data[at] = value
+                else:
+                    value = data[at]
+                index[0] = after
+                # Counted under the mutex: for the next holder, count and ring agree.
+                values[items & entry] = value
+                words[_ITEMS] = items
+                words[_STEP] = _POST_MUTEX
+                unlock()
+                words[_STEP] = _POST_PERMIT
+                give_permit()
+                if producing:
+                    value = value + 1 if value < top else bottom
+                if paced:
+                    words[_HEARTBEAT_NS] = clock()
+                    self._stamped, self._counter = items, value
+                    words[_STEP] = _PACE
+                    self._pace()
+                    paced = self.pacer.period_ns
+            self.stamp_last_item()
         self._counter = value
 
     # -- single items, for the stepped path ---------------------------------------------------
@@ -179,13 +180,13 @@ class Worker:
             value = self._transfer()
         finally:
             self.ring.pause = None
-        words = self.words
-        words[Field.ITEMS] += 1
-        words[Field.SUM] = (words[Field.SUM] + checksum_of(value)) & MASK
-        self._last[0] = value
+        number = self.words[Field.ITEMS] + 1
+        self._log.begin(number)
+        self._log.values[number % (2 * self._log.half)] = value
+        self.words[Field.ITEMS] = number
         self.stamp_last_item()
 
-    def _write(self) -> Value:
+    def _write(self) -> Number:
         value = self._counter
         self.ring.write(value)
         self._counter = counter_after(value, self._item)
@@ -221,10 +222,10 @@ class Worker:
         self._stepped = bool(
             self.current_fault() not in PLAIN or self.words[Field.STEPS] or self.steps_taken
         )
-        plain = not self._stepped and not self.ending
-        self._plain_order = self.order_taken if plain else _NEVER
-        if self.ending:  # A signal that came in the line above.
-            self._plain_order = _NEVER
+        self._plain = True
+        # A signal that came before the line above is seen here, one that comes after it ends the loop.
+        if self._stepped or self.ending or self.words[Field.ORDER] != self.order_taken:
+            self._plain = False
 
     def _take_orders(self, *, waiting: bool = False) -> None:
         """Take up the newest orders, and hold still here for as long as they say so.
@@ -255,6 +256,7 @@ class Worker:
         self.words[Field.STEP] = Step.PACE | PAUSED
         while not self.ending and self.words[Field.ORDER] == self.order_taken:
             self.wakeup.wait_until(time.monotonic_ns() + NAP_NS)
+        self._plain = False  # The wakeup may come before the signal.
         self.pacer.restart(time.monotonic_ns())
 
     def _pace(self) -> None:
@@ -282,8 +284,8 @@ def run_worker(record: ControlRecord, ring: Ring, role: Role) -> None:
     does no harm to a worker that has not come this far.
     """
     worker = Worker(record, ring, role)
-    for number in (signal.SIGURG, signal.SIGALRM):
-        signal.signal(number, lambda _signal, _frame: None)
+    signal.signal(signal.SIGURG, worker.notice_orders)
+    signal.signal(signal.SIGALRM, lambda _signal, _frame: None)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, worker.request_end)
     worker.run()

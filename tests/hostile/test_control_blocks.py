@@ -121,10 +121,10 @@ def test_what_others_could_have_written_is_not_believed(
 
 @pytest.mark.parametrize(
     ("version", "says"),
-    [(2, "it has version 2, and this shmtui reads 1"), (0, "its creator has not finished")],
+    [(1, "it has version 1, and this shmtui reads 2"), (0, "its creator has not finished")],
 )
 def test_why_it_is_not_used_is_said(name: str, version: int, says: str) -> None:
-    """One of a newer shmtui's, or one that is not finished: ls and stat say so in a line."""
+    """One of another shmtui's, or one that is not finished: ls and stat say so in a line."""
     layout = blocks.LAYOUTS[0]
     path, control = Path(segment_path(name)), Path(segment_path(control_name(name)))
     path.write_bytes(bytes(layout.size))

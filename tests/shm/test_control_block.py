@@ -17,6 +17,7 @@ from shmtui.shm.control_format import (
     HEADER_SIZE,
     MAGIC,
     RECORD_SIZE,
+    VERSION,
     Field,
     Flags,
     Header,
@@ -105,7 +106,7 @@ def test_not_ready_until_its_version_is_there(make_buffer: MakeBuffer) -> None:
 @pytest.mark.parametrize(
     ("word", "value", "why"),
     [
-        (1, 2, "version 2"),
+        (1, VERSION + 1, f"version {VERSION + 1}"),
         (2, RECORD_SIZE + 8, "contradict"),
         (3, CAPACITY + 1, "contradict"),
         (Header.RECORDS, CAPACITY + 1, "contradict"),
@@ -167,7 +168,7 @@ def test_creation_is_exclusive_and_private(make_buffer: MakeBuffer) -> None:
 def test_random_bytes_are_refused(raw: bytes, magic: bool) -> None:
     """Bytes from anywhere are a ControlBlockError, never another error."""
     if magic:
-        raw = MAGIC + struct.pack("=4Q", 1, RECORD_SIZE, CAPACITY, 2) + raw
+        raw = MAGIC + struct.pack("=4Q", VERSION, RECORD_SIZE, CAPACITY, 2) + raw
     raw = raw.ljust(HEADER_SIZE, b"\0")
     with pytest.raises(ControlBlockError):
         parse_header(raw)
@@ -204,7 +205,8 @@ def test_totals_never_go_back(make_buffer: MakeBuffer) -> None:
         role = Role.PRODUCER if number % 2 else Role.CONSUMER
         record = buffer.control.claim_record(role, number, 1.0, hold=False)
         record.words[Field.ITEMS] = 10 * number
-        record.words[Field.SUM] = 2**64 - number
+        batch = 10 * number // record.log.half
+        record.words[Field.SUMS + batch % 2] = 2**64 - number
         buffer.control.retire(record)
         header = header_of(buffer)
         seen.append((header.retired_produced, header.retired_consumed))

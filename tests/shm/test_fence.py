@@ -13,7 +13,7 @@ from shmtui.procfs.identity import own_identity
 from shmtui.shm import control_block
 from shmtui.shm import memory_fence as fence
 from shmtui.shm.control_block import ControlBlock, ControlRecord
-from shmtui.shm.control_format import Field, Header, RecordState, control_name
+from shmtui.shm.control_format import VERSION, Field, Header, RecordState, control_name
 from shmtui.shm.control_records import open_control, parse_header, parse_records, read_block
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
@@ -107,7 +107,7 @@ def test_the_version_publishes_the_header(name: str, monkeypatch: pytest.MonkeyP
     (raw,) = seen
     with pytest.raises(ControlBlockError, match="not ready"):
         parse_header(raw)
-    ready = raw[:8] + (1).to_bytes(8, sys.byteorder) + raw[16:]
+    ready = raw[:8] + VERSION.to_bytes(8, sys.byteorder) + raw[16:]
     assert repr(parse_header(ready)) == repr(block.header)  # NaN is not equal to itself.
     unlink_segment(block.name)
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from shmtui.shm.layout import ITEM_TYPES, ItemType
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.ring import BadIndexError, Ring, Value, checksum_of, counter_after
+from shmtui.shm.ring import BadIndexError, Ring, counter_after
 from shmtui.shm.segment import map_segment
+from shmtui.shm.value import Number, checksum_of
 from tests.conftest import MakeBuffer, index_offsets, join
 
 KINDS = pytest.mark.parametrize("named", [False, True], ids=["embedded", "named"])
@@ -56,7 +57,7 @@ def test_a_lost_mutex_costs_no_permit(make_buffer: MakeBuffer) -> None:
     assert values(ring) == (0, 3, 0)
 
 
-def items_of(item: ItemType) -> st.SearchStrategy[Value]:
+def items_of(item: ItemType) -> st.SearchStrategy[Number]:
     """Every value that a slot of that type holds."""
     if item.is_float:
         return st.floats(allow_nan=False, width=32 if item.code == "f" else 64)
@@ -74,11 +75,11 @@ def item(request: pytest.FixtureRequest) -> ItemType:
 def test_ring_is_a_queue(make_buffer: MakeBuffer, item: ItemType, slots: int) -> None:
     """Whatever is put and got in whatever order, the ring is a queue of ``slots`` items."""
     ring = join(make_buffer(slots, item.name))
-    model: deque[Value] = deque()
+    model: deque[Number] = deque()
 
     @settings(max_examples=30)
     @given(st.lists(st.one_of(st.none(), items_of(item)), max_size=20))
-    def behaves(operations: list[Value | None]) -> None:
+    def behaves(operations: list[Number | None]) -> None:
         for value in operations:
             if value is None:
                 assert ring.get(timeout=0) == (model.popleft() if model else None)
@@ -96,7 +97,7 @@ def test_counter_wraps_and_survives(make_buffer: MakeBuffer, item: ItemType) -> 
     """After the largest value of a count comes the smallest, and both can be stored."""
     ring = join(make_buffer(2, item.name))
     bottom, top = item.counter_range
-    value: Value = top - 1
+    value: Number = top - 1
     for expected in (top - 1, top, bottom, bottom + 1):
         assert value == expected
         assert ring.put(value)
