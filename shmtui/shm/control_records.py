@@ -30,6 +30,7 @@ from shmtui.shm.control_format import (
     STEP_MASK,
     STEPPING,
     VERSION,
+    WAKEUP_OFFSET,
     Field,
     Flags,
     Header,
@@ -236,6 +237,18 @@ def read_block(fd: int) -> bytes:
         if _published(raw) == published and after == published[2] and not written:
             return raw
     raise ControlBlockError(_("its totals are being written"))
+
+
+def read_stored(fd: int) -> bytes:
+    """All that workers and their supervisor store, by one read, but for the rates that observers measured:
+    equal while no worker moves, no order is given, and none starts or ends.
+    """
+    raw = _read(fd)
+    parts = [raw[: 8 * Header.PUBLISHED_NS], raw[8 * Header.RETIRED_SEQUENCE : HEADER_SIZE]]
+    shown, wakeup = 8 * Field.SHOWN_RATE, WAKEUP_OFFSET
+    for at in range(HEADER_SIZE, len(raw), RECORD_SIZE):
+        parts += (raw[at : at + shown], raw[at + shown + 8 : at + wakeup])
+    return b"".join(parts)
 
 
 def _read(fd: int) -> bytes:
