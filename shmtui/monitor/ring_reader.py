@@ -130,7 +130,9 @@ class RingReader:
             found += [self._reader.read(m.offset, SYNC_SIZES[m.kind]) for m in layout.sync]
             every = layout.slots if layout.slots * size <= DATA_READ else 0
             found.append(self._items(b"", every or slots, size if every else self._item.size))
-        return (*found, *self._named(), self._other_segment())
+        if self._fds or self._members or self._indices is not None:
+            found += (*self._named(), self._other_segment())
+        return tuple(found)
 
     def _state(self, raws: list[bytes]) -> RingState:
         """The state without the slots."""

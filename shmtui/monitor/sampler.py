@@ -183,7 +183,6 @@ class Sampler:
 
             self._exact = ExactCounter(self._segment, self._clock)
 
-    @shortages_told()
     def moved(self) -> bool:
         """Whether anything was stored in the segment since the last sample, or its file changed. It costs
         a tenth of a sample: nothing is decoded, and what processes do is not read. True before the first.

@@ -240,14 +240,17 @@ def read_block(fd: int) -> bytes:
 
 
 def read_stored(fd: int) -> bytes:
-    """All that workers and their supervisor store, by one read, but for the rates that observers measured:
-    equal while no worker moves, no order is given, and none starts or ends.
+    """All that workers and their supervisor store, but for the rates that the supervisor measured: equal
+    while no worker moves, no order is given, and none starts or ends. Read once: its parts need not be
+    of one moment.
     """
-    raw = _read(fd)
-    parts = [raw[: 8 * Header.PUBLISHED_NS], raw[8 * Header.RETIRED_SEQUENCE : HEADER_SIZE]]
-    shown, wakeup = 8 * Field.SHOWN_RATE, WAKEUP_OFFSET
-    for at in range(HEADER_SIZE, len(raw), RECORD_SIZE):
-        parts += (raw[at : at + shown], raw[at + shown + 8 : at + wakeup])
+    head = os.pread(fd, 8 * (Header.FLAGS + 1), 0)
+    count = int.from_bytes(_word(head, Header.RECORDS), sys.byteorder)
+    raw = os.pread(fd, min(count, CAPACITY) * RECORD_SIZE, HEADER_SIZE)
+    parts = [head[: 8 * Header.PUBLISHED_NS], head[8 * Header.RETIRED_SEQUENCE :]]
+    for at in range(0, len(raw), RECORD_SIZE):
+        shown = at + 8 * Field.SHOWN_RATE
+        parts += (raw[at:shown], raw[shown + 8 : at + WAKEUP_OFFSET])
     return b"".join(parts)
 
 

@@ -62,6 +62,8 @@ if TYPE_CHECKING:
 
 BACKGROUND_HZ: Final = 2.0
 """How often a run is sampled while another segment is on the screen."""
+TERMINAL_SECONDS: Final = 1.0
+"""How often the terminal is looked after where nothing is drawn: whether it is there, and of what size."""
 WATCHED_SECONDS: Final = 10.0
 """How long after its start, and after a key, the screen counts as seen, whatever the terminal is in: a
 program may press the keys, and read the screen.
@@ -132,8 +134,12 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._choice = choice
         self._pace = Pace(refresh_hz)
         self._interval = Interval(self, self._on_interval)
-        self._slow_after = self._background_after = 0.0
-        """When the slow panels are drawn again, and the runs that are not on the screen sampled."""
+        self._slow_after = self._background_after = self._terminal_after = 0.0
+        """When the slow panels are drawn again, the runs that are not on the screen sampled, and the terminal
+        looked after.
+        """
+        self._stalled = False
+        """Whether the terminal took nothing any more when it was last looked after."""
         self._multiplexer = None if served else tty.multiplexer()
         self._audit_shown: Audit | None = None
         self._leaving = False
@@ -212,17 +218,21 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def tick(self, *, always: bool = True) -> None:
         """Sample and draw one frame: ``always``, or only where the pace has one due."""
-        if not self.dashboard.view.served and tty.hung_up():
-            self.leave(tty.HUNG_UP)
-            return
-        stalled, now = tty.behind(frame_queue(self)), time.monotonic()
-        if not stalled:
-            self._follow_size()
-        if self.dashboard.attachment is None:
-            self._show_title()  # A list covers all, and draws itself.
-        elif always or self._pace.due(now, self._moved, unseen=self._is_unseen(now, stalled)):
-            self._look(now, stalled)
-        elif self.dashboard.seen_again() and not stalled:
+        now = time.monotonic()
+        listed = self.dashboard.attachment is None  # A list covers all, and draws itself.
+        look = always or listed or self._pace.due(now, self._moved, unseen=self._is_unseen(now))
+        if look or now >= self._terminal_after:
+            self._terminal_after = now + TERMINAL_SECONDS
+            if not self.dashboard.view.served and tty.hung_up():
+                self.leave(tty.HUNG_UP)
+                return
+            self._stalled = tty.behind(frame_queue(self))
+            if not self._stalled:
+                self._follow_size()
+                self._show_title()
+        if look and not listed:
+            self._look(now)
+        elif not listed and self.dashboard.seen_again() and not self._stalled:
             self.draw(slow=False)
 
     def _moved(self) -> bool:
@@ -231,25 +241,24 @@ class DashboardApp(App[int], inherit_bindings=False):
         """
         return self.dashboard.moved() or hasattr(self.screen_stack[-1], "show_view")
 
-    def _is_unseen(self, now: float, stalled: bool) -> bool:
+    def _is_unseen(self, now: float) -> bool:
         """Whether nobody sees what would be drawn, and nothing but the screen needs each sample."""
         if self.dashboard.needs_samples:
             return False
-        if self.dashboard.view.frozen or stalled:
+        if self.dashboard.view.frozen or (self._stalled and tty.behind(frame_queue(self))):
             return True
         watched = now - last_input(self) < WATCHED_SECONDS
         return not watched and self._multiplexer is not None and self._multiplexer.detached()
 
-    def _look(self, now: float, stalled: bool = False) -> None:
+    def _look(self, now: float) -> None:
         """Sample, and draw unless the terminal takes nothing."""
         if now >= self._background_after:
             self._background_after = now + 1 / BACKGROUND_HZ
             self.dashboard.sample_background()
         self._pace.looked(now, moved=self.dashboard.sample())
         self.dashboard.rest(1 / self._pace.seconds(now) if self._pace.rests(now) else None)
-        if stalled:
+        if self._stalled:
             return
-        self._show_title()
         slow = now >= self._slow_after
         if slow:
             self._slow_after = now + 0.95 / SLOW_HZ

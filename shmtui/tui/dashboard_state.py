@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shmtui.errors import ShortageError
+from shmtui.errors import ShmtuiError, ShortageError
 from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
@@ -255,10 +255,12 @@ class Dashboard:
         try:
             if sampler.moved():
                 return True
-            fresh = window is None or sampler.read(window.offset, len(window.data)) == window.data
-        except ShortageError:
-            return True
-        return not fresh or (window is not None and any(window.highlight))
+            if window is None:
+                return False
+            now = sampler.read(window.offset, len(window.data))
+        except (OSError, ShmtuiError):
+            return True  # The sample says what is wrong.
+        return now != window.data or any(window.highlight)
 
     def seen_again(self) -> bool:
         """Take in a glance that showed the last sample again: its status is settled sooner. True: that
