@@ -64,6 +64,8 @@ BACKGROUND_HZ: Final = 2.0
 """How often a run is sampled while another segment is on the screen."""
 TERMINAL_SECONDS: Final = 1.0
 """How often the terminal is looked after where nothing is drawn: whether it is there, and of what size."""
+FROZEN_SECONDS: Final = 0.5
+"""Between two intervals while the display is frozen: only a key has it go on."""
 WATCHED_SECONDS: Final = 10.0
 """How long after its start, and after a key, the screen counts as seen, whatever the terminal is in: a
 program may press the keys, and read the screen.
@@ -214,6 +216,8 @@ class DashboardApp(App[int], inherit_bindings=False):
         """Look where it is due; returns the seconds until the next interval."""
         if not self._leaving:
             self.tick(always=False)
+        if self.dashboard.view.frozen and not self.dashboard.needs_samples:
+            return FROZEN_SECONDS
         return self._pace.pause(time.monotonic())
 
     def tick(self, *, always: bool = True) -> None:
@@ -377,6 +381,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             self._show()
         else:
             self.refresh_now()
+            self._interval.start(1 / self.dashboard.view.refresh_hz)
 
     def action_replay(self, name: str) -> None:
         """Something that moves a replay, by its name in `replay_commands`."""

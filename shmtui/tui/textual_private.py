@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Generic
 
+from rich.color import ColorSystem
+from rich.console import Console
+from textual._compositor import ChopsUpdate
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.await_complete import AwaitComplete
@@ -26,9 +29,31 @@ from textual.screen import Screen, ScreenResultType
 from textual.strip import Strip
 from textual.widget import Widget
 
+from shmtui.tui.terminal_text import written
+
 READ_IN: Final = "8.2.8"
 """The version of Textual in which these names were read."""
 _ESCAPE_MS: Final = 100
+
+
+class SmallUpdate(ChopsUpdate):
+    """Writes the cells of its spans alone, by `written`.
+
+    Textual writes each row from the left edge of its widget on, and each style in full with a reset: four
+    times the bytes, which a slow line feels.
+    """
+
+    def render_segments(self, console: Console) -> str:
+        system = getattr(console, "_color_system", None) or ColorSystem.TRUECOLOR
+        return written(self._parts(), system)
+
+    def _parts(self) -> Iterator[tuple[int, int, Strip]]:
+        """Column and row of each part of a row that is written, and what."""
+        for y, first, last in self.spans:
+            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
+                if strip is not None and x < last and end > first:
+                    start = max(x, first)
+                    yield start, y, strip.crop(start - x, min(end, last) - x)
 
 
 class DirectScreen(Screen[None]):
@@ -62,6 +87,18 @@ class DirectScreen(Screen[None]):
             # Painting marks all as done. So what Textual itself has still to paint comes too.
             self._compositor.update_widgets(changed | self._dirty_widgets)
             self._compositor_refresh()
+
+    def _compositor_refresh(self) -> None:
+        """Paint what has changed, in few bytes where this screen is the one that is seen."""
+        app = self.app
+        if app.is_inline or self is not app.screen:
+            super()._compositor_refresh()
+            return
+        update = self._compositor.render_update(screen_stack=app._background_screens)
+        if isinstance(update, ChopsUpdate):
+            update = SmallUpdate(update.chops, update.spans, update.chop_ends)
+        app._display(self, update)
+        self._dirty_widgets.clear()
 
     def repaint(self, widget: Widget, regions: list[Region]) -> None:
         """Paint these regions of a widget: at the end of the block, or by Textual's own way."""
