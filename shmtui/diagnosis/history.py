@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from shmtui.i18n import _
@@ -17,9 +18,11 @@ AT_REST_NS: Final = 2_000_000_000
 """How long nothing has to have moved before it is asked why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class History:
-    """Snapshots of one segment, the oldest first; at least one."""
+    """Snapshots of one segment, the oldest first; at least one. Many rules ask for the same of it, which is
+    worked out once.
+    """
 
     snapshots: tuple[Snapshot, ...]
 
@@ -63,6 +66,10 @@ class History:
 
     def unmoved_ns(self) -> int:
         """For how many ns nothing has moved: no index, semaphore value, step or wait."""
+        return self._unmoved_ns
+
+    @cached_property
+    def _unmoved_ns(self) -> int:
         mark = position(self.now)
         return self.lasted_ns(lambda s: position(s) == mark)
 
@@ -88,13 +95,17 @@ class History:
         made = self.now.uptime is not None
         return made and self.now.layout.source is LayoutSource.CONTROL
 
-    @property
+    @cached_property
     def workers_only(self) -> bool:
         """Whether all processes are workers in a buffer of ours: then its protocol is known."""
         return (
             self.ours
             and not self.now.guests
-            and all(p.origin is Origin.WORKER for s in self.snapshots for p in living(s))
+            and all(
+                p.origin is Origin.WORKER or not p.takes_part
+                for s in self.snapshots
+                for p in s.processes
+            )
         )
 
     @property

@@ -259,8 +259,10 @@ def _unfitting_in_flow(history: History) -> Iterator[str]:
     """The indices do not always fit the permits while items move: a program moves one outside of its
     posts, or the ring is out of step.
     """
+    if history.workers_only:
+        return
     wrong, samples = unfitting_samples(history)
-    if wrong >= FIT_SAMPLES and not history.workers_only:
+    if wrong >= FIT_SAMPLES:
         yield _(
             "in and out did not fit the permits in {count} of {samples} samples: a program moves an "
             "index outside of its posts, or they are out of step; pause the programs and check again"

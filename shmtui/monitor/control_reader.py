@@ -15,6 +15,7 @@ from shmtui.shm.control_records import (
     parse_header,
     parse_records,
     read_block,
+    read_stored,
 )
 from shmtui.shm.item_counts import Totals
 from shmtui.shm.protocol import Role, Step
@@ -42,6 +43,10 @@ class ControlReader:
         raw = read_block(self._fd)
         header = _header(raw[:HEADER_SIZE])
         return header, tuple(parse_records(raw, header))
+
+    def stored(self) -> bytes:
+        """What workers and their supervisor store, not decoded."""
+        return read_stored(self._fd)
 
     def close(self) -> None:
         """Give the descriptor back, once: later its number may be another file's."""
@@ -91,6 +96,10 @@ class ControlBlockWatcher:
             return None, ()
         self.doubt = ""
         return found
+
+    def stored(self) -> bytes:
+        """What is stored in it by who owns it; nothing while there is none."""
+        return b"" if self._reader is None else self._reader.stored()
 
     def close(self) -> None:
         """Give the descriptor back."""

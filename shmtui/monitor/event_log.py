@@ -36,6 +36,11 @@ class EventLog:
         for event in events:
             self.add(event)
 
+    @property
+    def has_new(self) -> bool:
+        """Whether there are any that `take_new` has not returned."""
+        return self._unseen > 0
+
     def take_new(self) -> tuple[Event, ...]:
         """The events since the last call, as far as they are kept, the oldest first."""
         count, self._unseen = self._unseen, 0

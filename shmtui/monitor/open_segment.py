@@ -17,7 +17,7 @@ from shmtui.procfs.target import has_name, open_target
 from shmtui.shm.control_format import Flags
 from shmtui.shm.control_records import ControlHeader, WorkerRecord
 from shmtui.shm.item_counts import Throughput
-from shmtui.shm.layout import Layout
+from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import identity_at
 from shmtui.shm.segment_info import LayoutSource
@@ -95,6 +95,8 @@ class OpenSegment:
                 self._arrivals = FileWatch(self.reader.path, OPENED)
         self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
         self._estimator: ThroughputEstimator | None = None
+        self._measured = False
+        """Whether the last reading for it was one: ``in`` stood still."""
 
     def _resolve(self, options: LayoutOptions) -> ResolvedLayout:
         header = self.control.header
@@ -179,6 +181,23 @@ class OpenSegment:
             records = after
         return Reading(header, state, after, None)
 
+    def stored(self, slots: int) -> tuple[object, ...]:
+        """All that a sample reads of the segment and its control block, not decoded: equal while nothing
+        is stored, and the file is as it was. Who maps it is not read.
+        """
+        reader = self.reader
+        ring = None if self.ring is None else self.ring.stored(slots)
+        semaphore = reader.read(0, SEM_SIZE) if reader.semaphore else b""
+        return reader.status(), ring, semaphore, self.control.stored()
+
+    def seen_again(self, at_ns: int, in_: int | None, out: int | None) -> None:
+        """Note that the ring was seen as in the last sample: rates and roles rest on that, too."""
+        if self._estimator is not None and self._measured:
+            self._estimator.add_again(at_ns)
+        stamps = {} if self.direction_open else self.processes.run_stamps()
+        if stamps:
+            self.processes.infer_roles(stamps, in_, out)
+
     @property
     def direction_open(self) -> bool:
         """Whether it is not known which index is the producer's, or whether it is a ring at all: then no
@@ -229,6 +248,7 @@ class OpenSegment:
         """Read the ring for the throughput estimate, so that what moves between samples counts."""
         assert self.ring is not None
         sample = self.ring.sample()
+        self._measured = sample is not None
         if sample is not None:
             self._throughput_estimator().add(sample)
 

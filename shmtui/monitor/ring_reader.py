@@ -18,6 +18,7 @@ from shmtui.shm.segment import SHM_DIR, open_readonly
 from shmtui.shm.segment_info import Slot
 from shmtui.shm.segment_reader import WHOLE, SegmentReader, state_spans
 from shmtui.shm.semaphore import SemaphoreWords, decode, named_semaphore_path
+from shmtui.shm.sync_object import SYNC_SIZES
 from shmtui.shm.system_v import member_words
 
 DATA_READ: Final = 1 << 16
@@ -118,6 +119,20 @@ class RingReader:
             steady = steady and self._state(again) == state
         shown = self._layout.item.size if in_full else self._item.size
         return replace(state, data=self._items(raws[0], slots, shown), steady=steady)
+
+    def stored(self, slots: int) -> tuple[object, ...]:
+        """All that a sample with the first ``slots`` slots reads of the ring, not decoded: equal while
+        nothing is stored. Each part is read once, so they need not be of one moment.
+        """
+        layout, size = self._layout, self._layout.item.size
+        found: list[object] = [self._reader.read(*span) for span in self._spans]
+        if not self._whole:
+            found += [self._reader.read(m.offset, SYNC_SIZES[m.kind]) for m in layout.sync]
+            every = layout.slots if layout.slots * size <= DATA_READ else 0
+            found.append(self._items(b"", every or slots, size if every else self._item.size))
+        if self._fds or self._members or self._indices is not None:
+            found += (*self._named(), self._other_segment())
+        return tuple(found)
 
     def _state(self, raws: list[bytes]) -> RingState:
         """The state without the slots."""

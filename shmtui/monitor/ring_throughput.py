@@ -18,7 +18,7 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shmtui.monitor.ring_reader import RingSample
@@ -91,6 +91,11 @@ class ThroughputEstimator:
         if self._consumed is None:
             self._consumed = 0
             self._points.clear()
+
+    def add_again(self, at_ns: int) -> None:
+        """Take in that the ring was seen as in the last sample."""
+        if self._last is not None:
+            self.add(replace(self._last, at_ns=at_ns))
 
     def throughput(self) -> Throughput:
         """Both rates over the last seconds, by the weakest method that a step of them is known by."""

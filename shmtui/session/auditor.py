@@ -25,21 +25,22 @@ class Auditor:
         self._sampler = sampler
         self._supervisor = supervisor
         self._held: tuple[int, ...] = ()
-        self._running = False
+        self.running = False
+        """Whether an audit is under way."""
         self._begun_ns = 0
         self._still: tuple[object, int] = (None, 0)
 
     def begin(self) -> None:
         """Pause the workers and start an audit; has no effect while one is under way."""
-        if not self._running:
+        if not self.running:
             self._held = self._supervisor.orders.hold_running()
-            self._running, self._begun_ns = True, 0
+            self.running, self._begun_ns = True, 0
             self._still = (None, 0)
             self._supervisor.emit(Severity.INFO, _("audit: the workers are being paused"))
 
     def update(self, snapshot: Snapshot, *, foreign: bool, guests: int | None) -> None:
         """Continue a started audit; it ends once nothing has moved for `REST_NS`."""
-        if not self._running:
+        if not self.running:
             return
         now = snapshot.monotonic_ns
         self._begun_ns = self._begun_ns or now
@@ -52,7 +53,7 @@ class Auditor:
             self._still = (mark, now)
         if now - self._still[1] < REST_NS and now - self._begun_ns < PATIENCE_NS:
             return
-        self._running = False
+        self.running = False
         in_hand = tuple(
             f"{p.name} ({p.step})"
             for p in snapshot.processes

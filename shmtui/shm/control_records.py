@@ -30,6 +30,7 @@ from shmtui.shm.control_format import (
     STEP_MASK,
     STEPPING,
     VERSION,
+    WAKEUP_OFFSET,
     Field,
     Flags,
     Header,
@@ -239,6 +240,21 @@ def read_block(fd: int) -> bytes:
         if _published(raw) == published and after == published[2] and not written:
             return raw
     raise ControlBlockError(_("its totals are being written"))
+
+
+def read_stored(fd: int) -> bytes:
+    """All that workers and their supervisor store, but for the rates that the supervisor measured: equal
+    while no worker moves, no order is given, and none starts or ends. Read once: its parts need not be
+    of one moment.
+    """
+    head = os.pread(fd, 8 * (Header.FLAGS + 1), 0)
+    count = int.from_bytes(_word(head, Header.RECORDS), sys.byteorder)
+    raw = os.pread(fd, min(count, CAPACITY) * RECORD_SIZE, HEADER_SIZE)
+    parts = [head[: 8 * Header.PUBLISHED_NS], head[8 * Header.RETIRED_SEQUENCE :]]
+    for at in range(0, len(raw), RECORD_SIZE):
+        shown = at + 8 * Field.SHOWN_RATE
+        parts += (raw[at:shown], raw[shown + 8 : at + WAKEUP_OFFSET])
+    return b"".join(parts)
 
 
 def _read(fd: int) -> bytes:

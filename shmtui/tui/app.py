@@ -32,8 +32,16 @@ from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import KEYS, available, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
+from shmtui.tui.pace import Pace
 from shmtui.tui.spans import wrapped
-from shmtui.tui.textual_private import OneReader, Palette, frame_queue, show_title
+from shmtui.tui.textual_private import (
+    Interval,
+    OneReader,
+    Palette,
+    frame_queue,
+    last_input,
+    show_title,
+)
 from shmtui.tui.themes import adopt_theme, keep_theme
 from shmtui.tui.worker_commands import WorkerActions
 
@@ -54,6 +62,14 @@ if TYPE_CHECKING:
 
 BACKGROUND_HZ: Final = 2.0
 """How often a run is sampled while another segment is on the screen."""
+TERMINAL_SECONDS: Final = 1.0
+"""How often the terminal is looked after where nothing is drawn: whether it is there, and of what size."""
+FROZEN_SECONDS: Final = 0.5
+"""Between two intervals while the display is frozen: only a key has it go on."""
+WATCHED_SECONDS: Final = 10.0
+"""How long after its start, and after a key, the screen counts as seen, whatever the terminal is in: a
+program may press the keys, and read the screen.
+"""
 _MESSAGE_SECONDS: Final = 4.0
 
 
@@ -118,9 +134,15 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._worker_actions = WorkerActions(self)
         self._signals = contextlib.ExitStack()
         self._choice = choice
-        self._frames = 0
-        self._slow_every = max(1, round(refresh_hz / SLOW_HZ))
-        self._background_every = max(1, round(refresh_hz / BACKGROUND_HZ))
+        self._pace = Pace(refresh_hz)
+        self._interval = Interval(self, self._on_interval)
+        self._slow_after = self._background_after = self._terminal_after = 0.0
+        """When the slow panels are drawn again, the runs that are not on the screen sampled, and the terminal
+        looked after.
+        """
+        self._stalled = False
+        """Whether the terminal took nothing any more when it was last looked after."""
+        self._multiplexer = None if served else tty.multiplexer()
         self._audit_shown: Audit | None = None
         self._leaving = False
         self.set_class(glyphs.ascii_only, "-ascii-only")
@@ -156,7 +178,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._show()
         for text in self.dashboard.notes():
             self.tell(text)
-        self.set_interval(1 / self.dashboard.view.refresh_hz, self.tick)
+        self._interval.start(1 / self.dashboard.view.refresh_hz)
         if self.dashboard.attachment is None and self.dashboard.opener is not None:
             self.action_attach(self._choice)
 
@@ -168,6 +190,7 @@ class DashboardApp(App[int], inherit_bindings=False):
                 self.tell(told)
 
     def on_unmount(self) -> None:
+        self._interval.stop()
         self._signals.close()
         self.dashboard.stop()
 
@@ -189,20 +212,61 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     # Frames.
 
-    def tick(self) -> None:
-        """One frame: sample and draw. The interval calls it."""
-        if not self.dashboard.view.served and tty.hung_up():
-            self.leave(tty.HUNG_UP)
-        elif not tty.behind(frame_queue(self)):
-            self._follow_size()
-            self._show_title()
-            if self.dashboard.attachment is None:
-                return  # A list covers all, and draws itself.
-            self._frames += 1
-            if self._frames % self._background_every == 0:
-                self.dashboard.sample_background()
-            self.dashboard.sample()
-            self.draw(slow=self._frames % self._slow_every == 0)
+    def _on_interval(self) -> float:
+        """Look where it is due; returns the seconds until the next interval."""
+        if not self._leaving:
+            self.tick(always=False)
+        if self.dashboard.view.frozen and not self.dashboard.needs_samples:
+            return FROZEN_SECONDS
+        return self._pace.pause(time.monotonic())
+
+    def tick(self, *, always: bool = True) -> None:
+        """Sample and draw one frame: ``always``, or only where the pace has one due."""
+        now = time.monotonic()
+        listed = self.dashboard.attachment is None  # A list covers all, and draws itself.
+        look = always or listed or self._pace.due(now, self._moved, unseen=self._is_unseen(now))
+        if look or now >= self._terminal_after:
+            self._terminal_after = now + TERMINAL_SECONDS
+            if not self.dashboard.view.served and tty.hung_up():
+                self.leave(tty.HUNG_UP)
+                return
+            self._stalled = tty.behind(frame_queue(self))
+            if not self._stalled:
+                self._follow_size()
+                self._show_title()
+        if look and not listed:
+            self._look(now)
+        elif not listed and self.dashboard.seen_again() and not self._stalled:
+            self.draw(slow=False)
+
+    def _moved(self) -> bool:
+        """Whether a glance shows that something has changed. What lies over the panels may draw what is in
+        no sample, and is drawn at each interval.
+        """
+        return self.dashboard.moved() or hasattr(self.screen_stack[-1], "show_view")
+
+    def _is_unseen(self, now: float) -> bool:
+        """Whether nobody sees what would be drawn, and nothing but the screen needs each sample."""
+        if self.dashboard.needs_samples:
+            return False
+        if self.dashboard.view.frozen or (self._stalled and tty.behind(frame_queue(self))):
+            return True
+        watched = now - last_input(self) < WATCHED_SECONDS
+        return not watched and self._multiplexer is not None and self._multiplexer.detached()
+
+    def _look(self, now: float) -> None:
+        """Sample, and draw unless the terminal takes nothing."""
+        if now >= self._background_after:
+            self._background_after = now + 1 / BACKGROUND_HZ
+            self.dashboard.sample_background()
+        self._pace.looked(now, moved=self.dashboard.sample())
+        self.dashboard.rest(1 / self._pace.seconds(now) if self._pace.rests(now) else None)
+        if self._stalled:
+            return
+        slow = now >= self._slow_after
+        if slow:
+            self._slow_after = now + 0.95 / SLOW_HZ
+        self.draw(slow)
 
     def _follow_size(self) -> None:
         """Take the terminal's size, where Textual has missed it: it reads it in a handler of
@@ -220,6 +284,8 @@ class DashboardApp(App[int], inherit_bindings=False):
     def refresh_now(self) -> None:
         """Show what a command did, without waiting for the interval."""
         self.dashboard.sample()
+        self._pace.looked(time.monotonic(), moved=True)
+        self.dashboard.rest(None)
         self.draw()
 
     def draw(self, slow: bool = True) -> None:
@@ -315,6 +381,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             self._show()
         else:
             self.refresh_now()
+            self._interval.start(1 / self.dashboard.view.refresh_hz)
 
     def action_replay(self, name: str) -> None:
         """Something that moves a replay, by its name in `replay_commands`."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shmtui.errors import ShortageError
+from shmtui.errors import ShmtuiError, ShortageError
 from shmtui.events import Event, Severity
 from shmtui.i18n import N_, _
 from shmtui.layouts.describe import source_words
@@ -229,19 +229,69 @@ class Dashboard:
         """Add an event."""
         self._event_log.add(Event(time.time(), severity, text))
 
-    def sample(self) -> None:
-        """Take one sample of the attachment in. The graph goes on while the display is frozen."""
+    def sample(self) -> bool:
+        """Take one sample of the attachment in. The graph goes on while the display is frozen. True:
+        something happened, by the events.
+        """
         if self.attachment is None:
             self.view = replace(self.view, missing=self._missing(EMPTY))
-            return
+            return True
         if self.replay is not None:
             self._show_frame(self.replay)
-            return
+            return True
         snapshot = self._sample(self.attachment.live or self.attachment.sampler)
         if snapshot is None:
             self.view = replace(self.view, events=tuple(self._event_log.newest))
-        else:
-            self.add_snapshot(snapshot)
+            return True
+        return self.add_snapshot(snapshot)
+
+    def moved(self) -> bool:
+        """Whether anything has changed since the last sample, by a glance: what is stored in the segment, the
+        bytes in view, the events.
+        """
+        if self.attachment is None or self.replay is not None or self._event_log.has_new:
+            return True
+        sampler, window = self.attachment.sampler, self.view.window
+        try:
+            if sampler.moved():
+                return True
+            if window is None:
+                return False
+            now = sampler.read(window.offset, len(window.data))
+        except (OSError, ShmtuiError):
+            return True  # The sample says what is wrong.
+        return now != window.data or any(window.highlight)
+
+    def seen_again(self) -> bool:
+        """Take in a glance that showed the last sample again: its status is settled sooner. True: that
+        changes what is on the screen.
+        """
+        if self._status_word.settled and self._balance.settled:
+            return False
+        before, view = self.view, self._judged(self.latest)
+        if view.frozen or (view.status_word, view.balance_settled) == (
+            before.status_word,
+            before.balance_settled,
+        ):
+            return False
+        self.view = view
+        return True
+
+    @property
+    def needs_samples(self) -> bool:
+        """Whether something but the screen needs a sample at each change: a recording, an audit, exact
+        counts.
+        """
+        attachment = self.attachment
+        if attachment is None or attachment.replay is not None:
+            return False
+        audits = attachment.live is not None and attachment.live.auditor.running
+        return self.recorder is not None or audits or attachment.sampler.exact
+
+    def rest(self, hz: float | None) -> None:
+        """Note how often it is sampled at rest; None: at the rate that the user wants."""
+        if hz != self.view.rest_hz:
+            self.view = replace(self.view, rest_hz=hz)
 
     def _show_frame(self, replay: "Replayed") -> None:
         """Make a view model of the frame that a replay has come to: of it and what was before it alone,
@@ -285,8 +335,8 @@ class Dashboard:
         self._shortage_reported = ""
         return snapshot
 
-    def add_snapshot(self, snapshot: Snapshot) -> None:
-        """Make a view model of a sample, unless the display is frozen."""
+    def add_snapshot(self, snapshot: Snapshot) -> bool:
+        """Make a view model of a sample, unless the display is frozen. True: there are new events."""
         self.latest = snapshot
         self._event_log.add_snapshot(snapshot, workers_too=self.supervisor is None)
         events = self._event_log.take_new()
@@ -295,20 +345,23 @@ class Dashboard:
         rates = snapshot.throughput
         history = self.view.history
         history.add(snapshot.monotonic_ns, rates.produced_per_s, rates.consumed_per_s)
+        view = self._judged(snapshot)
+        if not self.view.frozen:
+            self.view = replace(
+                view,
+                snapshot=snapshot,
+                history_version=history.version,
+                events=tuple(self._event_log.newest),
+                missing=self._missing(snapshot),
+            )
+        return bool(events)
+
+    def _judged(self, snapshot: Snapshot) -> ViewModel:
+        """The view model with the status by one more reading, which ``snapshot`` shows."""
         sums = permits(snapshot)
         self._balance.update((sums.balance, sums.total))
         status = self._status_word.update(status_word(snapshot))
-        if self.view.frozen:
-            return
-        self.view = replace(
-            self.view,
-            snapshot=snapshot,
-            history_version=history.version,
-            status_word=status,
-            balance_settled=self._balance.settled,
-            events=tuple(self._event_log.newest),
-            missing=self._missing(snapshot),
-        )
+        return replace(self.view, status_word=status, balance_settled=self._balance.settled)
 
     def toggle_frozen(self) -> None:
         self.view = replace(self.view, frozen=not self.view.frozen)

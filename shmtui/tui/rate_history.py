@@ -12,6 +12,9 @@ SPAN = 60.0
 BUCKETS = 480
 """Eight a second: two to a dot of the widest graph that shows them all apart."""
 
+FILLED = 24
+"""Three seconds: where little moves the samples are that rare."""
+
 _BUCKET_NS = round(SPAN * 1e9 / BUCKETS)
 
 
@@ -35,18 +38,30 @@ class RateHistory:
         self.version = 0
         """Rises with each new bucket. The graph is drawn again only then."""
         self._newest = -1
+        self._known = -1
+        """The bucket of the last sample; -1: there was none, or it had no rates."""
         self._past: dict[int, Pair] = {}
         """Means of past columns by their number, for the number of columns that was drawn last."""
         self._columns = 0
 
     def add(self, monotonic_ns: int, produced: float | None, consumed: float | None) -> None:
-        """Add one sample. A sample without both rates leaves a gap."""
+        """Add one sample. A sample without both rates leaves a gap; of two with rates, that lie
+        `FILLED` buckets apart at the most, the later one stands for the time between them as well.
+        """
         number = monotonic_ns // _BUCKET_NS
+        before = self._known
         if number != self._newest:
             self._newest = max(self._newest, number)
             self.version += 1
+        self._known = -1
         if produced is None and consumed is None:
             return
+        self._known = number
+        first = before + 1 if 0 <= before < number <= before + FILLED else number
+        for each in range(first, number + 1):
+            self._add_to(each, produced, consumed)
+
+    def _add_to(self, number: int, produced: float | None, consumed: float | None) -> None:
         bucket = self._buckets[number % BUCKETS]
         if bucket.number != number:
             bucket = self._buckets[number % BUCKETS] = _Bucket(number)

@@ -192,3 +192,47 @@ def join_blanks(spans: Iterable[Span]) -> list[Span]:
                 continue
         out.append(span)
     return out
+
+
+NEAR = 8
+"""Cells between two changes that are written again with them: to leave them out costs as many bytes."""
+
+
+def changed_cells(old: Line, new: Line) -> list[tuple[int, int]]:
+    """Where a row differs from the one before, which takes as many cells: the first cell of each run, and how
+    many.
+
+    >>> changed_cells(line("items ", ("14", "strong"), " of 20"), line("items ", ("15", "strong"), " of 20"))
+    [(7, 1)]
+    >>> changed_cells(line("ab"), line("ab")), changed_cells(line("abcd"), line("abc", ("d", "bad")))
+    ([], [(0, 4)])
+    """
+    head, most = 0, min(len(old), len(new))
+    while head < most and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < most - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    at = width_of(new[:head])
+    was, now = old[head : len(old) - tail], new[head : len(new) - tail]
+    if [cells(text) for text, _style in was] != [cells(text) for text, _style in now]:
+        return [(at, max(width_of(was), width_of(now)))]
+    runs: list[tuple[int, int]] = []
+    for before, after in zip(was, now, strict=True):
+        width = cells(after.text)
+        if before != after:
+            skipped, count = _changed_part(before, after, width)
+            start = at + skipped
+            if runs and start - sum(runs[-1]) < NEAR:
+                start = runs.pop()[0]
+            runs.append((start, at + skipped + count - start))
+        at += width
+    return runs
+
+
+def _changed_part(old: Span, new: Span, width: int) -> tuple[int, int]:
+    """The first cell that differs, and how many: of ASCII text each character takes one."""
+    if old.style != new.style or not (old.text.isascii() and new.text.isascii()):
+        return 0, width
+    differ = [at for at, (a, b) in enumerate(zip(old.text, new.text, strict=True)) if a != b]
+    return differ[0], differ[-1] - differ[0] + 1

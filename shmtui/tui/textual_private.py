@@ -4,11 +4,22 @@
 something else. Where a name is missing, each function does without it.
 """
 
+import asyncio
+import codecs
+import contextlib
+import os
 import queue
-from collections.abc import Iterator
+import select
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Generic
 
+from rich.color import ColorSystem
+from rich.console import Console
+from textual._compositor import ChopsUpdate
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
@@ -18,8 +29,31 @@ from textual.screen import Screen, ScreenResultType
 from textual.strip import Strip
 from textual.widget import Widget
 
+from shmtui.tui.terminal_text import written
+
 READ_IN: Final = "8.2.8"
 """The version of Textual in which these names were read."""
+_ESCAPE_MS: Final = 100
+
+
+class SmallUpdate(ChopsUpdate):
+    """Writes the cells of its spans alone, by `written`.
+
+    Textual writes each row from the left edge of its widget on, and each style in full with a reset: four
+    times the bytes, which a slow line feels.
+    """
+
+    def render_segments(self, console: Console) -> str:
+        system = getattr(console, "_color_system", None) or ColorSystem.TRUECOLOR
+        return written(self._parts(), system)
+
+    def _parts(self) -> Iterator[tuple[int, int, Strip]]:
+        """Column and row of each part of a row that is written, and what."""
+        for y, first, last in self.spans:
+            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
+                if strip is not None and x < last and end > first:
+                    start = max(x, first)
+                    yield start, y, strip.crop(start - x, min(end, last) - x)
 
 
 class DirectScreen(Screen[None]):
@@ -54,6 +88,18 @@ class DirectScreen(Screen[None]):
             self._compositor.update_widgets(changed | self._dirty_widgets)
             self._compositor_refresh()
 
+    def _compositor_refresh(self) -> None:
+        """Paint what has changed, in few bytes where this screen is the one that is seen."""
+        app = self.app
+        if app.is_inline or self is not app.screen:
+            super()._compositor_refresh()
+            return
+        update = self._compositor.render_update(screen_stack=app._background_screens)
+        if isinstance(update, ChopsUpdate):
+            update = SmallUpdate(update.chops, update.spans, update.chop_ends)
+        app._display(self, update)
+        self._dirty_widgets.clear()
+
     def repaint(self, widget: Widget, regions: list[Region]) -> None:
         """Paint these regions of a widget: at the end of the block, or by Textual's own way."""
         if self._direct is None:
@@ -87,6 +133,23 @@ class Palette(CommandPalette, ClosesOnce[None]):
             super()._action_command_list(action)
 
 
+class _WakingEvent(threading.Event):
+    """An event that also wakes who sleeps in poll(2) for :attr:`fd`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fd: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def set(self) -> None:
+        super().set()
+        os.eventfd_write(self.fd, 1)
+
+    def clear(self) -> None:
+        super().clear()
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.fd)
+
+
 class OneReader(LinuxDriver):
     """The driver of a terminal, with one thread that reads keys at a time, and no work in handlers.
 
@@ -100,6 +163,42 @@ class OneReader(LinuxDriver):
     """
 
     _window_title = ""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.exit_event = self._reading_ends = _WakingEvent()
+        self.last_input = time.monotonic()
+
+    def run_input_thread(self) -> None:
+        """Pass on what is typed until told to end. The thread sleeps while nothing is.
+
+        Textual's own wakes ten times a second, which costs a thousandth of a core, and reads a terminal
+        that has gone again and again.
+        """
+        parser = XTermParser(self._debug)
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        waiting = select.poll()
+        waiting.register(self._reading_ends.fd, select.POLLIN)
+        waiting.register(self.fileno, select.POLLIN)
+        while not self._reading_ends.is_set():
+            # An escape that nothing follows is a key.
+            incomplete = getattr(parser, "_timeout_time", 0) is not None
+            found = waiting.poll(_ESCAPE_MS if incomplete else None)
+            messages = parser.tick()
+            if any(fd == self.fileno for fd, _events in found):
+                typed = self._typed()
+                if not typed:
+                    waiting.unregister(self.fileno)
+                self.last_input = time.monotonic()
+                messages = parser.feed(text) if (text := decode(typed)) else ()
+            for message in messages:
+                self.process_message(message)
+
+    def _typed(self) -> bytes:
+        """What the terminal sent; nothing once it has gone."""
+        with contextlib.suppress(OSError):
+            return os.read(self.fileno, 4096)
+        return b""
 
     def show_title(self, title: str) -> None:
         """Set the terminal's title, unless it is this one. ``title`` has no control characters."""
@@ -131,6 +230,55 @@ class OneReader(LinuxDriver):
             self.suspend_application_mode()
             self._must_signal_resume = True
         super()._sigcont_application()
+
+
+class Interval:
+    """Calls a function of an app again and again, each time in one turn of the event loop.
+
+    A timer of Textual's takes two turns and a task. What the function raises ends the app as what a timer
+    raises does.
+    """
+
+    def __init__(self, app: App[Any], call: Callable[[], float]) -> None:
+        """``call`` returns the seconds until the next time."""
+        self._app = app
+        self._call = call
+        self._due = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self, seconds: float) -> None:
+        """Call it for the first time after so many seconds, in the event loop that runs."""
+        self.stop()
+        self._due = asyncio.get_running_loop().time()
+        self._call_in(seconds)
+
+    def _call_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._due = max(self._due + seconds, loop.time())
+        self._handle = loop.call_at(self._due, self._run)
+
+    def stop(self) -> None:
+        """Call it no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _run(self) -> None:
+        try:
+            pause = self._call()
+        except Exception as error:  # noqa: BLE001 - the app's edge: it ends, and shows the traceback
+            self._app._handle_exception(error)
+        else:
+            if self._handle is not None:
+                self._call_in(pause)
+
+
+def last_input(app: App[Any]) -> float:
+    """When the terminal last sent anything, by time.monotonic(): a key, a click. Before that, and where
+    there is no terminal, when the app began.
+    """
+    driver = getattr(app, "_driver", None)
+    return driver.last_input if isinstance(driver, OneReader) else 0.0
 
 
 def show_title(app: App[Any], title: str) -> None:

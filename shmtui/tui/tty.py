@@ -1,12 +1,17 @@
 """The terminal: whether it is there and keeps up."""
 
 import contextlib
+import os
 import queue
 import select
 import signal
+import stat
 import sys
 import termios
+from pathlib import Path
 from typing import Final
+
+from shmtui.procfs.process import read_stat
 
 HUNG_UP: Final = 128 + signal.SIGHUP
 """The exit code after the terminal has gone."""
@@ -33,6 +38,34 @@ def hung_up() -> bool:
         return any(happened & _GONE for _fd, happened in poll.poll(0))
     except (OSError, ValueError):
         return False
+
+
+class Multiplexer:
+    """The tmux that shows this terminal: whether anybody is attached to it."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = Path(socket)
+
+    def detached(self) -> bool:
+        """Whether nobody is attached to any of its sessions. While somebody is, tmux gives its socket the
+        right to be executed, for those who list such sockets (server_update_socket in its server.c).
+        """
+        try:
+            return not self._socket.stat().st_mode & stat.S_IXUSR
+        except OSError:
+            return False
+
+
+def multiplexer() -> Multiplexer | None:
+    """The tmux that shows the terminal of this session; None where that cannot be told.
+
+    A terminal that was started from a tmux has its environment as well, and is seen all the same: the
+    server has to be the parent of the process that leads the session.
+    """
+    socket, _comma, rest = os.environ.get("TMUX", "").partition(",")
+    server = rest.partition(",")[0]
+    leader = read_stat(os.getsid(0)) if server.isdigit() else None
+    return Multiplexer(socket) if leader is not None and leader.parent == int(server) else None
 
 
 def behind(frames: Frames | None) -> bool:

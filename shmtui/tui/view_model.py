@@ -135,6 +135,9 @@ class ViewModel:
     recording: bool = False
     """Whether the samples are written to a file."""
     refresh_hz: float = 10.0
+    """How often a second it is looked whether something has changed, as the user wants it."""
+    rest_hz: float | None = None
+    """How often a second it is sampled, where that is rarer: nothing changes, or nobody sees it."""
     keys: tuple[Key, ...] = KEYS
     """As they are bound: the table's, or what the user's configuration makes of it."""
     missing: frozenset[str] = frozenset()

@@ -52,12 +52,14 @@ def unfitting_indices(history: History) -> Iterator[Finding]:
     ``full`` items are in the ring at the least, and N - ``empty`` at the most, wherever the
     processes are: for a program that moves an index before it posts, and after it has waited.
     """
+    if history.workers_only:
+        return
     wrong, looks = _compared(history.steady)
     now = history.now
     # Beside an index that never moves, the one that does passes the right number now and then.
     stuck = _stuck(history.steady) if 2 * len(wrong) > looks else ""
     by_chance = looks - len(wrong)
-    if (by_chance and not stuck) or len(wrong) < FIT_SAMPLES or history.workers_only:
+    if (by_chance and not stuck) or len(wrong) < FIT_SAMPLES:
         return
     if (deficit_of(now) or 0) < 0 or not _words_known(now):
         return

@@ -56,23 +56,31 @@ def graph_lines(series: Sequence[Pair], width: int, height: int, glyphs: Glyphs)
     def outwards(side: int, style: str) -> list[Line]:
         # At least one dot for what is above zero.
         dots = [max(pair[side] > 0, round(pair[side] / top * 4 * half)) for pair in pairs]
-        columns = [
-            _column(dots[at], dots[at + 1], half, side == 1, glyphs.ascii_only)
-            for at in range(0, len(dots), 2)
-        ]
-        rows = []
-        for level in range(half):
-            # The edge of the area is bright, the inside dim.
-            runs = groupby([column[level] for column in columns], key=lambda cell: cell[1])
-            spans = [
-                Span("".join([char for char, _inside in run]), f"{style}-dim" if inside else style)
-                for inside, run in runs
-            ]
-            rows.append(line(*scales[level], *spans))
-        return rows
+        area = _area(tuple(dots), half, style, side == 1, glyphs.ascii_only)
+        return [line(*scale, *spans) for scale, spans in zip(scales, area, strict=True)]
 
     above, below = outwards(0, "producer"), outwards(1, "consumer")
     return [*reversed(above), _time_axis(cells, glyphs), *below]
+
+
+@lru_cache(maxsize=4)
+def _area(
+    dots: tuple[int, ...], half: int, style: str, hanging: bool, ascii_only: bool
+) -> tuple[Line, ...]:
+    """The rows of one side from the middle outwards. Cached: a steady flow looks the same at each frame."""
+    columns = [
+        _column(dots[at], dots[at + 1], half, hanging, ascii_only) for at in range(0, len(dots), 2)
+    ]
+    rows = []
+    for level in range(half):
+        # The edge of the area is bright, the inside dim.
+        runs = groupby([column[level] for column in columns], key=lambda cell: cell[1])
+        spans = [
+            Span("".join([char for char, _inside in run]), f"{style}-dim" if inside else style)
+            for inside, run in runs
+        ]
+        rows.append(line(*spans))
+    return tuple(rows)
 
 
 @lru_cache(maxsize=512)

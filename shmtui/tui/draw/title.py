@@ -17,7 +17,7 @@ def title_line(view: ViewModel, width: int) -> Line:
     brand = line((" shmtui ", "brand"))
     facts = _facts(view, width)
     uptime = view.snapshot.uptime
-    times = [f"{view.refresh_hz:g} Hz"]
+    times = [_rate(view)] if _rate(view) else []
     if uptime is not None:
         times.append(_("up {uptime}").format(uptime=format_uptime(uptime)))
     ends = [line("  ", (text, "muted"), " ") for text in times]
@@ -34,6 +34,15 @@ def title_line(view: ViewModel, width: int) -> Line:
     if room < 1:
         return glyphs.fit_line(state, width)
     return (*glyphs.fit_line(tuple(left), room), *right)
+
+
+def _rate(view: ViewModel) -> str:
+    """How often the screen is made anew, as it is now; empty where it is frozen."""
+    if view.frozen:
+        return ""
+    if view.rest_hz is None:
+        return f"{view.refresh_hz:g} Hz"
+    return _("at rest, {hz:g} Hz").format(hz=view.rest_hz)
 
 
 def _facts(view: ViewModel, width: int) -> list[Line]:

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from shmtui.i18n import _
 from shmtui.tui.draw import frame
-from shmtui.tui.spans import OWN_BACKGROUND, STYLES, Line, Span, join_blanks
+from shmtui.tui.spans import OWN_BACKGROUND, STYLES, Line, Span, changed_cells, join_blanks
 from shmtui.tui.textual_private import DirectScreen
 from shmtui.tui.view_model import ViewModel
 
@@ -145,7 +145,13 @@ class Panel(Widget):
         if changed:
             for y in changed:
                 self._strips.pop(y, None)
-            regions = [Region(0, y, self._width, 1) for y in changed]
+            regions = [
+                Region(x, y, width, 1)
+                for y in changed
+                for x, width in (
+                    [(0, self._width)] if y in moved else changed_cells(old[y], new[y])
+                )
+            ]
             if isinstance(self.screen, DirectScreen):
                 self.screen.repaint(self, regions)
             else:
