@@ -1,8 +1,9 @@
 """Makes the plan that gets a stuck buffer going again, or says why there is none. Pure.
 
 The lock: once it is known that nobody is to post ``mutex``, ``mutex`` is 1. The death of its holder that
-was seen tells, or the user's word; or a permit is gone with it, none that lives can hold it, as who waits
-for a permit can, and for a while nobody comes to give it back.
+was seen tells, or the user's word. That no live process that is seen can hold it does not suffice, even
+where a permit is gone with it: its holder may map nothing for now, run another program, or have left
+it to one that comes much later.
 
 The permits: while every process that takes part is blocked, stopped or between two items, the
 ring's indices and the permits in hand decide what ``empty`` and ``full`` have to be, if every
@@ -130,15 +131,12 @@ def _plan(
     if not proved and lock is not None and (lock.before.value or 0) > 1:
         # It may let several in at once because it is meant to.
         undecided, lock = not_agreed((lock,), consent), None
-    holder_unseen = False
     if lock is not None and not (lock.before.value or consent.frees_the_lock):
         takers = [p for p in placed if SemaphoreRole.MUTEX in p.process.timed_waits]
         if takers:
             return left_to_takers(takers, consent)
-        holder_unseen = not _is_proved_free(snapshot, placed, wanted)
-        holding = may_hold(snapshot, placed)
-        if holder_unseen and (holding or not _permit_is_gone(snapshot, placed)):
-            return lock_not_agreed(holding, consent)
+        if not _is_proved_free(snapshot, placed, wanted):
+            return lock_not_agreed(may_hold(snapshot, placed), consent)
     private = tuple(p for p in placed if p.private)
     if not (private or lock or consent.permits) and _only_uncounted(wanted, permits):
         return Refusal(
@@ -168,7 +166,6 @@ def _plan(
         needs_role=() if undecided is None else undecided.needs_role,
         indices=(snapshot.in_, snapshot.out),
         participants=tuple(p.process for p in placed),
-        watched_first=holder_unseen,
     )
 
 
@@ -222,15 +219,6 @@ def _is_proved_free(
     """
     surely = any(f.code == "dead-holder" and f.certainty is Certainty.CERTAIN for f in findings)
     return surely or uninitialised(snapshot) or _permits_are_proved(snapshot, placed)
-
-
-def _permit_is_gone(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:
-    """Whether a permit is missing, as one is where its holder died with mutex."""
-    states = [snapshot.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)]
-    values = [None if state is None else state.value for state in states]
-    if not placed or None in values or not (any(values) or snapshot.in_ or snapshot.out):
-        return False  # Three zeros are a gate that has yet to open.
-    return snapshot.layout.slots - sum(filter(None, values)) > sum(p.on_mutex for p in placed)
 
 
 def _change(

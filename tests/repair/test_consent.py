@@ -77,24 +77,23 @@ def test_a_wrong_word_is_taken_back(ring: StuckRing) -> None:
 
 def test_another_gives_the_lock_back(ring: StuckRing) -> None:
     """One takes a permit and the lock, and ends; another ends its work. No look tells it from one that
-    died: where nobody that lives can have the lock, a repair waits a while for somebody to come, and then
-    finds nothing left to do.
+    died, though nobody that lives can have the lock: nothing is written without a word that says so.
     """
     ring.run("dier")
     producer = ring.start("producer")
     poll(lambda: sleeps_on_futex(producer.pid), "it waits for mutex")
-    with ring.beside("repair", ring.name, *SLOTS, "--yes") as repairing:
-        assert repairing.stderr is not None
-        assert any("gives the lock back" in text for text in repairing.stderr)
-        ring.run("finisher")
-        said, _errors = repairing.communicate()
-    assert repairing.returncode == 2, said
-    assert "what was found is not found any more" in said
+    before = ring.words()
+    refused = run_shmtui("repair", ring.name, *SLOTS, "--yes")
+    assert refused.returncode == 2
+    assert "nobody was seen to die with mutex" in refused.stdout
+    assert offered(refused.stdout, ring) == ["repair", ring.name, *DEAD]
+    assert ring.words() == before
+    ring.run("finisher")
     assert ring.rest().consistent
 
 
 def test_one_that_waits_for_a_permit_may_have_the_lock(ring: StuckRing) -> None:
-    """A repair asks for a word at once: no watching tells it from one that is to give the lock back."""
+    """The refusal names it: it may have taken the lock first."""
     ring.get_stuck()
     before = ring.words()
     done = run_shmtui("repair", ring.name, *SLOTS, "--yes")
