@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import Final
 
 from shmtui.diagnosis.holders import waits_for_good
-from shmtui.diagnosis.rules.initialisation import uninitialised
+from shmtui.diagnosis.rules.initialisation import uninitialised, unmarked
 from shmtui.diagnosis.wording import target
 from shmtui.i18n import _
 from shmtui.repair import refusals
@@ -36,7 +36,7 @@ from shmtui.repair.plan_certainty import (
     words_are_known,
 )
 from shmtui.repair.protocol_positions import ProtocolPosition, eliminate
-from shmtui.repair.unagreed import left_to_takers, lock_not_agreed, not_agreed
+from shmtui.repair.unagreed import left_to_takers, lock_not_agreed, not_agreed, zeros_not_agreed
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
 from shmtui.snapshot import Certainty, Finding, Origin, Snapshot
@@ -124,10 +124,9 @@ def _plan(
             # Marks and waiter counts are set all the same: they rest on no protocol.
             undecided = not_agreed(permits, consent)
             permits = tuple(change for change in permits if not change.permits_added)
-    named = snapshot.layout.semaphores != "embedded"
-    if undecided is not None and named and uninitialised(snapshot):
+    if undecided is not None and unmarked(snapshot) and uninitialised(snapshot):
         # mutex alone would revive nobody, and hide that there were never any permits.
-        return undecided
+        return undecided if consent.permits else zeros_not_agreed(consent)
     if not proved and lock is not None and (lock.before.value or 0) > 1:
         # It may let several in at once because it is meant to.
         undecided, lock = not_agreed((lock,), consent), None
@@ -198,9 +197,10 @@ def _values(
 
 def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:
     """Whether no program can have a permit aside: nobody has ever passed a semaphore, or the
-    buffer is ours and all that take part are our workers, which keep to the protocol.
+    buffer is ours and all that take part are our workers, which keep to the protocol. Zeros that
+    nothing marks prove nothing: they may be a gate, which somebody who comes later opens.
     """
-    marked = snapshot.layout.semaphores == "embedded" and uninitialised(snapshot)
+    marked = uninitialised(snapshot) and not unmarked(snapshot)
     ours = snapshot.layout.source is LayoutSource.CONTROL and snapshot.uptime is not None
     return marked or (ours and all(p.process.origin is Origin.WORKER for p in placed))
 

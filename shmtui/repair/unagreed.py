@@ -71,3 +71,17 @@ def not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
         _("{command} sets them").format(command=consent.with_option("--permits")),
         needs_permits=True,
     )
+
+
+def zeros_not_agreed(consent: Consent) -> Refusal:
+    """Why zeros that nothing marks, as musl's and sem_open's, stay as they are without the user's word."""
+    return Refusal(
+        _(
+            "all semaphores are 0: nobody initialised them, or they are a gate that a program is yet "
+            "to open"
+        ),
+        _("if you know that none opens it: {command}").format(
+            command=consent.with_option("--permits")
+        ),
+        needs_permits=True,
+    )
