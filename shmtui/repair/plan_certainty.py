@@ -103,10 +103,16 @@ def behind(
 
 
 def may_hold(
-    snapshot: Snapshot, positions: Sequence[ProtocolPosition]
+    snapshot: Snapshot, positions: Sequence[ProtocolPosition], consent: Consent
 ) -> tuple[ProtocolPosition, ...]:
-    """Those `behind` that have run since mutex was free, so that one may hold it."""
-    return tuple(p for p in behind(snapshot, positions) if not p.process.idle_since_free)
+    """Those `behind` that have run since mutex was free, so that one may hold it, and that the user does
+    not vouch for.
+    """
+    return tuple(
+        p
+        for p in behind(snapshot, positions)
+        if not (p.process.idle_since_free or p.process.pid in consent.assume_idle)
+    )
 
 
 def plan_certainty(

@@ -36,7 +36,13 @@ from shmtui.repair.plan_certainty import (
     words_are_known,
 )
 from shmtui.repair.protocol_positions import ProtocolPosition, eliminate
-from shmtui.repair.unagreed import left_to_takers, lock_not_agreed, not_agreed, zeros_not_agreed
+from shmtui.repair.unagreed import (
+    left_to_takers,
+    lock_not_agreed,
+    not_agreed,
+    too_early,
+    zeros_not_agreed,
+)
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
 from shmtui.snapshot import Certainty, Finding, Origin, Snapshot
@@ -68,7 +74,7 @@ def make_plan(
         return refusals.nothing_for(findings, snapshot, positions, consent)
     soon = all(f.code == "never-initialised" for f in wanted)
     if soon and not (consent.permits or waits_for_good(snapshot)):
-        return refusals.too_early(snapshot, consent)
+        return too_early(snapshot, consent)
     refusal = refusals.nameless(snapshot) or refusals.of_a_set(snapshot)
     refusal = refusal or refusals.unreadable(snapshot) or refusals.no_semaphores(snapshot)
     refusal = refusal or _strangers(snapshot, positions, consent)
@@ -130,12 +136,15 @@ def _plan(
     if not proved and lock is not None and (lock.before.value or 0) > 1:
         # It may let several in at once because it is meant to.
         undecided, lock = not_agreed((lock,), consent), None
-    if lock is not None and not (lock.before.value or consent.frees_the_lock):
+    if lock is not None and not (lock.before.value or consent.lock):
         takers = [p for p in placed if SemaphoreRole.MUTEX in p.process.timed_waits]
         if takers:
             return left_to_takers(takers, consent)
-        if not _is_proved_free(snapshot, placed, wanted):
-            return lock_not_agreed(may_hold(snapshot, placed), consent)
+        holding = may_hold(snapshot, placed, consent)
+        # The word on a process says that it does not hold mutex, and no more.
+        settled = _is_proved_free(snapshot, placed, wanted) or (consent.assume_idle and not holding)
+        if not settled:
+            return lock_not_agreed(holding, consent)
     private = tuple(p for p in placed if p.private)
     if not (private or lock or consent.permits) and _only_uncounted(wanted, permits):
         return Refusal(
