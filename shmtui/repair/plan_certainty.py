@@ -54,7 +54,7 @@ def plan_grounds(
     held = held_permits(positions)
     waiting = behind(snapshot, positions)
     if waiting:
-        yield _("assumed: {who} waits for its permit before it waits for mutex").format(
+        yield _("assumed: the permit is waited for before mutex by {who}").format(
             who=names(waiting)
         )
     if uninitialised(snapshot):

@@ -175,7 +175,7 @@ def no_semaphores(snapshot: Snapshot) -> Refusal | None:
     if not strangers:
         return None
     return Refusal(
-        _("{who} waits as no sem_wait does: the words are no sem_t").format(
+        _("waiting as no sem_wait does, so that the words are no sem_t: {who}").format(
             who=process_names(strangers)
         ),
         _("look into the program: how it posts them is not known"),
@@ -251,7 +251,9 @@ def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Ref
     if not sideless:
         return None
     return Refusal(
-        _("{who} waits for mutex, and may be a producer or a consumer").format(who=names(sideless)),
+        _("waiting for mutex, and perhaps a producer, perhaps a consumer: {who}").format(
+            who=names(sideless)
+        ),
         _(
             "say which, a producer as here, or a consumer: {command}; or repair it again once items "
             "move, and it is seen"

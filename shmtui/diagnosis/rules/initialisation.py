@@ -96,7 +96,7 @@ def never_initialised(history: History) -> Iterator[Finding]:
         )
     if going:
         evidence.append(
-            _("unless {who} took all permits at once, and has yet to move an index").format(
+            _("unless all permits were taken at once, and no index is moved yet, by {who}").format(
                 who=names(idle_elsewhere(now))
             )
         )
