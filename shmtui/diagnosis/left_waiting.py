@@ -30,7 +30,7 @@ def left_behind(history: History) -> Iterator[str]:
     waiting = [p for p in asleep if SemaphoreRole.MUTEX in p.waits]
     if waiting and history.items_moved and history.agreeing(mutex_taken) == samples:
         yield _(
-            "mutex was 0 in all {count} samples while items moved, and {who} waits for it"
+            "mutex was 0 in all {count} samples while items moved, and is waited for by {who}"
         ).format(count=samples, who=names(waiting))
     yield from _left_on_objects(history, [p for p in asleep if not p.sleeps_timed])
     for role in SemaphoreRole:
@@ -54,12 +54,12 @@ def _left_on_objects(history: History, asleep: Sequence[Process]) -> Iterator[st
         if each is None or each.value is None:
             longest = max(p.blocked_for or 0.0 for p in waiting)
             yield _(
-                "{who} has waited for {object} for {time}, and nothing tells whether anybody wakes it"
+                "{object} has been waited for by {who} for {time}, and nothing tells whether anybody wakes a waiter"
             ).format(who=names(waiting), object=name, time=seconds(round(longest * 1e9)))
         elif history.agreeing(lambda s, name=name: _is_taken(s, name)) == len(history.snapshots):  # type: ignore[misc]
-            yield _("{object} was 0 or held in all {count} samples, and {who} waits for it").format(
-                object=name, count=len(history.snapshots), who=names(waiting)
-            )
+            yield _(
+                "{object} was 0 or held in all {count} samples, and is waited for by {who}"
+            ).format(object=name, count=len(history.snapshots), who=names(waiting))
 
 
 def _is_taken(s: Snapshot, name: str) -> bool:
@@ -84,6 +84,6 @@ def ceased(history: History) -> Iterator[str]:
     others = [p for p in crew if p.goes_on]
     if rest > max(AT_REST_NS, _OVERDUE * usual) and others and any(p.waits for p in crew):
         yield _(
-            "no item has moved for {time}, after one every {usual} at least: {who} is awake, and may "
-            "wait for something that never comes"
+            "no item has moved for {time}, after one every {usual} at least: awake, and perhaps waiting "
+            "for something that never comes: {who}"
         ).format(time=seconds(rest), usual=seconds(usual), who=names(others))

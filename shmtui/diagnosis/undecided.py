@@ -71,7 +71,7 @@ def undecided(history: History) -> Iterator[str]:
         yield from now.layout.assumptions
     if strangers := by_own_futex(now):
         yield _(
-            "{who} waits as no sem_wait does, on a word that is private to a process: these are no sem_t, "
+            "waiting as no sem_wait does, on a word that is private to a process: {who}; these are no sem_t, "
             "and it is not known how they are posted"
         ).format(who=names(strangers))
     if not now.layout.has_ring:
@@ -173,7 +173,7 @@ def _nobody_posts(history: History, waited: Iterable[str], others: Sequence[Proc
     """That all wait for these, and only ``others`` could post, who were not seen to."""
     return _(
         "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
-        "by itself: unless {who} does, they wait for ever; {way}"
+        "by itself: unless it comes from {who}, they wait for ever; {way}"
     ).format(
         semaphore=", ".join(waited), who=names(others) or _("another process"), way=_way_on(history)
     )
@@ -251,7 +251,7 @@ def _stopped(crew: Sequence[Process]) -> Iterator[str]:
     """That some of those that take part are stopped, and how they go on."""
     stopped = [p for p in crew if p.letter in {"T", "t"}]
     if stopped:
-        text = _("{who} is stopped: resume it with kill -CONT {pids}, and check again")
+        text = _("stopped: {who}; resume with kill -CONT {pids}, and check again")
         yield text.format(who=names(stopped), pids=" ".join(str(p.pid) for p in stopped))
 
 

@@ -103,7 +103,7 @@ def _left_to_another(snapshot: Snapshot, consent: Consent) -> Refusal | None:
         return None
     pids = tuple(p.pid for p in others)
     return Refusal(
-        _("{who} goes on by itself, and may be about to unlock it in its owner's place").format(
+        _("awake, and perhaps about to unlock it in its owner's place: {who}").format(
             who=process_names(others)
         ),
         if_idle(pids, consent, blocked_or_ended()),

@@ -115,8 +115,8 @@ class Plan:
     waiting: tuple[int, ...] = ()
     """PIDs of those that wait for one of these."""
     watched_first: bool = False
-    """Whether it is watched first that nobody gives the lock back: its owner is dead, or was not seen to
-    die, and may have left it to another program, which has yet to come.
+    """Whether it is watched first that nobody unlocks them: a dead owner may have left its lock to another
+    program, which has yet to come.
     """
 
     @property

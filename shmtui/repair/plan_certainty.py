@@ -54,7 +54,7 @@ def plan_grounds(
     held = held_permits(positions)
     waiting = behind(snapshot, positions)
     if waiting:
-        yield _("assumed: {who} waits for its permit before it waits for mutex").format(
+        yield _("assumed: the permit is waited for before mutex by {who}").format(
             who=names(waiting)
         )
     if uninitialised(snapshot):
@@ -103,10 +103,16 @@ def behind(
 
 
 def may_hold(
-    snapshot: Snapshot, positions: Sequence[ProtocolPosition]
+    snapshot: Snapshot, positions: Sequence[ProtocolPosition], consent: Consent
 ) -> tuple[ProtocolPosition, ...]:
-    """Those `behind` that have run since mutex was free, so that one may hold it."""
-    return tuple(p for p in behind(snapshot, positions) if not p.process.idle_since_free)
+    """Those `behind` that have run since mutex was free, so that one may hold it, and that the user does
+    not vouch for.
+    """
+    return tuple(
+        p
+        for p in behind(snapshot, positions)
+        if not (p.process.idle_since_free or p.process.pid in consent.assume_idle)
+    )
 
 
 def plan_certainty(

@@ -1,8 +1,9 @@
 """Makes the plan that gets a stuck buffer going again, or says why there is none. Pure.
 
 The lock: once it is known that nobody is to post ``mutex``, ``mutex`` is 1. The death of its holder that
-was seen tells, or the user's word; or a permit is gone with it, none that lives can hold it, as who waits
-for a permit can, and for a while nobody comes to give it back.
+was seen tells, or the user's word. That no live process that is seen can hold it does not suffice, even
+where a permit is gone with it: its holder may map nothing for now, run another program, or have left
+it to one that comes much later.
 
 The permits: while every process that takes part is blocked, stopped or between two items, the
 ring's indices and the permits in hand decide what ``empty`` and ``full`` have to be, if every
@@ -20,7 +21,7 @@ from dataclasses import replace
 from typing import Final
 
 from shmtui.diagnosis.holders import waits_for_good
-from shmtui.diagnosis.rules.initialisation import uninitialised
+from shmtui.diagnosis.rules.initialisation import uninitialised, unmarked
 from shmtui.diagnosis.wording import target
 from shmtui.i18n import _
 from shmtui.repair import refusals
@@ -35,7 +36,13 @@ from shmtui.repair.plan_certainty import (
     words_are_known,
 )
 from shmtui.repair.protocol_positions import ProtocolPosition, eliminate
-from shmtui.repair.unagreed import left_to_takers, lock_not_agreed, not_agreed
+from shmtui.repair.unagreed import (
+    left_to_takers,
+    lock_not_agreed,
+    not_agreed,
+    too_early,
+    zeros_not_agreed,
+)
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
 from shmtui.snapshot import Certainty, Finding, Origin, Snapshot
@@ -67,7 +74,7 @@ def make_plan(
         return refusals.nothing_for(findings, snapshot, positions, consent)
     soon = all(f.code == "never-initialised" for f in wanted)
     if soon and not (consent.permits or waits_for_good(snapshot)):
-        return refusals.too_early(snapshot, consent)
+        return too_early(snapshot, consent)
     refusal = refusals.nameless(snapshot) or refusals.of_a_set(snapshot)
     refusal = refusal or refusals.unreadable(snapshot) or refusals.no_semaphores(snapshot)
     refusal = refusal or _strangers(snapshot, positions, consent)
@@ -123,21 +130,20 @@ def _plan(
             # Marks and waiter counts are set all the same: they rest on no protocol.
             undecided = not_agreed(permits, consent)
             permits = tuple(change for change in permits if not change.permits_added)
-    named = snapshot.layout.semaphores != "embedded"
-    if undecided is not None and named and uninitialised(snapshot):
+    if undecided is not None and unmarked(snapshot) and uninitialised(snapshot):
         # mutex alone would revive nobody, and hide that there were never any permits.
-        return undecided
+        return undecided if consent.permits else zeros_not_agreed(consent)
     if not proved and lock is not None and (lock.before.value or 0) > 1:
         # It may let several in at once because it is meant to.
         undecided, lock = not_agreed((lock,), consent), None
-    holder_unseen = False
-    if lock is not None and not (lock.before.value or consent.frees_the_lock):
+    if lock is not None and not (lock.before.value or consent.lock):
         takers = [p for p in placed if SemaphoreRole.MUTEX in p.process.timed_waits]
         if takers:
             return left_to_takers(takers, consent)
-        holder_unseen = not _is_proved_free(snapshot, placed, wanted)
-        holding = may_hold(snapshot, placed)
-        if holder_unseen and (holding or not _permit_is_gone(snapshot, placed)):
+        holding = may_hold(snapshot, placed, consent)
+        # The word on a process says that it does not hold mutex, and no more.
+        settled = _is_proved_free(snapshot, placed, wanted) or (consent.assume_idle and not holding)
+        if not settled:
             return lock_not_agreed(holding, consent)
     private = tuple(p for p in placed if p.private)
     if not (private or lock or consent.permits) and _only_uncounted(wanted, permits):
@@ -168,7 +174,6 @@ def _plan(
         needs_role=() if undecided is None else undecided.needs_role,
         indices=(snapshot.in_, snapshot.out),
         participants=tuple(p.process for p in placed),
-        watched_first=holder_unseen,
     )
 
 
@@ -201,9 +206,10 @@ def _values(
 
 def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:
     """Whether no program can have a permit aside: nobody has ever passed a semaphore, or the
-    buffer is ours and all that take part are our workers, which keep to the protocol.
+    buffer is ours and all that take part are our workers, which keep to the protocol. Zeros that
+    nothing marks prove nothing: they may be a gate, which somebody who comes later opens.
     """
-    marked = snapshot.layout.semaphores == "embedded" and uninitialised(snapshot)
+    marked = uninitialised(snapshot) and not unmarked(snapshot)
     ours = snapshot.layout.source is LayoutSource.CONTROL and snapshot.uptime is not None
     return marked or (ours and all(p.process.origin is Origin.WORKER for p in placed))
 
@@ -222,15 +228,6 @@ def _is_proved_free(
     """
     surely = any(f.code == "dead-holder" and f.certainty is Certainty.CERTAIN for f in findings)
     return surely or uninitialised(snapshot) or _permits_are_proved(snapshot, placed)
-
-
-def _permit_is_gone(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:
-    """Whether a permit is missing, as one is where its holder died with mutex."""
-    states = [snapshot.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)]
-    values = [None if state is None else state.value for state in states]
-    if not placed or None in values or not (any(values) or snapshot.in_ or snapshot.out):
-        return False  # Three zeros are a gate that has yet to open.
-    return snapshot.layout.slots - sum(filter(None, values)) > sum(p.on_mutex for p in placed)
 
 
 def _change(

@@ -7,11 +7,11 @@ from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.undecided import LONGER_S
 from shmtui.diagnosis.wording import names as process_names
 from shmtui.diagnosis.wording import target
-from shmtui.i18n import _
+from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Refusal
-from shmtui.repair.plan_certainty import names
+from shmtui.repair.plan_certainty import may_hold, names
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.repair.segment_lock import NAMELESS, NAMELESS_WAY
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -89,6 +89,7 @@ def _not_by_semaphores(
     stalled = "stalled" in {finding.code for finding in findings}
     if not suspects or not stalled or SemaphoreRole.MUTEX not in snapshot.semaphores:
         return Refusal(why, remedy)
+    suspects += may_hold(snapshot, positions, consent)
     return Refusal(
         _("{who} may hold mutex, and its holder may be dead: that cannot be told apart").format(
             who=names(suspects)
@@ -100,9 +101,11 @@ def _not_by_semaphores(
 
 def if_idle(pids: Sequence[int], consent: Consent, otherwise: str) -> str:
     """The command for a user who knows that these hold nothing, or what to do otherwise."""
-    return _("if you know that it holds nothing: {command}; otherwise: {otherwise}").format(
-        command=consent.assuming_idle(pids), otherwise=otherwise
-    )
+    return ngettext(
+        "if you know that it holds nothing: {command}; otherwise: {otherwise}",
+        "if you know that they hold nothing: {command}; otherwise: {otherwise}",
+        len(pids),
+    ).format(command=consent.assuming_idle(pids), otherwise=otherwise)
 
 
 def blocked_or_ended() -> str:
@@ -172,24 +175,10 @@ def no_semaphores(snapshot: Snapshot) -> Refusal | None:
     if not strangers:
         return None
     return Refusal(
-        _("{who} waits as no sem_wait does: the words are no sem_t").format(
+        _("waiting as no sem_wait does, so that the words are no sem_t: {who}").format(
             who=process_names(strangers)
         ),
         _("look into the program: how it posts them is not known"),
-    )
-
-
-def too_early(snapshot: Snapshot, consent: Consent) -> Refusal:
-    """The refusal where nobody called sem_init, and nobody waits for good: it may come a moment
-    later, and would set the permits again that programs had taken meanwhile.
-    """
-    return Refusal(
-        _("nobody waits for good yet, and a program may be about to call sem_init"),
-        _(
-            "look again once a program waits: shmtui check {name}; or, if you know that none calls "
-            "it: {command}"
-        ).format(name=target(snapshot), command=consent.with_option("--permits")),
-        needs_permits=True,
     )
 
 
@@ -232,25 +221,26 @@ def unfinished(
     blind = [p for p in running if not p.readable]
     if blind:
         return hidden_waits(snapshot, blind, consent, transient=True)
+    taken = not snapshot.semaphores[SemaphoreRole.MUTEX].value
+    waiting = may_hold(snapshot, positions, consent) if taken else ()
     if running:
         wait = _("pause it or wait until it blocks")
-        strangers = [p for p in running if p.process.origin is not Origin.WORKER]
+        foreign = all(p.process.origin is not Origin.WORKER for p in running)
+        pids = _pids((*running, *waiting)) if foreign else ()
         return Refusal(
-            _("{who} runs, and may be in the critical section").format(who=names(running)),
-            if_idle(_pids(strangers), consent, wait) if strangers == running else wait,
+            _("running, and perhaps in the critical section: {who}").format(who=names(running)),
+            if_idle(pids, consent, wait) if pids else wait,
             transient=True,
-            needs_idle=_pids(strangers) if strangers == running else (),
+            needs_idle=pids,
         )
     elsewhere = [p for p in positions if p.place is Place.ELSEWHERE]
-    mutex = snapshot.semaphores[SemaphoreRole.MUTEX]
-    if elsewhere and not mutex.value:
+    if elsewhere and taken:
+        pids = _pids((*elsewhere, *waiting))
         return Refusal(
-            _("{who} does not sleep on a semaphore and may hold mutex").format(
-                who=names(elsewhere)
-            ),
-            if_idle(_pids(elsewhere), consent, blocked_or_ended()),
+            _("mutex is 0, and may be held by {who}").format(who=names((*elsewhere, *waiting))),
+            if_idle(pids, consent, blocked_or_ended()),
             transient=True,
-            needs_idle=_pids(elsewhere),
+            needs_idle=pids,
         )
     return None
 
@@ -261,7 +251,9 @@ def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Ref
     if not sideless:
         return None
     return Refusal(
-        _("{who} waits for mutex, and may be a producer or a consumer").format(who=names(sideless)),
+        _("waiting for mutex, and perhaps a producer, perhaps a consumer: {who}").format(
+            who=names(sideless)
+        ),
         _(
             "say which, a producer as here, or a consumer: {command}; or repair it again once items "
             "move, and it is seen"

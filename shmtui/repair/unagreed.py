@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from shmtui.diagnosis.wording import target
 from shmtui.i18n import _
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Change, Refusal
 from shmtui.repair.plan_certainty import names
 from shmtui.repair.protocol_positions import ProtocolPosition
+from shmtui.snapshot import Snapshot
 
 
 def lock_not_agreed(waiting: Sequence[ProtocolPosition], consent: Consent) -> Refusal:
@@ -15,8 +17,8 @@ def lock_not_agreed(waiting: Sequence[ProtocolPosition], consent: Consent) -> Re
     """
     if waiting:
         why = _(
-            "nobody was seen to die with mutex: {who} waits for a permit, and may have taken mutex "
-            "first; or a program that has ended may have left it to another to post"
+            "nobody was seen to die with mutex: one that waits for a permit may have taken mutex first "
+            "({who}); or a program that has ended may have left it to another to post"
         ).format(who=names(waiting))
     else:
         why = _(
@@ -69,5 +71,33 @@ def not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
             "for each item, none kept aside, and every slot in use"
         ).format(changes="; ".join(texts)),
         _("{command} sets them").format(command=consent.with_option("--permits")),
+        needs_permits=True,
+    )
+
+
+def zeros_not_agreed(consent: Consent) -> Refusal:
+    """Why zeros that nothing marks, as musl's and sem_open's, stay as they are without the user's word."""
+    return Refusal(
+        _(
+            "all semaphores are 0: nobody initialised them, or they are a gate that a program is yet "
+            "to open"
+        ),
+        _("if you know that none opens it: {command}").format(
+            command=consent.with_option("--permits")
+        ),
+        needs_permits=True,
+    )
+
+
+def too_early(snapshot: Snapshot, consent: Consent) -> Refusal:
+    """The refusal where nobody called sem_init, and nobody waits for good: it may come a moment
+    later, and would set the permits again that programs had taken meanwhile.
+    """
+    return Refusal(
+        _("nobody waits for good yet, and a program may be about to call sem_init"),
+        _(
+            "look again once a program waits: shmtui check {name}; or, if you know that none calls "
+            "it: {command}"
+        ).format(name=target(snapshot), command=consent.with_option("--permits")),
         needs_permits=True,
     )

@@ -77,29 +77,29 @@ def test_a_wrong_word_is_taken_back(ring: StuckRing) -> None:
 
 def test_another_gives_the_lock_back(ring: StuckRing) -> None:
     """One takes a permit and the lock, and ends; another ends its work. No look tells it from one that
-    died: where nobody that lives can have the lock, a repair waits a while for somebody to come, and then
-    finds nothing left to do.
+    died, though nobody that lives can have the lock: nothing is written without a word that says so.
     """
     ring.run("dier")
     producer = ring.start("producer")
     poll(lambda: sleeps_on_futex(producer.pid), "it waits for mutex")
-    with ring.beside("repair", ring.name, *SLOTS, "--yes") as repairing:
-        assert repairing.stderr is not None
-        assert any("gives the lock back" in text for text in repairing.stderr)
-        ring.run("finisher")
-        said, _errors = repairing.communicate()
-    assert repairing.returncode == 2, said
-    assert "what was found is not found any more" in said
+    before = ring.words()
+    refused = run_shmtui("repair", ring.name, *SLOTS, "--yes")
+    assert refused.returncode == 2
+    assert "nobody was seen to die with mutex" in refused.stdout
+    assert offered(refused.stdout, ring) == ["repair", ring.name, *DEAD]
+    assert ring.words() == before
+    ring.run("finisher")
     assert ring.rest().consistent
 
 
 def test_one_that_waits_for_a_permit_may_have_the_lock(ring: StuckRing) -> None:
-    """A repair asks for a word at once: no watching tells it from one that is to give the lock back."""
+    """The refusal names it: it may have taken the lock first."""
     ring.get_stuck()
     before = ring.words()
     done = run_shmtui("repair", ring.name, *SLOTS, "--yes")
     assert done.returncode == 2
-    assert f"(PID {ring.pids[0]}) waits for a permit, and may have" in done.stdout
+    assert "one that waits for a permit may have taken mutex first" in done.stdout
+    assert f"(PID {ring.pids[0]})" in done.stdout
     assert ring.words() == before
 
 
@@ -113,6 +113,20 @@ def test_a_right_word(ring: StuckRing) -> None:
     done = run_shmtui(*offered(refused.stdout, ring), "--yes")
     assert "items move again" in done.stdout, done.stdout
     assert "nobody posted mutex once too often" in done.stdout
+
+
+def test_a_word_on_one_says_nothing_of_another(ring: StuckRing) -> None:
+    """Beside one that sleeps and is vouched for, a consumer waits for an item, and may have the lock."""
+    idler = ring.start("idler")
+    poll(lambda: ring.maps(idler.pid), "it maps the ring")
+    ring.get_stuck()
+    before = ring.words()
+    done = run_shmtui("repair", ring.name, *SLOTS, "--assume-idle", str(idler.pid), "--yes")
+    assert done.returncode == 2, done.stdout
+    assert "one that waits for a permit may have taken mutex first" in done.stdout
+    assert f"(PID {ring.pids[1]})" in done.stdout
+    assert f"--assume-idle {idler.pid} --lock" in done.stdout
+    assert ring.words() == before
 
 
 def test_a_word_on_a_stranger(ring: StuckRing) -> None:
@@ -178,6 +192,6 @@ def test_who_notices_a_stop_is_named_before(ring: StuckRing, gcc: Compiler) -> N
     notices = ring.start("ready", "notices")
     assert notices.stdout is not None
     assert notices.stdout.readline() == "ready\n"
-    shown = run_shmtui("repair", ring.name, *SLOTS, "--assume-idle", str(notices.pid))
+    shown = run_shmtui("repair", ring.name, *DEAD, "--assume-idle", str(notices.pid))
     assert f"notices {ring.name} ready 2000 (PID {notices.pid}) catches SIGCONT" in shown.stdout
     assert f"(PID {notices.pid}) sleeps in epoll_wait, which returns EINTR" in shown.stdout

@@ -109,8 +109,8 @@ int main(int argc, char **argv) {
 def test_a_dead_holder_is_not_named_for_certain(
     gcc: Compiler, name: str, limits: dict[str, str]
 ) -> None:
-    """What the one that lives waits on follows from the waiter counts: it does not hold mutex, and a
-    permit is gone with the one that did. The permits stay.
+    """What the one that lives waits on follows from the waiter counts: it does not hold mutex. That the
+    one that did is dead was not seen: the user's word repairs it; the permits stay.
     """
     producer = build(gcc, "produtor", name)
     with Peer(gcc.source("holder", HOLDS_IT)) as dead:
@@ -118,8 +118,13 @@ def test_a_dead_holder_is_not_named_for_certain(
     with Peer(producer) as alive:
         poll(lambda: sleeps_on_futex(alive.pid), "it waits for mutex")
         path = Path(segment_path(name))
-        empty = path.read_bytes()[64]
-        done = run_shmtui("repair", name, "--slots", "5", "--yes", env=limits)
+        before = path.read_bytes()
+        empty = before[64]
+        refused = run_shmtui("repair", name, "--slots", "5", "--yes", env=limits)
+        assert refused.returncode == 2
+        assert f"shmtui repair {name} --slots 5 --lock" in refused.stdout
+        assert path.read_bytes() == before
+        done = run_shmtui("repair", name, "--slots", "5", "--lock", "--yes", env=limits)
         assert done.returncode == 1, done.stdout
         assert "certain)" not in done.stdout
         assert f"what PID {alive.pid} waits on follows from the waiter counts alone" in done.stdout

@@ -80,7 +80,7 @@ def test_somebody_in_the_critical_section(name: str, monkeypatch: pytest.MonkeyP
         before = words(name)
         done = repairer.carry_out(agreed)
         assert isinstance(done, Refusal)
-        assert "may be in the critical section" in done.why
+        assert "perhaps in the critical section" in done.why
         assert words(name) == before
         assert not any(stopped(pid) for pid in crew.supervisor.pids)
 

@@ -1,9 +1,4 @@
-"""The healthy programs: which source, which mode, and how a user says the layout.
-
-One habit is left out, as nothing tells it from a fault: a process that takes a permit or the lock,
-executes another program, and posts it from there once it has opened the segment again. Until then it
-maps nothing, as a holder that has died does.
-"""
+"""The healthy programs: which source, which mode, and how a user says the layout."""
 
 import fcntl
 import shutil
@@ -42,6 +37,12 @@ UNUSUAL: Final = (
     "alarm_init", "handler_event", "restart_private", "own_credits", "takes_over", "waits_for_several",
     "cron_gate", "baton",
 )  # fmt: skip
+STRANGE: Final = (
+    "becomes", "forks_inside", "forks_and_leaves", "by_socket", "restarts", "zeroes", "credits",
+    "credits_late", "lock_first", "long_guests", "fewer", "viewer_first", "relays", "epochs", "stack",
+    "leader", "leader_idle", "leader_unmapped", "time_limit",
+)  # fmt: skip
+STRANGE_MUSL: Final = ("becomes", "zeroes", "credits", "restarts")
 STATISTICS: Final = ("stats_small", "stats_big")
 """Another segment of a program, which has the size of its ring."""
 FILES: Final = ("flock_file", "slow_truncate", "rotating", "resizing")
@@ -82,6 +83,7 @@ BRIEFLY: Final = frozenset(
     "unusual-gcc-own_credits", "unusual-gcc-takes_over", "unusual-gcc-waits_for_several",
     "unusual-gcc-cron_gate", "unusual-gcc-baton",
     "unusual-gcc-stats_small", "files-gcc-flock_file", "files-gcc-rotating", "files-gcc-resizing",
+    "strange-gcc-becomes", "strange-gcc-leader_unmapped", "strange-musl-gcc-zeroes",
     "named-gcc-named_close", "locks-gcc-daemon_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
 }  # fmt: skip
 """Those that every run of the tests watches: one of each kind of habit. All are watched by ``-m slow``."""
@@ -144,6 +146,10 @@ def animals() -> Iterator[Animal]:
         # No program is there to be read where its commands come and go.
         slots = at % 2 or mode in {"transaction", "oneshot_aside", "oneshot_pool"}
         yield Animal("unusual", mode, debug=not slots, layout=("--slots", "5") if slots else ())
+    for at, mode in enumerate(STRANGE):
+        yield Animal("strange", mode, debug=at % 2 == 0, layout=("--slots", "5") if at % 2 else ())
+    for mode in STRANGE_MUSL:
+        yield Animal("strange", mode, compiler="musl-gcc", debug=False, layout=("--slots", "5"))
     for mode in STATISTICS:
         yield Animal("unusual", mode)
     for mode in FILES:

@@ -32,7 +32,7 @@ def dead_owner(history: History) -> Iterator[Finding]:
         doubts = []
         if others:
             # glibc lets any thread unlock it, as a child does that its owner has left it to.
-            doubts.append(_("unless {who} is to unlock it").format(who=names(others)))
+            doubts.append(_("unless it is to be unlocked by {who}").format(who=names(others)))
         if now.unseen:
             doubts.append(_("unless the owner is a process that cannot be seen"))
         yield Finding(

@@ -71,7 +71,7 @@ def older_segment(history: History) -> Iterator[Finding]:
             "older-segment",
             Status.WARNING,
             _(
-                "{who} still maps an earlier segment of this name, which shares nothing with it"
+                "an earlier segment of this name, which shares nothing with it, is still mapped by {who}"
             ).format(who=", ".join(who)),
             (
                 _(

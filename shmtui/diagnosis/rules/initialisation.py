@@ -85,25 +85,7 @@ def never_initialised(history: History) -> Iterator[Finding]:
         return  # They may hold all permits: then sem_init ran, and the programs work.
     named = now.layout.semaphores != "embedded"
     soon = all(p.timed_waits for p in waiting) and not now.hidden and not named
-    evidence = [_("mutex, empty and full are 0 and not marked as shared: sem_init never ran")]
-    if named:
-        evidence = [
-            _("mutex, empty and full are 0, and so are in and out: sem_open gave them no permits")
-            if now.layout.semaphores == "named"
-            else _(
-                "mutex, empty and full are 0, and so are in and out: nobody called semctl(SETVAL)"
-            ),
-            _(
-                "unless permits were there and are all lost, or a program that comes later gives them"
-            ),
-        ]
-    elif unmarked(now):
-        evidence = [
-            _(
-                "mutex, empty and full are 0, and so are in and out: sem_init seems never to have run"
-            ),
-            _("musl writes nothing else that would prove it"),
-        ]
+    evidence = list(_zeros(now))
     if waiting:
         evidence.append(_("blocked since: {who}").format(who=names(waiting)))
     if soon:
@@ -114,7 +96,7 @@ def never_initialised(history: History) -> Iterator[Finding]:
         )
     if going:
         evidence.append(
-            _("unless {who} took all permits at once, and has yet to move an index").format(
+            _("unless all permits were taken at once, and no index is moved yet, by {who}").format(
                 who=names(idle_elsewhere(now))
             )
         )
@@ -130,8 +112,10 @@ def never_initialised(history: History) -> Iterator[Finding]:
     doubt = unmarked(now) or going or polls or passed or soon or now.layout.slots < 2 or handlers
     yield Finding(
         "never-initialised",
-        # Three named semaphores at 0 may be a gate that somebody who comes later opens.
-        Status.WARNING if soon or going or polls or named or by_handler(now) else Status.CRITICAL,
+        # Zeros that nothing marks may be a gate that somebody who comes later opens.
+        Status.WARNING
+        if soon or going or polls or unmarked(now) or by_handler(now)
+        else Status.CRITICAL,
         _("no semaphore was given a permit: every sem_wait blocks for ever")
         if named
         else _("nobody has called sem_init yet: a sem_wait would block for ever")
@@ -155,9 +139,28 @@ def never_initialised(history: History) -> Iterator[Finding]:
                 "empty N, full 0; now: {repair}"
             )
         ).format(
-            repair=repair_remedy(history, "--yes" if waits_for_good(now) else "--yes --permits")
+            repair=repair_remedy(
+                history, "--yes" if waits_for_good(now) and not unmarked(now) else "--yes --permits"
+            )
         ),
     )
+
+
+def _zeros(now: Snapshot) -> Iterator[str]:
+    """What the zeros show, a clause each."""
+    if not unmarked(now):
+        yield _("mutex, empty and full are 0 and not marked as shared: sem_init never ran")
+        return
+    if now.layout.semaphores == "named":
+        yield _("mutex, empty and full are 0, and so are in and out: sem_open gave them no permits")
+    elif now.layout.semaphores != "embedded":
+        yield _("mutex, empty and full are 0, and so are in and out: nobody called semctl(SETVAL)")
+    else:
+        yield _(
+            "mutex, empty and full are 0, and so are in and out: sem_init seems never to have run"
+        )
+        yield _("musl writes nothing else that would prove it")
+    yield _("unless permits were there and are all lost, or a program that comes later gives them")
 
 
 def late_init(history: History) -> Iterator[Finding]:

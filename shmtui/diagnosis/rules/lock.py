@@ -136,7 +136,7 @@ def _signs_of_death(held: HeldMutex, holders: Sequence[Process]) -> Iterator[str
             )
     parents = {p.parent for p in held.waiting}
     if all(p.pid in parents and p.role is Role.UNKNOWN for p in holders):
-        yield _("{who} started those that wait, and was not seen to take part").format(
+        yield _("not seen to take part, and the parent of those that wait: {who}").format(
             who=names(holders)
         )
 
@@ -146,7 +146,7 @@ def _seems_dead(held: HeldMutex, holders: Sequence[Process], signs: tuple[str, .
     return Finding(
         "dead-holder",
         Status.WARNING,
-        _("mutex stays 0 and nothing moves: its holder died, unless {who} holds it").format(
+        _("mutex stays 0 and nothing moves: its holder died, unless it is {who}").format(
             who=names(holders)
         ),
         (
@@ -185,13 +185,13 @@ def _without_holder(held: HeldMutex) -> Finding:
     timed = [p for p in crew if MUTEX in p.timed_waits]
     if timed:
         doubts.append(
-            _("unless {who}, whose wait for mutex has a timeout, takes over then").format(
+            _("unless a wait for mutex that has a timeout takes over then: {who}").format(
                 who=names(timed)
             )
         )
     if posters := [p for p in crew if may_post(p) and p not in held.behind]:
         doubts.append(
-            _("unless {who}, which does not hold it and goes on by itself, is to post it").format(
+            _("unless one that does not hold it and goes on by itself is to post it: {who}").format(
                 who=names(posters)
             )
         )
@@ -228,8 +228,8 @@ def _holders_death(held: HeldMutex, dead: Process | None, killed: Sequence[Proce
         )
     if held.behind:
         return _(
-            "mutex stays 0 and nothing moves: its holder died, unless {who}, which waits for a permit, "
-            "holds it"
+            "mutex stays 0 and nothing moves: its holder died, unless one that waits for a permit holds it: "
+            "{who}"
         ).format(who=names(held.behind))
     if killed:
         return _("mutex was taken by {who}, which died ({how}): no live process holds it").format(

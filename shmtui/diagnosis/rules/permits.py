@@ -34,7 +34,9 @@ def permits(history: History) -> Iterator[Finding]:
     slots = history.now.layout.slots
     facts = [fact, *_causes(history, missing)]
     if sure is Certainty.LIKELY and missing > 0 and (idle := idle_elsewhere(history.now)):
-        facts.append(_("unless {who}, asleep in another call, holds it").format(who=names(idle)))
+        facts.append(
+            _("unless it is held by {who}, asleep in another call").format(who=names(idle))
+        )
     facts += history.protocol_assumed
     grave = missing < 0 and sure is Certainty.CERTAIN
     yield Finding(

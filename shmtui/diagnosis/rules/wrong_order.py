@@ -47,7 +47,7 @@ def recorded_wrong_order(held: HeldMutex, swapped: list[Process]) -> Finding:
     """The records of ``swapped`` say that they wait for a permit while they hold mutex."""
     history = held.history
     others = [p for p in living(history.now) if p not in swapped and may_still_post(p)]
-    claim = _("deadlock: {who} holds mutex and waits for a permit").format(who=names(swapped))
+    claim = _("deadlock: mutex is held by {who}, waiting for a permit").format(who=names(swapped))
     facts = history.assumptions
     if others:
         facts = (_("unless {who} still posts that permit").format(who=names(others)), *facts)
@@ -66,7 +66,9 @@ def inferred_wrong_order(held: HeldMutex, others: Sequence[Process] = ()) -> Fin
         _("unless a process took it and ended, and another is to post it"),
     ]
     if others:
-        facts.append(_("unless {who}, asleep in another call, holds it").format(who=names(others)))
+        facts.append(
+            _("unless it is held by {who}, asleep in another call").format(who=names(others))
+        )
     sides = {p.role for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
     if len(sides) < 2:
         facts.append(_("or those of the other side, none of whom is known to wait, need no mutex"))
