@@ -56,7 +56,7 @@ _MOST_PROGRAMS = 16
 @click.option("--json", "as_json", is_flag=True, help="The report as one line of JSON.")
 @click.option(
     "--schedule", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Write the order that shows a finding to a file, for --replay.",
+    help="Write the order that shows a finding to a file, for shmtui replay.",
 )  # fmt: skip
 @click.option(
     "--replay", "replayed", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -82,8 +82,8 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     Examples:
       shmtui explore --producer ./produtor --consumer ./consumidor --init
       shmtui explore --producer ./p --producer ./p --consumer ./c --fine --budget 60
-      shmtui explore --producer ./p --consumer ./c --schedule lost.json
-      shmtui explore --replay lost.json
+      shmtui explore --producer ./p --consumer ./c --schedule lost.shmsched
+      shmtui replay lost.shmsched
     """
     from shmtui.control.exploration import Workshop, explore
     from shmtui.report.exploration import exploration_json, exploration_lines
@@ -96,7 +96,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
             raise click.UsageError(
                 _("--replay has the programs from its file: leave the others out")
             )
-        return _replay(replayed, as_json=as_json)
+        return verify_schedule(replayed, as_json=as_json)
     if not producers and not consumers:
         raise click.UsageError(
             _("name your programs: --producer ./produtor --consumer ./consumidor")
@@ -125,7 +125,8 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     return ExitCode.FINDINGS if result.outcome.found else ExitCode.OK
 
 
-def _replay(path: Path, *, as_json: bool) -> int:
+def verify_schedule(path: Path, *, as_json: bool) -> int:
+    """Execute a schedule 20 times, and print its order. ShmtuiError: one was not as it says."""
     from shmtui.control.exploration import Workshop, replay
     from shmtui.control.judge import judge
     from shmtui.control.schedule import read_schedule

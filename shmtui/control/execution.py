@@ -74,6 +74,13 @@ class Execution:
         self.memory = SharedBytes(self.scene, self.tasks)
         watched = () if self.ring is None else self.ring.indices
         self._races = HappensBefore(watched)
+        self.result.races = self._races.races
+        if self.ring_items is not None:
+            self.result.faults = self.ring_items.faults
+        self._order: tuple[str, ...] = ()
+        self._current: Task | None = None
+        self._over = False
+        self._most = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
 
     def run(
         self, order: Sequence[str] = (), *, look: "Callable[[Execution], None] | None" = None
@@ -83,20 +90,23 @@ class Execution:
 
         ValueError: one of ``order`` could not go on where it was to.
         """
-        self._reset()
-        self.scene.prepare()
         try:
-            self._start()
-            self._set_up = False
-            self._run(order)
+            self.begin(order)
+            while self.advance():
+                pass
             if look is not None:
                 look(self)
         finally:
-            self._finish()
-        self.result.races = self._races.races
-        if self.ring_items is not None:
-            self.result.faults = self.ring_items.faults
+            self.finish()
         return self.result
+
+    def begin(self, order: Sequence[str] = ()) -> None:
+        """Start an execution in ``order``; `advance` takes its steps, and `finish` ends it."""
+        self._reset()
+        self._order = tuple(order)
+        self.scene.prepare()
+        self._start()
+        self._set_up = False
 
     def _start(self) -> None:
         for program, role in self.programs:
@@ -113,36 +123,40 @@ class Execution:
             ):
                 self._take(task)  # What it sets up before its first call: nobody else is there yet.
 
-    def _run(self, order: Sequence[str]) -> None:
-        current: Task | None = None
-        most = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
-        while len(self.result.steps) < most:
-            enabled = [
-                t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)
-            ]
-            if not enabled:
-                self._end()
-                return
-            if self.seen is not None and (local := [t for t in enabled if self._is_local(t)]):
-                enabled = local[:1]
-            at = len(self.result.choices)
-            if self.seen is not None and at >= len(order):
-                state = self._state.now()
-                if state in self.seen:
-                    self.result.end = End.KNOWN
-                    return
-                self.seen.add(state)
-            default = self._default(enabled, current)
-            chosen = default
-            if at < len(order):
-                found = [task for task in enabled if task.name == order[at]]
-                if not found:
-                    raise ValueError(f"{order[at]} cannot go on at step {at}")
-                chosen = found[0]
-            names = tuple(task.name for task in enabled)
-            self.result.choices.append(Choice(names, chosen.name, default.name))
-            self._take(chosen)
-            current = chosen
+    def advance(self) -> bool:
+        """Take the next step; False where the execution has ended, and all stand where they stood.
+
+        ValueError: who is to go on cannot.
+        """
+        if self._over or len(self.result.steps) >= self._most:
+            return False
+        enabled = [
+            t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)
+        ]
+        if not enabled:
+            self._end()
+            return False
+        if self.seen is not None and (local := [t for t in enabled if self._is_local(t)]):
+            enabled = local[:1]
+        at, order = len(self.result.choices), self._order
+        if self.seen is not None and at >= len(order):
+            state = self._state.now()
+            if state in self.seen:
+                self.result.end, self._over = End.KNOWN, True
+                return False
+            self.seen.add(state)
+        default = self._default(enabled, self._current)
+        chosen = default
+        if at < len(order):
+            found = [task for task in enabled if task.name == order[at]]
+            if not found:
+                raise ValueError(f"{order[at]} cannot go on at step {at}")
+            chosen = found[0]
+        names = tuple(task.name for task in enabled)
+        self.result.choices.append(Choice(names, chosen.name, default.name))
+        self._take(chosen)
+        self._current = chosen
+        return True
 
     def _default(self, enabled: list[Task], current: Task | None) -> Task:
         if self.favourite:
@@ -234,6 +248,7 @@ class Execution:
 
     def _end(self) -> None:
         """Nobody can go on, but for those who are parked."""
+        self._over = True
         ending = Ending(self)
         self.result.parked = {task.name for task in ending.parked}
         self.result.blocked = [(task.name, task.operation) for task in ending.live]
@@ -283,7 +298,7 @@ class Execution:
         """A task opens or makes something by name."""
         self.scene.note_name(function, name)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """End all tasks, threads before those that began them."""
         for task in self.tasks:
             if task.ended is None:
@@ -298,6 +313,7 @@ class Execution:
                     break
         for space in {task.space for task in self.tasks}:
             space.close()
+        self.tasks = []
         for program, _role in self.programs:
             program.output()
         self.scene.clean()

@@ -23,6 +23,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, seed_layout
+from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 
@@ -39,6 +40,8 @@ class Exploration:
     items: int
     layout: str = ""
     """In words; empty where it is not known."""
+    option: str = ""
+    """The same as ``--layout`` has it."""
     others: frozenset[str] = frozenset()
     """Calls by which the programs may wait for each other unseen."""
     shown: tuple[Finding, Run] | None = None
@@ -123,7 +126,8 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         outcome.found.pop("race", None)
     result = Exploration(
         outcome, workshop.names, {p.name: p.command for p, _role in workshop.programs}, workshop.items,
-        layout="" if found is None else found.words, others=others,
+        layout="" if found is None else found.words,
+        option="" if found is None else layout_option(found.layout), others=others,
         statuses={task: status for task, status in usual.ends.items() if status > 0},
     )  # fmt: skip
     if outcome.shortest is not None:
@@ -183,14 +187,12 @@ def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run
             for p, role in workshop.programs
         ),
         workshop.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
-        finding.kind, same[0].claim, trace_of(again),
+        finding.kind, same[0].claim, trace_of(again), result.option,
     )  # fmt: skip
 
 
-def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int]:
-    """Execute a schedule so many times; the last execution, and how many were the same in every step
-    and output. ShmtuiError: the programs are others, or cannot take this order.
-    """
+def prepare(workshop: Workshop, schedule: Schedule) -> None:
+    """Have the programs ready to take a schedule. ShmtuiError: they are others."""
     for (program, _role), written in zip(workshop.programs, schedule.programs, strict=True):
         if digest_of(program.executable) != written.digest:
             text = _("{command} is another program than the schedule was made with")
@@ -200,12 +202,24 @@ def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int
     execution.callers = frozenset(schedule.callers)
     workshop.scene.contents = dict(schedule.contents)
     workshop.names = workshop.names_with(schedule.ring)
+
+
+def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int]:
+    """Execute a schedule so many times; the last execution, and how many were the same in every step
+    and output. ShmtuiError: the programs are others, or cannot take this order.
+    """
+    prepare(workshop, schedule)
     same, run = 0, Run(end=End.UNFINISHED)
     for _number in range(times):
         try:
-            run = execution.run(schedule.order)
+            run = workshop.execution.run(schedule.order)
         except ValueError as error:
-            text = _("the programs cannot take this order any more: {error}")
-            raise ShmtuiError(text.format(error=error)) from None
+            raise cannot_follow(error) from None
         same += trace_of(run) == schedule.trace
     return run, same
+
+
+def cannot_follow(error: ValueError) -> ShmtuiError:
+    """The programs do otherwise than a schedule says."""
+    text = _("the programs cannot take this order any more: {error}")
+    return ShmtuiError(text.format(error=error))

@@ -31,6 +31,7 @@ class FoundRing:
 
     ring: Ring
     layout: Layout
+    resolved: ResolvedLayout
     size: int
     """Bytes of the segment."""
     words: str
@@ -47,7 +48,7 @@ class RingFinder:
     def look(self, world: "Execution") -> None:
         """At what the living tasks map. ShmtuiError: what the user says of the layout cannot be."""
         pids = [task.pid for task in world.tasks if task.ended is None and not task.foreign]
-        sizes = world.memory.segments()
+        sizes = world.scene.sizes | world.memory.segments()
         wanted = [self._name.lstrip("/")] if self._name else [s for s in sizes if "sem." not in s]
         for segment in wanted:
             if segment not in sizes or segment not in world.scene.files or self.found is not None:
@@ -68,7 +69,7 @@ class RingFinder:
                 return resolve(reader, self._options), _("as it was given")
             finally:
                 reader.close()
-        size = world.memory.segments()[name[1:]]
+        size = _size(world, name[1:])
         known = QuickTypes(SHM_DIR, _READ_SECONDS).resolved(name, pids, size)
         if known is not None:
             return known, _("by the debug information of {file}").format(file=known.origin)
@@ -105,7 +106,12 @@ class RingFinder:
             layout.mutex, layout.empty, layout.full,
         )  # fmt: skip
         words = f"/{segment}: {layout_words(layout)} ({source})"
-        self.found = FoundRing(ring, layout, world.memory.segments()[segment], words)
+        self.found = FoundRing(ring, layout, known, _size(world, segment), words)
+
+
+def _size(world: "Execution", segment: str) -> int:
+    """Bytes of a segment, by its last mapping where nobody has it any more."""
+    return world.memory.segments().get(segment) or world.scene.sizes.get(segment, 0)
 
 
 def initial_contents(segment: str, layout: Layout, size: int) -> dict[str, bytes]:
