@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _REPLAYS = 20
 _MOST_PROGRAMS = 16
+_SHRINK_SHARE = 0.2
+"""Of the budget, for a shorter order, at the least."""
 
 
 @click.command(
@@ -53,6 +55,10 @@ _MOST_PROGRAMS = 16
 @click.option(
     "--budget", type=SECONDS, default="30", show_default=True, help="How long to search at most."
 )
+@click.option(
+    "--shrink", is_flag=True,
+    help="Make the order that shows a finding as short as it goes, in what is left of the budget.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The report as one line of JSON.")
 @click.option(
     "--schedule", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -64,7 +70,7 @@ _MOST_PROGRAMS = 16
 )  # fmt: skip
 @layout_options
 def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, initialise: bool,
-            name: str | None, fine: bool, budget: float, as_json: bool, schedule: Path | None,
+            name: str | None, fine: bool, budget: float, shrink: bool, as_json: bool, schedule: Path | None,
             replayed: Path | None, **layout: Any) -> int:  # fmt: skip
     """Run your own programs, unmodified, through every order of their steps.
 
@@ -85,7 +91,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
       shmtui explore --producer ./p --consumer ./c --schedule lost.shmsched
       shmtui replay lost.shmsched
     """
-    from shmtui.control.exploration import Workshop, explore
+    from shmtui.control.exploration import Workshop, explore, shorten
     from shmtui.report.exploration import exploration_json, exploration_lines
     from shmtui.report.snapshot_json import line
     from shmtui.shm.protocol import Role
@@ -114,6 +120,9 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
                 workshop, options, name=name, initialise=initialise, fine=fine, budget=budget,
                 progress=progress.show, stopped=interrupted,
             )  # fmt: skip
+            if shrink:
+                left = max(budget - result.outcome.seconds, _SHRINK_SHARE * budget)
+                shorten(workshop, result, calls_alone=not fine, budget=left, stopped=interrupted)
         finally:
             progress.clear()
     if schedule is not None and result.schedule is not None:

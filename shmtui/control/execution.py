@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.calls import joined
@@ -34,6 +34,14 @@ _LOCKS: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK, Kind.UNLOCK, Kind.WAKE})
 _YIELDS: Final = frozenset({Kind.SLEEP, Kind.SPIN, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
 
 
+class SeenStates(Protocol):
+    """States by their numbers."""
+
+    def __contains__(self, state: int, /) -> bool: ...
+
+    def add(self, state: int, /) -> None: ...
+
+
 class Execution:
     """Executes the programs of a scene, once for each call of `run`."""
 
@@ -47,8 +55,10 @@ class Execution:
         self.programs, self.scene, self.items, self.ring = programs, scene, items, ring
         self.fine = False
         """Whether each load and store of shared memory is a step."""
-        self.seen: set[int] | None = None
+        self.seen: SeenStates | None = None
         """States that were entered, where each is to be entered once."""
+        self.most_steps: int | None = None
+        """Steps after which an execution is given up; None: so many as the items may take."""
         self.sleeps_commute = True
         """Whether what follows a sleep, up to the next step, concerns nobody else."""
         self.callers: frozenset[str] = frozenset()
@@ -80,7 +90,8 @@ class Execution:
         self._order: tuple[str, ...] = ()
         self._current: Task | None = None
         self._over = False
-        self._most = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
+        usual = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
+        self._most = usual if self.most_steps is None else self.most_steps
 
     def run(
         self, order: Sequence[str] = (), *, look: "Callable[[Execution], None] | None" = None

@@ -19,6 +19,7 @@ from shmtui.control.run import End, Run
 from shmtui.control.scene import Scene, make_private
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
 from shmtui.control.search import Outcome, Search
+from shmtui.control.shortest_order import Shortened, Shortening
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
@@ -47,6 +48,8 @@ class Exploration:
     shown: tuple[Finding, Run] | None = None
     """The finding that is shown, and the execution that shows it, run once more from its begin to its end."""
     schedule: Schedule | None = None
+    shortened: tuple[int, Shortened] | None = None
+    """Where that was wanted: the steps of the first order found, and the shorter one."""
     statuses: dict[str, int] = field(default_factory=dict)
     """Exit statuses other than 0 in the usual order."""
 
@@ -186,9 +189,35 @@ def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run
             ScheduledProgram(p.name, role, p.command, digest_of(p.executable))
             for p, role in workshop.programs
         ),
-        workshop.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
+        execution.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
         finding.kind, same[0].claim, trace_of(again), result.option,
     )  # fmt: skip
+
+
+def shorten(
+    workshop: Workshop,
+    result: Exploration,
+    *,
+    calls_alone: bool,
+    budget: float,
+    stopped: Callable[[], bool],
+) -> None:
+    """Have the order that is shown as short as it goes; ``calls_alone``: without loads and stores where that
+    shows it. ShmtuiError: the programs do not repeat themselves.
+    """
+    if result.shown is None:
+        return
+    finding, run = result.shown
+    search = Shortening(
+        workshop.execution, workshop.names, finding, run, budget=budget, stopped=stopped
+    )
+    try:
+        found = search.shorten(calls_alone=calls_alone)
+    except ValueError as error:
+        raise cannot_follow(error) from None
+    if found.run is not run:
+        _confirm(workshop, result, found.finding, found.run)
+    result.shortened = finding.step + 1, found
 
 
 def prepare(workshop: Workshop, schedule: Schedule) -> None:

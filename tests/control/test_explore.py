@@ -205,6 +205,30 @@ def test_a_schedule_is_the_same_each_time(
     assert "is another program" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("mistake", "most", "fewest"),
+    [("no-post", 4, ["sem_wait(empty)", "sem_wait(full)"]), ("empty-5", 5, ["stores data[0] = 5"])],
+)
+def test_the_shortest_order(
+    built: Callable[..., str], explored: Explore, tmp_path: Path, mistake: str, most: int, fewest: list[str],
+) -> None:  # fmt: skip
+    """``--shrink`` finds the one with the fewest items and steps, says so, and it repeats itself."""
+    ring, file = built("ring"), tmp_path / "short.shmsched"
+    programs = ["--producer", f"{ring} p {mistake}", "--consumer", f"{ring} c {mistake}"]
+    long = explored(*programs, code=1)
+    short = explored(*programs, "--shrink", "--schedule", str(file), code=1)
+    assert len(short["order"]["steps"]) <= len(long["order"]["steps"])
+    assert short["shortened"] == {
+        "from": len(long["order"]["steps"]),
+        "items": most,
+        "least": True,
+    }
+    words = [step["does"] for step in short["order"]["steps"]]
+    assert all(any(each in word for word in words) for each in fewest)
+    done = run_shmtui("explore", "--replay", str(file))
+    assert done.stdout.startswith("20 of 20 "), done.stderr
+
+
 def test_programs_that_do_not_repeat_themselves(
     built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
