@@ -53,6 +53,11 @@ _SHRINK_SHARE = 0.2
     help="Every order of their loads and stores, and not of their semaphores and locks alone.",
 )  # fmt: skip
 @click.option(
+    "--start", type=click.Choice(["given", "any"]), default="given", show_default=True,
+    help="Start the programs in the order given here, or in every order: also while others make "
+    "the segment and its semaphores.",
+)  # fmt: skip
+@click.option(
     "--budget", type=SECONDS, default="30", show_default=True, help="How long to search at most."
 )
 @click.option(
@@ -70,7 +75,7 @@ _SHRINK_SHARE = 0.2
 )  # fmt: skip
 @layout_options
 def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, initialise: bool,
-            name: str | None, fine: bool, budget: float, shrink: bool, as_json: bool, schedule: Path | None,
+            name: str | None, fine: bool, start: str, budget: float, shrink: bool, as_json: bool, schedule: Path | None,
             replayed: Path | None, **layout: Any) -> int:  # fmt: skip
     """Run your own programs, unmodified, through every order of their steps.
 
@@ -79,7 +84,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     no time. Found are deadlocks, items overwritten or taken twice, crashes, semaphores
     not initialised or not shared, and stores that nothing orders; what was covered is
     said. They run in a /dev/shm of their own where the system allows it, and are started
-    in the order given here, producers first.
+    in the order given here, producers first, unless --start any says otherwise.
 
     Exit 0: nothing found. Exit 1: findings. Exit 2: it cannot be done, or the programs
     do not do the same twice in the same order.
@@ -118,7 +123,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
         try:
             result = explore(
                 workshop, options, name=name, initialise=initialise, fine=fine, budget=budget,
-                progress=progress.show, stopped=interrupted,
+                progress=progress.show, stopped=interrupted, starts=start == "any",
             )  # fmt: skip
             if shrink:
                 left = max(budget - result.outcome.seconds, _SHRINK_SHARE * budget)

@@ -8,7 +8,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import ptrace
-from shmtui.control.operation import Kind, Operation
+from shmtui.control.operation import STARTING, Kind, Operation
 
 if TYPE_CHECKING:
     from shmtui.control.task import Task
@@ -47,6 +47,8 @@ def carry_out(task: "Task", operation: Operation) -> Operation | None:
     elif kind in {Kind.SIGNAL, Kind.BROADCAST}:
         task.leave(0)
     else:
+        if kind in STARTING:
+            task.note_start(kind.value)
         _expire(task, operation)
         task.lift_guard(operation.site)
         task.over()

@@ -21,6 +21,8 @@ CONTACT_CALLS: Final = NAMING_CALLS | frozenset(
     "shm_unlink sem_unlink shmget semget fork vfork pthread_create memfd_create".split()
 )
 """The calls by which a program first meets others."""
+STARTING_CALLS: Final = NAMING_CALLS | frozenset("sem_init ftruncate shm_unlink sem_unlink".split())
+"""Those that make what is shared ready: steps where programs may start in any order."""
 CLOCK_CALLS: Final = frozenset("time gettimeofday clock_gettime".split())
 """Served by the vDSO, vdso(7)."""
 SYSTEM_V_CALLS: Final = frozenset({"semop", "semtimedop"})
@@ -35,7 +37,7 @@ _SYMBOL: Final = struct.Struct("<IBBHQQ")
 _FUNCTION: Final = 2
 WANTED: Final = (
     SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
-    | {"sem_init", "mmap", "shmat", "malloc"}
+    | STARTING_CALLS | {"mmap", "shmat", "malloc"}
 )  # fmt: skip
 
 

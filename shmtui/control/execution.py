@@ -63,6 +63,10 @@ class Execution:
         """Whether what follows a sleep, up to the next step, concerns nobody else."""
         self.callers: frozenset[str] = frozenset()
         """The programs that meet others by calls: what they do before the first is their set-up."""
+        self.starts_vary = False
+        """Whether a start is a step as any other, and each call that makes ready what is shared."""
+        self.usual_failures: frozenset[str] = frozenset()
+        """Who ends with another status than 0 in the usual order."""
         self.favourite = ""
         """Who goes on whenever it can, where it is not the one whose turn it is."""
         self.tasks: list[Task] = []
@@ -72,7 +76,9 @@ class Execution:
         self._reset()
 
     def _reset(self) -> None:
-        self.result = Run(fine=self.fine)
+        self.result = Run(
+            fine=self.fine, starts_vary=self.starts_vary, usual_failures=self.usual_failures
+        )
         self.tasks = []
         self.repetition = Repetition(self)
         self.history: dict[str, int] = {}
@@ -111,6 +117,20 @@ class Execution:
             self.finish()
         return self.result
 
+    def run_until(
+        self, usual: Run, order: Sequence[str], look: "Callable[[Execution], None]"
+    ) -> None:
+        """An execution in the order of ``usual``, given up before its first task ends: ``look`` is called there."""
+        last = {step.task: number for number, step in enumerate(usual.steps)}
+        until = min((last[task] for task in usual.ends), default=len(usual.steps))
+        try:
+            self.begin(order)
+            while len(self.result.steps) < until and self.advance():
+                pass
+            look(self)
+        finally:
+            self.finish()
+
     def begin(self, order: Sequence[str] = ()) -> None:
         """Start an execution in ``order``; `advance` takes its steps, and `finish` ends it."""
         self._reset()
@@ -125,6 +145,8 @@ class Execution:
             task = Task(self, program, program.name, pid, AddressSpace(pid))
             self.tasks.append(task)
             self.result.programs[task.name], self.result.roles[task.name] = program.name, role
+            if self.starts_vary:
+                continue
             self._take(task)
             while (
                 self.fine

@@ -98,8 +98,11 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
 
 def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, initialise: bool,
             fine: bool, budget: float, progress: Callable[[Outcome], None],
-            stopped: Callable[[], bool]) -> Exploration:  # fmt: skip
-    """Search the orders of the programs. ShmtuiError: it cannot be done, or they do not repeat themselves."""
+            stopped: Callable[[], bool], starts: bool = False) -> Exploration:  # fmt: skip
+    """Search the orders of the programs; ``starts``: those of their starts, too.
+
+    ShmtuiError: it cannot be done, or they do not repeat themselves.
+    """
     execution, scene = workshop.execution, workshop.scene
     others = _other_means(workshop)
     segment = (name or SEED_NAME).lstrip("/")
@@ -109,8 +112,9 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         plain = seed_layout(slots, ITEM_TYPES["int32"], libc)
         scene.contents = initial_contents(segment, plain, plain.size)
     finder = RingFinder(options, name)
-    usual = execution.run(look=finder.look)
+    usual = execution.run()
     _require_under_way(usual, workshop)
+    execution.run_until(usual, (), finder.look)
     execution.callers = frozenset(
         usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
     )
@@ -124,7 +128,12 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         text = _("the programs do not map {name}: give the name of their segment with --name")
         raise ShmtuiError(text.format(name=f"/{segment}"))
     search = Search(execution, workshop.names, budget=budget, progress=progress, stopped=stopped)
+    execution.usual_failures = frozenset(t for t, status in usual.ends.items() if status > 0)
     outcome = search.run(fine=fine)
+    if starts:
+        outcome = search.run_starts()
+    elif not outcome.found and not outcome.stopped:
+        search.other_starts()
     if others:
         outcome.found.pop("race", None)
     result = Exploration(
@@ -174,7 +183,7 @@ def _require_under_way(usual: Run, workshop: Workshop) -> None:
 def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run) -> None:
     """Take the order that shows the finding once more: what is shown is what can be repeated."""
     execution = workshop.execution
-    execution.fine = run.fine
+    execution.fine, execution.starts_vary = run.fine, run.starts_vary
     again = execution.run(run.order)
     same = [each for each in judge(again, workshop.names) if each.kind == finding.kind]
     if finding.kind == "hang" and again.is_same(run):
@@ -190,7 +199,7 @@ def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run
             for p, role in workshop.programs
         ),
         execution.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
-        finding.kind, same[0].claim, trace_of(again), result.option,
+        finding.kind, same[0].claim, trace_of(again), run.starts_vary, result.option,
     )  # fmt: skip
 
 
@@ -228,6 +237,7 @@ def prepare(workshop: Workshop, schedule: Schedule) -> None:
             raise ShmtuiError(text.format(command=program.command[0]))
     execution = workshop.execution
     execution.fine, execution.ring = schedule.fine, schedule.ring
+    execution.starts_vary = schedule.starts_vary
     execution.callers = frozenset(schedule.callers)
     workshop.scene.contents = dict(schedule.contents)
     workshop.names = workshop.names_with(schedule.ring)

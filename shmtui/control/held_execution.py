@@ -29,7 +29,8 @@ class HeldExecution:
         self.found: FoundRing | None = None
         """The ring, where its layout is known."""
         try:
-            self.whole: Run = self.world.run(schedule.order, look=self._find_ring)
+            self.whole: Run = self.world.run(schedule.order)
+            self.world.run_until(self.whole, schedule.order, self._find_ring)
         except ValueError as error:
             raise cannot_follow(error) from None
         found = [f for f in judge(self.whole, self.names) if f.kind == schedule.finding]

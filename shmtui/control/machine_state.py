@@ -50,7 +50,8 @@ class MachineState:
             return hash(("unknown", self._number))
         memory = [self._named(world.memory.raw(name, 0, size)) for name, size in segments]
         items = 0 if world.ring_items is None or not world.fine else world.ring_items.state()
-        return hash((tuple(tasks), tuple(memory), items))
+        names = world.scene.listing() if world.starts_vary else ()
+        return hash((tuple(tasks), tuple(memory), items, names))
 
     def _named(self, raw: bytes) -> bytes:
         pages = (raw[at : at + _PAGE] for at in range(0, len(raw), _PAGE))

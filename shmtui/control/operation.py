@@ -27,14 +27,24 @@ class Kind(StrEnum):
     LOAD = "loads"
     STORE = "stores"
     UPDATE = "loads and stores"
+    OPEN = "shm_open"
+    OPEN_SEMAPHORE = "sem_open"
+    INITIALISE = "sem_init"
+    SIZE = "ftruncate"
+    UNLINK = "shm_unlink"
+    UNLINK_SEMAPHORE = "sem_unlink"
     KERNEL = "is asleep in the kernel"
     SPIN = "spins"
     ENDED = "has ended"
 
 
 ACCESSES: Final = frozenset({Kind.LOAD, Kind.STORE, Kind.UPDATE})
-SILENT: Final = frozenset({Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN})
-"""Steps that are about no shared object."""
+STARTING: Final = frozenset({
+    Kind.OPEN, Kind.OPEN_SEMAPHORE, Kind.INITIALISE, Kind.SIZE, Kind.UNLINK, Kind.UNLINK_SEMAPHORE
+})  # fmt: skip
+"""Calls that make ready what is shared."""
+SILENT: Final = STARTING | {Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN}
+"""Steps that neither wait for others nor let them go on."""
 TIMED: Final = frozenset({Kind.TRY_WAIT, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
 """Waits that are given up where the semaphore is 0."""
 

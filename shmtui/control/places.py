@@ -6,7 +6,7 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from shmtui.control.operation import ACCESSES, SILENT, Kind, Operation, Place
+from shmtui.control.operation import ACCESSES, SILENT, STARTING, Kind, Operation, Place
 from shmtui.i18n import _
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ class Names:
             return text.format(
                 name=name, before=_signed(before, operation), value=_signed(after, operation)
             )
+        if kind in STARTING:
+            return f"{kind}({name})"
         if kind in SILENT:
             return {
                 Kind.START: _("starts"),

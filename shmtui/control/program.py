@@ -18,6 +18,7 @@ from typing import Final
 from shmtui.control import ptrace
 from shmtui.control.entry_points import (
     CONTACT_CALLS,
+    STARTING_CALLS,
     clock_entry_points,
     entry_points,
     is_static_musl,
@@ -126,7 +127,7 @@ class HeldProgram:
         if malloc:
             self._call(malloc, 1)
         for address, function in self.breakpoints.items():
-            if function not in CONTACT_CALLS or function.endswith("_open"):
+            if function not in CONTACT_CALLS or function in STARTING_CALLS:
                 os.pwrite(self.memory, BREAKPOINT, address)
 
     def _run_to_entry(self) -> None:

@@ -100,6 +100,14 @@ class Scene:
         self.sizes[self._names[key]] = line.end - line.start + line.offset
         return self._names[key]
 
+    def listing(self) -> tuple[tuple[str, int], ...]:
+        """The names that programs have made or asked for, as far as they are there, with their bytes."""
+        found = []
+        for name in sorted(self._made):
+            with contextlib.suppress(OSError):
+                found.append((name, Path(SHM_DIR, name).stat().st_size))
+        return tuple(found)
+
     def semaphore_files(self) -> list[bytes]:
         """Device and inode of each named semaphore, as glibc keeps them in memory."""
         found = []

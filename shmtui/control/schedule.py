@@ -52,6 +52,8 @@ class Schedule:
     claim: str
     trace: str
     """The hash of all steps and outputs."""
+    starts_vary: bool = False
+    """Whether the starts are steps among the others."""
     layout: str = ""
     """The ring's, as ``--layout`` has it; empty where it is not known."""
 
@@ -73,6 +75,7 @@ class Schedule:
             "finding": self.finding,
             "claim": self.claim,
             "trace": self.trace,
+            "starts": "any" if self.starts_vary else "given",
             "layout": self.layout,
         }
         try:
@@ -107,6 +110,7 @@ def read_schedule(path: Path) -> Schedule:
             str(record["finding"]),
             str(record["claim"]),
             str(record["trace"]),
+            record.get("starts") == "any",
             str(record.get("layout", "")),
         )
     except OSError as error:

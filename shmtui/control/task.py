@@ -13,6 +13,7 @@ from shmtui.control.entry_points import (
     JOINING_CALLS,
     NAMING_CALLS,
     SLEEPING_CALLS,
+    STARTING_CALLS,
 )
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
 from shmtui.control.program import BREAKPOINT, HeldProgram
@@ -217,10 +218,12 @@ class Task:
             self.awaited = registers.rdi if function != "wait" else 2**64 - 1
             self.operation = Operation(Kind.JOIN, site, width=int(function == "pthread_join"))
             return None
-        if function == "sem_init":
-            self.world.note_init(self, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
-        elif function in NAMING_CALLS:
-            self.world.note_name(function, self.space.read(registers.rdi, 256).split(b"\0")[0])
+        if function in STARTING_CALLS:
+            if self.world.starts_vary:
+                place = self.place(registers.rdi) if function == "sem_init" else None
+                self.operation = Operation(Kind(function), site, place, registers.rdi)
+                return None
+            self.note_start(function)
         elif function in {"mmap", "shmat"}:
             if self.world.fine and (function == "shmat" or registers.rcx & _MAP_SHARED):
                 self._break_at(site, is_mapping=True)
@@ -233,11 +236,20 @@ class Task:
                 self.lift_guard(site)
         else:
             place = self.place(registers.rdi)
-            if place is not None or not self.space.is_alone:
+            there = place is None or len(self.space.read(registers.rdi, 4)) == 4
+            if there and (place is not None or not self.space.is_alone):
                 self.operation = Operation(Kind(function), site, place, registers.rdi)
                 return None
         self.over()
         return 0
+
+    def note_start(self, function: str) -> None:
+        """It is about to make something ready that is shared."""
+        registers = self.registers
+        if function == "sem_init":
+            self.world.note_init(self, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
+        elif function in NAMING_CALLS:
+            self.world.note_name(function, self.space.read(registers.rdi, 256).split(b"\0")[0])
 
     # The ways to go on.
 

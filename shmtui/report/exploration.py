@@ -52,6 +52,7 @@ def exploration_lines(result: "Exploration") -> Iterator[str]:
 def covered_words(part: "Covered", items: int) -> str:
     """One part of the search: its orders, and whether they are all."""
     steps = _("loads and stores") if part.fine else _("semaphores and locks")
+    steps = _("starts, semaphores and locks") if part.starts else steps
     if part.complete:
         text = _("every order of {items} items at {steps}: {states} states, {orders} executions")
     else:
@@ -94,6 +95,11 @@ def notes(result: "Exploration") -> Iterator[str]:
         yield _(
             "the programs may also wait by {calls}: these are no steps, and races are not judged"
         ).format(calls=calls)
+    for command, finding in outcome.started_first:
+        text = _("started first, {command} goes wrong ({kind}: {claim}); --start any searches that")
+        yield text.format(
+            command=inert(shlex.join(command)), kind=finding.kind, claim=inert(finding.claim)
+        )
     for task, status in result.statuses.items():
         yield _("{task} ends with status {status}").format(task=task, status=status)
     if outcome.stopped:
@@ -151,6 +157,7 @@ def exploration_json(result: "Exploration") -> dict[str, Any]:
         "covered": [
             {
                 "steps": "loads-and-stores" if part.fine else "calls",
+                "starts": "any" if part.starts else "given",
                 "orders": part.orders,
                 "states": part.states or None,
                 "departures": part.departures,

@@ -229,6 +229,38 @@ def test_the_shortest_order(
     assert done.stdout.startswith("20 of 20 "), done.stderr
 
 
+def test_who_starts_first(built: Callable[..., str], explored: Explore, tmp_path: Path) -> None:
+    """A note where they are started as they are given; with ``--start any`` each start is a step, and so is
+    each call that makes the segment.
+    """
+    first, file = built("first"), tmp_path / "first.shmsched"
+    programs = ["--producer", f"{first} p", "--consumer", f"{first} c"]
+    given = explored(*programs, code=0)
+    assert "4 × " in given["layout"]
+    (note,) = given["notes"]
+    assert "start-fails" in note
+    assert "there is no segment" in note
+    found = explored(*programs, "--start", "any", "--schedule", str(file), code=1)
+    claims = {each["kind"]: each["claim"] for each in found["findings"]}
+    assert "there is no segment" in claims["start-fails"]
+    assert "SIGBUS" in claims["crash"]
+    assert {part["starts"] for part in found["covered"]} == {"given", "any"}
+    assert run_shmtui("replay", "--headless", str(file)).stdout.startswith("20 of 20 ")
+
+
+def test_any_start(built: Callable[..., str], explored: Explore) -> None:
+    """A ring that is there is right in every order of the starts, and all are tried; one that a consumer may
+    find before it has its size is not.
+    """
+    ring, first = built("ring"), built("first")
+    right = explored("--init", "--start", "any", "--items", "1", "--producer", f"{ring} p no-init",
+                     "--consumer", f"{ring} c", code=0)  # fmt: skip
+    assert all(part["complete"] for part in right["covered"])
+    wrong = explored("--start", "any", "--producer", f"{first} p", "--consumer", f"{first} c wait",
+                     code=1)  # fmt: skip
+    assert "SIGBUS" in wrong["findings"][0]["claim"]
+
+
 def test_programs_that_do_not_repeat_themselves(
     built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
