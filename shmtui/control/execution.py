@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from shmtui.control.address_space import AddressSpace
-from shmtui.control.calls import joined
 from shmtui.control.ending import Ending
-from shmtui.control.happens_before import HappensBefore
-from shmtui.control.items import Fault, ItemFault, Items, Ring
+from shmtui.control.entry_points import uses_system_v
+from shmtui.control.items import Ring
 from shmtui.control.machine_state import MachineState
 from shmtui.control.object_use import ObjectUse
-from shmtui.control.operation import ACCESSES, SILENT, TIMED, Kind, Operation
+from shmtui.control.observation import Observation
+from shmtui.control.operation import ACCESSES, Kind, Operation
 from shmtui.control.program import HeldProgram
 from shmtui.control.ptrace import Stops
 from shmtui.control.readiness import is_ready
@@ -65,6 +65,8 @@ class Execution:
         """The programs that meet others by calls: what they do before the first is their set-up."""
         self.starts_vary = False
         """Whether a start is a step as any other, and each call that makes ready what is shared."""
+        self.uses_sets = any(uses_system_v(program.executable) for program, _role in programs)
+        """Whether there may be System V sets."""
         self.usual_failures: frozenset[str] = frozenset()
         """Who ends with another status than 0 in the usual order."""
         self.favourite = ""
@@ -81,18 +83,13 @@ class Execution:
         )
         self.tasks = []
         self.repetition = Repetition(self)
-        self.history: dict[str, int] = {}
-        self.ring_items = None if self.ring is None else Items(self.ring)
-        self._set_up = True
-        self._visits: dict[str, dict[int, int]] = {}
         self._waiting: dict[object, list[Task]] = {}
         self.use = ObjectUse(self)
         self.memory = SharedBytes(self.scene, self.tasks)
-        watched = () if self.ring is None else self.ring.indices
-        self._races = HappensBefore(watched)
-        self.result.races = self._races.races
-        if self.ring_items is not None:
-            self.result.faults = self.ring_items.faults
+        self.observed = Observation(self)
+        self.result.races = self.observed.races.races
+        if self.observed.items is not None:
+            self.result.faults = self.observed.items.faults
         self._order: tuple[str, ...] = ()
         self._current: Task | None = None
         self._over = False
@@ -137,7 +134,7 @@ class Execution:
         self._order = tuple(order)
         self.scene.prepare()
         self._start()
-        self._set_up = False
+        self.observed.set_up = False
 
     def _start(self) -> None:
         for program, role in self.programs:
@@ -215,7 +212,7 @@ class Execution:
         after = self.memory.word(operation) if operation.kind in ACCESSES else None
         shown = None if operation.kind in _LOCKS else before
         self.result.steps.append(Step(task.name, operation, shown, after, task.output[written:]))
-        self._note(task, operation, before, after)
+        self.observed.note(task, operation, before, after)
         if task.ended is not None:
             self.result.ends[task.name] = task.ended
             self.result.fault_sites[task.name] = task.fault_site
@@ -228,52 +225,13 @@ class Execution:
             each.woken = True
         del waiting[:count]
 
-    def _note(
-        self, task: Task, operation: Operation, before: int | None, after: int | None
-    ) -> None:
-        number, kind, name = len(self.result.steps) - 1, operation.kind, task.name
-        failed = (kind in TIMED and not before) or (kind is Kind.TRY_LOCK and bool(before))
-        self.repetition.note(name, operation, failed=failed)
-        if kind in ACCESSES:
-            self._note_access(task, operation, before, after, number)
-        elif kind is Kind.JOIN:
-            for ended in joined(task, operation):
-                self._races.join(name, ended)
-        elif kind not in SILENT and not failed:
-            self._races.synchronise(name, operation)
-            if self.ring_items is not None:
-                self.ring_items.synchronised(name, gives=kind in {Kind.POST, Kind.UNLOCK})
-            visits = self._visits.setdefault(name, {})
-            visits[operation.site] = visits.get(operation.site, 0) + 1
-        if self.fine:
-            learned = after if kind in ACCESSES else failed
-            self.history[name] = hash((self.history.get(name, 0), kind, operation.site, learned))
-
-    def _note_access(
-        self, task: Task, operation: Operation, before: int | None, after: int | None, number: int
-    ) -> None:
-        if not self._set_up:
-            self._races.access(task.name, operation, number)
-        if self.ring_items is not None:
-            self.ring_items.access(task.name, operation, before, after, number)
-            self._note_index(operation, number)
-
-    def _note_index(self, operation: Operation, number: int) -> None:
-        """Whether the slot that an index names, of all places, lies behind the last slot."""
-        if self.ring is None or self.ring_items is None:
-            return
-        past = self.ring.slot_behind(operation)
-        indices = [self.memory.raw(at.segment, at.offset, 4) for at in self.ring.indices]
-        if past is not None and past in {int.from_bytes(raw, "little") for raw in indices}:
-            self.ring_items.faults.append(ItemFault(Fault.OUT_OF_RANGE, past, None, number))
-
     # Who can go on.
 
     def is_parked(self, task: Task) -> bool:
         """Whether it is a producer that has made its items, and stands before the next one."""
         if self.role_of(task) is not Role.PRODUCER or task.operation.kind in ACCESSES:
             return False
-        return self._visits.get(task.name, {}).get(task.operation.site, 0) >= self.items
+        return self.observed.visits(task) >= self.items
 
     def _is_local(self, task: Task) -> bool:
         """Whether its step has to do with nobody else's, so that its place in the order does not matter."""
@@ -289,8 +247,9 @@ class Execution:
             if task not in ending.parked:
                 self.use.note(task, task.operation, None, max(len(self.result.steps) - 1, 0))
         self.result.end = ending.end
-        if ending.end is End.FINISHED and self.ring_items is not None:
-            self.ring_items.faults += ending.lost_items(self.ring_items)
+        items = self.observed.items
+        if ending.end is End.FINISHED and items is not None:
+            items.faults += ending.lost_items(items)
 
     def role_of(self, task: Task) -> Role:
         """Its program's side."""
@@ -309,17 +268,11 @@ class Execution:
         self.tasks.append(task)
         self.result.programs[task.name] = parent.program.name
         self.result.roles[task.name] = self.role_of(task)
-        self._races.fork(parent.name, task.name)
+        self.observed.races.fork(parent.name, task.name)
 
     def note_mapping(self, line: MapsLine) -> str:
         """A task maps a shared file; its name."""
         return self.scene.name_of(line)
-
-    def note_kernel_access(self, task: Task, operation: Operation) -> None:
-        """The kernel loads or stores for a task."""
-        word = self.memory.word(operation)
-        if self.ring_items is not None and operation.place is not None:
-            self.ring_items.access(task.name, operation, word, word, len(self.result.steps))
 
     def note_init(self, task: Task, address: int, *, shared: bool) -> None:
         """A task initialises a semaphore."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shmtui.control import ptrace
-from shmtui.control.entry_points import SYSTEM_V_CALLS, other_means
+from shmtui.control.entry_points import other_means, uses_system_v
 from shmtui.control.execution import Execution
 from shmtui.control.items import Ring
 from shmtui.control.judge import Finding, judge
@@ -148,15 +148,14 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
 
 
 def _other_means(workshop: Workshop) -> frozenset[str]:
-    """The calls that are no steps. ShmtuiError: System V semaphores are among them."""
+    """The calls that are no steps. ShmtuiError: programs use System V, and all would see what they make."""
     found: frozenset[str] = frozenset()
     for program, _role in workshop.programs:
-        calls = other_means(program.executable)
-        if calls & SYSTEM_V_CALLS:
-            text = _("{command} uses System V semaphores (semop): they are no steps here, and their orders "
-                     "cannot be searched")  # fmt: skip
+        if uses_system_v(program.executable) and not workshop.scene.private:
+            text = _("{command} uses System V objects, and this user may make no namespace for them "
+                     "(user_namespaces(7)): run it in a container")  # fmt: skip
             raise ShmtuiError(text.format(command=program.command[0]))
-        found |= calls
+        found |= other_means(program.executable)
     return found
 
 

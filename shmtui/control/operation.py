@@ -22,6 +22,8 @@ class Kind(StrEnum):
     WAKE = "wakes of pthread_cond_wait"
     SIGNAL = "pthread_cond_signal"
     BROADCAST = "pthread_cond_broadcast"
+    SET = "semop"
+    TRY_SET = "semop at once"
     JOIN = "waits for the end of another"
     SLEEP = "sleeps"
     LOAD = "loads"
@@ -72,3 +74,14 @@ class Operation:
     """Bytes of a load or store."""
     atomic: bool = False
     """Whether the processor locks the word for it."""
+    changes: tuple[tuple[Place, int], ...] = ()
+    """Of semop: what is added to which semaphores."""
+
+    def each(self) -> "tuple[Operation, ...]":
+        """The same as waits and posts of one semaphore each."""
+        if not self.changes:
+            return (self,)
+        return tuple(
+            Operation(Kind.POST if change > 0 else Kind.WAIT, self.site, place)
+            for place, change in self.changes
+        )

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from shmtui.control.operation import ACCESSES, SILENT, STARTING, Kind, Operation, Place
+from shmtui.control.semaphore_sets import PREFIX
 from shmtui.i18n import _
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class Names:
             return ""
         if place.segment.startswith("sem."):
             return f"/{place.segment.removeprefix('sem.')}"
+        if place.segment.startswith(PREFIX):
+            key = place.segment.removeprefix(PREFIX)
+            return _("semaphore {number} of set {key}").format(number=place.offset, key=key)
         ring = self._ring
         if ring is not None and place.segment == ring.segment:
             for name in ("in", "out", "mutex", "empty", "full"):
@@ -123,6 +127,9 @@ class Names:
                 Kind.JOIN: _("waits for the end of another"),
                 Kind.SPIN: _("runs on"),
             }.get(kind, _("sleeps in the kernel"))
+        if operation.changes:
+            each = (f"{self.place(place)} {change:+d}" for place, change in operation.changes)
+            return f"semop({', '.join(each)})"
         if kind is Kind.WAKE:
             return _("wakes, and locks {name}").format(name=name)
         return f"{kind}({name})"

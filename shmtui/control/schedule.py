@@ -136,7 +136,7 @@ def _command(words: Any) -> tuple[str, ...]:
 
 def _ring(record: dict[str, Any]) -> Ring:
     ring = Ring(**record)
-    numbers = [value for name, value in record.items() if name != "segment"]
+    numbers = [value for name, value in record.items() if name not in {"segment", "bounded"}]
     if not all(value is None or (isinstance(value, int) and value >= 0) for value in numbers):
         raise ValueError(record)
     if not ring.slots or not ring.item_size or ring.data is None:

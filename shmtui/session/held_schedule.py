@@ -17,6 +17,7 @@ from shmtui.i18n import _
 from shmtui.monitor.ring_reader import RingReader
 from shmtui.monitor.snapshot_parts import layout_info, ring_occupancy, segment_info
 from shmtui.monitor.sync_objects import sync_objects
+from shmtui.procfs.target import open_target
 from shmtui.session.source_lines import is_newer, source_lines
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
@@ -221,12 +222,19 @@ class HeldSchedule:
         processes = tuple(map(self._process, self._execution.world.tasks))
         snapshot = replace(EMPTY, processes=processes)
         if found is not None:
-            # Missing: no program has made it yet, or one has removed it.
-            with (
-                contextlib.suppress(MissingSegmentError),
-                contextlib.closing(SegmentReader(f"/{found.ring.segment}")) as reader,
-            ):
-                snapshot = _with_ring(snapshot, found, reader)
+            world = self._execution.world
+            for task in world.tasks:
+                if task.ended is None:
+                    task.place_all()
+            target = world.scene.target_of(found.ring.segment)
+            if target is not None:  # Else no program has made it yet.
+                with (
+                    contextlib.suppress(MissingSegmentError),
+                    contextlib.closing(
+                        open_target(target, among=[p.pid for p in processes])
+                    ) as reader,
+                ):
+                    snapshot = _with_ring(snapshot, found, reader)
         at_fault = self._execution.at >= self._execution.fault
         return replace(snapshot, health=self._health() if at_fault else Health())
 
