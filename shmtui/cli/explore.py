@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _REPLAYS = 20
 _MOST_PROGRAMS = 16
+_SHRINK_SHARE = 0.2
+"""Of the budget, for a shorter order, at the least."""
 
 
 @click.command(
@@ -51,12 +53,21 @@ _MOST_PROGRAMS = 16
     help="Every order of their loads and stores, and not of their semaphores and locks alone.",
 )  # fmt: skip
 @click.option(
+    "--start", type=click.Choice(["given", "any"]), default="given", show_default=True,
+    help="Start the programs in the order given here, or in every order: also while others make "
+    "the segment and its semaphores.",
+)  # fmt: skip
+@click.option(
     "--budget", type=SECONDS, default="30", show_default=True, help="How long to search at most."
 )
+@click.option(
+    "--shrink", is_flag=True,
+    help="Make the order that shows a finding as short as it goes, in what is left of the budget.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The report as one line of JSON.")
 @click.option(
     "--schedule", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Write the order that shows a finding to a file, for --replay.",
+    help="Write the order that shows a finding to a file, for shmtui replay.",
 )  # fmt: skip
 @click.option(
     "--replay", "replayed", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -64,7 +75,7 @@ _MOST_PROGRAMS = 16
 )  # fmt: skip
 @layout_options
 def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, initialise: bool,
-            name: str | None, fine: bool, budget: float, as_json: bool, schedule: Path | None,
+            name: str | None, fine: bool, start: str, budget: float, shrink: bool, as_json: bool, schedule: Path | None,
             replayed: Path | None, **layout: Any) -> int:  # fmt: skip
     """Run your own programs, unmodified, through every order of their steps.
 
@@ -73,7 +84,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     no time. Found are deadlocks, items overwritten or taken twice, crashes, semaphores
     not initialised or not shared, and stores that nothing orders; what was covered is
     said. They run in a /dev/shm of their own where the system allows it, and are started
-    in the order given here, producers first.
+    in the order given here, producers first, unless --start any says otherwise.
 
     Exit 0: nothing found. Exit 1: findings. Exit 2: it cannot be done, or the programs
     do not do the same twice in the same order.
@@ -82,10 +93,10 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     Examples:
       shmtui explore --producer ./produtor --consumer ./consumidor --init
       shmtui explore --producer ./p --producer ./p --consumer ./c --fine --budget 60
-      shmtui explore --producer ./p --consumer ./c --schedule lost.json
-      shmtui explore --replay lost.json
+      shmtui explore --producer ./p --consumer ./c --schedule lost.shmsched
+      shmtui replay lost.shmsched
     """
-    from shmtui.control.exploration import Workshop, explore
+    from shmtui.control.exploration import Workshop, explore, shorten
     from shmtui.report.exploration import exploration_json, exploration_lines
     from shmtui.report.snapshot_json import line
     from shmtui.shm.protocol import Role
@@ -96,7 +107,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
             raise click.UsageError(
                 _("--replay has the programs from its file: leave the others out")
             )
-        return _replay(replayed, as_json=as_json)
+        return verify_schedule(replayed, as_json=as_json)
     if not producers and not consumers:
         raise click.UsageError(
             _("name your programs: --producer ./produtor --consumer ./consumidor")
@@ -112,8 +123,11 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
         try:
             result = explore(
                 workshop, options, name=name, initialise=initialise, fine=fine, budget=budget,
-                progress=progress.show, stopped=interrupted,
+                progress=progress.show, stopped=interrupted, starts=start == "any",
             )  # fmt: skip
+            if shrink:
+                left = max(budget - result.outcome.seconds, _SHRINK_SHARE * budget)
+                shorten(workshop, result, calls_alone=not fine, budget=left, stopped=interrupted)
         finally:
             progress.clear()
     if schedule is not None and result.schedule is not None:
@@ -125,7 +139,8 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     return ExitCode.FINDINGS if result.outcome.found else ExitCode.OK
 
 
-def _replay(path: Path, *, as_json: bool) -> int:
+def verify_schedule(path: Path, *, as_json: bool) -> int:
+    """Execute a schedule 20 times, and print its order. ShmtuiError: one was not as it says."""
     from shmtui.control.exploration import Workshop, replay
     from shmtui.control.judge import judge
     from shmtui.control.schedule import read_schedule

@@ -11,7 +11,9 @@ from shmtui.errors import ExitCode
 from shmtui.i18n import _
 
 
-@click.command("replay", cls=TranslatedCommand, short_help="Open the dashboard on a recording")
+@click.command(
+    "replay", cls=TranslatedCommand, short_help="Open the dashboard on a recording or a schedule"
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path), required=False)
 @click.option(
@@ -27,12 +29,17 @@ from shmtui.i18n import _
     help="What is the same instant of two recordings: the time of day, as it is where they have "
     "any in common, or the time since the start of each.",
 )
+@click.option(
+    "--headless", is_flag=True,
+    help="Of a schedule: execute it 20 times, compare every step and output with it, and print its order.",
+)  # fmt: skip
 @dashboard_options
 def command(
     file: Path,
     other: Path | None,
     table: Path | None,
     align: str | None,
+    headless: bool,
     refresh_hz: float | None,
     ascii_only: bool,
 ) -> int:
@@ -42,16 +49,28 @@ def command(
     --record, the key W or shmtui report --capsule wrote. With OTHER both are shown side by side at
     the same instant, what differs is marked, and all keys move both.
 
+    FILE may also be a schedule of shmtui explore: its programs are run up to the step that shows
+    the finding and held there, step by step on or back, with their source lines and output.
+
     \b
     Examples:
       shmtui replay night.rec
       cat jobs.rec.1 jobs.rec > both.rec; shmtui replay both.rec
       shmtui replay night.rec --csv night.csv
       shmtui replay monday.rec tuesday.rec --align start
+      shmtui replay lost.shmsched
     """
+    from shmtui.control.schedule import is_schedule
     from shmtui.session.replay_source import PairSource, Replayed, ReplaySource
     from shmtui.session.terminal import ignore_signals, note_signals, require_terminal
 
+    if is_schedule(file):
+        if other is not None or table is not None or align is not None:
+            raise click.UsageError(_("a schedule is replayed by itself: leave the others out"))
+        return _replay_schedule(file, headless, refresh_hz, ascii_only)
+    if headless:
+        text = _("--headless is for a schedule of shmtui explore, which {file} is not")
+        raise click.UsageError(text.format(file=file))
     if table is not None and other is not None:
         raise click.UsageError(_("--csv writes one recording: give one FILE"))
     if align is not None and other is None:
@@ -74,6 +93,30 @@ def command(
         cleaning.callback(ignore_signals)
         from shmtui.session.opener import Attachment
 
+        return show_dashboard(
+            Attachment(source), None, configuration=configuration, ascii_only=ascii_only
+        )
+
+
+def _replay_schedule(file: Path, headless: bool, refresh_hz: float | None, ascii_only: bool) -> int:
+    if headless:
+        from shmtui.cli.explore import verify_schedule
+
+        return verify_schedule(file, as_json=False)
+    from shmtui.cli.open_dashboard import configured, show_dashboard
+    from shmtui.session.held_schedule import HeldSchedule
+    from shmtui.session.opener import Attachment
+    from shmtui.session.terminal import ignore_signals, note_signals, require_terminal
+
+    configuration = configured(refresh_hz)
+    require_terminal(_("check it with --headless"))
+    with contextlib.ExitStack() as cleaning:
+        # The programs are held before the dashboard has threads: only a process without any may
+        # make a /dev/shm of its own.
+        source = HeldSchedule(file)
+        cleaning.callback(source.close)
+        note_signals()
+        cleaning.callback(ignore_signals)
         return show_dashboard(
             Attachment(source), None, configuration=configuration, ascii_only=ascii_only
         )

@@ -8,7 +8,9 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import ptrace
-from shmtui.control.operation import Kind, Operation
+from shmtui.control.entry_points import NAMING_CALLS
+from shmtui.control.operation import STARTING, Kind, Operation, Place
+from shmtui.control.semaphore_sets import SetOperation, blocking, decode_operations, operations_at
 
 if TYPE_CHECKING:
     from shmtui.control.task import Task
@@ -44,9 +46,13 @@ def carry_out(task: "Task", operation: Operation) -> Operation | None:
         task.woken = False
         _set_lock(task, operation.address, taken=True)
         task.leave(0)
+    elif kind in {Kind.SET, Kind.TRY_SET}:
+        _change_set(task, operation)
     elif kind in {Kind.SIGNAL, Kind.BROADCAST}:
         task.leave(0)
     else:
+        if kind in STARTING:
+            note_start(task, kind.value)
         _expire(task, operation)
         task.lift_guard(operation.site)
         task.over()
@@ -70,6 +76,42 @@ def _release(task: "Task", operation: Operation) -> Operation:
     mutex = task.registers.rsi
     _set_lock(task, mutex, taken=False)
     return Operation(Kind.WAKE, operation.site, task.place(mutex), mutex)
+
+
+def set_operation(task: "Task", function: str, site: int) -> Operation:
+    """The call of semop that a task stands before."""
+    registers, sets = task.registers, task.world.scene.sets
+    raw = task.space.read(registers.rsi, operations_at(registers.rdx))
+    operations, name = decode_operations(raw), sets.name_of(registers.rdi & 0xFFFFFFFF)
+    changes = tuple((Place(name, each.semaphore), each.change) for each in operations)
+    at_once = any(each.at_once for each in operations)
+    task.has_deadline = function == "semtimedop" and bool(registers.rcx)
+    at_once |= task.has_deadline
+    first = next((place for place, change in changes if change <= 0), None)
+    place = first or (changes[0][0] if changes else Place(name, 0))
+    kind = Kind.TRY_SET if at_once else Kind.SET
+    return Operation(kind, site, place, registers.rdi & 0xFFFFFFFF, changes=changes)
+
+
+def may_change_set(task: "Task") -> bool:
+    """Whether a call of semop goes through, or fails at once."""
+    operation = task.operation
+    values = task.world.scene.sets.values(operation.address)
+    wanted = [SetOperation(place.offset, change) for place, change in operation.changes]
+    return not values or blocking(values, wanted) is None
+
+
+def _change_set(task: "Task", operation: Operation) -> None:
+    """Have the kernel carry it out; one that would wait for a time gives up at once."""
+    task.gave_up = not may_change_set(task)
+    if task.gave_up:
+        deadline = task.registers.rsp - 512
+        if task.has_deadline:
+            task.space.write(deadline, bytes(16))
+            task.registers.rcx = deadline
+            ptrace.store_registers(task.pid, task.registers)
+    task.lift_guard(operation.site)
+    task.over()
 
 
 def _set_lock(task: "Task", address: int, *, taken: bool) -> None:
@@ -119,6 +161,15 @@ def joined(task: "Task", operation: Operation) -> list[str]:
             other.reaped = True
             return [other.name]
     return []
+
+
+def note_start(task: "Task", function: str) -> None:
+    """It is about to make something ready that is shared."""
+    registers = task.registers
+    if function == "sem_init":
+        task.world.note_init(task, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
+    elif function in NAMING_CALLS:
+        task.world.note_name(function, task.space.read(registers.rdi, 256).split(b"\0")[0])
 
 
 # Time.

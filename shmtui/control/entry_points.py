@@ -15,16 +15,23 @@ LOCK_CALLS: Final = frozenset(
 SLEEPING_CALLS: Final = frozenset("sleep usleep nanosleep clock_nanosleep sched_yield".split())
 NAMING_CALLS: Final = frozenset({"shm_open", "sem_open"})
 JOINING_CALLS: Final = frozenset("pthread_join waitpid wait wait4".split())
-BUFFER_CALLS: Final = frozenset("read write".split())
-"""Calls that hand the kernel a pointer, in their second argument."""
+LOADING_CALLS: Final = frozenset("write pwrite send sendto writev pwritev sendmsg".split())
+"""Calls by which the kernel loads from where their second argument points, or the vector there."""
+BUFFER_CALLS: Final = LOADING_CALLS | frozenset(
+    "read pread recv recvfrom readv preadv recvmsg".split()
+)
+"""The same, and those by which it stores there."""
 CONTACT_CALLS: Final = NAMING_CALLS | frozenset(
-    "shm_unlink sem_unlink shmget semget fork vfork pthread_create memfd_create".split()
+    "shm_unlink sem_unlink shmget semget msgget fork vfork pthread_create memfd_create".split()
 )
 """The calls by which a program first meets others."""
+STARTING_CALLS: Final = NAMING_CALLS | frozenset("sem_init ftruncate shm_unlink sem_unlink".split())
+"""Those that make what is shared ready: steps where programs may start in any order."""
 CLOCK_CALLS: Final = frozenset("time gettimeofday clock_gettime".split())
 """Served by the vDSO, vdso(7)."""
-SYSTEM_V_CALLS: Final = frozenset({"semop", "semtimedop"})
-OTHER_MEANS: Final = SYSTEM_V_CALLS | frozenset(
+SET_CALLS: Final = frozenset({"semop", "semtimedop"})
+SYSTEM_V_CALLS: Final = SET_CALLS | frozenset({"semget", "shmget", "msgget"})
+OTHER_MEANS: Final = frozenset(
     "flock lockf msgrcv mq_receive mq_timedreceive pipe pipe2 socketpair socket sigwait sigsuspend "
     "pause mkfifo eventfd pthread_rwlock_rdlock pthread_rwlock_wrlock pthread_barrier_wait "
     "pthread_spin_lock".split()
@@ -35,7 +42,7 @@ _SYMBOL: Final = struct.Struct("<IBBHQQ")
 _FUNCTION: Final = 2
 WANTED: Final = (
     SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
-    | {"sem_init", "mmap", "shmat", "malloc"}
+    | STARTING_CALLS | SYSTEM_V_CALLS | {"mmap", "shmat", "malloc"}
 )  # fmt: skip
 
 
@@ -64,10 +71,20 @@ def is_static_musl(path: str) -> bool:
 
 @cache
 def other_means(path: str) -> frozenset[str]:
-    """The calls of `OTHER_MEANS` that an executable imports; of a static one, those of System V that it has."""
+    """The calls of `OTHER_MEANS` that an executable imports."""
+    return OTHER_MEANS & _imported(path)
+
+
+@cache
+def uses_system_v(path: str) -> bool:
+    """Whether an executable imports calls of System V, or is static and has them."""
     with open(path, "rb") as file:
-        imported = {name for name, _kind, place, _value in _symbols(file)[1] if not place}
-        return frozenset((OTHER_MEANS & imported) | set(_addresses(file, SYSTEM_V_CALLS)))
+        return bool(SYSTEM_V_CALLS & _imported(path) or _addresses(file, SYSTEM_V_CALLS))
+
+
+def _imported(path: str) -> set[str]:
+    with open(path, "rb") as file:
+        return {name for name, _kind, place, _value in _symbols(file)[1] if not place}
 
 
 def _addresses(file: BinaryIO, names: frozenset[str]) -> dict[str, tuple[int, ...]]:

@@ -4,16 +4,16 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from shmtui.control.address_space import AddressSpace
-from shmtui.control.calls import joined
 from shmtui.control.ending import Ending
-from shmtui.control.happens_before import HappensBefore
-from shmtui.control.items import Fault, ItemFault, Items, Ring
+from shmtui.control.entry_points import uses_system_v
+from shmtui.control.items import Ring
 from shmtui.control.machine_state import MachineState
 from shmtui.control.object_use import ObjectUse
-from shmtui.control.operation import ACCESSES, SILENT, TIMED, Kind, Operation
+from shmtui.control.observation import Observation
+from shmtui.control.operation import ACCESSES, Kind, Operation
 from shmtui.control.program import HeldProgram
 from shmtui.control.ptrace import Stops
 from shmtui.control.readiness import is_ready
@@ -34,6 +34,14 @@ _LOCKS: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK, Kind.UNLOCK, Kind.WAKE})
 _YIELDS: Final = frozenset({Kind.SLEEP, Kind.SPIN, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
 
 
+class SeenStates(Protocol):
+    """States by their numbers."""
+
+    def __contains__(self, state: int, /) -> bool: ...
+
+    def add(self, state: int, /) -> None: ...
+
+
 class Execution:
     """Executes the programs of a scene, once for each call of `run`."""
 
@@ -47,12 +55,20 @@ class Execution:
         self.programs, self.scene, self.items, self.ring = programs, scene, items, ring
         self.fine = False
         """Whether each load and store of shared memory is a step."""
-        self.seen: set[int] | None = None
+        self.seen: SeenStates | None = None
         """States that were entered, where each is to be entered once."""
+        self.most_steps: int | None = None
+        """Steps after which an execution is given up; None: so many as the items may take."""
         self.sleeps_commute = True
         """Whether what follows a sleep, up to the next step, concerns nobody else."""
         self.callers: frozenset[str] = frozenset()
         """The programs that meet others by calls: what they do before the first is their set-up."""
+        self.starts_vary = False
+        """Whether a start is a step as any other, and each call that makes ready what is shared."""
+        self.uses_sets = any(uses_system_v(program.executable) for program, _role in programs)
+        """Whether there may be System V sets."""
+        self.usual_failures: frozenset[str] = frozenset()
+        """Who ends with another status than 0 in the usual order."""
         self.favourite = ""
         """Who goes on whenever it can, where it is not the one whose turn it is."""
         self.tasks: list[Task] = []
@@ -62,18 +78,23 @@ class Execution:
         self._reset()
 
     def _reset(self) -> None:
-        self.result = Run(fine=self.fine)
+        self.result = Run(
+            fine=self.fine, starts_vary=self.starts_vary, usual_failures=self.usual_failures
+        )
         self.tasks = []
         self.repetition = Repetition(self)
-        self.history: dict[str, int] = {}
-        self.ring_items = None if self.ring is None else Items(self.ring)
-        self._set_up = True
-        self._visits: dict[str, dict[int, int]] = {}
         self._waiting: dict[object, list[Task]] = {}
         self.use = ObjectUse(self)
         self.memory = SharedBytes(self.scene, self.tasks)
-        watched = () if self.ring is None else self.ring.indices
-        self._races = HappensBefore(watched)
+        self.observed = Observation(self)
+        self.result.races = self.observed.races.races
+        if self.observed.items is not None:
+            self.result.faults = self.observed.items.faults
+        self._order: tuple[str, ...] = ()
+        self._current: Task | None = None
+        self._over = False
+        usual = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
+        self._most = usual if self.most_steps is None else self.most_steps
 
     def run(
         self, order: Sequence[str] = (), *, look: "Callable[[Execution], None] | None" = None
@@ -83,20 +104,37 @@ class Execution:
 
         ValueError: one of ``order`` could not go on where it was to.
         """
-        self._reset()
-        self.scene.prepare()
         try:
-            self._start()
-            self._set_up = False
-            self._run(order)
+            self.begin(order)
+            while self.advance():
+                pass
             if look is not None:
                 look(self)
         finally:
-            self._finish()
-        self.result.races = self._races.races
-        if self.ring_items is not None:
-            self.result.faults = self.ring_items.faults
+            self.finish()
         return self.result
+
+    def run_until(
+        self, usual: Run, order: Sequence[str], look: "Callable[[Execution], None]"
+    ) -> None:
+        """An execution in the order of ``usual``, given up before its first task ends: ``look`` is called there."""
+        last = {step.task: number for number, step in enumerate(usual.steps)}
+        until = min((last[task] for task in usual.ends), default=len(usual.steps))
+        try:
+            self.begin(order)
+            while len(self.result.steps) < until and self.advance():
+                pass
+            look(self)
+        finally:
+            self.finish()
+
+    def begin(self, order: Sequence[str] = ()) -> None:
+        """Start an execution in ``order``; `advance` takes its steps, and `finish` ends it."""
+        self._reset()
+        self._order = tuple(order)
+        self.scene.prepare()
+        self._start()
+        self.observed.set_up = False
 
     def _start(self) -> None:
         for program, role in self.programs:
@@ -104,6 +142,8 @@ class Execution:
             task = Task(self, program, program.name, pid, AddressSpace(pid))
             self.tasks.append(task)
             self.result.programs[task.name], self.result.roles[task.name] = program.name, role
+            if self.starts_vary:
+                continue
             self._take(task)
             while (
                 self.fine
@@ -113,36 +153,40 @@ class Execution:
             ):
                 self._take(task)  # What it sets up before its first call: nobody else is there yet.
 
-    def _run(self, order: Sequence[str]) -> None:
-        current: Task | None = None
-        most = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
-        while len(self.result.steps) < most:
-            enabled = [
-                t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)
-            ]
-            if not enabled:
-                self._end()
-                return
-            if self.seen is not None and (local := [t for t in enabled if self._is_local(t)]):
-                enabled = local[:1]
-            at = len(self.result.choices)
-            if self.seen is not None and at >= len(order):
-                state = self._state.now()
-                if state in self.seen:
-                    self.result.end = End.KNOWN
-                    return
-                self.seen.add(state)
-            default = self._default(enabled, current)
-            chosen = default
-            if at < len(order):
-                found = [task for task in enabled if task.name == order[at]]
-                if not found:
-                    raise ValueError(f"{order[at]} cannot go on at step {at}")
-                chosen = found[0]
-            names = tuple(task.name for task in enabled)
-            self.result.choices.append(Choice(names, chosen.name, default.name))
-            self._take(chosen)
-            current = chosen
+    def advance(self) -> bool:
+        """Take the next step; False where the execution has ended, and all stand where they stood.
+
+        ValueError: who is to go on cannot.
+        """
+        if self._over or len(self.result.steps) >= self._most:
+            return False
+        enabled = [
+            t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)
+        ]
+        if not enabled:
+            self._end()
+            return False
+        if self.seen is not None and (local := [t for t in enabled if self._is_local(t)]):
+            enabled = local[:1]
+        at, order = len(self.result.choices), self._order
+        if self.seen is not None and at >= len(order):
+            state = self._state.now()
+            if state in self.seen:
+                self.result.end, self._over = End.KNOWN, True
+                return False
+            self.seen.add(state)
+        default = self._default(enabled, self._current)
+        chosen = default
+        if at < len(order):
+            found = [task for task in enabled if task.name == order[at]]
+            if not found:
+                raise ValueError(f"{order[at]} cannot go on at step {at}")
+            chosen = found[0]
+        names = tuple(task.name for task in enabled)
+        self.result.choices.append(Choice(names, chosen.name, default.name))
+        self._take(chosen)
+        self._current = chosen
+        return True
 
     def _default(self, enabled: list[Task], current: Task | None) -> Task:
         if self.favourite:
@@ -168,7 +212,7 @@ class Execution:
         after = self.memory.word(operation) if operation.kind in ACCESSES else None
         shown = None if operation.kind in _LOCKS else before
         self.result.steps.append(Step(task.name, operation, shown, after, task.output[written:]))
-        self._note(task, operation, before, after)
+        self.observed.note(task, operation, before, after)
         if task.ended is not None:
             self.result.ends[task.name] = task.ended
             self.result.fault_sites[task.name] = task.fault_site
@@ -181,52 +225,13 @@ class Execution:
             each.woken = True
         del waiting[:count]
 
-    def _note(
-        self, task: Task, operation: Operation, before: int | None, after: int | None
-    ) -> None:
-        number, kind, name = len(self.result.steps) - 1, operation.kind, task.name
-        failed = (kind in TIMED and not before) or (kind is Kind.TRY_LOCK and bool(before))
-        self.repetition.note(name, operation, failed=failed)
-        if kind in ACCESSES:
-            self._note_access(task, operation, before, after, number)
-        elif kind is Kind.JOIN:
-            for ended in joined(task, operation):
-                self._races.join(name, ended)
-        elif kind not in SILENT and not failed:
-            self._races.synchronise(name, operation)
-            if self.ring_items is not None:
-                self.ring_items.synchronised(name, gives=kind in {Kind.POST, Kind.UNLOCK})
-            visits = self._visits.setdefault(name, {})
-            visits[operation.site] = visits.get(operation.site, 0) + 1
-        if self.fine:
-            learned = after if kind in ACCESSES else failed
-            self.history[name] = hash((self.history.get(name, 0), kind, operation.site, learned))
-
-    def _note_access(
-        self, task: Task, operation: Operation, before: int | None, after: int | None, number: int
-    ) -> None:
-        if not self._set_up:
-            self._races.access(task.name, operation, number)
-        if self.ring_items is not None:
-            self.ring_items.access(task.name, operation, before, after, number)
-            self._note_index(operation, number)
-
-    def _note_index(self, operation: Operation, number: int) -> None:
-        """Whether the slot that an index names, of all places, lies behind the last slot."""
-        if self.ring is None or self.ring_items is None:
-            return
-        past = self.ring.slot_behind(operation)
-        indices = [self.memory.raw(at.segment, at.offset, 4) for at in self.ring.indices]
-        if past is not None and past in {int.from_bytes(raw, "little") for raw in indices}:
-            self.ring_items.faults.append(ItemFault(Fault.OUT_OF_RANGE, past, None, number))
-
     # Who can go on.
 
     def is_parked(self, task: Task) -> bool:
         """Whether it is a producer that has made its items, and stands before the next one."""
         if self.role_of(task) is not Role.PRODUCER or task.operation.kind in ACCESSES:
             return False
-        return self._visits.get(task.name, {}).get(task.operation.site, 0) >= self.items
+        return self.observed.visits(task) >= self.items
 
     def _is_local(self, task: Task) -> bool:
         """Whether its step has to do with nobody else's, so that its place in the order does not matter."""
@@ -234,6 +239,7 @@ class Execution:
 
     def _end(self) -> None:
         """Nobody can go on, but for those who are parked."""
+        self._over = True
         ending = Ending(self)
         self.result.parked = {task.name for task in ending.parked}
         self.result.blocked = [(task.name, task.operation) for task in ending.live]
@@ -241,8 +247,9 @@ class Execution:
             if task not in ending.parked:
                 self.use.note(task, task.operation, None, max(len(self.result.steps) - 1, 0))
         self.result.end = ending.end
-        if ending.end is End.FINISHED and self.ring_items is not None:
-            self.ring_items.faults += ending.lost_items(self.ring_items)
+        items = self.observed.items
+        if ending.end is End.FINISHED and items is not None:
+            items.faults += ending.lost_items(items)
 
     def role_of(self, task: Task) -> Role:
         """Its program's side."""
@@ -261,17 +268,11 @@ class Execution:
         self.tasks.append(task)
         self.result.programs[task.name] = parent.program.name
         self.result.roles[task.name] = self.role_of(task)
-        self._races.fork(parent.name, task.name)
+        self.observed.races.fork(parent.name, task.name)
 
     def note_mapping(self, line: MapsLine) -> str:
         """A task maps a shared file; its name."""
         return self.scene.name_of(line)
-
-    def note_kernel_access(self, task: Task, operation: Operation) -> None:
-        """The kernel loads or stores for a task."""
-        word = self.memory.word(operation)
-        if self.ring_items is not None and operation.place is not None:
-            self.ring_items.access(task.name, operation, word, word, len(self.result.steps))
 
     def note_init(self, task: Task, address: int, *, shared: bool) -> None:
         """A task initialises a semaphore."""
@@ -283,7 +284,7 @@ class Execution:
         """A task opens or makes something by name."""
         self.scene.note_name(function, name)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """End all tasks, threads before those that began them."""
         for task in self.tasks:
             if task.ended is None:
@@ -298,6 +299,7 @@ class Execution:
                     break
         for space in {task.space for task in self.tasks}:
             space.close()
+        self.tasks = []
         for program, _role in self.programs:
             program.output()
         self.scene.clean()

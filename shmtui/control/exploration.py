@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shmtui.control import ptrace
-from shmtui.control.entry_points import SYSTEM_V_CALLS, other_means
+from shmtui.control.entry_points import other_means, uses_system_v
 from shmtui.control.execution import Execution
 from shmtui.control.items import Ring
 from shmtui.control.judge import Finding, judge
@@ -19,10 +19,12 @@ from shmtui.control.run import End, Run
 from shmtui.control.scene import Scene, make_private
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
 from shmtui.control.search import Outcome, Search
+from shmtui.control.shortest_order import Shortened, Shortening
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, seed_layout
+from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 
@@ -39,11 +41,15 @@ class Exploration:
     items: int
     layout: str = ""
     """In words; empty where it is not known."""
+    option: str = ""
+    """The same as ``--layout`` has it."""
     others: frozenset[str] = frozenset()
     """Calls by which the programs may wait for each other unseen."""
     shown: tuple[Finding, Run] | None = None
     """The finding that is shown, and the execution that shows it, run once more from its begin to its end."""
     schedule: Schedule | None = None
+    shortened: tuple[int, Shortened] | None = None
+    """Where that was wanted: the steps of the first order found, and the shorter one."""
     statuses: dict[str, int] = field(default_factory=dict)
     """Exit statuses other than 0 in the usual order."""
 
@@ -92,8 +98,11 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
 
 def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, initialise: bool,
             fine: bool, budget: float, progress: Callable[[Outcome], None],
-            stopped: Callable[[], bool]) -> Exploration:  # fmt: skip
-    """Search the orders of the programs. ShmtuiError: it cannot be done, or they do not repeat themselves."""
+            stopped: Callable[[], bool], starts: bool = False) -> Exploration:  # fmt: skip
+    """Search the orders of the programs; ``starts``: those of their starts, too.
+
+    ShmtuiError: it cannot be done, or they do not repeat themselves.
+    """
     execution, scene = workshop.execution, workshop.scene
     others = _other_means(workshop)
     segment = (name or SEED_NAME).lstrip("/")
@@ -103,8 +112,9 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         plain = seed_layout(slots, ITEM_TYPES["int32"], libc)
         scene.contents = initial_contents(segment, plain, plain.size)
     finder = RingFinder(options, name)
-    usual = execution.run(look=finder.look)
+    usual = execution.run()
     _require_under_way(usual, workshop)
+    execution.run_until(usual, (), finder.look)
     execution.callers = frozenset(
         usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
     )
@@ -118,12 +128,18 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         text = _("the programs do not map {name}: give the name of their segment with --name")
         raise ShmtuiError(text.format(name=f"/{segment}"))
     search = Search(execution, workshop.names, budget=budget, progress=progress, stopped=stopped)
+    execution.usual_failures = frozenset(t for t, status in usual.ends.items() if status > 0)
     outcome = search.run(fine=fine)
+    if starts:
+        outcome = search.run_starts()
+    elif not outcome.found and not outcome.stopped:
+        search.other_starts()
     if others:
         outcome.found.pop("race", None)
     result = Exploration(
         outcome, workshop.names, {p.name: p.command for p, _role in workshop.programs}, workshop.items,
-        layout="" if found is None else found.words, others=others,
+        layout="" if found is None else found.words,
+        option="" if found is None else layout_option(found.layout), others=others,
         statuses={task: status for task, status in usual.ends.items() if status > 0},
     )  # fmt: skip
     if outcome.shortest is not None:
@@ -132,15 +148,14 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
 
 
 def _other_means(workshop: Workshop) -> frozenset[str]:
-    """The calls that are no steps. ShmtuiError: System V semaphores are among them."""
+    """The calls that are no steps. ShmtuiError: programs use System V, and all would see what they make."""
     found: frozenset[str] = frozenset()
     for program, _role in workshop.programs:
-        calls = other_means(program.executable)
-        if calls & SYSTEM_V_CALLS:
-            text = _("{command} uses System V semaphores (semop): they are no steps here, and their orders "
-                     "cannot be searched")  # fmt: skip
+        if uses_system_v(program.executable) and not workshop.scene.private:
+            text = _("{command} uses System V objects, and this user may make no namespace for them "
+                     "(user_namespaces(7)): run it in a container")  # fmt: skip
             raise ShmtuiError(text.format(command=program.command[0]))
-        found |= calls
+        found |= other_means(program.executable)
     return found
 
 
@@ -167,7 +182,7 @@ def _require_under_way(usual: Run, workshop: Workshop) -> None:
 def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run) -> None:
     """Take the order that shows the finding once more: what is shown is what can be repeated."""
     execution = workshop.execution
-    execution.fine = run.fine
+    execution.fine, execution.starts_vary = run.fine, run.starts_vary
     again = execution.run(run.order)
     same = [each for each in judge(again, workshop.names) if each.kind == finding.kind]
     if finding.kind == "hang" and again.is_same(run):
@@ -182,30 +197,67 @@ def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run
             ScheduledProgram(p.name, role, p.command, digest_of(p.executable))
             for p, role in workshop.programs
         ),
-        workshop.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
-        finding.kind, same[0].claim, trace_of(again),
+        execution.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
+        finding.kind, same[0].claim, trace_of(again), run.starts_vary, result.option,
     )  # fmt: skip
 
 
-def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int]:
-    """Execute a schedule so many times; the last execution, and how many were the same in every step
-    and output. ShmtuiError: the programs are others, or cannot take this order.
+def shorten(
+    workshop: Workshop,
+    result: Exploration,
+    *,
+    calls_alone: bool,
+    budget: float,
+    stopped: Callable[[], bool],
+) -> None:
+    """Have the order that is shown as short as it goes; ``calls_alone``: without loads and stores where that
+    shows it. ShmtuiError: the programs do not repeat themselves.
     """
+    if result.shown is None:
+        return
+    finding, run = result.shown
+    search = Shortening(
+        workshop.execution, workshop.names, finding, run, budget=budget, stopped=stopped
+    )
+    try:
+        found = search.shorten(calls_alone=calls_alone)
+    except ValueError as error:
+        raise cannot_follow(error) from None
+    if found.run is not run:
+        _confirm(workshop, result, found.finding, found.run)
+    result.shortened = finding.step + 1, found
+
+
+def prepare(workshop: Workshop, schedule: Schedule) -> None:
+    """Have the programs ready to take a schedule. ShmtuiError: they are others."""
     for (program, _role), written in zip(workshop.programs, schedule.programs, strict=True):
         if digest_of(program.executable) != written.digest:
             text = _("{command} is another program than the schedule was made with")
             raise ShmtuiError(text.format(command=program.command[0]))
     execution = workshop.execution
     execution.fine, execution.ring = schedule.fine, schedule.ring
+    execution.starts_vary = schedule.starts_vary
     execution.callers = frozenset(schedule.callers)
     workshop.scene.contents = dict(schedule.contents)
     workshop.names = workshop.names_with(schedule.ring)
+
+
+def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int]:
+    """Execute a schedule so many times; the last execution, and how many were the same in every step
+    and output. ShmtuiError: the programs are others, or cannot take this order.
+    """
+    prepare(workshop, schedule)
     same, run = 0, Run(end=End.UNFINISHED)
     for _number in range(times):
         try:
-            run = execution.run(schedule.order)
+            run = workshop.execution.run(schedule.order)
         except ValueError as error:
-            text = _("the programs cannot take this order any more: {error}")
-            raise ShmtuiError(text.format(error=error)) from None
+            raise cannot_follow(error) from None
         same += trace_of(run) == schedule.trace
     return run, same
+
+
+def cannot_follow(error: ValueError) -> ShmtuiError:
+    """The programs do otherwise than a schedule says."""
+    text = _("the programs cannot take this order any more: {error}")
+    return ShmtuiError(text.format(error=error))

@@ -23,6 +23,8 @@ class Ring:
     mutex: int | None
     empty: int | None
     full: int | None
+    bounded: bool = False
+    """Whether it has semaphores for room and for items elsewhere: named ones, or in a System V set."""
 
     def slot(self, offset: int) -> int | None:
         """The number of the slot that a byte belongs to."""
@@ -46,7 +48,7 @@ class Ring:
     @property
     def keeps_items(self) -> bool:
         """Whether it has semaphores by which a producer waits for room: no item is to be overwritten."""
-        return self.empty is not None and self.full is not None
+        return self.bounded or (self.empty is not None and self.full is not None)
 
 
 class Fault(StrEnum):

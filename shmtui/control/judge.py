@@ -35,7 +35,8 @@ class Finding:
 
 def judge(run: "Run", names: "Names") -> tuple[Finding, ...]:
     """All that one execution proves, the gravest first."""
-    found = [*_crashes(run, names), *_misuses(run, names), *_items(run, names)]
+    found = [*_crashes(run, names), *_failures(run, names)]
+    found += [*_misuses(run, names), *_items(run, names)]
     if run.end is End.STUCK and not run.foreign and not any(f.kind == "crash" for f in found):
         text = _("nobody can go on: {who}")
         claim = text.format(who=waiting_words(run, names))
@@ -78,6 +79,22 @@ def _crashes(run: "Run", names: "Names") -> list[Finding]:
         found.append(
             Finding("crash", text.format(who=who, signal=signal.Signals(-status).name), step)
         )
+    return found
+
+
+def _failures(run: "Run", names: "Names") -> list[Finding]:
+    """Programs that fail where others start before them, or after."""
+    found = []
+    text = _("{who} ends with status {status} in this order of the starts: {output}")
+    for task, status in run.ends.items():
+        if run.starts_vary and status > 0 and task not in run.usual_failures:
+            step = max(i for i, each in enumerate(run.steps) if each.task == task)
+            said = run.output(task).strip().splitlines()
+            claim = text.format(
+                who=_at(run, names, step), status=status,
+                output=said[-1] if said else _("it wrote nothing"),
+            )  # fmt: skip
+            found.append(Finding("start-fails", claim, step))
     return found
 
 

@@ -40,7 +40,9 @@ class MachineState:
             if task.ended is not None:
                 tasks.append(task.ended)
                 continue
-            known = world.history.get(task.name, 0) if world.fine else self._knowledge(task)
+            known = (
+                world.observed.learned.get(task.name, 0) if world.fine else self._knowledge(task)
+            )
             asked = task.slept if task.asked_time else 0
             tasks.append((task.operation.kind, task.operation.site, task.woken, asked, known))
         segments = sorted(world.memory.segments().items())
@@ -49,8 +51,11 @@ class MachineState:
             self._number += 1
             return hash(("unknown", self._number))
         memory = [self._named(world.memory.raw(name, 0, size)) for name, size in segments]
-        items = 0 if world.ring_items is None or not world.fine else world.ring_items.state()
-        return hash((tuple(tasks), tuple(memory), items))
+        followed = world.observed.items if world.fine else None
+        items = 0 if followed is None else followed.state()
+        names = world.scene.listing() if world.starts_vary else ()
+        sets = world.scene.sets.state() if world.uses_sets else ()
+        return hash((tuple(tasks), tuple(memory), items, names, sets))
 
     def _named(self, raw: bytes) -> bytes:
         pages = (raw[at : at + _PAGE] for at in range(0, len(raw), _PAGE))

@@ -22,19 +22,31 @@ class Kind(StrEnum):
     WAKE = "wakes of pthread_cond_wait"
     SIGNAL = "pthread_cond_signal"
     BROADCAST = "pthread_cond_broadcast"
+    SET = "semop"
+    TRY_SET = "semop at once"
     JOIN = "waits for the end of another"
     SLEEP = "sleeps"
     LOAD = "loads"
     STORE = "stores"
     UPDATE = "loads and stores"
+    OPEN = "shm_open"
+    OPEN_SEMAPHORE = "sem_open"
+    INITIALISE = "sem_init"
+    SIZE = "ftruncate"
+    UNLINK = "shm_unlink"
+    UNLINK_SEMAPHORE = "sem_unlink"
     KERNEL = "is asleep in the kernel"
     SPIN = "spins"
     ENDED = "has ended"
 
 
 ACCESSES: Final = frozenset({Kind.LOAD, Kind.STORE, Kind.UPDATE})
-SILENT: Final = frozenset({Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN})
-"""Steps that are about no shared object."""
+STARTING: Final = frozenset({
+    Kind.OPEN, Kind.OPEN_SEMAPHORE, Kind.INITIALISE, Kind.SIZE, Kind.UNLINK, Kind.UNLINK_SEMAPHORE
+})  # fmt: skip
+"""Calls that make ready what is shared."""
+SILENT: Final = STARTING | {Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN}
+"""Steps that neither wait for others nor let them go on."""
 TIMED: Final = frozenset({Kind.TRY_WAIT, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
 """Waits that are given up where the semaphore is 0."""
 
@@ -62,3 +74,14 @@ class Operation:
     """Bytes of a load or store."""
     atomic: bool = False
     """Whether the processor locks the word for it."""
+    changes: tuple[tuple[Place, int], ...] = ()
+    """Of semop: what is added to which semaphores."""
+
+    def each(self) -> "tuple[Operation, ...]":
+        """The same as waits and posts of one semaphore each."""
+        if not self.changes:
+            return (self,)
+        return tuple(
+            Operation(Kind.POST if change > 0 else Kind.WAIT, self.site, place)
+            for place, change in self.changes
+        )

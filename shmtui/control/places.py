@@ -1,11 +1,13 @@
 """Names of places and lines of sources: what a step is about, in the program's own words."""
 
+import os
 from bisect import bisect_right
 from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from shmtui.control.operation import ACCESSES, SILENT, Kind, Operation, Place
+from shmtui.control.operation import ACCESSES, SILENT, STARTING, Kind, Operation, Place
+from shmtui.control.semaphore_sets import PREFIX
 from shmtui.i18n import _
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from shmtui.control.program import HeldProgram
 
 Row = tuple[int, str, int]
-"""An address, and the file and line that the code from there on is of; 0 where it is of none."""
+"""An address, and the path and line of the source that the code from there on is of; 0 where it is of none."""
 _WORD: Final = 4
 
 
@@ -36,13 +38,27 @@ def line_table(path: str) -> tuple[int, tuple[Row, ...]]:
                 program = dwarf.line_program_for_CU(unit)
                 if program is None:
                     continue
-                files, first = program["file_entry"], int(program["version"] < 5)
+                names, first = _source_paths(unit, program), int(program["version"] < 5)
                 for entry in program.get_entries():
                     state = entry.state
                     if state is not None:
-                        name = files[state.file - first].name.decode("utf-8", "replace")
+                        name = names[state.file - first]
                         rows.append((state.address, name, 0 if state.end_sequence else state.line))
     return min(loads, default=0), tuple(sorted(rows, key=itemgetter(0)))
+
+
+def _source_paths(unit: Any, program: Any) -> list[str]:
+    """The paths of a unit's sources, in the order of its table of files."""
+    top = unit.get_top_DIE().attributes.get("DW_AT_comp_dir")
+    home = b"" if top is None else top.value
+    folders = list(program["include_directory"])
+    if program["version"] < 5:  # Its folder 0 is the one that it was compiled in.
+        folders.insert(0, home)
+    paths = []
+    for file in program["file_entry"]:
+        folder = folders[file.dir_index] if file.dir_index < len(folders) else b""
+        paths.append(os.fsdecode(os.path.join(home, folder, file.name)))  # noqa: PTH118 - bytes
+    return paths
 
 
 class Names:
@@ -58,6 +74,9 @@ class Names:
             return ""
         if place.segment.startswith("sem."):
             return f"/{place.segment.removeprefix('sem.')}"
+        if place.segment.startswith(PREFIX):
+            key = place.segment.removeprefix(PREFIX)
+            return _("semaphore {number} of set {key}").format(number=place.offset, key=key)
         ring = self._ring
         if ring is not None and place.segment == ring.segment:
             for name in ("in", "out", "mutex", "empty", "full"):
@@ -70,18 +89,22 @@ class Names:
 
     def line(self, program: str, operation: Operation) -> str:
         """``produtor.c:18``; empty where no debug information says it."""
+        path, line = self.source(program, operation)
+        return f"{path.rpartition('/')[2]}:{line}" if path else ""
+
+    def source(self, program: str, operation: Operation) -> tuple[str, int]:
+        """Path and line of a step's source; empty and 0 where no debug information says them."""
         held = self._programs[program.partition(".")[0]]
         base = held.bases.get(held.executable)
         if base is None or not operation.site:
-            return ""
+            return "", 0
         first, rows = line_table(held.executable)
         call = operation.kind not in ACCESSES
         at = operation.site - base + first - call
         number = bisect_right(rows, at, key=itemgetter(0))
         if not number or not rows[number - 1][2] or number == len(rows):
-            return ""
-        _address, file, line = rows[number - 1]
-        return f"{file.rpartition('/')[2]}:{line}"
+            return "", 0
+        return rows[number - 1][1:]
 
     def step(self, operation: Operation, before: int | None, after: int | None) -> str:
         """``sem_wait(mutex)``, ``loads in = 3``, ``stores data[2] = 7``."""
@@ -95,6 +118,8 @@ class Names:
             return text.format(
                 name=name, before=_signed(before, operation), value=_signed(after, operation)
             )
+        if kind in STARTING:
+            return f"{kind}({name})"
         if kind in SILENT:
             return {
                 Kind.START: _("starts"),
@@ -102,6 +127,9 @@ class Names:
                 Kind.JOIN: _("waits for the end of another"),
                 Kind.SPIN: _("runs on"),
             }.get(kind, _("sleeps in the kernel"))
+        if operation.changes:
+            each = (f"{self.place(place)} {change:+d}" for place, change in operation.changes)
+            return f"semop({', '.join(each)})"
         if kind is Kind.WAKE:
             return _("wakes, and locks {name}").format(name=name)
         return f"{kind}({name})"

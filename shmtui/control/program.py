@@ -18,6 +18,8 @@ from typing import Final
 from shmtui.control import ptrace
 from shmtui.control.entry_points import (
     CONTACT_CALLS,
+    STARTING_CALLS,
+    SYSTEM_V_CALLS,
     clock_entry_points,
     entry_points,
     is_static_musl,
@@ -126,7 +128,7 @@ class HeldProgram:
         if malloc:
             self._call(malloc, 1)
         for address, function in self.breakpoints.items():
-            if function not in CONTACT_CALLS or function.endswith("_open"):
+            if function not in CONTACT_CALLS or function in STARTING_CALLS | SYSTEM_V_CALLS:
                 os.pwrite(self.memory, BREAKPOINT, address)
 
     def _run_to_entry(self) -> None:

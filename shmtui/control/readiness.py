@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shmtui.control.calls import may_join, may_lock
+from shmtui.control.calls import may_change_set, may_join, may_lock
 from shmtui.control.operation import Kind
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def is_ready(task: "Task") -> bool:
             return task.operation.kind is not Kind.KERNEL and is_ready(task)
         case Kind.ENDED:
             return False
-        case Kind.LOAD | Kind.TRY_WAIT | Kind.TRY_LOCK:
+        case Kind.SET:
+            return may_change_set(task)
+        case Kind.LOAD | Kind.TRY_WAIT | Kind.TRY_LOCK | Kind.TRY_SET:
             return not task.world.repetition.is_idle(task)
     return True

@@ -17,6 +17,7 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import SHM_DIR
 from shmtui.shm.semaphore import SemaphoreWords, encode
+from shmtui.shm.system_v import set_member
 
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
@@ -31,6 +32,7 @@ class FoundRing:
 
     ring: Ring
     layout: Layout
+    resolved: ResolvedLayout
     size: int
     """Bytes of the segment."""
     words: str
@@ -46,13 +48,17 @@ class RingFinder:
 
     def look(self, world: "Execution") -> None:
         """At what the living tasks map. ShmtuiError: what the user says of the layout cannot be."""
-        pids = [task.pid for task in world.tasks if task.ended is None and not task.foreign]
-        sizes = world.memory.segments()
+        living = [task for task in world.tasks if task.ended is None and not task.foreign]
+        for task in living:
+            task.place_all()
+        pids = [task.pid for task in living]
+        sizes = world.scene.sizes | world.memory.segments()
         wanted = [self._name.lstrip("/")] if self._name else [s for s in sizes if "sem." not in s]
         for segment in wanted:
-            if segment not in sizes or segment not in world.scene.files or self.found is not None:
+            if segment not in sizes or self.found is not None:
                 continue
-            found = self._resolved(f"/{segment}", pids, world)
+            target = world.scene.target_of(segment)
+            found = None if target is None else self._resolved(segment, target, pids, world)
             if found is not None and found[0].layout is not None:
                 self._take(world, segment, found[0], found[1])
         if self.found is None and self._options.given:
@@ -60,16 +66,16 @@ class RingFinder:
             raise ShmtuiError(text)
 
     def _resolved(
-        self, name: str, pids: list[int], world: "Execution"
+        self, segment: str, target: str, pids: list[int], world: "Execution"
     ) -> tuple[ResolvedLayout, str] | None:
         if self._options.given:
-            reader = open_target(name)
+            reader = open_target(target)
             try:
                 return resolve(reader, self._options), _("as it was given")
             finally:
                 reader.close()
-        size = world.memory.segments()[name[1:]]
-        known = QuickTypes(SHM_DIR, _READ_SECONDS).resolved(name, pids, size)
+        size = world.scene.size_of(segment)
+        known = QuickTypes(SHM_DIR, _READ_SECONDS).resolved(target, pids, size)
         if known is not None:
             return known, _("by the debug information of {file}").format(file=known.origin)
         libc = Libc.MUSL if world.programs[0][0].is_musl else Libc.GLIBC
@@ -78,11 +84,11 @@ class RingFinder:
             step.operation.place.offset
             for step in world.result.steps
             if step.operation.place is not None
-            and step.operation.place.segment == name[1:]
+            and step.operation.place.segment == segment
             and step.operation.kind not in ACCESSES
         }
         semaphores = {exercise.mutex, exercise.empty, exercise.full}
-        if name != SEED_NAME or not places or not places <= semaphores:
+        if target != SEED_NAME or not places or not places <= semaphores:
             return None
         from shmtui.shm.segment_info import LayoutSource  # noqa: PLC0415 - rarely needed
 
@@ -97,15 +103,25 @@ class RingFinder:
             layout.has_indices
             and not layout.index_segment
             and not layout.last
-            and not known.disputes
+            and not _about_ring(known)
         )
         ring = Ring(
             segment, layout.data, layout.slots, layout.item.size,
             layout.in_ if plain else None, layout.out if plain else None,
             layout.mutex, layout.empty, layout.full,
+            {SemaphoreRole.EMPTY, SemaphoreRole.FULL} <= {role for role, _name in layout.names},
         )  # fmt: skip
         words = f"/{segment}: {layout_words(layout)} ({source})"
-        self.found = FoundRing(ring, layout, world.memory.segments()[segment], words)
+        self.found = FoundRing(ring, layout, known, world.scene.size_of(segment), words)
+
+
+def _about_ring(known: ResolvedLayout) -> list[str]:
+    """The disputes, but for those of which semaphore of a System V set is which: what happens to items and
+    indices does not depend on that.
+    """
+    layout = known.layout
+    members = [name for _role, name in layout.names if set_member(name)] if layout else []
+    return [text for text in known.disputes if not any(name in text for name in members)]
 
 
 def initial_contents(segment: str, layout: Layout, size: int) -> dict[str, bytes]:

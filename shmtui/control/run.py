@@ -67,6 +67,10 @@ class Run:
     choices: list[Choice] = field(default_factory=list)
     end: End = End.UNFINISHED
     fine: bool = False
+    starts_vary: bool = False
+    """Whether the starts are steps among the others."""
+    usual_failures: frozenset[str] = frozenset()
+    """Who ends with another status than 0 in the usual order, too."""
     blocked: list[tuple[str, Operation]] = field(default_factory=list)
     """Of one that ended with somebody waiting: who stands where."""
     parked: set[str] = field(default_factory=set)

@@ -9,9 +9,11 @@ import struct
 from pathlib import Path
 from typing import Final
 
+from shmtui.control.semaphore_sets import SemaphoreSets
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.maps import MapsLine
+from shmtui.procfs.sysvipc import by_number, sysv_segments
 from shmtui.shm.segment import SHM_DIR
 
 _NEWNS, _NEWUSER, _NEWIPC = 0x20000, 0x10000000, 0x8000000
@@ -50,6 +52,7 @@ class Scene:
         """Files of /dev/shm that are there at the begin of each execution."""
         self.sizes: dict[str, int] = {}
         """Bytes of what the last execution mapped."""
+        self.sets = SemaphoreSets()
         self.files: dict[str, int] = {}
         """Descriptors of what the programs map, by name, as far as it could be opened."""
         self._names: dict[tuple[int, int], str] = {}
@@ -100,6 +103,28 @@ class Scene:
         self.sizes[self._names[key]] = line.end - line.start + line.offset
         return self._names[key]
 
+    def target_of(self, segment: str) -> str | None:
+        """What `shmtui.procfs.target` calls a mapped file; None where it is neither in /dev/shm nor of System V."""
+        if segment in self.files:
+            return f"/{segment}"
+        number = next((k[1] for k, known in self._names.items() if known == segment), None)
+        return f"sysv:{number}" if number is not None and segment.startswith("SYSV") else None
+
+    def size_of(self, segment: str) -> int:
+        """Bytes that a mapped file has, or is to have; those that are mapped, where that is not known."""
+        if segment in self.files:
+            return os.fstat(self.files[segment]).st_size
+        own = by_number(sysv_segments(), next(k[1] for k, s in self._names.items() if s == segment))
+        return self.sizes[segment] if own is None else own.size
+
+    def listing(self) -> tuple[tuple[str, int], ...]:
+        """The names that programs have made or asked for, as far as they are there, with their bytes."""
+        found = []
+        for name in sorted(self._made):
+            with contextlib.suppress(OSError):
+                found.append((name, Path(SHM_DIR, name).stat().st_size))
+        return tuple(found)
+
     def semaphore_files(self) -> list[bytes]:
         """Device and inode of each named semaphore, as glibc keeps them in memory."""
         found = []
@@ -128,6 +153,8 @@ class Scene:
     def clean(self) -> None:
         """Remove what the execution made."""
         self._close_files()
+        if self.private:
+            self.sets.clean()
         for name in self._made:
             _unlink(name)
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from shmtui.shm.protocol import Role
 _KIND = "shmtui schedule"
 _SCHEMA = 1
 _MOST_BYTES = 16 << 20
+_BEGIN = 256
+"""Bytes of a file that tell whether it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class Schedule:
     claim: str
     trace: str
     """The hash of all steps and outputs."""
+    starts_vary: bool = False
+    """Whether the starts are steps among the others."""
+    layout: str = ""
+    """The ring's, as ``--layout`` has it; empty where it is not known."""
 
     def write(self, path: Path) -> None:
         """ShmtuiError: it cannot be written."""
@@ -68,6 +75,8 @@ class Schedule:
             "finding": self.finding,
             "claim": self.claim,
             "trace": self.trace,
+            "starts": "any" if self.starts_vary else "given",
+            "layout": self.layout,
         }
         try:
             path.write_text(json.dumps(record, indent=1) + "\n")
@@ -101,12 +110,22 @@ def read_schedule(path: Path) -> Schedule:
             str(record["finding"]),
             str(record["claim"]),
             str(record["trace"]),
+            record.get("starts") == "any",
+            str(record.get("layout", "")),
         )
     except OSError as error:
         text = _("cannot read {file}: {error}")
         raise ShmtuiError(text.format(file=path, error=error.strerror)) from None
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RecursionError):
         raise ShmtuiError(wrong) from None
+
+
+def is_schedule(path: Path) -> bool:
+    """Whether a file begins as a schedule."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        begin = file.read(_BEGIN).lstrip()
+        return begin.startswith(b"{") and f'"{_KIND}"'.encode() in begin
+    return False
 
 
 def _command(words: Any) -> tuple[str, ...]:
@@ -117,7 +136,7 @@ def _command(words: Any) -> tuple[str, ...]:
 
 def _ring(record: dict[str, Any]) -> Ring:
     ring = Ring(**record)
-    numbers = [value for name, value in record.items() if name != "segment"]
+    numbers = [value for name, value in record.items() if name not in {"segment", "bounded"}]
     if not all(value is None or (isinstance(value, int) and value >= 0) for value in numbers):
         raise ValueError(record)
     if not ring.slots or not ring.item_size or ring.data is None:

@@ -30,6 +30,8 @@ class Covered:
     """A part of the search."""
 
     fine: bool
+    starts: bool = False
+    """Whether the starts were among the steps."""
     orders: int = 0
     states: int = 0
     departures: int = 0
@@ -40,8 +42,8 @@ class Covered:
 class _Frontier:
     """The states that were entered at one kind of step, and the orders that are to be tried."""
 
-    def __init__(self, *, fine: bool) -> None:
-        self.covered = Covered(fine)
+    def __init__(self, *, fine: bool, starts: bool = False) -> None:
+        self.covered = Covered(fine, starts)
         self.seen: set[int] = set()
         self._waiting: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, ())]
         self._number = 0
@@ -88,6 +90,8 @@ class Outcome:
     """Executions that were given up after so many steps."""
     stopped: bool = False
     """By the user."""
+    started_first: list[tuple[tuple[str, ...], Finding]] = field(default_factory=list)
+    """The commands that go wrong where they start before the others, and what shows it."""
 
     @property
     def shortest(self) -> tuple[Finding, Run] | None:
@@ -141,6 +145,36 @@ class Search:
         self._order_dependent()
         self.outcome.seconds = time.monotonic() - self._begin
         return self.outcome
+
+    def run_starts(self) -> Outcome:
+        """Search the orders in which the programs start, with their other calls. A kind that was found with
+        the given start stays as it was found. ShmtuiError: as of `run`.
+        """
+        execution, before = self.execution, dict(self.outcome.found)
+        execution.starts_vary = True
+        try:
+            self._every_state(_Frontier(fine=False, starts=True), self._end)
+        finally:
+            execution.starts_vary = False
+        self.outcome.found |= before
+        self.outcome.seconds = time.monotonic() - self._begin
+        return self.outcome
+
+    def other_starts(self) -> None:
+        """One execution for each program that starts before those it is given after, and goes as far as it
+        can; what that shows is kept apart.
+        """
+        execution, outcome = self.execution, self.outcome
+        execution.fine, execution.starts_vary = False, True
+        try:
+            for program, _role in execution.programs[1:]:
+                execution.favourite = program.name
+                run = execution.run()
+                found = [f for f in judge(run, self.names) if f.kind not in outcome.found]
+                if found and program.command not in {c for c, _f in outcome.started_first}:
+                    outcome.started_first.append((program.command, found[0]))
+        finally:
+            execution.favourite, execution.starts_vary = "", False
 
     def _favourites(self) -> None:
         """One execution for each task that always goes on as long as it can: the others are far behind."""

@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from shmtui.control.operation import Operation, Place
+from shmtui.control.semaphore_sets import PREFIX
 
 if TYPE_CHECKING:
     from shmtui.control.scene import Scene
@@ -17,7 +18,10 @@ class SharedBytes:
         self._scene, self._tasks = scene, tasks
 
     def raw(self, segment: str, offset: int, size: int) -> bytes:
-        """Bytes of a shared file; empty where nobody has it any more."""
+        """Bytes of a shared file; empty where nobody has it any more. Of a System V set: a value."""
+        if segment.startswith(PREFIX):
+            value = self._scene.sets.value(segment, offset)
+            return b"" if value is None else value.to_bytes(4, "little")
         if segment in self._scene.files:
             return os.pread(self._scene.files[segment], size, offset)
         for task in self._tasks:

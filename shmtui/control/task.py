@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Final
 from shmtui.control import calls, ptrace
 from shmtui.control.access import access_of, is_atomic
 from shmtui.control.address_space import AddressSpace
-from shmtui.control.entry_points import (
-    BUFFER_CALLS,
-    CLOCK_CALLS,
-    JOINING_CALLS,
-    NAMING_CALLS,
-    SLEEPING_CALLS,
-)
+from shmtui.control.call_stops import at_call
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
 from shmtui.control.program import BREAKPOINT, HeldProgram
 from shmtui.control.ptrace import Registers, Stops
@@ -27,7 +21,6 @@ _SPIN_SECONDS: Final = 0.3
 _MPROTECT: Final = 10
 _NONE, _READ, _READ_WRITE = 0, 1, 3
 _SHARED_PATHS: Final = (b"/dev/shm/", b"/memfd:", b"/dev/zero", b"/SYSV")
-_MAP_SHARED: Final = 1
 _FAULTS: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 
 
@@ -56,6 +49,12 @@ class Task:
         self.foreign = False
         """Whether it has become another program, which runs on its own."""
         self.reaped = False
+        self.set_call = (0, 0, 0)
+        """Of its last call of semop: where that begins and returns to, and the stack pointer."""
+        self.has_deadline = False
+        """Whether that call has a time limit in its fourth argument."""
+        self.gave_up = False
+        """Whether that was one that would have waited, and had no time to."""
         self.awaited = 0
         """Whom it joins: a thread's structure, or a PID as waitpid(2) takes it."""
         self._returns: dict[int, tuple[bytes, bool]] = {}
@@ -87,6 +86,12 @@ class Task:
         segment = self.world.note_mapping(line)
         self.space.shared.append((line.start, line.end, Place(segment, line.offset)))
         return self.space.known_place(address)
+
+    def place_all(self) -> None:
+        """Have all shared memory that it maps and may write to known, used so far or not."""
+        for line in list(self.space.lines()):
+            if line.rights.startswith(b"rw-s") and line.path.startswith(_SHARED_PATHS):
+                self.place(line.start)
 
     # Running.
 
@@ -202,46 +207,12 @@ class Task:
             return 0
         self.registers.rip = address
         ptrace.store_registers(self.pid, self.registers)
-        return self._at_function(function)
-
-    def _at_function(self, function: str) -> int | None:
-        registers = self.registers
-        site = int.from_bytes(self.space.read(registers.rsp, 8), "little")
-        if function in CLOCK_CALLS:
-            calls.tell_time(self, function)
-            return 0
-        if function in SLEEPING_CALLS:
-            self.operation = Operation(Kind.SLEEP, site, address=calls.nanoseconds(self, function))
-            return None
-        if function in JOINING_CALLS:
-            self.awaited = registers.rdi if function != "wait" else 2**64 - 1
-            self.operation = Operation(Kind.JOIN, site, width=int(function == "pthread_join"))
-            return None
-        if function == "sem_init":
-            self.world.note_init(self, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
-        elif function in NAMING_CALLS:
-            self.world.note_name(function, self.space.read(registers.rdi, 256).split(b"\0")[0])
-        elif function in {"mmap", "shmat"}:
-            if self.world.fine and (function == "shmat" or registers.rcx & _MAP_SHARED):
-                self._break_at(site, is_mapping=True)
-        elif function in BUFFER_CALLS:
-            if self.space.is_guarded(registers.rsi, registers.rdx):
-                kind = Kind.STORE if function == "read" else Kind.LOAD
-                place = self.place(registers.rsi)
-                accessed = Operation(kind, site, place, registers.rsi, min(registers.rdx, 1 << 20))
-                self.world.note_kernel_access(self, accessed)
-                self.lift_guard(site)
-        else:
-            place = self.place(registers.rdi)
-            if place is not None or not self.space.is_alone:
-                self.operation = Operation(Kind(function), site, place, registers.rdi)
-                return None
-        self.over()
-        return 0
+        return at_call(self, function)
 
     # The ways to go on.
 
-    def _break_at(self, address: int, *, is_mapping: bool = False) -> None:
+    def break_at(self, address: int, *, is_mapping: bool = False) -> None:
+        """Stop where a call returns, which may be mmap's."""
         self._returns.setdefault(address, (self.space.read(address, 1), is_mapping))
         self.space.write(address, BREAKPOINT)
 
@@ -249,7 +220,7 @@ class Task:
         """Let all accesses through until the call returns to ``site``."""
         if self.space.guarded:
             self.protect(free=True)
-            self._break_at(site)
+            self.break_at(site)
 
     def over(self) -> None:
         """Run the instruction under the breakpoint that it stands at."""

@@ -126,12 +126,14 @@ def _list_of_commands(top: click.Context) -> Iterator[str]:
 
 
 def _keys() -> Iterator[str]:
-    """The keys of the dashboard, those of a replay apart, and the mouse."""
+    """The keys of the dashboard, those of a replay and of a schedule apart, and the mouse."""
     replayed = tuple(key for key in KEYS if key.needs == "replay")
-    yield from _key_section("KEYS", tuple(key for key in KEYS if key not in replayed))
+    held = tuple(key for key in KEYS if key.needs == "steps")
+    yield from _key_section("KEYS", tuple(k for k in KEYS if k not in {*replayed, *held}))
     for name, text in (*ROW_KEYS, *MOUSE):
         yield from (f"**{_escaped(name)}**", f"    {_escaped(text)}", "")
     yield from _key_section("KEYS IN A REPLAY", replayed)
+    yield from _key_section("KEYS IN A SCHEDULE", held)
 
 
 def _key_section(title: str, keys: Iterable[Key]) -> Iterator[str]:

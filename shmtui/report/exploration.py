@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shmtui.control.places import Names
     from shmtui.control.run import Run
     from shmtui.control.search import Covered, Outcome
+    from shmtui.control.shortest_order import Shortened
 
 _MOST_STEPS: Final = 400
 """Steps that are printed; a schedule file holds all."""
@@ -41,6 +42,8 @@ def exploration_lines(result: "Exploration") -> Iterator[str]:
         return
     for finding, _run in outcome.found.values():
         yield f"✗ {finding.kind}: {inert(finding.claim)}"
+    if result.shortened is not None:
+        yield _("shortened {how}").format(how=shortened_words(*result.shortened))
     if result.shown is not None:
         yield ""
         yield from order_lines(result.shown[1], result.names, result.shown[0].step)
@@ -49,6 +52,7 @@ def exploration_lines(result: "Exploration") -> Iterator[str]:
 def covered_words(part: "Covered", items: int) -> str:
     """One part of the search: its orders, and whether they are all."""
     steps = _("loads and stores") if part.fine else _("semaphores and locks")
+    steps = _("starts, semaphores and locks") if part.starts else steps
     if part.complete:
         text = _("every order of {items} items at {steps}: {states} states, {orders} executions")
     else:
@@ -56,6 +60,19 @@ def covered_words(part: "Covered", items: int) -> str:
             "{orders} executions of {items} items at {steps}, {states} states; that is not every order"
         )
     return text.format(items=items, steps=steps, states=part.states, orders=part.orders)
+
+
+def shortened_words(before: int, found: "Shortened") -> str:
+    """By how much an order is shorter than the first one that was found, and whether it is the shortest."""
+    steps = found.finding.step + 1
+    text = (
+        _("from {before} steps to {steps}; no shorter order shows it (--items {items})")
+        if found.least
+        else _(
+            "from {before} steps to {steps} (--items {items}); not every shorter order was tried"
+        )
+    )
+    return text.format(before=before, steps=steps, items=found.items)
 
 
 def notes(result: "Exploration") -> Iterator[str]:
@@ -78,6 +95,11 @@ def notes(result: "Exploration") -> Iterator[str]:
         yield _(
             "the programs may also wait by {calls}: these are no steps, and races are not judged"
         ).format(calls=calls)
+    for command, finding in outcome.started_first:
+        text = _("started first, {command} goes wrong ({kind}: {claim}); --start any searches that")
+        yield text.format(
+            command=inert(shlex.join(command)), kind=finding.kind, claim=inert(finding.claim)
+        )
     for task, status in result.statuses.items():
         yield _("{task} ends with status {status}").format(task=task, status=status)
     if outcome.stopped:
@@ -135,6 +157,7 @@ def exploration_json(result: "Exploration") -> dict[str, Any]:
         "covered": [
             {
                 "steps": "loads-and-stores" if part.fine else "calls",
+                "starts": "any" if part.starts else "given",
                 "orders": part.orders,
                 "states": part.states or None,
                 "departures": part.departures,
@@ -144,6 +167,13 @@ def exploration_json(result: "Exploration") -> dict[str, Any]:
         ],
         "notes": list(notes(result)),
         "order": shown,
+        "shortened": None
+        if result.shortened is None
+        else {
+            "from": result.shortened[0],
+            "items": result.shortened[1].items,
+            "least": result.shortened[1].least,
+        },
         "seconds": round(outcome.seconds, 3),
     }
 

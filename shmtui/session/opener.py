@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shmtui.monitor.discovery import Surveyor
     from shmtui.monitor.list_health import ListHealth
     from shmtui.monitor.shared_object import Survey
+    from shmtui.session.held_schedule import HeldSchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class AttachOptions:
 class Attachment:
     """An open segment, by the source of its snapshots."""
 
-    source: Sampler | LiveSource | Replayed
+    source: "Sampler | LiveSource | Replayed | HeldSchedule"
     no_workers: str = ""
     """Why no worker can be added to a segment that may be written; empty where one can, and where
     nothing may be written.
@@ -67,14 +68,27 @@ class Attachment:
 
     @property
     def sampler(self) -> Sampler:
-        """What reads its bytes; a replay has none."""
-        assert not isinstance(self.source, Replayed)
-        return self.source.sampler if isinstance(self.source, LiveSource) else self.source
+        """What reads its bytes; a replay has none, nor has a schedule."""
+        source = self.source.sampler if isinstance(self.source, LiveSource) else self.source
+        assert isinstance(source, Sampler)
+        return source
 
     @property
     def replay(self) -> Replayed | None:
         """The recording that is shown; None where it is a segment."""
         return self.source if isinstance(self.source, Replayed) else None
+
+    @property
+    def schedule(self) -> "HeldSchedule | None":
+        """The schedule whose programs are held; None where there is none."""
+        if isinstance(self.source, (Sampler, LiveSource, Replayed)):
+            return None
+        return self.source
+
+    @property
+    def watches(self) -> bool:
+        """Whether it is a segment that is there and goes its own way."""
+        return isinstance(self.source, (Sampler, LiveSource))
 
     @property
     def writable(self) -> bool:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from shmtui.tui.object_rows import ListChoices
     from shmtui.tui.spans import Line
     from shmtui.tui.widgets.panel import Panel
+    from shmtui.tui.widgets.schedule import StepsPanel
     from shmtui.tui.widgets.time_bar import TimeBar
 
 # ruff: noqa: PLC0415 - a dialog is imported when it opens: the first frame waits for none
@@ -124,7 +125,10 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._configured_theme = configuration.theme
         replay = self.dashboard.replay
         self.main = MainScreen(
-            self.dashboard.view, lesson, recordings=len(replay.sides) if replay else 0
+            self.dashboard.view,
+            lesson,
+            recordings=len(replay.sides) if replay else 0,
+            held=self.dashboard.schedule is not None,
         )
         self._listing = listing
         """How the list of shared objects is shown, also the next time; None: it was never open."""
@@ -320,7 +324,9 @@ class DashboardApp(App[int], inherit_bindings=False):
     ) -> bool:
         """Run an action. If the key of this action is off, tell the user why instead."""
         if isinstance(action, str) and default_namespace in {None, self}:
-            if action.startswith("replay(") and self.dashboard.replay is None:
+            replays = self.dashboard.replay is not None or not action.startswith("replay(")
+            steps = self.dashboard.schedule is not None or not action.startswith("steps(")
+            if not (replays and steps):
                 return False  # The same key does something else here.
             reason = why_off(action, self.dashboard.view)
             if reason is not None:
@@ -389,6 +395,16 @@ class DashboardApp(App[int], inherit_bindings=False):
 
         if self.dashboard.replay is not None:
             move(self, self.dashboard.replay, name)
+
+    def action_steps(self, to: str | int) -> None:
+        """Something that moves the programs of a schedule, by its name in `step_commands`."""
+        from shmtui.tui.step_commands import move
+
+        if self.dashboard.schedule is not None:
+            move(self, self.dashboard.schedule, to)
+
+    def on_steps_panel_moved(self, message: "StepsPanel.Moved") -> None:
+        self.action_steps(message.by)
 
     def on_time_bar_chosen(self, message: "TimeBar.Chosen") -> None:
         from shmtui.tui.replay_commands import move_to

@@ -32,6 +32,8 @@ from shmtui.tui.keys import (
     PAIR,
     PROGRAMS,
     REPLAY,
+    ROWS,
+    STEPS,
     Key,
 )
 from shmtui.tui.rate_history import RateHistory
@@ -42,6 +44,7 @@ from shmtui.tui.view_model import ChangeHighlight, ViewModel
 
 if TYPE_CHECKING:
     from shmtui.monitor.sampler import Sampler
+    from shmtui.session.held_schedule import HeldSchedule
     from shmtui.session.live_source import LiveSource
     from shmtui.session.opener import Attachment, SegmentOpener
     from shmtui.session.replay_source import Replayed, Shown
@@ -118,10 +121,21 @@ class Dashboard:
         """The recording that is replayed; None where a segment is watched."""
         return None if self.attachment is None else self.attachment.replay
 
+    @property
+    def schedule(self) -> "HeldSchedule | None":
+        """The schedule whose programs are held; None where there is none."""
+        return None if self.attachment is None else self.attachment.schedule
+
+    @property
+    def sampler(self) -> "Sampler | None":
+        """What samples the segment on the screen; None where none goes its own way there."""
+        watched = self.attachment is not None and self.attachment.watches
+        return self.attachment.sampler if self.attachment is not None and watched else None
+
     def start(self) -> None:
         """Begin with the attachment that it was made with. Called in the event loop."""
         self._listen_to(self.supervisor)
-        if self.attachment is not None and self.supervisor is None and self.replay is None:
+        if self.attachment is not None and self.attachment.watches and self.supervisor is None:
             # Before the first sample, so that what that finds stands above it.
             self._report_attached(self.attachment)
 
@@ -182,8 +196,8 @@ class Dashboard:
         before = self.attachment
         if before is not None and attachment.source is before.source:
             return False
-        if before is not None and before.replay is None:
-            before.sampler.count_exactly(on=False)
+        if self.sampler is not None:
+            self.sampler.count_exactly(on=False)
         if before is not None and before.live is None:
             before.source.close()
         elif before is not None and before.live is not None:
@@ -239,6 +253,9 @@ class Dashboard:
         if self.replay is not None:
             self._show_frame(self.replay)
             return True
+        if self.schedule is not None:
+            self._show_step(self.schedule)
+            return True
         snapshot = self._sample(self.attachment.live or self.attachment.sampler)
         if snapshot is None:
             self.view = replace(self.view, events=tuple(self._event_log.newest))
@@ -249,7 +266,12 @@ class Dashboard:
         """Whether anything has changed since the last sample, by a glance: what is stored in the segment, the
         bytes in view, the events.
         """
-        if self.attachment is None or self.replay is not None or self._event_log.has_new:
+        if (
+            self.attachment is None
+            or self.replay is not None
+            or self.schedule is not None
+            or self._event_log.has_new
+        ):
             return True
         sampler, window = self.attachment.sampler, self.view.window
         try:
@@ -318,6 +340,18 @@ class Dashboard:
             comparison=comparison_of(replay),
         )
 
+    def _show_step(self, schedule: "HeldSchedule") -> None:
+        """Make a view model of the step that a schedule is held at."""
+        snapshot = self.latest = schedule.sample()
+        self.view = replace(
+            self.view,
+            snapshot=snapshot,
+            status_word=status_word(snapshot),
+            balance_settled=True,
+            missing=self._missing(snapshot),
+            held=schedule.held,
+        )
+
     def sample_background(self) -> None:
         """Sample the runs that are not on the screen: their samples publish their rates."""
         for source in self._background:
@@ -368,23 +402,21 @@ class Dashboard:
 
     def toggle_exact(self) -> None:
         """Count the items of others by breakpoints, or no longer; events say how, or why not."""
-        if self.attachment is not None and self.replay is None:
-            sampler = self.attachment.sampler
-            sampler.count_exactly(on=not sampler.exact)
+        if self.sampler is not None:
+            self.sampler.count_exactly(on=not self.sampler.exact)
 
     def want_values(self, slots: int) -> None:
         """Have the next samples carry the values of so many slots."""
-        if self.attachment is not None and self.replay is None:
+        if self.sampler is not None:
             least = 0 if self.recorder is None else RECORDED_SLOTS
-            self.attachment.sampler.slots_shown = max(slots, least)
+            self.sampler.slots_shown = max(slots, least)
 
     def read_bytes(self, wanted: tuple[int, int] | None) -> None:
         """Read the bytes in view, by offset and length, where bytes are shown; None: none are."""
         snapshot = self.view.snapshot
         window = None
         source: Sampler | Shown | None = None if self.replay is None else self.replay.shown
-        if source is None and self.attachment is not None:
-            source = self.attachment.sampler
+        source = self.sampler if source is None else source
         if wanted is not None and source is not None and not snapshot.layout.slots:
             data, offset = source.read(*wanted), wanted[0]
             window = self._highlight.update(offset, data, self.latest.monotonic_ns)
@@ -392,15 +424,18 @@ class Dashboard:
 
     def _missing(self, snapshot: Snapshot) -> frozenset[str]:
         raw = bool(snapshot.segment.name) and snapshot.layout.slots == 0
+        shows_bytes = self.replay is not None and self.replay.shown.has_bytes
         there = {
             OPENER: self.opener is not None,
             PROGRAMS: self.supervisor is not None and bool(self.supervisor.logs()),
-            BYTES: raw and (self.replay is None or self.replay.shown.has_bytes),
-            LIVE_BYTES: raw and self.replay is None,
+            BYTES: raw and (self.sampler is not None or shows_bytes),
+            LIVE_BYTES: raw and self.sampler is not None,
             LESSON: self._has_lesson,
             REPLAY: self.replay is not None,
+            STEPS: self.schedule is not None,
+            ROWS: self.schedule is None,
             PAIR: self.replay is not None and len(self.replay.sides) > 1,
-            LIVE: self.replay is None,
+            LIVE: self.replay is None and self.schedule is None,
         }
         return frozenset(need for need, found in there.items() if not found)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
 LIVE, REPLAY, LIVE_BYTES, PAIR = "live", "replay", "live bytes", "pair"
+STEPS, ROWS = "steps", "rows"
 """What keys can need. A view model names those that are missing."""
 
 
@@ -144,8 +145,23 @@ _REPLAY_KEYS: tuple[Key, ...] = (
     _replay("greater_than_sign", "end", "", N_("To the end"), 0, ">"),
 )
 
+
+def _step(keys: str, name: str, label: str, text: str, rank: int = 0, as_shown: str = "") -> Key:
+    """A key of a schedule; ``name`` is one of `shmtui.tui.step_commands`."""
+    return Key(keys, f"steps('{name}')", label, text, rank, as_shown, needs=STEPS)
+
+
+_STEP_KEYS: tuple[Key, ...] = (
+    _step("space,right", "on", N_("Step on"), N_("The next step of the schedule"), 0, "space"),
+    _step("left", "back", N_("Back"), N_("A step back: the programs are run anew up to there"), 0, "left"),
+    _step("n", "fault", N_("Finding"), N_("To the step that shows the finding"), 1),
+    _step("less_than_sign", "start", N_("Start"), N_("To where all programs have started"), 1, "<"),
+    _step("greater_than_sign", "end", N_("End"), N_("To the last step"), 1, ">"),
+)  # fmt: skip
+
 KEYS: tuple[Key, ...] = (
     *_REPLAY_KEYS,
+    *_STEP_KEYS,
     _workers("p", "add_producer", N_("Producer"), N_("Add a producer"), 2),
     _workers("c", "add_consumer", N_("Consumer"), N_("Add a consumer"), 2),
     _workers("plus,equals_sign,right", "faster", N_("Faster"), _FASTER, 1, "+"),
@@ -206,10 +222,28 @@ KEYS: tuple[Key, ...] = (
         "f", "main('toggle_maximised')", N_("Zoom"), N_("Maximise or restore the focused panel"), 4
     ),
     Key(
-        "slash,f3,f4", "filter", N_("Filter"), N_("Filter the processes or events by words"), 6, "/"
+        "slash,f3,f4",
+        "filter",
+        N_("Filter"),
+        N_("Filter the processes or events by words"),
+        6,
+        "/",
+        needs=ROWS,
     ),
-    Key("f6", "main('next_order')", "", N_("Sort the processes or events: the next order")),
-    Key("y", "copy", "", N_("Copy the chosen process, finding or event: clipboard and file")),
+    Key(
+        "f6",
+        "main('next_order')",
+        "",
+        N_("Sort the processes or events: the next order"),
+        needs=ROWS,
+    ),
+    Key(
+        "y",
+        "copy",
+        "",
+        N_("Copy the chosen process, finding or event: clipboard and file"),
+        needs=ROWS,
+    ),
     Key("escape", "main('restore')", "", N_("Restore all panels"), as_shown="esc"),
     Key("1", "main('go_to_panel', 'ring')", "", N_("Go to the ring")),
     Key("2", "main('go_to_panel', 'semaphores')", "", N_("Go to the semaphores")),
@@ -302,6 +336,8 @@ _WHY_MISSING = {
     LIVE: N_("{key}: what a recording shows is over; it works on a segment that is there"),
     PAIR: N_("{key} works where two recordings are replayed: shmtui replay A B"),
     REPLAY: N_("{key} moves in a recording; here a segment is watched"),
+    ROWS: N_("{key} works on processes and events; a schedule shows its steps"),
+    STEPS: N_("{key} moves in a schedule of shmtui explore; there is none here"),
 }
 
 
@@ -321,6 +357,10 @@ def why_off(action: str, view: "ViewModel") -> str | None:
         return not_in_browser(key.shown)
     if view.replay and key.changes:
         return _("{key} changes something, and what a recording shows is over").format(
+            key=key.shown
+        )
+    if view.held and (key.changes or key.needs == LIVE):
+        return _("{key}: the programs of a schedule are held, and take its steps alone").format(
             key=key.shown
         )
     if view.read_only and key.changes:

@@ -17,6 +17,10 @@ from shmtui.tui.widgets.panel import Panel, SpanStyles
 from shmtui.tui.widgets.processes import ProcessesPanel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from textual.geometry import Region
+
     from shmtui.lessons.lesson import Lesson
     from shmtui.tui.widgets.bytes import BytesPanel
     from shmtui.tui.widgets.lesson import LessonPanel
@@ -28,6 +32,8 @@ They cost most, and nobody reads figures faster. The frames between repaint the 
 screen only. What a key does is drawn at once.
 """
 SLOW_HZ: Final = 2.0
+_IN_PLACE: Final = {"throughput": "steps", "processes": "programs", "events": "programs"}
+"""What the keys of panels go to that a schedule does not have."""
 
 
 class MainScreen(DirectScreen):
@@ -36,8 +42,14 @@ class MainScreen(DirectScreen):
     AUTO_FOCUS = "#processes"
 
     def __init__(
-        self, view: ViewModel, lesson: "Lesson | None" = None, *, recordings: int = 0
+        self,
+        view: ViewModel,
+        lesson: "Lesson | None" = None,
+        *,
+        recordings: int = 0,
+        held: bool = False,
     ) -> None:
+        """``recordings``: how many are replayed. ``held``: whether a schedule's programs are held."""
         super().__init__(id="_default")
         self._view = view
         self._maximised: str | None = None
@@ -69,6 +81,13 @@ class MainScreen(DirectScreen):
 
             panel = ComparisonPanel(id=panel_layout.COMPARISON)
             self._panels[panel_layout.COMPARISON] = panel
+        self._held = held
+        if held:
+            # Only a schedule loads them.
+            from shmtui.tui.widgets.schedule import ProgramsPanel, StepsPanel  # noqa: PLC0415
+
+            self._panels["steps"] = StepsPanel(id="steps")
+            self._panels["programs"] = ProgramsPanel(id="programs")
         self._lesson_open = lesson is not None
         self._lesson_first: int | None = None
         """The lesson's first line in view before a dialog opened; None: none is open."""
@@ -105,6 +124,9 @@ class MainScreen(DirectScreen):
 
     def place(self, view: ViewModel) -> None:
         """Put the panels where they belong for this view model and this size of the screen."""
+        if self._held:
+            self._place_held(view)
+            return
         if view.raw != self._raw:
             self._change_panels(view.raw)
         # Before the first layout only the app knows the size.
@@ -139,16 +161,31 @@ class MainScreen(DirectScreen):
             boxes = panel_layout.below_lesson(boxes, width, height - above, above)
         if bar:
             boxes = panel_layout.above_time_bar(boxes, width, height, bar)
+        self._put(boxes)
+        if covered != self._covered:
+            # The keys that scroll go to what is on show.
+            self._covered = covered
+            self._focus(covered or ("bytes" if self._raw else "processes"))
+
+    def _put(self, boxes: "Mapping[str, Region]") -> None:
         for name, panel in self._panels.items():
             box = boxes.get(name)
             panel.display = box is not None
             if box is not None:
                 panel.styles.offset = (box.x, box.y)
                 panel.styles.width, panel.styles.height = box.width, box.height
-        if covered != self._covered:
-            # The keys that scroll go to what is on show.
-            self._covered = covered
-            self._focus(covered or ("bytes" if self._raw else "processes"))
+
+    def _place_held(self, view: ViewModel) -> None:
+        """The panels of a schedule; the steps have the focus at first."""
+        width, height = self.app.size
+        ring, steps = view.snapshot.layout.has_ring, len(view.held.steps) if view.held else 0
+        arranged = (width, height, self._maximised, ring, steps)
+        if arranged == self._arranged:
+            return
+        if self._arranged is None:
+            self._focus("steps")
+        self._arranged = arranged
+        self._put(panel_layout.arrange_held(width, height, self._maximised, ring=ring, steps=steps))
 
     def _covering(self, view: ViewModel) -> str | None:
         """What lies over all panels, where anything does."""
@@ -228,7 +265,10 @@ class MainScreen(DirectScreen):
     @property
     def _names(self) -> tuple[str, ...]:
         """The panels that the number keys and tab reach now."""
-        panels: tuple[str, ...] = panel_layout.RAW_PANELS if self._raw else panel_layout.PANELS
+        if self._held:
+            panels = panel_layout.HELD_PANELS
+            return panels if self._view.snapshot.layout.has_ring else panels[2:]
+        panels = panel_layout.RAW_PANELS if self._raw else panel_layout.PANELS
         if self._raw and not self._view.snapshot.sync:
             panels = tuple(name for name in panels if name != "semaphores")
         return (*panels, panel_layout.LESSON) if self._lesson_open else panels
@@ -249,7 +289,7 @@ class MainScreen(DirectScreen):
 
     def toggle_maximised(self, name: str | None = None) -> None:
         """Maximise a panel, the focused one unless it is named; or show all panels again."""
-        name = name or self._focused_panel() or "processes"
+        name = name or self._focused_panel() or ("steps" if self._held else "processes")
         self._maximise(None if self._maximised else name)
 
     def restore(self) -> None:
@@ -260,6 +300,8 @@ class MainScreen(DirectScreen):
 
     def go_to_panel(self, name: str) -> None:
         """Focus a panel; one that has no room here comes up maximised."""
+        if self._held:
+            name = _IN_PLACE.get(name, name)
         if name not in self._names:
             name = self._names[0]
         if self._maximised is not None or not self._panels[name].display:

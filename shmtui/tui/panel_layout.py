@@ -1,15 +1,19 @@
 """Where the panels go on a screen of any size. Pure."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from textual.geometry import Region
 
-PANELS = ("ring", "semaphores", "throughput", "processes", "events")
+PANELS: Final[tuple[str, ...]] = ("ring", "semaphores", "throughput", "processes", "events")
 """In the order of the data flow, and of the keys 1 to 5."""
 
-RAW_PANELS = ("bytes", "semaphores", "processes", "events")
+RAW_PANELS: Final[tuple[str, ...]] = ("bytes", "semaphores", "processes", "events")
 """The panels of a segment without a ring; the semaphores only where locks are known. The keys of
 those that are missing go to the bytes."""
+
+HELD_PANELS: Final[tuple[str, ...]] = ("ring", "semaphores", "steps", "programs")
+"""The panels of a schedule whose programs are held; ring and semaphores only where a ring is known."""
 
 TITLE, KEY_BAR, LESSON, TIME_BAR = "title", "keys", "lesson", "time"
 COMPARISON = "comparison"
@@ -71,6 +75,35 @@ def arrange(
     else:
         panels = _stacked(_narrow(body), width)
     return bars | panels
+
+
+def arrange_held(
+    width: int, height: int, maximised: str | None = None, *, ring: bool, steps: int
+) -> Mapping[str, Region]:
+    """The places of the panels of a schedule of so many steps; ``ring``: whether one is known.
+
+    >>> boxes = arrange_held(80, 24, ring=True, steps=100)
+    >>> [(name, boxes[name].height) for name in HELD_PANELS]
+    [('ring', 6), ('semaphores', 6), ('steps', 7), ('programs', 9)]
+    """
+    boxes = dict(arrange(width, height, maximised or "steps"))
+    body = height - 2
+    if maximised is not None or body < 6:
+        return boxes
+    wide = width >= SIDE_BY_SIDE
+    tops = {34: 10, 27: 8, 20: 6, 16: 5} if wide else {26: 11, 20: 8, 12: 3}
+    top = next((rows for least, rows in tops.items() if body >= least), 0) if ring else 0
+    listed = max(3, min(steps + 3, (body - top) * 46 // 100))
+    heights = {"ring": top, "steps": listed, "programs": body - top - listed}
+    if top > 3 and not wide:
+        heights = {"ring": top - 5, "semaphores": 5, **heights} | {"ring": top - 5}
+    boxes |= _stacked(heights, width)
+    if top and wide:
+        half = min(SEMAPHORES_MOST, width // 2)
+        box = boxes["ring"]
+        boxes["ring"] = box._replace(width=width - half)
+        boxes["semaphores"] = box._replace(x=width - half, width=half)
+    return boxes
 
 
 def lesson_width(width: int) -> int:

@@ -27,9 +27,11 @@ class Codes(NamedTuple):
 PLAIN: Final = Codes()
 
 
-def written(parts: Iterable[tuple[int, int, Iterable[Segment]]], system: ColorSystem) -> str:
+def written(
+    parts: Iterable[tuple[int, int, Iterable[Segment]]], system: ColorSystem | None
+) -> str:
     r"""What writes the parts of rows, each at its column and row, counted from 0. Afterwards the terminal's
-    style is plain, as before.
+    style is plain, as before. Without colours (``system`` is None) it has no styles either, as Rich has it.
 
     >>> red = Style(color="red")
     >>> written([(2, 0, [Segment("a", red), Segment("b", red)])], ColorSystem.STANDARD)
@@ -40,7 +42,7 @@ def written(parts: Iterable[tuple[int, int, Iterable[Segment]]], system: ColorSy
     for x, y, segments in parts:
         out.append(f"\x1b[{y + 1};{x + 1}H")
         for text, style, _control in segments:
-            wanted = PLAIN if style is None else codes_of(style, system)
+            wanted = PLAIN if style is None or system is None else codes_of(style, system)
             if wanted != now:
                 out.append(_change(now, wanted))
                 now = wanted

@@ -44,8 +44,7 @@ class SmallUpdate(ChopsUpdate):
     """
 
     def render_segments(self, console: Console) -> str:
-        system = getattr(console, "_color_system", None) or ColorSystem.TRUECOLOR
-        return written(self._parts(), system)
+        return written(self._parts(), getattr(console, "_color_system", ColorSystem.TRUECOLOR))
 
     def _parts(self) -> Iterator[tuple[int, int, Strip]]:
         """Column and row of each part of a row that is written, and what."""

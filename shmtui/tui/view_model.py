@@ -1,6 +1,7 @@
 """What the panels draw: one snapshot, and the little that outlives a snapshot."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from shmtui.events import Event
 from shmtui.recording.incident import Incident
@@ -11,6 +12,9 @@ from shmtui.tui.keys import KEYS, Key
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Span
 from shmtui.tui.status_line import nothing
+
+if TYPE_CHECKING:
+    from shmtui.session.held_schedule import Held
 
 FADE_NS = (400_000_000, 1_100_000_000, 2_000_000_000)
 """Until which age a changed byte is fresh, recent, and fading, in nanoseconds."""
@@ -146,6 +150,8 @@ class ViewModel:
     """Where a replay is; None: what is shown is there now."""
     comparison: Comparison | None = None
     """Two recordings that are replayed together; None: one is, or none."""
+    held: "Held | None" = None
+    """Where the programs of a schedule are held; None: there is none."""
     window: ByteWindow | None = None
     """The bytes in view, where the segment is shown raw."""
 

@@ -205,6 +205,62 @@ def test_a_schedule_is_the_same_each_time(
     assert "is another program" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("mistake", "most", "fewest"),
+    [("no-post", 4, ["sem_wait(empty)", "sem_wait(full)"]), ("empty-5", 5, ["stores data[0] = 5"])],
+)
+def test_the_shortest_order(
+    built: Callable[..., str], explored: Explore, tmp_path: Path, mistake: str, most: int, fewest: list[str],
+) -> None:  # fmt: skip
+    """``--shrink`` finds the one with the fewest items and steps, says so, and it repeats itself."""
+    ring, file = built("ring"), tmp_path / "short.shmsched"
+    programs = ["--producer", f"{ring} p {mistake}", "--consumer", f"{ring} c {mistake}"]
+    long = explored(*programs, code=1)
+    short = explored(*programs, "--shrink", "--schedule", str(file), code=1)
+    assert len(short["order"]["steps"]) <= len(long["order"]["steps"])
+    assert short["shortened"] == {
+        "from": len(long["order"]["steps"]),
+        "items": most,
+        "least": True,
+    }
+    words = [step["does"] for step in short["order"]["steps"]]
+    assert all(any(each in word for word in words) for each in fewest)
+    done = run_shmtui("explore", "--replay", str(file))
+    assert done.stdout.startswith("20 of 20 "), done.stderr
+
+
+def test_who_starts_first(built: Callable[..., str], explored: Explore, tmp_path: Path) -> None:
+    """A note where they are started as they are given; with ``--start any`` each start is a step, and so is
+    each call that makes the segment.
+    """
+    first, file = built("first"), tmp_path / "first.shmsched"
+    programs = ["--producer", f"{first} p", "--consumer", f"{first} c"]
+    given = explored(*programs, code=0)
+    assert "4 × " in given["layout"]
+    (note,) = given["notes"]
+    assert "start-fails" in note
+    assert "there is no segment" in note
+    found = explored(*programs, "--start", "any", "--schedule", str(file), code=1)
+    claims = {each["kind"]: each["claim"] for each in found["findings"]}
+    assert "there is no segment" in claims["start-fails"]
+    assert "SIGBUS" in claims["crash"]
+    assert {part["starts"] for part in found["covered"]} == {"given", "any"}
+    assert run_shmtui("replay", "--headless", str(file)).stdout.startswith("20 of 20 ")
+
+
+def test_any_start(built: Callable[..., str], explored: Explore) -> None:
+    """A ring that is there is right in every order of the starts, and all are tried; one that a consumer may
+    find before it has its size is not.
+    """
+    ring, first = built("ring"), built("first")
+    right = explored("--init", "--start", "any", "--items", "1", "--producer", f"{ring} p no-init",
+                     "--consumer", f"{ring} c", code=0)  # fmt: skip
+    assert all(part["complete"] for part in right["covered"])
+    wrong = explored("--start", "any", "--producer", f"{first} p", "--consumer", f"{first} c wait",
+                     code=1)  # fmt: skip
+    assert "SIGBUS" in wrong["findings"][0]["claim"]
+
+
 def test_programs_that_do_not_repeat_themselves(
     built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,18 +272,53 @@ def test_programs_that_do_not_repeat_themselves(
     assert done.stderr.count("\n") == 1
 
 
-def test_the_kernel_may_load_from_the_segment(built: Callable[..., str], explored: Explore) -> None:
-    """write(2) of shared memory is no error, though loads of it are watched."""
-    record = explored("--producer", f"{built('odd')} write", "--fine", code=0)
-    assert not record["notes"]
+@pytest.mark.parametrize(
+    "call", ["write", "writev", "pwrite", "send", "sendmsg", "readv", "fwrite"]
+)
+def test_the_kernel_may_load_from_the_segment(
+    built: Callable[..., str], explored: Explore, call: str
+) -> None:
+    """A system call with shared memory is no error, though loads of it are watched."""
+    record = explored("--producer", f"{built('odd')} {call}", "--fine", code=0)
+    assert not [note for note in record["notes"] if "socketpair" not in note]
 
 
-@pytest.mark.parametrize("flags", [("-DSYSTEM_V",), ("-DSYSTEM_V", "-static")])
-def test_system_v_is_refused(built: Callable[..., str], flags: tuple[str, ...]) -> None:
-    """Its calls are no steps: to say that every order was tried would be false."""
-    done = run_shmtui("explore", "--producer", built("odd", "gcc", *flags))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "semop" in done.stderr
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("", set()), ("at-once", set()), ("undo", set()), ("lock-first", {"deadlock"})],
+)
+@pytest.mark.parametrize(
+    ("compiler", "flags"), [("gcc", ()), ("gcc", ("-static",)), ("musl-gcc", ("-static",))]
+)
+def test_system_v(
+    built: Callable[..., str], explored: Explore, compiler: str, flags: tuple[str, ...], words: str, found: set[str],
+) -> None:  # fmt: skip
+    """A call of semop is a step, with one operation or several; the values are the kernel's."""
+    program = built("sysv", compiler, *flags)
+    record = explored("--items", "2", "--producer", f"{program} p {words}", "--consumer", f"{program} c {words}")  # fmt: skip
+    assert kinds(record) == found
+    assert found or all(part["complete"] for part in record["covered"])
+    assert record["layout"].startswith("/SYSV000004d2: 4 × ")
+
+
+def test_two_producers_of_system_v(
+    built: Callable[..., str], explored: Explore, tmp_path: Path
+) -> None:
+    """Items are followed in a segment of shmget, too; the schedule repeats itself."""
+    program, file = built("sysv"), tmp_path / "sysv.shmsched"
+    record = explored("--producer", f"{program} p no-mutex", "--producer", f"{program} p no-mutex", "--consumer",
+                      f"{program} c no-mutex", "--items", "1", "--schedule", str(file), code=1)  # fmt: skip
+    assert kinds(record) >= {"race", "item-overwritten"}
+    assert run_shmtui("replay", "--headless", str(file)).stdout.startswith("20 of 20 ")
+
+
+@pytest.mark.parametrize("words", ["nowait", "timed"])
+def test_attempts_of_system_v(built: Callable[..., str], explored: Explore, words: str) -> None:
+    """A call that gives up where it would wait is made again and again: a busy wait, and no mistake."""
+    program = built("sysv")
+    record = explored("--items", "1", "--producer", f"{program} p {words}", "--consumer", f"{program} c {words}")  # fmt: skip
+    assert not kinds(record)
+    assert any("over and over" in note for note in record["notes"])
 
 
 PYTHON: Final = """
@@ -304,6 +395,16 @@ assert libc.prctl(22, 2, ctypes.c_void_p(ctypes.addressof(filter)), 0, 0) == 0
 os.execv(sys.executable, [sys.executable, "-m", "shmtui", *sys.argv[1:]])
 """
 """Runs shmtui where the kernel refuses namespaces: by seccomp(2)."""
+
+
+def test_system_v_without_namespaces(built: Callable[..., str]) -> None:
+    """What they would make, all would see: that is refused."""
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED, "explore", "--producer", f"{built('sysv')} p"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "System V" in done.stderr
 
 
 @pytest.mark.parametrize("killed", [False, True])

@@ -58,7 +58,9 @@ def _facts(view: ViewModel, width: int) -> list[Line]:
         facts.append(line(" ", (f" {_('FROZEN')} {more}", "banner")))
     if view.recording:
         facts.append(line("  ", (f"{glyphs.pip} {_('REC')}", "bad")))
-    if view.read_only:
+    if view.held:
+        facts.append(line("  ", (_("schedule"), "accent")))
+    elif view.read_only:
         facts.append(line("  ", (_("read-only"), "warn")))
     if segment.replaced or segment.unlinked:
         mark = (_("replaced"), "bad") if segment.replaced else (_("unlinked"), "warn")

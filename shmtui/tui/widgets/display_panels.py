@@ -20,7 +20,10 @@ class TitleBar(Panel):
         """With the uptime in whole seconds, so that the line is drawn once a second at most."""
         view, s = self.view, self.view.snapshot
         uptime = None if s.uptime is None else int(s.uptime)
-        marks = view.frozen, view.rest_hz, view.read_only, view.recording, compared(view)
+        marks = (
+            view.frozen, view.rest_hz, view.read_only, view.recording, compared(view),
+            view.held is None,
+        )  # fmt: skip
         return s.segment, s.layout, uptime, view.status_word, marks
 
     def _content(self, width: int, _height: int) -> Content:

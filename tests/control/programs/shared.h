@@ -1,4 +1,5 @@
 /* What the programs have in common: a segment by the name in $EXPLORED, and mistakes by their arguments. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>

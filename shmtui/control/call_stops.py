@@ -1,0 +1,119 @@
+"""What a task does whose program has called a function that is watched: stand before a step, or go on."""
+
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from shmtui.control import calls
+from shmtui.control.entry_points import (
+    BUFFER_CALLS,
+    CLOCK_CALLS,
+    JOINING_CALLS,
+    LOADING_CALLS,
+    SET_CALLS,
+    SLEEPING_CALLS,
+    STARTING_CALLS,
+)
+from shmtui.control.operation import Kind, Operation
+from shmtui.control.semaphore_sets import MAKING_CALLS
+
+if TYPE_CHECKING:
+    from shmtui.control.task import Task
+
+_MAP_SHARED: Final = 1
+_MOST_BYTES: Final = 1 << 20
+_MOST_VECTORS: Final = 1024
+_FUNCTION_BYTES: Final = 256
+"""A function as small as semop has fewer."""
+_VECTOR: Final = struct.Struct("<QQ")
+"""``struct iovec``."""
+
+
+def at_call(task: "Task", function: str) -> int | None:
+    """Deal with the function at whose entry it stands; None where it stands before a step, else 0: it is
+    to run on.
+    """
+    site = int.from_bytes(task.space.read(task.registers.rsp, 8), "little")
+    if function in CLOCK_CALLS:
+        calls.tell_time(task, function)
+        return 0
+    operation = _step(task, function, site)
+    if operation is not None:
+        task.operation = operation
+        return None
+    _let_go_on(task, function, site)
+    task.over()
+    return 0
+
+
+def _step(task: "Task", function: str, site: int) -> Operation | None:
+    """The step that the call is; None where it is none here."""
+    registers = task.registers
+    if function in SLEEPING_CALLS:
+        return Operation(Kind.SLEEP, site, address=calls.nanoseconds(task, function))
+    if function in JOINING_CALLS:
+        task.awaited = registers.rdi if function != "wait" else 2**64 - 1
+        return Operation(Kind.JOIN, site, width=int(function == "pthread_join"))
+    if function in SET_CALLS:
+        return (
+            None if _is_within(task, function, site) else calls.set_operation(task, function, site)
+        )
+    if function in STARTING_CALLS:
+        if not task.world.starts_vary:
+            return None
+        place = task.place(registers.rdi) if function == "sem_init" else None
+        return Operation(Kind(function), site, place, registers.rdi)
+    if function in BUFFER_CALLS | MAKING_CALLS.keys() | {"mmap", "shmat"}:
+        return None
+    place = task.place(registers.rdi)
+    there = place is None or len(task.space.read(registers.rdi, 4)) == 4
+    if there and (place is not None or not task.space.is_alone):
+        return Operation(Kind(function), site, place, registers.rdi)
+    return None
+
+
+def _is_within(task: "Task", function: str, site: int) -> bool:
+    """Whether it is semop that calls semtimedop, as in glibc: by a call, or by a jump."""
+    registers, (begin, back, stack) = task.registers, task.set_call
+    task.set_call = (registers.rip, site, registers.rsp) if function == "semop" else (0, 0, 0)
+    jumped = (site, registers.rsp) == (back, stack)
+    return function == "semtimedop" and (jumped or 0 < site - begin < _FUNCTION_BYTES)
+
+
+def _let_go_on(task: "Task", function: str, site: int) -> None:
+    """Note what a call that is no step does."""
+    if function in MAKING_CALLS:
+        task.world.scene.sets.about_to_make(function)
+    elif function in STARTING_CALLS:
+        calls.note_start(task, function)
+    elif function in {"mmap", "shmat"}:
+        if task.world.fine and (function == "shmat" or task.registers.rcx & _MAP_SHARED):
+            task.break_at(site, is_mapping=True)
+    elif function in BUFFER_CALLS:
+        kind = Kind.LOAD if function in LOADING_CALLS else Kind.STORE
+        guarded = [
+            (address, size)
+            for address, size in _buffers(task, function)
+            if task.space.is_guarded(address, size)
+        ]
+        for address, size in guarded:
+            accessed = Operation(kind, site, task.place(address), address, min(size, _MOST_BYTES))
+            task.world.observed.kernel_access(task, accessed)
+        if guarded:
+            task.lift_guard(site)
+
+
+def _buffers(task: "Task", function: str) -> Iterator[tuple[int, int]]:
+    """Address and size of each buffer that the call hands the kernel, and of what names them."""
+    registers = task.registers
+    first, count = registers.rsi, registers.rdx
+    if function.endswith("msg"):
+        yield registers.rsi, 56
+        raw = task.space.read(registers.rsi + 16, 16)
+        first, count = _VECTOR.unpack(raw) if len(raw) == 16 else (0, 0)
+    elif not function.endswith(("readv", "writev")):
+        yield first, count
+        return
+    vectors = task.space.read(first, min(count, _MOST_VECTORS) * _VECTOR.size)
+    yield first, len(vectors)
+    yield from _VECTOR.iter_unpack(vectors)

@@ -1,0 +1,90 @@
+"""What follows from the steps of one execution: its items, what is ordered, what each task has learned."""
+
+from typing import TYPE_CHECKING
+
+from shmtui.control.calls import joined
+from shmtui.control.happens_before import HappensBefore
+from shmtui.control.items import Fault, ItemFault, Items
+from shmtui.control.operation import ACCESSES, SILENT, TIMED, Kind, Operation
+
+if TYPE_CHECKING:
+    from shmtui.control.execution import Execution
+    from shmtui.control.task import Task
+
+
+class Observation:
+    """Is told of each step once it was taken."""
+
+    def __init__(self, world: "Execution") -> None:
+        self._world = world
+        self.items = None if world.ring is None else Items(world.ring)
+        """The items of the ring; None where none is known."""
+        self.races = HappensBefore(() if world.ring is None else world.ring.indices)
+        self.learned: dict[str, int] = {}
+        """At loads and stores: what each task has done and loaded so far, as a number."""
+        self.set_up = True
+        """Whether the programs are being started, one after the other."""
+        self._visits: dict[tuple[str, object], int] = {}
+
+    def visits(self, task: "Task") -> int:
+        """How often a task has taken the step that it stands before."""
+        return self._visits.get((task.name, _point(task.operation)), 0)
+
+    def note(
+        self, task: "Task", operation: Operation, before: int | None, after: int | None
+    ) -> None:
+        """A task has taken a step; ``before`` and ``after``: the word that it is about."""
+        world, kind, name = self._world, operation.kind, task.name
+        failed = (kind in TIMED and not before) or (kind is Kind.TRY_LOCK and bool(before))
+        failed |= kind is Kind.TRY_SET and task.gave_up
+        world.repetition.note(name, operation, failed=failed)
+        if kind in ACCESSES:
+            self._access(task, operation, before, after)
+        elif kind is Kind.JOIN:
+            for ended in joined(task, operation):
+                self.races.join(name, ended)
+        elif kind not in SILENT and not failed:
+            self._call(name, operation)
+        if world.fine:
+            learned = after if kind in ACCESSES else failed
+            self.learned[name] = hash((self.learned.get(name, 0), kind, operation.site, learned))
+
+    def _call(self, name: str, operation: Operation) -> None:
+        each = operation.each()
+        for one in each:
+            self.races.synchronise(name, one)
+        if self.items is not None:
+            gives = any(one.kind in {Kind.POST, Kind.UNLOCK} for one in each)
+            self.items.synchronised(name, gives=gives)
+        at = name, _point(operation)
+        self._visits[at] = self._visits.get(at, 0) + 1
+
+    def _access(
+        self, task: "Task", operation: Operation, before: int | None, after: int | None
+    ) -> None:
+        number = len(self._world.result.steps) - 1
+        if not self.set_up:
+            self.races.access(task.name, operation, number)
+        if self.items is not None:
+            self.items.access(task.name, operation, before, after, number)
+            self._index(self.items, operation, number)
+
+    def _index(self, items: Items, operation: Operation, number: int) -> None:
+        """Whether the slot that an index names, of all places, lies behind the last slot."""
+        past = items.ring.slot_behind(operation)
+        raw = self._world.memory.raw
+        indices = [raw(at.segment, at.offset, 4) for at in items.ring.indices]
+        if past is not None and past in {int.from_bytes(each, "little") for each in indices}:
+            items.faults.append(ItemFault(Fault.OUT_OF_RANGE, past, None, number))
+
+    def kernel_access(self, task: "Task", operation: Operation) -> None:
+        """The kernel loads or stores for a task."""
+        word = self._world.memory.word(operation)
+        if self.items is not None and operation.place is not None:
+            number = len(self._world.result.steps)
+            self.items.access(task.name, operation, word, word, number)
+
+
+def _point(operation: Operation) -> object:
+    """Where in its loop a task is: a function of the program's own may be called for several semaphores."""
+    return operation.site, operation.place, operation.changes
