@@ -27,9 +27,7 @@ class Codes(NamedTuple):
 PLAIN: Final = Codes()
 
 
-def written(
-    parts: Iterable[tuple[int, int, Iterable[Segment]]], system: ColorSystem | None
-) -> str:
+def written(parts: Iterable[tuple[int, int, Iterable[Segment]]], system: ColorSystem | None) -> str:
     r"""What writes the parts of rows, each at its column and row, counted from 0. Afterwards the terminal's
     style is plain, as before. Without colours (``system`` is None) it has no styles either, as Rich has it.
 
