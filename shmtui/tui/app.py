@@ -387,6 +387,17 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.copy_to_clipboard(text)
         self.tell(keep(text))
 
+    def action_dismiss(self) -> None:
+        """Take the chosen process off the table, or all of a group; those alone that have ended."""
+        from shmtui.tui.worker_commands import label_of, members_of
+
+        row = self.main.table.chosen
+        reason = self.dashboard.dismiss(label_of(row), members_of(row))
+        if reason:
+            self.tell(reason)
+        self.main.place(self.dashboard.view)
+        self._show()
+
     def action_filter(self) -> None:
         from shmtui.tui.screens.filter import FilterScreen
 

@@ -200,6 +200,13 @@ KEYS: tuple[Key, ...] = (
         needs=LIVE,
     ),
     Key(
+        "d",
+        "dismiss",
+        "",
+        N_("Dismiss: take what has ended off the table; what a finding rests on stays"),
+        needs=LIVE,
+    ),
+    Key(
         "z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), 4, needs=LIVE
     ),
     Key(

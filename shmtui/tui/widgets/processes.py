@@ -41,7 +41,7 @@ class ProcessesPanel(NarrowedPanel[Row]):
     def show(self, view: ViewModel) -> None:
         """Draw the processes; the cursor follows its process."""
         self.view = view
-        self.items = table_rows(narrowed(view.snapshot, self.words, self.order))
+        self.items = table_rows(narrowed(view.listed, self.words, self.order))
         self.follow(lambda row: row.key == self._key)
 
     def go(self, at: int) -> None:
@@ -83,7 +83,13 @@ class ProcessesPanel(NarrowedPanel[Row]):
     def _footer(self, _width: int) -> str:
         count = sum(p.ending is None for p in self.view.snapshot.processes)
         text = ngettext("{count} maps it", "{count} map it", count).format(count=count)
-        return text + (_(", and others may") if self.view.snapshot.unseen else "")
+        text += _(", and others may") if self.view.snapshot.unseen else ""
+        ended = sum(not p.alive for p in self.view.listed.processes)
+        if not ended or self.view.replay is not None:
+            return text
+        hint = ngettext("{count} ended: {key}", "{count} ended: {key}", ended)
+        hint = hint.format(count=ended, key=self.view.key("dismiss"))
+        return f"{text} {self.view.glyphs.dot} {hint}"
 
     def action_open(self) -> None:
         """Show the chosen process in full, as it is now; nothing for a group."""
