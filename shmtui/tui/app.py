@@ -422,6 +422,13 @@ class DashboardApp(App[int], inherit_bindings=False):
         options = tuple(c.removeprefix("--layout ") for c in snapshot.layout.candidates)
         self.action_attach((snapshot.segment.name, options))
 
+    def on_ring_panel_slots_wanted(self) -> None:
+        from shmtui.tui.screens.slots import SlotsScreen
+        from shmtui.tui.slot_reader import SlotReader
+
+        read = SlotReader(self.dashboard)
+        self.push_screen(SlotsScreen(read.slots, read.in_full, self.dashboard.view))
+
     def on_bytes_panel_moved(self) -> None:
         """Read what is in view now, in a frozen display too."""
         self._read_bytes()

@@ -262,7 +262,7 @@ SPOKEN = {"slash": "/", "plus": "+", "minus": "-", "equals_sign": "=", "question
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
     ("up down j k", N_("Choose a row; a group stands for all of its processes")),
-    ("enter", N_("A process in full, or the evidence and remedy of a finding")),
+    ("enter", N_("A process in full, the evidence and remedy of a finding, the slots of the ring")),
     ("pgup pgdn", N_("A page at a time")),
     ("home end g G", N_("First row, last row")),
 )
