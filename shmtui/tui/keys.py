@@ -216,6 +216,7 @@ KEYS: tuple[Key, ...] = (
         "slash,f3,f4", "filter", N_("Filter"), N_("Filter the processes or events by words"), 6, "/"
     ),
     Key("f6", "main('next_order')", "", N_("Sort the processes or events: the next order")),
+    Key("f2", "columns", "", N_("Columns: choose those of the processes")),
     Key("y", "copy", "", N_("Copy the chosen process, finding or event: clipboard and file")),
     Key("escape", "main('restore')", "", N_("Restore all panels"), as_shown="esc"),
     Key("1", "main('go_to_panel', 'ring')", "", N_("Go to the ring")),

@@ -67,9 +67,6 @@ class SlotsPanel(ChoicePanel[int]):
         self._shift = max(0, min(self._shift + by, longest))
         self.draw()
 
-    def action_first_row(self) -> None:
-        self.go(0)
-
     def _content(self, width: int, height: int) -> Content:
         """Read what comes into view, since its columns are those of the values."""
         room = max(1, height - 1)
