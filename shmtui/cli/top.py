@@ -54,6 +54,8 @@ def command(
             configuration=configuration,
             ascii_only=options.ascii_only,
             listing=ListChoices(
-                sort or ORDERS[0], group or "", columns or configuration.columns or USUAL_COLUMNS
+                sort or ORDERS[0],
+                group or "",
+                columns or configuration.columns or configuration.kept_columns or USUAL_COLUMNS,
             ),
         )

@@ -11,7 +11,7 @@ from typing import Any, Final
 from shmtui.i18n import _
 from shmtui.shm.value import Fields, Value
 
-_SHOWN_ELEMENTS: Final = 64
+SHOWN_ELEMENTS: Final = 64
 """Elements of an array inside an item that are decoded, those of arrays inside it counted too;
 an item can be megabytes long."""
 
@@ -95,9 +95,9 @@ class Record:
 Shape = Scalar | Address | Text | Bytes | Bits | Array | Record
 
 
-def decode(shape: Shape, raw: bytes, at: int) -> Value:
+def decode(shape: Shape, raw: bytes, at: int, most: int = SHOWN_ELEMENTS) -> Value:
     """The value whose bytes start at ``at``: an address as hexadecimal text, text that is not
-    UTF-8 with surrogates, the first elements of a long array.
+    UTF-8 with surrogates, the first ``most`` elements of a long array.
     """
     own = raw[at : at + shape.size]
     match shape:
@@ -109,16 +109,18 @@ def decode(shape: Shape, raw: bytes, at: int) -> Value:
         case Text():
             return own.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
         case Bytes():
-            return own[:_SHOWN_ELEMENTS]
+            return own[:most]
         case Bits(whole, shift, width):
             bits = (int.from_bytes(own, _BYTE_ORDER) >> shift) & ((1 << width) - 1)
             negative = whole.code.islower() and bits >> (width - 1)
             return bits - (1 << width) if negative else bits
         case Array(element, length):
-            count = min(length, max(1, _SHOWN_ELEMENTS // _shown_in(element)))
-            return tuple(decode(element, raw, at + n * element.size) for n in range(count))
+            count = min(length, max(1, most // _shown_in(element, most)))
+            return tuple(decode(element, raw, at + n * element.size, most) for n in range(count))
         case Record(parts):
-            return Fields((part.name, decode(part.shape, raw, at + part.offset)) for part in parts)
+            return Fields(
+                (part.name, decode(part.shape, raw, at + part.offset, most)) for part in parts
+            )
 
 
 def encode(shape: Shape, value: int, raw: bytearray, at: int) -> bool:
@@ -167,13 +169,13 @@ offset=8, shape=Bytes(size=56))), size=64)
             return Bytes(room)
 
 
-def _shown_in(shape: Shape) -> int:
+def _shown_in(shape: Shape, most: int) -> int:
     """Array elements that one value of the shape decodes, at least 1."""
     match shape:
         case Array(element, length):
-            return max(1, min(length * _shown_in(element), _SHOWN_ELEMENTS))
+            return max(1, min(length * _shown_in(element, most), most))
         case Record(parts):
-            return max((_shown_in(part.shape) for part in parts), default=1)
+            return max((_shown_in(part.shape, most) for part in parts), default=1)
         case _:
             return 1
 

@@ -83,12 +83,15 @@ class ItemType:
         bottom = -numbers // 2 if self.code.islower() else 0
         return bottom, bottom + numbers - 1
 
-    def decode(self, raw: bytes, at: int = 0) -> "Value":
-        """The item whose bytes start at ``at``."""
+    def decode(self, raw: bytes, at: int = 0, *, whole: bool = False) -> "Value":
+        """The item whose bytes start at ``at``; ``whole``: with all elements of long arrays."""
         if self.shape is not None:
-            from shmtui.shm.item_shape import decode  # noqa: PLC0415 - scalars do without
+            from shmtui.shm.item_shape import (  # noqa: PLC0415 - scalars do without
+                SHOWN_ELEMENTS,
+                decode,
+            )
 
-            return decode(self.shape, raw, at)
+            return decode(self.shape, raw, at, self.size if whole else SHOWN_ELEMENTS)
         value: int | float = struct.unpack_from("=" + self.code, raw, at)[0]
         return value
 

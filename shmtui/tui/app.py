@@ -27,7 +27,13 @@ from shmtui.i18n import _, speak_plainly
 from shmtui.sanitize import inert
 from shmtui.session.terminal import ending_signals
 from shmtui.tui import tty
-from shmtui.tui.configuration import USUAL, Configuration
+from shmtui.tui.configuration import (
+    KEPT_COLUMNS,
+    KEPT_PROCESS_COLUMNS,
+    USUAL,
+    Configuration,
+    keep_columns,
+)
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import KEYS, available, why_off
@@ -121,8 +127,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         for key in configuration.keys:
             if not key.priority:
                 self.bind(key.keys, key.action, description=key.label or key.help, show=False)
-        self._columns = configuration.columns
-        self._configured_theme = configuration.theme
+        self._configuration = configuration
         replay = self.dashboard.replay
         self.main = MainScreen(
             self.dashboard.view,
@@ -130,6 +135,8 @@ class DashboardApp(App[int], inherit_bindings=False):
             recordings=len(replay.sides) if replay else 0,
             held=self.dashboard.schedule is not None,
         )
+        chosen = configuration.process_columns or configuration.kept_process_columns
+        self.main.table.columns = chosen
         self._listing = listing
         """How the list of shared objects is shown, also the next time; None: it was never open."""
         self.last_message = ""
@@ -189,7 +196,7 @@ class DashboardApp(App[int], inherit_bindings=False):
     def _keep_theme(self, name: str) -> None:
         """Keep what was chosen for the next time, and say where that fails. A browser's is not kept."""
         if not self.dashboard.view.served:
-            told = keep_theme(name, self._configured_theme)
+            told = keep_theme(name, self._configuration.theme)
             if told:
                 self.tell(told)
 
@@ -363,8 +370,11 @@ class DashboardApp(App[int], inherit_bindings=False):
         if opener is None:
             return
         if choice is None:
-            self._listing = self._listing or ListChoices(columns=self._columns or USUAL_COLUMNS)
-            listed = PickerScreen(opener, view, self._listing, self.dashboard.supervisor)
+            said = self._configuration
+            usual = said.columns or said.kept_columns or USUAL_COLUMNS
+            self._listing = self._listing or ListChoices(columns=usual)
+            keep = functools.partial(self._keep_columns, KEPT_COLUMNS, said.columns)
+            listed = PickerScreen(opener, view, self._listing, self.dashboard.supervisor, keep)
             self.push_screen(listed, self._go_over)
         else:
             self.push_screen(LayoutScreen(opener, *choice, view), self._go_over)
@@ -470,6 +480,44 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.copy_to_clipboard(text)
         self.tell(keep(text))
 
+    def action_columns(self) -> None:
+        """Choose the columns of the processes."""
+        from shmtui.tui.draw.process_columns import COLUMNS
+        from shmtui.tui.screens.columns import ColumnsScreen, TableColumns
+
+        table, said = self.main.table, self._configuration.process_columns
+        columns = TableColumns(
+            {name: column.title for name, column in COLUMNS.items()},
+            lambda: table.columns or table.shown_columns(),
+            table.shown_columns,
+            table.switch_column,
+        )
+
+        def closed(_nothing: None) -> None:
+            self._keep_columns(KEPT_PROCESS_COLUMNS, said, table.columns)
+
+        self.push_screen(ColumnsScreen(columns, self.dashboard.view), closed)
+
+    def _keep_columns(
+        self, name: str, configured: tuple[str, ...], columns: tuple[str, ...]
+    ) -> None:
+        """Keep what was chosen for the next time, and say where that fails. A browser's is not kept."""
+        if not self.dashboard.view.served:
+            told = keep_columns(name, columns, configured)
+            if told:
+                self.tell(told)
+
+    def action_dismiss(self) -> None:
+        """Take the chosen process off the table, or all of a group; those alone that have ended."""
+        from shmtui.tui.worker_commands import label_of, members_of
+
+        row = self.main.table.chosen
+        reason = self.dashboard.dismiss(label_of(row), members_of(row))
+        if reason:
+            self.tell(reason)
+        self.main.place(self.dashboard.view)
+        self._show()
+
     def action_filter(self) -> None:
         from shmtui.tui.screens.filter import FilterScreen
 
@@ -493,6 +541,13 @@ class DashboardApp(App[int], inherit_bindings=False):
         snapshot = self.dashboard.view.snapshot
         options = tuple(c.removeprefix("--layout ") for c in snapshot.layout.candidates)
         self.action_attach((snapshot.segment.name, options))
+
+    def on_ring_panel_slots_wanted(self) -> None:
+        from shmtui.tui.screens.slots import SlotsScreen
+        from shmtui.tui.slot_reader import SlotReader
+
+        read = SlotReader(self.dashboard)
+        self.push_screen(SlotsScreen(read.slots, read.in_full, self.dashboard.view))
 
     def on_bytes_panel_moved(self) -> None:
         """Read what is in view now, in a frozen display too."""

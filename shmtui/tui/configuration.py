@@ -5,22 +5,24 @@ It loads nothing that draws: themes are checked where Textual is loaded anyway.
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.folders import configuration_folder, state_folder
+from shmtui.folders import keep as keep_file
 from shmtui.i18n import _
 from shmtui.tui.chosen_keys import bound, key_name
 from shmtui.tui.keys import KEYS, SPOKEN, Key
+from shmtui.tui.process_rows import PROCESS_COLUMNS
 
 # ruff: noqa: PLC0415 - most users have no such file: the first frame waits for nothing of it
 
 FILE: Final = "config.toml"
-KEPT_THEME: Final = "theme"
-"""The file of the state folder that has the theme which was chosen last."""
+KEPT_THEME, KEPT_COLUMNS, KEPT_PROCESS_COLUMNS = "theme", "columns", "process-columns"
+"""The files of the state folder that have what was chosen last in a dashboard."""
 USUAL_THEME: Final = "shmtui-dark"
 USUAL_RATE: Final = 10.0
 _RATES: Final = (0.1, 60.0)
@@ -38,12 +40,16 @@ class Configuration:
     rate: float = USUAL_RATE
     """Frames per second."""
     columns: tuple[str, ...] = ()
-    """Of the list of what processes share; empty: as usual."""
+    """Of the list of what processes share; empty: it names none."""
+    process_columns: tuple[str, ...] = ()
+    """Of the table of processes; empty: it names none."""
     keys: tuple[Key, ...] = KEYS
     path: Path | None = None
     """The file; None: there is none."""
     kept_theme: str = ""
-    """The theme that was chosen last in a dashboard; empty: none was."""
+    """What was chosen last in a dashboard; empty: nothing was."""
+    kept_columns: tuple[str, ...] = ()
+    kept_process_columns: tuple[str, ...] = ()
 
 
 USUAL: Final = Configuration()
@@ -55,17 +61,17 @@ def read_configuration() -> Configuration:
     """
     try:
         path = configuration_folder() / FILE
-        kept = _kept_theme()
+        kept = _kept()
     except ShmtuiError:
         return USUAL  # Without a home there is no file.
     try:
         text = _text(path)
     except (FileNotFoundError, NotADirectoryError):
-        return Configuration(kept_theme=kept)
+        return kept
     except OSError as error:
         if isinstance(error, PermissionError) and not os.access(path.parent, os.X_OK):
             # The folder is another user's, as after su and sudo.
-            return Configuration(kept_theme=kept)
+            return kept
         wrong = _("cannot read {path}: {why}")
         raise ShmtuiError(wrong.format(path=path, why=error.strerror)) from None
     import tomllib
@@ -87,16 +93,51 @@ def _text(path: Path) -> str:
         return file.read(_MOST_BYTES).decode("utf-8", "surrogateescape")
 
 
-def _kept_theme() -> str:
-    """The theme that was kept; empty where none was, or it cannot be read."""
+def _kept() -> Configuration:
+    """What was chosen in a dashboard, as usual where nothing was, or it cannot be read. ShmtuiError: this
+    user has no home.
+    """
+    folder = state_folder()
+
+    def words(name: str) -> tuple[str, ...]:
+        try:
+            return tuple(_text(folder / name).split())
+        except OSError:
+            return ()
+
+    theme, columns = "".join(words(KEPT_THEME)), words(KEPT_COLUMNS)
+    if columns:
+        from shmtui.report.segment_table import COLUMNS
+
+        columns = tuple(name for name in columns if name in COLUMNS)
+    ours = tuple(name for name in words(KEPT_PROCESS_COLUMNS) if name in PROCESS_COLUMNS)
+    return Configuration(kept_theme=theme, kept_columns=columns, kept_process_columns=ours)
+
+
+def keep(name: str, text: str) -> str:
+    """Keep what was chosen for the next time, in a file of the state folder; returns why that cannot be,
+    empty where it can.
+    """
     try:
-        return _text(state_folder() / KEPT_THEME).strip()
-    except OSError:
-        return ""
+        keep_file(name, text + "\n")
+    except (ShmtuiError, OSError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        return _("the choice is not kept for the next time: {why}").format(why=why)
+    return ""
 
 
-def configured(said: dict[str, Any], path: Path | None = None, kept: str = "") -> Configuration:
-    """What a file says. ShmtuiError: something in it may not be said.
+def keep_columns(name: str, columns: tuple[str, ...], configured: tuple[str, ...]) -> str:
+    """The same of columns, unless the configuration names some."""
+    if configured:
+        same = columns == configured
+        return "" if same else _("the configuration has columns: those will be there the next time")
+    return keep(name, " ".join(columns))
+
+
+def configured(
+    said: dict[str, Any], path: Path | None = None, kept: Configuration = USUAL
+) -> Configuration:
+    """What a file says, beside what was kept. ShmtuiError: something in it may not be said.
 
     >>> configured({"rate": 4}).rate
     4.0
@@ -108,7 +149,8 @@ def configured(said: dict[str, Any], path: Path | None = None, kept: str = "") -
     readers: dict[str, Callable[[Any], Any]] = {
         "theme": _theme,
         "rate": _rate,
-        "columns": _columns,
+        "columns": _list_columns,
+        "process_columns": _process_columns,
         "keys": _keys,
     }
     values: dict[str, Any] = {}
@@ -118,7 +160,7 @@ def configured(said: dict[str, Any], path: Path | None = None, kept: str = "") -
             values[name] = readers[name](value)
         except ShmtuiError as error:
             raise _wrong(path, str(error)) from None
-    return Configuration(**values, path=path, kept_theme=kept)
+    return replace(kept, **values, path=path)
 
 
 def require_known(name: str, names: Iterable[str], what: str, path: Path | None) -> None:
@@ -159,15 +201,23 @@ def _rate(value: Any) -> float:
     return float(value)
 
 
-def _columns(value: Any) -> tuple[str, ...]:
+def _list_columns(value: Any) -> tuple[str, ...]:
     from shmtui.report.segment_table import COLUMNS
 
+    return _columns("columns", value, COLUMNS, '["name", "size"]')
+
+
+def _process_columns(value: Any) -> tuple[str, ...]:
+    return _columns("process_columns", value, PROCESS_COLUMNS, '["pid", "state", "cpu"]')
+
+
+def _columns(what: str, value: Any, names: Collection[str], example: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(x, str) for x in value):
-        wrong = _("columns: give a list of names, such as {example}")
-        raise ShmtuiError(wrong.format(example='["name", "size"]'))
+        wrong = _("{what}: give a list of names, such as {example}")
+        raise ShmtuiError(wrong.format(what=what, example=example))
     for name in value:
-        if name not in COLUMNS:
-            raise ShmtuiError(_unknown(name, COLUMNS, "columns"))
+        if name not in names:
+            raise ShmtuiError(_unknown(name, names, what))
     return tuple(dict.fromkeys(value))
 
 
@@ -209,6 +259,10 @@ def printed() -> Iterator[str]:
         "# " + _("Columns of the list, of these (--columns):"),
         f"#   {' '.join(COLUMNS)}",
         f"#columns = {json.dumps(list(USUAL_COLUMNS))}",
+        "",
+        "# " + _("Columns of the processes in a dashboard, of these; without it, as they fit:"),
+        f"#   {' '.join(PROCESS_COLUMNS)}",
+        f"#process_columns = {json.dumps(list(PROCESS_COLUMNS[:7]))}",
         "",
         "# " + _("Keys: action = key, or a list of keys, such as {examples}.").format(
             examples='"x" "X" "f5" "ctrl+k" "space"'

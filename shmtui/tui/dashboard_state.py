@@ -7,7 +7,7 @@ view model, which the screen draws.
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ from shmtui.recording.recent import RecentFrames
 from shmtui.recording.recorder import RECORDED_SLOTS, Recorder, new_path
 from shmtui.recording.writer import RecordingWriter
 from shmtui.shm.segment_info import LayoutSource
-from shmtui.snapshot import EMPTY, Snapshot
+from shmtui.snapshot import EMPTY, Process, Snapshot
+from shmtui.tui.ended_processes import EndedProcesses, rested_on
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import (
     BYTES,
@@ -106,6 +107,7 @@ class Dashboard:
         self._heard: list[Supervisor] = []
         """The supervisors whose events are in the log."""
         self._highlight = ChangeHighlight()
+        self._ended = EndedProcesses()
         self._status_word: Debounced[Span] = Debounced()
         self._balance: Debounced[tuple[Balance, int]] = Debounced()
         self._shortage_reported = ""
@@ -209,10 +211,12 @@ class Dashboard:
         self._event_log.start_over()
         self.recent.clear()
         self._highlight = ChangeHighlight()
+        self._ended = EndedProcesses()
         self.latest = EMPTY
         self.view = replace(
             self.view,
             snapshot=EMPTY,
+            processes=None,
             history=RateHistory(),
             read_only=not attachment.writable,
             no_workers=attachment.no_workers,
@@ -379,11 +383,13 @@ class Dashboard:
         rates = snapshot.throughput
         history = self.view.history
         history.add(snapshot.monotonic_ns, rates.produced_per_s, rates.consumed_per_s)
+        self._ended.update(snapshot)
         view = self._judged(snapshot)
         if not self.view.frozen:
             self.view = replace(
                 view,
                 snapshot=snapshot,
+                processes=self._ended.listed(snapshot),
                 history_version=history.version,
                 events=tuple(self._event_log.newest),
                 missing=self._missing(snapshot),
@@ -396,6 +402,21 @@ class Dashboard:
         self._balance.update((sums.balance, sums.total))
         status = self._status_word.update(status_word(snapshot))
         return replace(self.view, status_word=status, balance_settled=self._balance.settled)
+
+    def dismiss(self, label: str, processes: Sequence[Process]) -> str:
+        """Take ended processes off the table, and keep those that a finding rests on; returns why
+        nothing went, empty where something did.
+        """
+        needed = rested_on(self.latest.health.findings)
+        ended = [p for p in processes if not p.alive]
+        gone = [p for p in ended if p.pid not in needed]
+        if not gone:
+            rests = _("{who}: a finding rests on it, so it stays until that is mended")
+            none = _("{who}: nothing there has ended; only what has ended can be dismissed")
+            return (rests if ended else none).format(who=label)
+        self._ended.dismiss(gone)
+        self.view = replace(self.view, processes=self._ended.listed(self.view.snapshot))
+        return ""
 
     def toggle_frozen(self) -> None:
         self.view = replace(self.view, frozen=not self.view.frozen)

@@ -216,6 +216,13 @@ KEYS: tuple[Key, ...] = (
         needs=LIVE,
     ),
     Key(
+        "d",
+        "dismiss",
+        "",
+        N_("Dismiss: take what has ended off the table; what a finding rests on stays"),
+        needs=LIVE,
+    ),
+    Key(
         "z", "freeze", N_("Freeze"), N_("Freeze or thaw the display; workers go on"), 4, needs=LIVE
     ),
     Key(
@@ -244,6 +251,7 @@ KEYS: tuple[Key, ...] = (
         N_("Copy the chosen process, finding or event: clipboard and file"),
         needs=ROWS,
     ),
+    Key("f2", "columns", "", N_("Columns: choose those of the processes"), needs=ROWS),
     Key("escape", "main('restore')", "", N_("Restore all panels"), as_shown="esc"),
     Key("1", "main('go_to_panel', 'ring')", "", N_("Go to the ring")),
     Key("2", "main('go_to_panel', 'semaphores')", "", N_("Go to the semaphores")),
@@ -289,7 +297,7 @@ SPOKEN = {"slash": "/", "plus": "+", "minus": "-", "equals_sign": "=", "question
 
 ROW_KEYS: tuple[tuple[str, str], ...] = (
     ("up down j k", N_("Choose a row; a group stands for all of its processes")),
-    ("enter", N_("A process in full, or the evidence and remedy of a finding")),
+    ("enter", N_("A process in full, the evidence and remedy of a finding, the slots of the ring")),
     ("pgup pgdn", N_("A page at a time")),
     ("home end g G", N_("First row, last row")),
 )

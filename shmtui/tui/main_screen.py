@@ -134,7 +134,8 @@ class MainScreen(DirectScreen):
         covered = self._covering(view)
         maximised = covered or self._maximised
         beside = panel_layout.lesson_width(width) if self._lesson_open and maximised is None else 0
-        rows = min(40, len(view.snapshot.processes) + 2)
+        listed = view.snapshot.processes if view.processes is None else view.processes
+        rows = min(40, len(listed) + 2)
         findings = min(8, len(view.snapshot.health.findings))
         locks = len(view.snapshot.sync)
         above = self._lesson_rows if covered == panel_layout.LESSON and self._dialog_open else 0

@@ -104,6 +104,26 @@ def _largest(figure: float | None) -> tuple[bool, float]:
     return figure is None, -(figure or 0)
 
 
+PROCESS_COLUMNS: Final = (
+    "pid", "state", "blocked", "target", "rate", "items", "cpu", "last", "user", "threads", "since",
+    "libc", "whose", "protocol",
+)  # fmt: skip
+"""The columns beside the name, as the configuration calls them."""
+
+
+def switched(columns: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The columns without one that they have; else with it, after the last that usually stands before it.
+
+    >>> switched(("pid", "rate", "cpu"), "state"), switched(("pid", "rate"), "pid")
+    (('pid', 'state', 'rate', 'cpu'), ('rate',))
+    """
+    if name in columns:
+        return tuple(each for each in columns if each != name)
+    before = PROCESS_COLUMNS[: PROCESS_COLUMNS.index(name)]
+    place = max((at + 1 for at, each in enumerate(columns) if each in before), default=0)
+    return (*columns[:place], name, *columns[place:])
+
+
 PROCESS_ORDERS: Final[dict[str, Callable[[Process], Any]]] = {
     "": lambda _process: 0,
     N_("process"): lambda p: p.name,

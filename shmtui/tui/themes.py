@@ -8,10 +8,8 @@ from typing import Any
 from textual.app import App
 from textual.theme import Theme
 
-from shmtui import folders
-from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.tui.configuration import KEPT_THEME, Configuration, require_known
+from shmtui.tui.configuration import KEPT_THEME, Configuration, keep, require_known
 
 DARK = Theme(
     name="shmtui-dark",
@@ -108,9 +106,4 @@ def keep_theme(name: str, configured: str) -> str:
     if configured:
         text = _("the configuration names {theme}: that will be there the next time")
         return text.format(theme=configured) if name != configured else ""
-    try:
-        folders.keep(KEPT_THEME, name + "\n")
-    except (ShmtuiError, OSError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        return _("the theme is not kept for the next time: {why}").format(why=why)
-    return ""
+    return keep(KEPT_THEME, name)

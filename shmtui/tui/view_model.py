@@ -1,12 +1,12 @@
 """What the panels draw: one snapshot, and the little that outlives a snapshot."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shmtui.events import Event
 from shmtui.recording.incident import Incident
 from shmtui.recording.index import Index
-from shmtui.snapshot import EMPTY, Snapshot
+from shmtui.snapshot import EMPTY, Process, Snapshot
 from shmtui.tui.glyphs import UNICODE, Glyphs
 from shmtui.tui.keys import KEYS, Key
 from shmtui.tui.rate_history import RateHistory
@@ -121,6 +121,9 @@ class ViewModel:
     """All that one frame is drawn from."""
 
     snapshot: Snapshot = EMPTY
+    processes: tuple[Process, ...] | None = None
+    """What the table of processes shows: those of the snapshot and the ended that stay, less the
+    dismissed; None: those of the snapshot."""
     glyphs: Glyphs = UNICODE
     history: RateHistory = field(default_factory=RateHistory)
     """Shared between frames. Panels only read it."""
@@ -154,6 +157,17 @@ class ViewModel:
     """Where the programs of a schedule are held; None: there is none."""
     window: ByteWindow | None = None
     """The bytes in view, where the segment is shown raw."""
+
+    def key(self, name: str) -> str:
+        """The key of an action, by the name that the configuration has for it, as it is written."""
+        return next(key.shown for key in self.keys if key.name == name)
+
+    @property
+    def listed(self) -> Snapshot:
+        """The snapshot with the processes that the table shows."""
+        if self.processes is None:
+            return self.snapshot
+        return replace(self.snapshot, processes=self.processes)
 
     @property
     def compares(self) -> bool:

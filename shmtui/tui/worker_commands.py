@@ -55,14 +55,23 @@ class Targets:
         return tuple(p for p in self.ours if p.origin is not Origin.PROGRAM)
 
 
-def targets_of(row: Row | None, owns: Callable[[int], bool]) -> Targets:
-    """All live processes of a row; a group stands for its members."""
+def label_of(row: Row | None) -> str:
+    """What messages call a row; empty where none is chosen."""
     if row is None:
-        return Targets("")
-    if isinstance(row, Group):
-        label, members = _(row.key), row.alive
-    else:
-        label, members = named(row.process), (row.process,) if row.process.alive else ()
+        return ""
+    return _(row.key) if isinstance(row, Group) else named(row.process)
+
+
+def members_of(row: Row | None) -> tuple[Process, ...]:
+    """The processes of a row, the ended ones too; a group stands for its members."""
+    if row is None:
+        return ()
+    return row.members if isinstance(row, Group) else (row.process,)
+
+
+def targets_of(row: Row | None, owns: Callable[[int], bool]) -> Targets:
+    """All live processes of a row."""
+    label, members = label_of(row), tuple(p for p in members_of(row) if p.alive)
     ours = tuple(p for p in members if owns(p.pid))
     return Targets(label, ours, tuple(p for p in members if p not in ours))
 

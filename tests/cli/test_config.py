@@ -30,7 +30,7 @@ def test_what_is_printed_is_a_configuration_in_which_all_is_as_usual(language: s
     printed = run_shmtui("config", "--lang", language).stdout
     assert configured(tomllib.loads(printed)).keys == KEYS
     said = tomllib.loads(re.sub("^#(?=[a-z])", "", printed, flags=re.MULTILINE))
-    assert list(said) == ["theme", "rate", "columns", "keys"]
+    assert list(said) == ["theme", "rate", "columns", "process_columns", "keys"]
     assert list(said["keys"]) == list(ACTIONS)
     found = configured(said)
     assert (found.theme, found.rate, found.columns) == ("shmtui-dark", 10.0, USUAL_COLUMNS)
@@ -46,6 +46,8 @@ def test_what_is_printed_is_a_configuration_in_which_all_is_as_usual(language: s
         ("rate = nan", "rate: nan is no frame rate"),
         ('columns = ["nam"]', "columns: 'nam' is not known: did you mean name?"),
         ("columns = []", "columns: give a list"),
+        ('process_columns = ["pod"]', "process_columns: 'pod' is not known: did you mean pid?"),
+        ("process_columns = 3", "process_columns: give a list"),
         ("keys = 3", "keys: give a table"),
         ('[keys]\nkil = "X"', "keys: 'kil' is not known: did you mean kill?"),
         ('[keys]\nkill = "x"', "keys.kill: x is the key of faults already"),
@@ -113,6 +115,49 @@ def test_it_is_followed_and_options_win_over_it(file: Path, name: str) -> None:
         terminal.wait_for("owner")
         assert "what it looks like" not in terminal.text.lower()
         terminal.press("\x1b")
+        assert terminal.wait() == 0
+
+
+def test_columns_that_are_chosen_are_there_the_next_time(file: Path, name: str) -> None:
+    """Those of the processes and those of the list; what the configuration names wins."""
+    kept = file.parent.parent / "state/shmtui"
+    with Terminal("run", name, columns=120, rows=40) as terminal:
+        terminal.wait_for("target/s")
+        terminal.press("\x1bOQ")  # F2
+        terminal.wait_for("[x] target/s")
+        terminal.press("j", "j", "j", " ")
+        terminal.wait_for("[ ] target/s")
+        terminal.press("\x1b")
+        poll((kept / "process-columns").exists, "the columns of the processes are kept")
+        terminal.press("o")
+        terminal.wait_for("looks like")
+        terminal.press("\x1bOQ")
+        terminal.wait_for("[x] kind")
+        terminal.press(" ")
+        terminal.wait_for("[ ] kind")
+        terminal.press("\x1b")
+        poll((kept / "columns").exists, "the columns of the list are kept")
+        terminal.press("\x1b")
+        terminal.wait_for("producer 1")
+        terminal.press("q")
+        assert terminal.wait() == 0
+    assert "target" not in (kept / "process-columns").read_text().split()
+    assert "kind" not in (kept / "columns").read_text().split()
+    (kept / "process-columns").write_text("pid no-such state threads\n")
+    with Terminal("run", name, columns=120, rows=40) as terminal:
+        terminal.wait_for("threads")
+        assert "rate/s" not in terminal.text
+        terminal.press("q")
+        assert terminal.wait() == 0
+    file.write_text('process_columns = ["pid", "user"]')
+    with Terminal("run", name, columns=120, rows=40) as terminal:
+        terminal.wait_for("user")
+        assert "threads" not in terminal.text
+        terminal.press("\x1bOQ")
+        terminal.wait_for("[x] user")
+        terminal.press(" ", "\x1b")
+        terminal.wait_for("the configuration has columns")
+        terminal.press("q")
         assert terminal.wait() == 0
 
 

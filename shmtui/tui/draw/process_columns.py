@@ -18,7 +18,7 @@ from shmtui.tui.formatting import (
     format_wait,
 )
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.process_rows import Group
+from shmtui.tui.process_rows import PROCESS_COLUMNS, Group
 from shmtui.tui.spans import Span
 
 _STATE_STYLES = {
@@ -206,6 +206,29 @@ _FOREIGN: tuple[tuple[Column, ...], ...] = (
     (STATE_NARROW,),
 )
 """For processes that count no items: columns from /proc."""
+COLUMNS: dict[str, Column] = dict(
+    zip(
+        PROCESS_COLUMNS,
+        (
+            PID,
+            STATE,
+            BLOCKED,
+            TARGET,
+            RATE,
+            ITEMS,
+            CPU,
+            LAST,
+            USER,
+            THREADS,
+            SINCE,
+            LIBC,
+            WHOSE,
+            DOTS,
+        ),
+        strict=True,
+    )
+)
+"""What can be chosen."""
 INDENT = 2
 """Cells for the cursor, left of the first column."""
 _NAME_LEAST, _NAME_MOST = 12, 34
@@ -220,18 +243,29 @@ class Table:
     after: tuple[Column, ...]
     gap: str
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its columns by their names in `COLUMNS`."""
+        titles = {column.title for column in (*self.before, *self.after)}
+        return tuple(name for name, column in COLUMNS.items() if column.title in titles)
+
 
 @lru_cache(maxsize=64)
-def table_for(width: int, foreign: bool = False) -> Table:
-    """The most useful columns that fit; ``foreign`` where no process counts items.
+def table_for(width: int, foreign: bool = False, chosen: tuple[str, ...] = ()) -> Table:
+    """Those of the ``chosen`` columns that fit, the last ones left out; where none are chosen, the most
+    useful: ``foreign`` where no process counts items.
 
     >>> [[c.title for c in table_for(width).after] for width in (46, 76)]
     [['state', 'rate/s', 'items'], ['state', 'blocked on', 'target/s', 'rate/s', 'items']]
     >>> table_for(76).before[0].title, table_for(10).name
     ('PID', 10)
+    >>> [c.title for c in table_for(46, chosen=("cpu", "user", "threads", "since")).after]
+    ['CPU', 'user', 'threads']
     """
     gap = "  " if width >= 100 else " "
-    for columns in _FOREIGN if foreign else _CHOICES:
+    every = tuple(COLUMNS[name] for name in chosen)
+    fewer = [every[:count] for count in range(len(every), 0, -1)]
+    for columns in fewer or (_FOREIGN if foreign else _CHOICES):
         room = width - INDENT - sum(column.width + len(gap) for column in columns)
         if room >= _NAME_LEAST:
             before = columns[:1] if columns[0] is PID else ()

@@ -11,18 +11,27 @@ from shmtui.tui.process_rows import Group, Row
 from shmtui.tui.spans import Line, Span, width_of
 
 
-def header_line(width: int, glyphs: Glyphs, foreign: bool = False) -> Line:
+def header_line(
+    width: int, glyphs: Glyphs, foreign: bool = False, columns: tuple[str, ...] = ()
+) -> Line:
     """The titles of the columns."""
-    table = table_for(width, foreign)
+    table = table_for(width, foreign, columns)
     titles = [glyphs.fit(_(c.title), c.width, c.align) for c in (*table.before, *table.after)]
     titles.insert(len(table.before), glyphs.fit(_("process"), table.name))
     return glyphs.clip_line((Span("  "), Span(table.gap.join(titles), "muted")), width)
 
 
-def row_line(row: Row, width: int, chosen: bool, glyphs: Glyphs, foreign: bool = False) -> Line:
+def row_line(
+    row: Row,
+    width: int,
+    chosen: bool,
+    glyphs: Glyphs,
+    foreign: bool = False,
+    columns: tuple[str, ...] = (),
+) -> Line:
     """A heading with its totals, or a process. How a process died takes the rest of its line."""
     mark = Span(f"{glyphs.cursor if chosen else '':<{INDENT}}", "accent")
-    table = table_for(width, foreign)
+    table = table_for(width, foreign, columns)
     body = (
         _group(row, table, glyphs)
         if isinstance(row, Group)

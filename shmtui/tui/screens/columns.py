@@ -1,43 +1,56 @@
-"""Which columns the list of what processes share has."""
+"""Which columns a table has: that of the processes, or the list of what processes share."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from shmtui.i18n import N_, _
-from shmtui.tui.draw.object_columns import COLUMNS
-from shmtui.tui.object_rows import ListChoices
 from shmtui.tui.screens.dialog import ChoicePanel, Dialog
-from shmtui.tui.screens.object_list import PickerPanel
 from shmtui.tui.spans import Line, line
+from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.moving_panels import LETTERS
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumns:
+    """The columns of one table, to be switched on and off."""
+
+    titles: Mapping[str, str]
+    """By their names, all that there are."""
+    chosen: Callable[[], tuple[str, ...]]
+    shown: Callable[[], tuple[str, ...]]
+    """Those that there is room for."""
+    switch: Callable[[str], None]
 
 
 class ColumnsPanel(ChoicePanel[str]):
     """A row for each column, to switch it on and off."""
 
     title = N_("Columns")
-    items = tuple(name for name in COLUMNS if name != "name")
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "open", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "open", show=False), *LETTERS]
 
-    def __init__(self, listed: PickerPanel, choices: ListChoices) -> None:
-        super().__init__(listed.view)
-        self._listed = listed
-        self._choices = choices
+    def __init__(self, columns: TableColumns, view: ViewModel) -> None:
+        super().__init__(view)
+        self._columns = columns
+        self.items = tuple(columns.titles)
 
     def _depends_on(self) -> object:
-        return self.at, self._choices.columns
+        return self.at, self._columns.chosen(), self._columns.shown()
 
     def _choice(self, at: int, width: int) -> Line:
-        name = self.items[at]
-        column, on = COLUMNS[name], name in self._choices.columns
-        fitting = self._listed.columns(self._listed.inner_size[0] - 2)
-        fits = name in {each.key for each in fitting}
+        name, columns = self.items[at], self._columns
+        on = name in columns.chosen()
         return self.view.glyphs.clip_line(
             line(
                 ("[x] " if on else "[ ] ", "accent" if on else "muted"),
-                (_(column.title), "strong" if on else "text"),
-                (f"  {_('no room for it now')}" if on and not fits else "", "muted"),
+                (_(columns.titles[name]), "strong" if on else "text"),
+                (
+                    f"  {_('no room for it now')}" if on and name not in columns.shown() else "",
+                    "muted",
+                ),
             ),
             width,
         )
@@ -51,12 +64,12 @@ class ColumnsScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,f2", "dismiss(None)", show=False)]
 
-    def __init__(self, listed: PickerPanel, choices: ListChoices) -> None:
-        self._panel = ColumnsPanel(listed, choices)
+    def __init__(self, columns: TableColumns, view: ViewModel) -> None:
+        self._panel = ColumnsPanel(columns, view)
         super().__init__(self._panel)
-        self._listed = listed
+        self._switch = columns.switch
 
     def on_choice_panel_chosen(self) -> None:
         if self._panel.chosen is not None:
-            self._listed.switch_column(self._panel.chosen)
+            self._switch(self._panel.chosen)
             self._panel.draw()

@@ -10,6 +10,7 @@ from shmtui.shm.protocol import Role
 from shmtui.tui.screens.dialog import ChoicePanel, Dialog
 from shmtui.tui.spans import Line, fit, line, wrapped
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.moving_panels import LETTERS
 from shmtui.tui.worker_commands import Targets
 
 _NAME = 24
@@ -19,6 +20,7 @@ _NAME = 24
 class FaultsPanel(ChoicePanel[Fault]):
     """A row for each mistake, *none* among them where one is made now; below, what to expect."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [*LETTERS]
     title = N_("Faults")
 
     def __init__(self, targets: Targets, view: ViewModel) -> None:

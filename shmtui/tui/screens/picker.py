@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Final
 
@@ -14,9 +15,10 @@ from shmtui.monitor.shared_object import Survey
 from shmtui.report.object_cells import shown_name, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.keys import list_help
+from shmtui.tui.draw.object_columns import COLUMNS
 from shmtui.tui.keys import not_in_browser
 from shmtui.tui.object_rows import GroupRow, ListChoices
-from shmtui.tui.screens.columns import ColumnsScreen
+from shmtui.tui.screens.columns import ColumnsScreen, TableColumns
 from shmtui.tui.screens.holders import HoldersScreen
 from shmtui.tui.screens.layouts import AttachDialog, LayoutScreen
 from shmtui.tui.screens.object_list import PickerPanel
@@ -46,11 +48,14 @@ class PickerScreen(AttachDialog):
         view: ViewModel,
         choices: ListChoices | None = None,
         supervisor: Supervisor | None = None,
+        keep_columns: Callable[[tuple[str, ...]], None] = lambda _columns: None,
     ) -> None:
+        """``keep_columns`` is told which columns were chosen."""
         self._listing = choices or ListChoices()
         self._panel = PickerPanel(view, self._listing)
         super().__init__(opener, self._panel)
         self._supervisor = supervisor
+        self._keep_columns = keep_columns
         self._judges = opener.list_health()
         self._asked_for = ""
         """The target that was last chosen."""
@@ -100,7 +105,15 @@ class PickerScreen(AttachDialog):
             self.dismiss(None)
 
     def action_columns(self) -> None:
-        self.app.push_screen(ColumnsScreen(self._panel, self._listing))
+        panel, listing = self._panel, self._listing
+        columns = TableColumns(
+            {name: column.title for name, column in COLUMNS.items() if name != "name"},
+            lambda: listing.columns,
+            lambda: tuple(each.key for each in panel.columns(panel.inner_size[0] - 2)),
+            panel.switch_column,
+        )
+        screen = ColumnsScreen(columns, panel.view)
+        self.app.push_screen(screen, lambda _closed: self._keep_columns(listing.columns))
 
     def action_end(self) -> None:
         """Offer to end those that have what the cursor is on."""

@@ -12,6 +12,7 @@ from shmtui.tui.screens.dialog import ChoicePanel, Dialog
 from shmtui.tui.screens.text_screens import Question, asked
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.moving_panels import LETTERS
 from shmtui.tui.worker_commands import named
 
 SIGNALS: Final = (
@@ -49,6 +50,7 @@ def effect(number: signal.Signals, process: Process, worker: bool) -> str:
 class SignalsPanel(ChoicePanel[signal.Signals]):
     """A row for each signal, with what it does."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [*LETTERS]
     title = N_("Signal")
     items = SIGNALS
 

@@ -1,6 +1,10 @@
 """The panels without a cursor: title, ring, semaphores, throughput, keys."""
 
+from typing import ClassVar
+
 from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from shmtui.i18n import N_, _
 from shmtui.tui.draw import comparison, ring, semaphores
@@ -43,6 +47,14 @@ class RingPanel(Panel, can_focus=True):
 
     title = N_("Ring")
     number = "1"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", show=False)]
+
+    class SlotsWanted(Message):
+        """The user wants to see the slots one by one."""
+
+    def action_open(self) -> None:
+        if self.view.snapshot.layout.slots:
+            self.post_message(self.SlotsWanted())
 
     def _depends_on(self) -> object:
         s = self.view.snapshot

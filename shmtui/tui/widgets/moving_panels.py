@@ -204,6 +204,9 @@ class CursorPanel(MovingPanel, Generic[Item]):
     def action_move(self, by: int) -> None:
         self.go(self.at + by)
 
+    def action_first_row(self) -> None:
+        self.go(0)
+
     def row_under(self, event: events.Click) -> int | None:
         y = self.inside(event)[1] - self._lines_above
         return self._first + y if 0 <= y < self._rows_shown else None
@@ -223,9 +226,6 @@ class NarrowedPanel(CursorPanel[Item], Generic[Item]):
         """The key g: in a replay the app asks for a time, beside bytes for an offset."""
         by_app = self.view.replay is not None or self.view.raw
         return not (by_app and action == "first_row")
-
-    def action_first_row(self) -> None:
-        self.go(0)
 
     def narrow(self, words: str) -> None:
         """Show the rows that have all these words."""

@@ -8,6 +8,7 @@ from textual import events
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.snapshot import EMPTY
+from shmtui.tui.draw.process_columns import table_for
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.process_rows import (
     PROCESS_ORDERS,
@@ -16,6 +17,7 @@ from shmtui.tui.process_rows import (
     Row,
     RowKey,
     narrowed,
+    switched,
     table_rows,
     without_workers,
 )
@@ -37,11 +39,13 @@ class ProcessesPanel(NarrowedPanel[Row]):
     items = table_rows(EMPTY)
     # The first key a newcomer tries is ``+``; on the producers it shows at once.
     _key: RowKey = PRODUCERS
+    columns: tuple[str, ...] = ()
+    """Those that were chosen, of `PROCESS_COLUMNS`; none: as they fit."""
 
     def show(self, view: ViewModel) -> None:
         """Draw the processes; the cursor follows its process."""
         self.view = view
-        self.items = table_rows(narrowed(view.snapshot, self.words, self.order))
+        self.items = table_rows(narrowed(view.listed, self.words, self.order))
         self.follow(lambda row: row.key == self._key)
 
     def go(self, at: int) -> None:
@@ -52,29 +56,39 @@ class ProcessesPanel(NarrowedPanel[Row]):
         self.draw()
 
     def _depends_on(self) -> object:
-        return self.items, self.at, self._first
+        return self.items, self.at, self._first, self.columns
 
     @property
     def _foreign(self) -> bool:
         return self.view.raw or without_workers(self.items)
 
     def _above(self, width: int) -> list[Line]:
-        return [header_line(width, self.view.glyphs, self._foreign)]
+        return [header_line(width, self.view.glyphs, self._foreign, self.columns)]
 
     def _row(self, at: int, width: int) -> Line:
-        return row_line(self.items[at], width, at == self.at, self.view.glyphs, self._foreign)
+        row, glyphs = self.items[at], self.view.glyphs
+        return row_line(row, width, at == self.at, glyphs, self._foreign, self.columns)
 
     def _below(self, width: int) -> list[Line]:
         """Where stepped workers are in the protocol, if rows have room beside it."""
         places = protocol_lines(self.view.snapshot.processes, width, self.view.glyphs)
         return places if self.inner_size[1] > len(places) + 3 else []
 
+    def shown_columns(self) -> tuple[str, ...]:
+        """The columns that there is room for now."""
+        return table_for(self.inner_size[0], self._foreign, self.columns).keys
+
+    def switch_column(self, name: str) -> None:
+        """Show a column or hide it. Where none was chosen, those in view are; without any, as before."""
+        self.columns = switched(self.columns or self.shown_columns(), name)
+        self.draw_anew()
+
     def chosen_text(self) -> str:
         glyphs, row = self.view.glyphs, self.chosen
         if row is None:
             return ""
-        lines = [header_line(_COPIED, glyphs, self._foreign)]
-        lines.append(row_line(row, _COPIED, False, glyphs, self._foreign))
+        lines = [header_line(_COPIED, glyphs, self._foreign, self.columns)]
+        lines.append(row_line(row, _COPIED, False, glyphs, self._foreign, self.columns))
         return plain_text(lines)
 
     def _header(self) -> str:
@@ -83,7 +97,13 @@ class ProcessesPanel(NarrowedPanel[Row]):
     def _footer(self, _width: int) -> str:
         count = sum(p.ending is None for p in self.view.snapshot.processes)
         text = ngettext("{count} maps it", "{count} map it", count).format(count=count)
-        return text + (_(", and others may") if self.view.snapshot.unseen else "")
+        text += _(", and others may") if self.view.snapshot.unseen else ""
+        ended = sum(not p.alive for p in self.view.listed.processes)
+        if not ended or self.view.replay is not None:
+            return text
+        hint = ngettext("{count} ended: {key}", "{count} ended: {key}", ended)
+        hint = hint.format(count=ended, key=self.view.key("dismiss"))
+        return f"{text} {self.view.glyphs.dot} {hint}"
 
     def action_open(self) -> None:
         """Show the chosen process in full, as it is now; nothing for a group."""
