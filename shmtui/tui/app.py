@@ -232,7 +232,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         return self._pace.pause(time.monotonic())
 
     def tick(self, *, always: bool = True) -> None:
-        """Sample and draw one frame: ``always``, or only where the pace has one due."""
+        """Sample and draw one frame: ``always`` with every panel, or only where the pace has one due."""
         now = time.monotonic()
         listed = self.dashboard.attachment is None  # A list covers all, and draws itself.
         look = always or listed or self._pace.due(now, self._moved, unseen=self._is_unseen(now))
@@ -246,7 +246,7 @@ class DashboardApp(App[int], inherit_bindings=False):
                 self._follow_size()
                 self._show_title()
         if look and not listed:
-            self._look(now)
+            self._look(now, slow=always)
         elif not listed and self.dashboard.seen_again() and not self._stalled:
             self.draw(slow=False)
 
@@ -265,7 +265,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         watched = now - last_input(self) < WATCHED_SECONDS
         return not watched and self._multiplexer is not None and self._multiplexer.detached()
 
-    def _look(self, now: float) -> None:
+    def _look(self, now: float, *, slow: bool) -> None:
         """Sample, and draw unless the terminal takes nothing."""
         if now >= self._background_after:
             self._background_after = now + 1 / BACKGROUND_HZ
@@ -274,7 +274,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.dashboard.rest(1 / self._pace.seconds(now) if self._pace.rests(now) else None)
         if self._stalled:
             return
-        slow = now >= self._slow_after
+        slow = slow or now >= self._slow_after
         if slow:
             self._slow_after = now + 0.95 / SLOW_HZ
         self.draw(slow)

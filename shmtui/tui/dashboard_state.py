@@ -309,7 +309,7 @@ class Dashboard:
         counts.
         """
         attachment = self.attachment
-        if attachment is None or attachment.replay is not None:
+        if attachment is None or self.replay is not None or self.schedule is not None:
             return False
         audits = attachment.live is not None and attachment.live.auditor.running
         return self.recorder is not None or audits or attachment.sampler.exact

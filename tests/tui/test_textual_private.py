@@ -55,7 +55,9 @@ def parsed(path: str) -> ast.Module:
 
 
 def _is_self(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id == "self"
+    """Whether it is ``self`` or ``super()``."""
+    own = node.func if isinstance(node, ast.Call) else node
+    return isinstance(own, ast.Name) and own.id in {"self", "super"}
 
 
 def private(name: str) -> bool:
