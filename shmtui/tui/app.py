@@ -147,6 +147,8 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._choice = choice
         self._pace = Pace(refresh_hz)
         self._interval = Interval(self, self._on_interval)
+        # An interval that comes a little early counts.
+        self._slow_seconds = 0.95 / SLOW_HZ if refresh_hz > SLOW_HZ else 0.0
         self._slow_after = self._background_after = self._terminal_after = 0.0
         """When the slow panels are drawn again, the runs that are not on the screen sampled, and the terminal
         looked after.
@@ -276,7 +278,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             return
         slow = slow or now >= self._slow_after
         if slow:
-            self._slow_after = now + 0.95 / SLOW_HZ
+            self._slow_after = now + self._slow_seconds
         self.draw(slow)
 
     def _follow_size(self) -> None:
