@@ -83,7 +83,13 @@ class ProcessesPanel(NarrowedPanel[Row]):
     def _footer(self, _width: int) -> str:
         count = sum(p.ending is None for p in self.view.snapshot.processes)
         text = ngettext("{count} maps it", "{count} map it", count).format(count=count)
-        return text + (_(", and others may") if self.view.snapshot.unseen else "")
+        text += _(", and others may") if self.view.snapshot.unseen else ""
+        if in_part := self.view.snapshot.read_in_part:
+            text += _("; {read:,} of {threads:,} threads looked at").format(
+                read=sum(p.threads_read or 0 for p in in_part),
+                threads=sum(p.threads or 0 for p in in_part),
+            )
+        return text
 
     def action_open(self) -> None:
         """Show the chosen process in full, as it is now; nothing for a group."""
