@@ -117,6 +117,9 @@ class Process:
     libc: Libc | None = None
     user: str | None = None
     threads: int | None = None
+    threads_read: int | None = None
+    """How many of them were looked at, those first that were seen to wait; None: all. What ``waits`` and
+    ``sleeps_on`` say is then a part of it."""
     letter: str = ""
     """Its state in /proc: R runs, S sleeps, T is stopped; empty where unknown."""
     goes_on: bool | None = None
@@ -300,9 +303,15 @@ class Snapshot:
         return self.sync[0] if self.layout.source is LayoutSource.RAW and self.sync else None
 
     @property
+    def read_in_part(self) -> tuple[Process, ...]:
+        """Live processes of which not all threads were looked at."""
+        return tuple(p for p in self.processes if p.alive and p.threads_read is not None)
+
+    @property
     def hidden(self) -> bool:
-        """Whether this user cannot see all that may take part: a process, or what one waits on."""
-        return self.unseen or bool(set(self.waits_hidden) - set(self.waits_counted))
+        """Whether not all is seen that may take part: a process, or what one waits on."""
+        hidden = set(self.waits_hidden) - set(self.waits_counted)
+        return self.unseen or bool(hidden or self.read_in_part)
 
     @property
     def counts_on(self) -> bool:

@@ -56,6 +56,7 @@ def command(name: str | Path, seconds: float, as_json: bool, graph: bool, **layo
 
     options, folder = open_options(layout)
     with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
+        sampler.all_threads = True
         end = time.monotonic() + seconds
         snapshot, left = sampler.sample(), min(seconds * SAMPLES_PER_SECOND, MOST_SAMPLES)
         while time.monotonic() < end or left > 0:

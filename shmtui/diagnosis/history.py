@@ -78,7 +78,7 @@ class History:
         """How sure a finding is that rests on what no process does: certain only where every
         process that could do it is seen.
         """
-        unseen = self.now.unseen or self.now.waits_hidden
+        unseen = self.now.unseen or self.now.waits_hidden or self.now.read_in_part
         seen = not unseen and not self.now.assumptions
         return Certainty.CERTAIN if seen else Certainty.LIKELY
 

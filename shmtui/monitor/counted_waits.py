@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from shmtui.procfs.futex import futex_sleepers
+from shmtui.procfs.thread_calls import MANY
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
 from shmtui.snapshot import Process, ProcessState
@@ -81,7 +82,7 @@ def with_counted_waits(
     Whether such a wait is private or has a timeout is not known.
     """
     unread = [p for p in processes if p.alive and p.pid in hidden]
-    asleep = {p.pid: futex_sleepers(p.pid) for p in unread}
+    asleep = {p.pid: futex_sleepers(p.pid, MANY) for p in unread}
     if not unread or None in asleep.values():
         return processes, ()
     left = uncounted(semaphores, (role for p in processes if p.alive for role in p.waits))

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from shmtui.i18n import _
@@ -23,13 +24,14 @@ from shmtui.procfs.futex import (
     gives_system_calls,
     named_semaphore_waits,
     sleeps_on_futex,
-    system_calls,
+    waits_for_others,
     waits_in,
     waits_on_own_copy,
 )
 from shmtui.procfs.identity import describe_exit, same_address_space
 from shmtui.procfs.run_times import run_stamp
 from shmtui.procfs.semop_waits import is_semop, waited_member
+from shmtui.procfs.thread_calls import CallsRead
 from shmtui.procfs.timed_calls import goes_on
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
@@ -61,6 +63,20 @@ _NO_ORDERS: Final = sum(
 """Signals of a program's own faults, and the two that glibc and musl keep for threads (nptl(7))."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """What the threads of one process sleep on."""
+
+    on_roles: Sequence[tuple[SemaphoreRole, FutexWait]] = ()
+    elsewhere: tuple[tuple[str, int | None, bool], ...] = ()
+    """What else of the segment, or which other named semaphore: each with its byte where no layout explains
+    it, and whether it has a timeout."""
+    asleep: bool = False
+    """On a futex without a role, on one of a copy of its own, or on some futex where its waits are hidden."""
+    read: CallsRead | None = None
+    """The system calls of its threads; None where they are hidden."""
+
+
 class ForeignProcesses:
     """Makes the processes that use a segment and are no workers."""
 
@@ -75,6 +91,8 @@ class ForeignProcesses:
         """Whose waits this user may not read: users by PID; of the processes made since it was
         cleared.
         """
+        self.all_threads = False
+        """Whether all threads of a process are looked at, however many it has."""
 
     @property
     def wait_limits(self) -> list[str]:
@@ -96,10 +114,11 @@ class ForeignProcesses:
         access, besides = access_of(use), besides_of(use)
         # The fields of a 32-bit program's struct lie elsewhere: its words are none of the layout's.
         layout = None if tracked.bits == _NARROW else self._layout
-        waits, others, asleep, calls = self._waits(tracked, use, layout)
+        seen = self._waits(tracked, use, layout)
+        waits, others, read = seen.on_roles, seen.elsewhere, seen.read
         private = any(wait.private for _role, wait in waits)
         blocked_on = waits[0][0] if waits else None
-        blocked = blocked_on is not None or asleep
+        blocked = blocked_on is not None or seen.asleep
         waiter = waits[0][1].tid if waits else None
         tracked.note_wait(blocked, run_stamp(pid, waiter) if blocked else None, now_ns)
         if blocked_on is SemaphoreRole.EMPTY:
@@ -111,7 +130,12 @@ class ForeignProcesses:
         elif tracked.role is Role.OBSERVER:
             tracked.role = Role.UNKNOWN
         letter, held = tracked.letter, program is not None and program.hold
-        state, on_by_itself = foreign_state(letter, blocked, held=held), goes_on(pid, letter, calls)
+        state = foreign_state(letter, blocked, held=held)
+        on_by_itself = (
+            goes_on(pid, letter, None)
+            if read is None
+            else goes_on(pid, letter, read.calls, whole=read.threads is None)
+        )
         if layout is not None and layout.lock_free and state in _AWAKE:
             state = tracked.activity(bool(on_by_itself)) or state
         return Process(
@@ -134,6 +158,7 @@ class ForeignProcesses:
             cpu=tracked.cpu,
             user=tracked.user,
             threads=tracked.last.live_threads,
+            threads_read=None if read is None else read.threads,
             letter=letter,
             goes_on=on_by_itself,
             since=tracked.since,
@@ -159,25 +184,13 @@ class ForeignProcesses:
         alike = (o for o in others if {each.start for each in self._users.use(o).maps} == starts)
         return any(same_address_space(pid, other) is not False for other in alike)
 
-    def _waits(
-        self, tracked: TrackedProcess, use: FileUse, layout: Layout | None
-    ) -> tuple[
-        list[tuple[SemaphoreRole, FutexWait]],
-        tuple[tuple[str, int | None, bool], ...],
-        bool,
-        dict[int, SystemCall | None] | None,
-    ]:
-        """The waits of its threads on the semaphores; what else they sleep on, each with its byte
-        where no layout explains it, and whether it has a timeout; whether it sleeps on a futex without a role, on one
-        of a copy of its own, or on some futex where its waits are hidden; and the system calls of
-        its threads, where they can be read.
-        """
+    def _waits(self, tracked: TrackedProcess, use: FileUse, layout: Layout | None) -> "_Waits":
         pid = tracked.pid
-        calls = system_calls(pid)
-        if calls is None:
+        read = tracked.thread_calls.read(tracked.last.threads, everyone=self.all_threads)
+        if read is None:
             self.waits_hidden[pid] = tracked.user
-            return [], (), bool(sleeps_on_futex(pid)), None
-        waits = waits_in(calls, use.maps)
+            return _Waits(asleep=bool(sleeps_on_futex(pid)))
+        calls, waits = read.calls, waits_in(read.calls, use.maps)
         found = [(r, w) for w in waits if (r := semaphore_at(layout, w.offset)) is not None]
         for role, identity in self.named.items():
             found += [(role, w) for w in waits_in(calls, use.semaphores.get(identity, ()))]
@@ -190,7 +203,10 @@ class ForeignProcesses:
         if not found and not others:
             names = named_semaphore_waits(pid, calls, self._folder)
             others = tuple((name, None, False) for name in names)
-        return found, others, bool(others) or waits_on_own_copy(calls, use.maps), calls
+        if read.threads is not None:
+            tids = (w.tid for w in (*(w for _role, w in found), *waits))
+            tracked.thread_calls.keep((*tids, *waits_for_others(calls)))
+        return _Waits(found, others, bool(others) or waits_on_own_copy(calls, use.maps), read)
 
     def _set_waits(
         self, pid: int, calls: dict[int, SystemCall | None]

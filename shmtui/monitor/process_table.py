@@ -36,6 +36,9 @@ class ProcessTable:
         path: str | None = None,
     ) -> None:
         """``likely``, ``path``: as `FileUsers` has them."""
+        self.all_threads = False
+        """Whether all threads of a process are looked at, however many it has, and not in thorough reads
+        alone."""
         self._users = FileUsers(identity, likely, path)
         self._layout = layout
         self._lock_free = layout is not None and layout.lock_free
@@ -99,7 +102,8 @@ class ProcessTable:
         ``access``: whose the segment is. ``states``: state letters that were just read, by PID.
         ``indices``: the ring's, as just read; ``free_ns``: when mutex was last seen with
         its one permit, which is ``now_ns`` if it had it then.
-        ``thorough``: search all of /proc for new processes now, and not a part of it.
+        ``thorough``: search all of /proc for new processes now, and not a part of it; look at all
+        threads.
         """
         live = {r.pid for r in records if r.state is RecordState.LIVE}
         ours = self._workers = {r.pid for r in records if not r.program}
@@ -113,6 +117,7 @@ class ProcessTable:
             self._unseen.update(self._users.unreadable, self._users.refused, access)
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._foreign_processes.waits_hidden.clear()
+        self._foreign_processes.all_threads = thorough or self.all_threads
         self._foreign = [pid for pid in {*self._users.uses, *programs} if pid not in ours]
         for pid in (*live, *self._foreign):
             self._measure(pid, now_ns, scan=scan)
@@ -154,7 +159,7 @@ class ProcessTable:
 
     def _drop_all_but(self, wanted: set[int]) -> None:
         for pid in self._tracked.keys() - wanted:
-            self._tracked.pop(pid).stat.close()
+            self._tracked.pop(pid).close()
 
     def run_stamps(self) -> dict[int, RunStamp]:
         """Who has run how often; nothing while every role is known, or somebody is unseen.
@@ -234,7 +239,7 @@ class ProcessTable:
         self._deaths.close()
         self._users.close()
         for tracked in self._tracked.values():
-            tracked.stat.close()
+            tracked.close()
         self._tracked.clear()
 
     def _measure(self, pid: int, now_ns: int, *, scan: bool) -> None:
@@ -246,8 +251,8 @@ class ProcessTable:
             return
         if not scan and pid not in self._foreign:
             return
-        if not tracked.refresh():
+        if not tracked.refresh(now_ns):
             # Its PID may be another process's by now, which the next read finds.
-            self._tracked.pop(pid).stat.close()
+            self._tracked.pop(pid).close()
         elif scan:
             tracked.measure(pid, now_ns, busy=self._lock_free and pid in self._foreign)

@@ -19,6 +19,7 @@ from shmtui.monitor.snapshot_parts import (
     layout_info,
     ring_occupancy,
     segment_info,
+    threads_unread,
 )
 from shmtui.monitor.sync_objects import named_semaphore, sync_objects
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
@@ -68,6 +69,8 @@ class Sampler:
         """How many slots a snapshot carries, the first ones."""
         self.audit: Audit | None = None
         """The last audit, which every snapshot carries from then on."""
+        self.all_threads = False
+        """Whether each sample looks at all threads, of processes with thousands of them too."""
         self._name = name
         self._options = options or LayoutOptions()
         self._words = self._options.words
@@ -228,6 +231,7 @@ class Sampler:
         return replace(snapshot, health=self._health)
 
     def _read(self, *, thorough: bool) -> Snapshot:
+        self._segment.processes.all_threads = self.all_threads
         status = self._segment.reader.status()
         moved_on = status.replaced or self._segment.sized_since(status.size)
         if moved_on and self._clock.monotonic_ns() >= self._follow_after_ns:
@@ -336,6 +340,7 @@ class Sampler:
         table, elsewhere = self._segment.processes, self._anybody_else(snapshot, thorough=thorough)
         note = self._segment.reader.note
         unseen, limits = table.unseen, [*self._limits(), *([note] if note else [])]
+        limits += threads_unread(snapshot)
         if elsewhere is False:
             limits = [limit for limit in limits if limit not in unseen.limits]
         if snapshot.segment.size_mapped:

@@ -1,9 +1,11 @@
 """Parts of a snapshot, each from what was read: segment, layout, occupancy, throughput. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from shmtui.diagnosis.wording import target
+from shmtui.i18n import _
 from shmtui.layouts.options import ResolvedLayout
 from shmtui.monitor.occupancy import occupancy
 from shmtui.monitor.ring_reader import RingState
@@ -14,7 +16,7 @@ from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutInfo, Offsets, SegmentInfo
 from shmtui.shm.segment_reader import SegmentStatus, user_name
-from shmtui.snapshot import Origin, Process
+from shmtui.snapshot import Origin, Process, Snapshot
 
 STALE_NS: Final = 3_000_000_000
 """Rates in a control block that are older than this are not used."""
@@ -63,6 +65,20 @@ def layout_info(resolved: ResolvedLayout, layout: Layout, options: str) -> Layou
         lock_free=layout.lock_free,
         index_names=layout.index_names,
     )
+
+
+def threads_unread(snapshot: Snapshot) -> Iterator[str]:
+    """That not all threads of a process were looked at, and what looks at all."""
+    for process in snapshot.read_in_part:
+        yield _(
+            "{read:,} of the {threads:,} threads of PID {pid} were looked at, first those that were seen "
+            "to wait; all are looked at by: shmtui check {target}"
+        ).format(
+            read=process.threads_read,
+            threads=process.threads,
+            pid=process.pid,
+            target=target(snapshot),
+        )
 
 
 def ring_occupancy(

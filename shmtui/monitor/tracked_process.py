@@ -1,6 +1,6 @@
 """What is remembered of one process between samples: CPU use, name, C library, role."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shmtui.monitor.activity import activity
@@ -17,6 +17,7 @@ from shmtui.procfs.process import (
 )
 from shmtui.procfs.process_libc import bits_of, libc_of
 from shmtui.procfs.run_times import RunTime, run_times
+from shmtui.procfs.thread_calls import MANY, ThreadCalls
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment_reader import user_name
@@ -24,8 +25,11 @@ from shmtui.snapshot import ProcessState
 
 SCAN_NS: Final = 500_000_000
 """How often CPU use is measured and /proc searched for new processes."""
+SLOW_SCAN_NS: Final = 4 * SCAN_NS
+"""The same of CPU use where a process has many threads: the kernel adds them up."""
 _NEW_READS: Final = 4
-"""How often name and C library of a new process are read again: before its exec it has others."""
+"""How often name and C library of a new process are read again: before its exec it has others, and few
+threads."""
 
 
 @dataclass(slots=True)
@@ -45,9 +49,14 @@ class TrackedProcess:
     """32 or 64: its program's ELF class."""
     last: ProcessStat
     """The line as last read."""
+    thread_calls: ThreadCalls
+    main_stat: StatFile | None = None
+    """Of its main thread; None until it is needed."""
     role: Role = Role.UNKNOWN
     cpu_seconds: float = 0.0
     cpu_at_ns: int = 0
+    cpu_is_new: bool = True
+    """Whether ``last`` has its CPU time as last read."""
     cpu: float | None = None
     """Per cent of one core."""
     blocked_since_ns: int = 0
@@ -81,11 +90,30 @@ class TrackedProcess:
             self.blocked_since_ns = now_ns if blocked else 0
         self.waiter_stamp = stamp
 
-    def refresh(self) -> bool:
-        """Read its stat line again; False once it is gone."""
-        now = self.stat.read()
+    def refresh(self, now_ns: int) -> bool:
+        """Read its stat line again; False once it is gone. Of many threads the CPU time is added up every
+        `SLOW_SCAN_NS` alone.
+        """
+        if self.last.threads <= MANY or now_ns - self.cpu_at_ns >= SLOW_SCAN_NS:
+            now, self.cpu_is_new = self.stat.read(), True
+        else:
+            now, self.cpu_is_new = self._of_main(), False
         self.last = now or self.last
         return now is not None
+
+    def _of_main(self) -> ProcessStat | None:
+        try:
+            self.main_stat = self.main_stat or StatFile(self.pid, of_main=True)
+        except OSError:
+            return self.stat.read()
+        now = self.main_stat.read()
+        return now and replace(now, cpu_seconds=self.last.cpu_seconds)
+
+    def close(self) -> None:
+        """Give its descriptors back."""
+        self.stat.close()
+        if self.main_stat is not None:
+            self.main_stat.close()
 
     def activity(self, goes_on: bool) -> ProcessState | None:
         """What it did between the last two measures; see `shmtui.monitor.activity`."""
@@ -100,13 +128,13 @@ class TrackedProcess:
         """
         if busy:
             self.run_times = (*self.run_times[-1:], (now_ns, run_times(pid)))
-        if self.reads_left:
+        if self.reads_left and self.last.threads <= MANY:
             self.reads_left -= 1
             self.name = short_command(command(pid) or self.last.name)
             self.libc, self.bits = libc_of(pid), bits_of(pid)
         self.failed_children = failed_children(pid)
         elapsed_ns = now_ns - self.cpu_at_ns
-        if elapsed_ns >= 0.9 * SCAN_NS:
+        if self.cpu_is_new and elapsed_ns >= 0.9 * SCAN_NS:
             spent = self.last.cpu_seconds - self.cpu_seconds
             self.cpu = 100 * spent / (elapsed_ns / 1e9)
             self.cpu_seconds, self.cpu_at_ns = self.last.cpu_seconds, now_ns
@@ -133,6 +161,7 @@ def track(pid: int, now_ns: int) -> TrackedProcess | None:
         libc=libc_of(pid),
         bits=bits_of(pid),
         last=first,
+        thread_calls=ThreadCalls(pid),
         failed_children=failed_children(pid),
         cpu_seconds=first.cpu_seconds,
         cpu_at_ns=now_ns,

@@ -32,7 +32,7 @@ class FileUsers:
     ROUND: Final = 8
     """Who is in turn: one part in so many at the most."""
     TURN_NS: Final = 400_000
-    REST: Final = 200
+    REST: Final = 1000
     COSTLY_NS: Final = 1_000_000
     """Who takes longer to read, as one with ten thousand mappings, rests as well."""
     UNCHANGED: Final = 5
@@ -121,9 +121,11 @@ class FileUsers:
             self._read_all(p for p in {*self._uses, *self._young} if now >= self._rests.get(p, 0))
             found = self._uses.keys() | without
             self._search_due |= come and found <= before
-            everybody = self._search_due and now >= self._search_rests
         self._without = without
         if everybody:
+            self._read_all(self._present.pids - without)
+            self._search_due = False
+        elif self._search_due and now >= self._search_rests:
             took = self._read_all(self._present.pids - without)
             self._search_due, self._search_rests = False, time.monotonic_ns() + took * self.REST
         else:

@@ -7,12 +7,13 @@ unknown, not zero.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from shmtui.procfs.maps import Mapping, map_lines, split_line
-from shmtui.procfs.process import has_ended, read_file, threads_of
+from shmtui.procfs.process import has_ended, more_threads_than, read_file, threads_of
 from shmtui.shm.libc import FUTEX_NUMBERS
 
 _FUTEX: Final = FUTEX_NUMBERS.get(os.uname().machine)
@@ -123,6 +124,15 @@ def waits_in(
     )
 
 
+def waits_for_others(calls: dict[int, SystemCall | None]) -> list[int]:
+    """The TIDs of the threads asleep on a futex that another process could wake."""
+    return [
+        tid
+        for tid, call in calls.items()
+        if call is not None and call.waits and not call.operation & _PRIVATE
+    ]
+
+
 def waits_on_own_copy(calls: dict[int, SystemCall | None], maps: tuple[Mapping, ...]) -> bool:
     """Whether a thread sleeps on a word of a MAP_PRIVATE mapping: no other process can wake it."""
     private = [m for m in maps if not m.shared]
@@ -140,10 +150,12 @@ def named_semaphore_waits(
 
     None of them has to belong to a segment that is known. ``calls``: its threads' system calls.
     """
-    addresses = [call.address for call in calls.values() if call is not None and call.waits]
+    # sem_open(3) makes them for several processes: who waits privately waits for none.
+    addresses = [call.address for tid in waits_for_others(calls) if (call := calls[tid])]
     if not addresses:
         return ()
-    found = (semaphore_mapped_at(address, map_lines(pid) or [], folder) for address in addresses)
+    lines = map_lines(pid) or []
+    found = (semaphore_mapped_at(address, lines, folder) for address in addresses)
     return tuple(name for name in found if name)
 
 
@@ -199,12 +211,14 @@ def sleeps_on_futex(pid: int) -> bool | None:
     return channel.startswith(b"futex") if channel not in {b"", b"0"} else None
 
 
-def futex_sleepers(pid: int) -> int | None:
+def futex_sleepers(pid: int, most: int | None = None) -> int | None:
     """How many threads of ``pid`` sleep on some futex, by their wait channels (``wchan``); None
-    where the kernel does not say. 0 where it is gone.
+    where the kernel does not say, and where there are more than ``most``. 0 where it is gone.
     """
     count = 0
     try:
+        if most is not None and more_threads_than(pid, most):
+            return None
         for tid in threads_of(pid):
             channel = read_file(f"/proc/{pid}/task/{tid}/wchan", 64)
             if not channel:
@@ -217,15 +231,18 @@ def futex_sleepers(pid: int) -> int | None:
     return count
 
 
-def system_calls(pid: int) -> dict[int, SystemCall | None] | None:
-    """The system call that each thread is in, by TID; None as a call: it is in no call.
+def system_calls(
+    pid: int, among: Iterable[int] | None = None
+) -> dict[int, SystemCall | None] | None:
+    """The system call that each thread is in, by TID; None as a call: it is in no call. ``among``: of
+    these threads alone.
 
     A thread that has ended is left out, and a process that is gone has none. None: not this user's
     to read, or this kernel does not give it (gVisor has no such file, nor has a kernel for a
     machine without HAVE_ARCH_TRACEHOOK).
     """
     try:
-        tids = threads_of(pid)
+        tids = threads_of(pid) if among is None else among
     except (FileNotFoundError, ProcessLookupError):
         return {}
     except PermissionError:

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from shmtui.procfs.namespaces import boot_offset_ns, require_proc
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_LINKS_OF_ONE: Final = 3
-"""Links of a task folder with one thread."""
+_LINKS_OF_NONE: Final = 2
+"""Links of a task folder that are no threads."""
 _FORKED: Final = 0x40
 """PF_FORKNOEXEC in the flags of /proc/PID/stat."""
 _STAT_SIZE: Final = 1024
@@ -109,12 +109,17 @@ def _ticks_ahead() -> int:
 
 
 class StatFile:
-    """A kept descriptor of /proc/PID/stat: reading it again costs a tenth of opening it."""
+    """A kept descriptor of /proc/PID/stat: reading it again costs a tenth of opening it.
+
+    The kernel adds the times of all threads up for it, at 45 ns each. ``of_main``: that of the main thread,
+    whose times are its own; all else in it is the process's.
+    """
 
     __slots__ = ("_fd",)
 
-    def __init__(self, pid: int) -> None:
-        self._fd: int | None = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, pid: int, *, of_main: bool = False) -> None:
+        path = f"/proc/{pid}/task/{pid}/stat" if of_main else f"/proc/{pid}/stat"
+        self._fd: int | None = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def read(self) -> ProcessStat | None:
         """The line as it stands, or None once the process is gone."""
@@ -175,15 +180,20 @@ def memory_stamp(pid: int) -> MemoryStamp | None:
         return None
 
 
+def more_threads_than(pid: int, count: int) -> bool:
+    """Whether ``pid`` has more threads, without listing them. OSError: it is gone, or hidden."""
+    # The links of the folder count them (proc_task_getattr in the kernel).
+    return os.stat(f"/proc/{pid}/task").st_nlink - _LINKS_OF_NONE > count  # noqa: PTH116
+
+
 def threads_of(pid: int) -> list[int]:
     """The TIDs of ``pid``; a first thread that has ended before the others is among them.
     FileNotFoundError: it is gone.
     """
-    folder = f"/proc/{pid}/task"
-    # Its links count the threads (proc_task_getattr in the kernel); an only one is the first.
-    if os.stat(folder).st_nlink == _LINKS_OF_ONE:  # noqa: PTH116 - a Path costs more than the call
+    # An only one is the first.
+    if not more_threads_than(pid, 1):
         return [pid]
-    return [int(name) for name in os.listdir(folder)]
+    return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
 
 
 def forked_after(pid: int, parents: Container[int], boot_ns: int) -> bool:
@@ -199,10 +209,13 @@ def forked_after(pid: int, parents: Container[int], boot_ns: int) -> bool:
     return stat.start_time + _ticks_ahead() > boot_ns * _TICKS // 1_000_000_000
 
 
-def wait_channels(pid: int) -> Iterator[str]:
-    """The kernel's function that each thread sleeps in, as far as this user may know."""
+def wait_channels(pid: int, most: int | None = None) -> Iterator[str]:
+    """The kernel's function that each thread sleeps in, as far as this user may know; of the main one
+    alone where there are more than ``most``.
+    """
     with contextlib.suppress(OSError):
-        for tid in threads_of(pid):
+        many = most is not None and more_threads_than(pid, most)
+        for tid in [pid] if many else threads_of(pid):
             with contextlib.suppress(OSError):
                 yield read_file(f"/proc/{pid}/task/{tid}/wchan", 64).decode(errors="replace")
 

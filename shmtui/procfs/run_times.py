@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from shmtui.procfs.process import read_file, read_stat, threads_of
+from shmtui.procfs.process import more_threads_than, read_file, read_stat, threads_of
 
 _STAMPED: Final = 64
 """Threads of a process with more of them get no `sleep_stamp`: each costs 20 µs."""
@@ -39,11 +39,11 @@ def run_times(pid: int) -> dict[int, RunTime]:
     """
     found = {}
     try:
-        for tid in sorted(threads_of(pid))[: _STAMPED + 1]:
+        for tid in _stamped(pid):
             found[tid] = RunTime(*map(int, (run_stamp(pid, tid) or b"").split()))
     except (OSError, TypeError, ValueError):
         return {}
-    return found if any(found.values()) and len(found) <= _STAMPED else {}
+    return found if any(found.values()) else {}
 
 
 def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
@@ -55,7 +55,7 @@ def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
     """
     found = []
     try:
-        for tid in sorted(threads_of(pid))[: _STAMPED + 1]:
+        for tid in _stamped(pid):
             stat = read_stat(pid, tid)
             if stat is None or stat.state not in "SDTtZ":
                 return None
@@ -65,4 +65,9 @@ def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
             found.append(b"%d %s" % (tid, counts))
     except OSError:
         return None
-    return tuple(found) if 0 < len(found) <= _STAMPED else None
+    return tuple(found) or None
+
+
+def _stamped(pid: int) -> list[int]:
+    """Its threads, sorted; none where there are too many."""
+    return [] if more_threads_than(pid, _STAMPED) else sorted(threads_of(pid))

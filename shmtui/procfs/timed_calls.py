@@ -11,6 +11,7 @@ from typing import Final
 
 from shmtui.procfs.futex import SystemCall
 from shmtui.procfs.process import wait_channels
+from shmtui.procfs.thread_calls import MANY
 
 _ALWAYS: Final = -1
 _TIMEOUTS: Final[Mapping[str, Mapping[int, int]]] = {
@@ -30,18 +31,21 @@ _ASLEEP: Final = ("hrtimer_nanosleep", "do_nanosleep")
 """Wait channels of a plain sleep."""
 
 
-def goes_on(pid: int, letter: str, calls: Mapping[int, SystemCall | None] | None) -> bool | None:
+def goes_on(
+    pid: int, letter: str, calls: Mapping[int, SystemCall | None] | None, *, whole: bool = True
+) -> bool | None:
     """Whether a thread of ``pid`` runs or sleeps for a time; None: that cannot be told.
 
     ``letter``: its state in /proc; ``calls``: the system calls of its threads, None where this user
-    may not read them.
+    may not read them; ``whole``: they are those of all threads.
     """
     if letter in {"T", "t"}:
         return False
     if calls is None:
-        plain = any(channel.startswith(_ASLEEP) for channel in wait_channels(pid))
+        plain = any(channel.startswith(_ASLEEP) for channel in wait_channels(pid, MANY))
         return True if letter == "R" or plain else None
-    return letter == "R" or any(call is None or _times_out(call) for call in calls.values())
+    seen = letter == "R" or any(call is None or _times_out(call) for call in calls.values())
+    return seen or (False if whole else None)
 
 
 def _times_out(call: SystemCall) -> bool:

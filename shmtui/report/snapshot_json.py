@@ -133,7 +133,7 @@ def _process(process: Process, now_ns: int) -> Json:
         **_fields(process, "rate items"),
         "fault": fault_name(process.fault, process.role) if process.fault else None,
         "last_item": value_json(process.last_item),
-        **_fields(process, "cpu user threads"),
+        **_fields(process, "cpu user threads threads_read"),
         "since": None if since is None else rfc3339(since),
         "ending": process.ending,
         "died_s_ago": None if died is None else (now_ns - died) / 1e9,

@@ -107,8 +107,9 @@ def _may_count_itself(p: Process, role: SemaphoreRole, *, unmoved: bool) -> int:
         return int(
             not unmoved or p.step in (WAIT_MUTEX if step is Step.WAIT_MUTEX else WAIT_PERMIT)
         )
-    if p.catches_signals:
-        return (p.threads or 1) - p.waits.count(role)  # A wait counts on while a handler sleeps.
+    if p.catches_signals or p.threads_read is not None:
+        # A wait counts on while a handler sleeps; who was not looked at may wait.
+        return (p.threads or 1) - p.waits.count(role)
     resting = unmoved or p.state is ProcessState.PACING
     going = p.letter not in {"S", "T", ""} or not resting
     threads = (p.threads or 1) - p.waits.count(role)

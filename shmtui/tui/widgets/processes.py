@@ -98,6 +98,11 @@ class ProcessesPanel(NarrowedPanel[Row]):
         count = sum(p.ending is None for p in self.view.snapshot.processes)
         text = ngettext("{count} maps it", "{count} map it", count).format(count=count)
         text += _(", and others may") if self.view.snapshot.unseen else ""
+        if in_part := self.view.snapshot.read_in_part:
+            text += _("; {read:,} of {threads:,} threads looked at").format(
+                read=sum(p.threads_read or 0 for p in in_part),
+                threads=sum(p.threads or 0 for p in in_part),
+            )
         ended = sum(not p.alive for p in self.view.listed.processes)
         if not ended or self.view.replay is not None:
             return text
