@@ -121,6 +121,9 @@ class Process:
     """Its state in /proc: R runs, S sleeps, T is stopped; empty where unknown."""
     goes_on: bool | None = None
     """Whether a thread of it runs, or sleeps for a time; None: that cannot be told, or it is a worker."""
+    asleep_for_good: bool = False
+    """No event from outside ends the sleep of any thread of it, but a signal or a post to a word of the
+    segment."""
     since: float | None = None
     """When it started, seconds since the epoch."""
     start_time: int = 0

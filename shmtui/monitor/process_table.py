@@ -38,7 +38,7 @@ from shmtui.procfs.identity import alive, describe_exit, same_address_space
 from shmtui.procfs.maps import Mapping, mappings
 from shmtui.procfs.run_times import run_stamp, sleep_stamp
 from shmtui.procfs.semop_waits import is_semop, waited_member
-from shmtui.procfs.timed_calls import goes_on
+from shmtui.procfs.timed_calls import asleep_for_good, goes_on
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
@@ -402,6 +402,7 @@ class ProcessTable:
             threads=tracked.last.live_threads,
             letter=letter,
             goes_on=on_by_itself,
+            asleep_for_good=letter == "S" and asleep_for_good(calls, len(waits) + len(others)),
             since=tracked.since,
             start_time=tracked.start_time,
             access=access,

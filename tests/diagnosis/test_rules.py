@@ -174,11 +174,17 @@ def test_who_does_not_hold_mutex_may_be_to_post_it(other: Process) -> None:
     finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, other)), "dead-holder")
     assert finding is not None
     assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
-    assert any("goes on by itself is to post it" in fact for fact in finding.evidence)
-    asleep = replace(other, goes_on=False)
-    finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, asleep)), "dead-holder")
-    assert finding is not None
-    assert (finding.certainty, finding.severity) == (Certainty.CERTAIN, Status.CRITICAL)
+    assert any("or once some input comes, is to post it" in fact for fact in finding.evidence)
+
+
+def test_a_server_that_sleeps_for_good_is_no_doubt() -> None:
+    """Nothing wakes it but a signal, and it catches none. One in read(2) wakes once some input comes."""
+    asleep = server(idle_since_free=True, goes_on=False)
+    for other, sure in ((asleep, False), (replace(asleep, asleep_for_good=True), True)):
+        finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, other)), "dead-holder")
+        assert finding is not None
+        assert (finding.certainty is Certainty.CERTAIN) == sure
+        assert (finding.severity is Status.CRITICAL) == sure
 
 
 def test_who_waits_for_a_permit_may_hold_mutex() -> None:
