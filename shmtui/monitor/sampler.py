@@ -190,22 +190,27 @@ class Sampler:
             diagnose,
             to_verify,
         )
+        from shmtui.diagnosis.history import moves_until  # noqa: PLC0415 - likewise
 
         snapshot = self._read(thorough=thorough)
         history = self._history
         if history and snapshot.monotonic_ns - history[-1].monotonic_ns < DIAGNOSE_NS:
             return replace(snapshot, health=self._health)
+        before = history[-1] if history else None
+        if before is not None and before.segment.inode != snapshot.segment.inode:
+            before = None
+            history.clear()
+        snapshot = replace(snapshot, moves=moves_until(snapshot, before))
         while history and snapshot.monotonic_ns - history[0].monotonic_ns > HISTORY_NS:
             history.popleft()
-        if history and history[-1].segment.inode != snapshot.segment.inode:
-            history.clear()
         history.append(snapshot)
         if not judge:
             return replace(snapshot, health=self._health)
         found = diagnose(history)
         if not thorough and to_verify(found, self._health):
             # A finding that rests on an absence is reported once all of /proc has been searched.
-            snapshot = history[-1] = self._read(thorough=True)
+            snapshot = replace(self._read(thorough=True), moves=snapshot.moves)
+            history[-1] = snapshot
             found = diagnose(history)
         self._health = found
         return replace(snapshot, health=self._health)
