@@ -671,6 +671,17 @@ def test_permits_that_nobody_sees_while_items_move() -> None:
     assert diagnose([*moving[:7], one, *moving[8:]]).status is Status.OK
 
 
+def test_a_ghost_hides_nothing_that_is_undecided() -> None:
+    """It harms nobody, and does not tell why those that wait do."""
+    waiting = replace(peer(1, Role.CONSUMER, FULL), goes_on=False)
+    other = replace(peer(2, Role.UNKNOWN, None), letter="S", goes_on=False)
+    one = shown(0, 1, 5, 0, waiting, other)
+    states = one.semaphores | {FULL: replace(one.semaphores[FULL], waiters=2)}
+    health = diagnose(looks(replace(one, semaphores=states), 4))
+    assert [f.code for f in health.findings] == ["ghost-waiter"]
+    assert any("nobody was seen who posts it" in line for line in health.undecided)
+
+
 def test_waiters_on_their_way_are_no_ghosts() -> None:
     """While things move, each thread that may be between counting itself and sleeping is allowed for."""
     crew = [replace(peer(n, Role.PRODUCER, EMPTY_), letter="S") for n in (1, 2)]
