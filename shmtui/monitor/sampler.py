@@ -195,7 +195,7 @@ class Sampler:
         snapshot = self._read(thorough=thorough)
         history = self._history
         if history and snapshot.monotonic_ns - history[-1].monotonic_ns < DIAGNOSE_NS:
-            return replace(snapshot, health=self._health)
+            return self._told(snapshot)
         before = history[-1] if history else None
         if before is not None and before.segment.inode != snapshot.segment.inode:
             before = None
@@ -205,7 +205,7 @@ class Sampler:
             history.popleft()
         history.append(snapshot)
         if not judge:
-            return replace(snapshot, health=self._health)
+            return self._told(snapshot)
         found = diagnose(history)
         if not thorough and to_verify(found, self._health):
             # A finding that rests on an absence is reported once all of /proc has been searched.
@@ -213,7 +213,18 @@ class Sampler:
             history[-1] = snapshot
             found = diagnose(history)
         self._health = found
-        return replace(snapshot, health=self._health)
+        return self._told(snapshot)
+
+    def _told(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with its findings. Where a participant has another struct, the word after a value
+        may be no mark: whether other processes can wake is unknown.
+        """
+        told = replace(snapshot, health=self._health)
+        if not any(finding.code == "other-struct" for finding in self._health.findings):
+            return told
+        states = {role: replace(state, shared=None) for role, state in told.semaphores.items()}
+        sync = tuple(replace(each, shared=None) for each in told.sync)
+        return replace(told, semaphores=states, sync=sync)
 
     def _read(self, *, thorough: bool) -> Snapshot:
         status = self._segment.reader.status()
