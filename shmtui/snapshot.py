@@ -124,6 +124,9 @@ class Process:
     """Its state in /proc: R runs, S sleeps, T is stopped; empty where unknown."""
     goes_on: bool | None = None
     """Whether a thread of it runs, or sleeps for a time; None: that cannot be told, or it is a worker."""
+    asleep_for_good: bool = False
+    """No event from outside ends the sleep of any thread of it, but a signal or a post to a word of the
+    segment."""
     since: float | None = None
     """When it started, seconds since the epoch."""
     start_time: int = 0
@@ -229,6 +232,18 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Moves:
+    """How the indices moved since a segment was first looked at."""
+
+    count: int = 0
+    """In how many samples one had moved."""
+    longest_ns: int = 0
+    """The longest time between two of those."""
+    last_ns: int = 0
+    """CLOCK_MONOTONIC of the last of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that was read of a segment and its processes at one time."""
 
@@ -279,6 +294,8 @@ class Snapshot:
     """Whether indices and semaphores were read twice alike, so that they are of one moment."""
     mutex_free_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample in which mutex had its one permit; None: in none."""
+    moves: Moves = Moves()
+    """How its indices have moved up to now, as long as it is watched."""
     joined_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample that saw somebody open the segment, or a process let go of
     it and live on; 0: nobody did; None: it cannot be told."""

@@ -32,6 +32,8 @@ from shmtui.snapshot import Certainty, Finding, Health, Snapshot, Status
 
 HISTORY_NS: Final = 12_000_000_000
 """How far back the rules look."""
+HARMLESS: Final = frozenset({"ghost-waiter"})
+"""Findings that keep nobody from going on: what else is wrong, or left open, is told beside them."""
 ABSENCES: Final = frozenset(
     {"dead-holder", "wrong-order", "lost-permit", "ghost-waiter", "stalled", "orphan",
      "nobody-left"}
@@ -79,7 +81,8 @@ LAYOUT_RULES: Final = (files.other_width, files.other_struct)
 def diagnose(snapshots: Sequence[Snapshot]) -> Health:
     """The health as of the last of ``snapshots``, the oldest first.
 
-    Without a finding it is ok where nothing is left undecided, and unknown else.
+    Without a finding it is ok where nothing is left undecided, and unknown else. Findings that keep
+    nobody from going on explain nothing: what is left undecided is told beside them.
     """
     if not snapshots:
         return Health()
@@ -91,9 +94,10 @@ def diagnose(snapshots: Sequence[Snapshot]) -> Health:
     findings.sort(key=lambda f: (f.severity is not Status.CRITICAL, f.code))
     if any(f.severity is Status.CRITICAL for f in findings):
         return Health(Status.CRITICAL, tuple(findings))
+    harmless = all(f.code in HARMLESS for f in findings)
+    doubts = tuple(undecided(history)) if harmless else ()
     if findings:
-        return Health(Status.WARNING, tuple(findings))
-    doubts = tuple(undecided(history))
+        return Health(Status.WARNING, tuple(findings), undecided=doubts)
     status = Status.UNKNOWN if doubts else Status.OK
     early = history.watched_ns < SETTLED_NS
     return Health(status, judged=tuple(judged(history)), undecided=doubts, early=early)

@@ -8,7 +8,7 @@ from typing import Final
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
-from shmtui.snapshot import Certainty, Origin, Process, Snapshot
+from shmtui.snapshot import Certainty, Moves, Origin, Process, Snapshot
 
 POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
 """Whose side posts a permit."""
@@ -132,6 +132,17 @@ class History:
         """A semaphore's value as of now."""
         state = self.semaphore(role)
         return None if state is None else state.value
+
+
+def moves_until(now: Snapshot, before: Snapshot | None) -> Moves:
+    """How the indices have moved up to ``now``; ``before``: the sample before it, None if it is the first."""
+    if before is None:
+        return Moves()
+    moves = before.moves
+    if (now.in_, now.out) == (before.in_, before.out):
+        return moves
+    since = now.monotonic_ns - moves.last_ns if moves.count else 0
+    return Moves(moves.count + 1, max(moves.longest_ns, since), now.monotonic_ns)
 
 
 def position(s: Snapshot) -> tuple[object, ...]:

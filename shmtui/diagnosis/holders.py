@@ -70,11 +70,12 @@ def awake(process: Process) -> bool:
 
 
 def may_post(process: Process) -> bool:
-    """Whether a foreign process goes on by itself, or may: it may post a lock that it does not hold, as
-    one does that another process has left it to. One asleep without a timeout, as in wait4, does not.
+    """Whether a foreign process goes on by itself, or once some input comes: it may post a lock that it
+    does not hold, as one does that another process has left it to.
     """
     foreign = process.origin is not Origin.WORKER
-    return foreign and may_hold_mutex(process) and process.goes_on is not False
+    for_good = process.asleep_for_good and not (process.timed_waits or process.catches_signals)
+    return foreign and may_hold_mutex(process) and not for_good
 
 
 def slept_since(process: Process) -> bool:

@@ -1,7 +1,6 @@
 """Who waits though others go on, or though items moved before. Pure."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Final
 
 from shmtui.diagnosis.history import AT_REST_NS, History, living, mutex_taken
@@ -71,15 +70,10 @@ def ceased(history: History) -> Iterator[str]:
     """Items moved while it was watched, and have not for much longer than between any two of them:
     who should move the next one is awake, and may wait for what never comes.
     """
-    moved = [
-        later.monotonic_ns
-        for before, later in pairwise(history.snapshots)
-        if (before.in_, before.out) != (later.in_, later.out)
-    ]
-    if history.workers_only or len(moved) < _MOVES:
+    moves = history.now.moves
+    if history.workers_only or moves.count < _MOVES:
         return
-    usual = max(b - a for a, b in pairwise(moved))
-    rest = history.now.monotonic_ns - moved[-1]
+    usual, rest = moves.longest_ns, history.now.monotonic_ns - moves.last_ns
     crew = living(history.now)
     others = [p for p in crew if p.goes_on]
     if rest > max(AT_REST_NS, _OVERDUE * usual) and others and any(p.waits for p in crew):

@@ -32,7 +32,7 @@ from shmtui.procfs.identity import describe_exit, same_address_space
 from shmtui.procfs.run_times import run_stamp
 from shmtui.procfs.semop_waits import is_semop, waited_member
 from shmtui.procfs.thread_calls import CallsRead
-from shmtui.procfs.timed_calls import goes_on
+from shmtui.procfs.timed_calls import asleep_for_good, goes_on
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -136,6 +136,7 @@ class ForeignProcesses:
             if read is None
             else goes_on(pid, letter, read.calls, whole=read.threads is None)
         )
+        whole = read.calls if read is not None and read.threads is None else None
         if layout is not None and layout.lock_free and state in _AWAKE:
             state = tracked.activity(bool(on_by_itself)) or state
         return Process(
@@ -161,6 +162,7 @@ class ForeignProcesses:
             threads_read=None if read is None else read.threads,
             letter=letter,
             goes_on=on_by_itself,
+            asleep_for_good=letter == "S" and asleep_for_good(whole, len(waits) + len(others)),
             since=tracked.since,
             start_time=tracked.start_time,
             access=access,

@@ -208,27 +208,43 @@ class Sampler:
             diagnose,
             to_verify,
         )
+        from shmtui.diagnosis.history import moves_until  # noqa: PLC0415 - likewise
 
         # Before it is read, so that nothing that is stored meanwhile counts as seen.
         self._stored = self._segment.stored(self.slots_shown)
         snapshot = self._last = self._read(thorough=thorough)
         history = self._history
         if history and snapshot.monotonic_ns - history[-1].monotonic_ns < DIAGNOSE_NS:
-            return replace(snapshot, health=self._health)
+            return self._told(snapshot)
+        before = history[-1] if history else None
+        if before is not None and before.segment.inode != snapshot.segment.inode:
+            before = None
+            history.clear()
+        snapshot = replace(snapshot, moves=moves_until(snapshot, before))
         while history and snapshot.monotonic_ns - history[0].monotonic_ns > HISTORY_NS:
             history.popleft()
-        if history and history[-1].segment.inode != snapshot.segment.inode:
-            history.clear()
         history.append(snapshot)
         if not judge:
-            return replace(snapshot, health=self._health)
+            return self._told(snapshot)
         found = diagnose(history)
         if not thorough and to_verify(found, self._health):
             # A finding that rests on an absence is reported once all of /proc has been searched.
-            snapshot = history[-1] = self._read(thorough=True)
+            snapshot = replace(self._read(thorough=True), moves=snapshot.moves)
+            history[-1] = snapshot
             found = diagnose(history)
         self._health = found
-        return replace(snapshot, health=self._health)
+        return self._told(snapshot)
+
+    def _told(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with its findings. Where a participant has another struct, the word after a value
+        may be no mark: whether other processes can wake is unknown.
+        """
+        told = replace(snapshot, health=self._health)
+        if not any(finding.code == "other-struct" for finding in self._health.findings):
+            return told
+        states = {role: replace(state, shared=None) for role, state in told.semaphores.items()}
+        sync = tuple(replace(each, shared=None) for each in told.sync)
+        return replace(told, semaphores=states, sync=sync)
 
     def _read(self, *, thorough: bool) -> Snapshot:
         self._segment.processes.all_threads = self.all_threads

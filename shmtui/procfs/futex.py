@@ -66,6 +66,11 @@ class SystemCall:
         return self.number == _FUTEX or narrow
 
     @property
+    def private(self) -> bool:
+        """Whether a futex operation is for this process alone."""
+        return bool(self.operation & _PRIVATE)
+
+    @property
     def waits(self) -> bool:
         """Whether it is a wait on a futex."""
         return self.is_futex and self.operation & _COMMANDS in _WAITS
@@ -116,7 +121,7 @@ def waits_in(
     (FutexWait(tid=9, offset=64, private=True, timed=False),)
     """
     return tuple(
-        FutexWait(tid, offset, bool(call.operation & _PRIVATE), bool(call.timeout))
+        FutexWait(tid, offset, call.private, bool(call.timeout))
         for tid, call in calls.items()
         if call is not None and call.waits
         for mapping in maps

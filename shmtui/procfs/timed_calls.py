@@ -1,4 +1,4 @@
-"""Whether a process goes on by itself: it runs, or sleeps for a time.
+"""Whether a process goes on by itself, as it runs or sleeps for a time; and whether others wake it.
 
 One that waits for input, for a signal or for a lock of somebody else's goes on when that comes, and
 it may never come. Which call a thread sleeps in is in /proc/PID/syscall; where this user may not read
@@ -27,6 +27,11 @@ rt_sigtimedwait; semtimedop; futex (unistd_64.h, asm-generic/unistd.h).
 """
 _MILLISECONDS: Final = frozenset({7, 232, 281, 22})
 """Those whose timeout is a number and not an address: negative is none, as 32 bits."""
+_SIGNALS_ALONE: Final[Mapping[str, frozenset[int]]] = {
+    "x86_64": frozenset({34, 130}),
+    "aarch64": frozenset({133}),
+}
+"""By machine: the calls that nothing ends but a signal: pause, rt_sigsuspend."""
 _ASLEEP: Final = ("hrtimer_nanosleep", "do_nanosleep")
 """Wait channels of a plain sleep."""
 
@@ -46,6 +51,25 @@ def goes_on(
         return True if letter == "R" or plain else None
     seen = letter == "R" or any(call is None or _times_out(call) for call in calls.values())
     return seen or (False if whole else None)
+
+
+def asleep_for_good(calls: Mapping[int, SystemCall | None] | None, on_segment: int) -> bool:
+    """Whether no event from outside ends the sleep of any thread, but a signal or a post to a word of the
+    segment: each waits on such a word, or privately for another one, or for a signal alone, and none for
+    a time. Input, a child's end or another segment's word may come at any time.
+
+    ``on_segment``: how many of its threads are known to sleep on words of the segment.
+
+    >>> asleep_for_good({1: SystemCall(-5, 0, 0)}, 0), asleep_for_good(None, 0)
+    (False, False)
+    """
+    if calls is None:
+        return False
+    alone = _SIGNALS_ALONE.get(os.uname().machine, frozenset())
+    others = [call for call in calls.values() if call is None or call.number not in alone]
+    if any(call is None or not call.waits or call.timeout for call in others):
+        return False
+    return sum(not call.private for call in others if call is not None) <= on_segment
 
 
 def _times_out(call: SystemCall) -> bool:

@@ -1,8 +1,8 @@
 """Why a plan is refused, each with the command that settles it. Pure."""
 
 from collections.abc import Sequence
-from typing import Final
 
+from shmtui.diagnosis.health import HARMLESS
 from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.undecided import LONGER_S
 from shmtui.diagnosis.wording import names as process_names
@@ -17,9 +17,6 @@ from shmtui.repair.segment_lock import NAMELESS, NAMELESS_WAY
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import Finding, Origin, Snapshot
-
-HARMLESS: Final = frozenset({"ghost-waiter"})
-"""Findings that keep nobody from going on."""
 
 
 def nothing_for(

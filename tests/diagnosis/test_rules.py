@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shmtui.diagnosis.health import diagnose
+from shmtui.diagnosis.history import moves_until
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
@@ -174,11 +175,17 @@ def test_who_does_not_hold_mutex_may_be_to_post_it(other: Process) -> None:
     finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, other)), "dead-holder")
     assert finding is not None
     assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
-    assert any("goes on by itself is to post it" in fact for fact in finding.evidence)
-    asleep = replace(other, goes_on=False)
-    finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, asleep)), "dead-holder")
-    assert finding is not None
-    assert (finding.certainty, finding.severity) == (Certainty.CERTAIN, Status.CRITICAL)
+    assert any("or once some input comes, is to post it" in fact for fact in finding.evidence)
+
+
+def test_a_server_that_sleeps_for_good_is_no_doubt() -> None:
+    """Nothing wakes it but a signal, and it catches none. One in read(2) wakes once some input comes."""
+    asleep = server(idle_since_free=True, goes_on=False)
+    for other, sure in ((asleep, False), (replace(asleep, asleep_for_good=True), True)):
+        finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, other)), "dead-holder")
+        assert finding is not None
+        assert (finding.certainty is Certainty.CERTAIN) == sure
+        assert (finding.severity is Status.CRITICAL) == sure
 
 
 def test_who_waits_for_a_permit_may_hold_mutex() -> None:
@@ -278,7 +285,11 @@ def test_what_moved_and_moves_no_more(rest: float, every: float, *, ceased: bool
         for t in times
         for n in (min(int(t / every), 5),)
     ]
-    health = diagnose(samples)
+    before = None
+    for at, one in enumerate(samples):
+        before = samples[at] = replace(one, moves=moves_until(one, before))
+    # The last samples alone know of the moves before them.
+    health = diagnose(samples[-16:])
     told = any("never comes: p9 (PID 9)" in line for line in health.undecided)
     assert told is (ceased and every < 1)
     assert not health.findings
@@ -658,6 +669,17 @@ def test_permits_that_nobody_sees_while_items_move() -> None:
     assert "3 permits" in health.undecided[0]
     one = replace(moving[7], semaphores=moving[7].semaphores | {EMPTY_: SemaphoreState(4, 0, True)})
     assert diagnose([*moving[:7], one, *moving[8:]]).status is Status.OK
+
+
+def test_a_ghost_hides_nothing_that_is_undecided() -> None:
+    """It harms nobody, and does not tell why those that wait do."""
+    waiting = replace(peer(1, Role.CONSUMER, FULL), goes_on=False)
+    other = replace(peer(2, Role.UNKNOWN, None), letter="S", goes_on=False)
+    one = shown(0, 1, 5, 0, waiting, other)
+    states = one.semaphores | {FULL: replace(one.semaphores[FULL], waiters=2)}
+    health = diagnose(looks(replace(one, semaphores=states), 4))
+    assert [f.code for f in health.findings] == ["ghost-waiter"]
+    assert any("nobody was seen who posts it" in line for line in health.undecided)
 
 
 def test_waiters_on_their_way_are_no_ghosts() -> None:

@@ -1,8 +1,11 @@
 """Who takes part: every way in which a process can have a part of a segment, by real programs."""
 
 import contextlib
+import json
+import mmap
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -18,12 +21,13 @@ from shmtui.procfs.process import stopped, thread_count
 from shmtui.procfs.run_times import sleep_stamp
 from shmtui.report.snapshot_json import snapshot_json
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.shm.segment import map_segment
+from shmtui.shm.segment import map_segment, segment_path
 from shmtui.snapshot import Access, Process, ProcessState, Snapshot
 from tests.clock import ManualClock
-from tests.compiling import Compiler
+from tests.compiling import Compiler, require
 from tests.conftest import MakeBuffer, join
 from tests.peers import HERE, Peer
+from tests.program import run_shmtui
 from tests.waiting import PATIENCE, poll
 
 BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -284,3 +288,21 @@ def test_a_copy_of_its_own_is_not_the_segment(
             found = poll(asleep, "it sleeps")
             assert (found.access, found.waits, found.blocked_on) == (Access.PRIVATE, (), None)
             assert (found.takes_part, found.besides) == (kept, (Access.FILE,) if kept else ())
+
+
+def test_a_struct_that_is_another_ones_tells_no_marks(name: str, tmp_path: Path) -> None:
+    """Beside a 32-bit program, whose sem_t has 16 bytes, no word tells what is private to a process."""
+    program = tmp_path / "narrow"
+    flags = "-m32 -nostdlib -static -fno-pie -no-pie -fno-stack-protector -fomit-frame-pointer -O1"
+    build = [require("gcc"), *flags.split(), "-o", str(program), str(HERE / "narrow.c")]
+    if subprocess.run(build, capture_output=True, check=False).returncode:
+        pytest.skip("this gcc builds no 32-bit programs")
+    path = Path(segment_path(name))
+    path.write_bytes(bytes(128))
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 128), using(program, str(path)):
+        shown = run_shmtui("stat", name, "--slots", "5")
+        assert "32-bit program" in shown.stdout
+        assert "PROCESS-PRIVATE" not in shown.stdout
+        record = json.loads(run_shmtui("stat", name, "--slots", "5", "--json").stdout)
+        assert {each["shared"] for each in record["sync"]} == {None}
+    path.unlink()

@@ -38,7 +38,7 @@ UNUSUAL: Final = (
     "cron_gate", "baton",
 )  # fmt: skip
 STRANGE: Final = (
-    "becomes", "forks_inside", "forks_and_leaves", "by_socket", "restarts", "zeroes", "credits",
+    "becomes", "forks_inside", "forks_and_leaves", "by_socket", "restarts", "cleans_up", "zeroes", "credits",
     "credits_late", "lock_first", "long_guests", "fewer", "viewer_first", "relays", "epochs", "stack",
     "leader", "leader_idle", "leader_unmapped", "time_limit",
 )  # fmt: skip

@@ -169,6 +169,7 @@ static void rest(const char *site) {
     int ends[2];
     char byte;
     if (!strcmp(site, "wait")) for (;;) if (wait(NULL) < 0) nap(1000);
+    if (!strcmp(site, "pause")) for (;;) pause();
     if (!strcmp(site, "sleep")) for (;;) sleep(1000);
     if (pipe(ends)) _exit(3);
     struct pollfd one = {ends[0], POLLIN, 0};

@@ -94,6 +94,19 @@ static void recover(int number) { join(); b->in = (b->in + 1) % N; unlock(); giv
 static void supervise(int number) { run("worker", die, 0); nap(LONG); run("worker", recover, 0); for (;;) nap(LONG); }
 static void restarts(void) { pair(); spawn("init", supervise, 0); }
 
+/* A client is killed inside; the server, which waits for orders, ends its work once it is told to. */
+static void die_mapped(int number) { join(); nap(3500); take(&b->empty); lock(); b->data[b->in] = make(28); raise(SIGKILL); }
+static void starts_one(int number) { run("client", die_mapped, 0); for (;;) nap(LONG); }
+static void clean_up(int number) {
+    struct pollfd order = {starting_gun[0], POLLIN, 0};
+    join();
+    while (poll(&order, 1, -1) != 1);
+    b->in = (b->in + 1) % N; unlock(); give(&b->full);
+    for (;;) pause();
+}
+static void begin_late(int number) { join(); nap(4500); for (;; nap(produce_ms)) put(number); }
+static void cleans_up(void) { spawn("server", clean_up, 0); hire(begin_late, 2, consume_later, 1); spawn("init", starts_one, 0); }
+
 /* All begins at 0, and who opens the gate maps nothing before. */
 static void open_gate(int number) {
     rest();
@@ -171,7 +184,7 @@ static void time_limit(void) { spawn("producer", produce_seldom, 0); spawn("init
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(becomes), MODE(forks_inside), MODE(forks_and_leaves), MODE(by_socket),
-    MODE(restarts), MODE(zeroes), MODE(credits), MODE(credits_late), MODE(lock_first), MODE(long_guests),
+    MODE(restarts), MODE(cleans_up), MODE(zeroes), MODE(credits), MODE(credits_late), MODE(lock_first), MODE(long_guests),
     MODE(fewer), MODE(viewer_first), MODE(relays), MODE(epochs), MODE(stack), MODE(leader), MODE(leader_idle), MODE(leader_unmapped), MODE(time_limit),
 };
 

@@ -183,10 +183,11 @@ def test_one_of_each(binaries: Path, new_name: Callable[[], str]) -> None:
     all_well(SHORT, binaries, new_name)
 
 
-def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
+@pytest.mark.parametrize("rest", ["pause", "read"])
+def test_a_death_that_was_watched_is_certain(binaries: Path, name: str, rest: str) -> None:
     """The parent of a forking server was asleep while mutex was free, and has not run since.
 
-    Likely where somebody takes part perhaps whom this user may not see, where a child that fell
+    Likely where some input may wake it, to post mutex in the place of the dead, as in read(2); where somebody takes part perhaps whom this user may not see, where a child that fell
     asleep on a permit may have taken mutex before, or where somebody has opened the segment since.
     """
     samplers: list[Sampler] = []
@@ -210,7 +211,8 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
         }
         # Another test may list the segments of the machine, and open this one for a look.
         opened = now.joined_ns is None or now.joined_ns >= (now.mutex_free_ns or 0)
-        doubt = now.hidden or now.assumptions or behind or opened
+        woken = rest == "read"
+        doubt = now.hidden or now.assumptions or behind or opened or woken
         sure = Certainty.LIKELY if doubt else Certainty.CERTAIN
         last[:] = now.health.findings, now.health.undecided, now.assumptions, behind, opened
         return next(
@@ -218,13 +220,13 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
                 f
                 for f in now.health.findings
                 if (f.code, f.certainty) == ("dead-holder", sure)
-                and (opened or behind or f.severity is Status.CRITICAL)
+                and (opened or behind or (f.severity is Status.CRITICAL) != woken)
             ),
             None,
         )
 
     # The parent is not woken for the death, as in wait4.
-    case = Case("fork", "embedded", "holder-killed", "read")
+    case = Case("fork", "embedded", "holder-killed", rest)
     patient = Patient(case, binaries, name, watch)
     with patient, contextlib.closing(samplers[0]):
         try:
@@ -232,6 +234,8 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str) -> None:
         except AssertionError:
             pytest.fail(f"it is not proved: {last}")
         assert any("has not run since mutex was free" in fact for fact in finding.evidence)
+        woken = any("or once some input comes, is to post it" in fact for fact in finding.evidence)
+        assert woken == (rest == "read")
 
 
 MOVING: Final = (

@@ -191,9 +191,9 @@ def _without_holder(held: HeldMutex) -> Finding:
         )
     if posters := [p for p in crew if may_post(p) and p not in held.behind]:
         doubts.append(
-            _("unless one that does not hold it and goes on by itself is to post it: {who}").format(
-                who=names(posters)
-            )
+            _(
+                "unless one that does not hold it, and goes on by itself or once some input comes, is to post it: {who}"
+            ).format(who=names(posters))
         )
     if handlers := by_handler(history.now):
         doubts.append(_("unless a signal handler of {who} posts it").format(who=names(handlers)))

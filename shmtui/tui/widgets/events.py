@@ -59,7 +59,7 @@ class EventsPanel(NarrowedPanel[Finding | Event]):
 
     def _above(self, width: int) -> list[Line]:
         health, glyphs = self.view.snapshot.health, self.view.glyphs
-        if health.undecided and not health.findings and not health.early:
+        if health.undecided and not health.early:
             text = _("undecided: {reason}").format(reason=health.undecided[0])
             return [glyphs.fit_line(line((glyphs.inert(text), "muted")), width)]
         return [] if self._count else [line((_("nothing has happened yet"), "muted"))]
