@@ -10,11 +10,11 @@ from shmtui.control import ptrace
 from shmtui.control.entry_points import other_means, uses_system_v
 from shmtui.control.execution import Execution
 from shmtui.control.items import Ring
-from shmtui.control.judge import Finding, judge
+from shmtui.control.judge import HANG, Finding, judge
 from shmtui.control.operation import SILENT
 from shmtui.control.places import Names
 from shmtui.control.program import HeldProgram
-from shmtui.control.ring_layout import RingFinder, initial_contents
+from shmtui.control.ring_layout import RingFinder, initial_contents, with_permits
 from shmtui.control.run import End, Run
 from shmtui.control.scene import Scene, make_private
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
@@ -120,8 +120,8 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     )
     found = finder.found
     if found is not None:
-        execution.ring = found.ring
-        workshop.names = workshop.names_with(found.ring)
+        ring = execution.ring = with_permits(found.ring, usual)
+        workshop.names = workshop.names_with(ring)
         if initialise:
             scene.contents = initial_contents(found.ring.segment, found.layout, found.size)
     elif initialise and segment not in scene.sizes:
@@ -185,7 +185,7 @@ def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run
     execution.fine, execution.starts_vary = run.fine, run.starts_vary
     again = execution.run(run.order)
     same = [each for each in judge(again, workshop.names) if each.kind == finding.kind]
-    if finding.kind == "hang" and again.is_same(run):
+    if finding.kind == HANG and again.is_same(run):
         same = [finding]
     if not same:
         text = _("the programs do not repeat themselves: what one execution showed ({claim}) the same order "
@@ -255,6 +255,16 @@ def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int
             raise cannot_follow(error) from None
         same += trace_of(run) == schedule.trace
     return run, same
+
+
+def shown_by(run: Run, names: Names, schedule: Schedule) -> Finding | None:
+    """The finding of a schedule in its execution. That somebody waits for ever, and in another order nobody
+    does, is shown by both together: the execution ends as the schedule says.
+    """
+    found = [each for each in judge(run, names) if each.kind == schedule.finding]
+    if not found and schedule.finding == HANG and run.end is End.FINISHED and run.blocked:
+        return Finding(HANG, schedule.claim, len(run.steps) - 1)
+    return found[0] if found else None
 
 
 def cannot_follow(error: ValueError) -> ShmtuiError:

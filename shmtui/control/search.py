@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shmtui.control.execution import Execution
-from shmtui.control.judge import Finding, judge, waiting_words
+from shmtui.control.judge import HANG, Finding, judge, waiting_words
 from shmtui.control.places import Names
 from shmtui.control.run import End, Run
 from shmtui.errors import ShmtuiError
@@ -263,5 +263,5 @@ class Search:
         if self._ended and self._hanging is not None and not self._decided():
             text = _("in another order all programs end; here {who}")
             who = waiting_words(self._hanging, self.names)
-            finding = Finding("hang", text.format(who=who), len(self._hanging.steps) - 1)
-            self.outcome.found["hang"] = (finding, self._hanging)
+            finding = Finding(HANG, text.format(who=who), len(self._hanging.steps) - 1)
+            self.outcome.found[HANG] = (finding, self._hanging)
