@@ -18,6 +18,7 @@ from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import SHM_DIR
 from shmtui.shm.semaphore import SemaphoreWords, encode
+from shmtui.shm.sync_object import SYNC_SIZES
 from shmtui.shm.system_v import set_member
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ class RingFinder:
             segment, layout.data, layout.slots, layout.item.size,
             layout.in_ if plain else None, layout.out if plain else None,
             layout.mutex, layout.empty, layout.full,
+            count=layout.count[0] if layout.count is not None and plain else None,
+            members=tuple((m.offset, SYNC_SIZES[m.kind], m.name) for m in layout.sync),
         )  # fmt: skip
         words = f"/{segment}: {layout_words(layout)} ({source})"
         self.found = FoundRing(ring, layout, known, world.scene.size_of(segment), words)

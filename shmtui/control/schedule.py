@@ -135,7 +135,8 @@ def _command(words: Any) -> tuple[str, ...]:
 
 
 def _ring(record: dict[str, Any]) -> Ring:
-    ring = Ring(**record)
+    members = tuple((int(at), int(size), str(name)) for at, size, name in record.pop("members", ()))
+    ring = Ring(**record, members=members)
     numbers = [value for name, value in record.items() if name not in {"segment", "bounded"}]
     if not all(value is None or (isinstance(value, int) and value >= 0) for value in numbers):
         raise ValueError(record)
