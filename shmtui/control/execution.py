@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from shmtui.control.address_space import AddressSpace
@@ -205,7 +206,10 @@ class Execution:
             self._wake(task, operation)
         self.use.note(task, operation, before, number)
         written = len(task.output)
+        bytes_before = self.memory.bytes_of(operation) if operation.masked else b""
         task.step()
+        if operation.masked:
+            operation = _narrowed(operation, bytes_before, self.memory.bytes_of(operation))
         if operation.kind in {Kind.COND_WAIT, Kind.COND_TIMED_WAIT}:
             self._waiting.setdefault(_key(task, operation), []).append(task)
         task.take_output()
@@ -303,6 +307,12 @@ class Execution:
         for program, _role in self.programs:
             program.output()
         self.scene.clean()
+
+
+def _narrowed(operation: Operation, before: bytes, after: bytes) -> Operation:
+    """A masked store of no more bytes than were changed: what the mask left out is not known to be stored."""
+    changed = [at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new]
+    return replace(operation, width=max(changed, default=0) + 1)
 
 
 def _key(task: Task, operation: Operation) -> object:

@@ -1,8 +1,12 @@
 /* A ring of four items and three semaphores: producer or consumer by the first argument. */
 #include "shared.h"
 
+#ifndef ITEM
+#define ITEM int
+#endif
+
 struct ring {
-    int data[SLOTS];
+    ITEM data[SLOTS];
     int in, out;
     sem_t mutex, empty, full;
 };
@@ -70,7 +74,7 @@ static void consume(int rounds)
         if (has("unlock-early"))
             sem_post(&r->mutex);
         for (int i = 0; i <= has("batch"); i++) {
-            printf("took %d\n", r->data[r->out]);
+            printf("took %d\n", (int)r->data[r->out]);
             r->out = (r->out + 1) % SLOTS;
         }
         if (has("crash") && n == 2)
