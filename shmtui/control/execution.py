@@ -55,6 +55,8 @@ class Execution:
         """The programs that meet others by calls: what they do before the first is their set-up."""
         self.favourite = ""
         """Who goes on whenever it can, where it is not the one whose turn it is."""
+        self.before_choice: Callable[[Execution], None] | None = None
+        """Called before each choice; it may end tasks."""
         self.tasks: list[Task] = []
         self.result = Run()
         self._roles = dict(programs)
@@ -117,6 +119,8 @@ class Execution:
         current: Task | None = None
         most = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
         while len(self.result.steps) < most:
+            if self.before_choice is not None:
+                self.before_choice(self)
             enabled = [
                 t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)
             ]

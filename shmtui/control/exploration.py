@@ -13,12 +13,12 @@ from shmtui.control.items import Ring
 from shmtui.control.judge import Finding, judge
 from shmtui.control.operation import SILENT
 from shmtui.control.places import Names
-from shmtui.control.program import HeldProgram
+from shmtui.control.program import EndedEarlyError, HeldProgram
 from shmtui.control.ring_layout import RingFinder, initial_contents
 from shmtui.control.run import End, Run
 from shmtui.control.scene import Scene, make_private
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
-from shmtui.control.search import Outcome, Search
+from shmtui.control.search import AFTER_SECONDS, Outcome, Search
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
@@ -92,8 +92,8 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
 
 def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, initialise: bool,
             fine: bool, budget: float, progress: Callable[[Outcome], None],
-            stopped: Callable[[], bool]) -> Exploration:  # fmt: skip
-    """Search the orders of the programs. ShmtuiError: it cannot be done, or they do not repeat themselves."""
+            stopped: Callable[[], bool], after: float = AFTER_SECONDS) -> Exploration:  # fmt: skip
+    """Search the orders of the programs, and for ``after`` seconds on once something is found. ShmtuiError: it cannot be done, or they do not repeat themselves."""
     execution, scene = workshop.execution, workshop.scene
     others = _other_means(workshop)
     segment = (name or SEED_NAME).lstrip("/")
@@ -105,6 +105,10 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     finder = RingFinder(options, name)
     usual = execution.run(look=finder.look)
     _require_under_way(usual, workshop)
+    if finder.found is None and usual.ends:
+        execution.items = 1  # Programs that have ended map nothing any more.
+        execution.run(look=finder.look)
+        execution.items = workshop.items
     execution.callers = frozenset(
         usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
     )
@@ -117,7 +121,9 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     elif initialise and segment not in scene.sizes:
         text = _("the programs do not map {name}: give the name of their segment with --name")
         raise ShmtuiError(text.format(name=f"/{segment}"))
-    search = Search(execution, workshop.names, budget=budget, progress=progress, stopped=stopped)
+    search = Search(
+        execution, workshop.names, budget=budget, progress=progress, stopped=stopped, after=after
+    )
     outcome = search.run(fine=fine)
     if others:
         outcome.found.pop("race", None)
@@ -127,7 +133,8 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         statuses={task: status for task, status in usual.ends.items() if status > 0},
     )  # fmt: skip
     if outcome.shortest is not None:
-        _confirm(workshop, result, *outcome.shortest)
+        finding, again, result.schedule = confirm(workshop, *outcome.shortest)
+        result.shown = finding, again
     return result
 
 
@@ -155,7 +162,7 @@ def _require_under_way(usual: Run, workshop: Workshop) -> None:
             program = usual.programs[task]
             command = next(p.command for p, _role in workshop.programs if p.name == program)
             said = usual.output(task).strip().splitlines()
-            raise ShmtuiError(
+            raise EndedEarlyError(
                 text.format(
                     command=command[0],
                     status=status,
@@ -164,8 +171,11 @@ def _require_under_way(usual: Run, workshop: Workshop) -> None:
             )
 
 
-def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run) -> None:
-    """Take the order that shows the finding once more: what is shown is what can be repeated."""
+def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Run, Schedule]:
+    """Take the order that shows a finding once more: what is shown is what can be repeated.
+
+    ShmtuiError: it does not show it again.
+    """
     execution = workshop.execution
     execution.fine = run.fine
     again = execution.run(run.order)
@@ -176,8 +186,7 @@ def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run
         text = _("the programs do not repeat themselves: what one execution showed ({claim}) the same order "
                  "did not show again; nothing is judged")  # fmt: skip
         raise ShmtuiError(text.format(claim=finding.claim))
-    result.shown = same[0], again
-    result.schedule = Schedule(
+    schedule = Schedule(
         tuple(
             ScheduledProgram(p.name, role, p.command, digest_of(p.executable))
             for p, role in workshop.programs
@@ -185,6 +194,7 @@ def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run
         workshop.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
         finding.kind, same[0].claim, trace_of(again),
     )  # fmt: skip
+    return same[0], again, schedule
 
 
 def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int]:

@@ -50,9 +50,10 @@ class Schedule:
     trace: str
     """The hash of all steps and outputs."""
 
-    def write(self, path: Path) -> None:
-        """ShmtuiError: it cannot be written."""
-        record: dict[str, Any] = {
+    @property
+    def record(self) -> dict[str, Any]:
+        """As it stands in its file."""
+        return {
             "kind": _KIND,
             "schema": _SCHEMA,
             "programs": [
@@ -69,8 +70,11 @@ class Schedule:
             "claim": self.claim,
             "trace": self.trace,
         }
+
+    def write(self, path: Path) -> None:
+        """ShmtuiError: it cannot be written."""
         try:
-            path.write_text(json.dumps(record, indent=1) + "\n")
+            path.write_text(json.dumps(self.record, indent=1) + "\n")
         except OSError as error:
             text = _("cannot write {file}: {error}")
             raise ShmtuiError(text.format(file=path, error=error.strerror)) from None

@@ -21,7 +21,7 @@ from shmtui.i18n import _
 _SHARE: Final = 0.3
 """Of the budget, for loads and stores before the calls alone are searched."""
 _DEPARTURE_STEPS: Final = 5
-_AFTER_SECONDS: Final = 0.2
+AFTER_SECONDS: Final = 0.2
 """How long a shorter order is looked for once something is found."""
 
 
@@ -109,9 +109,10 @@ class Search:
 
     def __init__(self, execution: Execution, names: Names, *, budget: float,
                  progress: Callable[[Outcome], None] = lambda _outcome: None,
-                 stopped: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
+                 stopped: Callable[[], bool] = lambda: False,
+                 after: float = AFTER_SECONDS) -> None:  # fmt: skip
         self.execution, self.names, self.outcome = execution, names, Outcome()
-        self._progress, self._stopped = progress, stopped
+        self._progress, self._stopped, self._after = progress, stopped, after
         self._begin = time.monotonic()
         self._end = self._begin + budget
         self._ended = False
@@ -208,7 +209,7 @@ class Search:
         execution = self.execution
         found = self._decided()
         if found:
-            end = min(end, self._found_at + _AFTER_SECONDS)
+            end = min(end, self._found_at + self._after)
         if not frontier or self._out_of_time(end):
             return
         execution.fine, execution.seen = frontier.covered.fine, frontier.seen
@@ -220,7 +221,7 @@ class Search:
                 prefix = frontier.pop()
                 frontier.add(self._execute(prefix), len(prefix))
                 if self._decided() and not found:
-                    found, end = True, min(end, self._found_at + _AFTER_SECONDS)
+                    found, end = True, min(end, self._found_at + self._after)
         finally:
             execution.seen = None
 
