@@ -97,7 +97,7 @@ class Inside:
             os.close(reading)
             self._end(pid)
         if not raw.endswith(b"\n"):
-            return Answer(over=over or "ended")
+            return Answer(raw.decode("utf-8", "replace")[:500], over or "ended")
         return Answer(raw.decode("utf-8", "replace").rstrip("\n"))
 
     def _work(self, work: Callable[[], str], writing: int) -> NoReturn:
@@ -110,6 +110,9 @@ class Inside:
             with open(writing, "w", encoding="utf-8", errors="replace") as answer:
                 answer.write(text + "\n")
         finally:
+            error = sys.exc_info()[1]
+            if error is not None:  # Without the end of a line: no answer, but what is known.
+                os.write(writing, f"{type(error).__name__}: {error}".encode()[:500])
             os._exit(0)
 
     def _over(self, pid: int, end: float) -> str:
@@ -319,9 +322,7 @@ def _place_to_write(limits: Limits, folder: Path) -> Path:
     if not covered:
         text = _("none of {folders} can be covered by a place to write: make one of them")
         raise ShmtuiError(text.format(folders=" ".join(_COVERED)))
-    attributes = _Attributes(set=_READ_ONLY)
-    if _libc.syscall(_MOUNT_SETATTR, -100, b"/", _AT_RECURSIVE, ctypes.byref(attributes),
-                     ctypes.sizeof(attributes)):  # fmt: skip
+    if not (_protect("/", _AT_RECURSIVE, set=_READ_ONLY) and _protect("/proc", 0, clear=_READ_ONLY)):
         raise ShmtuiError(_("the file systems cannot be made read-only (it takes Linux 5.12)"))
     room = covered[0]
     flags = _MS_NOSUID | _MS_NODEV
@@ -332,6 +333,14 @@ def _place_to_write(limits: Limits, folder: Path) -> Path:
         layer = f"lowerdir=/tmp,upperdir={room}/changed,workdir={room}/work,userxattr"
         _mount("shmtui", "/tmp", "overlay", flags, layer)
     return room
+
+
+def _protect(path: str, flags: int, **attributes: int) -> bool:
+    """mount_setattr(2); whether it was done."""
+    wanted = _Attributes(**attributes)
+    size = ctypes.sizeof(wanted)
+    done = _libc.syscall(_MOUNT_SETATTR, -100, path.encode(), flags, ctypes.byref(wanted), size)
+    return int(done) == 0
 
 
 def _copy(source: Path, target: Path) -> None:

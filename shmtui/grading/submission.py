@@ -220,9 +220,9 @@ def _one(inside: Inside, name: str, work: Callable[[float], Trial], seconds: flo
             name, Refusal.TIME, _("the programs did not come to a step in the time for it")
         )
     if answer.over == "ended":
-        return Trial(
-            name, Refusal.ENDED, _("the trial was ended from outside: do the programs end others?")
-        )
+        text = _("the trial ended before its time: {error}")
+        error = answer.text or _("it was killed; do the programs kill others?")
+        return Trial(name, Refusal.ENDED, text.format(error=error))
     if answer.over:
         text = _("the programs were ended: they took too much of this: {what}")
         return Trial(name, Refusal.LIMIT, text.format(what=over_words(answer.over)))

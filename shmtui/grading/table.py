@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from shmtui.grading.formats import MARKS, Graded, markdown, number, summary
+from shmtui.grading.rubric import CHECKS
 from shmtui.i18n import _
 from shmtui.sanitize import inert
 
@@ -14,7 +15,8 @@ _FORMULA: Final = ("=", "+", "-", "@")
 
 def _checks(all_graded: Sequence[Graded]) -> list[str]:
     """The checks of all, in their order."""
-    return list(dict.fromkeys(r.check for graded in all_graded for r in graded.results))
+    found = {result.check for graded in all_graded for result in graded.results}
+    return [check for check in CHECKS if check in found]
 
 
 def _points(graded: Graded) -> str:
