@@ -52,7 +52,7 @@ _MOST_PROGRAMS = 4
 )  # fmt: skip
 @click.option(
     "--budget", type=SECONDS, default="30", show_default=True,
-    help="How long to try a submission, about.",
+    help="Seconds of a processor to try a submission for, about.",
 )  # fmt: skip
 @click.option("--hints", is_flag=True, help="Say what to change, too.")
 @click.option(

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -92,8 +93,11 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
 
 def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, initialise: bool,
             fine: bool, budget: float, progress: Callable[[Outcome], None],
-            stopped: Callable[[], bool], after: float = AFTER_SECONDS) -> Exploration:  # fmt: skip
-    """Search the orders of the programs, and for ``after`` seconds on once something is found. ShmtuiError: it cannot be done, or they do not repeat themselves."""
+            stopped: Callable[[], bool], after: float = AFTER_SECONDS,
+            clock: Callable[[], float] = time.monotonic) -> Exploration:  # fmt: skip
+    """Search the orders of the programs, and for ``after`` seconds on once something is found, as ``clock``
+    counts them. ShmtuiError: it cannot be done, or they do not repeat themselves.
+    """
     execution, scene = workshop.execution, workshop.scene
     others = _other_means(workshop)
     segment = (name or SEED_NAME).lstrip("/")
@@ -122,8 +126,9 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         text = _("the programs do not map {name}: give the name of their segment with --name")
         raise ShmtuiError(text.format(name=f"/{segment}"))
     search = Search(
-        execution, workshop.names, budget=budget, progress=progress, stopped=stopped, after=after
-    )
+        execution, workshop.names, budget=budget, progress=progress, stopped=stopped, after=after,
+        clock=clock,
+    )  # fmt: skip
     outcome = search.run(fine=fine)
     if others:
         outcome.found.pop("race", None)

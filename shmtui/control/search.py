@@ -110,10 +110,12 @@ class Search:
     def __init__(self, execution: Execution, names: Names, *, budget: float,
                  progress: Callable[[Outcome], None] = lambda _outcome: None,
                  stopped: Callable[[], bool] = lambda: False,
-                 after: float = AFTER_SECONDS) -> None:  # fmt: skip
+                 after: float = AFTER_SECONDS,
+                 clock: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
         self.execution, self.names, self.outcome = execution, names, Outcome()
         self._progress, self._stopped, self._after = progress, stopped, after
-        self._begin = time.monotonic()
+        self._clock = clock
+        self._begin = clock()
         self._end = self._begin + budget
         self._ended = False
         """Whether an execution ended with all programs ended."""
@@ -134,13 +136,13 @@ class Search:
         self._note(first)
         self._favourites()
         accesses, calls = _Frontier(fine=True), _Frontier(fine=False)
-        now = time.monotonic()
+        now = self._clock()
         self._every_state(accesses, self._end if fine else now + _SHARE * (self._end - now))
         if accesses and not fine and not self.outcome.spinning:
             self._every_state(calls, self._end)
         self._every_state(accesses, self._end)
         self._order_dependent()
-        self.outcome.seconds = time.monotonic() - self._begin
+        self.outcome.seconds = self._clock() - self._begin
         return self.outcome
 
     def _favourites(self) -> None:
@@ -172,7 +174,7 @@ class Search:
     def _out_of_time(self, end: float) -> bool:
         if self._stopped():
             self.outcome.stopped = True
-        return self.outcome.stopped or time.monotonic() > end
+        return self.outcome.stopped or self._clock() > end
 
     def _note(self, run: Run) -> None:
         outcome = self.outcome
@@ -187,10 +189,10 @@ class Search:
         for finding in judge(run, self.names):
             old = outcome.found.get(finding.kind)
             if finding.kind != "race" and not self._found_at:
-                self._found_at = time.monotonic()
+                self._found_at = self._clock()
             if old is None or _length(finding, run) < _length(*old):
                 outcome.found[finding.kind] = (finding, run)
-        now = time.monotonic()
+        now = self._clock()
         if now - self._last_told > 0.2:
             self._last_told = now
             outcome.seconds = now - self._begin

@@ -306,6 +306,10 @@ def _enter(work: Callable[[Inside, Callable[[Any], None]], None], limits: Limits
             work(Inside(limits, room, apart=apart), send)
         except ShmtuiError as error:
             send({"error": str(error)})
+        finally:
+            failure = sys.exc_info()[1]
+            if failure is not None:
+                send({"error": f"{type(failure).__name__}: {failure}"})
     os._exit(0)
 
 
@@ -322,7 +326,9 @@ def _place_to_write(limits: Limits, folder: Path) -> Path:
     if not covered:
         text = _("none of {folders} can be covered by a place to write: make one of them")
         raise ShmtuiError(text.format(folders=" ".join(_COVERED)))
-    if not (_protect("/", _AT_RECURSIVE, set=_READ_ONLY) and _protect("/proc", 0, clear=_READ_ONLY)):
+    if not (
+        _protect("/", _AT_RECURSIVE, set=_READ_ONLY) and _protect("/proc", 0, clear=_READ_ONLY)
+    ):
         raise ShmtuiError(_("the file systems cannot be made read-only (it takes Linux 5.12)"))
     room = covered[0]
     flags = _MS_NOSUID | _MS_NODEV

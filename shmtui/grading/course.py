@@ -16,12 +16,12 @@ from shmtui.grading.containment import Box, Limits
 from shmtui.grading.formats import FORMATS, Graded
 from shmtui.grading.result import Result
 from shmtui.grading.rubric import Rubric
-from shmtui.grading.submission import Submission, grade, results_of
+from shmtui.grading.submission import PATIENCE, Submission, grade, results_of
 from shmtui.i18n import _
 from shmtui.sanitize import inert
 
 _GRACE: Final = 60.0
-"""Seconds beyond twice its budget after which a submission is given up."""
+"""Seconds beyond its own patience after which a submission is given up."""
 _LOOK_SECONDS: Final = 0.5
 
 
@@ -132,7 +132,7 @@ def _receive(running: _Running) -> bool:
     except (ValueError, KeyError, TypeError):
         running.error = _("what its box sent cannot be read")
         return True
-    if time.monotonic() - running.begin > 2 * running.job.submission.budget + _GRACE:
+    if time.monotonic() - running.begin > PATIENCE * running.job.submission.budget + _GRACE:
         running.error = _("it took too long, and was given up")
         return True
     return False

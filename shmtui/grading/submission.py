@@ -25,6 +25,7 @@ from shmtui.grading.trials import (
     Programs,
     attempted,
     capacity,
+    processor_seconds,
     searched,
     usual,
 )
@@ -37,15 +38,17 @@ _LINKED: Final = ("-lrt", "-pthread")
 _BUILD_SECONDS: Final = 20.0
 _MOST_SAID: Final = 20_000
 _MOST_EXECUTABLE: Final = 8 << 20
+PATIENCE: Final = 4
+"""Times its budget, which counts a processor's seconds, that a submission or trial may last by the clock."""
 _SLACK: Final = 5.0
-"""Seconds beyond its budget after which a trial is ended."""
+"""Seconds that a trial may last longer."""
 _MOST_LATE: Final = 2
 """Trials that run out of time, after which no more are made."""
 _WHOLE_END: Final = 8
 """Items up to which every order is searched to the programs' end, at loads and stores."""
 _SHARES: Final = {
     "usual": 2, "capacity": 1, "first-usual": 2, "restart": 2, "producer-killed": 2,
-    "consumer-killed": 2, "first": 2, "pair": 8, "producers": 4, "consumers": 3, "both": 5, "end": 5,
+    "consumer-killed": 2, "first": 3, "pair": 12, "producers": 4, "consumers": 4, "both": 6, "end": 6,
 }  # fmt: skip
 """Of the time that is left, for each trial, in their order; those that are done early leave it to the others."""
 
@@ -193,13 +196,13 @@ def _send_executables(
 def tried(inside: Inside, programs: Programs, rubric: Rubric, budget: float,
           send: Callable[[Any], None]) -> Iterator[Trial]:  # fmt: skip
     """The trials that the rubric's checks rest on, one after the other."""
-    end, late = time.monotonic() + budget, 0
+    begin, end, late = processor_seconds(), time.monotonic() + PATIENCE * budget, 0
     known: dict[str, Trial] = {}
     for name, work in _works(programs, rubric, known):
         send({"progress": name})
-        left = end - time.monotonic()
+        left = budget - (processor_seconds() - begin)
         seconds = max(left * _SHARES[name] / _shares_from(name), 1.0)
-        if late >= _MOST_LATE or left < -budget / 2:
+        if late >= _MOST_LATE or time.monotonic() > end:
             trial = Trial(name, Refusal.TIME, _("the time for this submission is over"))
         else:
             trial = _one(inside, name, work, seconds)
@@ -214,7 +217,9 @@ def _shares_from(name: str) -> int:
 
 
 def _one(inside: Inside, name: str, work: Callable[[float], Trial], seconds: float) -> Trial:
-    answer = inside.run(lambda: attempted(name, lambda: work(seconds)).to_json(), seconds + _SLACK)
+    answer = inside.run(
+        lambda: attempted(name, lambda: work(seconds)).to_json(), PATIENCE * seconds + _SLACK
+    )
     if answer.over == "time":
         return Trial(
             name, Refusal.TIME, _("the programs did not come to a step in the time for it")
