@@ -48,7 +48,10 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the programs of a box may take, all together: bytes, and processes and threads."""
+    """What the programs of a box may take, all together: bytes, and threads of all processes.
+
+    Shared memory counts once for each that has it.
+    """
 
     memory: int = 512 << 20
     processes: int = 64
@@ -120,9 +123,10 @@ class Inside:
             return "time"
         if self.apart:
             processes = {int(name) for name in os.listdir("/proc") if name.isdecimal()} - {1, pid}
-            if len(processes) > self.limits.processes:
+            taken = [_taken(each) for each in processes]
+            if sum(each["Threads"] for each in taken) > self.limits.processes:
                 return "processes"
-            if sum(map(_resident, processes)) > self.limits.memory:
+            if sum(each["RssAnon"] + each["RssShmem"] for each in taken) > self.limits.memory:
                 return "memory"
             if _used(Path(f"/proc/{pid}/root/dev/shm")) > self.limits.memory:
                 return "memory"
@@ -140,12 +144,16 @@ class Inside:
                 pass
 
 
-def _resident(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return 0
+def _taken(pid: int) -> dict[str, int]:
+    """Threads, and bytes of its own and of shared memory, of a process."""
+    found = dict.fromkeys(("Threads", "RssAnon", "RssShmem"), 0)
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="latin-1") as file:
+        for line in file:
+            name, _colon, value = line.partition(":")
+            if name in found:
+                number, _space, unit = value.strip().partition(" ")
+                found[name] = int(number) * (1024 if unit == "kB" else 1)
+    return found
 
 
 def _used(folder: Path) -> int:
