@@ -24,9 +24,9 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
     for trial in trials:
         if trial.refusal is not None:
             return untold(trial)
-        if ring and not trial.slots:
+        if ring and not (trial.slots and trial.indexed):
             return unknown(
-                _("the layout of the ring is not known: compile with -g, or give --header")
+                _("the ring and its indices are not known: compile with -g, or give --header")
             )
         if not (trial.complete or (calls and trial.complete_calls)):
             text = _("nothing was found, but not every order was seen: {covered}")
@@ -128,28 +128,29 @@ def exclusion(facts: Facts) -> Said:
 
 def items_kept(facts: Facts) -> Said:
     """No item is overwritten, lost, or taken from an empty slot."""
-    return _searched(facts, ("pair",), _ITEM_FAULTS)
+    return _of_items(facts, _searched(facts, ("pair",), _ITEM_FAULTS))
 
 
 def taken_once(facts: Facts) -> Said:
     """No item is taken by two."""
-    return _searched(facts, ("pair",), ("item-taken-twice",))
+    return _of_items(facts, _searched(facts, ("pair",), ("item-taken-twice",)))
 
 
 def order(facts: Facts) -> Said:
     """A consumer takes a producer's items as they were put."""
-    usual = facts.usual
-    if usual is None:
-        return untold(facts.trial("usual"))
-    if not usual.in_order:
-        return failed(
-            _("a consumer takes items of one producer in another order than they were put")
-        )
-    if not usual.taken:
-        return unknown(_("nobody was seen to take an item and move out on from it"))
     said = _searched(facts, ("pair",), (*_ITEM_FAULTS, "item-taken-twice"))
     if said.verdict is Verdict.FAIL:  # Another check's; it says nothing of the order.
         return unknown(_("items are lost, overwritten or taken twice: their order cannot be told"))
+    if facts.usual is not None and not facts.usual.in_order:
+        text = _("a consumer takes items of one producer in another order than they were put")
+        return failed(text)
+    return _of_items(facts, said)
+
+
+def _of_items(facts: Facts, said: Said) -> Said:
+    """Nothing passes where nobody was seen to take an item."""
+    if said.verdict is Verdict.PASS and not (facts.usual and facts.usual.taken):
+        return unknown(_("nobody was seen to take an item and move out on from it"))
     return said
 
 

@@ -40,7 +40,7 @@ _MOST_SAID: Final = 20_000
 _MOST_EXECUTABLE: Final = 8 << 20
 PATIENCE: Final = 4
 """Times its budget, which counts a processor's seconds, that a submission or trial may last by the clock."""
-_SLACK: Final = 5.0
+_SLACK: Final = 10.0
 """Seconds that a trial may last longer."""
 _MOST_LATE: Final = 2
 """Trials that run out of time, after which no more are made."""

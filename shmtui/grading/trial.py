@@ -105,6 +105,8 @@ class Trial:
     layout: str = ""
     slots: int = 0
     """Of the ring; 0 where it is not known."""
+    indexed: bool = False
+    """Whether both of its indices are known."""
     ended: dict[str, int] = field(default_factory=dict)
     """Exit statuses in the usual order other than 0."""
     usual: Usual | None = None

@@ -30,6 +30,8 @@ from shmtui.shm.segment import SHM_DIR
 Command = tuple[str, ...]
 TO_THE_END: Final = 100
 """Items of each producer in the usual order: programs of an exercise have ended by then, or run for ever."""
+_TO_SPIN: Final = 6
+"""Items that show who waits by looking."""
 _MOST_OUTPUT: Final = 1 << 16
 _LOOKS: Final = frozenset(
     {Kind.LOAD, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TIMED_WAIT, Kind.CLOCK_WAIT}
@@ -108,6 +110,7 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
             "", found=tuple(found), complete=True in complete, complete_calls=bool(complete),
             covered="; ".join(covered_words(part, items) for part in outcome.covered),
             layout=result.layout, slots=0 if ring is None else ring.slots, ended=result.statuses,
+            indexed=ring is not None and len(ring.indices) == 2,
         )  # fmt: skip
 
 
@@ -169,11 +172,12 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
         run = execution.run(look=look)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+        own_taken = execution.ring_items.taken if execution.ring_items is not None else []
         follow = Follow(workshop, run)
         spins = {(s.task.rstrip("0123456789"), s.words, s.line): s for s in _spins(workshop, run)}
-        own_taken = execution.ring_items.taken if execution.ring_items is not None else []
-        findings = judge(run, workshop.names)
-        found = tuple(shown(workshop, each, run) for each in findings if each.kind != "race")
+        first = {each.kind: each for each in reversed(judge(run, workshop.names))}
+        found = tuple(shown(workshop, each, run) for each in first.values() if each.kind != "race")
+        execution.items = _TO_SPIN
         for program, _role in workshop.programs:
             execution.favourite = program.name
             for spin in _spins(workshop, execution.run()):
