@@ -96,6 +96,7 @@ class Inside:
                 if ready and not part:
                     break
                 over = self._over(pid, end) if len(raw) < _MOST_ANSWER else "memory"
+                self._reap_orphans(pid)
         finally:
             os.close(reading)
             self._end(pid)
@@ -133,6 +134,17 @@ class Inside:
             if self.room is not None and _used(self.room) >= 0.98 * self.limits.disk:
                 return "disk"
         return ""
+
+    def _reap_orphans(self, pid: int) -> None:
+        """Wait for those of ended parents, which come to the first process of a namespace."""
+        waitable = os.P_ALL if self.apart else os.P_PID
+        with contextlib.suppress(ChildProcessError):
+            while (
+                found := os.waitid(waitable, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            ) is not None:
+                if found.si_pid == pid:
+                    return
+                os.waitpid(found.si_pid, 0)
 
     def _end(self, pid: int) -> None:
         """End everything in the box but this process."""

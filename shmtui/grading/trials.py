@@ -132,10 +132,11 @@ def prepared(workshop: Workshop, programs: Programs) -> Run:
         libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC
         plain = seed_layout(programs.options.slots or SEED_SLOTS, ITEM_TYPES["int32"], libc)
         scene.contents = initial_contents(segment, plain, plain.size)
-    finder, items = RingFinder(programs.options, programs.name), execution.items
-    execution.items = 1  # Those that end have nothing to look at.
+    finder = RingFinder(programs.options, programs.name)
+    wanted = execution.items, execution.fine
+    execution.items, execution.fine = 1, False  # Programs that have ended have nothing to look at.
     run = execution.run(look=finder.look)
-    execution.items = items
+    execution.items, execution.fine = wanted
     execution.callers = frozenset(
         run.programs[step.task] for step in run.steps if step.operation.kind not in SILENT
     )
