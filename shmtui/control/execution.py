@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.ending import Ending
 from shmtui.control.entry_points import uses_system_v
-from shmtui.control.items import Ring
+from shmtui.control.items import Items, Ring
 from shmtui.control.machine_state import MachineState
 from shmtui.control.object_use import ObjectUse
 from shmtui.control.observation import Observation
@@ -72,6 +72,8 @@ class Execution:
         """Who ends with another status than 0 in the usual order."""
         self.favourite = ""
         """Who goes on whenever it can, where it is not the one whose turn it is."""
+        self.before_choice: Callable[[Execution], None] | None = None
+        """Called before each choice; it may end tasks."""
         self.tasks: list[Task] = []
         self.result = Run()
         self._roles = dict(programs)
@@ -161,6 +163,8 @@ class Execution:
         """
         if self._over or len(self.result.steps) >= self._most:
             return False
+        if self.before_choice is not None:
+            self.before_choice(self)
         enabled = [
             t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)
         ]
@@ -258,6 +262,11 @@ class Execution:
     def role_of(self, task: Task) -> Role:
         """Its program's side."""
         return self._roles[task.program]
+
+    @property
+    def ring_items(self) -> Items | None:
+        """The items of the ring; None where none is known."""
+        return self.observed.items
 
     # What the tasks tell.
 

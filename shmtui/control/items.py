@@ -108,6 +108,8 @@ class Items:
     def __init__(self, ring: Ring) -> None:
         self.ring = ring
         self.faults: list[ItemFault] = []
+        self.taken: list[tuple[int, int]] = []
+        """The steps that put and took each item that was taken, in the order of the taking."""
         self._bytes: dict[int, _Put] = {}
         self._hands: dict[str, _Hand] = {}
 
@@ -189,6 +191,7 @@ class Items:
             self.faults.append(ItemFault(Fault.TAKEN_TWICE, slot, put.taken, step))
         else:
             put.taken = step
+            self.taken.append((put.step, step))
 
     def unread(self) -> dict[int, tuple[str, int]]:
         """Of the slots whose item nobody else has loaded: who put it, and in which step."""

@@ -57,9 +57,10 @@ class Schedule:
     layout: str = ""
     """The ring's, as ``--layout`` has it; empty where it is not known."""
 
-    def write(self, path: Path) -> None:
-        """ShmtuiError: it cannot be written."""
-        record: dict[str, Any] = {
+    @property
+    def record(self) -> dict[str, Any]:
+        """As it stands in its file."""
+        return {
             "kind": _KIND,
             "schema": _SCHEMA,
             "programs": [
@@ -78,8 +79,11 @@ class Schedule:
             "starts": "any" if self.starts_vary else "given",
             "layout": self.layout,
         }
+
+    def write(self, path: Path) -> None:
+        """ShmtuiError: it cannot be written."""
         try:
-            path.write_text(json.dumps(record, indent=1) + "\n")
+            path.write_text(json.dumps(self.record, indent=1) + "\n")
         except OSError as error:
             text = _("cannot write {file}: {error}")
             raise ShmtuiError(text.format(file=path, error=error.strerror)) from None
