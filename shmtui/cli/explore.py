@@ -141,8 +141,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
 
 def verify_schedule(path: Path, *, as_json: bool) -> int:
     """Execute a schedule 20 times, and print its order. ShmtuiError: one was not as it says."""
-    from shmtui.control.exploration import Workshop, replay
-    from shmtui.control.judge import judge
+    from shmtui.control.exploration import Workshop, replay, shown_by
     from shmtui.control.schedule import read_schedule
     from shmtui.report.exploration import order_lines
     from shmtui.report.snapshot_json import line
@@ -151,17 +150,16 @@ def verify_schedule(path: Path, *, as_json: bool) -> int:
     schedule = read_schedule(path)
     with Workshop([(p.role, p.command) for p in schedule.programs], schedule.items) as workshop:
         run, same = replay(workshop, schedule, _REPLAYS)
-        found = [each for each in judge(run, workshop.names) if each.kind == schedule.finding]
-        names = workshop.names
-    if not found or same < _REPLAYS:
+        finding, names = shown_by(run, workshop.names, schedule), workshop.names
+    if finding is None or same < _REPLAYS:
         text = _(
             "{same} of {times} executions were the same as in {file}: the programs, or what they read, have changed"
         )
         raise ShmtuiError(text.format(same=same, times=_REPLAYS, file=path))
     if as_json:
         record = {
-            "finding": found[0].kind,
-            "claim": found[0].claim,
+            "finding": finding.kind,
+            "claim": finding.claim,
             "same": same,
             "times": _REPLAYS,
         }
@@ -170,10 +168,10 @@ def verify_schedule(path: Path, *, as_json: bool) -> int:
     text = _("{same} of {times} executions were the same in every step and output")
     lines = [
         text.format(same=same, times=_REPLAYS),
-        f"✗ {found[0].kind}: {inert(found[0].claim)}",
+        f"✗ {finding.kind}: {inert(finding.claim)}",
         "",
     ]
-    click.echo("\n".join([*lines, *order_lines(run, names, found[0].step)]))
+    click.echo("\n".join([*lines, *order_lines(run, names, finding.step)]))
     return ExitCode.FINDINGS
 
 

@@ -18,7 +18,7 @@ from shmtui.i18n import DOMAIN, LANGUAGES, LOCALE, N_, _, language_in_use, use_l
 from shmtui.i18n import language_of as language_of_environment
 
 COMMANDS: Final = (
-    "attach", "check", "completion", "config", "explore", "export", "help", "lab", "ls", "record",
+    "attach", "check", "completion", "config", "explore", "export", "grade", "help", "lab", "ls", "record",
     "repair", "replay", "report", "rm", "run", "serve", "stat", "top",
 )  # fmt: skip
 """Each is a module of this folder, which calls its command ``command``."""

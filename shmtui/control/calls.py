@@ -22,8 +22,8 @@ _TICK: Final = 1_000_000
 _MOST_SLEEP: Final = 10**18
 _MOST_VALUE: Final = 0x7FFFFFFF
 _LOCK_BITS: Final = 0x3FFFFFFF
-_THREAD_ID: Final = 0x2D0
-"""Of glibc's ``struct pthread``."""
+_THREAD_ID: Final = {False: 0x2D0, True: 0x30}
+"""Where ``struct pthread`` has it: glibc's, and musl's (True), which clears it as the thread ends."""
 
 
 def carry_out(task: "Task", operation: Operation) -> Operation | None:
@@ -141,7 +141,7 @@ def may_join(task: "Task", operation: Operation) -> bool:
     """Whether whom it waits for has ended."""
     world = task.world
     if operation.width:
-        thread = task.word(task.awaited + _THREAD_ID)
+        thread = task.word(task.awaited + _THREAD_ID[task.program.is_musl])
         return not any(t.pid == thread and t.ended is None for t in world.tasks)
     children = [t for t in world.tasks if t.parent is task and t.space is not task.space]
     left = [t for t in children if not t.reaped]

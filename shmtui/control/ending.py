@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from shmtui.control.items import Fault, ItemFault, Items
-from shmtui.control.operation import Kind
+from shmtui.control.operation import Kind, Place
 from shmtui.control.readiness import is_ready
 from shmtui.control.run import End
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
+    from shmtui.control.task import Task
 
 _LOOKS = frozenset({Kind.LOAD, Kind.TRY_WAIT, Kind.TRY_LOCK})
 
@@ -36,7 +37,15 @@ class Ending:
         none_crashed = all(task.ended >= 0 for task in self._world.tasks if task.ended is not None)
         waiting = [task for task in self.live if task.operation.kind is not Kind.JOIN]
         sides = {self._world.role_of(task) for task in waiting}
-        return len(self.live) < len(self._world.tasks) and none_crashed and len(sides) < 2
+        some_ended = len(self.live) < len(self._world.tasks)
+        at_lock = any(map(self._is_at_lock, waiting))
+        return some_ended and none_crashed and len(sides) < 2 and not at_lock
+
+    def _is_at_lock(self, task: "Task") -> bool:
+        """Whether it waits for what is never kept for long."""
+        ring, operation = self._world.ring, task.operation
+        mutex = None if ring is None or ring.mutex is None else Place(ring.segment, ring.mutex)
+        return operation.kind is Kind.LOCK or (mutex is not None and operation.place == mutex)
 
     def lost_items(self, items: Items) -> list[ItemFault]:
         """Items that nobody will load: their producers have ended, and all consumers wait for ever."""

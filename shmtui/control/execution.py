@@ -4,12 +4,13 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.ending import Ending
 from shmtui.control.entry_points import uses_system_v
-from shmtui.control.items import Ring
+from shmtui.control.items import Items, Ring
 from shmtui.control.machine_state import MachineState
 from shmtui.control.object_use import ObjectUse
 from shmtui.control.observation import Observation
@@ -71,6 +72,8 @@ class Execution:
         """Who ends with another status than 0 in the usual order."""
         self.favourite = ""
         """Who goes on whenever it can, where it is not the one whose turn it is."""
+        self.before_choice: Callable[[Execution], None] | None = None
+        """Called before each choice; it may end tasks."""
         self.tasks: list[Task] = []
         self.result = Run()
         self._roles = dict(programs)
@@ -160,6 +163,8 @@ class Execution:
         """
         if self._over or len(self.result.steps) >= self._most:
             return False
+        if self.before_choice is not None:
+            self.before_choice(self)
         enabled = [
             t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)
         ]
@@ -205,7 +210,10 @@ class Execution:
             self._wake(task, operation)
         self.use.note(task, operation, before, number)
         written = len(task.output)
+        bytes_before = self.memory.bytes_of(operation) if operation.masked else b""
         task.step()
+        if operation.masked:
+            operation = _narrowed(operation, bytes_before, self.memory.bytes_of(operation))
         if operation.kind in {Kind.COND_WAIT, Kind.COND_TIMED_WAIT}:
             self._waiting.setdefault(_key(task, operation), []).append(task)
         task.take_output()
@@ -255,6 +263,11 @@ class Execution:
         """Its program's side."""
         return self._roles[task.program]
 
+    @property
+    def ring_items(self) -> Items | None:
+        """The items of the ring; None where none is known."""
+        return self.observed.items
+
     # What the tasks tell.
 
     def born(self, parent: Task, pid: int, is_thread: bool) -> None:
@@ -303,6 +316,12 @@ class Execution:
         for program, _role in self.programs:
             program.output()
         self.scene.clean()
+
+
+def _narrowed(operation: Operation, before: bytes, after: bytes) -> Operation:
+    """A masked store of no more bytes than were changed: what the mask left out is not known to be stored."""
+    changed = [at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new]
+    return replace(operation, width=max(changed, default=0) + 1)
 
 
 def _key(task: Task, operation: Operation) -> object:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,15 +11,15 @@ from shmtui.control import ptrace
 from shmtui.control.entry_points import other_means, uses_system_v
 from shmtui.control.execution import Execution
 from shmtui.control.items import Ring
-from shmtui.control.judge import Finding, judge
+from shmtui.control.judge import HANG, Finding, judge
 from shmtui.control.operation import SILENT
 from shmtui.control.places import Names
-from shmtui.control.program import HeldProgram
-from shmtui.control.ring_layout import RingFinder, initial_contents
+from shmtui.control.program import EndedEarlyError, HeldProgram
+from shmtui.control.ring_layout import RingFinder, initial_contents, with_permits
 from shmtui.control.run import End, Run
 from shmtui.control.scene import Scene, make_private
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
-from shmtui.control.search import Outcome, Search
+from shmtui.control.search import AFTER_SECONDS, Outcome, Search
 from shmtui.control.shortest_order import Shortened, Shortening
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -41,8 +42,6 @@ class Exploration:
     items: int
     layout: str = ""
     """In words; empty where it is not known."""
-    option: str = ""
-    """The same as ``--layout`` has it."""
     others: frozenset[str] = frozenset()
     """Calls by which the programs may wait for each other unseen."""
     shown: tuple[Finding, Run] | None = None
@@ -78,6 +77,8 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
         except BaseException:
             self.close()
             raise
+        self.layout = ""
+        """The ring's, as ``--layout`` has it; empty where it is not known."""
         self.execution = Execution(self.programs, self.scene, items)
         self.names = self.names_with(None)
 
@@ -98,8 +99,10 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
 
 def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, initialise: bool,
             fine: bool, budget: float, progress: Callable[[Outcome], None],
-            stopped: Callable[[], bool], starts: bool = False) -> Exploration:  # fmt: skip
-    """Search the orders of the programs; ``starts``: those of their starts, too.
+            stopped: Callable[[], bool], starts: bool = False, after: float = AFTER_SECONDS,
+            clock: Callable[[], float] = time.monotonic) -> Exploration:  # fmt: skip
+    """Search the orders of the programs, with ``starts`` those of their starts, too; and for ``after`` seconds
+    on once something is found, as ``clock`` counts them.
 
     ShmtuiError: it cannot be done, or they do not repeat themselves.
     """
@@ -120,14 +123,18 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     )
     found = finder.found
     if found is not None:
-        execution.ring = found.ring
-        workshop.names = workshop.names_with(found.ring)
+        ring = execution.ring = with_permits(found.ring, usual)
+        workshop.names = workshop.names_with(ring)
+        workshop.layout = layout_option(found.layout)
         if initialise:
             scene.contents = initial_contents(found.ring.segment, found.layout, found.size)
     elif initialise and segment not in scene.sizes:
         text = _("the programs do not map {name}: give the name of their segment with --name")
         raise ShmtuiError(text.format(name=f"/{segment}"))
-    search = Search(execution, workshop.names, budget=budget, progress=progress, stopped=stopped)
+    search = Search(
+        execution, workshop.names, budget=budget, progress=progress, stopped=stopped, after=after,
+        clock=clock,
+    )  # fmt: skip
     execution.usual_failures = frozenset(t for t, status in usual.ends.items() if status > 0)
     outcome = search.run(fine=fine)
     if starts:
@@ -139,11 +146,12 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     result = Exploration(
         outcome, workshop.names, {p.name: p.command for p, _role in workshop.programs}, workshop.items,
         layout="" if found is None else found.words,
-        option="" if found is None else layout_option(found.layout), others=others,
+        others=others,
         statuses={task: status for task, status in usual.ends.items() if status > 0},
     )  # fmt: skip
     if outcome.shortest is not None:
-        _confirm(workshop, result, *outcome.shortest)
+        finding, again, result.schedule = confirm(workshop, *outcome.shortest)
+        result.shown = finding, again
     return result
 
 
@@ -170,7 +178,7 @@ def _require_under_way(usual: Run, workshop: Workshop) -> None:
             program = usual.programs[task]
             command = next(p.command for p, _role in workshop.programs if p.name == program)
             said = usual.output(task).strip().splitlines()
-            raise ShmtuiError(
+            raise EndedEarlyError(
                 text.format(
                     command=command[0],
                     status=status,
@@ -179,27 +187,30 @@ def _require_under_way(usual: Run, workshop: Workshop) -> None:
             )
 
 
-def _confirm(workshop: Workshop, result: Exploration, finding: Finding, run: Run) -> None:
-    """Take the order that shows the finding once more: what is shown is what can be repeated."""
+def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Run, Schedule]:
+    """Take the order that shows a finding once more: what is shown is what can be repeated.
+
+    ShmtuiError: it does not show it again.
+    """
     execution = workshop.execution
     execution.fine, execution.starts_vary = run.fine, run.starts_vary
     again = execution.run(run.order)
     same = [each for each in judge(again, workshop.names) if each.kind == finding.kind]
-    if finding.kind == "hang" and again.is_same(run):
+    if finding.kind == HANG and again.is_same(run):
         same = [finding]
     if not same:
         text = _("the programs do not repeat themselves: what one execution showed ({claim}) the same order "
                  "did not show again; nothing is judged")  # fmt: skip
         raise ShmtuiError(text.format(claim=finding.claim))
-    result.shown = same[0], again
-    result.schedule = Schedule(
+    schedule = Schedule(
         tuple(
             ScheduledProgram(p.name, role, p.command, digest_of(p.executable))
             for p, role in workshop.programs
         ),
         execution.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
-        finding.kind, same[0].claim, trace_of(again), run.starts_vary, result.option,
+        finding.kind, same[0].claim, trace_of(again), run.starts_vary, workshop.layout,
     )  # fmt: skip
+    return same[0], again, schedule
 
 
 def shorten(
@@ -224,7 +235,8 @@ def shorten(
     except ValueError as error:
         raise cannot_follow(error) from None
     if found.run is not run:
-        _confirm(workshop, result, found.finding, found.run)
+        finding_again, again, result.schedule = confirm(workshop, found.finding, found.run)
+        result.shown = finding_again, again
     result.shortened = finding.step + 1, found
 
 
@@ -255,6 +267,16 @@ def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int
             raise cannot_follow(error) from None
         same += trace_of(run) == schedule.trace
     return run, same
+
+
+def shown_by(run: Run, names: Names, schedule: Schedule) -> Finding | None:
+    """The finding of a schedule in its execution. That somebody waits for ever, and in another order nobody
+    does, is shown by both together: the execution ends as the schedule says.
+    """
+    found = [each for each in judge(run, names) if each.kind == schedule.finding]
+    if not found and schedule.finding == HANG and run.end is End.FINISHED and run.blocked:
+        return Finding(HANG, schedule.claim, len(run.steps) - 1)
+    return found[0] if found else None
 
 
 def cannot_follow(error: ValueError) -> ShmtuiError:

@@ -1,9 +1,9 @@
 """The execution of a schedule, held at one of its steps: on by a step, or back by taking it anew up to there."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shmtui.control.exploration import Workshop, cannot_follow, prepare
-from shmtui.control.judge import Finding, judge
+from shmtui.control.exploration import Workshop, cannot_follow, prepare, shown_by
 from shmtui.control.ring_layout import FoundRing, RingFinder
 from shmtui.control.run import Run
 from shmtui.control.schedule import Schedule, trace_of
@@ -33,14 +33,13 @@ class HeldExecution:
             self.world.run_until(self.whole, schedule.order, self._find_ring)
         except ValueError as error:
             raise cannot_follow(error) from None
-        found = [f for f in judge(self.whole, self.names) if f.kind == schedule.finding]
-        if trace_of(self.whole) != schedule.trace:
+        found = shown_by(self.whole, self.names, schedule)
+        if found is None or trace_of(self.whole) != schedule.trace:
             text = _(
                 "the programs do otherwise than the schedule says: they, or what they read, have changed"
             )
             raise ShmtuiError(text)
-        last = len(self.whole.steps) - 1
-        self.finding = found[0] if found else Finding(schedule.finding, schedule.claim, last)
+        self.finding = found
         self._begin()
         self.first = self.at
         """Steps that all programs have taken once they have started: there is no going back before."""
@@ -55,7 +54,10 @@ class HeldExecution:
                 finder.look(world)
             except ShmtuiError:
                 continue  # The layout fits no more: the steps are shown without the ring.
-            if finder.found is not None and finder.found.ring == ring:
+            if (
+                finder.found is not None
+                and replace(finder.found.ring, bounded=ring.bounded) == ring
+            ):
                 self.found = finder.found
                 return
 

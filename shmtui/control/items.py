@@ -25,6 +25,10 @@ class Ring:
     full: int | None
     bounded: bool = False
     """Whether it has semaphores for room and for items elsewhere: named ones, or in a System V set."""
+    count: int | None = None
+    """Its own count of full slots."""
+    members: tuple[tuple[int, int, str], ...] = ()
+    """Begin, bytes and name of each lock and semaphore, as the program calls it."""
 
     def slot(self, offset: int) -> int | None:
         """The number of the slot that a byte belongs to."""
@@ -44,6 +48,12 @@ class Ring:
     def indices(self) -> tuple[Place, ...]:
         """Where ``in`` and ``out`` lie."""
         return tuple(Place(self.segment, at) for at in (self.in_, self.out) if at is not None)
+
+    @property
+    def watched(self) -> tuple[Place, ...]:
+        """What no two are to store at once: the indices, and the count."""
+        more = () if self.count is None else (Place(self.segment, self.count),)
+        return (*self.indices, *more)
 
     @property
     def keeps_items(self) -> bool:
@@ -98,6 +108,8 @@ class Items:
     def __init__(self, ring: Ring) -> None:
         self.ring = ring
         self.faults: list[ItemFault] = []
+        self.taken: list[tuple[int, int]] = []
+        """The steps that put and took each item that was taken, in the order of the taking."""
         self._bytes: dict[int, _Put] = {}
         self._hands: dict[str, _Hand] = {}
 
@@ -179,6 +191,7 @@ class Items:
             self.faults.append(ItemFault(Fault.TAKEN_TWICE, slot, put.taken, step))
         else:
             put.taken = step
+            self.taken.append((put.step, step))
 
     def unread(self) -> dict[int, tuple[str, int]]:
         """Of the slots whose item nobody else has loaded: who put it, and in which step."""

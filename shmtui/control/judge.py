@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from shmtui.control.places import Names
     from shmtui.control.run import Run
 
+HANG: Final = "hang"
+"""The finding that takes two executions: in one somebody waits for ever, in another all end."""
 _CRASHES: Final = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP}
 )

@@ -19,7 +19,7 @@ class Observation:
         self._world = world
         self.items = None if world.ring is None else Items(world.ring)
         """The items of the ring; None where none is known."""
-        self.races = HappensBefore(() if world.ring is None else world.ring.indices)
+        self.races = HappensBefore(() if world.ring is None else world.ring.watched)
         self.learned: dict[str, int] = {}
         """At loads and stores: what each task has done and loaded so far, as a number."""
         self.set_up = True

@@ -74,6 +74,8 @@ class Operation:
     """Bytes of a load or store."""
     atomic: bool = False
     """Whether the processor locks the word for it."""
+    masked: bool = False
+    """Whether it may store fewer bytes than its width."""
     changes: tuple[tuple[Place, int], ...] = ()
     """Of semop: what is added to which semaphores."""
 

@@ -79,9 +79,12 @@ class Names:
             return _("semaphore {number} of set {key}").format(number=place.offset, key=key)
         ring = self._ring
         if ring is not None and place.segment == ring.segment:
-            for name in ("in", "out", "mutex", "empty", "full"):
+            for name in ("in", "out", "count", "mutex", "empty", "full"):
                 if place.offset == getattr(ring, "in_" if name == "in" else name):
                     return name
+            for begin, size, name in ring.members:
+                if begin <= place.offset < begin + size:
+                    return name if place.offset == begin else f"{name} + {place.offset - begin}"
             slot = ring.slot(place.offset)
             if slot is not None:
                 return f"data[{slot}]"

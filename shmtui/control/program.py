@@ -44,6 +44,10 @@ _AT_ENTRY: Final = 9
 _MAP_SHARED, _PROT_WRITE = 1, 2
 
 
+class EndedEarlyError(ShmtuiError):
+    """A program ended before it used anything by which programs meet."""
+
+
 class HeldProgram:
     """A program of the user's, started once and held where it first meets others.
 
@@ -197,7 +201,7 @@ class HeldProgram:
                 text = _(
                     "{command} ended before it used shared memory, a semaphore, a child or a thread"
                 )
-                raise ShmtuiError(text.format(command=self.command[0]))
+                raise EndedEarlyError(text.format(command=self.command[0]))
             number = os.WSTOPSIG(status)
             if number == signal.SIGTRAP:
                 return

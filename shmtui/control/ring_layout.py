@@ -1,10 +1,11 @@
 """Where the ring lies in what the programs map, and what an initialised segment holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control.items import Ring
-from shmtui.control.operation import ACCESSES
+from shmtui.control.operation import ACCESSES, Kind, Place
+from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import layout_words
@@ -14,9 +15,10 @@ from shmtui.layouts.resolve import resolve
 from shmtui.procfs.target import open_target
 from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, Layout, seed_layout
 from shmtui.shm.libc import Libc
-from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import SHM_DIR
 from shmtui.shm.semaphore import SemaphoreWords, encode
+from shmtui.shm.sync_object import SYNC_SIZES
 from shmtui.shm.system_v import set_member
 
 if TYPE_CHECKING:
@@ -109,10 +111,29 @@ class RingFinder:
             segment, layout.data, layout.slots, layout.item.size,
             layout.in_ if plain else None, layout.out if plain else None,
             layout.mutex, layout.empty, layout.full,
-            {SemaphoreRole.EMPTY, SemaphoreRole.FULL} <= {role for role, _name in layout.names},
+            count=layout.count[0] if layout.count is not None and plain else None,
+            members=tuple((m.offset, SYNC_SIZES[m.kind], m.name) for m in layout.sync),
         )  # fmt: skip
         words = f"/{segment}: {layout_words(layout)} ({source})"
         self.found = FoundRing(ring, layout, known, world.scene.size_of(segment), words)
+
+
+def with_permits(ring: Ring, usual: Run) -> Ring:
+    """The ring, bounded where one semaphore is what producers alone wait for and consumers alone post, and
+    another the other way round: wherever they lie.
+    """
+    waiting: dict[Place, set[Role]] = {}
+    posting: dict[Place, set[Role]] = {}
+    for step in usual.steps:
+        for each in step.operation.each():
+            if each.place is not None and each.kind in {Kind.WAIT, Kind.POST}:
+                users = posting if each.kind is Kind.POST else waiting
+                users.setdefault(each.place, set()).add(usual.roles[step.task])
+    room, items = (
+        any(roles == {one} and posting.get(place) == {other} for place, roles in waiting.items())
+        for one, other in ((Role.PRODUCER, Role.CONSUMER), (Role.CONSUMER, Role.PRODUCER))
+    )
+    return replace(ring, bounded=ring.bounded or (room and items))
 
 
 def _about_ring(known: ResolvedLayout) -> list[str]:

@@ -57,9 +57,10 @@ class Schedule:
     layout: str = ""
     """The ring's, as ``--layout`` has it; empty where it is not known."""
 
-    def write(self, path: Path) -> None:
-        """ShmtuiError: it cannot be written."""
-        record: dict[str, Any] = {
+    @property
+    def record(self) -> dict[str, Any]:
+        """As it stands in its file."""
+        return {
             "kind": _KIND,
             "schema": _SCHEMA,
             "programs": [
@@ -78,8 +79,11 @@ class Schedule:
             "starts": "any" if self.starts_vary else "given",
             "layout": self.layout,
         }
+
+    def write(self, path: Path) -> None:
+        """ShmtuiError: it cannot be written."""
         try:
-            path.write_text(json.dumps(record, indent=1) + "\n")
+            path.write_text(json.dumps(self.record, indent=1) + "\n")
         except OSError as error:
             text = _("cannot write {file}: {error}")
             raise ShmtuiError(text.format(file=path, error=error.strerror)) from None
@@ -135,7 +139,8 @@ def _command(words: Any) -> tuple[str, ...]:
 
 
 def _ring(record: dict[str, Any]) -> Ring:
-    ring = Ring(**record)
+    members = tuple((int(at), int(size), str(name)) for at, size, name in record.pop("members", ()))
+    ring = Ring(**record, members=members)
     numbers = [value for name, value in record.items() if name not in {"segment", "bounded"}]
     if not all(value is None or (isinstance(value, int) and value >= 0) for value in numbers):
         raise ValueError(record)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shmtui.control.execution import Execution
-from shmtui.control.judge import Finding, judge, waiting_words
+from shmtui.control.judge import HANG, Finding, judge, waiting_words
 from shmtui.control.places import Names
 from shmtui.control.run import End, Run
 from shmtui.errors import ShmtuiError
@@ -21,7 +21,7 @@ from shmtui.i18n import _
 _SHARE: Final = 0.3
 """Of the budget, for loads and stores before the calls alone are searched."""
 _DEPARTURE_STEPS: Final = 5
-_AFTER_SECONDS: Final = 0.2
+AFTER_SECONDS: Final = 0.2
 """How long a shorter order is looked for once something is found."""
 
 
@@ -113,10 +113,13 @@ class Search:
 
     def __init__(self, execution: Execution, names: Names, *, budget: float,
                  progress: Callable[[Outcome], None] = lambda _outcome: None,
-                 stopped: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
+                 stopped: Callable[[], bool] = lambda: False,
+                 after: float = AFTER_SECONDS,
+                 clock: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
         self.execution, self.names, self.outcome = execution, names, Outcome()
-        self._progress, self._stopped = progress, stopped
-        self._begin = time.monotonic()
+        self._progress, self._stopped, self._after = progress, stopped, after
+        self._clock = clock
+        self._begin = clock()
         self._end = self._begin + budget
         self._ended = False
         """Whether an execution ended with all programs ended."""
@@ -137,13 +140,13 @@ class Search:
         self._note(first)
         self._favourites()
         accesses, calls = _Frontier(fine=True), _Frontier(fine=False)
-        now = time.monotonic()
+        now = self._clock()
         self._every_state(accesses, self._end if fine else now + _SHARE * (self._end - now))
         if accesses and not fine and not self.outcome.spinning:
             self._every_state(calls, self._end)
         self._every_state(accesses, self._end)
         self._order_dependent()
-        self.outcome.seconds = time.monotonic() - self._begin
+        self.outcome.seconds = self._clock() - self._begin
         return self.outcome
 
     def run_starts(self) -> Outcome:
@@ -157,7 +160,7 @@ class Search:
         finally:
             execution.starts_vary = False
         self.outcome.found |= before
-        self.outcome.seconds = time.monotonic() - self._begin
+        self.outcome.seconds = self._clock() - self._begin
         return self.outcome
 
     def other_starts(self) -> None:
@@ -205,7 +208,7 @@ class Search:
     def _out_of_time(self, end: float) -> bool:
         if self._stopped():
             self.outcome.stopped = True
-        return self.outcome.stopped or time.monotonic() > end
+        return self.outcome.stopped or self._clock() > end
 
     def _note(self, run: Run) -> None:
         outcome = self.outcome
@@ -220,10 +223,10 @@ class Search:
         for finding in judge(run, self.names):
             old = outcome.found.get(finding.kind)
             if finding.kind != "race" and not self._found_at:
-                self._found_at = time.monotonic()
+                self._found_at = self._clock()
             if old is None or _length(finding, run) < _length(*old):
                 outcome.found[finding.kind] = (finding, run)
-        now = time.monotonic()
+        now = self._clock()
         if now - self._last_told > 0.2:
             self._last_told = now
             outcome.seconds = now - self._begin
@@ -242,7 +245,7 @@ class Search:
         execution = self.execution
         found = self._decided()
         if found:
-            end = min(end, self._found_at + _AFTER_SECONDS)
+            end = min(end, self._found_at + self._after)
         if not frontier or self._out_of_time(end):
             return
         execution.fine, execution.seen = frontier.covered.fine, frontier.seen
@@ -254,7 +257,7 @@ class Search:
                 prefix = frontier.pop()
                 frontier.add(self._execute(prefix), len(prefix))
                 if self._decided() and not found:
-                    found, end = True, min(end, self._found_at + _AFTER_SECONDS)
+                    found, end = True, min(end, self._found_at + self._after)
         finally:
             execution.seen = None
 
@@ -263,5 +266,5 @@ class Search:
         if self._ended and self._hanging is not None and not self._decided():
             text = _("in another order all programs end; here {who}")
             who = waiting_words(self._hanging, self.names)
-            finding = Finding("hang", text.format(who=who), len(self._hanging.steps) - 1)
-            self.outcome.found["hang"] = (finding, self._hanging)
+            finding = Finding(HANG, text.format(who=who), len(self._hanging.steps) - 1)
+            self.outcome.found[HANG] = (finding, self._hanging)

@@ -47,6 +47,11 @@ class SharedBytes:
         place = operation.place
         return int.from_bytes(self.raw(place.segment, place.offset, width), "little")
 
+    def bytes_of(self, operation: Operation) -> bytes:
+        """All that an operation is about."""
+        place = operation.place
+        return b"" if place is None else self.raw(place.segment, place.offset, operation.width)
+
     def segments(self) -> dict[str, int]:
         """Bytes of what living tasks map, by name."""
         return {

@@ -5,7 +5,7 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import calls, ptrace
-from shmtui.control.access import access_of, is_atomic
+from shmtui.control.access import access_of, is_atomic, is_masked
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.call_stops import at_call
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
@@ -187,7 +187,9 @@ class Task:
         if code.lstrip(b"\xf2\xf3\x66")[:1] in {b"\xa4", b"\xa5"} and address == self.registers.rsi:
             kind = Kind.LOAD  # movs: where it loads, not where it stores
         place = self.place(address)
-        return Operation(kind, self.registers.rip, place, address, width, is_atomic(code))
+        return Operation(
+            kind, self.registers.rip, place, address, width, is_atomic(code), is_masked(code)
+        )
 
     def _at_breakpoint(self) -> int | None:
         ptrace.load_registers(self.pid, self.registers)

@@ -342,6 +342,39 @@ def test_python(explored: Explore, tmp_path: Path) -> None:
     assert kinds(record) == {"deadlock"}
 
 
+PYTHON_RING: Final = """
+import mmap, os, posix_ipc, struct, sys
+name, makes, words = os.environ["EXPLORED"], sys.argv[1] == "p", sys.argv[2:]
+memory = mmap.mmap(posix_ipc.SharedMemory(name, posix_ipc.O_CREAT, size=24).fd, 24)
+mutex, empty, full = (posix_ipc.Semaphore(f"{name}_{role}", posix_ipc.O_CREAT, initial_value=value)
+                      for role, value in (("mutex", 1), ("empty", 4), ("full", 0)))
+mine, theirs, index = (empty, full, 16) if makes else (full, empty, 20)
+for number in range(1, 4):
+    for each in (mutex, mine) if "lock-first" in words else (mine, mutex):
+        each.acquire()
+    slot, = struct.unpack_from("i", memory, index)
+    if makes:
+        struct.pack_into("i", memory, 4 * slot, number)
+    else:
+        print(struct.unpack_from("i", memory, 4 * slot))
+    struct.pack_into("i", memory, index, (slot + 1) % 4)
+    mutex.release()
+    theirs.release()
+"""
+
+
+@pytest.mark.parametrize(("words", "found"), [("", set()), ("lock-first", {"deadlock"})])
+def test_a_ring_of_python(explored: Explore, tmp_path: Path, words: str, found: set[str]) -> None:
+    """Its layout is given; its items are stored by the interpreter's instructions, vectors too."""
+    program = tmp_path / "ring.py"
+    program.write_text(PYTHON_RING)
+    record = explored("--producer", f"{sys.executable} {program} p {words}", "--consumer",
+                      f"{sys.executable} {program} c {words}", "--items", "2",
+                      "--layout", "data=0:4xint32,in=16,out=20")  # fmt: skip
+    assert kinds(record) == found
+    assert found or any(part["complete"] for part in record["covered"])
+
+
 @pytest.mark.parametrize("command", ["/no/such/program", "sleep 100", "true", "'", "/dev/null"])
 def test_what_cannot_be_explored(command: str) -> None:
     """One line, and exit code 2."""

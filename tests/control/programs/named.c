@@ -17,11 +17,13 @@ int main(int count, char **words)
 {
     given = words;
     struct buffer *b = map_shared(sizeof *b);
-    sem_t *mutex = semaphore("mutex", 1), *empty = semaphore("empty", SLOTS), *full = semaphore("full", 0);
+    sem_t *mutex = semaphore("mutex", has("mutex-2") ? 2 : 1), *empty = semaphore("empty", SLOTS), *full = semaphore("full", 0);
     int makes = words[1][0] == 'p', locks = !has("no-mutex");
     for (int n = 1;; n++) {
+        if (has("lock-first"))
+            sem_wait(mutex);
         sem_wait(makes ? empty : full);
-        if (locks)
+        if (locks && !has("lock-first"))
             sem_wait(mutex);
         if (makes) {
             b->data[b->in] = n;
@@ -32,7 +34,8 @@ int main(int count, char **words)
         }
         if (locks)
             sem_post(mutex);
-        sem_post(makes ? full : empty);
+        if (!has("no-post"))
+            sem_post(makes ? full : empty);
         usleep(100);
     }
 }

@@ -1,8 +1,12 @@
 /* A ring of four items and three semaphores: producer or consumer by the first argument. */
 #include "shared.h"
 
+#ifndef ITEM
+#define ITEM int
+#endif
+
 struct ring {
-    int data[SLOTS];
+    ITEM data[SLOTS];
     int in, out;
     sem_t mutex, empty, full;
 };
@@ -21,7 +25,7 @@ static void enter(sem_t *permits)
 
 static void leave(sem_t *permits)
 {
-    if (locks)
+    if (locks && !has("unlock-early"))
         sem_post(&r->mutex);
     if (has("mutex-twice"))
         sem_post(&r->mutex);
@@ -48,6 +52,8 @@ static void produce(int rounds)
         } else {
             r->data[r->in] = n;
         }
+        if (has("unlock-early"))
+            sem_post(&r->mutex);
         if (!has("reserve"))
             r->in = (r->in + 1) % (has("past") ? SLOTS + 9 : SLOTS);
         printf("made %d\n", n);
@@ -65,8 +71,10 @@ static void consume(int rounds)
         enter(&r->full);
         for (int i = 0; has("peek") && i < SLOTS; i++)
             sum += r->data[i];
+        if (has("unlock-early"))
+            sem_post(&r->mutex);
         for (int i = 0; i <= has("batch"); i++) {
-            printf("took %d\n", r->data[r->out]);
+            printf("took %d\n", (int)r->data[r->out]);
             r->out = (r->out + 1) % SLOTS;
         }
         if (has("crash") && n == 2)
@@ -88,7 +96,7 @@ int main(int count, char **words)
     r = map_shared(sizeof *r);
     if (words[1][0] == 'p' && !has("no-init") && !has("second")) {
         int shared = !has("private");
-        sem_init(&r->mutex, shared, has("mutex-0") ? 0 : 1);
+        sem_init(&r->mutex, shared, has("mutex-0") ? 0 : has("mutex-2") ? 2 : 1);
         sem_init(&r->empty, shared, has("empty-5") ? 5 : SLOTS);
         sem_init(&r->full, shared, has("full-1") ? 1 : 0);
     }

@@ -1,0 +1,58 @@
+"""What to look at where a check fails, in words of an exercise. Told only where hints are asked for. Pure."""
+
+from typing import TYPE_CHECKING, Final
+
+from shmtui.i18n import N_, _
+
+if TYPE_CHECKING:
+    from shmtui.grading.result import Result
+
+_HINTS: Final = {
+    "never-initialised": N_(
+        "call sem_init once for each semaphore, in the program that makes the segment, before anybody uses it"
+    ),
+    "process-private": N_(
+        "the second argument of sem_init says whether other processes may use it: it has to be 1 "
+        "(for a pthread mutex: PTHREAD_PROCESS_SHARED)"
+    ),
+    "mutex-overflow": N_("each sem_post(mutex) belongs to one sem_wait(mutex) before it"),
+    "race": N_("change in and out only between sem_wait(mutex) and sem_post(mutex)"),
+    "item-overwritten": N_(
+        "before it stores, a producer waits for a free slot, and stores and moves in under the mutex"
+    ),
+    "empty-slot-taken": N_(
+        "post full only after the item is stored; a consumer waits for full before it takes"
+    ),
+    "item-taken-twice": N_("consumers load the slot and move out on under the same mutex"),
+    "item-lost": N_("consumers take until nothing is left: look at how they learn that it is over"),
+    "bad-index": N_("an index goes from 0 to N - 1: (in + 1) % N"),
+    "deadlock": N_(
+        "wait for empty or full first, and for the mutex last; and post all that you waited for"
+    ),
+    "hang": N_(
+        "somebody waits for a post that comes in other orders only: who has to wake him at the end?"
+    ),
+    "crash": N_("look whether shm_open and mmap worked before you use what they return"),
+    "builds": N_("read the first message of the compiler: it names the file and the line"),
+    "runs": N_("start both by hand, in two terminals, and see which call does not return"),
+    "either-order": N_(
+        "whoever comes first makes the segment and initialises it (O_CREAT, ftruncate, sem_init); "
+        "the other waits until that is done"
+    ),
+    "ring-used": N_(
+        "empty begins with the number of slots, and the producer waits for nothing else"
+    ),
+    "no-busy-wait": N_("a loop that asks until something changes is what sem_wait is there for"),
+    "restart": N_(
+        "a segment may be there from a run before: make it anew, or initialise it each time it is opened by the first"
+    ),
+    "killed-peer": N_("a robust pthread mutex (PTHREAD_MUTEX_ROBUST) tells that its owner died"),
+    "clean-up": N_("shm_unlink, sem_unlink and waitpid at the end, once"),
+    "many": N_("with several of a kind, each needs the mutex around its index"),
+}
+
+
+def hint(result: "Result") -> str:
+    """The hint for a result; empty where there is none."""
+    text = _HINTS.get(result.kind) or _HINTS.get(result.check, "")
+    return _(text) if text else ""

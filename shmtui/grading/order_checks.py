@@ -1,0 +1,221 @@
+"""The checks that rest on the usual order and on the search of all orders. Pure.
+
+Nothing passes that was not seen in every order of so many items.
+"""
+
+from typing import Final
+
+from shmtui.grading.result import Facts, Said, Verdict, failed, passed, unknown, untold
+from shmtui.grading.trial import Refusal, Trial, Usual
+from shmtui.i18n import _, ngettext
+
+_ITEM_FAULTS: Final = ("item-overwritten", "empty-slot-taken", "item-lost", "bad-index")
+_WIDE: Final = ("producers", "consumers", "both")
+
+
+def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
+              calls: bool = False, ring: bool = True) -> Said:  # fmt: skip
+    """Failed where a finding of one of these kinds is there; passed where none is in any order."""
+    trials = [facts.trial(name) for name in names]
+    for trial in [*trials, facts.trial("usual"), facts.trial("capacity")]:
+        shown = trial.shown(*kinds)
+        if shown is not None:
+            return failed(shown.claim, shown)
+    for trial in trials:
+        if trial.refusal is not None:
+            return untold(trial)
+        if ring and not (trial.slots and trial.indexed):
+            return unknown(
+                _("the ring and its indices are not known: compile with -g, or give --header")
+            )
+        if not (trial.complete or (calls and trial.complete_calls)):
+            text = _("nothing was found, but not every order was seen: {covered}")
+            return unknown(text.format(covered=trial.covered))
+    if not _under_way(facts):
+        return unknown(_("the programs do not get so far that this shows"))
+    if len(trials) == 1:
+        return passed(trials[0].covered)
+    return passed("\n".join(f"{_arrangement(trial.name)}: {trial.covered}" for trial in trials))
+
+
+def _under_way(facts: Facts) -> bool:
+    """Whether items get through in the usual order, or, where none can be followed, all take several rounds."""
+    usual = facts.usual
+    if usual is None:
+        return False
+    return bool(usual.passed) if usual.passed is not None else min(usual.rounds.values()) > 1
+
+
+def _arrangement(trial: str) -> str:
+    """How many of each side, in words."""
+    return {
+        "pair": _("one of each"), "end": _("to their end"), "producers": _("two producers"),
+        "consumers": _("two consumers"), "both": _("two of each"),
+    }[trial]  # fmt: skip
+
+
+def flows(trial: Trial) -> Said:
+    """Whether items get through in the usual order."""
+    usual = trial.usual
+    if usual is None:
+        return failed(trial.why) if trial.refusal is Refusal.EARLY else untold(trial)
+    if usual.passed:
+        text = _("{passed} of {made} items reached a consumer")
+        return passed(text.format(passed=usual.passed, made=usual.made))
+    wrong = _broken(usual)
+    shown = trial.found[0] if trial.found else None
+    if wrong and (usual.passed == 0 or usual.end != "finished"):
+        return failed(_("no item gets through: {why}").format(why=wrong), shown)
+    if usual.passed is None:
+        return unknown(_("items cannot be followed, as the layout of the ring is not known"))
+    return unknown(_("no item was seen to reach a consumer"))
+
+
+def _broken(usual: Usual) -> str:
+    """Why the usual order does not go on, in words; empty where it does."""
+    bad = [(task, status) for task, status in usual.ends.items() if status]
+    if bad:
+        task, status = bad[0]
+        lines = usual.output.get(task, "").strip().splitlines()
+        said = lines[-1] if lines else _("it wrote nothing")
+        if status < 0:
+            text = _("{task} is killed by signal {number}; its last line: {said}")
+            return text.format(task=task, number=-status, said=said)
+        text = _("{task} ends with status {status}: {said}")
+        return text.format(task=task, status=status, said=said)
+    if usual.end == "stuck":
+        return _("nobody can go on: {who}").format(who=usual.waiting)
+    if usual.end == "spinning":
+        return _("those left look at the same words for ever: {who}").format(who=usual.waiting)
+    return ""
+
+
+def either_order(facts: Facts) -> Said:
+    """Items get through whoever starts first, and nothing is wrong then that is right otherwise."""
+    if not facts.pairwise:
+        return unknown(_("that takes a producer and a consumer of their own"))
+    for name, text in (
+        ("usual", _("the producer first: {what}")),
+        ("first-usual", _("the consumer first: {what}")),
+    ):
+        said = flows(facts.trial(name))
+        if said.verdict is not Verdict.PASS:
+            return Said(said.verdict, text.format(what=said.evidence), said.shown)
+    first, known = facts.trial("first"), {each.kind for each in facts.trial("pair").found}
+    own = [each for each in first.found if each.kind not in known]
+    if own:
+        text = _("the consumer first: {what}")
+        return failed(text.format(what=own[0].claim), own[0])
+    said = _searched(facts, ("first",), ())
+    return (
+        said
+        if said.verdict is not Verdict.PASS
+        else passed(_("the consumer first: {what}").format(what=said.evidence))
+    )
+
+
+def semaphores(facts: Facts) -> Said:
+    """Each semaphore and lock is initialised before its use, and for several processes."""
+    kinds = ("never-initialised", "process-private")
+    return _searched(facts, ("pair",), kinds, calls=True, ring=False)
+
+
+def exclusion(facts: Facts) -> Said:
+    """No two store an index unordered, and the mutex is posted by who waited for it."""
+    names = ("pair", *(name for name in _WIDE if name in facts.trials))
+    return _searched(facts, names, ("race", "mutex-overflow"))
+
+
+def items_kept(facts: Facts) -> Said:
+    """No item is overwritten, lost, or taken from an empty slot."""
+    return _of_items(facts, _searched(facts, ("pair",), _ITEM_FAULTS))
+
+
+def taken_once(facts: Facts) -> Said:
+    """No item is taken by two."""
+    return _of_items(facts, _searched(facts, ("pair",), ("item-taken-twice",)))
+
+
+def order(facts: Facts) -> Said:
+    """A consumer takes a producer's items as they were put."""
+    said = _searched(facts, ("pair",), (*_ITEM_FAULTS, "item-taken-twice"))
+    if said.verdict is Verdict.FAIL:  # Another check's; it says nothing of the order.
+        return unknown(_("items are lost, overwritten or taken twice: their order cannot be told"))
+    if facts.usual is not None and not facts.usual.in_order:
+        text = _("a consumer takes items of one producer in another order than they were put")
+        return failed(text)
+    return _of_items(facts, said)
+
+
+def _of_items(facts: Facts, said: Said) -> Said:
+    """Nothing passes where nobody was seen to take an item."""
+    if said.verdict is Verdict.PASS and not (facts.usual and facts.usual.taken):
+        return unknown(_("nobody was seen to take an item and move out on from it"))
+    return said
+
+
+def ring_used(facts: Facts) -> Said:
+    """A producer that runs ahead fills the ring, but for one slot at most."""
+    trial = facts.trial("capacity")
+    usual, slots = trial.usual, trial.slots
+    if usual is None:
+        return unknown(
+            trial.why or _("the layout of the ring is not known: compile with -g, or give --header")
+        )
+    held = usual.most_held
+    text = ngettext(
+        "the producer runs ahead by {held} item, in {slots} slots",
+        "the producer runs ahead by {held} items, in {slots} slots",
+        held,
+    )
+    evidence = text.format(held=held, slots=slots)
+    if slots > 1 and held >= slots - 1 and usual.passed:
+        return passed(evidence)
+    waits = usual.end == "finished" and (usual.made or 0) > slots and usual.passed
+    return failed(evidence) if waits and held == 1 and slots > 2 else unknown(evidence)
+
+
+def no_busy_wait(facts: Facts) -> Said:
+    """Nobody waits by looking at the same words."""
+    usual = facts.usual
+    if usual is None:
+        return untold(facts.trial("usual"))
+    for spin in usual.spins:
+        where = f"{spin.task} ({spin.line})" if spin.line else spin.task
+        if not spin.sleeps:
+            text = _("{who} looks at {words} over and over until another changes it")
+            return failed(text.format(who=where, words=spin.words))
+    if usual.spins:
+        text = _("{who} looks at {words} again and again, and sleeps in between")
+        first = usual.spins[0]
+        return unknown(text.format(who=first.task, words=first.words))
+    return _searched(facts, ("pair",), (), ring=False)
+
+
+def no_deadlock(facts: Facts) -> Said:
+    """Nobody waits for ever who could be let go on, in no order."""
+    names = ("pair", "end") if "end" in facts.trials else ("pair",)
+    return _searched(facts, names, ("deadlock", "hang"), calls=True, ring=False)
+
+
+def no_crash(facts: Facts) -> Said:
+    """No signal ends a program, in no order."""
+    return _searched(facts, ("pair",), ("crash",), ring=False)
+
+
+def many(facts: Facts) -> Said:
+    """Nothing is wrong with two producers, with two consumers, and with two of each."""
+    if not facts.pairwise:
+        return unknown(_("that takes a producer and a consumer of their own"))
+    trials = [facts.trial(name) for name in _WIDE]
+    for trial in trials:
+        if trial.refusal is Refusal.EARLY:
+            return failed(trial.why)
+        if trial.found:
+            first = min(trial.found, key=lambda each: each.kind == "race")
+            return failed(first.claim, first)
+        if any(trial.ended.values()):
+            task, status = next(iter(trial.ended.items()))
+            text = _("{task} ends with status {status}")
+            return failed(text.format(task=task, status=status))
+    return _searched(facts, _WIDE, ())

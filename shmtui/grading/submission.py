@@ -1,0 +1,281 @@
+"""One submission from its sources to its results: found, compiled, tried in every way that the rubric asks for."""
+
+import base64
+import fnmatch
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from shmtui.control.run import End
+from shmtui.errors import ShmtuiError
+from shmtui.grading.checks import judged
+from shmtui.grading.containment import Inside
+from shmtui.grading.result import Build, Facts, Result, Verdict
+from shmtui.grading.rubric import Rubric
+from shmtui.grading.sweeps import peer_killed, restarted
+from shmtui.grading.trial import Refusal, Trial, trial_of
+from shmtui.grading.trials import (
+    TO_THE_END,
+    Command,
+    Programs,
+    attempted,
+    capacity,
+    processor_seconds,
+    searched,
+    usual,
+)
+from shmtui.i18n import _
+from shmtui.layouts.options import LayoutOptions
+from shmtui.shm.protocol import Role
+
+_COMPILERS: Final = {".c": "cc", ".cc": "c++", ".cpp": "c++", ".cxx": "c++"}
+_LINKED: Final = ("-lrt", "-pthread")
+_BUILD_SECONDS: Final = 20.0
+_MOST_SAID: Final = 20_000
+_MOST_EXECUTABLE: Final = 8 << 20
+PATIENCE: Final = 4
+"""Times its budget, which counts a processor's seconds, that a submission or trial may last by the clock."""
+_SLACK: Final = 10.0
+"""Seconds that a trial may last longer."""
+_MOST_LATE: Final = 2
+"""Trials that run out of time, after which no more are made."""
+_WHOLE_END: Final = 8
+"""Items up to which every order is searched to the programs' end, at loads and stores."""
+_SHARES: Final = {
+    "usual": 2, "capacity": 1, "first-usual": 2, "restart": 2, "producer-killed": 2,
+    "consumer-killed": 2, "first": 3, "pair": 12, "producers": 4, "consumers": 4, "both": 6, "end": 6,
+}  # fmt: skip
+"""Of the time that is left, for each trial, in their order; those that are done early leave it to the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is to be graded: commands, or a folder in which the rubric's patterns find them."""
+
+    producers: tuple[Command, ...] = ()
+    consumers: tuple[Command, ...] = ()
+    folder: Path | None = None
+    binaries: Path | None = None
+    """Where to put what is compiled; in a box's copy of the folder, None: beside the sources."""
+    options: LayoutOptions = field(default_factory=LayoutOptions)
+    initialise: bool = False
+    name: str | None = None
+    budget: float = 30.0
+
+
+def grade(inside: Inside, submission: Submission, rubric: Rubric,
+          send: Callable[[Any], None]) -> None:  # fmt: skip
+    """Try everything, and send progress, executables and results. ShmtuiError: the programs are not found."""
+    producers, consumers = submission.producers, submission.consumers
+    build: Build | None = None
+    if submission.folder is not None and rubric.build:
+        send({"progress": _("building")})
+        build = _built(inside, shlex.split(rubric.build))
+    if submission.folder is not None and (build is None or build.works):
+        here = Path.cwd()
+        producers = (_found(here, rubric.producers, _("producer")),)
+        consumers = (_found(here, rubric.consumers, _("consumer")),)
+    if build is None or build.works:
+        send({"progress": _("compiling")})
+        folder = submission.binaries or Path.cwd()
+        (producers, consumers), made = _compiled(inside, (producers, consumers), rubric, folder)
+        build = made or build
+    trials: dict[str, Trial] = {}
+    if build is None or build.works:
+        programs = Programs(
+            producers, consumers, submission.initialise or rubric.initialise,
+            submission.name or rubric.name or None, submission.options,
+        )  # fmt: skip
+        _send_executables(submission, programs, send)
+        for trial in tried(inside, programs, rubric, submission.budget, send):
+            trials[trial.name] = trial
+    facts = Facts(trials, build, pairwise=bool(producers and consumers))
+    send({"results": [asdict(each) for each in judged(facts, rubric)]})
+
+
+# The programs.
+
+
+def _found(folder: Path, patterns: Sequence[str], what: str) -> Command:
+    """The program that the first pattern finds, in the folder or one below it."""
+    levels: list[list[Path]] = [[], []]
+    for file in sorted(folder.rglob("*")):
+        depth = len(file.relative_to(folder).parts) - 1
+        if file.is_file() and not file.is_symlink():
+            levels[min(depth, 1)].append(file)
+    for level in levels:
+        for pattern in patterns:
+            for file in level:
+                sources = file.suffix in _COMPILERS
+                runs = (
+                    sources
+                    or (not file.suffix and os.access(file, os.X_OK))
+                    or file.suffix == ".out"
+                )
+                if fnmatch.fnmatch(file.name.lower(), pattern.lower()) and runs:
+                    return (str(file),)
+    text = _("there is no {what} in the folder: the rubric looks for {patterns}")
+    raise ShmtuiError(text.format(what=what, patterns=", ".join(patterns) or "–"))
+
+
+def _compiled(
+    inside: Inside,
+    sides: tuple[tuple[Command, ...], tuple[Command, ...]],
+    rubric: Rubric,
+    folder: Path,
+) -> tuple[tuple[tuple[Command, ...], tuple[Command, ...]], Build | None]:
+    """Compile those that are sources; the commands then, and what the compiler said of all of them."""
+    said, works, made = [], True, False
+    programs: dict[str, str] = {}
+    for command in [each for side in sides for each in side]:
+        source = Path(command[0])
+        compiler = _COMPILERS.get(source.suffix)
+        if compiler is None or command[0] in programs:
+            continue
+        made = True
+        target = folder / source.stem
+        programs[command[0]] = str(target)
+        line = [compiler, "-g", *rubric.flags, "-o", str(target), str(source), *_LINKED]
+        build = _built(inside, line)
+        works = works and build.works
+        said.append(build.said)
+    replaced = tuple(tuple((programs.get(c[0], c[0]), *c[1:]) for c in side) for side in sides)
+    text = "\n".join(filter(None, said))
+    return (replaced[0], replaced[1]), Build(works, text) if made else None
+
+
+def _built(inside: Inside, command: Sequence[str]) -> Build:
+    """Run a compiler or a build command: whether it works, and what it says."""
+
+    def work() -> str:
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
+            )  # fmt: skip
+        except OSError as error:
+            return f"1 {command[0]}: {error.strerror}"
+        return f"{done.returncode} {done.stdout.decode('utf-8', 'replace')[:_MOST_SAID]}"
+
+    answer = inside.run(work, _BUILD_SECONDS)
+    if answer.over:
+        text = _("{command} was ended: it took too much of this: {what}")
+        return Build(False, text.format(command=command[0], what=over_words(answer.over)))
+    status, _space, said = answer.text.partition(" ")
+    return Build(status == "0", said.strip())
+
+
+def over_words(over: str) -> str:
+    """What was too much, in the reader's words."""
+    return {
+        "time": _("time"), "memory": _("memory"), "processes": _("processes"), "disk": _("space on the disk"),
+    }.get(over, over)  # fmt: skip
+
+
+def _send_executables(
+    submission: Submission, programs: Programs, send: Callable[[Any], None]
+) -> None:
+    """Send what was compiled in the box, so that schedules can be replayed outside."""
+    if submission.folder is None:
+        return
+    for command in {each[0] for each in (*programs.producers, *programs.consumers)}:
+        file = Path(command)
+        if file.is_file() and file.stat().st_size <= _MOST_EXECUTABLE:
+            raw = base64.b64encode(file.read_bytes()).decode()
+            send({"executable": file.name, "path": command, "raw": raw})
+
+
+# The trials.
+
+
+def tried(inside: Inside, programs: Programs, rubric: Rubric, budget: float,
+          send: Callable[[Any], None]) -> Iterator[Trial]:  # fmt: skip
+    """The trials that the rubric's checks rest on, one after the other."""
+    begin, end, late = processor_seconds(), time.monotonic() + PATIENCE * budget, 0
+    known: dict[str, Trial] = {}
+    for name, work in _works(programs, rubric, known):
+        send({"progress": name})
+        left = budget - (processor_seconds() - begin)
+        seconds = max(left * _SHARES[name] / _shares_from(name), 1.0)
+        if late >= _MOST_LATE or time.monotonic() > end:
+            trial = Trial(name, Refusal.TIME, _("the time for this submission is over"))
+        else:
+            trial = _one(inside, name, work, seconds)
+            late += trial.refusal is Refusal.TIME
+        known[name] = trial
+        yield trial
+
+
+def _shares_from(name: str) -> int:
+    names = list(_SHARES)
+    return sum(_SHARES[each] for each in names[names.index(name) :])
+
+
+def _one(inside: Inside, name: str, work: Callable[[float], Trial], seconds: float) -> Trial:
+    answer = inside.run(
+        lambda: attempted(name, lambda: work(seconds)).to_json(), PATIENCE * seconds + _SLACK
+    )
+    if answer.over == "time":
+        return Trial(
+            name, Refusal.TIME, _("the programs did not come to a step in the time for it")
+        )
+    if answer.over == "ended":
+        text = _("the trial ended before its time: {error}")
+        error = answer.text or _("it was killed; do the programs kill others?")
+        return Trial(name, Refusal.ENDED, text.format(error=error))
+    if answer.over:
+        text = _("the programs were ended: they took too much of this: {what}")
+        return Trial(name, Refusal.LIMIT, text.format(what=over_words(answer.over)))
+    return trial_of(answer.text)
+
+
+def _works(
+    programs: Programs, rubric: Rubric, known: dict[str, Trial]
+) -> Iterator[tuple[str, Callable[[float], Trial]]]:
+    """Name and work of each trial that is wanted, given what is known by then."""
+    checks, both = rubric.checks, bool(programs.producers and programs.consumers)
+    yield "usual", lambda _seconds: usual(programs)
+    facts = known["usual"].usual
+    if facts is None:
+        return
+    if both and "ring-used" in checks:
+        yield "capacity", lambda _seconds: capacity(programs)
+    if both and "either-order" in checks:
+        yield "first-usual", lambda _seconds: usual(programs, consumers_first=True)
+    if "restart" in checks and facts.end == End.FINISHED.value:
+        yield "restart", lambda _seconds: restarted(programs)
+    if both and "killed-peer" in checks and facts.end == End.FINISHED.value:
+        yield "producer-killed", lambda _seconds: peer_killed(programs, Role.PRODUCER)
+        yield "consumer-killed", lambda _seconds: peer_killed(programs, Role.CONSUMER)
+    if both and "either-order" in checks:
+        yield "first", lambda seconds: searched(programs, 2, seconds, consumers_first=True)
+    made = _items_made(facts.ends, facts.rounds)
+    items = made + 1 if 0 < made <= _WHOLE_END else rubric.items
+    yield "pair", lambda seconds: searched(programs, items, seconds)
+    if both and "many" in checks:
+        yield "producers", lambda seconds: searched(programs.of(2, 1), 1, seconds)
+        yield "consumers", lambda seconds: searched(programs.of(1, 2), 2, seconds)
+        yield "both", lambda seconds: searched(programs.of(2, 2), 1, seconds)
+    if _WHOLE_END < made < TO_THE_END:
+        yield "end", lambda seconds: searched(programs, made + 1, seconds, fine=False)
+
+
+def _items_made(ends: dict[str, int], rounds: dict[str, int]) -> int:
+    """Items that each producer makes before it ends; 0 where it does not end."""
+    producers = [task for task in rounds if task.startswith("P")]
+    if not producers or not all(task in ends for task in producers):
+        return 0
+    return max(rounds[task] for task in producers)
+
+
+def results_of(record: Sequence[dict[str, Any]]) -> tuple[Result, ...]:
+    """Results as they were sent."""
+    return tuple(
+        Result(**{**each, "verdict": Verdict(each["verdict"]), "order": tuple(each["order"])})
+        for each in record
+    )

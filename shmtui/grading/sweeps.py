@@ -1,0 +1,199 @@
+"""Kill -9 at every step: what is left hangs those who go on, or those who start next, or it does not."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from shmtui.control.execution import Execution
+from shmtui.control.exploration import Workshop
+from shmtui.control.operation import SILENT, Kind, Operation
+from shmtui.control.ptrace import Stops
+from shmtui.control.run import End, Run, Step
+from shmtui.control.task import Task
+from shmtui.grading.trial import Sweep, Trial
+from shmtui.grading.trials import Programs, prepared, rounds
+from shmtui.shm.protocol import Role
+from shmtui.shm.segment import SHM_DIR
+
+_ITEMS: Final = 3
+_MOST_KILLS: Final = 60
+_TAKES: Final = frozenset(
+    {
+        Kind.WAIT,
+        Kind.TRY_WAIT,
+        Kind.TIMED_WAIT,
+        Kind.CLOCK_WAIT,
+        Kind.LOCK,
+        Kind.TRY_LOCK,
+        Kind.WAKE,
+    }
+)
+_GIVES: Final = frozenset({Kind.POST, Kind.UNLOCK, Kind.COND_WAIT, Kind.COND_TIMED_WAIT})
+_MOST_KEPT: Final = 16 << 20
+"""Bytes of /dev/shm that a killed run may leave to the next one here."""
+
+
+class _EnoughError(Exception):
+    """An execution is broken off here."""
+
+
+def _balance(steps: list[Step], task: str) -> int:
+    """What a task has waited for or locked and not given again; below 0 where it gave more."""
+    kinds = [s.operation.kind for s in steps if s.task == task]
+    return sum(kind in _TAKES for kind in kinds) - sum(kind in _GIVES for kind in kinds)
+
+
+def peer_killed(programs: Programs, role: Role) -> Trial:
+    """Kill one of two programs of a side before each of its steps, and see whether all others go on.
+
+    ShmtuiError: they cannot be run.
+    """
+    both = programs.of(2, 1) if role is Role.PRODUCER else programs.of(1, 2)
+    with Workshop(both.commands(), _ITEMS) as workshop:
+        prepared(workshop, both)
+        execution, name = workshop.execution, "P1" if role is Role.PRODUCER else "C1"
+        whole = execution.run()
+        if whole.end is not End.FINISHED or len(whole.programs) > len(workshop.programs):
+            return Trial("")
+        own = [step for step in whole.steps if step.task == name]
+        own = [step for step in own if step.operation.kind not in SILENT][: _MOST_KILLS // 2]
+        hanging = []
+        for number, _step in enumerate(own):
+            killed: list[tuple[str, bool]] = []
+            execution.before_choice = _killing(workshop, name, number, killed)
+            try:
+                run = execution.run()
+            finally:
+                execution.before_choice = None
+            if killed and _hangs(run, name):
+                hanging.append(killed[0])
+        return Trial("", sweep=Sweep(len(own), tuple(hanging)))
+
+
+def _killing(
+    workshop: Workshop, name: str, number: int, killed: list[tuple[str, bool]]
+) -> Callable[[Execution], None]:
+    """Kills a task once it has taken ``number`` steps that concern others."""
+
+    def before_choice(world: Execution) -> None:
+        steps = world.result.steps
+        taken = [s for s in steps if s.task == name and s.operation.kind not in SILENT]
+        task = next(each for each in world.tasks if each.name == name)
+        here = len(taken) == number and task.operation.kind not in SILENT
+        if killed or not here or task.ended is not None:
+            return
+        killed.append((_words(workshop, task), _balance(steps, name) != 0))
+        _kill(task)
+
+    return before_choice
+
+
+def _words(workshop: Workshop, task: Task) -> str:
+    names, operation = workshop.names, task.operation
+    line = names.line(task.program.name, operation)
+    return names.step(operation, None, None) + (f" ({line})" if line else "")
+
+
+def _kill(task: Task) -> None:
+    os.kill(task.pid, signal.SIGKILL)
+    while os.WIFSTOPPED(Stops.next(task.pid)):
+        pass
+    task.ended, task.operation = -int(signal.SIGKILL), Operation(Kind.ENDED)
+
+
+def _hangs(run: Run, killed: str) -> bool:
+    """Whether somebody who is not on the killed one's account alone waits for ever."""
+    if run.end is not End.STUCK:
+        return False
+    makers = {t for t, role in run.roles.items() if role is Role.PRODUCER and t != killed}
+    done = {t for t in makers if t in run.parked or t in run.ends}
+    return done != makers or _holds_up(run, makers)
+
+
+def _holds_up(run: Run, makers: set[str]) -> bool:
+    """Whether somebody waits for what one who waits or is dead holds: not for the next item."""
+    takers = [(t, op) for t, op in run.blocked if t not in makers]
+    resting = {rest_place(run, task) for task, _operation in takers}
+    return any(operation.place not in resting for _task, operation in takers)
+
+
+def rest_place(run: Run, task: str) -> object:
+    """The object that a task waited for first in the execution: where it rests between its items."""
+    kinds = {Kind.WAIT, Kind.LOCK}
+    own = (s.operation for s in run.steps if s.task == task and s.operation.kind in kinds)
+    first = next(own, None)
+    return first.place if first is not None else None
+
+
+def restarted(programs: Programs) -> Trial:
+    """Kill all before each step, start them anew over what they left, and see whether items go through.
+
+    ShmtuiError: they cannot be run.
+    """
+    with Workshop(programs.commands(), _ITEMS) as workshop:
+        prepared(workshop, programs)
+        execution, scene = workshop.execution, workshop.scene
+        execution.ring = None  # The next run takes items that the one before has put.
+        whole = execution.run()
+        if whole.end is not End.FINISHED or not scene.private:
+            return Trial("")
+        points = [
+            number for number, step in enumerate(whole.steps) if step.operation.kind not in SILENT
+        ][:_MOST_KILLS]
+        begin, hanging, kills = dict(scene.contents), [], 0
+        for number in points:
+            left, words, held = _left(workshop, number)
+            if left is None:
+                continue
+            kills += 1
+            scene.contents = left
+            try:
+                run = execution.run()
+            finally:
+                scene.contents = dict(begin)
+            if not _works(run, whole):
+                hanging.append((words, held))
+        return Trial("", sweep=Sweep(kills, tuple(hanging)))
+
+
+def _left(workshop: Workshop, number: int) -> tuple[dict[str, bytes] | None, str, bool]:
+    """The files that are there once all are killed before step ``number``, the step, and whether somebody had
+    waited for something that he had not posted yet.
+    """
+    found: list[tuple[dict[str, bytes] | None, str, bool]] = []
+
+    def before_choice(world: Execution) -> None:
+        if len(world.result.steps) >= number:
+            steps = world.result.steps
+            held = any(_balance(steps, task.name) != 0 for task in world.tasks)
+            following = [t for t in world.tasks if t.ended is None]
+            words = ", ".join(f"{t.name}: {_words(workshop, t)}" for t in following)
+            found.append((_contents(), words, held))
+            raise _EnoughError
+
+    execution = workshop.execution
+    execution.before_choice = before_choice
+    try:
+        execution.run()
+    except _EnoughError:
+        pass
+    finally:
+        execution.before_choice = None
+    return found[0] if found else (None, "", False)
+
+
+def _contents() -> dict[str, bytes] | None:
+    """Everything in this process's own /dev/shm; None where that is much."""
+    files = [entry for entry in os.scandir(SHM_DIR) if entry.is_file(follow_symlinks=False)]
+    if sum(entry.stat(follow_symlinks=False).st_size for entry in files) > _MOST_KEPT:
+        return None
+    return {entry.name: Path(entry.path).read_bytes() for entry in files}
+
+
+def _works(run: Run, fresh: Run) -> bool:
+    """Whether all go on, and each task that takes several rounds when it begins anew takes several here."""
+    statuses = all(status == 0 for status in run.ends.values())
+    several = [task for task in fresh.programs if rounds(fresh, task) > 1]
+    return run.end is End.FINISHED and statuses and all(rounds(run, task) > 1 for task in several)

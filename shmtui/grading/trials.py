@@ -1,0 +1,288 @@
+"""The trials of a submission: each arrangement of its programs, run and searched step by step.
+
+A trial runs in a process of its own, which the programs may do harm to.
+"""
+
+import os
+import resource
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from shmtui.control.execution import Execution
+from shmtui.control.exploration import Workshop, confirm, explore
+from shmtui.control.judge import Finding, judge, waiting_words
+from shmtui.control.operation import ACCESSES, SILENT, Kind
+from shmtui.control.program import EndedEarlyError
+from shmtui.control.ring_layout import RingFinder, initial_contents
+from shmtui.control.run import Run, Step
+from shmtui.errors import ShmtuiError
+from shmtui.grading.trial import Refusal, Shown, Spin, Trial, Usual
+from shmtui.i18n import _
+from shmtui.layouts.options import LayoutOptions
+from shmtui.report.exploration import covered_words, order_lines
+from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, seed_layout
+from shmtui.shm.libc import Libc
+from shmtui.shm.protocol import Role
+from shmtui.shm.segment import SHM_DIR
+
+Command = tuple[str, ...]
+TO_THE_END: Final = 100
+"""Items of each producer in the usual order: programs of an exercise have ended by then, or run for ever."""
+_TO_SPIN: Final = 6
+"""Items that show who waits by looking."""
+_MOST_OUTPUT: Final = 1 << 16
+_LOOKS: Final = frozenset(
+    {Kind.LOAD, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TIMED_WAIT, Kind.CLOCK_WAIT}
+)
+_GIVES: Final = frozenset({Kind.POST, Kind.UNLOCK})
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """A submission's programs, and what is there before they start."""
+
+    producers: tuple[Command, ...]
+    consumers: tuple[Command, ...]
+    initialise: bool = False
+    """Whether the segment is made and its semaphores initialised beforehand."""
+    name: str | None = None
+    options: LayoutOptions = field(default_factory=LayoutOptions)
+
+    def commands(self) -> list[tuple[Role, Command]]:
+        """Those of one of each, producers first."""
+        return [(Role.PRODUCER, each) for each in self.producers] + [
+            (Role.CONSUMER, each) for each in self.consumers
+        ]
+
+    def of(self, producers: int, consumers: int) -> "Programs":
+        """At least so many of each: the first once more."""
+        return replace(
+            self,
+            producers=_grown(self.producers, producers),
+            consumers=_grown(self.consumers, consumers),
+        )
+
+
+def _grown(commands: tuple[Command, ...], count: int) -> tuple[Command, ...]:
+    return commands + commands[:1] * max(count - len(commands), 0)
+
+
+def attempted(name: str, work: Callable[[], Trial]) -> Trial:
+    """What ``work`` tells; where it cannot, why."""
+    try:
+        return replace(work(), name=name)
+    except EndedEarlyError as error:
+        return Trial(name, Refusal.EARLY, str(error))
+    except ShmtuiError as error:
+        return Trial(name, Refusal.CANNOT, str(error))
+    except (ProcessLookupError, ChildProcessError):
+        return Trial(name, Refusal.ENDED, _("one of its processes was ended by another"))
+
+
+def processor_seconds() -> float:
+    """What this process and those that it has waited for took of a processor: the same on a busy machine."""
+    return sum(os.times()[:4])
+
+
+# Every order.
+
+
+def searched(programs: Programs, items: int, seconds: float, *, fine: bool = True,
+             consumers_first: bool = False) -> Trial:  # fmt: skip
+    """The orders of the programs. ShmtuiError: they cannot be searched."""
+    commands = programs.commands()
+    if consumers_first:
+        commands.sort(key=lambda each: each[0] is Role.PRODUCER)
+    with Workshop(commands, items) as workshop:
+        result = explore(
+            workshop, programs.options, name=programs.name, initialise=programs.initialise, fine=fine,
+            budget=seconds, progress=lambda _outcome: None, stopped=lambda: False, after=seconds,
+            clock=processor_seconds,
+        )  # fmt: skip
+        outcome = result.outcome
+        found = [shown(workshop, *each) for each in outcome.found.values()]
+        whole = not (result.others or outcome.foreign or outcome.given_up or outcome.spinning)
+        ring = workshop.execution.ring
+        complete = [part.fine for part in outcome.covered if part.complete and whole]
+        return Trial(
+            "", found=tuple(found), complete=True in complete, complete_calls=bool(complete),
+            covered="; ".join(covered_words(part, items) for part in outcome.covered),
+            layout=result.layout, slots=0 if ring is None else ring.slots, ended=result.statuses,
+            indexed=ring is not None and len(ring.indices) == 2,
+        )  # fmt: skip
+
+
+def shown(workshop: Workshop, finding: Finding, run: Run) -> Shown:
+    """A finding with its order. ShmtuiError: the order does not show it again."""
+    same, again, schedule = confirm(workshop, finding, run)
+    lines = tuple(order_lines(again, workshop.names, same.step))
+    return Shown(same.kind, same.claim, lines, schedule.record)
+
+
+# One order.
+
+
+def prepared(workshop: Workshop, programs: Programs) -> Run:
+    """Find the ring, and put what is initialised beforehand in place; the first execution."""
+    execution, scene = workshop.execution, workshop.scene
+    segment = (programs.name or SEED_NAME).lstrip("/")
+    if programs.initialise:
+        libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC
+        plain = seed_layout(programs.options.slots or SEED_SLOTS, ITEM_TYPES["int32"], libc)
+        scene.contents = initial_contents(segment, plain, plain.size)
+    finder = RingFinder(programs.options, programs.name)
+    wanted = execution.items, execution.fine
+    execution.items, execution.fine = 1, False  # Programs that have ended have nothing to look at.
+    run = execution.run(look=finder.look)
+    execution.items, execution.fine = wanted
+    execution.callers = frozenset(
+        run.programs[step.task] for step in run.steps if step.operation.kind not in SILENT
+    )
+    if finder.found is not None:
+        execution.ring = finder.found.ring
+        workshop.names = workshop.names_with(finder.found.ring)
+        if programs.initialise:
+            found = finder.found
+            scene.contents = initial_contents(found.ring.segment, found.layout, found.size)
+    return run
+
+
+def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
+    """The usual order, up to the programs' end. ShmtuiError: they cannot be run."""
+    commands = programs.commands()
+    if consumers_first:
+        commands.sort(key=lambda each: each[0] is Role.PRODUCER)
+    with Workshop(commands, TO_THE_END) as workshop:
+        execution = workshop.execution
+        execution.fine = True
+        prepared(workshop, programs)
+        left: list[str] = []
+
+        def look(world: Execution) -> None:
+            given = set(world.scene.contents)
+            left.extend(sorted(set(os.listdir(SHM_DIR)) - given))
+            alive = [t.name for t in world.tasks if t.ended is None and t.parent is not None]
+            left_tasks.extend(alive)
+            clocks.extend(task.slept / 1e9 for task in world.tasks)
+
+        left_tasks: list[str] = []
+        clocks: list[float] = []
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run = execution.run(look=look)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+        own_taken = execution.ring_items.taken if execution.ring_items is not None else []
+        follow = Follow(workshop, run)
+        spins = {(s.task.rstrip("0123456789"), s.words, s.line): s for s in _spins(workshop, run)}
+        first = {each.kind: each for each in reversed(judge(run, workshop.names))}
+        found = tuple(shown(workshop, each, run) for each in first.values() if each.kind != "race")
+        execution.items = _TO_SPIN
+        for program, _role in workshop.programs:
+            execution.favourite = program.name
+            for spin in _spins(workshop, execution.run()):
+                spins.setdefault((spin.task.rstrip("0123456789"), spin.words, spin.line), spin)
+        ring = execution.ring
+        facts = Usual(
+            run.end.value, waiting_words(run, workshop.names), dict(run.ends),
+            {task: rounds(run, task) for task in run.programs},
+            None if ring is None else follow.made, None if ring is None else follow.passed,
+            len(own_taken), in_order(run, own_taken), follow.most_held, tuple(left) if workshop.scene.private else (),
+            tuple(left_tasks),
+            {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
+            tuple(spins.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
+        )  # fmt: skip
+        slots = 0 if ring is None else ring.slots
+        return Trial("", usual=facts, slots=slots, found=found)
+
+
+def rounds(run: Run, task: str) -> int:
+    """How often a task took the step, of those that concern others, that it took most often."""
+    sites = Counter(
+        step.operation.site
+        for step in run.steps
+        if step.task == task and step.operation.kind not in ACCESSES | SILENT
+    )
+    return max(sites.values(), default=0)
+
+
+def in_order(run: Run, taken: Sequence[tuple[int, int]]) -> bool:
+    """Whether each consumer took each producer's items in the order in which they were put."""
+    last: dict[tuple[str, str], int] = {}
+    for put, take in taken:
+        key = run.steps[put].task, run.steps[take].task
+        if put < last.get(key, -1):
+            return False
+        last[key] = put
+    return True
+
+
+class Follow:
+    """The slots of an execution: items that were made, and those that reached the other side."""
+
+    def __init__(self, workshop: Workshop, run: Run) -> None:
+        self.made = self.passed = self.most_held = 0
+        held: set[int] = set()
+        for step in run.steps:
+            slot = _slot(workshop.execution, step)
+            if slot is None:
+                continue
+            if run.roles[step.task] is Role.PRODUCER and step.operation.kind is not Kind.LOAD:
+                self.made += slot not in held
+                held.add(slot)
+                self.most_held = max(self.most_held, len(held))
+            elif run.roles[step.task] is Role.CONSUMER and slot in held:
+                held.discard(slot)
+                self.passed += 1
+
+
+def _slot(execution: Execution, step: Step) -> int | None:
+    place, ring = step.operation.place, execution.ring
+    if ring is None or place is None or step.operation.kind not in ACCESSES:
+        return None
+    return ring.slot(place.offset) if place.segment == ring.segment else None
+
+
+def _spins(workshop: Workshop, run: Run) -> Iterator[Spin]:
+    for task, place in sorted(run.spinning, key=str):
+        words = workshop.names.place(place)
+        own = [step for step in run.steps if step.task == task]
+        lines = [
+            workshop.names.line(run.programs[task], step.operation)
+            for step in own
+            if step.operation.place == place and step.operation.kind in _LOOKS
+        ]
+        yield Spin(task, words, lines[-1] if lines else "", _sleeps(own))
+
+
+def _sleeps(steps: Sequence[Step]) -> bool:
+    """Whether a task has slept since it last did anything but look."""
+    for step in reversed(steps):
+        kind = step.operation.kind
+        if kind is Kind.SLEEP and step.operation.address:
+            return True
+        if kind not in _LOOKS and kind not in SILENT:
+            return False
+    return False
+
+
+def capacity(programs: Programs) -> Trial:
+    """How many slots hold items at once where the producers run ahead. ShmtuiError: it cannot be run."""
+    with Workshop(programs.commands(), 1) as first:
+        first.execution.fine = True
+        prepared(first, programs)
+        ring = first.execution.ring
+    if ring is None or ring.slots > TO_THE_END:
+        return Trial("", slots=0 if ring is None else ring.slots)
+    with Workshop(programs.commands(), ring.slots + 2) as workshop:
+        workshop.execution.fine = True
+        prepared(workshop, programs)
+        workshop.execution.favourite = workshop.programs[0][0].name
+        run = workshop.execution.run()
+        follow = Follow(workshop, run)
+        facts = Usual(
+            run.end.value, waiting_words(run, workshop.names), dict(run.ends), {}, follow.made,
+            follow.passed, 0, True, follow.most_held, (), (), {}, (), 0, 0.0, 0.0,
+        )  # fmt: skip
+        return Trial("", usual=facts, slots=ring.slots)

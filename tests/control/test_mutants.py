@@ -1,0 +1,152 @@
+"""Programs of this exercise with one mistake each, of every kind of lock and build: each is found, and what is
+right is passed with every state seen. Each order that shows a mistake is the same each time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.control.test_explore import Explore, built, explored, kinds
+from tests.program import run_shmtui
+
+__all__ = ["built", "explored"]
+
+GCC: Final = ("gcc",)
+STATIC: Final = ("gcc", "-static")
+MUSL: Final = ("musl-gcc", "-static")
+RACE: Final = "race item-overwritten"
+STOLEN: Final = "race item-taken-twice"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """Programs, and what is found in them; nothing where they are right."""
+
+    program: str
+    words: str
+    found: str = ""
+    producers: int = 1
+    consumers: int = 1
+    build: tuple[str, ...] = GCC
+    items: int = 2
+
+    def __str__(self) -> str:
+        return f"{self.program}-{self.words or 'right'}-{self.producers}+{self.consumers}-{self.build[-1]}"
+
+    def arguments(self, binary: str) -> list[str]:
+        """Of ``shmtui explore``: the second of two producers initialises nothing."""
+        found = ["--items", str(self.items)]
+        for number in range(self.producers):
+            found += ["--producer", f"{binary} p {self.words} {'second' * (number > 0)}"]
+        for _number in range(self.consumers):
+            found += ["--consumer", f"{binary} c {self.words}"]
+        return found
+
+
+MUTANTS: Final = (
+    # Embedded semaphores: several of a role.
+    Mutant("ring", "no-mutex", RACE, producers=2, items=1),
+    Mutant("ring", "mutex-2", RACE, producers=2, items=1),
+    Mutant("ring", "unlock-early", RACE, producers=2, items=1),
+    Mutant("ring", "no-mutex", STOLEN, consumers=2),
+    Mutant("ring", "mutex-2", STOLEN, consumers=2),
+    Mutant("ring", "lock-first", "deadlock", producers=2, consumers=2),
+    Mutant("ring", "keep-lock", "deadlock", producers=2, items=3),
+    Mutant("ring", "private", "process-private", producers=2, build=STATIC),
+    Mutant("ring", "no-post", "deadlock", build=MUSL, items=6),
+    Mutant("ring", "empty-5", "item-overwritten", build=STATIC, items=6),
+    Mutant("ring", "full-1", "empty-slot-taken", build=MUSL),
+    # Named semaphores.
+    Mutant("named", "lock-first", "deadlock"),
+    Mutant("named", "no-mutex", RACE, producers=2, items=1),
+    Mutant("named", "mutex-2", RACE, producers=2, items=1),
+    Mutant("named", "no-mutex", STOLEN, consumers=2),
+    Mutant("named", "no-post", "deadlock", items=6, build=STATIC),
+    # System V.
+    Mutant("sysv", "lock-first", "deadlock", build=MUSL),
+    Mutant("sysv", "no-mutex", RACE, producers=2, items=1),
+    Mutant("sysv", "no-mutex", STOLEN, consumers=2, build=STATIC),
+    Mutant("sysv", "no-post", "deadlock", items=6),
+    # Mutexes and conditions.
+    Mutant("mutex", "no-signal", "hang"),
+    Mutant("mutex", "twice", "deadlock"),
+    Mutant("mutex", "keep", "deadlock"),
+    Mutant("mutex", "two-locks", "deadlock"),
+    Mutant("mutex", "early-look", "hang"),
+    Mutant("mutex", "private", "process-private"),
+    Mutant("mutex", "no-lock", "race", producers=2),
+    Mutant("mutex", "if", "empty-slot-taken", consumers=2),
+    Mutant("mutex", "two-locks", "deadlock", build=STATIC),
+    Mutant("mutex", "twice", "deadlock", build=MUSL),
+    # Threads, and children.
+    Mutant("family", "lock-first", "deadlock", consumers=0),
+    Mutant("family", "lock-first threads", "deadlock", consumers=0),
+    Mutant("family", "lock-first threads", "deadlock", consumers=0, build=MUSL),
+    Mutant("family", "private", "process-private", consumers=0),
+)
+RIGHT: Final = (
+    Mutant("ring", "", producers=2, items=1),
+    Mutant("ring", "", consumers=2, items=1),
+    Mutant("ring", "", build=MUSL, items=6),
+    Mutant("ring", "", build=("gcc", "-DITEM=double")),
+    Mutant("ring", "", build=("gcc", "-DITEM=float")),
+    Mutant("ring", "", build=("gcc", "-DITEM=short")),
+    Mutant("named", "", producers=2, items=1),
+    Mutant("named", "", items=6, build=STATIC),
+    Mutant("sysv", "", producers=2, items=1),
+    Mutant("sysv", "at-once", items=6),
+    Mutant("mutex", ""),
+    Mutant("mutex", "", build=STATIC),
+    Mutant("mutex", "", build=MUSL),
+    Mutant("family", "", consumers=0),
+    Mutant("family", "threads", consumers=0),
+    Mutant("family", "threads private", consumers=0),
+    Mutant("family", "threads", consumers=0, build=MUSL),
+)
+
+
+def check_mutant(
+    mutant: Mutant, built: Callable[..., str], explored: Explore, folder: Path
+) -> None:
+    """It is found, and its schedule repeats itself."""
+    file = folder / "lost.shmsched"
+    binary = built(mutant.program, *mutant.build)
+    record = explored(*mutant.arguments(binary), "--schedule", str(file), code=1)
+    assert set(mutant.found.split()) & kinds(record), record["findings"]
+    done = run_shmtui("replay", "--headless", str(file))
+    assert done.stdout.startswith("20 of 20 "), done.stderr
+
+
+def check_right(right: Mutant, built: Callable[..., str], explored: Explore) -> None:
+    """Nothing is found, and one part of the search has seen every state."""
+    record = explored(*right.arguments(built(right.program, *right.build)), code=0)
+    assert any(part["complete"] for part in record["covered"]), record["covered"]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS[::6], ids=str)
+def test_some_mutants(mutant: Mutant, built: Callable[..., str], explored: Explore, tmp_path: Path) -> None:  # fmt: skip
+    """One of each kind."""
+    check_mutant(mutant, built, explored, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_mutants(mutant: Mutant, built: Callable[..., str], explored: Explore, tmp_path: Path) -> None:  # fmt: skip
+    """All of them."""
+    check_mutant(mutant, built, explored, tmp_path)
+
+
+@pytest.mark.parametrize("right", RIGHT[1::5], ids=str)
+def test_some_that_are_right(right: Mutant, built: Callable[..., str], explored: Explore) -> None:
+    """One of each kind."""
+    check_right(right, built, explored)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("right", RIGHT, ids=str)
+def test_what_is_right(right: Mutant, built: Callable[..., str], explored: Explore) -> None:
+    """All of them."""
+    check_right(right, built, explored)
