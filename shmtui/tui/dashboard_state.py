@@ -35,6 +35,7 @@ from shmtui.tui.keys import (
     REPLAY,
     Key,
 )
+from shmtui.tui.other_keys import OTHER_KEYS
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.replay_view import comparison_of, place_of
 from shmtui.tui.spans import Span
@@ -75,6 +76,7 @@ class Dashboard:
         recorder: Recorder | None = None,
         served: bool = False,
         keys: tuple[Key, ...] = KEYS,
+        other_keys: tuple[Key, ...] = OTHER_KEYS,
     ) -> None:
         self.attachment = attachment
         self.opener = opener
@@ -88,6 +90,7 @@ class Dashboard:
             recording=recorder is not None,
             served=served,
             keys=keys,
+            other_keys=other_keys,
         )
         self.recorder = recorder
         """What writes the samples to a file; None: nothing does."""
