@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import AmbiguousLayoutError
-from shmtui.monitor.shared_object import Survey
+from shmtui.monitor.shared_object import ObjectKind, Survey
 from shmtui.report.object_cells import shown_name, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.keys import list_help
@@ -22,6 +22,7 @@ from shmtui.tui.screens.columns import ColumnsScreen, TableColumns
 from shmtui.tui.screens.holders import HoldersScreen
 from shmtui.tui.screens.layouts import AttachDialog, LayoutScreen
 from shmtui.tui.screens.object_list import PickerPanel
+from shmtui.tui.screens.semaphore_set import SemaphoreSetScreen
 from shmtui.tui.screens.text_screens import DetailScreen, RemoveQuestion
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.bindings import binding
@@ -161,6 +162,9 @@ class PickerScreen(AttachDialog):
     def on_choice_panel_chosen(self) -> None:
         each = self._panel.chosen_object
         if each is None:
+            return
+        if each.kind is ObjectKind.SYSV_SET and each.inode is not None:
+            self.app.push_screen(SemaphoreSetScreen(each.inode, self._panel.view))
             return
         if reason := why_not(each):
             self._panel.say(_("cannot attach: {reason}").format(reason=reason), "bad")
