@@ -22,18 +22,22 @@ from screenshots.film import Film
 from shmtui.errors import MissingSegmentError
 from shmtui.session.cleanup import remove
 from shmtui.shm.segment import segment_path
+from tests.browser import Browser
 from tests.compiling import Compiler
 from tests.peers import build
+from tests.serving import Serving
 from tests.terminal import Terminal
 
 FOLDER: Final = Path(__file__).parent
 _CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
 _APART_SECONDS: Final = 0.7
 """The course's programs are started by hand, one after the other."""
+_PRINTED_SECONDS: Final = 120
 _FRAME_SECONDS, _READING_SECONDS = 0.25, 3.5
 _UNNAMED_RING: Final = FOLDER.parent / "tests" / "procfs" / "unnamed_ring.c"
 _TWO_SEGMENTS: Final = FOLDER.parent / "tests" / "diagnosis" / "two_segments.c"
 _CONDITIONS: Final = FOLDER.parent / "tests" / "diagnosis" / "conditions.c"
+_EXPLORED: Final = FOLDER.parent / "tests" / "control" / "programs"
 _CELL_WIDTH, _LINE_HEIGHT, _MARGIN = 12.2, 24.4, 50
 
 
@@ -60,10 +64,17 @@ class Scene:
     """Two segments whose locks two processes take in opposite orders."""
     killed: str = ""
     """A ring of a mutex and two condition variables, whose lock a killed process has."""
-    recorded: tuple[str, ...] = ()
-    """What ``run --headless`` makes and records before it; the recording is ``jobs.rec``."""
+    recorded: tuple[tuple[str, ...], ...] = ()
+    """What ``run --headless`` makes and records before it, one after the other; the recordings are
+    ``jobs.rec`` and ``jobs-2.rec``."""
+    explored: str = ""
+    """A program of `_EXPLORED` in the folder that the command starts in."""
+    served: bool = False
+    """What a browser shows of ``serve``: the picture is a PNG alone."""
     joining: tuple[str, ...] = ()
     """Those that join once the dashboard is open."""
+    printed: bool = False
+    """What a command prints, once it has ended."""
     moving: bool = False
     """A moving picture; ``seconds`` goes on from the last key."""
 
@@ -77,6 +88,17 @@ _COURSE: Final = ("produtor", "consumidor")
 _BUFFERS: Final = (
     ("/jobs", "--slots", "64", "--semaphores", "named"),
     ("/frames", "--slots", "4096", "--item", "double", "--producers", "3"),
+)
+_JOBS: Final = (
+    "/jobs",
+    "--slots",
+    "8",
+    "--producers",
+    "2",
+    "--consumers",
+    "2",
+    "--consume-rate",
+    "1",
 )
 SCENES: Final = (
     Scene("default", ("run",), 9),
@@ -160,8 +182,34 @@ SCENES: Final = (
         ("replay", "jobs.rec"),
         12,
         (("×1", "n"),),
-        recorded=("/jobs", "--slots", "8", "--producers", "2", "--consumers", "2", "--consume-rate", "1",
-                  "--fault", "producer2:skip-post-permit", "--duration", "16"),
+        recorded=((*_JOBS, "--fault", "producer2:skip-post-permit", "--duration", "16"),),
+    ),
+    Scene(
+        "comparison",
+        ("replay", "jobs.rec", "jobs-2.rec"),
+        14,
+        (("×1", "n"),),
+        recorded=(
+            (*_JOBS, "--duration", "12"),
+            (*_JOBS, "--fault", "producer2:skip-post-permit", "--duration", "12"),
+        ),
+    ),
+    Scene(
+        "browser",
+        ("serve", "/jobs", "--size", "110x34"),
+        12,
+        running=(("/jobs", "--slots", "16", "--producers", "3", "--produce-rate", "4"),),
+        served=True,
+    ),
+    Scene(
+        "explore",
+        ("explore", "--producer", "./ring p", "--consumer", "./ring c lock-first"),
+        0,
+        columns=116,
+        rows=18,
+        env={"EXPLORED": "/jobs"},
+        explored="ring",
+        printed=True,
     ),
     Scene("lesson", ("lab", "swapped-waits"), 16, rows=40),
     Scene("light", ("run",), 20, _FULL[:2], env={"TEXTUAL_THEME": "shmtui-light"}),
@@ -169,14 +217,16 @@ SCENES: Final = (
 
 
 def take(scene: Scene) -> Path:
-    """Run a scene to its picture; returns the SVG."""
+    """Run a scene to its picture; returns the SVG, or the PNG of a browser."""
+    if scene.served:
+        return in_browser(scene)
     svg = FOLDER / f"{scene.name}.svg"
     still = {
         "TEXTUAL_SCREENSHOT": str(scene.seconds),
         "TEXTUAL_SCREENSHOT_LOCATION": str(FOLDER),
         "TEXTUAL_SCREENSHOT_FILENAME": f"{scene.name}.svg",
     }
-    env = {"COLORTERM": "truecolor"} | ({} if scene.moving else still)
+    env = {"COLORTERM": "truecolor"} | ({} if scene.moving or scene.printed else still)
     with (
         course(scene.beside),
         runs(scene.running),
@@ -184,6 +234,7 @@ def take(scene: Scene) -> Path:
         crossed(scene.crossed),
         killed(scene.killed),
         recorded(scene.recorded),
+        explored(scene.explored),
         Terminal(
             *scene.arguments, columns=scene.columns, rows=scene.rows, env=env | scene.env
         ) as terminal,
@@ -191,6 +242,12 @@ def take(scene: Scene) -> Path:
     ):
         if scene.moving:
             svg.write_text(film(scene, terminal), encoding="utf-8")
+            return svg
+        if scene.printed:
+            terminal.wait(_PRINTED_SECONDS)
+            made = Film(scene.columns, scene.rows)
+            made.add(terminal.screen, 1)
+            svg.write_text(made.svg(), encoding="utf-8")
             return svg
         for text, key in scene.keys:
             terminal.wait_for(text)
@@ -200,6 +257,22 @@ def take(scene: Scene) -> Path:
             later.enter_context(course(scene.joining))
         terminal.wait(scene.seconds + 30)
     return svg
+
+
+def in_browser(scene: Scene) -> Path:
+    """What a browser shows of ``serve``, as PNG."""
+    png = FOLDER / f"{scene.name}.png"
+    with (
+        tempfile.TemporaryDirectory() as home,
+        runs(scene.running),
+        Serving(*scene.arguments[1:]) as serving,
+        Browser(Path(home)) as browser,
+    ):
+        browser.open(serving.looking)
+        browser.shows("producer 1")
+        time.sleep(scene.seconds)
+        png.write_bytes(browser.picture())
+    return png
 
 
 def film(scene: Scene, terminal: Terminal) -> str:
@@ -293,23 +366,36 @@ def killed(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def recorded(words: tuple[str, ...]) -> Iterator[None]:
-    """In a folder with the recording of a run without a screen that has ended."""
-    if not words:
+def recorded(runs_of: tuple[tuple[str, ...], ...]) -> Iterator[None]:
+    """In a folder with the recordings of runs without a screen that have ended."""
+    if not runs_of:
         yield
         return
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        command = (
-            sys.executable,
-            "-m",
-            "shmtui",
-            "run",
-            *words,
-            "--headless",
-            "--record",
-            "jobs.rec",
-        )
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        for words, file in zip(runs_of, ("jobs.rec", "jobs-2.rec"), strict=False):
+            command = (
+                sys.executable,
+                "-m",
+                "shmtui",
+                "run",
+                *words,
+                "--headless",
+                "--record",
+                file,
+            )
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        yield
+
+
+@contextlib.contextmanager
+def explored(name: str) -> Iterator[None]:
+    """In a folder with a program whose orders are searched."""
+    if not name:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        made = Compiler(Path(folder)).program(_EXPLORED / f"{name}.c", "-g", "-O1")
+        made.rename(Path(folder) / name)
         yield
 
 
@@ -356,7 +442,7 @@ def main(names: list[str]) -> int:
     chosen = [s for s in SCENES if not names or s.name in names]
     for scene in chosen:
         svg = take(scene)
-        drawn = browser is not None and not scene.moving
+        drawn = browser is not None and not (scene.moving or scene.printed or scene.served)
         if browser is not None and drawn:
             to_png(svg, browser, scene.columns, scene.rows)
         print(f"{os.path.relpath(svg)}{' and .png' if drawn else ''}", flush=True)  # noqa: T201

@@ -66,11 +66,24 @@ def _segments_and_files(typed: str) -> Iterator[CompletionItem]:
         yield CompletionItem(typed, type="file")
 
 
+_WITH_NAME: Final = re.compile(r"((?:pid|sysv|semset|msgqueue):[0-9:]+) \(.*\)", re.DOTALL)
+
+
+def _printed(text: str) -> str:
+    """A target without the name that ``ls`` prints after it.
+
+    >>> _printed("sysv:7 (0x0020cba5)"), _printed("/a (b)"), _printed("pid:1:2 (/old)")
+    ('sysv:7', '/a (b)', 'pid:1:2')
+    """
+    found = _WITH_NAME.fullmatch(text)
+    return text if found is None else found[1]
+
+
 def _target(text: str) -> str:
     from shmtui.procfs.target import target
 
     _refuse_file(text)
-    return target(text)
+    return target(_printed(text))
 
 
 def _target_or_file(text: str) -> str | Path:
@@ -81,16 +94,17 @@ def _target_or_file(text: str) -> str | Path:
 
 
 def _looked_at(text: str) -> str | int | Path:
-    number = text.removeprefix("semset:")
-    is_set = number != text and number.isascii() and number.isdigit()
+    bare = _printed(text)
+    number = bare.removeprefix("semset:")
+    is_set = number != bare and number.isascii() and number.isdigit()
     return int(number) if is_set else _target_or_file(text)
 
 
 def _removable(text: str) -> str:
     from shmtui.session.object_removal import is_object
 
-    if is_object(text):
-        return text
+    if is_object(_printed(text)):
+        return _printed(text)
     _refuse_file(text)
     return segment_name(text)
 

@@ -19,10 +19,14 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Keys, by the names that Textual has for them, and what comes of pressing them."""
+    """Keys as they usually are, by the names that Textual has for them, and what comes of pressing them.
+    The text names keys of dialogs by their actions, as in ``{leave} closes``.
+    """
 
     keys: tuple[str, ...]
     text: str
+    answers: bool = False
+    """Whether they are an answer in the dialog that the keys before have opened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,12 @@ LESSONS: Final = (
             "wake nobody in another process."
         ),
         (
-            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(("5", "enter"), N_("the finding, and what shows it; {leave} closes")),
             Press(("r",), N_("the plan of a repair")),
-            Press(("y",), N_("carry it out: both wake, and items pass; q closes")),
-            Press(("l",), N_("what they print; tab: the other; q closes")),
+            Press(
+                ("y",), N_("carry it out: both wake, and items pass; {leave} closes"), answers=True
+            ),
+            Press(("l",), N_("what they print; {next_program}: the other; {leave} closes")),
         ),
         N_(
             "Initialisation. The program that makes a shared object sets it up once, before any "
@@ -89,7 +91,7 @@ LESSONS: Final = (
             "between the two, the other uses the same slot: one item is overwritten."
         ),
         (
-            Press(("v",), N_("after some seconds, the audit: how many were lost; q closes")),
+            Press(("v",), N_("after some seconds, the audit: how many were lost; {leave} closes")),
             Press(("x", "enter"), N_("the producers keep to the protocol again")),
         ),
         N_(
@@ -119,7 +121,7 @@ LESSONS: Final = (
             "cannot get in."
         ),
         (
-            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(("5", "enter"), N_("the finding, and what shows it; {leave} closes")),
             Press(("4", "t"), N_("end the producers: mutex comes back, the consumer goes on")),
             Press(("p",), N_("a new producer, with the waits in the right order")),
         ),
@@ -142,10 +144,10 @@ LESSONS: Final = (
             "dead one had mutex in hand, and a permit of empty."
         ),
         (
-            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(("5", "enter"), N_("the finding, and what shows it; {leave} closes")),
             Press(("r",), N_("the plan: which words change, and what it rests on")),
-            Press(("y",), N_("carry it out: the others go on; q closes")),
-            Press(("v",), N_("the audit: nothing is lost; q closes")),
+            Press(("y",), N_("carry it out: the others go on; {leave} closes"), answers=True),
+            Press(("v",), N_("the audit: nothing is lost; {leave} closes")),
         ),
         N_(
             "A critical section has to be short and safe. A robust pthread mutex knows its owner "
@@ -167,9 +169,11 @@ LESSONS: Final = (
             "everybody waits for ever."
         ),
         (
-            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(("5", "enter"), N_("the finding, and what shows it; {leave} closes")),
             Press(("r",), N_("the plan: full is raised by 1")),
-            Press(("y",), N_("carry it out: the permits add up again; q closes")),
+            Press(
+                ("y",), N_("carry it out: the permits add up again; {leave} closes"), answers=True
+            ),
         ),
         N_(
             "An invariant: empty + full + permits in hand = N, at every moment. What a program "
@@ -190,7 +194,7 @@ LESSONS: Final = (
             "Each time it goes to the end of the queue, behind consumer 1."
         ),
         (
-            Press(("5", "enter"), N_("the finding, and what shows it; q closes")),
+            Press(("5", "enter"), N_("the finding, and what shows it; {leave} closes")),
             Press(
                 ("4", "end", "x", "enter"), N_("consumer 2 waits as it should: it gets its share")
             ),
@@ -220,7 +224,7 @@ LESSONS: Final = (
             "move the same index. No program has to know how many others there are."
         ),
         (
-            Press(("v",), N_("the audit: count and sum agree; q closes")),
+            Press(("v",), N_("the audit: count and sum agree; {leave} closes")),
             Press(("c",), N_("one more consumer joins in the middle of it")),
             Press(("m",), N_("producers without pacing: the buffer fills")),
             Press(("4", "t"), N_("end all producers: the buffer drains")),

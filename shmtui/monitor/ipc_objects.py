@@ -17,6 +17,7 @@ from shmtui.monitor.known_programs import owner_program
 from shmtui.monitor.mapped_memory import MappedMemory
 from shmtui.monitor.memory_in_use import MemoryInUse, status_of
 from shmtui.monitor.memory_waits import Waits
+from shmtui.monitor.queue_waits import waiting_in_queue, waiting_in_system_v_queues
 from shmtui.monitor.segment_content import Found
 from shmtui.monitor.shared_memory import SharedMemory
 from shmtui.monitor.shared_object import Content, ObjectKind, SharedObject
@@ -62,7 +63,12 @@ class IpcObjects:
         for segment in sysv_segments():
             yield self._segment(segment, attached.get(segment.number))
         yield from map(self._set, sysv_sets())
-        yield from map(self._system_v_queue, sysv_queues())
+        queues = sysv_queues()
+        if queues:
+            waiting, whole = waiting_in_system_v_queues()
+            for queue in queues:
+                none = () if whole else None
+                yield self._system_v_queue(queue, tuple(waiting.get(queue.number, ())) or none)
         yield from self._queues()
 
     def _segment(self, segment: SysvSegment, memory: SharedMemory | None) -> SharedObject:
@@ -114,12 +120,13 @@ class IpcObjects:
             waiters=sum(s.waiters + s.zero_waiters for s in semaphores) if semaphores else None,
         )  # fmt: skip
 
-    def _system_v_queue(self, queue: SysvQueue) -> SharedObject:
+    def _system_v_queue(self, queue: SysvQueue, waiting: tuple[int, ...] | None) -> SharedObject:
         text = ngettext("{count} message", "{count} messages", queue.messages)
-        last = _alive((queue.last_sender, queue.last_receiver))
+        last = _alive((queue.last_sender, queue.last_receiver, *(waiting or ())))
         return _system_v(
             queue, ObjectKind.SYSV_QUEUE, text.format(count=queue.messages),
             queue.size, mappers=self.names(last), orphan=None, messages=queue.messages,
+            waiting=waiting,
         )  # fmt: skip
 
     def _queues(self) -> Iterator[SharedObject]:
@@ -163,6 +170,7 @@ class IpcObjects:
             mode=stat.S_IMODE(status.st_mode),
             age=max(time.time() - status.st_ctime, 0.0),
             mappers=() if holder is None else self.mappers(holder),
+            waiting=() if holder is None else waiting_in_queue(holder.pids, status.st_ino),
             orphan=None if holder is None else False,
             readable=depth is not None,
             messages=None if depth is None else depth[0],

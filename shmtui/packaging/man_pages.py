@@ -16,7 +16,8 @@ from docutils.core import publish_string
 from shmtui import __version__
 from shmtui.cli.main import main
 from shmtui.cli.translation import COMMANDS
-from shmtui.tui.keys import KEYS, LIST_KEYS, MOUSE, ROW_KEYS, Key
+from shmtui.tui.keys import KEYS, MOUSE, Key
+from shmtui.tui.other_keys import DIALOG_KEYS, LIST_KEYS, ROW_KEYS
 
 MANUAL: Final = Path(__file__).parent / "manual"
 PROGRAM: Final = "shmtui"
@@ -130,10 +131,18 @@ def _keys() -> Iterator[str]:
     replayed = tuple(key for key in KEYS if key.needs == "replay")
     held = tuple(key for key in KEYS if key.needs == "steps")
     yield from _key_section("KEYS", tuple(k for k in KEYS if k not in {*replayed, *held}))
-    for name, text in (*ROW_KEYS, *MOUSE):
+    for key in ROW_KEYS:
+        yield from (f"**{_escaped(_every(key))}**", f"    {_escaped(key.help)}", "")
+    for name, text in MOUSE:
         yield from (f"**{_escaped(name)}**", f"    {_escaped(text)}", "")
     yield from _key_section("KEYS IN A REPLAY", replayed)
     yield from _key_section("KEYS IN A SCHEDULE", held)
+    yield from _key_section("KEYS OF DIALOGS", DIALOG_KEYS)
+
+
+def _every(key: Key) -> str:
+    """All keys of an action as people write them."""
+    return " ".join((key.shown, *key.keys.split(",")[1:]))
 
 
 def _key_section(title: str, keys: Iterable[Key]) -> Iterator[str]:

@@ -190,6 +190,8 @@ def why_not(each: SharedObject) -> str:
         return _("a semaphore is no segment: attach to the segment whose programs use it")
     if each.target != each.name and each.target.startswith(each.name + " "):
         return _("it lies in another /dev/shm: shmtui attach {target}").format(target=each.target)
+    if each.kind is ObjectKind.SYSV_SET:
+        return _("it is no memory: shmtui stat {target} shows it").format(target=each.target)
     if each.kind in NO_MEMORY:
         return _("it is no memory: shmtui ls shows what is known of it")
     if each.kind is ObjectKind.SYSV and each.orphan:

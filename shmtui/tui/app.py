@@ -38,6 +38,7 @@ from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import KEYS, available, why_off
 from shmtui.tui.main_screen import SLOW_HZ, MainScreen
+from shmtui.tui.other_keys import OTHER_KEYS
 from shmtui.tui.pace import Pace
 from shmtui.tui.spans import wrapped
 from shmtui.tui.textual_private import (
@@ -123,7 +124,15 @@ class DashboardApp(App[int], inherit_bindings=False):
             recorder=recorder,
             served=served,
             keys=configuration.keys,
+            other_keys=configuration.other_keys,
         )
+        changed = {
+            key.id: key.keys
+            for key, usual in zip(configuration.other_keys, OTHER_KEYS, strict=True)
+            if key != usual
+        }
+        if changed:
+            self.set_keymap(changed)
         for key in configuration.keys:
             if not key.priority:
                 self.bind(key.keys, key.action, description=key.label or key.help, show=False)

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from shmtui.folders import keep as keep_file
 from shmtui.i18n import _
 from shmtui.tui.chosen_keys import bound, key_name
 from shmtui.tui.keys import KEYS, SPOKEN, Key
+from shmtui.tui.other_keys import DIALOG, LIST, OTHER_KEYS, ROWS, SECTIONS
 from shmtui.tui.process_rows import PROCESS_COLUMNS
 
 # ruff: noqa: PLC0415 - most users have no such file: the first frame waits for nothing of it
@@ -27,8 +29,13 @@ USUAL_THEME: Final = "shmtui-dark"
 USUAL_RATE: Final = 10.0
 _RATES: Final = (0.1, 60.0)
 _MOST_BYTES: Final = 1 << 20
-ACTIONS: Final = {key.name: key for key in KEYS if not key.priority}
-"""The keys that can be chosen, by the names of their actions."""
+ACTIONS: Final = {
+    section: {
+        key.name: key for key in (*KEYS, *OTHER_KEYS) if key.where == where and not key.priority
+    }
+    for where, section in SECTIONS.items()
+}
+"""The keys that can be chosen, by the tables of the file and the names of their actions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,8 @@ class Configuration:
     process_columns: tuple[str, ...] = ()
     """Of the table of processes; empty: it names none."""
     keys: tuple[Key, ...] = KEYS
+    other_keys: tuple[Key, ...] = OTHER_KEYS
+    """Of the list, of rows and of dialogs."""
     path: Path | None = None
     """The file; None: there is none."""
     kept_theme: str = ""
@@ -151,16 +160,23 @@ def configured(
         "rate": _rate,
         "columns": _list_columns,
         "process_columns": _process_columns,
-        "keys": _keys,
+        **{section: partial(_keys, section) for section in ACTIONS},
     }
     values: dict[str, Any] = {}
+    chosen: dict[str, tuple[str, ...]] = {}
     for name, value in said.items():
         require_known(name, readers, "", path)
         try:
             values[name] = readers[name](value)
         except ShmtuiError as error:
             raise _wrong(path, str(error)) from None
-    return replace(kept, **values, path=path)
+        if name in ACTIONS:
+            chosen |= values.pop(name)
+    try:
+        keys, other_keys = bound(chosen) if chosen else (KEYS, OTHER_KEYS)
+    except ShmtuiError as error:
+        raise _wrong(path, str(error)) from None
+    return replace(kept, **values, keys=keys, other_keys=other_keys, path=path)
 
 
 def require_known(name: str, names: Iterable[str], what: str, path: Path | None) -> None:
@@ -221,22 +237,25 @@ def _columns(what: str, value: Any, names: Collection[str], example: str) -> tup
     return tuple(dict.fromkeys(value))
 
 
-def _keys(value: Any) -> tuple[Key, ...]:
+def _keys(section: str, value: Any) -> dict[str, tuple[str, ...]]:
+    """The keys that a table of the file gives, by the identifiers of their actions."""
+    actions = ACTIONS[section]
     if not isinstance(value, dict):
-        wrong = _("keys: give a table of actions, such as {example}")
-        raise ShmtuiError(wrong.format(example='[keys] kill = "X"'))
+        wrong = _("{table}: give a table of actions, such as {example}")
+        example = f'[{section}] {[*actions][-1]} = "f12"'
+        raise ShmtuiError(wrong.format(table=section, example=example))
     chosen = {}
     for name, keys in value.items():
-        if name not in ACTIONS:
-            raise ShmtuiError(_unknown(name, ACTIONS, "keys"))
+        if name not in actions:
+            raise ShmtuiError(_unknown(name, actions, section))
         listed = keys if isinstance(keys, list) else [keys]
         names = [key_name(each) if isinstance(each, str) else None for each in listed]
         if not names or None in names:
-            wrong = _("keys.{name}: {value!a} is no key: give one such as {examples}")
-            examples = '"x" "X" "f5" "ctrl+k" "space"'
-            raise ShmtuiError(wrong.format(name=name, value=keys, examples=examples))
-        chosen[name] = tuple(dict.fromkeys(each for each in names if each))
-    return bound(chosen)
+            wrong = _("{name}: {value!a} is no key: give one such as {examples}")
+            examples, label = '"x" "X" "f5" "ctrl+k" "space"', f"{section}.{name}"
+            raise ShmtuiError(wrong.format(name=label, value=keys, examples=examples))
+        chosen[actions[name].id] = tuple(dict.fromkeys(each for each in names if each))
+    return chosen
 
 
 def printed() -> Iterator[str]:
@@ -267,10 +286,17 @@ def printed() -> Iterator[str]:
         "# " + _("Keys: action = key, or a list of keys, such as {examples}.").format(
             examples='"x" "X" "f5" "ctrl+k" "space"'
         ),
-        "# " + _("Those of the list and of dialogs, and ctrl+c ctrl+z ctrl+l, stay as they are."),
-        "[keys]",
+        "# " + _("ctrl+c ctrl+z ctrl+l stay as they are."),
     )  # fmt: skip
-    for name, key in ACTIONS.items():
-        keys = [SPOKEN.get(each, each) for each in key.keys.split(",")]
-        value = json.dumps(keys[0] if len(keys) == 1 else keys)
-        yield f"#{name} = {value}  # {_(key.help)}"
+    heads = {
+        LIST: _("In the list of shared memory, where letters are typed into the filter:"),
+        ROWS: _("In panels with rows:"),
+        DIALOG: _("In dialogs:"),
+    }
+    for where, section in SECTIONS.items():
+        yield from ("", "# " + heads[where]) if where else ()
+        yield f"[{section}]"
+        for name, key in ACTIONS[section].items():
+            keys = [SPOKEN.get(each, each) for each in key.keys.split(",")]
+            value = json.dumps(keys[0] if len(keys) == 1 else keys)
+            yield f"#{name} = {value}  # {_(key.help)}"

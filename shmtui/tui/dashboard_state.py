@@ -37,6 +37,7 @@ from shmtui.tui.keys import (
     STEPS,
     Key,
 )
+from shmtui.tui.other_keys import OTHER_KEYS
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.replay_view import comparison_of, place_of
 from shmtui.tui.spans import Span
@@ -78,6 +79,7 @@ class Dashboard:
         recorder: Recorder | None = None,
         served: bool = False,
         keys: tuple[Key, ...] = KEYS,
+        other_keys: tuple[Key, ...] = OTHER_KEYS,
     ) -> None:
         self.attachment = attachment
         self.opener = opener
@@ -91,6 +93,7 @@ class Dashboard:
             recording=recorder is not None,
             served=served,
             keys=keys,
+            other_keys=other_keys,
         )
         self.recorder = recorder
         """What writes the samples to a file; None: nothing does."""

@@ -19,8 +19,8 @@ STEPS, ROWS = "steps", "rows"
 
 _STAY_HERE = frozenset(
     {
-        "leave(0)", "leave(130)", "suspend_process", "record", "report", "copy", "exact", "end",
-        "remove",
+        "leave(0)", "leave(130)", "suspend_process", "record", "report", "copy", "exact",
+        "list.end", "list.remove",
     }
 )  # fmt: skip
 _NAMES = {
@@ -49,6 +49,8 @@ class Key:
     """What it needs, as `OPENER` or `LIVE`; empty: nothing."""
     priority: bool = False
     """Whether it works while a dialog is open too."""
+    where: str = ""
+    """Where it works: one of `shmtui.tui.other_keys`; empty: on the main screen."""
 
     @property
     def name(self) -> str:
@@ -64,8 +66,13 @@ class Key:
         return "_".join([*parts, *self.action.split("'")[1::2]])
 
     @property
+    def id(self) -> str:
+        """What tells it from all others: ``list.close``."""
+        return f"{self.where}.{self.name}" if self.where else self.name
+
+    @property
     def shown(self) -> str:
-        return self.as_shown or self.keys
+        return self.as_shown or self.keys.partition(",")[0]
 
     @property
     def changes(self) -> bool:
@@ -77,7 +84,7 @@ class Key:
         """Whether it is for who sits at the machine alone: it ends shmtui, writes a file, or touches
         what others run. Then it is off in a browser.
         """
-        return self.action in _STAY_HERE
+        return (self.id if self.where else self.action) in _STAY_HERE
 
     @property
     def for_workers(self) -> bool:
@@ -174,7 +181,7 @@ KEYS: tuple[Key, ...] = (
     _workers("t", "terminate", N_("End"), N_("Terminate: it ends after its critical section"), 5),
     _workers("K", "kill", N_("Kill"), N_("Kill: it ends wherever it is"), 7),
     _workers("f9", "signal", N_("Signal"), N_("Signal: choose one from a list; asks first"), 8),
-    _workers("s", "step", N_("Step"), N_("Step: one protocol step; space lets it run"), 4),
+    _workers("s", "step", N_("Step"), N_("Step: one protocol step, and wait before the next"), 4),
     _workers("x", "faults", N_("Faults"), N_("Faults: a mistake to make, and what to expect"), 4),
     _workers("v", "audit", N_("Audit"), N_("Audit: hold the workers, and count lost items"), 4),
     _workers("r", "repair", N_("Repair"), N_("Repair: shows the plan, then asks"), 3),
@@ -219,7 +226,7 @@ KEYS: tuple[Key, ...] = (
         "d",
         "dismiss",
         "",
-        N_("Dismiss: take what has ended off the table; what a finding rests on stays"),
+        N_("Dismiss what has ended; what a finding rests on stays"),
         needs=LIVE,
     ),
     Key(
@@ -276,32 +283,10 @@ KEYS: tuple[Key, ...] = (
 )
 """In the order of the key bar and of the help screen."""
 
-LIST_KEYS: tuple[Key, ...] = (
-    Key("enter", "open", N_("attaches"), N_("Attach to it; fold or unfold a group"), 0),
-    Key("right", "order(1)", N_("sort"), N_("Sort by the next column, or the one before"), 3,
-        "left right"),
-    Key("tab", "group(1)", N_("groups"), N_("No groups, by kind, by program"), 1),
-    Key("f2,ctrl+o", "columns", N_("columns"), N_("Which columns to show"), 3, "f2"),
-    Key("f9,ctrl+t", "end", N_("ends a holder"), N_("Who has it; t ends one of them, after a question"), 2,
-        "f9"),
-    Key("delete", "remove", N_("removes orphans"), N_("Remove an orphan: asks first"), 2),
-    Key("f1", "help", N_("help"), N_("Show these keys"), 1),
-    Key("escape", "close", N_("closes"), N_("Delete the filter, or close the list"), 0, "esc"),
-)  # fmt: skip
-"""The keys of the list of what processes share, where letters are typed into the filter."""
-
 SPOKEN = {"slash": "/", "plus": "+", "minus": "-", "equals_sign": "=", "question_mark": "?", "escape": "esc",
           "full_stop": ".", "comma": ",", "left_square_bracket": "[", "right_square_bracket": "]",
-          "less_than_sign": "<", "greater_than_sign": ">"}  # fmt: skip
+          "less_than_sign": "<", "greater_than_sign": ">", "pageup": "pgup", "pagedown": "pgdn"}  # fmt: skip
 """Keys by the names that people know, where Textual has others."""
-
-ROW_KEYS: tuple[tuple[str, str], ...] = (
-    ("up down j k", N_("Choose a row; a group stands for all of its processes")),
-    ("enter", N_("A process in full, the evidence and remedy of a finding, the slots of the ring")),
-    ("pgup pgdn", N_("A page at a time")),
-    ("home end g G", N_("First row, last row")),
-)
-"""The keys of the process table, for the help screen."""
 
 MOUSE: tuple[tuple[str, str], ...] = (
     (N_("click"), N_("Choose a row, go to a panel, or press a key of the bar")),
@@ -320,11 +305,6 @@ def available(view: "ViewModel") -> tuple[Key, ...]:
         and not (view.no_workers and key.for_workers)
         and key.needs not in view.missing
     )
-
-
-def list_keys(view: "ViewModel") -> tuple[Key, ...]:
-    """The keys of the list that are on."""
-    return tuple(key for key in LIST_KEYS if not (view.served and key.stays_here))
 
 
 def not_in_browser(key: str) -> str:

@@ -23,6 +23,7 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
+from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Region
 from textual.screen import Screen, ScreenResultType
@@ -118,6 +119,11 @@ class ClosesOnce(Screen[ScreenResultType], Generic[ScreenResultType]):
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+def bind_on(node: DOMNode, keys: str, action: str) -> None:
+    """Bind keys, separated by commas, on one screen or widget. Textual has this for the app alone."""
+    node._bindings.bind(keys, action, show=False)
 
 
 class Palette(CommandPalette, ClosesOnce[None]):

@@ -9,6 +9,7 @@ from shmtui.recording.index import Index
 from shmtui.snapshot import EMPTY, Process, Snapshot
 from shmtui.tui.glyphs import UNICODE, Glyphs
 from shmtui.tui.keys import KEYS, Key
+from shmtui.tui.other_keys import LIST, OTHER_KEYS
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Span
 from shmtui.tui.status_line import nothing
@@ -147,6 +148,8 @@ class ViewModel:
     """How often a second it is sampled, where that is rarer: nothing changes, or nobody sees it."""
     keys: tuple[Key, ...] = KEYS
     """As they are bound: the table's, or what the user's configuration makes of it."""
+    other_keys: tuple[Key, ...] = OTHER_KEYS
+    """The same of the list, of rows and of dialogs."""
     missing: frozenset[str] = frozenset()
     """What keys need and is not there; see `shmtui.tui.keys`."""
     replay: Replay | None = None
@@ -158,9 +161,18 @@ class ViewModel:
     window: ByteWindow | None = None
     """The bytes in view, where the segment is shown raw."""
 
-    def key(self, name: str) -> str:
-        """The key of an action, by the name that the configuration has for it, as it is written."""
-        return next(key.shown for key in self.keys if key.name == name)
+    def bound(self, key_id: str) -> Key:
+        """A key by its identifier, as it is bound."""
+        return next(key for key in (*self.keys, *self.other_keys) if key.id == key_id)
+
+    def key(self, key_id: str) -> str:
+        """The first key of an action, as it is written."""
+        return self.bound(key_id).shown
+
+    def naming(self, text: str) -> str:
+        """A text with the keys of rows and dialogs in the place of their names: ``{close} closes``."""
+        named = {key.name: key.shown for key in self.other_keys if key.where != LIST}
+        return text.format_map(named)
 
     @property
     def listed(self) -> Snapshot:

@@ -9,6 +9,7 @@ import pytest
 from shmtui.tui.configuration import ACTIONS, configured
 from shmtui.tui.keys import KEYS
 from shmtui.tui.object_rows import USUAL_COLUMNS
+from shmtui.tui.other_keys import OTHER_KEYS
 from tests.program import run_shmtui
 from tests.terminal import Terminal
 from tests.waiting import poll
@@ -30,11 +31,14 @@ def test_what_is_printed_is_a_configuration_in_which_all_is_as_usual(language: s
     printed = run_shmtui("config", "--lang", language).stdout
     assert configured(tomllib.loads(printed)).keys == KEYS
     said = tomllib.loads(re.sub("^#(?=[a-z])", "", printed, flags=re.MULTILINE))
-    assert list(said) == ["theme", "rate", "columns", "process_columns", "keys"]
-    assert list(said["keys"]) == list(ACTIONS)
+    assert list(said) == ["theme", "rate", "columns", "process_columns", *ACTIONS]
+    assert {section: list(said[section]) for section in ACTIONS} == {
+        section: list(actions) for section, actions in ACTIONS.items()
+    }
     found = configured(said)
     assert (found.theme, found.rate, found.columns) == ("shmtui-dark", 10.0, USUAL_COLUMNS)
     assert [key.keys for key in found.keys] == [key.keys for key in KEYS]
+    assert [key.keys for key in found.other_keys] == [key.keys for key in OTHER_KEYS]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,18 @@ def test_what_is_printed_is_a_configuration_in_which_all_is_as_usual(language: s
         ('[keys]\nkil = "X"', "keys: 'kil' is not known: did you mean kill?"),
         ('[keys]\nkill = "x"', "keys.kill: x is the key of faults already"),
         ('[keys]\nkill = "ctrl+c"', "keys.kill: ctrl+c is the key of interrupt already"),
-        ('[keys]\nkill = "j"', "keys.kill: j moves in the panels"),
+        ('[keys]\nkill = "j"', "keys.kill: j is the key of row_keys.down already"),
+        ('[row_keys]\nup = ["f5", "x"]', "row_keys.up: x is the key of keys.faults already"),
+        ('[row_keys]\nup = "z"', "row_keys.up: z is typed where there is text"),
+        ('[row_keys]\nup = ["up", "l"]', "row_keys.up: l is an answer in the dialog of a repair"),
+        ('[list_keys]\nclose = "x"', "list_keys.close: x is typed into the filter of the list"),
+        ('[list_keys]\nhelp = "f9"', "list_keys.help: f9 is the key of end already"),
+        ('[dialog_keys]\nyes = "t"', "dialog_keys.yes: t is the key of end already"),
+        ('[dialog_keys]\nyes = "ctrl+c"', "dialog_keys.yes: ctrl+c is the key of keys.interrupt"),
+        ('[dialog_keys]\nclose = "x"', "dialog_keys.close: x is typed where there is text"),
+        ('[dialog_keys]\nyess = "x"', "dialog_keys: 'yess' is not known: did you mean yes?"),
+        ("[dialog_keys]\nyes = 3", "dialog_keys.yes: 3 is no key"),
+        ("list_keys = 3", "list_keys: give a table"),
         ('[keys]\nkill = "hyper+x"', "keys.kill: 'hyper+x' is no key"),
         ('"a\\u001b[31mb" = 1', r"'a\x1b[31mb' is not known"),
         ("x = " + "[" * 5000, "is no TOML"),
@@ -116,6 +131,55 @@ def test_it_is_followed_and_options_win_over_it(file: Path, name: str) -> None:
         assert "what it looks like" not in terminal.text.lower()
         terminal.press("\x1b")
         assert terminal.wait() == 0
+
+
+def test_keys_of_dialogs_rows_and_the_list_are_followed_and_named(file: Path, name: str) -> None:
+    """What opens a dialog closes it too, whatever key that is; footers and help name the new ones."""
+    file.write_text(
+        '[keys]\nkill = "!"\nhelp = "H"\n'
+        '[row_keys]\nopen = ["enter", "E"]\ndown = ["down", "J"]\n'
+        '[dialog_keys]\nclose = "f12"\nyes = "Y"\n'
+        '[list_keys]\ncolumns = "f7"\nclose = "f8"\n'
+    )
+    with Terminal("run", name, columns=120, rows=50) as terminal:
+        terminal.wait_for(lambda text: text.count("producer 1") > 1)
+        terminal.press("H")
+        terminal.wait_for("f12 closes")
+        terminal.press("H")
+        terminal.wait_for(lambda text: "f12 closes" not in text)
+        terminal.press("J", "E")
+        terminal.wait_for("Threads")
+        terminal.press("\x1b[24~")  # F12
+        terminal.wait_for(lambda text: "Threads" not in text)
+        terminal.press("o")
+        terminal.wait_for("f8 closes")
+        terminal.press("\x1b[18~")  # F7
+        terminal.wait_for("f12 closes")
+        terminal.press("\x1b[18~")
+        terminal.wait_for(lambda text: "f12 closes" not in text)
+        terminal.press("\x1b[19~")  # F8
+        terminal.wait_for("Producer")
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+def test_a_lesson_names_the_keys_that_are_bound(file: Path) -> None:
+    """In what to press, in the texts beside it, and in the panel's own frame."""
+    file.write_text(
+        '[keys]\nrepair = "f11"\ntoggle_lesson = "N"\n[dialog_keys]\nyes = "Y"\nleave = "Q"\n'
+    )
+    with Terminal("lab", "hang", columns=130, rows=44) as terminal:
+        text = terminal.wait_for("What it is called")
+        assert "f11      the plan of a repair" in text
+        assert "Y        carry it out" in text
+        assert "Q closes" in text
+        assert "N hides it" in text
+        terminal.press("\x1b[23~")  # F11
+        terminal.wait_for("Y  Carry it out")
+        terminal.press("Q")
+        terminal.wait_for(lambda text: "Carry it out" not in text)
+        terminal.press("q")
+        terminal.wait()
 
 
 def test_columns_that_are_chosen_are_there_the_next_time(file: Path, name: str) -> None:

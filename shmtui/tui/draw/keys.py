@@ -1,13 +1,16 @@
 """The keys in text: the key bar with its buttons, and the help screen. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from shmtui.i18n import N_, _
 from shmtui.snapshot import ProcessState
+from shmtui.tui.chosen_keys import spoken
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import MOUSE, ROW_KEYS, SPOKEN, Key, available, list_keys
+from shmtui.tui.keys import MOUSE, Key, available
 from shmtui.tui.object_rows import Change
+from shmtui.tui.other_keys import DIALOG, LIST, ROWS
 from shmtui.tui.spans import Line, Span, line
 from shmtui.tui.view_model import ViewModel
 
@@ -56,7 +59,18 @@ def list_footer(width: int, view: ViewModel) -> str:
     def text(keys: Sequence[Key]) -> str:
         return "  ".join(f"{key.shown} {_(key.label)}" for key in keys)
 
-    return text(_fitting(list_keys(view), lambda keys: len(text(keys)) <= width))
+    opens = replace(view.bound("rows.open"), label=N_("attaches"), rank=0)
+    keys = [opens, *(key for key in _keys_of(LIST, view) if key.label)]
+    return text(_fitting(keys, lambda keys: len(text(keys)) <= width))
+
+
+def _keys_of(where: str, view: ViewModel) -> list[Key]:
+    """The keys that are on in a place."""
+    return [
+        key
+        for key in view.other_keys
+        if key.where == where and not (view.served and key.stays_here)
+    ]
 
 
 def _fitting(keys: Iterable[Key], fits: Callable[[Sequence[Key]], bool]) -> list[Key]:
@@ -75,7 +89,8 @@ def list_help(view: ViewModel) -> list[Line]:
 
 def _list_entries(view: ViewModel) -> list[Line]:
     typing = (_("letters"), _("Filter by words in any column"))
-    keys = (_entry(key.shown, _(key.help)) for key in list_keys(view))
+    opens = _entry(view.key("rows.open"), _("Attach to it; fold or unfold a group"))
+    keys = (opens, *(_entry(_names(key), _(key.help)) for key in _keys_of(LIST, view)))
     marks = " ".join(change.value for change in Change if change.value)
     return [
         _entry(*typing),
@@ -93,7 +108,7 @@ _STATES = {
     ProcessState.PACING: (N_("pacing: asleep until its next item is due"), "good"),
     ProcessState.BLOCKED: (N_("blocked: waits on a semaphore"), "bad"),
     ProcessState.PAUSED: (N_("paused by you"), "warn"),
-    ProcessState.STEPPING: (N_("waits before its next step: s does it"), "accent"),
+    ProcessState.STEPPING: (N_("waits before its next step: {key} does it"), "accent"),
     ProcessState.STOPPED: (N_("stopped by a signal"), "warn"),
     ProcessState.ENDED: (N_("ended"), "muted"),
     ProcessState.UNKNOWN: (N_("not known"), "muted"),
@@ -126,11 +141,13 @@ def help_lines(view: ViewModel) -> list[Line]:
     where = _("On the chosen row; a group row stands for all of its processes")
     sections = {
         where: steering,
-        _("View"): [*(_entry(shown, _(text)) for shown, text in ROW_KEYS), *looking],
+        _("View"): [*_row_entries(view), *looking],
         _("In the list of shared memory"): _list_entries(view),
+        _("In dialogs"): [_entry(_names(key), _(key.help)) for key in _keys_of(DIALOG, view)],
         _("Mouse"): [_entry(_(shown), _(text)) for shown, text in MOUSE],
         _("States"): [
-            _entry(glyphs.states[state], _(text), style) for state, (text, style) in _STATES.items()
+            _entry(glyphs.states[state], _(text).format(key=view.key("step")), style)
+            for state, (text, style) in _STATES.items()
         ],
         _("Ring and throughput"): [
             _entry(f"{glyphs.up} in", _("the slot that the next item is written to"), "producer"),
@@ -148,11 +165,27 @@ def help_lines(view: ViewModel) -> list[Line]:
     return rows[1:]
 
 
+def _row_entries(view: ViewModel) -> list[Line]:
+    def both(*names: str) -> str:
+        keys = (_names(view.bound(f"{ROWS}.{name}")).split() for name in names)
+        return " ".join(key for pair in zip_longest(*keys, fillvalue="") for key in pair if key)
+
+    return [
+        _entry(both("up", "down"), _("Choose a row; a group stands for all of its processes")),
+        _entry(
+            both("open"),
+            _("In full: a process, a finding with its remedy, the slots"),
+        ),
+        _entry(both("page_up", "page_down"), _("A page at a time")),
+        _entry(both("first", "last"), _("First row, last row")),
+    ]
+
+
 def _entry(keys: str, words: str, style: str = "key") -> Line:
     return line((f"  {keys:<12} ", style), words)
 
 
 def _names(key: Key) -> str:
     """All keys of a binding as people know them: ``+ = right``."""
-    names = [SPOKEN.get(name, name) for name in key.keys.split(",")]
+    names = [spoken(name) for name in key.keys.split(",")]
     return " ".join(dict.fromkeys((key.shown, *names)))

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.tui.screens.dialog import ChoicePanel, Dialog
 from shmtui.tui.spans import Line, line
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import LETTERS
 
 
@@ -30,7 +31,7 @@ class ColumnsPanel(ChoicePanel[str]):
 
     title = N_("Columns")
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "open", show=False), *LETTERS]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("dialog.switch", "open"), *LETTERS]
 
     def __init__(self, columns: TableColumns, view: ViewModel) -> None:
         super().__init__(view)
@@ -56,13 +57,14 @@ class ColumnsPanel(ChoicePanel[str]):
         )
 
     def _footer(self, _width: int) -> str:
-        return _("space switches, esc closes")
+        return self.view.naming(_("{switch} switches, {close} closes"))
 
 
 class ColumnsScreen(Dialog[None]):
     """Switches columns on and off, at once."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,f2", "dismiss(None)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("dialog.leave", "dismiss(None)")]
+    opened_by = ("columns", "list.columns")
 
     def __init__(self, columns: TableColumns, view: ViewModel) -> None:
         self._panel = ColumnsPanel(columns, view)

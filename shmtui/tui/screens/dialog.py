@@ -4,12 +4,13 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import ModalScreen
 
 from shmtui.tui.spans import Line, Span, line, wrapped
-from shmtui.tui.textual_private import ClosesOnce
+from shmtui.tui.textual_private import ClosesOnce, bind_on
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import CursorPanel, Item
 from shmtui.tui.widgets.panel import Panel
 
@@ -25,11 +26,15 @@ class Dialog(ModalScreen[Answer], ClosesOnce[Answer], Generic[Answer]):
     AUTO_FOCUS = "Panel"
     leaves_lesson: ClassVar[bool] = True
     """Whether a lesson stays in view beside it."""
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+q", "dismiss(None)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("dialog.close", "dismiss(None)")]
+    opened_by: ClassVar[tuple[str, ...]] = ()
+    """The keys that open it close it too, by their identifiers."""
 
     def __init__(self, panel: Panel) -> None:
         super().__init__()
         self._shown = panel
+        for key_id in self.opened_by:
+            bind_on(self, panel.view.bound(key_id).keys, "dismiss(None)")
 
     def compose(self) -> ComposeResult:
         yield self._shown

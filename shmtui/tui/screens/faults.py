@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.shm.faults import Fault, expected_outcome, fault_name
@@ -10,6 +10,7 @@ from shmtui.shm.protocol import Role
 from shmtui.tui.screens.dialog import ChoicePanel, Dialog
 from shmtui.tui.spans import Line, fit, line, wrapped
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import LETTERS
 from shmtui.tui.worker_commands import Targets
 
@@ -52,13 +53,14 @@ class FaultsPanel(ChoicePanel[Fault]):
         return [(), *wrapped(action, width), *wrapped(effect, width)]
 
     def _footer(self, _width: int) -> str:
-        return _("enter starts it, esc goes back")
+        return self.view.naming(_("{open} starts it, {close} goes back"))
 
 
 class FaultScreen(Dialog[Fault | None]):
     """Returns the mistake that was chosen; None where none was."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,x", "dismiss(None)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("dialog.leave", "dismiss(None)")]
+    opened_by = ("faults",)
 
     def __init__(self, targets: Targets, view: ViewModel) -> None:
         self._panel = FaultsPanel(targets, view)

@@ -2,11 +2,12 @@
 
 from typing import Any, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.tui.screens.dialog import Typed, TypingDialog
 from shmtui.tui.spans import line
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import NarrowedPanel
 from shmtui.tui.widgets.panel import Content, Panel
 
@@ -27,7 +28,7 @@ class FilterField(Typed, Panel, can_focus=True):
     def _content(self, _width: int, _height: int) -> Content:
         glyphs = self.view.glyphs
         row = line((glyphs.inert(self.typed), "strong"), (glyphs.full, "accent"))
-        return Content([row], _("enter keeps it, esc shows all rows"))
+        return Content([row], self.view.naming(_("{open} keeps it, {close} shows all rows")))
 
     def write(self, text: str) -> None:
         self.typed = text
@@ -39,8 +40,8 @@ class FilterScreen(TypingDialog[None]):
     """Filters the rows of a panel, which stays in view."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "dismiss(None)", show=False),
-        Binding("escape", "all_rows", show=False),
+        binding("rows.open", "dismiss(None)"),
+        binding("dialog.close", "all_rows"),
     ]
 
     def __init__(self, narrowed: NarrowedPanel[Any]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.monitor.shared_object import SharedObject
@@ -20,6 +20,7 @@ from shmtui.tui.screens.dialog import ChoicePanel, Dialog
 from shmtui.tui.screens.text_screens import KillQuestion
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.worker_commands import named, send_one
 from shmtui.workers.supervisor import Supervisor
 
@@ -114,17 +115,19 @@ class HoldersPanel(ChoicePanel[Holder]):
         return self._message_lines(width)
 
     def _footer(self, width: int) -> str:
-        long = _("t ends one, K kills it, each asks first, esc closes")
-        return long if width >= len(long) + 4 else _("t ends, K kills, esc closes")
+        text = _("{end} ends one, {kill} kills it, each asks first, {close} closes")
+        long = self.view.naming(text)
+        short = self.view.naming(_("{end} ends, {kill} kills, {close} closes"))
+        return long if width >= len(long) + 4 else short
 
 
 class HoldersScreen(Dialog[None]):
     """Ends a process that has something, by SIGTERM; one that was told so, by SIGKILL."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "end", show=False),
-        Binding("K", "end(True)", show=False),
-        Binding("q", "dismiss(None)", show=False),
+        binding("dialog.end", "end"),
+        binding("dialog.kill", "end(True)"),
+        binding("dialog.leave", "dismiss(None)"),
     ]
 
     def __init__(
@@ -173,6 +176,7 @@ class HoldersScreen(Dialog[None]):
         text = _("{who}: {signal} sent")
         if number is signal.SIGTERM:
             self._told.add((process.pid, process.start_time))
-            text = _("{who}: {signal} sent; if it stays, t again offers to kill it")
-        self._panel.say(text.format(who=named(process), signal=number.name), "good")
+            text = _("{who}: {signal} sent; if it stays, {end} again offers to kill it")
+        who, end = named(process), self._panel.view.key("dialog.end")
+        self._panel.say(text.format(who=who, signal=number.name, end=end), "good")
         self._look()

@@ -90,7 +90,7 @@ class LayoutsPanel(FilterPanel[str]):
         ]
 
     def _footer(self, _width: int) -> str:
-        return _("enter chooses it, esc goes back")
+        return self.view.naming(_("{open} chooses it, {close} goes back"))
 
 
 class AttachDialog(TypingDialog[Attachment | None]):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.monitor.process_states import short_command
@@ -14,6 +14,7 @@ from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.screens.dialog import Dialog
 from shmtui.tui.spans import Line, Span, cells, line
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import MovingPanel
 from shmtui.tui.widgets.panel import Content
 from shmtui.workers.child import Child
@@ -31,10 +32,10 @@ class LogPanel(MovingPanel):
     title = N_("Programs")
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "page(1)", show=False),
-        Binding("left,shift+tab", "turn(-1)", show=False),
-        Binding("right,tab", "turn(1)", show=False),
-        Binding("R", "restart", show=False),
+        binding("dialog.switch", "page(1)"),
+        binding("dialog.program_before", "turn(-1)"),
+        binding("dialog.next_program", "turn(1)"),
+        binding("dialog.restart", "restart"),
     ]
 
     _pid = 0
@@ -75,7 +76,7 @@ class LogPanel(MovingPanel):
         log, glyphs = self._chosen_log(), self.view.glyphs
         if log is None:
             text = _("no program of yours runs here")
-            return Content([line((text, "muted"))], _("esc closes"))
+            return Content([line((text, "muted"))], self.view.naming(_("{close} closes")))
         owns = self._supervisor.owns
         tabs = [(short_command(lg.name), not owns(lg.pid)) for lg in self._logs]
         head, self._buttons = tabs_line(tabs, self._at, width, glyphs)
@@ -89,7 +90,7 @@ class LogPanel(MovingPanel):
         return Content(
             [head, (), *body],
             self._footer(log, width),
-            _("following") if self._top is None else _("end follows again"),
+            _("following") if self._top is None else self.view.naming(_("{last} follows again")),
             first=first,
             total=len(log.printed.lines) + _FIXED,
         )
@@ -106,10 +107,14 @@ class LogPanel(MovingPanel):
     def _footer(self, log: Child, width: int) -> str:
         alive = self._supervisor.owns(log.pid)
         state = f"PID {log.pid}" if alive else _("PID {pid} has ended").format(pid=log.pid)
-        short = f"{state}, " + _("R restarts, esc closes")
+        short = f"{state}, " + self.view.naming(_("{restart} restarts, {close} closes"))
         said = ngettext("{count} line", "{count} lines", log.printed.count)
         said = said.format(count=format_count(log.printed.count))
-        more = ", " + _("tab: next program") if len(self._logs) > 1 else ""
+        more = (
+            ", " + self.view.naming(_("{next_program}: next program"))
+            if len(self._logs) > 1
+            else ""
+        )
         long = f"{said} {self.view.glyphs.dot} {short}{more}"
         return long if len(long) + 6 <= width else short
 
@@ -147,7 +152,8 @@ class LogPanel(MovingPanel):
 class LogScreen(Dialog[None]):
     """Drawn again with every frame of the dashboard."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,l", "dismiss", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("dialog.leave", "dismiss")]
+    opened_by = ("logs",)
 
     def __init__(self, supervisor: Supervisor, view: ViewModel) -> None:
         self._panel = LogPanel(supervisor, view)

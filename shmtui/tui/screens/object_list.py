@@ -3,7 +3,7 @@
 from typing import ClassVar, Final
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.monitor.shared_object import Judged, SharedObject, Survey
@@ -35,6 +35,7 @@ from shmtui.tui.screens.holders import Holder, holders_of
 from shmtui.tui.screens.layouts import FilterPanel
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 
 _TOTALS_LINES: Final = 2
 
@@ -45,10 +46,10 @@ class PickerPanel(FilterPanel[Row]):
     title = N_("Shared memory of this machine")
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right", "order(1)", show=False),
-        Binding("left", "order(-1)", show=False),
-        Binding("tab", "group(1)", show=False),
-        Binding("shift+tab", "group(-1)", show=False),
+        binding("list.sort_next", "order(1)"),
+        binding("list.sort_before", "order(-1)"),
+        binding("list.group_next", "group(1)"),
+        binding("list.group_before", "group(-1)"),
     ]
 
     def __init__(self, view: ViewModel, choices: ListChoices) -> None:

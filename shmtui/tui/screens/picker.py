@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import AmbiguousLayoutError
-from shmtui.monitor.shared_object import Survey
+from shmtui.monitor.shared_object import ObjectKind, Survey
 from shmtui.report.object_cells import shown_name, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.keys import list_help
@@ -22,8 +22,10 @@ from shmtui.tui.screens.columns import ColumnsScreen, TableColumns
 from shmtui.tui.screens.holders import HoldersScreen
 from shmtui.tui.screens.layouts import AttachDialog, LayoutScreen
 from shmtui.tui.screens.object_list import PickerPanel
+from shmtui.tui.screens.semaphore_set import SemaphoreSetScreen
 from shmtui.tui.screens.text_screens import DetailScreen, RemoveQuestion
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.workers.supervisor import Supervisor
 
 LOOK_SECONDS: Final = 1.0
@@ -34,12 +36,12 @@ class PickerScreen(AttachDialog):
     """Everything that processes share, to look at and to attach to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", show=False),
-        Binding("ctrl+r,f5", "reload", show=False),
-        Binding("delete", "remove", show=False),
-        Binding("f2,ctrl+o", "columns", show=False),
-        Binding("f9,ctrl+t", "end", show=False),
-        Binding("f1", "help", show=False),
+        *(binding(key, "close") for key in ("list.close", "dialog.close")),
+        binding("list.reload", "reload"),
+        binding("list.remove", "remove"),
+        binding("list.columns", "columns"),
+        binding("list.end", "end"),
+        binding("list.help", "help"),
     ]
 
     def __init__(
@@ -118,11 +120,11 @@ class PickerScreen(AttachDialog):
     def action_end(self) -> None:
         """Offer to end those that have what the cursor is on."""
         row = self._panel.chosen
-        if row is None or self._is_off("f9"):
+        if row is None or self._is_off("list.end"):
             return
         if not self._panel.holders(row.key):
-            text = _("choose an object that processes have, or a program: f9 ends one of them")
-            self._panel.say(text, "bad")
+            text = _("choose an object that processes have, or a program: {key} ends one of them")
+            self._panel.say(text.format(key=self._panel.view.key("list.end")), "bad")
             return
         label = row.group.title if isinstance(row, GroupRow) else shown_name(row.each)
         holders = partial(self._panel.holders, row.key)
@@ -131,7 +133,7 @@ class PickerScreen(AttachDialog):
     def action_remove(self) -> None:
         """Ask whether the orphan under the cursor shall go."""
         each = self._panel.chosen_object
-        if each is None or self._is_off("delete"):
+        if each is None or self._is_off("list.remove"):
             return
         target = each.target
         if not each.orphan:
@@ -147,7 +149,7 @@ class PickerScreen(AttachDialog):
     def _is_off(self, key: str) -> bool:
         """Whether a key that changes something is off, which is said."""
         if self._panel.view.served:
-            self._panel.say(not_in_browser(key), "bad")
+            self._panel.say(not_in_browser(self._panel.view.key(key)), "bad")
         return self._panel.view.served
 
     async def _remove(self, target: str) -> None:
@@ -160,6 +162,9 @@ class PickerScreen(AttachDialog):
     def on_choice_panel_chosen(self) -> None:
         each = self._panel.chosen_object
         if each is None:
+            return
+        if each.kind is ObjectKind.SYSV_SET and each.inode is not None:
+            self.app.push_screen(SemaphoreSetScreen(each.inode, self._panel.view))
             return
         if reason := why_not(each):
             self._panel.say(_("cannot attach: {reason}").format(reason=reason), "bad")

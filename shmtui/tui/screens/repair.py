@@ -16,6 +16,7 @@ from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.tui.screens.dialog import Dialog
 from shmtui.tui.spans import Line, line, wrap
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import TextPanel
 
 
@@ -23,16 +24,17 @@ class RepairScreen(Dialog[None]):
     """Repairs nothing before the key y, and then only if the plan still holds."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "carry_out", show=False),
+        binding("dialog.yes", "carry_out"),
         *(Binding(key, f"choose('{key}')", show=False) for key in "plioc"),
-        Binding("n,q,enter", "dismiss", show=False),
+        *(binding(key, "dismiss") for key in ("dialog.no", "dialog.leave", "rows.open")),
     ]
 
     def __init__(
         self, repairer: Repairer, report: Callable[[Severity, str], None], view: ViewModel
     ) -> None:
         """``report`` gets an event about what came of it."""
-        self._panel = TextPanel(_("Repair"), self._lines, _("esc closes"), view)
+        closes = view.naming(_("{close} closes"))
+        self._panel = TextPanel(_("Repair"), self._lines, closes, view)
         super().__init__(self._panel)
         self._repairer = repairer
         self._report = report
@@ -77,8 +79,8 @@ class RepairScreen(Dialog[None]):
         self._said, self._question, self._choices = texts, question, choices
         if not self.is_attached:
             return
-        answers = _("y carries it out, esc leaves it")
-        self._panel.below = answers if question else _("esc closes")
+        answers = _("{yes} carries it out, {close} leaves it")
+        self._panel.below = self._panel.view.naming(answers if question else _("{close} closes"))
         self._panel.refresh(layout=True)
         self._panel.draw_anew()
 
@@ -89,7 +91,8 @@ class RepairScreen(Dialog[None]):
             self._say(str(error))
             return
         self._plan = found if isinstance(found, Plan) else None
-        question = _("  y  Carry it out  ") if self._plan else ""
+        yes = self._panel.view.key("dialog.yes")
+        question = f"  {yes}  {_('Carry it out')}  " if self._plan else ""
         left = choices(found, self._repairer.consent)
         self._say(*proposal_lines(found), question=question, choices=left)
 

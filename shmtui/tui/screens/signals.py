@@ -3,7 +3,7 @@
 import signal
 from typing import ClassVar, Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.procfs.stop_effects import catches, ignores
@@ -12,6 +12,7 @@ from shmtui.tui.screens.dialog import ChoicePanel, Dialog
 from shmtui.tui.screens.text_screens import Question, asked
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import LETTERS
 from shmtui.tui.worker_commands import named
 
@@ -78,13 +79,14 @@ class SignalsPanel(ChoicePanel[signal.Signals]):
         return [(), *wrapped(f"{chosen.name}: {self.effects[chosen]}.", width)]
 
     def _footer(self, _width: int) -> str:
-        return _("enter asks, esc goes back")
+        return self.view.naming(_("{open} asks, {close} goes back"))
 
 
 class SignalScreen(Dialog[signal.Signals | None]):
     """Returns the signal that was chosen, and agreed to; None where none was."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,f9", "dismiss(None)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("dialog.leave", "dismiss(None)")]
+    opened_by = ("signal",)
 
     def __init__(self, process: Process, worker: bool, view: ViewModel) -> None:
         self._panel = SignalsPanel(process, worker, view)

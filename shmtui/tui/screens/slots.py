@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.shm.segment_info import Slot
@@ -25,8 +25,8 @@ from shmtui.tui.screens.dialog import ChoicePanel, Dialog
 from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.spans import Line, Span, line, wrapped
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.widgets.moving_panels import LETTERS, scroll_to
-from shmtui.tui.widgets.panel import Content
+from shmtui.tui.widgets.bindings import binding
+from shmtui.tui.widgets.moving_panels import LETTERS
 
 ReadSlots = Callable[[int, int], tuple[Slot, ...]]
 """Slots from the first on, so many."""
@@ -38,8 +38,8 @@ class SlotsPanel(ChoicePanel[int]):
     title = N_("Slots")
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "shift(-1)", show=False),
-        Binding("right", "shift(1)", show=False),
+        binding("rows.left", "shift(-1)"),
+        binding("rows.right", "shift(1)"),
         *LETTERS,
     ]
 
@@ -67,14 +67,11 @@ class SlotsPanel(ChoicePanel[int]):
         self._shift = max(0, min(self._shift + by, longest))
         self.draw()
 
-    def _content(self, width: int, height: int) -> Content:
-        """Read what comes into view, since its columns are those of the values."""
-        room = max(1, height - 1)
-        first = scroll_to(self._first, self._nearest(self.at), room, self._count)
-        self._seen = {slot.index: slot for slot in self._read(first, room)}
+    def _read_rows(self, first: int, count: int) -> None:
+        """The columns are those of the values in view."""
+        self._seen = {slot.index: slot for slot in self._read(first, count)}
         values = [slot.value for slot in self._seen.values()]
         self._columns = columns_of(values, self._shift, self.view.glyphs)
-        return super()._content(width, height)
 
     @property
     def _digits(self) -> int:
@@ -105,14 +102,15 @@ class SlotsPanel(ChoicePanel[int]):
         return f"{glyphs.up} out  {glyphs.down} in"
 
     def _footer(self, width: int) -> str:
-        long = _("enter: in full, left and right: columns, esc closes")
-        return long if len(long) + 4 <= width else _("enter: in full, esc closes")
+        long = self.view.naming(_("{open}: in full, {left} and {right}: columns, {close} closes"))
+        short = self.view.naming(_("{open}: in full, {close} closes"))
+        return long if len(long) + 4 <= width else short
 
 
 class SlotsScreen(Dialog[None]):
     """Drawn again with every frame of the dashboard."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "dismiss(None)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("dialog.leave", "dismiss(None)")]
 
     def __init__(
         self, read: ReadSlots, read_full: Callable[[int], tuple[Slot, str]], view: ViewModel

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.tui.draw.bytes import parse_offset
@@ -13,19 +13,21 @@ from shmtui.tui.draw.keys import help_lines
 from shmtui.tui.screens.dialog import Dialog, Typed, TypingDialog
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import TextPanel
 from shmtui.tui.widgets.panel import Content, Panel
-
-_NO = N_("  n  Leave it  ")
 
 
 class DetailScreen(Dialog[None]):
     """One text that scrolls."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "dismiss", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding("dialog.leave", "dismiss"),
+        binding("rows.open", "dismiss"),
+    ]
 
     def __init__(self, title: str, text: Callable[[int], list[Line]], view: ViewModel) -> None:
-        super().__init__(TextPanel(title, text, _("esc closes"), view))
+        super().__init__(TextPanel(title, text, view.naming(_("{close} closes")), view))
 
     def on_click(self) -> None:
         self.dismiss()
@@ -34,7 +36,7 @@ class DetailScreen(Dialog[None]):
 class HelpScreen(DetailScreen):
     """All keys, made from the table that binds them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,h,f1", "dismiss", show=False)]
+    opened_by = ("help",)
 
     def __init__(self, view: ViewModel) -> None:
         text = help_lines(view)
@@ -45,15 +47,16 @@ class Question(Dialog[bool]):
     """Returns True only for y or a click on ``yes``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "dismiss(True)", show=False),
-        Binding("n,q,enter", "dismiss(False)", show=False),
+        binding("dialog.yes", "dismiss(True)"),
+        *(binding(key, "dismiss(False)") for key in ("dialog.no", "dialog.leave", "rows.open")),
     ]
 
     def __init__(self, title: str, asks: Line, why: str, yes: str, view: ViewModel) -> None:
-        self._yes = f"  y  {yes}  "
+        self._yes = f"  {view.key('dialog.yes')}  {yes}  "
+        self._no = f"  {view.key('dialog.no')}  {_('Leave it')}  "
 
         def text(width: int) -> list[Line]:
-            buttons = line((self._yes, "banner"), "   ", (_(_NO), "key"))
+            buttons = line((self._yes, "banner"), "   ", (self._no, "key"))
             return [asks, (), *wrapped(why, width, "muted"), (), buttons]
 
         super().__init__(TextPanel(title, text, "", view))
@@ -61,7 +64,7 @@ class Question(Dialog[bool]):
     def on_click(self, event: events.Click) -> None:
         region = self._shown.region
         x, y = event.screen_x - region.x - 2, event.screen_y - region.y
-        yes, no = len(self._yes), len(_(_NO))
+        yes, no = len(self._yes), len(self._no)
         if y == region.height - 2 and 0 <= x < yes:
             self.dismiss(True)
         elif y == region.height - 2 and yes + 3 <= x < yes + 3 + no:
@@ -123,7 +126,7 @@ class OffsetPanel(Typed, Panel, can_focus=True):
             (),
             line((self.wrong, "bad")) if self.wrong else line((hint, "muted")),
         ]
-        return Content(rows, _("enter goes there, esc closes"))
+        return Content(rows, self.view.naming(_("{open} goes there, {close} closes")))
 
     def write(self, text: str) -> None:
         self.typed, self.wrong = text, ""
@@ -145,13 +148,13 @@ class TimePanel(OffsetPanel):
             (),
             line((self.wrong, "bad")) if self.wrong else line((hint, "muted")),
         ]
-        return Content(rows, _("enter goes there, esc closes"))
+        return Content(rows, self.view.naming(_("{open} goes there, {close} closes")))
 
 
 class TimeScreen(TypingDialog[float | None]):
     """Returns a position in a recording; None where none was typed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "go", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("rows.open", "go")]
 
     def __init__(self, view: ViewModel, position: Callable[[str], float]) -> None:
         self._panel = TimePanel(view)
@@ -170,7 +173,7 @@ class TimeScreen(TypingDialog[float | None]):
 class OffsetScreen(TypingDialog[int | None]):
     """Returns an offset in the segment; None where none was typed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "go", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("rows.open", "go")]
 
     def __init__(self, view: ViewModel) -> None:
         self._panel = OffsetPanel(view)

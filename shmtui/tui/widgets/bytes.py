@@ -2,13 +2,14 @@
 
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.tui.draw.bytes import BYTE_FORMATS, gutter_for, last_first, raw_lines, row_shape_for
 from shmtui.tui.formatting import format_count
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import FAR, MovingPanel
 from shmtui.tui.widgets.panel import Content
 
@@ -20,9 +21,9 @@ class BytesPanel(MovingPanel):
     number = "1"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "shift(-1)", show=False),
-        Binding("right", "shift(1)", show=False),
-        Binding("enter", "choose_layout", show=False),
+        binding("rows.left", "shift(-1)"),
+        binding("rows.right", "shift(1)"),
+        binding("rows.open", "choose_layout"),
     ]
 
     class Moved(Message):
@@ -82,9 +83,10 @@ class BytesPanel(MovingPanel):
             return text
         layouts = ngettext("{count} layout fits", "{count} layouts fit", fitting)
         layouts = layouts.format(count=fitting)
-        hint = _("{layouts}: enter chooses, or --layout").format(layouts=layouts)
+        key = self.view.key("rows.open")
+        hint = _("{layouts}: {key} chooses, or --layout").format(layouts=layouts, key=key)
         if len(text) + len(hint) + 9 > width:
-            return f"{layouts}: enter"
+            return f"{layouts}: {key}"
         return f"{hint} {self.view.glyphs.dot} {text}"
 
     def go_to(self, offset: int) -> None:

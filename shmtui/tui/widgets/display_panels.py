@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from shmtui.i18n import N_, _
@@ -12,6 +12,7 @@ from shmtui.tui.draw.keys import Button, key_bar
 from shmtui.tui.draw.throughput import throughput_lines
 from shmtui.tui.draw.title import title_line
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.panel import Content, Panel
 
 
@@ -47,7 +48,7 @@ class RingPanel(Panel, can_focus=True):
 
     title = N_("Ring")
     number = "1"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("rows.open", "open")]
 
     class SlotsWanted(Message):
         """The user wants to see the slots one by one."""

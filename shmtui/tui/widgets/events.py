@@ -71,7 +71,8 @@ class EventsPanel(NarrowedPanel[Finding | Event]):
         return chosen or (text.format(count=count) if count else "")
 
     def _footer(self, _width: int) -> str:
-        return _("enter: evidence and remedy") if self.view.snapshot.health.findings else ""
+        text = self.view.naming(_("{open}: evidence and remedy"))
+        return text if self.view.snapshot.health.findings else ""
 
     def _has_cursor(self) -> bool:
         """Only while keys apply to it."""

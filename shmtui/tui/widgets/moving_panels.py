@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, Generic, TypeVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from shmtui.i18n import _
 from shmtui.tui.spans import Line
 from shmtui.tui.view_model import ViewModel
+from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.panel import Content, Panel
 
 Item = TypeVar("Item")
@@ -17,10 +18,10 @@ FAR = 10**12
 """More rows than any panel has: to the first row, or to the last."""
 
 LETTERS: Final = (
-    Binding("j", "move(1)", show=False),
-    Binding("k", "move(-1)", show=False),
-    Binding("g", "first_row", show=False),
-    Binding("G", f"move({FAR})", show=False),
+    binding("rows.down", "move(1)", letters=True),
+    binding("rows.up", "move(-1)", letters=True),
+    binding("rows.first", "first_row", letters=True),
+    binding("rows.last", f"move({FAR})", letters=True),
 )
 """The keys of vi, for panels where letters are not typed."""
 
@@ -41,12 +42,12 @@ class MovingPanel(Panel, can_focus=True):
     """A subclass has its `action_move`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("home", f"move({-FAR})", show=False),
-        Binding("end", f"move({FAR})", show=False),
+        binding("rows.up", "move(-1)", letters=False),
+        binding("rows.down", "move(1)", letters=False),
+        binding("rows.page_up", "page(-1)"),
+        binding("rows.page_down", "page(1)"),
+        binding("rows.first", f"move({-FAR})", letters=False),
+        binding("rows.last", f"move({FAR})", letters=False),
     ]
     wheel = 3
     """Rows that the wheel moves by."""
@@ -77,7 +78,7 @@ class TextPanel(MovingPanel):
     """A text, made for the width of the panel, that scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "move(1)", show=False),
+        binding("dialog.switch", "move(1)"),
         *LETTERS,
     ]
     first = 0
@@ -120,7 +121,7 @@ class TextPanel(MovingPanel):
 class CursorPanel(MovingPanel, Generic[Item]):
     """A row for each item, with a cursor, between lines that do not scroll."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [binding("rows.open", "open")]
     wheel = 1  # It moves the cursor, so that the cursor stays in view.
 
     items: Sequence[Item] = ()
@@ -146,6 +147,9 @@ class CursorPanel(MovingPanel, Generic[Item]):
     def _row(self, at: int, width: int) -> Line:
         raise NotImplementedError
 
+    def _read_rows(self, first: int, count: int) -> None:
+        """Called before these rows, of which the last may find no room, are asked for."""
+
     def _above(self, _width: int) -> list[Line]:
         return []
 
@@ -166,6 +170,8 @@ class CursorPanel(MovingPanel, Generic[Item]):
 
     def _content(self, width: int, height: int) -> Content:
         """As many rows as the fixed lines leave room for; at least one, if there is any."""
+        first = scroll_to(self._first, self._nearest(self.at), max(1, height - 1), self._count)
+        self._read_rows(first, max(1, height))
         height = max(0, height - min(1, self._count))
         above = self._above(width)[:height]
         below = self._below(width)[: height - len(above)]
