@@ -1,17 +1,22 @@
 """The dashboard looks seldom while nothing moves, sees the first change at once, and says how often it looks."""
 
+import contextlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from shmtui.monitor.sampler import Sampler
 from shmtui.recording.recorder import Recorder
 from shmtui.recording.writer import RecordingWriter
+from shmtui.session.opener import Attachment
 from shmtui.tui.app import DashboardApp
 from shmtui.tui.pace import GLANCE_SECONDS, REST_AFTER, REST_SECONDS, UNSEEN_SECONDS, Pace
+from shmtui.tui.served_dashboard import ServedDashboard
 from tests.conftest import MakeBuffer, join
-from tests.tui.dashboards import panel_text, watching
+from tests.tui.dashboards import NEVER_HZ, panel_text, watching
 
 LENGTH = 20.0
 """Seconds that are counted, by a clock that the test turns."""
@@ -64,7 +69,7 @@ def dashboard(app: DashboardApp) -> DashboardApp:
     app._interval.stop()
     app._pace = Pace(10.0)
     app._slow_seconds = 0.0
-    app.dashboard.view = app.dashboard.view.__class__(glyphs=app.dashboard.view.glyphs)
+    app.dashboard.view = replace(app.dashboard.view, refresh_hz=10.0)
     return app
 
 
@@ -124,6 +129,30 @@ async def test_a_frozen_display_is_sampled_seldom_and_says_no_rate(
             assert "1 of 5 full" in panel_text(app, "ring")
             assert shown_hz(app) == 10.0
             app._interval.stop()
+
+
+async def test_a_served_screen_is_sampled_seldom_while_no_browser_looks(
+    make_buffer: MakeBuffer, clock: Time
+) -> None:
+    """Whatever moves. Who comes sees it as it is, within an interval."""
+    buffer = make_buffer(5)
+    ring = join(buffer)
+    viewers = 0
+    with contextlib.closing(Sampler(buffer.name)) as sampler:
+        made = ServedDashboard(Attachment(sampler), show=lambda _rows: None, refresh_hz=NEVER_HZ)
+        made.viewers = lambda: viewers
+        async with made.run_test(size=(120, 40)):
+            app = dashboard(made)
+            samples_in(app, clock, 1)
+            assert ring.put(7)
+            assert samples_in(app, clock, LENGTH) <= LENGTH / UNSEEN_SECONDS + 1
+            assert shown_hz(app) == 1 / UNSEEN_SECONDS
+            samples_in(app, clock, 1)
+            assert ring.put(8)
+            viewers = 1
+            app._on_interval()
+            assert "2 of 5 full" in panel_text(app, "ring")
+            assert shown_hz(app) == 10.0
 
 
 async def test_a_recording_has_each_change_while_the_display_is_frozen(
