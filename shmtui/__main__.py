@@ -19,6 +19,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
+    # Nothing here speaks TLS. Where the module is not to be had asyncio does without OpenSSL, which takes
+    # 3 MB of memory, and a while to load.
+    sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
     # Importing makes objects that live for ever: collecting among them costs a twentieth of the start.
     gc.disable()
     from shmtui.cli.main import run_cli  # noqa: PLC0415 - workers import this package too

@@ -114,6 +114,7 @@ def serve_dashboard(
             await app.run_async(headless=True, size=size)
 
     with contextlib.closing(WebServer(options, broadcast, app.press)) as server:
+        app.viewers = lambda: server.viewers
         asyncio.run(serve(server))
     code = app.return_code or 0
     if code - 128 in ENDED_WELL:

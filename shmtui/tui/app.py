@@ -273,6 +273,10 @@ class DashboardApp(App[int], inherit_bindings=False):
             return False
         if self.dashboard.view.frozen or (self._stalled and tty.behind(frame_queue(self))):
             return True
+        return self.nobody_there(now)
+
+    def nobody_there(self, now: float) -> bool:
+        """Whether it is known that nobody looks at the screen."""
         watched = now - last_input(self) < WATCHED_SECONDS
         return not watched and self._multiplexer is not None and self._multiplexer.detached()
 

@@ -16,8 +16,10 @@ REST_SECONDS: Final = 1.0
 """Between two looks at rest."""
 GLANCE_SECONDS: Final = 0.1
 """Between two glances at rest, at the least: so soon a first change is on the screen."""
-UNSEEN_SECONDS: Final = 2.0
+UNSEEN_SECONDS: Final = 2.5
 """Between two looks while nobody sees the screen, or it is frozen. There are no glances."""
+RETURN_SECONDS: Final = 0.25
+"""Between two intervals then, at the least: so soon it is noticed that somebody sees it again."""
 
 
 class Pace:
@@ -58,4 +60,6 @@ class Pace:
 
     def pause(self, now: float) -> float:
         """Seconds until the next interval."""
+        if self._unseen:
+            return max(self._interval, RETURN_SECONDS)
         return max(self._interval, GLANCE_SECONDS) if self.rests(now) else self._interval

@@ -45,6 +45,11 @@ class ServedDashboard(DashboardApp):
         self._due = False
         self._painted: list[Strip] = []
         self._rows: list[Row] = []
+        self.viewers: Callable[[], int] | None = None
+        """How many look at it now; None: that is not known."""
+
+    def nobody_there(self, _now: float) -> bool:
+        return self.viewers is not None and not self.viewers()
 
     def post_display_hook(self) -> None:
         """Have the picture sent soon: a frame may be painted in several steps."""

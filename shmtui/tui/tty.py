@@ -64,7 +64,9 @@ def multiplexer() -> Multiplexer | None:
     """
     socket, _comma, rest = os.environ.get("TMUX", "").partition(",")
     server = rest.partition(",")[0]
-    leader = read_stat(os.getsid(0)) if server.isdigit() else None
+    leader = None
+    with contextlib.suppress(PermissionError):  # By hidepid, of another user's login.
+        leader = read_stat(os.getsid(0)) if server.isdigit() else None
     return Multiplexer(socket) if leader is not None and leader.parent == int(server) else None
 
 

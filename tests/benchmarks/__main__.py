@@ -1,6 +1,6 @@
 """``python -m tests.benchmarks [--short] [--output FILE] [NAME...]``: measure, and print tables.
 
-Names: dashboard browsers disturbance workers accuracy scale start recording; all by default. The tables go
+Names: dashboard browsers disturbance workers accuracy scale start recording idle; all by default. The tables go
 to stdout as Markdown, and to FILE. As root, everything runs in a /dev/shm and among processes of
 its own, so that what else is on the machine is neither disturbed nor counted.
 """
@@ -21,6 +21,7 @@ from tests.benchmarks.tables import Table, markdown
 
 NAMES: Final = (
     "dashboard", "browsers", "disturbance", "workers", "accuracy", "scale", "start", "recording",
+    "idle",
 )  # fmt: skip
 APART: Final = "SHMTUI_BENCHMARKS_APART"
 _HEAD: Final = """\

@@ -88,6 +88,10 @@ class Screen:
         self._reader.join(1)
         os.close(self._master)
 
+    def press(self, keys: bytes) -> None:
+        """Type."""
+        os.write(self._master, keys)
+
     def first(self) -> float | None:
         """Seconds from the start to what was looked for; None if it never came."""
         if not self._answered.wait(_PATIENCE):
@@ -107,8 +111,17 @@ class Screen:
 
 def own_memory(pid: int) -> int:
     """Bytes of memory that are a process's own: what it shares with others is not counted."""
+    return _memory(pid, "Private_Dirty:")
+
+
+def resident_memory(pid: int) -> int:
+    """Bytes of memory that a process has in use, what it shares with others included."""
+    return _memory(pid, "Rss:")
+
+
+def _memory(pid: int, key: str) -> int:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Private_Dirty:"):
+        if line.startswith(key):
             return int(line.split()[1]) * 1024
     return 0
 

@@ -3,7 +3,12 @@
 import os
 import pty
 import queue
+import shlex
+import shutil
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -110,4 +115,56 @@ def test_one_thread_reads_the_keys_after_sigcont(
         terminal.wait_for("q Quit")
         poll(lambda: len(threads_of(pid)) <= before, "no more threads than before", 20)
         terminal.press("q")
+        assert terminal.wait() == 0
+
+
+def test_a_detached_tmux_shows_by_its_socket(tmp_path: Path) -> None:
+    """Its owner may execute it while somebody is attached. One that is gone hides nothing."""
+    socket = tmp_path / "default"
+    socket.touch(0o700)
+    found = tty.Multiplexer(str(socket))
+    assert not found.detached()
+    socket.chmod(0o660)
+    assert found.detached()
+    socket.unlink()
+    assert not found.detached()
+
+
+def test_a_terminal_that_tmux_does_not_show_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been started from one, and have its environment."""
+    monkeypatch.delenv("TMUX", raising=False)
+    assert tty.multiplexer() is None
+    for server in ("", "x", str(os.getpid()), str(2**22 + 1)):
+        monkeypatch.setenv("TMUX", f"/tmp/tmux/default,{server},0")
+        assert tty.multiplexer() is None
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux")
+def test_tmux_says_that_nobody_is_attached(tmp_path: Path) -> None:
+    """As the program asks it, from inside."""
+    said = tmp_path / "said"
+    code = (
+        "from pathlib import Path; from shmtui.tui import tty; found = tty.multiplexer(); "
+        f"Path({str(said)!r}).write_text(str(found is not None and found.detached()))"
+    )
+    environ = {k: v for k, v in os.environ.items() if k != "TMUX"} | {"TMUX_TMPDIR": str(tmp_path)}
+    command = shlex.join([sys.executable, "-c", code])
+    try:
+        subprocess.run(["tmux", "new-session", "-d", command], env=environ, check=True)
+        poll(lambda: said.exists() and said.read_text(), "an answer")
+        assert said.read_text() == "True"
+    finally:
+        subprocess.run(["tmux", "kill-server"], env=environ, check=False, stderr=subprocess.DEVNULL)
+
+
+def test_keys_are_read_one_at_a_time_and_an_escape_alone(name: str) -> None:
+    """The thread that reads them sleeps in between; a key that is the start of others is one too."""
+    with Terminal("run", name, "--producers", "0", "--consumers", "0") as terminal:
+        terminal.wait_for("q Quit")
+        for _again in range(2):
+            terminal.press("?")
+            terminal.wait_for("Help")
+            terminal.press("escape")
+            terminal.wait_for(lambda text: "1 Ring" in text, "the panels")
+        terminal.press("\xff", "q")
         assert terminal.wait() == 0
