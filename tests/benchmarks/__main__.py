@@ -1,6 +1,6 @@
 """``python -m tests.benchmarks [--short] [--output FILE] [NAME...]``: measure, and print tables.
 
-Names: dashboard browsers disturbance workers accuracy scale start recording; all by default. The tables go
+Names: dashboard browsers disturbance workers accuracy scale crowded start recording; all by default. The tables go
 to stdout as Markdown, and to FILE. As root, everything runs in a /dev/shm and among processes of
 its own, so that what else is on the machine is neither disturbed nor counted.
 """
@@ -20,7 +20,8 @@ from tests.benchmarks.effort import Effort, progress
 from tests.benchmarks.tables import Table, markdown
 
 NAMES: Final = (
-    "dashboard", "browsers", "disturbance", "workers", "accuracy", "scale", "start", "recording",
+    "dashboard", "browsers", "disturbance", "workers", "accuracy", "scale", "crowded", "start",
+    "recording",
 )  # fmt: skip
 APART: Final = "SHMTUI_BENCHMARKS_APART"
 _HEAD: Final = """\
