@@ -6,6 +6,7 @@ one after the other while processes ran, so a finding rests on several snapshots
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from shmtui.i18n import N_, _
 from shmtui.shm.faults import Fault
@@ -243,9 +244,12 @@ class Moves:
     """CLOCK_MONOTONIC of the last of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
-    """All that was read of a segment and its processes at one time."""
+    """All that was read of a segment and its processes at one time.
+
+    Without slots, so that what all rules ask of it is worked out once.
+    """
 
     time: float
     """Seconds since the epoch."""
@@ -313,6 +317,23 @@ class Snapshot:
     """Whether its control block says that programs of others took part since it was made."""
     uptime: float | None = None
     """Seconds since the buffer was created, where its control block says so."""
+
+    @cached_property
+    def participants(self) -> tuple[Process, ...]:
+        """The live processes that take part."""
+        return tuple(p for p in self.processes if p.takes_part)
+
+    @cached_property
+    def workers_only(self) -> bool:
+        """Whether all that take part are workers."""
+        return all(p.origin is Origin.WORKER for p in self.participants)
+
+    @cached_property
+    def position(self) -> tuple[object, ...]:
+        """All that moves. Between two snapshots of the same position nothing was seen to move."""
+        values = tuple((role, state.value) for role, state in self.semaphores.items())
+        crew = tuple((p.pid, p.items, p.step, p.waits) for p in self.participants)
+        return self.in_, self.out, values, crew
 
     @property
     def alone(self) -> SyncObject | None:

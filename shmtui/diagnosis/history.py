@@ -98,15 +98,7 @@ class History:
     @cached_property
     def workers_only(self) -> bool:
         """Whether all processes are workers in a buffer of ours: then its protocol is known."""
-        return (
-            self.ours
-            and not self.now.guests
-            and all(
-                p.origin is Origin.WORKER or not p.takes_part
-                for s in self.snapshots
-                for p in s.processes
-            )
-        )
+        return self.ours and not self.now.guests and all(s.workers_only for s in self.snapshots)
 
     @property
     def by_protocol(self) -> Certainty:
@@ -147,13 +139,12 @@ def moves_until(now: Snapshot, before: Snapshot | None) -> Moves:
 
 def position(s: Snapshot) -> tuple[object, ...]:
     """All that moves. Between two snapshots of the same position nothing was seen to move."""
-    values = tuple((role, state.value) for role, state in s.semaphores.items())
-    return (s.in_, s.out, values, tuple((p.pid, p.items, p.step, p.waits) for p in living(s)))
+    return s.position
 
 
-def living(snapshot: Snapshot) -> list[Process]:
+def living(snapshot: Snapshot) -> tuple[Process, ...]:
     """The live processes that take part."""
-    return [p for p in snapshot.processes if p.takes_part]
+    return snapshot.participants
 
 
 def deficit_of(s: Snapshot) -> int | None:

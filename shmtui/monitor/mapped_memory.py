@@ -147,6 +147,9 @@ class MappedMemoryReader:
         rests = known is None or known.counted in {None, ran}
         its = Process(self._passes, stamp, ran if alone and rests else None, mappings, space)
         its.counted, its.faults = ran, faults
+        if known is not None and known.stamp is not None and stamp is not None:
+            same = known.stamp.start_time == stamp.start_time
+            its.thread_calls = known.thread_calls if same else None
         if known is not None and unchanged and known.mappings == mappings and known.space == space:
             its.memory, its.opened = known.memory, known.opened
             its.resident = known.resident

@@ -255,4 +255,5 @@ class ProcessTable:
             # Its PID may be another process's by now, which the next read finds.
             self._tracked.pop(pid).close()
         elif scan:
-            tracked.measure(pid, now_ns, busy=self._lock_free and pid in self._foreign)
+            foreign = pid in self._foreign
+            tracked.measure(now_ns, foreign=foreign, busy=self._lock_free and foreign)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from shmtui.monitor.shared_object import ObjectKind
 from shmtui.procfs.process import MemoryStamp, PageFaults, process_name
 from shmtui.procfs.shared_mappings import SharedMapping
+from shmtui.procfs.thread_calls import ThreadCalls
 
 DELETED: Final = b" (deleted)"
 
@@ -132,6 +133,10 @@ class Process:
     waits: tuple[int, ...] | None = ()
     """The addresses that its threads wait at; None: this user may not know."""
     waits_known: bool = False
+    waits_in_part: bool = False
+    """Whether not all of its threads were asked."""
+    thread_calls: ThreadCalls | None = None
+    """Of one with several threads that was asked."""
     counted: bytes | None = None
     """Its `run_stamp` in any case; None: it was not asked for."""
     faults: PageFaults | None = None

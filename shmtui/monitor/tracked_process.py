@@ -122,17 +122,19 @@ class TrackedProcess:
         (start, before), (end, after) = self.run_times
         return activity(before, after, end - start, goes_on)
 
-    def measure(self, pid: int, now_ns: int, *, busy: bool = False) -> None:
-        """Work out its CPU use since the last time; while it is new, its name and C library. ``busy``:
-        read its threads' times, too.
+    def measure(self, now_ns: int, *, foreign: bool, busy: bool = False) -> None:
+        """Work out its CPU use since the last time; while it is new, its name and C library; of one that is
+        ``foreign`` also how its children ended. ``busy``: read its threads' times, too.
         """
+        pid = self.pid
         if busy:
             self.run_times = (*self.run_times[-1:], (now_ns, run_times(pid)))
         if self.reads_left and self.last.threads <= MANY:
             self.reads_left -= 1
             self.name = short_command(command(pid) or self.last.name)
             self.libc, self.bits = libc_of(pid), bits_of(pid)
-        self.failed_children = failed_children(pid)
+        if foreign:
+            self.failed_children = failed_children(pid)
         elapsed_ns = now_ns - self.cpu_at_ns
         if self.cpu_is_new and elapsed_ns >= 0.9 * SCAN_NS:
             spent = self.last.cpu_seconds - self.cpu_seconds

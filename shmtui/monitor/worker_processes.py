@@ -1,11 +1,13 @@
 """Workers as a snapshot shows them: by their records, and the kernel's word on what these leave open."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.process_states import worker_state
 from shmtui.monitor.tracked_process import TrackedProcess
 from shmtui.procfs.identity import alive, describe_exit
+from shmtui.procfs.process import ProcessStat
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
@@ -15,27 +17,62 @@ from shmtui.shm.value import Value
 from shmtui.snapshot import Access, Origin, Process, ProcessState
 
 
+@dataclass(slots=True)
+class _Worker:
+    """What is kept of a worker between two reads."""
+
+    window: RateWindow
+    record: WorkerRecord | None = None
+    seen: ProcessStat | None = None
+    process: Process | None = None
+    """As it was made of these two; None while it is blocked, since time goes on, or has ended."""
+
+
 class WorkerProcesses:
     """Makes the processes of workers' records, and remembers the counts that their rates need."""
 
     def __init__(self, layout: Layout | None) -> None:
         self._layout = layout
-        self._rates: dict[int, RateWindow] = {}
+        self._workers: dict[int, _Worker] = {}
         self._libc = running_libc()
 
     def keep(self, workers: Iterable[int]) -> None:
         """Forget all but these PIDs."""
-        for pid in self._rates.keys() - set(workers):
-            del self._rates[pid]
+        for pid in self._workers.keys() - set(workers):
+            del self._workers[pid]
 
     def process(
         self, record: WorkerRecord, tracked: TrackedProcess | None, fresh: str | None, now_ns: int
     ) -> Process:
         """The worker of a record. ``fresh``: its state letter, where it was just read."""
-        window = self._rates.get(record.pid)
-        if window is None:
-            window = self._rates[record.pid] = RateWindow(now_ns)
+        worker = self._workers.get(record.pid)
+        if worker is None:
+            worker = self._workers[record.pid] = _Worker(RateWindow(now_ns))
+        window = worker.window
         window.add(record.items, record.heartbeat_ns)
+        rate = _worker_rate(record, window, now_ns)
+        seen, made = None if tracked is None else tracked.last, worker.process
+        if (
+            made is not None
+            and worker.record is record
+            and worker.seen is seen
+            and rate == made.rate
+        ):
+            return made
+        made = self._made(record, tracked, fresh, now_ns, rate)
+        worker.record, worker.seen = record, seen
+        going = made.state not in {ProcessState.BLOCKED, ProcessState.ENDED}
+        worker.process = made if going else None
+        return made
+
+    def _made(
+        self,
+        record: WorkerRecord,
+        tracked: TrackedProcess | None,
+        fresh: str | None,
+        now_ns: int,
+        rate: float | None,
+    ) -> Process:
         seen = None if tracked is None else tracked.last
         letter = fresh or ("?" if seen is None else seen.state)
         state = worker_state(record, letter)
@@ -58,7 +95,7 @@ class WorkerProcesses:
             wakeable=True if blocked else None,
             libc=self._libc,
             target_rate=record.target_rate,
-            rate=0.0 if ended else _worker_rate(record, window, now_ns),
+            rate=0.0 if ended else rate,
             items=record.items,
             last_item=self._value(record.last_item) if record.items else None,
             cpu=None if ended or tracked is None else tracked.cpu,

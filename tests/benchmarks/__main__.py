@@ -1,7 +1,7 @@
 """``python -m tests.benchmarks [--short] [--output FILE] [NAME...]``: measure, and print tables.
 
-Names: dashboard browsers disturbance workers accuracy scale start recording idle; all by default. The tables go
-to stdout as Markdown, and to FILE. As root, everything runs in a /dev/shm and among processes of
+Names: dashboard browsers disturbance workers accuracy scale crowded start recording idle; all by default. The
+tables go to stdout as Markdown, and to FILE. As root, everything runs in a /dev/shm and among processes of
 its own, so that what else is on the machine is neither disturbed nor counted.
 """
 
@@ -20,8 +20,8 @@ from tests.benchmarks.effort import Effort, progress
 from tests.benchmarks.tables import Table, markdown
 
 NAMES: Final = (
-    "dashboard", "browsers", "disturbance", "workers", "accuracy", "scale", "start", "recording",
-    "idle",
+    "dashboard", "browsers", "disturbance", "workers", "accuracy", "scale", "crowded", "start",
+    "recording", "idle",
 )  # fmt: skip
 APART: Final = "SHMTUI_BENCHMARKS_APART"
 _HEAD: Final = """\

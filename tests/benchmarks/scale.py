@@ -80,7 +80,7 @@ def slots(effort: Effort) -> Table:
             )
             for count in SLOTS
         ),
-        ("Frames at 10/s on 120×40; 64 slots' values are read at each look. Goal: at most 1.5.",),
+        ("Frames at 10/s on 120×40; 64 slots' values are read at each look. Goal: at most 1.2.",),
     )
 
 
@@ -100,7 +100,7 @@ def workers(effort: Effort) -> Table:
         "Scale: workers",
         ("workers", "dashboard, % of a core", "frame, ms of CPU", "look of stat, ms of CPU"),
         tuple(rows),
-        ("At 10 frames/s. Goal: linear, and under 25 % of a core at 256.",),
+        ("At 10 frames/s. Goal: linear, and at most 8 % of a core at 256.",),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shmtui.diagnosis.health import diagnose
+from shmtui.monitor.discovery import Surveyor
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.thread_calls import IN_TURN, KEPT, MANY
 from shmtui.report.snapshot_json import snapshot_json
@@ -101,3 +102,19 @@ def test_check_looks_at_all_of_them(user: Path, make_buffer: MakeBuffer) -> None
         assert f'"threads": {THREADS}, "threads_read": null' in said.stdout
         looked = run_shmtui("stat", name, "--json")
         assert f'"threads": {THREADS}, "threads_read": {1 + IN_TURN}' in looked.stdout
+
+
+def test_the_list_says_who_waits_as_far_as_it_was_seen(user: Path, make_buffer: MakeBuffer) -> None:
+    """Before the thread that waits is in turn it is not known whether one does; from then on it is."""
+    name, surveyor = make_buffer().name, Surveyor()
+
+    def waiting() -> tuple[int, ...] | None:
+        (found,) = (each for each in surveyor.look().objects if each.name == name)
+        return found.waiting
+
+    with Peer(user, "crowd", name) as peer:
+        assert peer.line() == "ready"
+        assert waiting() in {None, (peer.pid,)}
+        poll(lambda: waiting() == (peer.pid,), "it is its turn")
+        for _look in range(3):
+            assert waiting() == (peer.pid,)

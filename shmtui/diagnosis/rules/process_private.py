@@ -38,6 +38,8 @@ def process_private(history: History) -> Iterator[Finding]:
         )
         return
     marked = [role for role, s in now.semaphores.items() if s.shared is False]
+    if not marked:
+        return
     users = _users_together(history)
     waited = {
         p.pid
@@ -47,7 +49,7 @@ def process_private(history: History) -> Iterator[Finding]:
     }
     together = {p.pid for s in history.snapshots for p in living(s) if p.same_memory}
     spaces = len(users) - (max(len(together), 2) - 1 if together else 0)
-    if marked and spaces > 1 and any(s.value for s in now.semaphores.values()):
+    if spaces > 1 and any(s.value for s in now.semaphores.values()):
         yield _private_finding(
             history,
             Status.WARNING,

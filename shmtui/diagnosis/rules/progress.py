@@ -177,13 +177,13 @@ def starved(history: History) -> Iterator[Finding]:
             for p in peers
             if gains[p.pid] >= STARVED_ITEMS and (p.items or 0) > lately.get(p.pid, 0)
         ]
-        for process in peers:
+        for process in peers if others else ():
             waited = history.lasted_ns(
                 lambda s, pid=process.pid: any(  # type: ignore[misc]
                     p.pid == pid and p.state is ProcessState.BLOCKED for p in s.processes
                 )
             )
-            if gains[process.pid] == 0 and others and waited >= STARVED_NS:
+            if gains[process.pid] == 0 and waited >= STARVED_NS:
                 yield Finding(
                     "starved",
                     Status.WARNING,
