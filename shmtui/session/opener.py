@@ -18,7 +18,6 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.session.cleanup import drop_dead_control
 from shmtui.session.live_source import LiveSource
-from shmtui.session.replay_source import Replayed
 from shmtui.shm.layout import Layout
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from shmtui.monitor.discovery import Surveyor
     from shmtui.monitor.list_health import ListHealth
     from shmtui.monitor.shared_object import Survey
+    from shmtui.session.replay_source import Replayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class AttachOptions:
 class Attachment:
     """An open segment, by the source of its snapshots."""
 
-    source: Sampler | LiveSource | Replayed
+    source: "Sampler | LiveSource | Replayed"
     no_workers: str = ""
     """Why no worker can be added to a segment that may be written; empty where one can, and where
     nothing may be written.
@@ -68,13 +68,13 @@ class Attachment:
     @property
     def sampler(self) -> Sampler:
         """What reads its bytes; a replay has none."""
-        assert not isinstance(self.source, Replayed)
+        assert isinstance(self.source, Sampler | LiveSource)
         return self.source.sampler if isinstance(self.source, LiveSource) else self.source
 
     @property
-    def replay(self) -> Replayed | None:
+    def replay(self) -> "Replayed | None":
         """The recording that is shown; None where it is a segment."""
-        return self.source if isinstance(self.source, Replayed) else None
+        return None if isinstance(self.source, Sampler | LiveSource) else self.source
 
     @property
     def writable(self) -> bool:
