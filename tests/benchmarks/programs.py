@@ -134,8 +134,10 @@ def cpu_seconds(pid: int) -> float:
     return living if counted - living < 2 / _TICKS else counted
 
 
-def spent(command: Sequence[str]) -> tuple[float, float]:
-    """Run a command to its end; returns seconds by the clock and seconds of processor.
+def spent(
+    command: Sequence[str], folder: Path | None = None, env: dict[str, str] | None = None
+) -> tuple[float, float]:
+    """Run a command to its end, in a folder; returns seconds by the clock and seconds of processor.
 
     CalledProcessError: it failed.
     """
@@ -145,6 +147,8 @@ def spent(command: Sequence[str]) -> tuple[float, float]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=os.environ | (env or {}),
     )
     _, status, usage = os.wait4(process.pid, 0)
     elapsed = time.monotonic() - started

@@ -1,6 +1,7 @@
 """How long it takes to start, and what memory the dashboard has after a long time."""
 
 import functools
+import shutil
 import sys
 import tempfile
 import time
@@ -8,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import shmtui
 from shmtui.shm.segment import create_segment, unlink_segment
 from tests.benchmarks.effort import Effort, interleaved, progress
 from tests.benchmarks.programs import (
@@ -102,6 +104,30 @@ def commands(effort: Effort) -> Table:
     )  # fmt: skip
 
 
+def first_start(effort: Effort) -> Table:
+    """What the first command after an installation takes that compiled nothing, as uv's does."""
+    progress("start: modules that are not compiled")
+    command = (*SHMTUI, "stat", NAME, "--json")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bare = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(Path(shmtui.__file__).parent, folder / "shmtui", ignore=bare)
+        env = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": name}
+        found = interleaved(
+            effort.rounds(5),
+            {
+                "compiled": lambda: spent(command)[0] * 1e3,
+                "not compiled": lambda: spent(command, folder, env)[0] * 1e3,
+            },
+        )
+    return Table(
+        "Start: shmtui stat --json, by what the installation left",
+        ("modules of shmtui", "ms", "× compiled"),
+        tuple((n, t.text(), t.over(found["compiled"]).text()) for n, t in found.items()),
+        ("The first start compiles them, where it may write there; else each start does.",),
+    )
+
+
 def memory(effort: Effort) -> Table:
     """Bytes of its own that the dashboard has, early and late."""
     minute, frames = effort.seconds(60.0), FRAMES // (40 if effort.short else 1)
@@ -166,5 +192,6 @@ def run(effort: Effort) -> Iterator[Table]:
         wait_for_crew(NAME, 2)
         yield first_frames(effort)
         yield commands(effort)
+        yield first_start(effort)
         yield memory(effort)
     yield exporter_memory(effort)
