@@ -70,6 +70,16 @@ def test_stat_of_a_segment_reads_no_recording(make_buffer: MakeBuffer) -> None:
     assert not loaded("stat", make_buffer().name, "--json") & rooms
 
 
+def test_a_dashboard_loads_no_replay() -> None:
+    """What reads recordings and what repairs is loaded when it is asked for: the first frame waits for
+    neither.
+    """
+    code = "import sys, shmtui.session.opener, shmtui.tui.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    late = ("shmtui.session.replay_source", "shmtui.recording.reader", "shmtui.repair.plan")
+    assert not set(late) & set(done.stdout.split())
+
+
 def test_a_headless_run_starts_light(name: str) -> None:
     """A run without a screen loads nothing that draws."""
     assert not loaded("run", name, "--headless", "--duration", "0.1") & HEAVY
