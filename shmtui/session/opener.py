@@ -18,7 +18,6 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.session.cleanup import drop_dead_control
 from shmtui.session.live_source import LiveSource
-from shmtui.session.replay_source import Replayed
 from shmtui.shm.layout import Layout
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from shmtui.monitor.list_health import ListHealth
     from shmtui.monitor.shared_object import Survey
     from shmtui.session.held_schedule import HeldSchedule
+    from shmtui.session.replay_source import Replayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,22 @@ class Attachment:
         return source
 
     @property
-    def replay(self) -> Replayed | None:
-        """The recording that is shown; None where it is a segment."""
+    def replay(self) -> "Replayed | None":
+        """The recording that is shown; None where there is none."""
+        if self.watches:
+            return None
+        from shmtui.session.replay_source import Replayed  # noqa: PLC0415 - a segment needs none
+
         return self.source if isinstance(self.source, Replayed) else None
 
     @property
     def schedule(self) -> "HeldSchedule | None":
         """The schedule whose programs are held; None where there is none."""
-        if isinstance(self.source, (Sampler, LiveSource, Replayed)):
+        if isinstance(self.source, (Sampler, LiveSource)):
             return None
-        return self.source
+        from shmtui.session.replay_source import Replayed  # noqa: PLC0415 - a segment needs none
+
+        return None if isinstance(self.source, Replayed) else self.source
 
     @property
     def watches(self) -> bool:
