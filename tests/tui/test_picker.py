@@ -150,6 +150,16 @@ async def test_enter_attaches_and_the_events_say_so(folder: Path) -> None:
             assert "3 of 5 full" in text
 
 
+async def test_enter_opens_a_named_semaphore(folder: Path) -> None:
+    """Its value and its bytes, as ``attach`` shows it."""
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            await shows(app, "/app_mutex")
+            await pilot.press(*"app_mutex", "enter")
+            await reports(app, "attached to /app_mutex")
+            await shows(app, "/app_mutex  semaphore 1")
+
+
 class SlowOpener(SegmentOpener):
     """An opener on a machine that takes its time to list segments."""
 
