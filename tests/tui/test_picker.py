@@ -85,6 +85,7 @@ async def test_without_a_segment_it_opens_with_the_list(
     folder: Path, size: tuple[int, int]
 ) -> None:
     """What one can attach to stands first; the rest says why not."""
+    (folder / "odd").mkdir()
     with picker(opener_of(folder)) as app:
         async with app.run_test(size=size) as pilot:
             text = await shows(app, "/app_mutex")
