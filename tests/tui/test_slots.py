@@ -18,6 +18,7 @@ from tests.tui.dashboards import (
     draw,
     drawing,
     opener_of,
+    panel_text,
     ring_bytes,
     screen_text,
     shows,
@@ -100,7 +101,9 @@ async def test_enter_on_the_ring_shows_its_slots_and_one_in_full(name: str, tmp_
     with contextlib.closing(opened.source):
         app = DashboardApp(opened, refresh_hz=NEVER_HZ)
         async with app.run_test(size=(100, 30)) as pilot:
-            await pilot.press("1", "enter")
+            await pilot.press("1")
+            assert "enter: slots" in panel_text(app, "ring")
+            await pilot.press("enter")
             assert isinstance(app.screen, SlotsScreen)
             await shows(app, "value")
             fd = os.open(file, os.O_WRONLY)
