@@ -7,6 +7,7 @@ A page has what ``--help`` prints, from the same table, and the longer texts of
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -17,7 +18,7 @@ from shmtui import __version__
 from shmtui.cli.main import main
 from shmtui.cli.translation import COMMANDS
 from shmtui.tui.keys import KEYS, MOUSE, Key
-from shmtui.tui.other_keys import DIALOG_KEYS, LIST_KEYS, ROW_KEYS
+from shmtui.tui.other_keys import BY_ID, DIALOG_KEYS, LIST_KEYS, ROW_KEYS
 
 MANUAL: Final = Path(__file__).parent / "manual"
 PROGRAM: Final = "shmtui"
@@ -52,7 +53,9 @@ def sources() -> dict[str, str]:
         command = main.get_command(top, name)
         assert command is not None
         context = click.Context(command, parent=top, info_name=name)
-        keys = _key_section("KEYS OF THE LIST", LIST_KEYS) if name == "top" else ()
+        opens = replace(BY_ID["rows.open"], help="Open it; fold or unfold a group")
+        listed = _key_section("KEYS OF THE LIST", (opens, *LIST_KEYS))
+        keys = listed if name == "top" else ()
         texts[f"{PROGRAM}-{name}"] = _page(name, command, context, keys)
     return texts
 

@@ -490,7 +490,8 @@ class DashboardApp(App[int], inherit_bindings=False):
 
         text = self.main.narrowed.chosen_text()
         if not text:
-            self.tell(_("y: no row is chosen that could be copied"))
+            key = self.dashboard.view.key("copy")
+            self.tell(_("{key}: no row is chosen that could be copied").format(key=key))
             return
         self.copy_to_clipboard(text)
         self.tell(keep(text))

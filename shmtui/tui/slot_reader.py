@@ -27,8 +27,10 @@ class SlotReader:
         """Up to ``count`` slots from ``first`` on, with as much of each value as a table has room for."""
         live = self._live()
         if live is None:
-            kept = self._dashboard.view.snapshot.slots
-            return tuple(slot for slot in kept if first <= slot.index < first + count)
+            snapshot = self._dashboard.view.snapshot
+            kept = {slot.index: slot for slot in snapshot.slots}
+            wanted = range(first, min(first + count, snapshot.layout.slots))
+            return tuple(kept.get(at) or Slot(at, None, self._full(at)) for at in wanted)
         sampler, layout = live
         item = shown_item(layout.item)
         found = []

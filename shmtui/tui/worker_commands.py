@@ -97,7 +97,8 @@ def _not_ours(targets: Targets) -> Reason:
         return None
     if not targets.others:
         return _("{label}: no live process there").format(label=targets.label)
-    return _("{label}: shmtui did not start it, so only K works on it").format(label=targets.label)
+    text = _("{label}: shmtui did not start it: it can be killed, or sent a signal, and no more")
+    return text.format(label=targets.label)
 
 
 def give(name: str, supervisor: "Supervisor", targets: Targets) -> Reason:
@@ -149,7 +150,7 @@ def signal_foreign(process: Process, number: signal.Signals) -> Reason:
     """
     who = named(process)
     if process.pid == os.getpid():
-        return _("{who}: this is shmtui itself; q ends it").format(who=who)
+        return _("{who}: this is shmtui itself, which ends by the key that quits").format(who=who)
     ended = _("{who}: it has ended already").format(who=who)
     try:
         pidfd = os.pidfd_open(process.pid)

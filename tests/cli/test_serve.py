@@ -71,7 +71,7 @@ async def test_without_a_target_the_list_is_shown() -> None:
     """Of all that processes share, without what ends or removes any of it."""
     with Serving() as serving:
         async with looking(serving.looking) as viewer:
-            text = await viewer.shows("enter attaches")
+            text = await viewer.shows("enter opens")
             assert "removes" not in text
             assert "ends a holder" not in text
 

@@ -338,7 +338,9 @@ def test_a_kill_hits_the_process_that_was_shown_and_no_other(make_buffer: MakeBu
 
 def test_shmtui_does_not_kill_itself() -> None:
     """Where it maps the segment, it may be a row of the table."""
-    assert "q ends it" in (signal_foreign(process(os.getpid(), Role.UNKNOWN), signal.SIGKILL) or "")
+    assert "this is shmtui itself" in (
+        signal_foreign(process(os.getpid(), Role.UNKNOWN), signal.SIGKILL) or ""
+    )
 
 
 async def test_read_only_changes_nothing_and_says_why(make_buffer: MakeBuffer) -> None:

@@ -85,6 +85,7 @@ async def test_without_a_segment_it_opens_with_the_list(
     folder: Path, size: tuple[int, int]
 ) -> None:
     """What one can attach to stands first; the rest says why not."""
+    (folder / "odd").mkdir()
     with picker(opener_of(folder)) as app:
         async with app.run_test(size=size) as pilot:
             text = await shows(app, "/app_mutex")
@@ -148,6 +149,16 @@ async def test_enter_attaches_and_the_events_say_so(folder: Path) -> None:
             text = await shows(app, "5 × int32")
             assert "read-only" in text
             assert "3 of 5 full" in text
+
+
+async def test_enter_opens_a_named_semaphore(folder: Path) -> None:
+    """Its value and its bytes, as ``attach`` shows it."""
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            await shows(app, "/app_mutex")
+            await pilot.press(*"app_mutex", "enter")
+            await reports(app, "attached to /app_mutex")
+            await shows(app, "/app_mutex  semaphore 1")
 
 
 class SlowOpener(SegmentOpener):

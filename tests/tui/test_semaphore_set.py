@@ -19,8 +19,10 @@ def test_enter_shows_a_set(crew: Crew) -> None:
         run_shmtui("rm", "--force", f"semset:{crew.number}")
         terminal.wait_for(f"there is no semset:{crew.number}")
         terminal.press("q")
-        terminal.wait_for("looks like")
-        terminal.press("\x1b", "\x1b")
+        terminal.wait_for(lambda text: "there is no" not in text)
+        terminal.press("\x1b")
+        terminal.wait_for("type to filter")
+        terminal.press("\x1b")
         assert terminal.wait() == 0
 
 

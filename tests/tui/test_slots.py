@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.tui.dashboards import (
     draw,
     drawing,
     opener_of,
+    panel_text,
     ring_bytes,
     screen_text,
     shows,
@@ -100,7 +102,9 @@ async def test_enter_on_the_ring_shows_its_slots_and_one_in_full(name: str, tmp_
     with contextlib.closing(opened.source):
         app = DashboardApp(opened, refresh_hz=NEVER_HZ)
         async with app.run_test(size=(100, 30)) as pilot:
-            await pilot.press("1", "enter")
+            await pilot.press("1")
+            assert "enter: slots" in panel_text(app, "ring")
+            await pilot.press("enter")
             assert isinstance(app.screen, SlotsScreen)
             await shows(app, "value")
             fd = os.open(file, os.O_WRONLY)
@@ -170,6 +174,17 @@ async def test_what_is_not_known_is_said() -> None:
         await pilot.press("escape")
         await pilot.press("g", "enter")
         assert "40" in await shows(app, "Slot 0")
+
+
+async def test_what_is_full_is_known_of_slots_without_a_value() -> None:
+    """By the indices, as a recording has them."""
+    app = drawing()
+    async with app.run_test(size=(100, 30)) as pilot:
+        draw(app, snapshot(slots=9, shown=3, in_=8, out=6, occupancy=2))
+        await pilot.press("1", "enter")
+        await pilot.pause()
+        rows = re.findall(r" (\d) . ([●○])  \?", await shows(app, "value"))
+        assert rows == [(str(at), "●" if at in {6, 7} else "○") for at in range(3, 9)]
 
 
 async def test_slots_that_are_gone_are_no_rows() -> None:

@@ -59,7 +59,7 @@ def list_footer(width: int, view: ViewModel) -> str:
     def text(keys: Sequence[Key]) -> str:
         return "  ".join(f"{key.shown} {_(key.label)}" for key in keys)
 
-    opens = replace(view.bound("rows.open"), label=N_("attaches"), rank=0)
+    opens = replace(view.bound("rows.open"), label=N_("opens"), rank=0)
     keys = [opens, *(key for key in _keys_of(LIST, view) if key.label)]
     return text(_fitting(keys, lambda keys: len(text(keys)) <= width))
 
@@ -89,7 +89,7 @@ def list_help(view: ViewModel) -> list[Line]:
 
 def _list_entries(view: ViewModel) -> list[Line]:
     typing = (_("letters"), _("Filter by words in any column"))
-    opens = _entry(view.key("rows.open"), _("Attach to it; fold or unfold a group"))
+    opens = _entry(view.key("rows.open"), _("Open it; fold or unfold a group"))
     keys = (opens, *(_entry(_names(key), _(key.help)) for key in _keys_of(LIST, view)))
     marks = " ".join(change.value for change in Change if change.value)
     return [

@@ -31,7 +31,7 @@ COLUMNS: Final = {
     for column in (
         Column("name", N_("name"), 0),
         Column("kind", N_("kind"), 8),
-        Column("size", N_("size"), 8, ">"),
+        Column("size", N_("size"), 9, ">"),
         Column("in-use", N_("in use"), 9, ">"),
         Column("owner", N_("owner"), 8),
         Column("mode", N_("mode"), 4),

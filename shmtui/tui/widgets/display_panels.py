@@ -72,7 +72,10 @@ class RingPanel(Panel, can_focus=True):
 
     def _content(self, width: int, height: int) -> Content:
         facts = (self.view.snapshot, width, height, self.view.glyphs)
-        return Content(ring.ring_lines(*facts), ring.footer(*facts))
+        footer, hint = ring.footer(*facts), self.view.naming(_("{open}: slots"))
+        if self.has_focus and footer and len(footer) + len(hint) + 7 <= width:
+            footer = f"{hint} {self.view.glyphs.dot} {footer}"
+        return Content(ring.ring_lines(*facts), footer)
 
 
 class SemaphoresPanel(Panel, can_focus=True):
