@@ -163,12 +163,12 @@ _TO_FINDING = N_("To the step that shows the finding")
 
 
 _STEP_KEYS: tuple[Key, ...] = (
-    _step("space,right", "on", N_("Step on"), N_("The next step of the schedule"), 0, "space"),
-    _step("left", "back", N_("Back"), N_("A step back: the programs are run anew up to there"), 0, "left"),
+    _step("space,right", "on", N_("Step on"), N_("The next step of the schedule"), 1, "space"),
+    _step("left", "back", N_("Back"), N_("A step back: the programs are run anew up to there"), 1, "left"),
     _step("n", "fault", N_("Finding"), _TO_FINDING, 1, needs=ALONE),
     _step("x", "mistake", N_("Finding"), _TO_FINDING, 1, needs=IN_LESSON),
-    _step("less_than_sign", "start", N_("Start"), N_("To where all programs have started"), 1, "<"),
-    _step("greater_than_sign", "end", N_("End"), N_("To the last step"), 1, ">"),
+    _step("less_than_sign", "start", N_("Start"), N_("To where all programs have started"), 2, "<"),
+    _step("greater_than_sign", "end", N_("End"), N_("To the last step"), 2, ">"),
 )  # fmt: skip
 
 KEYS: tuple[Key, ...] = (
