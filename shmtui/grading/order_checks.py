@@ -148,9 +148,11 @@ def order(facts: Facts) -> Said:
 
 
 def _of_items(facts: Facts, said: Said) -> Said:
-    """Nothing passes where nobody was seen to take an item."""
+    """Nothing passes where nobody was seen to take an item, or the ring was not seen to go full."""
     if said.verdict is Verdict.PASS and not (facts.usual and facts.usual.taken):
         return unknown(_("nobody was seen to take an item and move out on from it"))
+    if said.verdict is Verdict.PASS and facts.trial("capacity").usual is None:
+        return unknown(_("what happens when the ring is full was not seen"))
     return said
 
 

@@ -181,11 +181,12 @@ def _send_executables(
     submission: Submission, programs: Programs, send: Callable[[Any], None]
 ) -> None:
     """Send what was compiled in the box, so that schedules can be replayed outside."""
-    if submission.folder is None:
-        return
+    made = Path.cwd() if submission.folder is not None else submission.binaries
     for command in {each[0] for each in (*programs.producers, *programs.consumers)}:
         file = Path(command)
-        if file.is_file() and file.stat().st_size <= _MOST_EXECUTABLE:
+        if made is None or not file.is_relative_to(made) or not file.is_file():
+            continue
+        if file.stat().st_size <= _MOST_EXECUTABLE:
             raw = base64.b64encode(file.read_bytes()).decode()
             send({"executable": file.name, "path": command, "raw": raw})
 
@@ -243,7 +244,7 @@ def _works(
     facts = known["usual"].usual
     if facts is None:
         return
-    if both and "ring-used" in checks:
+    if {"ring-used", "items-kept", "taken-once"} & set(checks):
         yield "capacity", lambda _seconds: capacity(programs)
     if both and "either-order" in checks:
         yield "first-usual", lambda _seconds: usual(programs, consumers_first=True)
