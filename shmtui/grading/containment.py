@@ -74,9 +74,9 @@ class _Attributes(ctypes.Structure):
 
 
 class Inside:
-    """What the first process of a box has: a copy of the folder, and processes that it watches."""
+    """What the first process of a box has: a place to write, and processes that it watches."""
 
-    def __init__(self, limits: Limits, room: Path | None, *, apart: bool) -> None:
+    def __init__(self, limits: Limits, room: Path, *, apart: bool) -> None:
         self.limits, self.room, self.apart = limits, room, apart
 
     def run(self, work: Callable[[], str], seconds: float) -> Answer:
@@ -131,7 +131,7 @@ class Inside:
                 return "memory"
             if _used(Path(f"/proc/{pid}/root/dev/shm")) > self.limits.memory:
                 return "memory"
-            if self.room is not None and _used(self.room) >= 0.98 * self.limits.disk:
+            if _used(self.room) >= 0.98 * self.limits.disk:
                 return "disk"
         return ""
 
@@ -244,7 +244,7 @@ class Box:
                  folder: Path | None = None, processor: int | None = None) -> None:  # fmt: skip
         self._temporary = None
         apart = may_be_apart()
-        if folder is not None and not apart:
+        if not apart:
             self._temporary = tempfile.TemporaryDirectory(prefix="shmtui-")
         room = None if self._temporary is None else Path(self._temporary.name)
         self._reading, writing = os.pipe()
@@ -315,13 +315,14 @@ def _enter(work: Callable[[Inside, Callable[[Any], None]], None], limits: Limits
             answers.flush()
 
         try:
+            if apart:
+                room = _place_to_write(limits, folder)
+            assert room is not None
             if folder is not None:
-                room = _place_to_write(limits, folder) if apart else room
-                assert room is not None
                 _copy(folder, room / "submission")
                 os.chdir(room / "submission")
-                (room / "tmp").mkdir()
-                os.environ.update(HOME=str(room), TMPDIR=str(room / "tmp"))
+            (room / "tmp").mkdir()
+            os.environ["TMPDIR"] = str(room / "tmp")
             _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
             work(Inside(limits, room, apart=apart), send)
         except ShmtuiError as error:
@@ -333,11 +334,10 @@ def _enter(work: Callable[[Inside, Callable[[Any], None]], None], limits: Limits
     os._exit(0)
 
 
-def _place_to_write(limits: Limits, folder: Path) -> Path:
-    """A file system of a bounded size; all the others become read-only."""
-    needed = [
-        Path(str(p)).resolve() for p in (*sys.path, sys.prefix, sys.base_prefix, folder, __file__)
-    ]
+def _place_to_write(limits: Limits, folder: Path | None) -> Path:
+    """A file system of a bounded size; where ``folder`` is graded, all the others become read-only."""
+    paths = (*sys.path, sys.prefix, sys.base_prefix, folder or ".", __file__)
+    needed = [Path(str(path)).resolve() for path in paths]
     covered = [
         path
         for path in map(Path, _COVERED)
@@ -346,19 +346,28 @@ def _place_to_write(limits: Limits, folder: Path) -> Path:
     if not covered:
         text = _("none of {folders} can be covered by a place to write: make one of them")
         raise ShmtuiError(text.format(folders=" ".join(_COVERED)))
-    if not (
+    room = next((path for path in covered if _is_empty(path)), covered[0])
+    if folder is not None and not (
         _protect("/", _AT_RECURSIVE, set=_READ_ONLY) and _protect("/proc", 0, clear=_READ_ONLY)
     ):
         raise ShmtuiError(_("the file systems cannot be made read-only (it takes Linux 5.12)"))
-    room = covered[0]
     flags = _MS_NOSUID | _MS_NODEV
     _mount("shmtui", str(room), "tmpfs", flags, f"size={limits.disk},nr_inodes=100k,mode=755")
-    for name in ("changed", "work"):
-        (room / name).mkdir()
-    with contextlib.suppress(OSError):  # Where it is refused, /tmp is read-only too.
-        layer = f"lowerdir=/tmp,upperdir={room}/changed,workdir={room}/work,userxattr"
-        _mount("shmtui", "/tmp", "overlay", flags, layer)
+    if folder is not None:
+        for name in ("changed", "work"):
+            (room / name).mkdir()
+        with contextlib.suppress(OSError):  # Where it is refused, /tmp is read-only too.
+            layer = f"lowerdir=/tmp,upperdir={room}/changed,workdir={room}/work,userxattr"
+            _mount("shmtui", "/tmp", "overlay", flags, layer)
     return room
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
 
 
 def _protect(path: str, flags: int, **attributes: int) -> bool:

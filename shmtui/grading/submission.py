@@ -60,8 +60,6 @@ class Submission:
     producers: tuple[Command, ...] = ()
     consumers: tuple[Command, ...] = ()
     folder: Path | None = None
-    binaries: Path | None = None
-    """Where to put what is compiled; in a box's copy of the folder, None: beside the sources."""
     options: LayoutOptions = field(default_factory=LayoutOptions)
     initialise: bool = False
     name: str | None = None
@@ -82,7 +80,7 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
         consumers = (_found(here, rubric.consumers, _("consumer")),)
     if build is None or build.works:
         send({"progress": _("compiling")})
-        folder = submission.binaries or Path.cwd()
+        folder = inside.room if submission.folder is None else Path.cwd()
         (producers, consumers), made = _compiled(inside, (producers, consumers), rubric, folder)
         build = made or build
     trials: dict[str, Trial] = {}
@@ -91,7 +89,7 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
             producers, consumers, submission.initialise or rubric.initialise,
             submission.name or rubric.name or None, submission.options,
         )  # fmt: skip
-        _send_executables(submission, programs, send)
+        _send_executables(inside, programs, send)
         for trial in tried(inside, programs, rubric, submission.budget, send):
             trials[trial.name] = trial
     facts = Facts(trials, build, pairwise=bool(producers and consumers))
@@ -177,16 +175,12 @@ def over_words(over: str) -> str:
     }.get(over, over)  # fmt: skip
 
 
-def _send_executables(
-    submission: Submission, programs: Programs, send: Callable[[Any], None]
-) -> None:
-    """Send what was compiled in the box, so that schedules can be replayed outside."""
-    made = Path.cwd() if submission.folder is not None else submission.binaries
+def _send_executables(inside: Inside, programs: Programs, send: Callable[[Any], None]) -> None:
+    """Send what lies in the box, so that schedules can be replayed outside."""
     for command in {each[0] for each in (*programs.producers, *programs.consumers)}:
         file = Path(command)
-        if made is None or not file.is_relative_to(made) or not file.is_file():
-            continue
-        if file.stat().st_size <= _MOST_EXECUTABLE:
+        own = file.is_relative_to(inside.room) and file.is_file()
+        if own and file.stat().st_size <= _MOST_EXECUTABLE:
             raw = base64.b64encode(file.read_bytes()).decode()
             send({"executable": file.name, "path": command, "raw": raw})
 

@@ -1,8 +1,12 @@
 """``shmtui grade``: each mistake fails its own check, and nothing fails in programs that are right."""
 
 import base64
+import contextlib
 import json
 import os
+import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +18,7 @@ from shmtui.grading.rubric import DEFAULT
 from shmtui.shm.segment import SHM_DIR
 from tests.compiling import require
 from tests.program import run_shmtui
+from tests.waiting import poll
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 RUBRIC: Final = DEFAULT.read_text().replace("items = 6", "items = 3")
@@ -256,3 +261,31 @@ def test_the_printed_rubric_is_a_rubric(
     """It can be changed and given back."""
     printed = run_shmtui("grade", "--print-rubric")
     assert (printed.returncode, printed.stdout) == (0, DEFAULT.read_text())
+
+
+def running(word: str) -> list[str]:
+    """The PIDs of processes that have a word in their arguments."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal():
+            with contextlib.suppress(OSError):
+                if word.encode() in (process / "cmdline").read_bytes():
+                    found.append(process.name)
+    return found
+
+
+def test_killed_it_leaves_nothing(ring: Callable[..., tuple[str, str]], tmp_path: Path) -> None:
+    """Kill -9 ends its boxes and all in them, and no folder is left."""
+    mark = tmp_path.name
+    copies = [tmp_path / side for side in ("p", "c")]
+    for copy in copies:
+        shutil.copy(ring("")[0].split()[0], copy)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shmtui", "grade", "--producer", f"{copies[0]} p",
+         "--consumer", f"{copies[1]} c", "--budget", "60"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    poll(lambda: len(running(f"{mark}/c")) > 1, "the programs")
+    process.kill()
+    process.communicate()
+    poll(lambda: not running(mark), "their end")
