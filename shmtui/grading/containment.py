@@ -39,6 +39,8 @@ _WALL: Final = 0x40000000
 _COVERED: Final = ("/mnt", "/media", "/srv", "/opt")
 """Folders that systems have: one of them is covered by the place to write."""
 _LOOK_SECONDS: Final = 0.05
+_PATIENCE: Final = 10
+"""Times as long as it may run that work may last by the clock."""
 _MOST_ANSWER: Final = 64 << 20
 _MOST_FOLDER: Final = 64 << 20
 """Bytes of a student's folder."""
@@ -80,14 +82,17 @@ class Inside:
         self.limits, self.room, self.apart = limits, room, apart
 
     def run(self, work: Callable[[], str], seconds: float) -> Answer:
-        """What ``work`` returns, from a process of its own; of all that it started nothing is left."""
+        """What ``work`` returns, from a process of its own; of all that it started nothing is left.
+
+        ``seconds`` of a processor; by the clock it may last some times longer.
+        """
         reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
             os.close(reading)
             self._work(work, writing)
         os.close(writing)
-        raw, over, end = bytearray(), "", time.monotonic() + seconds
+        raw, over, end = bytearray(), "", time.monotonic() + _PATIENCE * seconds
         try:
             while not over:
                 ready = select.select([reading], [], [], _LOOK_SECONDS)[0]
@@ -95,7 +100,7 @@ class Inside:
                 raw += part
                 if ready and not part:
                     break
-                over = self._over(pid, end) if len(raw) < _MOST_ANSWER else "memory"
+                over = self._over(pid, seconds, end) if len(raw) < _MOST_ANSWER else "memory"
                 self._reap_orphans(pid)
         finally:
             os.close(reading)
@@ -119,11 +124,13 @@ class Inside:
                 os.write(writing, f"{type(error).__name__}: {error}".encode()[:500])
             os._exit(0)
 
-    def _over(self, pid: int, end: float) -> str:
-        if time.monotonic() > end:
+    def _over(self, pid: int, seconds: float, end: float) -> str:
+        if time.monotonic() > end or _processor_seconds(pid) > seconds:
             return "time"
         if self.apart:
             processes = {int(name) for name in os.listdir("/proc") if name.isdecimal()} - {1, pid}
+            if sum(map(_processor_seconds, {pid, *processes})) > seconds:
+                return "time"
             taken = [_taken(each) for each in processes]
             if sum(each["Threads"] for each in taken) > self.limits.processes:
                 return "processes"
@@ -166,6 +173,16 @@ def _taken(pid: int) -> dict[str, int]:
                 number, _space, unit = value.strip().partition(" ")
                 found[name] = int(number) * (1024 if unit == "kB" else 1)
     return found
+
+
+def _processor_seconds(pid: int) -> float:
+    """What a process, and those that it has waited for, took of a processor."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _used(folder: Path) -> int:

@@ -39,11 +39,19 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
 
 
 def _under_way(facts: Facts) -> bool:
-    """Whether items get through in the usual order, or, where none can be followed, all take several rounds."""
+    """Whether items get through in the usual order, or, where none can be followed, each program takes
+    several rounds, in whichever of its tasks.
+    """
     usual = facts.usual
     if usual is None:
         return False
-    return bool(usual.passed) if usual.passed is not None else min(usual.rounds.values()) > 1
+    if usual.passed is not None:
+        return bool(usual.passed)
+    programs: dict[str, int] = {}
+    for task, count in usual.rounds.items():
+        program = task.partition(".")[0]
+        programs[program] = max(programs.get(program, 0), count)
+    return min(programs.values()) > 1
 
 
 def _arrangement(trial: str) -> str:
@@ -211,7 +219,7 @@ def many(facts: Facts) -> Said:
         return unknown(_("that takes a producer and a consumer of their own"))
     trials = [facts.trial(name) for name in _WIDE]
     for trial in trials:
-        if trial.refusal is Refusal.EARLY:
+        if trial.refusal is Refusal.EARLY and facts.trial("pair").refusal is None:
             return failed(trial.why)
         if trial.found:
             first = min(trial.found, key=lambda each: each.kind == "race")

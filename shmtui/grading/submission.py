@@ -34,14 +34,14 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.shm.protocol import Role
 
 _COMPILERS: Final = {".c": "cc", ".cc": "c++", ".cpp": "c++", ".cxx": "c++"}
-_LINKED: Final = ("-lrt", "-pthread")
-_BUILD_SECONDS: Final = 20.0
+_LINKED: Final = ("-lrt", "-pthread", "-lm")
+_BUILD_SECONDS: Final = 15.0
 _MOST_SAID: Final = 20_000
 _MOST_EXECUTABLE: Final = 8 << 20
-PATIENCE: Final = 4
-"""Times its budget, which counts a processor's seconds, that a submission or trial may last by the clock."""
-_SLACK: Final = 10.0
-"""Seconds that a trial may last longer."""
+PATIENCE: Final = 8
+"""Times its budget, which counts a processor's seconds, that a submission may last by the clock."""
+_SLACK: Final = 4.0
+"""Seconds of a processor that a trial may take beyond its budget."""
 _MOST_LATE: Final = 2
 """Trials that run out of time, after which no more are made."""
 _WHOLE_END: Final = 8
@@ -212,9 +212,7 @@ def _shares_from(name: str) -> int:
 
 
 def _one(inside: Inside, name: str, work: Callable[[float], Trial], seconds: float) -> Trial:
-    answer = inside.run(
-        lambda: attempted(name, lambda: work(seconds)).to_json(), PATIENCE * seconds + _SLACK
-    )
+    answer = inside.run(lambda: attempted(name, lambda: work(seconds)).to_json(), seconds + _SLACK)
     if answer.over == "time":
         return Trial(
             name, Refusal.TIME, _("the programs did not come to a step in the time for it")
