@@ -41,6 +41,8 @@ _COVERED: Final = ("/mnt", "/media", "/srv", "/opt")
 _LOOK_SECONDS: Final = 0.05
 _PATIENCE: Final = 10
 """Times as long as it may run that work may last by the clock."""
+_SPARE: Final = 512
+"""Processes that others of this user may start meanwhile, where the kernel counts them all together."""
 _MOST_ANSWER: Final = 64 << 20
 _MOST_FOLDER: Final = 64 << 20
 """Bytes of a student's folder."""
@@ -115,6 +117,8 @@ class Inside:
             _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # Its own /proc files are to be written.
             die_with_parent(signal.SIGKILL)
             _give_up_rights(self.limits)
+            if not self.apart:  # They are not counted from outside.
+                _limit(resource.RLIMIT_NPROC, _threads_of_user() + _SPARE + self.limits.processes)
             text = work()
             with open(writing, "w", encoding="utf-8", errors="replace") as answer:
                 answer.write(text + "\n")
@@ -199,10 +203,24 @@ def _give_up_rights(limits: Limits) -> None:
     for capability in range(_CAPABILITIES):
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    for which, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, limits.disk)):
-        hard = resource.getrlimit(which)[1]
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (least, least))
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, limits.disk)
+
+
+def _limit(which: int, most: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(which, (least, least))
+
+
+def _threads_of_user() -> int:
+    """Threads of this user's processes: what RLIMIT_NPROC counts."""
+    count = 0
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdecimal() and Path("/proc", name).stat().st_uid == os.getuid():
+                count += _taken(int(name))["Threads"]
+    return count
 
 
 @cache
