@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.grading.containment import Box, Limits
+from shmtui.grading.containment import Box, Limits, may_be_apart
 from shmtui.grading.formats import FORMATS, Graded
 from shmtui.grading.result import Result
 from shmtui.grading.rubric import Rubric
@@ -73,6 +73,8 @@ def graded_together(jobs: Sequence[Job], rubric: Rubric, *, hints: bool, output:
     cannot be done.
     """
     free = sorted(os.sched_getaffinity(0))
+    if not may_be_apart():
+        free = free[:1]  # Their processes would be counted together.
     waiting, running = list(enumerate(jobs)), dict[int, _Running]()
     done: dict[int, Graded] = {}
     try:

@@ -31,14 +31,14 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
         if not (trial.complete or (calls and trial.complete_calls)):
             text = _("nothing was found, but not every order was seen: {covered}")
             return unknown(text.format(covered=trial.covered))
-    if not _under_way(facts):
+    if not under_way(facts):
         return unknown(_("the programs do not get so far that this shows"))
     if len(trials) == 1:
         return passed(trials[0].covered)
     return passed("\n".join(f"{_arrangement(trial.name)}: {trial.covered}" for trial in trials))
 
 
-def _under_way(facts: Facts) -> bool:
+def under_way(facts: Facts) -> bool:
     """Whether items get through in the usual order, or, where none can be followed, each program takes
     several rounds, in whichever of its tasks.
     """

@@ -45,10 +45,12 @@ def source(folder: Path, name: str, *macros: str) -> str:
     return str(file)
 
 
-def graded(producer: str, consumer: str, *arguments: str, code: int) -> Verdicts:
+def graded(
+    producer: str, consumer: str, *arguments: str, code: int, budget: str = "30"
+) -> Verdicts:
     """The results by check."""
     done = run_shmtui("grade", "--producer", producer, "--consumer", consumer, "--format", "json",
-                      "--budget", "60", *arguments)  # fmt: skip
+                      "--budget", budget, *arguments)  # fmt: skip
     assert done.returncode == code, (done.stdout, done.stderr)
     return {each["check"]: each for each in json.loads(done.stdout)["results"]}
 
@@ -128,7 +130,7 @@ def test_each_check_fails_where_it_should(
     """And the other mistakes' checks, of one of each, do not."""
     others = ("semaphores = 1", "no-deadlock = 1", "no-crash = 1")
     names = dict.fromkeys((f"{check} = 1", *others))
-    results = graded(*ring(mistake), *quick(tmp_path, *names), code=1)
+    results = graded(*ring(mistake), *quick(tmp_path, *names), code=1, budget="6")
     assert of(results, "fail") == {check}
     assert results[check]["evidence"]
 
