@@ -98,9 +98,11 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], folder: Path
         text = _("{count} programs are too many: {most} at most")
         raise click.UsageError(text.format(count=len(producers + consumers), most=_MOST_PROGRAMS))
     known = read_rubric(rubric or DEFAULT)
+    from shmtui.grading.containment import may_be_apart
     from shmtui.grading.course import Job, graded_together, prepare_folder, students
     from shmtui.grading.formats import FORMATS
     from shmtui.grading.submission import Submission
+    from shmtui.session.terminal import note
 
     if output is not None:
         prepare_folder(output)
@@ -111,6 +113,11 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], folder: Path
     jobs = [Job(_name(producers, consumers), submission)]
     if folder is not None:
         jobs = students(folder, submission)
+        if not may_be_apart():
+            text = _(
+                "this system allows no namespaces: programs that kill others may end the grading"
+            )
+            note(text)
     progress = _Progress()
     try:
         graded = graded_together(

@@ -113,7 +113,7 @@ def _replay_schedule(file: Path, headless: bool, refresh_hz: float | None, ascii
     with contextlib.ExitStack() as cleaning:
         # The programs are held before the dashboard has threads: only a process without any may
         # make a /dev/shm of its own.
-        source = HeldSchedule(file)
+        source = HeldSchedule.of_file(file)
         cleaning.callback(source.close)
         note_signals()
         cleaning.callback(ignore_signals)

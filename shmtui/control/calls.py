@@ -4,12 +4,13 @@ A semaphore's value is its first word on glibc (2.21 and later) and musl; nobody
 here, so that its count of waiters stays 0.
 """
 
+import errno
 import struct
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import ptrace
 from shmtui.control.entry_points import NAMING_CALLS
-from shmtui.control.operation import STARTING, Kind, Operation, Place
+from shmtui.control.operation import COND_WAITS, STARTING, WAKES, Kind, Operation, Place
 from shmtui.control.semaphore_sets import SetOperation, blocking, decode_operations, operations_at
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ def carry_out(task: "Task", operation: Operation) -> Operation | None:
     elif kind is Kind.POST and (value := space.word(operation.address)) < _MOST_VALUE:
         task.set_words(operation.address, value + 1)
         task.leave(0)
-    elif kind in {Kind.COND_WAIT, Kind.COND_TIMED_WAIT}:
+    elif kind in COND_WAITS:
         return _release(task, operation)
-    elif kind is Kind.WAKE:
-        task.woken = False
+    elif kind in WAKES:
+        in_time, task.woken = task.woken, False
         _set_lock(task, operation.address, taken=True)
-        task.leave(0)
+        task.leave(0 if in_time else errno.ETIMEDOUT)
     elif kind in {Kind.SET, Kind.TRY_SET}:
         _change_set(task, operation)
     elif kind in {Kind.SIGNAL, Kind.BROADCAST}:
@@ -61,13 +62,13 @@ def carry_out(task: "Task", operation: Operation) -> Operation | None:
 
 def _expire(task: "Task", operation: Operation) -> None:
     """Let a timed wait find that its time is up: the deadline becomes the year 1970."""
-    if operation.kind in {Kind.TIMED_WAIT, Kind.CLOCK_WAIT}:
+    if operation.kind in {Kind.TIMED_WAIT, Kind.CLOCK_WAIT, Kind.TIMED_LOCK}:
         deadline = task.registers.rsp - 512
         task.space.write(deadline, bytes(16))
-        if operation.kind is Kind.TIMED_WAIT:
-            task.registers.rsi = deadline
-        else:
+        if operation.kind is Kind.CLOCK_WAIT:
             task.registers.rdx = deadline
+        else:
+            task.registers.rsi = deadline
         ptrace.store_registers(task.pid, task.registers)
 
 
@@ -75,7 +76,8 @@ def _release(task: "Task", operation: Operation) -> Operation:
     """Begin the wait on a condition variable: its mutex is free, and is to be had again."""
     mutex = task.registers.rsi
     _set_lock(task, mutex, taken=False)
-    return Operation(Kind.WAKE, operation.site, task.place(mutex), mutex)
+    kind = Kind.WAKE if operation.kind is Kind.COND_WAIT else Kind.WAKE_IN_TIME
+    return Operation(kind, operation.site, task.place(mutex), mutex)
 
 
 def set_operation(task: "Task", function: str, site: int) -> Operation:

@@ -10,7 +10,8 @@ SEMAPHORE_CALLS: Final = frozenset(
 )
 LOCK_CALLS: Final = frozenset(
     "pthread_mutex_lock pthread_mutex_trylock pthread_mutex_unlock pthread_cond_wait "
-    "pthread_cond_timedwait pthread_cond_signal pthread_cond_broadcast".split()
+    "pthread_cond_timedwait pthread_cond_clockwait pthread_cond_signal pthread_cond_broadcast "
+    "pthread_mutex_timedlock".split()
 )
 SLEEPING_CALLS: Final = frozenset("sleep usleep nanosleep clock_nanosleep sched_yield".split())
 NAMING_CALLS: Final = frozenset({"shm_open", "sem_open"})

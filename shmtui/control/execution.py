@@ -14,7 +14,7 @@ from shmtui.control.items import Items, Ring
 from shmtui.control.machine_state import MachineState
 from shmtui.control.object_use import ObjectUse
 from shmtui.control.observation import Observation
-from shmtui.control.operation import ACCESSES, Kind, Operation
+from shmtui.control.operation import ACCESSES, COND_WAITS, WAKES, Kind, Operation
 from shmtui.control.program import HeldProgram
 from shmtui.control.ptrace import Stops
 from shmtui.control.readiness import is_ready
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 _FIRST_STEPS: Final = 400
 _ITEM_STEPS: Final = 60
 """An execution is given up after `_FIRST_STEPS`, and so many more for each item of each program."""
-_LOCKS: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK, Kind.UNLOCK, Kind.WAKE})
-_YIELDS: Final = frozenset({Kind.SLEEP, Kind.SPIN, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
+_LOCKS: Final = WAKES | {Kind.LOCK, Kind.TRY_LOCK, Kind.TIMED_LOCK, Kind.UNLOCK}
+_YIELDS: Final = frozenset(
+    {Kind.SLEEP, Kind.SPIN, Kind.TIMED_WAIT, Kind.CLOCK_WAIT, Kind.WAKE_IN_TIME, Kind.TIMED_LOCK}
+)
 
 
 class SeenStates(Protocol):
@@ -214,7 +216,7 @@ class Execution:
         task.step()
         if operation.masked:
             operation = _narrowed(operation, bytes_before, self.memory.bytes_of(operation))
-        if operation.kind in {Kind.COND_WAIT, Kind.COND_TIMED_WAIT}:
+        if operation.kind in COND_WAITS:
             self._waiting.setdefault(_key(task, operation), []).append(task)
         task.take_output()
         after = self.memory.word(operation) if operation.kind in ACCESSES else None
@@ -227,7 +229,9 @@ class Execution:
         self.result.foreign |= task.foreign or task.operation.kind is Kind.KERNEL
 
     def _wake(self, task: Task, operation: Operation) -> None:
-        waiting = self._waiting.get(_key(task, operation), [])
+        waiting = self._waiting.setdefault(_key(task, operation), [])
+        # Without those whose time was up, or who have ended.
+        waiting[:] = [t for t in waiting if t.operation.kind in WAKES and not t.woken]
         count = len(waiting) if operation.kind is Kind.BROADCAST else 1
         for each in waiting[:count]:
             each.woken = True

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from shmtui.control.operation import Kind, Operation, Place
+from shmtui.control.operation import COND_WAITS, Kind, Operation, Place
 
 Clock = dict[str, int]
-_GIVES: Final = frozenset({Kind.POST, Kind.UNLOCK, Kind.COND_WAIT, Kind.COND_TIMED_WAIT})
+_GIVES: Final = COND_WAITS | {Kind.POST, Kind.UNLOCK}
 WORD: Final = 4
 
 

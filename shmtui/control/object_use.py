@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shmtui.control.task import Task
 
 _SEMAPHORE: Final = TIMED | {Kind.WAIT, Kind.POST}
-_MUTEX: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK})
+_MUTEX: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK, Kind.TIMED_LOCK})
 _PSHARED: Final = 128
 """In ``__kind`` of glibc's mutex: shared between processes."""
 

@@ -1,6 +1,6 @@
 """What follows from the steps of one execution: its items, what is ordered, what each task has learned."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shmtui.control.calls import joined
 from shmtui.control.happens_before import HappensBefore
@@ -10,6 +10,9 @@ from shmtui.control.operation import ACCESSES, SILENT, TIMED, Kind, Operation
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
     from shmtui.control.task import Task
+
+
+_TRIED_LOCKS: Final = frozenset({Kind.TRY_LOCK, Kind.TIMED_LOCK})
 
 
 class Observation:
@@ -35,7 +38,7 @@ class Observation:
     ) -> None:
         """A task has taken a step; ``before`` and ``after``: the word that it is about."""
         world, kind, name = self._world, operation.kind, task.name
-        failed = (kind in TIMED and not before) or (kind is Kind.TRY_LOCK and bool(before))
+        failed = (kind in TIMED and not before) or (kind in _TRIED_LOCKS and bool(before))
         failed |= kind is Kind.TRY_SET and task.gave_up
         world.repetition.note(name, operation, failed=failed)
         if kind in ACCESSES:

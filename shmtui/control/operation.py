@@ -19,7 +19,10 @@ class Kind(StrEnum):
     UNLOCK = "pthread_mutex_unlock"
     COND_WAIT = "pthread_cond_wait"
     COND_TIMED_WAIT = "pthread_cond_timedwait"
+    COND_CLOCK_WAIT = "pthread_cond_clockwait"
     WAKE = "wakes of pthread_cond_wait"
+    WAKE_IN_TIME = "wakes of pthread_cond_timedwait"
+    TIMED_LOCK = "pthread_mutex_timedlock"
     SIGNAL = "pthread_cond_signal"
     BROADCAST = "pthread_cond_broadcast"
     SET = "semop"
@@ -47,6 +50,9 @@ STARTING: Final = frozenset({
 """Calls that make ready what is shared."""
 SILENT: Final = STARTING | {Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN}
 """Steps that neither wait for others nor let them go on."""
+COND_WAITS: Final = frozenset({Kind.COND_WAIT, Kind.COND_TIMED_WAIT, Kind.COND_CLOCK_WAIT})
+WAKES: Final = frozenset({Kind.WAKE, Kind.WAKE_IN_TIME})
+"""The end of such a wait, with its mutex taken again."""
 TIMED: Final = frozenset({Kind.TRY_WAIT, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
 """Waits that are given up where the semaphore is 0."""
 

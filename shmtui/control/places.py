@@ -6,7 +6,7 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from shmtui.control.operation import ACCESSES, SILENT, STARTING, Kind, Operation, Place
+from shmtui.control.operation import ACCESSES, SILENT, STARTING, WAKES, Kind, Operation, Place
 from shmtui.control.semaphore_sets import PREFIX
 from shmtui.i18n import _
 
@@ -133,7 +133,7 @@ class Names:
         if operation.changes:
             each = (f"{self.place(place)} {change:+d}" for place, change in operation.changes)
             return f"semop({', '.join(each)})"
-        if kind is Kind.WAKE:
+        if kind in WAKES:
             return _("wakes, and locks {name}").format(name=name)
         return f"{kind}({name})"
 

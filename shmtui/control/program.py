@@ -18,6 +18,7 @@ from typing import Final
 from shmtui.control import ptrace
 from shmtui.control.entry_points import (
     CONTACT_CALLS,
+    SLEEPING_CALLS,
     STARTING_CALLS,
     SYSTEM_V_CALLS,
     clock_entry_points,
@@ -37,6 +38,8 @@ _UNTRACED: Final = 126
 """The exit status of a child that may not be traced."""
 _START_SECONDS: Final = 0.5
 _START_ATTEMPTS: Final = 40
+_MOST_STOPS: Final = 100_000
+"""Before it meets others: private mappings, and sleeps, which are left out."""
 _CLONE: Final = 56
 _CLONE_PARENT: Final = 0x8000
 _NO_RANDOMIZE: Final = 0x0040000
@@ -166,14 +169,18 @@ class HeldProgram:
         return found
 
     def _run_to_contact(self) -> None:
-        early = [a for a, name in self.breakpoints.items() if name in CONTACT_CALLS | {"mmap"}]
+        wanted = CONTACT_CALLS | SLEEPING_CALLS | {"mmap"}
+        early = [address for address, name in self.breakpoints.items() if name in wanted]
         for address in early:
             os.pwrite(self.memory, BREAKPOINT, address)
-        while True:
+        for _stop in range(_MOST_STOPS):
             self._next_stop()
             ptrace.load_registers(self.pid, self.registers)
             address = self.registers.rip - 1
             if address not in self.instructions:
+                continue
+            if self.breakpoints[address] in SLEEPING_CALLS:
+                self._leave()
                 continue
             self.registers.rip = address
             ptrace.store_registers(self.pid, self.registers)
@@ -184,8 +191,18 @@ class HeldProgram:
             ptrace.single_step(self.pid)
             Stops.next(self.pid)
             os.pwrite(self.memory, BREAKPOINT, address)
+        else:
+            raise ShmtuiError(_resting().format(command=self.command[0]))
         for address in early:
             os.pwrite(self.memory, self.instructions[address], address)
+
+    def _leave(self) -> None:
+        """Leave the function at whose first instruction it was stopped, with 0: sleep takes no time."""
+        registers = self.registers
+        registers.rip = int.from_bytes(os.pread(self.memory, 8, registers.rsp), "little")
+        registers.rsp += 8
+        registers.rax, registers.orig_rax = 0, 2**64 - 1
+        ptrace.store_registers(self.pid, registers)
 
     def _next_stop(self) -> None:
         """Let it run to the next stop by a breakpoint, passing its signals on."""
@@ -194,8 +211,7 @@ class HeldProgram:
             ptrace.resume(self.pid, number)
             status = self._started()
             if status is None:
-                text = _("{command} rests before it uses shared memory: does it wait for input?")
-                raise ShmtuiError(text.format(command=self.command[0]))
+                raise ShmtuiError(_resting().format(command=self.command[0]))
             if not os.WIFSTOPPED(status):
                 self.pid = 0
                 text = _(
@@ -265,6 +281,10 @@ class HeldProgram:
         if self.memory >= 0:
             os.close(self.memory)
         os.close(self.terminal)
+
+
+def _resting() -> str:
+    return _("{command} rests before it uses shared memory: does it wait for input?")
 
 
 def _placed(base: int, functions: dict[str, tuple[int, ...]]) -> list[tuple[int, str]]:

@@ -19,6 +19,8 @@ def is_ready(task: "Task") -> bool:
             return may_lock(task, operation)
         case Kind.WAKE:
             return task.woken and may_lock(task, operation)
+        case Kind.WAKE_IN_TIME:
+            return may_lock(task, operation)
         case Kind.JOIN:
             return may_join(task, operation)
         case Kind.KERNEL:

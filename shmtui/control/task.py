@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 0.05
 """Seconds without a stop after which it is looked whether a task rests in the kernel."""
+_RESTS: Final = 3
+"""So many looks in a row that find it asleep: on a busy machine a system call may take longer than one."""
 _SPIN_SECONDS: Final = 0.3
 _MPROTECT: Final = 10
 _NONE, _READ, _READ_WRITE = 0, 1, 3
@@ -113,9 +115,10 @@ class Task:
         while True:
             if status is None:
                 ptrace.resume(self.pid, number)
-                status = Stops.within(self.pid, PATIENCE)
+                status, rests = Stops.within(self.pid, PATIENCE), 0
                 while status is None:
-                    if not self.take_output() and self._rests():
+                    rests = rests + 1 if not self.take_output() and self._rests() else 0
+                    if rests == _RESTS:
                         self.operation = Operation(Kind.KERNEL)
                         return
                     status = Stops.within(self.pid, PATIENCE)

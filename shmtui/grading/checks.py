@@ -14,6 +14,9 @@ from shmtui.grading.rubric import Rubric, Weight
 from shmtui.grading.trial import Refusal, Shown, Sweep, Usual
 from shmtui.i18n import _
 
+_IN_USE: Final = ("ring-used", "restart", "killed-peer", "clean-up", "memory", "time")
+"""Checks that say nothing of programs that do not get going."""
+
 
 def judged(facts: Facts, rubric: Rubric) -> tuple[Result, ...]:
     """All checks of the rubric that apply, with their points."""
@@ -25,6 +28,8 @@ def judged(facts: Facts, rubric: Rubric) -> tuple[Result, ...]:
             said = unknown(_("it does not compile"))
         else:
             said = _CHECKS[check](facts) if check in _CHECKS else _WEIGHED[check](facts, weight)
+        if said.verdict is Verdict.PASS and check in _IN_USE and not order_checks.under_way(facts):
+            said = unknown(_("the programs do not get so far that this shows"))
         shown = said.shown or Shown("", "")
         points = weight.points if said.verdict is Verdict.PASS else 0
         results.append(

@@ -39,6 +39,10 @@ _WALL: Final = 0x40000000
 _COVERED: Final = ("/mnt", "/media", "/srv", "/opt")
 """Folders that systems have: one of them is covered by the place to write."""
 _LOOK_SECONDS: Final = 0.05
+_PATIENCE: Final = 10
+"""Times as long as it may run that work may last by the clock."""
+_SPARE: Final = 512
+"""Processes that others of this user may start meanwhile, where the kernel counts them all together."""
 _MOST_ANSWER: Final = 64 << 20
 _MOST_FOLDER: Final = 64 << 20
 """Bytes of a student's folder."""
@@ -74,20 +78,23 @@ class _Attributes(ctypes.Structure):
 
 
 class Inside:
-    """What the first process of a box has: a copy of the folder, and processes that it watches."""
+    """What the first process of a box has: a place to write, and processes that it watches."""
 
-    def __init__(self, limits: Limits, room: Path | None, *, apart: bool) -> None:
+    def __init__(self, limits: Limits, room: Path, *, apart: bool) -> None:
         self.limits, self.room, self.apart = limits, room, apart
 
     def run(self, work: Callable[[], str], seconds: float) -> Answer:
-        """What ``work`` returns, from a process of its own; of all that it started nothing is left."""
+        """What ``work`` returns, from a process of its own; of all that it started nothing is left.
+
+        ``seconds`` of a processor; by the clock it may last some times longer.
+        """
         reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
             os.close(reading)
             self._work(work, writing)
         os.close(writing)
-        raw, over, end = bytearray(), "", time.monotonic() + seconds
+        raw, over, end = bytearray(), "", time.monotonic() + _PATIENCE * seconds
         try:
             while not over:
                 ready = select.select([reading], [], [], _LOOK_SECONDS)[0]
@@ -95,7 +102,7 @@ class Inside:
                 raw += part
                 if ready and not part:
                     break
-                over = self._over(pid, end) if len(raw) < _MOST_ANSWER else "memory"
+                over = self._over(pid, seconds, end) if len(raw) < _MOST_ANSWER else "memory"
                 self._reap_orphans(pid)
         finally:
             os.close(reading)
@@ -110,6 +117,8 @@ class Inside:
             _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # Its own /proc files are to be written.
             die_with_parent(signal.SIGKILL)
             _give_up_rights(self.limits)
+            if not self.apart:  # They are not counted from outside.
+                _limit(resource.RLIMIT_NPROC, _threads_of_user() + _SPARE + self.limits.processes)
             text = work()
             with open(writing, "w", encoding="utf-8", errors="replace") as answer:
                 answer.write(text + "\n")
@@ -119,11 +128,13 @@ class Inside:
                 os.write(writing, f"{type(error).__name__}: {error}".encode()[:500])
             os._exit(0)
 
-    def _over(self, pid: int, end: float) -> str:
-        if time.monotonic() > end:
+    def _over(self, pid: int, seconds: float, end: float) -> str:
+        if time.monotonic() > end or _processor_seconds(pid) > seconds:
             return "time"
         if self.apart:
             processes = {int(name) for name in os.listdir("/proc") if name.isdecimal()} - {1, pid}
+            if sum(map(_processor_seconds, {pid, *processes})) > seconds:
+                return "time"
             taken = [_taken(each) for each in processes]
             if sum(each["Threads"] for each in taken) > self.limits.processes:
                 return "processes"
@@ -131,7 +142,7 @@ class Inside:
                 return "memory"
             if _used(Path(f"/proc/{pid}/root/dev/shm")) > self.limits.memory:
                 return "memory"
-            if self.room is not None and _used(self.room) >= 0.98 * self.limits.disk:
+            if _used(self.room) >= 0.98 * self.limits.disk:
                 return "disk"
         return ""
 
@@ -168,6 +179,16 @@ def _taken(pid: int) -> dict[str, int]:
     return found
 
 
+def _processor_seconds(pid: int) -> float:
+    """What a process, and those that it has waited for, took of a processor."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def _used(folder: Path) -> int:
     """Bytes in use on the file system of its own that a folder is; 0 where that cannot be seen."""
     try:
@@ -182,10 +203,24 @@ def _give_up_rights(limits: Limits) -> None:
     for capability in range(_CAPABILITIES):
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    for which, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, limits.disk)):
-        hard = resource.getrlimit(which)[1]
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (least, least))
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, limits.disk)
+
+
+def _limit(which: int, most: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(which, (least, least))
+
+
+def _threads_of_user() -> int:
+    """Threads of this user's processes: what RLIMIT_NPROC counts."""
+    count = 0
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdecimal() and Path("/proc", name).stat().st_uid == os.getuid():
+                count += _taken(int(name))["Threads"]
+    return count
 
 
 @cache
@@ -244,7 +279,7 @@ class Box:
                  folder: Path | None = None, processor: int | None = None) -> None:  # fmt: skip
         self._temporary = None
         apart = may_be_apart()
-        if folder is not None and not apart:
+        if not apart:
             self._temporary = tempfile.TemporaryDirectory(prefix="shmtui-")
         room = None if self._temporary is None else Path(self._temporary.name)
         self._reading, writing = os.pipe()
@@ -315,13 +350,14 @@ def _enter(work: Callable[[Inside, Callable[[Any], None]], None], limits: Limits
             answers.flush()
 
         try:
+            if apart:
+                room = _place_to_write(limits, folder)
+            assert room is not None
             if folder is not None:
-                room = _place_to_write(limits, folder) if apart else room
-                assert room is not None
                 _copy(folder, room / "submission")
                 os.chdir(room / "submission")
-                (room / "tmp").mkdir()
-                os.environ.update(HOME=str(room), TMPDIR=str(room / "tmp"))
+            (room / "tmp").mkdir()
+            os.environ["TMPDIR"] = str(room / "tmp")
             _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
             work(Inside(limits, room, apart=apart), send)
         except ShmtuiError as error:
@@ -333,11 +369,10 @@ def _enter(work: Callable[[Inside, Callable[[Any], None]], None], limits: Limits
     os._exit(0)
 
 
-def _place_to_write(limits: Limits, folder: Path) -> Path:
-    """A file system of a bounded size; all the others become read-only."""
-    needed = [
-        Path(str(p)).resolve() for p in (*sys.path, sys.prefix, sys.base_prefix, folder, __file__)
-    ]
+def _place_to_write(limits: Limits, folder: Path | None) -> Path:
+    """A file system of a bounded size; where ``folder`` is graded, all the others become read-only."""
+    paths = (*sys.path, sys.prefix, sys.base_prefix, folder or ".", __file__)
+    needed = [Path(str(path)).resolve() for path in paths]
     covered = [
         path
         for path in map(Path, _COVERED)
@@ -346,19 +381,28 @@ def _place_to_write(limits: Limits, folder: Path) -> Path:
     if not covered:
         text = _("none of {folders} can be covered by a place to write: make one of them")
         raise ShmtuiError(text.format(folders=" ".join(_COVERED)))
-    if not (
+    room = next((path for path in covered if _is_empty(path)), covered[0])
+    if folder is not None and not (
         _protect("/", _AT_RECURSIVE, set=_READ_ONLY) and _protect("/proc", 0, clear=_READ_ONLY)
     ):
         raise ShmtuiError(_("the file systems cannot be made read-only (it takes Linux 5.12)"))
-    room = covered[0]
     flags = _MS_NOSUID | _MS_NODEV
     _mount("shmtui", str(room), "tmpfs", flags, f"size={limits.disk},nr_inodes=100k,mode=755")
-    for name in ("changed", "work"):
-        (room / name).mkdir()
-    with contextlib.suppress(OSError):  # Where it is refused, /tmp is read-only too.
-        layer = f"lowerdir=/tmp,upperdir={room}/changed,workdir={room}/work,userxattr"
-        _mount("shmtui", "/tmp", "overlay", flags, layer)
+    if folder is not None:
+        for name in ("changed", "work"):
+            (room / name).mkdir()
+        with contextlib.suppress(OSError):  # Where it is refused, /tmp is read-only too.
+            layer = f"lowerdir=/tmp,upperdir={room}/changed,workdir={room}/work,userxattr"
+            _mount("shmtui", "/tmp", "overlay", flags, layer)
     return room
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
 
 
 def _protect(path: str, flags: int, **attributes: int) -> bool:

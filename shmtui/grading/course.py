@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import select
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.grading.containment import Box, Limits
+from shmtui.grading.containment import Box, Limits, may_be_apart
 from shmtui.grading.formats import FORMATS, Graded
 from shmtui.grading.result import Result
 from shmtui.grading.rubric import Rubric
@@ -74,38 +73,35 @@ def graded_together(jobs: Sequence[Job], rubric: Rubric, *, hints: bool, output:
     cannot be done.
     """
     free = sorted(os.sched_getaffinity(0))
+    if not may_be_apart():
+        free = free[:1]  # Their processes would be counted together.
     waiting, running = list(enumerate(jobs)), dict[int, _Running]()
     done: dict[int, Graded] = {}
-    with tempfile.TemporaryDirectory(prefix="shmtui-") as folder:
-        try:
-            while waiting or running:
-                while waiting and free:
-                    number, job = waiting.pop(0)
-                    running[number] = _start(job, rubric, free.pop(0), Path(folder), number)
-                select.select([each.box for each in running.values()], [], [], _LOOK_SECONDS)
-                for number, each in list(running.items()):
-                    if _receive(each):
-                        del running[number]
-                        each.box.close()
-                        free.append(each.processor)
-                        graded = _finished(each, hints=hints)
-                        if output is not None:
-                            place = output / each.job.name if len(jobs) > 1 else output
-                            graded = _written(each, graded, place, form)
-                        done[number] = graded
-                progress(_progress_line(len(done), len(jobs), list(running.values())))
-        finally:
-            for each in running.values():
-                each.box.close()
+    try:
+        while waiting or running:
+            while waiting and free:
+                number, job = waiting.pop(0)
+                running[number] = _start(job, rubric, free.pop(0))
+            select.select([each.box for each in running.values()], [], [], _LOOK_SECONDS)
+            for number, each in list(running.items()):
+                if _receive(each):
+                    del running[number]
+                    each.box.close()
+                    free.append(each.processor)
+                    graded = _finished(each, hints=hints)
+                    if output is not None:
+                        place = output / each.job.name if len(jobs) > 1 else output
+                        graded = _written(each, graded, place, form)
+                    done[number] = graded
+            progress(_progress_line(len(done), len(jobs), list(running.values())))
+    finally:
+        for each in running.values():
+            each.box.close()
     return [done[number] for number in range(len(jobs))]
 
 
-def _start(job: Job, rubric: Rubric, processor: int, folder: Path, number: int) -> _Running:
+def _start(job: Job, rubric: Rubric, processor: int) -> _Running:
     submission = job.submission
-    if submission.folder is None:
-        binaries = folder / str(number)
-        binaries.mkdir()
-        submission = replace(submission, binaries=binaries)
     limits = Limits(rubric.memory, rubric.processes, rubric.disk)
     box = Box(
         lambda inside, send: grade(inside, submission, rubric, send),

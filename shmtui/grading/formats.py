@@ -73,7 +73,7 @@ def _title(result: Result) -> str:
 
 def _worth(result: Result) -> str:
     if not result.most:
-        return _("told only")
+        return _("not counted")
     return f"{number(result.points)}/{number(result.most)}"
 
 

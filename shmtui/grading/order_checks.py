@@ -31,19 +31,27 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
         if not (trial.complete or (calls and trial.complete_calls)):
             text = _("nothing was found, but not every order was seen: {covered}")
             return unknown(text.format(covered=trial.covered))
-    if not _under_way(facts):
+    if not under_way(facts):
         return unknown(_("the programs do not get so far that this shows"))
     if len(trials) == 1:
         return passed(trials[0].covered)
     return passed("\n".join(f"{_arrangement(trial.name)}: {trial.covered}" for trial in trials))
 
 
-def _under_way(facts: Facts) -> bool:
-    """Whether items get through in the usual order, or, where none can be followed, all take several rounds."""
+def under_way(facts: Facts) -> bool:
+    """Whether items get through in the usual order, or, where none can be followed, each program takes
+    several rounds, in whichever of its tasks.
+    """
     usual = facts.usual
     if usual is None:
         return False
-    return bool(usual.passed) if usual.passed is not None else min(usual.rounds.values()) > 1
+    if usual.passed is not None:
+        return bool(usual.passed)
+    programs: dict[str, int] = {}
+    for task, count in usual.rounds.items():
+        program = task.partition(".")[0]
+        programs[program] = max(programs.get(program, 0), count)
+    return min(programs.values()) > 1
 
 
 def _arrangement(trial: str) -> str:
@@ -148,9 +156,11 @@ def order(facts: Facts) -> Said:
 
 
 def _of_items(facts: Facts, said: Said) -> Said:
-    """Nothing passes where nobody was seen to take an item."""
+    """Nothing passes where nobody was seen to take an item, or the ring was not seen to go full."""
     if said.verdict is Verdict.PASS and not (facts.usual and facts.usual.taken):
         return unknown(_("nobody was seen to take an item and move out on from it"))
+    if said.verdict is Verdict.PASS and facts.trial("capacity").usual is None:
+        return unknown(_("what happens when the ring is full was not seen"))
     return said
 
 
@@ -209,7 +219,7 @@ def many(facts: Facts) -> Said:
         return unknown(_("that takes a producer and a consumer of their own"))
     trials = [facts.trial(name) for name in _WIDE]
     for trial in trials:
-        if trial.refusal is Refusal.EARLY:
+        if trial.refusal is Refusal.EARLY and facts.trial("pair").refusal is None:
             return failed(trial.why)
         if trial.found:
             first = min(trial.found, key=lambda each: each.kind == "race")

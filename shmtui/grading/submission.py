@@ -34,14 +34,14 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.shm.protocol import Role
 
 _COMPILERS: Final = {".c": "cc", ".cc": "c++", ".cpp": "c++", ".cxx": "c++"}
-_LINKED: Final = ("-lrt", "-pthread")
-_BUILD_SECONDS: Final = 20.0
+_LINKED: Final = ("-lrt", "-pthread", "-lm")
+_BUILD_SECONDS: Final = 15.0
 _MOST_SAID: Final = 20_000
 _MOST_EXECUTABLE: Final = 8 << 20
-PATIENCE: Final = 4
-"""Times its budget, which counts a processor's seconds, that a submission or trial may last by the clock."""
-_SLACK: Final = 10.0
-"""Seconds that a trial may last longer."""
+PATIENCE: Final = 8
+"""Times its budget, which counts a processor's seconds, that a submission may last by the clock."""
+_SLACK: Final = 4.0
+"""Seconds of a processor that a trial may take beyond its budget."""
 _MOST_LATE: Final = 2
 """Trials that run out of time, after which no more are made."""
 _WHOLE_END: Final = 8
@@ -60,8 +60,6 @@ class Submission:
     producers: tuple[Command, ...] = ()
     consumers: tuple[Command, ...] = ()
     folder: Path | None = None
-    binaries: Path | None = None
-    """Where to put what is compiled; in a box's copy of the folder, None: beside the sources."""
     options: LayoutOptions = field(default_factory=LayoutOptions)
     initialise: bool = False
     name: str | None = None
@@ -82,7 +80,7 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
         consumers = (_found(here, rubric.consumers, _("consumer")),)
     if build is None or build.works:
         send({"progress": _("compiling")})
-        folder = submission.binaries or Path.cwd()
+        folder = inside.room if submission.folder is None else Path.cwd()
         (producers, consumers), made = _compiled(inside, (producers, consumers), rubric, folder)
         build = made or build
     trials: dict[str, Trial] = {}
@@ -91,7 +89,7 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
             producers, consumers, submission.initialise or rubric.initialise,
             submission.name or rubric.name or None, submission.options,
         )  # fmt: skip
-        _send_executables(submission, programs, send)
+        _send_executables(inside, programs, send)
         for trial in tried(inside, programs, rubric, submission.budget, send):
             trials[trial.name] = trial
     facts = Facts(trials, build, pairwise=bool(producers and consumers))
@@ -177,15 +175,12 @@ def over_words(over: str) -> str:
     }.get(over, over)  # fmt: skip
 
 
-def _send_executables(
-    submission: Submission, programs: Programs, send: Callable[[Any], None]
-) -> None:
-    """Send what was compiled in the box, so that schedules can be replayed outside."""
-    if submission.folder is None:
-        return
+def _send_executables(inside: Inside, programs: Programs, send: Callable[[Any], None]) -> None:
+    """Send what lies in the box, so that schedules can be replayed outside."""
     for command in {each[0] for each in (*programs.producers, *programs.consumers)}:
         file = Path(command)
-        if file.is_file() and file.stat().st_size <= _MOST_EXECUTABLE:
+        own = file.is_relative_to(inside.room) and file.is_file()
+        if own and file.stat().st_size <= _MOST_EXECUTABLE:
             raw = base64.b64encode(file.read_bytes()).decode()
             send({"executable": file.name, "path": command, "raw": raw})
 
@@ -217,9 +212,7 @@ def _shares_from(name: str) -> int:
 
 
 def _one(inside: Inside, name: str, work: Callable[[float], Trial], seconds: float) -> Trial:
-    answer = inside.run(
-        lambda: attempted(name, lambda: work(seconds)).to_json(), PATIENCE * seconds + _SLACK
-    )
+    answer = inside.run(lambda: attempted(name, lambda: work(seconds)).to_json(), seconds + _SLACK)
     if answer.over == "time":
         return Trial(
             name, Refusal.TIME, _("the programs did not come to a step in the time for it")
@@ -243,7 +236,7 @@ def _works(
     facts = known["usual"].usual
     if facts is None:
         return
-    if both and "ring-used" in checks:
+    if {"ring-used", "items-kept", "taken-once"} & set(checks):
         yield "capacity", lambda _seconds: capacity(programs)
     if both and "either-order" in checks:
         yield "first-usual", lambda _seconds: usual(programs, consumers_first=True)

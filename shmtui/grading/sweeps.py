@@ -55,7 +55,8 @@ def peer_killed(programs: Programs, role: Role) -> Trial:
         prepared(workshop, both)
         execution, name = workshop.execution, "P1" if role is Role.PRODUCER else "C1"
         whole = execution.run()
-        if whole.end is not End.FINISHED or len(whole.programs) > len(workshop.programs):
+        alone = len(whole.programs) == len(workshop.programs)
+        if not (alone and _went_well(whole)):
             return Trial("")
         own = [step for step in whole.steps if step.task == name]
         own = [step for step in own if step.operation.kind not in SILENT][: _MOST_KILLS // 2]
@@ -137,7 +138,7 @@ def restarted(programs: Programs) -> Trial:
         execution, scene = workshop.execution, workshop.scene
         execution.ring = None  # The next run takes items that the one before has put.
         whole = execution.run()
-        if whole.end is not End.FINISHED or not scene.private:
+        if not (_went_well(whole) and scene.private):
             return Trial("")
         points = [
             number for number, step in enumerate(whole.steps) if step.operation.kind not in SILENT
@@ -192,8 +193,12 @@ def _contents() -> dict[str, bytes] | None:
     return {entry.name: Path(entry.path).read_bytes() for entry in files}
 
 
+def _went_well(run: Run) -> bool:
+    """Whether nobody hangs, and nobody has failed."""
+    return run.end is End.FINISHED and not any(run.ends.values())
+
+
 def _works(run: Run, fresh: Run) -> bool:
     """Whether all go on, and each task that takes several rounds when it begins anew takes several here."""
-    statuses = all(status == 0 for status in run.ends.values())
     several = [task for task in fresh.programs if rounds(fresh, task) > 1]
-    return run.end is End.FINISHED and statuses and all(rounds(run, task) > 1 for task in several)
+    return _went_well(run) and all(rounds(run, task) > 1 for task in several)

@@ -176,8 +176,7 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
         own_taken = execution.ring_items.taken if execution.ring_items is not None else []
         follow = Follow(workshop, run)
         spins = {(s.task.rstrip("0123456789"), s.words, s.line): s for s in _spins(workshop, run)}
-        first = {each.kind: each for each in reversed(judge(run, workshop.names))}
-        found = tuple(shown(workshop, each, run) for each in first.values() if each.kind != "race")
+        found = _findings(workshop, run)
         execution.items = _TO_SPIN
         for program, _role in workshop.programs:
             execution.favourite = program.name
@@ -281,8 +280,15 @@ def capacity(programs: Programs) -> Trial:
         workshop.execution.favourite = workshop.programs[0][0].name
         run = workshop.execution.run()
         follow = Follow(workshop, run)
+        found = _findings(workshop, run)
         facts = Usual(
             run.end.value, waiting_words(run, workshop.names), dict(run.ends), {}, follow.made,
             follow.passed, 0, True, follow.most_held, (), (), {}, (), 0, 0.0, 0.0,
         )  # fmt: skip
-        return Trial("", usual=facts, slots=ring.slots)
+        return Trial("", usual=facts, slots=ring.slots, found=found)
+
+
+def _findings(workshop: Workshop, run: Run) -> tuple[Shown, ...]:
+    """What one execution shows, each kind once; not races, which concern the search."""
+    first = {each.kind: each for each in reversed(judge(run, workshop.names))}
+    return tuple(shown(workshop, each, run) for each in first.values() if each.kind != "race")

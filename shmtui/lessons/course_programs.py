@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from shmtui.errors import ShmtuiError
+from shmtui.i18n import _
 from shmtui.lessons import programs
+from shmtui.lessons.lesson import Steps
 from shmtui.shm.protocol import Role
 
 COMPILERS: Final = ("cc", "gcc", "clang")
@@ -34,12 +37,31 @@ def course_programs(segment: str, folder: Path) -> tuple[Command, Command]:
     return commands[0], commands[1]
 
 
-def _compile(source: Path, binary: Path, segment: str) -> bool:
+def step_programs(steps: Steps, segment: str, folder: Path) -> list[tuple[Role, Command]]:
+    """The commands of a lesson's programs, compiled into ``folder`` with their debug information.
+
+    ShmtuiError: there is no C compiler, or it fails.
+    """
+    sources = Path(programs.__file__).parent
+    flags = ("-g", "-O0", *(f"-D{each}" for each in steps.define))
+    found: list[tuple[Role, Command]] = []
+    for role, stems in ((Role.PRODUCER, steps.producers), (Role.CONSUMER, steps.consumers)):
+        for stem in stems:
+            binary = folder / stem
+            if not _compile(sources / f"{stem}.c", binary, segment, *flags):
+                text = _("this lesson's programs are in C, and no compiler is found that works: "
+                         "install gcc or clang")  # fmt: skip
+                raise ShmtuiError(text)
+            found.append((role, (str(binary),)))
+    return found
+
+
+def _compile(source: Path, binary: Path, segment: str, *flags: str) -> bool:
     """Whether there is a program at ``binary`` now that can be started."""
     compiler = next((path for name in COMPILERS if (path := shutil.which(name))), None)
     if compiler is None:
         return False
-    command = [compiler, "-O1", f'-DSEGMENT="{segment}"', "-o", str(binary), str(source)]
+    command = [compiler, "-O1", *flags, f'-DSEGMENT="{segment}"', "-o", str(binary), str(source)]
     try:
         done = subprocess.run(
             [*command, "-lrt", "-pthread"],

@@ -4,6 +4,24 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """Programs that are run through the orders of their steps, and held in the one that shows the mistake."""
+
+    producers: tuple[str, ...]
+    """Their sources, by the names of the lesson's programs without ``.c``."""
+    consumers: tuple[str, ...] = ("consumidor",)
+    define: tuple[str, ...] = ()
+    """For the compiler: ``NAME=VALUE``."""
+    initialised: bool = False
+    """Whether the segment and its semaphores are there, initialised, before the programs start."""
+    fine: bool = False
+    """Whether each load and store is a step."""
+    any_start: bool = False
+    """Whether the order in which they start is searched, too."""
+    items: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """Who takes part. Rates are items per second; faults are written as ``--fault`` has them."""
 
@@ -15,6 +33,8 @@ class Scene:
     faults: tuple[str, ...] = ()
     programs: bool = False
     """The course's two programs over a segment that nobody initialised, in place of workers."""
+    steps: Steps | None = None
+    """Programs held step by step, in place of workers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import math
 from typing import Final
 
 from shmtui.i18n import N_
-from shmtui.lessons.lesson import Lesson, Press, Scene
+from shmtui.lessons.lesson import Lesson, Press, Scene, Steps
 
 LESSONS: Final = (
     Lesson(
@@ -234,6 +234,78 @@ LESSONS: Final = (
             "excludes. One producer and one consumer alone could do without mutex."
         ),
         Scene(slots=16, producers=4, consumers=4, produce_rate=20.0, consume_rate=20.0),
+    ),
+    Lesson(
+        "lost-update",
+        N_("A lost update, at its very load and store"),
+        N_(
+            "Two producers without a mutex, one consumer; real processes, held. P2 has just stored over "
+            "the item that P1 put: the list of steps shows who loaded in, and when."
+        ),
+        N_(
+            "in = (in + 1) % N is not one step: it loads in, adds, and stores it. Before P1 has stored the "
+            "new in, P2 loads the old one. Both put their item in the same slot, and one is lost."
+        ),
+        (
+            Press(("<",), N_("to the start: all have started, nothing is wrong yet")),
+            Press(("space", "space"), N_("two steps: P1 has its permit, and loads in")),
+            Press(("x",), N_("to the mistake: P2 has loaded the same in")),
+            Press(("left",), N_("a step back: the item of P1 is still there")),
+        ),
+        N_(
+            "A race: the result depends on who comes first between a load and a store. A mutex around "
+            "them makes the three steps one for all others: the critical section."
+        ),
+        Scene(steps=Steps(("sem_mutex", "sem_mutex"), initialised=True, fine=True)),
+        ("item-overwritten",),
+    ),
+    Lesson(
+        "sem-init-0",
+        N_("sem_init(&s, 0, 1): why it hangs"),
+        N_(
+            "The producer has initialised the semaphores with 0 as second argument (PSHARED is 0 in this "
+            "lesson). It is held at the first step in which another process uses one of them."
+        ),
+        N_(
+            "0 says: for the threads of this process alone. Whoever sleeps on such a semaphore is woken by "
+            "its own process only. Here the steps go on, since shmtui carries out the semaphores itself; "
+            "without it the consumer sleeps for ever once the buffer is empty."
+        ),
+        (
+            Press(("<",), N_("to the start: both have started")),
+            Press(("space",), N_("a step on")),
+            Press(("x",), N_("to the mistake, and who makes it")),
+        ),
+        N_(
+            "pshared, the second argument of sem_init. For a semaphore in memory that processes share it is "
+            "1; pthread mutexes and conditions need PTHREAD_PROCESS_SHARED for the same reason."
+        ),
+        Scene(steps=Steps(("iniciador",), define=("PSHARED=0",))),
+        ("process-private",),
+    ),
+    Lesson(
+        "who-first",
+        N_("Who runs first"),
+        N_(
+            "The consumer was started before the producer. It has asked for a segment that nobody has made "
+            "yet, and has ended. Started after the producer it works: so the mistake stays hidden."
+        ),
+        N_(
+            "shm_open without O_CREAT fails while there is no such name. And between the producer's "
+            "shm_open and its sem_init the segment is there, but not ready: each of these is a step."
+        ),
+        (
+            Press(("left",), N_("a step back: the consumer is about to open it")),
+            Press(("space",), N_("on: it fails, and says so")),
+            Press(("<",), N_("to the start: nobody has started")),
+            Press(("x",), N_("to the mistake")),
+        ),
+        N_(
+            "A race at the start. Let either side make the segment (O_CREAT), one of them initialise it, and "
+            "the other wait until that is done: by a named semaphore, or a word that is stored last."
+        ),
+        Scene(steps=Steps(("iniciador",), any_start=True)),
+        ("start-fails",),
     ),
 )
 

@@ -33,6 +33,15 @@ def lesson_segment() -> str:
 
 
 @contextlib.contextmanager
+def lesson_folder() -> Iterator[Path]:
+    """Make a folder, and remove it at the end; the next lesson does, where this one is killed."""
+    with contextlib.ExitStack() as cleaning:
+        folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix=FOLDER)))
+        cleaning.callback(os.close, _locked_mark(folder))
+        yield folder
+
+
+@contextlib.contextmanager
 def lesson_workspace(segment: str, size: int) -> Iterator[Path]:
     """Make a folder and a zero-filled ``segment`` of ``size`` bytes; remove both at the end.
 

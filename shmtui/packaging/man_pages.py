@@ -132,7 +132,7 @@ def _list_of_commands(top: click.Context) -> Iterator[str]:
 def _keys() -> Iterator[str]:
     """The keys of the dashboard, those of a replay and of a schedule apart, and the mouse."""
     replayed = tuple(key for key in KEYS if key.needs == "replay")
-    held = tuple(key for key in KEYS if key.needs == "steps")
+    held = tuple(key for key in KEYS if key.action.startswith("steps("))
     yield from _key_section("KEYS", tuple(k for k in KEYS if k not in {*replayed, *held}))
     for key in ROW_KEYS:
         yield from (f"**{_escaped(_every(key))}**", f"    {_escaped(key.help)}", "")

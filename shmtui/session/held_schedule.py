@@ -4,14 +4,14 @@ import contextlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from shmtui.control.exploration import Workshop
 from shmtui.control.held_execution import HeldExecution
 from shmtui.control.judge import Finding as Fault
 from shmtui.control.operation import ACCESSES, Kind
 from shmtui.control.readiness import is_ready
-from shmtui.control.schedule import read_schedule
+from shmtui.control.schedule import Schedule, read_schedule
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
 from shmtui.monitor.ring_reader import RingReader
@@ -74,6 +74,7 @@ class HeldTask:
     path: str
     """Of the source that it stands in; empty where that is not known."""
     line: int
+    """0 where it is not known, -1 where it stands in none: it has not started, or has ended."""
     source: tuple[str, ...]
     """Its lines; none where it is not there."""
     newer: bool
@@ -103,24 +104,30 @@ class Held:
 
 
 class HeldSchedule:
-    """The programs of a schedule file, held at the step that shows its finding at first.
+    """The programs of a schedule, held at the step that shows its finding at first. They end with it.
 
-    ShmtuiError: it is no schedule, or the programs do otherwise than it says.
+    ShmtuiError: the programs do otherwise than it says.
     """
 
-    def __init__(self, path: Path) -> None:
-        schedule = read_schedule(path)
-        self._workshop = Workshop([(p.role, p.command) for p in schedule.programs], schedule.items)
+    def __init__(self, workshop: Workshop, schedule: Schedule) -> None:
+        self._workshop = workshop
         try:
-            self._execution = HeldExecution(self._workshop, schedule)
+            self._execution = HeldExecution(workshop, schedule)
             self._steps = self._words()
             self._places: dict[str, tuple[str, int]] = {}
             self._wrong = ""
             self.to_fault()
         except BaseException:
-            self._workshop.execution.finish()
-            self._workshop.close()
+            workshop.execution.finish()
+            workshop.close()
             raise
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Those of a schedule file. ShmtuiError: it is none."""
+        schedule = read_schedule(path)
+        commands = [(each.role, each.command) for each in schedule.programs]
+        return cls(Workshop(commands, schedule.items), schedule)
 
     def close(self) -> None:
         """End the programs."""
@@ -193,7 +200,7 @@ class HeldSchedule:
         if place[0]:
             self._places[task.name] = place
         elif task.ended is not None or not task.operation.site:
-            self._places.pop(task.name, None)
+            self._places[task.name] = "", -1
         path, line = self._places.get(task.name, ("", 0))
         output = world.result.output(task.name).splitlines()
         parked, ended = task.ended is None and world.is_parked(task), task.ended is not None

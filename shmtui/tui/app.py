@@ -79,6 +79,8 @@ WATCHED_SECONDS: Final = 10.0
 program may press the keys, and read the screen.
 """
 _MESSAGE_SECONDS: Final = 4.0
+_STEPS: Final = {key.action: key.needs for key in KEYS if key.action.startswith("steps(")}
+"""What the keys of a schedule need: without it they do something else."""
 
 
 class DashboardApp(App[int], inherit_bindings=False):
@@ -347,7 +349,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         """Run an action. If the key of this action is off, tell the user why instead."""
         if isinstance(action, str) and default_namespace in {None, self}:
             replays = self.dashboard.replay is not None or not action.startswith("replay(")
-            steps = self.dashboard.schedule is not None or not action.startswith("steps(")
+            steps = action not in _STEPS or _STEPS[action] not in self.dashboard.view.missing
             if not (replays and steps):
                 return False  # The same key does something else here.
             reason = why_off(action, self.dashboard.view)

@@ -24,7 +24,9 @@ from shmtui.snapshot import EMPTY, Process, Snapshot
 from shmtui.tui.ended_processes import EndedProcesses, rested_on
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import (
+    ALONE,
     BYTES,
+    IN_LESSON,
     KEYS,
     LESSON,
     LIVE,
@@ -41,7 +43,7 @@ from shmtui.tui.other_keys import OTHER_KEYS
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.replay_view import comparison_of, place_of
 from shmtui.tui.spans import Span
-from shmtui.tui.status_line import Balance, Debounced, permits, status_word
+from shmtui.tui.status_line import Balance, Debounced, health_word, permits, status_word
 from shmtui.tui.view_model import ChangeHighlight, ViewModel
 
 if TYPE_CHECKING:
@@ -353,7 +355,7 @@ class Dashboard:
         self.view = replace(
             self.view,
             snapshot=snapshot,
-            status_word=status_word(snapshot),
+            status_word=health_word(snapshot.health) or status_word(snapshot),
             balance_settled=True,
             missing=self._missing(snapshot),
             held=schedule.held,
@@ -457,6 +459,8 @@ class Dashboard:
             LESSON: self._has_lesson,
             REPLAY: self.replay is not None,
             STEPS: self.schedule is not None,
+            ALONE: self.schedule is not None and not self._has_lesson,
+            IN_LESSON: self.schedule is not None and self._has_lesson,
             ROWS: self.schedule is None,
             PAIR: self.replay is not None and len(self.replay.sides) > 1,
             LIVE: self.replay is None and self.schedule is None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OPENER, PROGRAMS, BYTES, LESSON = "opener", "programs", "bytes", "lesson"
 LIVE, REPLAY, LIVE_BYTES, PAIR = "live", "replay", "live bytes", "pair"
-STEPS, ROWS = "steps", "rows"
+STEPS, ROWS, ALONE, IN_LESSON = "steps", "rows", "steps alone", "steps in a lesson"
 """What keys can need. A view model names those that are missing."""
 
 
@@ -153,17 +153,29 @@ _REPLAY_KEYS: tuple[Key, ...] = (
 )
 
 
-def _step(keys: str, name: str, label: str, text: str, rank: int = 0, as_shown: str = "") -> Key:
+def _step(
+    keys: str,
+    name: str,
+    label: str,
+    text: str,
+    rank: int = 0,
+    as_shown: str = "",
+    needs: str = STEPS,
+) -> Key:
     """A key of a schedule; ``name`` is one of `shmtui.tui.step_commands`."""
-    return Key(keys, f"steps('{name}')", label, text, rank, as_shown, needs=STEPS)
+    return Key(keys, f"steps('{name}')", label, text, rank, as_shown, needs=needs)
+
+
+_TO_FINDING = N_("To the step that shows the finding")
 
 
 _STEP_KEYS: tuple[Key, ...] = (
     _step("space,right", "on", N_("Step on"), N_("The next step of the schedule"), 1, "space"),
     _step("left", "back", N_("Back"), N_("A step back: the programs are run anew up to there"), 1, "left"),
-    _step("n", "fault", N_("Finding"), N_("To the step that shows the finding"), 1),
-    _step("less_than_sign", "start", N_("Start"), N_("To where all programs have started"), 1, "<"),
-    _step("greater_than_sign", "end", N_("End"), N_("To the last step"), 1, ">"),
+    _step("n", "fault", N_("Finding"), _TO_FINDING, 1, needs=ALONE),
+    _step("x", "mistake", N_("Finding"), _TO_FINDING, 1, needs=IN_LESSON),
+    _step("less_than_sign", "start", N_("Start"), N_("To where all programs have started"), 2, "<"),
+    _step("greater_than_sign", "end", N_("End"), N_("To the last step"), 2, ">"),
 )  # fmt: skip
 
 KEYS: tuple[Key, ...] = (
@@ -325,6 +337,8 @@ _WHY_MISSING = {
     PAIR: N_("{key} works where two recordings are replayed: shmtui replay A B"),
     REPLAY: N_("{key} moves in a recording; here a segment is watched"),
     ROWS: N_("{key} works on processes and events; a schedule shows its steps"),
+    ALONE: N_("{key} moves in a schedule of shmtui explore; there is none here"),
+    IN_LESSON: N_("{key} moves in a schedule of shmtui explore; there is none here"),
     STEPS: N_("{key} moves in a schedule of shmtui explore; there is none here"),
 }
 

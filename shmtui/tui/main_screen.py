@@ -177,16 +177,23 @@ class MainScreen(DirectScreen):
                 panel.styles.width, panel.styles.height = box.width, box.height
 
     def _place_held(self, view: ViewModel) -> None:
-        """The panels of a schedule; the steps have the focus at first."""
+        """The panels of a schedule; the steps have the focus at first, or a lesson that covers them."""
         width, height = self.app.size
         ring, steps = view.snapshot.layout.has_ring, len(view.held.steps) if view.held else 0
-        arranged = (width, height, self._maximised, ring, steps)
+        covered = self._covering(view)
+        maximised = covered or self._maximised
+        beside = panel_layout.lesson_width(width) if self._lesson_open and maximised is None else 0
+        arranged = (width, height, maximised, ring, steps, beside)
         if arranged == self._arranged:
             return
-        if self._arranged is None:
-            self._focus("steps")
-        self._arranged = arranged
-        self._put(panel_layout.arrange_held(width, height, self._maximised, ring=ring, steps=steps))
+        first, self._arranged = self._arranged is None, arranged
+        boxes = panel_layout.arrange_held(width - beside, height, maximised, ring=ring, steps=steps)
+        if beside:
+            boxes = panel_layout.beside_lesson(boxes, width, height, beside)
+        self._put(boxes)
+        if first or covered != self._covered:
+            self._covered = covered
+            self._focus(covered or "steps")
 
     def _covering(self, view: ViewModel) -> str | None:
         """What lies over all panels, where anything does."""
@@ -259,7 +266,7 @@ class MainScreen(DirectScreen):
         self._maximised = None
         self.place_again()
         if not self._lesson_open:
-            self._focus("processes")
+            self._focus("steps" if self._held else "processes")
 
     # Focus.
 
@@ -267,8 +274,9 @@ class MainScreen(DirectScreen):
     def _names(self) -> tuple[str, ...]:
         """The panels that the number keys and tab reach now."""
         if self._held:
-            panels = panel_layout.HELD_PANELS
-            return panels if self._view.snapshot.layout.has_ring else panels[2:]
+            held = panel_layout.HELD_PANELS
+            held = held if self._view.snapshot.layout.has_ring else held[2:]
+            return (*held, panel_layout.LESSON) if self._lesson_open else held
         panels = panel_layout.RAW_PANELS if self._raw else panel_layout.PANELS
         if self._raw and not self._view.snapshot.sync:
             panels = tuple(name for name in panels if name != "semaphores")

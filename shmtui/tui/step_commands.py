@@ -14,6 +14,7 @@ _MOVES: Final[dict[str, Callable[[HeldSchedule], None]]] = {
     "start": HeldSchedule.to_start,
     "end": HeldSchedule.to_end,
     "fault": HeldSchedule.to_fault,
+    "mistake": HeldSchedule.to_fault,
 }
 
 

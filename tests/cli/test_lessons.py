@@ -36,6 +36,9 @@ AT_FIRST: dict[str, Shown] = {
     "lost-permit": lambda text: "lost-permit certain" in text or "lost-permit likely" in text,
     "starvation": "starved certain",
     "many": lambda text: "producers (4)" in text and "consumers (4)" in text,
+    "lost-update": "critical: item-overwritten",
+    "sem-init-0": "critical: process-private",
+    "who-first": "critical: start-fails",
 }
 AFTER: dict[str, tuple[Shown, ...]] = {
     "hang": ("What to do", "Carry it out", "items move again", "Produzindo: "),
@@ -59,6 +62,23 @@ AFTER: dict[str, tuple[Shown, ...]] = {
         "consumers (5)",
         lambda text: "16 of 16 full" in text or "15 of 16 full" in text,
         lambda text: "producers (0)" in text and "0 of 16 full" in text,
+    ),
+    "lost-update": (
+        lambda text: "✗ critical" not in text and "step 3 of" in text,
+        "step 5 of",
+        "critical: item-overwritten",
+        lambda text: "✗ critical" not in text and "step 8 of" in text,
+    ),
+    "sem-init-0": (
+        lambda text: "✗ critical" not in text and "step 2 of" in text,
+        "step 3 of",
+        "critical: process-private",
+    ),
+    "who-first": (
+        lambda text: "✗ critical" not in text and "step 1 of" in text,
+        lambda text: "No such file" in text and "has ended with 1" in text,
+        lambda text: text.count("next: starts") == 2,
+        "critical: start-fails",
     ),
 }
 

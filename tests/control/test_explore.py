@@ -155,6 +155,15 @@ def test_conditions(
     assert kinds(record) == found
 
 
+@pytest.mark.parametrize("words", ["timed", "timed no-signal", "timed-lock"])
+def test_waits_with_a_limit(built: Callable[..., str], explored: Explore, words: str) -> None:
+    """A wait that ends by itself is no deadlock, whether or not anybody signals."""
+    program = built("mutex")
+    record = explored("--producer", f"{program} p {words}", "--consumer", f"{program} c {words}",
+                      "--items", "1", "--budget", "10", code=0)  # fmt: skip
+    assert not kinds(record)
+
+
 @pytest.mark.parametrize("words", ["", "flags"])
 def test_lock_free(built: Callable[..., str], explored: Explore, words: str) -> None:
     """What waits by loading is right, and takes a processor."""

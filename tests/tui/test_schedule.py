@@ -18,6 +18,7 @@ from shmtui.tui.spans import plain, width_of
 from tests.compiling import require
 from tests.program import run_shmtui
 from tests.terminal import Terminal
+from tests.waiting import poll
 
 SOURCE: Final = Path(__file__).parents[1] / "control" / "programs" / "ring.c"
 HOSTILE: Final = "\x1b[31m[red]\x07"
@@ -95,6 +96,18 @@ def test_a_deadlock(schedule: Callable[..., Path]) -> None:
         terminal.wait_for("K: the programs of")
         terminal.press("q")
         assert terminal.wait() == 0
+
+
+def test_killed_it_leaves_nothing(schedule: Callable[..., Path]) -> None:
+    """Kill -9 ends the programs with the dashboard; no name is left."""
+    file = schedule("lock-first")
+    with Terminal("replay", str(file), columns=80, rows=24) as terminal:
+        terminal.wait_for("nobody can go on")
+        children = Path(f"/proc/{terminal.process.pid}/task/{terminal.process.pid}/children")
+        held = [int(pid) for pid in children.read_text().split()]
+        assert len(held) >= 4  # Two programs, and a copy of each.
+        terminal.process.kill()
+        poll(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in held), "they end")
 
 
 def test_headless(schedule: Callable[..., Path]) -> None:

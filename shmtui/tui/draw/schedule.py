@@ -132,7 +132,7 @@ def _source(task: HeldTask, width: int, height: int, glyphs: Glyphs) -> list[Lin
         text = _("its source is not known: build it with -g")
         if task.path:
             text = _("{file}:{line} is not there").format(file=task.path, line=task.line)
-        known = [line((glyphs.inert(text), "faint"))] if not task.ended else []
+        known = [line((glyphs.inert(text), "faint"))] if task.line >= 0 else []
         return [*known, *[()] * (height - len(known))]
     note = [line((_("the source is newer than the program"), "warn"))] if task.newer else []
     note = note if height > 3 else []

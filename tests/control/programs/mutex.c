@@ -1,5 +1,6 @@
 /* A ring of a pthread mutex and two conditions, for a producer or a consumer by the first argument. */
 #include "shared.h"
+#include <time.h>
 
 struct queue {
     int data[SLOTS];
@@ -56,13 +57,22 @@ static void consume(void)
         if (empty)
             pthread_cond_wait(&q->items, &q->lock);
     } else {
-        pthread_mutex_lock(&q->lock);
+        struct timespec soon = {1, 0};
+        while (has("timed-lock") && pthread_mutex_timedlock(&q->lock, &soon))
+            ;
+        if (!has("timed-lock"))
+            pthread_mutex_lock(&q->lock);
         if (has("two-locks"))
             pthread_mutex_lock(&q->other);
         if (has("if") && q->count == 0)
             pthread_cond_wait(&q->items, &q->lock);
-        while (!has("if") && q->count == 0)
+        while (!has("if") && !has("timed") && q->count == 0)
             pthread_cond_wait(&q->items, &q->lock);
+        struct timespec limit = {0, 0};
+        clock_gettime(CLOCK_REALTIME, &limit);
+        limit.tv_sec++;
+        while (has("timed") && q->count == 0)
+            pthread_cond_timedwait(&q->items, &q->lock, &limit);
     }
     printf("%d\n", q->data[q->out]);
     q->out = (q->out + 1) % SLOTS;

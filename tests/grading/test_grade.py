@@ -1,0 +1,293 @@
+"""``shmtui grade``: each mistake fails its own check, and nothing fails in programs that are right."""
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from shmtui.grading.rubric import DEFAULT
+from shmtui.shm.segment import SHM_DIR
+from tests.compiling import require
+from tests.program import run_shmtui
+from tests.waiting import poll
+
+PROGRAMS: Final = Path(__file__).parent / "programs"
+RUBRIC: Final = DEFAULT.read_text().replace("items = 6", "items = 3")
+
+Verdicts = dict[str, dict[str, Any]]
+
+
+@pytest.fixture
+def rubric(tmp_path: Path) -> Path:
+    """The rubric of the exercise, with fewer items."""
+    file = tmp_path / "rubric.toml"
+    file.write_text(RUBRIC)
+    return file
+
+
+def source(folder: Path, name: str, *macros: str) -> str:
+    """A program of the exercise with mistakes: the path of its source."""
+    require("cc")
+    folder.mkdir(exist_ok=True)
+    (folder / "exchange.h").write_text((PROGRAMS / "exchange.h").read_text())
+    file = folder / f"{name}.c"
+    text = "".join(f"#define {macro}\n" for macro in macros)
+    file.write_text(text + (PROGRAMS / f"{name}.c").read_text())
+    return str(file)
+
+
+def graded(
+    producer: str, consumer: str, *arguments: str, code: int, budget: str = "30"
+) -> Verdicts:
+    """The results by check."""
+    done = run_shmtui("grade", "--producer", producer, "--consumer", consumer, "--format", "json",
+                      "--budget", budget, *arguments)  # fmt: skip
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return {each["check"]: each for each in json.loads(done.stdout)["results"]}
+
+
+def of(results: Verdicts, verdict: str) -> set[str]:
+    """The checks that have a verdict."""
+    return {check for check, each in results.items() if each["verdict"] == verdict}
+
+
+def test_a_right_pair(tmp_path: Path, rubric: Path) -> None:
+    """It passes in all that can be proved; that it leaves nothing behind is open while it does not end."""
+    results = graded(source(tmp_path, "produtor"), source(tmp_path, "consumidor"),
+                     "--rubric", str(rubric), code=0)  # fmt: skip
+    assert of(results, "fail") == set()
+    assert of(results, "unknown") == {"clean-up"}
+    assert "every order of 3 items at loads and stores" in results["items-kept"]["evidence"]
+    assert not [name for name in os.listdir(SHM_DIR) if name == "exchange"]
+
+
+@pytest.mark.parametrize(
+    ("macro", "wrong", "kind"),
+    [
+        ("NO_MUTEX", {"exclusion", "many"}, "race"),
+        ("LOCK_FIRST", {"either-order", "no-deadlock", "many"}, "deadlock"),
+    ],
+)
+def test_a_mistake(tmp_path: Path, rubric: Path, macro: str, wrong: set[str], kind: str) -> None:
+    """It fails its checks and no others, and the order that shows it can be replayed."""
+    output = tmp_path / "out"
+    results = graded(source(tmp_path, "produtor", macro), source(tmp_path, "consumidor", macro),
+                     "--rubric", str(rubric), "-o", str(output), code=1)  # fmt: skip
+    assert of(results, "fail") == wrong
+    found = next(each for each in results.values() if each["kind"] == kind)
+    assert any("exchange.h:" in step or "produtor.c:" in step for step in found["order"])
+    done = run_shmtui("explore", "--replay", str(output / f"{found['check']}.shmsched"))
+    assert done.stdout.startswith("20 of 20 "), done.stderr
+    assert f"✗ {kind}" in done.stdout
+
+
+def quick(tmp_path: Path, *checks: str) -> tuple[str, str]:
+    """A rubric of these checks alone."""
+    file = tmp_path / "quick.toml"
+    file.write_text("[trials]\nitems = 2\n[checks]\n" + "\n".join(checks) + "\n")
+    return "--rubric", str(file)
+
+
+def test_semaphores_that_nobody_initialises(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path
+) -> None:
+    """No item gets through, which the default rubric requires: there are no points."""
+    done = run_shmtui("grade", "--producer", ring("no-init")[0], "--consumer", ring("no-init")[1])
+    assert done.returncode == 1
+    assert ": 0 of " in done.stdout
+    assert "required, and failed: items reach the consumer" in done.stdout
+    assert "which nobody has initialised" in done.stdout
+    results = graded(*ring("no-init"), *quick(tmp_path, "no-crash = 1", "semaphores = 1"), code=1)
+    assert of(results, "fail") == {"semaphores"}
+    assert "no-crash" in of(results, "unknown"), "what does not run proves nothing"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "check"),
+    [
+        ("private", "semaphores"),
+        ("no-post", "no-deadlock"),
+        ("mutex-twice", "exclusion"),
+        ("empty-5", "items-kept"),
+        ("past", "items-kept"),
+        ("post-full", "taken-once"),
+        ("crash", "no-crash"),
+        ("three", "clean-up"),
+    ],
+)
+def test_each_check_fails_where_it_should(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path, mistake: str, check: str
+) -> None:
+    """And the other mistakes' checks, of one of each, do not."""
+    others = ("semaphores = 1", "no-deadlock = 1", "no-crash = 1")
+    names = dict.fromkeys((f"{check} = 1", *others))
+    results = graded(*ring(mistake), *quick(tmp_path, *names), code=1, budget="6")
+    assert of(results, "fail") == {check}
+    assert results[check]["evidence"]
+
+
+@pytest.mark.parametrize("habit", ["", "reserve", "by-parts", "batch", "post-first"])
+def test_habits_that_are_right(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path, habit: str
+) -> None:
+    """Nothing fails in them, and everything that is asked is proved."""
+    checks = ("runs", "semaphores", "items-kept", "taken-once", "order", "ring-used", "no-busy-wait",
+              "no-deadlock", "no-crash", "restart", "killed-peer")  # fmt: skip
+    results = graded(*ring(habit), *quick(tmp_path, *(f"{c} = 1" for c in checks)), code=0)
+    assert of(results, "pass") == set(checks)
+
+
+def test_a_busy_wait(ring: Callable[..., tuple[str, str]], tmp_path: Path) -> None:
+    """It names what is looked at, and where."""
+    program = ring("", program="lockfree")
+    results = graded(*program, *quick(tmp_path, "no-busy-wait = 1"), code=1)
+    assert of(results, "fail") == {"no-busy-wait"}
+    assert "lockfree.c:" in results["no-busy-wait"]["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("produced", "consumed", "code"),
+    [(r"made (\d+)", r"took (\d+)", 0), (r"made (\d+)", r"nothing (\d+)", 1)],
+)
+def test_printed_values(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path, produced: str, consumed: str, code: int
+) -> None:
+    """They count by the teacher's patterns."""
+    prints = f"[checks.prints]\npoints = 1\nproduced = '{produced}'\nconsumed = '{consumed}'"
+    results = graded(*ring("three"), *quick(tmp_path, prints), code=code)
+    assert results["prints"]["verdict"] == ("fail" if code else "pass")
+
+
+def test_a_restart_over_what_a_killed_run_left(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path
+) -> None:
+    """By the demand: kills while a semaphore is held count, or do not."""
+    named = ring("", program="named")
+    text = 'restart = { points = 1, demand = "%s" }'
+    results = graded(*named, *quick(tmp_path, text % "between"), code=0)
+    assert "of" in results["restart"]["evidence"]
+    results = graded(*named, *quick(tmp_path, text % "always"), code=1)
+    assert "do not go on" in results["restart"]["evidence"]
+
+
+def test_warnings_of_the_compiler(tmp_path: Path) -> None:
+    """They are shown; the rest is judged all the same."""
+    results = graded(source(tmp_path, "produtor", "UNUSED"), source(tmp_path, "consumidor"),
+                     *quick(tmp_path, "builds = 1", "runs = 1"), "--rubric",
+                     str(_with_flags(tmp_path)), code=1)  # fmt: skip
+    assert "never_used" in results["builds"]["evidence"]
+    assert of(results, "pass") == {"runs"}
+
+
+def _with_flags(tmp_path: Path) -> Path:
+    file = tmp_path / "flags.toml"
+    file.write_text('[programs]\nflags = ["-Wall"]\n[checks]\nbuilds = 1\nruns = 1\n')
+    return file
+
+
+def test_what_does_not_compile(tmp_path: Path) -> None:
+    """Nothing else is judged."""
+    broken = tmp_path / "produtor.c"
+    broken.write_text("int main({")
+    results = graded(str(broken), source(tmp_path / "own", "consumidor"),
+                     *quick(tmp_path, "builds = 1", "runs = 1"), code=1)  # fmt: skip
+    assert (of(results, "fail"), of(results, "unknown")) == ({"builds"}, {"runs"})
+
+
+@pytest.mark.parametrize(
+    ("form", "read"),
+    [
+        ("junit", lambda text: [c.get("classname") for c in ET.fromstring(text).iter("testcase")]),
+        ("gradescope", lambda text: [t["max_score"] for t in json.loads(text)["tests"]]),
+        ("classroom", lambda text: json.loads(base64.b64decode(text))["tests"]),
+        ("check50", lambda text: [r["passed"] for r in json.loads(text)["results"]]),
+        ("vpl", lambda text: [line for line in text.splitlines() if line.startswith("Grade :=>>")]),
+        ("md", lambda text: [line for line in text.splitlines() if line.startswith("| ✗")]),
+        ("text", lambda text: [line for line in text.splitlines() if line.startswith("✗")]),
+    ],
+)
+def test_formats(
+    ring: Callable[..., tuple[str, str]],
+    tmp_path: Path,
+    form: str,
+    read: Callable[[str], list[Any]],
+) -> None:
+    """One check, one entry, in whatever form."""
+    producer, consumer = ring("no-init")
+    done = run_shmtui("grade", "--producer", producer, "--consumer", consumer, "--format", form,
+                      *quick(tmp_path, "semaphores = 1"))  # fmt: skip
+    assert done.returncode == 1
+    assert len(read(done.stdout)) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_hints(ring: Callable[..., tuple[str, str]], tmp_path: Path, language: str) -> None:
+    """What to change is told only where hints are asked for."""
+    producer, consumer = ring("no-init")
+    command = ("grade", "--lang", language, "--producer", producer, "--consumer", consumer,
+               *quick(tmp_path, "semaphores = 1"))  # fmt: skip
+    assert "sem_init" not in run_shmtui(*command).stdout
+    assert "sem_init" in run_shmtui(*command, "--hints").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--producer", "true", "--class", "."),
+        ("--class", "/no/such/folder"),
+        ("--producer", "true", "--rubric", "/no/such/file"),
+        ("--producer", "'"),
+    ],
+)
+def test_what_cannot_be_graded(arguments: tuple[str, ...]) -> None:
+    """One line, and exit code 2."""
+    done = run_shmtui("grade", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("shmtui: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_printed_rubric_is_a_rubric(
+    tmp_path: Path, ring: Callable[..., tuple[str, str]]
+) -> None:
+    """It can be changed and given back."""
+    printed = run_shmtui("grade", "--print-rubric")
+    assert (printed.returncode, printed.stdout) == (0, DEFAULT.read_text())
+
+
+def running(word: str) -> list[str]:
+    """The PIDs of processes that have a word in their arguments."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal():
+            with contextlib.suppress(OSError):
+                if word.encode() in (process / "cmdline").read_bytes():
+                    found.append(process.name)
+    return found
+
+
+def test_killed_it_leaves_nothing(ring: Callable[..., tuple[str, str]], tmp_path: Path) -> None:
+    """Kill -9 ends its boxes and all in them, and no folder is left."""
+    mark = tmp_path.name
+    copies = [tmp_path / side for side in ("p", "c")]
+    for copy in copies:
+        shutil.copy(ring("")[0].split()[0], copy)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shmtui", "grade", "--producer", f"{copies[0]} p",
+         "--consumer", f"{copies[1]} c", "--budget", "60"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    poll(lambda: len(running(f"{mark}/c")) > 1, "the programs")
+    process.kill()
+    process.communicate()
+    poll(lambda: not running(mark), "their end")
