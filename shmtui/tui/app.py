@@ -35,18 +35,16 @@ from shmtui.tui.configuration import (
     keep_columns,
 )
 from shmtui.tui.dashboard_state import Dashboard
+from shmtui.tui.frames import Frames
 from shmtui.tui.glyphs import choose
 from shmtui.tui.keys import KEYS, available, why_off
-from shmtui.tui.main_screen import SLOW_HZ, MainScreen
+from shmtui.tui.main_screen import MainScreen
 from shmtui.tui.other_keys import OTHER_KEYS
-from shmtui.tui.pace import Pace
 from shmtui.tui.spans import wrapped
 from shmtui.tui.textual_private import (
-    Interval,
     OneReader,
     Palette,
     frame_queue,
-    last_input,
     show_title,
 )
 from shmtui.tui.themes import adopt_theme, keep_theme
@@ -68,16 +66,6 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - a dialog is imported when it opens: the first frame waits for none
 
-BACKGROUND_HZ: Final = 2.0
-"""How often a run is sampled while another segment is on the screen."""
-TERMINAL_SECONDS: Final = 1.0
-"""How often the terminal is looked after where nothing is drawn: whether it is there, and of what size."""
-FROZEN_SECONDS: Final = 0.5
-"""Between two intervals while the display is frozen: only a key has it go on."""
-WATCHED_SECONDS: Final = 10.0
-"""How long after its start, and after a key, the screen counts as seen, whatever the terminal is in: a
-program may press the keys, and read the screen.
-"""
 _MESSAGE_SECONDS: Final = 4.0
 _STEPS: Final = {key.action: key.needs for key in KEYS if key.action.startswith("steps(")}
 """What the keys of a schedule need: without it they do something else."""
@@ -156,19 +144,10 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._worker_actions = WorkerActions(self)
         self._signals = contextlib.ExitStack()
         self._choice = choice
-        self._pace = Pace(refresh_hz)
-        self._interval = Interval(self, self._on_interval)
-        # An interval that comes a little early counts.
-        self._slow_seconds = 0.95 / SLOW_HZ if refresh_hz > SLOW_HZ else 0.0
-        self._slow_after = self._background_after = self._terminal_after = 0.0
-        """When the slow panels are drawn again, the runs that are not on the screen sampled, and the terminal
-        looked after.
-        """
-        self._stalled = False
-        """Whether the terminal took nothing any more when it was last looked after."""
-        self._multiplexer = None if served else tty.multiplexer()
+        self.frames = Frames(self, refresh_hz)
         self._audit_shown: Audit | None = None
-        self._leaving = False
+        self.leaving = False
+        """Whether the app is about to end."""
         self.set_class(glyphs.ascii_only, "-ascii-only")
         if glyphs.ascii_only:
             speak_plainly()
@@ -198,11 +177,11 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.dashboard.start()
         self.dashboard.sample()
         self.main.place(self.dashboard.view)
-        self._show_title()
+        self.show_title()
         self._show()
         for text in self.dashboard.notes():
             self.tell(text)
-        self._interval.start(1 / self.dashboard.view.refresh_hz)
+        self.frames.start()
         if self.dashboard.attachment is None and self.dashboard.opener is not None:
             self.action_attach(self._choice)
 
@@ -214,14 +193,14 @@ class DashboardApp(App[int], inherit_bindings=False):
                 self.tell(told)
 
     def on_unmount(self) -> None:
-        self._interval.stop()
+        self.frames.stop()
         self._signals.close()
         self.dashboard.stop()
 
     def leave(self, code: int) -> None:
         """End with this exit code; the first one given stays."""
-        if not self._leaving:
-            self._leaving = True
+        if not self.leaving:
+            self.leaving = True
             tty.drop_frames(frame_queue(self))
             self.exit(code, return_code=code)
 
@@ -236,67 +215,15 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     # Frames.
 
-    def _on_interval(self) -> float:
-        """Look where it is due; returns the seconds until the next interval."""
-        if not self._leaving:
-            self.tick(always=False)
-        if self.dashboard.view.frozen and not self.dashboard.needs_samples:
-            return FROZEN_SECONDS
-        return self._pace.pause(time.monotonic())
-
-    def tick(self, *, always: bool = True) -> None:
-        """Sample and draw one frame: ``always`` with every panel, or only where the pace has one due."""
-        now = time.monotonic()
-        listed = self.dashboard.attachment is None  # A list covers all, and draws itself.
-        look = always or listed or self._pace.due(now, self._moved, unseen=self._is_unseen(now))
-        if look or now >= self._terminal_after:
-            self._terminal_after = now + TERMINAL_SECONDS
-            if not self.dashboard.view.served and tty.hung_up():
-                self.leave(tty.HUNG_UP)
-                return
-            self._stalled = tty.behind(frame_queue(self))
-            if not self._stalled:
-                self._follow_size()
-                self._show_title()
-        if look and not listed:
-            self._look(now, slow=always)
-        elif not listed and self.dashboard.seen_again() and not self._stalled:
-            self.draw(slow=False)
-
-    def _moved(self) -> bool:
-        """Whether a glance shows that something has changed. What lies over the panels may draw what is in
-        no sample, and is drawn at each interval.
-        """
-        return self.dashboard.moved() or hasattr(self.screen_stack[-1], "show_view")
-
-    def _is_unseen(self, now: float) -> bool:
-        """Whether nobody sees what would be drawn, and nothing but the screen needs each sample."""
-        if self.dashboard.needs_samples:
-            return False
-        if self.dashboard.view.frozen or (self._stalled and tty.behind(frame_queue(self))):
-            return True
-        return self.nobody_there(now)
-
     def nobody_there(self, now: float) -> bool:
         """Whether it is known that nobody looks at the screen."""
-        watched = now - last_input(self) < WATCHED_SECONDS
-        return not watched and self._multiplexer is not None and self._multiplexer.detached()
+        return self.frames.nobody_at_the_terminal(now)
 
-    def _look(self, now: float, *, slow: bool) -> None:
-        """Sample, and draw unless the terminal takes nothing."""
-        if now >= self._background_after:
-            self._background_after = now + 1 / BACKGROUND_HZ
-            self.dashboard.sample_background()
-        self._pace.looked(now, moved=self.dashboard.sample())
-        self.dashboard.rest(1 / self._pace.seconds(now) if self._pace.rests(now) else None)
-        if self._stalled:
-            return
-        slow = slow or now >= self._slow_after
-        if slow:
-            self._slow_after = now + self._slow_seconds
-        self.draw(slow)
+    def tick(self) -> None:
+        """Sample, and draw every panel."""
+        self.frames.look()
 
-    def _follow_size(self) -> None:
+    def follow_size(self) -> None:
         """Take the terminal's size, where Textual has missed it: it reads it in a handler of
         SIGWINCH, and where a second signal interrupts that, the older size comes last.
         """
@@ -305,15 +232,13 @@ class DashboardApp(App[int], inherit_bindings=False):
             if size != self.size:
                 self.post_message(Resize(size, size))
 
-    def _show_title(self) -> None:
+    def show_title(self) -> None:
         """Have the terminal's title name what is watched."""
         show_title(self, inert(f"shmtui {self.dashboard.latest.segment.name}".rstrip()))
 
     def refresh_now(self) -> None:
         """Show what a command did, without waiting for the interval."""
-        self.dashboard.sample()
-        self._pace.looked(time.monotonic(), moved=True)
-        self.dashboard.rest(None)
+        self.frames.sample_now()
         self.draw()
 
     def draw(self, slow: bool = True) -> None:
@@ -414,7 +339,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             self._show()
         else:
             self.refresh_now()
-            self._interval.start(1 / self.dashboard.view.refresh_hz)
+            self.frames.start()
 
     def action_replay(self, name: str) -> None:
         """Something that moves a replay, by its name in `replay_commands`."""

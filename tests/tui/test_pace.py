@@ -37,7 +37,7 @@ class Time:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     """The time that the app goes by."""
     found = Time()
-    monkeypatch.setattr("shmtui.tui.app.time", found)
+    monkeypatch.setattr("shmtui.tui.frames.time", found)
     return found
 
 
@@ -53,7 +53,7 @@ def samples_in(app: DashboardApp, clock: Time, seconds: float) -> int:
     app.dashboard.sample = counting  # type: ignore[method-assign]
     end = clock.now + seconds
     while clock.now < end:
-        clock.now += app._on_interval()
+        clock.now += app.frames.on_interval()
     app.dashboard.sample = sample  # type: ignore[method-assign]
     return taken
 
@@ -66,9 +66,9 @@ def shown_hz(app: DashboardApp) -> float | None:
 
 def dashboard(app: DashboardApp) -> DashboardApp:
     """The app at the usual rate. Its own timer is stopped: the test calls the intervals."""
-    app._interval.stop()
-    app._pace = Pace(10.0)
-    app._slow_seconds = 0.0
+    app.frames.stop()
+    app.frames._pace = Pace(10.0)
+    app.frames._slow_seconds = 0.0
     app.dashboard.view = replace(app.dashboard.view, refresh_hz=10.0)
     return app
 
@@ -86,7 +86,7 @@ async def test_at_rest_it_looks_as_often_as_it_says(make_buffer: MakeBuffer, clo
             assert count == pytest.approx(LENGTH / REST_SECONDS, abs=1)
             assert "at rest" in panel_text(app, "title")
             assert ring.put(7)
-            assert app._on_interval() <= GLANCE_SECONDS
+            assert app.frames.on_interval() <= GLANCE_SECONDS
             assert app.dashboard.latest.occupancy == 1
             assert shown_hz(app) == 10.0
             assert "1 of 5 full" in panel_text(app, "ring")
@@ -128,7 +128,7 @@ async def test_a_frozen_display_is_sampled_seldom_and_says_no_rate(
             app.action_freeze()
             assert "1 of 5 full" in panel_text(app, "ring")
             assert shown_hz(app) == 10.0
-            app._interval.stop()
+            app.frames.stop()
 
 
 async def test_a_served_screen_is_sampled_seldom_while_no_browser_looks(
@@ -150,7 +150,7 @@ async def test_a_served_screen_is_sampled_seldom_while_no_browser_looks(
             samples_in(app, clock, 1)
             assert ring.put(8)
             viewers = 1
-            app._on_interval()
+            app.frames.on_interval()
             assert "2 of 5 full" in panel_text(app, "ring")
             assert shown_hz(app) == 10.0
 
@@ -181,7 +181,7 @@ async def test_what_settles_the_status_needs_no_look(make_buffer: MakeBuffer, cl
             app = dashboard(made)
             samples_in(app, clock, 2 * REST_AFTER)
             assert ring.put(1)
-            app._on_interval()
+            app.frames.on_interval()
             assert samples_in(app, clock, 0.4) == 0
             assert app.dashboard.view.balance_settled
 
