@@ -42,6 +42,7 @@ class Rubric:
 
     producers: tuple[str, ...] = ()
     consumers: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     build: str = ""
     flags: tuple[str, ...] = ()
     initialise: bool = False
@@ -137,7 +138,7 @@ def _rubric(record: dict[str, Any]) -> Rubric:
     checks.end()
     found = Rubric(
         tuple(programs.take("producer", list, [])), tuple(programs.take("consumer", list, [])),
-        programs.take("build", str, ""), tuple(programs.take("flags", list, [])),
+        tuple(programs.take("before", list, [])), programs.take("build", str, ""), tuple(programs.take("flags", list, [])),
         programs.take("initialise", bool, False), programs.take("name", str, ""),
         int(trials.positive("items", 6, 100)), trials.bytes("memory", "512M"),
         int(trials.positive("processes", 64, 10_000)), trials.bytes("disk", "128M"), weights,

@@ -59,6 +59,7 @@ class Submission:
 
     producers: tuple[Command, ...] = ()
     consumers: tuple[Command, ...] = ()
+    before: Command = ()
     folder: Path | None = None
     options: LayoutOptions = field(default_factory=LayoutOptions)
     initialise: bool = False
@@ -70,6 +71,7 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
           send: Callable[[Any], None]) -> None:  # fmt: skip
     """Try everything, and send progress, executables and results. ShmtuiError: the programs are not found."""
     producers, consumers = submission.producers, submission.consumers
+    before: tuple[Command, ...] = (submission.before,) if submission.before else ()
     build: Build | None = None
     if submission.folder is not None and rubric.build:
         send({"progress": _("building")})
@@ -78,16 +80,19 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
         here = Path.cwd()
         producers = (_found(here, rubric.producers, _("producer")),)
         consumers = (_found(here, rubric.consumers, _("consumer")),)
+        if rubric.before:
+            before = (_found(here, rubric.before, _("program to run beforehand")),)
     if build is None or build.works:
         send({"progress": _("compiling")})
         folder = inside.room if submission.folder is None else Path.cwd()
-        (producers, consumers), made = _compiled(inside, (producers, consumers), rubric, folder)
+        sides = (producers, consumers, before)
+        (producers, consumers, before), made = _compiled(inside, sides, rubric, folder)
         build = made or build
     trials: dict[str, Trial] = {}
     if build is None or build.works:
         programs = Programs(
             producers, consumers, submission.initialise or rubric.initialise,
-            submission.name or rubric.name or None, submission.options,
+            submission.name or rubric.name or None, submission.options, before[0] if before else (),
         )  # fmt: skip
         _send_executables(inside, programs, send)
         for trial in tried(inside, programs, rubric, submission.budget, send):
@@ -122,11 +127,8 @@ def _found(folder: Path, patterns: Sequence[str], what: str) -> Command:
 
 
 def _compiled(
-    inside: Inside,
-    sides: tuple[tuple[Command, ...], tuple[Command, ...]],
-    rubric: Rubric,
-    folder: Path,
-) -> tuple[tuple[tuple[Command, ...], tuple[Command, ...]], Build | None]:
+    inside: Inside, sides: tuple[tuple[Command, ...], ...], rubric: Rubric, folder: Path
+) -> tuple[list[tuple[Command, ...]], Build | None]:
     """Compile those that are sources; the commands then, and what the compiler said of all of them."""
     said, works, made = [], True, False
     programs: dict[str, str] = {}
@@ -142,9 +144,9 @@ def _compiled(
         build = _built(inside, line)
         works = works and build.works
         said.append(build.said)
-    replaced = tuple(tuple((programs.get(c[0], c[0]), *c[1:]) for c in side) for side in sides)
+    replaced = [tuple((programs.get(c[0], c[0]), *c[1:]) for c in side) for side in sides]
     text = "\n".join(filter(None, said))
-    return (replaced[0], replaced[1]), Build(works, text) if made else None
+    return replaced, Build(works, text) if made else None
 
 
 def _built(inside: Inside, command: Sequence[str]) -> Build:

@@ -5,9 +5,11 @@ A trial runs in a process of its own, which the programs may do harm to.
 
 import os
 import resource
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from shmtui.control.execution import Execution
@@ -33,6 +35,9 @@ TO_THE_END: Final = 100
 _TO_SPIN: Final = 6
 """Items that show who waits by looking."""
 _MOST_OUTPUT: Final = 1 << 16
+_BEFORE_SECONDS: Final = 10.0
+_MOST_KEPT: Final = 16 << 20
+"""Bytes of /dev/shm with which an execution begins."""
 _LOOKS: Final = frozenset(
     {Kind.LOAD, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TIMED_WAIT, Kind.CLOCK_WAIT}
 )
@@ -49,6 +54,8 @@ class Programs:
     """Whether the segment is made and its semaphores initialised beforehand."""
     name: str | None = None
     options: LayoutOptions = field(default_factory=LayoutOptions)
+    before: Command = ()
+    """What is run to its end before they start: it makes what they open."""
 
     def commands(self) -> list[tuple[Role, Command]]:
         """Those of one of each, producers first."""
@@ -96,6 +103,7 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
     if consumers_first:
         commands.sort(key=lambda each: each[0] is Role.PRODUCER)
     with Workshop(commands, items) as workshop:
+        run_before(workshop, programs)
         result = explore(
             workshop, programs.options, name=programs.name, initialise=programs.initialise, fine=fine,
             budget=seconds, progress=lambda _outcome: None, stopped=lambda: False, after=seconds,
@@ -124,9 +132,42 @@ def shown(workshop: Workshop, finding: Finding, run: Run) -> Shown:
 # One order.
 
 
+def run_before(workshop: Workshop, programs: Programs) -> None:
+    """Run what is to run before the programs; each execution begins with what it leaves in /dev/shm.
+
+    ShmtuiError: it fails, or there is no /dev/shm apart.
+    """
+    if not programs.before:
+        return
+    if not workshop.scene.private:
+        text = _("{command} is run beforehand in a /dev/shm apart, and this system allows none")
+        raise ShmtuiError(text.format(command=programs.before[0]))
+    try:
+        done = subprocess.run(
+            programs.before, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, timeout=_BEFORE_SECONDS, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        text = _("{command}, which is run beforehand, cannot be run, or does not end")
+        raise ShmtuiError(text.format(command=programs.before[0])) from None
+    if done.returncode:
+        text = _("{command}, which is run beforehand, ends with status {status}")
+        raise ShmtuiError(text.format(command=programs.before[0], status=done.returncode))
+    workshop.scene.contents = shared_files() or {}
+
+
+def shared_files() -> dict[str, bytes] | None:
+    """Everything in this process's own /dev/shm; None where that is much."""
+    files = [entry for entry in os.scandir(SHM_DIR) if entry.is_file(follow_symlinks=False)]
+    if sum(entry.stat(follow_symlinks=False).st_size for entry in files) > _MOST_KEPT:
+        return None
+    return {entry.name: Path(entry.path).read_bytes() for entry in files}
+
+
 def prepared(workshop: Workshop, programs: Programs) -> Run:
     """Find the ring, and put what is initialised beforehand in place; the first execution."""
     execution, scene = workshop.execution, workshop.scene
+    run_before(workshop, programs)
     segment = (programs.name or SEED_NAME).lstrip("/")
     if programs.initialise:
         libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC

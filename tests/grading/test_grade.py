@@ -194,6 +194,17 @@ def _with_flags(tmp_path: Path) -> Path:
     return file
 
 
+def test_a_program_that_is_run_before(tmp_path: Path) -> None:
+    """It makes what the others open; without it they fail, and that is not taken for anything else."""
+    pair = source(tmp_path, "produtor", "OPEN_ONLY"), source(tmp_path, "consumidor", "OPEN_ONLY")
+    checks = quick(tmp_path, "runs = 1", "items-kept = 1", "restart = 1")
+    maker = source(tmp_path / "maker", "maker")
+    results = graded(*pair, "--before", maker, *checks, code=0)
+    assert of(results, "pass") == {"runs", "items-kept", "restart"}
+    results = graded(*pair, *checks, code=1)
+    assert (of(results, "fail"), of(results, "pass")) == ({"runs"}, set())
+
+
 def test_what_does_not_compile(tmp_path: Path) -> None:
     """Nothing else is judged."""
     broken = tmp_path / "produtor.c"
