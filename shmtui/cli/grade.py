@@ -102,9 +102,9 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
         text = _("{count} programs are too many: {most} at most")
         raise click.UsageError(text.format(count=len(producers + consumers), most=_MOST_PROGRAMS))
     known = read_rubric(rubric or DEFAULT)
-    from shmtui.grading.containment import may_be_apart
     from shmtui.grading.course import Job, graded_together, prepare_folder, students
     from shmtui.grading.formats import FORMATS
+    from shmtui.grading.namespaces import may_be_apart
     from shmtui.grading.submission import Submission
     from shmtui.session.terminal import note
 

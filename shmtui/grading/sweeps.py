@@ -11,8 +11,9 @@ from shmtui.control.operation import SILENT, Kind, Operation
 from shmtui.control.ptrace import Stops
 from shmtui.control.run import End, Run, Step
 from shmtui.control.task import Task
+from shmtui.grading.followed import rounds
 from shmtui.grading.trial import Sweep, Trial
-from shmtui.grading.trials import Programs, prepared, rounds, shared_files
+from shmtui.grading.trials import Programs, prepared, shared_files
 from shmtui.shm.protocol import Role
 
 _ITEMS: Final = 3

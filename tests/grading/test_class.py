@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from shmtui.grading.containment import may_be_apart
+from shmtui.grading.namespaces import may_be_apart
 from tests.compiling import require
 from tests.grading.test_grade import PROGRAMS, source
 from tests.program import run_shmtui
