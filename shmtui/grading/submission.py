@@ -42,6 +42,8 @@ PATIENCE: Final = 8
 """Times its budget, which counts a processor's seconds, that a submission may last by the clock."""
 _SLACK: Final = 4.0
 """Seconds of a processor that a trial may take beyond its budget."""
+_AFTER: Final = 2.0
+"""Seconds that several producers and consumers are searched on once something is found: often all there is."""
 _MOST_LATE: Final = 2
 """Trials that run out of time, after which no more are made."""
 _WHOLE_END: Final = 8
@@ -253,9 +255,9 @@ def _works(
     items = made + 1 if 0 < made <= _WHOLE_END else rubric.items
     yield "pair", lambda seconds: searched(programs, items, seconds)
     if both and "many" in checks:
-        yield "producers", lambda seconds: searched(programs.of(2, 1), 1, seconds)
-        yield "consumers", lambda seconds: searched(programs.of(1, 2), 2, seconds)
-        yield "both", lambda seconds: searched(programs.of(2, 2), 1, seconds)
+        yield "producers", lambda seconds: searched(programs.of(2, 1), 1, seconds, after=_AFTER)
+        yield "consumers", lambda seconds: searched(programs.of(1, 2), 2, seconds, after=_AFTER)
+        yield "both", lambda seconds: searched(programs.of(2, 2), 1, seconds, after=_AFTER)
     if _WHOLE_END < made < TO_THE_END:
         yield "end", lambda seconds: searched(programs, made + 1, seconds, fine=False)
 

@@ -94,8 +94,11 @@ def processor_seconds() -> float:
 
 
 def searched(programs: Programs, items: int, seconds: float, *, fine: bool = True,
-             consumers_first: bool = False) -> Trial:  # fmt: skip
-    """The orders of the programs. ShmtuiError: they cannot be searched."""
+             consumers_first: bool = False, after: float | None = None) -> Trial:  # fmt: skip
+    """The orders of the programs, for ``after`` seconds more once something is found, or to the end.
+
+    ShmtuiError: they cannot be searched.
+    """
     commands = programs.commands()
     if consumers_first:
         commands.sort(key=lambda each: each[0] is Role.PRODUCER)
@@ -103,7 +106,7 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
         run_before(workshop, programs)
         result = explore(
             workshop, programs.options, name=programs.name, initialise=programs.initialise, fine=fine,
-            budget=seconds, progress=lambda _outcome: None, stopped=lambda: False, after=seconds,
+            budget=seconds, progress=lambda _outcome: None, stopped=lambda: False, after=seconds if after is None else after,
             clock=processor_seconds,
         )  # fmt: skip
         outcome = result.outcome

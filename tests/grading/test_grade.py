@@ -18,7 +18,7 @@ from shmtui.grading.rubric import DEFAULT
 from shmtui.shm.segment import SHM_DIR
 from tests.compiling import require
 from tests.program import run_shmtui
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 RUBRIC: Final = DEFAULT.read_text().replace("items = 6", "items = 3")
@@ -50,7 +50,7 @@ def graded(
 ) -> Verdicts:
     """The results by check."""
     done = run_shmtui("grade", "--producer", producer, "--consumer", consumer, "--format", "json",
-                      "--budget", budget, *arguments)  # fmt: skip
+                      "--budget", budget, *arguments, timeout=4 * PATIENCE)  # fmt: skip
     assert done.returncode == code, (done.stdout, done.stderr)
     return {each["check"]: each for each in json.loads(done.stdout)["results"]}
 
