@@ -46,8 +46,8 @@ class Limits:
     Shared memory counts once for each that has it.
     """
 
-    memory: int = 512 << 20
-    processes: int = 64
+    memory: int = 1 << 30
+    processes: int = 256
     disk: int = 128 << 20
 
 
