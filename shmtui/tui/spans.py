@@ -215,11 +215,13 @@ def changed_cells(old: Line, new: Line) -> list[tuple[int, int]]:
         tail += 1
     at = width_of(new[:head])
     was, now = old[head : len(old) - tail], new[head : len(new) - tail]
-    if [cells(text) for text, _style in was] != [cells(text) for text, _style in now]:
+    widths = [cells(text) for text, _style in now]
+    if not all(widths):
+        return [(0, width_of(new))]  # A mark upon the cell before.
+    if [cells(text) for text, _style in was] != widths:
         return [(at, max(width_of(was), width_of(now)))]
     runs: list[tuple[int, int]] = []
-    for before, after in zip(was, now, strict=True):
-        width = cells(after.text)
+    for before, after, width in zip(was, now, widths, strict=True):
         if before != after:
             skipped, count = _changed_part(before, after, width)
             start = at + skipped

@@ -1,12 +1,14 @@
 """Styled rows as text for a terminal, in few bytes: of a style only what differs from the one before. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
+
+from shmtui.tui.spans import cells
 
 _ATTRIBUTES: Final = (
     ("bold", "1"), ("dim", "2"), ("italic", "3"), ("underline", "4"), ("blink", "5"),
@@ -48,6 +50,47 @@ def written(parts: Iterable[tuple[int, int, Iterable[Segment]]], system: ColorSy
     if now != PLAIN:
         out.append("\x1b[0m")
     return "".join(out)
+
+
+def between(segments: Iterable[Segment], first: int, last: int) -> Iterator[Segment]:
+    """What of a row lies from one cell on and before another; of a wide character that is cut, a blank.
+
+    As Strip.crop of Textual, which keeps each text that it ever cut: of figures that change, all.
+
+    >>> list(between([Segment("abc"), Segment("def")], 2, 5))
+    [Segment('c'), Segment('de')]
+    """
+    at = 0
+    for segment in segments:
+        text, style, _control = segment
+        start, at = at, at + cells(text)
+        if start >= first and at <= last:
+            yield segment
+        elif start < last and at > first:
+            low, high = max(first - start, 0), min(last, at) - start
+            yield Segment(text[low:high] if text.isascii() else _part(text, low, high), style)
+
+
+def _part(text: str, low: int, high: int) -> str:
+    """The cells of a text from one on and before another.
+
+    >>> accent = chr(0x301)
+    >>> _part("日本", 0, 2), _part("日本", 1, 3), len(_part(f"e{accent}a", 0, 1))
+    ('日', '  ', 2)
+    """
+    by_cell: list[str] = []
+    for character in text:
+        width = cells(character)
+        if width:
+            by_cell += [character, ""][:width]
+        elif by_cell:
+            by_cell[-1 if by_cell[-1] else -2] += character
+    part = by_cell[low:high]
+    if part and not part[0]:
+        part[0] = " "
+    if part and high < len(by_cell) and not by_cell[high]:
+        part[-1] = " "
+    return "".join(part)
 
 
 @lru_cache(1024)

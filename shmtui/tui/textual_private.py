@@ -12,12 +12,13 @@ import queue
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Generic
 
 from rich.color import ColorSystem
 from rich.console import Console
+from rich.segment import Segment
 from textual._compositor import ChopsUpdate
 from textual._xterm_parser import XTermParser
 from textual.app import App
@@ -30,7 +31,7 @@ from textual.screen import Screen, ScreenResultType
 from textual.strip import Strip
 from textual.widget import Widget
 
-from shmtui.tui.terminal_text import written
+from shmtui.tui.terminal_text import between, written
 
 READ_IN: Final = "8.2.8"
 """The version of Textual in which these names were read."""
@@ -47,13 +48,13 @@ class SmallUpdate(ChopsUpdate):
     def render_segments(self, console: Console) -> str:
         return written(self._parts(), getattr(console, "_color_system", ColorSystem.TRUECOLOR))
 
-    def _parts(self) -> Iterator[tuple[int, int, Strip]]:
+    def _parts(self) -> Iterator[tuple[int, int, Iterable[Segment]]]:
         """Column and row of each part of a row that is written, and what."""
         for y, first, last in self.spans:
             for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
                 if strip is not None and x < last and end > first:
                     start = max(x, first)
-                    yield start, y, strip.crop(start - x, min(end, last) - x)
+                    yield start, y, between(strip, start - x, min(end, last) - x)
 
 
 class DirectScreen(Screen[None]):

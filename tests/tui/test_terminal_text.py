@@ -12,7 +12,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from shmtui.tui.spans import Line, Span, cells, changed_cells
-from shmtui.tui.terminal_text import written
+from shmtui.tui.terminal_text import between, written
 from tests.terminal import Terminal
 
 COLOURS = st.sampled_from([None, "red", "bright_blue", "#a0b0c0", "default"])
@@ -21,7 +21,7 @@ STYLES = st.builds(
     underline=st.booleans(), italic=st.sampled_from([None, True, False]),
 )  # fmt: skip
 TEXTS = st.text("ab │●日", min_size=1, max_size=6)
-ROWS = st.lists(st.builds(Segment, TEXTS, st.one_of(st.none(), STYLES)), max_size=5)
+ROWS = st.lists(st.builds(Segment, TEXTS, st.one_of(st.none(), STYLES), st.none()), max_size=5)
 SYSTEMS = st.sampled_from([ColorSystem.STANDARD, ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR])
 WIDTH = 40
 
@@ -45,6 +45,17 @@ def test_the_screen_is_that_of_whole_styles(rows: list[list[Segment]], system: C
     mine = written(parts, system)
     assert screen_of(mine + "x") == screen_of(whole + "x")
     assert len(mine) <= len(whole) + 8 * len(rows)
+
+
+@given(ROWS, st.integers(0, 40), st.integers(0, 40))
+def test_a_part_of_a_row_is_what_textual_cuts(row: list[Segment], first: int, last: int) -> None:
+    """Cell by cell, wide characters that are cut too."""
+    strip = Strip(row)
+    part = Strip(between(row, first, last))
+    wanted = strip.crop(first, last) if first < last else Strip([])
+    assert screen_of(written([(0, 0, part)], ColorSystem.TRUECOLOR)) == screen_of(
+        written([(0, 0, wanted)], ColorSystem.TRUECOLOR)
+    )
 
 
 LINES = st.lists(st.builds(Span, TEXTS, st.sampled_from(["text", "bad", "muted"])), max_size=6)
@@ -90,6 +101,11 @@ def seen(terminal: Terminal) -> list[list[Char]]:
         [c._replace(fg="", bold=False) if c.data == " " and not c.reverse else c for c in row]
         for row in rows
     ]
+
+
+def test_a_mark_upon_a_cell_has_the_row_drawn() -> None:
+    """It takes no cell of its own."""
+    assert changed_cells((Span("ab"),), (Span("ab"), Span("\u0301", "bad"))) == [(0, 2)]
 
 
 def test_a_frozen_screen_is_as_one_that_is_drawn_anew(name: str) -> None:
