@@ -351,7 +351,13 @@ class Snapshot:
         hidden = set(self.waits_hidden) - set(self.waits_counted)
         return self.unseen or bool(hidden or self.read_in_part)
 
-    @property
+    @cached_property
+    def deficit(self) -> int | None:
+        """Permits that are neither in ``empty`` nor in ``full``; None where a value is unknown."""
+        empty, full = (self._value(r) for r in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
+        return None if empty is None or full is None else self.layout.slots - empty - full
+
+    @cached_property
     def counts_on(self) -> bool:
         """Whether the program never reduces the indices that it stores."""
         if self.in_ is None or self.out is None:

@@ -149,10 +149,7 @@ def living(snapshot: Snapshot) -> tuple[Process, ...]:
 
 def deficit_of(s: Snapshot) -> int | None:
     """Permits that are neither in ``empty`` nor in ``full``; None where a value is unknown."""
-    empty, full = (s.semaphores.get(r) for r in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
-    if empty is None or full is None or empty.value is None or full.value is None:
-        return None
-    return s.layout.slots - empty.value - full.value
+    return s.deficit
 
 
 def mutex_taken(s: Snapshot) -> bool:

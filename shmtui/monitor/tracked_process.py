@@ -123,13 +123,13 @@ class TrackedProcess:
         return activity(before, after, end - start, goes_on)
 
     def measure(self, now_ns: int, *, foreign: bool, busy: bool = False) -> None:
-        """Work out its CPU use since the last time; while it is new, its name and C library; of one that is
-        ``foreign`` also how its children ended. ``busy``: read its threads' times, too.
+        """Work out its CPU use since the last time; of one that is ``foreign`` also how its children ended
+        and, while it is new, its name and C library. ``busy``: read its threads' times, too.
         """
         pid = self.pid
         if busy:
             self.run_times = (*self.run_times[-1:], (now_ns, run_times(pid)))
-        if self.reads_left and self.last.threads <= MANY:
+        if foreign and self.reads_left and self.last.threads <= MANY:
             self.reads_left -= 1
             self.name = short_command(command(pid) or self.last.name)
             self.libc, self.bits = libc_of(pid), bits_of(pid)
