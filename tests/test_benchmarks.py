@@ -89,7 +89,7 @@ def test_workers_stand_beside_each_other() -> None:
     table = throughput({(1, 5): rates})
     assert table.rows == (("1+1, 5 slots", "8.00", "4.00", "1.00", "1.00", "1.00", "1.00", "–"),)
     assert standing({(1, 5): rates}).rows == (
-        ("1+1, 5 slots", "8.00", "4.00", "2.00", "8.00", "–"),
+        ("1+1, 5 slots", "8.00", "8.00", "4.00", "2.00", "8.00", "–"),
     )
 
 

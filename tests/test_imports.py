@@ -37,7 +37,9 @@ def loaded(*arguments: str) -> set[str]:
     with os.fdopen(reader) as file:
         modules = file.read().split()
     assert "shmtui" in modules
-    return {module.partition(".")[0] for module in modules}
+    return {module.partition(".")[0] for module in modules} | {
+        module for module in modules if module.startswith("shmtui.") and module.count(".") == 1
+    }
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,22 @@ def test_stat_starts_light(make_buffer: MakeBuffer) -> None:
     buffer = make_buffer()
     assert not loaded("stat", buffer.name, "--json") & HEAVY
     assert not loaded("stat", buffer.name, "--slots", "5") & HEAVY
+
+
+def test_stat_of_a_segment_reads_no_recording(make_buffer: MakeBuffer) -> None:
+    """What reads recordings is loaded for the name of a file alone."""
+    rooms = {"shmtui.recording", "shmtui.workers", "shmtui.repair", "shmtui.lessons", "shmtui.tui"}
+    assert not loaded("stat", make_buffer().name, "--json") & rooms
+
+
+def test_a_dashboard_loads_no_replay() -> None:
+    """What reads recordings and what repairs is loaded when it is asked for: the first frame waits for
+    neither.
+    """
+    code = "import sys, shmtui.session.opener, shmtui.tui.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    late = ("shmtui.session.replay_source", "shmtui.recording.reader", "shmtui.repair.plan")
+    assert not set(late) & set(done.stdout.split())
 
 
 def test_a_headless_run_starts_light(name: str) -> None:

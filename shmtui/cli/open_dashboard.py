@@ -14,6 +14,7 @@ from shmtui.session.terminal_guard import guarded_terminal
 
 if TYPE_CHECKING:
     from shmtui.lessons.lesson import Lesson
+    from shmtui.recording.recorder import Recorder
     from shmtui.session.opener import Attachment, SegmentOpener
     from shmtui.session.web_server import WebOptions
     from shmtui.tui.configuration import Configuration
@@ -50,11 +51,9 @@ def show_dashboard(
     restored however the dashboard ends. ``record``: the file that all samples are written to.
     RecordingError: it cannot be.
     """
-    from shmtui.recording.recorder import Recorder
-    from shmtui.recording.writer import RecordingWriter
     from shmtui.tui.app import DashboardApp
 
-    recorder = None if record is None else Recorder(RecordingWriter(record))
+    recorder = None if record is None else _recorder(record)
     app = DashboardApp(
         attachment,
         refresh_hz=configuration.rate,
@@ -77,6 +76,13 @@ def show_dashboard(
             note(recorder.wrong)
     # Textual returns 1 after an error in its own code or ours, and 1 means findings here.
     return int(ExitCode.CANNOT) if code == 1 else code
+
+
+def _recorder(path: Path) -> "Recorder":
+    from shmtui.recording.recorder import Recorder
+    from shmtui.recording.writer import RecordingWriter
+
+    return Recorder(RecordingWriter(path))
 
 
 def serve_dashboard(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
-from click.shell_completion import CompletionItem
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -17,6 +16,8 @@ from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import SHM_DIR, segment_name
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from shmtui.session.listening import Address
 
 Value = TypeVar("Value")
@@ -32,7 +33,7 @@ class Parsed(click.ParamType[Value]):
         self,
         name: str,
         read: Callable[[str], Value],
-        complete: Callable[[str], Iterable[CompletionItem]] = lambda _typed: (),
+        complete: Callable[[str], "Iterable[CompletionItem]"] = lambda _typed: (),
     ) -> None:
         self.name = name
         self._read = read
@@ -45,25 +46,31 @@ class Parsed(click.ParamType[Value]):
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    ) -> "list[CompletionItem]":
         return list(self._complete(incomplete))
 
 
-def _segments(typed: str) -> Iterator[CompletionItem]:
+def _completion(value: str, **facts: str) -> "CompletionItem":
+    from click.shell_completion import CompletionItem
+
+    return CompletionItem(value, **facts)
+
+
+def _segments(typed: str) -> "Iterator[CompletionItem]":
     """The segments there are; named semaphores and control blocks are no segments."""
     bare = typed.removeprefix("/")
     slash = typed[: len(typed) - len(bare)]
     for name in sorted(os.listdir(SHM_DIR)):
         no_segment = name.startswith("sem.") or name.endswith(".shmtui")
         if name.startswith(bare) and not no_segment and name.isprintable():
-            yield CompletionItem(slash + name)
+            yield _completion(slash + name)
 
 
-def _segments_and_files(typed: str) -> Iterator[CompletionItem]:
+def _segments_and_files(typed: str) -> "Iterator[CompletionItem]":
     """The segments; files where a path is typed."""
     yield from _segments(typed)
     if typed.startswith(".") or "/" in typed[1:]:
-        yield CompletionItem(typed, type="file")
+        yield _completion(typed, type="file")
 
 
 _WITH_NAME: Final = re.compile(r"((?:pid|sysv|semset|msgqueue):[0-9:]+) \(.*\)", re.DOTALL)
@@ -88,7 +95,7 @@ def _target(text: str) -> str:
 
 def _target_or_file(text: str) -> str | Path:
     """A recording or a capsule by its file, or a target."""
-    from shmtui.session.recorded_look import recorded_file
+    from shmtui.session.recorded_file import recorded_file
 
     return recorded_file(text) or _target(text)
 
@@ -111,7 +118,7 @@ def _removable(text: str) -> str:
 
 def _refuse_file(text: str) -> None:
     """ShmtuiError: it names a recording, and no segment."""
-    from shmtui.session.recorded_look import is_recording, recorded_file
+    from shmtui.session.recorded_file import is_recording, recorded_file
 
     file = recorded_file(text)
     if file is not None and is_recording(file):
@@ -131,12 +138,12 @@ def _lesson(text: str) -> str:
     return text
 
 
-def _lessons(typed: str) -> Iterator[CompletionItem]:
+def _lessons(typed: str) -> "Iterator[CompletionItem]":
     from shmtui.lessons.lesson_texts import LESSONS
 
     for lesson in LESSONS:
         if lesson.name.startswith(typed):
-            yield CompletionItem(lesson.name, help=_(lesson.title))
+            yield _completion(lesson.name, help=_(lesson.title))
 
 
 def _number(text: str, least: float, most: float, wrong: str) -> float:
@@ -219,7 +226,7 @@ def _fault(text: str) -> FaultOrder:
         raise click.BadParameter(str(error)) from None
 
 
-def _faults(typed: str) -> Iterator[CompletionItem]:
+def _faults(typed: str) -> "Iterator[CompletionItem]":
     """The faults, behind what is typed of whose they are."""
     whose, colon, what = typed.rpartition(":")
     both = (Role.PRODUCER, Role.CONSUMER)
@@ -227,7 +234,7 @@ def _faults(typed: str) -> Iterator[CompletionItem]:
     names = {fault_name(fault, role): None for role in roles for fault in Fault if fault}
     for name in names:
         if name.startswith(what):
-            yield CompletionItem(whose + colon + name)
+            yield _completion(whose + colon + name)
 
 
 def _mode(text: str) -> int:
@@ -292,9 +299,7 @@ FAULT = Parsed("fault", _fault, _faults)
 """A mistake for workers to make, and whose."""
 MODE = Parsed("mode", _mode)
 HERTZ = Parsed("hertz", _hertz)
-HEADER_FILE = Parsed(
-    "file[:path]", _header_file, lambda typed: [CompletionItem(typed, type="file")]
-)
+HEADER_FILE = Parsed("file[:path]", _header_file, lambda typed: [_completion(typed, type="file")])
 """``FILE`` or ``FILE:PATH``; a path may hold colons: ``ring.hpp:ipc::Ring``."""
 SEMAPHORE_PLACE = Parsed("name", _semaphore_place)
 """``/NAME`` of a named semaphore; beside a header also a member's name."""

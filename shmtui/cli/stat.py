@@ -1,7 +1,6 @@
 """``shmtui stat``: snapshots of a segment, as text or as JSON."""
 
 import contextlib
-import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -164,6 +163,8 @@ def _text(snapshot: "Snapshot", *, as_json: bool) -> str:
 
 def watch_until(sampler: "Sampler", due: float) -> None:
     """Wait until ``due``; sample meanwhile what is counted by samples alone."""
+    import random
+
     while (left := due - time.monotonic()) > 0:
         if sampler.counts_exactly:
             time.sleep(left)

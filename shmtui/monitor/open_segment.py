@@ -89,10 +89,10 @@ class OpenSegment:
         self.processes = ProcessTable(self.reader.identity, layout, folder, likely, path)
         self._arrivals: FileWatch | None = None
         self._arrived_ns = 0
+        # A list has many, and a user has 128 such watches in all.
+        self._watches_arrivals = likely is None
+        self._asked_who_joined = False
         self._looks_left = STORE_LOOKS * MOST_WATCHES
-        if likely is None:  # A list has many, and a user has 128 such watches in all.
-            with contextlib.suppress(OSError):
-                self._arrivals = FileWatch(self.reader.path, OPENED)
         self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
         self._estimator: ThroughputEstimator | None = None
         self._measured = False
@@ -142,7 +142,15 @@ class OpenSegment:
         return found
 
     def joined_ns(self) -> int | None:
-        """As `Snapshot.joined_ns`."""
+        """As `Snapshot.joined_ns`. Arrivals are watched from the second question on: to end a watch takes
+        the kernel up to 20 ms, and what is looked at once needs none.
+        """
+        if self._watches_arrivals and self._asked_who_joined:
+            self._watches_arrivals = False
+            self._arrived_ns = self._clock.monotonic_ns()
+            with contextlib.suppress(OSError):
+                self._arrivals = FileWatch(self.reader.path, OPENED)
+        self._asked_who_joined = True
         self._note_arrivals()
         if self._arrivals is None:
             return None

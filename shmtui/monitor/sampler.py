@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shmtui.errors import ShmtuiError, shortages_told
 from shmtui.i18n import _
@@ -31,7 +31,7 @@ from shmtui.shm.item_counts import Audit, Throughput
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import SHM_DIR, FileIdentity
-from shmtui.shm.segment_info import LayoutSource, SemaphoreState
+from shmtui.shm.segment_info import LayoutInfo, LayoutSource, SegmentInfo, SemaphoreState
 from shmtui.shm.segment_reader import SegmentStatus, Span
 from shmtui.shm.value import checksum_of
 from shmtui.snapshot import EMPTY, Access, Health, Process, Snapshot
@@ -44,6 +44,7 @@ DIAGNOSE_NS: Final = 200_000_000
 FOLLOW_NS: Final = 1_000_000_000
 """Pause before a file that took the name and could not be opened is tried again."""
 _MASK: Final = 2**64 - 1
+Part = TypeVar("Part", SegmentInfo, LayoutInfo, Throughput)
 
 
 class Sampler:
@@ -83,6 +84,7 @@ class Sampler:
         self._stored: tuple[object, ...] = ()
         """As `OpenSegment.stored` had it just before the last sample."""
         self._last: Snapshot | None = None
+        self._parts: dict[type, Any] = {}
         self._follow_after_ns = 0
         self._creator_checked_ns = 0
         self._creator_runs = False
@@ -302,8 +304,8 @@ class Sampler:
         snapshot = Snapshot(
             time=self._clock.time(),
             monotonic_ns=now_ns,
-            segment=segment_info(self._name, status, read_only=self._read_only),
-            layout=layout_info(self._segment.resolved, layout, self._words),
+            segment=self._kept(segment_info(self._name, status, read_only=self._read_only)),
+            layout=self._kept(layout_info(self._segment.resolved, layout, self._words)),
             in_=ring.in_,
             out=ring.out,
             occupancy=full,
@@ -315,7 +317,7 @@ class Sampler:
                 for role, words in ring.semaphores.items()
             },
             sync=sync_objects(segment.reader, layout, ring.semaphores, table.mappers),
-            throughput=throughput,
+            throughput=self._kept(throughput),
             exact=None if self._exact is None else self._exact.now,
             processes=processes,
             mutex_free_ns=self._mutex_free_ns,
@@ -334,18 +336,29 @@ class Sampler:
         snapshot = Snapshot(
             time=self._clock.time(),
             monotonic_ns=now_ns,
-            segment=segment_info(self._name, status, read_only=self._read_only),
-            layout=replace(
-                EMPTY.layout,
-                candidates=resolved.candidate_options,
-                assumptions=resolved.disputes,
-                disputed=bool(resolved.disputes),
+            segment=self._kept(segment_info(self._name, status, read_only=self._read_only)),
+            layout=self._kept(
+                replace(
+                    EMPTY.layout,
+                    candidates=resolved.candidate_options,
+                    assumptions=resolved.disputes,
+                    disputed=bool(resolved.disputes),
+                )
             ),
             sync=named_semaphore(self._segment.reader),
             processes=table.read((), now_ns, file_access(status), thorough=thorough),
             exact=None if self._exact is None else self._exact.now,
         )
         return self._with_sight(snapshot, thorough=thorough)
+
+    def _kept(self, part: Part) -> Part:
+        """``part``, or the one of the sample before where it is equal: an exporter keeps a dozen samples
+        of each of hundreds of segments.
+        """
+        if self._parts.get(type(part)) != part:
+            self._parts[type(part)] = part
+        kept: Part = self._parts[type(part)]
+        return kept
 
     def _with_sight(self, snapshot: Snapshot, *, thorough: bool) -> Snapshot:
         """The snapshot with what cannot be seen of its processes, and what is assumed of them.

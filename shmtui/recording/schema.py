@@ -11,6 +11,7 @@ A line has the keys of the records in `shmtui.snapshot`, without those whose val
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
@@ -33,11 +34,10 @@ Json = dict[str, Any]
 UPGRADES: Final[dict[int, Callable[[Json], Json]]] = {}
 """By the number of an older schema: what makes a line of the next schema of one of it."""
 
-_encode_snapshot = encoder(Snapshot)
-_decode_snapshot = decoder(Snapshot)
-_encode_events = encoder(tuple[Event, ...])
-_decode_events = decoder(tuple[Event, ...])
-_decode_codes = decoder(tuple[str, ...])
+# Made for the first line: a dashboard that records nothing does not wait for them.
+_encoder, _decoder = cache(encoder), cache(decoder)
+_Events = tuple[Event, ...]
+_Codes = tuple[str, ...]
 _to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -61,11 +61,12 @@ def line_of(frame: Frame, more: Json | None = None) -> bytes:
 
     RecordingError: it is longer than a line can be.
     """
-    assert _encode_snapshot is not None
-    assert _encode_events is not None
-    record: Json = {"recording": SCHEMA, **(more or {}), **_encode_snapshot(frame.snapshot)}
+    encode_snapshot, encode_events = _encoder(Snapshot), _encoder(_Events)
+    assert encode_snapshot is not None
+    assert encode_events is not None
+    record: Json = {"recording": SCHEMA, **(more or {}), **encode_snapshot(frame.snapshot)}
     if frame.events:
-        record["events"] = _encode_events(frame.events)
+        record["events"] = encode_events(frame.events)
     if frame.begun:
         record["begun"] = list(frame.begun)
     line = _to_json(record).encode() + b"\n"
@@ -118,7 +119,7 @@ def parse_line(line: bytes) -> Json:
 
 def frame_of(record: Json) -> Frame:
     """The frame of a line's keys. UnknownFormError: they do not hold one."""
-    snapshot: Snapshot = _decode_snapshot(record)
+    snapshot: Snapshot = _decoder(Snapshot)(record)
     if not 0 <= snapshot.monotonic_ns < _LAST_MONOTONIC:
         raise UnknownFormError("monotonic_ns is no time")
     since = None if snapshot.exact is None else snapshot.exact.since
@@ -128,14 +129,14 @@ def frame_of(record: Json) -> Frame:
 
 def events_of(record: Json) -> tuple[Event, ...]:
     """The events of a line's keys. UnknownFormError: they are none."""
-    events: tuple[Event, ...] = _decode_events(record.get("events", []))
+    events: _Events = _decoder(_Events)(record.get("events", []))
     require_times([event.time for event in events])
     return events
 
 
 def begun_of(record: Json) -> tuple[str, ...]:
     """The codes of the findings that began with a line. UnknownFormError: they are none."""
-    codes: tuple[str, ...] = _decode_codes(record.get("begun", []))
+    codes: _Codes = _decoder(_Codes)(record.get("begun", []))
     return codes
 
 

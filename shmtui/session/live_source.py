@@ -6,7 +6,6 @@ from typing import Final
 
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.file_watch import CLOSED_WRITING, FileWatch
-from shmtui.repair.record import latest
 from shmtui.session.auditor import Auditor
 from shmtui.session.fault_outcomes import FaultOutcomes
 from shmtui.shm.segment import segment_path
@@ -74,6 +73,8 @@ class LiveSource:
 
     def _count_guest(self) -> None:
         """Count one, but for a repair of this user's that has just written."""
+        from shmtui.repair.record import latest  # noqa: PLC0415 - few runs have guests
+
         assert self.guests is not None
         self._closed_ns = 0
         repaired = latest(self.sampler.identity, self.sampler.folder)

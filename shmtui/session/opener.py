@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -18,7 +18,6 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.session.cleanup import drop_dead_control
 from shmtui.session.live_source import LiveSource
-from shmtui.session.replay_source import Replayed
 from shmtui.shm.layout import Layout
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from shmtui.monitor.list_health import ListHealth
     from shmtui.monitor.shared_object import Survey
     from shmtui.session.held_schedule import HeldSchedule
+    from shmtui.session.replay_source import Replayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,20 @@ class Attachment:
         return source
 
     @property
-    def replay(self) -> Replayed | None:
+    def replay(self) -> "Replayed | None":
         """The recording that is shown; None where it is a segment."""
+        if self.watches:
+            return None
+        from shmtui.session.replay_source import Replayed  # noqa: PLC0415 - the first frame waits for none
+
         return self.source if isinstance(self.source, Replayed) else None
 
     @property
     def schedule(self) -> "HeldSchedule | None":
         """The schedule whose programs are held; None where there is none."""
-        if isinstance(self.source, (Sampler, LiveSource, Replayed)):
+        if isinstance(self.source, Sampler | LiveSource) or self.replay is not None:
             return None
-        return self.source
+        return cast("HeldSchedule", self.source)
 
     @property
     def watches(self) -> bool:

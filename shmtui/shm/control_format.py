@@ -22,7 +22,7 @@ Header, 4096 bytes::
     152  name length         S    160  name, 256 bytes          S
     416  layout length       S    424  layout, as JSON          S
 
-Record, 512 bytes. The first four cache lines are apart, so that no two writers share one::
+Record, 576 bytes. The first four cache lines are apart, so that no two writers share one::
 
     identity   S    0 pid  8 start time  16 role  24 number  32 state
                    40 exit status  48 ended at, ns  56 starting rate, double
@@ -39,6 +39,7 @@ Record, 512 bytes. The first four cache lines are apart, so that no two writers 
     wakeup   S+W  192 sem_t: posted after each order, so that a worker that sleeps between two
                       items wakes up
     log        W  256 the last items, 256 bytes (item_log.py)
+                  512 number of the first item whose sum can still be told
 
 **Order of stores.** A word that publishes others is stored last, with a fence before it
 (:mod:`shmtui.shm.memory_fence`): the version publishes the header, a record's state publishes its
@@ -49,7 +50,8 @@ are written, and a reader that finds it odd, or changed after it has read, reads
 **What is not ordered.** The telemetry has no fences, since each would cost a worker a tenth of
 its speed. Each word is right by itself; two of them, read while the worker runs, may belong to
 two moments. A worker that stands still, or has died, has stored all of them. So a reader that compares
-them takes two equal samples, or holds the workers first.
+them takes two equal samples, or holds the workers first. A sum is made of several words: it is right if the
+word at 512, read last, is not above the count, read first.
 """
 
 import struct
@@ -62,7 +64,7 @@ from shmtui.shm.segment import derived_name
 MAGIC: Final = b"shmtui-c"
 VERSION: Final = 2
 HEADER_SIZE: Final = 4096
-RECORD_SIZE: Final = 512
+RECORD_SIZE: Final = 576
 CAPACITY: Final = 512
 """Records: how many workers can live at a time."""
 SUFFIX: Final = ".shmtui"
@@ -101,6 +103,7 @@ class Field:
     SUMS = 18
     """Two words."""
     HEARTBEAT_NS, BLOCKED_SINCE_NS, ORDER_TAKEN, FAULT_MADE = range(20, 24)
+    KEPT_FROM = 64
 
 
 WAKEUP_OFFSET: Final = 192

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import lt
 from typing import Final
 
 from shmtui.errors import ControlBlockError, ShmtuiError
@@ -49,6 +50,9 @@ _FEW: Final = 16
 """Records that the first read takes in; few runs have more workers."""
 _ATTEMPTS: Final = 100
 """Reads, at the most, until one is whole. A retirement takes microseconds, 5 s after an end."""
+_SUM_ATTEMPTS: Final = 10
+"""Reads, at the most, until all sums are whole: one is not where reading it was interrupted for as long as a
+worker takes for a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +231,11 @@ def read_block(fd: int) -> bytes:
     """Header and records in use, all as of one moment but for the telemetry of running workers.
 
     Reads twice, with a fence between, until the words that publish the others are the same in
-    both, and the totals were not being written meanwhile. A file that is too short comes back as
+    both, and the totals were not being written meanwhile; and, a few times at the most, until what the
+    sum of each worker is made of was kept while it was read. A file that is too short comes back as
     it is, for :func:`parse_header` to refuse. ControlBlockError: it changed at each of many tries.
     """
-    for _attempt in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         published = _published(_read(fd))
         fence()
         raw = _read(fd)
@@ -238,6 +243,8 @@ def read_block(fd: int) -> bytes:
         after = os.pread(fd, 8, 8 * Header.RETIRED_SEQUENCE)
         written = int.from_bytes(after, sys.byteorder) % 2 == 1
         if _published(raw) == published and after == published[2] and not written:
+            if attempt < _SUM_ATTEMPTS and not _sums_kept(raw):
+                continue
             return raw
     raise ControlBlockError(_("its totals are being written"))
 
@@ -276,6 +283,14 @@ def _published(raw: bytes) -> tuple[bytes, bytes, bytes, bytes]:
         _word(raw, Header.RETIRED_SEQUENCE),
         raw[HEADER_SIZE + 8 * Field.STATE + low_byte :: RECORD_SIZE],
     )
+
+
+def _sums_kept(raw: bytes) -> bool:
+    """Whether no worker wrote over what the sum of its items is made of, while ``raw`` was read."""
+    words = memoryview(raw[: len(raw) // 8 * 8]).cast("Q")[HEADER_SIZE // 8 :]
+    counts = words[Field.ITEMS :: RECORD_SIZE // 8].tolist()
+    kept = words[Field.KEPT_FROM :: RECORD_SIZE // 8].tolist()
+    return not any(map(lt, counts, kept))
 
 
 def _word(raw: bytes, index: int) -> bytes:

@@ -6,7 +6,9 @@ sum and a last item would be two stores and an addition; a batch of items is sum
 Item number n, counted from 1, is entry n modulo the log's length. Half the log is a batch: item n belongs to
 batch n // half. Of two words the one that has the batch's parity holds the sum of all items before that
 batch. So, once an item is counted, nothing that makes its sum is written over before the next but one batch:
-a worker that dies at any point leaves the sum of exactly the items that it has counted.
+a worker that dies at any point leaves the sum of exactly the items that it has counted. Before it writes over
+a batch it stores from which item on all is kept: who reads a record while its worker runs, and was delayed for
+that long in the middle of it, sees by that word that it has to read again.
 """
 
 import struct
@@ -77,4 +79,5 @@ class ItemLog:
     def begin(self, number: int) -> None:
         """To be called before item ``number`` is entered: where it begins a batch, sum up those before."""
         if not number % self.half:
+            self._words[Field.KEPT_FROM] = number - self.half
             self._words[Field.SUMS + (number // self.half & 1)] = self.sum()

@@ -1,10 +1,14 @@
 """Where a replay is, as the panels draw it."""
 
-from shmtui.session.replay_source import PairSource, Replayed
+from typing import TYPE_CHECKING
+
 from shmtui.tui.view_model import Comparison, Replay, Side
 
+if TYPE_CHECKING:
+    from shmtui.session.replay_source import PairSource, Replayed
 
-def place_of(source: Replayed, number: int) -> Replay:
+
+def place_of(source: "Replayed", number: int) -> Replay:
     """Where the recording of that number is."""
     player, shown = source.player, source.sides[number]
     pair = pair_of(source)
@@ -22,7 +26,7 @@ def place_of(source: Replayed, number: int) -> Replay:
     )
 
 
-def comparison_of(source: Replayed) -> Comparison | None:
+def comparison_of(source: "Replayed") -> Comparison | None:
     """Two recordings at the instant that they have come to; None where one is replayed."""
     pair = pair_of(source)
     if pair is None:
@@ -40,6 +44,8 @@ def comparison_of(source: Replayed) -> Comparison | None:
     return Comparison((first, second), pair.player.by_wall, None if pair.both else pair.side)
 
 
-def pair_of(source: Replayed) -> PairSource | None:
+def pair_of(source: "Replayed") -> "PairSource | None":
     """The source, where it has two recordings."""
+    from shmtui.session.replay_source import PairSource  # noqa: PLC0415 - only a replay loads it
+
     return source if isinstance(source, PairSource) else None

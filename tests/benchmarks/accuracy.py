@@ -5,19 +5,23 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from shmtui.errors import MissingSegmentError
 from shmtui.monitor.sampler import Sampler
+from shmtui.shm.segment import segment_path
 from tests.benchmarks import foreign_rates
 from tests.benchmarks.effort import Effort, progress
-from tests.benchmarks.programs import SHMTUI
+from tests.benchmarks.programs import SHMTUI, Screen
 from tests.benchmarks.tables import MISSING, Table
 
 RATES: Final = (0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0)
 ALONE: Final = 1_000.0
 """From here on rates are measured one at a time."""
 LOOK: Final = 0.1
+READY: Final = 30.0
+"""Seconds that a run has to make its segment."""
 
 
 @dataclass(slots=True)
@@ -98,6 +102,27 @@ def paced(effort: Effort) -> Table:
     )  # fmt: skip
 
 
+def paced_while_watched(effort: Effort) -> Table:
+    """The same workers, with the list of all segments and two dashboards open."""
+    rows: list[tuple[str, ...]] = []
+    for rate in (1_000.0, 10_000.0):
+        progress(f"accuracy: workers at {rate:g} items/s, watched")
+        run = start(rate, max(effort.seconds(12.0), 6.0))
+        attach = (*SHMTUI, "attach", name_of(rate))
+        deadline = time.monotonic() + READY
+        while not Path(segment_path(name_of(rate))).exists() and time.monotonic() < deadline:
+            time.sleep(LOOK)
+        with Screen((*SHMTUI, "top")), Screen(attach), Screen(attach):
+            run.process.wait()
+        rows.append(run.line()[:-1])
+    return Table(
+        "Accuracy: the pace of shmtui's workers while shmtui top and two dashboards are open",
+        ("items/s asked for", "items", "error of the pace"),
+        tuple(rows),
+        ("Goal: at least 99.5 % of what is asked for.",),
+    )
+
+
 def foreign(effort: Effort) -> Table:
     """A C program's, of which nothing but the ring is seen."""
     progress("accuracy: foreign buffers")
@@ -124,4 +149,5 @@ def foreign(effort: Effort) -> Table:
 def run(effort: Effort) -> Iterator[Table]:
     """Ours and others'."""
     yield paced(effort)
+    yield paced_while_watched(effort)
     yield foreign(effort)

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,12 @@ def own_memory(pid: int) -> int:
     return 0
 
 
+def resident_memory(pid: int) -> int:
+    """Bytes of memory that a process has resident, what it shares with others included."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def cpu_seconds(pid: int) -> float:
     """What a process has used of the processors, its threads that have ended included.
 
@@ -127,8 +134,10 @@ def cpu_seconds(pid: int) -> float:
     return living if counted - living < 2 / _TICKS else counted
 
 
-def spent(command: Sequence[str]) -> tuple[float, float]:
-    """Run a command to its end; returns seconds by the clock and seconds of processor.
+def spent(
+    command: Sequence[str], folder: Path | None = None, env: dict[str, str] | None = None
+) -> tuple[float, float]:
+    """Run a command to its end, in a folder; returns seconds by the clock and seconds of processor.
 
     CalledProcessError: it failed.
     """
@@ -138,6 +147,8 @@ def spent(command: Sequence[str]) -> tuple[float, float]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=os.environ | (env or {}),
     )
     _, status, usage = os.wait4(process.pid, 0)
     elapsed = time.monotonic() - started
@@ -164,6 +175,27 @@ def crew(name: str, *options: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def background(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that nobody reads; SIGINT ends it as Ctrl+C would, so that it lets go."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(3)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
 
 
 @contextmanager

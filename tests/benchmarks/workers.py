@@ -109,6 +109,7 @@ def standing(results: dict[tuple[int, int], Rates]) -> Table:
             (
                 f"{each}+{each}, {slots:,} slots",
                 best.over(rates["queue"]).text(),
+                best.over(rates["posix_ipc"]).text(),
                 rates["named"].over(rates["posix_ipc"]).text(),
                 best.over(rates["named"]).text(),
                 best.over(rates["mp"]).text(),
@@ -117,10 +118,10 @@ def standing(results: dict[tuple[int, int], Rates]) -> Table:
         )
     return Table(
         "Workers: ratios, each of two measurements made one after the other",
-        ("producers + consumers, slots", "embedded / Queue", "named / posix_ipc",
-         "embedded / named", "embedded / mp.Semaphore", "embedded / C"),
+        ("producers + consumers, slots", "embedded / Queue", "embedded / posix_ipc",
+         "named / posix_ipc", "embedded / named", "embedded / mp.Semaphore", "embedded / C"),
         tuple(rows),
-        ("Goals: at least 4, at least 0.9, at least 1.",),
+        ("Goals: at least 4, at least 0.9, at least 0.9, at least 1.",),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from shmtui.i18n import N_, _
-from shmtui.tui.draw import comparison, ring, semaphores
+from shmtui.tui.draw import ring, semaphores
 from shmtui.tui.draw.keys import Button, key_bar
 from shmtui.tui.draw.throughput import throughput_lines
 from shmtui.tui.draw.title import title_line
@@ -34,6 +34,8 @@ class TitleBar(Panel):
     def _content(self, width: int, _height: int) -> Content:
         view = self.view
         if view.comparison is not None and view.compares:
+            from shmtui.tui.draw import comparison  # noqa: PLC0415 - only a replay of two loads it
+
             return Content([comparison.title(view.comparison, width, view.glyphs)])
         return Content([title_line(view, width)])
 
