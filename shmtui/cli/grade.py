@@ -30,6 +30,10 @@ _MOST_PROGRAMS = 4
     help="A consumer, or its source; once for each.",
 )  # fmt: skip
 @click.option(
+    "--before", metavar="CMD|FILE.c",
+    help="A program to run to its end before the others: it makes what they open.",
+)  # fmt: skip
+@click.option(
     "--class", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="FOLDER", help="Grade each folder in FOLDER, a student each, and print one table.",
 )  # fmt: skip
@@ -64,9 +68,9 @@ _MOST_PROGRAMS = 4
     help="The segment that holds the ring, where there are several.",
 )  # fmt: skip
 @layout_options
-def command(producers: tuple[str, ...], consumers: tuple[str, ...], folder: Path | None,
-            rubric: Path | None, print_rubric: bool, form: str, table: str, output: Path | None,
-            budget: float, hints: bool, initialise: bool, name: str | None,
+def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str | None,
+            folder: Path | None, rubric: Path | None, print_rubric: bool, form: str, table: str,
+            output: Path | None, budget: float, hints: bool, initialise: bool, name: str | None,
             **layout: Any) -> int:  # fmt: skip
     """Judge the programs of an exercise: each check passes, fails, or is unknown.
 
@@ -98,9 +102,9 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], folder: Path
         text = _("{count} programs are too many: {most} at most")
         raise click.UsageError(text.format(count=len(producers + consumers), most=_MOST_PROGRAMS))
     known = read_rubric(rubric or DEFAULT)
-    from shmtui.grading.containment import may_be_apart
     from shmtui.grading.course import Job, graded_together, prepare_folder, students
     from shmtui.grading.formats import FORMATS
+    from shmtui.grading.namespaces import may_be_apart
     from shmtui.grading.submission import Submission
     from shmtui.session.terminal import note
 
@@ -108,7 +112,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], folder: Path
         prepare_folder(output)
     submission = Submission(
         tuple(map(split_command, producers)), tuple(map(split_command, consumers)),
-        options=options, initialise=initialise, name=name, budget=budget,
+        split_command(before) if before else (), options=options, initialise=initialise, name=name, budget=budget,
     )  # fmt: skip
     jobs = [Job(_name(producers, consumers), submission)]
     if folder is not None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.grading.containment import Box, Limits, may_be_apart
+from shmtui.grading.containment import Box, Limits
 from shmtui.grading.formats import FORMATS, Graded
+from shmtui.grading.namespaces import may_be_apart
 from shmtui.grading.result import Result
 from shmtui.grading.rubric import Rubric
 from shmtui.grading.submission import PATIENCE, Submission, grade, results_of

@@ -97,8 +97,9 @@ def summary(graded: Graded) -> str:
 def as_text(graded: Graded) -> str:
     """For a terminal."""
     lines = [f"{inert(graded.name)}: {summary(graded)}"]
+    width = max((len(_title(result)) for result in graded.results), default=0)
     for result in graded.results:
-        lines.append(f"{MARKS[result.verdict]} {_title(result):44} {_worth(result)}")
+        lines.append(f"{MARKS[result.verdict]} {_title(result):{width}}  {_worth(result)}")
         if result.verdict is Verdict.PASS:
             lines += [f"    {inert(line)}" for line in result.evidence.splitlines()]
         else:

@@ -42,13 +42,14 @@ class Rubric:
 
     producers: tuple[str, ...] = ()
     consumers: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     build: str = ""
     flags: tuple[str, ...] = ()
     initialise: bool = False
     name: str = ""
     items: int = 6
-    memory: int = 512 << 20
-    processes: int = 64
+    memory: int = 1 << 30
+    processes: int = 256
     disk: int = 128 << 20
     checks: Mapping[str, Weight] = field(default_factory=dict)
 
@@ -137,10 +138,10 @@ def _rubric(record: dict[str, Any]) -> Rubric:
     checks.end()
     found = Rubric(
         tuple(programs.take("producer", list, [])), tuple(programs.take("consumer", list, [])),
-        programs.take("build", str, ""), tuple(programs.take("flags", list, [])),
+        tuple(programs.take("before", list, [])), programs.take("build", str, ""), tuple(programs.take("flags", list, [])),
         programs.take("initialise", bool, False), programs.take("name", str, ""),
-        int(trials.positive("items", 6, 100)), trials.bytes("memory", "512M"),
-        int(trials.positive("processes", 64, 10_000)), trials.bytes("disk", "128M"), weights,
+        int(trials.positive("items", 6, 100)), trials.bytes("memory", "1G"),
+        int(trials.positive("processes", 256, 10_000)), trials.bytes("disk", "128M"), weights,
     )  # fmt: skip
     for table in (programs, trials, top):
         table.end()

@@ -42,6 +42,8 @@ PATIENCE: Final = 8
 """Times its budget, which counts a processor's seconds, that a submission may last by the clock."""
 _SLACK: Final = 4.0
 """Seconds of a processor that a trial may take beyond its budget."""
+_AFTER: Final = 2.0
+"""Seconds that several producers and consumers are searched on once something is found: often all there is."""
 _MOST_LATE: Final = 2
 """Trials that run out of time, after which no more are made."""
 _WHOLE_END: Final = 8
@@ -59,6 +61,7 @@ class Submission:
 
     producers: tuple[Command, ...] = ()
     consumers: tuple[Command, ...] = ()
+    before: Command = ()
     folder: Path | None = None
     options: LayoutOptions = field(default_factory=LayoutOptions)
     initialise: bool = False
@@ -70,6 +73,7 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
           send: Callable[[Any], None]) -> None:  # fmt: skip
     """Try everything, and send progress, executables and results. ShmtuiError: the programs are not found."""
     producers, consumers = submission.producers, submission.consumers
+    before: tuple[Command, ...] = (submission.before,) if submission.before else ()
     build: Build | None = None
     if submission.folder is not None and rubric.build:
         send({"progress": _("building")})
@@ -78,16 +82,19 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
         here = Path.cwd()
         producers = (_found(here, rubric.producers, _("producer")),)
         consumers = (_found(here, rubric.consumers, _("consumer")),)
+        if rubric.before:
+            before = (_found(here, rubric.before, _("program to run beforehand")),)
     if build is None or build.works:
         send({"progress": _("compiling")})
         folder = inside.room if submission.folder is None else Path.cwd()
-        (producers, consumers), made = _compiled(inside, (producers, consumers), rubric, folder)
+        sides = (producers, consumers, before)
+        (producers, consumers, before), made = _compiled(inside, sides, rubric, folder)
         build = made or build
     trials: dict[str, Trial] = {}
     if build is None or build.works:
         programs = Programs(
             producers, consumers, submission.initialise or rubric.initialise,
-            submission.name or rubric.name or None, submission.options,
+            submission.name or rubric.name or None, submission.options, before[0] if before else (),
         )  # fmt: skip
         _send_executables(inside, programs, send)
         for trial in tried(inside, programs, rubric, submission.budget, send):
@@ -122,11 +129,8 @@ def _found(folder: Path, patterns: Sequence[str], what: str) -> Command:
 
 
 def _compiled(
-    inside: Inside,
-    sides: tuple[tuple[Command, ...], tuple[Command, ...]],
-    rubric: Rubric,
-    folder: Path,
-) -> tuple[tuple[tuple[Command, ...], tuple[Command, ...]], Build | None]:
+    inside: Inside, sides: tuple[tuple[Command, ...], ...], rubric: Rubric, folder: Path
+) -> tuple[list[tuple[Command, ...]], Build | None]:
     """Compile those that are sources; the commands then, and what the compiler said of all of them."""
     said, works, made = [], True, False
     programs: dict[str, str] = {}
@@ -142,9 +146,9 @@ def _compiled(
         build = _built(inside, line)
         works = works and build.works
         said.append(build.said)
-    replaced = tuple(tuple((programs.get(c[0], c[0]), *c[1:]) for c in side) for side in sides)
+    replaced = [tuple((programs.get(c[0], c[0]), *c[1:]) for c in side) for side in sides]
     text = "\n".join(filter(None, said))
-    return (replaced[0], replaced[1]), Build(works, text) if made else None
+    return replaced, Build(works, text) if made else None
 
 
 def _built(inside: Inside, command: Sequence[str]) -> Build:
@@ -251,9 +255,9 @@ def _works(
     items = made + 1 if 0 < made <= _WHOLE_END else rubric.items
     yield "pair", lambda seconds: searched(programs, items, seconds)
     if both and "many" in checks:
-        yield "producers", lambda seconds: searched(programs.of(2, 1), 1, seconds)
-        yield "consumers", lambda seconds: searched(programs.of(1, 2), 2, seconds)
-        yield "both", lambda seconds: searched(programs.of(2, 2), 1, seconds)
+        yield "producers", lambda seconds: searched(programs.of(2, 1), 1, seconds, after=_AFTER)
+        yield "consumers", lambda seconds: searched(programs.of(1, 2), 2, seconds, after=_AFTER)
+        yield "both", lambda seconds: searched(programs.of(2, 2), 1, seconds, after=_AFTER)
     if _WHOLE_END < made < TO_THE_END:
         yield "end", lambda seconds: searched(programs, made + 1, seconds, fine=False)
 

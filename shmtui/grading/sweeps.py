@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from shmtui.control.execution import Execution
@@ -12,10 +11,10 @@ from shmtui.control.operation import SILENT, Kind, Operation
 from shmtui.control.ptrace import Stops
 from shmtui.control.run import End, Run, Step
 from shmtui.control.task import Task
+from shmtui.grading.followed import rounds
 from shmtui.grading.trial import Sweep, Trial
-from shmtui.grading.trials import Programs, prepared, rounds
+from shmtui.grading.trials import Programs, prepared, shared_files
 from shmtui.shm.protocol import Role
-from shmtui.shm.segment import SHM_DIR
 
 _ITEMS: Final = 3
 _MOST_KILLS: Final = 60
@@ -31,8 +30,6 @@ _TAKES: Final = frozenset(
     }
 )
 _GIVES: Final = frozenset({Kind.POST, Kind.UNLOCK, Kind.COND_WAIT, Kind.COND_TIMED_WAIT})
-_MOST_KEPT: Final = 16 << 20
-"""Bytes of /dev/shm that a killed run may leave to the next one here."""
 
 
 class _EnoughError(Exception):
@@ -171,7 +168,7 @@ def _left(workshop: Workshop, number: int) -> tuple[dict[str, bytes] | None, str
             held = any(_balance(steps, task.name) != 0 for task in world.tasks)
             following = [t for t in world.tasks if t.ended is None]
             words = ", ".join(f"{t.name}: {_words(workshop, t)}" for t in following)
-            found.append((_contents(), words, held))
+            found.append((shared_files(), words, held))
             raise _EnoughError
 
     execution = workshop.execution
@@ -183,14 +180,6 @@ def _left(workshop: Workshop, number: int) -> tuple[dict[str, bytes] | None, str
     finally:
         execution.before_choice = None
     return found[0] if found else (None, "", False)
-
-
-def _contents() -> dict[str, bytes] | None:
-    """Everything in this process's own /dev/shm; None where that is much."""
-    files = [entry for entry in os.scandir(SHM_DIR) if entry.is_file(follow_symlinks=False)]
-    if sum(entry.stat(follow_symlinks=False).st_size for entry in files) > _MOST_KEPT:
-        return None
-    return {entry.name: Path(entry.path).read_bytes() for entry in files}
 
 
 def _went_well(run: Run) -> bool:

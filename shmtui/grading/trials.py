@@ -5,20 +5,22 @@ A trial runs in a process of its own, which the programs may do harm to.
 
 import os
 import resource
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from shmtui.control.execution import Execution
 from shmtui.control.exploration import Workshop, confirm, explore
 from shmtui.control.judge import Finding, judge, waiting_words
-from shmtui.control.operation import ACCESSES, SILENT, Kind
+from shmtui.control.operation import SILENT, Kind
 from shmtui.control.program import EndedEarlyError
 from shmtui.control.ring_layout import RingFinder, initial_contents
-from shmtui.control.run import Run, Step
+from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
-from shmtui.grading.trial import Refusal, Shown, Spin, Trial, Usual
+from shmtui.grading.followed import Follow, in_order, rounds, spins
+from shmtui.grading.trial import Refusal, Shown, Trial, Usual
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.report.exploration import covered_words, order_lines
@@ -33,9 +35,9 @@ TO_THE_END: Final = 100
 _TO_SPIN: Final = 6
 """Items that show who waits by looking."""
 _MOST_OUTPUT: Final = 1 << 16
-_LOOKS: Final = frozenset(
-    {Kind.LOAD, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TIMED_WAIT, Kind.CLOCK_WAIT}
-)
+_BEFORE_SECONDS: Final = 10.0
+_MOST_KEPT: Final = 16 << 20
+"""Bytes of /dev/shm with which an execution begins."""
 _GIVES: Final = frozenset({Kind.POST, Kind.UNLOCK})
 
 
@@ -49,6 +51,8 @@ class Programs:
     """Whether the segment is made and its semaphores initialised beforehand."""
     name: str | None = None
     options: LayoutOptions = field(default_factory=LayoutOptions)
+    before: Command = ()
+    """What is run to its end before they start: it makes what they open."""
 
     def commands(self) -> list[tuple[Role, Command]]:
         """Those of one of each, producers first."""
@@ -90,15 +94,19 @@ def processor_seconds() -> float:
 
 
 def searched(programs: Programs, items: int, seconds: float, *, fine: bool = True,
-             consumers_first: bool = False) -> Trial:  # fmt: skip
-    """The orders of the programs. ShmtuiError: they cannot be searched."""
+             consumers_first: bool = False, after: float | None = None) -> Trial:  # fmt: skip
+    """The orders of the programs, for ``after`` seconds more once something is found, or to the end.
+
+    ShmtuiError: they cannot be searched.
+    """
     commands = programs.commands()
     if consumers_first:
         commands.sort(key=lambda each: each[0] is Role.PRODUCER)
     with Workshop(commands, items) as workshop:
+        run_before(workshop, programs)
         result = explore(
             workshop, programs.options, name=programs.name, initialise=programs.initialise, fine=fine,
-            budget=seconds, progress=lambda _outcome: None, stopped=lambda: False, after=seconds,
+            budget=seconds, progress=lambda _outcome: None, stopped=lambda: False, after=seconds if after is None else after,
             clock=processor_seconds,
         )  # fmt: skip
         outcome = result.outcome
@@ -124,9 +132,42 @@ def shown(workshop: Workshop, finding: Finding, run: Run) -> Shown:
 # One order.
 
 
+def run_before(workshop: Workshop, programs: Programs) -> None:
+    """Run what is to run before the programs; each execution begins with what it leaves in /dev/shm.
+
+    ShmtuiError: it fails, or there is no /dev/shm apart.
+    """
+    if not programs.before:
+        return
+    if not workshop.scene.private:
+        text = _("{command} is run beforehand in a /dev/shm apart, and this system allows none")
+        raise ShmtuiError(text.format(command=programs.before[0]))
+    try:
+        done = subprocess.run(
+            programs.before, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, timeout=_BEFORE_SECONDS, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        text = _("{command}, which is run beforehand, cannot be run, or does not end")
+        raise ShmtuiError(text.format(command=programs.before[0])) from None
+    if done.returncode:
+        text = _("{command}, which is run beforehand, ends with status {status}")
+        raise ShmtuiError(text.format(command=programs.before[0], status=done.returncode))
+    workshop.scene.contents = shared_files() or {}
+
+
+def shared_files() -> dict[str, bytes] | None:
+    """Everything in this process's own /dev/shm; None where that is much."""
+    files = [entry for entry in os.scandir(SHM_DIR) if entry.is_file(follow_symlinks=False)]
+    if sum(entry.stat(follow_symlinks=False).st_size for entry in files) > _MOST_KEPT:
+        return None
+    return {entry.name: Path(entry.path).read_bytes() for entry in files}
+
+
 def prepared(workshop: Workshop, programs: Programs) -> Run:
     """Find the ring, and put what is initialised beforehand in place; the first execution."""
     execution, scene = workshop.execution, workshop.scene
+    run_before(workshop, programs)
     segment = (programs.name or SEED_NAME).lstrip("/")
     if programs.initialise:
         libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC
@@ -175,13 +216,13 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
         cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
         own_taken = execution.ring_items.taken if execution.ring_items is not None else []
         follow = Follow(workshop, run)
-        spins = {(s.task.rstrip("0123456789"), s.words, s.line): s for s in _spins(workshop, run)}
+        looks = {(s.task.rstrip("0123456789"), s.words, s.line): s for s in spins(workshop, run)}
         found = _findings(workshop, run)
         execution.items = _TO_SPIN
         for program, _role in workshop.programs:
             execution.favourite = program.name
-            for spin in _spins(workshop, execution.run()):
-                spins.setdefault((spin.task.rstrip("0123456789"), spin.words, spin.line), spin)
+            for spin in spins(workshop, execution.run()):
+                looks.setdefault((spin.task.rstrip("0123456789"), spin.words, spin.line), spin)
         ring = execution.ring
         facts = Usual(
             run.end.value, waiting_words(run, workshop.names), dict(run.ends),
@@ -190,80 +231,10 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
             len(own_taken), in_order(run, own_taken), follow.most_held, tuple(left) if workshop.scene.private else (),
             tuple(left_tasks),
             {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
-            tuple(spins.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
+            tuple(looks.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
         )  # fmt: skip
         slots = 0 if ring is None else ring.slots
         return Trial("", usual=facts, slots=slots, found=found)
-
-
-def rounds(run: Run, task: str) -> int:
-    """How often a task took the step, of those that concern others, that it took most often."""
-    sites = Counter(
-        step.operation.site
-        for step in run.steps
-        if step.task == task and step.operation.kind not in ACCESSES | SILENT
-    )
-    return max(sites.values(), default=0)
-
-
-def in_order(run: Run, taken: Sequence[tuple[int, int]]) -> bool:
-    """Whether each consumer took each producer's items in the order in which they were put."""
-    last: dict[tuple[str, str], int] = {}
-    for put, take in taken:
-        key = run.steps[put].task, run.steps[take].task
-        if put < last.get(key, -1):
-            return False
-        last[key] = put
-    return True
-
-
-class Follow:
-    """The slots of an execution: items that were made, and those that reached the other side."""
-
-    def __init__(self, workshop: Workshop, run: Run) -> None:
-        self.made = self.passed = self.most_held = 0
-        held: set[int] = set()
-        for step in run.steps:
-            slot = _slot(workshop.execution, step)
-            if slot is None:
-                continue
-            if run.roles[step.task] is Role.PRODUCER and step.operation.kind is not Kind.LOAD:
-                self.made += slot not in held
-                held.add(slot)
-                self.most_held = max(self.most_held, len(held))
-            elif run.roles[step.task] is Role.CONSUMER and slot in held:
-                held.discard(slot)
-                self.passed += 1
-
-
-def _slot(execution: Execution, step: Step) -> int | None:
-    place, ring = step.operation.place, execution.ring
-    if ring is None or place is None or step.operation.kind not in ACCESSES:
-        return None
-    return ring.slot(place.offset) if place.segment == ring.segment else None
-
-
-def _spins(workshop: Workshop, run: Run) -> Iterator[Spin]:
-    for task, place in sorted(run.spinning, key=str):
-        words = workshop.names.place(place)
-        own = [step for step in run.steps if step.task == task]
-        lines = [
-            workshop.names.line(run.programs[task], step.operation)
-            for step in own
-            if step.operation.place == place and step.operation.kind in _LOOKS
-        ]
-        yield Spin(task, words, lines[-1] if lines else "", _sleeps(own))
-
-
-def _sleeps(steps: Sequence[Step]) -> bool:
-    """Whether a task has slept since it last did anything but look."""
-    for step in reversed(steps):
-        kind = step.operation.kind
-        if kind is Kind.SLEEP and step.operation.address:
-            return True
-        if kind not in _LOOKS and kind not in SILENT:
-            return False
-    return False
 
 
 def capacity(programs: Programs) -> Trial:

@@ -7,10 +7,11 @@ from typing import Final
 
 import pytest
 
-from shmtui.grading.containment import may_be_apart
+from shmtui.grading.namespaces import may_be_apart
 from tests.compiling import require
 from tests.grading.test_grade import PROGRAMS, source
 from tests.program import run_shmtui
+from tests.waiting import PATIENCE
 
 RUBRIC: Final = """
 [programs]
@@ -59,7 +60,7 @@ def graded(students: Path, code: int, *arguments: str) -> dict[str, dict[str, st
     """The table of a class."""
     output = students.parent / "out"
     done = run_shmtui("grade", "--class", str(students), "--rubric", str(students.parent / "rubric.toml"),
-                      "-o", str(output), "--budget", "20", *arguments)  # fmt: skip
+                      "-o", str(output), "--budget", "20", *arguments, timeout=4 * PATIENCE)  # fmt: skip
     assert done.returncode == code, done.stderr
     return rows(output)
 

@@ -18,7 +18,7 @@ from shmtui.grading.rubric import DEFAULT
 from shmtui.shm.segment import SHM_DIR
 from tests.compiling import require
 from tests.program import run_shmtui
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 RUBRIC: Final = DEFAULT.read_text().replace("items = 6", "items = 3")
@@ -50,7 +50,7 @@ def graded(
 ) -> Verdicts:
     """The results by check."""
     done = run_shmtui("grade", "--producer", producer, "--consumer", consumer, "--format", "json",
-                      "--budget", budget, *arguments)  # fmt: skip
+                      "--budget", budget, *arguments, timeout=4 * PATIENCE)  # fmt: skip
     assert done.returncode == code, (done.stdout, done.stderr)
     return {each["check"]: each for each in json.loads(done.stdout)["results"]}
 
@@ -192,6 +192,17 @@ def _with_flags(tmp_path: Path) -> Path:
     file = tmp_path / "flags.toml"
     file.write_text('[programs]\nflags = ["-Wall"]\n[checks]\nbuilds = 1\nruns = 1\n')
     return file
+
+
+def test_a_program_that_is_run_before(tmp_path: Path) -> None:
+    """It makes what the others open; without it they fail, and that is not taken for anything else."""
+    pair = source(tmp_path, "produtor", "OPEN_ONLY"), source(tmp_path, "consumidor", "OPEN_ONLY")
+    checks = quick(tmp_path, "runs = 1", "items-kept = 1", "restart = 1")
+    maker = source(tmp_path / "maker", "maker")
+    results = graded(*pair, "--before", maker, *checks, code=0)
+    assert of(results, "pass") == {"runs", "items-kept", "restart"}
+    results = graded(*pair, *checks, code=1)
+    assert (of(results, "fail"), of(results, "pass")) == ({"runs"}, set())
 
 
 def test_what_does_not_compile(tmp_path: Path) -> None:

@@ -1,0 +1,6 @@
+#include "exchange.h"
+
+int main(void)
+{
+    return join_exchange() == NULL;
+}
