@@ -23,6 +23,8 @@ _SHARE: Final = 0.3
 _DEPARTURE_STEPS: Final = 5
 AFTER_SECONDS: Final = 0.2
 """How long a shorter order is looked for once something is found."""
+_AFTER_ORDERS: Final = 10
+"""And in how many executions at least, on a slow machine."""
 
 
 @dataclass(slots=True)
@@ -124,6 +126,8 @@ class Search:
         self._ended = False
         """Whether an execution ended with all programs ended."""
         self._found_at = 0.0
+        self._since_found = 0
+        """Executions since something was found that is no race alone."""
         self._hanging: Run | None = None
         """The shortest one in which somebody waits for ever, as one may whose peers have ended."""
         self._last_told = 0.0
@@ -155,6 +159,7 @@ class Search:
         """
         execution, before = self.execution, dict(self.outcome.found)
         execution.starts_vary = True
+        self._found_at, self._since_found = 0.0, 0
         try:
             self._every_state(_Frontier(fine=False, starts=True), self._end)
         finally:
@@ -243,23 +248,26 @@ class Search:
 
     def _every_state(self, frontier: _Frontier, end: float) -> None:
         execution = self.execution
-        found = self._decided()
-        if found:
-            end = min(end, self._found_at + self._after)
-        if not frontier or self._out_of_time(end):
+        if not frontier or self._is_over(end):
             return
         execution.fine, execution.seen = frontier.covered.fine, frontier.seen
         execution.sleeps_commute = "race" not in self.outcome.found
         if frontier.covered not in self.outcome.covered:
             self.outcome.covered.append(frontier.covered)
         try:
-            while frontier and not self._out_of_time(end):
+            while frontier and not self._is_over(end):
                 prefix = frontier.pop()
+                self._since_found += bool(self._found_at)
                 frontier.add(self._execute(prefix), len(prefix))
-                if self._decided() and not found:
-                    found, end = True, min(end, self._found_at + self._after)
         finally:
             execution.seen = None
+
+    def _is_over(self, end: float) -> bool:
+        """Whether there is no more time, or something was found and a shorter order looked for long enough."""
+        if self._out_of_time(end):
+            return True
+        late = self._clock() > self._found_at + self._after
+        return bool(self._found_at) and late and self._since_found >= _AFTER_ORDERS
 
     def _order_dependent(self) -> None:
         """Somebody waits for ever in one order, and in another all programs end."""

@@ -47,7 +47,7 @@ def explored(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Explore]:
     monkeypatch.setenv("EXPLORED", name)
 
     def explore(*arguments: str, code: int | None = None) -> dict[str, Any]:
-        done = run_shmtui("explore", "--json", "--budget", "60", *arguments)
+        done = run_shmtui("explore", "--json", "--budget", "600", *arguments)
         assert done.returncode in ({0, 1} if code is None else {code}), done.stderr
         return dict(json.loads(done.stdout))
 
