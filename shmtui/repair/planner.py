@@ -146,6 +146,8 @@ def _plan(
         if not settled:
             return lock_not_agreed(holding, consent)
     private = tuple(p for p in placed if p.private)
+    if codes == {"process-private"} and not any(p.private_for_good for p in placed):
+        return refusals.nobody_stuck()
     if not (private or lock or consent.permits) and _only_uncounted(wanted, permits):
         return Refusal(
             _("a waiter that no semaphore counts may wait by futex(2), which nobody has to count"),

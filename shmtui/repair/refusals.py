@@ -110,6 +110,17 @@ def blocked_or_ended() -> str:
     return _("wait until it blocks, or end it: a process that is gone holds nothing")
 
 
+def nobody_stuck() -> Refusal:
+    """The refusal where marks alone would change: programs that look again after a while go on as they are."""
+    return Refusal(
+        _("nobody waits for good where no other process can wake it"),
+        _(
+            "in the program, pass 1 as sem_init's second argument; look again once something is stuck"
+        ),
+        transient=True,
+    )
+
+
 def with_sight(snapshot: Snapshot, consent: Consent) -> str:
     """The commands that show what this user may not see."""
     command = f"sudo {consent.command}"
