@@ -14,7 +14,7 @@ from shmtui.repair.plan import Refusal
 from shmtui.repair.plan_certainty import may_hold, names
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.repair.segment_lock import NAMELESS, NAMELESS_WAY
-from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import Finding, Origin, Snapshot
 
@@ -251,27 +251,6 @@ def unfinished(
             needs_idle=pids,
         )
     return None
-
-
-def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Refusal | None:
-    """The refusal of the permits where one that waits for mutex holds a permit of either kind."""
-    sideless = [p for p in positions if p.on_mutex and p.side is Role.UNKNOWN]
-    if not sideless:
-        return None
-    return Refusal(
-        _("waiting for mutex, and perhaps a producer, perhaps a consumer: {who}").format(
-            who=names(sideless)
-        ),
-        _(
-            "say which, a producer as here, or a consumer: {command}; or repair it again once items "
-            "move, and it is seen"
-        ).format(
-            command=consent.with_option(
-                *(f"--role {p.process.pid}=producer" for p in sideless), "--permits"
-            )
-        ),
-        needs_role=_pids(sideless),
-    )
 
 
 def hidden_waits(
