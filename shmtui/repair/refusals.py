@@ -117,7 +117,6 @@ def nobody_stuck() -> Refusal:
         _(
             "in the program, pass 1 as sem_init's second argument; look again once something is stuck"
         ),
-        transient=True,
     )
 
 
