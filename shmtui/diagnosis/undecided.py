@@ -195,13 +195,17 @@ def _nothing_moved(history: History) -> bool:
 def _left_to_others(history: History) -> Iterator[str]:
     """All that wait do so for permits that are not there, and nobody is known who posts them: there
     is no other process, or those that there are sleep elsewhere and were never seen to. They may be
-    what started the others, or idle for ever.
+    what started the others, or idle for ever. Where nobody sleeps on a semaphore, one that is awake may
+    look again and again for the permits that are not there.
     """
     crew = living(history.now)
     waited = {role for p in crew for role in p.waits}
     if history.workers_only or not _nothing_moved(history):
         return
-    if not waited or any(role not in POSTERS or history.value(role) != 0 for role in waited):
+    if not waited:
+        yield from _may_be_polled(history, crew)
+        return
+    if any(role not in POSTERS or history.value(role) != 0 for role in waited):
         return
     slow = [
         p
@@ -213,6 +217,17 @@ def _left_to_others(history: History) -> Iterator[str]:
     others = [p for p in crew if unaccounted_threads(p)]
     if not slow:
         yield _nobody_posts(history, sorted(waited), others)
+
+
+def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
+    """There are no permits of a kind, and nobody is known who posts them and goes on by himself."""
+    awake = [p for p in crew if p.goes_on]
+    for role, poster in POSTERS.items():
+        if awake and history.value(role) == 0 and all(p.role is not poster for p in awake):
+            yield _(
+                "nothing moved, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
+                "and again ({who}), that may never end; {way}"
+            ).format(semaphore=role, who=names(awake), way=_way_on(history))
 
 
 def _let_several_in(history: History) -> Iterator[str]:

@@ -26,7 +26,7 @@ from shmtui.diagnosis.wording import target
 from shmtui.i18n import _
 from shmtui.repair import refusals
 from shmtui.repair.consent import NO_WORD, Consent
-from shmtui.repair.item_count import held_permits, resident_items
+from shmtui.repair.item_count import DEATHS, held_permits, resident_items
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.plan_certainty import (
     may_hold,
@@ -40,6 +40,8 @@ from shmtui.repair.unagreed import (
     left_to_takers,
     lock_not_agreed,
     not_agreed,
+    side_unknown,
+    sides_do_not_fit,
     too_early,
     zeros_not_agreed,
 )
@@ -121,6 +123,8 @@ def _plan(
     proved = consent.permits or _permits_are_proved(snapshot, placed)
     resident = _resident(snapshot, placed, codes, consent)
     values = resident if isinstance(resident, Refusal) else _values(snapshot, placed, resident)
+    if consent.roles and not codes - DEATHS and not isinstance(values, Refusal):
+        values = _fitting(snapshot, values)
     permits: tuple[Change, ...] = ()
     undecided = values if isinstance(values, Refusal) else None
     if not isinstance(values, Refusal):
@@ -146,6 +150,8 @@ def _plan(
         if not settled:
             return lock_not_agreed(holding, consent)
     private = tuple(p for p in placed if p.private)
+    if codes == {"process-private"} and not any(p.private_for_good for p in placed):
+        return refusals.nobody_stuck()
     if not (private or lock or consent.permits) and _only_uncounted(wanted, permits):
         return Refusal(
             _("a waiter that no semaphore counts may wait by futex(2), which nobody has to count"),
@@ -181,7 +187,7 @@ def _resident(
     snapshot: Snapshot, placed: Sequence[ProtocolPosition], codes: set[str], consent: Consent
 ) -> int | Refusal:
     """How many items the ring holds, where permits can be told from that."""
-    refusal = refusals.without_indices(snapshot) or refusals.side_unknown(placed, consent)
+    refusal = refusals.without_indices(snapshot) or side_unknown(placed, consent)
     return resident_items(snapshot, placed, codes) if refusal is None else refusal
 
 
@@ -202,6 +208,17 @@ def _values(
         ),
         _("end every process that maps it, and start them again"),
     )
+
+
+def _fitting(
+    snapshot: Snapshot, values: dict[SemaphoreRole, int]
+) -> dict[SemaphoreRole, int] | Refusal:
+    """The values, where none is below what is there: who dies takes permits along, and leaves none."""
+    for role, after in values.items():
+        before = snapshot.semaphores[role].value or 0
+        if after < before:
+            return sides_do_not_fit(role, before, after)
+    return values
 
 
 def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:

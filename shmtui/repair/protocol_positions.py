@@ -80,6 +80,12 @@ class ProtocolPosition:
         return any(private for _role, private in self.asleep)
 
     @property
+    def private_for_good(self) -> bool:
+        """Whether such a thread does not look again after a while: its wait has no timeout."""
+        timed = self.process.timed_waits
+        return any(private and role not in timed for role, private in self.asleep)
+
+    @property
     def on_mutex(self) -> int:
         """Threads asleep on mutex; each has a permit in hand."""
         return sum(role is SemaphoreRole.MUTEX for role, _private in self.asleep)

@@ -14,7 +14,7 @@ from shmtui.repair.plan import Refusal
 from shmtui.repair.plan_certainty import may_hold, names
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.repair.segment_lock import NAMELESS, NAMELESS_WAY
-from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import Finding, Origin, Snapshot
 
@@ -108,6 +108,16 @@ def if_idle(pids: Sequence[int], consent: Consent, otherwise: str) -> str:
 def blocked_or_ended() -> str:
     """What to do about a process that may hold something."""
     return _("wait until it blocks, or end it: a process that is gone holds nothing")
+
+
+def nobody_stuck() -> Refusal:
+    """The refusal where marks alone would change: programs that look again after a while go on as they are."""
+    return Refusal(
+        _("nobody waits for good where no other process can wake it"),
+        _(
+            "in the program, pass 1 as sem_init's second argument; look again once something is stuck"
+        ),
+    )
 
 
 def with_sight(snapshot: Snapshot, consent: Consent) -> str:
@@ -240,27 +250,6 @@ def unfinished(
             needs_idle=pids,
         )
     return None
-
-
-def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Refusal | None:
-    """The refusal of the permits where one that waits for mutex holds a permit of either kind."""
-    sideless = [p for p in positions if p.on_mutex and p.side is Role.UNKNOWN]
-    if not sideless:
-        return None
-    return Refusal(
-        _("waiting for mutex, and perhaps a producer, perhaps a consumer: {who}").format(
-            who=names(sideless)
-        ),
-        _(
-            "say which, a producer as here, or a consumer: {command}; or repair it again once items "
-            "move, and it is seen"
-        ).format(
-            command=consent.with_option(
-                *(f"--role {p.process.pid}=producer" for p in sideless), "--permits"
-            )
-        ),
-        needs_role=_pids(sideless),
-    )
 
 
 def hidden_waits(

@@ -8,6 +8,7 @@ from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Change, Refusal
 from shmtui.repair.plan_certainty import names
 from shmtui.repair.protocol_positions import ProtocolPosition
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Snapshot
 
 
@@ -100,4 +101,41 @@ def too_early(snapshot: Snapshot, consent: Consent) -> Refusal:
             "it: {command}"
         ).format(name=target(snapshot), command=consent.with_option("--permits")),
         needs_permits=True,
+    )
+
+
+def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Refusal | None:
+    """The refusal of the permits where one that waits for mutex holds a permit of either kind."""
+    sideless = [p for p in positions if p.on_mutex and p.side is Role.UNKNOWN]
+    if not sideless:
+        return None
+    return Refusal(
+        _("waiting for mutex, and perhaps a producer, perhaps a consumer: {who}").format(
+            who=names(sideless)
+        ),
+        _(
+            "say which, as here by their names, which prove nothing: {command}; or repair it again "
+            "once items move, and it is seen"
+        ).format(
+            command=consent.with_option(
+                *(f"--role {p.process.pid}={_side_by_name(p)}" for p in sideless),
+                *(() if consent.permits else ("--permits",)),
+            )
+        ),
+        needs_role=tuple(p.process.pid for p in sideless),
+    )
+
+
+def _side_by_name(position: ProtocolPosition) -> Role:
+    """The side that the name of a program suggests; a producer where it suggests none."""
+    return Role.CONSUMER if "consum" in position.process.name.lower() else Role.PRODUCER
+
+
+def sides_do_not_fit(role: SemaphoreRole, before: int, after: int) -> Refusal:
+    """The refusal where the sides that the user said take permits away that nobody has lost."""
+    return Refusal(
+        _(
+            "the sides that were said do not fit the permits: {semaphore} would fall from {before} to {after}"
+        ).format(semaphore=role, before=before, after=after),
+        _("say another side of one that waits for mutex, or none"),
     )

@@ -295,6 +295,25 @@ def test_what_moved_and_moves_no_more(rest: float, every: float, *, ceased: bool
     assert not health.findings
 
 
+@pytest.mark.parametrize(
+    ("role", "empty", "told"),
+    [
+        (Role.UNKNOWN, 0, True),
+        (Role.PRODUCER, 0, True),
+        (Role.CONSUMER, 0, False),
+        (Role.CONSUMER, 5, True),
+        (Role.PRODUCER, 5, False),
+        (Role.UNKNOWN, 3, False),
+    ],
+)
+def test_who_is_awake_may_look_for_a_permit_for_ever(role: Role, empty: int, *, told: bool) -> None:
+    """A full ring and nobody who was seen to take from it, or an empty one and nobody who fills it."""
+    one = shown(0, 1, empty, 5 - empty, replace(peer(9, role, None), goes_on=True))
+    health = diagnose(looks(one, 4))
+    assert not health.findings
+    assert any("looks for it again and again (p9 (PID 9))" in u for u in health.undecided) is told
+
+
 def test_who_waits_alone_is_not_ok_before_it_is_found() -> None:
     """Watched for less time than the finding takes, it is left open, and not called fine."""
     full = shown(0, 1, 0, 5, peer(1, Role.PRODUCER, EMPTY_))

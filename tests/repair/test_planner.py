@@ -325,3 +325,41 @@ def test_mutex_is_posted_only_where_its_holder_was_seen_to_die(
     assert found.remedy.endswith(": shmtui repair /ring --lock")
     assert ("waits for a permit may have" in found.why) == bool({ON_EMPTY, ON_FULL} & {*asleep})
     assert isinstance(dead_holder(snapshot, *asleep, sure=True), Plan)
+
+
+def on_mutex(*names: str) -> list[ProtocolPosition]:
+    """Programs that wait for mutex, whose sides nobody has seen."""
+    return [
+        ProtocolPosition(
+            Process(pid, name, U, ProcessState.BLOCKED, waits=(ON_MUTEX,)),
+            Place.MUTEX,
+            ((ON_MUTEX, False),),
+        )
+        for pid, name in enumerate(names, 1)
+    ]
+
+
+DEAD = Consent(lock=True, permits=True)
+"""The word that the holder of mutex is dead, and that all keep to the protocol."""
+
+
+def test_a_side_is_proposed_by_its_name_and_never_taken_from_it() -> None:
+    """The command is to be pasted: the likelier side stands in it."""
+    stuck = replace(seen((0, 2), (2, 0), (0, 0), shared=True, in_=2), waits_hidden=())
+    plan = make_plan(stuck, [finding("dead-holder")], on_mutex("./consumidor", "a.out"), DEAD)
+    assert isinstance(plan, Plan)
+    assert not [change for change in plan.permits if change.permits_added]
+    command = "shmtui repair /ring --role 1=consumer --role 2=producer;"
+    assert command in plan.permits_left
+
+
+def test_sides_that_take_permits_away_are_refused() -> None:
+    """Who dies takes permits along and leaves none: one of the two has to be a consumer."""
+    stuck = replace(seen((0, 2), (2, 0), (0, 0), shared=True, in_=2), waits_hidden=())
+    crowd = on_mutex("a.out", "b.out")
+    for sides, fit in (((P, P), False), ((P, C), True)):
+        word = replace(DEAD, roles=tuple(enumerate(sides, 1)))
+        plan = make_plan(stuck, [finding("dead-holder")], crowd, word)
+        assert isinstance(plan, Plan)
+        assert ("do not fit the permits: empty would fall from 2 to 1" in plan.permits_left) != fit
+        assert bool([change for change in plan.permits if change.permits_added]) == fit

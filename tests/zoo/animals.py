@@ -40,7 +40,8 @@ UNUSUAL: Final = (
 STRANGE: Final = (
     "becomes", "forks_inside", "forks_and_leaves", "by_socket", "restarts", "cleans_up", "zeroes", "credits",
     "credits_late", "lock_first", "long_guests", "fewer", "viewer_first", "relays", "epochs", "stack",
-    "leader", "leader_idle", "leader_unmapped", "time_limit",
+    "leader", "leader_idle", "leader_unmapped", "time_limit", "private_timed", "private_timed_slow",
+    "private_polled", "private_mixed", "private_full",
 )  # fmt: skip
 STRANGE_MUSL: Final = ("becomes", "zeroes", "credits", "restarts")
 STATISTICS: Final = ("stats_small", "stats_big")
@@ -83,7 +84,7 @@ BRIEFLY: Final = frozenset(
     "unusual-gcc-own_credits", "unusual-gcc-takes_over", "unusual-gcc-waits_for_several",
     "unusual-gcc-cron_gate", "unusual-gcc-baton",
     "unusual-gcc-stats_small", "files-gcc-flock_file", "files-gcc-rotating", "files-gcc-resizing",
-    "strange-gcc-becomes", "strange-gcc-leader_unmapped", "strange-musl-gcc-zeroes",
+    "strange-gcc-becomes", "strange-gcc-private_timed", "strange-gcc-leader_unmapped", "strange-musl-gcc-zeroes",
     "named-gcc-named_close", "locks-gcc-daemon_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
 }  # fmt: skip
 """Those that every run of the tests watches: one of each kind of habit. All are watched by ``-m slow``."""

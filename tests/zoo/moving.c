@@ -83,6 +83,7 @@ static void produce_looking(int ms) {
 }
 static void idle(int number) { for (join();;) pause(); }
 static void dies_among_pollers(void) { spawn("monitor", idle, 0); spawn("producer", produce_looking, 100); spawn("consumer", die_inside, 100); }
+static void leaves_a_poller(void) { spawn("producer", produce_looking, 10); spawn("consumer", die_between, 100); }
 static void dies_as_the_only_consumer(void) { spawn("monitor", idle, 0); spawn("producer", produce_any, 100); spawn("consumer", die_between, 100); }
 
 /* The consumer ends up where nothing but somebody else's will brings it back. */
@@ -94,7 +95,7 @@ static void consumer_pauses(void) { spawn("producer", produce_any, 40); spawn("c
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(restarted), MODE(stale_out), MODE(extra_half), MODE(two_headers), MODE(dies_among_pollers),
-    MODE(dies_as_the_only_consumer), MODE(other_modulus), MODE(wrong_post), MODE(dead_beside_flow),
+    MODE(dies_as_the_only_consumer), MODE(leaves_a_poller), MODE(other_modulus), MODE(wrong_post), MODE(dead_beside_flow),
     MODE(uncounted_beside_flow), MODE(consumer_stops), MODE(consumer_pauses),
 };
 

@@ -181,11 +181,33 @@ static void limit_waiter(int number) {
 static void produce_seldom(int number) { for (join(), nap(LONG);; nap(20)) put(number); }
 static void time_limit(void) { spawn("producer", produce_seldom, 0); spawn("init", limit_waiter, 0); }
 
+/* Private to a process by their marks, and used by several: who looks again after a while needs no wake-up. */
+static void put_again(int number) {
+    for (join();; nap(number ? 3000 : 20)) { take_in(&b->empty, 200); take_in(&b->mutex, 200); insert(make(0)); give(&b->mutex); give(&b->full); }
+}
+static void get_again(int number) {
+    for (join();; nap(20)) { take_in(&b->full, 200); take_in(&b->mutex, 200); got(extract()); give(&b->mutex); give(&b->empty); }
+}
+static void put_polled(int number) {
+    for (join();; nap(20)) { poll_for(&b->empty); poll_for(&b->mutex); insert(make(0)); give(&b->mutex); give(&b->full); }
+}
+static void get_polled(int number) {
+    for (join();; nap(number ? 3000 : 20)) { poll_for(&b->full); poll_for(&b->mutex); got(extract()); give(&b->mutex); give(&b->empty); }
+}
+static void put_again_slowly(int number) { put_again(1); }
+static void get_polled_slowly(int number) { get_polled(1); }
+static void private_timed(void) { private_semaphores(); hire(put_again, 1, get_again, 1); }
+static void private_timed_slow(void) { private_semaphores(); hire(put_again_slowly, 1, get_again, 1); }
+static void private_polled(void) { private_semaphores(); hire(put_polled, 1, get_polled, 1); }
+static void private_mixed(void) { private_semaphores(); hire(put_polled, 1, get_again, 1); }
+static void private_full(void) { private_semaphores(); hire(put_again, 1, get_polled_slowly, 1); }
+
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(becomes), MODE(forks_inside), MODE(forks_and_leaves), MODE(by_socket),
     MODE(restarts), MODE(cleans_up), MODE(zeroes), MODE(credits), MODE(credits_late), MODE(lock_first), MODE(long_guests),
     MODE(fewer), MODE(viewer_first), MODE(relays), MODE(epochs), MODE(stack), MODE(leader), MODE(leader_idle), MODE(leader_unmapped), MODE(time_limit),
+    MODE(private_timed), MODE(private_timed_slow), MODE(private_polled), MODE(private_mixed), MODE(private_full),
 };
 
 int main(int argc, char **argv) {

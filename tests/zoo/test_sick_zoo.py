@@ -125,7 +125,7 @@ def repaired(patient: Patient) -> tuple[bool, str]:
 def _with_sides(command: str, patient: Patient) -> str:
     """The command with the side of each process in place of the choice that is printed."""
     return re.sub(
-        r"--role (\d+)=producer\|consumer",
+        r"--role (\d+)=(?:producer|consumer)",
         lambda found: f"--role {found[1]}={patient.side(int(found[1]))}",
         command,
     )
@@ -242,7 +242,7 @@ MOVING: Final = (
     "restarted", "stale_out", "extra_half", "two_headers", "other_modulus", "wrong_post",
     "dead_beside_flow", "uncounted_beside_flow", "consumer_stops", "consumer_pauses",
 )  # fmt: skip
-DYING: Final = ("dies_among_pollers", "dies_as_the_only_consumer")
+DYING: Final = ("dies_among_pollers", "dies_as_the_only_consumer", "leaves_a_poller")
 WATCHED_S: Final = 6.0
 """The shortest watch that has to tell: of a slow flow a few laps."""
 

@@ -45,7 +45,7 @@ def process_private(history: History) -> Iterator[Finding]:
         p.pid
         for s in history.snapshots
         for p in living(s)
-        if p.pid in users and p.waits and not p.same_memory
+        if p.pid in users and set(p.waits) - set(p.timed_waits) and not p.same_memory
     }
     together = {p.pid for s in history.snapshots for p in living(s) if p.same_memory}
     spaces = len(users) - (max(len(together), 2) - 1 if together else 0)
