@@ -22,11 +22,15 @@ class ObjectUse:
     def __init__(self, world: "Execution") -> None:
         self._world = world
         self._made: dict[Place, tuple[bool, AddressSpace]] = {}
+        self._makers: dict[Place, Task] = {}
         self._used: dict[Place, Task] = {}
         self._highest: dict[Place, int] = {}
 
     def initialised(self, place: Place, task: "Task", *, shared: bool) -> None:
         """A task calls sem_init(3)."""
+        before = self._makers.setdefault(place, task)
+        if before.space is not task.space:
+            self._world.result.made_again.append((task.name, before.name, place))
         self._made[place] = (shared, task.space)
 
     def note(self, task: "Task", operation: Operation, before: int | None, step: int) -> None:

@@ -85,6 +85,8 @@ class Run:
     spinning: set[tuple[str, Place | None]] = field(default_factory=set)
     """Who waited for what by loading it over and over."""
     misuses: list[Misuse] = field(default_factory=list)
+    made_again: list[tuple[str, str, Place]] = field(default_factory=list)
+    """Who called sem_init(3) on a semaphore after another program had: who, after whom, and where."""
     races: list[Race] = field(default_factory=list)
     faults: list[ItemFault] = field(default_factory=list)
     foreign: bool = False

@@ -33,6 +33,10 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
             return unknown(text.format(covered=trial.covered))
     if not under_way(facts):
         return unknown(_("the programs do not get so far that this shows"))
+    if facts.usual is not None and facts.usual.made_again:
+        # All have started before anybody's first step in what was searched.
+        text = _("{what}: what that does to one that works already was not tried")
+        return unknown(text.format(what=facts.usual.made_again))
     if len(trials) == 1:
         return passed(trials[0].covered)
     return passed("\n".join(f"{_arrangement(trial.name)}: {trial.covered}" for trial in trials))

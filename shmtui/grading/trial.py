@@ -76,6 +76,8 @@ class Usual:
     cpu_seconds: float
     own_seconds: float
     """As the programs' clocks showed them, sleeps included."""
+    made_again: str = ""
+    """Who initialises a semaphore after another program has, in words; empty where nobody does."""
 
 
 @dataclass(frozen=True, slots=True)

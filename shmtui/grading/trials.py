@@ -232,9 +232,18 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
             tuple(left_tasks),
             {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
             tuple(looks.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
+            _made_again(run, workshop),
         )  # fmt: skip
         slots = 0 if ring is None else ring.slots
         return Trial("", usual=facts, slots=slots, found=found)
+
+
+def _made_again(run: Run, workshop: Workshop) -> str:
+    for who, first, place in run.made_again:
+        return _("{who} initialises {name} again, after {first}").format(
+            who=who, name=workshop.names.place(place), first=first
+        )
+    return ""
 
 
 def capacity(programs: Programs) -> Trial:

@@ -97,6 +97,17 @@ def quick(tmp_path: Path, *checks: str) -> tuple[str, str]:
     return "--rubric", str(file)
 
 
+def test_one_that_initialises_what_another_has(tmp_path: Path) -> None:
+    """It may take away what one that works already has posted: what that does was not tried, and not
+    passed.
+    """
+    again = source(tmp_path, "consumidor", "INITIALISES_AGAIN")
+    results = graded(source(tmp_path, "produtor"), again,
+                     *quick(tmp_path, "semaphores = 1", "no-deadlock = 1"), code=2)  # fmt: skip
+    assert of(results, "unknown") == {"semaphores", "no-deadlock"}
+    assert "initialises mutex again, after P1" in results["semaphores"]["evidence"]
+
+
 def test_semaphores_that_nobody_initialises(
     ring: Callable[..., tuple[str, str]], tmp_path: Path
 ) -> None:

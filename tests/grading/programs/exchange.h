@@ -27,6 +27,9 @@ static struct exchange *join_exchange(void)
         return NULL;
     struct exchange *e =
         mmap(NULL, sizeof *e, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+#ifdef INITIALISES_AGAIN
+    created = 0;
+#endif
     if (created >= 0) {
         sem_init(&e->mutex, 1, 1);
         sem_init(&e->empty, 1, SLOTS);
