@@ -122,5 +122,6 @@ def test_new_fields_have_defaults() -> None:
         "Audit": ["moved", "slots", "resident", "resident_sum"],
         "Health": [],
         "Finding": ["code", "severity", "claim", "evidence", "certainty", "remedy"],
+        "Moves": [],
     }
     assert Process in records(Snapshot, {})
