@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from textual._compositor import Compositor
+from textual._compositor import ChopsUpdate, Compositor
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.command import CommandPalette
 from textual.drivers.linux_driver import LinuxDriver
@@ -99,6 +100,13 @@ def test_the_names_are_there() -> None:
     assert "_batch_count" in assigned(App)
     assert "_driver" in assigned(App)
     assert "_writer_thread" in assigned(LinuxDriver)
+    assert "_debug" in assigned(LinuxDriver)
+    assert callable(LinuxDriver.run_input_thread)
+    assert "_timeout_time" in assigned(XTermParser)
+    assert list(inspect.signature(App._handle_exception).parameters) == ["self", "error"]
+    assert list(inspect.signature(App._display).parameters) == ["self", "screen", "renderable"]
+    assert "_background_screens" in dir(App)
+    assert list(inspect.signature(ChopsUpdate).parameters) == ["chops", "spans", "chop_ends"]
     assert list(inspect.signature(CommandPalette._action_command_list).parameters) == [
         "self",
         "action",
