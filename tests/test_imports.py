@@ -18,7 +18,7 @@ HEAVY = {"textual", "rich", "psutil", "elftools"}
 REPORT = """
 import atexit, os, sys
 fd = int(os.environ["REPORT_TO"])
-atexit.register(lambda: os.write(fd, " ".join(sys.modules).encode()))
+atexit.register(lambda: os.write(fd, " ".join(n for n, m in sys.modules.items() if m).encode()))
 from shmtui.__main__ import main
 main()
 """

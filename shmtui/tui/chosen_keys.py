@@ -8,7 +8,7 @@ from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.tui.keys import KEYS, PAIR, REPLAY, SPOKEN, Key
+from shmtui.tui.keys import ALONE, IN_LESSON, KEYS, PAIR, REPLAY, SPOKEN, STEPS, Key
 from shmtui.tui.other_keys import DIALOG, LIST, OTHER_KEYS, ROWS, SECTIONS
 
 _NAMED: Final = (
@@ -123,8 +123,12 @@ def _require_one_each(place: Iterable[Key], chosen: Mapping[str, tuple[str, ...]
         if mine is None:
             continue
         usual = each in _usual(mine)
-        other = next((k for k in keys if k is not mine and not (usual and each in _usual(k))), None)
-        if other is not None:
+        others = [k for k in keys if k is not mine and not (usual and each in _usual(k))]
+        if others:
+            # One that is always there is known to everybody.
+            other = min(
+                others, key=lambda key: key.needs in {REPLAY, PAIR, STEPS, ALONE, IN_LESSON}
+            )
             wrong = _("{name}: {key} is the key of {other} already: give one of them another")
             its = other.name if other.where == mine.where else _label(other)
             raise ShmtuiError(wrong.format(name=_label(mine), key=spoken(each), other=its))

@@ -202,7 +202,7 @@ def test_columns_that_are_chosen_are_there_the_next_time(file: Path, name: str) 
         terminal.press("\x1b")
         poll((kept / "columns").exists, "the columns of the list are kept")
         terminal.press("\x1b")
-        terminal.wait_for("producer 1")
+        terminal.wait_for(lambda text: "5 Events" in text and "looks like" not in text)
         terminal.press("q")
         assert terminal.wait() == 0
     assert "target" not in (kept / "process-columns").read_text().split()

@@ -206,7 +206,7 @@ def test_the_list_and_a_lesson_that_there_is_none_of() -> None:
 
 def test_names_of_lessons_complete() -> None:
     """As commands and segments do."""
-    assert completions("lab", "s") == {"swapped-waits", "starvation"}
+    assert completions("lab", "s") == {"swapped-waits", "starvation", "sem-init-0"}
 
 
 def test_a_killed_lesson_is_swept_by_the_next(tmp_path: Path) -> None:

@@ -140,7 +140,10 @@ def test_a_hanging_program_is_found(gcc: Compiler, name: str) -> None:
         poll(lambda: list_.cell(name).startswith("never-initialised"), "it is judged")
         each = list_.look(name)
         assert each is not None
-        assert {pid for pid, _name in each.mappers} == {process.pid}
+        # Another list on the machine may look at it just now, which this user sees.
+        mappers = {pid for pid, _name in each.mappers}
+        assert process.pid in mappers
+        assert os.getpid() not in mappers
         assert "sem_wait blocks for ever" in health_words(each)
         assert open_descriptors(path)
         process.kill()

@@ -9,7 +9,7 @@ from shmtui.tui.screens.object_list import PickerPanel
 from tests.terminal import Terminal
 from tests.tui.dashboards import foreign_process, opener_of, reports, ring_bytes, shows
 from tests.tui.test_picker import folder, picker
-from tests.waiting import until
+from tests.waiting import poll, until
 
 __all__ = ["folder"]
 
@@ -19,12 +19,17 @@ def test_what_comes_and_goes_is_seen(name: str) -> None:
     with Terminal("top", columns=120, rows=30) as terminal:
         terminal.wait_for("Shared memory of this machine")
         terminal.wait_for("(Shmem)")
-        create_segment(name, 8192)
         terminal.press(*name.removeprefix("/"))
-        terminal.wait_for(f"{name} ")
-        terminal.wait_for("orphan")
-        unlink_segment(name)
-        terminal.wait_for("gone:")
+
+        def gone() -> bool:
+            create_segment(name, 8192)
+            terminal.wait_for(f"{name} ")
+            unlink_segment(name)
+            # Whoever looks at it just then has it open: it is not gone, and is called otherwise.
+            text = terminal.wait_for(lambda text: "gone:" in text or f"{name} " not in text)
+            return "gone:" in text
+
+        poll(gone, "what is gone is said")
         terminal.press("\x1b")
         terminal.wait_for("type to filter")
         terminal.press("\x1b")

@@ -26,7 +26,7 @@ class TitleBar(Panel):
         view, s = self.view, self.view.snapshot
         uptime = None if s.uptime is None else int(s.uptime)
         marks = (
-            view.frozen, view.rest_hz, view.read_only, view.recording, compared(view),
+            view.frozen, view.rest_hz, view.refresh_hz, view.read_only, view.recording, compared(view),
             view.held is None,
         )  # fmt: skip
         return s.segment, s.layout, uptime, view.status_word, marks
