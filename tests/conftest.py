@@ -79,10 +79,10 @@ def mark(
     """Every test leaves /dev/shm and the process table as it found them."""
     value = f"{os.getpid()}-{next(_numbers)}"
     monkeypatch.setenv(MARK, value)
-    # What repairs keep is not put among what their developer's own repairs keep.
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
-    # Their developer's own configuration of dashboards counts for nothing.
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
+    # What repairs and choices keep is neither their developer's nor that of another test.
+    homes = tmp_path_factory.getbasetemp() / f"homes-{value}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(homes / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(homes / "config"))
     # pytest-xdist sets them for its own lines; a program would take them for its terminal's size.
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("LINES", raising=False)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from shmtui.monitor.control_reader import totals
-from shmtui.shm.control_format import Field
+from shmtui.shm.control_format import STEPPING, Field
 from shmtui.shm.control_records import WorkerRecord, parse_header
 from shmtui.shm.protocol import Role, Step
 from tests.conftest import MakeBuffer, join
@@ -78,7 +78,8 @@ def test_stepped_and_running_in_turn(make_buffer: MakeBuffer, crew: Crew) -> Non
     for _turn in range(5):
         wait_items(buffer, pid, items(buffer, pid) + 20)
         supervisor.orders.step(pid)
-        wait_obeyed(buffer, pid)
+        # Where it was blocked on mutex it stands inside, and takes the order up after this item.
+        poll(lambda: words[Field.STEP] & STEPPING, "it stands before a step")
         supervisor.orders.resume(pid)
         wait_obeyed(buffer, pid)
     supervisor.orders.pause(pid)
