@@ -27,6 +27,10 @@ _BEYOND_PYTE: Final = re.compile(
     rb"|\x1bP.*?\x1b\\\\|\x1b_.*?\x1b\\\\",  # device and application strings
     re.DOTALL,
 )
+_GAP_SECONDS: Final = 0.02
+"""Between two frames there is more, between the parts of one less."""
+_FRAME_SECONDS: Final = 0.3
+"""How long the rest of a frame is waited for, where bytes come all the time."""
 KEYS: Final = {
     "up": "\x1b[A",
     "down": "\x1b[B",
@@ -193,22 +197,34 @@ class Terminal:
         what: str = "",
         deadline: float = PATIENCE,
     ) -> str:
-        """The screen once it shows a text, or once ``condition`` of it is true."""
+        """The screen once it shows a text, or once ``condition`` of it is true; with the rest of the frame."""
+
+        def met(text: str) -> object:
+            return condition in text if isinstance(condition, str) else condition(text)
+
         limit = time.monotonic() + deadline
         while True:
             while self.read():
                 pass
             text = self.text
-            if condition in text if isinstance(condition, str) else condition(text):
+            if met(text):
                 if text.strip():
                     self._has_swept()
-                return text
+                return self._whole(text, met)
             assert time.monotonic() < limit, f"never shown: {what or condition}\n{text}"
             if not self.read(0.05) and self.process.poll() is not None:
                 self.read()
                 raise AssertionError(
                     f"ended with {self.process.returncode} before {what or condition}\n{self.text}"
                 )
+
+    def _whole(self, text: str, met: Callable[[str], object]) -> str:
+        """The screen once the rest of its frame has come; ``text`` where it is no longer as wanted then."""
+        limit = time.monotonic() + _FRAME_SECONDS
+        while self.read(_GAP_SECONDS) and time.monotonic() < limit:
+            pass
+        now = self.text
+        return now if met(now) else text
 
     def wait(self, deadline: float = PATIENCE) -> int:
         """Wait for the program to end, reading all it draws; returns its exit code."""

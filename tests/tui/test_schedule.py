@@ -68,9 +68,12 @@ def test_a_schedule_step_by_step(schedule: Callable[..., Path], env: dict[str, s
         assert "made 4" in screen
         fault, last = position(screen)
         terminal.press("<")
-        start = terminal.wait_for(lambda text: "critical" not in text and "made 1" not in text)
+        start = terminal.wait_for(
+            lambda text: (
+                "critical" not in text and "made 1" not in text and "next: sem_wait(empty)" in text
+            )
+        )
         first = position(start)[0]
-        assert "next: sem_wait(empty)" in start
         terminal.press("space")
         terminal.wait_for(f"step {first + 1} of ")
         terminal.press("left")
