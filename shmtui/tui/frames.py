@@ -54,8 +54,7 @@ class Frames:
         """Look where it is due; returns the seconds until the next interval."""
         app = self._app
         if not app.leaving:
-            now = time.monotonic()
-            self._frame(now, always=False)
+            self._frame(time.monotonic(), always=False)
         if app.dashboard.view.frozen and not app.dashboard.needs_samples:
             return FROZEN_SECONDS
         return self._pace.pause(time.monotonic())

@@ -4,6 +4,7 @@ It loads nothing that draws: man pages are made where Textual is not installed.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shmtui.i18n import N_, _
@@ -96,26 +97,30 @@ class Key:
         }
 
 
-def _workers(keys: str, name: str, label: str, text: str, rank: int, as_shown: str = "") -> Key:
-    """A key of the workers; ``name`` is one of `WorkerActions`."""
-    return Key(keys, f"workers('{name}')", label, text, rank, as_shown)
-
-
-_FASTER = N_("Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max")
-_QUIT = N_("Quit: our own workers end, our own segment is unlinked")
-
-
-def _replay(
+def _command(
+    group: str,
     keys: str,
     name: str,
     label: str,
     text: str,
     rank: int = 0,
     as_shown: str = "",
-    needs: str = REPLAY,
+    needs: str = "",
 ) -> Key:
-    """A key of a replay; ``name`` is one of `shmtui.tui.replay_commands`."""
-    return Key(keys, f"replay('{name}')", label, text, rank, as_shown, needs=needs)
+    """A key of one of the commands of a group."""
+    return Key(keys, f"{group}('{name}')", label, text, rank, as_shown, needs=needs)
+
+
+_workers = partial(_command, "workers")
+"""A key of the workers, by the name of one of `WorkerActions`."""
+_replay = partial(_command, "replay", needs=REPLAY)
+"""A key of a replay, by the name of one of `shmtui.tui.replay_commands`."""
+_step = partial(_command, "steps", needs=STEPS)
+"""A key of a schedule, by the name of one of `shmtui.tui.step_commands`."""
+
+
+_FASTER = N_("Faster, along 0.1 0.2 0.5 1 2 5 10 ... 100 000, max")
+_QUIT = N_("Quit: our own workers end, our own segment is unlinked")
 
 
 _REPLAY_KEYS: tuple[Key, ...] = (
@@ -151,19 +156,6 @@ _REPLAY_KEYS: tuple[Key, ...] = (
     _replay("less_than_sign", "start", "", N_("To the start"), 0, "<"),
     _replay("greater_than_sign", "end", "", N_("To the end"), 0, ">"),
 )
-
-
-def _step(
-    keys: str,
-    name: str,
-    label: str,
-    text: str,
-    rank: int = 0,
-    as_shown: str = "",
-    needs: str = STEPS,
-) -> Key:
-    """A key of a schedule; ``name`` is one of `shmtui.tui.step_commands`."""
-    return Key(keys, f"steps('{name}')", label, text, rank, as_shown, needs=needs)
 
 
 _TO_FINDING = N_("To the step that shows the finding")

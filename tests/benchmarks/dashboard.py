@@ -11,6 +11,7 @@ from tests.benchmarks.crowded import crowd
 from tests.benchmarks.effort import Effort, interleaved, progress
 from tests.benchmarks.programs import (
     SHMTUI,
+    TEN_WORKERS,
     Cost,
     Screen,
     compiled,
@@ -100,17 +101,10 @@ def at_rate(effort: Effort, hz: float, seconds: float, rounds: int, others: str 
 def run(effort: Effort) -> Iterator[Table]:
     """At ten frames a second and at one."""
     install_glances()
-    options = (
-        "--producers",
-        "5",
-        "--consumers",
-        "5",
-        "--produce-rate",
-        "50",
-        "--consume-rate",
-        "50",
-    )
-    with crew("/bench-5", "--slots", "5", *options), crew("/bench-64", "--slots", "64", *options):
+    with (
+        crew("/bench-5", "--slots", "5", *TEN_WORKERS),
+        crew("/bench-64", "--slots", "64", *TEN_WORKERS),
+    ):
         for hz, seconds, rounds in ((10.0, 6.0, 3), (1.0, 12.0, 2)):
             progress(f"dashboard at {hz:g} frames a second")
             yield at_rate(effort, hz, seconds, rounds)

@@ -15,6 +15,7 @@ from shmtui.monitor.sampler import Sampler
 from tests.benchmarks.effort import Effort, interleaved, progress
 from tests.benchmarks.programs import (
     SHMTUI,
+    TEN_WORKERS,
     Cost,
     Screen,
     compiled,
@@ -145,17 +146,7 @@ def glances(effort: Effort) -> Table:
 def busy(effort: Effort) -> Table:
     """Bytes to the terminal while ten workers move items, and memory over many frames."""
     progress("idle: bytes and memory")
-    options = (
-        "--producers",
-        "5",
-        "--consumers",
-        "5",
-        "--produce-rate",
-        "50",
-        "--consume-rate",
-        "50",
-    )
-    with crew("/bench-busy", *options):
+    with crew("/bench-busy", *TEN_WORKERS):
         wait_for_crew("/bench-busy", 10)
         costs: list[Cost] = []
         with Screen((*SHMTUI, "attach", "/bench-busy")) as screen:

@@ -26,6 +26,10 @@ GLANCES: Final = Path(__file__).parent.parent.parent / ".venv-glances"
 """A virtual environment of its own: it is nothing that the project needs."""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PATIENCE: Final = 30.0
+TEN_WORKERS: Final = (
+    "--producers", "5", "--consumers", "5", "--produce-rate", "50", "--consume-rate", "50",
+)  # fmt: skip
+"""Options of ``run``: as many items go in as come out."""
 
 
 @dataclass(frozen=True, slots=True)
