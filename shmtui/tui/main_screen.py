@@ -123,7 +123,11 @@ class MainScreen(DirectScreen):
     # Places.
 
     def place(self, view: ViewModel) -> None:
-        """Put the panels where they belong for this view model and this size of the screen."""
+        """Put the panels where they belong for this view model and this size of the screen. An app that
+        ends, as one does that was told to before its first frame, takes no panels any more.
+        """
+        if not self.is_attached:
+            return
         if self._held:
             self._place_held(view)
             return

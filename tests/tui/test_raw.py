@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import signal
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -98,6 +99,17 @@ async def test_bytes_take_the_place_of_the_ring(name: str, size: tuple[int, int]
                 assert app.focused.id == "bytes"
     finally:
         path.unlink()
+
+
+async def test_ends_well_where_it_was_told_to_before_the_first_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An app that ends takes no panel of bytes any more."""
+    monkeypatch.setattr("shmtui.session.terminal._noted", [signal.SIGTERM])
+    with raw(tmp_path / "early", COUNTING) as app:
+        async with app.run_test():
+            pass
+    assert app.return_code == 128 + signal.SIGTERM
 
 
 async def test_only_what_is_in_view_is_read(tmp_path: Path) -> None:
