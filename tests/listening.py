@@ -1,13 +1,14 @@
 """A real program beside a test that says on stderr where it listens."""
 
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 from types import TracebackType
 from typing import Self
 
-from tests.waiting import PATIENCE, end, poll
+from tests.waiting import PATIENCE, end, poll, written
 
 
 class Listening:
@@ -15,10 +16,9 @@ class Listening:
 
     def __init__(self, *arguments: str, says: str) -> None:
         self._says = says
-        # Appended to, since reading moves the place that it shares with the program.
-        self._err = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed with the block
+        self._err = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the block
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "shmtui", *arguments],
+            [sys.executable, "-X", "faulthandler", "-m", "shmtui", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._err,
@@ -27,8 +27,12 @@ class Listening:
     def __enter__(self) -> Self:
         try:
             self.begun(poll(self._said, "it says where it listens"))
-        except BaseException:
-            self.__exit__(None, None, None)
+        except BaseException as error:
+            # Where each of its threads stands is on its stderr then.
+            self.process.send_signal(signal.SIGABRT)
+            end(self.process, PATIENCE)
+            error.add_note(self.stderr)
+            self._err.close()
             raise
         return self
 
@@ -51,5 +55,4 @@ class Listening:
     @property
     def stderr(self) -> str:
         """What it has said so far."""
-        self._err.seek(0)
-        return self._err.read()
+        return written(self._err)

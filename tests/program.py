@@ -26,7 +26,7 @@ from shmtui.shm.control_records import (
 from shmtui.shm.protocol import Step
 from tests.forked import SERVER
 from tests.traces import SWEEPING
-from tests.waiting import PATIENCE, end, poll
+from tests.waiting import PATIENCE, end, poll, written
 
 
 def run_shmtui(
@@ -130,8 +130,8 @@ class HeadlessRun:
         self._has_swept = SWEEPING.may_sweep(("run",))
         self.name = name
         self.workers = workers
-        self._out = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the run
-        self._err = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the run
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the run
+        self._err = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the run
         self.process = subprocess.Popen(
             [
                 *(command or (sys.executable, "-m", "shmtui")),
@@ -202,11 +202,9 @@ class HeadlessRun:
     @property
     def stdout(self) -> str:
         """What it has printed so far."""
-        self._out.seek(0)
-        return self._out.read()
+        return written(self._out)
 
     @property
     def stderr(self) -> str:
         """What it has said on stderr so far."""
-        self._err.seek(0)
-        return self._err.read()
+        return written(self._err)

@@ -6,10 +6,11 @@ slower and not red.
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import IO, Final, TypeVar
 
 PATIENCE: Final = 120.0
 """Seconds until a test gives up. Only a failure takes that long."""
@@ -34,6 +35,13 @@ def poll(predicate: Callable[[], T | None], what: str, deadline: float = PATIENC
         if now > limit:
             raise AssertionError(f"not within {deadline:g} s: {what} (last: {found!r})")
         time.sleep(max(_PAUSE, _REST * (now - began)))
+
+
+def written(file: IO[bytes]) -> str:
+    """What a program has written so far into a file that it shares: reading as usual would move the place
+    at which the program writes on.
+    """
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode()
 
 
 def end(process: subprocess.Popen[bytes], patience: float) -> None:
