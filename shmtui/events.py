@@ -1,7 +1,8 @@
 """Events: what happened, when, and how bad it is. For the events panel and the headless log."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Severity(StrEnum):
@@ -13,8 +14,7 @@ class Severity(StrEnum):
     BAD = "bad"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One event. ``text`` may hold hostile characters: make it inert before showing it."""
 
     time: float

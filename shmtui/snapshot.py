@@ -4,9 +4,10 @@
 one after the other while processes ran, so a finding rests on several snapshots that agree.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+
+import msgspec
 
 from shmtui.i18n import N_, _
 from shmtui.shm.faults import Fault
@@ -76,8 +77,7 @@ class Status(StrEnum):
     UNKNOWN = N_("unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(msgspec.Struct, frozen=True):
     """A process that maps the segment, or a worker that has just ended."""
 
     pid: int
@@ -203,8 +203,7 @@ class Certainty(StrEnum):
     UNKNOWN = N_("unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """Something wrong: the claim, its evidence, how sure it is, and what to do."""
 
     code: str
@@ -218,8 +217,7 @@ class Finding:
     """The semaphore or PID that it is about, where one code can be found of several."""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(msgspec.Struct, frozen=True):
     """The status and the findings that it rests on."""
 
     status: Status = Status.UNKNOWN
@@ -232,8 +230,7 @@ class Health:
     """Whether that is because it was watched for less than a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moves:
+class Moves(msgspec.Struct, frozen=True):
     """How the indices moved since a segment was first looked at."""
 
     count: int = 0
@@ -250,8 +247,7 @@ class _WorkedOut:
     __slots__ = ("__dict__",)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot(_WorkedOut):
+class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     """All that was read of a segment and its processes at one time.
 
     What all rules ask of it is worked out once. Its fields are in slots: in a dict they take four times the
@@ -274,11 +270,11 @@ class Snapshot(_WorkedOut):
     in_flight: int | None = None
     """Permits that workers hold; None unless every process is a worker of ours."""
     slots: tuple[Slot, ...] = ()
-    semaphores: dict[SemaphoreRole, SemaphoreState] = field(default_factory=dict)
+    semaphores: dict[SemaphoreRole, SemaphoreState] = msgspec.field(default_factory=dict)
     """The view by role."""
     sync: tuple[SyncObject, ...] = ()
     """All locks and semaphores that are known."""
-    throughput: Throughput = field(default_factory=Throughput)
+    throughput: Throughput = msgspec.field(default_factory=Throughput)
     processes: tuple[Process, ...] = ()
     exact: ExactCounts | None = None
     """Counts by breakpoints; None unless they were asked for."""

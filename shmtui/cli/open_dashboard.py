@@ -3,9 +3,10 @@
 import contextlib
 import gc
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.i18n import _

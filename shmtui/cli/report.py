@@ -2,11 +2,11 @@
 
 import contextlib
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from shmtui.cli.parameters import SECONDS, TARGET_OR_FILE
 from shmtui.cli.shared_options import layout_options, open_options, sampler_or_raw

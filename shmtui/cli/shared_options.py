@@ -3,11 +3,11 @@
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec.structs import replace
 
 from shmtui.cli.parameters import FIELD_MAP, HEADER_FILE, HERTZ, SEGMENT_NAME, SEMAPHORE_PLACE
 from shmtui.errors import ShmtuiError

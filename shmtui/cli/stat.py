@@ -3,12 +3,12 @@
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from shmtui.cli.parameters import LOOKED_AT, SECONDS
 from shmtui.cli.shared_options import (

@@ -4,8 +4,9 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec.structs import replace
 
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.ending import Ending

@@ -4,8 +4,9 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shmtui.control import ptrace
 from shmtui.control.entry_points import other_means, uses_system_v
@@ -32,8 +33,7 @@ from shmtui.shm.protocol import Role
 _PREFIXES: Final = {Role.PRODUCER: "P", Role.CONSUMER: "C"}
 
 
-@dataclass(slots=True)
-class Exploration:
+class Exploration(msgspec.Struct):
     """What was explored, and what came out."""
 
     outcome: Outcome
@@ -49,7 +49,7 @@ class Exploration:
     schedule: Schedule | None = None
     shortened: tuple[int, Shortened] | None = None
     """Where that was wanted: the steps of the first order found, and the shorter one."""
-    statuses: dict[str, int] = field(default_factory=dict)
+    statuses: dict[str, int] = msgspec.field(default_factory=dict)
     """Exit statuses other than 0 in the usual order."""
 
 

@@ -6,8 +6,9 @@ own. A race is there in every order in which both stores occur, so that one exec
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.control.operation import COND_WAITS, Kind, Operation, Place
 
@@ -16,8 +17,7 @@ _GIVES: Final = COND_WAITS | {Kind.POST, Kind.UNLOCK}
 WORD: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Race:
+class Race(msgspec.Struct, frozen=True):
     """Two stores of two tasks to a word, that nothing orders."""
 
     place: Place

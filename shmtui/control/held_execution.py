@@ -1,7 +1,8 @@
 """The execution of a schedule, held at one of its steps: on by a step, or back by taking it anew up to there."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from shmtui.control.exploration import Workshop, cannot_follow, prepare, shown_by
 from shmtui.control.ring_layout import FoundRing, RingFinder

@@ -4,14 +4,14 @@ An item is put by a store to its slot, and taken by who loads the slot and moves
 in either order. What a program prints counts for nothing.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from shmtui.control.operation import Kind, Operation, Place
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(msgspec.Struct, frozen=True):
     """Where the parts of a ring lie in its segment; None: it has none there."""
 
     segment: str
@@ -71,8 +71,7 @@ class Fault(StrEnum):
     OUT_OF_RANGE = "bad-index"
 
 
-@dataclass(frozen=True, slots=True)
-class ItemFault:
+class ItemFault(msgspec.Struct, frozen=True):
     """An item, the step that put or first took it, and the step that did wrong."""
 
     kind: Fault
@@ -81,8 +80,7 @@ class ItemFault:
     step: int
 
 
-@dataclass(slots=True)
-class _Put:
+class _Put(msgspec.Struct):
     task: str
     step: int
     posts: int
@@ -91,14 +89,13 @@ class _Put:
     taken: int | None = None
 
 
-@dataclass(slots=True)
-class _Hand:
+class _Hand(msgspec.Struct):
     """What a task holds: how far it is with an item."""
 
     posts: int = 0
     started: bool = False
     out: int | None = None
-    loaded: dict[int, tuple[int, "_Put | None"]] = field(default_factory=dict)
+    loaded: dict[int, tuple[int, "_Put | None"]] = msgspec.field(default_factory=dict)
     moved: int | None = None
 
 

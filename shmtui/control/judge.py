@@ -5,8 +5,9 @@ which both were taken.
 """
 
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from shmtui.control.items import Fault
 from shmtui.control.operation import Kind
@@ -25,8 +26,7 @@ _CRASHES: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What is wrong."""
 
     kind: str

@@ -1,7 +1,8 @@
 """Who does the same over and over while nothing changes: a busy wait, which goes on when a word does."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from shmtui.control.operation import SILENT, Kind, Operation, Place
 
@@ -13,8 +14,7 @@ _TIMES: Final = 3
 """Times that a task has loaded the same values before it is said to wait for others to change them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(msgspec.Struct, frozen=True):
     times: int
     value: bytes
     operation: Operation

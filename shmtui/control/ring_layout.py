@@ -1,7 +1,9 @@
 """Where the ring lies in what the programs map, and what an initialised segment holds."""
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.control.items import Ring
 from shmtui.control.operation import ACCESSES, Kind, Place
@@ -28,8 +30,7 @@ _READ_SECONDS: Final = 3.0
 """For the debug information of the programs."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRing:
+class FoundRing(msgspec.Struct, frozen=True):
     """A ring, and where it is known from."""
 
     ring: Ring

@@ -1,7 +1,8 @@
 """What an execution was: its steps, the points at which there was a choice, and how it ended. Pure."""
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 from shmtui.control.happens_before import Race
 from shmtui.control.items import ItemFault
@@ -24,8 +25,7 @@ class End(Enum):
     """It was given up after so many steps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """A step that was taken."""
 
     task: str
@@ -38,8 +38,7 @@ class Step:
     """What the program wrote before its next step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """A point at which several could have gone on."""
 
     enabled: tuple[str, ...]
@@ -47,8 +46,7 @@ class Choice:
     default: str
 
 
-@dataclass(frozen=True, slots=True)
-class Misuse:
+class Misuse(msgspec.Struct, frozen=True):
     """An object used otherwise than it was made for."""
 
     kind: str
@@ -59,36 +57,35 @@ class Misuse:
     operation: Operation
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct):
     """An execution."""
 
-    steps: list[Step] = field(default_factory=list)
-    choices: list[Choice] = field(default_factory=list)
+    steps: list[Step] = msgspec.field(default_factory=list)
+    choices: list[Choice] = msgspec.field(default_factory=list)
     end: End = End.UNFINISHED
     fine: bool = False
     starts_vary: bool = False
     """Whether the starts are steps among the others."""
     usual_failures: frozenset[str] = frozenset()
     """Who ends with another status than 0 in the usual order, too."""
-    blocked: list[tuple[str, Operation]] = field(default_factory=list)
+    blocked: list[tuple[str, Operation]] = msgspec.field(default_factory=list)
     """Of one that ended with somebody waiting: who stands where."""
-    parked: set[str] = field(default_factory=set)
+    parked: set[str] = msgspec.field(default_factory=set)
     """Who was not let go on, having made all items."""
-    ends: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = msgspec.field(default_factory=dict)
     """How each task ended: an exit status, or minus a signal."""
-    fault_sites: dict[str, int] = field(default_factory=dict)
+    fault_sites: dict[str, int] = msgspec.field(default_factory=dict)
     """The instruction of each fatal fault."""
-    programs: dict[str, str] = field(default_factory=dict)
+    programs: dict[str, str] = msgspec.field(default_factory=dict)
     """Of each task the name of its program."""
-    roles: dict[str, Role] = field(default_factory=dict)
-    spinning: set[tuple[str, Place | None]] = field(default_factory=set)
+    roles: dict[str, Role] = msgspec.field(default_factory=dict)
+    spinning: set[tuple[str, Place | None]] = msgspec.field(default_factory=set)
     """Who waited for what by loading it over and over."""
-    misuses: list[Misuse] = field(default_factory=list)
-    made_again: list[tuple[str, str, Place]] = field(default_factory=list)
+    misuses: list[Misuse] = msgspec.field(default_factory=list)
+    made_again: list[tuple[str, str, Place]] = msgspec.field(default_factory=list)
     """Who called sem_init(3) on a semaphore after another program had: who, after whom, and where."""
-    races: list[Race] = field(default_factory=list)
-    faults: list[ItemFault] = field(default_factory=list)
+    races: list[Race] = msgspec.field(default_factory=list)
+    faults: list[ItemFault] = msgspec.field(default_factory=list)
     foreign: bool = False
     """Whether a task became another program, or slept in the kernel for another reason than a join."""
 

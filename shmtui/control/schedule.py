@@ -6,9 +6,11 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec import to_builtins
 
 from shmtui.control.items import Ring
 from shmtui.control.run import Run
@@ -23,8 +25,7 @@ _BEGIN = 256
 """Bytes of a file that tell whether it is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledProgram:
+class ScheduledProgram(msgspec.Struct, frozen=True):
     """A program that took part."""
 
     name: str
@@ -34,8 +35,7 @@ class ScheduledProgram:
     """SHA-256 of its executable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True):
     """An order of steps, and what it shows."""
 
     programs: tuple[ScheduledProgram, ...]
@@ -71,7 +71,7 @@ class Schedule:
             "steps": "loads-and-stores" if self.fine else "calls",
             "set-up": self.callers,
             "files": {n: base64.b64encode(raw).decode() for n, raw in self.contents.items()},
-            "ring": None if self.ring is None else asdict(self.ring),
+            "ring": None if self.ring is None else to_builtins(self.ring),
             "order": self.order,
             "finding": self.finding,
             "claim": self.claim,

@@ -8,8 +8,9 @@ follows from it is known.
 import heapq
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shmtui.control.execution import Execution
 from shmtui.control.judge import HANG, Finding, judge, waiting_words
@@ -27,8 +28,7 @@ _AFTER_ORDERS: Final = 10
 """And in how many executions at least, on a slow machine."""
 
 
-@dataclass(slots=True)
-class Covered:
+class Covered(msgspec.Struct):
     """A part of the search."""
 
     fine: bool
@@ -78,13 +78,12 @@ class _Frontier:
         self.covered.complete = not self._waiting and not self._cut
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What a search has found, and what it has covered."""
 
-    found: dict[str, tuple[Finding, Run]] = field(default_factory=dict)
+    found: dict[str, tuple[Finding, Run]] = msgspec.field(default_factory=dict)
     """By kind: the finding, and the execution with the fewest departures and steps that shows it."""
-    covered: list[Covered] = field(default_factory=list)
+    covered: list[Covered] = msgspec.field(default_factory=list)
     seconds: float = 0.0
     spinning: bool = False
     foreign: bool = False
@@ -92,7 +91,7 @@ class Outcome:
     """Executions that were given up after so many steps."""
     stopped: bool = False
     """By the user."""
-    started_first: list[tuple[tuple[str, ...], Finding]] = field(default_factory=list)
+    started_first: list[tuple[tuple[str, ...], Finding]] = msgspec.field(default_factory=list)
     """The commands that go wrong where they start before the others, and what shows it."""
 
     @property

@@ -8,9 +8,10 @@ import contextlib
 import ctypes
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shmtui.procfs.sysvipc import SysvSet, sysv_queues, sysv_segments, sysv_sets
 from shmtui.shm.libc import system_call
@@ -29,8 +30,7 @@ _FIRST_NUMBER: Final = 77 << 15
 """What the numbers of objects begin with: no program of an exercise has it in its memory otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetOperation:
+class SetOperation(msgspec.Struct, frozen=True):
     """One operation of a call of semop."""
 
     semaphore: int

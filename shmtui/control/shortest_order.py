@@ -3,7 +3,8 @@
 import heapq
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.control.execution import Execution
 from shmtui.control.judge import Finding, judge
@@ -28,8 +29,7 @@ class _Shallowest:
         self._steps[state] = len(self._execution.result.steps)
 
 
-@dataclass(slots=True)
-class Shortened:
+class Shortened(msgspec.Struct):
     """An order that shows the finding."""
 
     finding: Finding

@@ -7,8 +7,9 @@ empty buffer with slow peers is healthy.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.diagnosis.audit import items_lost
 from shmtui.diagnosis.history import SETTLED_NS, History

@@ -1,9 +1,10 @@
 """A short history of snapshots, and what moved or stood still in it. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -18,8 +19,7 @@ AT_REST_NS: Final = 2_000_000_000
 """How long nothing has to have moved before it is asked why."""
 
 
-@dataclass(frozen=True)
-class History:
+class History(msgspec.Struct, frozen=True, dict=True):
     """Snapshots of one segment, the oldest first; at least one. Many rules ask for the same of it, which is
     worked out once.
     """

@@ -6,8 +6,9 @@ what others of them could give are a deadlock, unless somebody else comes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from shmtui.diagnosis.history import POSTERS, living
 from shmtui.diagnosis.holders import HOLDS_MUTEX, may_hold_mutex
@@ -29,16 +30,14 @@ class How(StrEnum):
     """Its side of the ring posts that permit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Giver:
+class Giver(msgspec.Struct, frozen=True):
     """A process that could give an object."""
 
     pid: int
     how: How
 
 
-@dataclass(frozen=True, slots=True)
-class WaitedFor:
+class WaitedFor(msgspec.Struct, frozen=True):
     """An object that somebody waits for."""
 
     name: str
@@ -47,8 +46,7 @@ class WaitedFor:
     givers: tuple[Giver, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WaitGraph:
+class WaitGraph(msgspec.Struct, frozen=True):
     """Processes and what they wait for."""
 
     names: Mapping[int, str]

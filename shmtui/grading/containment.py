@@ -15,9 +15,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.grading.namespaces import (
@@ -39,8 +40,7 @@ _PATIENCE: Final = 10
 _MOST_ANSWER: Final = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What the programs of a box may take, all together: bytes, and threads of all processes.
 
     Shared memory counts once for each that has it.
@@ -51,8 +51,7 @@ class Limits:
     disk: int = 128 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What work in a process of its own told, or why it told nothing."""
 
     text: str = ""

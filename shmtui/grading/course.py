@@ -6,9 +6,11 @@ import os
 import select
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.grading.containment import Box, Limits
@@ -25,16 +27,14 @@ _GRACE: Final = 60.0
 _LOOK_SECONDS: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A submission, and what it is called."""
 
     name: str
     submission: Submission
 
 
-@dataclass(slots=True)
-class _Running:
+class _Running(msgspec.Struct):
     job: Job
     box: Box
     processor: int
@@ -42,7 +42,7 @@ class _Running:
     progress: str = ""
     results: tuple[Result, ...] | None = None
     error: str = ""
-    executables: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    executables: dict[str, tuple[str, bytes]] = msgspec.field(default_factory=dict)
     """By their path in the box: names and bytes."""
 
 

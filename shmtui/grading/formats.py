@@ -7,8 +7,10 @@ import base64
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from typing import Any, Final
+
+import msgspec
+from msgspec import to_builtins
 
 from shmtui import __version__
 from shmtui.grading.hints import hint
@@ -21,8 +23,7 @@ _MOST_STEPS: Final = 60
 MARKS: Final = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?"}
 
 
-@dataclass(frozen=True, slots=True)
-class Graded:
+class Graded(msgspec.Struct, frozen=True):
     """A submission, with what was found."""
 
     name: str
@@ -130,7 +131,7 @@ def markdown(text: str) -> str:
 def record_of(graded: Graded) -> dict[str, Any]:
     """The whole as a record, schedules included."""
     points, most = graded.score
-    results = [asdict(each) for each in graded.results]
+    results = [to_builtins(each) for each in graded.results]
     for each, result in zip(results, graded.results, strict=True):
         each["title"] = _title(result)
         each["hint"] = hint(result) if graded.hints and result.verdict is not Verdict.PASS else None

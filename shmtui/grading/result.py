@@ -1,9 +1,10 @@
 """A check's verdict, what it rests on, and the facts of a submission. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from shmtui.grading.trial import Refusal, Shown, Trial, Usual
 from shmtui.i18n import N_, _
@@ -40,8 +41,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(msgspec.Struct, frozen=True):
     """What the compiler made of a submission."""
 
     works: bool
@@ -49,8 +49,7 @@ class Build:
     """Its errors and warnings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """A check's verdict, and what it rests on."""
 
     check: str
@@ -63,11 +62,10 @@ class Result:
     """Of the finding; empty where none decided it."""
     order: tuple[str, ...] = ()
     """The steps that show it."""
-    schedule: dict[str, object] | None = field(default=None, compare=False)
+    schedule: dict[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What is known of a submission."""
 
     trials: Mapping[str, Trial]
@@ -86,8 +84,7 @@ class Facts:
         return self.trial("usual").usual
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """A verdict without its points."""
 
     verdict: Verdict

@@ -3,9 +3,10 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -23,8 +24,7 @@ _MOST_BYTES: Final = 1 << 20
 _MOST_POINTS: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(msgspec.Struct, frozen=True):
     """What a check counts."""
 
     points: float = 0
@@ -36,8 +36,7 @@ class Weight:
     """Bytes of the memory check, seconds of the time check."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rubric:
+class Rubric(msgspec.Struct, frozen=True):
     """What an exercise asks for."""
 
     producers: tuple[str, ...] = ()
@@ -51,7 +50,7 @@ class Rubric:
     memory: int = 1 << 30
     processes: int = 256
     disk: int = 128 << 20
-    checks: Mapping[str, Weight] = field(default_factory=dict)
+    checks: Mapping[str, Weight] = msgspec.field(default_factory=dict)
 
     @property
     def most(self) -> float:

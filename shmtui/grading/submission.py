@@ -7,9 +7,11 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
+from msgspec import to_builtins
 
 from shmtui.control.run import End
 from shmtui.errors import ShmtuiError
@@ -55,15 +57,14 @@ _SHARES: Final = {
 """Of the time that is left, for each trial, in their order; those that are done early leave it to the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """What is to be graded: commands, or a folder in which the rubric's patterns find them."""
 
     producers: tuple[Command, ...] = ()
     consumers: tuple[Command, ...] = ()
     before: Command = ()
     folder: Path | None = None
-    options: LayoutOptions = field(default_factory=LayoutOptions)
+    options: LayoutOptions = msgspec.field(default_factory=LayoutOptions)
     initialise: bool = False
     name: str | None = None
     budget: float = 30.0
@@ -100,7 +101,7 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
         for trial in tried(inside, programs, rubric, submission.budget, send):
             trials[trial.name] = trial
     facts = Facts(trials, build, pairwise=bool(producers and consumers))
-    send({"results": [asdict(each) for each in judged(facts, rubric)]})
+    send({"results": [to_builtins(each) for each in judged(facts, rubric)]})
 
 
 # The programs.

@@ -1,9 +1,11 @@
 """The record of a trial: what programs did in one arrangement, and which orders of it were seen. Pure."""
 
 import json
-from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import msgspec
+from msgspec import to_builtins
 
 
 class Refusal(StrEnum):
@@ -21,8 +23,7 @@ class Refusal(StrEnum):
     """Its processes were ended from outside, as by each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """A finding, the order that shows it, and the schedule that repeats it."""
 
     kind: str
@@ -31,8 +32,7 @@ class Shown:
     schedule: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spin:
+class Spin(msgspec.Struct, frozen=True):
     """A task that waits by looking at the same words over and over."""
 
     task: str
@@ -42,8 +42,7 @@ class Spin:
     """Whether it sleeps between its looks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usual:
+class Usual(msgspec.Struct, frozen=True):
     """The usual order, with as many items as it takes until the programs end."""
 
     end: str
@@ -80,8 +79,7 @@ class Usual:
     """Who initialises a semaphore after another program has, in words; empty where nobody does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(msgspec.Struct, frozen=True):
     """Kills before each step: how many, and those after which the others could not go on."""
 
     kills: int
@@ -89,8 +87,7 @@ class Sweep:
     """The step in words, and whether the killed one had waited for something that it had not posted yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True):
     """What one arrangement of the programs did."""
 
     name: str
@@ -109,7 +106,7 @@ class Trial:
     """Of the ring; 0 where it is not known."""
     indexed: bool = False
     """Whether both of its indices are known."""
-    ended: dict[str, int] = field(default_factory=dict)
+    ended: dict[str, int] = msgspec.field(default_factory=dict)
     """Exit statuses in the usual order other than 0."""
     usual: Usual | None = None
     sweep: Sweep | None = None
@@ -120,7 +117,7 @@ class Trial:
 
     def to_json(self) -> str:
         """As one line."""
-        return json.dumps(asdict(self))
+        return json.dumps(to_builtins(self))
 
 
 def trial_of(text: str) -> Trial:

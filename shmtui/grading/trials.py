@@ -7,9 +7,11 @@ import os
 import resource
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.control.execution import Execution
 from shmtui.control.exploration import Workshop, confirm, explore
@@ -41,8 +43,7 @@ _MOST_KEPT: Final = 16 << 20
 _GIVES: Final = frozenset({Kind.POST, Kind.UNLOCK})
 
 
-@dataclass(frozen=True, slots=True)
-class Programs:
+class Programs(msgspec.Struct, frozen=True):
     """A submission's programs, and what is there before they start."""
 
     producers: tuple[Command, ...]
@@ -50,7 +51,7 @@ class Programs:
     initialise: bool = False
     """Whether the segment is made and its semaphores initialised beforehand."""
     name: str | None = None
-    options: LayoutOptions = field(default_factory=LayoutOptions)
+    options: LayoutOptions = msgspec.field(default_factory=LayoutOptions)
     before: Command = ()
     """What is run to its end before they start: it makes what they open."""
 

@@ -12,9 +12,11 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
@@ -54,8 +56,7 @@ _NO_TIME: Final = re.compile("CPU time limit exceeded|Killed signal terminated p
 _NO_OPTION: Final = re.compile("unrecognized|unknown argument|unsupported option|unknown option")
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledTypes:
+class CompiledTypes(msgspec.Struct, frozen=True):
     """What a header declares, and by which C library that is so."""
 
     structs: tuple[Struct, ...]
@@ -116,8 +117,7 @@ def _require_text_file(path: Path) -> None:
         raise ShmtuiError(text.format(path=repr(str(path))))
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(msgspec.Struct, frozen=True):
     path: Path
     include: Sequence[Path]
     define: Sequence[str]

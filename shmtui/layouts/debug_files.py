@@ -11,10 +11,11 @@ import struct
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -46,12 +47,11 @@ def _cache() -> Path:
     return folder / "debuginfod_client"
 
 
-@dataclass(frozen=True, slots=True)
-class DebugRoots:
+class DebugRoots(msgspec.Struct, frozen=True):
     """Where separate debug files are looked for."""
 
     system: Path = Path("/usr/lib/debug")
-    cache: Path = field(default_factory=_cache)
+    cache: Path = msgspec.field(default_factory=_cache)
 
 
 @contextlib.contextmanager

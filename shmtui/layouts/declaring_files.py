@@ -1,9 +1,10 @@
 """The source files that a unit's entries name by number (``DW_AT_decl_file``)."""
 
 import posixpath
-from dataclasses import replace
 from pathlib import PurePath
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from shmtui.layouts.dwarf_entries import Entry, Section, Unit
 from shmtui.layouts.dwarf_forms import DamagedError

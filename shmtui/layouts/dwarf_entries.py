@@ -7,9 +7,10 @@ jumps over the rest, which takes a tenth of the time and of the memory of pyelft
 
 import bisect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from shmtui.layouts.dwarf_forms import (
     BLOCKS,
@@ -44,8 +45,7 @@ class TooMuchError(Exception):
     """The debug information is larger than is read."""
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(msgspec.Struct):
     """Entries that may still be read; TooMuchError where there are none."""
 
     left: int = MAX_ENTRIES
@@ -56,11 +56,10 @@ class Budget:
             raise TooMuchError
 
 
-@dataclass(eq=False)
-class Unit(FormSizes):
+class Unit(FormSizes, eq=False, dict=True):
     """One compile unit or type unit."""
 
-    section: "Section" = field(repr=False)
+    section: "Section"
     start: int
     first: int
     """Offset of its first entry."""
@@ -99,8 +98,7 @@ class Unit(FormSizes):
         return self._strings_at
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """One debugging information entry (DIE)."""
 
     unit: Unit
@@ -138,8 +136,7 @@ class Entry:
         return self.unit.section.children(self)
 
 
-@dataclass(eq=False)
-class DebugFile:
+class DebugFile(msgspec.Struct, eq=False, dict=True):
     """The debug sections of one ELF file."""
 
     path: str
@@ -180,8 +177,7 @@ class DebugFile:
         }
 
 
-@dataclass(eq=False)
-class Section:
+class Section(msgspec.Struct, eq=False, dict=True):
     """.debug_info or .debug_types of a file."""
 
     file: DebugFile

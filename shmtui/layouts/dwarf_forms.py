@@ -4,8 +4,9 @@ An abbreviation becomes an :class:`EntryPlan`, which says of each attribute how 
 over (DWARF 5, sections 7.5 and 7.6).
 """
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 _MAX_TEXT: Final = 4096
 _ATTRIBUTES: Final = frozenset(
@@ -44,8 +45,7 @@ class DamagedError(Exception):
     """The debug information contradicts itself, or ends too soon."""
 
 
-@dataclass(eq=False)
-class FormSizes:
+class FormSizes(msgspec.Struct, eq=False):
     """What a unit says of the width of its forms: its DWARF version, and bytes."""
 
     version: int
@@ -53,8 +53,7 @@ class FormSizes:
     address_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeStep:
+class AttributeStep(msgspec.Struct, frozen=True):
     """How one attribute is read."""
 
     name: str
@@ -65,8 +64,7 @@ class AttributeStep:
     constant: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPlan:
+class EntryPlan(msgspec.Struct, frozen=True):
     """How an entry of one abbreviation is read."""
 
     tag: str

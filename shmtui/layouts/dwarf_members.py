@@ -1,8 +1,9 @@
 """Members of structs in debug information, and the shapes by which values are shown."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shmtui.layouts.dwarf_entries import Entry
 from shmtui.layouts.dwarf_forms import DamagedError
@@ -22,14 +23,13 @@ class TooManyMembersError(Exception):
     """A struct has more members than are shown; the argument is its entry."""
 
 
-@dataclass(eq=False, slots=True)
-class Members:
+class Members(msgspec.Struct, eq=False):
     """Members and shapes of types, those of each struct made once."""
 
-    types: Types = field(default_factory=Types)
-    _records: dict[Key, Shape] = field(default_factory=dict)
-    _counts: dict[Key, int] = field(default_factory=dict)
-    _sync: dict[Key, bool] = field(default_factory=dict)
+    types: Types = msgspec.field(default_factory=Types)
+    _records: dict[Key, Shape] = msgspec.field(default_factory=dict)
+    _counts: dict[Key, int] = msgspec.field(default_factory=dict)
+    _sync: dict[Key, bool] = msgspec.field(default_factory=dict)
 
     def shape(self, of: Type) -> Shape:
         """How a value of the type is shown."""

@@ -1,7 +1,8 @@
 """Names of the types that a file's units declare, and the references between its entries."""
 
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shmtui.layouts.dwarf_entries import Entry, Section
 from shmtui.layouts.dwarf_forms import DamagedError
@@ -21,17 +22,16 @@ _C_LANGUAGES: Final = frozenset({0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x3E})
 Key = tuple[Section, int]
 
 
-@dataclass(eq=False, slots=True)
-class Names:
+class Names(msgspec.Struct, eq=False):
     """Names by unit, each unit gone through once."""
 
-    open_typedefs: list[tuple[str, Entry]] = field(default_factory=list)
+    open_typedefs: list[tuple[str, Entry]] = msgspec.field(default_factory=list)
     """Typedefs of templates that no code of the unit makes."""
-    _names: dict[Key, str] = field(default_factory=dict)
+    _names: dict[Key, str] = msgspec.field(default_factory=dict)
     """Qualified names of the aggregates and enums of the units that were indexed."""
-    _typedefs: dict[Key, list[str]] = field(default_factory=dict)
+    _typedefs: dict[Key, list[str]] = msgspec.field(default_factory=dict)
     """Qualified typedefs of aggregates and enums."""
-    _indexed: dict[Key, list[Key]] = field(default_factory=dict)
+    _indexed: dict[Key, list[Key]] = msgspec.field(default_factory=dict)
 
     def index(self, top: Entry) -> list[Key]:
         """Note the names that a unit declares; the aggregates among them, in order."""

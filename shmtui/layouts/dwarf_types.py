@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.layouts.declaring_files import declared_in, declares_sync_types
 from shmtui.layouts.dwarf_entries import Entry
@@ -39,8 +41,7 @@ _PLAIN_NAMES: Final = {
 """Names of base types as gcc writes them in DWARF, and as C programmers do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(msgspec.Struct, frozen=True):
     """A type without its typedefs and qualifiers; ``entry`` None: ``void``."""
 
     entry: Entry | None
@@ -50,11 +51,10 @@ class Type:
     """The class of a library that it stands for: ``std::mutex`` for a ``pthread_mutex_t``."""
 
 
-@dataclass(eq=False, slots=True)
-class Types:
+class Types(msgspec.Struct, eq=False):
     """Types of one or more files."""
 
-    names: Names = field(default_factory=Names)
+    names: Names = msgspec.field(default_factory=Names)
     users_own: Callable[[str], bool] | None = None
     """Whether a file is one of the user's own; None: that is not known."""
 

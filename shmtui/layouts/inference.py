@@ -6,8 +6,9 @@ items.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.layouts.plain_layouts import MAX_SIZE, fits, plain_layouts, plainness
 from shmtui.layouts.ring_values import Reading, RingValues, slots_changed, slots_passed, values_of
@@ -21,8 +22,7 @@ VISITS: Final = 12
 _MOST_TAKERS: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Inference:
+class Inference(msgspec.Struct, frozen=True):
     """The layouts that the readings leave, the plainest first."""
 
     candidates: tuple[Layout, ...]

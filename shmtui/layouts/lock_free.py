@@ -7,9 +7,10 @@ more than N apart. What was not seen so may be a ring, and is none without the u
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from math import log2
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment

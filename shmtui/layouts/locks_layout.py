@@ -1,7 +1,8 @@
 """The layout of a struct that holds locks and no ring: its locks are known, the rest is bytes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.layouts.member_roles import all_members, index_members, is_text_or_sync
@@ -17,8 +18,7 @@ _RING_ROLES = frozenset({"data", "in", "out", "empty", "full"})
 _LOCKS = (SyncKind.SEMAPHORE, SyncKind.MUTEX)
 
 
-@dataclass(frozen=True, slots=True)
-class LocksLayout:
+class LocksLayout(msgspec.Struct, frozen=True):
     """A layout of no slots, and the struct that its locks are from."""
 
     struct: Struct

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -21,8 +22,7 @@ from shmtui.shm.segment import FileIdentity
 from shmtui.shm.segment_reader import SegmentReader, read_start
 
 
-@dataclass(frozen=True, slots=True)
-class Peers:
+class Peers(msgspec.Struct, frozen=True):
     """The processes that map a segment, as far as this user can see."""
 
     pids: tuple[int, ...]
@@ -93,8 +93,7 @@ class Peers:
         return (text,)
 
 
-@dataclass(frozen=True)
-class MappedSegment:
+class MappedSegment(msgspec.Struct, frozen=True, dict=True):
     """A segment whose layout is asked for."""
 
     reader: SegmentReader

@@ -5,8 +5,9 @@ tell, the struct is refused with the option that settles it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _
@@ -27,8 +28,7 @@ _KINDS: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(msgspec.Struct, frozen=True):
     """The members of a bounded buffer; None: the struct does not hold that one.
 
     ``in_`` and ``out`` are both None or neither. Names are dotted where a member lies in an

@@ -4,9 +4,11 @@ import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.shm.layout import Layout
@@ -16,8 +18,7 @@ from shmtui.shm.segment_info import LayoutSource
 SLOW_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutOptions:
+class LayoutOptions(msgspec.Struct, frozen=True):
     """What the user says about the layout."""
 
     header: Path | None = None
@@ -46,7 +47,7 @@ class LayoutOptions:
     """
     pid: int | None = None
     """The process in whose /dev/shm the segment is; None: in this one's."""
-    progress: Callable[[str], None] | None = field(default=None, compare=False)
+    progress: Callable[[str], None] | None = None
     """Called with one line of what is waited for, where it takes long."""
 
     @contextmanager
@@ -102,8 +103,7 @@ class LayoutOptions:
         return bool(self.header or self.slots is not None or self.layout or self.raw)
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedLayout:
+class ResolvedLayout(msgspec.Struct, frozen=True):
     """A layout and where it is known from."""
 
     layout: Layout | None

@@ -4,9 +4,10 @@ library that they are built for.
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shmtui.procfs.elf import debug_size, section_sizes
 from shmtui.procfs.maps import map_lines
@@ -21,8 +22,7 @@ FileVersion = tuple[int, int, int]
 """Device, inode and time of change, in nanoseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramFile:
+class ProgramFile(msgspec.Struct, frozen=True):
     """A program or library that maps a segment."""
 
     path: str
@@ -34,8 +34,7 @@ class ProgramFile:
     library: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessFiles:
+class ProcessFiles(msgspec.Struct, frozen=True):
     """What one process runs, as far as this user can see."""
 
     program: ProgramFile | None

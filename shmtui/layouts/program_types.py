@@ -6,9 +6,10 @@ A program's structs are read once and kept: the file is known by device, inode a
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.mapping_programs import MappedSegment, Peers
@@ -33,8 +34,7 @@ _KEPT_STRUCTS: Final = 20_000
 """So many programs, and so many structs of theirs, are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class TypeSource:
+class TypeSource(msgspec.Struct, frozen=True):
     """Structs that may describe a segment, and where they are from."""
 
     structs: "tuple[Struct, ...]"
@@ -45,8 +45,7 @@ class TypeSource:
     """The file, as ``--header`` takes it."""
 
 
-@dataclass(slots=True)
-class _FileTypes:
+class _FileTypes(msgspec.Struct):
     """What was read of one program."""
 
     sizes: frozenset[int]

@@ -6,8 +6,9 @@ live bytes. The control block of a segment of ours comes before all of them (the
 it). What the values contradict is refused; what they leave open is assumed, and said.
 """
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _

@@ -7,8 +7,9 @@ nobody has claimed, and each of ``empty`` a free slot that nobody has claimed. k
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.shm.layout import MUTEX_SIZE, SEM_SIZE, Layout, counted_on
 from shmtui.shm.protocol import SemaphoreRole
@@ -20,8 +21,7 @@ MAX_WAITERS: Final = 4096
 _NO_PERMITS: Final = SemaphoreWords(0, 0, shared=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """Bytes of a segment as read at one moment, and the words of the named semaphores used
     with it.
     """
@@ -50,8 +50,7 @@ class Reading:
         return b""
 
 
-@dataclass(frozen=True, slots=True)
-class RingValues:
+class RingValues(msgspec.Struct, frozen=True):
     """Indices and semaphores of a ring, as one layout reads them."""
 
     in_: int | None

@@ -6,8 +6,9 @@ empty or full says nothing: ``in == out`` either way.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.layouts.ring_values import (
     Reading,

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.layouts.ring_values import Reading
 from shmtui.shm.layout import SEM_SIZE, Layout
@@ -23,8 +24,7 @@ _INDICES: Final = 4096
 """Bytes that are read of a segment that holds the indices."""
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentReadings:
+class SegmentReadings(msgspec.Struct, frozen=True):
     """Reads stretches of a segment with its named semaphores and the segment of its indices."""
 
     reader: SegmentReader

@@ -3,9 +3,10 @@ those that the processes use which map it, told by their values.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import permutations
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment

@@ -1,9 +1,10 @@
 """What the live bytes say of a struct: they refuse one that they contradict, and decide what it leaves open."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from struct import unpack
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _

@@ -1,8 +1,10 @@
 """The layout that a struct's members make, refined by what the user says beside it. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -19,8 +21,7 @@ from shmtui.shm.protocol import SemaphoreRole
 _NO_INDICES = {"in": ABSENT, "out": ABSENT}
 
 
-@dataclass(frozen=True, slots=True)
-class StructLayout:
+class StructLayout(msgspec.Struct, frozen=True):
     """A layout, the struct that it is from, and the members that play its roles."""
 
     struct: Struct

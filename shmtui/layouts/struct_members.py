@@ -5,8 +5,9 @@ that of a header which :mod:`shmtui.layouts.compiler` compiled.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.shm.item_shape import Shape
 from shmtui.shm.sync_object import SYNC_SIZES, SyncKind, SyncMember
@@ -18,8 +19,7 @@ ELEMENTS: Final = 64
 """Sync objects of an array that are listed; a lock for each slot of a long ring would be too many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(msgspec.Struct, frozen=True):
     """The element of an array member."""
 
     type_name: str
@@ -28,8 +28,7 @@ class Element:
     """One of `SYNC_TYPES`, or empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A member of a struct. Members of an anonymous struct or union, and those of a base class,
     count as members of the struct around them.
     """
@@ -54,8 +53,7 @@ class Member:
     """The class of a library that a sync object is declared as: ``std::mutex``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Struct:
+class Struct(msgspec.Struct, frozen=True):
     """A struct or class with a name, laid out."""
 
     names: tuple[str, ...]

@@ -6,8 +6,9 @@ that they contradict, and decide what it leaves open.
 import contextlib
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _

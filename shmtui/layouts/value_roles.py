@@ -4,8 +4,9 @@ live bytes, and the only one that they allow is likely.
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import permutations
+
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _

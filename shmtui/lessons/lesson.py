@@ -1,10 +1,9 @@
 """What a lesson is."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(msgspec.Struct, frozen=True):
     """Programs that are run through the orders of their steps, and held in the one that shows the mistake."""
 
     producers: tuple[str, ...]
@@ -21,8 +20,7 @@ class Steps:
     items: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """Who takes part. Rates are items per second; faults are written as ``--fault`` has them."""
 
     slots: int = 5
@@ -37,8 +35,7 @@ class Scene:
     """Programs held step by step, in place of workers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Press:
+class Press(msgspec.Struct, frozen=True):
     """Keys as they usually are, by the names that Textual has for them, and what comes of pressing them.
     The text names keys of dialogs by their actions, as in ``{leave} closes``.
     """
@@ -49,8 +46,7 @@ class Press:
     """Whether they are an answer in the dialog that the keys before have opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
+class Lesson(msgspec.Struct, frozen=True):
     """A scene and its text. The texts are marked for the catalogue: translate where shown."""
 
     name: str

@@ -1,7 +1,8 @@
 """The items of a ring, from the stores into its slots and indices. Pure but for the clock."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.ring_throughput import ThroughputEstimator

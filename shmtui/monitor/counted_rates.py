@@ -6,8 +6,9 @@ as 1.00 and not as 0, 1 or 2, whenever the samples are taken.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 WINDOW_NS: Final = 1_000_000_000
 """A fast rate is that of the last second."""
@@ -17,8 +18,7 @@ JITTER_NS: Final = 150_000_000
 """How late a sample may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """How many items there were, and the time of the last one (CLOCK_MONOTONIC ns)."""
 
     items: int

@@ -7,7 +7,8 @@ semaphores count as many waiters as there are such threads, each sleeps on one o
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from shmtui.procfs.futex import futex_sleepers
 from shmtui.procfs.thread_calls import MANY

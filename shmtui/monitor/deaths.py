@@ -6,8 +6,10 @@ A pidfd is kept of each: it tells the end even where the PID is given to another
 import os
 import select
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.procfs.identity import describe_exit, exit_status, start_time
@@ -20,8 +22,7 @@ REMEMBERED_NS: Final = 60_000_000_000
 since it was free: it may have been the one that took it."""
 
 
-@dataclass(slots=True)
-class _Followed:
+class _Followed(msgspec.Struct):
     pidfd: int
     last: Process
     """As it was last seen alive."""

@@ -6,8 +6,9 @@ processes map and have open. What this user may not read is listed and marked.
 
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from shmtui.errors import shortages_told
 from shmtui.monitor.file_systems import initial_file_system, rest_of_file_systems

@@ -3,8 +3,9 @@
 import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.monitor.process_states import (
@@ -63,8 +64,7 @@ _NO_ORDERS: Final = sum(
 """Signals of a program's own faults, and the two that glibc and musl keep for threads (nptl(7))."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waits:
+class _Waits(msgspec.Struct, frozen=True):
     """What the threads of one process sleep on."""
 
     on_roles: Sequence[tuple[SemaphoreRole, FutexWait]] = ()

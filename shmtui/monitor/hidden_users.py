@@ -6,8 +6,9 @@ import contextlib
 import stat
 import time
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.monitor.mapped_memory import MappedMemoryReader
 from shmtui.monitor.segment_content import SeenFile
@@ -40,8 +41,7 @@ class UnreadMemory:
         return self._bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Mapped:
+class _Mapped(msgspec.Struct, frozen=True):
     """What processes map of one device, in any way."""
 
     inodes: dict[int, tuple[Process, Set[int]]]

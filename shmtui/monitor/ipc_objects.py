@@ -6,10 +6,10 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import posix_ipc
 
 from shmtui.i18n import _, ngettext
@@ -38,8 +38,7 @@ _VALUES: Final = 8
 """So many values of a set are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class IpcObjects:
+class IpcObjects(msgspec.Struct, frozen=True):
     """What of them there is, beside the pass over all processes that is ``memory``."""
 
     memory: MappedMemory

@@ -10,9 +10,10 @@ import random
 import threading
 import time
 from collections.abc import Set
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+import msgspec
 
 from shmtui.diagnosis.health import HISTORY_NS
 from shmtui.diagnosis.history import position
@@ -33,8 +34,7 @@ _REST_SECONDS: Final = 1.9
 """One that rests is looked at so seldom; at once where others come to have it or to wait on it."""
 
 
-@dataclass(slots=True)
-class _Ring:
+class _Ring(msgspec.Struct):
     sampler: Sampler
     inode: int | None
     health: Health | None = None

@@ -5,8 +5,9 @@ sleep on a word of it, and how much of it is in memory. Nothing is read of its c
 import contextlib
 import os
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.monitor.open_memory import kind_of_file, open_files, program_in_memory
 from shmtui.monitor.shared_memory import (
@@ -32,8 +33,7 @@ _NOT_COUNTED: Final = b"0 0 0\n"
 """The schedstat file of a kernel that counts no turns."""
 
 
-@dataclass(frozen=True, slots=True)
-class MappedMemory:
+class MappedMemory(msgspec.Struct, frozen=True):
     """All shared memory that processes were seen to have at one pass."""
 
     found: dict[MemoryKey, SharedMemory]

@@ -5,9 +5,10 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.monitor.segment_content import SeenFile

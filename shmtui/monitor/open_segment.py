@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import Callable, Set
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions, ResolvedLayout
@@ -41,8 +42,7 @@ STORE_PROCESSES: Final = 8
 """Of more processes this is not asked: several run at any time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """Control block and ring, read together."""
 
     header: ControlHeader | None

@@ -3,9 +3,11 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from struct import calcsize, unpack_from
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.ring_values import Reading, count_of, index_of, semaphore_words
@@ -36,8 +38,7 @@ _WIDE: Final = 4
 _COUNTED: Final = 2**32
 
 
-@dataclass(frozen=True, slots=True)
-class RingState:
+class RingState(msgspec.Struct, frozen=True):
     """The ring's fields as read at one moment; None where the file ends before them."""
 
     in_: int | None
@@ -56,8 +57,7 @@ class RingState:
         return None if words is None else words.value
 
 
-@dataclass(frozen=True, slots=True)
-class RingSample:
+class RingSample(msgspec.Struct, frozen=True):
     """One reading of a ring, taken while ``in`` stood still: what throughput is estimated from."""
 
     at_ns: int

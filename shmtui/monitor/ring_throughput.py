@@ -18,8 +18,10 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.monitor.ring_reader import RingSample
 from shmtui.shm.item_counts import Method, Throughput
@@ -46,8 +48,7 @@ _MIN_WINDOW_NS: Final = 900_000_000
 """One or two items within less time than this give no rate, not even a lower bound."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
+class _Point(msgspec.Struct, frozen=True):
     at_ns: int
     produced: int
     consumed: int | None
@@ -125,8 +126,7 @@ class ThroughputEstimator:
         return Throughput(produced.value, consumed.value, known)
 
 
-@dataclass(frozen=True, slots=True)
-class _Estimate:
+class _Estimate(msgspec.Struct, frozen=True):
     value: float
     least: float
     error: float

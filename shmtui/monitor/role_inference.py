@@ -7,8 +7,9 @@ meanwhile. Where a single process that could have moved it ran, that process mov
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.shm.protocol import Role
 
@@ -19,8 +20,7 @@ ENOUGH: Final = 2
 """Moves of one index, and none of the other, after which a process has a role."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContextSwitchSample:
+class ContextSwitchSample(msgspec.Struct, frozen=True):
     """The run stamps of all processes that map the ring, the indices, and the run stamps again."""
 
     before: Mapping[int, RunStamp]

@@ -7,8 +7,9 @@ import os
 import stat
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from shmtui.errors import ControlBlockError
 from shmtui.i18n import _
@@ -55,8 +56,7 @@ def typed_content(layout: Layout, program: str) -> tuple[Content, str]:
     return Content.BUFFER, text.format(slots=layout.slots, item=layout.item.name, program=program)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What a look at a file tells."""
 
     content: Content
@@ -69,8 +69,7 @@ class Found:
     """Threads that wait for it, of a semaphore that is whole."""
 
 
-@dataclass(slots=True)
-class SeenFile:
+class SeenFile(msgspec.Struct):
     """A file of a folder as a look finds it. It is opened when it is first read."""
 
     name: str
@@ -197,8 +196,7 @@ def guess_content(file: str, fd: int, size: int, *, closely: bool) -> tuple[Cont
 # -- kept from look to look ----------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Kept:
+class _Kept(msgspec.Struct):
     """What a look at a file of some size told, and until when that is taken for true."""
 
     size: int

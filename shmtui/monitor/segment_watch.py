@@ -7,9 +7,11 @@ all processes at once. Segments may come, go, and come again.
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
@@ -34,8 +36,7 @@ OPEN_SECONDS: Final = 0.5
 looks open the others, and meanwhile those that are open are watched."""
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedSegment:
+class WatchedSegment(msgspec.Struct, frozen=True):
     """One segment as it was last seen."""
 
     target: str
@@ -48,8 +49,7 @@ class WatchedSegment:
     """Why it could not be read, in one sentence; empty too where it has not been looked at yet."""
 
 
-@dataclass(slots=True)
-class _Watched:
+class _Watched(msgspec.Struct):
     """What is kept of a target between two looks."""
 
     sampler: Sampler | None = None

@@ -1,6 +1,6 @@
 """A System V set of semaphores as it stands: values, who waits and by how much, who used each last."""
 
-from dataclasses import dataclass
+import msgspec
 
 from shmtui.errors import MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
@@ -12,8 +12,7 @@ from shmtui.shm.segment_reader import user_name
 from shmtui.shm.system_v import SysvSemaphore, read_set
 
 
-@dataclass(frozen=True, slots=True)
-class LastUser:
+class LastUser(msgspec.Struct, frozen=True):
     """The last process whose operation on a semaphore succeeded. Of a binary one at 0 it is the one
     that took it.
     """
@@ -23,8 +22,7 @@ class LastUser:
     """None: it has ended, unless it is of a PID namespace that this one does not see."""
 
 
-@dataclass(frozen=True, slots=True)
-class SemaphoreSet:
+class SemaphoreSet(msgspec.Struct, frozen=True):
     """One look at a set."""
 
     row: SysvSet

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Set
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+import msgspec
 
 from shmtui.monitor.shared_object import ObjectKind
 from shmtui.procfs.process import MemoryStamp, PageFaults, process_name
@@ -24,8 +25,7 @@ class MemoryKey(NamedTuple):
     """The IPC namespace, of a System V segment: each counts its own."""
 
 
-@dataclass(slots=True)
-class SharedMemory:
+class SharedMemory(msgspec.Struct):
     """One shared memory, and the processes that have it."""
 
     key: MemoryKey
@@ -34,9 +34,9 @@ class SharedMemory:
     deleted: bool = False
     huge: bool = False
     """It is of huge pages."""
-    mappings: dict[int, list[SharedMapping]] = field(default_factory=dict)
+    mappings: dict[int, list[SharedMapping]] = msgspec.field(default_factory=dict)
     """By PID."""
-    descriptors: dict[int, str] = field(default_factory=dict)
+    descriptors: dict[int, str] = msgspec.field(default_factory=dict)
     """A descriptor of it by PID, as the link below /proc/PID: ``fd/3``; ``exe`` where the process runs it."""
     status: os.stat_result | None = None
     """What `status_of` found at this pass."""
@@ -90,8 +90,7 @@ class SharedMemory:
         return os.fsdecode(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFile:
+class OpenFile(msgspec.Struct, frozen=True):
     """A descriptor of shared memory, or a program that lies in it."""
 
     link: str
@@ -109,8 +108,7 @@ class ResidentPages(NamedTuple):
     """Of the process, before they were read; None: they are to be read again."""
 
 
-@dataclass(slots=True)
-class Process:
+class Process(msgspec.Struct):
     """What a process has, as the pass ``reading`` found it."""
 
     reading: int
@@ -123,10 +121,10 @@ class Process:
     """None: this user may not know."""
     space: str
     """Its mount namespace."""
-    memory: dict[MemoryKey, list[SharedMapping]] = field(default_factory=dict)
+    memory: dict[MemoryKey, list[SharedMapping]] = msgspec.field(default_factory=dict)
     """Those of the mappings that show memory."""
-    open: list[OpenFile] = field(default_factory=list)
-    opened: dict[MemoryKey, str] = field(default_factory=dict)
+    open: list[OpenFile] = msgspec.field(default_factory=list)
+    opened: dict[MemoryKey, str] = msgspec.field(default_factory=dict)
     """Those of its descriptors that show memory."""
     idle: bool = False
     """It has not run between the last two passes, so that its descriptors are what they were."""
@@ -141,7 +139,7 @@ class Process:
     """Its `run_stamp` in any case; None: it was not asked for."""
     faults: PageFaults | None = None
     """Its own at that pass, or a later one."""
-    resident: dict[MemoryKey, ResidentPages] = field(default_factory=dict)
+    resident: dict[MemoryKey, ResidentPages] = msgspec.field(default_factory=dict)
     """What its page table has of each memory, where that was asked."""
     _named: tuple[int, str] | None = None
 

@@ -3,9 +3,10 @@ semaphores and for message queues.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from shmtui.i18n import N_
 from shmtui.snapshot import Health
@@ -61,8 +62,7 @@ Judged = tuple[str, int | None]
 """Target and inode: what gets a name later is another object than what had it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SharedObject:
+class SharedObject(msgspec.Struct, frozen=True):
     """One thing that processes share."""
 
     target: str
@@ -128,8 +128,7 @@ class SharedObject:
         return self.target, self.inode
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True):
     """Everything shared, and the machine's totals at that moment."""
 
     objects: tuple[SharedObject, ...]

@@ -1,8 +1,9 @@
 """Which processes have not run since the ring moved: none of them has taken the lock since."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.procfs.run_times import sleep_stamp
 
@@ -12,8 +13,7 @@ MOST: Final = 64
 Indices = tuple[int | None, int | None]
 
 
-@dataclass(slots=True)
-class _Sleep:
+class _Sleep(msgspec.Struct):
     stamp: tuple[bytes, ...]
     """Of all its threads, asleep."""
     indices: frozenset[int | None] | None = None

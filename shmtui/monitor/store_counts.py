@@ -7,9 +7,10 @@ once an item or a few times. How many times is found from readings, and holds fr
 import math
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeVar
+
+import msgspec
 
 ENOUGH: Final = 8
 """Readings that say something, before a number of stores is believed."""
@@ -23,8 +24,7 @@ _MOST: Final = 4
 _Fit = TypeVar("_Fit", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreReading:
+class StoreReading(msgspec.Struct, frozen=True):
     """Indices and counts of one moment."""
 
     in_: int

@@ -1,7 +1,8 @@
 """Who stores into the indices of a ring, and how many of its items each moved. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.stores import IN, OUT, Stores, shares

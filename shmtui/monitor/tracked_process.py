@@ -1,7 +1,9 @@
 """What is remembered of one process between samples: CPU use, name, C library, role."""
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.monitor.activity import activity
 from shmtui.monitor.process_states import short_command
@@ -32,8 +34,7 @@ _NEW_READS: Final = 4
 threads."""
 
 
-@dataclass(slots=True)
-class TrackedProcess:
+class TrackedProcess(msgspec.Struct):
     """What is remembered of a process between samples."""
 
     pid: int

@@ -9,8 +9,10 @@ is its init, and left out; a container's may be the program itself, and counts l
 
 import os
 from collections.abc import Iterable, Set
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.procfs.credentials import (
@@ -25,8 +27,7 @@ from shmtui.procfs.namespaces import in_pid_namespace, others_may_be_outside
 _INIT: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
+class Unseen(msgspec.Struct, frozen=True):
     """The unreadable processes, by what they could do with the segment."""
 
     writers: tuple[int, ...] = ()

@@ -1,7 +1,8 @@
 """Workers as a snapshot shows them: by their records, and the kernel's word on what these leave open."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.process_states import worker_state
@@ -17,8 +18,7 @@ from shmtui.shm.value import Value
 from shmtui.snapshot import Access, Origin, Process, ProcessState
 
 
-@dataclass(slots=True)
-class _Worker:
+class _Worker(msgspec.Struct):
     """What is kept of a worker between two reads."""
 
     window: RateWindow

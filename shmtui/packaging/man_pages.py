@@ -7,12 +7,12 @@ A page has what ``--help`` prints, from the same table, and the longer texts of
 import inspect
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
 import click
 from docutils.core import publish_string
+from msgspec.structs import replace
 
 from shmtui import __version__
 from shmtui.cli.main import main

@@ -3,18 +3,18 @@ in use (proc_pid_status(5), which everybody may read).
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 ROOT: Final = 0
 _CAP_DAC_OVERRIDE: Final = 1 << 1
 """capabilities(7): it opens files whatever their mode."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     """The users and groups of a process."""
 
     users: frozenset[int]
@@ -33,8 +33,7 @@ class Credentials:
         return ROOT in self.users
 
 
-@dataclass(frozen=True, slots=True)
-class FileAccess:
+class FileAccess(msgspec.Struct, frozen=True):
     """Whose a file is, and what its mode allows."""
 
     user: int

@@ -8,8 +8,9 @@ import contextlib
 import functools
 import os
 from collections.abc import Set
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shmtui.procfs.map_query import FILES, SHARED, MapQuery, file_key
 from shmtui.procfs.maps import Mapping, map_lines, may_write, on_device, parse_maps
@@ -22,12 +23,11 @@ _QUERY: Final = MapQuery(FILES)
 _SHARED_QUERY: Final = MapQuery(SHARED)
 
 
-@dataclass(frozen=True, slots=True)
-class FileUse:
+class FileUse(msgspec.Struct, frozen=True):
     """What one process has of a segment and of the semaphores that belong to it."""
 
     maps: tuple[Mapping, ...] = ()
-    semaphores: dict[FileIdentity, tuple[Mapping, ...]] = field(default_factory=dict)
+    semaphores: dict[FileIdentity, tuple[Mapping, ...]] = msgspec.field(default_factory=dict)
     """Of the named semaphores' files, by file; those that it maps."""
     opened: bool = False
     """It has the segment's file open for writing. Not looked up where it may write by a mapping."""

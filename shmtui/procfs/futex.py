@@ -8,9 +8,10 @@ unknown, not zero.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shmtui.procfs.maps import Mapping, map_lines, split_line
 from shmtui.procfs.process import has_ended, more_threads_than, read_file, threads_of
@@ -29,8 +30,7 @@ _ENDED: Final = b"-1 0x0 0x0\n"
 """The line of a thread that has ended: no stack and no instruction."""
 
 
-@dataclass(frozen=True, slots=True)
-class FutexWait:
+class FutexWait(msgspec.Struct, frozen=True):
     """A thread asleep on a futex word inside the segment."""
 
     tid: int
@@ -42,8 +42,7 @@ class FutexWait:
     """True: it has a timeout, as sem_timedwait has: the thread goes on by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class SystemCall:
+class SystemCall(msgspec.Struct, frozen=True):
     """The system call that a thread is in."""
 
     number: int

@@ -6,7 +6,8 @@ import contextlib
 import mmap
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -17,8 +18,7 @@ from shmtui.shm.segment import FileIdentity
 from shmtui.shm.segment_reader import Span
 
 
-@dataclass(slots=True)
-class _Mapper:
+class _Mapper(msgspec.Struct):
     """One process's view. Its descriptors stay those of this process's memory: where it ends, or
     runs another program, they read nothing.
     """

@@ -7,17 +7,17 @@ that is refused the answer is None: unknown, not empty.
 
 import os
 from collections.abc import Set
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from shmtui.procfs.process import live_thread, processes
 from shmtui.shm.attachment import attached_here
 from shmtui.shm.segment import FileIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True):
     """One address range of a process that shows part of the segment."""
 
     start: int

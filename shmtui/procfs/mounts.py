@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 IN_MEMORY: Final = frozenset({"tmpfs", "devtmpfs", "hugetlbfs", "mqueue"})
 """devtmpfs is a tmpfs that the kernel fills; ramfs keeps no count of its pages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     """One mounted file system."""
 
     device: int

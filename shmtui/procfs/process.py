@@ -5,9 +5,10 @@ import functools
 import os
 import time
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import msgspec
 
 from shmtui.procfs.namespaces import boot_offset_ns, require_proc
 
@@ -20,8 +21,7 @@ _STAT_SIZE: Final = 1024
 """Bytes; a /proc/PID/stat line is shorter."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStat:
+class ProcessStat(msgspec.Struct, frozen=True):
     """The fields of /proc/PID/stat that are used (proc_pid_stat(5))."""
 
     name: str

@@ -3,9 +3,9 @@
 What this user may not read is None, and its name is in ``hidden``.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import psutil
 
 from shmtui.procfs.process import read_file
@@ -16,8 +16,7 @@ _ATTRIBUTES: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadDetails:
+class ThreadDetails(msgspec.Struct, frozen=True):
     """One thread of a process."""
 
     tid: int
@@ -28,8 +27,7 @@ class ThreadDetails:
     cpu_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessDetails:
+class ProcessDetails(msgspec.Struct, frozen=True):
     """The details of a process; None: gone by now, or hidden from this user."""
 
     pid: int

@@ -7,8 +7,9 @@ need the right to look into the process (proc_pid_syscall(5)).
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.procfs.futex import SystemCall, system_calls
 from shmtui.procfs.process import processes, read_file, threads_of
@@ -24,8 +25,7 @@ _UNDO: Final = 0x1000
 """SEM_UNDO of linux/sem.h."""
 
 
-@dataclass(frozen=True, slots=True)
-class SemaphoreOperation:
+class SemaphoreOperation(msgspec.Struct, frozen=True):
     """One operation of a call."""
 
     number: int
@@ -36,8 +36,7 @@ class SemaphoreOperation:
     """The kernel takes it back when the process ends (SEM_UNDO)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SemopWait:
+class SemopWait(msgspec.Struct, frozen=True):
     """A thread asleep in semop(2)."""
 
     pid: int

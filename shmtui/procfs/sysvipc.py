@@ -3,15 +3,15 @@ namespace (sysvipc(7), /proc/sysvipc). Everybody may read the lists.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
+
+import msgspec
 
 _FOLDER: Final = "/proc/sysvipc"
 
 
-@dataclass(frozen=True, slots=True)
-class SysvObject:
+class SysvObject(msgspec.Struct, frozen=True):
     """What an object of any of the three kinds has."""
 
     key: int
@@ -26,8 +26,7 @@ class SysvObject:
     """Seconds since the epoch; the time when it was made, or IPC_SET changed it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SysvSegment(SysvObject):
+class SysvSegment(SysvObject, frozen=True):
     """A segment of shmget(2)."""
 
     size: int
@@ -47,8 +46,7 @@ class SysvSegment(SysvObject):
         return bool(self.mode & 0o1000)
 
 
-@dataclass(frozen=True, slots=True)
-class SysvSet(SysvObject):
+class SysvSet(SysvObject, frozen=True):
     """A set of semaphores of semget(2)."""
 
     count: int
@@ -57,8 +55,7 @@ class SysvSet(SysvObject):
     """Seconds since the epoch of the last semop(2); 0 where there was none."""
 
 
-@dataclass(frozen=True, slots=True)
-class SysvQueue(SysvObject):
+class SysvQueue(SysvObject, frozen=True):
     """A message queue of msgget(2)."""
 
     size: int

@@ -5,9 +5,10 @@ To read the call of one thread costs some 7 µs, and to list ten thousand 10 ms.
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from shmtui.procfs.futex import SystemCall, system_calls
 from shmtui.procfs.process import threads_of
@@ -22,8 +23,7 @@ _REST: Final = 200
 """The threads are listed in one part of so much of the time at the most."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallsRead:
+class CallsRead(msgspec.Struct, frozen=True):
     """What was read of the threads of one process."""
 
     calls: dict[int, SystemCall | None]

@@ -12,8 +12,9 @@ import mmap
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.procfs.maps import map_lines, split_line
 from shmtui.procfs.process import threads_of
@@ -39,8 +40,7 @@ _SYMBOL: Final = struct.Struct("=I4xQQ")
 """Name, address and size in an ``Elf64_Sym`` (elf(5))."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Write:
+class Write(msgspec.Struct, frozen=True, order=True):
     """A store that has been carried out."""
 
     time: int

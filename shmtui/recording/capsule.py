@@ -11,8 +11,9 @@ know them reads the snapshots, and says that it does not read the rest. Each hol
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.recording.codec import UnknownFormError, decoder, encoder

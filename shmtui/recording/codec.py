@@ -10,10 +10,11 @@ field, ``{"index": […], "value": […], "full": […]}``: they deflate to two 
 import math
 import types
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from shmtui.shm.item_counts import Audit, ExactCounts, Totals
 from shmtui.shm.segment_info import Slot
@@ -54,7 +55,7 @@ def encoder(kind: Any) -> Encode | None:
         return _encode_float
     if kind in {int, str, bool, types.NoneType}:
         return None
-    if isinstance(kind, type) and is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _record_encoder(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _encode_text_enum if issubclass(kind, str) else _encode_enum
@@ -133,14 +134,15 @@ def _decode_slots(raw: Any) -> tuple[Slot, ...]:
     )
 
 
-def _default(field: "Field[Any]") -> Any:
-    if field.default_factory is not MISSING:
-        return field.default_factory()
-    return field.default
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The fields' names and defaults, NODEFAULT for one that has none."""
+    names, defaults = kind.__struct_fields__, kind.__struct_defaults__
+    needed = len(names) - len(defaults)
+    return dict(zip(names, (*(msgspec.NODEFAULT,) * needed, *defaults), strict=True))
 
 
-def _key(field: "Field[Any]") -> str:
-    return field.name.rstrip("_")
+def _key(name: str) -> str:
+    return name.rstrip("_")
 
 
 def hints_of(kind: type) -> dict[str, Any]:
@@ -148,11 +150,11 @@ def hints_of(kind: type) -> dict[str, Any]:
     return get_type_hints(kind, localns=_LATE)
 
 
-def _record_encoder(kind: type) -> Encode:
+def _record_encoder(kind: type[msgspec.Struct]) -> Encode:
     hints = hints_of(kind)
     parts = [
-        (field.name, _key(field), encoder(hints[field.name]), _default(field))
-        for field in fields(kind)
+        (name, _key(name), encoder(hints[name]), default)
+        for name, default in fields_of(kind).items()
     ]
 
     def encode(record: Any) -> dict[str, Any]:
@@ -178,7 +180,7 @@ def decoder(kind: Any) -> Decode:
         return _decode_int
     if kind is bool or kind is str:
         return _plain_decoder(kind)
-    if isinstance(kind, type) and is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _record_decoder(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _enum_decoder(kind)
@@ -282,13 +284,15 @@ def _dict_decoder(key: Decode, value: Decode) -> Decode:
     return decode
 
 
-def _record_decoder(kind: type) -> Decode:
+def _record_decoder(kind: type[msgspec.Struct]) -> Decode:
     hints = hints_of(kind)
     parts = {
-        _key(f): (f.name, _decode_rate if f.name == _UNLIMITED else decoder(hints[f.name]))
-        for f in fields(kind)
+        _key(name): (name, _decode_rate if name == _UNLIMITED else decoder(hints[name]))
+        for name in kind.__struct_fields__
     }
-    required = [_key(f) for f in fields(kind) if _default(f) is MISSING]
+    required = [
+        _key(name) for name, default in fields_of(kind).items() if default is msgspec.NODEFAULT
+    ]
 
     def decode(raw: Any) -> Any:
         if type(raw) is not dict:

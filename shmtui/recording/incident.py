@@ -3,13 +3,12 @@
 A field that is empty is unknown, or was left out (:attr:`Incident.redacted`). All texts may be hostile.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from shmtui.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadFacts:
+class ThreadFacts(msgspec.Struct, frozen=True):
     """A thread, and where it waits."""
 
     tid: int
@@ -28,8 +27,7 @@ class ThreadFacts:
     """Whether the wait has a timeout."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessFacts:
+class ProcessFacts(msgspec.Struct, frozen=True):
     """What /proc had of a process beside what the snapshot says."""
 
     pid: int
@@ -44,8 +42,7 @@ class ProcessFacts:
     """The lines of /proc/PID/maps that show the segment or a named semaphore of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedSemaphore:
+class NamedSemaphore(msgspec.Struct, frozen=True):
     """A named semaphore that plays a role."""
 
     name: str
@@ -53,8 +50,7 @@ class NamedSemaphore:
     """Its bytes in hexadecimal; empty: they may not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(msgspec.Struct, frozen=True):
     """What an incident report says that the snapshots do not."""
 
     host: str = ""

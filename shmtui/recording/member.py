@@ -9,8 +9,9 @@ flush. Files written one after the other (``cat A B``) are a recording too.
 import math
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.snapshot import Status
 
@@ -37,8 +38,7 @@ _LAST_TIME: Final = 253_402_300_799.0
 _LAST_MONOTONIC: Final = 2**63
 
 
-@dataclass(slots=True)
-class Header:
+class Header(msgspec.Struct):
     """What a member's header tells of it; times of its first and its last frame."""
 
     size: int

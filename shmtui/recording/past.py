@@ -5,8 +5,9 @@ members before those only the lines that have events.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.events import Event
 from shmtui.recording.codec import decoder
@@ -30,8 +31,7 @@ _decode_ns = decoder(int)
 _decode_rates = decoder(Throughput)
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(msgspec.Struct, frozen=True):
     """The rates at a frame."""
 
     number: int

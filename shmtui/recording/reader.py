@@ -4,9 +4,10 @@ import os
 import stat
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
+
+import msgspec
 
 from shmtui.errors import shortages_told
 from shmtui.events import Event
@@ -45,8 +46,7 @@ _DIGESTS, _REPORTED = 64, 50_000
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class FrameDigest:
+class FrameDigest(msgspec.Struct, frozen=True):
     """What is kept of a frame once its member has been read."""
 
     number: int

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.events import Event
 from shmtui.recording.recorder import RECORDED_SLOTS

@@ -7,9 +7,11 @@ files, which may hold the user's.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.recording.incident import Incident, ProcessFacts
@@ -84,8 +86,8 @@ def _changed(value: Any, change: Change) -> Any:
         return tuple(_changed(each, change) for each in value)
     if isinstance(value, dict):
         return {key: _changed(each, change) for key, each in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        texts = [f.name for f in fields(value) if f.name not in _CODES]
+    if isinstance(value, msgspec.Struct):
+        texts = [name for name in value.__struct_fields__ if name not in _CODES]
         return replace(value, **{name: _changed(getattr(value, name), change) for name in texts})
     return value
 

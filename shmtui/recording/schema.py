@@ -10,9 +10,10 @@ A line has the keys of the records in `shmtui.snapshot`, without those whose val
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.events import Event
@@ -45,8 +46,7 @@ class RecordingError(ShmtuiError):
     """A recording cannot be written, or is none, or is damaged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """What a line holds."""
 
     snapshot: Snapshot

@@ -6,9 +6,10 @@ import platform
 import stat
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui import __version__
 from shmtui.errors import shortage

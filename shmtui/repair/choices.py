@@ -1,7 +1,9 @@
 """What a user may say to a proposal, so that it becomes a plan, or one that does more. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.repair.consent import Consent
@@ -9,8 +11,7 @@ from shmtui.repair.plan import Plan, Refusal
 from shmtui.shm.protocol import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """One thing that the user may say."""
 
     key: str

@@ -1,7 +1,9 @@
 """What a user agrees to in a repair, and what he vouches for where proof is not to be had. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
@@ -9,8 +11,7 @@ from shmtui.shm.protocol import Role
 from shmtui.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(msgspec.Struct, frozen=True):
     """The user's word. Without it a plan rests on what can be proved."""
 
     permits: bool = False

@@ -8,7 +8,8 @@ another question, and no word of the segment answers it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from shmtui.diagnosis.holders import awake
 from shmtui.diagnosis.wording import names as process_names

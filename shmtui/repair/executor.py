@@ -8,8 +8,9 @@ happens.
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.diagnosis.wording import command_target
 from shmtui.errors import ShmtuiError

@@ -1,7 +1,8 @@
 """The plan for what is observed now: locks that name their dead owner first, then semaphores."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.procfs.forks import others_of_program

@@ -1,7 +1,8 @@
 """A repair's plan, or its refusal: records, and the same in words. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
@@ -12,8 +13,7 @@ from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, Process, word
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One semaphore as it is and as it has to be."""
 
     semaphore: SemaphoreRole
@@ -42,8 +42,7 @@ class Change:
         return (self.after.value or 0) - (self.before.value or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Unlock:
+class Unlock(msgspec.Struct, frozen=True):
     """A ``pthread_mutex_t`` that is unlocked for its dead owner."""
 
     name: str
@@ -78,8 +77,7 @@ class Unlock:
         return (self.offset, self.owner) == (now.offset, now.owner)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What a repair does, and what it rests on.
 
     The two parts are sound for different reasons. ``mutex`` may be posted once no live process can
@@ -154,8 +152,7 @@ def _added(changes: tuple[Change, ...]) -> int:
     return sum(change.permits_added for change in changes)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Why nothing may be changed."""
 
     why: str

@@ -17,8 +17,9 @@ tell which. A process that runs may be anywhere, so there is no plan until it st
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.diagnosis.holders import waits_for_good
 from shmtui.diagnosis.rules.initialisation import uninitialised, unmarked

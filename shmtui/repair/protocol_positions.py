@@ -10,9 +10,11 @@ on a futex, and the semaphores' waiter counts may leave one answer (`eliminate`)
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.diagnosis.holders import WAIT_PERMIT
 from shmtui.monitor.counted_waits import share_out, uncounted
@@ -62,8 +64,7 @@ _AT: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ProtocolPosition:
+class ProtocolPosition(msgspec.Struct, frozen=True):
     """One process and where it stands."""
 
     process: Process

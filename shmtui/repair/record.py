@@ -11,10 +11,13 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.folders import state_folder
@@ -40,8 +43,7 @@ class State(StrEnum):
     UNDONE = "undone"
 
 
-@dataclass(frozen=True, slots=True)
-class FileWords:
+class FileWords(msgspec.Struct, frozen=True):
     """The words of one file that are changed, in the order in which they are written."""
 
     path: str
@@ -49,8 +51,7 @@ class FileWords:
     words: tuple[WordChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RepairRecord:
+class RepairRecord(msgspec.Struct, frozen=True):
     """One repair. The files are written in their order, and put back in the opposite one."""
 
     name: str
@@ -202,7 +203,7 @@ def _age(path: Path) -> int:
 
 def _write(record: RepairRecord) -> None:
     """Write the file and have it on disk, whole or not at all."""
-    fields = asdict(record) | {"version": VERSION, "boot": _boot(), "path": None}
+    fields = to_builtins(record, enc_hook=str) | {"version": VERSION, "boot": _boot(), "path": None}
     beside = record.path.with_suffix(f".{os.getpid()}")
     with beside.open("w", encoding="utf-8", errors="surrogateescape") as file:
         json.dump(fields, file, indent=1)

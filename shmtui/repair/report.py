@@ -1,15 +1,15 @@
 """What a repair did, in words. Pure."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from shmtui.i18n import _, ngettext
 from shmtui.repair.plan import Plan
 from shmtui.snapshot import Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What came of a repair."""
 
     interruptions: int
@@ -24,8 +24,7 @@ class Outcome:
     """How many of those that waited for a lock of the plan were seen not to wait for it since."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What a repair did, and how the buffer is since."""
 
     plan: Plan
@@ -105,8 +104,7 @@ class Report:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
+class Undone(msgspec.Struct, frozen=True):
     """A repair that was put back."""
 
     changes: tuple[str, ...]

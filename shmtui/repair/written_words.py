@@ -6,7 +6,8 @@ Either all of them are written or, where one has changed meanwhile, none.
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -32,8 +33,7 @@ Safe = Callable[[], bool]
 """Whether everybody is stopped at this moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """The files that hold the semaphores of one segment."""
 
     name: str

@@ -6,8 +6,9 @@ are the same in every language, as JSON's keys are: machines compare them.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui import __version__
 from shmtui.monitor.segment_watch import WatchedSegment
@@ -26,8 +27,7 @@ Series = Iterator[tuple[Labels, float | None]]
 SeriesOf = Callable[[Snapshot], Series]
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(msgspec.Struct, frozen=True):
     """One metric of a segment."""
 
     name: str

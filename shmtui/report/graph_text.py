@@ -1,7 +1,8 @@
 """A wait-for graph as text: a tree for each process that waits, and the deadlocks by name. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.diagnosis.wait_graph import Giver, WaitedFor, WaitGraph
 from shmtui.i18n import _
@@ -12,8 +13,7 @@ _AGAIN = " ↺"
 _IN_ASCII = str.maketrans({"└": "`", "├": "|", "─": "-", "│": "|", "↺": "(again)", "→": "->"})
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A line of the drawing."""
 
     stem: str

@@ -1,8 +1,9 @@
 """What processes share, in groups: by kind, or under each program that has it. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
+
+import msgspec
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.monitor.shared_object import SharedObject
@@ -37,8 +38,7 @@ def grouped(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectGroup:
+class ObjectGroup(msgspec.Struct, frozen=True):
     """One group of `grouped`."""
 
     by: str

@@ -1,8 +1,9 @@
 """Lists of shared objects: their order, what is searched, the table and the totals of ``ls``. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.monitor.shared_object import Content, SharedObject, Survey
@@ -67,8 +68,7 @@ SORTS: Final[dict[str, Callable[[SharedObject], tuple[Any, ...]]]] = {
 """The orders of a list: numbers with the largest first, ages with the youngest."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(msgspec.Struct, frozen=True):
     title: str
     text: Callable[[SharedObject], str]
     right: bool = False

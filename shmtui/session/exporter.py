@@ -15,9 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shmtui import __version__
 from shmtui.errors import ExitCode, ShmtuiError
@@ -40,8 +41,7 @@ Watched = Sequence[WatchedSegment]
 _Request = socket.socket | tuple[bytes, socket.socket]
 
 
-@dataclass(frozen=True, slots=True)
-class ExportOptions:
+class ExportOptions(msgspec.Struct, frozen=True):
     """What ``export`` was asked for."""
 
     listen: Address | None = None

@@ -1,8 +1,9 @@
 """Whether each fault that a worker made had its expected finding. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shmtui.events import Severity
 from shmtui.i18n import _
@@ -15,8 +16,7 @@ QUIET_NS: Final = 5_000_000_000
 """Nanoseconds without a finding until an event says that none came, as expected."""
 
 
-@dataclass(slots=True)
-class _MadeFault:
+class _MadeFault(msgspec.Struct):
     """A fault that a worker made."""
 
     who: str
@@ -27,12 +27,11 @@ class _MadeFault:
     reminded: bool = False
 
 
-@dataclass(slots=True)
-class FaultOutcomes:
+class FaultOutcomes(msgspec.Struct):
     """Compares the faults made with the findings of each snapshot; reports each outcome once."""
 
-    _open: dict[tuple[int, Fault], _MadeFault] = field(default_factory=dict)
-    _made: set[tuple[int, Fault]] = field(default_factory=set)
+    _open: dict[tuple[int, Fault], _MadeFault] = msgspec.field(default_factory=dict)
+    _made: set[tuple[int, Fault]] = msgspec.field(default_factory=set)
 
     def update(self, snapshot: Snapshot) -> Iterator[tuple[Severity, str]]:
         """The outcomes that ``snapshot`` settles, as events."""

@@ -5,8 +5,10 @@ import contextlib
 import math
 import os
 import time
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.diagnosis.audit import audit_of
 from shmtui.errors import ExitCode
@@ -31,8 +33,7 @@ REST_SECONDS: Final = 1.3
 """How long a buffer whose semaphores are not at rest is watched for findings at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What a run without a screen ends with."""
 
     code: int

@@ -2,9 +2,11 @@
 
 import contextlib
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.control.exploration import Workshop
 from shmtui.control.held_execution import HeldExecution
@@ -42,8 +44,7 @@ SLOTS_READ: Final = 512
 """Slots of a ring whose values are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldStep:
+class HeldStep(msgspec.Struct, frozen=True):
     """A step of the schedule, in words. What it says is hostile text."""
 
     task: str
@@ -56,8 +57,7 @@ class HeldStep:
     """Whether another would have gone on in the usual order."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldTask:
+class HeldTask(msgspec.Struct, frozen=True):
     """A task where it is held. Its texts are hostile."""
 
     name: str
@@ -83,8 +83,7 @@ class HeldTask:
     """The lines that it has written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """Where a schedule is held."""
 
     steps: tuple[HeldStep, ...]

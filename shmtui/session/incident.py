@@ -4,9 +4,10 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui import __version__
 from shmtui.errors import ShmtuiError, shortage

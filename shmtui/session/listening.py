@@ -3,8 +3,9 @@
 import gc
 import resource
 import socket
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -14,8 +15,7 @@ WAITING_MOST: Final = 64
 """Connections that may wait to be accepted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where to listen."""
 
     host: str

@@ -7,9 +7,11 @@ no control block, and no descriptor that could be written to.
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -33,12 +35,11 @@ if TYPE_CHECKING:
     from shmtui.session.replay_source import Replayed
 
 
-@dataclass(frozen=True, slots=True)
-class AttachOptions:
+class AttachOptions(msgspec.Struct, frozen=True):
     """What ``attach`` was asked for."""
 
     name: str | None = None
-    layout: LayoutOptions = field(default_factory=LayoutOptions)
+    layout: LayoutOptions = msgspec.field(default_factory=LayoutOptions)
     folder: str = SHM_DIR
     write: bool = False
     wait: bool = False
@@ -51,8 +52,7 @@ class AttachOptions:
     """The file that all samples are written to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(msgspec.Struct, frozen=True):
     """An open segment, by the source of its snapshots."""
 
     source: "Sampler | LiveSource | Replayed | HeldSchedule"

@@ -1,9 +1,10 @@
 """A recording or a capsule in place of a segment: its last snapshot, and what is known of it."""
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shmtui.events import Event
 from shmtui.recording.capsule import read_capsule
@@ -15,8 +16,7 @@ from shmtui.snapshot import Snapshot
 _LONGEST_HOST: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedLook:
+class RecordedLook(msgspec.Struct, frozen=True):
     """What was last seen of a segment, by a file."""
 
     path: Path

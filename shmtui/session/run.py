@@ -7,8 +7,9 @@ then the workers end by themselves and the next start sweeps the rest.
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.monitor.sampler import Sampler
@@ -31,8 +32,7 @@ from shmtui.workers.child import require_command
 from shmtui.workers.supervisor import Supervisor
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True):
     """What ``run`` was asked for."""
 
     name: str

@@ -8,10 +8,11 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import lt
 from typing import Final
+
+import msgspec
 
 from shmtui.errors import ControlBlockError, ShmtuiError
 from shmtui.i18n import _
@@ -55,8 +56,7 @@ _SUM_ATTEMPTS: Final = 10
 worker takes for a batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class ControlHeader:
+class ControlHeader(msgspec.Struct, frozen=True):
     """The header's fields."""
 
     name: str
@@ -82,8 +82,7 @@ class ControlHeader:
     flags: Flags
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerRecord:
+class WorkerRecord(msgspec.Struct, frozen=True):
     """The fields of one worker's record."""
 
     index: int

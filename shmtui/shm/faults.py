@@ -5,9 +5,10 @@ the control block.
 """
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _
@@ -77,8 +78,7 @@ def fault_of(word: int) -> Fault:
     return _NUMBERS.get(word & ((1 << _FAULT_BITS) - 1), Fault.NONE)
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedOutcome:
+class ExpectedOutcome(msgspec.Struct, frozen=True):
     """What a fault does and what follows from it, in words."""
 
     action: str

@@ -2,9 +2,10 @@
 tell of others' programs, with what that costs. Pure.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from shmtui.i18n import N_
 
@@ -12,8 +13,7 @@ SWITCH_SECONDS: Final = 1.5e-6
 """More for a context switch to a thread with breakpoints; 1 to 2 µs were measured (x86-64)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(msgspec.Struct, frozen=True):
     """Exact counts, where every participant is a worker of ours. Sums are modulo 2**64."""
 
     produced: int
@@ -22,8 +22,7 @@ class Totals:
     consumed_sum: int
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(msgspec.Struct, frozen=True):
     """What all workers moved, and what is in the ring, taken while nothing moves."""
 
     moved: Totals
@@ -81,8 +80,7 @@ class Audit:
         return by_count and self.sum_difference == 0
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierCounts:
+class EarlierCounts(msgspec.Struct, frozen=True):
     """What was counted before the counts began anew; what moved in between is in neither."""
 
     since: float | None = None
@@ -90,8 +88,7 @@ class EarlierCounts:
     produced: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ExactCounts:
+class ExactCounts(msgspec.Struct, frozen=True):
     """Items of a ring of others, counted by hardware breakpoints since that was asked for."""
 
     produced: int | None = None
@@ -135,8 +132,7 @@ class Method(StrEnum):
     UNKNOWN = N_("unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Throughput:
+class Throughput(msgspec.Struct, frozen=True):
     """Items per second, and the method that each figure is known by."""
 
     produced_per_s: float | None = None

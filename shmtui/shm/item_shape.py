@@ -5,8 +5,9 @@ two programs agree on it if they agree on the header.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.shm.value import Fields, Value
@@ -19,37 +20,32 @@ an item can be megabytes long."""
 _BYTE_ORDER: Final = "little" if struct.pack("=H", 1)[0] else "big"
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True):
     """A number or a truth value; ``code`` is its letter in :mod:`struct`."""
 
     code: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """A pointer, shown and never followed: it means something in one process only."""
 
     size: int = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """An array of char, up to its first NUL."""
 
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bytes:
+class Bytes(msgspec.Struct, frozen=True):
     """Bytes of which nothing is known but how many they are."""
 
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bits:
+class Bits(msgspec.Struct, frozen=True):
     """A bit-field of ``width`` bits, ``shift`` bits into the scalar around it."""
 
     whole: Scalar
@@ -62,8 +58,7 @@ class Bits:
         return self.whole.size
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(msgspec.Struct, frozen=True):
     """``length`` elements in a row."""
 
     element: "Shape"
@@ -75,8 +70,7 @@ class Array:
         return self.element.size * self.length
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A member of a struct or union."""
 
     name: str
@@ -84,8 +78,7 @@ class Part:
     shape: "Shape"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """A struct, or a union, whose members then all start at 0 and are all shown."""
 
     parts: tuple[Part, ...]

@@ -13,9 +13,10 @@ header gives two layouts.
 """
 
 import struct
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -48,8 +49,7 @@ class SemaphoreKind(StrEnum):
     SYSTEM_V = "system-v"
 
 
-@dataclass(frozen=True, slots=True)
-class ItemType:
+class ItemType(msgspec.Struct, frozen=True):
     """What a slot holds: a C scalar, or a shape read from a header.
 
     ``code`` is a scalar's letter in :mod:`struct` and :meth:`memoryview.cast`, empty for others.
@@ -113,8 +113,7 @@ def item_type(name: str) -> ItemType:
         raise ShmtuiError(text.format(name=name, known=known)) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True, eq=False):
     """A bounded buffer's fields: byte offsets from the start of the segment.
 
     Invariants: every field lies inside ``size``, and fields do not overlap.
@@ -141,20 +140,38 @@ class Layout:
     """The segment that ``in_`` and ``out`` are offsets in, where it is another one."""
     last: tuple[str, ...] = ()
     """``in`` and ``out``, those that hold the slot that was used last, not the next one."""
-    count: tuple[int, str] | None = field(default=None, compare=False)
+    count: tuple[int, str] | None = None
     """Byte, and letter in :mod:`struct`, of the integer in which the program counts the full slots,
     where it keeps one: a ring of a mutex and condition variables does.
     """
-    index_names: tuple[str, ...] = field(default=(), compare=False)
+    index_names: tuple[str, ...] = ()
     """What the program calls ``in`` and ``out``; none where the layout is not from a struct."""
-    lock_free: bool = field(default=False, compare=False)
+    lock_free: bool = False
     """Whether no lock and no semaphore is known of it, in the segment or beside it: its programs go
     by ``in`` and ``out`` alone, as far as can be seen.
     """
-    sync: "tuple[SyncMember, ...]" = field(default=(), compare=False)
+    sync: "tuple[SyncMember, ...]" = ()
     """All objects of the program's struct that processes wait on, those with a role among them;
     none where the layout is not from a struct.
     """
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What two layouts are the same by: where all that they have lies. What the program calls it,
+        or has beside it, makes no other layout.
+        """
+        offsets = (self.data, self.in_, self.out, self.mutex, self.empty, self.full, self.lock)
+        shapes = (self.slots, self.item, self.size, self.libc, self.index_code)
+        return (offsets, shapes, self.names, self.index_segment, self.last)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and self.place == other.place
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # A Struct has one of its own, which does not ask for equality.
+
+    def __hash__(self) -> int:
+        return hash(self.place)
 
     @property
     def has_indices(self) -> bool:

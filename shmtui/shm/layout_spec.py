@@ -10,8 +10,9 @@ an ambiguous segment is refused with the option that picks it.
 import json
 import re
 import struct
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _

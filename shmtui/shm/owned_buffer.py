@@ -1,7 +1,8 @@
 """A buffer that shmtui makes: control block, segment and semaphores, made and removed together."""
 
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.errors import NameInUseError
 from shmtui.i18n import _
@@ -23,8 +24,7 @@ from shmtui.shm.segment import (
 from shmtui.shm.semaphore import unlink_named
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedBuffer:
+class OwnedBuffer(msgspec.Struct, frozen=True):
     """A buffer that this process has made, or a foreign one that it has put a control block beside."""
 
     name: str

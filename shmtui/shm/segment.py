@@ -8,10 +8,10 @@ import errno
 import mmap
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import posix_ipc
 
 from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError, shortage
@@ -77,8 +77,7 @@ def derived_name(name: str, suffix: str, limit: int = NAME_MAX) -> str:
     return "/" + os.fsdecode(bare) + suffix
 
 
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
+class FileIdentity(msgspec.Struct, frozen=True):
     """Device and inode, which name a file for as long as it exists. Its path may be reused."""
 
     device: int

@@ -1,7 +1,8 @@
 """What is known of a segment: its file, its layout and how that is known, its slots and semaphores. Records."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from shmtui.i18n import N_
 from shmtui.shm.libc import Libc
@@ -22,8 +23,7 @@ class LayoutSource(StrEnum):
     RAW = N_("raw")
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentInfo:
+class SegmentInfo(msgspec.Struct, frozen=True):
     """The file under /dev/shm."""
 
     name: str
@@ -43,8 +43,7 @@ class SegmentInfo:
     """Whether this program opened it without the right to write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offsets:
+class Offsets(msgspec.Struct, frozen=True):
     """Byte offsets in the segment. A semaphore's is None when it is a named one; an index's is
     None when no index is known. ``in`` and ``out`` may lie in another segment
     (:attr:`LayoutInfo.index_segment`).
@@ -58,8 +57,7 @@ class Offsets:
     full: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutInfo:
+class LayoutInfo(msgspec.Struct, frozen=True):
     """What the bytes mean, and how that is known."""
 
     source: LayoutSource
@@ -105,8 +103,7 @@ class LayoutInfo:
         return self.slots > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True):
     """One slot of the ring; ``full`` is None while the occupancy is unknown."""
 
     index: int
@@ -114,8 +111,7 @@ class Slot:
     full: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class SemaphoreState:
+class SemaphoreState(msgspec.Struct, frozen=True):
     """One semaphore as its bytes stand. ``shared`` False: no other process can wake its waiters."""
 
     value: int | None

@@ -8,10 +8,11 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from struct import calcsize
 from typing import Final, Protocol
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.shm.layout import SEM_SIZE, Layout
@@ -26,8 +27,7 @@ _AGREE: Final = 4
 """Reads after the first, at the most, until two in a row are equal."""
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentStatus:
+class SegmentStatus(msgspec.Struct, frozen=True):
     """The segment's file, as fstat has it now."""
 
     identity: FileIdentity

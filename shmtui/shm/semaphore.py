@@ -18,9 +18,9 @@ import errno
 import os
 import struct
 import sys
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import posix_ipc
 
 from shmtui.errors import MissingSegmentError, NameInUseError, ShmtuiError
@@ -36,8 +36,7 @@ _GLIBC_SHARED: Final = 0x80
 _MUSL_PRIVATE: Final = 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class SemaphoreWords:
+class SemaphoreWords(msgspec.Struct, frozen=True):
     """The words of a ``sem_t``."""
 
     value: int

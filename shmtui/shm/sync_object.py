@@ -10,10 +10,11 @@ priority ceiling, 0x80 shared between processes. A thread that waits sleeps on t
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from struct import unpack_from
 from typing import Final
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.shm.layout import MUTEX_SIZE, SEM_SIZE
@@ -57,8 +58,7 @@ _TID: Final = 0x3FFF_FFFF
 """The bits of a robust or priority-inheriting lock word that hold the owner's TID."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncMember:
+class SyncMember(msgspec.Struct, frozen=True):
     """A member of the program's struct that processes wait on."""
 
     name: str
@@ -78,8 +78,7 @@ class SyncMember:
         return self.offset <= offset < self.offset + SYNC_SIZES[self.kind]
 
 
-@dataclass(frozen=True, slots=True)
-class SyncWords:
+class SyncWords(msgspec.Struct, frozen=True):
     """What its bytes say; None where they do not say it."""
 
     value: int | None = None
@@ -93,8 +92,7 @@ class SyncWords:
     """Whether the kernel passes it on when its owner dies."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncObject:
+class SyncObject(msgspec.Struct, frozen=True):
     """A lock or semaphore by the program's own name, whether or not it plays a role in the ring."""
 
     name: str

@@ -5,9 +5,10 @@ Asking operates on nothing and changes nothing.
 
 import ctypes
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from shmtui.shm.libc import system_call
 from shmtui.shm.semaphore import SemaphoreWords
@@ -30,8 +31,7 @@ class SystemVKind(StrEnum):
     QUEUE = "msgqueue"
 
 
-@dataclass(frozen=True, slots=True)
-class SysvSemaphore:
+class SysvSemaphore(msgspec.Struct, frozen=True):
     """One semaphore of a set."""
 
     value: int

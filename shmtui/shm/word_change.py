@@ -1,10 +1,9 @@
 """One word of a file, from what to what. Pure."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class WordChange:
+class WordChange(msgspec.Struct, frozen=True):
     """A word of a file, from what to what."""
 
     offset: int

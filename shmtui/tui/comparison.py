@@ -5,7 +5,8 @@ two has nothing of the instant, nothing is compared.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.report.buffer_text import waiting_words
@@ -19,8 +20,7 @@ from shmtui.tui.view_model import Comparison, Side
 Pair = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """A line of the comparison. Its texts are inert."""
 
     label: str
@@ -33,8 +33,7 @@ class Fact:
         return self.compared and self.texts[0] != self.texts[1]
 
 
-@dataclass(frozen=True, slots=True)
-class SlotPair:
+class SlotPair(msgspec.Struct, frozen=True):
     """One slot in both."""
 
     index: int

@@ -6,10 +6,12 @@ It loads nothing that draws: themes are checked where Textual is loaded anyway.
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.folders import configuration_folder, state_folder
@@ -38,8 +40,7 @@ ACTIONS: Final = {
 """The keys that can be chosen, by the tables of the file and the names of their actions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(msgspec.Struct, frozen=True):
     """What the file says, and what is usual of all else."""
 
     theme: str = ""

@@ -8,8 +8,9 @@ view model, which the screen draws.
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError, ShortageError
 from shmtui.events import Event, Severity

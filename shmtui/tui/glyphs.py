@@ -3,9 +3,10 @@
 import locale
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
+
+import msgspec
 
 from shmtui.events import Severity
 from shmtui.sanitize import inert
@@ -15,8 +16,7 @@ from shmtui.tui.spans import Line, clip, clip_line, fit, fit_line
 Kind = TypeVar("Kind", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class Glyphs:
+class Glyphs(msgspec.Struct, frozen=True, eq=False):
     """Every character outside ASCII which a panel may draw: in Unicode where nothing else is said.
     Each is one cell wide.
 
@@ -78,10 +78,12 @@ class Glyphs:
     """Before what is another one in the other of two recordings."""
     cursor: str = "▌"
     space_key: str = "␣"
-    states: Mapping[ProcessState, str] = field(
+    states: Mapping[ProcessState, str] = msgspec.field(
         default_factory=lambda: _each(ProcessState, "◌●○■◐▶◧✗?◉◎∘")
     )
-    severities: Mapping[Severity, str] = field(default_factory=lambda: _each(Severity, "›✓▲✗"))
+    severities: Mapping[Severity, str] = msgspec.field(
+        default_factory=lambda: _each(Severity, "›✓▲✗")
+    )
 
     def __repr__(self) -> str:
         return "ASCII" if self.ascii_only else "UNICODE"

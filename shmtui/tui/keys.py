@@ -3,9 +3,10 @@
 It loads nothing that draws: man pages are made where Textual is not installed.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from shmtui.i18n import N_, _
 
@@ -32,8 +33,7 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A key, its action, and its texts."""
 
     keys: str

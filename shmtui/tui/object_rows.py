@@ -3,9 +3,11 @@ Pure: the time comes in as an argument.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.monitor.shared_object import Judged, SharedObject
 from shmtui.report.object_groups import GROUPINGS, ObjectGroup, grouped
@@ -33,8 +35,7 @@ class Change(Enum):
     GONE = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRow:
+class ObjectRow(msgspec.Struct, frozen=True):
     """One row."""
 
     each: SharedObject
@@ -52,8 +53,7 @@ class ObjectRow:
         return self.group, self.id or self.each.identity
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRow:
+class GroupRow(msgspec.Struct, frozen=True):
     """The line of a group, above its rows; folded, without them."""
 
     group: ObjectGroup
@@ -68,8 +68,7 @@ class GroupRow:
 Row = ObjectRow | GroupRow
 
 
-@dataclass(slots=True)
-class ListChoices:
+class ListChoices(msgspec.Struct):
     """How the list is shown. It is kept while shmtui runs, whether the list is open or not."""
 
     order: str = ORDERS[0]
@@ -77,15 +76,14 @@ class ListChoices:
     """One of `GROUP_CYCLE`."""
     columns: tuple[str, ...] = USUAL_COLUMNS
     """As many of them as fit are shown, and always the name."""
-    folded: set[tuple[str, str]] = field(default_factory=set)
+    folded: set[tuple[str, str]] = msgspec.field(default_factory=set)
     """Groups without their rows, by what they group and their key."""
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(msgspec.Struct):
     each: SharedObject
     change: Change = Change.NONE
-    changed: float = field(default=float("-inf"))
+    changed: float = msgspec.field(default=float("-inf"))
 
 
 class ObjectRows:

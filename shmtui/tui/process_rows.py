@@ -1,8 +1,10 @@
 """The rows of the process table, and which of them is chosen. Pure."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.i18n import N_
 from shmtui.shm.protocol import Role
@@ -23,8 +25,7 @@ def _sum(figures: Iterable[Figure | None]) -> Figure | None:
     return sum(known[1:], known[0]) if known else None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """A heading for the processes under it; a key on it applies to all of them."""
 
     key: str
@@ -61,8 +62,7 @@ class Group:
         return _sum(p.cpu for p in self.alive)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A process under its group."""
 
     process: Process

@@ -4,7 +4,7 @@
 bucket keeps its place in time, so a part of the graph looks the same while it moves left.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 SPAN = 60.0
 """Seconds that the graph shows."""
@@ -18,8 +18,7 @@ FILLED = 24
 _BUCKET_NS = round(SPAN * 1e9 / BUCKETS)
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(msgspec.Struct):
     number: int = -1
     samples: int = 0
     produced: float = 0.0

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.events import Severity

@@ -1,7 +1,8 @@
 """Values of slots for the dialog that shows them: from the segment, or from a recording."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.monitor.ring_reader import shown_item

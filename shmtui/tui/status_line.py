@@ -4,9 +4,10 @@ A sample is not atomic: it may be taken in the middle of a change. So a new word
 reaches the screen only when several samples agree.
 """
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Generic, TypeVar
+
+import msgspec
 
 from shmtui.i18n import N_, _, ngettext
 from shmtui.shm.item_counts import Method
@@ -98,8 +99,7 @@ class Balance(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Permits:
+class Permits(msgspec.Struct, frozen=True):
     """``empty + full + in flight = slots``, as one sample has it."""
 
     empty: int | None

@@ -1,7 +1,9 @@
 """What the panels draw: one snapshot, and the little that outlives a snapshot."""
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.events import Event
 from shmtui.recording.incident import Incident
@@ -24,8 +26,7 @@ FRESH = len(FADE_NS)
 """The highlight of a byte that has just changed; 0 means no change for two seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class ByteWindow:
+class ByteWindow(msgspec.Struct, frozen=True):
     """Bytes from ``offset`` on, and the highlight of each."""
 
     offset: int
@@ -60,8 +61,7 @@ class ChangeHighlight:
         return ByteWindow(offset, data, bytes(highlight))
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(msgspec.Struct, frozen=True):
     """Where a replay is."""
 
     index: Index
@@ -86,8 +86,7 @@ class Replay:
         return self.index.length if self.span is None else self.span
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(msgspec.Struct, frozen=True):
     """One of two recordings that are replayed together."""
 
     name: str
@@ -101,8 +100,7 @@ class Side:
     """Whether it has anything of this instant."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """Two recordings at one instant."""
 
     sides: tuple[Side, Side]
@@ -117,8 +115,7 @@ class Comparison:
         return all(side.there for side in self.sides)
 
 
-@dataclass(frozen=True, slots=True)
-class ViewModel:
+class ViewModel(msgspec.Struct, frozen=True):
     """All that one frame is drawn from."""
 
     snapshot: Snapshot = EMPTY
@@ -126,10 +123,10 @@ class ViewModel:
     """What the table of processes shows: those of the snapshot and the ended that stay, less the
     dismissed; None: those of the snapshot."""
     glyphs: Glyphs = UNICODE
-    history: RateHistory = field(default_factory=RateHistory)
+    history: RateHistory = msgspec.field(default_factory=RateHistory)
     """Shared between frames. Panels only read it."""
     history_version: int = 0
-    status_word: Span = field(default_factory=nothing)
+    status_word: Span = msgspec.field(default_factory=nothing)
     balance_settled: bool = False
     """Whether the last samples agree on how the permits add up."""
     events: tuple[Event, ...] = ()

@@ -7,8 +7,9 @@ and says nothing looks broken.
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.procfs.identity import start_time
@@ -39,8 +40,7 @@ Reason = str | None
 """Why a command was not given; None where it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(msgspec.Struct, frozen=True):
     """The live processes that a key applies to."""
 
     label: str

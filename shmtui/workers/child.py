@@ -6,9 +6,10 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -64,8 +65,7 @@ class OutputLines:
             self.count += 1
 
 
-@dataclass(slots=True, eq=False)
-class Child:
+class Child(msgspec.Struct, eq=False):
     """A running child and the last lines of its output."""
 
     process: subprocess.Popen[bytes]
@@ -78,7 +78,7 @@ class Child:
     start_rate: float
     program: tuple[str, ...] = ()
     """The command, for a program of the user's; empty for a worker."""
-    printed: OutputLines = field(default_factory=lambda: OutputLines(WORKER_LINES))
+    printed: OutputLines = msgspec.field(default_factory=lambda: OutputLines(WORKER_LINES))
     term_sent_at: float | None = None
     """Monotonic seconds at which SIGTERM was sent; None before."""
     leader_ended: bool = False

@@ -6,9 +6,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.monitor.sampler import Sampler
 from shmtui.recording.recorder import RECORDED_SLOTS

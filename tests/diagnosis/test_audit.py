@@ -2,9 +2,9 @@
 
 import os
 import signal
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from shmtui.diagnosis.audit import balance_text, items_lost
 from shmtui.diagnosis.history import History

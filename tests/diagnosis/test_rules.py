@@ -1,8 +1,7 @@
 """What may not be claimed: each rule beside a healthy or doubtful state that resembles its fault."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from shmtui.diagnosis.health import diagnose
 from shmtui.diagnosis.history import moves_until
@@ -100,7 +99,7 @@ def test_somebody_who_is_seen_nowhere_may_hold_the_mutex() -> None:
 
 def server(**facts: object) -> Process:
     """What started those that wait, asleep in a call of its own."""
-    return replace(peer(9, Role.UNKNOWN, None), letter="S", **facts)  # type: ignore[arg-type]
+    return replace(peer(9, Role.UNKNOWN, None), letter="S", **facts)
 
 
 CHILD = replace(peer(1, Role.UNKNOWN, MUTEX), parent=9)
@@ -156,7 +155,7 @@ def test_who_has_not_run_since_does_not_hold_mutex(
     """Asleep since mutex was free is a proof. Asleep since an index moved is one for programs that
     move it inside, which is named.
     """
-    behind = replace(peer(2, Role.CONSUMER, FULL), **facts)  # type: ignore[arg-type]
+    behind = replace(peer(2, Role.CONSUMER, FULL), **facts)
     finding = found(killed_inside(shown(0, 0, 3, 0, CHILD, behind)), "dead-holder")
     assert finding is not None
     assert (finding.certainty, finding.severity) == (certainty, Status.CRITICAL)
@@ -1005,7 +1004,7 @@ def test_who_goes_on_by_himself_may_unlock_for_a_dead_owner(facts: dict[str, obj
     """A child that does its parent's work under the parent's lock, say, though that was killed."""
     waiting = replace(peer(3, Role.UNKNOWN, None), sleeps_on=("guard",))
     owner = replace(peer(7, Role.UNKNOWN, None), state=ProcessState.ENDED, killed=True, died_ns=1)
-    child = replace(peer(4, Role.UNKNOWN, None), **facts)  # type: ignore[arg-type]
+    child = replace(peer(4, Role.UNKNOWN, None), **facts)
     lock = SyncObject("guard", "pthread_mutex_t", offset=128, value=0, owner=7, owner_dead=True)
     one = replace(shown(0, 1, 5, 0, waiting, owner, child), sync=(lock,))
     finding = found(one, "dead-owner", 4)

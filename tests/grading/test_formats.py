@@ -5,10 +5,10 @@ import csv
 import io
 import json
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from shmtui.grading.formats import (
     FORMATS,

@@ -5,10 +5,11 @@ import os
 import struct
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from shmtui.shm.control_format import (
     CAPACITY,

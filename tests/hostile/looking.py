@@ -5,10 +5,12 @@ import cProfile
 import resource
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import LayoutOptions

@@ -8,10 +8,12 @@ import socket
 import stat
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.shm.layout import ITEM_TYPES, Layout, seed_layout
 from shmtui.shm.layout_spec import layout_option
@@ -32,8 +34,7 @@ SEEDS: Final = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hostile:
+class Hostile(msgspec.Struct, frozen=True):
     """A segment that was made, and ways to look at it that its owner might be talked into."""
 
     path: Path

@@ -53,7 +53,7 @@ def require_quiet(path: Path, raw: bytes) -> None:
 @pytest.fixture
 def small_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many entries as the files here have, ten times over: work that never ends is seen."""
-    monkeypatch.setattr(dwarf_entries.Budget.__init__, "__defaults__", (200_000,))
+    monkeypatch.setattr(debug_info, "Budget", lambda: dwarf_entries.Budget(200_000))
 
 
 @pytest.mark.usefixtures("small_budget")

@@ -1,11 +1,12 @@
 """What the values of a ring say about its layout: the right reading always stays, others go."""
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.layouts.ring_values import Reading, excess, possible, values_of
 from shmtui.layouts.role_evidence import (

@@ -1,10 +1,10 @@
 """What changed between two snapshots, and what did not."""
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.events import Severity
 from shmtui.monitor.changes import health_events, segment_events

@@ -4,8 +4,9 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from shmtui.monitor.discovery import Surveyor
 from shmtui.monitor.list_health import ListHealth

@@ -1,10 +1,10 @@
 """A process of many threads: a part of them is looked at, those first that matter, and it is said."""
 
 import contextlib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from shmtui.diagnosis.health import diagnose
 from shmtui.monitor.discovery import Surveyor

@@ -1,11 +1,11 @@
 """The estimator: what samples of a ring prove of its throughput, and nothing more."""
 
 import struct
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.monitor.ring_reader import RUN, RingSample
 from shmtui.monitor.ring_throughput import ThroughputEstimator, moved

@@ -3,12 +3,13 @@
 import math
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, Union, get_args, get_origin
 
+import msgspec
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.events import Event, Severity
 from shmtui.recording.codec import hints_of
@@ -87,9 +88,9 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
         return plain[kind]
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(list(kind))
-    if isinstance(kind, type) and is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         hints = hints_of(kind)
-        made = {f.name: anything(hints[f.name]) for f in fields(kind)}
+        made = {name: anything(hints[name]) for name in kind.__struct_fields__}
         if "target_rate" in made:
             made["target_rate"] |= st.just(math.inf)
         return st.builds(kind, **made)

@@ -13,11 +13,12 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable
-from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError, ShortageError
 from shmtui.recording.member import HEADER_SIZE, LARGEST_MEMBER, TRAILER, Header, lines_of, unpack
@@ -79,7 +80,7 @@ def _with_a_spoiled_line(part: bytes, chance: random.Random) -> bytes:
     lines[at] = json.dumps(spoiled(json.loads(lines[at]), chance)).encode()
     header = unpack(part)
     assert header is not None
-    facts = {field.name: getattr(header, field.name) for field in fields(header)[1:]}
+    facts = {name: getattr(header, name) for name in header.__struct_fields__[1:]}
     return member(b"".join(line + b"\n" for line in lines), **facts)
 
 

@@ -5,13 +5,13 @@ import re
 import tempfile
 import tracemalloc
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.diagnosis.wait_graph import wait_graph
 from shmtui.errors import ShmtuiError

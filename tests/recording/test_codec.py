@@ -2,14 +2,14 @@
 
 import json
 import math
-from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 
 from shmtui.events import Event
-from shmtui.recording.codec import UnknownFormError, decoder, encoder, hints_of
+from shmtui.recording.codec import UnknownFormError, decoder, encoder, fields_of, hints_of
 from shmtui.shm.item_counts import Audit, Totals
 from shmtui.shm.segment_info import Slot
 from shmtui.snapshot import Process, Snapshot
@@ -88,11 +88,9 @@ def test_a_deep_value_is_refused() -> None:
 def records(kind: Any, seen: dict[type, list[str]]) -> dict[type, list[str]]:
     """The fields without a default, of a record and of all that it is made of."""
     for each in (kind, *get_args(kind)):
-        if isinstance(each, type) and is_dataclass(each) and each not in seen:
+        if isinstance(each, type) and issubclass(each, msgspec.Struct) and each not in seen:
             seen[each] = [
-                f.name
-                for f in fields(each)
-                if f.default is MISSING and f.default_factory is MISSING
+                name for name, default in fields_of(each).items() if default is msgspec.NODEFAULT
             ]
             for inside in hints_of(each).values():
                 records(inside, seen)

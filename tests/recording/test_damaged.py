@@ -8,13 +8,13 @@ import subprocess
 import sys
 import tempfile
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.events import Event, Severity

@@ -5,10 +5,10 @@ import signal
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from shmtui.errors import ExitCode
 from shmtui.repair.consent import Consent
@@ -309,7 +309,7 @@ def test_an_owner_that_was_killed_may_have_left_it_to_a_child(facts: dict[str, o
     """One that wakes up by itself, if only from a wait with a timeout, has to be vouched for."""
     owner = replace(peer(7, Role.UNKNOWN, None), state=ProcessState.ENDED, killed=True, died_ns=1)
     waiting = replace(peer(3, Role.UNKNOWN, None), sleeps_on=("guard",))
-    child = replace(peer(4, Role.UNKNOWN, None), **facts)  # type: ignore[arg-type]
+    child = replace(peer(4, Role.UNKNOWN, None), **facts)
     lock = SyncObject("guard", "pthread_mutex_t", offset=128, value=0, owner=7, owner_dead=True)
     one = replace(shown(0, 1, 5, 0, waiting, owner, child), sync=(lock,))
     dead = Finding("dead-owner", Status.WARNING, "", (), Certainty.LIKELY, "", subject="guard")

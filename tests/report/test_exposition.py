@@ -4,12 +4,12 @@ import json
 import re
 import shlex
 import subprocess
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.monitor.segment_watch import WatchedSegment
 from shmtui.report.exposition import METRICS, exposition

@@ -3,12 +3,12 @@
 import json
 import math
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.monitor.sampler import Sampler
 from shmtui.report.snapshot_json import line, run_json, snapshot_json

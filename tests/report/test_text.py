@@ -1,10 +1,9 @@
 """The text of a snapshot: harmless, aligned, and saying unknown where it is."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.report.snapshot_text import snapshot_lines, totals_lines
 from shmtui.sanitize import inert

@@ -1,12 +1,12 @@
 """The layout is the one that a C compiler gives the struct."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.shm.layout import (

@@ -1,12 +1,12 @@
 """What the drawing functions promise at every size, for every buffer and every name."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.events import Event, Severity
 from shmtui.procfs.identity import describe_exit

@@ -1,10 +1,9 @@
 """Findings: in the title, among the events, in full, and as news when they come and go."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.events import Event, Severity
 from shmtui.shm.protocol import Role, SemaphoreRole

@@ -1,10 +1,10 @@
 """The key of the incident report, and a capsule that is replayed."""
 
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from shmtui.recording.capsule import capsule_lines
 from shmtui.recording.incident import ProcessFacts, ThreadFacts

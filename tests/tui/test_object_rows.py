@@ -1,9 +1,8 @@
 """The live list's rows: what is marked, for how long, and in which order."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.monitor.shared_object import ObjectKind
 from shmtui.snapshot import Health, Status

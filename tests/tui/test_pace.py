@@ -3,10 +3,10 @@
 import contextlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from shmtui.monitor.sampler import Sampler
 from shmtui.recording.recorder import Recorder

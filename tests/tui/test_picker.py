@@ -5,12 +5,12 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.layouts.describe import option_words
 from shmtui.monitor.shared_object import Content, Survey

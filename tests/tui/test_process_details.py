@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from shmtui.procfs.process_details import ProcessDetails, process_details
 from shmtui.shm.protocol import Role, SemaphoreRole

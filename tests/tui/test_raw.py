@@ -6,12 +6,12 @@ import os
 import signal
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions
 from shmtui.monitor.sampler import Sampler

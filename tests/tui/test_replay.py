@@ -5,11 +5,11 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.recording.codec import UnknownFormError

@@ -1,7 +1,8 @@
 """The deadlock of a process that waits for a permit while it holds mutex. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.diagnosis.history import History, living
 from shmtui.diagnosis.holders import may_still_post
@@ -11,8 +12,7 @@ from shmtui.shm.protocol import Role
 from shmtui.snapshot import Certainty, Finding, Process, Status
 
 
-@dataclass(frozen=True, slots=True)
-class HeldMutex:
+class HeldMutex(msgspec.Struct, frozen=True):
     """A mutex at 0 while nothing moves, and what every process waits on."""
 
     history: History

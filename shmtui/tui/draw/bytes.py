@@ -1,8 +1,9 @@
 """The bytes of a segment that is no bounded buffer, in the format that is chosen. Pure."""
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.tui.glyphs import Glyphs
@@ -10,8 +11,7 @@ from shmtui.tui.spans import Line, Span, cells, joined, line
 from shmtui.tui.view_model import ByteWindow
 
 
-@dataclass(frozen=True, slots=True)
-class ByteFormat:
+class ByteFormat(msgspec.Struct, frozen=True):
     """A format of values: its name, its letter in :mod:`struct`, and cells for a value."""
 
     name: str
@@ -44,8 +44,7 @@ BYTE_FORMATS = (
 _HIGHLIGHT_STYLES = ("text", "fading", "recent", "fresh")
 
 
-@dataclass(frozen=True, slots=True)
-class RowShape:
+class RowShape(msgspec.Struct, frozen=True):
     """How a row is made up: how many bytes, and whether their characters are beside the values."""
 
     per_row: int

@@ -1,8 +1,10 @@
 """The keys in text: the key bar with its buttons, and the help screen. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import zip_longest
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.i18n import N_, _
 from shmtui.snapshot import ProcessState
@@ -15,8 +17,7 @@ from shmtui.tui.spans import Line, Span, line
 from shmtui.tui.view_model import ViewModel
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
+class Button(msgspec.Struct, frozen=True):
     """Cells ``start`` to ``stop`` press the key with this action."""
 
     start: int

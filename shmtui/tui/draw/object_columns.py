@@ -1,16 +1,17 @@
 """The columns of the list of shared objects, and which of them fit a width. Pure."""
 
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.i18n import N_
 from shmtui.report.segment_table import SORTS
 from shmtui.tui.object_rows import ORDERS, USUAL_COLUMNS
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column: the name that ``--columns`` takes, its title, its width in cells, its alignment."""
 
     key: str

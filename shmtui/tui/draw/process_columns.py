@@ -1,8 +1,10 @@
 """The columns of the process table: their cells, and which of them fit a width. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+
+import msgspec
+from msgspec.structs import replace
 
 from shmtui.events import Severity
 from shmtui.i18n import N_, _
@@ -125,8 +127,7 @@ def _protocol(process: Process, glyphs: Glyphs, spaced: bool) -> Span:
     return Span(f"{' '.join(pips)}  {process.step}" if spaced else pips, style)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """One column: its title, its width in cells, its alignment, and its cell for a process."""
 
     title: str
@@ -234,8 +235,7 @@ INDENT = 2
 _NAME_LEAST, _NAME_MOST = 12, 34
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """The columns that fit a width, in their order; ``name`` takes what is left."""
 
     before: tuple[Column, ...]

@@ -1,9 +1,10 @@
 """A schedule: the list of its steps, and each program where it is held. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from textwrap import dedent
 from typing import Final
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.session.held_schedule import Held, HeldStep, HeldTask
@@ -19,8 +20,7 @@ _HEADS: Final = 2
 """Lines above a program's source: its name, and what it does next."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepRows:
+class StepRows(msgspec.Struct, frozen=True):
     """The lines in view, of ``total``."""
 
     lines: list[Line]

@@ -3,8 +3,9 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.shm.value import Fields, Value, value_text
@@ -43,8 +44,7 @@ _ROW: Final = 16
 """Bytes in a line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """When a value was read, in seconds: since the epoch, and by CLOCK_MONOTONIC."""
 
     epoch: float
@@ -139,8 +139,7 @@ def cell_text(name: str, value: Value, glyphs: Glyphs) -> str:
     return glyphs.inert(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(msgspec.Struct, frozen=True):
     """The columns of some values: name and width of each."""
 
     names: tuple[str, ...]

@@ -1,7 +1,8 @@
 """The line of a replay: its speed, where it is, and where the findings are. Pure."""
 
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from shmtui.i18n import _
 from shmtui.recording.member import status_of
@@ -15,8 +16,7 @@ LEAST = 10
 """Cells of the shortest bar."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeBar:
+class TimeBar(msgspec.Struct, frozen=True):
     """The line, and the cells of its bar, which stand for the time line."""
 
     line: Line

@@ -1,9 +1,9 @@
 """Which columns a table has: that of the processes, or the list of what processes share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
@@ -14,8 +14,7 @@ from shmtui.tui.widgets.bindings import binding
 from shmtui.tui.widgets.moving_panels import LETTERS
 
 
-@dataclass(frozen=True, slots=True)
-class TableColumns:
+class TableColumns(msgspec.Struct, frozen=True):
     """The columns of one table, to be switched on and off."""
 
     titles: Mapping[str, str]

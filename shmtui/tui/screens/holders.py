@@ -2,10 +2,10 @@
 
 import signal
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final
 
+import msgspec
 from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
@@ -28,8 +28,7 @@ _AGAIN_SECONDS: Final = 0.5
 _WAITS: Final = {True: N_("waits on it"), False: "-", None: "?"}
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(msgspec.Struct, frozen=True):
     """A live process that has something; whether it waits on it, None where that is not known."""
 
     process: Process

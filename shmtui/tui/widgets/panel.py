@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -40,8 +41,7 @@ class SpanStyles(Widget):
         return style if name in OWN_BACKGROUND else style + Style(bgcolor=base.bgcolor)
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """What a panel shows inside its frame and on its edges."""
 
     lines: list[Line]
