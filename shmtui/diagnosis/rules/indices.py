@@ -162,7 +162,7 @@ def _plausible(s: Snapshot, slots: int) -> bool:
     One may be N for as long as the program reduces it before it uses it, and both may be counters
     that are never reduced, moved before or after the posts.
 
-    >>> from dataclasses import replace
+    >>> from msgspec.structs import replace
     >>> from shmtui.snapshot import EMPTY
     >>> [_plausible(replace(EMPTY, in_=i, out=o), 5) for i, o in ((5, 2), (900, 897), (900, 3))]
     [True, True, False]
