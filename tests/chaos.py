@@ -69,7 +69,7 @@ class Chaos:
         self.observers: list[Terminal] = []
         self._random = Random(seed)
         self._paced = paced
-        self._seen_dead: set[int] = set()
+        self._seen_dead: set[tuple[int, int]] = set()
         self._orders = [*self._keys(), *self._signals(), *self._around()]
         if faults:
             self._orders += [("a fault", 5, self._fault)]
@@ -99,8 +99,9 @@ class Chaos:
         assert code is None, f"it ended with {code}: {self.terminal.raw[-3000:]!r}"
         for record in worker_records(self.name):
             self.lossy = self.lossy or record.fault in LOSING
-            if record.state is RecordState.ENDED and record.pid not in self._seen_dead:
-                self._seen_dead.add(record.pid)
+            who = (record.pid, record.start_time)
+            if record.state is RecordState.ENDED and who not in self._seen_dead:
+                self._seen_dead.add(who)
                 killed = record.exit_status == -signal.SIGKILL
                 self.half_done += killed and record.step in HALF_DONE
 

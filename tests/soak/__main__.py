@@ -34,6 +34,21 @@ _AGAIN_S: Final = 2.0
 """Between the end of an actor that failed and its new beginning."""
 _SAMPLE_S: Final = 10.0
 _TICK_S: Final = 0.5
+_LAST_S: Final = 5 * PATIENCE
+"""For what was begun, and for the recordings of an hour to be read."""
+
+
+def _hear_signals() -> None:
+    """Programs that are started get the signals that a shell has this one ignore, as it does in the
+    background; a hang-up does not end this one.
+    """
+    for number, handler in (
+        (signal.SIGHUP, lambda *_: None),
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGQUIT, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def _ended(number: int, _frame: FrameType | None) -> None:
@@ -73,7 +88,7 @@ def soak(seconds: float, seed: int, folder: Path) -> tuple[list[str], bool]:
     try:
         for process in processes:
             process.start()
-        _watch(processes, sizes, began + seconds + 3 * PATIENCE, seconds)
+        _watch(processes, sizes, began + seconds + _LAST_S, seconds)
     finally:
         _end(processes, judge)
     used = os.times()
@@ -120,6 +135,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
+    _hear_signals()
     with tempfile.TemporaryDirectory() as folder:
         lines, well = soak(given.minutes * 60, given.seed, Path(folder))
     text = "\n".join(lines) + "\n"

@@ -17,7 +17,7 @@ from tests.soak.evidence import Counters, false_of, series_of
 from tests.soak.journal import TOLD, Stage
 from tests.soak.rings import counted_name
 from tests.soak.screens import LISTING, end, used
-from tests.soak.verdicts import tell_recording
+from tests.soak.verdicts import check_healthy, tell_recording
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE, poll
 
@@ -52,6 +52,8 @@ def recorders(stage: Stage) -> None:
             assert process.returncode == expected, (process.returncode, said)
             assert b"Traceback" not in said, said
             stage.did(f"recorder ended by {number.name}")
+        if stage.going:
+            check_healthy(stage, name)
         if path.exists() and path.stat().st_size:
             tell_recording(stage, path, name)
 
