@@ -1,5 +1,6 @@
 """The soak in its short form: half a minute with a few of each event. Growth is judged of longer ones only."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 
 from tests.compiling import require
 from tests.soak.evidence import Counters, Sample, false_of, growth
-from tests.soak.journal import ILL, TOLD, WELL, Entry
+from tests.soak.journal import ILL, TOLD, WELL, Entry, Stage
 from tests.soak.report import false_findings
+from tests.soak.sizes import Sizes
 from tests.waiting import PATIENCE
 
 HOUR: Final = 3600
@@ -34,15 +36,24 @@ def test_half_a_minute(tmp_path: Path) -> None:
     text = report.read_text()
     assert text == done.stdout
     for event in (
-        "items counted",
-        "scrapes",
-        "recordings opened",
-        "killed inside the lock",
-        "viewer",
-    ):
+        "items counted", "scrapes", "recordings opened", "killed inside the lock", "viewer", "order: ",
+        "ls --json", "healthy programs visited", "sick programs found", "recorder ended",
+    ):  # fmt: skip
         assert event in text
-    for process in ("export --all", "serve", "top", "run --record"):
-        assert f"| {process}" in text
+
+
+def test_sizes_are_those_of_the_living(tmp_path: Path) -> None:
+    """A process is sampled from where the journal says that it lives until it says that it is over."""
+    stage = Stage("me", 1, tmp_path, tmp_path / "journal", 0, 0)
+    sizes = Sizes(stage.journal)
+    with stage.living("this", os.getpid()):
+        sizes.take()
+        with (tmp_path / "one more").open("w"):
+            sizes.take()
+    sizes.take()
+    first, second = sizes.samples["this", os.getpid()]
+    assert second.descriptors == first.descriptors + 1
+    assert first.memory > 1024
 
 
 def life(memory: list[int], descriptors: list[int]) -> list[Sample]:

@@ -66,11 +66,10 @@ def chaos(stage: Stage) -> None:
             while stage.going:
                 with stage.attempt("an order"):
                     orders.give()
+                    stage.did(f"order: {orders.last[-1]}")
                 orders.watch(stage.random.uniform(*_TYPED_S))
                 if not orders.given.total() % _MANY_ORDERS:
                     quiet(terminal)
-        for order, count in orders.given.items():
-            stage.did(f"order: {order}", count)
         at_rest(orders)
         assert leave(orders) == 0
         assert terminal.modes == terminal.modes_before
