@@ -20,6 +20,7 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from textual._compositor import ChopsUpdate
+from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.await_complete import AwaitComplete
@@ -120,6 +121,20 @@ class ClosesOnce(Screen[ScreenResultType], Generic[ScreenResultType]):
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+    def on_unmount(self) -> None:
+        forget_closed_widgets()
+
+
+def forget_closed_widgets() -> None:
+    """Let go of what closed widgets have drawn: half a megabyte for each command palette.
+
+    Textual caches a method of `StylesCache` with its ``self``, and so holds up to 1,024 of them.
+    """
+    method = getattr(StylesCache, "get_inner_outer", None)
+    clear = getattr(method, "cache_clear", None)
+    if clear is not None:
+        clear()
 
 
 def bind_on(node: DOMNode, keys: str, action: str) -> None:
