@@ -20,6 +20,7 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.command import CommandPalette
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -147,7 +148,10 @@ async def test_what_is_closed_is_let_go(make_buffer: MakeBuffer) -> None:
                 gc.collect()
                 return sum(type(each) is StylesCache for each in gc.get_objects())
 
+            for number in range(1000):
+                Region(0, 0, number, 1).intersection(Region(1, 1, 1, 1))
             await held()
+            assert Region.intersection.cache_info().currsize < 1000
             before = await held()
             for _time in range(3):
                 after = await held()
