@@ -51,7 +51,12 @@ def resources_of(pid: int) -> Resources:
 class Chaos:
     """Gives orders to one dashboard, and keeps count of what may have come of them."""
 
-    def __init__(self, name: str, terminal: Terminal, seed: int, *, faults: bool) -> None:
+    def __init__(
+        self, name: str, terminal: Terminal, seed: int, *, faults: bool, paced: bool = False
+    ) -> None:
+        """``faults``: mistakes and repairs too. ``paced``: no worker is hurried far beyond its start,
+        and what is stuck is repaired, so that it can go on for hours.
+        """
         self.name = name
         self.terminal = terminal
         self.given: Counter[str] = Counter()
@@ -63,10 +68,13 @@ class Chaos:
         """A mistake was told that items are lost by."""
         self.observers: list[Terminal] = []
         self._random = Random(seed)
-        self._seen_dead: set[int] = set()
+        self._paced = paced
+        self._seen_dead: set[tuple[int, int]] = set()
         self._orders = [*self._keys(), *self._signals(), *self._around()]
         if faults:
-            self._orders += [("a fault", 5, self._fault), ("repair", 2, self._repair)]
+            self._orders += [("a fault", 5, self._fault)]
+        if faults or paced:
+            self._orders += [("repair", 2, self._repair)]
 
     def give(self) -> None:
         """One order, and a moment for it."""
@@ -91,8 +99,9 @@ class Chaos:
         assert code is None, f"it ended with {code}: {self.terminal.raw[-3000:]!r}"
         for record in worker_records(self.name):
             self.lossy = self.lossy or record.fault in LOSING
-            if record.state is RecordState.ENDED and record.pid not in self._seen_dead:
-                self._seen_dead.add(record.pid)
+            who = (record.pid, record.start_time)
+            if record.state is RecordState.ENDED and who not in self._seen_dead:
+                self._seen_dead.add(who)
                 killed = record.exit_status == -signal.SIGKILL
                 self.half_done += killed and record.step in HALF_DONE
 
@@ -111,14 +120,15 @@ class Chaos:
     def _keys(self) -> Iterator[tuple[str, int, Callable[[], None]]]:
         plain = {
             "choose": (16, ("up", "down", "home", "end", "pagedown")),
-            "pace": (12, ("+", "-", "m", "0", "+", "+")),
+            "pace": (12, ("+", "-", "-", "0") if self._paced else ("+", "-", "m", "0", "+", "+")),
             "pause": (8, ("space",)),
             "step": (6, ("s",)),
             "end": (2, ("t",)),
             "kill": (2, ("K",)),
             "freeze": (3, ("z",)),
             "panel": (6, ("tab", "1", "2", "3", "4", "5", "f", "escape")),
-            "open": (3, ("?", "o", "enter", "ctrl+p", "l")),
+            # Other actors' segments are on the list.
+            "open": (3, ("?", "l") if self._paced else ("?", "o", "enter", "ctrl+p", "l")),
             "close": (8, ("escape",)),
             "audit": (2, ("v",)),
             "odd keys": (2, ("\x1b[200~paste\x1b[201~", "\x1b[<64;5;5M", "é", "\x00", "\x1bO")),
@@ -182,7 +192,9 @@ class Chaos:
             (("stat", self.name, "--json"), ("check", self.name, "--for", "0.3"), ("ls",))
         )
         done = run_shmtui(*arguments)
-        assert done.returncode in {0, 1}, done
+        # On a busy machine so short a look may leave something undecided.
+        undecided = done.returncode == 2 and "undecided: " in done.stdout
+        assert undecided or done.returncode in {0, 1}, done
         assert done.stderr == ""
 
     def _fault(self) -> None:

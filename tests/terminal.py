@@ -31,6 +31,7 @@ _GAP_SECONDS: Final = 0.02
 """Between two frames there is more, between the parts of one less."""
 _FRAME_SECONDS: Final = 0.3
 """How long the rest of a frame is waited for, where bytes come all the time."""
+_KEPT: Final = 1 << 16
 KEYS: Final = {
     "up": "\x1b[A",
     "down": "\x1b[B",
@@ -152,6 +153,10 @@ class Terminal:
         skipped = self._take(0.0)
         self._drawn.append(skipped)
         return bool(skipped)
+
+    def forget(self) -> None:
+        """Keep the end of what was drawn only: of hours it is much."""
+        self._drawn = [self.raw[-_KEPT:]]
 
     def read(self, seconds: float = 0.0) -> bool:
         """Take in what the program has drawn, waiting so long for it at the most."""

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import msgspec
 from msgspec.structs import replace
@@ -112,6 +113,17 @@ class SegmentOpener:
         self._joined = {} if home is None else {home.sampler.name: home}
         self._surveyor: Surveyor | None = None
         self._cleaning = contextlib.ExitStack()
+        # Weakly: the dashboard closes what it leaves, and of what is closed nothing is kept.
+        self._samplers: WeakSet[Sampler] = WeakSet()
+        self._judges: WeakSet[ListHealth] = WeakSet()
+        self._cleaning.callback(self._close_opened)
+
+    def _close_opened(self) -> None:
+        with contextlib.ExitStack() as closing:
+            for sampler in self._samplers:
+                closing.callback(sampler.close)
+            for judge in self._judges:
+                closing.callback(judge.stop)
 
     def survey(self) -> "Survey":
         """Everything that processes share, as it stands."""
@@ -131,7 +143,7 @@ class SegmentOpener:
         from shmtui.monitor.list_health import ListHealth  # noqa: PLC0415 - for that list alone
 
         judge = ListHealth(self._options.folder)
-        self._cleaning.callback(judge.stop)
+        self._judges.add(judge)
         return judge
 
     def remove(self, target: str) -> str:
@@ -164,7 +176,7 @@ class SegmentOpener:
         sampler = Sampler(
             name, options, read_only=not self._options.write, folder=self._options.folder
         )
-        self._cleaning.callback(sampler.close)
+        self._samplers.add(sampler)
         sampler.count_exactly(on=self._options.exact)
         # From here on the dashboard has the screen.
         told = replace(self._options.layout, progress=None)
@@ -175,7 +187,7 @@ class SegmentOpener:
 
     def open_raw(self, name: str) -> Attachment:
         sampler = Sampler(name, LayoutOptions(raw=True), folder=self._options.folder)
-        self._cleaning.callback(sampler.close)
+        self._samplers.add(sampler)
         return Attachment(sampler)
 
     def _join(self, name: str, sampler: Sampler) -> Attachment:

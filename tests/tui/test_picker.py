@@ -1,6 +1,7 @@
 """Attaching from the dashboard: the list of segments, the layouts to choose from, going over."""
 
 import contextlib
+import gc
 import os
 import re
 import threading
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shmtui.layouts.describe import option_words
+from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.shared_object import Content, Survey
 from shmtui.report.object_groups import ObjectGroup
 from shmtui.sanitize import inert
@@ -272,7 +274,7 @@ async def test_layouts_are_shown_in_words_and_filtered_by_them(folder: Path) -> 
 
 
 async def test_going_over_closes_what_was_only_watched(folder: Path) -> None:
-    """The graph starts anew, the events stay."""
+    """And keeps nothing of it. The graph starts anew, the events stay."""
     (folder / "bytes").write_bytes(bytes(range(64)))
     with contextlib.closing(opener_of(folder, slots=5)) as opener:
         app = DashboardApp(opener.open_raw("/bytes"), refresh_hz=NEVER_HZ, opener=opener)
@@ -283,6 +285,9 @@ async def test_going_over_closes_what_was_only_watched(folder: Path) -> None:
             await pilot.press(*"jobs", "enter")
             await reports(app, "attached to /jobs")
             assert open_descriptors(folder / "bytes") == 0
+            gc.collect()
+            samplers = [each.name for each in gc.get_objects() if type(each) is Sampler]
+            assert "/bytes" not in samplers
             assert any("attached to /bytes" in e.text for e in app.dashboard.view.events)
 
 

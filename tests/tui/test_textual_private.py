@@ -5,6 +5,7 @@ When one of these fails with a newer Textual, read that version again, mend
 """
 
 import ast
+import gc
 import importlib
 import inspect
 import queue
@@ -14,15 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from textual._compositor import ChopsUpdate, Compositor
+from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.command import CommandPalette
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.widget import Widget
 
 import shmtui.tui
 from shmtui.tui import textual_private
+from tests.conftest import MakeBuffer
+from tests.tui.dashboards import running
+from tests.waiting import until
 
 ROOM = Path(shmtui.tui.__file__).parent
 MODULES = sorted(path.relative_to(ROOM.parent.parent) for path in ROOM.rglob("*.py"))
@@ -124,3 +130,29 @@ def test_the_terminal_has_the_queue() -> None:
 def test_the_version_that_was_read_is_named() -> None:
     """The note for whoever comes with a newer Textual."""
     assert textual_private.READ_IN in (textual_private.__doc__ or "")
+
+
+async def test_what_is_closed_is_let_go(make_buffer: MakeBuffer) -> None:
+    """Palette, help and list: however often they were open, no more is held than after the first time."""
+    with running(make_buffer()) as run:
+        async with run.app.run_test(size=(100, 40)) as pilot:
+
+            async def held() -> int:
+                for key in ("ctrl+p", "question_mark"):
+                    await pilot.press(key)
+                    await until(lambda: len(run.app.screen_stack) == 2, "it is open")
+                    await pilot.pause()
+                    await pilot.press("escape")
+                    await until(lambda: len(run.app.screen_stack) == 1, "it is closed")
+                await pilot.pause()
+                gc.collect()
+                return sum(type(each) is StylesCache for each in gc.get_objects())
+
+            for number in range(1000):
+                Region(0, 0, number, 1).intersection(Region(1, 1, 1, 1))
+            await held()
+            assert Region.intersection.cache_info().currsize < 1000
+            before = await held()
+            for _time in range(3):
+                after = await held()
+            assert after <= before

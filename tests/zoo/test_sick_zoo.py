@@ -134,19 +134,25 @@ def _with_sides(command: str, patient: Patient) -> str:
 def wrong_of(case: Case, binaries: Path, name: str) -> str:
     """What is wrong with how shmtui takes a case; empty where nothing is."""
     with Patient(case, binaries, name) as patient:
-        wrong = said(patient)
-        if wrong:
-            return f"{case}: {wrong}"
-        done, text = repaired(patient)
-        if not done:
-            return f"{case}: refused\n{text}" if revived(case) else ""
-        patient.let_go()
-        if case.failure in STUCK_AGAIN:
-            return ""
-        if not patient.flows():
-            return f"{case}: nothing moves after the repair\n{text}"
-        audit = patient.rested_audit(0)
-        return f"{case}: {audit}\n{text}" if audit else ""
+        return wrong_with(patient)
+
+
+def wrong_with(patient: Patient) -> str:
+    """The same of one that is sick by now."""
+    case = patient.case
+    wrong = said(patient)
+    if wrong:
+        return f"{case}: {wrong}"
+    done, text = repaired(patient)
+    if not done:
+        return f"{case}: refused\n{text}" if revived(case) else ""
+    patient.let_go()
+    if case.failure in STUCK_AGAIN:
+        return ""
+    if not patient.flows():
+        return f"{case}: nothing moves after the repair\n{text}"
+    audit = patient.rested_audit(0)
+    return f"{case}: {audit}\n{text}" if audit else ""
 
 
 STUCK_AGAIN: Final = {"swapped", "nobody-left"}
