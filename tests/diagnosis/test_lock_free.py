@@ -115,9 +115,10 @@ def test_counts_of_both_sides_show_that_none_is_passed(start: Start, name: str) 
         last = sampler.sample().exact
         assert last is not None
         assert (last.produced or 0) >= (before.produced or 0)
-        # It is empty now, as it was then; what was in it as the counts began is consumed only.
+        # It is empty now, as it was then; what was in it as the counts began is consumed only. Its counts
+        # are read beside its indices, so that an item may have come to be in one of them alone.
         first, then = ((each.consumed or 0) - (each.produced or 0) for each in (before, last))
-        assert first == then
+        assert abs(first - then) <= 1
 
 
 def test_equal_indices_mean_empty_or_full(start: Start, name: str) -> None:
