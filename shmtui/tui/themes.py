@@ -85,17 +85,23 @@ def starting_theme(environ: Mapping[str, str], colours: str | None, *wanted: str
 def adopt_theme(app: App[Any], colours: str | None, configuration: Configuration) -> None:
     """Have an app that does not run yet start in the right theme for so many colours.
 
-    Setting ``theme`` once it runs parses every style sheet a second time. ShmtuiError: the
-    configuration names a theme that there is not.
+    Setting ``theme`` parses every style sheet a second time, also before it runs: so its watcher is
+    passed over where all that it does otherwise are classes. ShmtuiError: the configuration names a
+    theme that there is not.
     """
     for theme in (DARK, LIGHT):
         greys = _GREYS[theme.name] if colours == "256" else {}
         app.register_theme(replace(theme, **greys))
     require_known(configuration.theme, app.available_themes, "theme", configuration.path)
     wanted = starting_theme(os.environ, colours, configuration.theme, configuration.kept_theme)
-    if app.get_theme(wanted) is None:
-        wanted = DARK.name
-    app.theme = wanted
+    chosen = app.get_theme(wanted) or DARK
+    if chosen.ansi:
+        app.theme = chosen.name  # It changes a filter of colours, too.
+    else:
+        app.set_reactive(App.theme, chosen.name)
+        app.set_class(True, f"-theme-{chosen.name}", update=False)
+        app.set_class(chosen.dark, "-dark-mode", update=False)
+        app.set_class(not chosen.dark, "-light-mode", update=False)
     app.stylesheet.set_variables(app.get_css_variables())
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 from rich.segment import Segment
@@ -18,6 +18,9 @@ from shmtui.tui.draw import frame
 from shmtui.tui.spans import OWN_BACKGROUND, STYLES, Line, Span, changed_cells, join_blanks
 from shmtui.tui.textual_private import DirectScreen
 from shmtui.tui.view_model import ViewModel
+
+_NOTHING: Final = ViewModel()
+"""What a panel has before it is shown anything."""
 
 
 class SpanStyles(Widget):
@@ -84,7 +87,7 @@ class Panel(Widget):
 
     def __init__(self, view: ViewModel | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self.view = view or ViewModel()
+        self.view = view or _NOTHING
         self._rows: list[Line] = []
         self._strips: dict[int, Strip] = {}
         """Rows as they were last painted, while they stay the same."""
