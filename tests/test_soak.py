@@ -56,11 +56,11 @@ def test_sizes_are_those_of_the_living(tmp_path: Path) -> None:
     assert first.memory > 1024
 
 
-def life(memory: list[int], descriptors: list[int]) -> list[Sample]:
+def life(memory: list[int], descriptors: list[int], around: int = 0) -> list[Sample]:
     """Samples over an hour."""
     step = HOUR / len(memory)
     return [
-        Sample(number * step, kib, held, 4, 1)
+        Sample(number * step, kib, held, 4, 1, around * number)
         for number, (kib, held) in enumerate(zip(memory, descriptors, strict=True))
     ]
 
@@ -78,6 +78,8 @@ def test_growth_is_told() -> None:
         "it", life(level, [held + number // 10 for number, held in enumerate(few)])
     ).wrong
     assert "descriptors grew from" in wrong
+    crowded = [held + number // 10 for number, held in enumerate(few)]
+    assert not growth("it", life(level, crowded, around=1)).wrong
 
 
 @pytest.mark.parametrize(("again", "wrong"), [("9", 1), ("11", 0)])

@@ -9,12 +9,13 @@ from pathlib import Path
 from tests.chaos import resources_of
 from tests.soak.evidence import Sample
 from tests.soak.journal import LIVES, OVER, read
+from tests.traces import all_processes, shm_entries
 
 PER_CHILD = 3
 """Descriptors that a run keeps of each worker."""
 
 
-def sample(pid: int) -> Sample | None:
+def sample(pid: int, around: int) -> Sample | None:
     """What a process holds now; None: it has ended. Descriptors are those beside its children's."""
     with contextlib.suppress(OSError):
         status = Path(f"/proc/{pid}/status").read_text()
@@ -23,7 +24,9 @@ def sample(pid: int) -> Sample | None:
             held = resources_of(pid)
             children = len(held.children)
             descriptors = held.descriptors - PER_CHILD * children
-            return Sample(time.monotonic(), int(memory[1]), descriptors, held.threads, children)
+            return Sample(
+                time.monotonic(), int(memory[1]), descriptors, held.threads, children, around
+            )
     return None
 
 
@@ -43,7 +46,8 @@ class Sizes:
                 alive[key] = None
             elif entry.kind == OVER:
                 alive.pop(key, None)
+        around = len(all_processes()) + len(shm_entries())
         for what, pid in alive:
-            found = sample(pid)
+            found = sample(pid, around)
             if found is not None:
                 self.samples[what, pid].append(found)
