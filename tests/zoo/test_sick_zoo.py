@@ -210,9 +210,12 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str, rest: st
             w for p in now.processes for w in p.waits
         }
         # Another test may list the segments of the machine, and open this one for a look.
-        opened = now.joined_ns is None or now.joined_ns >= (now.mutex_free_ns or 0)
+        free_ns = now.mutex_free_ns or 0
+        opened = now.joined_ns is None or now.joined_ns >= free_ns
+        # Beside other programs something is forked all the time.
+        forked = now.forked_ns is None or now.forked_ns >= free_ns
         woken = rest == "read"
-        doubt = now.hidden or now.assumptions or behind or opened or woken
+        doubt = now.hidden or now.assumptions or behind or opened or forked or woken
         sure = Certainty.LIKELY if doubt else Certainty.CERTAIN
         last[:] = now.health.findings, now.health.undecided, now.assumptions, behind, opened
         return next(
@@ -283,6 +286,19 @@ def test_faults_that_are_made_while_items_move(moving: Sampler) -> None:
         time.sleep(0.1)
         now = moving.sample()
     assert now.health.findings or now.health.undecided, now.health.judged
+
+
+@pytest.mark.parametrize("moving", ["forked_away"], indirect=True)
+def test_the_holder_is_a_child_that_was_never_seen(moving: Sampler) -> None:
+    """Who was killed meanwhile is not called the holder with certainty, and the child is named."""
+
+    def found() -> Finding | None:
+        told = [f for f in moving.sample().health.findings if f.code == "dead-holder"]
+        return told[0] if told else None
+
+    finding = poll(found, "it is found")
+    assert finding.certainty is Certainty.LIKELY
+    assert any("unless a child holds it" in fact for fact in finding.evidence)
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ from shmtui.diagnosis.holders import (
     asleep_elsewhere,
     by_handler,
     died_last,
+    forked_since_free,
+    killed_since_free,
     may_hold_mutex,
     may_post,
     slept_since,
@@ -174,12 +176,19 @@ def _without_holder(held: HeldMutex) -> Finding:
     # A process that dies inside has taken a permit; one that only left out the post has not.
     inside = held.deficit is None or held.deficit > held.threads
     dead = died_last(history, HOLDS_MUTEX) if inside else None
-    killed = _killed_since_free(history.now) if inside else None
+    killed = killed_since_free(history.now) if inside else None
     recorded = dead is not None and dead.step in TRANSFER
     doubts = []
     if history.now.unseen:
         doubts.append(_("unless a process that cannot be seen holds it"))
     witnessed = killed is not None and (killed or dead is not None)
+    if witnessed and not history.workers_only and forked_since_free(history.now):
+        doubts.append(
+            _(
+                "unless a child holds it that was forked after mutex was seen free, and let go of the segment "
+                "at once: processes began meanwhile"
+            )
+        )
     if not (witnessed or history.workers_only):
         doubts.append(_("unless a process took it and ended, and another is to post it"))
     timed = [p for p in crew if MUTEX in p.timed_waits]
@@ -259,17 +268,6 @@ def _changed_last(s: Snapshot) -> Iterator[str]:
                 else _("changed last by PID {pid} (GETPID): at 0 that is who took it")
             )
             yield text.format(pid=each.last)
-
-
-def _killed_since_free(s: Snapshot) -> list[Process] | None:
-    """The foreign processes that a signal ended since mutex was free; None where it was not seen
-    free, where one of those that ended did so by itself, or where somebody has opened the segment
-    since then, or let go of it and lives on: he may have mutex in hand.
-    """
-    if s.mutex_free_ns is None or s.joined_ns is None or s.joined_ns >= s.mutex_free_ns:
-        return None
-    ended = [p for p in s.processes if p.died_ns is not None and p.died_ns > s.mutex_free_ns]
-    return ended if all(p.killed for p in ended) else None
 
 
 def _slept(processes: Sequence[Process]) -> Iterator[str]:
