@@ -47,6 +47,7 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     semaphores.mutex_overflow,
     lock.held_mutex,
     dead_owner.dead_owner,
+    dead_owner.not_recoverable,
     permits.permits,
     semaphores.ghost_waiter,
     semaphores.mixed_libc,

@@ -301,6 +301,38 @@ def test_the_holder_is_a_child_that_was_never_seen(moving: Sampler) -> None:
     assert any("unless a child holds it" in fact for fact in finding.evidence)
 
 
+LOCKS_LOST: Final = {
+    "robust_lost": "lock cannot be locked any more",
+    "robust_unmapped": "lock is held by thread",
+    "robust_pending": "the owner of lock died, and nobody has locked it since",
+    "dead_reader": "table was held in all",
+    "dead_reader_waited": "table was 0 or held in all",
+}
+
+
+@pytest.mark.parametrize(("mode", "text"), LOCKS_LOST.items())
+def test_locks_that_nobody_gives_back(tmp_path: Path, name: str, mode: str, text: str) -> None:
+    """Found, or undecided, in two seconds already; and no repair writes a byte."""
+    program = Compiler(tmp_path).program(Path(__file__).with_name("locks.c"), "-g")
+    process = started(program, Animal("locks", mode), name)
+    try:
+        path = Path(segment_path(name))
+        poll(lambda: "PID  process" in said_by("stat", name), "one that lives has mapped it")
+        assert text in said_by("check", name, "--for", "2")
+        before = path.read_bytes()
+        run_shmtui("repair", name, "--yes")
+        assert path.read_bytes() == before
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        Path(segment_path(name)).unlink(missing_ok=True)
+
+
+def said_by(*words: str) -> str:
+    """What a command prints."""
+    return run_shmtui(*words).stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_case(binaries: Path, new_name: Callable[[], str], form: str) -> None:
