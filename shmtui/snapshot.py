@@ -216,6 +216,9 @@ class Finding:
     remedy: str
     subject: str = ""
     """The semaphore or PID that it is about, where one code can be found of several."""
+    death_seen: bool = False
+    """Of a dead holder of mutex: it was seen to die, and nobody else can hold mutex or is about to post it,
+    as far as that depends on processes that can be seen."""
 
 
 @dataclass(frozen=True, slots=True)

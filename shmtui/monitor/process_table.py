@@ -35,8 +35,11 @@ class ProcessTable:
         folder: str = SHM_DIR,
         likely: Callable[[], Set[int]] | None = None,
         path: str | None = None,
+        semaphore: str = "",
     ) -> None:
-        """``likely``, ``path``: as `FileUsers` has them."""
+        """``likely``, ``path``: as `FileUsers` has them; ``semaphore``: the name of one that is looked at in a
+        segment's place.
+        """
         self.all_threads = False
         """Whether all threads of a process are looked at, however many it has, and not in thorough reads
         alone."""
@@ -52,6 +55,7 @@ class ProcessTable:
         self._access: FileAccess | None = None
         self._worker_processes = WorkerProcesses(layout)
         self._foreign_processes = ForeignProcesses(self._users, layout, folder)
+        self._foreign_processes.semaphore = semaphore
         self._roles = RoleInference()
         self._deaths = Deaths()
 

@@ -66,7 +66,7 @@ def unlock_plan(
         indices=(snapshot.in_, snapshot.out),
         participants=participants(snapshot.processes),
         waiting=waiting_for(unlocks, snapshot),
-        watched_first=not (begun or consent.frees_the_lock),
+        watched_first=not (begun or consent.lock),
     )
 
 

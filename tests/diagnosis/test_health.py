@@ -344,6 +344,35 @@ def test_a_child_that_was_forked_since_mutex_was_free_may_hold_it(forked_ns: int
     assert any("unless a child holds it" in e for e in finding.evidence)
 
 
+ROOTS = ("root's processes take no part (9 cannot be read)",)
+SEEN_TO_DIE: dict[str, tuple[dict[str, object], bool]] = {
+    "root": ({"assumptions": ROOTS}, True),
+    "nobody": ({}, True),
+    "forked": ({"assumptions": ROOTS, "forked_ns": 2}, False),
+    "hidden waits": ({"assumptions": ROOTS, "waits_hidden": (1,)}, False),
+    "unseen": ({"unseen": True}, False),
+    "layout": ({"layout": "likely"}, False),
+}
+
+
+@pytest.mark.parametrize("case", SEEN_TO_DIE)
+def test_a_death_that_was_seen(case: str) -> None:
+    """What depends on root's processes alone lowers the certainty, and leaves the death seen."""
+    facts, seen = SEEN_TO_DIE[case]
+    one = killed_inside(shown(0, 0, 3, 0, peer(1, Role.PRODUCER, MUTEX)))
+    if facts.pop("layout", ""):
+        facts = {
+            "layout": replace(
+                one.layout, assumptions=("it is a guess",), source=LayoutSource.INFERRED
+            )
+        }
+    samples = [replace(one, monotonic_ns=SECOND * t, **facts) for t in range(1, 5)]  # type: ignore[arg-type]
+    (finding,) = diagnose(samples).findings
+    assert finding.code == "dead-holder"
+    assert finding.death_seen is seen
+    assert "--yes --lock" in finding.remedy, "a command has not seen it"
+
+
 UNSEEN = {
     "unseen": {"unseen": True},
     "waits": {"waits_hidden": (2,)},

@@ -111,11 +111,23 @@ static void forked_away(void) {
     spawn("producer", fork_holder, 200); spawn("consumer", consume_on, 200);
 }
 
+/* He dies with the lock while all others can only wait for it. */
+static void hold_inside(int ms) {
+    for (take_no_orders(); !hurried(); usleep(1000 * ms)) put_any();
+    take(&b->empty); take(&b->mutex); raise(SIGKILL);
+}
+static void produce_on(int ms) { for (take_no_orders();; usleep(1000 * ms)) { put_any(); usleep(1000 * ms); } }
+static void consume_twice(int ms) { for (take_no_orders();; usleep(1000 * ms)) get_any(); }
+static void dies_among_waiters(void) {
+    put_any(); put_any();
+    spawn("producer", hold_inside, 400); spawn("producer", produce_on, 200); spawn("consumer", consume_twice, 200);
+}
+
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(restarted), MODE(stale_out), MODE(extra_half), MODE(two_headers), MODE(dies_among_pollers),
     MODE(dies_as_the_only_consumer), MODE(leaves_a_poller), MODE(other_modulus), MODE(wrong_post), MODE(dead_beside_flow),
-    MODE(uncounted_beside_flow), MODE(consumer_stops), MODE(consumer_pauses), MODE(forked_away),
+    MODE(uncounted_beside_flow), MODE(consumer_stops), MODE(consumer_pauses), MODE(forked_away), MODE(dies_among_waiters),
 };
 
 int main(int argc, char **argv) {

@@ -208,7 +208,9 @@ def _without_holder(held: HeldMutex) -> Finding:
         doubts.append(_("unless a signal handler of {who} posts it").format(who=names(handlers)))
     if any(slept_since(p) and not p.idle_since_free and MUTEX not in p.waits for p in crew):
         doubts.append(_("assumed: each program moves the indices while it holds mutex"))
-    doubts += (*waits_behind(held), *history.assumptions)
+    doubts += waits_behind(held)
+    seen = recorded or (witnessed and not (doubts or history.now.waits_hidden))
+    doubts += history.assumptions
     sure = recorded or (not doubts and history.certainty is Certainty.CERTAIN)
     others = timed or posters or handlers or held.behind
     facts = (
@@ -225,16 +227,18 @@ def _without_holder(held: HeldMutex) -> Finding:
         _holders_death(held, dead, killed),
         facts,
         Certainty.CERTAIN if sure else Certainty.LIKELY,
-        repair_remedy(history, "--yes" if sure or history.workers_only else "--yes --lock"),
+        # The command has seen no death; a dead worker's record is still there.
+        repair_remedy(history, "--yes" if recorded or history.workers_only else "--yes --lock"),
+        death_seen=seen,
     )
 
 
 def _holders_death(held: HeldMutex, dead: Process | None, killed: Sequence[Process] | None) -> str:
     """The claim: who died with mutex, as far as that is known."""
     if dead is not None:
-        return _("mutex is held by {who}, which died ({how}): everybody waits for ever").format(
-            who=names([dead]), how=dead.ending or _("it is gone")
-        )
+        return _(
+            "mutex is held by {who}, which died ({how}): nobody gets in until another posts it"
+        ).format(who=names([dead]), how=dead.ending or _("it is gone"))
     if held.behind:
         return _(
             "mutex stays 0 and nothing moves: its holder died, unless one that waits for a permit holds it: "
