@@ -16,7 +16,7 @@ asleep on ``mutex`` with a permit in hand::
 tell which. A process that runs may be anywhere, so there is no plan until it stops.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -171,10 +171,12 @@ def _plan(
         permits=permits,
         private_sleepers=private,
         rests_on=(
-            *(finding.claim for finding in wanted if by_death and proves_a_death(finding)),
+            *(_by_a_death(wanted) if by_death else ()),
             *plan_grounds(snapshot, placed, resident, consent),
         ),
-        certainty=plan_certainty(placed, codes, snapshot, consent),
+        certainty=Certainty.LIKELY
+        if by_death
+        else plan_certainty(placed, codes, snapshot, consent),
         permits_left=""
         if undecided is None
         else _("the permits are left as they are: {why}; {remedy}").format(
@@ -262,6 +264,12 @@ def proves_a_death(finding: Finding) -> bool:
     """
     sure = finding.certainty is Certainty.CERTAIN or finding.death_seen
     return finding.code == "dead-holder" and sure
+
+
+def _by_a_death(findings: Sequence[Finding]) -> Iterator[str]:
+    """What a lock rests on whose holder was seen to die."""
+    yield from (finding.claim for finding in findings if proves_a_death(finding))
+    yield _("assumed: none that waits for mutex has it already, and waits for itself")
 
 
 def with_deaths_seen(findings: Sequence[Finding], seen: Sequence[Finding]) -> tuple[Finding, ...]:

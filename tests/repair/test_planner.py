@@ -384,4 +384,6 @@ def test_a_death_that_another_watch_has_seen_frees_the_lock() -> None:
     assert isinstance(plan, Plan)
     assert [change.text for change in plan.lock] == ["mutex: value 0 → 1"]
     assert plan.rests_on[0] == proof.claim
+    assert any("none that waits for mutex has it already" in line for line in plan.rests_on)
+    assert plan.certainty is Certainty.LIKELY
     assert plan.watched_first, "a program that is not there now may yet post it"

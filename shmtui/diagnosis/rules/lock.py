@@ -245,9 +245,10 @@ def _holders_death(held: HeldMutex, dead: Process | None, killed: Sequence[Proce
             "{who}"
         ).format(who=names(held.behind))
     if killed:
-        return _("mutex was taken by {who}, which died ({how}): no live process holds it").format(
-            who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed}))
-        )
+        # One that waits for it may have it already, and so wait for itself: nor can that one post it.
+        return _(
+            "mutex stays 0: {who} died ({how}) since it was free, and no live process can post it"
+        ).format(who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed})))
     if held.history.now.unseen:
         return _("mutex is 0 and no process that can be seen holds it")
     return _("mutex is 0 and no live process holds it")
