@@ -9,7 +9,7 @@ from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.sync_object import Robustness, SyncKind
-from shmtui.snapshot import Process, Snapshot
+from shmtui.snapshot import Origin, Process, Snapshot
 
 _LOCKS: Final = {SyncKind.MUTEX, SyncKind.RWLOCK, SyncKind.RUST_MUTEX}
 _MOVES: Final = 4
@@ -32,6 +32,7 @@ def left_behind(history: History) -> Iterator[str]:
             "mutex was 0 in all {count} samples while items moved, and is waited for by {who}"
         ).format(count=samples, who=names(waiting))
     yield from _left_on_objects(history, [p for p in asleep if not p.sleeps_timed])
+    yield from _running(history)
     for role in SemaphoreRole:
         late = [p for p in asleep if role in p.waits]
         if late and history.agreeing(lambda s, role=role: counts_too_few(s, role)) == samples:  # type: ignore[misc]
@@ -46,6 +47,7 @@ def left_beside(history: History) -> Iterator[str]:
     conditions = {s.name for s in history.now.sync if s.kind == SyncKind.CONDITION}
     asleep = [p for p in _asleep(history) if not p.sleeps_timed]
     yield from _left_on_objects(history, asleep, conditions)
+    yield from _running(history)
 
 
 def _asleep(history: History) -> list[Process]:
@@ -88,6 +90,22 @@ def _left_on_objects(
             yield _(
                 "{object} was held in all {count} samples, and nothing tells by whom: its holder may be dead"
             ).format(object=name, count=samples)
+
+
+def _running(history: History) -> Iterator[str]:
+    """Who ran in all samples while nothing moved: it may spin on a lock whose holder is dead, which no word of
+    the segment tells.
+    """
+    if history.unmoved_ns() < min(AT_REST_NS, history.watched_ns):
+        return
+    ran = [{p.pid for p in living(s) if p.letter == "R"} for s in history.snapshots]
+    always = set.intersection(*ran)
+    spinning = [p for p in living(history.now) if p.pid in always and p.origin is not Origin.WORKER]
+    if spinning:
+        yield _(
+            "nothing moved, and {who} ran in all {count} samples: it computes, or looks again and again for "
+            "what never comes"
+        ).format(who=names(spinning), count=len(ran))
 
 
 def _is_taken(s: Snapshot, name: str) -> bool:

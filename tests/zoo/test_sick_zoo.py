@@ -344,6 +344,10 @@ LOCKS_LOST: Final = {
     "robust_pending": "the owner of lock died, and nobody has locked it since",
     "dead_reader": "table was held in all",
     "dead_reader_waited": "table was 0 or held in all",
+    "barrier_alone": "start has been waited for by",
+    "spin_dead": "looks again and again for what never comes",
+    "signal_lost": "the ring had both items and room",
+    "signal_wrong": "the ring had both items and room",
 }
 
 

@@ -161,7 +161,9 @@ def _seems_dead(held: HeldMutex, holders: Sequence[Process], signs: tuple[str, .
             *held.history.assumptions,
         ),
         Certainty.LIKELY,
-        repair_remedy(held.history),
+        repair_remedy(
+            held.history, " ".join(("--yes --lock", *(f"--assume-idle {p.pid}" for p in holders)))
+        ),
     )
 
 
@@ -247,7 +249,7 @@ def _holders_death(held: HeldMutex, dead: Process | None, killed: Sequence[Proce
     if killed:
         # One that waits for it may have it already, and so wait for itself: nor can that one post it.
         return _(
-            "mutex stays 0: {who} died ({how}) since it was free, and no live process can post it"
+            "mutex stays 0: {who} died ({how}) since it was free, and nobody who has the segment can post it"
         ).format(who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed})))
     if held.history.now.unseen:
         return _("mutex is 0 and no process that can be seen holds it")
