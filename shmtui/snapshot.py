@@ -215,6 +215,9 @@ class Finding(msgspec.Struct, frozen=True):
     remedy: str
     subject: str = ""
     """The semaphore or PID that it is about, where one code can be found of several."""
+    death_seen: bool = False
+    """Of a dead holder of mutex: it was seen to die, and nobody else can hold mutex or is about to post it,
+    as far as that depends on processes that can be seen."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -306,6 +309,10 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     joined_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample that saw somebody open the segment, or a process let go of
     it and live on; 0: nobody did; None: it cannot be told."""
+    forked_ns: int | None = None
+    """CLOCK_MONOTONIC of the last sample that saw a process or a thread begin anywhere in the machine,
+    while one of those that use the segment may have run: it may be a child of that one, and have let
+    go of the segment before it was looked at. 0: none did; None: it cannot be told."""
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
     waits_counted: tuple[int, ...] = ()

@@ -48,6 +48,7 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     semaphores.mutex_overflow,
     lock.held_mutex,
     dead_owner.dead_owner,
+    dead_owner.not_recoverable,
     permits.permits,
     semaphores.ghost_waiter,
     semaphores.mixed_libc,
@@ -124,7 +125,8 @@ def to_verify(found: Health, reported: Health) -> bool:
 
 def _at_most_likely(finding: Finding, reasons: tuple[str, ...]) -> Finding:
     """The finding, no surer than the layout that its values are read by."""
-    if finding.certainty is not Certainty.CERTAIN:
+    if finding.certainty is not Certainty.CERTAIN and not finding.death_seen:
         return finding
     facts = [_("assumed: {assumption}").format(assumption=reason) for reason in reasons]
-    return replace(finding, certainty=Certainty.LIKELY, evidence=(*finding.evidence, *facts))
+    evidence = (*finding.evidence, *facts)
+    return replace(finding, certainty=Certainty.LIKELY, evidence=evidence, death_seen=False)

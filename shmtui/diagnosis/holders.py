@@ -164,3 +164,19 @@ def waits_for_good(s: Snapshot) -> bool:
     waiting = [p for p in s.processes if p.alive and p.waits]
     for_good = (p for p in waiting if set(p.waits) - set(p.timed_waits) and not p.has_handlers)
     return not waiting or any(for_good)
+
+
+def killed_since_free(s: Snapshot) -> list[Process] | None:
+    """The foreign processes that a signal ended since mutex was free; None where it was not seen
+    free, where one of those that ended did so by itself, or where somebody has opened the segment
+    since then, or let go of it and lives on: he may have mutex in hand.
+    """
+    if s.mutex_free_ns is None or s.joined_ns is None or s.joined_ns >= s.mutex_free_ns:
+        return None
+    ended = [p for p in s.processes if p.died_ns is not None and p.died_ns > s.mutex_free_ns]
+    return ended if all(p.killed for p in ended) else None
+
+
+def forked_since_free(s: Snapshot) -> bool:
+    """Whether one of those that use the segment may have forked since mutex was free."""
+    return s.forked_ns is None or s.mutex_free_ns is None or s.forked_ns >= s.mutex_free_ns

@@ -16,7 +16,7 @@ from shmtui.diagnosis.history import (
     mutex_taken,
 )
 from shmtui.diagnosis.holders import unaccounted_threads
-from shmtui.diagnosis.left_waiting import ceased, left_behind
+from shmtui.diagnosis.left_waiting import ceased, left_behind, left_beside, left_to_mend
 from shmtui.diagnosis.rules import conditions, lock_free
 from shmtui.diagnosis.rules.indices import FIT_SAMPLES, unfitting_samples
 from shmtui.diagnosis.rules.initialisation import by_own_futex
@@ -74,6 +74,7 @@ def undecided(history: History) -> Iterator[str]:
             "waiting as no sem_wait does, on a word that is private to a process: {who}; these are no sem_t, "
             "and it is not known how they are posted"
         ).format(who=names(strangers))
+    yield from left_to_mend(now)
     if not now.layout.has_ring:
         yield _(
             "its locks are known, and no ring: whether those that wait can go on is not judged; say "
@@ -91,6 +92,7 @@ def undecided(history: History) -> Iterator[str]:
             "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
         ).format(count=len(history.snapshots), time=max(LONGER_S, 2 * _watched_s(history)))
     if now.layout.lock_free or conditions.by_conditions(now):
+        yield from left_beside(history)
         yield from _of_lock_free(history) if now.layout.lock_free else _of_conditions(history)
         return
     yield from _let_several_in(history)

@@ -86,6 +86,8 @@ class ForeignProcesses:
         self._folder = folder
         self.named: dict[SemaphoreRole, FileIdentity] = {}
         """The files of the layout's named semaphores."""
+        self.semaphore = ""
+        """The named semaphore that is looked at in a segment's place."""
         self.sleep_proof = SleepProof()
         self.waits_hidden: dict[int, str] = {}
         """Whose waits this user may not read: users by PID; of the processes made since it was
@@ -198,7 +200,7 @@ class ForeignProcesses:
             found += [(role, w) for w in waits_in(calls, use.semaphores.get(identity, ()))]
         found += self._set_waits(pid, calls)
         others = tuple(
-            (*sync_name(layout, wait.offset), wait.timed)
+            (*sync_name(layout, wait.offset, self.semaphore), wait.timed)
             for wait in waits
             if semaphore_at(layout, wait.offset) is None
         )

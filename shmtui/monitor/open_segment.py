@@ -86,7 +86,8 @@ class OpenSegment:
         layout = self.resolved.layout
         self._had_no_size = self.reader.status().size == 0
         path = self.reader.path if has_name(name) else None
-        self.processes = ProcessTable(self.reader.identity, layout, folder, likely, path)
+        alone = name if self.reader.semaphore else ""
+        self.processes = ProcessTable(self.reader.identity, layout, folder, likely, path, alone)
         self._arrivals: FileWatch | None = None
         self._arrived_ns = 0
         # A list has many, and a user has 128 such watches in all.

@@ -90,10 +90,12 @@ def semaphore_at(layout: Layout | None, offset: int) -> SemaphoreRole | None:
     return None
 
 
-def sync_name(layout: Layout | None, offset: int) -> tuple[str, int | None]:
+def sync_name(layout: Layout | None, offset: int, alone: str = "") -> tuple[str, int | None]:
     """The sync object that a futex word belongs to, by the program's name. Where the layout has
-    none: its byte, as text and as a number.
+    none: its byte, as text and as a number. ``alone``: the semaphore that is looked at in a segment's place.
     """
+    if alone and not offset:
+        return alone, None
     members = () if layout is None else layout.sync
     for member in members:
         if member.contains(offset):

@@ -14,6 +14,7 @@ from shmtui.monitor.worker_processes import WorkerProcesses
 from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.file_users import FileUsers
 from shmtui.procfs.maps import Mapping, mappings
+from shmtui.procfs.present_processes import last_given
 from shmtui.procfs.run_times import run_stamp, sleep_stamp
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
@@ -34,8 +35,11 @@ class ProcessTable:
         folder: str = SHM_DIR,
         likely: Callable[[], Set[int]] | None = None,
         path: str | None = None,
+        semaphore: str = "",
     ) -> None:
-        """``likely``, ``path``: as `FileUsers` has them."""
+        """``likely``, ``path``: as `FileUsers` has them; ``semaphore``: the name of one that is looked at in a
+        segment's place.
+        """
         self.all_threads = False
         """Whether all threads of a process are looked at, however many it has, and not in thorough reads
         alone."""
@@ -51,6 +55,7 @@ class ProcessTable:
         self._access: FileAccess | None = None
         self._worker_processes = WorkerProcesses(layout)
         self._foreign_processes = ForeignProcesses(self._users, layout, folder)
+        self._foreign_processes.semaphore = semaphore
         self._roles = RoleInference()
         self._deaths = Deaths()
 
@@ -65,6 +70,11 @@ class ProcessTable:
         on; 0: none did.
         """
         return self._deaths.left_ns
+
+    @property
+    def forked_ns(self) -> int | None:
+        """As `Snapshot.forked_ns`."""
+        return self._foreign_processes.sleep_proof.forked_ns
 
     @property
     def waits_hidden(self) -> tuple[int, ...]:
@@ -107,9 +117,9 @@ class ProcessTable:
         """
         live = {r.pid for r in records if r.state is RecordState.LIVE}
         ours = self._workers = {r.pid for r in records if not r.program}
-        scan = thorough or now_ns - self._scanned_ns >= SCAN_NS
+        scan, given = thorough or now_ns - self._scanned_ns >= SCAN_NS, 0
         if scan:
-            self._scanned_ns = now_ns
+            self._scanned_ns, given = now_ns, last_given()
             self._name_semaphores()
             self._users.scan(everybody=thorough, but=ours)
         if scan or access != self._access:
@@ -132,7 +142,9 @@ class ProcessTable:
             if record.pid and not record.program
         ]
         if scan:
-            self._foreign_processes.sleep_proof.scan(self._foreign, indices, free=free_ns == now_ns)
+            self._foreign_processes.sleep_proof.scan(
+                self._foreign, indices, free=free_ns == now_ns, given=given, now_ns=now_ns
+            )
         foreign = [
             self._foreign_processes.process(tracked, programs.get(pid), now_ns, self._foreign)
             for pid in sorted(self._foreign)

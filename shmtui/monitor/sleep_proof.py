@@ -42,17 +42,34 @@ class SleepProof:
 
     def __init__(self) -> None:
         self._sleeps: dict[int, _Sleep] = {}
+        self._slept = False
+        """Whether all slept from the scan before the last one to the last one."""
+        self._given = 0
+        self.forked_ns: int | None = None
+        """As `Snapshot.forked_ns`."""
 
-    def scan(self, pids: Iterable[int], indices: Indices, *, free: bool = False) -> None:
+    def scan(
+        self,
+        pids: Iterable[int],
+        indices: Indices,
+        *,
+        free: bool = False,
+        given: int = 0,
+        now_ns: int = 0,
+    ) -> None:
         """Look at all of them. ``indices`` were read before this call and after the last one, and so
-        was mutex; ``free``: it had one permit.
+        was mutex; ``free``: it had one permit. So was ``given``, the PID that the machine gave last; 0 where
+        that is not known.
         """
         before, self._sleeps, now = self._sleeps, {}, frozenset(indices)
-        for pid in sorted(pids)[:MOST]:
-            stamp = sleep_stamp(pid)
+        wanted = sorted(pids)
+        slept = before.keys() <= {*wanted}
+        for at, pid in enumerate(wanted):
+            stamp = sleep_stamp(pid) if at < MOST else None
+            sleep = before.get(pid)
+            slept = slept and sleep is not None and sleep.stamp == stamp
             if stamp is None:
                 continue
-            sleep = before.get(pid)
             if sleep is None or sleep.stamp != stamp:
                 sleep = _Sleep(stamp)
             else:
@@ -60,6 +77,17 @@ class SleepProof:
                 sleep.moved |= sleep.indices not in {None, now}
                 sleep.indices = sleep.indices or now
             self._sleeps[pid] = sleep
+        self._note_forks(given, now_ns, slept=slept)
+
+    def _note_forks(self, given: int, now_ns: int, *, slept: bool) -> None:
+        """Who slept from the scan before the last one up to this one has not forked since ``given`` was
+        read for the last one. ``slept``: all did from the last one to this one.
+        """
+        if given != self._given and not (slept and self._slept):
+            self.forked_ns = now_ns
+        if not given:
+            self.forked_ns = None
+        self._slept, self._given = slept, given
 
     def slept_while_moved(self, pid: int) -> bool:
         """Whether it is proved of a process by the indices, up to now: it is looked at again."""

@@ -81,7 +81,7 @@ def _read(
     return SyncObject(
         member.name, member.kind, role, member.offset, words.value, words.owner,
         None if words.owner is None else _dead(words.owner, mappers),
-        words.waiters, words.shared, words.robust, declared=member.declared,
+        words.waiters, words.shared, words.robust, words.robustness, declared=member.declared,
     )  # fmt: skip
 
 

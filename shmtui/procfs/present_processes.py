@@ -28,7 +28,7 @@ class PresentProcesses:
         """Look; returns the PIDs that are new, at first all. ``anew``: list all of them.
         ShmtuiError: /proc does not show this namespace's.
         """
-        last, before = _last_given(), self._last
+        last, before = last_given(), self._last
         self._last = last
         anew = anew or self._questions % LISTED == 0 or not last
         self._questions += 1
@@ -43,8 +43,8 @@ class PresentProcesses:
         return new
 
 
-def _last_given() -> int:
-    """The PID that was given last in this namespace; 0 where that is not known."""
+def last_given() -> int:
+    """The PID that was given last in this namespace, to a process or a thread; 0 where that is not known."""
     try:
         return int(read_file("/proc/loadavg", 128).split()[4])
     except (OSError, IndexError, ValueError):

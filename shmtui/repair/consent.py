@@ -32,11 +32,6 @@ class Consent(msgspec.Struct, frozen=True):
         """The processes that something is said of."""
         return self.assume_idle | {pid for pid, _role in self.roles}
 
-    @property
-    def frees_the_lock(self) -> bool:
-        """Whether the user says of a lock whose holder was not seen to die that nobody holds it."""
-        return self.lock or bool(self.assume_idle)
-
     def with_option(self, *options: str) -> str:
         """The command with further options, to be pasted.
 

@@ -46,7 +46,7 @@ def unlock_plan(
     wanted = tuple(finding for finding in findings if finding.code == CODE)
     if not wanted:
         return None
-    refusal = _not_judged(snapshot, consent)
+    refusal = _lost(snapshot, wanted) or _not_judged(snapshot, consent)
     if refusal is None and not begun:
         refusal = _left_to_another(snapshot, consent)
     if refusal is not None:
@@ -67,8 +67,18 @@ def unlock_plan(
         indices=(snapshot.in_, snapshot.out),
         participants=participants(snapshot.processes),
         waiting=waiting_for(unlocks, snapshot),
-        watched_first=not (begun or consent.frees_the_lock),
+        watched_first=not (begun or consent.lock),
     )
+
+
+def _lost(snapshot: Snapshot, findings: Sequence[Finding]) -> Refusal | None:
+    """The refusal where all of them are robust, and cannot be locked any more."""
+    subjects = {finding.subject for finding in findings}
+    lost = [each for each in snapshot.sync if each.name in subjects and each.robustness]
+    if not lost or any(each.owner_dead for each in snapshot.sync if each.name in subjects):
+        return None
+    why = _("no thread can lock it until it is initialised anew, which only its program may do")
+    return _not_by_another(lost[0], why)
 
 
 def _not_judged(snapshot: Snapshot, consent: Consent) -> Refusal | None:

@@ -7,14 +7,14 @@ happens.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from shmtui.diagnosis.wording import command_target
 from shmtui.errors import ShmtuiError
-from shmtui.i18n import _, ngettext
+from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.process_states import named_files
 from shmtui.monitor.sampler import Sampler
@@ -34,16 +34,18 @@ from shmtui.repair.observation import (
 )
 from shmtui.repair.observed_plan import plan_now
 from shmtui.repair.plan import Plan, Refusal
+from shmtui.repair.planner import with_deaths_seen
 from shmtui.repair.protocol_positions import with_earlier
 from shmtui.repair.record import RepairRecord, State, latest, mark
 from shmtui.repair.report import Report, Undone
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.segment_lock import SegmentLock
-from shmtui.repair.stop_processes import ProcessStopper
+from shmtui.repair.stop_processes import ProcessStopper, stopping
 from shmtui.repair.surplus_watch import SurplusWatch
 from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.segment import SHM_DIR
 from shmtui.shm.segment_info import LayoutSource
+from shmtui.snapshot import Finding
 
 TRIES: Final = 60
 """How often the participants are stopped to find all of them at a place that is known."""
@@ -60,9 +62,12 @@ class Repairer:
         *,
         consent: Consent = NO_WORD,
         progress: Callable[[str], None] = lambda _text: None,
+        seen: Sequence[Finding] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """``progress`` gets a line before each thing that takes a while."""
+        """``progress`` gets a line before each thing that takes a while. ``seen``: the findings of a longer watch, up
+        to now: they would not outlive that this opens the segment.
+        """
         self._name = name
         self._options = options or LayoutOptions()
         self.consent = consent
@@ -70,6 +75,7 @@ class Repairer:
             self.consent = replace(consent, command=f"shmtui repair {self._target}")
         self._folder = folder
         self._progress = progress
+        self._seen = seen
         self._clock = clock
         self._lock: SegmentLock | None = None
         self._fresh: Plan | None = None
@@ -108,6 +114,7 @@ class Repairer:
             self._progress(text.format(name=self._name, seconds=seconds))
             findings = observed.findings(seconds) if earlier is None else earlier.findings
             findings += left_open(observed, findings, self.consent)
+            findings = with_deaths_seen(findings, self._seen)
             for attempt in range(TRIES):
                 snapshot = observed.sampler.sample()
                 found = plan_now(observed, snapshot, findings, earlier, self.consent)
@@ -188,7 +195,7 @@ class Repairer:
         refusal = Refusal(
             _("it never stood still"), _("pause the processes that run, and try again")
         )
-        self._progress(_stopping(len(agreed.participants)))
+        self._progress(stopping(len(agreed.participants)))
         for _attempt in range(TRIES):
             with self._observed(options) as observed, ProcessStopper(guard) as stopper:
                 done = self._try(observed, agreed, stopper)
@@ -287,11 +294,3 @@ class Repairer:
 
 def _passed() -> Refusal:
     return Refusal(_("what was found is not found any more"), _("look again"))
-
-
-def _stopping(count: int) -> str:
-    return ngettext(
-        "stopping {count} process for a moment, and writing",
-        "stopping {count} processes for a moment, and writing",
-        count,
-    ).format(count=count)

@@ -16,7 +16,7 @@ asleep on ``mutex`` with a permit in hand::
 tell which. A process that runs may be anywhere, so there is no plan until it stops.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -146,10 +146,11 @@ def _plan(
         if takers:
             return left_to_takers(takers, consent)
         holding = may_hold(snapshot, placed, consent)
-        # The word on a process says that it does not hold mutex, and no more.
-        settled = _is_proved_free(snapshot, placed, wanted) or (consent.assume_idle and not holding)
-        if not settled:
+        # The word on a process says that it does not hold mutex, and not that nobody comes to post it.
+        if not _is_proved_free(snapshot, placed, wanted):
             return lock_not_agreed(holding, consent)
+    freed = lock is not None and not lock.before.value
+    by_death = freed and not consent.lock and not _rights_are_known(snapshot, placed)
     private = tuple(p for p in placed if p.private)
     if codes == {"process-private"} and not any(p.private_for_good for p in placed):
         return refusals.nobody_stuck()
@@ -170,8 +171,13 @@ def _plan(
         lock=() if lock is None else (lock,),
         permits=permits,
         private_sleepers=private,
-        rests_on=tuple(plan_grounds(snapshot, placed, resident, consent)),
-        certainty=plan_certainty(placed, codes, snapshot, consent),
+        rests_on=(
+            *(_by_a_death(wanted) if by_death else ()),
+            *plan_grounds(snapshot, placed, resident, consent),
+        ),
+        certainty=Certainty.LIKELY
+        if by_death
+        else plan_certainty(placed, codes, snapshot, consent),
         permits_left=""
         if undecided is None
         else _("the permits are left as they are: {why}; {remedy}").format(
@@ -181,6 +187,7 @@ def _plan(
         needs_role=() if undecided is None else undecided.needs_role,
         indices=(snapshot.in_, snapshot.out),
         participants=tuple(p.process for p in placed),
+        watched_first=by_death,
     )
 
 
@@ -244,8 +251,32 @@ def _is_proved_free(
     """Whether nobody is to post mutex, which is 0: its holder was seen to die, or nobody has ever
     passed a semaphore, or only our workers take part.
     """
-    surely = any(f.code == "dead-holder" and f.certainty is Certainty.CERTAIN for f in findings)
-    return surely or uninitialised(snapshot) or _permits_are_proved(snapshot, placed)
+    return _rights_are_known(snapshot, placed) or any(map(proves_a_death, findings))
+
+
+def _rights_are_known(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:
+    """Whether nobody has ever passed a semaphore, or only our workers take part."""
+    return uninitialised(snapshot) or _permits_are_proved(snapshot, placed)
+
+
+def proves_a_death(finding: Finding) -> bool:
+    """Whether the holder of mutex was seen to die, and nobody else can hold it. What rests only on processes that
+    root alone can see refuses nothing.
+    """
+    sure = finding.certainty is Certainty.CERTAIN or finding.death_seen
+    return finding.code == "dead-holder" and sure
+
+
+def _by_a_death(findings: Sequence[Finding]) -> Iterator[str]:
+    """What a lock rests on whose holder was seen to die."""
+    yield from (finding.claim for finding in findings if proves_a_death(finding))
+    yield _("assumed: none that waits for mutex has it already, and waits for itself")
+
+
+def with_deaths_seen(findings: Sequence[Finding], seen: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings; in place of a dead holder the one that another watch has ``seen`` to die."""
+    proof = {finding.code: finding for finding in seen if proves_a_death(finding)}
+    return tuple(proof.get(finding.code, finding) for finding in findings)
 
 
 def _change(

@@ -91,7 +91,16 @@ def _not_by_semaphores(
         _("{who} may hold mutex, and its holder may be dead: that cannot be told apart").format(
             who=names(suspects)
         ),
-        if_idle(_pids(suspects), consent, remedy),
+        ngettext(
+            "if you know that it holds nothing, and that no program is yet to post mutex: {command}; "
+            "otherwise: {otherwise}",
+            "if you know that they hold nothing, and that no program is yet to post mutex: {command}; "
+            "otherwise: {otherwise}",
+            len(suspects),
+        ).format(
+            command=consent.assuming_idle(_pids(suspects)) + ("" if consent.lock else " --lock"),
+            otherwise=remedy,
+        ),
         needs_idle=_pids(suspects),
     )
 

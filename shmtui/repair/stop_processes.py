@@ -12,7 +12,7 @@ import time
 from typing import Final, Self
 
 from shmtui.errors import ShmtuiError
-from shmtui.i18n import _
+from shmtui.i18n import _, ngettext
 from shmtui.procfs.identity import alive
 from shmtui.procfs.process import read_stat, stopped
 from shmtui.repair.plan import Refusal
@@ -170,3 +170,12 @@ def interrupt_futex_wait(pid: int, start_time: int, guard: ResumeGuard) -> bool:
         stopper.stop(pid, start_time)
         stopper.wait_until_stopped()
     return stopper.count > 0
+
+
+def stopping(count: int) -> str:
+    """That so many are about to be stopped."""
+    return ngettext(
+        "stopping {count} process for a moment, and writing",
+        "stopping {count} processes for a moment, and writing",
+        count,
+    ).format(count=count)

@@ -98,7 +98,9 @@ def sync_line(each: SyncObject) -> str:
     """A lock or semaphore beside the three: its name, type, value, owner and waiters."""
     kind = f"{inert(each.declared)} ({each.kind})" if each.declared else each.kind
     parts = [kind, *([] if each.offset is None else [f"@{each.offset:,}"])]
-    if each.value is not None:
+    if each.robustness is not None:
+        parts.append(each.robustness.text)
+    elif each.value is not None:
         free, held = _("free"), _("held")
         lock = each.kind != "sem_t"
         parts.append((free if each.value else held) if lock else f"{each.value:,}")

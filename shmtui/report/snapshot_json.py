@@ -118,7 +118,7 @@ def _sync(each: SyncObject) -> Json:
     return {
         **_fields(each, "name kind role offset"),
         "path": named_semaphore_path(each.name) if each.name.startswith("/") else None,
-        **_fields(each, "value owner owner_dead last waiters shared"),
+        **_fields(each, "value owner owner_dead robustness last waiters shared"),
         "declared": text(each.declared) or None,
     }
 

@@ -7,6 +7,11 @@ The words of a mutex in glibc: the lock word, 0 when free, 1 when held, 2 when h
 the recursion count; the owner's TID while it is held, of the owner's PID namespace; how many threads
 use it; and the kind: a type of 0 to 3, 0x10 robust, 0x20 with priority inheritance, 0x40 with a
 priority ceiling, 0x80 shared between processes. A thread that waits sleeps on the lock word.
+
+A robust one whose owner has died has no TID in its lock word, and 0x40000000: the next one to lock it
+is told (EOWNERDEAD). If that one unlocks it without pthread_mutex_consistent(3), it is for good that
+nobody can lock it (ENOTRECOVERABLE): in glibc the owner is 0x7ffffffe then, in musl all bits of the TID
+are set.
 """
 
 from collections.abc import Iterable
@@ -38,6 +43,22 @@ class SyncKind(StrEnum):
     process."""
 
 
+class Robustness(StrEnum):
+    """What has become of a robust mutex whose owner died."""
+
+    OWNER_DIED = "owner-died"
+    """Nobody has locked it since: who does is told, and has to mend what it guards."""
+    NOT_RECOVERABLE = "not-recoverable"
+    """Who was told unlocked it without having done so: no thread can lock it any more."""
+
+    @property
+    def text(self) -> str:
+        """The same in words, beside the lock."""
+        if self is Robustness.OWNER_DIED:
+            return _("its owner died, the next is told")
+        return _("not recoverable")
+
+
 RUST_MUTEX: Final = SyncKind.RUST_MUTEX
 OF_A_SET: Final = "semop"
 """The kind of a semaphore of a System V set, which has no bytes in a segment."""
@@ -54,6 +75,9 @@ SYNC_SIZES: Final = {
 }
 """Bytes of each on x86-64; the same in both libraries."""
 _ROBUST, _INHERITS, _CEILING, _PSHARED = 0x10, 0x20, 0x40, 0x80
+_OWNER_DIED: Final = 0x4000_0000
+_NOT_RECOVERABLE: Final = 0x7FFF_FFFE
+"""In place of glibc's owner."""
 _TID: Final = 0x3FFF_FFFF
 """The bits of a robust or priority-inheriting lock word that hold the owner's TID."""
 
@@ -90,6 +114,7 @@ class SyncWords(msgspec.Struct, frozen=True):
     """Between processes. False: no other process can wake its waiters."""
     robust: bool = False
     """Whether the kernel passes it on when its owner dies."""
+    robustness: Robustness | None = None
 
 
 class SyncObject(msgspec.Struct, frozen=True):
@@ -112,6 +137,8 @@ class SyncObject(msgspec.Struct, frozen=True):
     shared: bool | None = None
     robust: bool = False
     """Whether the kernel passes it on when its owner dies."""
+    robustness: Robustness | None = None
+    """What has become of it, where its owner died."""
     last: int | None = None
     """PID of the last process that changed a semaphore of a System V set (GETPID)."""
     last_dead: bool | None = None
@@ -154,7 +181,7 @@ def decode_sync(kind: SyncKind, raw: bytes, libc: Libc) -> SyncWords:
 
     >>> held = (1).to_bytes(4, "little") + bytes(4) + (77).to_bytes(4, "little") + bytes(4)
     >>> decode_sync(SyncKind.MUTEX, held + (0x80).to_bytes(4, "little") + bytes(20), Libc.GLIBC)
-    SyncWords(value=0, owner=77, waiters=None, shared=True, robust=False)
+    SyncWords(value=0, owner=77, waiters=None, shared=True, robust=False, robustness=None)
     """
     if len(raw) < SYNC_SIZES[kind]:
         return SyncWords()
@@ -171,11 +198,11 @@ def decode_sync(kind: SyncKind, raw: bytes, libc: Libc) -> SyncWords:
     match kind:
         case SyncKind.MUTEX:
             lock, _count, owner, _users, flags = unpack_from("=IIIII", raw)
-            free, robust = not lock, bool(flags & _ROBUST)
-            tid = lock & _TID if robust else owner
-            return SyncWords(
-                int(free), None if free else tid or None, None, bool(flags & _PSHARED), robust
-            )
+            robust = bool(flags & _ROBUST)
+            tid = lock & _TID if robust else owner if lock else 0
+            fate = _robustness(lock, lost=owner == _NOT_RECOVERABLE) if robust else None
+            shared = bool(flags & _PSHARED)
+            return SyncWords(_is_free(lock, fate), tid or None, None, shared, robust, fate)
         case SyncKind.RWLOCK:
             readers, (writer, shared) = unpack_from("=I", raw)[0], unpack_from("=ii", raw, 24)
             return SyncWords(
@@ -192,8 +219,23 @@ def _musl_mutex(raw: bytes) -> SyncWords:
     is a normal one.
     """
     kind, lock, waiters = unpack_from("=III", raw)
-    owner = lock & _TID if kind & 0xF else None
-    return SyncWords(int(not lock), owner or None, waiters, bool(kind & _PSHARED), bool(kind & 4))
+    tid, robust, shared = lock & _TID if kind & 0xF else 0, bool(kind & 4), bool(kind & _PSHARED)
+    fate = _robustness(lock, lost=tid == _TID) if robust else None
+    owner = tid if 0 < tid < _TID else None
+    return SyncWords(_is_free(lock, fate), owner, waiters, shared, robust, fate)
+
+
+def _is_free(lock: int, fate: Robustness | None) -> int:
+    """1 if the next one gets it at once."""
+    return int(not lock if fate is None else fate is Robustness.OWNER_DIED)
+
+
+def _robustness(lock: int, *, lost: bool) -> Robustness | None:
+    """What has become of a robust mutex. ``lost``: it has the mark of one that nobody can lock."""
+    if lost:
+        return Robustness.NOT_RECOVERABLE
+    died = lock & _OWNER_DIED and not lock & _TID
+    return Robustness.OWNER_DIED if died else None
 
 
 def why_not_unlocked(raw: bytes, libc: Libc) -> str:
@@ -207,7 +249,7 @@ def why_not_unlocked(raw: bytes, libc: Libc) -> str:
         return _("it is musl's, whose words for that are not proved")
     kind = unpack_from("=I", raw, 16)[0]
     if kind & _ROBUST:
-        return _("it is robust: the next one to lock it is told that its owner died")
+        return _("it is robust, and to pass it on is left to the kernel")
     if kind & _INHERITS:
         return _(
             "it has priority inheritance: the kernel keeps its waiters, and passes it to none of "

@@ -308,5 +308,6 @@ class WorkerActions:
         dashboard = self._app.dashboard
         if dashboard.attachment is not None:
             sampler = dashboard.attachment.sampler
-            repairer = Repairer(sampler.name, sampler.options)
+            findings = dashboard.latest.health.findings
+            repairer = Repairer(sampler.name, sampler.options, seen=findings)
             self._app.push_screen(RepairScreen(repairer, dashboard.report, dashboard.view))

@@ -236,6 +236,7 @@ def shown(at: float, mutex: int, empty: int, full: int, *processes: Process) -> 
         in_=2,
         out=2,
         joined_ns=0,
+        forked_ns=0,
         semaphores={r: SemaphoreState(v, 0, True) for r, v in values.items()},
         processes=processes,
     )
@@ -329,6 +330,47 @@ def test_a_dead_holder_is_certain_where_only_the_killed_can_have_taken_mutex(
     assert (finding.certainty is Certainty.CERTAIN) is certain
     assert any("unless a process took it" in e for e in finding.evidence) is not certain
     assert (finding.severity is Status.CRITICAL) is certain
+
+
+@pytest.mark.parametrize("forked_ns", [1, 2, None])
+def test_a_child_that_was_forked_since_mutex_was_free_may_hold_it(forked_ns: int | None) -> None:
+    """It may have let go of the segment before it was looked at: who was killed need not be the holder."""
+    waits = peer(1, Role.PRODUCER, MUTEX)
+    seen = [
+        replace(killed_inside(shown(t / 4, 0, 3, 0, waits)), forked_ns=forked_ns) for t in range(9)
+    ]
+    (finding,) = diagnose(seen).findings
+    assert (finding.code, finding.certainty) == ("dead-holder", Certainty.LIKELY)
+    assert any("unless a child holds it" in e for e in finding.evidence)
+
+
+ROOTS = ("root's processes take no part (9 cannot be read)",)
+SEEN_TO_DIE: dict[str, tuple[dict[str, object], bool]] = {
+    "root": ({"assumptions": ROOTS}, True),
+    "nobody": ({}, True),
+    "forked": ({"assumptions": ROOTS, "forked_ns": 2}, False),
+    "hidden waits": ({"assumptions": ROOTS, "waits_hidden": (1,)}, False),
+    "unseen": ({"unseen": True}, False),
+    "layout": ({"layout": "likely"}, False),
+}
+
+
+@pytest.mark.parametrize("case", SEEN_TO_DIE)
+def test_a_death_that_was_seen(case: str) -> None:
+    """What depends on root's processes alone lowers the certainty, and leaves the death seen."""
+    facts, seen = SEEN_TO_DIE[case]
+    one = killed_inside(shown(0, 0, 3, 0, peer(1, Role.PRODUCER, MUTEX)))
+    if facts.pop("layout", ""):
+        facts = {
+            "layout": replace(
+                one.layout, assumptions=("it is a guess",), source=LayoutSource.INFERRED
+            )
+        }
+    samples = [replace(one, monotonic_ns=SECOND * t, **facts) for t in range(1, 5)]
+    (finding,) = diagnose(samples).findings
+    assert finding.code == "dead-holder"
+    assert finding.death_seen is seen
+    assert "--yes --lock" in finding.remedy, "a command has not seen it"
 
 
 UNSEEN = {

@@ -40,7 +40,9 @@ def test_its_value_and_who_waits(semaphore: str) -> None:
         snapshot = sampler.sample()
         assert snapshot.alone is not None
         assert (snapshot.alone.name, snapshot.alone.value) == (semaphore, 0)
-        assert [p.pid for p in snapshot.processes] == [waiter.pid]
+        (process,) = snapshot.processes
+        assert (process.pid, process.sleeps_on) == (waiter.pid, (semaphore,))
+        assert not process.unexplained_words
         shown = run_shmtui("stat", semaphore).stdout
         assert re.search(rf"{semaphore}  sem_t · 0 · 1 ", shown)
         checked = run_shmtui("check", semaphore, "--for", "0.5")

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from shmtui.repair.consent import Consent
 from shmtui.repair.item_count import held_permits
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
-from shmtui.repair.planner import make_plan
+from shmtui.repair.planner import make_plan, with_deaths_seen
 from shmtui.repair.private_sleepers import PrivateSleepers
 from shmtui.repair.protocol_positions import Place, ProtocolPosition, eliminate, with_earlier
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -363,3 +363,27 @@ def test_sides_that_take_permits_away_are_refused() -> None:
         assert isinstance(plan, Plan)
         assert ("do not fit the permits: empty would fall from 2 to 1" in plan.permits_left) != fit
         assert bool([change for change in plan.permits if change.permits_added]) == fit
+
+
+def test_a_death_that_another_watch_has_seen_frees_the_lock() -> None:
+    """As the dashboard's, which was there when its holder died. A command was not, and takes the user's word."""
+    one = seen((0, 2), (1, 0), (1, 0), shared=True, in_=3, out=1)
+    waiting = [
+        replace(hidden(pid, role), place=Place.MUTEX, asleep=((ON_MUTEX, False),), readable=True)
+        for pid, role in ((1, P), (2, C))
+    ]
+    found = [replace(finding("dead-holder"), certainty=Certainty.LIKELY)]
+    refused = make_plan(one, found, waiting)
+    assert isinstance(refused, Refusal)
+    assert refused.needs_lock
+    assert refused.remedy.endswith("shmtui repair /ring --lock")
+    other = replace(found[0], code="stalled", death_seen=True)
+    assert isinstance(make_plan(one, with_deaths_seen(found, [other, *found]), waiting), Refusal)
+    proof = replace(found[0], death_seen=True)
+    plan = make_plan(one, with_deaths_seen(found, [proof]), waiting)
+    assert isinstance(plan, Plan)
+    assert [change.text for change in plan.lock] == ["mutex: value 0 → 1"]
+    assert plan.rests_on[0] == proof.claim
+    assert any("none that waits for mutex has it already" in line for line in plan.rests_on)
+    assert plan.certainty is Certainty.LIKELY
+    assert plan.watched_first, "a program that is not there now may yet post it"

@@ -37,6 +37,13 @@ UNUSUAL: Final = (
     "alarm_init", "handler_event", "restart_private", "own_credits", "takes_over", "waits_for_several",
     "cron_gate", "baton",
 )  # fmt: skip
+HABITS: Final = (
+    "backs_off", "timed_loops", "clock_loops", "event_full", "by_eventfd", "by_timerfd", "killed_outside",
+    "supervised_mapped", "supervised_unmapped", "child_inside", "mapped_twice", "file_lock_inside",
+    "pipe_inside", "two_turns", "picky", "idle_class", "governed", "in_handler", "undumpable",
+    "undumpable_both", "undumpable_inside", "copy_beside", "rests_with_two", "lock_then_try",
+    "lock_then_try_full", "lulls", "cancelled", "one_switches", "long_readers",
+)  # fmt: skip
 STRANGE: Final = (
     "becomes", "forks_inside", "forks_and_leaves", "by_socket", "restarts", "cleans_up", "zeroes", "credits",
     "credits_late", "lock_first", "long_guests", "fewer", "viewer_first", "relays", "epochs", "stack",
@@ -85,6 +92,8 @@ BRIEFLY: Final = frozenset(
     "unusual-gcc-cron_gate", "unusual-gcc-baton",
     "unusual-gcc-stats_small", "files-gcc-flock_file", "files-gcc-rotating", "files-gcc-resizing",
     "strange-gcc-becomes", "strange-gcc-private_timed", "strange-gcc-leader_unmapped", "strange-musl-gcc-zeroes",
+    "habits-gcc-killed_outside", "habits-gcc-supervised_unmapped", "habits-gcc-undumpable_inside",
+    "habits-gcc-event_full", "habits-gcc-mapped_twice", "habits-gcc-backs_off",
     "named-gcc-named_close", "locks-gcc-daemon_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
 }  # fmt: skip
 """Those that every run of the tests watches: one of each kind of habit. All are watched by ``-m slow``."""
@@ -147,6 +156,8 @@ def animals() -> Iterator[Animal]:
         # No program is there to be read where its commands come and go.
         slots = at % 2 or mode in {"transaction", "oneshot_aside", "oneshot_pool"}
         yield Animal("unusual", mode, debug=not slots, layout=("--slots", "5") if slots else ())
+    for at, mode in enumerate(HABITS):
+        yield Animal("habits", mode, debug=at % 2 == 0, layout=("--slots", "5") if at % 2 else ())
     for at, mode in enumerate(STRANGE):
         yield Animal("strange", mode, debug=at % 2 == 0, layout=("--slots", "5") if at % 2 else ())
     for mode in STRANGE_MUSL:

@@ -1,4 +1,5 @@
-/* locks MODE NAME: healthy programs over pthread objects, and none of them over counting semaphores. */
+/* locks MODE NAME: programs over pthread objects, and none of them over counting semaphores. They are
+   healthy but for those that are called sick there. */
 #include "zoo.h"
 #include <sys/syscall.h>
 
@@ -129,6 +130,31 @@ static void handover_mutex(void) { run("init", lock_once, 0); hire(produce, 1, c
 static void exec_mutex(void) { hire(produce, 1, consume, 1); spawn("execer", exec_in_thread, 0); usleep(600000); }
 static void raw_clone(void) { hire(produce, 1, consume, 1); run("runtime", lock_as_raw_child, 0); usleep(100000); }
 
+/* Sick ones. A robust lock that nobody can have any more, or whose next owner has to mend what it
+   guards; one that the kernel does not pass on, since its owner had let go of the segment; a lock for
+   reading that its owner died with. */
+static void unlock_unmended(int number) { join(); pthread_mutex_lock(&q->lock); pthread_mutex_unlock(&q->lock); }
+static void die_holding_elsewhere(int number) { join(); lock(); munmap(q, sizeof *q); raise(SIGKILL); }
+static void die_reading(int number) { join(); pthread_rwlock_rdlock(&q->table); raise(SIGKILL); }
+static void idle(int number) { join(); rest(); }
+static void wait_anyhow(int number) { join(); if (pthread_mutex_lock(&q->lock)) rest(); rest(); }
+static void robust_lost(void) { run("victim", die_holding, 0); run("next", unlock_unmended, 0); spawn("producer", wait_anyhow, 0); }
+static void robust_pending(void) { run("victim", die_holding, 0); spawn("idler", idle, 0); }
+static void robust_unmapped(void) { run("victim", die_holding_elsewhere, 0); spawn("producer", wait_anyhow, 0); }
+static void dead_reader(void) { run("victim", die_reading, 0); spawn("idler", idle, 0); }
+static void dead_reader_waited(void) { run("victim", die_reading, 0); spawn("writer", locked_put, 0); }
+
+/* One waits at the barrier for another that never comes; for a spin lock whose holder is dead; for a
+   condition that was signalled before, or another than that which is signalled. */
+static void meet(int number) { join(); pthread_barrier_wait(&q->start); rest(); }
+static void die_spinning(int number) { join(); pthread_spin_lock(&q->spin); raise(SIGKILL); }
+static void wait_blindly(int number) { join(); lock(); pthread_cond_wait(&q->not_empty, &q->lock); rest(); }
+static void put_and_signal_wrong(int number) { join(); lock(); insert(0); pthread_cond_signal(&q->not_full); pthread_mutex_unlock(&q->lock); rest(); }
+static void barrier_alone(void) { spawn("early", meet, 0); }
+static void spin_dead(void) { run("victim", die_spinning, 0); spawn("spinner", spin_put, 0); }
+static void signal_lost(void) { spawn("producer", put_and_signal_wrong, 0); usleep(200000); spawn("consumer", wait_blindly, 0); }
+static void signal_wrong(void) { spawn("consumer", wait_blindly, 0); usleep(200000); spawn("producer", put_and_signal_wrong, 0); }
+
 #define MODE(mode, robust, type) {#mode, mode, robust, type}
 static const struct { const char *name; void (*run)(void); int robust, type; } MODES[] = {
     MODE(cond, 0, PTHREAD_MUTEX_NORMAL), MODE(cond_empty, 0, PTHREAD_MUTEX_ERRORCHECK),
@@ -137,7 +163,11 @@ static const struct { const char *name; void (*run)(void); int robust, type; } M
     MODE(rwlock, 0, PTHREAD_MUTEX_NORMAL), MODE(barrier, 0, PTHREAD_MUTEX_NORMAL),
     MODE(spin, 0, PTHREAD_MUTEX_NORMAL), MODE(daemon_mutex, 0, PTHREAD_MUTEX_NORMAL),
     MODE(handover_mutex, 0, PTHREAD_MUTEX_NORMAL), MODE(exec_mutex, 0, PTHREAD_MUTEX_NORMAL),
-    MODE(raw_clone, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(raw_clone, 0, PTHREAD_MUTEX_NORMAL), MODE(robust_lost, 1, PTHREAD_MUTEX_NORMAL),
+    MODE(robust_pending, 1, PTHREAD_MUTEX_NORMAL), MODE(robust_unmapped, 1, PTHREAD_MUTEX_NORMAL),
+    MODE(dead_reader, 0, PTHREAD_MUTEX_NORMAL), MODE(dead_reader_waited, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(barrier_alone, 0, PTHREAD_MUTEX_NORMAL), MODE(spin_dead, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(signal_lost, 0, PTHREAD_MUTEX_NORMAL), MODE(signal_wrong, 0, PTHREAD_MUTEX_NORMAL),
 };
 
 int main(int argc, char **argv) {

@@ -92,11 +92,42 @@ static void consume_and_pause(int ms) { for (join(); !hurried(); usleep(1000 * m
 static void consumer_stops(void) { spawn("producer", produce_any, 40); spawn("consumer", consume_and_stop, 30); }
 static void consumer_pauses(void) { spawn("producer", produce_any, 40); spawn("consumer", consume_and_pause, 30); }
 
+/* A child takes the lock and lets go of the segment at once, and somebody else is killed elsewhere
+   meanwhile: he is not the holder. The child lives, and knows the segment by its name. */
+static pid_t victim;
+static void take_no_orders(void) { signal(SIGUSR1, SIG_DFL); join(); }
+static void die_elsewhere(int number) { for (take_no_orders();;) pause(); }
+static void holds_unseen(int number) { take(&b->empty); take(&b->mutex); leave(); for (;;) pause(); }
+static void fork_holder(int ms) {
+    for (take_no_orders(); !hurried(); usleep(1000 * ms)) put_any();
+    if (!fork()) { prctl(PR_SET_PDEATHSIG, SIGKILL); holds_unseen(0); }
+    kill(victim, SIGKILL);
+    for (;; usleep(1000 * ms)) put_any();
+}
+static void consume_on(int ms) { for (take_no_orders();; usleep(1000 * ms)) get_any(); }
+static void forked_away(void) {
+    put_any(); put_any();
+    victim = spawn("victim", die_elsewhere, 0);
+    spawn("producer", fork_holder, 200); spawn("consumer", consume_on, 200);
+}
+
+/* He dies with the lock while all others can only wait for it. */
+static void hold_inside(int ms) {
+    for (take_no_orders(); !hurried(); usleep(1000 * ms)) put_any();
+    take(&b->empty); take(&b->mutex); raise(SIGKILL);
+}
+static void produce_on(int ms) { for (take_no_orders();; usleep(1000 * ms)) { put_any(); usleep(1000 * ms); } }
+static void consume_twice(int ms) { for (take_no_orders();; usleep(1000 * ms)) get_any(); }
+static void dies_among_waiters(void) {
+    put_any(); put_any();
+    spawn("producer", hold_inside, 400); spawn("producer", produce_on, 200); spawn("consumer", consume_twice, 200);
+}
+
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(restarted), MODE(stale_out), MODE(extra_half), MODE(two_headers), MODE(dies_among_pollers),
     MODE(dies_as_the_only_consumer), MODE(leaves_a_poller), MODE(other_modulus), MODE(wrong_post), MODE(dead_beside_flow),
-    MODE(uncounted_beside_flow), MODE(consumer_stops), MODE(consumer_pauses),
+    MODE(uncounted_beside_flow), MODE(consumer_stops), MODE(consumer_pauses), MODE(forked_away), MODE(dies_among_waiters),
 };
 
 int main(int argc, char **argv) {

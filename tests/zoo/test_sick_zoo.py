@@ -216,9 +216,12 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str, rest: st
             w for p in now.processes for w in p.waits
         }
         # Another test may list the segments of the machine, and open this one for a look.
-        opened = now.joined_ns is None or now.joined_ns >= (now.mutex_free_ns or 0)
+        free_ns = now.mutex_free_ns or 0
+        opened = now.joined_ns is None or now.joined_ns >= free_ns
+        # Beside other programs something is forked all the time.
+        forked = now.forked_ns is None or now.forked_ns >= free_ns
         woken = rest == "read"
-        doubt = now.hidden or now.assumptions or behind or opened or woken
+        doubt = now.hidden or now.assumptions or behind or opened or forked or woken
         sure = Certainty.LIKELY if doubt else Certainty.CERTAIN
         last[:] = now.health.findings, now.health.undecided, now.assumptions, behind, opened
         return next(
@@ -289,6 +292,92 @@ def test_faults_that_are_made_while_items_move(moving: Sampler) -> None:
         time.sleep(0.1)
         now = moving.sample()
     assert now.health.findings or now.health.undecided, now.health.judged
+
+
+@pytest.mark.parametrize("moving", ["forked_away"], indirect=True)
+def test_the_holder_is_a_child_that_was_never_seen(moving: Sampler) -> None:
+    """Who was killed meanwhile is not called the holder with certainty, and the child is named."""
+
+    def found() -> Finding | None:
+        told = [f for f in moving.sample().health.findings if f.code == "dead-holder"]
+        return told[0] if told else None
+
+    finding = poll(found, "it is found")
+    assert finding.certainty is Certainty.LIKELY
+    doubts = (
+        "unless a child holds it",
+        "unless a process took it and ended",
+    )  # Or another test opened it.
+    assert any(doubt in fact for doubt in doubts for fact in finding.evidence)
+
+
+ILLS: Final = (
+    "exits_inside", "wanders_off", "locks_twice", "thread_ends_inside", "execs_inside", "waits_for_child",
+    "stops_inside", "spins_for_the_dead", "forgets", "posts_the_wrong_one", "one_slot_more", "no_permits",
+    "lock_never_given", "halves", "reads_for_ever", "wiped", "overwritten", "replaced", "copied",
+)  # fmt: skip
+
+
+def test_mistakes_that_no_textbook_names(tmp_path: Path, new_name: Callable[[], str]) -> None:
+    """Each is found or undecided, and never ok, as soon as it has been watched for a second; none is certain."""
+    program = Compiler(tmp_path).program(Path(__file__).with_name("ills.c"))
+    with contextlib.ExitStack() as stack:
+        samplers = {}
+        for mode in ILLS:
+            name = new_name()
+            process = started(program, Animal("ills", mode), name)
+            stack.callback(Path(segment_path(name)).unlink, missing_ok=True)
+            stack.callback(process.communicate)
+            stack.callback(os.killpg, process.pid, signal.SIGKILL)
+            samplers[mode] = stack.enter_context(
+                contextlib.closing(Sampler(name, LayoutOptions(slots=5)))
+            )
+        for _sample in range(10):
+            told = {mode: sampler.sample().health for mode, sampler in samplers.items()}
+            time.sleep(0.2)
+        assert [
+            mode for mode, health in told.items() if not (health.findings or health.undecided)
+        ] == []
+        sure = [
+            m for m, h in told.items() if any(f.certainty is Certainty.CERTAIN for f in h.findings)
+        ]
+        assert set(sure) <= {"copied", "replaced"}
+
+
+LOCKS_LOST: Final = {
+    "robust_lost": "lock cannot be locked any more",
+    "robust_unmapped": "lock is held by thread",
+    "robust_pending": "the owner of lock died, and nobody has locked it since",
+    "dead_reader": "table was held in all",
+    "dead_reader_waited": "table was 0 or held in all",
+    "barrier_alone": "start has been waited for by",
+    "spin_dead": "looks again and again for what never comes",
+    "signal_lost": "the ring had both items and room",
+    "signal_wrong": "the ring had both items and room",
+}
+
+
+@pytest.mark.parametrize(("mode", "text"), LOCKS_LOST.items())
+def test_locks_that_nobody_gives_back(tmp_path: Path, name: str, mode: str, text: str) -> None:
+    """Found, or undecided, in two seconds already; and no repair writes a byte."""
+    program = Compiler(tmp_path).program(Path(__file__).with_name("locks.c"), "-g")
+    process = started(program, Animal("locks", mode), name)
+    try:
+        path = Path(segment_path(name))
+        poll(lambda: "PID  process" in said_by("stat", name), "one that lives has mapped it")
+        assert text in said_by("check", name, "--for", "2")
+        before = path.read_bytes()
+        run_shmtui("repair", name, "--yes")
+        assert path.read_bytes() == before
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        Path(segment_path(name)).unlink(missing_ok=True)
+
+
+def said_by(*words: str) -> str:
+    """What a command prints."""
+    return run_shmtui(*words).stdout
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The finding that a lock's owner is gone, by the word in which the lock names him. Pure."""
+"""The findings that a lock's owner is gone, by the words of the lock itself. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,6 +7,7 @@ from shmtui.diagnosis.history import SETTLED_NS, History, living
 from shmtui.diagnosis.holders import awake
 from shmtui.diagnosis.wording import names, nobody, seconds, target
 from shmtui.i18n import _
+from shmtui.shm.sync_object import Robustness
 from shmtui.snapshot import Certainty, Finding, Snapshot, Status
 
 OWNER_SAMPLES: Final = 3
@@ -14,10 +15,12 @@ OWNER_SAMPLES: Final = 3
 
 
 def dead_owner(history: History) -> Iterator[Finding]:
-    """A pthread lock is held by a thread that no longer exists. The kernel passes a robust one on."""
+    """A pthread lock is held by a thread that no longer exists. The kernel passes a robust one on, unless
+    its owner had let go of the segment before.
+    """
     now = history.now
     for each in now.sync:
-        if not each.owner_dead or each.robust:
+        if not each.owner_dead:
             continue
 
         def held(s: Snapshot, name: str = each.name, owner: int | None = each.owner) -> bool:
@@ -54,8 +57,47 @@ def dead_owner(history: History) -> Iterator[Finding]:
             ),
             Certainty.LIKELY if doubts else Certainty.CERTAIN,
             _(
+                "end the programs that use it, and start them with a new segment; a program has to unlock a "
+                "robust mutex before it lets go of the segment"
+            )
+            if each.robust
+            else _(
                 "shmtui repair {name} shows what to set, and sets it with --yes; a robust mutex "
                 "(pthread_mutexattr_setrobust) tells the next one to lock it that its owner died"
             ).format(name=target(now)),
             subject=each.name,
         )
+
+
+def not_recoverable(history: History) -> Iterator[Finding]:
+    """A robust mutex was unlocked by one who was told that its owner died, and did not say that the data
+    under it are whole again: so no thread can lock it.
+    """
+    lost = Robustness.NOT_RECOVERABLE
+    for each in history.now.sync:
+
+        def is_lost(s: Snapshot, name: str = each.name) -> bool:
+            return any(o.name == name and o.robustness is lost for o in s.sync)
+
+        lasted = history.lasted_ns(is_lost)
+        if lasted >= SETTLED_NS:
+            yield Finding(
+                "dead-owner",
+                Status.WARNING,
+                _("{lock} cannot be locked any more, until it is initialised anew").format(
+                    lock=each.name
+                ),
+                (
+                    _(
+                        "its owner died, and the next one unlocked it without pthread_mutex_consistent: "
+                        "pthread_mutex_lock returns ENOTRECOVERABLE"
+                    ),
+                    _("it was so for {time}").format(time=seconds(lasted)),
+                ),
+                Certainty.CERTAIN,
+                _(
+                    "end the programs that use it, and start them with a new segment; in the program, call "
+                    "pthread_mutex_consistent once the data are whole, and only then pthread_mutex_unlock"
+                ),
+                subject=each.name,
+            )

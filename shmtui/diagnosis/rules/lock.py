@@ -11,6 +11,8 @@ from shmtui.diagnosis.holders import (
     asleep_elsewhere,
     by_handler,
     died_last,
+    forked_since_free,
+    killed_since_free,
     may_hold_mutex,
     may_post,
     slept_since,
@@ -159,7 +161,9 @@ def _seems_dead(held: HeldMutex, holders: Sequence[Process], signs: tuple[str, .
             *held.history.assumptions,
         ),
         Certainty.LIKELY,
-        repair_remedy(held.history),
+        repair_remedy(
+            held.history, " ".join(("--yes --lock", *(f"--assume-idle {p.pid}" for p in holders)))
+        ),
     )
 
 
@@ -174,12 +178,19 @@ def _without_holder(held: HeldMutex) -> Finding:
     # A process that dies inside has taken a permit; one that only left out the post has not.
     inside = held.deficit is None or held.deficit > held.threads
     dead = died_last(history, HOLDS_MUTEX) if inside else None
-    killed = _killed_since_free(history.now) if inside else None
+    killed = killed_since_free(history.now) if inside else None
     recorded = dead is not None and dead.step in TRANSFER
     doubts = []
     if history.now.unseen:
         doubts.append(_("unless a process that cannot be seen holds it"))
     witnessed = killed is not None and (killed or dead is not None)
+    if witnessed and not history.workers_only and forked_since_free(history.now):
+        doubts.append(
+            _(
+                "unless a child holds it that was forked after mutex was seen free, and let go of the segment "
+                "at once: processes began meanwhile"
+            )
+        )
     if not (witnessed or history.workers_only):
         doubts.append(_("unless a process took it and ended, and another is to post it"))
     timed = [p for p in crew if MUTEX in p.timed_waits]
@@ -199,7 +210,9 @@ def _without_holder(held: HeldMutex) -> Finding:
         doubts.append(_("unless a signal handler of {who} posts it").format(who=names(handlers)))
     if any(slept_since(p) and not p.idle_since_free and MUTEX not in p.waits for p in crew):
         doubts.append(_("assumed: each program moves the indices while it holds mutex"))
-    doubts += (*waits_behind(held), *history.assumptions)
+    doubts += waits_behind(held)
+    seen = recorded or (witnessed and not (doubts or history.now.waits_hidden))
+    doubts += history.assumptions
     sure = recorded or (not doubts and history.certainty is Certainty.CERTAIN)
     others = timed or posters or handlers or held.behind
     facts = (
@@ -216,25 +229,28 @@ def _without_holder(held: HeldMutex) -> Finding:
         _holders_death(held, dead, killed),
         facts,
         Certainty.CERTAIN if sure else Certainty.LIKELY,
-        repair_remedy(history, "--yes" if sure or history.workers_only else "--yes --lock"),
+        # The command has seen no death; a dead worker's record is still there.
+        repair_remedy(history, "--yes" if recorded or history.workers_only else "--yes --lock"),
+        death_seen=seen,
     )
 
 
 def _holders_death(held: HeldMutex, dead: Process | None, killed: Sequence[Process] | None) -> str:
     """The claim: who died with mutex, as far as that is known."""
     if dead is not None:
-        return _("mutex is held by {who}, which died ({how}): everybody waits for ever").format(
-            who=names([dead]), how=dead.ending or _("it is gone")
-        )
+        return _(
+            "mutex is held by {who}, which died ({how}): nobody gets in until another posts it"
+        ).format(who=names([dead]), how=dead.ending or _("it is gone"))
     if held.behind:
         return _(
             "mutex stays 0 and nothing moves: its holder died, unless one that waits for a permit holds it: "
             "{who}"
         ).format(who=names(held.behind))
     if killed:
-        return _("mutex was taken by {who}, which died ({how}): no live process holds it").format(
-            who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed}))
-        )
+        # One that waits for it may have it already, and so wait for itself: nor can that one post it.
+        return _(
+            "mutex stays 0: {who} died ({how}) since it was free, and nobody who has the segment can post it"
+        ).format(who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed})))
     if held.history.now.unseen:
         return _("mutex is 0 and no process that can be seen holds it")
     return _("mutex is 0 and no live process holds it")
@@ -259,17 +275,6 @@ def _changed_last(s: Snapshot) -> Iterator[str]:
                 else _("changed last by PID {pid} (GETPID): at 0 that is who took it")
             )
             yield text.format(pid=each.last)
-
-
-def _killed_since_free(s: Snapshot) -> list[Process] | None:
-    """The foreign processes that a signal ended since mutex was free; None where it was not seen
-    free, where one of those that ended did so by itself, or where somebody has opened the segment
-    since then, or let go of it and lives on: he may have mutex in hand.
-    """
-    if s.mutex_free_ns is None or s.joined_ns is None or s.joined_ns >= s.mutex_free_ns:
-        return None
-    ended = [p for p in s.processes if p.died_ns is not None and p.died_ns > s.mutex_free_ns]
-    return ended if all(p.killed for p in ended) else None
 
 
 def _slept(processes: Sequence[Process]) -> Iterator[str]:

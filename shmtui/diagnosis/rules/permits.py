@@ -47,7 +47,7 @@ def permits(history: History) -> Iterator[Finding]:
         ),
         tuple(facts),
         sure,
-        repair_remedy(history),
+        repair_remedy(history, "--yes" if history.workers_only else "--yes --permits"),
     )
 
 

@@ -39,7 +39,7 @@ def mutex_overflow(history: History) -> Iterator[Finding]:
             ),
             Certainty.CERTAIN if ours else Certainty.LIKELY,
             _("in the program, look for an extra sem_post(&mutex); now: {repair}").format(
-                repair=repair_remedy(history)
+                repair=repair_remedy(history, "--yes" if ours else "--yes --permits")
             ),
         )
 

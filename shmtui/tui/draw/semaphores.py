@@ -203,7 +203,9 @@ def _others(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterator[Line]:
             value = _("free") if each.value else _("held")
         if each.owner is not None:
             value = _("held by {tid}").format(tid=each.owner)
-        style = "bad" if each.owner_dead else "strong"
+        if each.robustness is not None:
+            value = each.robustness.text
+        style = "bad" if each.owner_dead or each.robustness else "strong"
         gone = line((f" {glyphs.no} " + _("it died"), "bad")) if each.owner_dead else ()
         private = line((" " + _("(private!)"), "bad")) if each.why_private else ()
         text = line(
