@@ -107,15 +107,20 @@ class RingFinder:
             and not layout.last
             and not _about_ring(known)
         )
-        ring = Ring(
-            segment, layout.data, layout.slots, layout.item.size,
-            layout.in_ if plain else None, layout.out if plain else None,
-            layout.mutex, layout.empty, layout.full,
-            count=layout.count[0] if layout.count is not None and plain else None,
-            members=tuple((m.offset, SYNC_SIZES[m.kind], m.name) for m in layout.sync),
-        )  # fmt: skip
+        ring = ring_of(segment, layout, plain=plain)
         words = f"/{segment}: {layout_words(layout)} ({source})"
         self.found = FoundRing(ring, layout, known, world.scene.size_of(segment), words)
+
+
+def ring_of(segment: str, layout: Layout, *, plain: bool) -> Ring:
+    """The ring of a layout; ``plain``: with its indices and its count, which mean what they usually do."""
+    return Ring(
+        segment, layout.data, layout.slots, layout.item.size,
+        layout.in_ if plain else None, layout.out if plain else None,
+        layout.mutex, layout.empty, layout.full,
+        count=layout.count[0] if layout.count is not None and plain else None,
+        members=tuple((m.offset, SYNC_SIZES[m.kind], m.name) for m in layout.sync),
+    )  # fmt: skip
 
 
 def with_permits(ring: Ring, usual: Run) -> Ring:

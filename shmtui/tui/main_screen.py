@@ -141,7 +141,19 @@ class MainScreen(DirectScreen):
         above = self._lesson_rows if covered == panel_layout.LESSON and self._dialog_open else 0
         if above:
             maximised = None
-        arranged = (width, height, maximised, rows, findings, view.raw, beside, locks, above)
+        stepped = self._has_programs(view)
+        arranged = (
+            width,
+            height,
+            maximised,
+            rows,
+            findings,
+            view.raw,
+            beside,
+            locks,
+            above,
+            stepped,
+        )
         self._show_pressing(above > 0)
         if arranged == self._arranged:
             return
@@ -156,6 +168,8 @@ class MainScreen(DirectScreen):
             raw=view.raw,
             locks=locks,
         )
+        if stepped:
+            boxes = panel_layout.with_programs(boxes, height)
         if beside:
             boxes = panel_layout.beside_lesson(boxes, width, height, beside)
         if above:
@@ -219,6 +233,19 @@ class MainScreen(DirectScreen):
             self.mount(self.bytes)
         self._panels["bytes" if raw else "processes"].focus()
 
+    def _has_programs(self, view: ViewModel) -> bool:
+        """Whether programs are stepped, and shown in the place of the throughput."""
+        stepped = view.stepped is not None
+        if stepped and "programs" not in self._panels:
+            from shmtui.tui.widgets.schedule import ProgramsPanel  # noqa: PLC0415 - few runs step any
+
+            panel = self._panels["programs"] = ProgramsPanel(id="programs")
+            panel.number = "3"
+            self.mount(panel)
+        if not stepped and self._maximised == "programs":
+            self._maximised = None
+        return stepped
+
     # The lesson.
 
     @property
@@ -280,6 +307,8 @@ class MainScreen(DirectScreen):
         panels = panel_layout.RAW_PANELS if self._raw else panel_layout.PANELS
         if self._raw and not self._view.snapshot.sync:
             panels = tuple(name for name in panels if name != "semaphores")
+        if self._view.stepped is not None:
+            panels = tuple("programs" if name == "throughput" else name for name in panels)
         return (*panels, panel_layout.LESSON) if self._lesson_open else panels
 
     def _focused_panel(self) -> str | None:
@@ -311,6 +340,8 @@ class MainScreen(DirectScreen):
         """Focus a panel; one that has no room here comes up maximised."""
         if self._held:
             name = _IN_PLACE.get(name, name)
+        if self._view.stepped is not None and name == "throughput":
+            name = "programs"
         if name not in self._names:
             name = self._names[0]
         if self._maximised is not None or not self._panels[name].display:
