@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.control.items import Fault
 from shmtui.control.operation import Kind
+from shmtui.control.permits import forgotten_posts
 from shmtui.control.run import End
 from shmtui.i18n import _
 
@@ -38,7 +39,7 @@ class Finding:
 def judge(run: "Run", names: "Names") -> tuple[Finding, ...]:
     """All that one execution proves, the gravest first."""
     found = [*_crashes(run, names), *_failures(run, names)]
-    found += [*_misuses(run, names), *_items(run, names)]
+    found += [*_misuses(run, names), *_items(run, names), *_forgotten(run, names)]
     if run.end is End.STUCK and not run.foreign and not any(f.kind == "crash" for f in found):
         text = _("nobody can go on: {who}")
         claim = text.format(who=waiting_words(run, names))
@@ -144,6 +145,24 @@ def _items(run: "Run", names: "Names") -> list[Finding]:
             each.step,
         )
         for each in run.faults
+    ]  # fmt: skip
+
+
+def _forgotten(run: "Run", names: "Names") -> list[Finding]:
+    text = _(
+        "{who} begins its next item, and has not posted {name} for the one that it began at {first}, as it did "
+        "before and does again: a permit is lost"
+    )
+    return [
+        Finding(
+            "lost-permit",
+            text.format(
+                who=_at(run, names, each.step), name=names.place(each.place),
+                first=_at(run, names, each.begin),
+            ),
+            each.step,
+        )
+        for each in forgotten_posts(run)
     ]  # fmt: skip
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control.items import Ring
-from shmtui.control.operation import ACCESSES, Kind, Place
+from shmtui.control.operation import ACCESSES
+from shmtui.control.permits import permit_places
 from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -24,6 +25,7 @@ from shmtui.shm.system_v import set_member
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
 
+_SIDES: Final = (Role.PRODUCER, Role.CONSUMER)
 _READ_SECONDS: Final = 3.0
 """For the debug information of the programs."""
 
@@ -127,18 +129,7 @@ def with_permits(ring: Ring, usual: Run) -> Ring:
     """The ring, bounded where one semaphore is what producers alone wait for and consumers alone post, and
     another the other way round: wherever they lie.
     """
-    waiting: dict[Place, set[Role]] = {}
-    posting: dict[Place, set[Role]] = {}
-    for step in usual.steps:
-        for each in step.operation.each():
-            if each.place is not None and each.kind in {Kind.WAIT, Kind.POST}:
-                users = posting if each.kind is Kind.POST else waiting
-                users.setdefault(each.place, set()).add(usual.roles[step.task])
-    room, items = (
-        any(roles == {one} and posting.get(place) == {other} for place, roles in waiting.items())
-        for one, other in ((Role.PRODUCER, Role.CONSUMER), (Role.CONSUMER, Role.PRODUCER))
-    )
-    return replace(ring, bounded=ring.bounded or (room and items))
+    return replace(ring, bounded=ring.bounded or len(permit_places(usual)) == len(_SIDES))
 
 
 def _about_ring(known: ResolvedLayout) -> list[str]:

@@ -9,7 +9,13 @@ from shmtui.grading.result import Facts, Said, Verdict, failed, passed, unknown,
 from shmtui.grading.trial import Refusal, Trial, Usual
 from shmtui.i18n import _, ngettext
 
-_ITEM_FAULTS: Final = ("item-overwritten", "empty-slot-taken", "item-lost", "bad-index")
+_ITEM_FAULTS: Final = (
+    "item-overwritten",
+    "empty-slot-taken",
+    "item-lost",
+    "bad-index",
+    "lost-permit",
+)
 _WIDE: Final = ("producers", "consumers", "both")
 
 

@@ -77,6 +77,8 @@ def kinds(record: dict[str, Any]) -> set[str]:
         ("post-first no-mutex", "empty-slot-taken"),
         ("past", "bad-index"),
         ("three last", "item-lost"),
+        ("forget-full", "lost-permit"),
+        ("forget-empty", "lost-permit"),
         ("crash", "crash"),
     ],
 )
