@@ -66,6 +66,10 @@ def _waits(run: "Run", names: "Names", task: str, operation: "Operation") -> str
     who = _where(run, names, task, operation)
     if operation.kind is Kind.JOIN:
         return _("{who} waits for another's end").format(who=who)
+    if operation.kind is Kind.KERNEL:
+        return _(
+            "{who} sleeps in a call that is no semaphore or lock: does it wait for input?"
+        ).format(who=who)
     if operation.kind is Kind.WAKE:
         return _("{who} waits for a condition that nobody signals").format(who=who)
     return _("{who} waits for {name}").format(who=who, name=names.place(operation.place))

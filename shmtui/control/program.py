@@ -199,7 +199,14 @@ class HeldProgram:
                 text = _(
                     "{command} ended before it used shared memory, a semaphore, a child or a thread"
                 )
-                raise EndedEarlyError(text.format(command=self.command[0]))
+                said = self.output().strip().splitlines()
+                if said:
+                    text = _(
+                        "{command} ended before it used shared memory, a semaphore, a child or a thread: {output}"
+                    )
+                raise EndedEarlyError(
+                    text.format(command=self.command[0], output=said[-1] if said else "")
+                )
             number = os.WSTOPSIG(status)
             if number == signal.SIGTRAP:
                 return

@@ -78,6 +78,8 @@ class Usual:
     """As the programs' clocks showed them, sleeps included."""
     made_again: str = ""
     """Who initialises a semaphore after another program has, in words; empty where nobody does."""
+    asleep: bool = False
+    """Whether somebody waits at its end in a call that is no semaphore or lock, as one that reads input."""
 
 
 @dataclass(frozen=True, slots=True)

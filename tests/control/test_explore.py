@@ -96,7 +96,8 @@ def test_a_mistake_is_found(
 
 
 @pytest.mark.parametrize(
-    "habit", ["", "no-mutex", "by-parts", "reserve", "peek", "batch", "three", "post-first"]
+    "habit",
+    ["", "no-mutex", "by-parts", "reserve", "peek", "batch", "three", "post-first", "clear"],
 )
 def test_nothing_is_found_in_a_right_program(
     built: Callable[..., str], explored: Explore, habit: str

@@ -116,13 +116,13 @@ def test_gradescope() -> None:
 def test_gradescope_as_it_is_read(graded: Graded) -> None:
     """The fields of ``results.json`` that its documentation has, of their kinds, and no others."""
     record = json.loads(as_gradescope(graded))
-    kinds = {
+    kinds: dict[str, type | tuple[type, ...]] = {
         "score": (int, float), "execution_time": int, "output": str, "output_format": str,
         "visibility": str, "tests": list,
     }  # fmt: skip
     assert record.keys() == kinds.keys()
     assert all(isinstance(record[name], kind) for name, kind in kinds.items())
-    of_test = {
+    of_test: dict[str, type | tuple[type, ...]] = {
         "name": str, "number": str, "score": (int, float), "max_score": (int, float), "output": str,
         "output_format": str, "visibility": str, "extra_data": dict, "status": str,
     }  # fmt: skip

@@ -76,6 +76,8 @@ static void consume(int rounds)
             sem_post(&r->mutex);
         for (int i = 0; i <= has("batch"); i++) {
             printf("took %d\n", (int)r->data[r->out]);
+            if (has("clear"))
+                r->data[r->out] = -1;
             r->out = (r->out + 1) % SLOTS;
         }
         if (has("crash") && n == 2)
