@@ -102,6 +102,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
         text = _("{count} programs are too many: {most} at most")
         raise click.UsageError(text.format(count=len(producers + consumers), most=_MOST_PROGRAMS))
     known = read_rubric(rubric or DEFAULT)
+    from shmtui.grading.cgroup import limited_by_kernel
     from shmtui.grading.course import Job, graded_together, prepare_folder, students
     from shmtui.grading.formats import FORMATS
     from shmtui.grading.namespaces import may_be_apart
@@ -122,6 +123,13 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
                 "this system allows no namespaces: programs that kill others may end the grading"
             )
             note(text)
+        elif not limited_by_kernel():
+            note(
+                _(
+                    "no control group is delegated to this user: memory and processes are watched some "
+                    "times a second, and not limited by the kernel"
+                )
+            )
     progress = _Progress()
     try:
         graded = graded_together(

@@ -7,7 +7,7 @@ from shmtui.control.operation import Place
 from shmtui.procfs.maps import MapsLine, map_lines, split_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shmtui.control.task import Task
 
@@ -50,6 +50,15 @@ class AddressSpace:
             if begin <= address < end:
                 return Place(place.segment, place.offset + address - begin)
         return None
+
+    def place(self, address: int, name_of: "Callable[[MapsLine], str]") -> Place | None:
+        """The byte of a shared mapping there; ``name_of`` names a mapping that is met for the first time."""
+        found = self.known_place(address)
+        line = None if found is not None else self.shared_line(address)
+        if line is None:
+            return found
+        self.shared.append((line.start, line.end, Place(name_of(line), line.offset)))
+        return self.known_place(address)
 
     def shared_line(self, address: int) -> MapsLine | None:
         """The shared mapping that lies there."""

@@ -14,6 +14,8 @@ from shmtui.control.operation import COND_WAITS, STARTING, WAKES, Kind, Operatio
 from shmtui.control.semaphore_sets import SetOperation, blocking, decode_operations, operations_at
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shmtui.control.task import Task
 
 _FIRST_SECOND: Final = 1_700_000_000
@@ -129,14 +131,17 @@ def _set_lock(task: "Task", address: int, *, taken: bool) -> None:
 
 def may_lock(task: "Task", operation: Operation) -> bool:
     """Whether a lock can be taken, or tells at once that it cannot."""
-    address = operation.address
-    if task.program.is_musl:
-        owner = task.word(address + 4) & _LOCK_BITS
-        return owner == 0 or (task.word(address) & 3 in {1, 2} and owner == task.pid)
-    if task.word(address) & _LOCK_BITS == 0:
+    return is_lock_free(task.word, operation.address, task.pid, is_musl=task.program.is_musl)
+
+
+def is_lock_free(word: "Callable[[int], int]", address: int, thread: int, *, is_musl: bool) -> bool:
+    """The same of the ``pthread_mutex_t`` there and a thread, by what ``word`` reads."""
+    if is_musl:
+        owner = word(address + 4) & _LOCK_BITS
+        return owner == 0 or (word(address) & 3 in {1, 2} and owner == thread)
+    if word(address) & _LOCK_BITS == 0:
         return True
-    kind = task.word(address + 16) & 3
-    return kind in {1, 2} and task.word(address + 8) == task.pid
+    return word(address + 16) & 3 in {1, 2} and word(address + 8) == thread
 
 
 def may_join(task: "Task", operation: Operation) -> bool:

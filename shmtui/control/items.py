@@ -117,8 +117,10 @@ class Items:
         hand.posts += gives
 
     def access(self, task: str, operation: Operation, before: int | None, after: int | None,
-               step: int) -> None:  # fmt: skip
-        """A task has loaded or stored, as step number ``step``."""
+               step: int, *, puts: bool = True) -> None:  # fmt: skip
+        """A task has loaded or stored, as step number ``step``; ``puts``: what it stores in a slot is an item,
+        and not a consumer's mark that it has taken one.
+        """
         place, ring = operation.place, self.ring
         if place is None or place.segment != ring.segment:
             return
@@ -132,8 +134,10 @@ class Items:
         for slot in self._slots(operation):
             if operation.kind is not Kind.STORE:
                 self._load(task, hand, slot, step)
-        if operation.kind is not Kind.LOAD:
+        if operation.kind is not Kind.LOAD and puts:
             self._store(task, hand, operation, step)
+        elif operation.kind is not Kind.LOAD:
+            self._clear(task, operation)
 
     def _slots(self, operation: Operation) -> list[int]:
         assert operation.place is not None
@@ -169,6 +173,14 @@ class Items:
                 self.faults.append(ItemFault(Fault.OVERWRITTEN, slot, old.step, step))
             put = put or _Put(task, step, hand.posts, hand.started)
             self._bytes[at] = put
+
+    def _clear(self, task: str, operation: Operation) -> None:
+        """A consumer stores in slots: there is no item of anybody's any more, if it has loaded what was there."""
+        assert operation.place is not None
+        for at in range(operation.place.offset, operation.place.offset + max(operation.width, 1)):
+            put = self._bytes.get(at)
+            if put is not None and (put.read or put.task == task):
+                del self._bytes[at]
 
     def _move(self, hand: _Hand, after: int) -> None:
         old, slots = hand.out, self.ring.slots

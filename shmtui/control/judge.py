@@ -11,6 +11,7 @@ import msgspec
 
 from shmtui.control.items import Fault
 from shmtui.control.operation import Kind
+from shmtui.control.permits import forgotten_posts
 from shmtui.control.run import End
 from shmtui.i18n import _
 
@@ -38,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True):
 def judge(run: "Run", names: "Names") -> tuple[Finding, ...]:
     """All that one execution proves, the gravest first."""
     found = [*_crashes(run, names), *_failures(run, names)]
-    found += [*_misuses(run, names), *_items(run, names)]
+    found += [*_misuses(run, names), *_items(run, names), *_forgotten(run, names)]
     if run.end is End.STUCK and not run.foreign and not any(f.kind == "crash" for f in found):
         text = _("nobody can go on: {who}")
         claim = text.format(who=waiting_words(run, names))
@@ -65,6 +66,10 @@ def _waits(run: "Run", names: "Names", task: str, operation: "Operation") -> str
     who = _where(run, names, task, operation)
     if operation.kind is Kind.JOIN:
         return _("{who} waits for another's end").format(who=who)
+    if operation.kind is Kind.KERNEL:
+        return _(
+            "{who} sleeps in a call that is no semaphore or lock: does it wait for input?"
+        ).format(who=who)
     if operation.kind is Kind.WAKE:
         return _("{who} waits for a condition that nobody signals").format(who=who)
     return _("{who} waits for {name}").format(who=who, name=names.place(operation.place))
@@ -144,6 +149,24 @@ def _items(run: "Run", names: "Names") -> list[Finding]:
             each.step,
         )
         for each in run.faults
+    ]  # fmt: skip
+
+
+def _forgotten(run: "Run", names: "Names") -> list[Finding]:
+    text = _(
+        "{who} begins its next item, and has not posted {name} for the one that it began at {first}, as it did "
+        "before and does again: a permit is lost"
+    )
+    return [
+        Finding(
+            "lost-permit",
+            text.format(
+                who=_at(run, names, each.step), name=names.place(each.place),
+                first=_at(run, names, each.begin),
+            ),
+            each.step,
+        )
+        for each in forgotten_posts(run)
     ]  # fmt: skip
 
 

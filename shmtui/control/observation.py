@@ -6,6 +6,7 @@ from shmtui.control.calls import joined
 from shmtui.control.happens_before import HappensBefore
 from shmtui.control.items import Fault, ItemFault, Items
 from shmtui.control.operation import ACCESSES, SILENT, TIMED, Kind, Operation
+from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
@@ -69,7 +70,8 @@ class Observation:
         if not self.set_up:
             self.races.access(task.name, operation, number)
         if self.items is not None:
-            self.items.access(task.name, operation, before, after, number)
+            puts = self._world.role_of(task) is not Role.CONSUMER
+            self.items.access(task.name, operation, before, after, number, puts=puts)
             self._index(self.items, operation, number)
 
     def _index(self, items: Items, operation: Operation, number: int) -> None:
@@ -85,7 +87,8 @@ class Observation:
         word = self._world.memory.word(operation)
         if self.items is not None and operation.place is not None:
             number = len(self._world.result.steps)
-            self.items.access(task.name, operation, word, word, number)
+            puts = self._world.role_of(task) is not Role.CONSUMER
+            self.items.access(task.name, operation, word, word, number, puts=puts)
 
 
 def _point(operation: Operation) -> object:

@@ -4,7 +4,7 @@ import os
 from bisect import bisect_right
 from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from shmtui.control.operation import ACCESSES, SILENT, STARTING, WAKES, Kind, Operation, Place
 from shmtui.control.semaphore_sets import PREFIX
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shmtui.control.items import Ring
-    from shmtui.control.program import HeldProgram
 
 Row = tuple[int, str, int]
 """An address, and the path and line of the source that the code from there on is of; 0 where it is of none."""
@@ -61,10 +60,23 @@ def _source_paths(unit: Any, program: Any) -> list[str]:
     return paths
 
 
+class LoadedProgram(Protocol):
+    """A program whose code is loaded, held from its start or found as it runs."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def executable(self) -> str: ...
+
+    @property
+    def bases(self) -> dict[str, int]: ...
+
+
 class Names:
     """The names of one search: of the ring's fields, of other places, and of the programs' lines."""
 
-    def __init__(self, ring: "Ring | None", programs: "Sequence[HeldProgram]") -> None:
+    def __init__(self, ring: "Ring | None", programs: "Sequence[LoadedProgram]") -> None:
         self._ring = ring
         self._programs = {program.name: program for program in programs}
 

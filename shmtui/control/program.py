@@ -12,7 +12,6 @@ import signal
 import struct
 import tty
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from shmtui.control import ptrace
@@ -21,14 +20,11 @@ from shmtui.control.entry_points import (
     SLEEPING_CALLS,
     STARTING_CALLS,
     SYSTEM_V_CALLS,
-    clock_entry_points,
-    entry_points,
-    is_static_musl,
 )
+from shmtui.control.loaded_code import loaded_code
 from shmtui.control.ptrace import Registers, Stops
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.procfs.maps import map_lines, split_line
 from shmtui.shm.libc import die_with_parent
 
 GADGET: Final = b"\x0f\x05\xcc"
@@ -60,6 +56,8 @@ class HeldProgram:
     def __init__(self, command: Sequence[str], name: str) -> None:
         self.command, self.name = tuple(command), name
         self.executable = ""
+        self.bases: dict[str, int] = {}
+        """Where its executable and libraries are loaded."""
         self.is_musl = False
         self.terminal, inner = pty.openpty()
         tty.setraw(inner)
@@ -116,9 +114,10 @@ class HeldProgram:
         ptrace.set_options(self.pid)
         self.memory = os.open(f"/proc/{self.pid}/mem", os.O_RDWR | os.O_CLOEXEC)
         self._run_to_entry()
-        self.executable = os.fspath(Path(f"/proc/{self.pid}/exe").readlink())
+        code = loaded_code(self.pid, self.memory)
+        self.executable, self.bases, self.is_musl = code.executable, code.bases, code.is_musl
         malloc = 0
-        for address, function in self._functions():
+        for address, function in code.functions:
             if function == "malloc":
                 malloc = address
                 continue
@@ -150,23 +149,6 @@ class HeldProgram:
         ptrace.load_registers(self.pid, self.registers)
         self.registers.rip -= 1
         ptrace.store_registers(self.pid, self.registers)
-
-    def _functions(self) -> list[tuple[int, str]]:
-        """Addresses and names of the wanted functions in everything that is loaded."""
-        bases: dict[str, int] = {}
-        found: list[tuple[int, str]] = []
-        for line in map(split_line, map_lines(self.pid) or ()):
-            if line.path.startswith(b"/") and not line.offset:
-                bases.setdefault(os.fsdecode(line.path), line.start)
-            elif line.path == b"[vdso]":
-                image = os.pread(self.memory, line.end - line.start, line.start)
-                found += _placed(line.start, clock_entry_points(image))
-        self.bases = bases
-        """Where its executable and libraries are loaded."""
-        self.is_musl = any("ld-musl" in path for path in bases) or is_static_musl(self.executable)
-        for path, base in bases.items():
-            found += _placed(base, entry_points(path))
-        return found
 
     def _run_to_contact(self) -> None:
         wanted = CONTACT_CALLS | SLEEPING_CALLS | {"mmap"}
@@ -217,7 +199,14 @@ class HeldProgram:
                 text = _(
                     "{command} ended before it used shared memory, a semaphore, a child or a thread"
                 )
-                raise EndedEarlyError(text.format(command=self.command[0]))
+                said = self.output().strip().splitlines()
+                if said:
+                    text = _(
+                        "{command} ended before it used shared memory, a semaphore, a child or a thread: {output}"
+                    )
+                raise EndedEarlyError(
+                    text.format(command=self.command[0], output=said[-1] if said else "")
+                )
             number = os.WSTOPSIG(status)
             if number == signal.SIGTRAP:
                 return
@@ -285,7 +274,3 @@ class HeldProgram:
 
 def _resting() -> str:
     return _("{command} rests before it uses shared memory: does it wait for input?")
-
-
-def _placed(base: int, functions: dict[str, tuple[int, ...]]) -> list[tuple[int, str]]:
-    return [(base + at, name) for name, addresses in functions.items() for at in addresses]

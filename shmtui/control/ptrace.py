@@ -15,9 +15,10 @@ from shmtui.i18n import _
 
 _TRACEME, _CONT, _STEP, _GETREGS, _SETREGS = 0, 7, 9, 12, 13
 _SETOPTIONS, _GETEVENTMSG, _GETSIGINFO = 0x4200, 0x4201, 0x4202
+_DETACH, _SEIZE, _INTERRUPT, _LISTEN = 17, 0x4206, 0x4207, 0x4208
 _OPTIONS: Final = 0x100000 | 1 | 2 | 4 | 8 | 16
 """EXITKILL, and stops by system call, fork, vfork, clone and exec that tell themselves apart."""
-FORK, VFORK, CLONE, EXEC = 1, 2, 3, 4
+FORK, VFORK, CLONE, EXEC, STOPPED = 1, 2, 3, 4, 128
 """The events of a stop: bits 16 and up of its wait status."""
 WALL: Final = 0x40000000
 """__WALL: waitpid(2) for threads, too."""
@@ -88,9 +89,29 @@ def resume(pid: int, number: int = 0) -> None:
     _ptrace(_CONT, pid, 0, number)
 
 
-def single_step(pid: int) -> None:
-    """Let it run for one instruction."""
-    _ptrace(_STEP, pid)
+def single_step(pid: int, number: int = 0) -> None:
+    """Let it run for one instruction, with signal ``number`` or none."""
+    _ptrace(_STEP, pid, 0, number)
+
+
+def seize(pid: int) -> None:
+    """Trace a thread that lives, without stopping it. OSError: it may not be, or has another tracer."""
+    _ptrace(_SEIZE, pid, 0, _OPTIONS)
+
+
+def interrupt(pid: int) -> None:
+    """Have a seized thread stop, with the event `STOPPED`."""
+    _ptrace(_INTERRUPT, pid)
+
+
+def stay_stopped(pid: int) -> None:
+    """Leave a seized thread to the signal that has stopped its process, until SIGCONT."""
+    _ptrace(_LISTEN, pid)
+
+
+def detach(pid: int, number: int = 0) -> None:
+    """Trace a stopped thread no longer; it runs on, with signal ``number`` or none."""
+    _ptrace(_DETACH, pid, 0, number)
 
 
 def load_registers(pid: int, into: Registers) -> None:

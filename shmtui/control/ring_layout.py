@@ -6,7 +6,8 @@ import msgspec
 from msgspec.structs import replace
 
 from shmtui.control.items import Ring
-from shmtui.control.operation import ACCESSES, Kind, Place
+from shmtui.control.operation import ACCESSES
+from shmtui.control.permits import permit_places
 from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -26,6 +27,7 @@ from shmtui.shm.system_v import set_member
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
 
+_SIDES: Final = (Role.PRODUCER, Role.CONSUMER)
 _READ_SECONDS: Final = 3.0
 """For the debug information of the programs."""
 
@@ -108,33 +110,27 @@ class RingFinder:
             and not layout.last
             and not _about_ring(known)
         )
-        ring = Ring(
-            segment, layout.data, layout.slots, layout.item.size,
-            layout.in_ if plain else None, layout.out if plain else None,
-            layout.mutex, layout.empty, layout.full,
-            count=layout.count[0] if layout.count is not None and plain else None,
-            members=tuple((m.offset, SYNC_SIZES[m.kind], m.name) for m in layout.sync),
-        )  # fmt: skip
+        ring = ring_of(segment, layout, plain=plain)
         words = f"/{segment}: {layout_words(layout)} ({source})"
         self.found = FoundRing(ring, layout, known, world.scene.size_of(segment), words)
+
+
+def ring_of(segment: str, layout: Layout, *, plain: bool) -> Ring:
+    """The ring of a layout; ``plain``: with its indices and its count, which mean what they usually do."""
+    return Ring(
+        segment, layout.data, layout.slots, layout.item.size,
+        layout.in_ if plain else None, layout.out if plain else None,
+        layout.mutex, layout.empty, layout.full,
+        count=layout.count[0] if layout.count is not None and plain else None,
+        members=tuple((m.offset, SYNC_SIZES[m.kind], m.name) for m in layout.sync),
+    )  # fmt: skip
 
 
 def with_permits(ring: Ring, usual: Run) -> Ring:
     """The ring, bounded where one semaphore is what producers alone wait for and consumers alone post, and
     another the other way round: wherever they lie.
     """
-    waiting: dict[Place, set[Role]] = {}
-    posting: dict[Place, set[Role]] = {}
-    for step in usual.steps:
-        for each in step.operation.each():
-            if each.place is not None and each.kind in {Kind.WAIT, Kind.POST}:
-                users = posting if each.kind is Kind.POST else waiting
-                users.setdefault(each.place, set()).add(usual.roles[step.task])
-    room, items = (
-        any(roles == {one} and posting.get(place) == {other} for place, roles in waiting.items())
-        for one, other in ((Role.PRODUCER, Role.CONSUMER), (Role.CONSUMER, Role.PRODUCER))
-    )
-    return replace(ring, bounded=ring.bounded or (room and items))
+    return replace(ring, bounded=ring.bounded or len(permit_places(usual)) == len(_SIDES))
 
 
 def _about_ring(known: ResolvedLayout) -> list[str]:

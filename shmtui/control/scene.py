@@ -92,11 +92,7 @@ class Scene:
         """The name of a mapped file: that in /dev/shm, or the kernel's own word for it."""
         key = (line.device, line.inode)
         if key not in self._names:
-            path = os.fsdecode(line.path.removesuffix(b" (deleted)"))
-            name = path.rpartition("/")[2]
-            if path.startswith(SHM_DIR) and not Path(path).exists():
-                # sem_open maps a name of the moment, and links it to the real one.
-                name = next((e.name for e in os.scandir(SHM_DIR) if e.inode() == key[1]), name)
+            name = mapped_name(line)
             twins = sum(other.partition(" #")[0] == name for other in self._names.values())
             self._names[key] = name if not twins else f"{name} #{twins + 1}"
             self._open(self._names[key], name, key)
@@ -163,6 +159,16 @@ class Scene:
         self.clean()
         if self._sweeper is not None:
             self._sweeper.close()
+
+
+def mapped_name(line: MapsLine) -> str:
+    """The name of a mapped file in /dev/shm, or the kernel's own word for it."""
+    path = os.fsdecode(line.path.removesuffix(b" (deleted)"))
+    name = path.rpartition("/")[2]
+    if path.startswith(SHM_DIR) and not Path(path).exists():
+        # sem_open maps a name of the moment, and links it to the real one.
+        return next((e.name for e in os.scandir(SHM_DIR) if e.inode() == line.inode), name)
+    return name
 
 
 def _unlink(name: str) -> None:

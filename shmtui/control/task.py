@@ -81,13 +81,7 @@ class Task:
 
     def place(self, address: int) -> Place | None:
         """The byte of a shared mapping that lies there."""
-        found = self.space.known_place(address)
-        line = None if found is not None else self.space.shared_line(address)
-        if line is None:
-            return found
-        segment = self.world.note_mapping(line)
-        self.space.shared.append((line.start, line.end, Place(segment, line.offset)))
-        return self.space.known_place(address)
+        return self.space.place(address, self.world.note_mapping)
 
     def place_all(self) -> None:
         """Have all shared memory that it maps and may write to known, used so far or not."""

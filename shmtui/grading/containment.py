@@ -21,6 +21,7 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from shmtui.errors import ShmtuiError
+from shmtui.grading.cgroup import ControlGroup
 from shmtui.grading.namespaces import (
     copy_folder,
     give_up_rights,
@@ -62,8 +63,11 @@ class Answer(msgspec.Struct, frozen=True):
 class Inside:
     """What the first process of a box has: a place to write, and processes that it watches."""
 
-    def __init__(self, limits: Limits, room: Path, *, apart: bool) -> None:
+    def __init__(
+        self, limits: Limits, room: Path, group: ControlGroup | None, *, apart: bool
+    ) -> None:
         self.limits, self.room, self.apart = limits, room, apart
+        self._group = group
 
     def run(self, work: Callable[[], str], seconds: float) -> Answer:
         """What ``work`` returns, from a process of its own; of all that it started nothing is left.
@@ -90,6 +94,8 @@ class Inside:
             os.close(reading)
             self._end(pid)
         if not raw.endswith(b"\n"):
+            if not over and self._group is not None:
+                over = self._group.over()
             return Answer(raw.decode("utf-8", "replace")[:500], over or "ended")
         return Answer(raw.decode("utf-8", "replace").rstrip("\n"))
 
@@ -161,6 +167,7 @@ class Box:
         if not apart:
             self._temporary = tempfile.TemporaryDirectory(prefix="shmtui-")
         room = None if self._temporary is None else Path(self._temporary.name)
+        self._group = ControlGroup.made(limits.memory, limits.processes, limits.disk)
         self._reading, writing = os.pipe()
         os.set_blocking(self._reading, False)
         self._raw, parent = bytearray(), os.getpid()
@@ -173,9 +180,12 @@ class Box:
             os.close(self._reading)
             die_with_parent(signal.SIGKILL)
             if os.getppid() == parent:
+                if self._group is not None:
+                    with contextlib.suppress(OSError):  # Then the watch alone limits it.
+                        self._group.join()
                 if processor is not None:
                     os.sched_setaffinity(0, {processor})
-                _enter(work, limits, folder, room, writing, apart=apart)
+                _enter(work, limits, folder, room, writing, self._group, apart=apart)
         finally:
             os._exit(1)
 
@@ -203,12 +213,15 @@ class Box:
             os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self._reading)
+        if self._group is not None:
+            self._group.close()
         if self._temporary is not None:
             self._temporary.cleanup()
 
 
 def _enter(work: Callable[[Inside, Callable[[Any], None]], None], limits: Limits,
-           folder: Path | None, room: Path | None, writing: int, *, apart: bool) -> None:  # fmt: skip
+           folder: Path | None, room: Path | None, writing: int, group: ControlGroup | None, *,
+           apart: bool) -> None:  # fmt: skip
     """In the child: become the first process of a box, and work."""
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -238,7 +251,7 @@ def _enter(work: Callable[[Inside, Callable[[Any], None]], None], limits: Limits
             (room / "tmp").mkdir()
             os.environ["TMPDIR"] = str(room / "tmp")
             set_dumpable(on=False)
-            work(Inside(limits, room, apart=apart), send)
+            work(Inside(limits, room, group, apart=apart), send)
         except ShmtuiError as error:
             send({"error": str(error)})
         finally:

@@ -140,7 +140,9 @@ def _finished(running: _Running, *, hints: bool) -> Graded:
     if running.results is None and not error:
         error = _("its box ended before there was a result")
     seconds = time.monotonic() - running.begin
-    return Graded(running.job.name, () if error else running.results or (), seconds, hints, error)
+    results = () if error else running.results or ()
+    began = time.time() - seconds
+    return Graded(running.job.name, results, seconds, hints, error, began=began)
 
 
 def _progress_line(done: int, count: int, running: Sequence[_Running]) -> str:

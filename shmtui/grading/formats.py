@@ -5,6 +5,7 @@ What comes from a student's program is made inert first, and nothing of it can b
 
 import base64
 import json
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -29,12 +30,15 @@ class Graded(msgspec.Struct, frozen=True):
     name: str
     results: tuple[Result, ...]
     seconds: float = 0
+    """How long that took."""
     hints: bool = False
     """Whether what to change is told."""
     error: str = ""
     """Why it could not be graded at all."""
     schedules: tuple[tuple[str, str], ...] = ()
     """Of checks that failed: the file that repeats the order which shows it."""
+    began: float = 0
+    """When it began, in seconds since the epoch."""
 
     @property
     def score(self) -> tuple[float, float]:
@@ -147,15 +151,27 @@ def as_json(graded: Graded) -> str:
 
 
 def as_junit(graded: Graded) -> str:
-    """JUnit's XML: a check that is unknown is skipped, a submission that cannot be graded an error."""
+    """JUnit's XML: a check that is unknown is skipped, a submission that cannot be graded an error.
+
+    It is what the schema of Ant's reports takes, the strictest there is, and that of Jenkins: what a check that
+    passed has seen stands in the suite's output, since a test case has none in Ant's.
+    """
     counts = [r.verdict for r in graded.results]
-    attributes = {
-        "name": inert(graded.name), "tests": str(len(counts) or 1),
-        "failures": str(counts.count(Verdict.FAIL)), "errors": str(int(bool(graded.error))),
-        "skipped": str(counts.count(Verdict.UNKNOWN)), "time": f"{graded.seconds:.1f}",
-    }  # fmt: skip
+    name = inert(graded.name) or _("submission")
     suites = ET.Element("testsuites")
-    suite = ET.SubElement(suites, "testsuite", attributes)
+    suite = ET.SubElement(
+        suites,
+        "testsuite",
+        {
+            "name": name, "package": "shmtui.grade", "id": "0", "hostname": "localhost",
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(graded.began)),
+            "tests": str(len(counts) or 1), "failures": str(counts.count(Verdict.FAIL)),
+            "errors": str(int(bool(graded.error))), "skipped": str(counts.count(Verdict.UNKNOWN)),
+            "time": f"{graded.seconds:.1f}",
+        },
+    )  # fmt: skip
+    ET.SubElement(suite, "properties")
+    said = [summary(graded)]
     if graded.error:
         case = ET.SubElement(
             suite, "testcase", name=_("graded"), classname="shmtui.grade", time="0"
@@ -177,7 +193,9 @@ def as_junit(graded: Graded) -> str:
         elif result.verdict is Verdict.UNKNOWN:
             ET.SubElement(case, "skipped", message=first)
         else:
-            ET.SubElement(case, "system-out").text = whole
+            said += [f"{_title(result)}: {line}" for line in lines]
+    ET.SubElement(suite, "system-out").text = "\n".join(said)
+    ET.SubElement(suite, "system-err")
     ET.indent(suites)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"

@@ -25,6 +25,7 @@ _HINTS: Final = {
     ),
     "item-taken-twice": N_("consumers load the slot and move out on under the same mutex"),
     "item-lost": N_("consumers take until nothing is left: look at how they learn that it is over"),
+    "lost-permit": N_("look for a way through the loop that leaves out a sem_post"),
     "bad-index": N_("an index goes from 0 to N - 1: (in + 1) % N"),
     "deadlock": N_(
         "wait for empty or full first, and for the mutex last; and post all that you waited for"

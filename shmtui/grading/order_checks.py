@@ -9,7 +9,13 @@ from shmtui.grading.result import Facts, Said, Verdict, failed, passed, unknown,
 from shmtui.grading.trial import Refusal, Trial, Usual
 from shmtui.i18n import _, ngettext
 
-_ITEM_FAULTS: Final = ("item-overwritten", "empty-slot-taken", "item-lost", "bad-index")
+_ITEM_FAULTS: Final = (
+    "item-overwritten",
+    "empty-slot-taken",
+    "item-lost",
+    "bad-index",
+    "lost-permit",
+)
 _WIDE: Final = ("producers", "consumers", "both")
 
 
@@ -76,6 +82,8 @@ def flows(trial: Trial) -> Said:
         return passed(text.format(passed=usual.passed, made=usual.made))
     wrong = _broken(usual)
     shown = trial.found[0] if trial.found else None
+    if usual.asleep and not any(usual.ends.values()):
+        return unknown(wrong)
     if wrong and (usual.passed == 0 or usual.end != "finished"):
         return failed(_("no item gets through: {why}").format(why=wrong), shown)
     if usual.passed is None:

@@ -77,6 +77,8 @@ class Usual(msgspec.Struct, frozen=True):
     """As the programs' clocks showed them, sleeps included."""
     made_again: str = ""
     """Who initialises a semaphore after another program has, in words; empty where nobody does."""
+    asleep: bool = False
+    """Whether somebody waits at its end in a call that is no semaphore or lock, as one that reads input."""
 
 
 class Sweep(msgspec.Struct, frozen=True):

@@ -233,7 +233,7 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
             tuple(left_tasks),
             {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
             tuple(looks.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
-            _made_again(run, workshop),
+            _made_again(run, workshop), any(op.kind is Kind.KERNEL for _task, op in run.blocked),
         )  # fmt: skip
         slots = 0 if ring is None else ring.slots
         return Trial("", usual=facts, slots=slots, found=found)

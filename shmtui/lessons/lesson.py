@@ -1,6 +1,17 @@
 """What a lesson is."""
 
+from enum import IntEnum
+
 import msgspec
+
+
+class Leave(IntEnum):
+    """How a lesson is left for another, in the place of an exit code."""
+
+    NEXT = 1001
+    BEFORE = 1002
+    HELD = 1003
+    """For the same one with its mistake held step by step, or back from there."""
 
 
 class Steps(msgspec.Struct, frozen=True):
@@ -58,5 +69,8 @@ class Lesson(msgspec.Struct, frozen=True):
     theory: str
     """What it is called, and what is known of it."""
     scene: Scene
+    held: Steps | None = None
+    """Programs that make the same mistake, to be held at the step where it happens; None: the scene's are, or
+    there is no mistake."""
     findings: tuple[str, ...] = ()
     """Codes of what the doctor has to find; empty where all is well."""

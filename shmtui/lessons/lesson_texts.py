@@ -3,6 +3,8 @@
 import math
 from typing import Final
 
+from msgspec.structs import replace
+
 from shmtui.i18n import N_
 from shmtui.lessons.lesson import Lesson, Press, Scene, Steps
 
@@ -33,7 +35,8 @@ LESSONS: Final = (
             "mutex, N for empty, 0 for full."
         ),
         Scene(producers=0, consumers=0, programs=True),
-        ("never-initialised", "process-private"),
+        held=Steps(("produtor",)),
+        findings=("never-initialised", "process-private"),
     ),
     Lesson(
         "full",
@@ -106,7 +109,8 @@ LESSONS: Final = (
             consume_rate=math.inf,
             faults=("producer:no-mutex",),
         ),
-        ("items-lost",),
+        held=Steps(("sem_mutex", "sem_mutex"), initialised=True, fine=True),
+        findings=("items-lost",),
     ),
     Lesson(
         "swapped-waits",
@@ -130,7 +134,8 @@ LESSONS: Final = (
             "is an order: first the permit (empty or full), last mutex."
         ),
         Scene(produce_rate=5.0, consume_rate=0.5, faults=("producer:swapped-waits",)),
-        ("wrong-order",),
+        held=Steps(("troca_esperas",), initialised=True, items=6),
+        findings=("wrong-order",),
     ),
     Lesson(
         "killed",
@@ -154,7 +159,8 @@ LESSONS: Final = (
             "and tells the next one that it died (EOWNERDEAD); a semaphore cannot."
         ),
         Scene(producers=2, faults=("producer1:die-at=write",)),
-        ("dead-holder",),
+        held=Steps(("morre",), initialised=True, items=3),
+        findings=("dead-holder",),
     ),
     Lesson(
         "lost-permit",
@@ -180,7 +186,8 @@ LESSONS: Final = (
             "keeps true at each step can be checked from outside."
         ),
         Scene(produce_rate=2.0, consume_rate=1.0, faults=("producer:skip-post-permit",)),
-        ("lost-permit",),
+        held=Steps(("esquece_post",), initialised=True, items=4),
+        findings=("lost-permit",),
     ),
     Lesson(
         "starvation",
@@ -210,7 +217,7 @@ LESSONS: Final = (
             consume_rate=math.inf,
             faults=("consumer2:short-timeout",),
         ),
-        ("starved",),
+        findings=("starved",),
     ),
     Lesson(
         "many",
@@ -257,7 +264,7 @@ LESSONS: Final = (
             "them makes the three steps one for all others: the critical section."
         ),
         Scene(steps=Steps(("sem_mutex", "sem_mutex"), initialised=True, fine=True)),
-        ("item-overwritten",),
+        findings=("item-overwritten",),
     ),
     Lesson(
         "sem-init-0",
@@ -281,7 +288,7 @@ LESSONS: Final = (
             "1; pthread mutexes and conditions need PTHREAD_PROCESS_SHARED for the same reason."
         ),
         Scene(steps=Steps(("iniciador",), define=("PSHARED=0",))),
-        ("process-private",),
+        findings=("process-private",),
     ),
     Lesson(
         "who-first",
@@ -305,8 +312,37 @@ LESSONS: Final = (
             "the other wait until that is done: by a named semaphore, or a word that is stored last."
         ),
         Scene(steps=Steps(("iniciador",), any_start=True)),
-        ("start-fails",),
+        findings=("start-fails",),
     ),
 )
+
+
+_HELD_SEE: Final = N_(
+    "Real C programs that make this mistake, held at the step that shows it. The list names each step, the "
+    "panel of programs the line of the source; ring and semaphores are as they stand at that step."
+)
+_HELD_PRESS: Final = (
+    Press(("<",), N_("to the start: all have started, nothing is wrong yet")),
+    Press(("space", "space"), N_("two steps on; the panels show what each did")),
+    Press(("x",), N_("to the mistake, and who makes it")),
+    Press(("left",), N_("a step back: how it was just before")),
+)
+
+
+def held_form(lesson: Lesson) -> Lesson:
+    """A lesson with its mistake held step by step, where its scene is another one."""
+    return lesson if lesson.held is None else replace(lesson, see=_HELD_SEE, press=_HELD_PRESS)
+
+
+def lesson_beside(lesson: Lesson, by: int) -> Lesson | None:
+    """The one after a lesson, or before it (``by`` = -1); None where there is none.
+
+    >>> found = lesson_beside(LESSONS[0], 1)
+    >>> found is LESSONS[1], lesson_beside(LESSONS[0], -1)
+    (True, None)
+    """
+    at = [each.name for each in LESSONS].index(lesson.name) + by
+    return LESSONS[at] if 0 <= at < len(LESSONS) else None
+
 
 BY_NAME: Final = {lesson.name: lesson for lesson in LESSONS}

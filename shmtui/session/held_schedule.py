@@ -20,6 +20,7 @@ from shmtui.monitor.ring_reader import RingReader
 from shmtui.monitor.snapshot_parts import layout_info, ring_occupancy, segment_info
 from shmtui.monitor.sync_objects import sync_objects
 from shmtui.procfs.target import open_target
+from shmtui.session.held_task import HeldTask
 from shmtui.session.source_lines import is_newer, source_lines
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
@@ -55,32 +56,6 @@ class HeldStep(msgspec.Struct, frozen=True):
     output: str
     departs: bool
     """Whether another would have gone on in the usual order."""
-
-
-class HeldTask(msgspec.Struct, frozen=True):
-    """A task where it is held. Its texts are hostile."""
-
-    name: str
-    role: Role
-    pid: int
-    command: str
-    next: str
-    """What it does next, in words; how it ended, where it has."""
-    waits: bool
-    """Whether it cannot take that step."""
-    parked: bool
-    """Whether it is let go no further, having made its items."""
-    ended: bool
-    path: str
-    """Of the source that it stands in; empty where that is not known."""
-    line: int
-    """0 where it is not known, -1 where it stands in none: it has not started, or has ended."""
-    source: tuple[str, ...]
-    """Its lines; none where it is not there."""
-    newer: bool
-    """Whether the source was changed since the program was built."""
-    output: tuple[str, ...]
-    """The lines that it has written."""
 
 
 class Held(msgspec.Struct, frozen=True):

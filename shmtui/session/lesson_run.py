@@ -34,13 +34,16 @@ Show = Callable[[Attachment, SegmentOpener | None], int]
 """Shows an attachment until the user ends it; returns the exit code."""
 
 
-def start(lesson: Lesson, show: Show) -> int:
-    """Start a lesson and have it shown; returns the exit code. ShmtuiError: nothing was started."""
+def start(lesson: Lesson, show: Show, *, held: bool = False) -> int:
+    """Start a lesson and have it shown, with ``held`` its mistake step by step where it has that; returns
+    the exit code. ShmtuiError: nothing was started.
+    """
     require_terminal(_("read the lessons with shmtui lab"))
     sweep_workspaces()
     segment = lesson_segment()
-    if lesson.scene.steps is not None:
-        return _start_steps(lesson.scene.steps, segment, show)
+    steps = lesson.held if held else lesson.scene.steps
+    if steps is not None:
+        return _start_steps(steps, segment, show)
     if lesson.scene.programs:
         return _start_programs(lesson, segment, show)
     scene = lesson.scene

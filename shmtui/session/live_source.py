@@ -8,6 +8,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.file_watch import CLOSED_WRITING, FileWatch
 from shmtui.session.auditor import Auditor
 from shmtui.session.fault_outcomes import FaultOutcomes
+from shmtui.session.stepped_programs import SteppedPrograms
 from shmtui.shm.segment import segment_path
 from shmtui.snapshot import Origin, Snapshot
 from shmtui.workers.supervisor import Supervisor
@@ -27,6 +28,8 @@ class LiveSource:
         self.sampler = sampler
         self.supervisor = supervisor
         self._fault_outcomes = FaultOutcomes()
+        self.stepped = SteppedPrograms(supervisor, sampler.name, sampler.layout)
+        """The user's programs that are taken step by step."""
         self.auditor = Auditor(sampler, supervisor)
         """Compares what was produced with what was consumed, on request."""
         self._published_ns = 0
@@ -94,6 +97,7 @@ class LiveSource:
         self.auditor.update(snapshot, foreign=self.foreign_seen, guests=self.guests)
         for severity, text in self._fault_outcomes.update(snapshot):
             self.supervisor.emit(severity, text)
+        snapshot = self.stepped.shown_in(snapshot)
         if snapshot.monotonic_ns - self._published_ns >= PUBLISH_NS:
             self._published_ns = snapshot.monotonic_ns
             rates = snapshot.throughput

@@ -18,7 +18,7 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Resize
+from textual.events import Event, Key, Resize
 from textual.geometry import Size
 from textual.screen import Screen
 
@@ -126,6 +126,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         for key in configuration.keys:
             if not key.priority:
                 self.bind(key.keys, key.action, description=key.label or key.help, show=False)
+        self._lesson = lesson
         self._configuration = configuration
         replay = self.dashboard.replay
         self.main = MainScreen(
@@ -354,6 +355,31 @@ class DashboardApp(App[int], inherit_bindings=False):
 
         if self.dashboard.schedule is not None:
             move(self, self.dashboard.schedule, to)
+
+    async def on_event(self, event: Event) -> None:
+        """Tick off in a lesson what is pressed, before that has its effect."""
+        if isinstance(event, Key) and not event.is_forwarded and self._lesson is not None:
+            on_main = len(self.screen_stack) == 1
+            keys = self.dashboard.view.keys if on_main else ()
+            pressed = [key for key in keys if event.key in key.keys.split(",")]
+            reasons = [why_off(key.action, self.dashboard.view) for key in pressed]
+            if not pressed or None in reasons:
+                self.main.note_pressed(event.key)
+        await super().on_event(event)
+
+    def action_lesson(self, name: str) -> None:
+        """Leave for the next lesson, the one before, or the same one held step by step."""
+        from shmtui.lessons.lesson import Leave
+        from shmtui.lessons.lesson_texts import lesson_beside
+
+        assert self._lesson is not None
+        by = {"next": 1, "before": -1}.get(name)
+        if by is not None and lesson_beside(self._lesson, by) is None:
+            self.tell(_("this is the last lesson") if by > 0 else _("this is the first lesson"))
+        elif by is None and self._lesson.held is None:
+            self.tell(_("this lesson has one form only"))
+        else:
+            self.leave(Leave[name.upper()])
 
     def on_steps_panel_moved(self, message: "StepsPanel.Moved") -> None:
         self.action_steps(message.by)

@@ -223,6 +223,7 @@ class Dashboard:
             self.view,
             snapshot=EMPTY,
             processes=None,
+            stepped=None,
             history=RateHistory(),
             read_only=not attachment.writable,
             no_workers=attachment.no_workers,
@@ -281,6 +282,7 @@ class Dashboard:
             or self.replay is not None
             or self.schedule is not None
             or self._event_log.has_new
+            or (self.attachment.live is not None and self.attachment.live.stepped.active)
         ):
             return True
         sampler, window = self.attachment.sampler, self.view.window
@@ -392,9 +394,11 @@ class Dashboard:
         self._ended.update(snapshot)
         view = self._judged(snapshot)
         if not self.view.frozen:
+            live = None if self.attachment is None else self.attachment.live
             self.view = replace(
                 view,
                 snapshot=snapshot,
+                stepped=None if live is None else live.stepped.view(),
                 processes=self._ended.listed(snapshot),
                 history_version=history.version,
                 events=tuple(self._event_log.newest),

@@ -115,6 +115,8 @@ _workers = partial(_command, "workers")
 """A key of the workers, by the name of one of `WorkerActions`."""
 _replay = partial(_command, "replay", needs=REPLAY)
 """A key of a replay, by the name of one of `shmtui.tui.replay_commands`."""
+_lesson = partial(_command, "lesson", needs=LESSON)
+"""A key that leaves a lesson for another."""
 _step = partial(_command, "steps", needs=STEPS)
 """A key of a schedule, by the name of one of `shmtui.tui.step_commands`."""
 
@@ -170,9 +172,16 @@ _STEP_KEYS: tuple[Key, ...] = (
     _step("greater_than_sign", "end", N_("End"), N_("To the last step"), 2, ">"),
 )  # fmt: skip
 
+_LESSON_KEYS: tuple[Key, ...] = (
+    _lesson("right_square_bracket", "next", "", N_("The next lesson"), 0, "]"),
+    _lesson("left_square_bracket", "before", "", N_("The lesson before"), 0, "["),
+    _lesson("b", "held", "", N_("The lesson's mistake held at its step, or its scene again")),
+)
+
 KEYS: tuple[Key, ...] = (
     *_REPLAY_KEYS,
     *_STEP_KEYS,
+    *_LESSON_KEYS,
     _workers("p", "add_producer", N_("Producer"), N_("Add a producer"), 2),
     _workers("c", "add_consumer", N_("Consumer"), N_("Add a consumer"), 2),
     _workers("plus,equals_sign,right", "faster", N_("Faster"), _FASTER, 1, "+"),
@@ -185,7 +194,13 @@ KEYS: tuple[Key, ...] = (
     _workers("t", "terminate", N_("End"), N_("Terminate: it ends after its critical section"), 5),
     _workers("K", "kill", N_("Kill"), N_("Kill: it ends wherever it is"), 7),
     _workers("f9", "signal", N_("Signal"), N_("Signal: choose one from a list; asks first"), 8),
-    _workers("s", "step", N_("Step"), N_("Step: one protocol step, and wait before the next"), 4),
+    _workers(
+        "s",
+        "step",
+        N_("Step"),
+        N_("Step: one protocol step, and wait before the next; of a program of yours, one call"),
+        4,
+    ),
     _workers("x", "faults", N_("Faults"), N_("Faults: a mistake to make, and what to expect"), 4),
     _workers("v", "audit", N_("Audit"), N_("Audit: hold the workers, and count lost items"), 4),
     _workers("r", "repair", N_("Repair"), N_("Repair: shows the plan, then asks"), 3),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from textual.geometry import Region
 
     from shmtui.lessons.lesson import Lesson
+    from shmtui.tui.lesson_progress import LessonProgress
     from shmtui.tui.widgets.bytes import BytesPanel
     from shmtui.tui.widgets.lesson import LessonPanel
 
@@ -89,15 +90,21 @@ class MainScreen(DirectScreen):
             self._panels["steps"] = StepsPanel(id="steps")
             self._panels["programs"] = ProgramsPanel(id="programs")
         self._lesson_open = lesson is not None
+        self._progress: LessonProgress | None = None
+        """Of the lesson, where there is one."""
+        self._lesson_small = False
+        """Whether the lesson, where it would cover all panels, shows what to press alone: something was done."""
         self._lesson_first: int | None = None
         """The lesson's first line in view before a dialog opened; None: none is open."""
         self._covered: str | None = None
         """What lies over all panels: the lesson, or two recordings side by side."""
         if lesson is not None:
             # Only lessons load it.
+            from shmtui.tui import lesson_progress  # noqa: PLC0415
             from shmtui.tui.widgets.lesson import LessonPanel  # noqa: PLC0415
 
-            self._panels[panel_layout.LESSON] = LessonPanel(lesson, view)
+            self._progress = lesson_progress.LessonProgress(lesson, view)
+            self._panels[panel_layout.LESSON] = LessonPanel(lesson, self._progress, view)
 
     def widgets(self) -> ComposeResult:
         """All panels, those included that have no room yet.
@@ -142,10 +149,22 @@ class MainScreen(DirectScreen):
         rows = min(40, len(listed) + 2)
         findings = min(8, len(view.snapshot.health.findings))
         locks = len(view.snapshot.sync)
-        above = self._lesson_rows if covered == panel_layout.LESSON and self._dialog_open else 0
-        if above:
+        above = self._rows_above()
+        if above and covered == panel_layout.LESSON:
             maximised = None
-        arranged = (width, height, maximised, rows, findings, view.raw, beside, locks, above)
+        stepped = self._has_programs(view)
+        arranged = (
+            width,
+            height,
+            maximised,
+            rows,
+            findings,
+            view.raw,
+            beside,
+            locks,
+            above,
+            stepped,
+        )
         self._show_pressing(above > 0)
         if arranged == self._arranged:
             return
@@ -160,6 +179,8 @@ class MainScreen(DirectScreen):
             raw=view.raw,
             locks=locks,
         )
+        if stepped:
+            boxes = panel_layout.with_programs(boxes, height)
         if beside:
             boxes = panel_layout.beside_lesson(boxes, width, height, beside)
         if above:
@@ -187,13 +208,21 @@ class MainScreen(DirectScreen):
         covered = self._covering(view)
         maximised = covered or self._maximised
         beside = panel_layout.lesson_width(width) if self._lesson_open and maximised is None else 0
-        arranged = (width, height, maximised, ring, steps, beside)
+        above = self._rows_above()
+        if above and covered == panel_layout.LESSON:
+            maximised = None
+        self._show_pressing(above > 0)
+        arranged = (width, height, maximised, ring, steps, beside, above)
         if arranged == self._arranged:
             return
         first, self._arranged = self._arranged is None, arranged
-        boxes = panel_layout.arrange_held(width - beside, height, maximised, ring=ring, steps=steps)
+        boxes = panel_layout.arrange_held(
+            width - beside, height - above, maximised, ring=ring, steps=steps
+        )
         if beside:
             boxes = panel_layout.beside_lesson(boxes, width, height, beside)
+        if above:
+            boxes = panel_layout.below_lesson(boxes, width, height - above, above)
         self._put(boxes)
         if first or covered != self._covered:
             self._covered = covered
@@ -223,11 +252,44 @@ class MainScreen(DirectScreen):
             self.mount(self.bytes)
         self._panels["bytes" if raw else "processes"].focus()
 
+    def _has_programs(self, view: ViewModel) -> bool:
+        """Whether programs are stepped, and shown in the place of the throughput."""
+        stepped = view.stepped is not None
+        if stepped and "programs" not in self._panels:
+            from shmtui.tui.widgets.schedule import ProgramsPanel  # noqa: PLC0415 - few runs step any
+
+            panel = self._panels["programs"] = ProgramsPanel(id="programs")
+            panel.number = "3"
+            self.mount(panel)
+        if not stepped and self._maximised == "programs":
+            self._maximised = None
+        return stepped
+
     # The lesson.
+
+    def note_pressed(self, key: str) -> None:
+        """A key was pressed: have the lesson tick off what was done, and leave room for what that does."""
+        if self._progress is not None and self._progress.press(key):
+            self._lesson_small = True
+            self._panels[panel_layout.LESSON].draw()
+            self.place_again()
+
+    @property
+    def _has_no_side(self) -> bool:
+        """Whether the lesson is open, and there is no room for it beside the panels."""
+        return self._lesson_open and not panel_layout.lesson_width(self.app.size.width)
 
     @property
     def _lesson_covers(self) -> bool:
-        return self._lesson_open and not panel_layout.lesson_width(self.app.size.width)
+        return self._has_no_side and not self._lesson_small
+
+    def _rows_above(self) -> int:
+        """Rows of the lesson above the panels: while a dialog is open, or once something was done."""
+        return (
+            self._lesson_rows
+            if self._has_no_side and (self._lesson_small or self._dialog_open)
+            else 0
+        )
 
     @property
     def _dialog_open(self) -> bool:
@@ -246,7 +308,7 @@ class MainScreen(DirectScreen):
 
     def lesson_margin(self) -> tuple[int, int]:
         """Rows above and columns on the right that a dialog leaves to the lesson."""
-        if self._lesson_covers:
+        if self._has_no_side:
             return 1 + self._lesson_rows, 0
         shown = self._lesson_open and self._maximised is None
         return 0, panel_layout.lesson_width(self.app.size.width) if shown else 0
@@ -267,6 +329,7 @@ class MainScreen(DirectScreen):
         if panel_layout.LESSON not in self._panels:
             return
         self._lesson_open = not self._lesson_open
+        self._lesson_small = False
         self._maximised = None
         self.place_again()
         if not self._lesson_open:
@@ -284,6 +347,8 @@ class MainScreen(DirectScreen):
         panels = panel_layout.RAW_PANELS if self._raw else panel_layout.PANELS
         if self._raw and not self._view.snapshot.sync:
             panels = tuple(name for name in panels if name != "semaphores")
+        if self._view.stepped is not None:
+            panels = tuple("programs" if name == "throughput" else name for name in panels)
         return (*panels, panel_layout.LESSON) if self._lesson_open else panels
 
     def _focused_panel(self) -> str | None:
@@ -315,6 +380,8 @@ class MainScreen(DirectScreen):
         """Focus a panel; one that has no room here comes up maximised."""
         if self._held:
             name = _IN_PLACE.get(name, name)
+        if self._view.stepped is not None and name == "throughput":
+            name = "programs"
         if name not in self._names:
             name = self._names[0]
         if self._maximised is not None or not self._panels[name].display:

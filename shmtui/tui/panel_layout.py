@@ -15,6 +15,9 @@ those that are missing go to the bytes."""
 HELD_PANELS: Final[tuple[str, ...]] = ("ring", "semaphores", "steps", "programs")
 """The panels of a schedule whose programs are held; ring and semaphores only where a ring is known."""
 
+TABLE_LEAST = 5
+"""Lines of the process table, frame and heads included, beside programs that are stepped."""
+
 TITLE, KEY_BAR, LESSON, TIME_BAR = "title", "keys", "lesson", "time"
 COMPARISON = "comparison"
 
@@ -104,6 +107,25 @@ def arrange_held(
         boxes["ring"] = box._replace(width=width - half)
         boxes["semaphores"] = box._replace(x=width - half, width=half)
     return boxes
+
+
+def with_programs(boxes: Mapping[str, Region], height: int) -> Mapping[str, Region]:
+    """The boxes of a screen so high, with the programs that are stepped in the place of the throughput, and of
+    the lines that the processes below it can spare.
+
+    >>> with_programs(arrange(80, 24), 24)["programs"].height
+    8
+    """
+    found = {name: box for name, box in boxes.items() if name != "throughput"}
+    box = boxes.get("throughput")
+    if box is None:
+        return found
+    below = found.get("processes")
+    spare = 0
+    if below is not None and (below.x, below.width) == (box.x, box.width) and below.y == box.bottom:
+        spare = max(0, min(below.height - TABLE_LEAST, height // 2 - box.height))
+        found["processes"] = below._replace(y=below.y + spare, height=below.height - spare)
+    return {**found, "programs": box._replace(height=box.height + spare)}
 
 
 def lesson_width(width: int) -> int:

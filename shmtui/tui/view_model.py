@@ -18,6 +18,7 @@ from shmtui.tui.status_line import nothing
 
 if TYPE_CHECKING:
     from shmtui.session.held_schedule import Held
+    from shmtui.session.stepped_programs import SteppedView
 
 FADE_NS = (400_000_000, 1_100_000_000, 2_000_000_000)
 """Until which age a changed byte is fresh, recent, and fading, in nanoseconds."""
@@ -155,6 +156,8 @@ class ViewModel(msgspec.Struct, frozen=True):
     """Two recordings that are replayed together; None: one is, or none."""
     held: "Held | None" = None
     """Where the programs of a schedule are held; None: there is none."""
+    stepped: "SteppedView | None" = None
+    """The user's programs that are taken step by step in a run; None: there are none."""
     window: ByteWindow | None = None
     """The bytes in view, where the segment is shown raw."""
 

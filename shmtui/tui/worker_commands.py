@@ -51,7 +51,7 @@ class Targets(msgspec.Struct, frozen=True):
 
     @property
     def workers(self) -> tuple[Process, ...]:
-        """Our workers: they take a pace, a step and a fault, which a program does not."""
+        """Our workers: they take a pace and a fault, which a program does not."""
         return tuple(p for p in self.ours if p.origin is not Origin.PROGRAM)
 
 
@@ -132,11 +132,10 @@ def give(name: str, supervisor: "Supervisor", targets: Targets) -> Reason:
 
 
 def _step(supervisor: "Supervisor", targets: Targets) -> Reason:
-    if not targets.workers:
-        return _("{who}: only workers of shmtui can be stepped").format(who=targets.label)
-    for process in targets.workers:
-        supervisor.orders.step(process.pid)
-    if all(p.state is ProcessState.BLOCKED for p in targets.workers):
+    reasons = [supervisor.step(process.pid) for process in targets.ours]
+    if reason := next(filter(None, reasons), None):
+        return reason
+    if all(p.state is ProcessState.BLOCKED for p in targets.ours):
         text = _("{who}: blocked in its step; it goes on once it has what it waits for")
         return text.format(who=targets.label)
     return None

@@ -73,6 +73,8 @@ class Children:
         self.by_pid: dict[int, Child] = {}
         """In the order in which they were started."""
         self._guard = GroupGuard()
+        self.before_signal: Callable[[Child, signal.Signals], None] | None = None
+        """Called before a program of the user's gets a signal, so that it is not held then."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __iter__(self) -> Iterator[Child]:
@@ -109,6 +111,8 @@ class Children:
         A program of the user's may be a script: what it started gets the signal too. The group
         has the program's PID, which no other process can have until the program is reaped.
         """
+        if child.program and self.before_signal is not None:
+            self.before_signal(child, number)
         with contextlib.suppress(ProcessLookupError):
             if child.program:
                 os.killpg(child.pid, number)

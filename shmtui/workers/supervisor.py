@@ -52,6 +52,8 @@ class Supervisor:
         self._history: deque[Event] = deque(maxlen=HISTORY)
         self._start_later: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.step_program: Callable[[Child], None] | None = None
+        """Takes a program of the user's step by step; None: nothing here can. ShmtuiError: it cannot be."""
         self.on_event: Callable[[Event], None] | None = None
         """Called with each event."""
 
@@ -83,6 +85,15 @@ class Supervisor:
     def pids(self) -> tuple[int, ...]:
         """PIDs of the live children, in the order in which they were started."""
         return tuple(self._children.by_pid)
+
+    @property
+    def let_go(self) -> Callable[[Child, signal.Signals], None] | None:
+        """Called before a program of the user's gets a signal: it is stepped no longer then."""
+        return self._children.before_signal
+
+    @let_go.setter
+    def let_go(self, let_go: Callable[[Child, signal.Signals], None] | None) -> None:
+        self._children.before_signal = let_go
 
     def ready(self) -> bool:
         """Whether every live worker has joined the buffer."""
@@ -180,6 +191,23 @@ class Supervisor:
             return
         self._emit_about(child, Severity.INFO, _("{name}: {signal} sent"), signal=number.name)
         self._children.signal(child, number)
+
+    def step(self, pid: int) -> str | None:
+        """Stop a worker or program before its next step; if it is held there, let it do that step. Returns
+        why a program cannot be stepped.
+        """
+        child = self._children.by_pid.get(pid)
+        if child is None or not child.program:
+            self.orders.step(pid)
+        elif self.step_program is not None:
+            if child.record.words[Field.HOLD]:
+                self.orders.resume(pid)
+            try:
+                self.step_program(child)
+            except ShmtuiError as error:
+                return str(error)
+            child.record.order(steps=1)
+        return None
 
     def restart(self, pid: int) -> None:
         """End a program of the user's and start it again; one that has ended is just started."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shmtui.lessons.lesson import Lesson
+from shmtui.lessons.lesson import Lesson, Press
 from shmtui.lessons.lesson_texts import LESSONS
 from shmtui.lessons.workspace import PREFIX
 from shmtui.procfs.maps import mapped_by
@@ -105,9 +105,12 @@ def test_a_lesson_is_as_its_text_says(lesson: Lesson) -> None:
         if not lesson.findings:
             terminal.wait_for("healthy")
             assert "findings" not in terminal.text.replace("no findings", "")
+        ticked: list[Press] = []
         for press, shown in zip(lesson.press, AFTER[lesson.name], strict=True):
             terminal.press(*press.keys)
             terminal.wait_for(shown, f"{press.keys}: {press.text}", LONG)
+            ticked.append(press)
+            terminal.wait_for(lambda text: text.count("✓ ") >= len(ticked), "it is ticked off")
             if "{leave} closes" in press.text:
                 terminal.wait_for("esc closes")
                 terminal.press("q")
@@ -116,6 +119,77 @@ def test_a_lesson_is_as_its_text_says(lesson: Lesson) -> None:
         assert terminal.wait() == 0
     own = f"{PREFIX}{terminal.process.pid}"
     assert [entry for entry in os.listdir(SHM_DIR) if entry.startswith(own)] == []
+
+
+HELD = {
+    "hang": "never-initialised",
+    "no-mutex": "item-overwritten",
+    "swapped-waits": "deadlock",
+    "killed": "deadlock",
+    "lost-permit": "lost-permit",
+}
+
+
+def test_what_has_a_held_form() -> None:
+    """The mistakes that one order of steps shows; starvation is one of chance, and the others are right."""
+    assert [lesson.name for lesson in LESSONS if lesson.held is not None] == list(HELD)
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_mistake_is_held_at_its_step(name: str) -> None:
+    """Forwards and backwards; at 80 × 24 what to press stays in view above, ticked off. Who uses what nobody
+    initialised does so from the start.
+    """
+    always = name == "hang"
+    with Terminal("lab", name, "--steps", columns=80, rows=24) as terminal:
+        terminal.wait_for(f"✗ critical: {HELD[name]}", deadline=LONG)
+        terminal.wait_for("What you see")
+        terminal.press("<")
+        terminal.wait_for(
+            lambda text: "✓ <" in text and ("✗ critical" in text) == always, "the start"
+        )
+        terminal.wait_for("4 Programs")
+        terminal.press("x")
+        terminal.wait_for(lambda text: "✓ x" in text and "✗ critical" in text, "the mistake")
+        terminal.press("left")
+        terminal.wait_for(
+            lambda text: "✓ left" in text and ("✗ critical" in text) == always, "before it"
+        )
+        terminal.press("q")
+        assert terminal.wait() == 0
+    own = f"{PREFIX}{terminal.process.pid}"
+    assert left_of(own) == []
+
+
+def test_from_lesson_to_lesson() -> None:
+    """To the next and back, to the held form and back, over private memory too; nothing is left of any."""
+    with Terminal("lab", "lost-permit", "--lang", "pt", columns=130, rows=40) as terminal:
+        terminal.wait_for("O que se vê")
+        terminal.press("b")
+        terminal.wait_for("4 Programas", deadline=LONG)
+        terminal.wait_for(lambda text: "✗" in text and "lost-permit" in text, "its mistake")
+        terminal.press("b")
+        terminal.wait_for(lambda text: "lost-permit" in text and "4 Processos" in text, "its scene")
+        terminal.press("[")
+        terminal.wait_for(lambda text: "SIGKILL" in text, "the one before")
+        terminal.press("]")
+        terminal.wait_for(lambda text: "empty + full" in text, "the next one")
+        terminal.press("q")
+        assert terminal.wait() == 0
+    assert left_of(f"{PREFIX}{terminal.process.pid}") == []
+
+
+def test_the_last_lesson_has_no_next() -> None:
+    """That is said, and it stays."""
+    with Terminal("lab", LESSONS[-1].name, columns=130, rows=40) as terminal:
+        terminal.wait_for("What you see", deadline=LONG)
+        terminal.press("]")
+        terminal.wait_for("this is the last lesson")
+        terminal.press("q")
+        assert terminal.wait() == 0
+    refused = run_shmtui("lab", "many", "--steps")
+    assert refused.returncode == 2
+    assert "leave out --steps" in refused.stderr
 
 
 def moved(segment: str) -> int:

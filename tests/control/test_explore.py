@@ -77,6 +77,8 @@ def kinds(record: dict[str, Any]) -> set[str]:
         ("post-first no-mutex", "empty-slot-taken"),
         ("past", "bad-index"),
         ("three last", "item-lost"),
+        ("forget-full", "lost-permit"),
+        ("forget-empty", "lost-permit"),
         ("crash", "crash"),
     ],
 )
@@ -94,7 +96,8 @@ def test_a_mistake_is_found(
 
 
 @pytest.mark.parametrize(
-    "habit", ["", "no-mutex", "by-parts", "reserve", "peek", "batch", "three", "post-first"]
+    "habit",
+    ["", "no-mutex", "by-parts", "reserve", "peek", "batch", "three", "post-first", "clear"],
 )
 def test_nothing_is_found_in_a_right_program(
     built: Callable[..., str], explored: Explore, habit: str

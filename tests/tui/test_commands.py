@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from textual.command import CommandPalette
 
 from shmtui.procfs.identity import start_time
 from shmtui.shm.faults import Fault
-from shmtui.shm.protocol import Role
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Process, ProcessState
 from shmtui.tui.keys import KEYS
 from shmtui.tui.process_rows import Group, Row
@@ -20,7 +21,9 @@ from shmtui.tui.screens.signals import SignalScreen
 from shmtui.tui.screens.text_screens import DetailScreen, KillQuestion
 from shmtui.tui.widgets.display_panels import KeyBar
 from shmtui.tui.worker_commands import signal_foreign
+from tests.compiling import Compiler
 from tests.conftest import MakeBuffer
+from tests.peers import build
 from tests.tui.dashboards import (
     Run,
     foreign_process,
@@ -197,10 +200,52 @@ async def test_v_audits_the_run(make_buffer: MakeBuffer) -> None:
             await run.until(pid, working)
 
 
+async def next_is(run: Run, words: str) -> None:
+    """Until the panel of programs says so."""
+    await ticked(run.app, lambda: words in panel_text(run.app, "programs"), words)
+
+
+async def test_s_steps_a_program_of_the_users(make_buffer: MakeBuffer, gcc: Compiler) -> None:
+    """It is held where it stands in its source; each press takes one call, and ring and locks show what
+    that did; space has it run on.
+    """
+    buffer = make_buffer()
+    build(gcc, "produtor", buffer.name)
+    produce = gcc.program(gcc.directory / "produtor.c", "-g", "-O0")
+    with running(buffer) as run:
+        pid = run.supervisor.start_program(PRODUCER, (str(produce),))
+        async with run.app.run_test(size=(80, 24)) as pilot:
+            await run.until(pid, lambda p: p.state is ProcessState.PACING, "it has begun")
+            await pilot.press("down", "s")
+            await run.until(pid, lambda p: p.state is ProcessState.STEPPING, "it is held")
+            assert "sem_wait(empty)" in panel_text(run.app, "programs")
+            assert "17     sem_wait(&buffer->empty);" in panel_text(run.app, "programs")
+            free = run.app.dashboard.latest.semaphores[SemaphoreRole.EMPTY].value
+            assert free is not None
+            for line, step in ((18, "wait(mutex)"), (24, "post(mutex)"), (25, "post(full)")):
+                await pilot.press("s")
+                await next_is(run, f"next: sem_{step}")
+                assert re.search(rf"▌ *{line} ", panel_text(run.app, "programs"))
+            semaphores = run.app.dashboard.latest.semaphores
+            assert semaphores[SemaphoreRole.EMPTY].value == free - 1
+            assert semaphores[SemaphoreRole.MUTEX].value == 1
+            await reports(run.app, "sem_wait(mutex), produtor.c:18")
+            await pilot.press("space")
+            await run.until(pid, working, "it runs on")
+            await reports(run.app, "resumed")
+            assert "items/s" in screen_text(run.app)
+            await pilot.press("s")
+            await run.until(pid, lambda p: p.state is ProcessState.STEPPING, "it is held again")
+            await pilot.press("t")
+            await ticked(
+                run.app, lambda: not run.supervisor.pids, "it has ended, though it was held"
+            )
+
+
 async def test_a_program_of_the_users_can_be_ended_and_paces_itself(
     make_buffer: MakeBuffer,
 ) -> None:
-    """It takes no pace, no step and no mistake from shmtui, and each key says so."""
+    """It takes no pace and no mistake from shmtui, and each key says so."""
     buffer = make_buffer()
     peer = (sys.executable, "-P", "-m", "shmtui.workers.sample_peer", "producer", buffer.name)
     with running(buffer) as run:
@@ -209,8 +254,6 @@ async def test_a_program_of_the_users_can_be_ended_and_paces_itself(
             await run.until(pid, seen)
             await pilot.press("down", "plus")
             await tells(run.app, "its own pace")
-            await pilot.press("s")
-            await tells(run.app, "can be stepped")
             await pilot.press("x")
             await tells(run.app, "told to make a mistake")
             await pilot.press("K")

@@ -10,11 +10,12 @@ from typing import Final
 import pytest
 
 from shmtui.control.judge import Finding
-from shmtui.session.held_schedule import Held, HeldStep, HeldTask
+from shmtui.session.held_schedule import Held, HeldStep
+from shmtui.session.held_task import HeldTask
 from shmtui.shm.protocol import Role
 from shmtui.tui.draw.schedule import program_lines, step_rows
-from shmtui.tui.glyphs import ASCII, UNICODE
-from shmtui.tui.spans import plain, width_of
+from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
+from shmtui.tui.spans import Line, plain, width_of
 from tests.compiling import require
 from tests.program import run_shmtui
 from tests.terminal import Terminal
@@ -154,6 +155,12 @@ def held(at: int, *, count: int = 60) -> Held:
     return Held(steps, at, 2, 30, Finding("deadlock", HOSTILE * 9, 29), tasks, "P1")
 
 
+def programs(held: Held, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """The lines of its programs."""
+    taken = [step.task for step in held.steps[: held.at]]
+    return program_lines(held.tasks, taken, held.mover, width, height, glyphs)
+
+
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=repr)
 @pytest.mark.parametrize("width", [1, 8, 34, 50, 76, 200])
 @pytest.mark.parametrize("height", [1, 2, 3, 7, 30])
@@ -162,7 +169,7 @@ def test_any_size(glyphs: object, width: int, height: int) -> None:
     table = UNICODE if glyphs is UNICODE else ASCII
     for at in (0, 1, 2, 29, 30, 31, 60):
         rows = step_rows(held(at), width, height, table)
-        lines = [*rows.lines, *program_lines(held(at), width, height, table)]
+        lines = [*rows.lines, *programs(held(at), width, height, table)]
         assert len(rows.lines) <= height
         assert rows.cursor is None or 0 <= rows.cursor < len(rows.lines)
         if at and width >= 8:

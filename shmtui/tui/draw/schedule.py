@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from shmtui.i18n import _
-from shmtui.session.held_schedule import Held, HeldStep, HeldTask
+from shmtui.session.held_schedule import Held, HeldStep
+from shmtui.session.held_task import HeldTask
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import ProcessState
 from shmtui.tui.glyphs import Glyphs
@@ -75,14 +76,18 @@ def position_text(held: Held) -> str:
     return _("step {at} of {all}").format(at=held.at, all=len(held.steps))
 
 
-def program_lines(held: Held, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    """The programs beside each other; of more than have room, those that took the last steps."""
-    count = max(1, min(len(held.tasks), (width + 3) // (_COLUMN + 3)))
-    shown = _latest(held, count)
+def program_lines(
+    tasks: Sequence[HeldTask], taken: Sequence[str], mover: str, width: int, height: int, glyphs: Glyphs
+) -> list[Line]:  # fmt: skip
+    """The programs beside each other; of more than have room, those that took the last of the steps
+    ``taken``. ``mover`` took the last one of all.
+    """
+    count = max(1, min(len(tasks), (width + 3) // (_COLUMN + 3)))
+    shown = _latest(tasks, taken, count)
     if not shown:
         return []
     each = (width - 3 * (len(shown) - 1)) // len(shown)
-    columns = [_program(task, held, each, height, glyphs) for task in shown]
+    columns = [_program(task, mover, each, height, glyphs) for task in shown]
     gap = Span(f" {glyphs.vertical} ", "frame")
     rows: list[Line] = []
     for at in range(height):
@@ -91,17 +96,17 @@ def program_lines(held: Held, width: int, height: int, glyphs: Glyphs) -> list[L
     return rows
 
 
-def _latest(held: Held, count: int) -> Sequence[HeldTask]:
-    last = {step.task: number for number, step in enumerate(held.steps[: held.at])}
-    ranked = sorted(held.tasks, key=lambda task: last.get(task.name, -1), reverse=True)[:count]
-    return [task for task in held.tasks if task in ranked]
+def _latest(tasks: Sequence[HeldTask], taken: Sequence[str], count: int) -> Sequence[HeldTask]:
+    last = {name: number for number, name in enumerate(taken)}
+    ranked = sorted(tasks, key=lambda task: last.get(task.name, -1), reverse=True)[:count]
+    return [task for task in tasks if task in ranked]
 
 
-def _program(task: HeldTask, held: Held, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+def _program(task: HeldTask, mover: str, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """One program in exactly ``height`` lines: its name, what is next, its source, what it wrote."""
     role = _STYLES.get(task.role, "text")
     name = f"{task.name} {glyphs.inert(task.command.rpartition('/')[2])}"
-    moved = glyphs.folded if task.name == held.mover else " "
+    moved = glyphs.folded if task.name == mover else " "
     pid = "" if task.ended else f" PID {task.pid}"
     room = max(0, width - 2 - len(pid))
     head = line((f"{moved} ", "accent"), (glyphs.fit(name, room), f"{role}-strong"), (pid, "muted"))
@@ -116,6 +121,8 @@ def _next_line(task: HeldTask, glyphs: Glyphs) -> Line:
     words = glyphs.inert(task.next)
     if task.ended:
         return line((f"{glyphs.states[ProcessState.ENDED]} {words}", "muted"))
+    if task.runs:
+        return line((f"{glyphs.states[ProcessState.RUNNING]} {words}", "good"))
     if task.waits:
         blocked = glyphs.states[ProcessState.BLOCKED]
         return line((f"{blocked} {_('waits: {step}').format(step=words)}", "bad"))

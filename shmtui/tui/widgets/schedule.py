@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from shmtui.i18n import N_
+from shmtui.i18n import N_, _
 from shmtui.tui.draw.schedule import position_text, program_lines, step_rows
 from shmtui.tui.widgets.moving_panels import MovingPanel
 from shmtui.tui.widgets.panel import Content, Panel
@@ -46,8 +46,14 @@ class ProgramsPanel(Panel, can_focus=True):
     number = "4"
 
     def _depends_on(self) -> object:
-        return self.view.held
+        return self.view.held, self.view.stepped
 
     def _content(self, width: int, height: int) -> Content:
-        held = self.view.held
-        return Content([] if held is None else program_lines(held, width, height, self.view.glyphs))
+        held, stepped, glyphs = self.view.held, self.view.stepped, self.view.glyphs
+        if held is not None:
+            taken = [step.task for step in held.steps[: held.at]]
+            return Content(program_lines(held.tasks, taken, held.mover, width, height, glyphs))
+        if stepped is None:
+            return Content([])
+        lines = program_lines(stepped.tasks, stepped.taken, stepped.mover, width, height, glyphs)
+        return Content(lines, _("{key}: a step on").format(key=self.view.key("step")))

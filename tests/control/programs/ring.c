@@ -57,7 +57,8 @@ static void produce(int rounds)
         if (!has("reserve"))
             r->in = (r->in + 1) % (has("past") ? SLOTS + 9 : SLOTS);
         printf("made %d\n", n);
-        leave(has("post-first") || (has("last") && n == rounds) ? 0 : &r->full);
+        int forgets = has("forget-full") && n == 2;
+        leave(has("post-first") || forgets || (has("last") && n == rounds) ? 0 : &r->full);
         sleep(1);
     }
 }
@@ -75,11 +76,13 @@ static void consume(int rounds)
             sem_post(&r->mutex);
         for (int i = 0; i <= has("batch"); i++) {
             printf("took %d\n", (int)r->data[r->out]);
+            if (has("clear"))
+                r->data[r->out] = -1;
             r->out = (r->out + 1) % SLOTS;
         }
         if (has("crash") && n == 2)
             *(volatile int *)8 = 1;
-        leave(has("no-post") ? 0 : has("post-full") ? &r->full : &r->empty);
+        leave(has("no-post") || (has("forget-empty") && n == 2) ? 0 : has("post-full") ? &r->full : &r->empty);
         if (has("batch"))
             sem_post(&r->empty);
         sleep(2);

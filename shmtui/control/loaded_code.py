@@ -1,0 +1,50 @@
+"""The code that a process has loaded: its executable and libraries, and the watched functions in them."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from shmtui.control.entry_points import clock_entry_points, entry_points, is_static_musl
+from shmtui.procfs.maps import map_lines, split_line
+
+
+class LoadedCode(msgspec.Struct, frozen=True):
+    """What is loaded, and where."""
+
+    executable: str
+    bases: dict[str, int]
+    """Where the executable and the libraries begin, by path."""
+    functions: tuple[tuple[int, str], ...]
+    """Addresses and names of the functions of `entry_points`, and of the vDSO's clocks."""
+    is_musl: bool
+
+
+def loaded_code(pid: int, memory: int) -> LoadedCode:
+    """The code of a process; ``memory``: a descriptor of its /proc/PID/mem.
+
+    OSError: it has ended, or a file is not there. ELFError: one is no program.
+    """
+    executable = os.fspath(Path(f"/proc/{pid}/exe").readlink())
+    begins: dict[str, int] = {}
+    with_code: set[str] = set()
+    found: list[tuple[int, str]] = []
+    for line in map(split_line, map_lines(pid) or ()):
+        if line.path.startswith(b"/"):
+            path = os.fsdecode(line.path)
+            if not line.offset:
+                begins.setdefault(path, line.start)
+            if b"x" in line.rights:
+                with_code.add(path)
+        elif line.path == b"[vdso]":
+            image = os.pread(memory, line.end - line.start, line.start)
+            found += _placed(line.start, clock_entry_points(image))
+    bases = {path: base for path, base in begins.items() if path in with_code}
+    for path, base in bases.items():
+        found += _placed(base, entry_points(path))
+    is_musl = any("ld-musl" in path for path in bases) or is_static_musl(executable)
+    return LoadedCode(executable, bases, tuple(found), is_musl)
+
+
+def _placed(base: int, functions: dict[str, tuple[int, ...]]) -> list[tuple[int, str]]:
+    return [(base + at, name) for name, addresses in functions.items() for at in addresses]

@@ -1,0 +1,78 @@
+"""The permits of an execution: which semaphores hand them from side to side, and who forgets to hand one on. Pure."""
+
+import msgspec
+
+from shmtui.control.operation import Kind, Place
+from shmtui.control.run import Run
+from shmtui.shm.protocol import Role
+
+_SIDES = ((Role.PRODUCER, Role.CONSUMER), (Role.CONSUMER, Role.PRODUCER))
+
+
+class ForgottenPost(msgspec.Struct, frozen=True):
+    """A task went on without a post that it makes otherwise."""
+
+    task: str
+    place: Place
+    """The semaphore that is not posted."""
+    begin: int
+    """The step that began the item it is forgotten for."""
+    step: int
+    """The step that begins the next one: it is forgotten now."""
+
+
+def permit_places(run: Run) -> dict[Role, Place]:
+    """For each side the semaphore that it alone waits for and the other alone posts, wherever they lie.
+
+    A side is missing where there is none, or more than one.
+    """
+    waiting: dict[Place, set[Role]] = {}
+    posting: dict[Place, set[Role]] = {}
+    for step in run.steps:
+        for each in step.operation.each():
+            if each.place is not None and each.kind in {Kind.WAIT, Kind.POST}:
+                users = posting if each.kind is Kind.POST else waiting
+                users.setdefault(each.place, set()).add(run.roles[step.task])
+    found: dict[Role, Place] = {}
+    for one, other in _SIDES:
+        places = [p for p, roles in waiting.items() if roles == {one} and posting.get(p) == {other}]
+        if len(places) == 1:
+            found[one] = places[0]
+    return found
+
+
+def forgotten_posts(run: Run) -> list[ForgottenPost]:
+    """Where a task that takes a permit and hands one on for each item hands none on for one of them.
+
+    Only of a task that did so for the item before and the item after, and never handed on another
+    number: one that hands on later, or many at once, forgets nothing.
+    """
+    places = permit_places(run)
+    found = []
+    for task, role in run.roles.items():
+        other = Role.CONSUMER if role is Role.PRODUCER else Role.PRODUCER
+        if role in places and other in places:
+            found += _forgotten(run, task, places[role], places[other])
+    return found
+
+
+def _forgotten(run: Run, task: str, taken: Place, given: Place) -> list[ForgottenPost]:
+    begins: list[int] = []
+    posts: list[int] = []
+    for number, step in enumerate(run.steps):
+        if step.task != task:
+            continue
+        for each in step.operation.each():
+            if each.kind is Kind.WAIT and each.place == taken:
+                begins.append(number)
+                posts.append(0)
+            elif each.kind is Kind.POST and each.place == given and posts:
+                posts[-1] += 1
+    whole = posts[:-1]  # The last one may have its post before it.
+    if set(whole) != {0, 1}:
+        return []
+    return [
+        ForgottenPost(task, given, begins[at], begins[at + 1])
+        for at in range(1, len(whole) - 1)
+        if whole[at - 1 : at + 2] == [1, 0, 1]
+    ]
