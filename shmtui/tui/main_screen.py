@@ -76,6 +76,7 @@ class MainScreen(DirectScreen):
             from shmtui.tui.widgets.time_bar import TimeBar  # noqa: PLC0415
 
             self._panels[panel_layout.TIME_BAR] = TimeBar(id=panel_layout.TIME_BAR)
+            self.add_class("-time-bar")
         if recordings > 1:
             from shmtui.tui.widgets.comparison import ComparisonPanel  # noqa: PLC0415
 
