@@ -330,6 +330,9 @@ class MainScreen(DirectScreen):
     def next_order(self) -> None:
         self.narrowed.next_order()
 
+    def reverse_order(self) -> None:
+        self.narrowed.reverse_order()
+
     def step_panel(self, by: int) -> None:
         """Focus the next panel that is on show, or the one before (``by`` = -1)."""
         names = self._names

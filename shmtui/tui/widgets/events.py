@@ -48,10 +48,10 @@ class EventsPanel(NarrowedPanel[Finding | Event]):
         if words:
             items = tuple(i for i in items if all(w in _words_of(i).casefold() for w in words))
         if self.order == "oldest first":
-            return items[::-1]
-        if self.order == "worst first":
-            return tuple(sorted(items, key=lambda item: -_WORST.index(_severity(item))))
-        return items
+            items = items[::-1]
+        elif self.order == "worst first":
+            items = tuple(sorted(items, key=lambda item: -_WORST.index(_severity(item))))
+        return items[::-1] if self.backwards else items
 
     def _depends_on(self) -> object:
         health = self.view.snapshot.health
