@@ -130,9 +130,13 @@ PROCESS_ORDERS: Final[dict[str, Callable[[Process], Any]]] = {
     "PID": lambda p: p.pid,
     N_("state"): lambda p: p.state,
     N_("blocked on"): lambda p: _largest(p.blocked_for),
+    N_("target/s"): lambda p: _largest(p.target_rate),
     N_("rate/s"): lambda p: _largest(p.rate),
     N_("items"): lambda p: _largest(p.items),
     "CPU": lambda p: _largest(p.cpu),
+    N_("user"): lambda p: (p.user is None, p.user or ""),
+    N_("threads"): lambda p: _largest(p.threads),
+    N_("since"): lambda p: (p.since is None, p.since or 0),
 }
 """The orders within a group, by the title of the column; empty: as they came."""
 

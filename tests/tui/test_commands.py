@@ -436,6 +436,16 @@ async def test_a_title_sorts_and_sorts_the_other_way_round(make_buffer: MakeBuff
             assert "reversed" not in panel_text(run.app, "processes")
 
 
+async def test_orders_are_those_of_the_columns_on_show(make_buffer: MakeBuffer) -> None:
+    """On a narrow screen a key goes to none that is not seen."""
+    with running(make_buffer(), [PRODUCER]) as run:
+        async with run.app.run_test(size=(60, 30)) as pilot:
+            await run.until(run.supervisor.pids[0], working)
+            assert "PID" not in panel_text(run.app, "processes")
+            await pilot.press("f6", "f6")
+            assert "sorted: state" in panel_text(run.app, "processes")
+
+
 def test_what_is_not_known_is_last_in_both_directions() -> None:
     """As a rate is of a process that has not moved yet."""
     rates = (2.0, None, 3.0, 1.0)

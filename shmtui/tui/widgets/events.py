@@ -31,7 +31,10 @@ class EventsPanel(NarrowedPanel[Finding | Event]):
 
     title = N_("Events")
     number = "5"
-    orders = ("", N_("oldest first"), N_("worst first"))
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        return "", N_("oldest first"), N_("worst first")
 
     def show(self, view: ViewModel) -> None:
         """Draw findings and events; the cursor follows its row, or stays at the top."""

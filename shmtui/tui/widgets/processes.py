@@ -35,12 +35,17 @@ class ProcessesPanel(NarrowedPanel[Row]):
     title = N_("Processes")
     number = "4"
 
-    orders = tuple(PROCESS_ORDERS)
     items = table_rows(EMPTY)
     # The first key a newcomer tries is ``+``; on the producers it shows at once.
     _key: RowKey = PRODUCERS
     columns: tuple[str, ...] = ()
     """Those that were chosen, of `PROCESS_COLUMNS`; none: as they fit."""
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """Those of the columns that there is room for now."""
+        shown = table_for(self.inner_size[0], self._foreign, self.columns).titles
+        return tuple(order for order in PROCESS_ORDERS if order in {"", "process", *shown})
 
     def show(self, view: ViewModel) -> None:
         """Draw the processes; the cursor follows its process."""
