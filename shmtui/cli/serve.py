@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 
 LIBRARY: Final = "websockets>=14,<18"
 """The extra ``web``, as in pyproject.toml."""
+
+
+def _installing(library: str) -> str:
+    """The command that installs it beside this program: pipx and uv make environments without pip."""
+    if importlib.util.find_spec("pip") is not None:
+        return shlex.join([sys.executable, "-m", "pip", "install", library])
+    if Path(sys.prefix, "pipx_metadata.json").exists():
+        return shlex.join(["pipx", "inject", "shmtui", library])
+    return shlex.join(["uv", "pip", "install", "--python", sys.executable, library])
 
 
 @click.command("serve", cls=TranslatedCommand, short_help="Show the dashboard in browsers")
@@ -73,8 +83,8 @@ def command(
       ssh -t -L 9756:127.0.0.1:9756 HOST shmtui serve /jobs     of another machine, in a browser here
     """
     if importlib.util.find_spec("websockets") is None:
-        wrong = _("shmtui serve needs the package websockets: {python} -m pip install '{library}'")
-        raise ShmtuiError(wrong.format(python=sys.executable, library=LIBRARY))
+        wrong = _("shmtui serve needs the package websockets: {command}")
+        raise ShmtuiError(wrong.format(command=_installing(LIBRARY)))
     from shmtui.cli.open_dashboard import configured, serve_dashboard
     from shmtui.session.listening import prepare
     from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener

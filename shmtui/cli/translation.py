@@ -71,8 +71,12 @@ class CommandGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
-            wrong = click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx)
-            raise wrong from None
+            name = error.command_name
+            instead = _command_for(name)
+            if instead is None:
+                raise click.NoSuchCommand(name, possibilities=COMMANDS, ctx=ctx) from None
+            wrong = _("{name!a} is no command: did you mean {instead}?")
+            raise click.UsageError(wrong.format(name=name, instead=instead), ctx) from None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``run`` in front of what names no command; the language may stand before it."""
@@ -83,6 +87,15 @@ class CommandGroup(click.Group):
         if nothing or (first.startswith("-") and first not in {"-h", "--help", "-V", "--version"}):
             args = [*args[:own], "run", *args[own:]]
         return super().parse_args(ctx, args)
+
+
+def _command_for(target: str) -> str | None:
+    """The command that shows this segment, or this file; None where it names neither."""
+    import shlex
+
+    if target.startswith(("sysv:", "pid:")) or target.rfind("/") == 0:
+        return shlex.join(["shmtui", "attach", target])
+    return shlex.join(["shmtui", "replay", target]) if os.path.isfile(target) else None  # noqa: PTH113
 
 
 def _lang_option() -> click.Option:

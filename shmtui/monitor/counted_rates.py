@@ -47,10 +47,19 @@ def rate(counts: Sequence[Count], now_ns: int) -> float | None:
     interval = elapsed / items
     silence = now_ns - newest.last_ns
     if silence <= 1.5 * interval + JITTER_NS:
-        return items * 1e9 / elapsed
+        return six_digits(items * 1e9 / elapsed)
     if silence > SILENCE_NS and silence > 3 * interval:
         return 0.0
-    return 1e9 / silence
+    return six_digits(1e9 / silence)
+
+
+def six_digits(value: float) -> float:
+    """What no clock tells is left out: it would be a third of a recording of busy workers.
+
+    >>> six_digits(119929.6297539148), six_digits(0.333333333)
+    (119930.0, 0.333333)
+    """
+    return float(f"{value:.6g}")
 
 
 class RateWindow:

@@ -148,7 +148,7 @@ class ForeignProcesses:
             state=state,
             origin=Origin.FOREIGN if program is None else Origin.PROGRAM,
             blocked_on=blocked_on,
-            blocked_for=(now_ns - tracked.blocked_since_ns) / 1e9 if blocked else None,
+            blocked_for=(now_ns - tracked.blocked_since_ns) // 1000 / 1e6 if blocked else None,
             blocked_before=tracked.blocked_before,
             waits=tuple(role for role, _wait in waits),
             timed_waits=tuple(role for role, wait in waits if wait.timed),

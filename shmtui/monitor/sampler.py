@@ -470,7 +470,7 @@ class Sampler:
         """Seconds since the buffer was made; None for a control block beside another's segment."""
         if header is None or header.flags & Flags.FOREIGN:
             return None
-        return max(self._clock.time() - header.created_ns / 1e9, 0.0)
+        return max(round(self._clock.time() - header.created_ns / 1e9, 3), 0.0)
 
     def resident_sum(self, count: int) -> int:
         """The checksum of ``count`` items from ``out`` on; meaningful once nothing moves."""

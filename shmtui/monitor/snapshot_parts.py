@@ -7,6 +7,7 @@ from typing import Final
 from shmtui.diagnosis.wording import target
 from shmtui.i18n import _
 from shmtui.layouts.options import ResolvedLayout
+from shmtui.monitor.counted_rates import six_digits
 from shmtui.monitor.occupancy import occupancy
 from shmtui.monitor.ring_reader import RingState
 from shmtui.procfs.credentials import FileAccess
@@ -113,7 +114,7 @@ def counted_throughput(
 def _summed(processes: Sequence[Process], role: Role) -> float | None:
     rates = [p.rate for p in processes if p.role is role and p.origin is Origin.WORKER]
     known = [rate for rate in rates if rate is not None]
-    return sum(known) if len(known) == len(rates) else None
+    return six_digits(sum(known)) if len(known) == len(rates) else None
 
 
 def _finite(value: float) -> float | None:

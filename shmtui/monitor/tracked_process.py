@@ -139,7 +139,7 @@ class TrackedProcess(msgspec.Struct):
         elapsed_ns = now_ns - self.cpu_at_ns
         if self.cpu_is_new and elapsed_ns >= 0.9 * SCAN_NS:
             spent = self.last.cpu_seconds - self.cpu_seconds
-            self.cpu = 100 * spent / (elapsed_ns / 1e9)
+            self.cpu = round(100 * spent / (elapsed_ns / 1e9), 2)
             self.cpu_seconds, self.cpu_at_ns = self.last.cpu_seconds, now_ns
 
 

@@ -90,7 +90,7 @@ class WorkerProcesses:
             origin=Origin.WORKER,
             step=step_name(record.role, record.step),
             blocked_on=waited if blocked else None,
-            blocked_for=max(now_ns - record.blocked_since_ns, 0) / 1e9 if blocked else None,
+            blocked_for=max(now_ns - record.blocked_since_ns, 0) // 1000 / 1e6 if blocked else None,
             waits=(waited,) if blocked and waited is not None else (),
             wakeable=True if blocked else None,
             libc=self._libc,

@@ -2,7 +2,7 @@
 
 An index shows the README away from its repository, so a relative link leads nowhere there. All of
 it follows from ``home`` in pyproject.toml, the address of the repository. Where that is empty, the
-text has no pictures and no relative links, and the package names no address.
+text has no pictures, no paragraphs about them and no relative links, and the package names no address.
 """
 
 import re
@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
+_SHOWS: Final = re.compile(r"\]\((?!https?:)[^()\s]+\.(?:png|svg)\)")
+"""A picture of the repository, shown or linked to."""
 _LINK: Final = re.compile(r"(?P<picture>!?)\[(?P<text>[^][]*)\]\((?P<path>(?!https?:|#)[^()\s]+)\)")
 
 
@@ -25,18 +27,20 @@ class IndexMetadata(MetadataHookInterface):
 
 
 def index_text(readme: str, home: str) -> str:
-    """The README with absolute links, or without relative ones where ``home`` is empty.
+    r"""The README with absolute links. Where ``home`` is empty it has no relative ones, and no paragraph
+    that leads to a picture.
 
     >>> index_text("![A ring](a.png) [more](b.md)", "https://example.org/x")
     '![A ring](https://example.org/x/raw/HEAD/a.png) [more](https://example.org/x/blob/HEAD/b.md)'
-    >>> index_text("![A ring](a.png) [more](b.md)", "")
-    ' more'
+    >>> index_text("![A ring](a.png)\n\nSee [more](b.md).\n\nPictures: [a ring](a.png).", "")
+    'See more.'
     """
+    if not home:
+        paragraphs = (each for each in readme.split("\n\n") if not _SHOWS.search(each))
+        return _LINK.sub(r"\g<text>", "\n\n".join(paragraphs))
 
     def absolute(found: re.Match[str]) -> str:
         picture, text, path = found["picture"], found["text"], found["path"]
-        if not home:
-            return "" if picture else text
         return f"{picture}[{text}]({home}/{'raw' if picture else 'blob'}/HEAD/{path})"
 
     return _LINK.sub(absolute, readme)

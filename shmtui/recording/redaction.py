@@ -22,7 +22,7 @@ _PATHS: Final = re.compile(r"(?<![\w/.])/(?!dev/shm/|proc/|sys/)[^\s/'\"]+/[^\s'
 """Files by their whole path; a name of a segment has no slash inside."""
 _CODES: Final = {"code", "kind", "item_type", "semaphores", "step"}
 """Fields of words that are shmtui's own."""
-_NAMED: Final = re.compile(r"(?<!\S)(?!\d+ )\S+(?= \(PID \d+\))")
+_NAMED: Final = re.compile(r"(?<![^\s(])(?!\d+ )[^\s(]\S*(?= \(PID \d+\))")
 """The end of the name of a process that is in no snapshot, as sentences name one; not a worker's number."""
 
 Change = Callable[[str], str]

@@ -196,6 +196,8 @@ def _unknown(name: str, names: Iterable[str], what: str = "") -> str:
     if near:
         text = _("{name!a} is not known: did you mean {near}?")
         return where + text.format(name=name, near=near[0])
+    if what in ACTIONS:  # they are too many for a line
+        return where + _("{name!a} is not known: shmtui config prints all").format(name=name)
     text = _("{name!a} is not known: it has {names}")
     return where + text.format(name=name, names=" ".join(names))
 

@@ -271,6 +271,13 @@ KEYS: tuple[Key, ...] = (
         needs=ROWS,
     ),
     Key(
+        "R",
+        "main('reverse_order')",
+        "",
+        N_("Sort the processes or events the other way round"),
+        needs=ROWS,
+    ),
+    Key(
         "y",
         "copy",
         "",
@@ -309,6 +316,7 @@ SPOKEN = {"slash": "/", "plus": "+", "minus": "-", "equals_sign": "=", "question
 
 MOUSE: tuple[tuple[str, str], ...] = (
     (N_("click"), N_("Choose a row, go to a panel, or press a key of the bar")),
+    (N_("on a title"), N_("Sort the processes by that column; again: the other way round")),
     (N_("double-click"), N_("Maximise or restore a panel")),
     (N_("wheel"), N_("Scroll the processes or the events")),
 )

@@ -77,6 +77,7 @@ class MainScreen(DirectScreen):
             from shmtui.tui.widgets.time_bar import TimeBar  # noqa: PLC0415
 
             self._panels[panel_layout.TIME_BAR] = TimeBar(id=panel_layout.TIME_BAR)
+            self.add_class("-time-bar")
         if recordings > 1:
             from shmtui.tui.widgets.comparison import ComparisonPanel  # noqa: PLC0415
 
@@ -399,6 +400,9 @@ class MainScreen(DirectScreen):
 
     def next_order(self) -> None:
         self.narrowed.next_order()
+
+    def reverse_order(self) -> None:
+        self.narrowed.reverse_order()
 
     def step_panel(self, by: int) -> None:
         """Focus the next panel that is on show, or the one before (``by`` = -1)."""

@@ -130,15 +130,21 @@ PROCESS_ORDERS: Final[dict[str, Callable[[Process], Any]]] = {
     "PID": lambda p: p.pid,
     N_("state"): lambda p: p.state,
     N_("blocked on"): lambda p: _largest(p.blocked_for),
+    N_("target/s"): lambda p: _largest(p.target_rate),
     N_("rate/s"): lambda p: _largest(p.rate),
     N_("items"): lambda p: _largest(p.items),
     "CPU": lambda p: _largest(p.cpu),
+    N_("user"): lambda p: (p.user is None, p.user or ""),
+    N_("threads"): lambda p: _largest(p.threads),
+    N_("since"): lambda p: (p.since is None, p.since or 0),
 }
-"""The orders within a group, by the column that they are named after; empty: as they came."""
+"""The orders within a group, by the title of the column; empty: as they came."""
 
 
-def narrowed(snapshot: Snapshot, wanted: str, order: str) -> Snapshot:
-    """A snapshot with the processes that have all words of ``wanted``, in one of `PROCESS_ORDERS`."""
+def narrowed(snapshot: Snapshot, wanted: str, order: str, *, backwards: bool = False) -> Snapshot:
+    """A snapshot with the processes that have all words of ``wanted``, in one of `PROCESS_ORDERS`, or
+    in that ``backwards``: what is not known stays last.
+    """
     words = wanted.casefold().split()
 
     def has_words(p: Process) -> bool:
@@ -155,10 +161,14 @@ def narrowed(snapshot: Snapshot, wanted: str, order: str) -> Snapshot:
         text = " ".join(str(each) for each in columns if each is not None).casefold()
         return all(each in text for each in words)
 
-    if not words and not order:
+    if not words and not order and not backwards:
         return snapshot
-    found = filter(has_words, snapshot.processes)
-    return replace(snapshot, processes=tuple(sorted(found, key=PROCESS_ORDERS[order])))
+    key = PROCESS_ORDERS[order]
+    found = sorted(filter(has_words, snapshot.processes), key=key)
+    if backwards:
+        found.reverse()
+        found.sort(key=lambda p: isinstance(key(p), tuple) and key(p)[0])
+    return replace(snapshot, processes=tuple(found))
 
 
 def without_workers(rows: tuple[Row, ...]) -> bool:

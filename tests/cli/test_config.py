@@ -54,6 +54,7 @@ def test_what_is_printed_is_a_configuration_in_which_all_is_as_usual(language: s
         ("process_columns = 3", "process_columns: give a list"),
         ("keys = 3", "keys: give a table"),
         ('[keys]\nkil = "X"', "keys: 'kil' is not known: did you mean kill?"),
+        ('[keys]\nzzz = "x"', "keys: 'zzz' is not known: shmtui config prints all"),
         ('[keys]\nkill = "x"', "keys.kill: x is the key of faults already"),
         ('[keys]\nkill = "ctrl+c"', "keys.kill: ctrl+c is the key of interrupt already"),
         ('[keys]\nkill = "j"', "keys.kill: j is the key of row_keys.down already"),

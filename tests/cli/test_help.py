@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -66,6 +67,23 @@ def test_what_was_mistyped_is_guessed(name: str) -> None:
         assert f"did you mean {name}" in done.stderr
     finally:
         unlink_segment(name)
+
+
+def test_a_target_in_the_place_of_a_command_is_told_its_command(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a segment, of memory without a name, and of a recording."""
+    monkeypatch.chdir(tmp_path)
+    Path("a night.rec").touch()
+    for target, instead in {
+        name: f"shmtui attach {name}",
+        "sysv:17": "shmtui attach sysv:17",
+        "a night.rec": "shmtui replay 'a night.rec'",
+    }.items():
+        done = run_shmtui(target)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert f"did you mean {instead}?" in done.stderr
+    assert "did you mean" not in run_shmtui("no/such").stderr
 
 
 def test_several_are_removed_and_one_that_is_missing_is_said(new_name: Callable[[], str]) -> None:

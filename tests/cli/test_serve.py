@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import sys
 import tomllib
 from pathlib import Path
 
@@ -111,12 +112,28 @@ def test_a_busy_port_is_refused(make_buffer: MakeBuffer) -> None:
     assert "--listen" in line
 
 
-def test_what_it_lacks_is_said_with_the_command() -> None:
-    """The command that installs it is that of the extra ``web``."""
-    done = run_shmtui("serve", "/x", code="import sys; sys.modules['websockets'] = None")
+@pytest.mark.parametrize(
+    ("lacking", "file", "command"),
+    [
+        (["websockets"], "", f"{sys.executable} -m pip install '{LIBRARY}'"),
+        (["websockets", "pip"], "pipx_metadata.json", f"pipx inject shmtui '{LIBRARY}'"),
+        (["websockets", "pip"], "", f"uv pip install --python {sys.executable} '{LIBRARY}'"),
+    ],
+)
+def test_what_it_lacks_is_said_with_the_command(
+    lacking: list[str], file: str, command: str, tmp_path: Path
+) -> None:
+    """That of the extra ``web``, by what made the environment: pip, pipx or uv."""
+    (tmp_path / (file or "pyvenv.cfg")).touch()
+    code = f"import sys; sys.prefix = {str(tmp_path)!r}\n"
+    if "pip" not in lacking:
+        code += "import types, importlib.machinery as m; sys.modules['pip'] = p = types.ModuleType('pip')"
+        code += "; p.__spec__ = m.ModuleSpec('pip', None)\n"
+    code += f"sys.modules.update(dict.fromkeys({lacking!r}))"
+    done = run_shmtui("serve", "/x", code=code)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert f"-m pip install '{LIBRARY}'" in line
+    assert line.endswith(f": {command}")
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert project["optional-dependencies"]["web"] == [LIBRARY]
 

@@ -91,3 +91,13 @@ def test_nothing_at_all_is_zero_after_a_second() -> None:
     window.add(0, 0)
     assert window.rate(SECOND + 1) is None
     assert window.rate(2 * SECOND + 1) == 0.0
+
+
+@given(st.integers(2, 10**9), st.integers(1, 10**10), st.integers(0, 10**10))
+def test_a_rate_has_no_more_digits_than_are_measured(
+    items: int, elapsed: int, silence: int
+) -> None:
+    """Noise of the clock would be a third of a recording."""
+    found = rate([Count(1, 0), Count(items, elapsed)], elapsed + silence)
+    assert found is not None
+    assert found == float(f"{found:.6g}")

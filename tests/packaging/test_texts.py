@@ -40,6 +40,7 @@ def test_an_index_shows_no_relative_link(home: str) -> None:
     """Pictures and links are absolute, or gone where the project has no home to lead to."""
     text = index_text((ROOT / "README.md").read_text(), home)
     assert not _RELATIVE.findall(text)
+    assert ("pictures:" in text) is ("![" in text) is bool(home)
     assert all(address.startswith(home) for address in addresses(home).values())
     assert bool(addresses(home)) is bool(home)
 

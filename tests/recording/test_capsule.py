@@ -287,7 +287,7 @@ def test_bytes_have_to_lie_in_the_segment() -> None:
 def test_redaction() -> None:
     """Command lines, users, the host and values are in no field and no sentence; what was found stays."""
     text = "./produtor --fast of ana on rosebud has /home/ana/produtor open"
-    text += "; consumidor (PID 7) left; producer 1 (PID 8) joined"
+    text += "; consumidor (PID 7) left; producer 1 (PID 8) joined, not (consumidor (PID 7))"
     snapshot = named(stuck(1))
     frame = Frame(snapshot, (replace(event(1), text=text),))
     frames, incident = redacted([frame], whole_incident())
@@ -307,7 +307,11 @@ def test_redaction() -> None:
     assert frames[0].snapshot.health == snapshot.health
     assert [slot.full for slot in frames[0].snapshot.slots] == [s.full for s in snapshot.slots]
     assert len(incident.redacted) == 4
-    assert frames[0].events[0].text.endswith("process (PID 7) left; producer 1 (PID 8) joined")
+    assert (
+        frames[0]
+        .events[0]
+        .text.endswith("process (PID 7) left; producer 1 (PID 8) joined, not (process (PID 7))")
+    )
     assert incident.processes[0].threads[0].waits_on == "empty"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.command import CommandPalette
 
 from shmtui.procfs.identity import start_time
@@ -16,7 +17,7 @@ from shmtui.shm.faults import Fault
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Process, ProcessState
 from shmtui.tui.keys import KEYS
-from shmtui.tui.process_rows import Group, Row
+from shmtui.tui.process_rows import Group, Row, narrowed
 from shmtui.tui.screens.signals import SignalScreen
 from shmtui.tui.screens.text_screens import DetailScreen, KillQuestion
 from shmtui.tui.widgets.display_panels import KeyBar
@@ -24,6 +25,7 @@ from shmtui.tui.worker_commands import signal_foreign
 from tests.compiling import Compiler
 from tests.conftest import MakeBuffer
 from tests.peers import build
+from tests.recording.frames import made
 from tests.tui.dashboards import (
     Run,
     foreign_process,
@@ -447,6 +449,54 @@ async def test_rows_are_filtered_and_sorted(make_buffer: MakeBuffer) -> None:
             events = panel_text(run.app, "events")
             assert f"producer 2 (PID {second}) started" in events
             assert "consumer" not in events
+
+
+async def test_a_title_sorts_and_sorts_the_other_way_round(make_buffer: MakeBuffer) -> None:
+    """By a click on it, and by a key; the frame says so."""
+    with running(make_buffer(), [PRODUCER, PRODUCER, PRODUCER]) as run:
+        pids = list(run.supervisor.pids)
+
+        def order() -> list[int]:
+            text = panel_text(run.app, "processes")
+            return sorted(pids, key=lambda pid: text.index(str(pid)))
+
+        async with run.app.run_test(size=(120, 40)) as pilot:
+            for pid in pids:
+                await run.until(pid, working)
+            _above, title, *_rows = panel_text(run.app, "processes").splitlines()
+            place = title.index("PID")
+            await pilot.click("#processes", offset=(place, 1))
+            assert "sorted: PID" in panel_text(run.app, "processes")
+            assert order() == pids
+            await pilot.click("#processes", offset=(place, 1))
+            assert "sorted: PID · reversed" in panel_text(run.app, "processes")
+            assert order() == pids[::-1]
+            await pilot.press("R")
+            assert "reversed" not in panel_text(run.app, "processes")
+            assert order() == pids
+            await pilot.press("R", "f6")
+            assert "sorted: state" in panel_text(run.app, "processes")
+            assert "reversed" not in panel_text(run.app, "processes")
+
+
+async def test_orders_are_those_of_the_columns_on_show(make_buffer: MakeBuffer) -> None:
+    """On a narrow screen a key goes to none that is not seen."""
+    with running(make_buffer(), [PRODUCER]) as run:
+        async with run.app.run_test(size=(60, 30)) as pilot:
+            await run.until(run.supervisor.pids[0], working)
+            assert "PID" not in panel_text(run.app, "processes")
+            await pilot.press("f6", "f6")
+            assert "sorted: state" in panel_text(run.app, "processes")
+
+
+def test_what_is_not_known_is_last_in_both_directions() -> None:
+    """As a rate is of a process that has not moved yet."""
+    rates = (2.0, None, 3.0, 1.0)
+    some = tuple(replace(process(100 + at, Role.PRODUCER), rate=r) for at, r in enumerate(rates))
+    seen = replace(made(0), processes=some)
+    for backwards, expected in {False: [3.0, 2.0, 1.0, None], True: [1.0, 2.0, 3.0, None]}.items():
+        found = narrowed(seen, "", "rate/s", backwards=backwards).processes
+        assert [each.rate for each in found] == expected
 
 
 async def test_y_copies_the_chosen_row(

@@ -19,7 +19,7 @@ from shmtui.snapshot import ProcessState
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.graph import graph_lines
-from shmtui.tui.draw.keys import help_lines, key_bar
+from shmtui.tui.draw.keys import folded, help_lines, key_bar
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.draw.ring_slots import GRID_MOST
 from shmtui.tui.draw.ring_strip import mark_line
@@ -285,6 +285,16 @@ def test_help_lists_every_binding() -> None:
     for key in KEYS:
         assert key.help in text
         assert key.shown in text
+
+
+@pytest.mark.parametrize("width", [32, 46, 72, 200])
+def test_help_is_whole_at_any_width(width: int) -> None:
+    """What has no room goes on below."""
+    rows = folded(help_lines(ViewModel()), width)
+    assert all(width_of(row) <= width for row in rows if len(row) > 1)
+    text = " ".join(" ".join(plain(row) for row in rows).split())
+    for key in KEYS:
+        assert key.help in text
 
 
 def test_read_only_help_lists_nothing_that_changes_anything() -> None:

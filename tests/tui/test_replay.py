@@ -34,6 +34,7 @@ from tests.recording.mutants import member
 from tests.recording.test_damaged import with_events
 from tests.tui.dashboards import NEVER_HZ, panel_text, screen_text, shows, tells
 from tests.tui.records import NOON, process
+from tests.waiting import until
 
 FRAMES: Final = 200
 
@@ -241,6 +242,16 @@ async def test_keys_that_are_off(file: Path, key: object) -> None:
             assert "is over" in reason
             assert await app.run_action(key.action)
             await tells(app, reason)
+
+
+async def test_what_is_told_leaves_the_time_bar_in_view(file: Path) -> None:
+    """It is told where one looks for another place in time."""
+    with replaying(file) as (app, _source):
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await pilot.press("greater_than_sign", "n")
+            (toast,) = await until(lambda: list(app.query("Toast")), "what is told on the screen")
+            await pilot.pause()
+            assert 0 < toast.region.bottom <= app.screen.query_one("TimeBar").region.y
 
 
 async def test_a_process_is_not_read_from_proc(file: Path) -> None:

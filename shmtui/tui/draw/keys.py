@@ -13,7 +13,7 @@ from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.keys import MOUSE, Key, available
 from shmtui.tui.object_rows import Change
 from shmtui.tui.other_keys import DIALOG, LIST, ROWS
-from shmtui.tui.spans import Line, Span, line
+from shmtui.tui.spans import Line, Span, line, width_of, wrapped
 from shmtui.tui.view_model import ViewModel
 
 
@@ -133,7 +133,7 @@ _STEPS = (
 
 
 def help_lines(view: ViewModel) -> list[Line]:
-    """All lines of the help screen, at any width; they are clipped where they are shown."""
+    """All lines of the help screen; :func:`folded` fits them to a width."""
     glyphs, keys = view.glyphs, available(view)
     steering = [_entry(_names(key), _(key.help)) for key in keys if key.changes]
     looking = [_entry(_names(key), _(key.help)) for key in keys if not key.changes]
@@ -180,6 +180,20 @@ def _row_entries(view: ViewModel) -> list[Line]:
         _entry(both("page_up", "page_down"), _("A page at a time")),
         _entry(both("first", "last"), _("First row, last row")),
     ]
+
+
+def folded(rows: Iterable[Line], width: int) -> list[Line]:
+    """The lines of a help in at most ``width`` cells: words that have no room go on below them."""
+    found: list[Line] = []
+    for row in rows:
+        if len(row) < 2 or width_of(row) <= width:
+            found.append(row)
+            continue
+        keys, words = row
+        indent = width_of([keys])
+        first, *rest = wrapped(words.text, max(1, width - indent), words.style)
+        found += [(keys, *first), *((Span(" " * indent), *each) for each in rest)]
+    return found
 
 
 def _entry(keys: str, words: str, style: str = "key") -> Line:

@@ -244,9 +244,14 @@ class Table(msgspec.Struct, frozen=True):
     gap: str
 
     @property
+    def titles(self) -> frozenset[str]:
+        """Those of its columns, untranslated."""
+        return frozenset(column.title for column in (*self.before, *self.after))
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Its columns by their names in `COLUMNS`."""
-        titles = {column.title for column in (*self.before, *self.after)}
+        titles = self.titles
         return tuple(name for name, column in COLUMNS.items() if column.title in titles)
 
 

@@ -21,6 +21,25 @@ def header_line(
     return glyphs.clip_line((Span("  "), Span(table.gap.join(titles), "muted")), width)
 
 
+def title_at(
+    x: int, width: int, foreign: bool = False, columns: tuple[str, ...] = ()
+) -> str | None:
+    """The title, untranslated, in the cell ``x`` of :func:`header_line`; None where there is none.
+
+    >>> [title_at(x, 76) for x in (0, 5, 12, 30)]
+    [None, 'PID', 'process', 'state']
+    """
+    table = table_for(width, foreign, columns)
+    titles = [(c.title, c.width) for c in (*table.before, *table.after)]
+    titles.insert(len(table.before), ("process", table.name))
+    start = INDENT
+    for title, cells in titles:
+        if start <= x < start + cells:
+            return title
+        start += cells + len(table.gap)
+    return None
+
+
 def row_line(
     row: Row,
     width: int,

@@ -14,7 +14,7 @@ from shmtui.layouts.options import AmbiguousLayoutError
 from shmtui.monitor.shared_object import ObjectKind, Survey
 from shmtui.report.object_cells import shown_name, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
-from shmtui.tui.draw.keys import list_help
+from shmtui.tui.draw.keys import folded, list_help
 from shmtui.tui.draw.object_columns import COLUMNS
 from shmtui.tui.keys import not_in_browser
 from shmtui.tui.object_rows import GroupRow, ListChoices
@@ -97,7 +97,9 @@ class PickerScreen(AttachDialog):
 
     def action_help(self) -> None:
         text = list_help(self._panel.view)
-        self.app.push_screen(DetailScreen(_("Help"), lambda _width: text, self._panel.view))
+        self.app.push_screen(
+            DetailScreen(_("Help"), lambda width: folded(text, width), self._panel.view)
+        )
 
     def action_close(self) -> None:
         """Clear the filter; where it is empty, close."""

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 
 from shmtui.i18n import N_, _
 from shmtui.tui.draw.bytes import parse_offset
-from shmtui.tui.draw.keys import help_lines
+from shmtui.tui.draw.keys import folded, help_lines
 from shmtui.tui.screens.dialog import Dialog, Typed, TypingDialog
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
@@ -40,7 +40,7 @@ class HelpScreen(DetailScreen):
 
     def __init__(self, view: ViewModel) -> None:
         text = help_lines(view)
-        super().__init__(_("Help"), lambda _width: text, view)
+        super().__init__(_("Help"), lambda width: folded(text, width), view)
 
 
 class Question(Dialog[bool]):

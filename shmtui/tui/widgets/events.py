@@ -31,7 +31,10 @@ class EventsPanel(NarrowedPanel[Finding | Event]):
 
     title = N_("Events")
     number = "5"
-    orders = ("", N_("oldest first"), N_("worst first"))
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        return "", N_("oldest first"), N_("worst first")
 
     def show(self, view: ViewModel) -> None:
         """Draw findings and events; the cursor follows its row, or stays at the top."""
@@ -48,10 +51,10 @@ class EventsPanel(NarrowedPanel[Finding | Event]):
         if words:
             items = tuple(i for i in items if all(w in _words_of(i).casefold() for w in words))
         if self.order == "oldest first":
-            return items[::-1]
-        if self.order == "worst first":
-            return tuple(sorted(items, key=lambda item: -_WORST.index(_severity(item))))
-        return items
+            items = items[::-1]
+        elif self.order == "worst first":
+            items = tuple(sorted(items, key=lambda item: -_WORST.index(_severity(item))))
+        return items[::-1] if self.backwards else items
 
     def _depends_on(self) -> object:
         health = self.view.snapshot.health

@@ -222,11 +222,16 @@ class NarrowedPanel(CursorPanel[Item], Generic[Item]):
     """A panel of the main screen whose rows can be filtered and sorted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*LETTERS]
-    orders: ClassVar[tuple[str, ...]] = ("",)
-    """Their names; the first is the usual one."""
     words = ""
     """The filter: what a row has to have, in any column."""
     order = ""
+    backwards = False
+    """Whether the order is the other way round."""
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """The names of those that there are; the first is the usual one."""
+        raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
         """The key g: in a replay the app asks for a time, beside bytes for an offset."""
@@ -245,7 +250,20 @@ class NarrowedPanel(CursorPanel[Item], Generic[Item]):
 
     def next_order(self) -> None:
         """Sort the rows in the next order."""
-        self.order = self.orders[(self.orders.index(self.order) + 1) % len(self.orders)]
+        orders = self.orders
+        after = orders.index(self.order) + 1 if self.order in orders else 0
+        self._sort(orders[after % len(orders)])
+
+    def reverse_order(self) -> None:
+        """Sort the rows the other way round."""
+        self._sort(self.order, backwards=not self.backwards)
+
+    def sort_by(self, order: str) -> None:
+        """Sort the rows in this order; the other way round where they are."""
+        self._sort(order, backwards=order == self.order and not self.backwards)
+
+    def _sort(self, order: str, *, backwards: bool = False) -> None:
+        self.order, self.backwards = order, backwards
         self.show(self.view)
         self.draw_anew()
 
@@ -257,4 +275,6 @@ class NarrowedPanel(CursorPanel[Item], Generic[Item]):
             parts.append(_("only: {words}").format(words=inert(self.words)))
         if self.order:
             parts.append(_("sorted: {column}").format(column=_(self.order)))
+        if self.backwards:
+            parts.append(_("reversed"))
         return f" {self.view.glyphs.dot} ".join(parts)

@@ -9,7 +9,7 @@ from textual import events
 from shmtui.i18n import N_, _, ngettext
 from shmtui.snapshot import EMPTY
 from shmtui.tui.draw.process_columns import table_for
-from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
+from shmtui.tui.draw.processes import header_line, protocol_lines, row_line, title_at
 from shmtui.tui.process_rows import (
     PROCESS_ORDERS,
     PRODUCERS,
@@ -35,17 +35,24 @@ class ProcessesPanel(NarrowedPanel[Row]):
     title = N_("Processes")
     number = "4"
 
-    orders = tuple(PROCESS_ORDERS)
     items = table_rows(EMPTY)
     # The first key a newcomer tries is ``+``; on the producers it shows at once.
     _key: RowKey = PRODUCERS
     columns: tuple[str, ...] = ()
     """Those that were chosen, of `PROCESS_COLUMNS`; none: as they fit."""
 
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """Those of the columns that there is room for now."""
+        shown = table_for(self.inner_size[0], self._foreign, self.columns).titles
+        return tuple(order for order in PROCESS_ORDERS if order in {"", "process", *shown})
+
     def show(self, view: ViewModel) -> None:
         """Draw the processes; the cursor follows its process."""
         self.view = view
-        self.items = table_rows(narrowed(view.listed, self.words, self.order))
+        self.items = table_rows(
+            narrowed(view.listed, self.words, self.order, backwards=self.backwards)
+        )
         self.follow(lambda row: row.key == self._key)
 
     def go(self, at: int) -> None:
@@ -124,9 +131,14 @@ class ProcessesPanel(NarrowedPanel[Row]):
             self.post_message(self.Opened(_("Process"), text))
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the row under the pointer; elsewhere as in any panel."""
+        """Choose the row under the pointer, or sort by the title there; elsewhere as in any panel."""
         # Without prevent_default Textual calls the base class's handler too.
         at = self.row_under(event)
-        if at is not None:
+        x, y = self.inside(event)
+        title = title_at(x, self.inner_size[0], self._foreign, self.columns) if y == 0 else None
+        if title in PROCESS_ORDERS:
+            event.prevent_default()
+            self.sort_by(title)
+        elif at is not None:
             event.prevent_default()
             self.go(at)
