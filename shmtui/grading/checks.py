@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from shmtui.grading import order_checks
+from shmtui.grading import interleaving_checks
 from shmtui.grading.result import Facts, Result, Said, Verdict, failed, passed, unknown, untold
 from shmtui.grading.rubric import Rubric, Weight
 from shmtui.grading.trial import Refusal, Shown, Sweep, Usual
@@ -28,7 +28,11 @@ def judged(facts: Facts, rubric: Rubric) -> tuple[Result, ...]:
             said = unknown(_("it does not compile"))
         else:
             said = _CHECKS[check](facts) if check in _CHECKS else _WEIGHED[check](facts, weight)
-        if said.verdict is Verdict.PASS and check in _IN_USE and not order_checks.under_way(facts):
+        if (
+            said.verdict is Verdict.PASS
+            and check in _IN_USE
+            and not interleaving_checks.under_way(facts)
+        ):
             said = unknown(_("the programs do not get so far that this shows"))
         shown = said.shown or Shown("", "")
         points = weight.points if said.verdict is Verdict.PASS else 0
@@ -181,18 +185,18 @@ def _limits(facts: Facts) -> Said:
 
 _CHECKS: Final[dict[str, Callable[[Facts], Said]]] = {
     "builds": _builds,
-    "runs": lambda facts: order_checks.flows(facts.trial("usual")),
-    "either-order": order_checks.either_order,
-    "semaphores": order_checks.semaphores,
-    "exclusion": order_checks.exclusion,
-    "items-kept": order_checks.items_kept,
-    "taken-once": order_checks.taken_once,
-    "order": order_checks.order,
-    "ring-used": order_checks.ring_used,
-    "no-busy-wait": order_checks.no_busy_wait,
-    "no-deadlock": order_checks.no_deadlock,
-    "no-crash": order_checks.no_crash,
-    "many": order_checks.many,
+    "runs": lambda facts: interleaving_checks.flows(facts.trial("usual")),
+    "either-order": interleaving_checks.either_order,
+    "semaphores": interleaving_checks.semaphores,
+    "exclusion": interleaving_checks.exclusion,
+    "items-kept": interleaving_checks.items_kept,
+    "taken-once": interleaving_checks.taken_once,
+    "order": interleaving_checks.order,
+    "ring-used": interleaving_checks.ring_used,
+    "no-busy-wait": interleaving_checks.no_busy_wait,
+    "no-deadlock": interleaving_checks.no_deadlock,
+    "no-crash": interleaving_checks.no_crash,
+    "many": interleaving_checks.many,
     "clean-up": _clean_up,
     "limits": _limits,
 }
