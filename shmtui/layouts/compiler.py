@@ -11,16 +11,16 @@ import select
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
 from shmtui.layouts.compiler_command import compiler_command
+from shmtui.layouts.cpp_templates import as_asked_for, template_definitions
 from shmtui.layouts.debug_info import compiled_structs
 from shmtui.layouts.struct_members import Struct
 from shmtui.procfs.elf import opened
@@ -159,7 +159,7 @@ class _Run(msgspec.Struct, frozen=True):
         if status or not output.is_file():
             raise _RefusedError(self._reason(status))
         structs, open_ = compiled_structs(output, self._users_own(source))
-        return tuple(_renamed(struct, made) for struct in structs), open_
+        return tuple(as_asked_for(struct, made) for struct in structs), open_
 
     def _text(self, made: Sequence[str]) -> str:
         # A token before the first #include keeps a precompiled header (.gch) from being used.
@@ -168,7 +168,7 @@ class _Run(msgspec.Struct, frozen=True):
             headers = (name for name in _PRELUDE if not (self.cpp and name == "stdatomic.h"))
             lines += [f"#include <{name}>" for name in headers]
         lines.append(f'#include "{self._absolute}"')
-        return "\n".join([*lines, *_type_definitions(made), ""])
+        return "\n".join([*lines, *template_definitions(made), ""])
 
     def _compile(self, source: Path, extra: Sequence[str]) -> int:
         """The compiler's exit status. ShmtuiError: it takes too long or too much memory."""
@@ -263,28 +263,3 @@ def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-# -- C++ templates that no code of the file makes ---------------------------------------------------
-#
-# A compiler gives a layout to ``Ring<int, 8>`` only where some code uses the type. What is added to
-# the compiled file defines it, and the struct then carries the name by which it was asked for.
-
-_NAME: Final = re.compile(r"[\w:<>,.&*' \-]{1,200}")
-_ALIAS: Final = "shmtui_name_"
-
-
-def _type_definitions(names: Sequence[str]) -> Iterator[str]:
-    for index, name in enumerate(names):
-        if not _NAME.fullmatch(name):
-            raise ShmtuiError(_("{name} is no name of a type").format(name=name))
-        yield f"typedef {name} {_ALIAS}{index};"
-        yield f"static char {_ALIAS}size_{index}[sizeof({name})];"
-
-
-def _renamed(struct: Struct, names: Sequence[str]) -> Struct:
-    asked = [name for index, name in enumerate(names) if f"{_ALIAS}{index}" in struct.names]
-    if not asked:
-        return struct
-    own = [name for name in struct.names if not name.startswith(_ALIAS)]
-    return replace(struct, names=tuple(dict.fromkeys([*asked, *own])), c_name=own[-1])
