@@ -46,7 +46,9 @@ async def test_the_permits_are_set_if_the_user_says_so(
 async def test_a_process_is_assumed_idle_if_the_user_says_so(
     make_buffer: MakeBuffer, gcc: Compiler
 ) -> None:
-    """The refusal offers it, and the plan names it as the user's word."""
+    """The refusal offers it, and the plan names it as the user's word; that nobody is yet to post mutex is
+    another word.
+    """
     buffer = make_buffer(5)
     with running(buffer) as run, StuckRing(gcc, buffer.name, unlink=False) as ring:
         idler = ring.start("idler")
@@ -58,6 +60,8 @@ async def test_a_process_is_assumed_idle_if_the_user_says_so(
             await pilot.press("r")
             await shows(run.app, f"i  PID {idler.pid} holds neither")
             await pilot.press("i")
+            assert "Carry it out" not in await shows(run.app, "l  post mutex")
+            await pilot.press("l")
             plan = await shows(run.app, "Carry it out")
             assert f"your word: PID {idler.pid} holds neither mutex nor a permit" in plan
             assert run.app.screen is not run.app.main
