@@ -16,11 +16,11 @@ from shmtui.diagnosis.history import SETTLED_NS, History
 from shmtui.diagnosis.judged import judged
 from shmtui.diagnosis.rules import (
     conditions,
+    dead_holder,
     dead_owner,
     files,
     indices,
     initialisation,
-    lock,
     permits,
     process_private,
     progress,
@@ -46,7 +46,7 @@ RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     initialisation.late_init,
     process_private.process_private,
     semaphores.mutex_overflow,
-    lock.held_mutex,
+    dead_holder.held_mutex,
     dead_owner.dead_owner,
     dead_owner.not_recoverable,
     permits.permits,
