@@ -85,9 +85,12 @@ def ending_signals(
             call(_noted[0])
         yield
     finally:
+        # Between the two there is none, and a signal would end the process before it has cleaned up.
+        signal.pthread_sigmask(signal.SIG_BLOCK, before)
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
 
 
 def require_terminal(way_out: str) -> None:

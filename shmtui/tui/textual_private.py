@@ -250,6 +250,9 @@ class OneReader(LinuxDriver):
         self._loop.call_soon_threadsafe(self._continue)
 
     def _continue(self) -> None:
+        if not self._app.is_running:
+            # A hang-up sends SIGCONT too. While the app ends, nothing would stop the new reader again.
+            return
         if self._auto_restart and self._key_thread is not None and self._key_thread.is_alive():
             self.suspend_application_mode()
             self._must_signal_resume = True

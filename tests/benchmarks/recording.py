@@ -26,10 +26,9 @@ CREW: Final = 10
 HERTZ: Final = 10
 HOURS: Final = (1, 8)
 """How long the recordings are that are jumped in."""
-_CREW_OPTIONS: Final = (
-    "--slots", "64", "--producers", "5", "--consumers", "5", "--produce-rate", "20",
-    "--consume-rate", "20",
-)  # fmt: skip
+_CREW_OPTIONS: Final = ("--slots", "64", "--producers", "5", "--consumers", "5")
+RATES: Final = {"20": "at 20 items/s each", "max": "unthrottled"}
+"""Of the workers. Those without a limit change every slot and every count between two snapshots."""
 
 
 def sampled(sampler: Sampler, count: int) -> list[Snapshot]:
@@ -62,9 +61,9 @@ def written(path: Path, snapshots: Sequence[Snapshot], count: int) -> float:
     return (time.process_time() - began) / count * 1e3
 
 
-def cost(effort: Effort, sampler: Sampler, folder: Path) -> tuple[Table, list[Snapshot]]:
-    """A snapshot taken, and one written."""
-    progress("recording: its cost")
+def cost(effort: Effort, sampler: Sampler, folder: Path, pace: str) -> tuple[Table, list[Snapshot]]:
+    """A snapshot taken, and one written; ``pace``: that of the workers."""
+    progress(f"recording: its cost, workers {pace}")
     snapshots = sampled(sampler, int(effort.seconds(40.0) * HERTZ))
     path = folder / "cost.rec"
 
@@ -84,7 +83,7 @@ def cost(effort: Effort, sampler: Sampler, folder: Path) -> tuple[Table, list[Sn
         for what, times in found.items()
     ]
     return Table(
-        f"Recording 64 slots and {CREW} workers at {HERTZ} snapshots/s",
+        f"Recording 64 slots and {CREW} workers {pace} at {HERTZ} snapshots/s",
         ("a snapshot is", "ms of CPU", "% of a core", "× taken"),
         tuple(rows),
         (f"{size:.1f} MB an hour. Goals: 20 MB an hour; to write takes 1 % of a core.",),
@@ -124,10 +123,12 @@ def jumps(effort: Effort, snapshots: Sequence[Snapshot], folder: Path) -> Table:
 def run(effort: Effort) -> Iterator[Table]:
     """On a buffer at work."""
     with tempfile.TemporaryDirectory() as folder:
-        with crew(NAME, *_CREW_OPTIONS):
-            wait_for_crew(NAME, CREW)
-            with closing(Sampler(NAME)) as sampler:
-                sampler.slots_shown = RECORDED_SLOTS
-                table, snapshots = cost(effort, sampler, Path(folder))
-        yield table
+        for rate, pace in RATES.items():
+            rates = ("--produce-rate", rate, "--consume-rate", rate)
+            with crew(NAME, *_CREW_OPTIONS, *rates):
+                wait_for_crew(NAME, CREW)
+                with closing(Sampler(NAME)) as sampler:
+                    sampler.slots_shown = RECORDED_SLOTS
+                    table, snapshots = cost(effort, sampler, Path(folder), pace)
+            yield table
         yield jumps(effort, snapshots, Path(folder))

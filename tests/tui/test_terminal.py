@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from shmtui.procfs.process import threads_of
 from shmtui.tui import tty
+from shmtui.tui.textual_private import OneReader
 from tests.terminal import Terminal
 from tests.tui.dashboards import drawing
 from tests.waiting import poll
@@ -116,6 +118,22 @@ def test_one_thread_reads_the_keys_after_sigcont(
         poll(lambda: len(threads_of(pid)) <= before, "no more threads than before", 20)
         terminal.press("q")
         assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_sigcont_while_it_ends_starts_no_reader(running: bool) -> None:
+    """As a hang-up sends one: nothing would stop that reader, and the program would never end."""
+    begun: list[bool] = []
+    app = SimpleNamespace(is_running=running)
+    driver = object.__new__(OneReader)
+    vars(driver).update(
+        _app=app,
+        _auto_restart=True,
+        _key_thread=None,
+        resume_application_mode=lambda: begun.append(True),
+    )
+    driver._continue()
+    assert bool(begun) is running
 
 
 def test_a_detached_tmux_shows_by_its_socket(tmp_path: Path) -> None:
