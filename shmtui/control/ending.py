@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from shmtui.control.items import Fault, ItemFault, Items
-from shmtui.control.operation import Kind, Place
+from shmtui.control.operation import Kind, Operation, Place
 from shmtui.control.readiness import is_ready
 from shmtui.control.run import End
 from shmtui.shm.protocol import Role
@@ -28,9 +28,27 @@ class Ending:
         """How it ended."""
         if any(task.operation.kind in _LOOKS for task in self.live):
             return End.SPINNING
+        if self._waits_in_vain():
+            return End.STUCK
         if any(is_ready(task) for task in self.parked) or self._may_rest():
             return End.FINISHED
         return End.STUCK
+
+    def _waits_in_vain(self) -> bool:
+        """Whether producers have made as many items as the ring has slots, and all consumers wait for semaphores
+        that nobody has ever posted.
+        """
+        world = self._world
+        if not self.parked or world.ring is None or world.items < world.ring.slots:
+            return False
+        waiting = [task for task in self.live if task not in self.parked]
+        posted = {
+            one.place
+            for step in world.result.steps
+            for one in step.operation.each()
+            if one.kind is Kind.POST
+        }
+        return bool(waiting) and all(_wanted(task.operation) - posted for task in waiting)
 
     def _may_rest(self) -> bool:
         """Whether those who wait may do so because the other side has made all its items and ended."""
@@ -61,3 +79,10 @@ class Ending:
             for slot, (task, step) in items.unread().items()
             if result.ends.get(task) == 0
         ]
+
+
+def _wanted(operation: Operation) -> set[Place | None]:
+    """The semaphores that a blocked wait needs permits of; none of another call."""
+    if operation.kind is Kind.SET:
+        return {place for place, change in operation.changes if change < 0}
+    return {operation.place} if operation.kind is Kind.WAIT else set()

@@ -16,7 +16,7 @@ from shmtui.control.judge import HANG, Finding, judge
 from shmtui.control.operation import SILENT
 from shmtui.control.places import Names
 from shmtui.control.program import EndedEarlyError, HeldProgram
-from shmtui.control.ring_layout import RingFinder, initial_contents, with_permits
+from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices, with_permits
 from shmtui.control.run import End, Run
 from shmtui.control.scene import Scene, make_private
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
@@ -121,7 +121,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     execution.callers = frozenset(
         usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
     )
-    found = finder.found
+    found = None if finder.found is None else with_indices(finder.found, execution)
     if found is not None:
         ring = execution.ring = with_permits(found.ring, usual)
         workshop.names = workshop.names_with(ring)

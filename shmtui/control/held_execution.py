@@ -55,11 +55,14 @@ class HeldExecution:
                 finder.look(world)
             except ShmtuiError:
                 continue  # The layout fits no more: the steps are shown without the ring.
-            if (
-                finder.found is not None
-                and replace(finder.found.ring, bounded=ring.bounded) == ring
-            ):
-                self.found = finder.found
+            found = finder.found
+            if found is None:
+                continue
+            settled = replace(found.ring, bounded=ring.bounded, in_=ring.in_, out=ring.out)
+            if settled == ring:
+                if ring.in_ is not None:
+                    found = replace(found, layout=replace(found.layout, in_=ring.in_, out=ring.out))
+                self.found = replace(found, ring=ring)
                 return
 
     @property

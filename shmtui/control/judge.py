@@ -166,7 +166,7 @@ def _forgotten(run: "Run", names: "Names") -> list[Finding]:
             ),
             each.step,
         )
-        for each in forgotten_posts(run)
+        for each in (forgotten_posts(run) if run.end is not End.KNOWN else ())
     ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shmtui.control.operation import Kind, Place
+from shmtui.control.operation import TIMED, Kind, Place
 from shmtui.control.run import Run
 from shmtui.shm.protocol import Role
 
@@ -30,7 +30,7 @@ def permit_places(run: Run) -> dict[Role, Place]:
     posting: dict[Place, set[Role]] = {}
     for step in run.steps:
         for each in step.operation.each():
-            if each.place is not None and each.kind in {Kind.WAIT, Kind.POST}:
+            if each.place is not None and each.kind in TIMED | {Kind.WAIT, Kind.POST}:
                 users = posting if each.kind is Kind.POST else waiting
                 users.setdefault(each.place, set()).add(run.roles[step.task])
     found: dict[Role, Place] = {}

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from shmtui.control.items import Ring
-from shmtui.control.operation import ACCESSES
+from shmtui.control.operation import ACCESSES, Kind
 from shmtui.control.permits import permit_places
 from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
@@ -124,6 +124,37 @@ def ring_of(segment: str, layout: Layout, *, plain: bool) -> Ring:
         count=layout.count[0] if layout.count is not None and plain else None,
         members=tuple((m.offset, SYNC_SIZES[m.kind], m.name) for m in layout.sync),
     )  # fmt: skip
+
+
+def with_indices(found: FoundRing, execution: "Execution") -> FoundRing:
+    """The ring with the index as ``in`` that producers alone store, whatever the two are called: by one
+    execution at loads and stores.
+    """
+    layout, ring = found.layout, found.ring
+    if not layout.has_indices or layout.index_segment or layout.last:
+        return found
+    fine, execution.fine = execution.fine, True
+    try:
+        run = execution.run()
+    finally:
+        execution.fine = fine
+    storing: dict[int | None, set[Role]] = {layout.in_: set(), layout.out: set()}
+    for step in run.steps:
+        place = step.operation.place
+        moves = step.operation.kind in {Kind.STORE, Kind.UPDATE} and step.value != step.after
+        if (
+            moves
+            and place is not None
+            and place.segment == ring.segment
+            and place.offset in storing
+        ):
+            storing[place.offset].add(run.roles[step.task])
+    for in_, out in ((layout.in_, layout.out), (layout.out, layout.in_)):
+        if storing[in_] == {Role.PRODUCER} and Role.PRODUCER not in storing[out]:
+            known = replace(layout, in_=in_, out=out)
+            words = found.words.replace(layout_words(layout), layout_words(known))
+            return replace(found, ring=replace(ring, in_=in_, out=out), layout=known, words=words)
+    return found
 
 
 def with_permits(ring: Ring, usual: Run) -> Ring:

@@ -18,7 +18,7 @@ from shmtui.control.exploration import Workshop, confirm, explore
 from shmtui.control.judge import Finding, judge, waiting_words
 from shmtui.control.operation import SILENT, Kind
 from shmtui.control.program import EndedEarlyError
-from shmtui.control.ring_layout import RingFinder, initial_contents
+from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices
 from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
 from shmtui.grading.followed import Follow, in_order, rounds, spins
@@ -178,15 +178,15 @@ def prepared(workshop: Workshop, programs: Programs) -> Run:
     wanted = execution.items, execution.fine
     execution.items, execution.fine = 1, False  # Programs that have ended have nothing to look at.
     run = execution.run(look=finder.look)
-    execution.items, execution.fine = wanted
     execution.callers = frozenset(
         run.programs[step.task] for step in run.steps if step.operation.kind not in SILENT
     )
-    if finder.found is not None:
-        execution.ring = finder.found.ring
-        workshop.names = workshop.names_with(finder.found.ring)
+    found = None if finder.found is None else with_indices(finder.found, execution)
+    execution.items, execution.fine = wanted
+    if found is not None:
+        execution.ring = found.ring
+        workshop.names = workshop.names_with(found.ring)
         if programs.initialise:
-            found = finder.found
             scene.contents = initial_contents(found.ring.segment, found.layout, found.size)
     return run
 

@@ -359,27 +359,17 @@ class DashboardApp(App[int], inherit_bindings=False):
     async def on_event(self, event: Event) -> None:
         """Tick off in a lesson what is pressed, before that has its effect."""
         if isinstance(event, Key) and not event.is_forwarded and self._lesson is not None:
-            on_main = len(self.screen_stack) == 1
-            keys = self.dashboard.view.keys if on_main else ()
-            pressed = [key for key in keys if event.key in key.keys.split(",")]
-            reasons = [why_off(key.action, self.dashboard.view) for key in pressed]
-            if not pressed or None in reasons:
-                self.main.note_pressed(event.key)
+            from shmtui.tui.lesson_commands import note_key
+
+            note_key(self, event.key)
         await super().on_event(event)
 
     def action_lesson(self, name: str) -> None:
-        """Leave for the next lesson, the one before, or the same one held step by step."""
-        from shmtui.lessons.lesson import Leave
-        from shmtui.lessons.lesson_texts import lesson_beside
+        """Leave for another lesson, by its name in `shmtui.lessons.lesson.Leave`."""
+        from shmtui.tui.lesson_commands import leave_for
 
-        assert self._lesson is not None
-        by = {"next": 1, "before": -1}.get(name)
-        if by is not None and lesson_beside(self._lesson, by) is None:
-            self.tell(_("this is the last lesson") if by > 0 else _("this is the first lesson"))
-        elif by is None and self._lesson.held is None:
-            self.tell(_("this lesson has one form only"))
-        else:
-            self.leave(Leave[name.upper()])
+        if self._lesson is not None:
+            leave_for(self, self._lesson, name)
 
     def on_steps_panel_moved(self, message: "StepsPanel.Moved") -> None:
         self.action_steps(message.by)
@@ -436,18 +426,10 @@ class DashboardApp(App[int], inherit_bindings=False):
             )
 
     def action_copy(self) -> None:
-        """Copy the chosen row to the terminal's clipboard (OSC 52) and to a file, since not every
-        terminal takes it.
-        """
-        from shmtui.tui.copied import keep
+        """Copy the chosen row: by OSC 52, and to a file, since not every terminal takes that."""
+        from shmtui.tui.copied import copy
 
-        text = self.main.narrowed.chosen_text()
-        if not text:
-            key = self.dashboard.view.key("copy")
-            self.tell(_("{key}: no row is chosen that could be copied").format(key=key))
-            return
-        self.copy_to_clipboard(text)
-        self.tell(keep(text))
+        copy(self)
 
     def action_columns(self) -> None:
         """Choose the columns of the processes."""
@@ -550,15 +532,9 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_screenshot(self, *_arguments: str | None) -> None:
         """Write the screen to a new file in the current folder, and say where."""
-        path = Path(time.strftime("shmtui-%Y%m%d-%H%M%S.svg")).absolute()
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(self.export_screenshot())
-        except OSError as error:
-            text = _("cannot write {path}: {why}")
-            self.tell(text.format(path=path, why=error.strerror))
-        else:
-            self.tell(_("the screen is in {path}").format(path=path))
+        from shmtui.tui.screenshot import save_screen
+
+        save_screen(self)
 
     def action_command_palette(self) -> None:
         """The palette, which asks in the user's language."""

@@ -1,8 +1,24 @@
 """What was last copied, as a file: a terminal need not take it, and does not say whether it does."""
 
+from typing import TYPE_CHECKING
+
 from shmtui import folders
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+
+if TYPE_CHECKING:
+    from shmtui.tui.app import DashboardApp
+
+
+def copy(app: "DashboardApp") -> None:
+    """Copy the chosen row to the clipboard and to the file, and say so."""
+    text = app.main.narrowed.chosen_text()
+    if not text:
+        key = app.dashboard.view.key("copy")
+        app.tell(_("{key}: no row is chosen that could be copied").format(key=key))
+        return
+    app.copy_to_clipboard(text)
+    app.tell(keep(text))
 
 
 def keep(text: str) -> str:

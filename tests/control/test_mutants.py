@@ -81,6 +81,12 @@ MUTANTS: Final = (
     Mutant("mutex", "if", "empty-slot-taken", consumers=2),
     Mutant("mutex", "two-locks", "deadlock", build=STATIC),
     Mutant("mutex", "twice", "deadlock", build=MUSL),
+    # Indices by other names: who stores them says which is which.
+    Mutant("jobs", "exchanged", "empty-slot-taken", items=4),
+    Mutant("jobs", "posts-twice", "empty-slot-taken item-taken-twice", items=4),
+    Mutant("jobs", "one-more", "bad-index item-taken-twice", items=4),
+    Mutant("jobs", "tries", "item-overwritten", items=4),
+    Mutant("jobs", "wrong-post", "deadlock", items=4),
     # Threads, and children.
     Mutant("family", "lock-first", "deadlock", consumers=0),
     Mutant("family", "lock-first threads", "deadlock", consumers=0),
@@ -98,6 +104,7 @@ RIGHT: Final = (
     Mutant("named", "", items=6, build=STATIC),
     Mutant("sysv", "", producers=2, items=1),
     Mutant("sysv", "at-once", items=6),
+    Mutant("jobs", "", items=4),
     Mutant("mutex", ""),
     Mutant("mutex", "", build=STATIC),
     Mutant("mutex", "", build=MUSL),
