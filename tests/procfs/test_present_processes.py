@@ -45,7 +45,7 @@ def test_who_has_ended_is_gone_soon() -> None:
 
 def test_where_the_kernel_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """/proc is listed at each question."""
-    monkeypatch.setattr(present_processes, "_last_given", lambda: 0)
+    monkeypatch.setattr(present_processes, "last_given", lambda: 0)
     present = PresentProcesses()
     present.update()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
