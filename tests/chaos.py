@@ -59,6 +59,7 @@ class Chaos:
         """
         self.name = name
         self.terminal = terminal
+        self._size = SIZES[0]
         self.given: Counter[str] = Counter()
         self.last: list[str] = []
         """The newest orders, for who looks for what went wrong."""
@@ -145,6 +146,17 @@ class Chaos:
         if len(self.workers) < MOST_WORKERS:
             self._press("escape", key)
 
+    def _resize(self) -> None:
+        self._size = self._random.choice(SIZES)
+        self.terminal.resize(*self._size)
+
+    def _click(self) -> None:
+        """Above the key bar: a click on its last key is an end that nobody ordered."""
+        columns, rows = self._size
+        self.terminal.click(
+            self._random.randrange(columns), self._random.randrange(max(1, rows - 4))
+        )
+
     def _signals(self) -> Iterator[tuple[str, int, Callable[[], None]]]:
         for number, weight in ((signal.SIGKILL, 3), (signal.SIGSTOP, 5), (signal.SIGCONT, 8)):
             yield number.name, weight, lambda number=number: self._signal(number)  # type: ignore[misc]
@@ -156,13 +168,8 @@ class Chaos:
                 os.kill(workers[int(which * len(workers))], number)
 
     def _around(self) -> Iterator[tuple[str, int, Callable[[], None]]]:
-        yield "resize", 4, lambda: self.terminal.resize(*self._random.choice(SIZES))
-        yield (
-            "click",
-            4,
-            # Above the key bar: a click on its last key is an end that nobody ordered.
-            lambda: self.terminal.click(self._random.randrange(120), self._random.randrange(36)),
-        )
+        yield "resize", 4, self._resize
+        yield "click", 4, self._click
         yield "stall", 1, lambda: time.sleep(self._random.choice((0.5, 1.5, 2.5)))
         yield "attach", 1, self._attach
         yield "detach", 1, self._detach

@@ -244,10 +244,17 @@ class OneReader(LinuxDriver):
         super().stop_application_mode()
 
     def _sigtstp_application(self, *_arguments: Any) -> None:
-        self._loop.call_soon_threadsafe(super()._sigtstp_application)
+        self._call(super()._sigtstp_application)
 
     def _sigcont_application(self, *_arguments: Any) -> None:
-        self._loop.call_soon_threadsafe(self._continue)
+        self._call(self._continue)
+
+    def _call(self, what: Callable[[], object]) -> None:
+        """Have the event loop call it. Once that is closed nothing is: what a handler raised then would end
+        the clean-up of the run.
+        """
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(what)
 
     def _continue(self) -> None:
         if not self._app.is_running:

@@ -90,13 +90,19 @@ class _RefusedError(Exception):
 
 
 def _look(stage: Stage, terminal: Terminal, seconds: float) -> None:
-    """Use a dashboard that may have been refused."""
+    """Use a dashboard that may have been refused, or that asks first which layout it is."""
 
     def begun() -> bool:
-        quiet(terminal)
+        while terminal.skip():
+            pass
         return terminal.process.poll() is not None or len(terminal.raw) > 2000
 
     poll(begun, "it has begun")
+    if b"Which layout is it?" in terminal.raw:
+        stage.did("layouts to choose from")
+        terminal.press("escape")
+        poll(lambda: not terminal.skip() and terminal.process.poll() is not None, "it goes back")
+        raise _RefusedError
     code = terminal.process.poll()
     if code is not None:
         assert code == 2, terminal.raw[-1500:]

@@ -1,5 +1,6 @@
 """Seeing that a terminal is gone, or does not keep up."""
 
+import asyncio
 import os
 import pty
 import queue
@@ -134,6 +135,18 @@ def test_a_sigcont_while_it_ends_starts_no_reader(running: bool) -> None:
     )
     driver._continue()
     assert bool(begun) is running
+
+
+def test_a_signal_after_its_end_disturbs_no_clean_up() -> None:
+    """A hang-up's SIGCONT may come once the event loop is closed: what its handler raised then ended the
+    clean-up, and the segment stayed.
+    """
+    driver = object.__new__(OneReader)
+    loop = asyncio.new_event_loop()
+    loop.close()
+    vars(driver).update(_loop=loop)
+    driver._sigcont_application()
+    driver._sigtstp_application()
 
 
 def test_a_detached_tmux_shows_by_its_socket(tmp_path: Path) -> None:
