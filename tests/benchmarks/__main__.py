@@ -42,7 +42,8 @@ def move_apart() -> None:
     if unshare is None or os.geteuid() != 0 or APART in os.environ:
         return
     os.environ[APART] = "1"
-    mounted = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'
+    # The shell stays, as the first process of all: it reaps whom nobody waits for.
+    mounted = 'mount -t tmpfs tmpfs /dev/shm && "$@"; exit $?'
     here = (sys.executable, "-m", "tests.benchmarks", *sys.argv[1:])
     apart = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
     os.execv(unshare, [unshare, *apart, "sh", "-c", mounted, "sh", *here])
