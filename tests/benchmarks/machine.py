@@ -14,7 +14,7 @@ from shmtui import __version__
 from tests.benchmarks.programs import find
 from tests.benchmarks.tables import MISSING, Table
 
-PACKAGES: Final = ("textual", "posix_ipc", "psutil", "click")
+PACKAGES: Final = ("textual", "msgspec", "posix_ipc", "psutil", "click")
 TOOLS: Final = {
     "htop": "--version",
     "btop": "--version",
