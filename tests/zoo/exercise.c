@@ -397,7 +397,7 @@ static void not_yet(void) { memset(b, 0, sizeof *b); spawn("owner", start_at_las
 static void debugged(void) { hire(produce, 1, consume, 1); }
 
 #define MODE(mode) {#mode, mode}
-static const struct { const char *name; void (*run)(void); } MODES[] = {
+static const Mode MODES[] = {
     MODE(pair), MODE(two_three), MODE(unthrottled), MODE(slow), MODE(slow_consumer), MODE(bursty),
     MODE(threads_private), MODE(threads_private_slow), MODE(threads_private_helper),
     MODE(threads_private_empty_helper), MODE(threads16),
@@ -422,9 +422,5 @@ int main(int argc, char **argv) {
     int count = sizeof MODES / sizeof MODES[0];
     if (argc < 3) { for (int i = 0; i < count; i++) puts(MODES[i].name); return 0; }
     make_buffer(argv[2]);
-    for (int i = 0; i < count; i++) if (!strcmp(argv[1], MODES[i].name)) {
-        MODES[i].run();
-        keep();
-    }
-    return 2;
+    return keep_mode(MODES, count, argv[1]);
 }

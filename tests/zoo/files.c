@@ -132,16 +132,12 @@ static void resizing(void) {
 }
 
 #define MODE(mode) {#mode, mode}
-static const struct { const char *name; void (*run)(void); } MODES[] = {
+static const Mode MODES[] = {
     MODE(flock_file), MODE(slow_truncate), MODE(rotating), MODE(resizing),
 };
 
 int main(int argc, char **argv) {
     start_keeper();
     name = argv[2];
-    for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) if (!strcmp(argv[1], MODES[i].name)) {
-        MODES[i].run();
-        keep();
-    }
-    return 2;
+    return keep_mode(MODES, sizeof MODES / sizeof MODES[0], argv[1]);
 }

@@ -230,7 +230,7 @@ static void get_and_look(int number) { for (join();;) { take(&b->full); lock(); 
 static void long_readers(void) { produce_ms = 10; hire(produce, 1, get_and_look, 1); }
 
 #define MODE(mode) {#mode, mode}
-static const struct { const char *name; void (*run)(void); } MODES[] = {
+static const Mode MODES[] = {
     MODE(backs_off), MODE(timed_loops), MODE(clock_loops), MODE(event_full), MODE(by_eventfd), MODE(by_timerfd),
     MODE(killed_outside), MODE(supervised_mapped), MODE(supervised_unmapped), MODE(child_inside), MODE(mapped_twice),
     MODE(file_lock_inside), MODE(pipe_inside), MODE(two_turns), MODE(picky), MODE(idle_class), MODE(governed),
@@ -241,9 +241,5 @@ static const struct { const char *name; void (*run)(void); } MODES[] = {
 
 int main(int argc, char **argv) {
     make_buffer(argv[2]);
-    for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) if (!strcmp(argv[1], MODES[i].name)) {
-        MODES[i].run();
-        keep();
-    }
-    return 2;
+    return keep_mode(MODES, sizeof MODES / sizeof MODES[0], argv[1]);
 }

@@ -113,7 +113,7 @@ static void named_gate(void) {
 static void full_ring(void) { hire(produce, 1, consume_later, 1); }
 
 #define MODE(mode) {#mode, mode}
-static const struct { const char *name; void (*run)(void); } MODES[] = {
+static const Mode MODES[] = {
     MODE(pair), MODE(third), MODE(third_alone), MODE(by_file), MODE(one_by_file), MODE(full_ring),
     MODE(named_close), MODE(named_script), MODE(named_gate),
 };
@@ -124,9 +124,5 @@ int main(int argc, char **argv) {
     b = created(name, sizeof *b);
     find_semaphores(O_CREAT | O_EXCL);
     forget_semaphores();
-    for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) if (!strcmp(argv[1], MODES[i].name)) {
-        MODES[i].run();
-        keep();
-    }
-    return 2;
+    return keep_mode(MODES, sizeof MODES / sizeof MODES[0], argv[1]);
 }

@@ -203,7 +203,7 @@ static void private_mixed(void) { private_semaphores(); hire(put_polled, 1, get_
 static void private_full(void) { private_semaphores(); hire(put_again, 1, get_polled_slowly, 1); }
 
 #define MODE(mode) {#mode, mode}
-static const struct { const char *name; void (*run)(void); } MODES[] = {
+static const Mode MODES[] = {
     MODE(becomes), MODE(forks_inside), MODE(forks_and_leaves), MODE(by_socket),
     MODE(restarts), MODE(cleans_up), MODE(zeroes), MODE(credits), MODE(credits_late), MODE(lock_first), MODE(long_guests),
     MODE(fewer), MODE(viewer_first), MODE(relays), MODE(epochs), MODE(stack), MODE(leader), MODE(leader_idle), MODE(leader_unmapped), MODE(time_limit),
@@ -220,9 +220,5 @@ int main(int argc, char **argv) {
         later();
     }
     make_buffer(argv[2]);
-    for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) if (!strcmp(argv[1], MODES[i].name)) {
-        MODES[i].run();
-        keep();
-    }
-    return 2;
+    return keep_mode(MODES, sizeof MODES / sizeof MODES[0], argv[1]);
 }

@@ -322,7 +322,7 @@ static void pass_baton(int number) {
 static void baton(void) { spawn("consumer", consume, 0); spawn("runner", pass_baton, 0); }
 
 #define MODE(mode) {#mode, mode}
-static const struct { const char *name; void (*run)(void); } MODES[] = {
+static const Mode MODES[] = {
     MODE(script_lock), MODE(unmap_inside), MODE(transaction), MODE(oneshot_aside), MODE(oneshot_pool),
     MODE(batch_all_private), MODE(zeroes), MODE(turnstile), MODE(token_ring), MODE(barber_cron),
     MODE(rate_gate), MODE(readers_writer_unmapped), MODE(work_inside), MODE(timed_init),
@@ -333,9 +333,5 @@ static const struct { const char *name; void (*run)(void); } MODES[] = {
 
 int main(int argc, char **argv) {
     make_buffer(argv[2]);
-    for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) if (!strcmp(argv[1], MODES[i].name)) {
-        MODES[i].run();
-        keep();
-    }
-    return 2;
+    return keep_mode(MODES, sizeof MODES / sizeof MODES[0], argv[1]);
 }

@@ -196,3 +196,13 @@ static void keep(void) {
     if (!tally->damaged) puts("whole");
     exit(tally->damaged ? 3 : 0);
 }
+
+typedef struct { const char *name; void (*run)(void); } Mode;
+/* Runs the mode of that name, and keeps it until the end. Returns 2 where there is none. */
+static int keep_mode(const Mode *modes, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++) if (!strcmp(name, modes[i].name)) {
+        modes[i].run();
+        keep();
+    }
+    return 2;
+}
