@@ -194,3 +194,28 @@ def test_any_bytes_are_read(kind: SyncKind, libc: Libc) -> None:
     """Too few bytes say nothing, and no bytes break it."""
     assert decode_sync(kind, b"", libc).value is None
     decode_sync(kind, b"\xff" * SYNC_SIZES[kind], libc)
+
+
+@pytest.mark.parametrize(
+    ("raw", "waiters", "shared"),
+    [
+        # glibc 2.36: never used; 4 wait; one that timed out; all gone on.
+        (72 * "0" + "01" + 22 * "0", 0, True),
+        ("3c00000000000000 3200000000000000 00000000 08000000 00000000 00000000 04000000 21000000", 4, True),
+        ("3c00000000000000 3200000000000000 00000000 08000000 00000000 00000000 04000000 20000000", 4, False),
+        ("7400000000000000 6c00000000000000 00000000 00000000 00000000 ffffffff 0c000000 01000000", 0, True),
+        ("b700000000000000 b300000000000000 00000000 00000000 00000000 00000000 08000000 00000000", 0, False),
+        # glibc 2.41: the same.
+        (56 * "0" + "01" + 38 * "0", 0, True),
+        ("3c00000000000000 1900000000000000 00000000 04000000 14000000 21000000 15000000 19000000", 4, True),
+        ("3c00000000000000 1900000000000000 00000000 04000000 14000000 20000000 15000000 19000000", 4, False),
+        ("7400000000000000 3600000000000000 ffffffff 00000000 0c000000 01000000 34000000 36000000", 0, True),
+        ("b700000000000000 5900000000000000 00000000 00000000 08000000 00000000 59000000 58000000", 0, False),
+        # Neither: as between two stores of one that signals.
+        ("3c00000000000000 1900000000000000 00000000 04000000 14000000 21000000 16000000 1a000000", None, None),
+    ],
+)  # fmt: skip
+def test_a_condition_of_either_glibc(raw: str, waiters: int | None, shared: bool | None) -> None:
+    """Words as these two versions wrote them. The library that is here writes one of the two."""
+    words = decode_sync(SyncKind.CONDITION, bytes.fromhex(raw).ljust(48, b"\0"), Libc.GLIBC)
+    assert (words.waiters, words.shared) == (waiters, shared)
