@@ -52,11 +52,6 @@ class Rubric(msgspec.Struct, frozen=True):
     disk: int = 128 << 20
     checks: Mapping[str, Weight] = msgspec.field(default_factory=dict)
 
-    @property
-    def most(self) -> float:
-        """All points there are."""
-        return sum(weight.points for weight in self.checks.values())
-
 
 def read_rubric(path: Path) -> Rubric:
     """ShmtuiError: the file cannot be read, or is no rubric."""

@@ -40,7 +40,6 @@ _MOST_OUTPUT: Final = 1 << 16
 _BEFORE_SECONDS: Final = 10.0
 _MOST_KEPT: Final = 16 << 20
 """Bytes of /dev/shm with which an execution begins."""
-_GIVES: Final = frozenset({Kind.POST, Kind.UNLOCK})
 
 
 class Programs(msgspec.Struct, frozen=True):
@@ -118,7 +117,7 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
         return Trial(
             "", found=tuple(found), complete=True in complete, complete_calls=bool(complete),
             covered="; ".join(covered_words(part, items) for part in outcome.covered),
-            layout=result.layout, slots=0 if ring is None else ring.slots, ended=result.statuses,
+            slots=0 if ring is None else ring.slots, ended=result.statuses,
             indexed=ring is not None and len(ring.indices) == 2,
         )  # fmt: skip
 

@@ -113,7 +113,7 @@ def _read(
 
     path, shown = Path(program.path), program.shown
     try:
-        return debug_info.ring_structs_and_sizes(path, size=size, shown=shown, progress=progress)
+        return debug_info.ring_structs(path, size=size, shown=shown, progress=progress)
     except ShmtuiError:
         return nothing
 

@@ -8,11 +8,8 @@ first in one file), the time line goes on where it was.
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import Final
 
 from shmtui.recording.member import Header
-
-_READ: Final = 1 << 16
 
 
 class Index:

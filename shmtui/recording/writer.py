@@ -30,8 +30,6 @@ from shmtui.snapshot import Snapshot
 
 _LEVEL: Final = 6
 """Of zlib: a level less takes a third more space, a level more a third more time."""
-LEAST_SIZE: Final = 1 << 16
-"""Bytes of the smallest file that is rotated."""
 OLDER: Final = ".1"
 """What is put behind the name of the file that a new one follows."""
 

@@ -65,8 +65,6 @@ class Held(msgspec.Struct, frozen=True):
     """Of the whole schedule."""
     at: int
     """Steps that have been taken."""
-    first: int
-    """The fewest, when all programs have started."""
     fault: int
     """Steps up to the finding."""
     finding: Fault
@@ -164,7 +162,7 @@ class HeldSchedule:
         execution = self._execution
         taken = execution.world.result.steps
         return Held(
-            self._steps, execution.at, execution.first, execution.fault, execution.finding,
+            self._steps, execution.at, execution.fault, execution.finding,
             tuple(map(self._task, execution.world.tasks)), taken[-1].task if taken else "", self._wrong,
         )  # fmt: skip
 

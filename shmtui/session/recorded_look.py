@@ -19,7 +19,6 @@ _LONGEST_HOST: Final = 256
 class RecordedLook(msgspec.Struct, frozen=True):
     """What was last seen of a segment, by a file."""
 
-    path: Path
     snapshot: Snapshot
     events: tuple[Event, ...]
     """The newest first."""
@@ -47,6 +46,4 @@ def recorded_look(path: Path) -> RecordedLook:
                 time=snapshot.time,
                 seconds=round(recording.index.length, 2),
             )
-        return RecordedLook(
-            path, snapshot, events, incident, found is not None, last + 1, recording.note
-        )
+        return RecordedLook(snapshot, events, incident, found is not None, last + 1, recording.note)
