@@ -1,13 +1,12 @@
 """``shmtui grade``: a student's programs judged, or those of a whole class."""
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shmtui.cli.parameters import SECONDS, SEGMENT_NAME
+from shmtui.cli.progress_line import ProgressLine
 from shmtui.cli.shared_options import layout_options, open_options, split_command
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode, ShmtuiError
@@ -130,13 +129,10 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
                     "times a second, and not limited by the kernel"
                 )
             )
-    progress = _Progress()
-    try:
+    with ProgressLine() as progress:
         graded = graded_together(
             jobs, known, hints=hints, output=output, form=form, progress=progress.show
         )
-    finally:
-        progress.clear()
     if folder is not None:
         click.echo(_tables(graded, table, output), nl=False)
         return _exit_code(graded)
@@ -169,22 +165,3 @@ def _exit_code(all_graded: "list[Graded]") -> int:
         return ExitCode.FINDINGS
     unknown = any(result.verdict is Verdict.UNKNOWN for result in counted)
     return ExitCode.CANNOT if unknown or any(g.error for g in all_graded) else ExitCode.OK
-
-
-class _Progress:
-    """A line on stderr that says how far it is, where that is a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = False
-
-    def show(self, text: str) -> None:
-        """Show it."""
-        if sys.stderr.isatty():
-            width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
-            click.echo(f"\r\x1b[K{text[:width]}", err=True, nl=False)
-            self._shown = True
-
-    def clear(self) -> None:
-        """Leave nothing of it."""
-        if self._shown:
-            click.echo("\r\x1b[K", err=True, nl=False)
