@@ -100,5 +100,4 @@ class HeldExecution:
             raise ShmtuiError(text.format(number=len(taken)))
 
     def close(self) -> None:
-        """End them."""
         self.world.finish()

@@ -46,7 +46,6 @@ class Ring(msgspec.Struct, frozen=True):
 
     @property
     def indices(self) -> tuple[Place, ...]:
-        """Where ``in`` and ``out`` lie."""
         return tuple(Place(self.segment, at) for at in (self.in_, self.out) if at is not None)
 
     @property

@@ -60,7 +60,6 @@ class LiveProcess:
             self.space.write(address, BREAKPOINT)
 
     def disarm(self) -> None:
-        """Take them away."""
         self.is_armed = False
         with contextlib.suppress(OSError):  # It has ended.
             for address, (_function, byte) in self.breakpoints.items():
@@ -95,7 +94,6 @@ class LiveProcess:
         return None if place is None else Operation(Kind(function), site, place, registers.rdi)
 
     def close(self) -> None:
-        """No more reads."""
         self.space.close()
 
 
@@ -128,7 +126,6 @@ class LiveTask:
 
     @property
     def executable(self) -> str:
-        """The file of its program."""
         return self.process.code.executable
 
     @property

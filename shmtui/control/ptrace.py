@@ -56,7 +56,6 @@ class Registers(ctypes.Structure):
     orig_rax: int
 
     def copy(self) -> "Registers":
-        """The same values."""
         return Registers.from_buffer_copy(self)
 
 

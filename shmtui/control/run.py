@@ -101,7 +101,6 @@ class Run(msgspec.Struct):
         return [at for at, each in chosen if at <= until and each.chosen != each.default]
 
     def output(self, task: str) -> str:
-        """All that a task wrote."""
         return "".join(step.output for step in self.steps if step.task == task)
 
     def is_same(self, other: "Run") -> bool:

@@ -59,7 +59,6 @@ class Schedule(msgspec.Struct, frozen=True):
 
     @property
     def record(self) -> dict[str, Any]:
-        """As it stands in its file."""
         return {
             "kind": _KIND,
             "schema": _SCHEMA,

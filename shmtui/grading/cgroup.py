@@ -68,7 +68,6 @@ class ControlGroup:
         return ""
 
     def close(self) -> None:
-        """End all that is in it, and remove it."""
         with contextlib.suppress(OSError):
             (self.folder / "cgroup.kill").write_text("1")
         end = time.monotonic() + _END_SECONDS

@@ -117,7 +117,6 @@ class Trial(msgspec.Struct, frozen=True):
         return next((each for each in self.found if each.kind in kinds), None)
 
     def to_json(self) -> str:
-        """As one line."""
         return json.dumps(to_builtins(self))
 
 

@@ -102,7 +102,6 @@ class ControlBlockWatcher:
         return b"" if self._reader is None else self._reader.stored()
 
     def close(self) -> None:
-        """Give the descriptor back."""
         if self._reader is not None:
             self._reader.close()
 

@@ -90,7 +90,6 @@ class ExactCounter:
         self._shares.restart()
 
     def close(self) -> None:
-        """Give all breakpoints back."""
         for counter in (self._trial, self._slots, self._indices):
             if counter is not None:
                 counter.close()

@@ -51,7 +51,6 @@ class HitCosts:
         self._tried = rates
 
     def clear(self) -> None:
-        """Forget the last seconds."""
         self._hits.clear()
 
     def add(self, now_ns: int, more: HitRates) -> None:

@@ -167,7 +167,6 @@ class OpenSegment:
         self.control = ControlBlockWatcher(self.name, self.reader.identity, self._folder)
 
     def close(self) -> None:
-        """Give all descriptors back."""
         self.reader.close()
         self.control.close()
         if self._arrivals is not None:

@@ -87,7 +87,6 @@ class SeenFile(msgspec.Struct):
         return self._fd
 
     def close(self) -> None:
-        """Close it, where it was opened."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -64,7 +64,6 @@ class LapCount:
         """For one item, by both sides together; None before they are known."""
 
     def add(self, now: StoreReading) -> None:
-        """Take in a reading."""
         start = self._start
         again, self._last = now == self._last, now
         if self.stores or again or now.middle is None or not now.is_settled(self._slots):
@@ -127,7 +126,6 @@ class IndexCount:
         """None before it is known."""
 
     def add(self, now: StoreReading) -> None:
-        """Take in a reading."""
         if self.step is None and now.index not in {None, self._start.index, self._last}:
             self._last = now.index
             self.readings += 1

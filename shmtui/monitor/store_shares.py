@@ -26,7 +26,6 @@ class StoreShares:
         self._indices.clear()
 
     def restart(self) -> None:
-        """Count the shares anew."""
         self._from = None
         self._items.clear()
         self._rates.clear()

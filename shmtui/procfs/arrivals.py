@@ -50,7 +50,6 @@ class Arrivals:
         return noted
 
     def close(self) -> None:
-        """Watch no longer."""
         for file in [*self._watches]:
             self._close(file)
 

@@ -73,7 +73,6 @@ class ProcessMemory:
         return self._mapped.read(offset, length)
 
     def stretches(self) -> Iterator[Span]:
-        """See `ByteSource`."""
         if self._fd is not None:
             return data_of_file(self._fd)
         assert self._mapped is not None
@@ -188,7 +187,6 @@ class SystemVMemory:
         return source.read(offset, length)
 
     def stretches(self) -> Iterator[Span]:
-        """See `ByteSource`."""
         if self._own is None and self._mapped is not None:
             return self._mapped.stretches()
         return iter([(0, self._last.size)])

@@ -118,17 +118,14 @@ class StoreCounter:
         return False
 
     def counts(self, name: str) -> bool:
-        """Whether that byte is watched."""
         return any(each == name for _pid, each in self._fds)
 
     def drop(self, name: str) -> None:
-        """Watch that byte no longer."""
         for key in [key for key in self._fds if key[1] == name]:
             for fd in self._fds.pop(key):
                 os.close(fd)
 
     def close(self) -> None:
-        """Give the debug registers back."""
         for name in {name for _pid, name in self._fds}:
             self.drop(name)
 

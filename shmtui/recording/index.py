@@ -39,7 +39,6 @@ class Index:
         self.worst_to = array("d")
 
     def add(self, header: Header, offset: int, size: int) -> None:
-        """Add the member behind those that there are."""
         start = 0.0
         if self.offsets:
             start = self.ends[-1]
@@ -68,7 +67,6 @@ class Index:
 
     @property
     def frames(self) -> int:
-        """How many frames there are."""
         return self.firsts[-1]
 
     @property

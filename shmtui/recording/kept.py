@@ -40,7 +40,6 @@ class Kept(Generic[T]):
         return found[0]
 
     def add(self, member: int, value: T, weight: int) -> None:
-        """Keep the value of a member that has none."""
         self._values[member] = value, weight
         self._weight += weight
         while len(self) > 1 and (len(self) > self._most or self._weight > self._heaviest):

@@ -94,7 +94,6 @@ class Recording:
             raise
 
     def close(self) -> None:
-        """Give the descriptor back."""
         os.close(self._fd)
 
     def __len__(self) -> int:

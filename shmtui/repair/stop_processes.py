@@ -41,7 +41,6 @@ class ProcessStopper:
 
     @property
     def count(self) -> int:
-        """How many processes were stopped here."""
         return len(self._stopped)
 
     def __enter__(self) -> Self:

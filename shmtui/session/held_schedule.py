@@ -113,15 +113,12 @@ class HeldSchedule:
         self._go_to(self._execution.at + by)
 
     def to_start(self) -> None:
-        """To where all have started."""
         self._go_to(0)
 
     def to_end(self) -> None:
-        """To the last step."""
         self._go_to(self._execution.end)
 
     def to_fault(self) -> None:
-        """To the step that shows the finding."""
         self._go_to(self._execution.fault)
 
     def _go_to(self, steps: int) -> None:
@@ -136,7 +133,6 @@ class HeldSchedule:
 
     @property
     def held(self) -> Held:
-        """Where they are held."""
         return self._held
 
     def sample(self) -> Snapshot:

@@ -84,11 +84,9 @@ class Replayed(ABC):
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
-        """The recordings."""
         return tuple(side.player.recording for side in self.sides)
 
     def close(self) -> None:
-        """Close the files."""
         for recording in self.recordings:
             recording.close()
 

@@ -91,12 +91,10 @@ class WebServer:
 
     @property
     def presenter_url(self) -> str:
-        """For who presents."""
         return f"http://{self._address}/{self._presenting}/"
 
     @property
     def viewer_url(self) -> str:
-        """For all others."""
         return f"http://{self._address}/{self._looking}/"
 
     def close(self) -> None:

@@ -432,7 +432,6 @@ class DashboardApp(App[int], inherit_bindings=False):
         copy(self)
 
     def action_columns(self) -> None:
-        """Choose the columns of the processes."""
         from shmtui.tui.draw.process_columns import COLUMNS
         from shmtui.tui.screens.columns import ColumnsScreen, TableColumns
 

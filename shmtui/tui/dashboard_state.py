@@ -251,7 +251,6 @@ class Dashboard:
             self.report(Severity.INFO, text.format(why=attachment.no_workers))
 
     def report(self, severity: Severity, text: str) -> None:
-        """Add an event."""
         self._event_log.add(Event(time.time(), severity, text))
 
     def sample(self) -> bool:

@@ -84,7 +84,6 @@ class PickerPanel(FilterPanel[Row]):
             self.action_open()
 
     def judge(self, health: dict[Judged, Health]) -> None:
-        """Show what is judged of the rings."""
         if self._listed.judge(health):
             self._filter(quiet=True)
 
@@ -104,7 +103,6 @@ class PickerPanel(FilterPanel[Row]):
             super().action_open()
 
     def action_order(self, by: int) -> None:
-        """Take the next order, or the one before."""
         self._take_order(ORDERS[(ORDERS.index(self._choices.order) + by) % len(ORDERS)])
 
     def _take_order(self, order: str) -> None:
@@ -112,7 +110,6 @@ class PickerPanel(FilterPanel[Row]):
         self._filter()
 
     def action_group(self, by: int) -> None:
-        """Take the next grouping, or the one before."""
         at = GROUP_CYCLE.index(self._choices.group) + by
         self._choices.group = GROUP_CYCLE[at % len(GROUP_CYCLE)]
         self._filter()

@@ -54,7 +54,6 @@ class SlotsPanel(ChoicePanel[int]):
         self.at = view.snapshot.slot_out or 0
 
     def show(self, view: ViewModel) -> None:
-        """Follow the ring."""
         self.items = range(view.snapshot.layout.slots)
         super().show(view)
 
@@ -62,7 +61,6 @@ class SlotsPanel(ChoicePanel[int]):
         return self.view.snapshot.monotonic_ns, self.items, self.at, self._shift
 
     def action_shift(self, by: int) -> None:
-        """Scroll the columns."""
         longest = len(self._columns.names) + self._shift - 1
         self._shift = max(0, min(self._shift + by, longest))
         self.draw()

@@ -134,12 +134,10 @@ class CursorPanel(MovingPanel, Generic[Item]):
 
     @property
     def chosen(self) -> Item | None:
-        """What the cursor is on."""
         return self.items[self.at] if self.at < len(self.items) else None
 
     @property
     def _count(self) -> int:
-        """How many rows there are, in view or not."""
         return len(self.items)
 
     # For the subclass.
@@ -249,13 +247,11 @@ class NarrowedPanel(CursorPanel[Item], Generic[Item]):
         raise NotImplementedError
 
     def next_order(self) -> None:
-        """Sort the rows in the next order."""
         orders = self.orders
         after = orders.index(self.order) + 1 if self.order in orders else 0
         self._sort(orders[after % len(orders)])
 
     def reverse_order(self) -> None:
-        """Sort the rows the other way round."""
         self._sort(self.order, backwards=not self.backwards)
 
     def sort_by(self, order: str) -> None:

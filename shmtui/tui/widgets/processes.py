@@ -82,7 +82,6 @@ class ProcessesPanel(NarrowedPanel[Row]):
         return places if self.inner_size[1] > len(places) + 3 else []
 
     def shown_columns(self) -> tuple[str, ...]:
-        """The columns that there is room for now."""
         return table_for(self.inner_size[0], self._foreign, self.columns).keys
 
     def switch_column(self, name: str) -> None:
