@@ -94,12 +94,12 @@ def command(
 
 def _recorded(path: Path, layout: dict[str, Any], slots_shown: int, *, as_json: bool) -> str:
     """The last snapshot of a recording or a capsule."""
-    from shmtui.cli.recorded import look_in
+    from shmtui.cli.recorded import recorded_in
     from shmtui.report.recorded_text import as_recorded, recorded_lines
     from shmtui.report.snapshot_json import line, snapshot_json
     from shmtui.report.snapshot_text import snapshot_lines
 
-    look = look_in(path, "interval", "count", "exact", **layout)
+    look = recorded_in(path, "interval", "count", "exact", **layout)
     snapshot = replace(look.snapshot, slots=look.snapshot.slots[:slots_shown])
     if as_json:
         return line(as_recorded(snapshot_json(snapshot), look))
@@ -142,7 +142,7 @@ def _sleep_until(due: float) -> None:
 
 
 def _set_text(found: "SemaphoreSet", *, as_json: bool) -> str:
-    from shmtui.report.set_text import set_json, set_lines
+    from shmtui.report.semaphore_set_text import set_json, set_lines
 
     if as_json:
         from shmtui.report.snapshot_json import line

@@ -83,7 +83,7 @@ def _is_within(task: "Task", function: str, site: int) -> bool:
 def _let_go_on(task: "Task", function: str, site: int) -> None:
     """Note what a call that is no step does."""
     if function in MAKING_CALLS:
-        task.world.scene.sets.about_to_make(function)
+        task.world.files.sets.about_to_make(function)
     elif function in STARTING_CALLS:
         calls.note_start(task, function)
     elif function in {"mmap", "shmat"}:

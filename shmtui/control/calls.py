@@ -84,7 +84,7 @@ def _release(task: "Task", operation: Operation) -> Operation:
 
 def set_operation(task: "Task", function: str, site: int) -> Operation:
     """The call of semop that a task stands before."""
-    registers, sets = task.registers, task.world.scene.sets
+    registers, sets = task.registers, task.world.files.sets
     raw = task.space.read(registers.rsi, operations_at(registers.rdx))
     operations, name = decode_operations(raw), sets.name_of(registers.rdi & 0xFFFFFFFF)
     changes = tuple((Place(name, each.semaphore), each.change) for each in operations)
@@ -100,7 +100,7 @@ def set_operation(task: "Task", function: str, site: int) -> Operation:
 def may_change_set(task: "Task") -> bool:
     """Whether a call of semop goes through, or fails at once."""
     operation = task.operation
-    values = task.world.scene.sets.values(operation.address)
+    values = task.world.files.sets.values(operation.address)
     wanted = [SetOperation(place.offset, change) for place, change in operation.changes]
     return not values or blocking(values, wanted) is None
 

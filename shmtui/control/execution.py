@@ -13,7 +13,7 @@ from shmtui.control.ending import Ending
 from shmtui.control.entry_points import uses_system_v
 from shmtui.control.items import Items, Ring
 from shmtui.control.machine_state import MachineState
-from shmtui.control.object_use import ObjectUse
+from shmtui.control.object_misuse import ObjectUse
 from shmtui.control.observation import Observation
 from shmtui.control.operation import ACCESSES, COND_WAITS, WAKES, Kind, Operation
 from shmtui.control.program import HeldProgram
@@ -27,7 +27,7 @@ from shmtui.procfs.maps import MapsLine
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
-    from shmtui.control.scene import Scene
+    from shmtui.control.shared_files import SharedFiles
 
 _FIRST_STEPS: Final = 400
 _ITEM_STEPS: Final = 60
@@ -47,16 +47,16 @@ class SeenStates(Protocol):
 
 
 class Execution:
-    """Executes the programs of a scene, once for each call of `run`."""
+    """Executes the programs over their shared files, once for each call of `run`."""
 
     def __init__(
         self,
         programs: Sequence[tuple[HeldProgram, Role]],
-        scene: "Scene",
+        files: "SharedFiles",
         items: int,
         ring: Ring | None = None,
     ) -> None:
-        self.programs, self.scene, self.items, self.ring = programs, scene, items, ring
+        self.programs, self.files, self.items, self.ring = programs, files, items, ring
         self.fine = False
         """Whether each load and store of shared memory is a step."""
         self.seen: SeenStates | None = None
@@ -91,7 +91,7 @@ class Execution:
         self.repetition = Repetition(self)
         self._waiting: dict[object, list[Task]] = {}
         self.use = ObjectUse(self)
-        self.memory = SharedBytes(self.scene, self.tasks)
+        self.memory = SharedBytes(self.files, self.tasks)
         self.observed = Observation(self)
         self.result.races = self.observed.races.races
         if self.observed.items is not None:
@@ -138,7 +138,7 @@ class Execution:
         """Start an execution in ``order``; `advance` takes its steps, and `finish` ends it."""
         self._reset()
         self._order = tuple(order)
-        self.scene.prepare()
+        self.files.prepare()
         self._start()
         self.observed.set_up = False
 
@@ -290,7 +290,7 @@ class Execution:
 
     def note_mapping(self, line: MapsLine) -> str:
         """A task maps a shared file; its name."""
-        return self.scene.name_of(line)
+        return self.files.name_of(line)
 
     def note_init(self, task: Task, address: int, *, shared: bool) -> None:
         """A task initialises a semaphore."""
@@ -300,7 +300,7 @@ class Execution:
 
     def note_name(self, function: str, name: bytes) -> None:
         """A task opens or makes something by name."""
-        self.scene.note_name(function, name)
+        self.files.note_name(function, name)
 
     def finish(self) -> None:
         """End all tasks, threads before those that began them."""
@@ -320,7 +320,7 @@ class Execution:
         self.tasks = []
         for program, _role in self.programs:
             program.output()
-        self.scene.clean()
+        self.files.clean()
 
 
 def _narrowed(operation: Operation, before: bytes, after: bytes) -> Operation:

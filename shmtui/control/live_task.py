@@ -14,8 +14,8 @@ from shmtui.control.loaded_code import LoadedCode, loaded_code
 from shmtui.control.operation import Kind, Operation, Place
 from shmtui.control.program import BREAKPOINT
 from shmtui.control.ptrace import Registers
-from shmtui.control.scene import mapped_name
 from shmtui.control.semaphore_sets import PREFIX, decode_operations, operations_at
+from shmtui.control.shared_files import mapped_name
 from shmtui.procfs.sysvipc import by_number, sysv_sets
 
 if TYPE_CHECKING:

@@ -7,23 +7,23 @@ from shmtui.control.operation import Operation, Place
 from shmtui.control.semaphore_sets import PREFIX
 
 if TYPE_CHECKING:
-    from shmtui.control.scene import Scene
+    from shmtui.control.shared_files import SharedFiles
     from shmtui.control.task import Task
 
 
 class SharedBytes:
     """The shared files of one execution: by their descriptors, or as a living task sees them."""
 
-    def __init__(self, scene: "Scene", tasks: "list[Task]") -> None:
-        self._scene, self._tasks = scene, tasks
+    def __init__(self, files: "SharedFiles", tasks: "list[Task]") -> None:
+        self._files, self._tasks = files, tasks
 
     def raw(self, segment: str, offset: int, size: int) -> bytes:
         """Bytes of a shared file; empty where nobody has it any more. Of a System V set: a value."""
         if segment.startswith(PREFIX):
-            value = self._scene.sets.value(segment, offset)
+            value = self._files.sets.value(segment, offset)
             return b"" if value is None else value.to_bytes(4, "little")
-        if segment in self._scene.files:
-            return os.pread(self._scene.files[segment], size, offset)
+        if segment in self._files.descriptors:
+            return os.pread(self._files.descriptors[segment], size, offset)
         for task in self._tasks:
             if task.ended is None and not task.foreign:
                 for begin, end, place in task.space.shared:
@@ -34,7 +34,7 @@ class SharedBytes:
 
     def put(self, place: Place, raw: bytes) -> bool:
         """Write to a shared file; False where it cannot be opened."""
-        file = self._scene.files.get(place.segment)
+        file = self._files.descriptors.get(place.segment)
         if file is not None:
             os.pwrite(file, raw, place.offset)
         return file is not None

@@ -31,7 +31,7 @@ from shmtui.grading.namespaces import (
     set_dumpable,
     unshare,
 )
-from shmtui.grading.taken import processor_seconds, taken, used
+from shmtui.grading.resource_use import processor_seconds, taken, used
 from shmtui.shm.libc import die_with_parent
 
 _WALL: Final = 0x40000000

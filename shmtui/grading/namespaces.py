@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.grading.taken import threads_of_user
+from shmtui.grading.resource_use import threads_of_user
 from shmtui.i18n import _
 
 _NEWNS, _NEWIPC, _NEWUSER = 0x20000, 0x8000000, 0x10000000

@@ -17,9 +17,9 @@ from shmtui.procfs.mapped_pages import MappedPages, identity_of
 from shmtui.procfs.process import processes
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 from shmtui.procfs.sysvipc import SysvSegment, by_number, sysv_segments
-from shmtui.shm.attachment import Attachment
 from shmtui.shm.segment import FileIdentity
 from shmtui.shm.segment_reader import SegmentStatus, Span, data_of_file
+from shmtui.shm.system_v_attachment import Attachment
 
 _MODE: Final = 0o600
 """Who may reach memory that has no file of its own: the processes of its user."""

@@ -201,7 +201,7 @@ class HeldSchedule:
             for task in world.tasks:
                 if task.ended is None:
                     task.place_all()
-            target = world.scene.target_of(found.ring.segment)
+            target = world.files.target_of(found.ring.segment)
             if target is not None:  # Else no program has made it yet.
                 with (
                     contextlib.suppress(MissingSegmentError),

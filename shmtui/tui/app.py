@@ -427,7 +427,7 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_copy(self) -> None:
         """Copy the chosen row: by OSC 52, and to a file, since not every terminal takes that."""
-        from shmtui.tui.copied import copy
+        from shmtui.tui.clipboard_file import copy
 
         copy(self)
 

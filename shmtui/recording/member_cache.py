@@ -7,13 +7,13 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
+class MemberCache(Generic[T]):
     """Values by member: ``most`` of them, and of ``heaviest`` weight together, but always the last.
 
-    >>> kept = Kept[str](2, 10)
+    >>> cache = MemberCache[str](2, 10)
     >>> for member, weight in ((1, 4), (2, 4), (3, 4), (4, 20)):
-    ...     kept.add(member, "x", weight)
-    ...     print(*kept)
+    ...     cache.add(member, "x", weight)
+    ...     print(*cache)
     1
     1 2
     2 3

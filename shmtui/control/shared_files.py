@@ -1,4 +1,4 @@
-"""Where the executions take place: a /dev/shm of their own where the kernel allows it, the same at each begin."""
+"""The shared files of an execution: in a /dev/shm of its own where the kernel allows it, the same at each begin."""
 
 import contextlib
 import ctypes
@@ -42,7 +42,7 @@ def make_private() -> bool:
     return not libc.mount(b"shmtui", SHM_DIR.encode(), b"tmpfs", 0, b"mode=1777")
 
 
-class Scene:
+class SharedFiles:
     """The shared files of an execution, by the names that the programs give them."""
 
     def __init__(self, contents: dict[str, bytes] | None = None, *, private: bool) -> None:
@@ -53,7 +53,7 @@ class Scene:
         self.sizes: dict[str, int] = {}
         """Bytes of what the last execution mapped."""
         self.sets = SemaphoreSets()
-        self.files: dict[str, int] = {}
+        self.descriptors: dict[str, int] = {}
         """Descriptors of what the programs map, by name, as far as it could be opened."""
         self._names: dict[tuple[int, int], str] = {}
         self._made: set[str] = set()
@@ -101,15 +101,15 @@ class Scene:
 
     def target_of(self, segment: str) -> str | None:
         """What `shmtui.procfs.target` calls a mapped file; None where it is neither in /dev/shm nor of System V."""
-        if segment in self.files:
+        if segment in self.descriptors:
             return f"/{segment}"
         number = next((k[1] for k, known in self._names.items() if known == segment), None)
         return f"sysv:{number}" if number is not None and segment.startswith("SYSV") else None
 
     def size_of(self, segment: str) -> int:
         """Bytes that a mapped file has, or is to have; those that are mapped, where that is not known."""
-        if segment in self.files:
-            return os.fstat(self.files[segment]).st_size
+        if segment in self.descriptors:
+            return os.fstat(self.descriptors[segment]).st_size
         own = by_number(sysv_segments(), next(k[1] for k, s in self._names.items() if s == segment))
         return self.sizes[segment] if own is None else own.size
 
@@ -136,14 +136,14 @@ class Scene:
             descriptor = os.open(Path(SHM_DIR, file), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             status = os.fstat(descriptor)
             if (status.st_dev, status.st_ino) == key:
-                self.files[name] = descriptor
+                self.descriptors[name] = descriptor
             else:
                 os.close(descriptor)
 
     def _close_files(self) -> None:
-        for descriptor in self.files.values():
+        for descriptor in self.descriptors.values():
             os.close(descriptor)
-        self.files.clear()
+        self.descriptors.clear()
         self._names.clear()
 
     def clean(self) -> None:
