@@ -1,7 +1,6 @@
 """The shared files of an execution: in a /dev/shm of its own where the kernel allows it, the same at each begin."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import stat
@@ -9,6 +8,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
+from shmtui.control.namespaces import NEW_IPC, NEW_MOUNTS, NEW_USER, make_namespaces, mount
 from shmtui.control.semaphore_sets import SemaphoreSets
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -16,30 +16,18 @@ from shmtui.procfs.maps import MapsLine
 from shmtui.procfs.sysvipc import by_number, sysv_segments
 from shmtui.shm.segment import SHM_DIR
 
-_NEWNS, _NEWUSER, _NEWIPC = 0x20000, 0x10000000, 0x8000000
-_MS_REC, _MS_PRIVATE = 0x4000, 1 << 18
-
 
 def make_private() -> bool:
     """Give this process a /dev/shm of its own, empty, seen by it and its children alone.
 
     False where this user may make no namespaces (user_namespaces(7), or a limit of the machine's).
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    user, group = os.getuid(), os.getgid()
-    flags = _NEWNS | _NEWIPC if user == 0 else _NEWNS | _NEWIPC | _NEWUSER
-    if libc.unshare(flags):
-        return False
     try:
-        if user:
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-            Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        make_namespaces(NEW_MOUNTS | NEW_IPC | (NEW_USER if os.getuid() else 0))
+        mount("shmtui", SHM_DIR, "tmpfs", data="mode=1777")
     except OSError:
         return False
-    if libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None):
-        return False
-    return not libc.mount(b"shmtui", SHM_DIR.encode(), b"tmpfs", 0, b"mode=1777")
+    return True
 
 
 class SharedFiles:
