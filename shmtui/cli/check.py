@@ -31,7 +31,9 @@ MOST_SAMPLES = 12
 )
 @click.option("--json", "as_json", is_flag=True, help="The last snapshot as one line of JSON.")
 @click.option(
-    "--graph", is_flag=True, help="Also who waits for what held by whom, over all their segments."
+    "--graph",
+    is_flag=True,
+    help="Also who waits for what, and who holds it, over all their segments.",
 )
 @layout_options
 def command(name: str | Path, seconds: float, as_json: bool, graph: bool, **layout: Any) -> int:

@@ -33,7 +33,7 @@ _SHRINK_SHARE = 0.2
 )
 @click.option(
     "--items", type=click.IntRange(1, 1000), default=6, show_default=True, metavar="N",
-    help="Items that each producer makes before it is let go no further.",
+    help="How many items each producer makes before it is held.",
 )  # fmt: skip
 @click.option(
     "--init", "initialise", is_flag=True,
@@ -59,7 +59,7 @@ _SHRINK_SHARE = 0.2
 )
 @click.option(
     "--shrink", is_flag=True,
-    help="Make the order that shows a finding as short as it goes, in what is left of the budget.",
+    help="Make the order that shows a finding as short as possible, in what is left of the budget.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The report as one line of JSON.")
 @click.option(

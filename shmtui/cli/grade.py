@@ -38,7 +38,7 @@ _MOST_PROGRAMS = 4
 )  # fmt: skip
 @click.option(
     "--rubric", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
-    help="What counts how much; without it, the classical exercise.",
+    help="Which checks count, and how much; without it, those of the classical exercise.",
 )  # fmt: skip
 @click.option("--print-rubric", is_flag=True, help="Print the rubric of the classical exercise.")
 @click.option(
@@ -55,7 +55,7 @@ _MOST_PROGRAMS = 4
 )  # fmt: skip
 @click.option(
     "--budget", type=SECONDS, default="30", show_default=True,
-    help="Seconds of a processor to try a submission for, about.",
+    help="About how many seconds of processor time to try a submission for.",
 )  # fmt: skip
 @click.option("--hints", is_flag=True, help="Say what to change, too.")
 @click.option(
@@ -125,8 +125,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
         elif not limited_by_kernel():
             note(
                 _(
-                    "no control group is delegated to this user: memory and processes are watched some "
-                    "times a second, and not limited by the kernel"
+                    "no control group is delegated to this user: memory and processes are checked several times a second, and not limited by the kernel"
                 )
             )
     with ProgressLine() as progress:

@@ -66,7 +66,7 @@ layout_options = stacked(
     click.option("--layout", metavar="SPEC",
                  help="All offsets, as in data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,"
                       "full=96."),
-    click.option("--raw", is_flag=True, help="As bytes, no bounded buffer."),
+    click.option("--raw", is_flag=True, help="Show it as bytes, not as a bounded buffer."),
     click.option("--shmat", is_flag=True,
                  help="Attach a System V segment read-only, where it can be read in no other way: nattch, "
                       "atime and lpid change."),

@@ -34,7 +34,7 @@ EXACT_SECONDS = 5.0
 @click.command("stat", cls=TranslatedCommand, short_help="Show a snapshot of a segment")
 @click.argument("name", type=LOOKED_AT)
 @click.option("--json", "as_json", is_flag=True, help="The snapshot as one line of JSON.")
-@click.option("--interval", type=SECONDS, help="Sample again every so many seconds.")
+@click.option("--interval", type=SECONDS, help="Sample again at this interval, in seconds.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many samples.")
 @click.option(
     "--slots-shown",

@@ -199,8 +199,7 @@ def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Ru
     if finding.kind == HANG and again.is_same(run):
         same = [finding]
     if not same:
-        text = _("the programs do not repeat themselves: what one execution showed ({claim}) the same order "
-                 "did not show again; nothing is judged")  # fmt: skip
+        text = _("the programs do not repeat themselves: one execution showed a finding ({claim}), and the same order did not show it again; nothing is judged")  # fmt: skip
         raise ShmtuiError(text.format(claim=finding.claim))
     schedule = Schedule(
         tuple(
@@ -244,7 +243,7 @@ def prepare(workshop: Workshop, schedule: Schedule) -> None:
     """Have the programs ready to take a schedule. ShmtuiError: they are others."""
     for (program, _role), written in zip(workshop.programs, schedule.programs, strict=True):
         if digest_of(program.executable) != written.digest:
-            text = _("{command} is another program than the schedule was made with")
+            text = _("{command} is not the program that the schedule was made with")
             raise ShmtuiError(text.format(command=program.command[0]))
     execution = workshop.execution
     execution.fine, execution.ring = schedule.fine, schedule.ring

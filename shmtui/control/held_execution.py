@@ -37,7 +37,7 @@ class HeldExecution:
         found = shown_by(self.whole, self.names, schedule)
         if found is None or trace_of(self.whole) != schedule.trace:
             text = _(
-                "the programs do otherwise than the schedule says: they, or what they read, have changed"
+                "the programs do not follow the schedule: they, or what they read, have changed"
             )
             raise ShmtuiError(text)
         self.finding = found

@@ -149,7 +149,7 @@ class _Reading:
         with opened(self._path):
             pass
         if word_size(self._path) is None:
-            text = _("{path} is no program, library or object file (ELF)")
+            text = _("{path} is not a program, library or object file (ELF)")
             raise ShmtuiError(text.format(path=self._path))
         budget = Budget()
         path: Path | None = self._path

@@ -126,7 +126,7 @@ class Recording:
                 self.index.add(header, at, header.size)
             at += header.size
         if not len(self):
-            wrong = _("{path} is no recording of shmtui, or an empty one")
+            wrong = _("{path} is not a recording of shmtui, or is an empty one")
             raise RecordingError(wrong.format(path=self.path))
 
     def _read_unended(self, header: Header, at: int, end: int) -> None:

@@ -243,7 +243,7 @@ def require_free(path: Path, *, force: bool) -> None:
         raise RecordingError(wrong.format(path=path, why=error.strerror)) from None
     recording = regular and (not start or unpack(start) is not None)
     if not recording:
-        wrong = _("{path} exists and is no recording, so it is not replaced: give another name")
+        wrong = _("{path} exists and is not a recording, so it is not replaced: give another name")
     elif not force:
         wrong = _(
             "{path} exists: give another name, or remove it (shmtui record and report replace it with "

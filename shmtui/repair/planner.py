@@ -107,7 +107,7 @@ def _strangers(
         _("PID {pid} takes no part in {name}, or has ended").format(
             pid=strangers[0], name=snapshot.segment.name
         ),
-        _("look who does: shmtui stat {name}").format(name=target(snapshot)),
+        _("see who does: shmtui stat {name}").format(name=target(snapshot)),
     )
 
 

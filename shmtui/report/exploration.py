@@ -93,7 +93,7 @@ def notes(result: "Exploration") -> Iterator[str]:
     if result.others:
         calls = ", ".join(sorted(result.others))
         yield _(
-            "the programs may also wait by {calls}: these are no steps, and races are not judged"
+            "the programs may also wait by {calls}: these are not steps, and races are not judged"
         ).format(calls=calls)
     for command, finding in outcome.started_first:
         text = _("started first, {command} goes wrong ({kind}: {claim}); --start any searches that")

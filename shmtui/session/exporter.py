@@ -240,7 +240,9 @@ class TextFile:
         self._why = ""
         try:
             if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
-                wrong = _("{path} is no file: give one that may be replaced, such as shmtui.prom")
+                wrong = _(
+                    "{path} is not a file: give one that may be replaced, such as shmtui.prom"
+                )
                 raise ShmtuiError(wrong.format(path=path))
             self._replace(b"")
         except OSError as error:

@@ -161,5 +161,5 @@ def require_no_file(path: Path, *, force: bool) -> None:
         return
     wrong = _("{path} exists: give another name, or remove it (--force replaces it)")
     if not plain:
-        wrong = _("{path} is no plain file, so it is not replaced: give another name")
+        wrong = _("{path} is not a regular file, so it is not replaced: give another name")
     raise ShmtuiError(wrong.format(path=path))

@@ -98,5 +98,7 @@ def _remove_queue(name: str, *, force: bool) -> None:
 
 
 def _refuse(name: str) -> None:
-    wrong = _("whether a process uses {name} cannot be known: remove it with --force if none does")
+    wrong = _(
+        "it cannot be known whether a process uses {name}: remove it with --force if none does"
+    )
     raise ShmtuiError(wrong.format(name=name))

@@ -249,7 +249,7 @@ def why_not_unlocked(raw: bytes, libc: Libc) -> str:
         return _("it is musl's, whose words for that are not proved")
     kind = unpack_from("=I", raw, 16)[0]
     if kind & _ROBUST:
-        return _("it is robust, and to pass it on is left to the kernel")
+        return _("it is robust, and passing it on is left to the kernel")
     if kind & _INHERITS:
         return _(
             "it has priority inheritance: the kernel keeps its waiters, and passes it to none of "

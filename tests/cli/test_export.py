@@ -19,7 +19,7 @@ from tests.test_imports import HEAVY, loaded
         (("/x",), "--textfile"),
         (("a/b", "--listen", "0"), "slash"),
         (("--all", "--listen", "0", "--slots", "5"), "takes no layout"),
-        (("--all", "--listen", "nowhere"), "'nowhere' is no address"),
+        (("--all", "--listen", "nowhere"), "'nowhere' is not an address"),
         (("--all", "--listen", "65536"), "no address"),
         (("--all", "--listen", ":9755"), "no address"),
         (("--all", "--listen", "::1:9755"), "no address"),

@@ -47,8 +47,8 @@ def test_each_check_has_a_title_and_a_judge(tmp_path: Path) -> None:
         ("[checks]\nruns = 1\n[trials]\nmemory = '64 MB'", "such as 64M"),
         ("[checks]\nruns = 1\n[trials]\nitems = true", "cannot be"),
         ("[checks]\nruns = 1\n[programs]\nproducer = [1]", "cannot be"),
-        ("[", "is no TOML"),
-        ("\x00", "is no TOML"),
+        ("[", "is not TOML"),
+        ("\x00", "is not TOML"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, wrong: str) -> None:

@@ -262,7 +262,7 @@ def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("hello")
     assert word_size(text) is None
-    with pytest.raises(ShmtuiError, match="is no program, library or object file"):
+    with pytest.raises(ShmtuiError, match="is not a program, library or object file"):
         read_structs(text)
     with pytest.raises(ShmtuiError, match="cannot be read: No such file"):
         read_structs(tmp_path / "absent")
