@@ -133,7 +133,7 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
 
 
 def sampler_or_raw(name: str, options: "LayoutOptions", folder: str) -> "Sampler":
-    """Of the segment; where several layouts fit and nothing is said of it, without one of them."""
+    """A sampler of the segment; as raw bytes where several layouts fit and the user names none."""
     from shmtui.layouts.options import AmbiguousLayoutError
     from shmtui.monitor.sampler import Sampler
 

@@ -145,7 +145,7 @@ def is_lock_free(word: "Callable[[int], int]", address: int, thread: int, *, is_
 
 
 def may_join(task: "Task", operation: Operation) -> bool:
-    """Whether whom it waits for has ended."""
+    """Whether the task that it waits for has ended."""
     world = task.world
     if operation.width:
         thread = task.word(task.awaited + _THREAD_ID[task.program.is_musl])

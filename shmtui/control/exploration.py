@@ -254,7 +254,7 @@ def prepare(workshop: Workshop, schedule: Schedule) -> None:
 
 
 def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int]:
-    """Execute a schedule so many times; the last execution, and how many were the same in every step
+    """Execute a schedule ``times`` times; the last execution, and how many were the same in every step
     and output. ShmtuiError: the programs are others, or cannot take this order.
     """
     prepare(workshop, schedule)

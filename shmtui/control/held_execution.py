@@ -84,7 +84,7 @@ class HeldExecution:
         self.world.begin(self._schedule.order)
 
     def go_to(self, steps: int) -> None:
-        """Hold them once so many steps have been taken. ShmtuiError: they do otherwise than before."""
+        """Hold the programs once ``steps`` steps have been taken. ShmtuiError: they do not do what they did before."""
         steps = min(max(steps, self.first), self.end)
         if steps < self.at:
             self.world.finish()

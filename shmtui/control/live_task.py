@@ -34,7 +34,7 @@ class LiveProcess:
     """A process with a breakpoint at each call that is a step. OSError, ELFError: it cannot have them."""
 
     def __init__(self, pid: int, parent: "LiveProcess | None" = None) -> None:
-        """``parent``: whom it is a copy of, breakpoints included."""
+        """``parent``: the task that it is a copy of, breakpoints included."""
         self.pid = pid
         self.space = AddressSpace(pid)
         self.is_armed: bool = parent is not None and parent.is_armed

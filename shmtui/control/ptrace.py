@@ -150,7 +150,7 @@ class Stops:
 
     @staticmethod
     def within(pid: int, seconds: float) -> int | None:
-        """Its next wait status, or None where none came within so many seconds and no signal for longer."""
+        """Its next wait status, or None where none came within ``seconds``, and no signal for longer."""
         while True:
             found, status = os.waitpid(pid, WALL | os.WNOHANG)
             if found:

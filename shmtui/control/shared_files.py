@@ -143,7 +143,7 @@ class SharedFiles:
             _unlink(name)
 
     def close(self) -> None:
-        """Nothing is left of it in a /dev/shm that others share."""
+        """Remove what is left in a /dev/shm that others share."""
         self.clean()
         if self._sweeper is not None:
             self._sweeper.close()
@@ -167,7 +167,7 @@ def _unlink(name: str) -> None:
 
 
 class Sweeper:
-    """A process that removes the files it was told of once whoever told it is gone, killed or not."""
+    """Helper process: removes the registered files when its parent ends, killed or not."""
 
     def __init__(self) -> None:
         reading, self._pipe = os.pipe()
@@ -187,7 +187,7 @@ class Sweeper:
         os.close(reading)
 
     def note(self, name: str) -> None:
-        """A file to remove."""
+        """Register a file to remove."""
         os.write(self._pipe, os.fsencode(name) + b"\0")
 
     def close(self) -> None:

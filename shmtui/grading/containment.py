@@ -70,7 +70,7 @@ class Inside:
         self._group = group
 
     def run(self, work: Callable[[], str], seconds: float) -> Answer:
-        """What ``work`` returns, from a process of its own; of all that it started nothing is left.
+        """What ``work`` returns in a process of its own. Nothing that it started is left running.
 
         ``seconds`` of a processor; by the clock it may last some times longer.
         """

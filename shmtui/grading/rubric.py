@@ -113,7 +113,7 @@ class _Table:
         return int(found[1]) * _UNITS[found[2]]
 
     def end(self) -> None:
-        """Nothing is left that nobody knows."""
+        """Refuse keys that are left over."""
         if self._left:
             text = _("{name} has no {key!r}")
             raise _WrongError(text.format(name=self._name, key=next(iter(self._left))))

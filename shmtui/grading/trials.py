@@ -61,7 +61,7 @@ class Programs(msgspec.Struct, frozen=True):
         ]
 
     def of(self, producers: int, consumers: int) -> "Programs":
-        """At least so many of each: the first once more."""
+        """At least ``producers`` and ``consumers`` programs: the first of a side again where it has fewer."""
         return replace(
             self,
             producers=_grown(self.producers, producers),

@@ -65,7 +65,7 @@ class HitCosts:
         return hits > self.budget * _WINDOW_NS / 1e9
 
     def too_dear(self, rate: float | None = None) -> str:
-        """The reason to give up, at so many hits of slots a second; at those of the last seconds."""
+        """The reason to give up at this many hits a second, by default the rate of the last seconds."""
         rate = self._recent.slots if rate is None else rate
         return _(
             "it would cost {cost:.1f} % of a processor: {hits:,.0f} hits a second at {micro:.1f} µs"

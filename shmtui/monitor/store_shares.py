@@ -37,7 +37,7 @@ class StoreShares:
                 self._indices.setdefault(pid, set()).add(name)
 
     def roles(self) -> dict[int, Role]:
-        """The side of each that stores into one index alone; unknown for whom that was so, and is not now."""
+        """The side of each process that stores into one index alone; unknown for one that did so and no longer does."""
         sides = {IN: Role.PRODUCER, OUT: Role.CONSUMER}
         roles = {pid: sides[next(iter(own))] for pid, own in self._indices.items() if len(own) == 1}
         both = self._sided - roles.keys()

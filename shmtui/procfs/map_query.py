@@ -66,7 +66,7 @@ class MapQuery:
         """Those of ``pid``, by address; None where it has no memory of its own (it is gone, or its first
         thread has ended), or ``works`` is False. PermissionError: this user may not know.
 
-        ``files``: those of files of these numbers alone, as `file_key` has them.
+        ``files``: only mappings of these files, by `file_key`.
         """
         try:
             fd = os.open(f"/proc/{pid}/maps", os.O_RDONLY | os.O_CLOEXEC)

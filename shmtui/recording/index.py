@@ -88,7 +88,7 @@ class Index:
         return next((at for at in range(after + step, end, step) if has(at)), None)
 
     def worst_in(self, columns: int) -> bytes:
-        """The time line in so many parts: the rank of the worst health in each."""
+        """The rank of the worst health in each of ``columns`` equal parts of the time line."""
         parts = bytearray(max(0, columns))
         if not parts or not self.offsets:
             return bytes(parts)

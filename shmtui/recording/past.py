@@ -53,7 +53,7 @@ class Past:
         )
 
     def rates(self, number: int, seconds: float) -> Iterator[Rates]:
-        """Up to that frame, of so many seconds, the oldest first, and the frame's own at the end."""
+        """The rates of the last ``seconds`` before that frame, the oldest first, and the frame's own at the end."""
         index, own = self._index, self._rates_at(number)
         last, since = index.member_of(number), own.seconds - seconds
         first = max(last + 1 - _MEMBERS, min(last, index.member_at(since)))

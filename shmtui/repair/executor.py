@@ -265,7 +265,7 @@ class Repairer:
         stopped: int,
         guard: ResumeGuard,
     ) -> Report:
-        """Mark it as done, and see what comes of it."""
+        """Mark it as done, and watch what it changes."""
         if kept is not None:
             mark(kept, State.DONE)
         self._progress(_("watching whether items move"))

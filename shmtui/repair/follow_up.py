@@ -1,4 +1,4 @@
-"""What comes of a repair: whether private sleepers wake, items move, and what is still found."""
+"""What a repair has changed: whether private sleepers wake, items move, and what is still found."""
 
 from typing import Final
 

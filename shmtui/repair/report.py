@@ -10,7 +10,7 @@ from shmtui.snapshot import Finding
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a repair."""
+    """What a repair changed."""
 
     interruptions: int
     """How often a process was stopped and continued to end its wait on a private futex."""

@@ -37,7 +37,7 @@ _LEAST_SAMPLES: Final = 12
 
 
 def watch(sampler: Sampler, seconds: float) -> list[Frame]:
-    """The frames of the last half minute, after so many seconds."""
+    """Watch for ``seconds``; the frames of the last half minute."""
     sampler.slots_shown = RECORDED_SLOTS
     log, recent, taken = EventLog(), RecentFrames(), 0
     end, least = time.monotonic() + seconds, min(1 + seconds * _SAMPLES_PER_SECOND, _LEAST_SAMPLES)

@@ -40,7 +40,7 @@ class Text(msgspec.Struct, frozen=True):
 
 
 class Bytes(msgspec.Struct, frozen=True):
-    """Bytes of which nothing is known but how many they are."""
+    """Bytes of which only the number is known."""
 
     size: int
 

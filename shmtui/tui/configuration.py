@@ -66,7 +66,7 @@ USUAL: Final = Configuration()
 
 
 def read_configuration() -> Configuration:
-    """The user's own. ShmtuiError: it cannot be read, or says what it may not; the text has the file,
+    """The user's configuration. ShmtuiError: it cannot be read or is not valid; the text names the file,
     and the line or the key.
     """
     try:

@@ -436,7 +436,7 @@ class Dashboard:
             self.sampler.count_exactly(on=not self.sampler.exact)
 
     def want_values(self, slots: int) -> None:
-        """Have the next samples carry the values of so many slots."""
+        """Have the next samples carry the values of ``slots`` slots."""
         if self.sampler is not None:
             least = 0 if self.recorder is None else RECORDED_SLOTS
             self.sampler.slots_shown = max(slots, least)

@@ -115,7 +115,7 @@ class PickerPanel(FilterPanel[Row]):
         self._filter()
 
     def columns(self, width: int) -> tuple[Column, ...]:
-        """The chosen columns that fit into so many cells."""
+        """The chosen columns that fit into ``width`` cells."""
         return columns_for(width, self._longest, self._choices.columns)
 
     def switch_column(self, name: str) -> None:

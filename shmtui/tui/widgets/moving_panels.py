@@ -58,11 +58,11 @@ class MovingPanel(Panel, can_focus=True):
         return max(1, self.inner_size[1] - 1)
 
     def action_move(self, by: int) -> None:
-        """Go so many rows down; up where it is negative."""
+        """Go ``by`` rows down; up where it is negative."""
         raise NotImplementedError
 
     def action_page(self, by: int) -> None:
-        """Go so many screenfuls down."""
+        """Go ``by`` screenfuls down."""
         self.action_move(by * self._page_rows)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -228,7 +228,7 @@ class NarrowedPanel(CursorPanel[Item], Generic[Item]):
 
     @property
     def orders(self) -> tuple[str, ...]:
-        """The names of those that there are; the first is the usual one."""
+        """The names of the orders; the first is the usual one."""
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
