@@ -15,14 +15,9 @@ from typing import Any, Self
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
 from shmtui.procfs.process import read_stat
+from shmtui.shm.control_file import open_control, read_block
 from shmtui.shm.control_format import Flags, RecordState, control_name
-from shmtui.shm.control_records import (
-    WorkerRecord,
-    open_control,
-    parse_header,
-    parse_records,
-    read_block,
-)
+from shmtui.shm.control_records import WorkerRecord, parse_header, parse_records
 from shmtui.shm.protocol import Step
 from tests.forked import SERVER
 from tests.traces import SWEEPING

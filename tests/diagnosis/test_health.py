@@ -125,7 +125,7 @@ def kill_at(name: str, step: Step) -> None:
 
 TAKE_A_PERMIT = """
 import sys
-from shmtui.shm.control_records import read_header
+from shmtui.shm.control_file import read_header
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import map_segment
