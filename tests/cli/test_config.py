@@ -221,7 +221,7 @@ def test_columns_that_are_chosen_are_there_the_next_time(file: Path, name: str) 
         terminal.press("\x1bOQ")
         terminal.wait_for("[x] user")
         terminal.press(" ", "\x1b")
-        terminal.wait_for("the configuration has columns")
+        terminal.wait_for("the configuration names columns")
         terminal.press("q")
         assert terminal.wait() == 0
 

@@ -149,8 +149,8 @@ def test_refusals(make_buffer: MakeBuffer, new_name: Callable[[], str], tmp_path
         (("record", name, "-o", str(tmp_path / "b.rec"), "--max-age", "soon"), "is not a time"),
         (("run", new_name(), "--headless", "--duration", "0.1", "--record", str(path)), "exists"),
         (("replay", str(tmp_path / "none.rec")), "cannot read"),
-        (("replay", "/dev/null"), "no recording"),
-        (("replay", str(tmp_path)), "no recording"),
+        (("replay", "/dev/null"), "not a recording"),
+        (("replay", str(tmp_path)), "not a recording"),
         (("replay", str(path)), "--csv FILE"),
         (("replay", str(path), "--csv", str(path)), "exists"),
     ):

@@ -214,7 +214,7 @@ def test_a_schedule_is_the_same_each_time(
     own.write_bytes(own.read_bytes() + b"\0")
     done = run_shmtui("explore", "--replay", str(file))
     assert done.returncode == 2
-    assert "is another program" in done.stderr
+    assert "is not the program" in done.stderr
 
 
 @pytest.mark.parametrize(

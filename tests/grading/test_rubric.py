@@ -42,7 +42,7 @@ def test_each_check_has_a_title_and_a_judge(tmp_path: Path) -> None:
         ("[check]\nruns = 1", "has no 'check'"),
         ("[checks]\nrestart = { points = 1, demand = 'x' }", "demand"),
         ("[checks]\nprints = 1", "needs the patterns"),
-        ("[checks.prints]\nproduced = '('\nconsumed = '(.)'", "no pattern"),
+        ("[checks.prints]\nproduced = '('\nconsumed = '(.)'", "not a pattern"),
         ("[checks.prints]\nproduced = '.'\nconsumed = '(.)'", "one group"),
         ("[checks]\nruns = 1\n[trials]\nmemory = '64 MB'", "such as 64M"),
         ("[checks]\nruns = 1\n[trials]\nitems = true", "cannot be"),
