@@ -1,4 +1,4 @@
-"""What a task does whose program has called a function that is watched: stand before a step, or go on."""
+"""What follows when a task calls a watched function: it stops before a step, or goes on."""
 
 import struct
 from collections.abc import Iterator

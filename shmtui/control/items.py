@@ -50,7 +50,7 @@ class Ring(msgspec.Struct, frozen=True):
 
     @property
     def watched(self) -> tuple[Place, ...]:
-        """What no two are to store at once: the indices, and the count."""
+        """What two tasks must not store at once: the indices, and the count."""
         more = () if self.count is None else (Place(self.segment, self.count),)
         return (*self.indices, *more)
 

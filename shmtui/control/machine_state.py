@@ -1,4 +1,4 @@
-"""Everything that what comes depends on, as one number: two executions in the same state go on the same."""
+"""All that the rest of an execution depends on, as one number: two executions in the same state go on alike."""
 
 import os
 import struct

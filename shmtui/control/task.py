@@ -85,7 +85,7 @@ class Task:
         return self.space.place(address, self.world.note_mapping)
 
     def place_all(self) -> None:
-        """Have all shared memory that it maps and may write to known, used so far or not."""
+        """Note all shared memory that it maps and may write to, used so far or not."""
         for line in list(self.space.lines()):
             if line.rights.startswith(b"rw-s") and line.path.startswith(_SHARED_PATHS):
                 self.place(line.start)

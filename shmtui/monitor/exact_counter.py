@@ -349,7 +349,7 @@ class ExactCounter:
         return sum(time.turns for pid in self._watched for time in run_times(pid).values())
 
     def _keep_cheap(self) -> None:
-        """Give up what has become too dear: first the indices, then all."""
+        """Give up what costs too much: first the indices, then everything."""
         if self._slots is None:
             return
         now_ns, stores = self._clock.monotonic_ns(), self._stores(self._slots, self._indices)

@@ -181,7 +181,7 @@ class ListHealth:
         return self._rings[target].likely
 
     def _sample_all(self, end: float, *, judge: bool) -> None:
-        """Each once that is due, the one that waits longest first, while there is time; those that rest
+        """Sample each ring that is due, the one that waits longest first, while there is time; rings at rest
         only to be judged.
         """
         for target, ring in sorted(self._rings.items(), key=lambda item: item[1].sampled):

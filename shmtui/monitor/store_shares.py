@@ -45,7 +45,7 @@ class StoreShares:
         return roles | dict.fromkeys(both, Role.UNKNOWN)
 
     def share(self, produced: int, consumed: int, stores: Stores, now_ns: int) -> None:
-        """Share the items that there are by now out among those who stored into the indices."""
+        """Share the items moved so far among the processes that stored into the indices."""
         if self._from is None:
             self._from = produced, consumed, stores
         produced_before, consumed_before, before = self._from

@@ -1,4 +1,4 @@
-"""What a reader keeps of members that it has read, the least recently used of it given up first."""
+"""A cache of what was read of a recording's members: the least recently used is dropped first."""
 
 from collections import OrderedDict
 from collections.abc import Iterator

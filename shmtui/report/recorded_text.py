@@ -13,8 +13,8 @@ Json = dict[str, Any]
 
 
 def recorded_lines(look: RecordedSegment, lines: Iterable[str]) -> Iterator[str]:
-    """What is told of a file's last snapshot, after what the file is: all of it may be hostile, also what
-    shmtui's own words are where a segment is looked at.
+    """What the file is, then its last snapshot. All of it may be hostile, even what would be shmtui's own
+    words for a live segment.
     """
     return map(inert, (recorded_text(look), *lines))
 

@@ -117,7 +117,7 @@ class Replayed(ABC):
 
     @abstractmethod
     def position_of(self, text: str) -> float:
-        """The position on the time line that a user types. ValueError: it is none."""
+        """The position on the time line that a user types. ValueError: the text is not a position."""
 
 
 class ReplaySource(Replayed):

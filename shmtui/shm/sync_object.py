@@ -231,7 +231,7 @@ def _is_free(lock: int, fate: Robustness | None) -> int:
 
 
 def _robustness(lock: int, *, lost: bool) -> Robustness | None:
-    """What has become of a robust mutex. ``lost``: it has the mark of one that nobody can lock."""
+    """The state of a robust mutex. ``lost``: it is marked as one that nobody can lock."""
     if lost:
         return Robustness.NOT_RECOVERABLE
     died = lock & _OWNER_DIED and not lock & _TID
