@@ -21,7 +21,7 @@ from shmtui.control.ptrace import Stops
 from shmtui.control.readiness import is_ready
 from shmtui.control.repetition import Repetition
 from shmtui.control.run import Choice, End, Run, Step
-from shmtui.control.shared_bytes import SharedBytes
+from shmtui.control.shared_files import SharedBytes
 from shmtui.control.task import Task
 from shmtui.procfs.maps import MapsLine
 from shmtui.shm.protocol import Role

@@ -469,7 +469,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._show()
 
     def action_filter(self) -> None:
-        from shmtui.tui.screens.filter import FilterScreen
+        from shmtui.tui.screens.text_screens import FilterScreen
 
         self.push_screen(FilterScreen(self.main.narrowed))
 
