@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from shmtui.procfs.process import owner_of, processes, read_stat
+from shmtui.procfs.process import owner_of, read_stat
 
 
 def taken(pid: int) -> dict[str, int]:
@@ -40,5 +40,6 @@ def used(folder: Path) -> int:
 
 def threads_of_user() -> int:
     """Threads of this user's processes: what RLIMIT_NPROC counts."""
-    stats = [read_stat(pid) for pid in processes() if owner_of(pid) == os.getuid()]
+    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    stats = [read_stat(pid) for pid in pids if owner_of(pid) == os.getuid()]
     return sum(stat.threads for stat in stats if stat is not None)
