@@ -76,7 +76,10 @@ def command(
         from shmtui.monitor.semaphore_set import look_at_set
 
         _stream(
-            lambda: _set_text(look_at_set(name), as_json=as_json), interval, count, _sleep_until
+            lambda: _set_text(look_at_set(name), as_json=as_json),
+            interval,
+            count,
+            lambda due: time.sleep(max(due - time.monotonic(), 0.0)),
         )
         return ExitCode.OK
     options, folder = open_options(layout)
@@ -135,10 +138,6 @@ def _wait_for_counts(sampler: "Sampler") -> None:
         if refused or snapshot.throughput.method is Method.BREAKPOINTS:
             return
         time.sleep(2 * WATCH_SECONDS)
-
-
-def _sleep_until(due: float) -> None:
-    time.sleep(max(due - time.monotonic(), 0.0))
 
 
 def _set_text(found: "SemaphoreSet", *, as_json: bool) -> str:

@@ -176,7 +176,7 @@ def note_start(task: "Task", function: str) -> None:
     if function == "sem_init":
         task.world.note_init(task, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
     elif function in NAMING_CALLS:
-        task.world.note_name(function, task.space.read(registers.rdi, 256).split(b"\0")[0])
+        task.world.files.note_name(function, task.space.read(registers.rdi, 256).split(b"\0")[0])
 
 
 # Time.

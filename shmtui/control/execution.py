@@ -23,7 +23,6 @@ from shmtui.control.repetition import Repetition
 from shmtui.control.run import Choice, End, Run, Step
 from shmtui.control.shared_files import SharedBytes
 from shmtui.control.task import Task
-from shmtui.procfs.maps import MapsLine
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
@@ -288,19 +287,11 @@ class Execution:
         self.result.roles[task.name] = self.role_of(task)
         self.observed.races.fork(parent.name, task.name)
 
-    def note_mapping(self, line: MapsLine) -> str:
-        """A task maps a shared file; its name."""
-        return self.files.name_of(line)
-
     def note_init(self, task: Task, address: int, *, shared: bool) -> None:
         """A task initialises a semaphore."""
         place = task.place(address)
         if place is not None:
             self.use.initialised(place, task, shared=shared)
-
-    def note_name(self, function: str, name: bytes) -> None:
-        """A task opens or makes something by name."""
-        self.files.note_name(function, name)
 
     def finish(self) -> None:
         """End all tasks, threads before those that began them."""

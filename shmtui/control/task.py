@@ -82,7 +82,7 @@ class Task:
 
     def place(self, address: int) -> Place | None:
         """The byte of a shared mapping that lies there."""
-        return self.space.place(address, self.world.note_mapping)
+        return self.space.place(address, self.world.files.name_of)
 
     def place_all(self) -> None:
         """Note all shared memory that it maps and may write to, used so far or not."""

@@ -260,10 +260,8 @@ class ExactCounter:
         self._index_cheap = not indices_full and sum(counts.values()) <= budget * elapsed
         by_index = stores_into(counts, IN) + stores_into(counts, OUT)
         more = self._all_turns() - turns
-        self._costs.tried(
-            HitRates(
-                hits / elapsed, by_index / elapsed if self._index_cheap else 0.0, more / elapsed
-            )
+        self._costs.tried = HitRates(
+            hits / elapsed, by_index / elapsed if self._index_cheap else 0.0, more / elapsed
         )
         self._watch()
 

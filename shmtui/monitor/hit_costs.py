@@ -28,7 +28,8 @@ class HitCosts:
         self.hit_seconds = hit_seconds
         self._hits: deque[tuple[int, HitRates]] = deque()
         """Time, and what there was since the one before."""
-        self._tried = HitRates()
+        self.tried = HitRates()
+        """The rates of a trial."""
 
     @property
     def budget(self) -> float:
@@ -38,17 +39,13 @@ class HitCosts:
     @property
     def rates(self) -> HitRates:
         """Of the last seconds; those of the trial before there are enough of them."""
-        return self._tried if len(self._hits) <= ENOUGH else self._recent
+        return self.tried if len(self._hits) <= ENOUGH else self._recent
 
     @property
     def _recent(self) -> HitRates:
         seconds = max(self._hits[-1][0] - self._hits[0][0], 1) / 1e9
         more = [each for _at, each in self._hits][1:]
         return HitRates(*(sum(kind) / seconds for kind in zip(*more, strict=True)))
-
-    def tried(self, rates: HitRates) -> None:
-        """Take the rates of a trial."""
-        self._tried = rates
 
     def clear(self) -> None:
         self._hits.clear()
