@@ -114,7 +114,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
         tuple(map(split_command, producers)), tuple(map(split_command, consumers)),
         split_command(before) if before else (), options=options, initialise=initialise, name=name, budget=budget,
     )  # fmt: skip
-    jobs = [Job(_name(producers, consumers), submission)]
+    jobs = [Job(" + ".join(dict.fromkeys((*producers, *consumers))), submission)]
     if folder is not None:
         jobs = students(folder, submission)
         if not may_be_apart():
@@ -150,10 +150,6 @@ def _tables(graded: "list[Graded]", table: str, output: Path | None) -> str:
         for suffix, make in TABLES.values():
             write_file(output / f"table.{suffix}", make(graded))
     return TABLES[table][1](graded)
-
-
-def _name(producers: tuple[str, ...], consumers: tuple[str, ...]) -> str:
-    return " + ".join(dict.fromkeys((*producers, *consumers)))
 
 
 def _exit_code(all_graded: "list[Graded]") -> int:
