@@ -14,13 +14,13 @@ from shmtui.control.entry_points import uses_system_v
 from shmtui.control.items import Items, Ring
 from shmtui.control.machine_state import MachineState
 from shmtui.control.object_misuse import ObjectUse
-from shmtui.control.observation import Observation
+from shmtui.control.observation import ExecutionObserver
 from shmtui.control.operation import ACCESSES, COND_WAITS, WAKES, Kind, Operation
 from shmtui.control.program import HeldProgram
 from shmtui.control.ptrace import Stops
 from shmtui.control.readiness import is_ready
 from shmtui.control.repetition import Repetition
-from shmtui.control.run import Choice, End, Run, Step
+from shmtui.control.run import ChoicePoint, End, Run, Step
 from shmtui.control.shared_files import SharedBytes
 from shmtui.control.task import Task
 from shmtui.shm.protocol import Role
@@ -91,7 +91,7 @@ class Execution:
         self._waiting: dict[object, list[Task]] = {}
         self.use = ObjectUse(self)
         self.memory = SharedBytes(self.files, self.tasks)
-        self.observed = Observation(self)
+        self.observed = ExecutionObserver(self)
         self.result.races = self.observed.races.races
         if self.observed.items is not None:
             self.result.faults = self.observed.items.faults
@@ -190,7 +190,7 @@ class Execution:
                 raise ValueError(f"{order[at]} cannot go on at step {at}")
             chosen = found[0]
         names = tuple(task.name for task in enabled)
-        self.result.choices.append(Choice(names, chosen.name, default.name))
+        self.result.choices.append(ChoicePoint(names, chosen.name, default.name))
         self._take(chosen)
         self._current = chosen
         return True

@@ -19,7 +19,7 @@ from shmtui.control.program import EndedEarlyError, HeldProgram
 from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices, with_permits
 from shmtui.control.run import End, Run
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
-from shmtui.control.search import AFTER_SECONDS, Outcome, Search
+from shmtui.control.search import AFTER_SECONDS, Search, SearchOutcome
 from shmtui.control.shared_files import SharedFiles, make_private
 from shmtui.control.shortest_order import Shortened, Shortening
 from shmtui.errors import ShmtuiError
@@ -36,7 +36,7 @@ _PREFIXES: Final = {Role.PRODUCER: "P", Role.CONSUMER: "C"}
 class Exploration(msgspec.Struct):
     """What was explored, and what came out."""
 
-    outcome: Outcome
+    outcome: SearchOutcome
     names: Names
     commands: dict[str, tuple[str, ...]]
     items: int
@@ -98,7 +98,7 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
 
 
 def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, initialise: bool,
-            fine: bool, budget: float, progress: Callable[[Outcome], None],
+            fine: bool, budget: float, progress: Callable[[SearchOutcome], None],
             stopped: Callable[[], bool], starts: bool = False, after: float = AFTER_SECONDS,
             clock: Callable[[], float] = time.monotonic) -> Exploration:  # fmt: skip
     """Search the orders of the programs, with ``starts`` those of their starts, too; and for ``after`` seconds

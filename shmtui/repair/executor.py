@@ -238,7 +238,7 @@ class Repairer:
         if not plan.texts:
             return plan, None, None
         assert sampler.layout is not None
-        place = written_words.Place(
+        place = written_words.SegmentFiles(
             self._name, self._folder, sampler.identity, sampler.layout, named
         )
         with contextlib.ExitStack() as until_written:

@@ -14,7 +14,7 @@ from shmtui.repair.dead_owners import waiting_for
 from shmtui.repair.observation import Observation, indices
 from shmtui.repair.plan import Plan
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
-from shmtui.repair.report import Outcome
+from shmtui.repair.report import RepairOutcome
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.stop_processes import interrupt_futex_wait
 from shmtui.snapshot import Process, Snapshot
@@ -27,7 +27,7 @@ INTERRUPT_SECONDS: Final = 0.05
 """How often a process that sleeps privately is interrupted."""
 
 
-def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Clock) -> Outcome:
+def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Clock) -> RepairOutcome:
     """Interrupt the processes that still sleep privately, and watch whether items move."""
     sleepers = PrivateSleepers(plan.private_sleepers)
     interruptions, moved, waiting = 0, False, set(plan.waiting)
@@ -49,7 +49,7 @@ def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Cloc
     # Those that waited may have been seen to wait no longer before an index was seen to move.
     moved = moved or indices(sampler.sample()) != indices(first)
     still = tuple(names([p]) for p in sleepers.pending)
-    return Outcome(interruptions, moved, still, remaining, len(plan.waiting) - len(waiting))
+    return RepairOutcome(interruptions, moved, still, remaining, len(plan.waiting) - len(waiting))
 
 
 class PrivateSleepers:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shmtui.control.exploration import Exploration
     from shmtui.control.places import Names
     from shmtui.control.run import Run
-    from shmtui.control.search import Covered, Outcome
+    from shmtui.control.search import Covered, SearchOutcome
     from shmtui.control.shortest_order import Shortened
 
 _MOST_STEPS: Final = 400
@@ -178,7 +178,7 @@ def exploration_json(result: "Exploration") -> dict[str, Any]:
     }
 
 
-def progress_line(outcome: "Outcome", items: int) -> str:
+def progress_line(outcome: "SearchOutcome", items: int) -> str:
     """What is known so far, in a line."""
     part = covered_words(outcome.covered[-1], items) if outcome.covered else _("the usual order")
     found = ", ".join(outcome.found) or _("nothing yet")

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from shmtui.session.held_schedule import HeldSchedule
     from shmtui.session.live_source import LiveSource
     from shmtui.session.opener import Attachment, SegmentOpener
-    from shmtui.session.replay_source import Replayed, Shown
+    from shmtui.session.replay_source import Replayed, ShownFrame
     from shmtui.workers.supervisor import Supervisor
 
 _KNOWN_BY = {
@@ -445,7 +445,7 @@ class Dashboard:
         """Read the bytes in view, by offset and length, where bytes are shown; None: none are."""
         snapshot = self.view.snapshot
         window = None
-        source: Sampler | Shown | None = None if self.replay is None else self.replay.shown
+        source: Sampler | ShownFrame | None = None if self.replay is None else self.replay.shown
         source = self.sampler if source is None else source
         if wanted is not None and source is not None and not snapshot.layout.slots:
             data, offset = source.read(*wanted), wanted[0]

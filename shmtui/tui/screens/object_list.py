@@ -10,7 +10,7 @@ from shmtui.monitor.shared_object import Judged, SharedObject, Survey
 from shmtui.report.segment_table import totals_line
 from shmtui.snapshot import Health
 from shmtui.tui.draw.keys import list_footer
-from shmtui.tui.draw.object_columns import Column, column_at, columns_for
+from shmtui.tui.draw.object_columns import ObjectColumn, column_at, columns_for
 from shmtui.tui.draw.picker import (
     CHANGE_STYLES,
     filter_line,
@@ -114,7 +114,7 @@ class PickerPanel(FilterPanel[Row]):
         self._choices.group = GROUP_CYCLE[at % len(GROUP_CYCLE)]
         self._filter()
 
-    def columns(self, width: int) -> tuple[Column, ...]:
+    def columns(self, width: int) -> tuple[ObjectColumn, ...]:
         """The chosen columns that fit into ``width`` cells."""
         return columns_for(width, self._longest, self._choices.columns)
 

@@ -13,7 +13,7 @@ from shmtui.tui.draw.processes import header_line, protocol_lines, row_line, tit
 from shmtui.tui.process_rows import (
     PROCESS_ORDERS,
     PRODUCERS,
-    Member,
+    GroupMember,
     Row,
     RowKey,
     narrowed,
@@ -118,7 +118,7 @@ class ProcessesPanel(NarrowedPanel[Row]):
 
     def action_open(self) -> None:
         """Show the chosen process in full, as it is now; nothing for a group."""
-        if isinstance(self.chosen, Member):
+        if isinstance(self.chosen, GroupMember):
             # Opens rarely, and the first frame does not wait for it.
             from shmtui.tui.draw.process_details import details_now, details_then  # noqa: PLC0415
 
